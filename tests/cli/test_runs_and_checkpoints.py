@@ -13,6 +13,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.protocol.events import RunFailed, to_json
 from tests.cli.program import Cli, Terminal, assert_two_line_error, sections_of
+from tests.fakes import run_started
+from tests.tui.remote.host_and_client import RUN, hosted
+from tui.cli.output.run_list import facts_of, row_of
 
 SESSIONS = sections_of(Path(__file__).with_name("sessions.txt"))
 
@@ -128,6 +131,18 @@ def test_the_list_of_runs_as_json_has_an_object_per_line(cli: Cli, trained: Path
     assert Path(run["path"]) == trained / "runs" / "first"
     RUNS["damaged"](trained / "runs" / "first")
     assert "damaged" in cli("runs", "list", "--json").object["problem"]
+
+
+def test_a_run_that_trains_is_listed_as_it_says_itself_without_a_latest_and_with_one_that_can_not_be_read() -> None:
+    with hosted(run_started(run=RUN, corpus="own.csv")) as made:
+        latest = made.folder.checkpoint_path("latest")
+        latest.parent.mkdir()
+        for write in (lambda: None, lambda: latest.write_bytes(b"x")):
+            write()
+            facts = facts_of(made.folder)
+            assert (facts["corpus"], facts["problem"]) == ("own.csv", "")
+            assert row_of(facts, has_ranks=False)[-1] == "training"
+    assert row_of(facts_of(made.folder), has_ranks=False)[-1] == "can't be resumed"
 
 
 def test_doctor_prints_machine_folders_and_surroundings(cli: Cli, trained: Path, snapshot: SnapshotAssertion) -> None:

@@ -12,7 +12,7 @@ from tui.run.summary import end_lines, how_it_ends, how_to_attach
 from tui.run.view import RunView
 
 UNSAVED_CODE = TweetgenError.exit_code
-"""Exit code of a run that ended without saving its last steps."""
+"""Exit code of a run that ended without saving its last steps, whatever ended it."""
 _SAVING_SECONDS = 5.0
 
 
@@ -22,7 +22,7 @@ def exit_code_of(view: RunView) -> int:
         case RunFailed(title=title):
             return exit_code_for(title)
         case RunFinished(reason=reason):
-            return EXIT_CODES.get(reason, UNSAVED_CODE if view.num_unsaved_steps else 0)
+            return UNSAVED_CODE if view.num_unsaved_steps else EXIT_CODES.get(reason, 0)
         case None:
             return 0
 

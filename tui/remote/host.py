@@ -199,6 +199,7 @@ class Host:
             step=view.step,
             elapsed_seconds=view.elapsed_seconds,
             best_bits_per_char=None if view.best is None else view.best.bits_per_char,
+            corpus="" if view.started is None else view.started.corpus,
         )
 
     async def _close_connections(self) -> None:

@@ -1,7 +1,7 @@
 """`Level`: the bits per character of a simple model of the same tweets, which the run's model has to beat. Pure.
 
 Levels come from `BaselinesMeasured`: uniform, unigram, bigram and the best n-gram of a higher order. A level is crossed
-at the first evaluation below it.
+at the first evaluation below it, and beaten while the latest one is (`RunView.is_beaten`).
 """
 
 from __future__ import annotations

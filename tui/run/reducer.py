@@ -73,8 +73,9 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
         case CheckpointLoaded(step=step, name=name, epochs=epochs):
             is_latest = view.started is not None and name == f"{view.started.run}/latest"
             saved_step = step if is_latest else None
-            view = replace(view, saved_step=saved_step, loaded_step=step, loaded_name=name)
-            return _at_epochs(_with_new_pace(_truncated(view, step), event), epochs)
+            taken_back = view.best if view.best is not None and view.best.step > step else view.best_taken_back
+            view = replace(_truncated(view, step), saved_step=saved_step, loaded_step=step, loaded_name=name)
+            return _at_epochs(_with_new_pace(replace(view, best_taken_back=taken_back), event), epochs)
         case ModelChanged(model=model, num_parameters=num_parameters):
             return replace(view, model=model, num_parameters=num_parameters)
         case LearningRateChanged(learning_rate=learning_rate):
@@ -213,6 +214,5 @@ def _truncated(view: RunView, step: int) -> RunView:
         marks=tuple(mark for mark in view.marks if mark.step <= step),
         val_points=tuple(point for point in view.val_points if point.step <= step),
         levels=uncrossed_after(view.levels, step),
-        best_taken_back=view.best if view.best is not None and view.best.step > step else view.best_taken_back,
         tweets=tuple(tweet for tweet in view.tweets if tweet.step <= step),
     )

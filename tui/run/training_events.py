@@ -59,6 +59,7 @@ def with_training_events(view: RunView, events: Sequence[TrainingEvent]) -> RunV
         tweet_delayed=None if tweets else view.tweet_delayed,
         drafts=counts_after(view.drafts, tweets) if tweets and view.sampling.has_filter else view.drafts,
         val_points=_with_points(view.val_points, evaluations) if evaluations else view.val_points,
+        best_taken_back=None if any(event.is_best for event in evaluations) else view.best_taken_back,
         levels=with_crossings(view.levels, ((event.step, event.bits_per_char) for event in evaluations)),
         times=(*view.times, *times)[-MAX_TIMES:],
         saved=saves[-1] if saves else view.saved,

@@ -95,7 +95,7 @@ class RunView:
     val_points: tuple[ValPoint, ...] = ()
     """The latest evaluations, a thinned selection of the older ones, and the best."""
     best_taken_back: ValPoint | None = None
-    """The best evaluation, if it came after the step of the checkpoint loaded since."""
+    """The best evaluation, if a load has taken back its step and none since is better."""
     levels: tuple[Level, ...] = ()
     """What a model of these tweets has to beat; empty until measured."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
@@ -181,10 +181,15 @@ class RunView:
         """The latest evaluation."""
         return self.val_points[-1] if self.val_points else None
 
+    def is_beaten(self, level: Level) -> bool:
+        """Return whether a level that was crossed is above the latest evaluation, too: a loss may rise again."""
+        last = self.last_val
+        return level.crossed_at is not None and last is not None and last.bits_per_char < level.bits_per_char
+
     @property
     def best(self) -> ValPoint | None:
         """The best evaluation of this run, also after an older checkpoint was loaded."""
-        return next((point for point in reversed(self.val_points) if point.is_best), self.best_taken_back)
+        return self.best_taken_back or next((point for point in reversed(self.val_points) if point.is_best), None)
 
     @property
     def progress(self) -> float | None:

@@ -73,12 +73,18 @@ def find_start(config: RunConfig, resumed: RunFolder | None) -> Start:
 def continued(info: CheckpointInfo, digest: str, *, is_resumed: bool) -> CheckpointInfo:
     """Return the checkpoint with the progress that a run on the tweets with the hash `digest` continues.
 
-    Its steps always count. A run that `is_resumed` in its own folder also keeps its clock, its characters and a planned
-    finish; a new run does so, but for the finish, on the checkpoint's tweets only.
+    Its steps always count. A run that `is_resumed` in its own folder keeps its clock, its characters and a planned
+    finish, and on the same tweets its figures. A new run keeps clock and characters on the same tweets only, and has
+    no figures yet: it evaluates by itself, as a best without a `best` in its folder could not be loaded.
     """
-    if info.corpus_digest != digest:
-        info = without_figures(info) if is_resumed else _with_steps_only(info)
-    return info if is_resumed and not info.has_finished else replace(info, finish=None)
+    has_same_tweets = info.corpus_digest == digest
+    if is_resumed:
+        info = info if has_same_tweets else without_figures(info)
+        return replace(info, finish=None) if info.has_finished else info
+    info = replace(without_figures(info), finish=None)
+    if has_same_tweets:
+        return info
+    return replace(info, elapsed_seconds=0.0, total_chars=0, last_sample_step=-1, num_exact_samples=0)
 
 
 def without_figures(info: CheckpointInfo) -> CheckpointInfo:
@@ -92,11 +98,6 @@ def without_figures(info: CheckpointInfo) -> CheckpointInfo:
         bits_per_char=None,
         best_bits_per_char=None,
     )
-
-
-def _with_steps_only(info: CheckpointInfo) -> CheckpointInfo:
-    """Return the checkpoint with the progress of a new run, except its steps."""
-    return replace(without_figures(info), elapsed_seconds=0.0, total_chars=0, last_sample_step=-1, num_exact_samples=0)
 
 
 def load_base() -> Checkpoint:

@@ -263,7 +263,10 @@ OTHER_TWEETS: Runs = {
         TRAINED, branch(others, max_seconds=13.0, eval_every=0, sample_every=0, seconds=SECOND)
     ),
     "the steps that were taken count towards its budget": after(TRAINED, branch(others, max_steps=13)),
-    "a new run on the same tweets continues figures and clock": after(TRAINED, branch(its_own, h.stop_at(13))),
+    "a new run on the same tweets continues the clock": after(TRAINED, branch(its_own, h.stop_at(13))),
+    "a new run from the best of another evaluates at once, and has a best of its own": after(
+        TRAINED, branch(its_own, h.stop_at(13), checkpoint="tiny/best")
+    ),
     "on fewer of them nothing is said about characters": after(
         TRAINED, branch(lambda corpus: h.write_corpus(corpus.parent, h.small_tweets()[:40], "fewer.txt"), h.stop_at(14))
     ),

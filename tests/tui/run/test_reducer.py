@@ -76,6 +76,7 @@ def facts(view: RunView) -> Iterator[tuple[str, object]]:
     yield "best", view.best and f"{view.best.bits_per_char:g} at step {view.best.step}"
     for level in view.levels:
         crossed = "" if level.crossed_at is None else f", crossed at {level.crossed_at}"
+        crossed += ", to beat again" if crossed and not view.is_beaten(level) else ""
         yield f"level {level.name}", f"{level.bits_per_char:g}{crossed}"
     yield "tweets", f"{[tweet.text for tweet in view.tweets]} of {view.num_tweets}"
     yield "next tweet", delay_text(view)
@@ -245,6 +246,7 @@ def test_every_value_counts_once_in_some_column_and_no_spike_is_lost(
         assert np.nanmax(columns.high) == max(by_step.values())
         assert np.nanmin(columns.low) == min(by_step.values())
     filled = columns.count > 0
+    assert not (columns.is_gap & filled).any()
     total = (columns.mean[filled] * columns.count[filled]).sum()
     assert total == pytest.approx(sum(by_step.values()), abs=1e-3)
     assert (columns.low[filled] <= columns.high[filled]).all()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
-from tests.fakes import eval_finished, run_started, steps_finished
+from tests.fakes import checkpoint_loaded, eval_finished, run_started, steps_finished
 from tui.run.branching import OverlayCurve
 from tui.run.folding import fold
 from tui.run.levels import Level
@@ -98,6 +98,10 @@ Marks = tuple[tuple[int, MarkKind], ...]
 KINDS: Marks = tuple((300 * number, kind) for number, kind in enumerate(MARK_LETTERS, 1))
 PLACED: Marks = ((700, "saved"), (1500, "temperature"), (1501, "learning rate"), (1502, "saved"))
 HUNDREDS: Marks = (*((step, "temperature") for step in range(1, 3000, 5)), (1500, "learning rate"))
+WITH_A_GAP = fold(
+    view_of(falling_losses(512), *[4 - 0.05 * number for number in range(20)]),
+    [checkpoint_loaded(661, "calm"), steps_finished(662, falling_losses(340)), eval_finished(1000, 3.0)],
+)
 FULL = with_levels(marked(view_of(falling_losses(3000, spike_at=2000), 2.8, 2.6), *KINDS))
 HIGH = with_levels(num_beaten=0, bits={"uniform": 11.7, "unigram": 4.4})
 WIDE_LABEL = replace(LONG, marks=(Mark(step=2500, kind="saved", label="日本" * 10),))
@@ -112,6 +116,10 @@ CASES = {
     "the latest steps": Case(shown=RECENT),
     "an overlay": Case(options=PlotOptions(overlay=OVERLAY)),
     "many evaluations": Case(view=MANY_EVALUATIONS),
+    "a gap, as a later step was loaded": Case(view=WITH_A_GAP, shown=PlotView(cursor=600)),
+    "a gap, in the curve of many evaluations and in an overlay": Case(
+        view=WITH_A_GAP, options=PlotOptions(overlay=OverlayCurve("itself", WITH_A_GAP.train_losses)), size=(60, 12)
+    ),
     "marks, two in a column": Case(view=marked(LONG, *PLACED[:3])),
     "marks, three in a column": Case(view=marked(LONG, *PLACED)),
     "marks, two in a column of a low plot": Case(view=marked(LONG, *PLACED[:3]), size=(100, 9)),
@@ -135,6 +143,9 @@ CASES = {
     "legend, 74x9": Case(view=FULL, size=(74, 9), has_legend=True),
     "legend, 40x9": Case(view=FULL, size=(40, 9), has_legend=True),
     "legend, 40x6": Case(view=FULL, size=(40, 6), has_legend=True),
+    "legend, a level to beat again": Case(
+        view=with_levels(num_beaten=4, bits={**BITS, "6-gram": 2.7}), size=(100, 25), has_legend=True
+    ),
     "legend, of few things": Case(view=marked(LONG, (600, "paused")), has_legend=True),
     "legend, wide characters": Case(view=WIDE_LABEL, shown=PlotView(cursor=2500), size=(61, 12), has_legend=True),
     "legend, block": Case(view=FULL, options=PlotOptions(glyphs="block"), size=(100, 25), has_legend=True),
@@ -215,8 +226,8 @@ def test_the_recent_part_shows_single_steps_when_zoomed_in() -> None:
 
 
 def test_a_curve_has_no_holes_however_steep_it_is() -> None:
-    values = np.array([np.nan, 0.0, 9.9, 5.0, np.nan, 0.0, np.nan])
-    dots = curve_dots(values, values, Limits(0, 10), 10)
+    values, no_gap = np.array([np.nan, 0.0, 9.9, 5.0, np.nan, 0.0, np.nan]), np.zeros(7, bool)
+    dots = curve_dots(values, values, no_gap, Limits(0, 10), 10)
     assert dots.sum(axis=0).tolist() == [0, 1, 9, 5, 2, 2, 0]
     assert np.flatnonzero(dots[:, 2]).tolist() == list(range(9))
 

@@ -20,27 +20,35 @@ from tui.remote.agent import restarting_agent
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting
 
+_ENDED = {"finished", "failed", "cut off"}
+
 
 def facts_of(run: RunFolder) -> dict[str, Any]:
-    """Return the row of a run: from its process while it is active, else from checkpoint and journal."""
+    """Return the row of a run: from its process while it is active, else from checkpoint and journal.
+
+    The problem is why a run that has ended can't be resumed. One that is active will save a `latest`: the first comes
+    some time after the run's folder and socket.
+    """
     facts: dict[str, Any] = {"run": run.name, "path": str(run.path), "last_changed": run.last_changed}
     figures = {"step": None, "elapsed_seconds": None, "best_bits_per_char": None}
     corpus, problem = None, ""
+    greeting = read_greeting(run)
+    state = _state(run, greeting)
     try:
         info, _ = read_info(run.checkpoint_path("latest"))
     except CheckpointError as error:
-        problem = error.message
+        problem = error.message if state["state"] in _ENDED else ""
     else:
         figures = {name: getattr(info, name) for name in figures}
         corpus = info.corpus_name
-    greeting = read_greeting(run)
     if greeting is not None:
         figures = {name: getattr(greeting, name) for name in figures}
+        corpus = greeting.corpus or corpus
     pid = None if greeting is None else greeting.pid
     ranks = _ranks_of(run)
     return {
         **facts,
-        **_state(run, greeting),
+        **state,
         "pid": pid,
         **figures,
         "corpus": corpus,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,37 +22,48 @@ class Columns:
     high: Floats
     mean: Floats
     count: Ints
+    is_gap: NDArray[np.bool_]
+    """Which columns lie between two steps with a value and have none, as after a load of a later step."""
 
     def smoothed(self) -> Floats:
         """Return a smoothed line through the means, robust to a single spike; NaN where a column is empty.
 
-        A running median over 5 filled columns, then a triangular average over 9. Both are centred, so the line doesn't
-        lag behind a fall, and a new value changes only its last few points.
+        A running median over 5 filled columns, then a triangular average over 9, none of them across a gap. Both are
+        centred, so the line doesn't lag behind a fall, and a new value changes only its last few points.
         """
         line = np.full(len(self.mean), np.nan)
-        is_filled = self.count > 0
-        if is_filled.any():
-            line[is_filled] = _averaged(_running_median(self.mean[is_filled]))
+        filled = np.flatnonzero(self.count)
+        num_gaps_before = np.cumsum(self.is_gap)[filled]
+        for part in np.split(filled, np.flatnonzero(np.diff(num_gaps_before)) + 1):
+            if len(part):
+                line[part] = _averaged(_running_median(self.mean[part]))
         return line
 
 
 def columns_of(steps: Sequence[int], values: Sequence[float], first_step: int, last_step: int, count: int) -> Columns:
     """Return a few values at rising steps in `count` columns; those outside of the range are clipped to its ends."""
     positions = np.clip(np.asarray(steps, np.int64), first_step, last_step)
-    return in_columns(
-        single_buckets(positions, np.asarray(values, np.float64)), positions, first_step, last_step, count
-    )
+    pieces = single_buckets(positions, np.asarray(values, np.float64))
+    return in_columns(pieces, positions, positions, first_step, last_step, count)
 
 
-def in_columns(pieces: Buckets, middles: NDArray[Any], first_step: int, last_step: int, num_columns: int) -> Columns:
-    """Return buckets in columns, each entirely in the column that contains its middle step."""
-    num_steps = max(last_step - first_step + 1, 1)
-    filled = pieces.merged_by(((middles - first_step) * num_columns / num_steps).astype(np.int64))
+def in_columns(pieces: Buckets, begins: Ints, ends: Ints, first_step: int, last_step: int, num_columns: int) -> Columns:
+    """Return buckets from and to these steps in columns, each entirely in the column that contains its middle step."""
+
+    def column_of(steps: Ints | Floats) -> Ints:
+        inside = np.clip(steps, first_step, last_step) - first_step
+        return (inside * num_columns / max(last_step - first_step + 1, 1)).astype(np.int64)
+
+    filled = pieces.merged_by(column_of((begins + ends) / 2))
     low, high, mean = (np.full(num_columns, np.nan) for _ in range(3))
     count = np.zeros(num_columns, np.int64)
     low[filled.numbers], high[filled.numbers], count[filled.numbers] = filled.low, filled.high, filled.count
     mean[filled.numbers] = filled.total / filled.count
-    return Columns(low, high, mean, count)
+    breaks = np.flatnonzero(begins[1:] > ends[:-1] + 1)
+    num_gaps = np.zeros(num_columns + 1, np.int64)
+    np.add.at(num_gaps, column_of(ends[breaks]) + 1, 1)
+    np.add.at(num_gaps, column_of(begins[breaks + 1]), -1)
+    return Columns(low, high, mean, count, np.cumsum(num_gaps)[:-1] > 0)
 
 
 def _running_median(values: Floats) -> Floats:

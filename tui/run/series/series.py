@@ -187,11 +187,11 @@ class Series:
         A bucket is entirely in the column of its middle, so every low and high in the range is in some column.
         """
         column_width = max(last_step - first_step + 1, 1) / num_columns
-        buckets, middles = self._fine_buckets(column_width, first_step, last_step)
-        return in_columns(buckets, np.clip(middles, first_step, last_step), first_step, last_step, num_columns)
+        buckets, begins, ends = self._fine_buckets(column_width, first_step, last_step)
+        return in_columns(buckets, begins, ends, first_step, last_step, num_columns)
 
-    def _fine_buckets(self, column_width: float, first_step: int, last_step: int) -> tuple[Buckets, Floats]:
-        """Return the buckets of that range, fine enough for such columns, and the middle step of each."""
+    def _fine_buckets(self, column_width: float, first_step: int, last_step: int) -> tuple[Buckets, Ints, Ints]:
+        """Return the buckets of that range, fine enough for such columns, and the first and last step of each."""
         buckets = self._buckets
         starts = buckets.numbers * self.stride
         window = buckets[:0]
@@ -205,7 +205,7 @@ class Series:
         ends = np.concatenate([np.minimum(starts + self.stride - 1, self.last_step), window.numbers])
         finest = buckets.concatenate(window)
         inside = slice(*np.searchsorted(ends, [first_step]), *np.searchsorted(begins, [last_step], side="right"))
-        return finest[inside], (begins[inside] + ends[inside]) / 2
+        return finest[inside], begins[inside], ends[inside]
 
 
 def _nearest(positions: NDArray[Any], step: int) -> int:

@@ -82,7 +82,7 @@ def glossary(glyphs: PlotGlyphs) -> Groups:
         HelpEntry(f"{glyphs.peak} peak", "The highest loss, above the top of the plot."),
         HelpEntry(f"{glyphs.validation} validation", "The loss on validation tweets."),
         HelpEntry(f"{glyphs.best} best", "The lowest validation loss."),
-        HelpEntry(glyphs.beaten, "Beside a level: the validation loss has been below it."),
+        HelpEntry(glyphs.beaten, "Beside a level: the latest validation loss is below it."),
         HelpEntry(f"{glyphs.up} {glyphs.down}", "Beside a level: it is above or below the losses in view."),
         HelpEntry(f"{glyphs.overlay_sample} a run", "The train loss of the run that this one branched off."),
         *(HelpEntry(letter, f"On the axis: {MARK_MEANINGS[kind]}.", "mark") for kind, letter in MARK_LETTERS.items()),

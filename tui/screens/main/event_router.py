@@ -65,6 +65,8 @@ class EventRouter:
                 self.pins_and_export.open_file(run)
             case e.FinishPlanned(last_step=last_step):
                 toast(f"Finishing: the learning rate falls to zero until step {last_step:,}. f cancels.")
+            case e.ThreadsChanged(message=message):
+                toast(f"The steps now run in {message}.")
             case e.FinishCancelled():
                 toast("Finish cancelled: the learning rate follows its schedule again.")
             case TextCompleted():
@@ -78,7 +80,6 @@ class EventRouter:
                 | e.TweetSampled()
                 | e.TweetDelayed()
                 | e.StepTimes()
-                | e.ThreadsChanged()
             ):
                 pass  # the panels show it
             case e.Paused() | e.Resumed() | e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged():

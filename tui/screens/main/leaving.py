@@ -185,12 +185,12 @@ class LeavingController(Controller):
         self._run.is_ending = ending is not None
 
     def _exit(self, return_code: int, *, is_abandoned: bool = False) -> None:
-        """End the app. The code of a failed run comes before the one asked for."""
+        """End the app. The code of a run that failed, or has lost steps, comes before the one asked for."""
         ended = self._run.view.ended
         if isinstance(ended, RunFailed):
             return_code = exit_code_for(ended.title)
         elif ended is not None and self._run.view.num_unsaved_steps:
-            return_code = return_code or UNSAVED_CODE
+            return_code = UNSAVED_CODE
         self._close(return_code, is_abandoned=is_abandoned)
 
     def _close(

@@ -119,13 +119,13 @@ class CellGrid:
         return ["".join(text for text, _ in self.segments(y)) for y in range(self.height)]
 
 
-def curve_dots(low: Floats, high: Floats, limits: Limits, num_rows: int) -> Dots:
+def curve_dots(low: Floats, high: Floats, is_gap: NDArray[np.bool_], limits: Limits, num_rows: int) -> Dots:
     """Return the dots, rows x columns, that fill each column from `low` to `high`: a band, or a line if they are equal.
 
-    Empty columns (NaN) are interpolated linearly. Values outside the limits are clipped.
+    Empty columns (NaN) are interpolated linearly, but for those in a gap. Values outside the limits are clipped.
     """
-    top = _rows(_without_gaps(high), limits, num_rows)
-    bottom = _rows(_without_gaps(low), limits, num_rows)
+    top = _rows(_interpolated(high, is_gap), limits, num_rows)
+    bottom = _rows(_interpolated(low, is_gap), limits, num_rows)
     before_top, before_bottom = np.roll(top, 1), np.roll(bottom, 1)
     before_top[0], before_bottom[0] = np.nan, np.nan
     joined_top = np.fmin(top, np.where(top > before_bottom, before_bottom + 1, top))
@@ -148,10 +148,10 @@ def _rows(values: Floats, limits: Limits, num_rows: int) -> Floats:
     return np.clip(rows, -1, num_rows)
 
 
-def _without_gaps(values: Floats) -> Floats:
-    """Return the values with gaps between them interpolated linearly."""
+def _interpolated(values: Floats, is_gap: NDArray[np.bool_]) -> Floats:
+    """Return the values with empty columns between them interpolated linearly, unless they are in a gap."""
     filled = np.flatnonzero(np.isfinite(values))
     if len(filled) < 2:
         return values
     columns = np.arange(len(values))
-    return np.interp(columns, filled, values[filled], left=np.nan, right=np.nan)
+    return np.where(is_gap, np.nan, np.interp(columns, filled, values[filled], left=np.nan, right=np.nan))

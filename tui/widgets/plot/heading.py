@@ -81,7 +81,7 @@ def heading(pane: Pane, overlay: OverlayCurve | None, *, title: str, is_focused:
 def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) -> Iterator[HeadingEntry]:
     """Yield the values at a step: those of its column, and the nearest evaluation and learning rate."""
     unit, glyphs = pane.scale.unit, PLOT_GLYPHS[pane.glyphs]
-    is_own = step >= view.train_losses.first_step  # before it, a branch shows the curve of its parent
+    is_own = step >= view.train_losses.first_step and not pane.is_in_gap(step)  # before it, a branch shows its parent
     seconds = view.seconds.near(step) if is_own else None
     yield HeadingEntry(
         f"step {step:,}" + (f" at {format_duration(seconds)}" if seconds is not None else ""), label_style="readout"
@@ -113,11 +113,7 @@ def write_marks(cells: CellGrid, pane: Pane, step: int, marks: tuple[Mark, ...])
 
 def _train_entries(pane: Pane, step: int) -> Iterator[HeadingEntry]:
     """Yield mean loss and range of the steps in the column of a step."""
-    column = pane.column_of(step)
-    if column is None:
-        return
-    per_column = len(pane.smoothed) // pane.width
-    dots = slice(column * per_column, (column + 1) * per_column)
+    dots = pane.dots_of(step)
     count = pane.train.count[dots].sum()
     if not count:
         return

@@ -88,7 +88,9 @@ def _levels(view: RunView, options: PlotOptions) -> Iterator[Meaning]:
     sample = f"{glyphs.level[len(glyphs.level) // 2]} {glyphs.level[len(glyphs.level) // 2]}"
     for level in shown_levels(view, options):
         loss = format_loss(nats_of(level), options.scale.unit)
-        state = "to beat" if level.crossed_at is None else f"beaten at {level.crossed_at:,}"
+        state = "to beat"
+        if level.crossed_at is not None:
+            state = f"beaten at {level.crossed_at:,}" + ("" if view.is_beaten(level) else ", to beat again")
         yield Meaning(sample, "level_label", f"{loss} {level.name}, {state}: {level.meaning}")
 
 

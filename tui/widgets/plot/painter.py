@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tui.run.series.buckets import Floats, Ints
 from tui.run.series.columns import Columns, columns_of
@@ -18,7 +19,7 @@ from tui.widgets.plot.cell_grid import STYLE_NAMES, CellGrid, cell_chars, curve_
 from tui.widgets.plot.glyphs import PLOT_GLYPHS, PlotGlyphs, StyleName
 from tui.widgets.plot.loss_axis import LossAxis, loss_axis
 from tui.widgets.plot.pane import Pane, PaneSpace, PlotOptions
-from tui.widgets.plot.reference_lines import ACROSS, draw_labels, draw_lines, nats_of, next_level, shown_levels
+from tui.widgets.plot.reference_lines import ACROSS, draw_labels, draw_lines, nats_of, next_level
 from tui.widgets.plot.scales import Limits, loss_range, nice_ticks, step_labels
 
 LABEL_CELLS = 6
@@ -62,13 +63,13 @@ def draw_pane(
     painter = _PanePainter(cells, pane, glyph_set)
     painter.axes()
     draw_lines(cells, pane, view, options)
-    painter.curve(train.low, train.high, "band")
+    painter.curve(train.low, train.high, train.is_gap, "band")
     if options.overlay is not None:
         painter.overlay(options.overlay.train_losses)
     has_val_curve = len(val_steps) * _MARKER_CELLS > pane.width
     if has_val_curve:
         painter.val_curve(val_steps, val_losses)
-    painter.curve(pane.smoothed, pane.smoothed, "line")
+    painter.curve(pane.smoothed, pane.smoothed, train.is_gap, "line")
     if not has_val_curve:
         painter.points(val_steps.tolist(), val_losses, glyph_set.validation, "validation")
     if view.best is not None:
@@ -89,7 +90,7 @@ def _axis(
     low, high = train.low[is_filled], train.high[is_filled]
     if view.train_losses.first_step <= 1 and view.train_losses.last_step <= _STEPS_OF_FALL:
         val_losses = np.append(val_losses, _FALL * high.max())
-    level = next_level(shown_levels(view, options), float(low.min()))
+    level = next_level(view, options, float(low.min()))
     target = None if level is None else float(heights(np.array([nats_of(level)]))[0])
     needed = loss_range(heights(low), heights(high), heights(val_losses), target)
     return loss_axis(needed.low, needed.high, num_rows, before, is_log=options.scale.is_log)
@@ -127,11 +128,11 @@ class _PanePainter:
         if free_from + len("step") < pane.right + pane.gutter:
             self.cells.write(pane.right + 1, labels_at, "step"[: pane.gutter - 1], "tick")
 
-    def curve(self, low: Floats, high: Floats, style: StyleName) -> None:
+    def curve(self, low: Floats, high: Floats, is_gap: NDArray[np.bool_], style: StyleName) -> None:
         """Draw a band, or a curve if `low` and `high` are equal; nats, one value per column of dots."""
         heights = self.pane.scale.heights
         num_rows = self.glyph_set.weights.shape[0] * self.pane.height
-        dots = curve_dots(heights(low), heights(high), self.pane.axis.limits, num_rows)
+        dots = curve_dots(heights(low), heights(high), is_gap, self.pane.axis.limits, num_rows)
         if style == "line" and self.glyph_set.is_fine and self.pane.height >= _ROWS_FOR_THICK_LINE:
             dots[1:] |= dots[:-1]
         chars = {"band": self.glyph_set.band, "validation": self.glyph_set.val_curve}.get(style, self.glyph_set.line)
@@ -141,13 +142,13 @@ class _PanePainter:
         """Draw the smoothed curve of another run."""
         steps = self.pane.steps
         columns = series.columns(int(steps.low), int(steps.high), len(self.pane.smoothed))
-        self.curve(columns.smoothed(), columns.smoothed(), "overlay")
+        self.curve(columns.smoothed(), columns.smoothed(), columns.is_gap, "overlay")
 
     def val_curve(self, steps: Ints, losses: Floats) -> None:
-        """Draw the validation losses in view as a curve."""
+        """Draw the validation losses in view as a curve, with the gaps of the run."""
         first, last = int(self.pane.steps.low), int(self.pane.steps.high)
         columns = columns_of(steps.tolist(), losses.tolist(), first, last, len(self.pane.smoothed))
-        self.curve(columns.low, columns.high, "validation")
+        self.curve(columns.low, columns.high, self.pane.train.is_gap, "validation")
 
     def points(self, steps: list[int], losses: Floats, marker: str, style: StyleName) -> None:
         """Draw a marker at each loss, in nats, that is in view."""

@@ -88,6 +88,16 @@ class Pane(PaneSpace):
     smoothed: Floats
     """Nats, one value per column of dots."""
 
+    def dots_of(self, step: float) -> slice:
+        """Return the columns of dots in the cells of a step; none where it is not in view."""
+        column, per_cell = self.column_of(step), len(self.smoothed) // self.width
+        return slice(0) if column is None else slice(column * per_cell, (column + 1) * per_cell)
+
+    def is_in_gap(self, step: float) -> bool:
+        """Return whether the run has no steps around a step that is in view."""
+        is_gap = self.train.is_gap[self.dots_of(step)]
+        return len(is_gap) > 0 and bool(is_gap.all())
+
     @property
     def is_spike(self) -> NDArray[np.bool_]:
         """Which columns of dots exceed the y axis, except for the fall with which a run starts."""

@@ -29,7 +29,7 @@ _CELLS_FOR_LABELS = 30
 _OTHER_COST = 1.0
 """Of a label moved into the row of a tick or another line, in rows between a label and its value."""
 _LEVEL_SPACING = 2
-"""A level is drawn in every second cell until it is beaten, then in every fourth; the best validation in every one."""
+"""A level is drawn in every second cell, in every fourth while it is beaten; the best validation in every one."""
 _BEATEN_SPACING = 4
 _GRID_SPACING = 4
 
@@ -68,9 +68,9 @@ def nats_of(level: Level) -> float:
     return level.bits_per_char * math.log(2)
 
 
-def next_level(levels: Sequence[Level], nats: float) -> Level | None:
+def next_level(view: RunView, options: PlotOptions, nats: float) -> Level | None:
     """Return the highest level that is still below a loss: the one to beat."""
-    below = [level for level in levels if level.crossed_at is None and nats_of(level) < nats]
+    below = [level for level in shown_levels(view, options) if not view.is_beaten(level) and nats_of(level) < nats]
     return max(below, key=nats_of, default=None)
 
 
@@ -84,7 +84,7 @@ def draw_lines(cells: CellGrid, pane: Pane, view: RunView, options: PlotOptions)
             painter.draw(tick_row, painter.glyphs.grid, _GRID_SPACING, "grid")
     for level, row in levels.items():
         if row != best_row:  # two lines in a row would merge into a zigzag
-            painter.at(nats_of(level), _LEVEL_SPACING if level.crossed_at is None else _BEATEN_SPACING, "level")
+            painter.at(nats_of(level), _BEATEN_SPACING if view.is_beaten(level) else _LEVEL_SPACING, "level")
     if view.best is not None:
         painter.at(view.best.val_loss, 1, "best_line")
 
@@ -124,21 +124,21 @@ class _LinePainter:
 def _lines(pane: Pane, view: RunView, options: PlotOptions) -> Iterator[_Line]:
     """Yield the lines with labels, in the row of each value; of levels out of view, the nearest on either side."""
     glyphs = PLOT_GLYPHS[pane.glyphs]
-    yield from _level_lines(pane, shown_levels(view, options))
+    yield from _level_lines(pane, view, options)
     if view.best is not None and pane.row_of(view.best.val_loss) is not None:
         yield _line(pane, view.best.val_loss, "best", glyphs.best, "best", len(view.levels))
     if view.smoothed_loss is not None and pane.column_of(view.train_losses.last_step) is not None:
         yield _line(pane, view.smoothed_loss, "train", "", "line", len(view.levels) + 1)
 
 
-def _level_lines(pane: Pane, levels: Sequence[Level]) -> Iterator[_Line]:
+def _level_lines(pane: Pane, view: RunView, options: PlotOptions) -> Iterator[_Line]:
     """Yield the levels in view, and the nearest above and below."""
     glyphs = PLOT_GLYPHS[pane.glyphs]
     above, below = [], []
-    for priority, level in enumerate(levels):
+    for priority, level in enumerate(shown_levels(view, options)):
         line = _line(pane, nats_of(level), level.name, "", "level_label", priority)
         if pane.row_of(line.nats) is not None:
-            yield replace(line, sign=glyphs.beaten if level.crossed_at is not None else "")
+            yield replace(line, sign=glyphs.beaten if view.is_beaten(level) else "")
         elif line.row == 0:
             above.append(replace(line, sign=glyphs.up))
         else:

@@ -95,8 +95,8 @@ def _run_rows(view: RunView) -> Iterator[Row]:
 
 
 def _level_ahead(view: RunView) -> Level | None:
-    """Return the next level to cross; before the first evaluation, the first below the train loss, if any."""
-    ahead = [level for level in view.levels if level.crossed_at is None]
+    """Return the next level to beat; before the first evaluation, the first below the train loss, if any."""
+    ahead = [level for level in view.levels if not view.is_beaten(level)]
     if view.last_val is None and view.smoothed_bits is not None:
         ahead = [level for level in ahead if level.bits_per_char < view.smoothed_bits]
     return next(iter(ahead), None)
@@ -119,8 +119,9 @@ def _loss_rows(view: RunView, unit: LossUnit) -> Iterator[Row]:
         yield "validation", ((f"first at step {format_count(first)}", "label"),)
     ahead = _level_ahead(view)
     if ahead is not None:
-        yield "to beat", ((format_bits(ahead.bits_per_char, unit), "level"), (f"  {ahead.name}", "label"))
-    elif view.levels and view.levels[-1].crossed_at is not None:
+        label = "to beat" if ahead.crossed_at is None else "to beat again"
+        yield label, ((format_bits(ahead.bits_per_char, unit), "level"), (f"  {ahead.name}", "label"))
+    elif view.levels and view.is_beaten(view.levels[-1]):
         beaten = view.levels[-1]
         value = f"{format_bits(beaten.bits_per_char, unit)}  ✓ {beaten.name}"
         yield "beaten", ((value, "good"), (f"  at {format_count(beaten.crossed_at or 0)}", "label"))

@@ -14,7 +14,7 @@ import tui
 from engine.config.run import RunConfig
 from engine.errors import CorpusError
 from engine.protocol.commands import Stop
-from engine.protocol.events import RunFinished
+from engine.protocol.events import RunFinished, Warned
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
@@ -76,6 +76,14 @@ async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> 
         await at.press("y")
         await has_left(at.app)
     assert at.app.summary_view.ended is not None
+
+
+async def test_a_signal_that_ends_a_run_on_a_full_disk_exits_with_the_code_of_lost_steps(stage: Stage) -> None:
+    full = Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk")
+    async with stage.running(FakeSession((full, *SCRIPT))) as at:
+        at.app.signals.receive(143)
+        await has_left(at.app)
+    assert at.app.return_value == Outcome(exit_code=1, is_ending=True)
 
 
 async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(stage: Stage) -> None:
