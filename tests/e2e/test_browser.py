@@ -32,7 +32,7 @@ from tests.tui.remote.host_and_client import hosted
 from tests.waiting import wait_until as wait_here
 from tui.process.browser.guard import Request, headers_for, refusal
 from tui.process.browser.server import BrowserServer
-from tui.terminal.capabilities import BROWSER_DRIVER, glyphs_for, is_in_browser
+from tui.terminal.capabilities import BROWSER_DRIVER, LARGEST_SIZE, glyphs_for, is_in_browser
 
 # Who is refused -------------------------------------------------------------------------------------------------------
 
@@ -189,6 +189,17 @@ async def test_each_tab_is_a_process_with_the_terminal_of_the_browser_and_ends_w
         assert await second.receive_bytes() == b"D\x00\x00\x00\x02\xc3\xbc"
     assert not psutil.pid_exists(other["pid"])  # the server has ended, and with it every tab
     assert (await second.receive()).data == WSCloseCode.GOING_AWAY
+
+
+async def test_a_tab_of_any_size_has_a_screen_of_at_most_the_largest() -> None:
+    columns, rows = LARGEST_SIZE
+    async with serve() as served:
+        socket = await served.connect(served.socket.replace("=100", f"={10**9}").replace("=30", f"={10**30}"))
+        environment = await environment_of(socket)
+        assert (environment["COLUMNS"], environment["ROWS"]) == (str(columns), str(rows))
+        await socket.send_json(["resize", {"width": 10**9, "height": -1}])
+        packet = await socket.receive_bytes()
+        assert json.loads(packet[5:]) == {"type": "resize", "width": columns, "height": 1}
 
 
 @pytest.mark.ci
