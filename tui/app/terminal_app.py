@@ -24,6 +24,7 @@ from textual.widgets import Input
 
 from tui.formatting.loss_units import LossUnit
 from tui.formatting.numbers import pasted_line
+from tui.formatting.svg_words import with_placed_words
 from tui.process.outcome import Outcome
 from tui.settings.theme import THEMES, theme_for
 from tui.terminal.capabilities import GlyphSet, drawn_size
@@ -137,6 +138,10 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
         if isinstance(event, Paste) and isinstance(self.focused, Input) and not isinstance(self.focused, PathInput):
             event.text = pasted_line(event.text)
         await super().on_event(event)
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """Return an SVG picture of the screen, whose columns line up in every viewer."""
+        return with_placed_words(super().export_screenshot(title=title, simplify=simplify))
 
     def choose_theme(self) -> None:
         """Register our themes and the best of Textual's, and set the chosen one or the one that suits the terminal."""
