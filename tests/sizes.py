@@ -1,4 +1,7 @@
-"""Draw the screen at sizes from 40x12 to 200x60, every STEP columns and rows: `python -m tests.sizes [STEP]` (12)."""
+"""Draw the screen at sizes from 40x12 to 200x60, every STEP columns and rows, and at the largest.
+
+python -m tests.sizes [STEP]     (12)
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ import tempfile
 from tests.fakes import FakeSession
 from tests.tui.conftest import Stage, shows
 from tests.tui.screens.main.test_sizes import SCRIPT, WIDE, draw_at
+from tui.terminal.capabilities import LARGEST_SIZE
 
 
 async def draw_all(step: int) -> int:
-    """Draw the screen at each size of a grid; return the number of sizes."""
+    """Draw the screen at each size of a grid and at the largest; return the number of sizes."""
     stage = Stage()
     app = stage.app(FakeSession(SCRIPT))
-    sizes = [(width, height) for width in range(40, 201, step) for height in range(12, 61, step)]
+    sizes = [(width, height) for width in range(40, 201, step) for height in range(12, 61, step)] + [LARGEST_SIZE]
     async with app.run_test(size=WIDE) as pilot:
         await shows(app, "number 8 is said")
         for size in sizes:

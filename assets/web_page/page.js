@@ -28,8 +28,7 @@ class Page {
 
   showModel() {
     const { name, facts, copies, sampling, temperatures } = this.data;
-    document.title = name;
-    byId("name").textContent = name;
+    document.title += `: ${name}`;
     byId("copies").textContent = copies;
     for (const [term, value] of facts) {
       for (const [tag, text] of [["dt", term], ["dd", value]]) {
@@ -165,7 +164,7 @@ class Page {
     tweet.setAttribute("aria-busy", String(!isDone));
     byId("cursor").max = Math.max(0, chars.length - 1);
     const cut = hasEnded ? "" : `, cut at ${sampling.max_length} characters`;
-    byId("status").textContent = isDone ? `${writer.bitsPerChar.toFixed(2)} bits per character${cut}` : "writing …";
+    byId("status").textContent = isDone ? surpriseOf(writer.bitsPerChar) + cut : "writing …";
   }
 
   /** Marks a character and shows why it was written; writing pauses. */
@@ -212,6 +211,11 @@ class Page {
     this.setPlaying(false);
     byId("tweet").scrollIntoView({ block: "nearest" });
   }
+}
+
+function surpriseOf(bitsPerChar) {
+  const choices = (2 ** bitsPerChar).toFixed(1);
+  return `${bitsPerChar.toFixed(2)} bits per character: as unsure as between ${choices} equally likely ones`;
 }
 
 function isSeed(text) {

@@ -12,7 +12,7 @@ function showWhy({ id, bits, uniform, candidates }, before, sampling, vocab) {
   const place = end ? `After “${end.join("")}”` : "At the start";
   const chosen = candidates.find((candidate) => candidate.id === id);
   byId("why-sentence").textContent =
-    `${place} the model gave ${named} ${percent(chosen.own)}: ${bits.toFixed(2)} bits.` +
+    `${place} the model gave ${named} a chance of ${percent(chosen.own)}: ${bits.toFixed(2)} bits.` +
     (uniform === null ? " It was not drawn, it is of the beginning that you gave." : "");
   const largest = Math.max(...candidates.flatMap(({ own, drawn }) => [own, drawn]));
   byId("bars").replaceChildren(
@@ -47,8 +47,11 @@ function drawPicture(id, uniform, candidates, vocab) {
 function drawSentence(named, { start, drawn }, uniform, temperature) {
   if (uniform === null) return "";
   if (temperature === 0) return "At temperature 0 nothing is drawn: the likeliest character is taken.";
-  const [from, to] = [start, start + drawn].map((place) => place.toFixed(4));
-  return `The seed's number here is ${uniform.toFixed(4)}. It lies in the share of ${named}, from ${from} to ${to}.`;
+  const [mark, from, to] = [uniform, start, start + drawn].map((place) => (100 * place).toFixed(2));
+  return (
+    "The bar has the chances side by side, 100 % in all. The seed sets a mark on it as a die would, here at " +
+    `${mark} %. It lies in the share of ${named}, from ${from} % to ${to} %, so that is what was written.`
+  );
 }
 
 /** Returns a row of the table, in columns of label, bars and chances. */

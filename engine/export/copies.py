@@ -33,9 +33,12 @@ class Copies:
     def __str__(self) -> str:
         """Return two sentences for people."""
         samples = f"Of {NUM_SAMPLES:,} tweets that it wrote at temperature {self.temperature:g}"
-        copies = f"{self.num_copies:,} equalled a training tweet"
-        near_copies = f"of {self.num_near_copies:,} more at least half was copied in long parts"
-        return f"{samples}, {copies}, and {near_copies}. Names, links, case and punctuation are ignored."
+        copies = f"{self.num_copies:,}" if self.num_copies else "none"
+        near_copies = f"{self.num_near_copies:,} more" if self.num_near_copies else "no other"
+        return (
+            f"{samples}, {copies} equalled a training tweet, and {near_copies} consisted by half or more of long parts "
+            "of training tweets. Names, links, case and punctuation are ignored."
+        )
 
 
 def count_copies(

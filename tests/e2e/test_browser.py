@@ -32,7 +32,7 @@ from tests.tui.remote.host_and_client import hosted
 from tests.waiting import wait_until as wait_here
 from tui.process.browser.guard import Request, headers_for, refusal
 from tui.process.browser.server import BrowserServer
-from tui.terminal.capabilities import BROWSER_DRIVER, glyphs_for, is_in_browser
+from tui.terminal.capabilities import BROWSER_DRIVER, LARGEST_SIZE, glyphs_for, is_in_browser
 
 # Who is refused -------------------------------------------------------------------------------------------------------
 
@@ -90,6 +90,14 @@ print("The run small has ended.\\nContinue it.", file=sys.stderr)
 """A screen that sends its environment, then the packets that it receives."""
 DEAF = SCREEN.replace("while packet := sys.stdin.buffer.read1():", "while True:\n    import time; time.sleep(60)")
 FAILING = 'raise SystemExit("tweetgen-tui: The run small is not active.")'
+MALFORMED = (
+    b"\x16\x03\x01\x02\x00\x01\xfc\r\n\r\n",  # the start of TLS
+    b"GET\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n\r\n",
+)
 
 
 class Served:
@@ -112,7 +120,7 @@ class Served:
 @asynccontextmanager
 async def serve(program: str = SCREEN) -> AsyncIterator[Served]:
     server = BrowserServer("<small>", (sys.executable, "-c", program))
-    runner = web.AppRunner(server.app(), access_log=None)
+    runner = server.runner()
     await runner.setup()
     await web.TCPSite(runner, server.host, 0).start()
     base = f"http://{server.host}:{runner.addresses[0][1]}"
@@ -148,6 +156,17 @@ async def test_a_wrong_host_a_foreign_origin_and_a_wrong_token_get_403_and_start
                 await refused
             assert error.value.status == 403
         assert not psutil.Process().children()
+
+
+async def test_a_malformed_request_gets_400_and_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with serve() as served:
+        port = urlsplit(served.origin).port
+        for request in MALFORMED:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request)
+            assert b" 400 Bad Request" in await reader.readline(), request
+            writer.close()
+    assert caplog.records == []
 
 
 @pytest.mark.ci
@@ -189,6 +208,17 @@ async def test_each_tab_is_a_process_with_the_terminal_of_the_browser_and_ends_w
         assert await second.receive_bytes() == b"D\x00\x00\x00\x02\xc3\xbc"
     assert not psutil.pid_exists(other["pid"])  # the server has ended, and with it every tab
     assert (await second.receive()).data == WSCloseCode.GOING_AWAY
+
+
+async def test_a_tab_of_any_size_has_a_screen_of_at_most_the_largest() -> None:
+    columns, rows = LARGEST_SIZE
+    async with serve() as served:
+        socket = await served.connect(served.socket.replace("=100", f"={10**9}").replace("=30", f"={10**30}"))
+        environment = await environment_of(socket)
+        assert (environment["COLUMNS"], environment["ROWS"]) == (str(columns), str(rows))
+        await socket.send_json(["resize", {"width": 10**9, "height": -1}])
+        packet = await socket.receive_bytes()
+        assert json.loads(packet[5:]) == {"type": "resize", "width": columns, "height": 1}
 
 
 @pytest.mark.ci

@@ -15,17 +15,19 @@ from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.css.query import NoMatches
 from textual.driver import Driver
-from textual.events import Event, Paste
+from textual.events import Event, Paste, Resize
 from textual.filter import LineFilter, Monochrome
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.formatting.loss_units import LossUnit
 from tui.formatting.numbers import pasted_line
+from tui.formatting.svg_words import with_placed_words
 from tui.process.outcome import Outcome
 from tui.settings.theme import THEMES, theme_for
-from tui.terminal.capabilities import GlyphSet
+from tui.terminal.capabilities import GlyphSet, drawn_size
 from tui.terminal.driver import MeteredDriver, ReportsMouse
 from tui.terminal.glyph_fallback import GlyphFilter
 from tui.terminal.textual_private import (
@@ -127,13 +129,19 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
             driver.write(self._glyph_filter.translated(sequence))
 
     async def on_event(self, event: Event) -> None:
-        """Handle an event. A paste into a line loses its control characters, which Textual (8.2) would show.
+        """Handle an event: a size is limited; a paste into a line loses its control characters.
 
-        A line for a path checks first whether the paste is one.
+        Textual (8.2) would lay out any size, and show these. A line for a path checks first whether the paste is one.
         """
+        if isinstance(event, Resize):
+            event.size = event.virtual_size = event.container_size = Size(*drawn_size(*event.size))
         if isinstance(event, Paste) and isinstance(self.focused, Input) and not isinstance(self.focused, PathInput):
             event.text = pasted_line(event.text)
         await super().on_event(event)
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """Return an SVG picture of the screen, whose columns line up in every viewer."""
+        return with_placed_words(super().export_screenshot(title=title, simplify=simplify))
 
     def choose_theme(self) -> None:
         """Register our themes and the best of Textual's, and set the chosen one or the one that suits the terminal."""

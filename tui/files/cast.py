@@ -10,6 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+_START = "\x1b[?25l\x1b[2J"
+"""Hides the cursor and clears the terminal of the player."""
+_END = "\x1b[0m\x1b[{row};1H\x1b[?25h"
+"""Restores the colours and shows the cursor, below the picture; in a terminal of the same height, on its last line."""
 _MAX_UNCHANGED_CELLS = 6
 """Between two changes of a line, written again: fewer characters than moving the cursor."""
 
@@ -47,8 +51,11 @@ def to_cast(frames: Sequence[TimedFrame], title: str) -> str:
     before: Frame = ((("", Style()),) * width,) * height
     for each in frames:
         output = "".join(_changes(before, each.frame))
+        if len(lines) == 1:
+            output = _START + output
+        if each is frames[-1]:
+            output += _END.format(row=height + 1)
         if output:
-            output = f"{'' if len(lines) > 1 else chr(27) + '[?25l' + chr(27) + '[2J'}{output}"
             lines.append(json.dumps([round(each.seconds, 2), "o", output], ensure_ascii=False))
         before = each.frame
     return "\n".join(lines) + "\n"

@@ -177,8 +177,7 @@ class Host:
     async def _serve_client(self, client: HostConnection) -> None:
         """Serve one connection until it ends: greeting, snapshot, events; forward its commands."""
         try:
-            client.send_message(self._greeting())
-            if await client.handshake():
+            if await client.handshake(self._greeting()):
                 self._clients.append(client)
                 await client.run(self._snapshot, self._send, self._num_waiting)
         except OSError:  # it is gone

@@ -8,8 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from engine.protocol import commands
+from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command, Question, Stop
-from tui.remote.protocol import Hello, Message, Refusal, message_in, to_line
+from engine.text import harmless
+from tui.remote.protocol import MAX_CLIENT_LINE_BYTES, Greeting, Hello, Message, Refusal, message_in, to_line
+from tui.remote.socket_path import is_same_user
 
 MAX_WAITING_BYTES = 4 * 1024 * 1024
 """A client that is further behind is sent a new snapshot in place of the events that it missed. The largest event, the
@@ -21,6 +24,7 @@ MAX_QUESTIONS_WAITING = 4
 """Of commands in the session while those of a read-only client are forwarded."""
 MAX_COMMAND_BYTES = 1024 * 1024
 """Limits of the commands received and not forwarded yet; a client is not read from while it is above them."""
+_MAX_REASON_CHARS = 200
 _POLL_SECONDS = 0.05
 
 
@@ -32,6 +36,8 @@ class HostConnection:
         self.is_read_only = True
         self._reader = reader
         self._writer = writer
+        # `drain` then waits until the kernel has all, which it delivers even after the connection is closed
+        writer.transport.set_write_buffer_limits(high=0)
         self._waiting: list[bytes] = []
         self._num_waiting_bytes = 0
         self._is_behind = False
@@ -42,21 +48,30 @@ class HostConnection:
         self._num_command_bytes = 0
         self._forwarding: asyncio.Task[None] | None = None
 
-    def send_message(self, message: Message) -> None:
-        """Send a message."""
-        if not self._writer.transport.is_closing():  # asyncio (3.11) would print warnings
-            self._writer.write(to_line(message))
+    async def handshake(self, greeting: Greeting) -> bool:
+        """Send the greeting and read the client's `Hello`; return whether it is valid, after a refusal if not.
 
-    async def handshake(self) -> bool:
-        """Read the client's `Hello`; return whether it is valid, after a refusal if not."""
+        Another user's process is refused before the greeting. Raises `OSError`.
+        """
+        if not is_same_user(self._writer.get_extra_info("socket")):
+            await self._refuse("Only processes of the user who runs it may connect.")
+            return False
+        await self._send(to_line(greeting))
         hello: Message | None = None
         with contextlib.suppress(ValueError):  # the line is too long, or not a message
             hello = message_in(await self._reader.readline())
         if not isinstance(hello, Hello):
-            self.send_message(Refusal(reason="The first message is not Hello."))
+            await self._refuse("The first message is not Hello.")
             return False
         self.is_read_only = hello.is_read_only
         return True
+
+    async def _refuse(self, reason: str) -> None:
+        """Send the last line of the connection, behind what is unsent, and wait until the client has room for it.
+
+        Raises `OSError`.
+        """
+        await self._send(to_line(Refusal(reason=reason)))
 
     def queue(self, lines: bytes) -> None:
         """Queue lines, or drop the queue where the client has fallen behind."""
@@ -80,24 +95,33 @@ class HostConnection:
         send: Callable[[Command], None],
         num_waiting: Callable[[], int],
     ) -> None:
-        """Send a snapshot and then queued lines, and forward commands to `send`, until either side ends."""
+        """Send a snapshot and then queued lines, and forward commands to `send`, until either side ends.
+
+        A client that sends what it may not is refused. Raises `OSError`.
+        """
         sending = asyncio.create_task(self._send_all(snapshot))
+        sending.add_done_callback(self._close_after)
         try:
-            await self._read_commands(send, num_waiting)
+            refusal = await self._read_commands(send, num_waiting)
         finally:
             sending.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sending
+        if refusal:
+            await self._refuse(refusal)
+
+    def _close_after(self, sending: asyncio.Task[None]) -> None:
+        """Close the connection, which ends reading, once nothing more is sent: a refusal may follow a cancellation."""
+        if not sending.cancelled():
+            self._writer.close()
 
     async def _send_all(self, snapshot: Callable[[], Iterable[bytes]]) -> None:
-        """Send a snapshot, then queued lines; after a gap, another snapshot. Ends with the connection."""
+        """Send a snapshot, then queued lines; after a gap, another snapshot."""
         try:
             while not await self._send_until_behind(snapshot):
                 pass
         except OSError:  # it is gone, or (`TimeoutError`) it reads nothing
             self._writer.transport.abort()
-        finally:
-            self._writer.close()
 
     async def _send_until_behind(self, snapshot: Callable[[], Iterable[bytes]]) -> bool:
         """Send a snapshot, then queued lines until the client falls behind; return whether all is sent."""
@@ -121,23 +145,23 @@ class HostConnection:
         async with asyncio.timeout(STALLED_SECONDS):
             await self._writer.drain()
 
-    async def _read_commands(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
-        """Forward commands to `send` until the client disconnects or sends an invalid line; `Stop` is not throttled."""
+    async def _read_commands(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> str:
+        """Forward commands to `send` until the client disconnects; return why it is refused, empty if it is not.
+
+        `Stop` is not throttled.
+        """
         while True:
             try:
-                line = await self._reader.readline()
-                if not line.endswith(b"\n"):  # it is gone, perhaps in the middle of a line
-                    return
-                command = commands.from_json(line)
-            except (ValueError, OSError) as error:  # an invalid command, a line too long, or a broken connection
-                if isinstance(error, ValueError):
-                    self.send_message(Refusal(reason="Invalid command."))
-                return
+                received = await self._read_command()
+            except DecodeError as error:
+                return harmless(f"Invalid command: {str(error).rstrip('.')}.", _MAX_REASON_CHARS)
+            if received is None:
+                return ""
+            command, num_bytes = received
             if self.is_read_only and not isinstance(command, Question):
-                self.send_message(Refusal(reason="This connection is read-only."))
-                return
-            self._commands.append((command, len(line)))
-            self._num_command_bytes += len(line)
+                return "This connection is read-only."
+            self._commands.append(received)
+            self._num_command_bytes += num_bytes
             if isinstance(command, Stop):
                 while self._commands:  # the session handles a stop before the commands that it makes superfluous
                     self._forward(send)
@@ -145,6 +169,18 @@ class HostConnection:
                 self._forwarding = asyncio.create_task(self._forward_throttled(send, num_waiting))
             while self._num_command_bytes > MAX_COMMAND_BYTES:
                 await asyncio.sleep(_POLL_SECONDS)
+
+    async def _read_command(self) -> tuple[Command, int] | None:
+        """Read a command and its size in bytes; None once the client is gone. Raises `DecodeError`."""
+        try:
+            line = await self._reader.readline()
+        except ValueError as error:
+            raise DecodeError(f"the line is longer than {MAX_CLIENT_LINE_BYTES // 1024} KiB") from error
+        except OSError:
+            return None
+        if line and not line.endswith(b"\n"):  # it may be the start of another command
+            raise DecodeError("the line has no end")
+        return (commands.from_json(line), len(line)) if line else None
 
     async def _forward_throttled(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
         """Forward all commands, no faster than the session handles them."""
@@ -172,6 +208,7 @@ class HostConnection:
             async with asyncio.timeout(_POLL_SECONDS):
                 await self._writer.wait_closed()
         except TimeoutError:
-            self._writer.transport.abort()  # would fail (Python 3.11) where it has closed by itself
+            if self._writer.transport.get_write_buffer_size():  # else it has closed by now, and `abort` fails (3.11)
+                self._writer.transport.abort()
         except OSError:  # it is gone
             pass

@@ -1,4 +1,4 @@
-"""The path of a run's socket: in the user's runtime folder, named by a hash of the run folder's path.
+"""The path of a run's socket, in the user's runtime folder, named by a hash of the run folder's path; who may connect.
 
 Not in the data folder: that may be on a network, where sockets fail, and its path may be longer than a socket's limit.
 """
@@ -8,7 +8,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket
 import stat
+import struct
+import sys
 import warnings
 from pathlib import Path
 
@@ -20,6 +23,8 @@ from engine.storage.folders import APP_NAME, RunFolder
 
 _MAX_PATH_BYTES = 100
 """The limit is 104 on macOS, 108 on Linux, including the terminating zero."""
+_SOL_LOCAL, _LOCAL_PEERCRED, _MAX_CREDENTIAL_BYTES = 0, 1, 128
+"""Of sys/un.h of macOS; its `struct xucred` begins with a version and the user, and has 76 bytes."""
 
 
 def runtime_folder() -> Path:
@@ -67,3 +72,19 @@ def require_private(path: Path) -> None:
         raise StorageError(
             f"{path} is not a folder that only you can use.", "Remove it, or set XDG_RUNTIME_DIR to another folder."
         )
+
+
+def is_same_user(peer: socket.socket) -> bool:
+    """Return whether the process that connected to a Unix socket ran as this process's user, whatever the file modes.
+
+    Linux: SO_PEERCRED (unix(7)); macOS: LOCAL_PEERCRED (unix(4)), written without a Mac to test it on. Python has no
+    call for the other systems: there, the modes of socket and folder alone decide.
+    """
+    user: int
+    if sys.platform == "linux":
+        _, user, _ = struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    elif sys.platform == "darwin":
+        _, user = struct.unpack_from("II", peer.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _MAX_CREDENTIAL_BYTES))
+    else:
+        return True
+    return user == os.getuid()

@@ -16,6 +16,10 @@ ColourSystem = Literal["none", "16", "256", "truecolor"]
 BROWSER_DRIVER = "tui.terminal.browser_driver:BrowserDriver"
 """What `tweetgen-tui serve` sets `TEXTUAL_DRIVER` to in the processes that it starts."""
 
+LARGEST_SIZE = (500, 200)
+"""Columns and rows of the largest screen that is drawn, more than a 4K display has. `python -m tests.sizes` draws it.
+Memory grows with the cells, and a terminal or a browser may report any size."""
+
 _UNICODE_ENCODINGS = {"utf8", "utf16", "utf32"}
 _COERCED = {"C.UTF-8", "C.utf8", "UTF-8"}
 """What Python sets LC_CTYPE to in the C locale (PEP 538), whatever the terminal can show."""
@@ -84,3 +88,9 @@ def is_over_ssh(environ: Mapping[str, str]) -> bool:
 def is_in_browser(environ: Mapping[str, str]) -> bool:
     """Return whether the screen is drawn in a browser, by a process of `tweetgen-tui serve`."""
     return environ.get("TEXTUAL_DRIVER") == BROWSER_DRIVER
+
+
+def drawn_size(columns: int, rows: int) -> tuple[int, int]:
+    """Return the size of the screen in a terminal that reports this size: from 1x1 to `LARGEST_SIZE`."""
+    most_columns, most_rows = LARGEST_SIZE
+    return min(max(columns, 1), most_columns), min(max(rows, 1), most_rows)

@@ -18,10 +18,12 @@ import torch
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE
+from engine.corpus.report import counted
 from engine.errors import ConfigError
 from engine.export.copies import Copies
 from engine.export.web_page import WeightFormat
 from engine.export.web_page.tensors import page_tensors
+from engine.model.gru import TextGenerator
 from engine.text import harmless, harmless_char
 
 SCRIPTS = ("random.js", "tensors.js", "model.js", "sampling.js", "why.js", "page.js")
@@ -59,7 +61,7 @@ def page_data(checkpoint: Checkpoint, weights: WeightFormat, copies: Copies | No
     model = checkpoint.to_model(torch.device("cpu"))
     data = {
         "name": harmless(info.run),
-        "facts": _facts(info, model.num_parameters, weights),
+        "facts": _facts(info, model, weights),
         "copies": _copies_text(copies),
         "vocab": [harmless_char(char) for char in info.vocab],
         "sampling": {name: getattr(info.sampling, name) for name in _DISTRIBUTION},
@@ -79,21 +81,28 @@ def _source_of(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _facts(info: CheckpointInfo, num_parameters: int, weights: WeightFormat) -> list[tuple[str, str]]:
+def _facts(info: CheckpointInfo, model: TextGenerator, weights: WeightFormat) -> list[tuple[str, str]]:
     """Return names and values of what the page says of its model."""
+    config, num_parameters = info.model, model.num_parameters
+    layers = f"GRU, {counted(config.num_layers, 'layer')} of {config.hidden_size:,} units"
+    parameters = f"{num_parameters:,}"
+    if model.ngram_input is not None:
+        lengths = "2" if config.ngram_order == 2 else f"2 to {config.ngram_order}"
+        layers += f", and a vector for each of {config.ngram_contexts:,} frequent sequences of {lengths} characters"
+        share = model.ngram_input.weight.numel() / num_parameters
+        parameters += f", {100 * share:.0f} % of them in these vectors (n-grams)"
     tweets = "held-out tweets" if info.corpus.overfit is None else "the training tweet"
     bits = "not evaluated" if info.bits_per_char is None else f"{info.bits_per_char:.2f} on {tweets}"
     if info.is_eval_early:
         bits += ", an estimate on some of them"
     if info.is_evaluation_stale:
         bits += f", at step {info.last_eval_step:,}"
-    model = info.model
     return [
         ("Run", harmless(info.run)),
         ("Step", f"{info.step:,}"),
         ("Bits per character", bits),
-        ("Parameters", f"{num_parameters:,}"),
-        ("Model", f"GRU, {model.num_layers} layer{'s' if model.num_layers > 1 else ''} of {model.hidden_size:,} units"),
+        ("Model", layers),
+        ("Parameters", parameters),
         ("Weights", _PRECISION[weights]),
     ]
 

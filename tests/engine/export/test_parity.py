@@ -165,12 +165,13 @@ BLOCK = re.compile(r"<(style|script)([^>]*)>(.*?)</\1", re.DOTALL | re.IGNORECAS
 """Tag, attributes and content of a style sheet or a script."""
 ATTACK = "</script><script>alert(1)</script><!--<script>"
 COPIES = Copies(temperature=0.7, num_copies=3, num_near_copies=12)
+NO_COPIES = Copies(temperature=0.7, num_copies=0, num_near_copies=0)
 
 EVALUATED = {"step": 12_000, "last_eval_step": 12_000, "bits_per_char": 2.1849}
 FACTS: dict[str, tuple[WeightFormat, Copies | None, dict[str, Any]]] = {
     "never evaluated, copies not counted": ("float16", None, {}),
     "evaluated at an earlier step": ("int8", COPIES, {**EVALUATED, "last_eval_step": 11_000}),
-    "an estimate": ("int8", COPIES, {**EVALUATED, "is_eval_early": True}),
+    "an estimate, no copies": ("int8", NO_COPIES, {**EVALUATED, "is_eval_early": True}),
     "overfit": ("int8", COPIES, {**EVALUATED, "corpus": CorpusConfig(files=("a.txt",), overfit=3)}),
 }
 """Weights, copies, and what the checkpoint has."""
@@ -257,6 +258,7 @@ CONFIG = ModelConfig(embedding_size=8, hidden_size=18, num_layers=2)
 SAMPLING = SamplingConfig(temperature=0.8, max_length=40, min_p=0.02)
 TWEET = "#tweet[aria-busy=false]"
 TEMPERATURE = 1.5
+FINGER_PIXELS = 44
 DEADLINE_MILLISECONDS = 60_000
 
 
@@ -335,6 +337,10 @@ def test_it_writes_the_tweets_of_the_program_and_explains_a_character(page: Page
     page.press("#cursor", "Home")
     shows(page, "#why-sentence", "it is of the beginning that you gave")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than a phone"
+    bottom = "document.querySelector('#temperature').getBoundingClientRect().bottom + scrollY"
+    assert page.evaluate(f"{bottom} <= innerHeight"), "below the first screen"
+    heights = "[...document.querySelectorAll('button, input')].map((each) => each.getBoundingClientRect().height)"
+    assert min(page.evaluate(heights)) >= FINGER_PIXELS
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         channels = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)")
@@ -343,7 +349,7 @@ def test_it_writes_the_tweets_of_the_program_and_explains_a_character(page: Page
 
 @pytest.mark.ci
 def test_text_from_outside_is_shown_as_text_and_a_beginning_or_a_seed_that_cannot_be_used_is_named(page: Page) -> None:
-    assert page.title() == page.text_content("h1") == HOSTILE
+    assert page.title() == f"{page.text_content('h1')}: {HOSTILE}"
     shows(page, "#facts", HOSTILE)
     enter(page, "prompt", "<a></a>")
     shows(page, TWEET, "<a></a>")

@@ -180,7 +180,7 @@ def screen_after(*written: str) -> Frame:
 
 
 @given(st.lists(st.lists(WRITES, max_size=4), min_size=1, max_size=6))
-def test_a_cast_replays_as_the_recorded_screens(outputs: list[list[str]]) -> None:
+def test_a_cast_replays_as_the_recorded_screens_and_leaves_a_cursor_below_them(outputs: list[list[str]]) -> None:
     written: list[str] = []
     frames = []
     for number, output in enumerate(outputs):
@@ -193,6 +193,10 @@ def test_a_cast_replays_as_the_recorded_screens(outputs: list[list[str]]) -> Non
     for each in frames:
         replayed.append(by_time.get(round(each.seconds, 2), ""))
         assert screen_after(*replayed) == each.frame
+    taller = pyte.Screen(COLUMNS, ROWS + 2)
+    pyte.Stream(taller).feed("".join(replayed))
+    cursor = taller.cursor
+    assert (cursor.hidden, cursor.y, cursor.x, cursor.attrs) == (False, ROWS, 0, taller.default_char)
 
 
 def test_a_grapheme_is_one_cell_with_the_style_as_drawn_a_wide_one_two_and_an_equal_line_the_same_object() -> None:

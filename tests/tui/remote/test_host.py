@@ -10,6 +10,7 @@ import math
 import os
 import socket
 import stat
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -23,12 +24,13 @@ from engine.protocol import events as e
 from engine.storage.folders import RunFolder
 from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.recorded_runs import write_run
+from tests.tui.conftest import wait_until as wait_async
 from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, RawClient, hosted, line_of
 from tests.waiting import wait_until
 from tui.remote import host, host_connection, listener
 from tui.remote.connect import read_greeting
 from tui.remote.host_connection import HostConnection
-from tui.remote.protocol import Hello, to_line
+from tui.remote.protocol import Hello, Refusal, to_line
 from tui.remote.socket_path import make_private_folder, runtime_folder, socket_path
 from tui.remote.view_codec import decode_view
 from tui.run.view import RunView
@@ -101,6 +103,45 @@ def test_a_folder_that_others_can_use_or_that_is_not_the_users_own_is_refused(
         make_private_folder(short / "own")
 
 
+OTHER_USER = 65534
+
+
+def received_as(user: int, path: Path) -> bytes:
+    """Return what a process of another user receives when it connects to a socket."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.setgid(user)
+            os.setuid(user)
+            with RawClient(path) as client:
+                os.write(writing, client.socket.recv(4096))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        received = file.read()
+    os.waitpid(child, 0)
+    return received
+
+
+@pytest.mark.skipif(sys.platform not in {"linux", "darwin"}, reason="the system does not say whose process connects")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 on; this child only connects
+def test_another_users_process_is_refused_before_the_greeting_where_the_modes_let_it_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="tg-") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        monkeypatch.setattr(listener, "CHECK_SECONDS", math.inf)  # or it may leave a folder that is open to others
+        with hosted() as made:
+            path = made.path
+            for each, mode in ((path, 0o666), (path.parent, 0o755), (Path(folder), 0o755)):
+                each.chmod(mode)
+            refusal = Refusal(reason="Only processes of the user who runs it may connect.")
+            assert received_as(OTHER_USER, path) == to_line(refusal)
+            assert b'"Greeting"' in received_as(0, path)
+
+
 def test_runs_of_any_path_have_sockets_of_short_different_names_and_the_same_under_every_path(tmp_path: Path) -> None:
     names = [socket_path(RunFolder(tmp_path / name)) for name in ("a", "b", "x" * 200, "a\nb \u202e")]
     assert len(set(names)) == 4
@@ -112,15 +153,24 @@ def test_runs_of_any_path_have_sockets_of_short_different_names_and_the_same_und
 
 def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only() -> None:
     no_hello = (b"\n", b"GET / HTTP/1.1\r\n", b"[" * 70_000 + b"\n", HELLO.replace(b"Hello", b"CaughtUp"))
-    no_command = (HELLO, b"garbage\n", b'{"command":"Fly"}\n', b'{"command":"SetLearningRate","learning_rate":1e999}\n')
+    no_command = {
+        HELLO: "unknown command None",
+        b"garbage\n": "JSON is malformed: invalid character (byte 0)",
+        b'{"command":"Fly\\u001b"}\n': r"unknown command 'Fly\x1b'",
+        b'{"command":"SetLearningRate","learning_rate":1e99}\n': "SetLearningRate: a number is out of range",
+        b'{"command":"SetBatchSize","batch_size":"8"}\n': "SetBatchSize: Expected `int`, got `str` - at `$.batch_size`",
+        b"[" * 70_000 + b"\n": "the line is longer than 64 KiB",
+        line_of(c.Stop())[:-1]: "the line has no end",
+    }
     with hosted() as made:
         for line in no_hello:
             with RawClient(made.path, line) as client:
                 assert reason_in(client.receive_all()) == "The first message is not Hello."
-        for line in no_command:
+        for line, why in no_command.items():
             with made.attached() as client:
                 client.send(line)
-                assert reason_in(client.receive_all()) == "Invalid command."
+                client.socket.shutdown(socket.SHUT_WR)
+                assert reason_in(client.receive_all()) == f"Invalid command: {why}."
         assert made.sent == []
         assert_serves(made)
 
@@ -196,6 +246,48 @@ async def test_a_connection_is_closed_without_an_error_while_its_last_lines_are_
         reading = asyncio.create_task(asyncio.to_thread(theirs.recv, 1 << 21, socket.MSG_WAITALL))
         await HostConnection(reader, writer).close()
         await reading
+
+
+async def test_a_connection_that_closes_by_itself_at_its_deadline_is_not_closed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    with theirs:
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        while not writer.transport.get_write_buffer_size():
+            writer.write(bytes(4096))
+
+        def read_until_the_deadline() -> None:
+            theirs.recv(1 << 21)
+            now = loop.time()
+            monkeypatch.setattr(loop, "time", lambda: now + 1)
+
+        loop.call_soon(read_until_the_deadline)
+        await HostConnection(reader, writer).close()
+        monkeypatch.undo()
+
+
+async def test_a_client_that_reads_late_receives_why_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_connection, "_POLL_SECONDS", 0.0)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        connection = HostConnection(reader, writer)
+
+        async def serve() -> None:
+            await connection.run(lambda: [bytes(1 << 20)], lambda _: None, lambda: 0)
+            await connection.close()
+
+        serving = asyncio.create_task(serve())
+        await wait_async(writer.transport.get_write_buffer_size, "a full socket")
+        num_unsent = writer.transport.get_write_buffer_size()
+        theirs.sendall(b"garbage\n")
+        await wait_async(lambda: serving.done() or writer.transport.get_write_buffer_size() > num_unsent, "a refusal")
+        with theirs.makefile("rb") as file:
+            received = await asyncio.to_thread(file.read)
+        await serving
+    assert b"JSON is malformed" in received[1 << 20 :]
 
 
 def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_snapshot(

@@ -13,6 +13,7 @@ from engine.storage.folders import RunFolder
 from engine.text import harmless
 from tui.cli.output.output_file import check_output, write_output
 from tui.formatting.numbers import format_duration
+from tui.terminal.capabilities import LARGEST_SIZE
 
 DEFAULT_SECONDS = 30.0
 """How long a recording is, unless a speed is given."""
@@ -28,7 +29,7 @@ class ScreenSize(NamedTuple):
 
 
 DEFAULT_SIZE = ScreenSize(100, 30)
-_MIN_SIZE, _MAX_SIZE = ScreenSize(40, 12), ScreenSize(400, 200)
+_MIN_SIZE, _MAX_SIZE = ScreenSize(40, 12), ScreenSize(*LARGEST_SIZE)
 """A smaller screen shows one line of text."""
 
 

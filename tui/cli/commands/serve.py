@@ -107,7 +107,7 @@ async def _serve(server: BrowserServer, listener: socket.socket) -> str:
         loop.call_soon_threadsafe(has_ended.set)
 
     handle_ending_signals(stop_at_signals(end))
-    runner = web.AppRunner(server.app(), access_log=None)
+    runner = server.runner()
     await runner.setup()
     await web.SockSite(runner, listener).start()
     await has_ended.wait()

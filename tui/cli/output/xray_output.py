@@ -14,6 +14,7 @@ from rich.text import Text
 from engine.model.vocab import EOS, SPECIALS
 from engine.protocol.events import TextTraced
 from tui.cli.output.tables import print_json
+from tui.formatting.svg_words import with_placed_words
 from tui.terminal.capabilities import glyphs_for, is_utf8
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.spans import Kind, Line, Picture, Span, plain
@@ -82,7 +83,7 @@ def svg_of(draw: Callable[[int, Glyphs], Picture], title: str) -> str:
     )
     for line in draw(SVG_COLUMNS, UNICODE):
         console.print(_styled(line), soft_wrap=True, highlight=False)
-    return console.export_svg(title=title)
+    return with_placed_words(console.export_svg(title=title))
 
 
 def _in_ascii(line: Line) -> Line:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import importlib.resources
+import logging
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
 from aiohttp import WSCloseCode, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 from textual_serve.server import Server, to_int
 
@@ -20,6 +22,9 @@ ADDRESS = "127.0.0.1"
 _HEARTBEAT_SECONDS = 15.0
 """A tab that answers no ping within half of this is closed: its machine may be asleep or off the network."""
 _PAGE = Path(str(importlib.resources.files("assets") / "browser"))
+_LOG = logging.getLogger(__name__)
+_LOG.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+"""Logs what fails here, and no malformed request: any user of the machine may send those, and they are answered."""
 
 
 class BrowserServer(Server):
@@ -32,8 +37,11 @@ class BrowserServer(Server):
         self._arguments = arguments
         self._sockets: set[web.WebSocketResponse] = set()
 
-    def app(self) -> web.Application:
-        """Return the web application."""
+    def runner(self) -> web.AppRunner:
+        """Return what serves the web application once it is set up."""
+        return web.AppRunner(self._app(), logger=_LOG, access_log=None)
+
+    def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._guard])
         app.add_routes(
             [

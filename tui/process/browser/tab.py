@@ -17,7 +17,7 @@ from aiohttp import web
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
-from tui.terminal.capabilities import BROWSER_DRIVER
+from tui.terminal.capabilities import BROWSER_DRIVER, drawn_size
 
 _START_OF_PACKETS = b"__GANGLION__\n"
 _END_SECONDS = 30.0
@@ -47,8 +47,12 @@ class Tab(AppService):
 
     def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
         """Describe the terminal of the browser in place of the server's."""
-        environment = super()._build_environment(width, height)
+        environment = super()._build_environment(*drawn_size(width, height))
         return {name: value for name, value in environment.items() if name not in _OF_A_TERMINAL} | _OF_A_TAB
+
+    async def set_terminal_size(self, width: int, height: int) -> None:
+        """Pass on the size of the terminal, within the limits. Raises `TypeError` if it is not of numbers."""
+        await super().set_terminal_size(*drawn_size(width, height))
 
     async def start(self, width: int, height: int) -> None:
         """Start the process without a shell, where ctrl+c in the terminal of the server does not reach it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,11 @@ from engine.storage.journal import to_line
 from tests import fakes
 from tests.engine.helpers import run_session, tiny_config, write_corpus
 from tests.fakes import FakeClock, FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, toasts, wait_until
+from tests.tui.conftest import SCRIPT, Running, Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tests.tui.transcripts import Step, plays, set_up, transcript
 from tui.app.notifications import title_of
 from tui.files.pins import PinsFile
+from tui.formatting.svg_words import CELL_WIDTH
 from tui.run.view import RunView
 from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.layout import PIN_GLYPH
@@ -91,6 +94,21 @@ async def test_a_screenshot_needs_no_downloads_folder(
         at.app.deliver_screenshot()
         await toasted(at.app, "Saved screenshot to")
     assert [path.suffix for path in tmp_path.iterdir()] == [".svg"]
+
+
+async def test_each_word_of_a_screenshot_has_the_x_of_its_cell_and_each_sign(stage: Stage) -> None:
+    async with stage.running() as at:
+        await at.press(shows=("hello there", "▶ training"))
+        lines, picture = screen_text(at.app).replace(" ", "\xa0").splitlines(), at.app.export_screenshot()
+    assert "textLength" not in picture
+    seen = set[str]()
+    for y, content in re.findall(r'<text class="[^"]*-r\d+" y="([\d.]+)" [^>]*>(.*?)</text>', picture):
+        for x, word in re.findall(r'<tspan x="([\d.]+)">([^<]*)</tspan>', content):
+            line = lines[round((float(y) - 20) / 24.4)]
+            assert line[round(float(x) / CELL_WIDTH) :].startswith(html.unescape(word))
+            seen.add(html.unescape(word).rstrip("\xa0"))
+    assert {"hello", "there", "▶", "training"} <= seen
+    assert not any("\xa0" in word for word in seen)
 
 
 # The unit of losses ---------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sample
 from tests.tui.conftest import Stage, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
+from tui.terminal.capabilities import LARGEST_SIZE
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.header import Header
 from tui.widgets.key_bar import KeyBar
@@ -145,7 +146,7 @@ async def test_h_shows_every_value_of_a_small_terminal_page_by_page_and_groups_s
         assert cell_len(line.rstrip()) == NORMAL[0] - 2
 
 
-async def test_random_and_extreme_sizes_are_drawn_without_an_error_and_the_last_is_complete(stage: Stage) -> None:
+async def test_random_and_extreme_sizes_are_drawn_up_to_the_largest_and_the_last_is_complete(stage: Stage) -> None:
     sizes = random.Random(0)  # noqa: S311 - any will do, the same in each run
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=WIDE) as pilot:
@@ -155,6 +156,8 @@ async def test_random_and_extreme_sizes_are_drawn_without_an_error_and_the_last_
         for size in ((1, 1), (300, 5), (5, 100)):
             await pilot.resize_terminal(*size)
             assert app.is_running
+        await pilot.resize_terminal(LARGEST_SIZE[0] + 1, 1000)
+        await resized(app, LARGEST_SIZE)
         await pilot.resize_terminal(*WIDE)
         await resized(app, WIDE)
         await shows(app, "number 8 is said", "▶ training", "best ◆")
