@@ -186,6 +186,23 @@ def test_the_kept_tweets_are_a_subsequence_and_all_others_are_counted(
     assert report.num_kept == len(kept)
 
 
+def test_no_example_of_a_dropped_row_is_another_persons_words(tmp_path: Path) -> None:
+    retweets = [
+        'RT @Oprah "a secret',
+        "so true RT @tom: a secret",
+        f"RT @mia: {'a secret ' * 20}",
+        "RT : @bo a secret \ufffd",
+    ]
+    tweets = [*retweets, *(f"{tweet}!" for tweet in retweets), "tea", "Tea!"]
+    path = write_corpus(tmp_path, [json.dumps({"text": tweet}) for tweet in tweets], "a.jsonl")
+    marked = write_corpus(tmp_path, ['{"text": "a secret", "is_retweet": true}', '{"text": "Tea"}'], "b.jsonl")
+    for options in ({}, {"no_retweets": True}):
+        report = read_tweets(config_of(path, marked, **options))[1]
+        assert report.dropped["retweet" if options else "duplicate"]
+        assert "secret" not in str(report.examples)
+        assert report.examples["duplicate"] == "Tea!"
+
+
 def test_a_file_that_repeats_itself_is_stored_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
