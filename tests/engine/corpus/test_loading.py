@@ -95,6 +95,7 @@ TOO_FEW = {
     "one.txt": ("no end " * 200_000, "one tweet per line"),
     "long.txt": ("a word that is too long for it, and is another one each time\n" * 30, "--max-length, now 40"),
     "alike.txt": (SAME_WORDS, "--keep-duplicates"),
+    "labels.txt": ("0\n1\n" * 30, "--format text keeps such"),
 }
 
 
@@ -253,7 +254,7 @@ def test_a_preview_is_of_the_first_rows_and_of_a_small_corpus_all(tmp_path: Path
 
 
 NUMBERED = st.lists(st.text("ab é寿🐱1#@ ", min_size=0, max_size=60), min_size=MIN_TWEETS, max_size=60).map(
-    lambda texts: [f"{number} {text}".strip() for number, text in enumerate(texts)]
+    lambda texts: [f"n{number} {text}".strip() for number, text in enumerate(texts)]
 )
 
 
