@@ -17,6 +17,7 @@ from engine.corpus.ingest.collection import collect, rows_by_source
 from engine.corpus.ingest.deduplication import GroupedTweets, group
 from engine.corpus.ingest.sources import EMBEDDED_NAME
 from engine.corpus.readers.tables.labels import LABELLED, OTHER_LABEL
+from engine.corpus.readers.text_rows import ONLY_A_LABEL
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.corpus.split import validation_mask
@@ -146,6 +147,7 @@ def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
         "not JSON": "It is not JSON lines: omit --format, or use --format text or csv.",
         "not a post": "It lists other things, such as likes or bookmarks: give the posts, or the whole archive.",
         "with a line over": "Give a text file with one tweet per line.",
+        ONLY_A_LABEL: "Give the file with the texts; --format text keeps such lines.",
         LABELLED: _label_hint(config, report),
         OTHER_LABEL: _label_hint(config, report),
         "over ": f"Raise --max-length, now {config.max_length}, to keep longer tweets.",

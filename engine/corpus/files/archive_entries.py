@@ -96,9 +96,14 @@ class Contents:
     """Whether it is a folder or an archive."""
 
 
+def without_compression(name: str) -> str:
+    """Return a file name without the suffix of a compression: "a.CSV" of "a.CSV.gz"."""
+    return _COMPRESSED_SUFFIX.sub("", name)
+
+
 def suffix_of(name: str) -> str:
     """Return a file name's suffix in lower case, ignoring compression: ".csv" of "a.CSV.gz"."""
-    found = _SUFFIX.search(_COMPRESSED_SUFFIX.sub("", name))
+    found = _SUFFIX.search(without_compression(name))
     return found.group().casefold() if found else ""
 
 

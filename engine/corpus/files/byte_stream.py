@@ -15,6 +15,9 @@ BUFFER_BYTES = 1 << 18
 class ByteStream(io.RawIOBase, abc.ABC):
     """A raw stream that is read sequentially."""
 
+    num_bytes = 0
+    """Bytes that were read from it."""
+
     @abc.abstractmethod
     def next_bytes(self, max_bytes: int) -> bytes:
         """Return 1 to `max_bytes` bytes; b"" at the end."""
@@ -28,6 +31,7 @@ class ByteStream(io.RawIOBase, abc.ABC):
         view = memoryview(buffer).cast("B")
         data = self.next_bytes(len(view)) if len(view) else b""
         view[: len(data)] = data
+        self.num_bytes += len(data)
         return len(data)
 
 

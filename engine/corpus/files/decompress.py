@@ -51,8 +51,7 @@ class DecompressionLimit:
 
     def __init__(self, name: str, packed_bytes: int) -> None:
         """`packed_bytes` is the size on disk of the file `name`."""
-        self._name = name
-        self._limit = min(MAX_DECOMPRESSED_BYTES, max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * packed_bytes))
+        self._name, self._packed_bytes = name, packed_bytes
         self._reached: dict[tuple[int, int], int] = {}
         self._total = 0
 
@@ -70,9 +69,14 @@ class DecompressionLimit:
                 f"{self._name} decompresses to over {MAX_DECOMPRESSED_BYTES >> 30} GB, too much to be read.",
                 "Extract a part of it and give that.",
             )
-        if self._total > self._limit:
+        self.check_ratio(self._total, self._packed_bytes)
+
+    def check_ratio(self, num_bytes: int, packed_bytes: int) -> None:
+        """Raise `CorpusError` if so many bytes are more than `packed_bytes` of compressed text decompress to."""
+        limit = max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * packed_bytes)
+        if num_bytes > limit:
             raise CorpusError(
-                f"{self._name} decompresses to over {self._limit >> 20:,} MB, far more than its size suggests.",
+                f"{self._name} decompresses to over {limit >> 20:,} MB, far more than its size suggests.",
                 "It may be a decompression bomb. If you trust it, extract it and give the file in it.",
             )
 
@@ -109,11 +113,14 @@ class DecompressedStream(ByteStream):
         name: str,
         limit: DecompressionLimit,
         stream: tuple[int, int],
+        source: ByteStream | None = None,
     ) -> None:
-        """Read the first of `files` and close all of them; `stream` identifies it to the limit."""
+        """Read the first of `files` and close all of them; `stream` identifies it to the limit.
+
+        The bytes are limited by those read of `source`, too, so that a bomb is found by its first part.
+        """
         self._files, self._kind, self._name = files, kind, name
-        self._limit, self._stream = limit, stream
-        self._position = 0
+        self._limit, self._stream, self._source = limit, stream, source
 
     def next_bytes(self, max_bytes: int) -> bytes:
         """Decompress some bytes. Raises `CorpusError` if the data are damaged, truncated or over the limit."""
@@ -126,8 +133,10 @@ class DecompressedStream(ByteStream):
                 what = f"{self._name} needs more memory to be decompressed than there is."
                 raise CorpusError(what, "Extract it elsewhere and give the file in it.") from error
             raise damaged(self._name, f"its {self._kind} data are corrupt") from error
-        self._position += len(data)
-        self._limit.count(self._stream, self._position)
+        position = self.num_bytes + len(data)
+        self._limit.count(self._stream, position)
+        if self._source is not None:
+            self._limit.check_ratio(position, self._source.num_bytes)
         return data
 
     def close(self) -> None:
@@ -137,17 +146,21 @@ class DecompressedStream(ByteStream):
         super().close()
 
 
-def decompressed(file: io.BufferedReader, name: str, limit: DecompressionLimit, member: int = 0) -> io.BufferedReader:
+def decompressed(
+    file: io.BufferedReader, name: str, limit: DecompressionLimit, member: int = 0, *, is_tar: bool = False
+) -> io.BufferedReader:
     """Return the file without its compression layers, or itself if it has none. Raises `CorpusError`.
 
-    `member` is unique within an archive, where names may not be.
+    `member` is unique within an archive, where names may not be. The first part of a tar may compress better than any
+    text: it may be a file that is not read.
     """
+    source = file.raw if isinstance(file.raw, ByteStream) and not is_tar else None
     for layer in range(MAX_LAYERS + 1):
         head = file.peek(16)
         found = next(((kind, unpack) for kind, magic, unpack in _COMPRESSIONS if head.startswith(magic)), None)
         if found is None:
             return file
         kind, unpack = found
-        file = buffered(DecompressedStream((unpack(file), file), kind, name, limit, (member, layer)))
+        file = buffered(DecompressedStream((unpack(file), file), kind, name, limit, (member, layer), source))
     file.close()
     raise CorpusError(f"{name} is compressed more than {MAX_LAYERS} times.", "Decompress it and give the file in it.")

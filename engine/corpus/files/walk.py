@@ -1,4 +1,4 @@
-"""The files of a folder and its subfolders, sorted. Visits every file and folder once, whatever links point at."""
+"""The files of a folder and its subfolders, sorted. Visits every file and folder once, and never leaves the folder."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ class SkippedEntries:
 def files_below(folder: Path, wanted: Wanted, skipped: SkippedEntries) -> list[tuple[str, Path]]:
     """Return all archives and `wanted` files that are not hidden, as (path inside `folder`, path).
 
-    Links are followed, since some programs store their data behind links. Subfolders that can't be listed, and other
-    files, are added to `skipped`. Raises `CorpusError` if `folder` can't be listed or has too many files.
+    Links are followed within the folder, since some programs store their data behind links. Links to other places,
+    subfolders that can't be listed, and other files, are added to `skipped`. Raises `CorpusError` if `folder` can't be
+    listed or has too many files.
     """
+    root = os.path.realpath(folder)
     seen: set[tuple[int, int]] = set()
     waiting = [("", folder)]
     files: list[tuple[str, Path]] = []
@@ -37,14 +39,16 @@ def files_below(folder: Path, wanted: Wanted, skipped: SkippedEntries) -> list[t
         if found is None or (found.st_dev, found.st_ino) in seen:
             continue
         seen.add((found.st_dev, found.st_ino))
-        if stat.S_ISREG(found.st_mode):
-            if is_archive(inside) or wanted(inside):
-                files.append((inside, path))
-            else:
-                skipped.others.add(inside)
+        is_file, is_folder = stat.S_ISREG(found.st_mode), stat.S_ISDIR(found.st_mode)
+        if is_file and not (is_archive(inside) or wanted(inside)):
+            skipped.others.add(inside)
+        elif (is_file or is_folder) and _leaves(path, root):
+            skipped.left_out.append(f"{inside} (a link that leaves the folder: give its target)")
+        elif is_file:
+            files.append((inside, path))
             if len(files) > MAX_MEMBERS:
                 raise too_many_files(str(folder), MAX_MEMBERS)
-        elif stat.S_ISDIR(found.st_mode):
+        elif is_folder:
             names = _names_in(path, inside, skipped.left_out)
             num_entries += len(names)
             if num_entries > MAX_ENTRIES:
@@ -60,6 +64,11 @@ def _status(path: Path) -> os.stat_result | None:
         return os.stat(path)
     except OSError:
         return None
+
+
+def _leaves(path: Path, root: str) -> bool:
+    """Return whether a path is a link to a place outside of the folder `root`, which is without links."""
+    return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root)
 
 
 def _names_in(folder: Path, inside: str, left_out: list[str]) -> list[str]:

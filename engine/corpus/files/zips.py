@@ -53,6 +53,12 @@ def zip_contents(
     listing = Listing[zipfile.ZipInfo](shown, wanted)
     for info in archive.infolist():
         listing.add(info.filename, info, is_file=not stat.S_ISLNK(info.external_attr >> 16))
+    num_bytes = packed_bytes = 0
+    for _, info in listing.entries:
+        limit.check_ratio(info.file_size, info.compress_size)
+        num_bytes += info.file_size
+        packed_bytes += info.compress_size
+    limit.check_ratio(num_bytes, packed_bytes)
     return listing.contents(
         FoundMember(name, partial(_opened, archive, info, f"{shown}: {name}", limit, number), info.compress_size)
         for number, (name, info) in enumerate(listing.entries)

@@ -5,6 +5,8 @@ Never opens anything except the member that it is given.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
@@ -17,28 +19,34 @@ from engine.corpus.files.encodings import (
     in_utf8,
     marked_encoding,
 )
-from engine.corpus.files.refused import NOT_TEXT, Refusal, refusal_as_text, refusal_of, refusal_of_export
+from engine.corpus.files.exports import refusal_of_export
+from engine.corpus.files.refused import NOT_TEXT, Refusal, refusal_as_text, refusal_of
 from engine.corpus.ingest.formats import FORMATS
+from engine.corpus.readers import text_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import csv_rows
 from engine.corpus.types import HEAD_BYTES
 
 
-def detect_format(member: FoundMember, config: CorpusConfig) -> tuple[FoundMember, FileFormat | Refusal]:
+def detect_format(member: FoundMember, path: Path, config: CorpusConfig) -> tuple[FoundMember, FileFormat | Refusal]:
     """Return a file as its reader opens it, a text in UTF-8, and its format or why it is not read.
 
-    Raises `CorpusError`.
+    `path` is that of the file, or of the folder or archive with it: where a file is may say that it is private. Raises
+    `CorpusError`.
     """
     with member.open() as file:
         head = file.read(HEAD_BYTES)
         if _is_binary(head, config.format):
             file_format = recognize_format(head, member.name) if config.format == "auto" else config.format
             return member, refusal_of(head) or file_format
+        where = f"{os.path.realpath(path)}/{member.name}"
         encoding = _encoding_of(head, config)
         if encoding is None:
-            return member, _text_format(head, file, member.name, config)
+            return member, _text_format(head, file, where, config)
         text = converted(file, encoding, head)
-        return in_utf8(member, encoding), _text_format(text.read(HEAD_BYTES), text, member.name, config)
+        found = _text_format(text.read(HEAD_BYTES), text, where, config)
+        private = refusal_of_export(head, where, is_forced=True)  # also if a wrong encoding hides it
+        return in_utf8(member, encoding), private or found
 
 
 def _is_binary(head: bytes, wanted: FileFormat) -> bool:
@@ -63,14 +71,29 @@ def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -
     refusal = refusal_of(head) or refusal_as_text(head) or refusal_of_export(head, name, is_forced=is_forced)
     if refusal is not None:
         return (not is_forced and refusal is NOT_TEXT and _misnamed(name)) or refusal
-    if is_forced:
-        return config.format
+    file_format = config.format if is_forced else _recognized_text(head, rest, name, config)
+    return _with_private_posts(head, file_format) or file_format
+
+
+def _recognized_text(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -> FileFormat:
+    """Return the format of a text file in UTF-8 that no option sets."""
     file_format = recognize_format(head, name)
     separates_text = config.separator is not None or config.blank_line_separated
     if file_format == "csv" and separates_text and suffix_of(name) not in FORMATS["csv"].suffixes:
         return "text"
     is_cut = file_format == "json" and len(head) == HEAD_BYTES and json_rows.is_one_document(head)
     return "jsonl" if is_cut and jsonl_rows.goes_on_as_lines(rest) else file_format
+
+
+def _with_private_posts(head: bytes, read_as: FileFormat) -> Refusal | None:
+    """Return why a file is not read in a format whose reader does not leave out its private posts."""
+    for file_format, each in FORMATS.items():
+        if file_format != read_as and each.has_private_posts is not None and each.has_private_posts(head):
+            return Refusal(
+                what=f"has posts of which only --format {file_format} leaves out the private ones",
+                hint="Omit --format, and give the file as the network exported it.",
+            )
+    return None
 
 
 def _misnamed(name: str) -> Refusal | None:
@@ -89,7 +112,7 @@ def recognize_format(head: bytes, name: str) -> FileFormat:
     for file_format, each in FORMATS.items():
         if each.looks_like is not None and each.looks_like(head):
             return _json_format(file_format, head, suffix) if file_format in {"json", "jsonl"} else file_format
-    if suffix in FORMATS["text"].suffixes and csv_rows.is_certain(head):
+    if suffix in FORMATS["text"].suffixes and csv_rows.is_certain(head) and not text_rows.has_labels(head):
         return "csv"
     for file_format, each in FORMATS.items():
         if suffix in each.suffixes and not each.binary_name and each.archive_root is None:

@@ -32,6 +32,8 @@ class Format:
     """Suffixes of other formats whose files in a folder or archive are also read with --format NAME."""
     looks_like: Callable[[bytes], bool] | None = None
     """Detects the format by a file's first bytes; None: only the name does."""
+    has_private_posts: Callable[[bytes], bool] | None = None
+    """Detects by the first bytes that a file may have private posts among others, which only this reader leaves out."""
     archive_root: Callable[[str], str | None] | None = None
     """For a network's archive, a file's path inside -> the archive's folder ("" or with a final slash), or None if the
     file is not one of those that are read. Replaces `suffixes`."""
@@ -80,6 +82,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         reader=x_rows.x_rows,
         suffixes=(".js", "tweets.csv"),
         looks_like=x_files.looks_like,
+        has_private_posts=x_files.has_private_posts,
         archive_root=x_files.archive_root,
         enclosing_root=x_files.enclosing_root,
         main_first=x_files.main_first,
@@ -89,6 +92,7 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         reader=_of_one_file(mastodon_rows.mastodon_rows),
         suffixes=(mastodon_rows.FILE_NAME,),
         looks_like=mastodon_rows.looks_like,
+        has_private_posts=mastodon_rows.has_private_posts,
         archive_root=mastodon_rows.archive_root,
     ),
     "bluesky": Format(

@@ -2,7 +2,7 @@
 
 Everything else below the folder of a network's archive is left out, because it may be private, or other people's words,
 and so is everything in the folder of an export that is refused. With --member the user's choice counts instead: a
-chosen file is read by its own content.
+chosen file is read by its own content, unless it is in a folder of private messages.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, FoundMember, suffix_of
-from engine.corpus.files.refused import EMPTY, Refusal, closed_folder, exports_at
+from engine.corpus.files.exports import closed_folder, exports_at
+from engine.corpus.files.refused import EMPTY, Refusal
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.ingest.detection import detect_format
 from engine.corpus.ingest.formats import FORMATS, enclosing_roots, is_part, suffixes_read
@@ -38,7 +39,7 @@ class Group:
 
 def group_members(path: Path, contents: Contents, config: CorpusConfig) -> tuple[list[Group], list[str]]:
     """Return the groups to read, at least one, and phrases for the files that are left out. Raises `CorpusError`."""
-    detected = [detect_format(member, config) for member in contents.members]
+    detected = [detect_format(member, path, config) for member in contents.members]
     refused = {member.name: found for member, found in detected if isinstance(found, Refusal)}
     exports = _exports(contents, refused, config)
     archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}
@@ -65,12 +66,11 @@ def group_members(path: Path, contents: Contents, config: CorpusConfig) -> tuple
 
 def _exports(contents: Contents, refused: dict[str, Refusal], config: CorpusConfig) -> dict[str, Refusal]:
     """Return the folders of refused exports, by the paths of all files and by the content of the `refused` ones."""
-    if config.member is not None:
-        return {}
     names = [*(member.name for member in contents.members), *contents.others]
-    folders = exports_at(names, is_forced=config.format != "auto")
+    is_forced = config.format != "auto" or config.member is not None
+    folders = exports_at(names, is_forced=is_forced)
     for name, refusal in refused.items():
-        if (folder := closed_folder(refusal, name)) is not None:
+        if (folder := closed_folder(refusal, name, is_forced=is_forced)) is not None:
             folders.setdefault(folder, refusal)
     return folders
 
@@ -118,7 +118,7 @@ def _nothing_readable(
     config: CorpusConfig,
 ) -> CorpusError:
     """Return the error of a folder or archive without a readable file."""
-    if exports:
+    if exports and not (refused and config.member):
         return next(iter(exports.values())).error(shown_path(path))
     if len(set(refused.values())) == 1 and EMPTY not in refused.values():
         [(name, refusal), *_] = refused.items()

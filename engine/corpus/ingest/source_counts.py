@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from engine.corpus.ingest.cleaning import RETWEET
 from engine.corpus.ingest.text_quality import doubt_about
 from engine.corpus.report import DUPLICATE, SourceReport
 from engine.corpus.types import DroppedRow, Source
 from engine.text import EXAMPLE_CHARS, harmless
 
 _MAX_REASON_CHARS = 80
+_REPEATED = frozenset({"boost", "repost", RETWEET})
+"""Reasons of rows that repeat another person's post."""
+_RETWEETED = re.compile(r"\brt\W{0,3}@", re.IGNORECASE)
 
 
 @dataclass
@@ -24,21 +29,25 @@ class SourceCounts:
     num_kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    """An excerpt of one dropped row per reason, but of none that may be another person's words."""
     doubt: str = ""
     """Why the rows do not look like text, or ""."""
 
     def drop(self, row: DroppedRow) -> None:
-        """Count a dropped row, and store the first example of its reason."""
+        """Count a dropped row, and store an example of its reason."""
         reason = harmless(row.reason, _MAX_REASON_CHARS)
         self.dropped[reason] += 1
-        if row.example and reason not in self.examples:
-            self.examples[reason] = harmless(row.example, EXAMPLE_CHARS)
+        self._add_example(reason, row.example)
 
     def drop_kept(self, reason: str, count: int, text: str) -> None:
         """Count `count` tweets as dropped that were counted as kept; `text` is one of them."""
         self.num_kept -= count
         self.dropped[reason] += count
-        if reason not in self.examples:
+        self._add_example(reason, text)
+
+    def _add_example(self, reason: str, text: str) -> None:
+        """Store the first example of a reason, unless it may be another person's words."""
+        if text and reason not in self.examples and reason not in _REPEATED and not _RETWEETED.search(text):
             self.examples[reason] = harmless(text, EXAMPLE_CHARS)
 
     def check_text(self, sample: Sequence[str]) -> None:

@@ -93,36 +93,48 @@ def _opened(planned: Sequence[_SourcePlan], config: CorpusConfig, progress: Read
 def _with_texts(plans: Sequence[_SourcePlan], config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
     """Yield the sources of a folder or archive that have texts; the first one's notes list the others.
 
-    Raises the `NoTextsError` of the first if none has texts.
+    Raises `CorpusError` if some have no texts, and no other has a row.
     """
     notes: list[str] = []
     without: list[str] = []
-    problems: list[NoTextsError] = []
+    problems: dict[str, NoTextsError] = {}
     main: Source | None = None
+    has_rows = False
     for each in plans:
         rows = _rows(each, config, progress)
         try:
             ahead = list(islice(rows, 1))
         except NoTextsError as error:
-            problems.append(error)
+            problems[each.source.name] = error
             notes += each.source.notes
             without.append(f"{each.members[0].name} (without texts)")
             continue
-        main = main or each.source
+        main, has_rows = main or each.source, has_rows or bool(ahead)
         yield OpenedSource(each.file_index, each.source, _as_far_as_texts(chain(ahead, rows), each.source, problems))
-    if len(problems) == len(plans):
-        raise problems[0]
+    if problems and (not has_rows or len(problems) == len(plans)):
+        raise _without_texts(problems)
     if main is not None:
         main.notes += [*notes, *([f"not read: {listed(without)}"] if without else [])]
 
 
-def _as_far_as_texts(rows: Iterator[Row], source: Source, problems: list[NoTextsError]) -> Iterator[Row]:
-    """Yield the rows of one source among others; that it has no texts is a note, and appended to `problems`."""
+def _as_far_as_texts(rows: Iterator[Row], source: Source, problems: dict[str, NoTextsError]) -> Iterator[Row]:
+    """Yield the rows of one source among others; that it has no texts is a note, and added to `problems`."""
     try:
         yield from rows
     except NoTextsError as error:
-        problems.append(error)
+        problems[source.name] = error
         source.notes.append(error.message)
+
+
+def _without_texts(problems: dict[str, NoTextsError]) -> CorpusError:
+    """Return the error of a folder or archive in which no texts are found, by the names of its sources."""
+    if len(problems) == 1:
+        [problem] = problems.values()
+        return problem
+    return CorpusError(
+        f"No texts are found in {listed(list(problems))}.",
+        "Choose a file with --member, and set the column or key of its texts with --column.",
+    )
 
 
 def _rows(planned: _SourcePlan, config: CorpusConfig, progress: ReadProgress) -> Iterator[Row]:
@@ -154,7 +166,7 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
                 f"{shown_path(path)} is a single file, from which --member {harmless(config.member, 60)} can't choose.",
                 "Omit --member, or give a folder or an archive.",
             )
-        member, file_format = detect_format(contents.members[0], config)
+        member, file_format = detect_format(contents.members[0], path, config)
         if isinstance(file_format, Refusal):
             raise file_format.error(shown_path(path))
         _refuse_column(file_format, config.column, shown_path(path))

@@ -95,6 +95,7 @@ TOO_FEW = {
     "one.txt": ("no end " * 200_000, "one tweet per line"),
     "long.txt": ("a word that is too long for it, and is another one each time\n" * 30, "--max-length, now 40"),
     "alike.txt": (SAME_WORDS, "--keep-duplicates"),
+    "labels.txt": ("0\n1\n" * 30, "--format text keeps such"),
 }
 
 
@@ -186,6 +187,23 @@ def test_the_kept_tweets_are_a_subsequence_and_all_others_are_counted(
     assert report.num_kept == len(kept)
 
 
+def test_no_example_of_a_dropped_row_is_another_persons_words(tmp_path: Path) -> None:
+    retweets = [
+        'RT @Oprah "a secret',
+        "so true RT @tom: a secret",
+        f"RT @mia: {'a secret ' * 20}",
+        "RT : @bo a secret \ufffd",
+    ]
+    tweets = [*retweets, *(f"{tweet}!" for tweet in retweets), "tea", "Tea!"]
+    path = write_corpus(tmp_path, [json.dumps({"text": tweet}) for tweet in tweets], "a.jsonl")
+    marked = write_corpus(tmp_path, ['{"text": "a secret", "is_retweet": true}', '{"text": "Tea"}'], "b.jsonl")
+    for options in ({}, {"no_retweets": True}):
+        report = read_tweets(config_of(path, marked, **options))[1]
+        assert report.dropped["retweet" if options else "duplicate"]
+        assert "secret" not in str(report.examples)
+        assert report.examples["duplicate"] == "Tea!"
+
+
 def test_a_file_that_repeats_itself_is_stored_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
@@ -236,7 +254,7 @@ def test_a_preview_is_of_the_first_rows_and_of_a_small_corpus_all(tmp_path: Path
 
 
 NUMBERED = st.lists(st.text("ab é寿🐱1#@ ", min_size=0, max_size=60), min_size=MIN_TWEETS, max_size=60).map(
-    lambda texts: [f"{number} {text}".strip() for number, text in enumerate(texts)]
+    lambda texts: [f"n{number} {text}".strip() for number, text in enumerate(texts)]
 )
 
 

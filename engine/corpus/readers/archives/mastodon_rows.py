@@ -27,12 +27,14 @@ from engine.corpus.readers.archives.posts import (
 )
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_array, as_json, first_char
-from engine.corpus.types import HEAD_BYTES, DroppedRow, Row, Source
+from engine.corpus.types import HEAD_BYTES, DroppedRow, NoTextsError, Row, Source
 from engine.errors import CorpusError
 
 FILE_NAME = "outbox.json"
 _OUTBOX = re.compile(rb'"orderedItems"\s*:')
 _ACTIVITY = (re.compile(rb'"actor"\s*:\s*"https?://'), re.compile(rb'"type"\s*:\s*"(?:Create|Announce)"'))
+_NOTE = tuple(re.compile(rb'"%b"\s*:' % key) for key in (b"attributedTo", b"content", b"to", b"cc"))
+_DIRECT = re.compile(rb'"visibility"\s*:\s*"direct"')
 _ONE_ACTIVITY = re.compile(
     r'\s*\{\s*(?:"@context"\s*:\s*"[^"]*"\s*,\s*)?"id"\s*:\s*"[^"]*"\s*,\s*"type"\s*:\s*"(?:Create|Announce)"'
 )
@@ -49,6 +51,12 @@ def looks_like(head: bytes) -> bool:
     is_list = start == b"[" and all(key.search(head) for key in _ACTIVITY)
     is_list |= _ONE_ACTIVITY.match(head.removeprefix(codecs.BOM_UTF8).decode("latin-1")) is not None
     return is_outbox or is_list or mastodon_statuses.looks_like(head)
+
+
+def has_private_posts(head: bytes) -> bool:
+    """Return whether a file has posts with their audience, of which some are or may be direct messages."""
+    is_part = first_char(head) in {b"{", b"["} and (all(key.search(head) for key in _NOTE) or _DIRECT.search(head))
+    return looks_like(head) or bool(is_part)
 
 
 def archive_root(name: str) -> str | None:
@@ -69,7 +77,7 @@ def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Itera
     for number, row in enumerate(rows_of(stream, source, config, counts), start=1):
         yield located(row, "post", number)
     if not number:
-        raise CorpusError(f"{source.name} holds no posts.", "Its account never posted. " + _HINT)
+        raise NoTextsError(f"{source.name} holds no posts.", "Its account never posted. " + _HINT)
     source.notes += counts.notes()
 
 

@@ -49,6 +49,12 @@ def looks_like(head: bytes) -> bool:
     return _assignment(head) is not None or _starts_with_columns(head)
 
 
+def has_private_posts(head: bytes) -> bool:
+    """Return whether a file starts as one of an archive since 2018: its tweets may be circle tweets."""
+    found = _assignment(head)
+    return found is not None and found.lastgroup in {"new", "manifest"}
+
+
 def is_old(member: Member, *, is_alone: bool) -> bool:
     """Return whether a file is of an archive of 2012 to 2019: one of several by its name, a single one by content."""
     if not is_alone:

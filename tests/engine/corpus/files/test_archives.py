@@ -154,6 +154,8 @@ def negative_length() -> bytes:
 
 HIDDEN = dict.fromkeys((".1", ".2", ".3"), b"")
 ZEROS = bytes(4 << 20)
+NOISE = hashlib.shake_128(b"").digest(1 << 19)
+"""It does not compress: a bomb with it is within the limit for the whole file."""
 ONE = zip_of({"a.txt": b"hello"})
 LISTED = ONE.index(b"PK\x01\x02")
 BOMB = (decompress, "ALWAYS_ALLOWED_BYTES", 1 << 20)
@@ -172,6 +174,9 @@ UNREADABLE: dict[str, tuple[bytes, *tuple[tuple[Any, str, int], ...]]] = {  # a 
     "a bomb: gzip in a tar": (tar_of({"a.gz": gzip_of(ZEROS)}), BOMB),
     "a bomb: many files of a tar": (tar_of({f"{n}.gz": gzip_of(bytes(1 << 19)) for n in range(10)}), BOMB),
     "a bomb: between two layers": (gzip_of(gzip_of(b"") * 400_000), BOMB),  # 8 MB that decompress to nothing
+    "a bomb: the first part of a gzip": (gzip_of(ZEROS * 4 + NOISE), BOMB),
+    "a bomb: a file of a zip": (zip_of({"a.txt": ZEROS, "b.txt": NOISE}), BOMB),
+    "a bomb: many files of a zip": (zip_of({"b.tar": NOISE, **dict.fromkeys("123456789", ZEROS[: 1 << 20])}), BOMB),
     "a wrong checksum": (changed(ONE, (LISTED + 16, 1)),),
     "an unknown compression": (changed(ONE, (8, 8 ^ 9), (LISTED + 10, 8 ^ 9)),),  # Deflate64
     "an encrypted file": (changed(ONE, (6, 1), (LISTED + 8, 1)),),
@@ -252,12 +257,18 @@ def test_all_files_below_a_folder_that_are_not_hidden_are_found_sorted_and_archi
     assert found_in(folder).left_out == ("b/c.tar/../out.txt (its path leaves the archive)",)
 
 
-def test_cyclic_links_and_a_file_that_is_reached_again_are_read_once(tmp_path: Path) -> None:
-    write(tmp_path, {"a/b.txt": b"1"})
-    for name, target in (("up", tmp_path), ("itself", "itself"), ("nowhere", "absent"), ("link.txt", "b.txt")):
-        (tmp_path / "a" / name).symlink_to(target)
-    os.link(tmp_path / "a" / "b.txt", tmp_path / "c.txt")
-    assert read_all(tmp_path) == {"a/b.txt": b"1"}
+def test_links_are_followed_within_a_folder_and_each_file_is_read_once(tmp_path: Path) -> None:
+    write(tmp_path, {"folder/a/b.txt": b"1", "outside/in/secret.txt": b"x"})
+    folder, outside = tmp_path / "folder", tmp_path / "outside"
+    inside: dict[str, str | Path] = {"up": folder, "itself": "itself", "nowhere": "absent", "link.txt": "b.txt"}
+    for name, target in (inside | {"out": outside, "out.txt": outside / "in/secret.txt", "up.txt": "out.txt"}).items():
+        (folder / "a" / name).symlink_to(target)
+    os.link(folder / "a" / "b.txt", folder / "c.txt")
+    (tmp_path / "other").symlink_to("folder")
+    for path in (folder, tmp_path / "other", folder / "a" / "up"):
+        assert read_all(path) == {"a/b.txt": b"1"}
+        left_out = [f"a/{name} (a link that leaves the folder: give its target)" for name in ("out", "out.txt")]
+        assert list(found_in(path).left_out) == left_out
 
 
 @pytest.mark.parametrize("limited", [(walk, "MAX_ENTRIES"), (walk, "MAX_MEMBERS"), (contents, "MAX_MEMBERS")])

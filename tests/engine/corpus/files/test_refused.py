@@ -12,7 +12,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.files.standard_input import with_saved_streams
 from tests.engine.corpus import reading
 from tests.engine.corpus.files.open_contents import gzip_of
-from tests.engine.corpus.reading import Case, Container, Files, cases, read, recorded_cases, texts_of
+from tests.engine.corpus.reading import Case, Container, Files, cases, read, recorded_cases, texts_of, write
 
 WORDS = "a secret of somebody else"
 MINE = "a nice day\nand a good night\n"
@@ -75,17 +75,36 @@ def test_an_explicit_format_reads_an_export_but_for_messages_of_facebook(snapsho
     assert read({**FACEBOOK, **PRIVATE, "b.txt": "one"}, "zip", format="text") == snapshot
 
 
-@pytest.mark.parametrize("file_format", ["auto", "text", "json", "jsonl", "csv"])
-def test_messages_of_facebook_are_not_read_whatever_the_options(file_format: str) -> None:
-    private = {case: files for case, files in FILES.items() if case.startswith("has private messages")}
-    for files in private.values():
+@pytest.mark.parametrize("file_format", ["auto", "text", "json", "jsonl", "csv", "x", "mastodon"])
+def test_what_is_private_is_not_read_whatever_the_options(file_format: str) -> None:
+    private = {
+        case: files for case, files in FILES.items() if case.startswith(("has private messages", "is a private"))
+    }
+    for case, files in private.items():
         ((name, content),) = files.items()
+        what = case.partition(",")[0]
         for shown in (name, "a.txt"):
-            assert read({shown: content}, format=file_format).startswith(f"! {shown} has private messages")
+            assert read({shown: content}, format=file_format).startswith(f"! {shown} {what}")
+            assert read({shown: content}, format=file_format, encoding="latin-1").startswith(f"! {shown} {what}")
             below = {f"tom_1/{shown}": content, "b.txt": "one"}
             assert WORDS not in read(below, format=file_format)
-            assert " has private messages" in read(below, member=shown, format=file_format)
-    assert " has private messages" in read({"message_1.html": WORDS}, format=file_format)
+            assert f" {what}" in read(below, member=shown, format=file_format)
+    for page in ({"message_1.html": WORDS}, {"message_1.html.gz": gzip_of(WORDS.encode())}):
+        assert " has private messages" in read(page, format=file_format)
+    for beside in ({"message_1.json": MESSAGES}, {"message_1.html": WORDS}):
+        for member in (None, "notes.txt"):
+            thread = {**beside, "files/notes.txt": WORDS}
+            assert "! f has private messages" in read(thread, format=file_format, member=member)
+
+
+def test_a_file_in_a_folder_of_private_messages_is_not_read_whichever_folder_is_given(tmp_path: Path) -> None:
+    write(tmp_path, PRIVATE)
+    thread = (tmp_path / next(iter(PRIVATE))).parent.parent
+    (tmp_path / "link").symlink_to(thread)
+    for path in (thread, thread / "files", thread / "files" / "notes.txt", tmp_path / "link" / "files"):
+        for member in (None, "notes.txt") if path.is_dir() else (None,):
+            config = CorpusConfig(files=(str(path),), member=member, format="text")
+            assert " has private messages, which are never read." in next(reading.read_lines(config))
 
 
 def test_a_refused_file_is_not_read_even_if_it_is_chosen_but_another_one_in_the_export_is() -> None:
