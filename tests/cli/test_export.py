@@ -18,6 +18,7 @@ import numpy as np
 import pyte
 import pytest
 import torch
+import onnx
 from asciinema.asciicast import open_from_url
 from huggingface_hub import ModelCard
 
@@ -30,6 +31,7 @@ from tests.cli.program import PROGRAM, SMALL_MODEL, Cli, assert_error_at_the_end
 from tests.event_files import LOSS, scalars_in
 from tests.fakes import run_started, steps_finished, steps_thinned
 from tests.recorded_runs import run_of, write_run
+from tests.engine.helpers import run_session, tiny_config
 from tests.recording import frame_of
 from tui.app.recorder import Recorder
 from tui.cli.commands import replay_recording
@@ -78,21 +80,42 @@ def test_page_and_card_count_the_copies_of_generate_and_int8_weights_are_smaller
 def test_unreadable_tweets_are_reported_and_their_file_not_named(cli: Cli, tweets: Path, elsewhere: Path) -> None:
     assert cli("train", "--data", tweets, "--max-steps", "2", "--run-name", "changed", *SMALL_MODEL).code == 0
     assert cli("checkpoints", "export", "changed", elsewhere / "model.safetensors").code == 0
+def metadata_of(file: Path) -> dict[str, str]:
+    """Return the metadata of an ONNX file."""
+    return {each.key: each.value for each in onnx.load(file).metadata_props}
+
+
+def test_page_card_and_onnx_file_have_the_bits_per_char_of_evaluate_on_all_validation_tweets(
+    cli: Cli, tweets: Path, elsewhere: Path
+) -> None:
+    run_session(tiny_config(tweets, run_name="hasty", eval_every=6, eval_tweets=1))
+    bits = cli("evaluate", "--checkpoint", "hasty/latest", "--json").object["bits_per_char"]
+    assert abs(bits - cli("checkpoints", "show", "hasty/latest", "--json").object["bits_per_char"]) > 0.01
+    for form, options in (("html", ()), ("onnx", ()), ("hub", ("--license", "mit"))):
+        assert cli("export", form, "hasty/latest", elsewhere / form, *options).code == 0
+    assert float(metadata_of(elsewhere / "onnx")["bits_per_char"]) == bits
+    assert f"{bits:.2f} on all held-out tweets" in (elsewhere / "html").read_text("utf-8")
+    assert f"| this model | {bits:.3f} |" in (elsewhere / "hub" / "README.md").read_text("utf-8")
+
+
     assert cli("checkpoints", "import", elsewhere / "model.safetensors", "--name", "foreign").code == 0
     tweets.write_text(tweets.read_text("utf-8") + "one more\n")
     for name, why in (("changed", "is no longer what"), ("foreign", "is from elsewhere")):
         page = cli("export", "html", name, elsewhere / "page.html", "--force")
         model = cli("export", "hub", name, elsewhere / "model", "--license", "mit", "--force")
-        assert (page.code, model.code) == (0, 0)
+        graph = cli("export", "onnx", name, elsewhere / "model.onnx", "--force")
+        assert (page.code, model.code, graph.code) == (0, 0, 0)
         assert page.error_lines[-2].startswith("Copies were not counted, and the page says so: ")
         assert model.error_lines[-2].startswith("Copies of training tweets were not counted: ")
         for ended, file in ((page, elsewhere / "page.html"), (model, elsewhere / "model" / "README.md")):
             assert why in ended.err
             text = file.read_text("utf-8")
+        assert re.search(f"^The file has no bits_per_char: .*{why}", graph.err, re.MULTILINE)
             assert "was not measured" in text
             assert str(tweets.parent) not in text
 
 
+            assert "bits_per_char" not in metadata_of(elsewhere / "model.onnx")
 def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_trains_on_tweets_that_are_named(
     cli: Cli, trained: Path, elsewhere: Path, tweets: Path
 ) -> None:
@@ -136,7 +159,8 @@ def test_the_onnx_file_is_the_checkpoints_and_a_full_disk_is_an_error(cli: Cli, 
     assert (ended.code, ended.out) == (0, "")
     assert re.search(rf"wrote {file}, \d+\.?\d* .B", ended.err)
     best = load_checkpoint(trained / "runs" / "first" / "checkpoints" / "best.safetensors")
-    assert file.read_bytes() == onnx_file(best)
+    bits = cli("evaluate", "--checkpoint", "first", "--json").object["bits_per_char"]
+    assert file.read_bytes() == onnx_file(best, bits)
     full = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115 - closing it fails
     cli.monkeypatch.setattr("sys.stdout", full)
     ended = cli("export", "onnx", "first", "-")
