@@ -312,8 +312,8 @@ def test_a_text_starts_with_its_prompt_ends_in_time_and_at_temperature_0_is_gree
     assert max(map(len, texts)) <= 25
     assert len(set(texts)) > 10
     assert max(len(module.generate(model, vocab, max_length=8)) for _ in range(50)) <= 7  # <BOS> is a token
-    with pytest.raises(KeyError, match="ñ"):
-        module.generate(model, vocab, "ñ")
+    with pytest.raises(ValueError, match=r"lacks \['日', '本'\]: leave these characters out of the prompt"):
+        module.generate(model, vocab, "a 日本")
     assert module.generate(model, vocab, temperature=0) == module.generate(model, vocab, do_sample=False)
 
 
