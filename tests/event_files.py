@@ -8,7 +8,7 @@ from typing import Any
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG, parse_session_start_info_plugin_data
 
-LOSS, VAL_LOSS = "train/loss", "val/loss"
+LOSS, RATE, VAL_LOSS = "train/loss", "train/learning_rate", "val/loss"
 
 
 def read_run(folder: Path) -> Any:  # the package has no types

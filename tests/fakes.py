@@ -52,9 +52,10 @@ def _event(kind: type[T], step: int, changes: dict[str, Any], **fields: Any) -> 
 def steps_finished(first_step: int, losses: Iterable[float], **changes: Any) -> e.StepsFinished:
     """Return consecutive steps with these losses."""
     train_losses = tuple(losses)
-    end = first_step + len(train_losses)
-    fields = {"first_step": first_step, "train_losses": train_losses, "grad_norms": (1.0,) * len(train_losses)}
-    rates = {"learning_rate": 0.004, "chars_per_second": 70_000.0}
+    count = len(train_losses)
+    end = first_step + count
+    fields = {"first_step": first_step, "train_losses": train_losses, "grad_norms": (1.0,) * count}
+    rates = {"learning_rates": (0.004,) * count, "chars_per_second": 70_000.0}
     return _event(e.StepsFinished, end - 1, changes, elapsed_seconds=0.05 * end, **fields, **rates)
 
 

@@ -180,6 +180,7 @@ def _values(hint: Any) -> SearchStrategy[Any]:
 _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "elapsed_seconds": st.floats(0, 1e18),
     "learning_rate": st.floats(0, MAX_LEARNING_RATE),  # the highest that configs allow
+    "learning_rates": st.lists(st.floats(0, MAX_LEARNING_RATE), max_size=4).map(tuple),
     "names": st.lists(  # of baselines
         st.sampled_from(["uniform", "unigram", "2-gram", "6-gram"]) | st.text(max_size=30).map(defused), max_size=4
     ).map(tuple),

@@ -10,13 +10,12 @@ from safetensors.torch import load_file
 class TextGenerator(torch.nn.Module):
     def __init__(self, config, settings, weights):
         super().__init__()
-        self.settings, size, first = settings, config["hidden_size"], "rnn.weight_ih_l0"
+        self.settings, first, size, count = settings, "rnn.weight_ih_l0", config["hidden_size"], config["vocab_size"]
         self.rows, self.contexts = weights.pop("ngram_input.weight", None), weights.pop("ngram_input.contexts", None)
         if self.rows is not None:  # their sum is added to the first layer's candidate: inputs with weights 0, 0 and 1
             weights[first] = torch.cat([weights[first], torch.eye(3 * size, size).roll(2 * size, 0)], dim=1)
-        self.embed = torch.nn.Embedding(config["vocab_size"], config["embedding_size"])
+        self.embed, self.proj = torch.nn.Embedding(count, config["embedding_size"]), torch.nn.Linear(size, count)
         self.rnn = torch.nn.GRU(weights[first].shape[1], size, config["num_hidden_layers"], batch_first=True)
-        self.proj = torch.nn.Linear(size, config["vocab_size"])
         self.load_state_dict({"proj.weight": weights["embed.weight"], **weights})  # tied unless it has its own
 
     def forward(self, ids, hidden=None):  # (B, T) to (B, T, V), the logits; given the state, only of the last place
@@ -38,13 +37,14 @@ def load(folder):
 
 @torch.inference_mode()
 def generate(model, vocab, prompt="", **changes):  # `changes` replace entries of generation_config.json
-    s, chars, hidden = {**model.settings, **changes}, sorted(vocab, key=vocab.get), None
-    ids, end = [s["bos_token_id"], *(vocab[char] for char in prompt)], s["eos_token_id"]
+    if unknown := sorted(set(prompt) - set(vocab)):
+        raise ValueError(f"vocab.json lacks {unknown}: leave these characters out of the prompt")
+    s, chars, hidden, end = {**model.settings, **changes}, sorted(vocab, key=vocab.get), None, vocab["<EOS>"]
+    ids, t, last = [s["bos_token_id"], *map(vocab.get, prompt)], s["temperature"] or 1, s["temperature_last"]
     while len(ids) < s["max_length"] and ids[-1] != end:
         logits, hidden = model(torch.tensor([ids if hidden is None else ids[-4:]]), hidden)
         logits = logits[0, -1].double().index_fill(0, torch.tensor(s["suppress_tokens"]), -torch.inf)
-        before, after = (1, s["temperature"] or 1) if s["temperature_last"] else (s["temperature"] or 1, 1)
-        p, order = torch.softmax(logits / before, dim=0).topk(min(s["top_k"] or len(chars), len(chars)))
-        p = p[(p.cumsum(0) - p < s["top_p"] * p.sum()) & (p >= s["min_p"] * p[0])] ** (1 / after)
+        p, order = torch.softmax(logits / (1 if last else t), dim=0).topk(min(s["top_k"] or len(chars), len(chars)))
+        p = p[(p.cumsum(0) - p < s["top_p"] * p.sum()) & (p >= s["min_p"] * p[0])] ** (1 / t if last else 1)
         ids.append(int(order[torch.multinomial(p, 1) if s["do_sample"] and s["temperature"] else 0]))
     return "".join(chars[i] for i in ids[1:] if i != end)

@@ -44,7 +44,7 @@ from engine.protocol.events import (
 )
 from engine.sampling.queries import next_log_probs
 from engine.sampling.stepper import HeldUnit
-from engine.text import harmless, harmless_char, harmless_in_place
+from engine.text import defused, harmless_char, harmless_in_place
 
 MAX_POINTS = 200
 _LOSS_DIGITS = 8
@@ -192,7 +192,7 @@ class Answers:
             value=value,
             activations=tuple(rounded(free.layers[layer].hidden[1:, unit])),
             chars=chars,
-            tweets=tuple(harmless(tweet.text) for tweet in tweets),
+            tweets=tuple(defused(tweet.text) for tweet in tweets),
         )
 
     def _map_embeddings(self, command: MapEmbeddings) -> Pieces[Answer]:

@@ -24,7 +24,7 @@ from engine.protocol.stage import OnProgress, no_progress
 from engine.sampling.drafts import ChosenDraft, draft_tweets
 from engine.sampling.sampler import SampledTweet, sample_tweets
 from engine.sampling.tweet_filter import TweetFilter, require_samplable
-from engine.text import harmless
+from engine.text import defused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,7 @@ class GeneratedTweet:
     """One sampled tweet; its fields are those of `generate --json`."""
 
     text: str
+    """Every sampled character, blanks at the ends included."""
     temperature: float
     seed: int
     reached_eos: bool
@@ -103,10 +104,10 @@ class Generator:
         yield from map(self._to_generated, draft_tweets(sample, tweet_filter, seeds, MAX_DRAFTS))
 
     def _to_generated(self, chosen: ChosenDraft) -> GeneratedTweet:
-        """Return the tweet with its text made harmless, and its novelty."""
+        """Return the tweet with its text defused, and its novelty."""
         tweet = chosen.draft
         return GeneratedTweet(
-            text=harmless(tweet.text),
+            text=defused(tweet.text),
             temperature=tweet.temperature,
             seed=chosen.seed,
             reached_eos=tweet.reached_eos,

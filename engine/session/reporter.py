@@ -125,7 +125,7 @@ class Reporter:
             first_step=steps[0],
             train_losses=tuple(losses),
             grad_norms=tuple(report.grad_norms[chosen]),
-            learning_rate=self._state.trainer.learning_rate,
+            learning_rates=tuple(report.learning_rates[chosen]),
             chars_per_second=rate,
         )
 
@@ -229,8 +229,8 @@ def _in_shortest_digits(report: StepReport) -> StepReport:
     The device computes them in float32. Rounded here, once, they are the same in the screen, in `--json`, on the
     socket, in checkpoints and in the journal, whose lines have half the length.
     """
-    losses, norms = (
+    losses, norms, rates = (
         [float(str(value)) for value in np.array(values, np.float32)]
-        for values in (report.train_losses, report.grad_norms)
+        for values in (report.train_losses, report.grad_norms, report.learning_rates)
     )
-    return replace(report, train_losses=losses, grad_norms=norms)
+    return replace(report, train_losses=losses, grad_norms=norms, learning_rates=rates)

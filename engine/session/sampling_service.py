@@ -19,7 +19,7 @@ from engine.sampling.tweet_filter import TweetFilter
 from engine.session.draft_progress import DraftProgress
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
-from engine.text import harmless
+from engine.text import defused, is_harmless
 
 MAX_READ_CHARS = 2000
 MAX_RUNGS = 64
@@ -62,12 +62,11 @@ class SamplingService:
         [chosen] = draft_tweets(sample, TweetFilter(first, self._copied_share), [seed], MAX_DRAFTS_IN_RUN)
         tweet = chosen.draft
         share = self._copied_share(tweet.text)
-        is_unchanged = harmless(tweet.text) == tweet.text
         self._reporter.emit(
             events.TweetSampled,
             **_common_fields(tweet, share),
             copied_share=round(share, 3),
-            char_bits=tweet.char_bits if is_unchanged else (),
+            char_bits=tweet.char_bits if is_harmless(tweet.text) else (),
             prime=first.prime,
             num_drafts=chosen.num_drafts,
             refused=chosen.refused,
@@ -129,7 +128,7 @@ class SamplingService:
 def _common_fields(tweet: SampledTweet, copied_share: float) -> dict[str, Any]:
     """Return the fields that `TweetSampled` and `LadderTweet` have in common."""
     return {
-        "text": harmless(tweet.text),
+        "text": defused(tweet.text),
         "temperature": tweet.temperature,
         "reached_eos": tweet.reached_eos,
         "bits_per_char": tweet.bits_per_char,

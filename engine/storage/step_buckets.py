@@ -101,6 +101,7 @@ def _part_of(report: StepsFinished, start: int, length: int) -> StepsFinished:
         first_step=first,
         train_losses=report.train_losses[inside],
         grad_norms=report.grad_norms[inside],
+        learning_rates=report.learning_rates[inside],
     )
 
 
@@ -119,7 +120,7 @@ def _bucket_of(parts: list[StepsFinished], seconds: float) -> StepsThinned:
         least_grad_norm=min(norms),
         mean_grad_norm=_in_shortest_digits(fmean(norms)),
         greatest_grad_norm=max(norms),
-        learning_rate=_in_shortest_digits(last.learning_rate),
+        learning_rate=last.learning_rate,
         chars_per_second=_in_shortest_digits(last.chars_per_second),
     )
 

@@ -60,7 +60,6 @@ class Trainer:
         """
         self.model = model
         self.step_count = 0
-        self.learning_rate = config.learning_rate
         self._runtime = runtime
         self.micro_batch_size: int | None = None
         """Largest number of tweets computed at once; None is a whole batch."""
@@ -72,6 +71,8 @@ class Trainer:
         self._cpu = CpuGradients(model, self._flat, runtime.precision, self._timer) if on_cpu else None
         self._adamw = FusedAdamW(self._flat, config.weight_decay)
         self._losses = LossBuffer(runtime.device)
+        self._learning_rates: list[float] = []
+        """Of the steps in the loss buffer."""
         self._optimizer_step = OptimizerStep(
             self._flat,
             self._adamw,
@@ -133,7 +134,6 @@ class Trainer:
         A step with a non-finite loss or gradient is skipped: it counts, and changes no weight. Raises
         `DeviceMemoryError` if the corpus does not fit the device's memory.
         """
-        self.learning_rate = learning_rate
         self.model.train()
         self._optimizer_step.has_begun = False
         draws = self.model.dropout.p > 0
@@ -148,6 +148,7 @@ class Trainer:
                 with one_torch_thread() if self._device_step is None else nullcontext():
                     self._average.update(self.step_count + 1)
             self._losses.count()
+            self._learning_rates.append(learning_rate)
             self.step_count += 1
         self._optimizer_step.has_begun = False
 
@@ -218,11 +219,12 @@ class Trainer:
             self._device_step.discard_graphs()
 
     def drain_report(self) -> StepReport:
-        """Return the losses and gradient norms of all steps since the last report; waits for the device once."""
+        """Return all steps since the last report; waits for the device once."""
         first_step = self.step_count - len(self._losses) + 1
         with self._timer.during("forward"):  # on a GPU this waits for the steps
             losses, norms = self._losses.drain()
-        report = StepReport.of(first_step, losses, norms)
+        rates, self._learning_rates = self._learning_rates, []
+        report = StepReport.of(first_step, losses, norms, rates)
         if self._device_step is not None:
             for loss in report.train_losses:
                 self.skipped_in_a_row = self.skipped_in_a_row + 1 if math.isnan(loss) else 0
@@ -245,4 +247,5 @@ class Trainer:
         self.skipped_in_a_row = 0
         self._optimizer_step.has_begun = False
         self._losses.clear()
+        self._learning_rates.clear()
         self.close()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import io
 import itertools
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import onnx
 import pyte
 import pytest
 import torch
@@ -22,12 +26,13 @@ from asciinema.asciicast import open_from_url
 from huggingface_hub import ModelCard
 
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from engine.export.copies import Copies
+from engine.export.figures import Copies
 from engine.export.onnx_file.write import onnx_file
 from engine.model.vocab import BOS, EOS, PAD, UNK
 from engine.protocol.events import Event
 from engine.storage.file_lock import try_lock
 from tests.cli.program import PROGRAM, SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
+from tests.engine.helpers import run_session, tiny_config
 from tests.event_files import LOSS, scalars_in
 from tests.fakes import run_started, steps_finished, steps_thinned
 from tests.recorded_runs import run_of, write_run
@@ -39,7 +44,7 @@ from tui.cli.options import to_run_config
 from tui.run.replay import OpenReplay
 from tui.settings.store import PreferencesStore
 
-ONNX_PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
+ONNX_PAGE, CHECKPOINTS_PAGE = (Path(__file__).parents[2] / "docs" / name for name in ("onnx.md", "checkpoints.md"))
 
 
 def test_page_and_card_count_the_copies_of_generate_and_int8_weights_are_smaller(cli: Cli, elsewhere: Path) -> None:
@@ -75,6 +80,24 @@ def test_page_and_card_count_the_copies_of_generate_and_int8_weights_are_smaller
     assert f"training tweets: **{expected['near-copy']:,}**" in card
 
 
+def metadata_of(file: Path) -> dict[str, str]:
+    """Return the metadata of an ONNX file."""
+    return {each.key: each.value for each in onnx.load(file).metadata_props}
+
+
+def test_page_card_and_onnx_file_have_the_bits_per_char_of_evaluate_on_all_validation_tweets(
+    cli: Cli, tweets: Path, elsewhere: Path
+) -> None:
+    run_session(tiny_config(tweets, run_name="hasty", eval_every=6, eval_tweets=1))
+    bits = cli("evaluate", "--checkpoint", "hasty/latest", "--json").object["bits_per_char"]
+    assert abs(bits - cli("checkpoints", "show", "hasty/latest", "--json").object["bits_per_char"]) > 0.01
+    for form, options in (("html", ()), ("onnx", ()), ("hub", ("--license", "mit"))):
+        assert cli("export", form, "hasty/latest", elsewhere / form, *options).code == 0
+    assert float(metadata_of(elsewhere / "onnx")["bits_per_char"]) == bits
+    assert f"{bits:.2f} on all held-out tweets" in (elsewhere / "html").read_text("utf-8")
+    assert f"| this model | {bits:.3f} |" in (elsewhere / "hub" / "README.md").read_text("utf-8")
+
+
 def test_unreadable_tweets_are_reported_and_their_file_not_named(cli: Cli, tweets: Path, elsewhere: Path) -> None:
     assert cli("train", "--data", tweets, "--max-steps", "2", "--run-name", "changed", *SMALL_MODEL).code == 0
     assert cli("checkpoints", "export", "changed", elsewhere / "model.safetensors").code == 0
@@ -83,13 +106,16 @@ def test_unreadable_tweets_are_reported_and_their_file_not_named(cli: Cli, tweet
     for name, why in (("changed", "is no longer what"), ("foreign", "is from elsewhere")):
         page = cli("export", "html", name, elsewhere / "page.html", "--force")
         model = cli("export", "hub", name, elsewhere / "model", "--license", "mit", "--force")
-        assert (page.code, model.code) == (0, 0)
+        graph = cli("export", "onnx", name, elsewhere / "model.onnx", "--force")
+        assert (page.code, model.code, graph.code) == (0, 0, 0)
         assert page.error_lines[-2].startswith("Copies were not counted, and the page says so: ")
         assert model.error_lines[-2].startswith("Copies of training tweets were not counted: ")
+        assert re.search(f"^The file has no bits_per_char: .*{why}", graph.err, re.MULTILINE)
         for ended, file in ((page, elsewhere / "page.html"), (model, elsewhere / "model" / "README.md")):
             assert why in ended.err
             text = file.read_text("utf-8")
             assert "was not measured" in text
+            assert "bits_per_char" not in metadata_of(elsewhere / "model.onnx")
             assert str(tweets.parent) not in text
 
 
@@ -136,7 +162,8 @@ def test_the_onnx_file_is_the_checkpoints_and_a_full_disk_is_an_error(cli: Cli, 
     assert (ended.code, ended.out) == (0, "")
     assert re.search(rf"wrote {file}, \d+\.?\d* .B", ended.err)
     best = load_checkpoint(trained / "runs" / "first" / "checkpoints" / "best.safetensors")
-    assert file.read_bytes() == onnx_file(best)
+    bits = cli("evaluate", "--checkpoint", "first", "--json").object["bits_per_char"]
+    assert file.read_bytes() == onnx_file(best, bits)
     full = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115 - closing it fails
     cli.monkeypatch.setattr("sys.stdout", full)
     ended = cli("export", "onnx", "first", "-")
@@ -176,6 +203,39 @@ def test_the_example_of_the_docs_writes_the_tweet_of_its_seed_without_this_progr
     loaded = set(ended.stderr.split())
     assert "onnxruntime" in loaded  # what is imported is seen
     assert not loaded & {"torch", "onnx", "engine", "tui"}
+
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "one layer": {},
+    "all": {"num_layers": 3, "embedding_size": 8, "tied_embeddings": True, "ngram_order": 4, "average_lag": 0.2},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_script_of_the_docs_computes_the_figure_of_evaluate_where_the_program_can_not_be_imported(
+    cli: Cli, tweets: Path, elsewhere: Path, shape: str
+) -> None:
+    run_session(tiny_config(tweets, run_name="my-run", learning_rate=0.05, max_steps=20, **SHAPES[shape]))
+    lines = elsewhere / "lines.txt"
+    lines.write_text("mum got the bus again\nI love ☃ today :)\nthe cake\nzebra ☃☃ quiz\n", encoding="utf-8")
+    assert cli("checkpoints", "export", "my-run/latest", elsewhere / "model.safetensors").code == 0
+    evaluated = cli("evaluate", "--checkpoint", "my-run/latest", "--data", lines, "--json").object
+    assert (evaluated["num_tweets"], evaluated["num_unknown_chars"] >= 3) == (4, True)
+    page = CHECKPOINTS_PAGE.read_text(encoding="utf-8")
+    [script] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert script.count("\n") <= 60
+    (elsewhere / "bits.py").write_text(script, encoding="utf-8")
+    with cli.monkeypatch.context() as without_program, contextlib.redirect_stdout(io.StringIO()) as printed:
+        for name in list(sys.modules):
+            if name.partition(".")[0] in {"engine", "tui", "assets"}:
+                without_program.setitem(sys.modules, name, None)  # its import fails
+        without_program.setattr(sys, "argv", ["bits.py", str(elsewhere / "model.safetensors"), str(lines)])
+        runpy.run_path(str(elsewhere / "bits.py"))
+    assert float(printed.getvalue()) == pytest.approx(evaluated["bits_per_char"], abs=1e-5)
+
+    checkpoint = load_checkpoint(elsewhere / "model.safetensors")
+    fields = set(dataclasses.asdict(checkpoint.info)) | set(dataclasses.asdict(checkpoint.info.model))
+    assert [field for field in sorted(fields) if f"`{field}`" not in page] == []
 
 
 def test_steps_or_all_events_go_to_stdout_a_file_or_event_files(cli: Cli, trained: Path, elsewhere: Path) -> None:

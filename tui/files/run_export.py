@@ -23,7 +23,8 @@ COLUMNS = (
 )
 """A row is a `step`, a `bucket` of steps (then loss and norm are their means) or an `evaluation`.
 
-Losses are in nats per character. Steps that were reported together have the same time, learning rate and speed.
+Losses are in nats per character. Steps that were reported together have the same time and speed; the learning rate of a
+bucket is that of its last step.
 """
 _Row = tuple[str | int | float, ...]
 
@@ -101,6 +102,7 @@ def _cut(event: Event, last_step: float) -> Event:
         "step": int(last_step),
         "train_losses": event.train_losses[:count],
         "grad_norms": event.grad_norms[:count],
+        "learning_rates": event.learning_rates[:count],
     }
     return StepsFinished(**{**vars(event), **fields})
 
@@ -111,10 +113,9 @@ def _rows(event: Event) -> Iterator[_Row]:
     match event:
         case StepsFinished():
             rest = ("", "", "")
-            for step, (loss, norm) in enumerate(
-                zip(event.train_losses, event.grad_norms, strict=False), event.first_step
-            ):
-                means = (loss, loss, loss, norm, norm, norm, event.learning_rate, event.chars_per_second)
+            steps = zip(event.train_losses, event.grad_norms, event.learning_rates, strict=False)
+            for step, (loss, norm, rate) in enumerate(steps, event.first_step):
+                means = (loss, loss, loss, norm, norm, norm, rate, event.chars_per_second)
                 yield ("step", step, step, 1, now, *means, *rest)
         case StepsThinned():
             losses = (event.mean_loss, event.least_loss, event.greatest_loss)

@@ -190,4 +190,6 @@ def _joined(reports: Sequence[StepsFinished]) -> StepsFinished:
     """Merge reports of steps without a gap between them."""
     losses = tuple(chain.from_iterable(report.train_losses for report in reports))
     norms = tuple(chain.from_iterable(report.grad_norms for report in reports))
-    return replace(reports[-1], first_step=reports[0].first_step, train_losses=losses, grad_norms=norms)
+    rates = tuple(chain.from_iterable(report.learning_rates for report in reports))
+    first_step = reports[0].first_step
+    return replace(reports[-1], first_step=first_step, train_losses=losses, grad_norms=norms, learning_rates=rates)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.corpus.ingest.sources import EMBEDDED_NAME
 from engine.corpus.report import counted
-from engine.export.copies import NUM_SAMPLES
+from engine.export.figures import NUM_SAMPLES
 from engine.export.hub.licenses import OTHER
 from engine.export.hub.measured import Measured
 from engine.model.vocab import SPECIALS
@@ -82,9 +82,9 @@ def _head(name: str, license_id: str, info: CheckpointInfo, measured: Measured |
     if license_id == OTHER:
         lines += ["license_name: custom", "license_link: LICENSE"]
     lines += ["library_name: tweetgen-tui", "pipeline_tag: text-generation", f"tags: {_json(_TAGS)}"]
-    bits = _bits(info, measured)
-    if bits is not None:
-        metric = {"type": "bits_per_character", "value": round(bits, 4), "name": "Bits per character"}
+    if measured is not None:
+        bits = round(measured.bits_per_char, 4)
+        metric = {"type": "bits_per_character", "value": bits, "name": "Bits per character"}
         lines += [
             "model-index:",
             f"- name: {_json(name)}",
@@ -109,13 +109,6 @@ def _dataset(info: CheckpointInfo) -> dict[str, str]:
         "name": "tweets that are not named" if is_own else EMBEDDED_NAME,
         "split": "validation" if info.corpus.overfit is None else "train",
     }
-
-
-def _bits(info: CheckpointInfo, measured: Measured | None) -> float | None:
-    """Return the bits per character of these weights; None if they are not known."""
-    if measured is not None:
-        return measured.bits_per_char
-    return None if info.is_evaluation_stale or info.is_eval_early else info.bits_per_char
 
 
 def _what(info: CheckpointInfo) -> str:
@@ -155,32 +148,25 @@ def _data(info: CheckpointInfo, measured: Measured | None) -> str:
 
 def _figures(info: CheckpointInfo, measured: Measured | None) -> str:
     """Return bits per character, and how many of some samples are copies."""
-    if measured is not None:
-        bits = {
-            "this model": measured.bits_per_char,
-            "unigram": measured.unigram_bits,
-            "uniform": measured.uniform_bits,
-        }
-        table = _table(f"on {_tweets(info)}", {name: f"{value:.3f}" for name, value in bits.items()})
-        copies = _COPIES.format(
-            count=f"{NUM_SAMPLES:,}",
-            temperature=f"{info.sampling.temperature:g}",
-            copies=f"{measured.copies.num_copies:,}",
-            near_copies=f"{measured.copies.num_near_copies:,}",
+    if measured is None:
+        return (
+            "How many of its tweets are copies was not measured, nor its bits per character: the training tweets could "
+            "not be read."
         )
-        return f"{_RULE}\n{_BASELINES}\n\n{table}\n\n{copies}"
-    unknown = "How many of its tweets are copies was not measured: the training tweets could not be read."
-    own_bits = _bits(info, None)
-    if own_bits is None:
-        return f"These weights were not evaluated. {unknown}"
-    return (
-        f"{_RULE}\n\n{_table(f'during training, on {_tweets(info)}', {'this model': f'{own_bits:.3f}'})}\n\n{unknown}"
+    bits = {
+        "this model": measured.bits_per_char,
+        "unigram": measured.unigram_bits,
+        "uniform": measured.uniform_bits,
+    }
+    tweets = "all validation tweets" if info.corpus.overfit is None else "the training tweet"
+    table = _table(f"on {tweets}", {name: f"{value:.3f}" for name, value in bits.items()})
+    copies = _COPIES.format(
+        count=f"{NUM_SAMPLES:,}",
+        temperature=f"{info.sampling.temperature:g}",
+        copies=f"{measured.copies.num_copies:,}",
+        near_copies=f"{measured.copies.num_near_copies:,}",
     )
-
-
-def _tweets(info: CheckpointInfo) -> str:
-    """Return the tweets of the figures."""
-    return "all validation tweets" if info.corpus.overfit is None else "the training tweet"
+    return f"{_RULE}\n{_BASELINES}\n\n{table}\n\n{copies}"
 
 
 def _training(info: CheckpointInfo) -> str:

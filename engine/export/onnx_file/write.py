@@ -1,8 +1,7 @@
 """A checkpoint as an ONNX file: the graph of `engine.export.onnx_file.graph`, and what its users need as metadata.
 
 The metadata are strings: `vocab`, the symbols as a JSON array in the order of their ids, `bos_token_id` and the like as
-model hubs name them, `run`, `step`, and `bits_per_char` with `evaluated_at_step` if all validation
-tweets were evaluated.
+model hubs name them, `run`, `step`, and `bits_per_char` on all validation tweets if it was measured.
 """
 
 from __future__ import annotations
@@ -29,18 +28,25 @@ token_ids. A text starts with bos_token_id and a state of zeros: hidden and, whe
 the text, pass hidden_out and before_out as the state."""
 
 
-def onnx_file(checkpoint: Checkpoint) -> bytes:
-    """Return the content of a checked ONNX file with the model's weights, the averaged ones if there are any.
-
-    Raises `StorageError` without the package `onnx`, `CheckpointError` if the weights are too large for a file.
-    """
+def require_onnx() -> None:
+    """Raise `StorageError` unless the package `onnx` is installed. Imports it."""
     try:
-        import onnx
+        import onnx  # noqa: F401 - whether it can be imported
     except ImportError as error:
         raise StorageError(
             "An ONNX file needs the package onnx, which is not installed.",
             "Install it in the program's environment: pip install onnx",
         ) from error
+
+
+def onnx_file(checkpoint: Checkpoint, bits_per_char: float | None) -> bytes:
+    """Return the content of a checked ONNX file with the model's weights, the averaged ones if there are any.
+
+    `require_onnx` comes first. `bits_per_char` is that of `engine.export.figures`, None if it was not measured. Raises
+    `CheckpointError` if the weights are too large for a file.
+    """
+    import onnx
+
     from engine.export.onnx_file.graph import IR_VERSION, OPSET, graph_of
 
     info = checkpoint.info
@@ -53,7 +59,7 @@ def onnx_file(checkpoint: Checkpoint) -> bytes:
         producer_version=installed_version(_PROGRAM),
         doc_string=_DESCRIPTION,
     )
-    onnx.helper.set_model_props(model, _properties(info))
+    onnx.helper.set_model_props(model, _properties(info, bits_per_char))
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content
@@ -70,9 +76,8 @@ def _require_fitting(model: ModelConfig, vocab_size: int) -> None:
         )
 
 
-def _properties(info: CheckpointInfo) -> dict[str, str]:
+def _properties(info: CheckpointInfo, bits_per_char: float | None) -> dict[str, str]:
     """Return the metadata, all as strings. JSON escapes what is not ASCII."""
-    evaluation = {"bits_per_char": f"{info.bits_per_char}", "evaluated_at_step": f"{info.last_eval_step}"}
     return {
         "vocab": json.dumps([*SPECIALS, *info.vocab]),
         "pad_token_id": f"{PAD}",
@@ -81,5 +86,5 @@ def _properties(info: CheckpointInfo) -> dict[str, str]:
         "unk_token_id": f"{UNK}",
         "run": harmless(info.run),
         "step": f"{info.step}",
-        **({} if info.bits_per_char is None or info.is_eval_early else evaluation),
+        **({} if bits_per_char is None else {"bits_per_char": f"{bits_per_char}"}),
     }

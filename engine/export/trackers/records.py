@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from engine.protocol.events import (
@@ -133,10 +134,9 @@ class RecordStream:
 
     def _steps(self, event: StepsFinished, wall_time: float) -> Iterator[Record]:
         num_single = min(max(SINGLE_STEPS - event.first_step + 1, 0), len(event.train_losses))
-        for index in range(num_single):
-            loss, norm = event.train_losses[index], event.grad_norms[index]
-            step = event.first_step + index
-            yield _train_scalars(step, wall_time, loss, norm, event.learning_rate, event.chars_per_second)
+        steps = zip(event.train_losses, event.grad_norms, event.learning_rates, strict=False)
+        for step, (loss, norm, rate) in enumerate(islice(steps, num_single), event.first_step):
+            yield _train_scalars(step, wall_time, loss, norm, rate, event.chars_per_second)
         if num_single < len(event.train_losses):
             yield from self._later_steps(event, wall_time, num_single)
 

@@ -20,7 +20,7 @@ from engine.checkpoints.metadata import CheckpointInfo
 from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE
 from engine.corpus.report import counted
 from engine.errors import ConfigError
-from engine.export.copies import Copies
+from engine.export.figures import Figures
 from engine.export.web_page import WeightFormat
 from engine.export.web_page.tensors import page_tensors
 from engine.model.gru import TextGenerator
@@ -34,8 +34,8 @@ _DISTRIBUTION = ("temperature", "top_k", "top_p", "min_p", "temperature_last", "
 _PRECISION = {"float16": "float16", "int8": "int8, with a scale per row"}
 
 
-def web_page(checkpoint: Checkpoint, weights: WeightFormat, copies: Copies | None) -> str:
-    """Return the page; `copies` is None if they could not be counted.
+def web_page(checkpoint: Checkpoint, weights: WeightFormat, figures: Figures | None) -> str:
+    """Return the page; `figures` is None if they could not be measured.
 
     Raises `ConfigError` if a weight is too large for float16, or the page for a browser.
     """
@@ -44,7 +44,7 @@ def web_page(checkpoint: Checkpoint, weights: WeightFormat, copies: Copies | Non
         policy=f"default-src 'none'; script-src {_source_of(script)}; style-src {_source_of(style)}; "
         "base-uri 'none'; form-action 'none'",
         style=style,
-        data=page_data(checkpoint, weights, copies),
+        data=page_data(checkpoint, weights, figures),
         script=script,
     )
     if len(page) > MAX_PAGE_BYTES:
@@ -55,14 +55,14 @@ def web_page(checkpoint: Checkpoint, weights: WeightFormat, copies: Copies | Non
     return page
 
 
-def page_data(checkpoint: Checkpoint, weights: WeightFormat, copies: Copies | None) -> str:
+def page_data(checkpoint: Checkpoint, weights: WeightFormat, figures: Figures | None) -> str:
     """Return the JSON of everything that the page knows of its model. Raises `ConfigError` as `page_tensors`."""
     info = checkpoint.info
     model = checkpoint.to_model(torch.device("cpu"))
     data = {
         "name": harmless(info.run),
-        "facts": _facts(info, model, weights),
-        "copies": _copies_text(copies),
+        "facts": _facts(info, model, weights, figures),
+        "copies": _copies_text(figures),
         "vocab": [harmless_char(char) for char in info.vocab],
         "sampling": {name: getattr(info.sampling, name) for name in _DISTRIBUTION},
         "temperatures": _temperatures(info.sampling.temperature),
@@ -81,7 +81,9 @@ def _source_of(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _facts(info: CheckpointInfo, model: TextGenerator, weights: WeightFormat) -> list[tuple[str, str]]:
+def _facts(
+    info: CheckpointInfo, model: TextGenerator, weights: WeightFormat, figures: Figures | None
+) -> list[tuple[str, str]]:
     """Return names and values of what the page says of its model."""
     config, num_parameters = info.model, model.num_parameters
     layers = f"GRU, {counted(config.num_layers, 'layer')} of {config.hidden_size:,} units"
@@ -91,12 +93,8 @@ def _facts(info: CheckpointInfo, model: TextGenerator, weights: WeightFormat) ->
         layers += f", and a vector for each of {config.ngram_contexts:,} frequent sequences of {lengths} characters"
         share = model.ngram_input.weight.numel() / num_parameters
         parameters += f", {100 * share:.0f} % of them in these vectors (n-grams)"
-    tweets = "held-out tweets" if info.corpus.overfit is None else "the training tweet"
-    bits = "not evaluated" if info.bits_per_char is None else f"{info.bits_per_char:.2f} on {tweets}"
-    if info.is_eval_early:
-        bits += ", an estimate on some of them"
-    if info.is_evaluation_stale:
-        bits += f", at step {info.last_eval_step:,}"
+    tweets = "all held-out tweets" if info.corpus.overfit is None else "the training tweet"
+    bits = "not measured" if figures is None else f"{figures.bits_per_char:.2f} on {tweets}"
     return [
         ("Run", harmless(info.run)),
         ("Step", f"{info.step:,}"),
@@ -107,14 +105,14 @@ def _facts(info: CheckpointInfo, model: TextGenerator, weights: WeightFormat) ->
     ]
 
 
-def _copies_text(copies: Copies | None) -> str:
+def _copies_text(figures: Figures | None) -> str:
     """Return the sentences about copies of training tweets."""
-    if copies is None:
+    if figures is None:
         return (
             "How many of its tweets are copies of training tweets was not measured: the training tweets were not there "
             "when this page was made."
         )
-    return str(copies)
+    return str(figures.copies)
 
 
 def _temperatures(own: float) -> list[float]:

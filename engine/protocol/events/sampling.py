@@ -12,6 +12,7 @@ class TweetSampled(BaseEvent):
     """The model sampled a tweet."""
 
     text: str
+    """Every sampled character, blanks at the ends included."""
     temperature: Number
     reached_eos: bool
     bits_per_char: Number

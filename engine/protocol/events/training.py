@@ -17,10 +17,15 @@ class StepsFinished(BaseEvent):
     """One per step, nats per character."""
     grad_norms: tuple[Number, ...]
     """One per step, before clipping."""
-    learning_rate: Number
-    """Of the last of these steps."""
+    learning_rates: tuple[Number, ...]
+    """One per step."""
     chars_per_second: Number
     """Targets without padding, over the last few seconds of training."""
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the last step; 0 in an edited journal that has none."""
+        return self.learning_rates[-1] if self.learning_rates else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

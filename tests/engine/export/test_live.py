@@ -22,7 +22,7 @@ from engine.storage.folders import find_run
 from engine.storage.journal_reader import SkippedLines
 from tests import fakes
 from tests.engine.helpers import losses, of_type, only, resume_config, run_session, stop_at, tiny_config, write_corpus
-from tests.event_files import LOSS, VAL_LOSS, hparams_in, samples_in, scalars_in
+from tests.event_files import LOSS, RATE, VAL_LOSS, hparams_in, samples_in, scalars_in
 from tests.fakes import BrokenDisk, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.waiting import wait_until
 from tui.files.run_export import Thinned
@@ -59,9 +59,12 @@ def assert_exported_alike(logs: Path, other: Path) -> None:
 
 
 def test_a_run_has_each_step_evaluation_and_tweet_and_the_export_is_the_same(logs: Path, tmp_path: Path) -> None:
-    emitted = run_session(tracked(tiny_config(write_corpus(tmp_path), **BUSY), logs))
+    config = tiny_config(write_corpus(tmp_path), learning_rate=0.03, warmup_steps=30, schedule="constant", **BUSY)
+    emitted = run_session(tracked(config, logs), report_seconds=60.0)
+    assert max(len(event.train_losses) for event in of_type(emitted, e.StepsFinished)) > 1
     found = scalars_in(logs / "tiny")
     assert dict(found[LOSS]) == pytest.approx(losses(emitted))
+    assert dict(found[RATE]) == pytest.approx({step: step / 1000 for step in losses(emitted)})
     assert [step for step, _ in found[VAL_LOSS]] == [event.step for event in of_type(emitted, e.EvalFinished)]
     texts = [event.text for event in of_type(emitted, e.TweetSampled)]
     assert [markdown.split("\n\n    ")[1] for _, markdown in samples_in(logs / "tiny")] == texts

@@ -25,7 +25,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig
 from engine.config.sampling import MAX_TEMPERATURE, SamplingConfig
 from engine.errors import ConfigError
-from engine.export.copies import Copies
+from engine.export.figures import Copies, Figures
 from engine.export.web_page import WeightFormat
 from engine.export.web_page.page import page_data, web_page
 from engine.export.web_page.tensors import page_tensors
@@ -166,15 +166,14 @@ BLOCK = re.compile(r"<(style|script)([^>]*)>(.*?)</\1", re.DOTALL | re.IGNORECAS
 ATTACK = "</script><script>alert(1)</script><!--<script>"
 COPIES = Copies(temperature=0.7, num_copies=3, num_near_copies=12)
 NO_COPIES = Copies(temperature=0.7, num_copies=0, num_near_copies=0)
-
-EVALUATED = {"step": 12_000, "last_eval_step": 12_000, "bits_per_char": 2.1849}
-FACTS: dict[str, tuple[WeightFormat, Copies | None, dict[str, Any]]] = {
-    "never evaluated, copies not counted": ("float16", None, {}),
-    "evaluated at an earlier step": ("int8", COPIES, {**EVALUATED, "last_eval_step": 11_000}),
-    "an estimate, no copies": ("int8", NO_COPIES, {**EVALUATED, "is_eval_early": True}),
-    "overfit": ("int8", COPIES, {**EVALUATED, "corpus": CorpusConfig(files=("a.txt",), overfit=3)}),
+FIGURES = Figures(bits_per_char=2.1849, copies=COPIES)
+FACTS: dict[str, tuple[WeightFormat, Figures | None, dict[str, Any]]] = {
+    "not measured": ("float16", None, {"last_eval_step": 0, "bits_per_char": 2.5}),
+    "measured": ("int8", FIGURES, {"step": 12_000, "last_eval_step": 12_000, "bits_per_char": 2.5}),
+    "no copies": ("int8", Figures(bits_per_char=2.1849, copies=NO_COPIES), {"step": 12_000}),
+    "overfit": ("int8", FIGURES, {"step": 12_000, "corpus": CorpusConfig(files=("a.txt",), overfit=3)}),
 }
-"""Weights, copies, and what the checkpoint has."""
+"""Weights, figures, and what the checkpoint has: its own evaluation may be on some of the tweets."""
 
 
 def saved(**changes: Any) -> Checkpoint:
@@ -195,7 +194,7 @@ def test_a_hostile_run_vocabulary_and_prompt_stay_inside_of_the_data_and_hidden_
 
 
 def test_the_policy_allows_the_page_its_own_script_and_style_sheet_and_nothing_else() -> None:
-    text = web_page(saved(), "float16", COPIES)
+    text = web_page(saved(), "float16", FIGURES)
     style, _, script = (
         base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for _, _, content in BLOCK.findall(text)
     )
@@ -212,8 +211,8 @@ def test_the_policy_allows_the_page_its_own_script_and_style_sheet_and_nothing_e
 
 @pytest.mark.parametrize("name", FACTS)
 def test_the_page_says_what_the_model_is_and_how_much_it_copies(name: str, snapshot: SnapshotAssertion) -> None:
-    weights, copies, changes = FACTS[name]
-    data = json.loads(page_data(saved(**changes), weights, copies))
+    weights, figures, changes = FACTS[name]
+    data = json.loads(page_data(saved(**changes), weights, figures))
     facts = "".join(f"{fact}: {value}\n" for fact, value in data["facts"])
     assert f"{facts}\n{data['copies']}" == snapshot
 

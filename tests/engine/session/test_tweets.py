@@ -113,10 +113,14 @@ def test_neither_filter_nor_tweets_by_time_change_the_training_and_the_filter_no
     def run(name: str, **settings: Setting) -> list[e.Event]:
         return h.run_tiny(corpus, run_name=name, dropout=0.3, clock=h.TickingClock(0.001), **settings)
 
-    by_time, plain = run("by time", **BY_TIME), run("plain", sample_every=1)
-    filtered = run("filtered", sample_every=1, min_length=4)
+    every_step: dict[str, Setting] = {"sample_every": 1, "prime": "a  "}
+    by_time, plain = run("by time", **BY_TIME), run("plain", **every_step)
+    filtered = run("filtered", **every_step, min_length=4)
     assert h.plain_losses(dropout=0.3) == h.losses(by_time) == h.losses(plain) == h.losses(filtered)
-    pairs = zip(h.of_type(plain, e.TweetSampled), h.of_type(filtered, e.TweetSampled), strict=True)
+    tweets = h.of_type(plain, e.TweetSampled)
+    assert all(tweet.text.startswith("a  ") for tweet in tweets)
+    assert all(len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos for tweet in tweets)
+    pairs = zip(tweets, h.of_type(filtered, e.TweetSampled), strict=True)
     same = [(one, other) for one, other in pairs if other.num_drafts == 1]
     assert same
     assert all(replace(one, elapsed_seconds=0) == replace(other, elapsed_seconds=0) for one, other in same)

@@ -213,8 +213,8 @@ def runs(draw: st.DrawFn, kinds: str = "steps steps steps tweet eval save load s
         match kind:
             case "steps":
                 losses = draw(st.lists(FLOAT32, min_size=1, max_size=40))
-                norms = tuple(reversed(losses))
-                actions.append(steps_finished(step + 1, losses, grad_norms=norms, elapsed_seconds=seconds))
+                others = {"grad_norms": tuple(reversed(losses)), "learning_rates": tuple(losses)}
+                actions.append(steps_finished(step + 1, losses, elapsed_seconds=seconds, **others))
                 step += len(losses)
             case "tweet":
                 actions.append(tweet_sampled("hi", **now))
@@ -244,13 +244,13 @@ def is_of_steps(event: Action) -> bool:
     return isinstance(event, e.StepsFinished | e.StepsThinned)
 
 
-def steps_in(events: Iterable[Action]) -> list[tuple[int, float, float]]:
-    """Return number, loss and gradient norm of each step that was reported."""
+def steps_in(events: Iterable[Action]) -> list[tuple[int, float, float, float]]:
+    """Return number, loss, gradient norm and learning rate of each step that was reported."""
     reports = [each for each in events if isinstance(each, e.StepsFinished)]
     return [
         (report.first_step + index, *values)
         for report in reports
-        for index, values in enumerate(zip(report.train_losses, report.grad_norms, strict=True))
+        for index, values in enumerate(zip(report.train_losses, report.grad_norms, report.learning_rates, strict=True))
     ]
 
 
@@ -267,11 +267,12 @@ def test_every_step_is_whole_or_in_one_bucket_in_order_and_all_other_events_are_
             assert steps_in([event]) == [next(steps) for _ in event.train_losses]
             assert event.step < first + WHOLE_STEPS
         elif isinstance(event, e.StepsThinned):
-            numbers, losses, norms = zip(*(next(steps) for _ in range(event.num_steps)), strict=True)
+            numbers, losses, norms, rates = zip(*(next(steps) for _ in range(event.num_steps)), strict=True)
             assert (numbers[0], numbers[-1]) == (event.first_step, event.step)
             assert (min(losses), max(losses)) == (event.least_loss, event.greatest_loss)
             assert (min(norms), max(norms)) == (event.least_grad_norm, event.greatest_grad_norm)
             assert event.mean_loss == pytest.approx(sum(losses) / len(losses), rel=1e-6)
+            assert event.learning_rate == rates[-1]
             assert event.mean_grad_norm == pytest.approx(sum(norms) / len(norms), rel=1e-6)
             assert event.least_loss <= event.mean_loss <= event.greatest_loss
             width = 1 << ((event.step - first) // WHOLE_STEPS).bit_length()
@@ -303,7 +304,7 @@ def test_a_run_that_is_killed_and_resumed_has_the_steps_up_to_its_checkpoint_and
             remaining = [steps for steps in remaining if steps[-1] <= event.step]
         elif isinstance(event, e.StepsFinished | e.StepsThinned):
             remaining.append(range(event.first_step, event.step + 1))
-    expected = [number for number, _, _ in steps_in([*saved, again])]
+    expected = [number for number, *_ in steps_in([*saved, again])]
     assert list(chain.from_iterable(remaining)) == expected
     assert len(fold(RunView(), stored).train_losses) == len(expected)
 

@@ -38,7 +38,7 @@ RUNS: dict[str, list[e.Event]] = {
         steps_thinned(1, 64),
         steps_thinned(65, 100),
         tweet_sampled("hi", 100),
-        steps_finished(101, [1.25, 1.5], grad_norms=(0.5, 0.75), elapsed_seconds=8.0),
+        steps_finished(101, [1.25, 1.5], grad_norms=(0.5, 0.75), learning_rates=(0.002, 0.001), elapsed_seconds=8.0),
         eval_finished(102, 2.5),
     ],
     "a resume and loads that take steps back": [

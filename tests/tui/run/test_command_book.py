@@ -107,7 +107,7 @@ def test_each_answer_or_refusal_matches_the_oldest_pending_command_of_its_type(t
 def test_the_view_shows_the_sum_of_all_pressed_keys(turns: list[str]) -> None:
     started = run_started(sampling=SamplingConfig(temperature=2.5))
     screen = Screen(started)
-    screen.see(steps_finished(1, [2.0] * 10, learning_rate=started.training.learning_rate))
+    screen.see(steps_finished(1, [2.0], learning_rates=(started.training.learning_rate,)))
     temperature_steps = rate_steps = 0
     for turn in turns:
         if turn == "answer":

@@ -131,7 +131,7 @@ LIMITS = ("max_steps", "max_seconds", "epochs")
 
 def run_of(num_steps: int, seconds: float, *, is_paused: bool = True, rate: float = 0.004, **budget: Any) -> RunView:
     """Return the view of a run after some steps, with 10 steps an epoch."""
-    steps = steps_finished(num_steps, [2.0], elapsed_seconds=seconds, learning_rate=rate)
+    steps = steps_finished(num_steps, [2.0], elapsed_seconds=seconds, learning_rates=(rate,))
     pauses = [paused(num_steps, seconds)] if is_paused else []
     return fold(RunView(), [started(320, **budget), steps, *pauses])
 

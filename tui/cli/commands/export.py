@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -13,7 +14,7 @@ from engine.checkpoints.metadata import read_info
 from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.export.web_page import WeightFormat
-from engine.protocol.stage import part_of
+from engine.protocol.stage import OnProgress, part_of
 from engine.text import harmless
 from tui.cli.completion import complete_checkpoint
 from tui.cli.output.checkpoint_line import print_checkpoint
@@ -23,7 +24,7 @@ from tui.formatting.numbers import format_size
 
 if TYPE_CHECKING:  # they import torch
     from engine.checkpoints.checkpoint import Checkpoint
-    from engine.export.copies import Copies
+    from engine.corpus.corpus import Corpus
     from engine.model.gru import TextGenerator
 
 app = typer.Typer(no_args_is_help=True, help="Write a trained model for use without this program.")
@@ -35,6 +36,7 @@ Name = Annotated[
         help="Name as listed by checkpoints list, a run (its best), or a file.",
     ),
 ]
+Measured = TypeVar("Measured")
 _READ = 0.3
 """Share of the total time that has passed once the training tweets are read."""
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
@@ -67,34 +69,46 @@ def html(
     check_output(file, may_replace=force)
 
     from engine.checkpoints.checkpoint import load_checkpoint
-    from engine.compute.device import Runtime
+    from engine.export.figures import measure_figures
     from engine.export.web_page.page import web_page
 
     checkpoint = load_checkpoint(path)
     print_checkpoint(path, checkpoint.info)
-    runtime = Runtime.resolve(RuntimeConfig(device="cpu"))
-    runtime.apply()
-    copies = _counted_copies(path, checkpoint, checkpoint.to_model(runtime.device))
-    page = web_page(checkpoint, weights, copies)
-    write_output(file, page.encode(), may_replace=force)
+    vocab, sampling = checkpoint.vocab, checkpoint.info.sampling
+    figures = _measured(
+        path,
+        checkpoint,
+        lambda model, corpus, on_progress: measure_figures(model, vocab, corpus, sampling, on_progress),
+        without="Copies were not counted, and the page says so",
+    )
+    if figures is not None:
+        _report(str(figures.copies))
+    write_output(file, web_page(checkpoint, weights, figures).encode(), may_replace=force)
 
 
-def _counted_copies(path: Path, checkpoint: Checkpoint, model: TextGenerator) -> Copies | None:
-    """Return how many samples are copies, and print it, or why it can't be counted."""
-    from engine.export.copies import count_copies
+def _measured(
+    path: Path,
+    checkpoint: Checkpoint,
+    measure: Callable[[TextGenerator, Corpus, OnProgress], Measured],
+    *,
+    without: str,
+) -> Measured | None:
+    """Return what is measured with the model and its training corpus.
+
+    Where that can't be read, print `without` and why, and return None.
+    """
+    from engine.compute.device import Runtime
     from engine.sampling.generation import load_training_corpus
 
-    info = checkpoint.info
+    runtime = Runtime.resolve(RuntimeConfig(device="cpu"))
+    runtime.apply()
     try:
         with show_progress() as on_progress:
-            novelty = load_training_corpus(path, info, part_of(on_progress, 0.0, _READ)).novelty
-            sampling_progress = part_of(on_progress, _READ, 1.0)
-            copies = count_copies(model, checkpoint.vocab, info.sampling, novelty, sampling_progress)
+            corpus = load_training_corpus(path, checkpoint.info, part_of(on_progress, 0.0, _READ))
+            return measure(checkpoint.to_model(runtime.device), corpus, part_of(on_progress, _READ, 1.0))
     except (CheckpointError, CorpusError) as error:
-        _report(f"Copies were not counted, and the page says so: {error.message}")
+        _report(f"{without}: {error.message}")
         return None
-    _report(str(copies))
-    return copies
 
 
 @app.command()
@@ -179,12 +193,20 @@ def onnx(
     check_output(file, may_replace=force, is_binary=True)
 
     from engine.checkpoints.checkpoint import load_checkpoint
-    from engine.export.onnx_file.write import onnx_file
+    from engine.export.figures import measure_bits
+    from engine.export.onnx_file.write import onnx_file, require_onnx
 
+    require_onnx()
     checkpoint = load_checkpoint(path)
-    content = onnx_file(checkpoint)
     print_checkpoint(path, checkpoint.info)
-    write_output(file, content, may_replace=force)
+    vocab = checkpoint.vocab
+    bits_per_char = _measured(
+        path,
+        checkpoint,
+        lambda model, corpus, _: measure_bits(model, vocab, corpus),
+        without="The file has no bits_per_char",
+    )
+    write_output(file, onnx_file(checkpoint, bits_per_char), may_replace=force)
 
 
 def _report(sentence: str) -> None:

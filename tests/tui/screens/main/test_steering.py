@@ -29,7 +29,7 @@ RUN = "2026-11-25-101112"
 NOW: dict[str, Any] = {"step": 3, "elapsed_seconds": 1.0}
 FULL_DISK = e.Warned(message="No space left on device.", kind="disk", **NOW)
 PAUSED = e.Paused(**NOW)
-WARMING = (steps_finished(1, [4.5, 4.2, 4.0], learning_rate=0.001), tweet_sampled("hello there", 3))
+WARMING = (steps_finished(1, [4.5, 4.2, 4.0], learning_rates=(0.001,) * 3), tweet_sampled("hello there", 3))
 GOOD = (steps_finished(1, [1.7] * 600), eval_finished(600, 2.4), tweet_sampled("hello there", 600))
 DIVERGED = tuple(steps_finished(first_step, [4.2] * 150) for first_step in (601, 751, 901, 1051))
 AT_600 = e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4, epochs=0.0)

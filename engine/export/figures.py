@@ -1,4 +1,8 @@
-"""How many sampled tweets are copies of training tweets: what a model may give away to those who get it."""
+"""What every export reports of its model: bits per character, and how many sampled tweets copy a training tweet.
+
+Both are measured when a model is exported, with the training corpus: the first on all validation tweets, as `evaluate`
+does. Where the corpus can't be read, an export has neither.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from dataclasses import dataclass
 import torch
 
 from engine.config.sampling import SamplingConfig
+from engine.corpus.corpus import Corpus
+from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
@@ -16,6 +22,7 @@ from engine.protocol.stage import OnProgress
 from engine.sampling.drafts import draft_tweets
 from engine.sampling.sampler import SampledTweet, sample_tweets
 from engine.sampling.tweet_filter import TweetFilter
+from engine.training.evaluation import evaluate
 
 NUM_SAMPLES = 1000
 
@@ -41,7 +48,31 @@ class Copies:
         )
 
 
-def count_copies(
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What a page and a model card report."""
+
+    bits_per_char: float
+    copies: Copies
+
+
+def measure_figures(
+    model: TextGenerator, vocab: Vocab, corpus: Corpus, sampling: SamplingConfig, on_progress: OnProgress
+) -> Figures:
+    """Evaluate a model, and count copies among its samples; `sampling` and exceptions as of `_count_copies`."""
+    on_progress(0.0, "evaluating")
+    bits_per_char = measure_bits(model, vocab, corpus)
+    return Figures(
+        bits_per_char=bits_per_char, copies=_count_copies(model, vocab, sampling, corpus.novelty, on_progress)
+    )
+
+
+def measure_bits(model: TextGenerator, vocab: Vocab, corpus: Corpus) -> float:
+    """Return the bits per character on all validation tweets; of an overfit run that is its training tweet."""
+    return evaluate(model, EncodedTweets.from_flat(corpus.validation, vocab)).bits_per_char
+
+
+def _count_copies(
     model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, novelty: NoveltyIndex, on_progress: OnProgress
 ) -> Copies:
     """Sample tweets, without the filter of `sampling`, and compare them with the training tweets of `novelty`.
