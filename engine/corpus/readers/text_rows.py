@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.lines import Line, decoded_lines
+from engine.corpus.readers.lines import Line, decoded_lines, first_lines
+from engine.corpus.readers.tables.csv_dialect import doubt_about_columns
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.text import harmless
 
@@ -27,6 +28,10 @@ def text_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[
         separator = config.separator.rstrip()
         yield from _pieces(lines, lambda line: line.rstrip() == separator)
     else:
+        head = first_lines(lines)
+        doubt = doubt_about_columns(line for line in head if isinstance(line, str))
+        source.doubt = f"{doubt}; --format csv splits it into columns" if doubt else ""
+        yield from head
         yield from lines
 
 
