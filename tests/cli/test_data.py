@@ -99,7 +99,7 @@ def test_inspecting_standard_input_stores_nothing(cli: Cli, home: Path, messy: P
     cli.reads(messy.read_bytes())
     ended = cli("data", "inspect", "-", "--json")
     assert (ended.code, ended.object["name"], ended.object["kept"]) == (0, "standard input", 62)
-    assert not (home / "input").exists()
+    assert [path for path in home.rglob("*") if path.is_file()] == [messy], "the cache is in this folder, too"
 
 
 def test_the_bar_moves_and_is_removed() -> None:
