@@ -78,10 +78,14 @@ def inspect(
     on_progress: OnProgress = no_progress,
     *,
     use_cache: bool = True,
+    store: bool = True,
 ) -> Inspection:
-    """Load a corpus and compute its statistics; `read_peak_bytes` returns the peak memory. Raises `CorpusError`."""
+    """Load a corpus and compute its statistics; `read_peak_bytes` returns the peak memory. Raises `CorpusError`.
+
+    `use_cache` and `store` are those of `load_corpus`.
+    """
     started, peak_before = time.monotonic(), read_peak_bytes()
-    corpus = load_corpus(config, part_of(on_progress, 0.0, _LOADED_SHARE), use_cache=use_cache)
+    corpus = load_corpus(config, part_of(on_progress, 0.0, _LOADED_SHARE), use_cache=use_cache, store=store)
     seconds, more_bytes = time.monotonic() - started, read_peak_bytes() - peak_before
     counts = Counter(corpus.char_counts)
     counts.update(char_counts(corpus.validation))

@@ -42,8 +42,12 @@ class TooFewTweetsError(CorpusError):
         self.report = report
 
 
-def load_corpus(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_cache: bool = True) -> Corpus:
+def load_corpus(
+    config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_cache: bool = True, store: bool = True
+) -> Corpus:
     """Read, clean, deduplicate and split the tweets of a config, or load the result from the cache.
+
+    With `store`, a corpus that was read is stored in the cache.
 
     Raises `CorpusError`; `TooFewTweetsError` if everything could be read but too little was usable.
     """
@@ -53,7 +57,7 @@ def load_corpus(config: CorpusConfig, on_progress: OnProgress = no_progress, *, 
     corpus = cache.load(key, corpus_name(config)) if use_cache else None
     if corpus is None:
         corpus = _build(config, on_progress)
-        if cache.key_of(config) == key:  # not if the files changed while they were read
+        if store and cache.key_of(config) == key:  # not if the files changed while they were read
             cache.store(key, corpus)
     return corpus
 

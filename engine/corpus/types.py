@@ -44,6 +44,8 @@ class Source:
     """Never "auto"."""
     notes: list[str] = field(default_factory=list)
     """What the reader detected, for the report; complete once all rows were read."""
+    doubt: str = ""
+    """Why its rows may be those of a table that was not split into columns, as a clause, or ""."""
 
     def name_of(self, member: Member) -> str:
         """Return the name of one of its members in messages."""

@@ -81,6 +81,8 @@ class Run:
             world_size=setup.training_data.part.world_size,
             backend="" if setup.ranks is None else setup.ranks.backend,
             started_at=time.time(),
+            num_rows=setup.training_data.corpus.report.num_rows,
+            dropped=tuple(setup.training_data.corpus.report.dropped.items()),
         )
         for message in setup.warnings:
             self.reporter.emit(events.Warned, message=message)

@@ -99,7 +99,7 @@ def test_inspecting_standard_input_stores_nothing(cli: Cli, home: Path, messy: P
     cli.reads(messy.read_bytes())
     ended = cli("data", "inspect", "-", "--json")
     assert (ended.code, ended.object["name"], ended.object["kept"]) == (0, "standard input", 62)
-    assert not (home / "input").exists()
+    assert [path for path in home.rglob("*") if path.is_file()] == [messy], "the cache is in this folder, too"
 
 
 def test_the_bar_moves_and_is_removed() -> None:
@@ -134,7 +134,7 @@ def test_an_option_changes_the_text_or_what_is_kept_and_its_absence_does_not(cli
 
 
 def test_a_run_on_standard_input_resumes_without_it(cli: Cli) -> None:
-    cli.reads("\n".join(TWEETS).encode())
+    cli.reads("\n".join([*TWEETS, "", TWEETS[0]]).encode())
     few = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0", "--json")
     first = cli("train", "--data", "-", "--max-steps", "2", "--run-name", "piped", *few)
     cli.reads(b"")
@@ -143,6 +143,8 @@ def test_a_run_on_standard_input_resumes_without_it(cli: Cli) -> None:
     began, went_on = first.objects[0], more.objects[0]
     assert began["corpus"] == went_on["corpus"] == "standard input"
     assert began["num_train_tweets"] == went_on["num_train_tweets"] == 48
+    for started in (began, went_on):
+        assert (started["num_rows"], started["dropped"]) == (len(TWEETS) + 2, [["empty", 1], ["duplicate", 1]])
     assert "not those" not in more.err
     assert more.objects[-1]["step"] == 4
 

@@ -1,14 +1,16 @@
 """Converts text files in other encodings to UTF-8 as they are read; detects the encoding by the first bytes.
 
-UTF-16 and UTF-32 are detected by their byte order mark, others by `chardet`, but only where decoding each line as
-UTF-8, or else as Windows-1252, is wrong: not in UTF-8, not in files that mix it with another encoding, and not for a
-few odd bytes. As in browsers, an encoding is decoded as its superset: GBK as GB18030, EUC-KR as CP949.
+UTF-16 and UTF-32 are detected by their byte order mark, UTF-16 without one by its NUL bytes, others by `chardet`, but
+only where decoding each line as UTF-8, or else as Windows-1252, is wrong: not in UTF-8, not in files that mix it with
+another encoding, and not for a few odd bytes. As in browsers, an encoding is decoded as its superset: GBK as GB18030,
+EUC-KR as CP949.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +40,9 @@ _NAMES |= {"euc_jis_2004": "EUC-JP"} | {f"cp125{number}": f"Windows-125{number}"
 _SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "big5": "cp950", "tis-620": "cp874"}
 _SUPERSETS |= {"shift_jis": "cp932", "euc_jp": "euc_jis_2004", "iso8859-1": "cp1252", "iso8859-9": "cp1254"}
 _SUPERSETS |= {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}  # without a byte order mark
+_MIN_LATIN_NULS = 0.3
+"""Share of UTF-16 code units with a NUL byte from which these are the letters of a text, with or without line ends."""
+_MAX_INVALID_UNITS = 0.01
 _MIN_BYTES, _MIN_DISTINCT = 20, 6
 """Least bytes beyond ASCII for a detection, and how many of them must differ: rows of dots are no other script."""
 _MIN_OTHER_LINES = 0.9
@@ -122,10 +127,31 @@ def marked_encoding(head: bytes) -> Encoding | None:
     return next((Encoding(name, name) for mark, name in _MARKS if head.startswith(mark)), None)
 
 
+def unmarked_utf_16(head: bytes) -> Encoding | None:
+    """Return UTF-16 without a byte order mark if a file has these first bytes, else None.
+
+    The NUL bytes of its Latin letters or of its line ends are at even or at odd places, and nearly all code units are
+    assigned characters, which those of pictures or programs are not.
+    """
+    for name, place in (("UTF-16LE", 1), ("UTF-16BE", 0)):
+        share = 2 * head[place::2].count(0) / max(1, len(head))
+        text = codecs.decode(head[: len(head) // 2 * 2], name, "replace") if share else ""
+        has_letters = share >= _MIN_LATIN_NULS or not {"\n", "\r"}.isdisjoint(text)
+        if has_letters and sum(map(_is_invalid, text)) <= _MAX_INVALID_UNITS * len(text):
+            return Encoding(name, codecs.lookup(name).name)
+    return None
+
+
+def _is_invalid(char: str) -> bool:
+    return char == "\ufffd" or (unicodedata.category(char) in {"Cc", "Cn", "Co"} and not char.isspace())
+
+
 def detected_encoding(head: bytes) -> Encoding | None:
     """Return the encoding of a text file with these first bytes; None if it is to be decoded line by line."""
     if head.isascii() or _is_utf8(head):
         return None
+    if b"\0" in head and (utf_16 := unmarked_utf_16(head)):
+        return utf_16
     lines = [line for line in head.splitlines() if not line.isascii()]
     others = [_COLORS.sub(b"", line) for line in lines if not _is_utf8(line)]
     sample = b"\n".join(others)

@@ -18,6 +18,7 @@ from engine.corpus.files.encodings import (
     encoding_named,
     in_utf8,
     marked_encoding,
+    unmarked_utf_16,
 )
 from engine.corpus.files.exports import refusal_of_export
 from engine.corpus.files.refused import NOT_TEXT, Refusal, refusal_as_text, refusal_of
@@ -62,7 +63,10 @@ def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
         return marked
     if config.encoding is not None:
         return encoding_named(config.encoding)
-    return None if refusal_as_text(head) else detected_encoding(head)
+    refusal = refusal_as_text(head)
+    if refusal is NOT_TEXT:
+        return unmarked_utf_16(head)
+    return None if refusal else detected_encoding(head)
 
 
 def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -> FileFormat | Refusal:

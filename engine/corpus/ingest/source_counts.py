@@ -51,9 +51,9 @@ class SourceCounts:
             self.examples[reason] = harmless(text, EXAMPLE_CHARS)
 
     def check_text(self, sample: Sequence[str]) -> None:
-        """Set `doubt` by a sample of the kept tweets and the counts so far."""
+        """Set `doubt` by a sample of the kept tweets and the counts so far, or else as the reader did."""
         num_duplicates = self.dropped[DUPLICATE]
-        self.doubt = doubt_about(sample, self.num_kept + num_duplicates, num_duplicates)
+        self.doubt = doubt_about(sample, self.num_kept + num_duplicates, num_duplicates) or self.source.doubt
 
     def report(self) -> SourceReport:
         """Return the report on the rows read so far."""

@@ -18,6 +18,8 @@ from engine.text import EXAMPLE_CHARS
 MAX_LINE_BYTES = 1_000_000
 NUL_BYTE = "with a NUL byte"
 _CHUNK_BYTES = 65_536
+_HEAD_LINES = 1000
+_HEAD_CHARS = 1_000_000
 
 Line = str | DroppedRow
 """A line without its end, or why it is dropped."""
@@ -47,6 +49,16 @@ def decoded_lines(file: BinaryIO, source: Source, max_bytes: int = MAX_LINE_BYTE
             yield text
     if num_windows:
         source.notes.append(f"{counted(num_windows, 'line')} read as Windows-1252")
+
+
+def first_lines(lines: Iterator[Line]) -> list[Line]:
+    """Consume and return the first lines, by which a reader detects what the others are."""
+    head: list[Line] = []
+    num_chars = 0
+    while len(head) < _HEAD_LINES and num_chars < _HEAD_CHARS and (line := next(lines, None)) is not None:
+        head.append(line)
+        num_chars += len(line) if isinstance(line, str) else 0
+    return head
 
 
 def head_lines(head: bytes) -> list[str]:

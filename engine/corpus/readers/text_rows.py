@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.lines import decoded_lines, head_lines
+from engine.corpus.readers.lines import decoded_lines, first_lines, head_lines
+from engine.corpus.readers.tables.csv_dialect import doubt_about_columns
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.text import harmless
 
@@ -38,6 +40,11 @@ def text_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[
         source.notes.append(f"separated by lines that are {harmless(config.separator, 30)}")
         separator = config.separator.rstrip()
         rows = _pieces(rows, lambda line: line.rstrip() == separator)
+    else:
+        head = first_lines(rows)
+        doubt = doubt_about_columns(line for line in head if isinstance(line, str))
+        source.doubt = f"{doubt}; --format csv splits it into columns" if doubt else ""
+        rows = itertools.chain(head, rows)
     yield from rows if config.format != "auto" else _without_labels(rows)
 
 

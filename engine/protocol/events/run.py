@@ -7,7 +7,7 @@ from typing import Literal
 
 from engine.config.run import ModelConfig, SamplePacing, TrainingConfig, Tuning
 from engine.config.sampling import SamplingConfig
-from engine.protocol.events.base import BaseEvent, StepNumber
+from engine.protocol.events.base import BaseEvent, Count, StepNumber
 
 WarningKind = Literal["", "not-finite", "disk", "disk-works", "outcome", "finished"]
 """What a warning is about, where the user can act on it: "disk" is a checkpoint or journal that can't be written,
@@ -44,6 +44,10 @@ class RunStarted(BaseEvent):
     """What sums their gradients: nccl or gloo; empty with one process."""
     started_at: float
     """The time in seconds since 1970."""
+    num_rows: Count = 0
+    """Rows of the data, used or dropped; 0 where a single row is overfitted."""
+    dropped: tuple[tuple[str, Count], ...] = ()
+    """The number of rows that were dropped, by reason, the most frequent first."""
 
 
 @dataclass(frozen=True, kw_only=True)

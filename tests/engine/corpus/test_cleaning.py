@@ -24,6 +24,7 @@ from engine.corpus.ingest.quick_check import check_corpus
 from engine.corpus.ingest.text_quality import doubt_about
 from engine.corpus.ingest.unicode_scripts import SYMBOLS, by_kind, count_scripts
 from engine.corpus.loading import load_corpus, read_tweets
+from engine.corpus.readers.tables.csv_dialect import doubt_about_columns
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 from engine.session.startup import preflight
@@ -215,7 +216,7 @@ SAMPLES = {
 
 
 def test_what_is_no_text_is_doubted_with_its_reason_and_text_is_not(snapshot: SnapshotAssertion) -> None:
-    doubts = {name: doubt_about(rows, len(rows), 0) for name, rows in SAMPLES.items()}
+    doubts = {name: doubt_about(rows, len(rows), 0) or doubt_about_columns(rows) for name, rows in SAMPLES.items()}
     assert "\n".join(f"{name}: {doubt or 'no doubt'}" for name, doubt in doubts.items()) == snapshot
 
 
@@ -235,6 +236,9 @@ def test_each_source_is_doubted_by_itself_and_a_format_given_by_the_user_is_trus
     with pytest.raises(CorpusError, match=r"page\.txt does not look like text") as caught:
         preflight.require_text(check_corpus(page))
     assert "--format text" in caught.value.hint
+    write(tmp_path, {"table.txt": "\n".join(MARKUP["a table of semicolons"]) + "\nand a line" * 3})
+    (doubt,) = load_corpus(CorpusConfig(files=(str(tmp_path / "table.txt"),))).report.doubts
+    assert "as rows of a table do; --format csv splits it into columns." in doubt
     insisting = CorpusConfig(files=page.files, format="text")
     assert load_corpus(insisting).report.doubts == ()
     preflight.require_text(check_corpus(insisting))

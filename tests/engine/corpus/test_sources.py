@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import random
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args
@@ -21,7 +23,14 @@ from syrupy.assertion import SnapshotAssertion
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files import encodings
 from engine.corpus.files.archive_entries import FoundMember
-from engine.corpus.files.encodings import Encoding, detected_encoding, encoding_named, in_utf8, marked_encoding
+from engine.corpus.files.encodings import (
+    Encoding,
+    detected_encoding,
+    encoding_named,
+    in_utf8,
+    marked_encoding,
+    unmarked_utf_16,
+)
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.ingest.detection import recognize_format
 from engine.corpus.ingest.formats import FORMATS
@@ -94,7 +103,7 @@ IN_CHINESE = {
 }
 
 
-@pytest.mark.parametrize("encoding", ["gbk", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["gbk", "utf-16", "utf-32", "utf-16le", "utf-16be"])
 @pytest.mark.parametrize("name", IN_CHINESE)
 def test_every_text_format_is_read_in_a_detected_encoding_in_any_container(name: str, encoding: str) -> None:
     data = IN_CHINESE[name].encode(encoding)
@@ -262,6 +271,19 @@ def test_text_with_a_byte_order_mark_is_converted_to_utf_8(encoding: str, order:
     assert found is not None
     assert found.name == encoding.upper()
     assert decoded(data, found) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_detected_without_a_mark_in_any_script_and_in_no_other_file(encoding: str) -> None:
+    for tweets in (*TWEETS.values(), ENGLISH):
+        found = unmarked_utf_16(lines(tweets).encode(encoding))
+        assert found is not None
+        assert (found.codec, decoded(lines(tweets).encode(encoding), found)) == (encoding, lines(tweets))
+    assert unmarked_utf_16(ENGLISH[0].encode(encoding)) is not None, "a single line"
+    drawn = random.Random(5).randbytes(20_000)  # noqa: S311 - no secrets
+    sound = struct.pack(f"{'<>'[encoding.endswith('be')]}5000h", *(number % 300 - 150 for number in range(5000)))
+    for data in (b"", drawn, sound, bytes(2000), b"hello\0 there, you\n" * 50):
+        assert unmarked_utf_16(data) is None, data[:20]
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "big5", "euc_kr", "shift_jis", "euc_jp", "cp1251", "utf-16", "utf-8"])

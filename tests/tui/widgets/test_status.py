@@ -41,7 +41,7 @@ from tui.widgets.header import header_line
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.panels import Panels
 from tui.widgets.stage_hint import report_lines
-from tui.widgets.status.groups import setup_group, status_groups
+from tui.widgets.status.groups import left_out_group, setup_group, status_groups
 from tui.widgets.status.line_panel import changed_cells
 from tui.widgets.status.lines import plain
 from tui.widgets.status.pages import column_cells, page_lines, paged
@@ -75,8 +75,8 @@ def running_together(num_ranks: int, num_hosts: int = 1, *, is_measured: bool = 
 
 def status_text(view: RunView, unit: LossUnit = "bits") -> list[str]:
     """Return all groups in a column of 38 cells, then the lines of a terminal of 100 columns."""
-    groups = [*status_groups(view, 38, unit), setup_group(view, 38)]
-    texts = [f"[{group.name}] {group.note}\n{plain(group.lines)}" for group in groups]
+    groups = [*status_groups(view, 38, unit), left_out_group(view, 38), setup_group(view, 38)]
+    texts = [f"[{group.name}] {group.note}\n{plain(group.lines)}" for group in groups if group.lines]
     lines = "\n".join([*texts, "[100 columns]", plain(compact_lines(view, 100, unit))]).splitlines()
     return [line.rstrip() for line in lines]
 
@@ -107,6 +107,7 @@ ESTIMATE = replace(eval_finished(64, 3.01, is_best=False), is_early=True)
 DRAW = SamplingConfig(temperature=1.05, top_k=40, prime="good [/b] morning")
 FILTER = replace(DRAW, top_p=0.9, min_p=0.1, temperature_last=True, only_new=True, avoid=("a", "b"))
 WARM = (run_started(is_warm_start=True), run_started(step=600, epochs=1.01, resumed_from=f"{run_started().run}/latest"))
+DROPPED = (("near-duplicate", 583), ("over 140 characters", 9), ("empty", 6), ("only a link", 1), ("duplicate", 1))
 VIEWS = {
     **{f"levels, {name}": view for name, view in LEVELS.items()},
     **{f"first evaluation, {name}": before_evaluation(training) for name, training in FIRST_EVALUATION.items()},
@@ -118,6 +119,10 @@ VIEWS = {
     "from the shipped model, resumed": view_after(*WARM),
     "from a checkpoint": view_after(run_started(resumed_from="my/best")),
     "named checkpoints": replace(running(), marks=NAMED),
+    "rows left out": replace(
+        running(),
+        started=run_started(num_rows=20_600, dropped=DROPPED),
+    ),
     "speed limit": replace(running(), speed_limit=5.0),
     "2 ranks": running_together(2),
     "2 ranks, not measured": running_together(2, is_measured=False),

@@ -33,7 +33,7 @@ def inspect(
     """Report what files of tweets contain.
 
     Counts the rows that are kept, and those that are dropped by reason; shows formats, duplicates, split, lengths,
-    characters and ten of the tweets.
+    characters and ten of the tweets. What is piped in is not stored.
 
     Examples:
     tweetgen-tui data inspect my.csv
@@ -49,7 +49,8 @@ def inspect(
     try:
         with tempfile.TemporaryDirectory() as folder, show_progress() as on_progress:
             config = to_corpus_config({**given, "files": files}, Path(folder)) or CorpusConfig()
-            inspection = inspect(config, peak_bytes, on_progress, use_cache=not fresh)
+            is_piped = any(Path(file).parent == Path(folder) for file in config.files)
+            inspection = inspect(config, peak_bytes, on_progress, use_cache=not fresh, store=not is_piped)
     except TooFewTweetsError as error:
         if not as_json:
             print_sources(console, error.report)

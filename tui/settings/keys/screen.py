@@ -48,7 +48,7 @@ PROGRAM_KEYS = (
         "panels.machine",
         "More of the run",
         "Show what did not fit, page by page: the time per step, processor, memory and GPUs, what the screen costs, "
-        "model and tweets, the values of the run in full.",
+        "model and tweets, why rows were left out, the values of the run in full.",
     ),
     Key(
         "m",

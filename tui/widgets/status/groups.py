@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
 from engine.text import harmless
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
@@ -34,6 +35,8 @@ _MAX_SLIDER_TEMPERATURE = 2.0
 _MIN_SLIDER_CELLS = 8
 _NUM_NAMED = 3
 """The latest checkpoints with a name of their own that are listed."""
+_NUM_REASONS = 3
+"""The most frequent reasons for which rows were left out that are listed."""
 
 Values = tuple[tuple[str, Tone], ...]
 Row = tuple[str, Values]
@@ -64,6 +67,18 @@ def status_groups(view: RunView, width: int, unit: LossUnit = "bits") -> list[Gr
 def setup_group(view: RunView, width: int) -> Group:
     """Return the group of what stays the same during a run."""
     return Group("model and data", _lines(_setup_rows(view), width))
+
+
+def left_out_group(view: RunView, width: int) -> Group:
+    """Return the group of the rows of the data that were dropped, by reason; without a line if there are none."""
+    dropped = () if view.started is None else view.started.dropped
+    reasons = [f"{format_count(count)} {harmless(reason)}" for reason, count in dropped[:_NUM_REASONS]]
+    others = [count for _, count in dropped[_NUM_REASONS:]]
+    if others:
+        reasons.append(f"{format_count(sum(others))} for {counted(len(others), 'other reason')}")
+    num_rows = 0 if view.started is None else view.started.num_rows
+    note = f"{format_count(sum(count for _, count in dropped))} of {counted(num_rows, 'row')}"
+    return Group("left out", tuple(cut([LineSegment(reason, "value")], width) for reason in reasons), note)
 
 
 def _lines(rows: Iterable[Row], width: int) -> tuple[Line, ...]:

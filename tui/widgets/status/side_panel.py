@@ -6,7 +6,7 @@ from textual import events
 from textual.message import Message
 
 from tui.run.view import RunView
-from tui.widgets.status.groups import Group, setup_group, status_groups
+from tui.widgets.status.groups import Group, left_out_group, setup_group, status_groups
 from tui.widgets.status.lines import Line
 from tui.widgets.status.machine_panel import MachinePanel
 from tui.widgets.status.pages import MakeGroup, Page, column_cells, page_lines, paged
@@ -68,7 +68,8 @@ class SidePanel(MachinePanel):
             return []
         cells = column_cells(width)
         run: list[Group | MakeGroup] = [*status_groups(self.shown, cells, loss_unit_of(self))]
-        setup: list[Group | MakeGroup] = [self._machine_group, setup_group(self.shown, cells)]
+        left_out, setup_lines = left_out_group(self.shown, cells), setup_group(self.shown, cells)
+        setup: list[Group | MakeGroup] = [left_out, self._machine_group, setup_lines]
         self._pages = paged([*setup, *run] if self.starts_with_setup else [*run, *setup], width, height)
         self._page = min(self._page, self.num_pages - 1)
         if self.shows_machine and not self._showed_machine:

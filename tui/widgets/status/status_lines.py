@@ -16,7 +16,7 @@ from tui.formatting.loss_units import LossUnit, format_bits, format_loss
 from tui.formatting.numbers import format_count, shortened
 from tui.run.rates import first_evaluation_at
 from tui.run.view import RunView
-from tui.widgets.status.groups import setup_group, status_groups
+from tui.widgets.status.groups import left_out_group, setup_group, status_groups
 from tui.widgets.status.lines import Line, LineSegment, Tone, num_cells, padded, progress_bar
 from tui.widgets.status.view_text import (
     changed_batch_size,
@@ -52,7 +52,8 @@ def compact_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_cur
     """
     gap = _GAP if width >= _NARROW_CELLS else " "
     first, num_first = _fitted(_quality_fields(view, unit, is_narrow=gap != _GAP), width, gap)
-    groups = [*status_groups(view, _GROUP_CELLS, unit), setup_group(view, _GROUP_CELLS)]
+    more = (left_out_group(view, _GROUP_CELLS), setup_group(view, _GROUP_CELLS))
+    groups = [*status_groups(view, _GROUP_CELLS, unit), *more]
     num_values = sum(len(group.lines) for group in groups) - (view.progress is not None) + 1  # and the machine
     bar = _progress_bar(view, width)
     sign = f"+{num_values} values  "

@@ -1,26 +1,43 @@
-"""Detects the dialect of a CSV file from its first lines. Add a new delimiter here.
+"""Detects the dialect of a CSV file from its first lines, or that a text may be a table. Add a new delimiter here.
 
 Quotation marks are parsed in `csv_records`; header and columns are found in `table_layout`.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.archive_entries import suffix_of
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.tables.columns import is_number
 from engine.corpus.readers.tables.csv_quoting import Quoting, find_quoting, parsed
+from engine.corpus.readers.tables.csv_repair import Repair, find_repair
+from engine.corpus.readers.tables.table_header import is_header
 from engine.corpus.readers.tables.table_layout import TableLayout, find_layout
+from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.text import harmless
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_CELL = r"[\w\"'@#]|-\d"
+"""The first characters of most cells."""
+_BETWEEN_CELLS = {
+    ";": re.compile(rf"(?<=\S);(?={_CELL})(?![DPpOo]\b)"),  # no ;) or ;D
+    "\t": re.compile(r"(?<=\S)\t(?=\S)"),
+    "|": re.compile(rf"(?<=\S)\|(?={_CELL})"),
+    ",": re.compile(rf"(?<=[^\s\d]),(?={_CELL})|(?<=\d),(?=[^\W\d]|[\"'@#])"),  # no decimal comma
+}
+"""The delimiters as they are between two cells, and hardly in prose."""
+_MIN_DOUBTED = {",": 2}
+"""Least number of them in a row of a doubted source, if not 1: some people write no blank after a comma."""
+_MIN_DOUBTED_ROWS = 20
+_QUOTED = re.compile(r'"[^"]*"')
 _TAB_SUFFIXES = (".tsv", ".tab")
 """Suffixes of files in which no comma is a delimiter, in a single column either."""
 _QUOTING_NOTES = {
@@ -29,8 +46,6 @@ _QUOTING_NOTES = {
 }
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"])"?', re.IGNORECASE)
 """The first line by which Excel sets the delimiter; it is not a row of the table."""
-_HEAD_LINES = 1000
-_HEAD_CHARS = 1_000_000
 _DELIMITER_LINES = 100
 _MIN_SHARE = 0.5
 """Least share of the first records with the most frequent number of columns, for a table."""
@@ -47,22 +62,20 @@ class CsvDialect:
     num_skipped: int
     """Lines before the first record."""
     layout: TableLayout
+    repair: Repair | None
+    """How records with too many fields are repaired; None if they are dropped."""
 
     def rows(self, lines: Iterable[Line]) -> Iterator[Row]:
         """Yield a row for each record except the header: its text, or why it is dropped."""
         rest = islice(lines, self.num_skipped, None) if self.num_skipped else lines
         records = parsed(rest, self.delimiter, self.quoting, 1 + self.num_skipped)
-        return self.layout.rows(records, delimiter=self.delimiter)
+        return self.layout.rows(records, delimiter=self.delimiter, repair=self.repair)
 
-
-def first_lines(lines: Iterator[Line]) -> list[Line]:
-    """Consume and return the lines for detection."""
-    head: list[Line] = []
-    num_chars = 0
-    while len(head) < _HEAD_LINES and num_chars < _HEAD_CHARS and (line := next(lines, None)) is not None:
-        head.append(line)
-        num_chars += len(line) if isinstance(line, str) else 0
-    return head
+    def notes_at_end(self) -> list[str]:
+        """Return the notes that are known once all rows were read."""
+        num_repaired = self.repair.num_repaired if self.repair is not None else 0
+        what = f"with an unquoted {_name_of(self.delimiter)} in the text repaired"
+        return [f"{counted(num_repaired, 'row')} {what}"] if num_repaired else []
 
 
 class Sample:
@@ -75,10 +88,22 @@ class Sample:
         self.records = [record[1] for record in records if isinstance(record, tuple) and record[1]]
         self.num_blank = sum(isinstance(record, tuple) and not record[1] for record in records)
         self.num_dropped = sum(isinstance(record, DroppedRow) for record in records)
+        self.has_header = self._has_header()
+        """Whether the first record is the header of several columns, which most records have."""
         widths = Counter(map(len, self.records))
-        self.num_columns, count = widths.most_common(1)[0] if widths else (1, 0)
-        self.share = count / max(1, len(self.records))
-        """Share of the records with `num_columns`, 0 to 1."""
+        usual = widths.most_common(1)[0][0] if widths else 1
+        self.num_columns = len(self.records[0]) if self.has_header else usual
+        num_even = sum(count for width, count in widths.items() if self._is_even(width))
+        self.share = num_even / max(1, len(self.records))
+        """Share of the records with `num_columns`, 0 to 1; below a header, also of those with more."""
+
+    def _has_header(self) -> bool:
+        first, *others = self.records or [[]]
+        num_full = sum(len(fields) >= len(first) for fields in others)
+        return len(first) > 1 and num_full >= _MIN_SHARE * len(others) and is_header(first, others)
+
+    def _is_even(self, width: int) -> bool:
+        return width == self.num_columns or (self.has_header and width > self.num_columns)
 
     def is_table(self) -> bool:
         """Return whether most records have the same number of columns, and it is not prose with commas."""
@@ -90,9 +115,18 @@ class Sample:
 
     def is_prose(self) -> bool:
         """Return whether every delimiter is followed by a blank in most records, as in prose."""
-        wide = [fields for fields in self.records if len(fields) == self.num_columns]
+        wide = self._wide_records()
         prose = [fields for fields in wide if all(field.startswith(" ") for field in fields[1:])]
         return sum(not is_number(fields[0]) for fields in prose) > len(wide) / 2
+
+    def is_decimal(self) -> bool:
+        """Return whether it is a comma that is between two digits wherever it is in most records."""
+        wide = self._wide_records() if self.delimiter == "," else []
+        decimal = [each for each in wide if all(a[-1:].isdigit() and b[:1].isdigit() for a, b in pairwise(each))]
+        return len(decimal) > len(wide) / 2
+
+    def _wide_records(self) -> list[list[str]]:
+        return [fields for fields in self.records if len(fields) == self.num_columns]
 
 
 def separator_of(lines: Sequence[Line]) -> str | None:
@@ -119,7 +153,13 @@ def _best(samples: Sequence[Sample], column: str | None) -> Sample:
         if column and sample.records and len(sample.records[0]) > 1 and column.casefold() in _folded(sample.records[0]):
             return sample
     tables = [sample for sample in samples if sample.is_table()]
-    return max(tables, key=lambda sample: (sample.share, sample.num_columns, not sample.is_prose()), default=samples[0])
+    return max(tables, key=_fit, default=samples[0])
+
+
+def _fit(sample: Sample) -> tuple[bool, bool, float, int]:
+    """Return how well a delimiter fits: that of a header does, and a comma of prose or of numbers hardly."""
+    is_in_text = sample.is_prose() or sample.is_decimal()
+    return sample.has_header, not is_in_text, sample.share, sample.num_columns
 
 
 def find_dialect(lines: Sequence[Line], source: Source, config: CorpusConfig) -> CsvDialect:
@@ -132,13 +172,38 @@ def find_dialect(lines: Sequence[Line], source: Source, config: CorpusConfig) ->
         sample = Sample(lines, "\t", find_quoting(lines, "\t"))
     num_skipped = 1 if separator_of(lines) else 0
     if sample.delimiter != ",":
-        name = DELIMITER_NAMES.get(sample.delimiter, harmless(sample.delimiter))
-        source.notes.append(f"{name}-separated" + (", as its first line sets" if num_skipped else ""))
+        source.notes.append(
+            f"{_name_of(sample.delimiter)}-separated" + (", as its first line sets" if num_skipped else "")
+        )
     if sample.quoting in _QUOTING_NOTES:
         source.notes.append(_QUOTING_NOTES[sample.quoting])
     is_wide = config.column is not None or num_skipped > 0 or sample.is_table()
     layout = find_layout(sample.records, source, config, num_columns=sample.num_columns if is_wide else 1)
-    return CsvDialect(sample.delimiter, sample.quoting, num_skipped, layout)
+    records = sample.records[1:] if layout.has_header else sample.records
+    source.doubt = doubt_about_columns(
+        fields[layout.text_column] for fields in records if len(fields) == layout.num_columns
+    )
+    has_quoting = sample.quoting != "literal"
+    repair = find_repair(records, layout.num_columns, layout.text_column, sample.delimiter, has_quoting=has_quoting)
+    return CsvDialect(sample.delimiter, sample.quoting, num_skipped, layout, repair)
+
+
+def _name_of(delimiter: str) -> str:
+    return DELIMITER_NAMES.get(delimiter, harmless(delimiter))
+
+
+def doubt_about_columns(texts: Iterable[str]) -> str:
+    """Return why texts may be rows of a table that was not split into columns, as a clause, or "".
+
+    Most of them have the same number of one delimiter outside of quotation marks.
+    """
+    rows = [_QUOTED.sub("x", html.unescape(text)) for text in texts if text.strip()]
+    for delimiter, pattern in _BETWEEN_CELLS.items() if len(rows) >= _MIN_DOUBTED_ROWS else ():
+        number, num_rows = Counter(len(pattern.findall(row)) for row in rows).most_common(1)[0]
+        if number >= _MIN_DOUBTED.get(delimiter, 1) and num_rows > len(rows) / 2:
+            delimiters = counted(number, DELIMITER_NAMES[delimiter])
+            return f"{100 * num_rows / len(rows):.0f} % of its rows have {delimiters}, as rows of a table do"
+    return ""
 
 
 def _folded(fields: Sequence[str]) -> list[str]:

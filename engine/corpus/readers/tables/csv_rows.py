@@ -7,8 +7,8 @@ from itertools import chain
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.lines import decoded_lines, head_lines
-from engine.corpus.readers.tables.csv_dialect import find_dialect, find_sample, first_lines, separator_of
+from engine.corpus.readers.lines import decoded_lines, first_lines, head_lines
+from engine.corpus.readers.tables.csv_dialect import find_dialect, find_sample, separator_of
 from engine.corpus.readers.tables.csv_records import num_fields
 from engine.corpus.readers.tables.table_layout import is_certain_table
 from engine.corpus.types import Row, Source
@@ -25,12 +25,13 @@ def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[R
 
     The text is in `config.column` (a name in the header, or a number from 1), or else in the column with a usual name,
     or with the greatest mean length. A record with another number of columns is dropped, unless it only leaves out the
-    last ones.
+    last ones, or has too many because of its text.
     """
     lines = decoded_lines(file, source)
     head = first_lines(lines)
     dialect = find_dialect(head, source, config)
     yield from dialect.rows(chain(head, lines))
+    source.notes += dialect.notes_at_end()
 
 
 def looks_like(head: bytes) -> bool:

@@ -6,7 +6,7 @@ The records are lists of strings from any source: lines of CSV, rows of Parquet 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
@@ -54,11 +54,17 @@ class TableLayout:
     """Widths of records that leave out the last columns, but have text and label."""
 
     def rows(
-        self, records: Iterable[Record | DroppedRow], *, place: str = "line", delimiter: str = ","
+        self,
+        records: Iterable[Record | DroppedRow],
+        *,
+        place: str = "line",
+        delimiter: str = ",",
+        repair: Callable[[list[str]], list[str] | None] | None = None,
     ) -> Iterator[Row]:
         """Yield a row for each record except the header: its text, or why it is dropped.
 
-        `place` and `delimiter` are for the examples of dropped rows.
+        `place` and `delimiter` are for the examples of dropped rows. `repair` returns a record of another width with
+        the right one, or None.
         """
         is_header_ahead = self.has_header
         rule, label_column = self.label_rule, self.label_column
@@ -70,9 +76,14 @@ class TableLayout:
             number, fields = record
             if is_header_ahead and fields:
                 is_header_ahead = False
-            elif len(fields) != num_columns and len(fields) not in self.short_widths:
-                yield DroppedRow(self._ragged(fields), example(f"{place} {number}", delimiter.join(fields)))
-            elif rule is not None and (reason := rule.reason_to_drop(fields[label_column])):
+                continue
+            if len(fields) != num_columns and len(fields) not in self.short_widths:
+                whole = repair(fields) if repair is not None else None
+                if whole is None:
+                    yield DroppedRow(self._ragged(fields), example(f"{place} {number}", delimiter.join(fields)))
+                    continue
+                fields = whole
+            if rule is not None and (reason := rule.reason_to_drop(fields[label_column])):
                 yield DroppedRow(reason, example(f"{place} {number}", fields[text_column]))
             else:
                 yield fields[text_column]
