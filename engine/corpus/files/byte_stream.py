@@ -22,6 +22,10 @@ class ByteStream(io.RawIOBase, abc.ABC):
     def next_bytes(self, max_bytes: int) -> bytes:
         """Return 1 to `max_bytes` bytes; b"" at the end."""
 
+    def tell(self) -> int:
+        """Return the number of bytes that were read."""
+        return self.num_bytes
+
     def readable(self) -> bool:
         """Return True."""
         return True

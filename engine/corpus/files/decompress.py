@@ -23,8 +23,8 @@ else:
 
 MAX_DECOMPRESSED_BYTES = 64 << 30
 """Limit of the decompressed bytes of one file, all its members together."""
-MAX_RATIO = 50
-"""Limit of the compression ratio of one file; text reaches about 20."""
+MAX_RATIO = 200
+"""Limit of the compression ratio of one file: text reaches 20, and indented JSON of an API 100; bombs begin at 500."""
 ALWAYS_ALLOWED_BYTES = 16 << 20
 """Up to this size the ratio does not matter: a small repetitive file is not a bomb."""
 MAX_LAYERS = 3
@@ -113,7 +113,7 @@ class DecompressedStream(ByteStream):
         name: str,
         limit: DecompressionLimit,
         stream: tuple[int, int],
-        source: ByteStream | None = None,
+        source: io.BufferedReader | None = None,
     ) -> None:
         """Read the first of `files` and close all of them; `stream` identifies it to the limit.
 
@@ -136,7 +136,7 @@ class DecompressedStream(ByteStream):
         position = self.num_bytes + len(data)
         self._limit.count(self._stream, position)
         if self._source is not None:
-            self._limit.check_ratio(position, self._source.num_bytes)
+            self._limit.check_ratio(position, self._source.tell())
         return data
 
     def close(self) -> None:
@@ -154,7 +154,7 @@ def decompressed(
     `member` is unique within an archive, where names may not be. The first part of a tar may compress better than any
     text: it may be a file that is not read.
     """
-    source = file.raw if isinstance(file.raw, ByteStream) and not is_tar else None
+    source = None if is_tar else file
     for layer in range(MAX_LAYERS + 1):
         head = file.peek(16)
         found = next(((kind, unpack) for kind, magic, unpack in _COMPRESSIONS if head.startswith(magic)), None)

@@ -79,6 +79,10 @@ class DiskFile(ByteStream):
         """Return True."""
         return True
 
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
     def next_bytes(self, max_bytes: int) -> bytes:
         """Read some bytes. Raises `CorpusError` if the file has changed."""
         descriptor = self._opened()

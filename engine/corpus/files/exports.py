@@ -44,7 +44,7 @@ _MESSAGES = Refusal(
         (_HTML, rb'<base href="(?:\.\./){3,}'),  # other pages are less deep
         (rb"window\.YTD\.direct_message\w*\.part\d",),
         (_JSON, rb'"(?:dmConversation|dm_conversation_id|message_?[cC]reate)"\s*:'),  # of X's archive and API
-        (rb'(?m).*?^\s*"(?:dmConversation|messageCreate)"\s*:\s*\{',),  # a piece of such a file
+        (rb'(?m).*?^[ \t]*+"(?:dmConversation|messageCreate)"\s*:\s*\{',),  # a piece of such a file
         (_JSON, rb'"sender_screen_name"\s*:', rb'"recipient_screen_name"\s*:'),
         (_JSON, rb'"last_status"\s*:', rb'"accounts"\s*:\s*\[', rb'"unread"\s*:'),  # conversations of Mastodon's API
         (_JSON, rb'"\$type"\s*:\s*"chat\.bsky\.'),

@@ -25,6 +25,7 @@ from engine.corpus.files.refused import NOT_TEXT, Refusal, refusal_as_text, refu
 from engine.corpus.ingest.formats import FORMATS
 from engine.corpus.readers import text_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
+from engine.corpus.readers.lines import head_lines
 from engine.corpus.readers.tables import csv_rows
 from engine.corpus.types import HEAD_BYTES
 
@@ -116,7 +117,7 @@ def recognize_format(head: bytes, name: str) -> FileFormat:
     for file_format, each in FORMATS.items():
         if each.looks_like is not None and each.looks_like(head):
             return _json_format(file_format, head, suffix) if file_format in {"json", "jsonl"} else file_format
-    if suffix in FORMATS["text"].suffixes and csv_rows.is_certain(head) and not text_rows.has_labels(head):
+    if suffix in FORMATS["text"].suffixes and csv_rows.is_certain(head) and not text_rows.are_labels(head_lines(head)):
         return "csv"
     for file_format, each in FORMATS.items():
         if suffix in each.suffixes and not each.binary_name and each.archive_root is None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.lines import decoded_lines, first_lines, head_lines
+from engine.corpus.readers.lines import Line, decoded_lines, first_lines
 from engine.corpus.readers.tables.csv_dialect import doubt_about_columns
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.text import harmless
@@ -21,45 +20,50 @@ _LABEL = re.compile(r"(\d+)(?:\t(?:[!-~]+|[^\w\s!-~]+))+")
 """A number and the name of the label for which it stands, such as a word or an emoji."""
 
 
-def has_labels(head: bytes) -> bool:
-    """Return whether a file only has the names of labels 0, 1, 2, ..., as far as its first bytes show."""
-    found = [_LABEL.fullmatch(line) for line in head_lines(head)]
+def are_labels(lines: Sequence[str]) -> bool:
+    """Return whether the lines of a file are the names of the labels 0, 1, 2, ..."""
+    found = [_LABEL.fullmatch(line) for line in lines]
     return [each and each[1] for each in found] == list(map(str, range(len(found))))
 
 
 def text_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Yield the texts of a file as rows: see `_texts`.
+
+    Numbers and labels, which people store beside texts, are dropped rows unless the user sets the format.
+    """
+    is_detected = config.format == "auto"
+    for number, row in enumerate(_texts(file, source, config), start=1):
+        if is_detected and isinstance(row, str) and (_NUMBERS.fullmatch(row) or _LABEL.fullmatch(row)):
+            yield DroppedRow(ONLY_A_LABEL, example(f"row {number:,}", row))
+        else:
+            yield row
+
+
+def _texts(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per line; per paragraph if `config.blank_line_separated`; per piece between separator lines.
 
     Paragraphs and pieces have their line breaks. One with a dropped line is dropped as a whole.
-    Rows that are numbers or labels are dropped, unless the user sets the format: people store them beside texts.
     """
-    rows: Iterator[Row] = decoded_lines(file, source)
+    lines = decoded_lines(file, source)
     if config.blank_line_separated:
-        rows = _pieces(rows, _is_blank)
+        yield from _pieces(lines, _is_blank)
     elif config.separator is not None:
         source.notes.append(f"separated by lines that are {harmless(config.separator, 30)}")
         separator = config.separator.rstrip()
-        rows = _pieces(rows, lambda line: line.rstrip() == separator)
+        yield from _pieces(lines, lambda line: line.rstrip() == separator)
     else:
-        head = first_lines(rows)
+        head = first_lines(lines)
         doubt = doubt_about_columns(line for line in head if isinstance(line, str))
         source.doubt = f"{doubt}; --format csv splits it into columns" if doubt else ""
-        rows = itertools.chain(head, rows)
-    yield from rows if config.format != "auto" else _without_labels(rows)
-
-
-def _without_labels(rows: Iterator[Row]) -> Iterator[Row]:
-    """Yield the rows, those that are numbers or labels as dropped."""
-    for number, row in enumerate(rows, start=1):
-        is_label = isinstance(row, str) and (_NUMBERS.fullmatch(row) or _LABEL.fullmatch(row))
-        yield DroppedRow(ONLY_A_LABEL, example(f"row {number:,}", str(row))) if is_label else row
+        yield from head
+        yield from lines
 
 
 def _is_blank(line: str) -> bool:
     return not line or line.isspace()
 
 
-def _pieces(lines: Iterator[Row], is_end: Callable[[str], bool]) -> Iterator[Row]:
+def _pieces(lines: Iterator[Line], is_end: Callable[[str], bool]) -> Iterator[Row]:
     """Yield the pieces between the lines for which `is_end`."""
     piece: list[str] = []
     num_chars = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import hashlib
 import io
+import json
 import lzma
 import os
 import re
@@ -174,7 +175,7 @@ UNREADABLE: dict[str, tuple[bytes, *tuple[tuple[Any, str, int], ...]]] = {  # a 
     "a bomb: gzip in a tar": (tar_of({"a.gz": gzip_of(ZEROS)}), BOMB),
     "a bomb: many files of a tar": (tar_of({f"{n}.gz": gzip_of(bytes(1 << 19)) for n in range(10)}), BOMB),
     "a bomb: between two layers": (gzip_of(gzip_of(b"") * 400_000), BOMB),  # 8 MB that decompress to nothing
-    "a bomb: the first part of a gzip": (gzip_of(ZEROS * 4 + NOISE), BOMB),
+    "a bomb: the first part of a gzip": (gzip_of(ZEROS * 2 + NOISE), BOMB, (decompress, "MAX_RATIO", 20)),
     "a bomb: a file of a zip": (zip_of({"a.txt": ZEROS, "b.txt": NOISE}), BOMB),
     "a bomb: many files of a zip": (zip_of({"b.tar": NOISE, **dict.fromkeys("123456789", ZEROS[: 1 << 20])}), BOMB),
     "a wrong checksum": (changed(ONE, (LISTED + 16, 1)),),
@@ -200,6 +201,16 @@ def test_what_is_damaged_or_beyond_a_limit_is_named(
 def test_files_of_one_zip_that_share_their_data_are_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*BOMB)
     assert re.search("far more|not at its offset", error_of(written(tmp_path, overlapping())))  # newer Pythons refuse
+
+
+def test_even_indented_json_of_an_api_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*BOMB)
+    post = {f"field_{number}": None for number in range(40)}
+    texts = [hashlib.sha256(b"%d" % number).hexdigest()[:20] for number in range(1500)]  # no text compresses less
+    text = json.dumps([{**post, "text": each} for each in texts], indent=4).encode()
+    assert len(text) > 50 * len(lzma.compress(text))
+    for pack in PACKERS.values():
+        assert read_all(written(tmp_path, pack(text))) == {"archive": text}
 
 
 REFUSE = mock.Mock(side_effect=PermissionError(13, "Permission denied"))
