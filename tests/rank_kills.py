@@ -14,14 +14,22 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psutil
+
 from engine.protocol.events import CheckpointSaved, Event, RunStarted, StepsFinished
-from tests.cli.program import processes_in
+from tests.cli.program import read_processes
 from tests.e2e.terminal import events_of
 from tests.engine.helpers import losses
 from tests.waiting import wait_until
 
 MAX_SECONDS = 600.0
 _STEPS_TO_REPEAT = 5
+
+
+def rank_in(home: Path, rank: int) -> psutil.Process:
+    """Return one of the processes that train."""
+    found = read_processes(home, psutil.Process.environ)
+    return next(process for process, environment in found if environment.get("RANK") == str(rank))
 
 
 def kill_after_a_save(home: Path, run: str, rank: int, session: int) -> None:
@@ -35,7 +43,7 @@ def kill_after_a_save(home: Path, run: str, rank: int, session: int) -> None:
         return len(starts) == session and is_far
 
     wait_until(is_past_a_save, "steps after a save")
-    next(each for each in processes_in(home) if each.environ().get("RANK") == str(rank)).kill()
+    rank_in(home, rank).kill()
 
 
 def run(home: Path, name: str, options: argparse.Namespace, ranks: list[int]) -> list[Event]:

@@ -14,10 +14,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import psutil
 import pytest
@@ -25,6 +25,7 @@ import pytest
 from tests.waiting import wait_until
 from tui.__main__ import main
 
+T = TypeVar("T")
 PROGRAM = (sys.executable, "-m", "tui")
 SMALL_MODEL = ("--hidden-size", "8", "--embedding-size", "6", "--threads", "1", "--precision", "float32")
 DEADLINE_SECONDS = 60.0
@@ -202,14 +203,22 @@ class Process:
         self._errors.close()
 
 
-def processes_in(home: Path) -> list[psutil.Process]:
-    """Return the processes whose data folder this is, all but this one."""
+def read_processes(home: Path, read: Callable[[psutil.Process], T]) -> list[tuple[psutil.Process, T]]:
+    """Return the processes whose data folder this is, all but this one, each with what `read` returns of it.
+
+    One that ends meanwhile is left out: psutil raises an error when it is read.
+    """
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.pid != os.getpid() and process.environ().get("TWEETGEN_HOME") == str(home):
-                found.append(process)
+                found.append((process, read(process)))
     return found
+
+
+def processes_in(home: Path) -> list[psutil.Process]:
+    """Return the processes whose data folder this is, all but this one."""
+    return [process for process, _ in read_processes(home, lambda _: None)]
 
 
 def kill_processes_in(home: Path) -> None:

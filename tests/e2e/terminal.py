@@ -24,7 +24,7 @@ import pytest
 from engine.protocol import events as e
 from engine.storage.file_lock import is_locked
 from engine.storage.journal_reader import read_journal
-from tests.cli.program import processes_in
+from tests.cli.program import read_processes
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.waiting import wait_until
 
@@ -250,4 +250,4 @@ def wait_for_end(home: Path) -> e.RunFinished:
 
 def trainer_of(home: Path) -> psutil.Process:
     """Return the training process: of those with this data folder, the largest, as it has torch loaded."""
-    return max(processes_in(home), key=lambda process: process.memory_info().rss)
+    return max(read_processes(home, psutil.Process.memory_info), key=lambda found: found[1].rss)[0]

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from playwright.sync_api import Page, WebSocket
 
 from engine.protocol import events as e
 from tests.cli.conftest import Launch
-from tests.cli.program import Process, processes_in
+from tests.cli.program import Process, read_processes
 from tests.e2e.conftest import QUIET
 from tests.e2e.terminal import DEADLINE_SECONDS, UNKNOWN_TO_PYTE, events_of, wait_for_end, wait_for_steps
 from tests.installed import chromium
@@ -325,13 +325,8 @@ def tab_of(url: str, pattern: str) -> Iterator[Tab]:
 
 
 def screens_in(home: Path) -> list[psutil.Process]:
-    """Return the processes behind tabs, but those that end meanwhile."""
-    found = []
-    for process in processes_in(home):
-        with suppress(psutil.Error):
-            if "attach" in process.cmdline():
-                found.append(process)
-    return found
+    """Return the processes behind tabs."""
+    return [process for process, line in read_processes(home, psutil.Process.cmdline) if "attach" in line]
 
 
 def start(launch: Launch, *options: str) -> tuple[Process, str]:
@@ -377,7 +372,7 @@ def test_a_browser_shows_the_run_and_without_control_changes_neither_the_run_nor
         assert "<svg" in popup.value.content()
         for key in ("Space", "e", "o"):
             tab.press(key, r"Read-only: this needs tweetgen-tui serve --control\.")
-        connections = [connection for each in processes_in(home) for connection in each.net_connections()]
+        connections = [each for _, found in read_processes(home, psutil.Process.net_connections) for each in found]
         assert {str(connection.laddr.ip) for connection in connections} == {"127.0.0.1"}
         assert tab.hosts == {"127.0.0.1"}
         assert tab.errors == []

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from engine.protocol import events as e
@@ -21,7 +20,7 @@ from tests.e2e.terminal import events_of, journal_of, last_step, wait_for_end, w
 from tests.engine.helpers import losses, of_type
 from tests.engine.session.ranks.shared_runs import run_shared
 from tests.event_files import LOSS, scalars_in
-from tests.rank_kills import kill_after_a_save
+from tests.rank_kills import kill_after_a_save, rank_in
 from tests.waiting import wait_until
 from tui.remote.client import RemoteBridge
 
@@ -30,11 +29,6 @@ pytestmark = pytest.mark.timeout(300)  # each starts up to five processes that i
 TWO = ("--nproc-per-node", "2", "--device", "cpu")
 NAMED = ("--run-name", "watched")
 DOCS = Path(__file__).parents[2] / "docs/distributed.md"
-
-
-def rank_in(home: Path, rank: int) -> psutil.Process:
-    """Return one of the processes that train."""
-    return next(each for each in processes_in(home) if each.environ().get("RANK") == str(rank))
 
 
 def test_two_ranks_one_of_which_is_killed_have_the_losses_of_a_run_left_alone_and_the_screen_comes_back(
