@@ -28,7 +28,8 @@ def checked_license(name: str) -> str:
     identifier = name.strip().lower()
     if identifier in LICENSES:
         return identifier
-    near = difflib.get_close_matches(identifier, sorted(LICENSES), n=3)
+    words = [word for word in identifier.split() if word not in {"the", "license", "licence"}]
+    near = difflib.get_close_matches("-".join(words), sorted(LICENSES), n=3)
     raise ConfigError(
         f"The hub has no license called “{name}”.",
         f"Did you mean {', '.join(near)}?"
