@@ -241,12 +241,14 @@ def test_every_value_counts_once_in_some_column_and_no_spike_is_lost(
     with small_bounds():
         series, by_step = series_of(chunks)
         columns = whole(series, num_columns)
+        with_a_gap = whole(series.extended(series.last_step + 1000, [0.0]), 10)
     assert len(series) == len(by_step) == columns.count.sum()
     if by_step:
         assert np.nanmax(columns.high) == max(by_step.values())
         assert np.nanmin(columns.low) == min(by_step.values())
     filled = columns.count > 0
     assert not (columns.is_gap & filled).any()
+    assert not by_step or with_a_gap.is_gap.sum() >= 5
     total = (columns.mean[filled] * columns.count[filled]).sum()
     assert total == pytest.approx(sum(by_step.values()), abs=1e-3)
     assert (columns.low[filled] <= columns.high[filled]).all()

@@ -23,7 +23,7 @@ class Columns:
     mean: Floats
     count: Ints
     is_gap: NDArray[np.bool_]
-    """Which columns lie between two steps with a value and have none, as after a load of a later step."""
+    """Which empty columns lie within steps without a value, as after a load of a later step."""
 
     def smoothed(self) -> Floats:
         """Return a smoothed line through the means, robust to a single spike; NaN where a column is empty.
@@ -59,6 +59,7 @@ def in_columns(pieces: Buckets, begins: Ints, ends: Ints, first_step: int, last_
     count = np.zeros(num_columns, np.int64)
     low[filled.numbers], high[filled.numbers], count[filled.numbers] = filled.low, filled.high, filled.count
     mean[filled.numbers] = filled.total / filled.count
+    # where both sides of a break are in one column, -1 comes before +1: no gap
     breaks = np.flatnonzero(begins[1:] > ends[:-1] + 1)
     num_gaps = np.zeros(num_columns + 1, np.int64)
     np.add.at(num_gaps, column_of(ends[breaks]) + 1, 1)
