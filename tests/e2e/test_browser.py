@@ -90,14 +90,17 @@ print("The run small has ended.\\nContinue it.", file=sys.stderr)
 """A screen that sends its environment, then the packets that it receives."""
 DEAF = SCREEN.replace("while packet := sys.stdin.buffer.read1():", "while True:\n    import time; time.sleep(60)")
 FAILING = 'raise SystemExit("tweetgen-tui: The run small is not active.")'
-MALFORMED = (
-    b"\x16\x03\x01\x02\x00\x01\xfc\r\n\r\n",  # the start of TLS
-    b"GET\r\n\r\n",
-    b"GET / HTTP/9.9\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost\r\n\r\n",
-    b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-    b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n\r\n",
-)
+MALFORMED = {
+    b"\x16\x03\x01\x02\x00\x01\xfc\r\n\r\n": 400,  # the start of TLS
+    b"GET\r\n\r\n": 400,
+    b"GET / HTTP/9.9\r\n\r\n": 400,
+    b"GET / HTTP/1.1\r\nHost\r\n\r\n": 400,
+    b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n": 400,
+    b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n\r\n": 400,
+    b"GET /ws/TOKEN HTTP/1.0\r\nHost: localhost\r\nOrigin: http://localhost\r\nUpgrade: \xff\r\n\r\n": 400,
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello": 405,
+}
+"""Requests, and the status of the reply; TOKEN is the server's."""
 
 
 class Served:
@@ -158,14 +161,15 @@ async def test_a_wrong_host_a_foreign_origin_and_a_wrong_token_get_403_and_start
         assert not psutil.Process().children()
 
 
-async def test_a_malformed_request_gets_400_and_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_malformed_request_is_answered_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with serve() as served:
-        port = urlsplit(served.origin).port
-        for request in MALFORMED:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(request)
-            assert b" 400 Bad Request" in await reader.readline(), request
+        token = served.page.partition("=")[2].encode()
+        for request, status in MALFORMED.items():
+            reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(served.origin).port)
+            writer.write(request.replace(b"TOKEN", token))
+            assert f" {status} ".encode() in (await reader.read()).partition(b"\r\n")[0], request
             writer.close()
+            await writer.wait_closed()
     assert caplog.records == []
 
 

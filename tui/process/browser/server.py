@@ -23,7 +23,8 @@ _HEARTBEAT_SECONDS = 15.0
 """A tab that answers no ping within half of this is closed: its machine may be asleep or off the network."""
 _PAGE = Path(str(importlib.resources.files("assets") / "browser"))
 _LOG = logging.getLogger(__name__)
-_LOG.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+_MALFORMED = (HttpProcessingError, web.RequestPayloadError)
+_LOG.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], _MALFORMED)))
 """Logs what fails here, and no malformed request: any user of the machine may send those, and they are answered."""
 
 
@@ -91,7 +92,9 @@ class BrowserServer(Server):
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer with 403 what is not from the page of this server."""
+        """Answer with 403 what is not from the page of this server, with 400 what no browser sends."""
+        if not all(map(str.isprintable, request.headers.values())):  # aiohttp (3.14) fails on surrogates
+            raise web.HTTPBadRequest(text="A header is not in UTF-8.")
         route = request.match_info.route.name
         token = {"page": request.query.get("token", ""), "websocket": request.match_info.get("token", "")}
         reason = refusal(
