@@ -86,10 +86,10 @@ class Terminal:
         """The text on the screen."""
         return "\n".join(line.rstrip() for line in self.screen.display)
 
-    def press(self, *keys: str, shows: str = "", lacks: str = "") -> None:
-        """Send keys, by name, or text; then wait until the screen contains a pattern, or does not."""
+    def press(self, *keys: str | bytes, shows: str = "", lacks: str = "") -> None:
+        """Send keys, by name, text or bytes; then wait until the screen contains a pattern, or does not."""
         for key in keys:
-            self._child.send(KEYS.get(key, key))
+            self._child.send(KEYS.get(key, key) if isinstance(key, str) else key)
         if shows:
             self.wait_for(shows)
         if lacks:

@@ -208,6 +208,18 @@ def test_text_after_a_key_that_opens_an_input_is_typed_into_that_input(open_term
     assert "▶ training" in terminal.text
 
 
+def test_bytes_that_are_not_utf8_are_typed_as_replacement_characters_and_the_screen_stays(
+    open_terminal: OpenTerminal,
+) -> None:
+    terminal = open_terminal(program=SCRIPTED)
+    terminal.wait_for("▶ training")
+    terminal.press(b"\xff", b"\xc3(", b"\xe1 ", b"\x1b[200~\xe9\x1b[201~", "p", shows="enter sample")
+    terminal.press(b"caf\xe9 ", b"\x1b[200~\xe9\xff\x1b[201~", "!", shows="› caf\ufffd \ufffd\ufffd!")
+    terminal.press("escape", lacks="enter sample")
+    terminal.press("q")
+    terminal.assert_ends(0)
+
+
 def test_a_run_on_a_hostile_corpus_emits_none_of_its_escape_sequences(
     open_terminal: OpenTerminal, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -21,19 +22,41 @@ from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal, quiet_conf
 from tests.e2e.terminal import Terminal, environment, events_of, last_step, trainer_of, wait_for_end, wait_for_steps
 from tests.engine.helpers import losses, run_session, stop_at
 from tests.waiting import DEADLINE_SECONDS, wait_until
+from tui.process.screen_watch import ENDING_SECONDS, PATIENCE_SECONDS
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
 SHELL_MODES = {2004}
 """Bracketed paste, which shells set while they read a line."""
-FAILING_SCREEN = """
-import sys
-from tui.screens.main.screen import MainScreen
-whole_tick = MainScreen.tick
+_BREAKING_SCREEN = """
+import os, time
+from pathlib import Path
+from {0} import {1} as Screen
+whole_tick = Screen.tick
 def tick(self):
     whole_tick(self)
-    if self.run_view.step > 5:
+    if {2}:
+        Path(os.environ["BROKEN"]).touch()
+        {3}
+Screen.tick = tick
+from tui.__main__ import main
+main()
+"""
+_IN_TRAINING = ("tui.screens.main.screen", "MainScreen", "self.run_view.step > 5")
+_IN_LESSON = ("tui.screens.lesson.screen", "LessonScreen", "self.lesson.run.view.phase != 'starting'")
+FAILING_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "raise RuntimeError('a mistake of ours')")
+BLOCKED_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "time.sleep(1000)")
+CLOSED_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "self.app.screen is self and self.app.pop_screen()")
+"""The event loop runs on without the screen of the run."""
+BLOCKED_LESSON = _BREAKING_SCREEN.format(*_IN_LESSON, "time.sleep(1000)")
+FAILING_INPUT = """
+from textual.events import Key
+from tui.terminal.driver import MeteredDriver
+whole_process_message = MeteredDriver.process_message
+def fail(self, message):
+    if isinstance(message, Key):
         raise RuntimeError("a mistake of ours")
-MainScreen.tick = tick
+    whole_process_message(self, message)
+MeteredDriver.process_message = fail
 from tui.__main__ import main
 main()
 """
@@ -50,6 +73,11 @@ def run(self):
 TweetgenApp.run = run
 from tui.__main__""",
 )
+
+
+def watched(tweets: Path) -> tuple[str | Path, ...]:
+    """Return the options of the run `watched`, which trains fast and quietly."""
+    return "--data", tweets, *QUIET, "--run-name", "watched"
 
 
 def test_ctrl_z_returns_to_the_shell_and_stops_the_training_and_fg_repaints_and_continues(
@@ -107,20 +135,110 @@ def test_repeated_ctrl_c_while_torch_loads_restores_the_terminal(open_terminal: 
 
 
 @pytest.mark.ci
+@pytest.mark.parametrize("script", [FAILING_SCREEN, FAILING_INPUT], ids=["in a tick", "where keys are read"])
 def test_an_exception_in_the_screen_is_reported_in_two_lines_and_the_training_continues(
-    open_terminal: OpenTerminal, home: Path, tweets: Path
+    open_terminal: OpenTerminal, home: Path, tweets: Path, script: str
 ) -> None:
-    program = (sys.executable, "-c", FAILING_SCREEN)
-    screen = open_terminal("--data", tweets, *QUIET, "--run-name", "watched", program=program)
+    screen = open_terminal(*watched(tweets), program=(sys.executable, "-c", script), BROKEN=str(home / "broken"))
+    if script == FAILING_INPUT:
+        screen.wait_for("▶ training")
+        screen.press("+")
     screen.assert_ends(3)
     what, *_, how = screen.text.strip().splitlines()
     assert what == "tweetgen-tui: The screen has failed: RuntimeError: a mistake of ours"
     assert "tweetgen.log" in screen.text.replace("\n", "")
     assert how == "The run watched continues in the background:  tweetgen-tui attach watched"
-    assert "a mistake of ours" in (home / "tweetgen.log").read_text(encoding="utf-8")
+    log = (home / "tweetgen.log").read_text(encoding="utf-8")
+    assert re.search("Traceback(.|\n)*line \\d+, in (tick|fail)\n(.|\n)*RuntimeError: a mistake of ours", log)
     wait_for_steps(home, 20)
     trainer_of(home).send_signal(signal.SIGTERM)
     assert wait_for_end(home).reason == "terminated"
+
+
+# A screen that does not answer ----------------------------------------------------------------------------------------
+
+BLOCKED_OR_CLOSED = pytest.mark.parametrize(
+    "script", [BLOCKED_SCREEN, pytest.param(CLOSED_SCREEN, marks=pytest.mark.ci)], ids=["blocked", "closed"]
+)
+
+
+def open_broken(open_terminal: OpenTerminal, script: str, home: Path, *arguments: str | Path) -> Terminal:
+    """Open a screen, and wait until its script has broken it."""
+    broken = home / "broken"
+    screen = open_terminal(*arguments, program=(sys.executable, "-c", script), BROKEN=str(broken))
+    screen.wait_until(broken.exists, "never broken")
+    return screen
+
+
+@BLOCKED_OR_CLOSED
+def test_sigterm_saves_and_ends_a_run_whose_screen_does_not_answer(
+    open_terminal: OpenTerminal, home: Path, tweets: Path, script: str
+) -> None:
+    screen = open_broken(open_terminal, script, home, *watched(tweets))
+    screen.send_signal(signal.SIGTERM)
+    screen.assert_ends(143)
+    assert wait_for_end(home).reason == "terminated"
+    assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == last_step(home)
+    assert screen.text.strip().endswith("tweetgen-tui --resume watched")
+    wait_until(lambda: not processes_in(home), "the end of the process")
+    assert PATIENCE_SECONDS + ENDING_SECONDS < 5
+
+
+@BLOCKED_OR_CLOSED
+def test_ctrl_c_on_a_screen_that_does_not_answer_closes_it_and_the_run_continues_until_a_signal(
+    open_terminal: OpenTerminal, home: Path, tweets: Path, script: str
+) -> None:
+    screen = open_broken(open_terminal, script, home, *watched(tweets))
+    screen.press("ctrl+c")
+    screen.assert_ends(3)
+    assert "tweetgen-tui: The screen has failed: It does not answer." in screen.text
+    assert screen.text.strip().endswith("tweetgen-tui attach watched")
+    wait_for_steps(home, 20)
+    trainer_of(home).send_signal(signal.SIGTERM)
+    assert wait_for_end(home).reason == "terminated"
+
+
+@pytest.mark.ci
+def test_a_hangup_of_a_screen_that_does_not_answer_leaves_its_run_on(
+    open_terminal: OpenTerminal, home: Path, tweets: Path
+) -> None:
+    screen = open_broken(open_terminal, BLOCKED_SCREEN, home, *watched(tweets))
+    screen.hang_up()
+    assert screen.wait_for_exit_unread() == 129
+    wait_for_steps(home, 20)
+    trainer_of(home).send_signal(signal.SIGTERM)
+    assert wait_for_end(home).reason == "terminated"
+
+
+@pytest.mark.ci
+def test_sigterm_closes_an_attached_screen_that_does_not_answer_and_its_run_continues(
+    screen: Terminal, open_terminal: OpenTerminal, home: Path
+) -> None:
+    attached = open_broken(open_terminal, BLOCKED_SCREEN, home, "attach", "watched")
+    attached.send_signal(signal.SIGTERM)
+    attached.assert_ends(143)
+    assert attached.text.strip().endswith("tweetgen-tui attach watched")
+    wait_for_steps(home, 5)
+    screen.press("q")
+    screen.assert_ends(0)
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("code", [130, 143])
+def test_sigterm_and_ctrl_c_save_and_close_a_lesson_that_does_not_answer(
+    open_terminal: OpenTerminal, home: Path, code: int
+) -> None:
+    lesson = open_broken(open_terminal, BLOCKED_LESSON, home, "lesson")
+    if code == 130:
+        lesson.press("ctrl+c")
+    else:
+        lesson.send_signal(signal.SIGTERM)
+    lesson.assert_ends(code)
+    assert "The lesson continues at stop 1" in lesson.text
+    wait_until(lambda: not processes_in(home), "the end of the process")
+
+
+# Signals, hangups and what a terminal does not read -------------------------------------------------------------------
 
 
 @pytest.mark.ci

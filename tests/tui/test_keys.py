@@ -9,14 +9,13 @@ from itertools import chain
 from typing import Any, get_args
 
 from syrupy.assertion import SnapshotAssertion
-from textual.command import CommandPalette, DiscoveryHit
 
 from engine.protocol import commands as c
 from tests.fakes import run_finished
 from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.process.outcome import Outcome
-from tui.screens.command_palette import KeyCommands
+from tui.screens.command_palette import CommandPalette, commands_of, found
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
@@ -145,14 +144,14 @@ async def test_palette_and_help_list_every_action_with_key_and_sentence_and_the_
         return [(key.shown, key.sentence) for key in keys]
 
     async with stage.running() as at:
-        screen = at.app.screen
-        hits = [hit async for hit in KeyCommands(screen).discover() if isinstance(hit, DiscoveryHit)]
+        screen = main(at)
+        commands = tuple(commands_of(screen))
         keys = [key for key in chain(*PANEL_ACTIONS.values()) if key.action != "app.command_palette"]
-        expected = [(f"{key.title} ({key.shown})" if key.keys else key.title, key.sentence) for key in keys]
-        assert sorted((str(hit.display), hit.help) for hit in hits) == sorted(expected)
-        (by_sentence,) = [hit async for hit in KeyCommands(screen).search("more random")]
-        assert by_sentence.text == "Raise the temperature"
-        await next(hit for hit in hits if "Move the plot's cursor" in str(hit.display)).command()
+        expected = [(key.title, key.shown if key.keys else "", key.sentence) for key in keys]
+        assert sorted((each.title, each.keys, each.sentence) for each in commands) == sorted(expected)
+        ((by_sentence, _),) = found(commands, "more random")
+        assert by_sentence.title == "Raise the temperature"
+        await at.app._run_command(next(each for each in commands if "Move the plot's cursor" in each.title))
         await wait_until(lambda: isinstance(screen.focused, LossPlot), "the focus on the plot")
         await at.press("ctrl+p", opens=CommandPalette)
         words = ("Sample a tweet now", "Sample one more tweet, also while paused.")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import ClassVar
 
 import platformdirs
-from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.command import Provider
 from textual.events import Event
 from textual.message import Message
-from textual.screen import Screen
 
 from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
@@ -25,7 +24,7 @@ from tui.run.branching import OverlayCurve
 from tui.run.bridge import Bridge
 from tui.run.engine_bridge import EngineBridge
 from tui.run.view import RunView
-from tui.screens.command_palette import KeyCommands
+from tui.screens.command_palette import Command, CommandPalette, commands_of
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.screens.main.screen import MainScreen
 from tui.screens.main.services import Services
@@ -33,7 +32,7 @@ from tui.settings.preferences import AUTO
 from tui.settings.store import PreferencesStore
 from tui.terminal.capabilities import GlyphSet
 
-_SYSTEM_COMMANDS = {"Theme", "Maximize", "Minimize", "Screenshot"}
+_SYSTEM_COMMANDS = {"Maximize", "Minimize", "Screenshot"}
 
 
 class TweetgenApp(TerminalApp, inherit_bindings=False):
@@ -45,7 +44,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True, system=True),
         Binding("ctrl+p", "command_palette", "palette", show=False, priority=True, id="command_palette"),
     ]
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {KeyCommands}
+    ENABLE_COMMAND_PALETTE = False  # ours takes its place
 
     class Interrupted(Message):
         """The key ctrl+c was pressed."""
@@ -115,11 +114,26 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         before.xray.close_checkpoint()  # the X-ray was closed above without an answer
         self.switch_screen(self._main_screen)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Yield those commands of Textual that the key table lacks."""
-        for command in super().get_system_commands(screen):
+    def _commands(self) -> Iterator[Command]:
+        """Yield what the palette offers: all actions, those of Textual that the key table lacks, and the themes."""
+        yield from commands_of(self._main_screen)
+        for command in self.get_system_commands(self.screen):
             if command.title in _SYSTEM_COMMANDS:
-                yield command
+                yield Command(command.title, f"{command.help}.", command.callback)
+        for name in sorted(self.available_themes):
+            yield Command(
+                f"Theme {name}", "Change the colours, in all runs from now on.", partial(setattr, self, "theme", name)
+            )
+
+    def action_command_palette(self) -> None:
+        """Offer everything by name."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(tuple(self._commands())), self._run_command)
+
+    async def _run_command(self, command: Command | None) -> None:
+        """Do what was chosen in the palette, which is closed."""
+        if command is not None and inspect.isawaitable(done := command.run()):
+            await done
 
     def deliver_screenshot(
         self, filename: str | None = None, path: str | None = None, time_format: str | None = None

@@ -78,11 +78,13 @@ class LessonApp(TerminalApp, inherit_bindings=False):
 
     def receive(self, code: int) -> None:
         """Leave with an exit code. For a handler of signals."""
+        self.screen_watch.expect_end(code)
         self._early_code = code
         self._leave_soon(code)
 
     def action_leave(self, code: int = 0) -> None:
         """Have the run save and end, and close the screen."""
+        self.screen_watch.react()
         if self.return_code is None:
             self.lesson_screen.stop_run(reason_of(code) or _BY_USER)
             self.exit(Outcome(exit_code=code), code)

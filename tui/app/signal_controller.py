@@ -7,9 +7,10 @@ import contextvars
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from textual.app import App
-
+from engine.errors import InternalError
+from tui.app.terminal_app import TerminalApp
 from tui.process.outcome import Outcome
+from tui.process.screen_watch import PATIENCE_SECONDS
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
 from tui.run.bridge import Bridge
 from tui.screens.dialogs.base import LeaveDialog
@@ -22,7 +23,7 @@ _RETRY_SECONDS = 0.02
 class SignalController:
     """Receives ending signals for an app. `receive` and `stop_run` may be called at any moment, on any thread."""
 
-    def __init__(self, app: App[Outcome], bridge: Callable[[], Bridge], main_screen: Callable[[], MainScreen]) -> None:
+    def __init__(self, app: TerminalApp, bridge: Callable[[], Bridge], main_screen: Callable[[], MainScreen]) -> None:
         """Act on the bridge and the main screen of the latest run."""
         self.stops_on_hangup = False
         """Whether the run ends where its terminal hangs up, in place of continuing without a screen."""
@@ -33,6 +34,7 @@ class SignalController:
         self._unhandled: list[int] = []
         """Exit codes of the signals received and not handled yet."""
         self._handle_soon: Callable[[], object] = lambda: None  # no loop runs yet
+        self._is_taken_over = False
 
     def start(self) -> None:
         """Handle signals from here on, before the terminal is changed: a handler runs outside of the app's context."""
@@ -50,16 +52,39 @@ class SignalController:
 
     def receive(self, code: int) -> None:
         """Leave as a signal asks, with exit code `code`."""
-        if self._app.return_code is None:
+        if self._app.return_code is None and not self._is_taken_over:
             self._unhandled.append(code)
             self._handle_soon()
         else:
             self.stop_run(code)
+        if code == INTERRUPTED_CODE:
+            self._app.screen_watch.expect_reaction()  # it may be a question
+        else:
+            self._app.screen_watch.expect_end(code)
 
     def stop_run(self, code: int) -> None:
         """End the run of this process where the screen is closing or closed; a hangup ends no run."""
         if code != HANGUP_CODE and not self._bridge().is_remote:
             self._bridge().stop(reason_of(code) or "")
+
+    def outcome_without_screen(self, code: int | None) -> Outcome:
+        """Stop the run or let it continue, in place of a screen that does not answer; return how it was closed.
+
+        `code` is the exit code of a signal, or None after ctrl+c, which ends no run then: the user has not seen what it
+        would do. Called once, on any thread.
+        """
+        self._is_taken_over = True
+        if self._app.return_value is not None:  # it was closing
+            return self._app.return_value
+        code = next(iter(self._unhandled), code)
+        if code is None or code == INTERRUPTED_CODE:
+            return Outcome.failed(
+                InternalError("It does not answer.", f"ctrl+c had no effect for {PATIENCE_SECONDS:g} seconds.")
+            )
+        if not self._ends_run(code):
+            return Outcome(exit_code=code, is_detached=True)
+        self._bridge().stop(reason_of(code) or "")
+        return Outcome(exit_code=code, is_ending=True)
 
     def interrupt(self) -> None:
         """Leave as `q` does, with the exit code of SIGINT; the second time at once. A detached run continues."""
@@ -68,7 +93,11 @@ class SignalController:
             return
         if not screen.is_mounted:
             self.receive(INTERRUPTED_CODE)
-        elif not self._bridge().is_remote:
+            return
+        if not screen.is_running:
+            return  # it can't leave; the watch does
+        self._app.screen_watch.react()
+        if not self._bridge().is_remote:
             screen.leaving.leave(INTERRUPTED_CODE)
         elif screen.run.is_ending or isinstance(self._app.screen, LeaveDialog):
             screen.leaving.detach(INTERRUPTED_CODE)
@@ -77,18 +106,23 @@ class SignalController:
 
     def _handle_all(self) -> None:
         """Leave or detach; draw nothing more where the terminal has hung up."""
-        codes, self._unhandled = self._unhandled, []
         screen = self._main_screen()
+        if not screen.is_running:
+            return  # it can't leave; the watch does
+        self._app.screen_watch.react()
+        codes, self._unhandled = self._unhandled, []
         for code in codes:
-            has_hung_up = code == HANGUP_CODE
-            if has_hung_up:
+            if code == HANGUP_CODE:
                 self._drawing_stopped.enter_context(self._app.batch_update())
-            can_run_on = not (self.stops_on_hangup or screen.run_view.is_replay)
             if self._app.return_code is not None:
                 self.stop_run(code)
-            elif (self._bridge().is_remote and not (has_hung_up and self.stops_on_hangup)) or (
-                has_hung_up and can_run_on
-            ):
-                screen.leaving.detach(code)
-            else:
+            elif self._ends_run(code):
                 screen.leaving.leave(code)
+            else:
+                screen.leaving.detach(code)
+
+    def _ends_run(self, code: int) -> bool:
+        """Return whether a signal ends the run, in place of leaving it on."""
+        if code == HANGUP_CODE:
+            return self.stops_on_hangup or (self._main_screen().run_view.is_replay and not self._bridge().is_remote)
+        return not self._bridge().is_remote

@@ -26,6 +26,7 @@ from tui.formatting.loss_units import LossUnit
 from tui.formatting.numbers import pasted_line
 from tui.formatting.svg_words import with_placed_words
 from tui.process.outcome import Outcome
+from tui.process.screen_watch import ScreenWatch
 from tui.settings.theme import THEMES, theme_for
 from tui.terminal.capabilities import GlyphSet, drawn_size
 from tui.terminal.driver import MeteredDriver, ReportsMouse
@@ -36,6 +37,7 @@ from tui.terminal.textual_private import (
     driver_of,
     failure_of,
     ignore_outdated_sizes,
+    replace_undecodable_input,
     send_only_changed_cells,
 )
 from tui.widgets.input.line_input import PathInput
@@ -76,12 +78,15 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
         """Draw with `glyphs` in the theme `theme_name`, or in the one that suits the terminal if it is empty."""
         send_only_changed_cells()
         ignore_outdated_sizes()
+        replace_undecodable_input()
         super().__init__()
         # Textual (8.2) prints a page of traceback; the caller of `run` reports `failure` instead
         self.error_console = Console(file=StringIO())
         self.set_reactive(TerminalApp.glyphs, glyphs)
         self.has_mouse = True
         """Whether the terminal reports the mouse, in place of selecting text with it."""
+        self.screen_watch = ScreenWatch()
+        """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
         self._is_utf8 = is_utf8
         self._chosen_theme = theme_name
         self._glyph_filter = self._filter_for(glyphs)
@@ -92,6 +97,17 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
         """Return our driver in place of Textual's for Linux and macOS; on any other platform, Textual's."""
         driver_class = super().get_driver_class()
         return MeteredDriver if HAS_LINUX_DRIVER and driver_class is LinuxDriver else driver_class
+
+    def on_mount(self) -> None:
+        """Have the watch expect a reaction to each ctrl+c."""
+        driver = driver_of(self)
+        if isinstance(driver, MeteredDriver):
+            driver.on_interrupt = self.screen_watch.expect_reaction
+
+    def abandon_terminal(self) -> bool:
+        """Stop reading and drawing, where the app can't; return whether the terminal accepts output. For any thread."""
+        driver = driver_of(self)
+        return driver.abandon() if isinstance(driver, MeteredDriver) else True
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters and ours, which replaces glyphs that the terminal lacks."""

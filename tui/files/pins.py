@@ -42,7 +42,7 @@ class PinsFile:
     """The pins file of a run. For any thread; blocks on the disk."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._lock = threading.Lock()
         self._last_saved = 0
         self._known: Pins = ()
@@ -70,19 +70,19 @@ class PinsFile:
                 kept = tuple(pin for pin in saved if tweet_key(pin) in now or tweet_key(pin) not in known)
                 added = tuple(pin for pin in pins if tweet_key(pin) not in known)
                 lines = [*(events.to_json(pin).encode() for pin in merged(kept, added)), *unreadable_lines]
-                write_atomically(self._path, b"".join(line + b"\n" for line in lines))
+                write_atomically(self.path, b"".join(line + b"\n" for line in lines))
                 self._last_saved, self._known = number, pins
 
     def _read(self) -> tuple[Pins, list[bytes]]:
         """Return the pins, and the lines that are not tweets. Raises `StorageError`."""
         try:
-            lines = read_regular(self._path, _MAX_BYTES).split(b"\n")
+            lines = read_regular(self.path, _MAX_BYTES).split(b"\n")
         except (FileNotFoundError, NotADirectoryError):
             lines = []
         except OSError as error:
             cause = error.strerror or str(error)
             raise StorageError(
-                f"{self._path} can't be read: {cause}.", "Pins are saved once it can be read or is deleted."
+                f"{self.path} can't be read: {cause}.", "Pins are saved once it can be read or is deleted."
             ) from error
         found = [(line, tweet_in(line)) for line in lines]
         unreadable_lines = [line for line, pin in found if pin is None and line.strip()]

@@ -61,6 +61,12 @@ class JobControl:
         if os.isatty(_STDERR):
             self._send(NOT_DRAWING)
 
+    def stop_drawing(self) -> None:
+        """Restore the terminal in place of the block of `drawing`, which does not end."""
+        self._terminal.restore(always=True)
+        if os.isatty(_STDERR):
+            self._send(NOT_DRAWING)
+
     def release(self, exit_code: int, notice: str = "") -> None:
         """Let the supervisor exit with this code; the caller has closed its terminal. Called once.
 

@@ -3,7 +3,8 @@
 SIGHUP comes from the kernel or the shell, through `supervisor`, or from `terminal.driver` when reading keys fails. With
 a screen, `app.signal_controller` decides: the run detaches (`cli.commands.screen`, `detached`), or ends with
 `--on-hangup stop`. Without one, `cli.headless` lets the run continue unless the same option is given. An attached
-screen always detaches, and a run without its screen ignores SIGHUP.
+screen always detaches, and a run without its screen ignores SIGHUP. `screen_watch` acts in place of a screen that does
+not answer.
 
 The handler first points the descriptors of the terminal at the null device: nothing is written to it again, and the
 program can end in order. This can't wait for an event loop. The kernel sends SIGCONT right after SIGHUP, at which

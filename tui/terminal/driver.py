@@ -3,7 +3,8 @@
 Callers use the count to draw less often on a slow connection. Writing happens on a thread, so that a stalled connection
 blocks neither the session nor the keys, nor the exit for more than `EXIT_TIMEOUT_SECONDS`.
 
-A terminal that is gone raises SIGHUP. Resizes are throttled to ten per second.
+A terminal that is gone raises SIGHUP; any other failure of the thread that reads keys ends the app as its own. Resizes
+are throttled to ten per second.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Protocol, cast, runtime_checkable
+from typing import IO, TYPE_CHECKING, NoReturn, Protocol, cast, runtime_checkable
 
 from textual import events
 from textual.message import Message
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 RESIZE_SECONDS = 0.1
 """Shortest interval between two resize events."""
+_ABANDONING_SECONDS = 0.5
+"""How long `abandon` waits for the terminal to accept what was drawn."""
 
 
 @runtime_checkable
@@ -50,6 +54,10 @@ class MeteredDriver(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.num_bytes = 0
         """Bytes queued so far."""
+        self.on_interrupt: Callable[[], object] = lambda: None
+        """Called on the thread that reads keys for each ctrl+c, before the app receives it."""
+        self._fail_app = partial(app.call_later, _raise)
+        self._is_abandoned = False
         self._frames = FrameBuffer()
         self._unsent: deque[str] = deque()
         self._sending = threading.Lock()
@@ -68,6 +76,8 @@ class MeteredDriver(LinuxDriver):
 
         A nested call only appends: the outer call sends its data. A blocking lock would deadlock in a signal handler.
         """
+        if self._is_abandoned:
+            return
         self._unsent.append(data)
         while self._unsent and self._sending.acquire(blocking=False):
             try:
@@ -99,19 +109,34 @@ class MeteredDriver(LinuxDriver):
         self._output.set_deadline(EXIT_TIMEOUT_SECONDS)
         super().stop_application_mode()
 
+    def abandon(self) -> bool:
+        """Stop reading and drawing, where the app can't; return whether the terminal accepts output. For any thread."""
+        self._is_abandoned = True
+        self.exit_event.set()
+        self._output.set_deadline(_ABANDONING_SECONDS)
+        self._output.flush()
+        return self._output.num_dropped_bytes == 0
+
     def process_message(self, message: Message) -> None:
         """Forward messages from the terminal; of resizes within `RESIZE_SECONDS` only the latest."""
+        if isinstance(message, events.Key) and message.key == "ctrl+c":
+            self.on_interrupt()
         if isinstance(message, events.Resize) and self._resizes is not None:
             self._resizes.call(lambda: super(MeteredDriver, self).process_message(message))
         else:
             super().process_message(message)
 
     def run_input_thread(self) -> None:
-        """Read keys; raise SIGHUP when the terminal is gone, as the kernel does not always send it."""
+        """Read keys; raise SIGHUP when the terminal is gone, as the kernel does not always send it.
+
+        Textual (8.2) would report any other exception to nothing but its own console.
+        """
         try:
             super().run_input_thread()
         except OSError:
             os.kill(os.getpid(), signal.SIGHUP)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the app must end with it
+            self._fail_app(error)
 
     def set_mouse_reporting(self, *, is_on: bool) -> None:
         """Turn mouse reporting on, or off so that the terminal itself selects text."""
@@ -133,6 +158,10 @@ class MeteredDriver(LinuxDriver):
             self._sigtstp_application(number, frame)  # returns after SIGCONT
         finally:
             PROCESS_STOPS.end()
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 class Throttle:

@@ -37,6 +37,7 @@ class OutputThread:
         self._thread: threading.Thread | None = None
         self.num_sent_bytes = 0
         """Accepted by the terminal, or dropped."""
+        self.num_dropped_bytes = 0
 
     def encode(self, text: str) -> bytes:
         """Return `text` in the encoding of the terminal, unencodable characters replaced."""
@@ -96,6 +97,7 @@ class OutputThread:
                     break
         except (OSError, ValueError):  # the terminal is gone, or the file was closed
             pass
+        self.num_dropped_bytes += len(data) - num_sent
         self.num_sent_bytes += len(data) - num_sent
 
 

@@ -5,11 +5,13 @@ Names are looked up at import. If the installed Textual lacks one, its own behav
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import dis
 import logging
 import unicodedata
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -56,17 +58,20 @@ def _is_set_at_start(owner: type[Any], attribute: str) -> bool:
     return any(step.opname == "STORE_ATTR" and step.argval == attribute for step in steps)
 
 
+_LINUX_DRIVER_MODULE = "textual.drivers.linux_driver"
 _LINUX_DRIVER = _found(
-    "textual.drivers.linux_driver",
+    _LINUX_DRIVER_MODULE,
     "LinuxDriver",
     "_disable_mouse_support",
     "_enable_mouse_support",
     "_file",
+    "_loop",
     "_mouse",
     "_sigtstp_application",
     "process_message",
     "run_input_thread",
 )
+_DECODER = _found(_LINUX_DRIVER_MODULE, "getincrementaldecoder")
 _SCREEN = _found("textual.screen", "Screen", "_on_resize")
 _LAY_OUT: Any = getattr(_SCREEN, "_on_resize", None)
 _CHOPS_UPDATE = _found("textual._compositor", "ChopsUpdate", "chop_ends", "chops", "render_segments", "spans")
@@ -152,6 +157,20 @@ def ignore_outdated_sizes() -> None:
 async def _lay_out_for_present_size(screen: Screen[Any], event: Resize) -> None:
     if event.size == screen.app.size:
         await _LAY_OUT(screen, event)
+
+
+def replace_undecodable_input() -> None:
+    """Patch Textual, for every app of this process, to read bytes that are not UTF-8 as U+FFFD.
+
+    Textual (8.2) decodes strictly: one such byte would end the thread that reads keys, and with it the screen. A test
+    fails once it replaces them.
+    """
+    if _DECODER is not None:
+        setattr(import_module(_LINUX_DRIVER_MODULE), "getincrementaldecoder", _replacing_decoder)  # noqa: B010 - a patch
+
+
+def _replacing_decoder(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
+    return partial(_DECODER(encoding), errors="replace")
 
 
 def render_cropped(update: ChopsUpdate, console: Console) -> str:

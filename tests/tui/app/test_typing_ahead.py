@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ from tui.process.outcome import Outcome
 from tui.screens.dialogs.settings import SettingsScreen
 from tui.settings.keymap import key_named
 
+BY_USER = "stopped by the user"
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)
 
 
@@ -95,6 +97,30 @@ async def test_keys_around_one_that_opens_a_dialog_keep_their_order(stage: Stage
         await wait_until(lambda: not app.has_mouse, "the second of the settings")
         assert isinstance(app.screen, SettingsScreen) or app.screen is app.screen_stack[1]
         await wait_until(lambda: session.received == [c.Pause(), c.SampleNow()], "the commands before it")
+
+
+@pytest.mark.parametrize(
+    ("keys", "sent"),
+    [
+        (["s", *"mine", "enter", "q"], [c.SaveCheckpoint(name="mine"), c.Stop(reason=BY_USER, unless_unsaved=True)]),
+        ([",", "escape", "g"], [c.SampleNow()]),
+        (["p", *"hello", "escape", "g"], [c.SampleNow()]),
+        (["t", "q", "space"], [c.SampleLadder(seed=0), c.Pause()]),
+        (["ctrl+p", *"batch size", "enter", *"64", "enter", "g"], [c.SetBatchSize(batch_size=64), c.SampleNow()]),
+        (["ctrl+p", *"speed", "enter", "enter", "g"], [c.SampleNow()]),
+        (["ctrl+p", "escape", "ctrl+p", "ctrl+p", *"tweet now", "enter", "enter"], [c.SampleNow()]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
+)
+async def test_keys_typed_after_one_that_closes_something_act_on_what_is_below(
+    stage: Stage, keys: list[str], sent: list[c.Command]
+) -> None:
+    async with stage.running() as (app, _, session):
+        post(app, keys)
+        await wait_until(lambda: session.received[-1:] == sent[-1:], "the last command")
+        received = [replace(each, seed=0) if isinstance(each, c.SampleLadder) else each for each in session.received]
+        assert [each for each in received if not isinstance(each, c.CompleteText)] == sent
+        assert app.failure is None
 
 
 @pytest.mark.usefixtures("home")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,14 +15,16 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
-from textual.events import Resize
+from textual.drivers import linux_driver
+from textual.events import Key, Resize
 from textual.geometry import Size
 from textual.keys import _character_to_key
+from textual.message import Message
 from textual.screen import Screen
 from textual.strip import Strip
 
 from tui.terminal import textual_private
-from tui.terminal.textual_private import ChopsUpdate, render_cropped
+from tui.terminal.textual_private import ChopsUpdate, LinuxDriver, render_cropped
 
 CONSOLE = Console(color_system=None)
 WITHOUT_PRIVATE_NAMES = """
@@ -63,7 +68,7 @@ def test_the_screen_starts_without_private_names_and_logs_them(tmp_path: Path, m
 
 
 def test_the_installed_textual_has_every_private_name() -> None:
-    assert textual_private.MISSING == []
+    assert textual_private.MISSING == [], "This version of Textual lacks private names: see what became of each."
 
 
 def test_keys_are_named_as_textual_names_most_of_them() -> None:
@@ -131,3 +136,36 @@ async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(
             await handled.wait()
     assert screen.sizes[:2] == [Size(60, 20), Size(80, 24)]
     assert (Size(60, 20) not in screen.sizes[2:]) is is_patched, "Textual needs no `ignore_outdated_sizes` any more"
+
+
+class KeysDriver(LinuxDriver):
+    """Records the characters that it reads, up to a "."."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.fileno, self.exit_event, self._debug, self.read = descriptor, threading.Event(), False, ""
+
+    def process_message(self, message: Message) -> None:
+        assert isinstance(message, Key)
+        self.read += message.character or ""
+        if message.character == ".":
+            self.exit_event.set()
+
+
+@pytest.mark.parametrize("is_patched", [True, False])
+def test_bytes_that_are_not_utf8_are_read_as_replacement_characters(
+    monkeypatch: pytest.MonkeyPatch, *, is_patched: bool
+) -> None:
+    monkeypatch.setattr(linux_driver, "getincrementaldecoder", codecs.getincrementaldecoder)  # Textual's own; restored
+    if is_patched:
+        textual_private.replace_undecodable_input()
+    reading, writing = os.pipe()
+    driver, is_decoded = KeysDriver(reading), True
+    os.write(writing, "é\N{WASTEBASKET}".encode() + b"\xff\xc3(caf\xe9.")
+    try:
+        driver.run_input_thread()
+    except UnicodeDecodeError:
+        is_decoded = False
+    os.close(reading)
+    os.close(writing)
+    assert is_decoded is is_patched, "Textual needs no `replace_undecodable_input` any more"
+    assert driver.read == ("é\N{WASTEBASKET}\ufffd\ufffd(caf\ufffd." if is_patched else "")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -13,13 +14,17 @@ import typer
 from engine.config.run import RunConfig
 from engine.errors import InternalError
 from engine.storage.folders import find_run
-from tui.cli.commands.screen import leave_process, require_terminal
+from tui.cli.commands.screen import leave_process, leave_terminal, require_terminal
 from tui.process.job_control import start_job_control
-from tui.process.signals import handle_ending_signals, handle_signals_after_screen
+from tui.process.screen_watch import ENDING_SECONDS
+from tui.process.signals import INTERRUPTED_CODE, handle_ending_signals, handle_signals_after_screen, reason_of
 from tui.terminal.capabilities import glyphs_for, is_utf8
 from tui.terminal.output_thread import print_at_end
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tui.app.lesson_app import LessonApp
     from tui.lesson.progress import Progress
     from tui.process.job_control import JobControl
     from tui.process.outcome import Outcome
@@ -89,17 +94,36 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
     )
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even if ignored before: the driver reports a lost terminal by it
     handle_ending_signals(app.receive)
+    app.screen_watch.start(partial(_take_over, app, job_control, path))
     with job_control.drawing():
         outcome = app.run()
+    app.screen_watch.close()
     if app.failure is not None or outcome is None:
         app.action_leave(InternalError.exit_code)
         outcome = Outcome.failed(
             to_tweetgen_error(app.failure or InternalError("It closed unexpectedly."), "The lesson")
         )
     handle_signals_after_screen(lambda _: None, continues_in_background=False)
+    _leave_after_screen(outcome, app, path, _SAVING_SECONDS)
+
+
+def _take_over(app: LessonApp, job_control: JobControl, progress: Path, exit_code: int | None) -> NoReturn:
+    """Stop the run and leave in place of a lesson that does not answer a signal, or ctrl+c for None."""
+    from tui.process.outcome import Outcome
+
+    code = INTERRUPTED_CODE if exit_code is None else exit_code
+    app.lesson_screen.lesson.run.stop(reason_of(code) or "")
+    leave_terminal(app, job_control)
+    _leave_after_screen(Outcome(exit_code=code), app, progress, ENDING_SECONDS)
+
+
+def _leave_after_screen(outcome: Outcome, app: LessonApp, progress: Path, saving_seconds: float) -> NoReturn:
+    """Wait until the runs have ended, print how to continue, and exit."""
+    from tui.lesson.progress import read_progress
+
     for each in app.bridges:
-        each.join(0.0 if app.is_run_starting else _SAVING_SECONDS)
-    print_at_end(_last_lines(outcome, read_progress(path)))
+        each.join(0.0 if app.is_run_starting else saving_seconds)
+    print_at_end(_last_lines(outcome, read_progress(progress)))
     leave_process(outcome.exit_code)
 
 

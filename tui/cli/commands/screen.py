@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -20,12 +21,14 @@ from engine.errors import ConfigError, DistributedError, InternalError
 from engine.session.startup import preflight
 from engine.storage.folders import find_run
 from tui.process.job_control import JobControl, start_job_control
+from tui.process.screen_watch import ENDING_SECONDS
 from tui.process.signals import close_terminal, handle_ending_signals, handle_signals_after_screen
 from tui.process.torchrun import Processes, Torchrun, may_have_gpu
 from tui.terminal.capabilities import GlyphSet, glyphs_for, is_in_browser, is_utf8
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
+    from tui.app.terminal_app import TerminalApp
     from tui.process.outcome import Outcome
     from tui.run.bridge import Bridge
     from tui.run.engine_bridge import EngineBridge, SubscriberFactory
@@ -152,17 +155,35 @@ def show(
     app.signals.stops_on_hangup = stops_on_hangup
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even if ignored before: the driver reports a lost terminal by it
     handle_ending_signals(app.signals.receive)
+    app.screen_watch.start(partial(_take_over, app, job_control))
     log_missing()
     gc.freeze()
     gc.enable()
     with job_control.drawing():
         outcome = app.run()
+    app.screen_watch.close()
     failure = app.failure
     if failure is not None or outcome is None:
         failure = failure or InternalError("It closed unexpectedly.", "The log may have details.")
         outcome = Outcome.failed(to_tweetgen_error(failure, "The screen"))
     handle_signals_after_screen(app.signals.stop_run, continues_in_background=outcome.is_detached)
     leave_process(_run_after_screen(outcome, app, job_control))
+
+
+def _take_over(app: TweetgenApp, job_control: JobControl, exit_code: int | None) -> NoReturn:
+    """End or detach in place of a screen that does not answer a signal, or ctrl+c for None. On the watch's thread."""
+    outcome = app.signals.outcome_without_screen(exit_code)
+    if outcome.is_ending:
+        app.bridge.is_over(ENDING_SECONDS)
+    leave_terminal(app, job_control)
+    leave_process(_run_after_screen(outcome, app, job_control))
+
+
+def leave_terminal(app: TerminalApp, job_control: JobControl) -> None:
+    """Restore the terminal in place of a screen that does not answer; drop further output if it accepts none."""
+    if not app.abandon_terminal():
+        close_terminal()
+    job_control.stop_drawing()
 
 
 def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:

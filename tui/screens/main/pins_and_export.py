@@ -29,12 +29,14 @@ class PinsAndExportController(Controller):
         self._file: PinsFile | None = None
 
     def open_file(self, run: str) -> None:
-        """Read the pins of the run that has started."""
+        """Read the pins of a run, once its name is known."""
         try:
-            self._file = PinsFile(folder_of_run(run).pins_path)
+            path = folder_of_run(run).pins_path
         except ConfigError as error:  # a journal from elsewhere can claim any name
             self._run.messages.error(error.title, error.message, error.hint)
-        else:
+            return
+        if self._file is None or self._file.path != path:
+            self._file = PinsFile(path)
             self._run.screen.run_worker(self._read(self._file))
 
     def is_pinned(self, tweet: TweetSampled) -> bool:

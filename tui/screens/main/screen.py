@@ -135,7 +135,7 @@ class MainScreen(Screen[None]):
         self.preferences.mount()
         self.levels.mount()
         self.checkpoints.mount()
-        if self.run.bridge.is_remote and self.run.name:  # the run's start is in the view, and no event
+        if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
             self.pins_and_export.open_file(self.run.name)
         self.panels.query_one(StageHint).invitation = self.invitation
         self.tick()

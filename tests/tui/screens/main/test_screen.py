@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import queue
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,27 @@ from engine.config.run import RunConfig, TrainingConfig
 from engine.errors import CorpusError, StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.commands import Command
 from engine.protocol.events import Event, TweetSampled, from_json
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import to_line
 from tests import fakes
 from tests.engine.helpers import run_session, tiny_config, write_corpus
-from tests.fakes import FakeClock, FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
+from tests.fakes import (
+    FakeClock,
+    FakeSession,
+    eval_finished,
+    run_finished,
+    run_started,
+    steps_finished,
+    tweet_sampled,
+)
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tests.tui.transcripts import Step, plays, set_up, transcript
 from tui.app.notifications import title_of
 from tui.files.pins import PinsFile
 from tui.formatting.svg_words import CELL_WIDTH
+from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.layout import PIN_GLYPH
@@ -207,6 +219,27 @@ async def test_tweets_are_kept_by_keys_as_recorded(
     async with stage.running(FakeSession(OF_FIVE)) as at:
         recorded = await transcript(at, *KEPT[claim], note=kept)
         assert recorded.replace(str(tmp_path), "…") == snapshot
+
+
+class Starting(FakeSession):
+    """Has not started yet when it is stopped."""
+
+    def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> None:
+        while not isinstance(commands.get(), c.Stop):
+            pass
+        emit(run_finished(0))
+
+
+async def test_a_tweet_pinned_while_a_resumed_run_starts_is_saved_with_the_pins_of_the_run(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    PinsFile(folder_of_run(RUN).pins_path).save((TWEETS[0],), 1)
+    history = fold(RunView(), (run_started(), *OF_FIVE)).for_resume()
+    async with stage.running(Starting(), history=history) as at:
+        await at.press("up", "up", "k", "K", shows=TWEETS[3].text, lacks=TWEETS[4].text)
+        assert kept(at) == "pins ['tweet number 1', 'tweet number 4']; in the file ['tweet number 1', 'tweet number 4']"
 
 
 async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(stage: Stage) -> None:

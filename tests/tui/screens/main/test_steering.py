@@ -16,7 +16,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests import fakes
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, text_completed, tweet_sampled
-from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused, shows, wait_until
+from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused, shows, text_of, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
 from tui.formatting.chances import shown_char
 from tui.run.folding import fold
@@ -47,7 +47,7 @@ def asks(title: str) -> Callable[[Running], Awaitable[None]]:
     async def ask(at: Running) -> None:
         await at.press("ctrl+p")
         await at.type_into(title)
-        await wait_until(lambda: at.text.count(title) == 2, f"{title}, typed and found")
+        await wait_until(lambda: text_of(at.app).count(title) == 2, f"{title}, typed and found")
         await at.press("enter", opens="NumberDialog")
 
     ask.__name__ = f"from the palette: {title}"

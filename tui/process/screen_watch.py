@@ -1,0 +1,68 @@
+"""`ScreenWatch`: does what a signal or ctrl+c asks for, where the screen does not.
+
+A screen leaves on its event loop. If that is blocked, or the screen that would wait for the end of the run is gone, a
+signal would be without effect, and ctrl+c, which arrives as a key, too. So a thread waits for the answer as well, and
+calls a function in place of the screen if there is none in time.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+PATIENCE_SECONDS = 2.5
+"""How long a screen may take to close after a signal, or to react to ctrl+c."""
+ENDING_SECONDS = 1.5
+"""How long its run may take to save and end after that: a signal ends the program within 5 seconds."""
+_POLL_SECONDS = 0.1
+"""Time is counted in polls: the clock goes on while the process is suspended, the screen does not."""
+
+
+class ScreenWatch:
+    """Waits for the answers of a screen. `expect_end` and `expect_reaction` are for any thread and signal handler."""
+
+    def __init__(self) -> None:
+        """Prepare; nothing is done in place of a screen before `start`."""
+        self._expected: queue.SimpleQueue[int | None] = queue.SimpleQueue()  # whose `put` may interrupt another
+        self._has_reacted = False
+        self._is_closed = False
+        self._is_decided = threading.Lock()
+        """Acquired once, by whoever ends the program: the screen or the watch."""
+
+    def start(self, take_over: Callable[[int | None], object]) -> None:
+        """Call `take_over`, on a thread of its own, with the exit code of a signal or None for ctrl+c."""
+        threading.Thread(target=self._watch, args=(take_over,), name="screen watch", daemon=True).start()
+
+    def expect_end(self, exit_code: int) -> None:
+        """Expect `close`, after a signal with this exit code."""
+        self._expected.put(exit_code)
+
+    def expect_reaction(self) -> None:
+        """Expect `react`, or `close`, after ctrl+c."""
+        self._has_reacted = False
+        self._expected.put(None)
+
+    def react(self) -> None:
+        """Note that the screen has received ctrl+c: whatever it does then, such as a question, is its answer."""
+        self._has_reacted = True
+
+    def close(self) -> None:
+        """Note that the screen has closed. Never returns if the watch ends the program."""
+        self._is_closed = True
+        if not self._is_decided.acquire(blocking=False):
+            threading.Event().wait()
+
+    def _watch(self, take_over: Callable[[int | None], object]) -> None:
+        """Wait for each answer in turn. The thread's body."""
+        while True:
+            exit_code = self._expected.get()
+            for _ in range(round(PATIENCE_SECONDS / _POLL_SECONDS)):
+                if self._is_closed or (exit_code is None and self._has_reacted):
+                    break
+                time.sleep(_POLL_SECONDS)
+            else:
+                if self._is_decided.acquire(blocking=False):
+                    take_over(exit_code)
+                return
