@@ -24,7 +24,7 @@ from textual.widgets import Input
 from tui.formatting.loss_units import LossUnit
 from tui.formatting.numbers import pasted_line
 from tui.process.outcome import Outcome
-from tui.settings.theme import THEMES, theme_for
+from tui.settings.theme import HEAT_VARIABLES, THEMES, theme_for
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.driver import MeteredDriver, ReportsMouse
 from tui.terminal.glyph_fallback import GlyphFilter
@@ -134,6 +134,10 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
         if isinstance(event, Paste) and isinstance(self.focused, Input) and not isinstance(self.focused, PathInput):
             event.text = pasted_line(event.text)
         await super().on_event(event)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return the variables of our widgets that Textual's themes lack."""
+        return HEAT_VARIABLES
 
     def choose_theme(self) -> None:
         """Register our themes and the best of Textual's, and set the chosen one or the one that suits the terminal."""
