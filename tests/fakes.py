@@ -165,7 +165,7 @@ def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.Tex
     """Return the trace of a text by a model with one layer and four bands."""
     num_inputs = len(text) + 1
     gates = e.CharGates(
-        reset_mean=0.5, update_mean=0.7, saturated_share=0.2, copied_share=0.15, rewritten_share=0.05, hidden_change=0.3
+        reset_mean=0.5, update_mean=0.7, saturated_share=0.2, kept_share=0.15, overwritten_share=0.05, hidden_change=0.3
     )
     own = None
     if own_from is not None:

@@ -45,11 +45,11 @@ def char_gates(layer: LayerTrace) -> tuple[CharGates, ...]:
             reset_mean=reset_mean,
             update_mean=update_mean,
             saturated_share=saturated_share,
-            copied_share=copied_share,
-            rewritten_share=rewritten_share,
+            kept_share=kept_share,
+            overwritten_share=overwritten_share,
             hidden_change=hidden_change,
         )
-        for reset_mean, update_mean, saturated_share, copied_share, rewritten_share, hidden_change in zip(
+        for reset_mean, update_mean, saturated_share, kept_share, overwritten_share, hidden_change in zip(
             *map(rounded, columns), strict=True
         )
     )

@@ -138,4 +138,4 @@ def test_a_terminal_gets_its_width_and_the_colours_and_characters_that_it_shows_
     picture = svg_of(drawn, "a <title>")
     assert f"{SVG_COLUMNS}" in picture, "as wide as a slide whatever the terminal"
     assert "a&#160;&lt;title&gt;" in picture
-    assert "#3d8ad6" in picture
+    assert "#c98a28" in picture

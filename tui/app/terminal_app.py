@@ -27,7 +27,7 @@ from tui.formatting.numbers import pasted_line
 from tui.formatting.svg_words import with_placed_words
 from tui.process.outcome import Outcome
 from tui.process.screen_watch import ScreenWatch
-from tui.settings.theme import THEMES, theme_for
+from tui.settings.theme import HEAT_VARIABLES, THEMES, theme_for
 from tui.terminal.capabilities import GlyphSet, drawn_size
 from tui.terminal.driver import MeteredDriver, ReportsMouse
 from tui.terminal.glyph_fallback import GlyphFilter
@@ -158,6 +158,10 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
         """Return an SVG picture of the screen, whose columns line up in every viewer."""
         return with_placed_words(super().export_screenshot(title=title, simplify=simplify))
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return the variables of our widgets that Textual's themes lack."""
+        return HEAT_VARIABLES
 
     def choose_theme(self) -> None:
         """Register our themes and the best of Textual's, and set the chosen one or the one that suits the terminal."""

@@ -18,6 +18,7 @@ LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.1, 5.0
 COMPARED_BATCHES = (1, 32)
 MIN_MEASURED_STEPS = 30
 VIEWS_OF_LAST_STOP = frozenset({"reach", "units", "map"})
+HELD_ENDS = frozenset({-1.0, 1.0})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +42,16 @@ class Facts:
     """The tweet that it is trained on."""
     overfit_written: str = ""
     """The tweet that it wrote last."""
+    has_compared_gates: bool = False
+    """The gates before training were shown beside, or in place of, those after it."""
     ladder: frozenset[float] = frozenset()
     """Temperatures of the last sampled ladder."""
     bar_temperatures: frozenset[float] = frozenset()
     """Temperatures at which the bars were shown."""
     measured_steps: tuple[tuple[int, int], ...] = ()
     """Batch sizes with the steps measured at each."""
+    has_seen_unsorted: bool = False
+    """A batch of tweets that are not sorted by length was shown."""
     has_restarted: bool = False
     """The model was set to random weights at the stop on training."""
     val_bits: float = float("inf")
@@ -55,7 +60,8 @@ class Facts:
     """That of the bigram model; 0 before it is measured."""
     views_seen: frozenset[str] = frozenset()
     """Views of the last stop whose answer was shown."""
-    has_held_unit: bool = False
+    held_values: frozenset[float] = frozenset()
+    """Values at which a unit was held."""
 
 
 def _typed(facts: Facts) -> bool:
@@ -76,7 +82,7 @@ def _stepped_through(facts: Facts) -> bool:
 
 def _overfitted(facts: Facts) -> bool:
     by_heart = facts.overfit_target != "" and facts.overfit_written == facts.overfit_target
-    return by_heart and facts.overfit_loss < OVERFIT_LOSS
+    return by_heart and facts.overfit_loss < OVERFIT_LOSS and facts.has_compared_gates
 
 
 def _sampled(facts: Facts) -> bool:
@@ -87,7 +93,8 @@ def _sampled(facts: Facts) -> bool:
 
 def _compared_batches(facts: Facts) -> bool:
     measured = dict(facts.measured_steps)
-    return all(measured.get(size, 0) >= MIN_MEASURED_STEPS for size in COMPARED_BATCHES)
+    are_measured = all(measured.get(size, 0) >= MIN_MEASURED_STEPS for size in COMPARED_BATCHES)
+    return are_measured and facts.has_seen_unsorted
 
 
 def _trained(facts: Facts) -> bool:
@@ -95,7 +102,7 @@ def _trained(facts: Facts) -> bool:
 
 
 def _looked_inside(facts: Facts) -> bool:
-    return facts.views_seen >= VIEWS_OF_LAST_STOP and facts.has_held_unit
+    return facts.views_seen >= VIEWS_OF_LAST_STOP and facts.held_values >= HELD_ENDS
 
 
 _CHECKS: tuple[Callable[[Facts], bool], ...] = (

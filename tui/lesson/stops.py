@@ -85,7 +85,10 @@ STOPS: tuple[Stop, ...] = (
             "old state the candidate n is computed from. Untrained, all gates are half open, near 0.5; trained, they "
             "open and close at certain characters."
         ),
-        task="Press enter, wait until the loss is below 0.07 bits and the tweet is written by heart; v compares gates.",
+        task=(
+            "Press enter, wait until the loss is below 0.07 bits and the tweet is written by heart. Then v: the gates "
+            "as they were before training."
+        ),
         learned="It has this tweet by heart, and nothing else: overfitting shows that learning works, no more.",
         action="overfit",
     ),
@@ -114,7 +117,10 @@ STOPS: tuple[Stop, ...] = (
             "With one tweet per step, each step follows the accidents of that tweet: the loss jumps. With 32, they "
             "average out, and large matrices are computed much faster per character."
         ),
-        task="Press enter to train with 1 tweet per step, then again with 32; compare speed and noise. v: not sorted.",
+        task=(
+            "Press enter to train with 1 tweet per step, then again with 32; compare speed and noise. Then v: a batch "
+            "that is not sorted, and its padding."
+        ),
         learned="Sorting by length saves computing, not loss; a batch averages out noise and uses the machine better.",
         action="batch size",
         train_to=300,
@@ -123,10 +129,10 @@ STOPS: tuple[Stop, ...] = (
         title="Training",
         part="(f)",
         text=(
-            "Before training, all V characters are about equally likely, each 1/V: the loss is -log2(1/V) = log2 V. "
-            "The frequency of each character alone gives the unigram loss; the character before it as well, the "
-            "bigram loss; more characters before it, that of longer n-grams. The model passes them one by one as it "
-            "learns to use more of the tweet so far.\n\n"
+            "Before training, all V characters are about equally likely, each 1/V: the loss is log2 V bits, or ln V "
+            "nats, as PyTorch prints it. The frequency of each character alone gives the unigram loss; the "
+            "character before it as well, the bigram loss; more characters before it, that of longer n-grams. The "
+            "model passes them one by one as it learns to use more of the tweet so far.\n\n"
             "Validation tweets are never trained on. While both losses fall, it learns what tweets have in common; "
             "once only the train loss falls, it learns its tweets by heart, and more training makes it no better."
         ),
@@ -146,8 +152,8 @@ STOPS: tuple[Stop, ...] = (
             "to each other."
         ),
         task=(
-            "tab to the view; 3 reach, 4 units, 5 map. In units, ↑ ↓ select one: ] holds it at +1; 0 frees it, and "
-            "[ holds it at -1. See the tweets change at the end that is away from its own state."
+            "tab to the view; 3 reach, 4 units, 5 map. In units, ↑ ↓ select one. ] holds it at +1: see the tweets "
+            "change; 0 frees it, and [ holds it at -1."
         ),
         learned="All of this came from predicting the next character, over and over.",
         train_to=1500,

@@ -1,7 +1,7 @@
 """The program's themes, for every pair of eyes and every terminal, and the glyphs that replace colours.
 
-Widgets use the variables of Textual's themes only, so that each theme in the palette suits them. No meaning is shown by
-colour alone: good, bad, new or copied have a word or a glyph, too.
+Widgets use the variables of Textual's themes, so that each theme in the palette suits them, and `HEAT_VARIABLES`. No
+meaning is shown by colour alone: good, bad, new or copied have a word or a glyph, too.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ def _theme(
     selection: str = "",
     dark: bool = True,
 ) -> Theme:
-    """Return a theme from three backgrounds (screen, dialogs, bars) and the six colours of Textual's themes."""
-    primary, secondary, accent, success, warning, error = colours
+    """Return a theme from three backgrounds (screen, dialogs, bars), the six colours of Textual's themes, and two more.
+
+    These are of heat maps, below and above 0: a blue and an amber.
+    """
+    primary, secondary, accent, success, warning, error, negative, positive = colours
     background, surface, panel = paper
     texts = {"primary": primary, "secondary": secondary, "accent": accent}
     texts |= {"success": success, "warning": warning, "error": error}
@@ -54,6 +57,8 @@ def _theme(
             "footer-key-foreground": accent,
             "footer-description-foreground": muted,
             "input-selection-background": selection or f"{primary} 30%",
+            "negative": negative,
+            "positive": positive,
             "scrollbar": line,
             "scrollbar-hover": muted,
             "scrollbar-active": primary,
@@ -70,7 +75,7 @@ TWEETGEN_THEME = _theme(
     muted="#93a0b0",
     paper=("#11151b", "#171c24", "#1f2630"),
     line="#36414f",
-    colours=("#7cb7d9", "#9a9fd8", "#e6b673", "#8fc796", "#e0b866", "#e27d83"),
+    colours=("#7cb7d9", "#9a9fd8", "#e6b673", "#8fc796", "#e0b866", "#e27d83", "#4a9be8", "#c98a28"),
 )
 """Calm blues; amber for keys."""
 
@@ -80,7 +85,7 @@ LIGHT_THEME = _theme(
     muted="#556070",
     paper=("#fbfaf7", "#f2f0eb", "#e9e6df"),
     line="#b9bec6",
-    colours=("#1f6690", "#4d54a3", "#8a4b00", "#256b35", "#7d5600", "#b0242c"),
+    colours=("#1f6690", "#4d54a3", "#8a4b00", "#256b35", "#7d5600", "#b0242c", "#1f6fc0", "#a86200"),
     dark=False,
 )
 
@@ -90,7 +95,7 @@ HIGH_CONTRAST_THEME = _theme(
     muted="#d5d5d5",
     paper=("#000000", "#000000", "#141414"),
     line="#a0a0a0",
-    colours=("#7fd4ff", "#c3b8ff", "#ffd24a", "#7dff9a", "#ffe36b", "#ff9c9c"),
+    colours=("#7fd4ff", "#c3b8ff", "#ffd24a", "#7dff9a", "#ffe36b", "#ff9c9c", "#66b3ff", "#ffb733"),
 )
 
 HIGH_CONTRAST_LIGHT_THEME = _theme(
@@ -99,7 +104,7 @@ HIGH_CONTRAST_LIGHT_THEME = _theme(
     muted="#303030",
     paper=("#ffffff", "#ffffff", "#f2f2f2"),
     line="#606060",
-    colours=("#003f6b", "#2a2480", "#5c3000", "#00421a", "#4d3600", "#7a0010"),
+    colours=("#003f6b", "#2a2480", "#5c3000", "#00421a", "#4d3600", "#7a0010", "#0048a0", "#7a4500"),
     dark=False,
 )
 
@@ -109,7 +114,7 @@ COLOUR_BLIND_THEME = _theme(
     muted="#a3adb8",
     paper=("#11151b", "#171c24", "#1f2630"),
     line="#465160",
-    colours=("#9db4cc", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#e8743b"),
+    colours=("#9db4cc", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#e8743b", "#4a9be8", "#c98a28"),
 )
 """After the palette of Okabe and Ito (2008): blue is good, yellow in between, vermilion bad; neither red nor green."""
 
@@ -119,10 +124,11 @@ SIXTEEN_COLOURS_THEME = _theme(
     muted="#aaaaaa",
     paper=("#000000", "#000000", "#000000"),
     line="#aaaaaa",
-    colours=("#55ffff", "#ff55ff", "#ffff55", "#55ff55", "#ffff55", "#ff5555"),
+    colours=("#55ffff", "#ff55ff", "#ffff55", "#55ff55", "#ffff55", "#ff5555", "#3c3cff", "#ffc814"),
     selection="#0000aa",
 )
-"""Colours out of the 16 that every terminal has, so that none is approximated."""
+"""Colours out of the 16 that every terminal has, so that none is approximated but in a heat map: mixtures of black and
+the last two are shown as two blues, and as brown and yellow."""
 
 OWN_THEMES = (
     *(TWEETGEN_THEME, LIGHT_THEME, HIGH_CONTRAST_THEME, HIGH_CONTRAST_LIGHT_THEME),
@@ -130,6 +136,10 @@ OWN_THEMES = (
 )
 _READABLE_THEMES = ("catppuccin-macchiato", "catppuccin-mocha", "dracula", "rose-pine", "rose-pine-moon")
 """Themes of Textual in which all our text has a contrast of 4.5."""
+
+HEAT_VARIABLES = {name: TWEETGEN_THEME.variables[name] for name in ("negative", "positive")}
+"""Our own variables, for the themes of Textual, which lack them."""
+
 THEMES = (*OWN_THEMES, *(BUILTIN_THEMES[name] for name in _READABLE_THEMES))
 """The themes in the palette."""
 

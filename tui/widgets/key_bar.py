@@ -28,6 +28,7 @@ _MOST_IMPORTANT = (
         "pause",
         "help",
         "leave",
+        "scroll_text_up",
         "adjust_up",
         "compare",
         "close",

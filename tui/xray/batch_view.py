@@ -32,7 +32,8 @@ CHAR_SHADE = 0.3
 """Characters are lighter than padding."""
 _NUMBER_CELLS = 4
 _RULER_STEP = 10
-_NUM_LINES_BELOW = 3
+_LINES_BELOW = 3
+_MIN_HEIGHT_WITH_LEGEND = 8
 
 
 def explanation(glyphs: Glyphs) -> tuple[str, ...]:
@@ -51,9 +52,10 @@ def render(
     first_column: int = 0,
     selected: int = 0,
 ) -> Picture:
-    """Return shapes, the rows from `first_row` on, the token ids of row `selected`, and the shares of padding."""
+    """Return shapes, the rows from `first_row` on, the token ids of row `selected`, shares of padding, and a legend."""
     above, ids = _shapes(shown, width), _ids(shown, selected, first_column, width, glyphs)
-    below = (*ids, _padding(shown, width))
+    legend = (_legend(glyphs),) if height >= _MIN_HEIGHT_WITH_LEGEND else ()
+    below = (*ids, _padding(shown, width), *legend)
     num_rows = max(height - len(above) - len(below) - 1, 1)
     columns = range(first_column, min(first_column + max(width - _NUMBER_CELLS, 0), shown.num_columns + 1))
     grid = (
@@ -69,7 +71,8 @@ def render(
 def grid_lines(shown: BatchShown, width: int, height: int) -> range:
     """Return the lines of the picture in which rows of the grid are drawn."""
     first = len(_shapes(shown, width)) + 1
-    return range(first, max(height - _NUM_LINES_BELOW, first + 1))
+    num_below = _LINES_BELOW + (height >= _MIN_HEIGHT_WITH_LEGEND)
+    return range(first, max(height - num_below, first + 1))
 
 
 def last_first_column(shown: BatchShown, width: int) -> int:
@@ -163,3 +166,9 @@ def _padding(shown: BatchShown, width: int) -> Line:
         f"padding {of_batch}, epoch {in_order}, shuffled {shuffled}",
     )
     return (Span(next((text for text in texts if len(text) <= width), texts[-1]), "muted"),)
+
+
+def _legend(glyphs: Glyphs) -> Line:
+    """Return what the glyphs of the grid stand for."""
+    meanings = {glyphs.bos: "<BOS>", glyphs.eos: "<EOS>", glyphs.padding: "padding", glyphs.wide: "two cells wide"}
+    return (Span("  ".join(f"{glyph} {meaning}" for glyph, meaning in meanings.items()), "muted"),)

@@ -22,15 +22,15 @@ def chance_rows(read: CharRead, width: int, num_rows: int, glyphs: Glyphs) -> Pi
         chances = (*chances[: num_rows - 1], CharChance(char=read.char, probability=chance_of(read.bits)))
     labels = [glyphs.label(chance.char) for chance in chances]
     label_cells = max(_MIN_LABEL_CELLS, *map(cell_len, labels))
-    bar_cells = max(width - len(f"{glyphs.mark} ") - label_cells - 1 - _PERCENT_CELLS, 1)
+    bar_cells = max(width - len(f"{glyphs.mark} ") - label_cells - 1 - _PERCENT_CELLS - 1, 1)
     rows = []
     for label, chance in zip(labels, chances, strict=True):
         is_true = chance.char == read.char
         row = (
             Span(f"{glyphs.mark} " if is_true else "  ", "good"),
             Span(label + " " * (label_cells + 1 - cell_len(label)), "good" if is_true else "text"),
-            Span(glyphs.bar(chance.probability, bar_cells), "bar"),
-            Span(shown_percent(chance.probability), "value"),
+            Span(f"{shown_percent(chance.probability)} ", "value"),
+            Span(glyphs.bar(chance.probability, bar_cells).rstrip(), "bar"),
         )
         rows.append(cut(row, width, glyphs))
     return tuple(rows)

@@ -5,39 +5,36 @@ See `tui.xray` for the three functions of a view.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from engine.protocol.events.insight import Bands, CharGates, TextTraced
+from engine.protocol.events.insight import CharGates, TextTraced
 from tui.xray.glyphs import Glyphs, percent
-from tui.xray.heat_map import HeatMap
-from tui.xray.layout import beside, fitted
+from tui.xray.heat_map import Block, HeatMap
+from tui.xray.layout import beside, fitted, flowed, wrapped
 from tui.xray.shades import Shades
 from tui.xray.spans import Line, Picture, Span
 
 HELP = (
     "A column is one character being read; a row is a band of hidden units, those with the lowest mean z first.",
-    "The update gate z decides what is kept: at 1 a unit copies its state, at 0 it takes the candidate n.",
+    "The update gate z decides what is kept: at 1 a unit keeps its state, at 0 the candidate n overwrites it.",
     "The reset gate r decides how much of the old state enters the candidate n, which lies between -1 and 1.",
     "Each unit's new state is z times its old state plus (1 - z) times n.",
-    "Look for columns where z falls: a space, an @ or the end of a link often rewrites the state.",
+    "Look for columns where z falls: a space, an @ or the end of a link often overwrites the state.",
 )
 GateName = Literal["update", "reset", "candidate"]
 GATE_NAMES: tuple[GateName, ...] = get_args(GateName)
 """The most telling one first: it is shown where there is room for one."""
-_LETTERS: dict[GateName, str] = {"update": "z", "reset": "r", "candidate": "n"}
-_MEANINGS: dict[GateName, str] = {
-    "update": "update gate z: 1 keeps the state, 0 replaces it",
-    "reset": "reset gate r: 0 leaves the state out of the candidate",
-    "candidate": "candidate n: what replaces the state",
-}
+_FORMULA = "new state = z x old state + (1 - z) x n. Units are in the order of their mean z."
 _NUMBERS_WIDTH = 34
 _WIDTH_WITH_NUMBERS_BESIDE = 100
-_WIDTH_OF_LONG_NAMES = 64
-_MIN_ROWS_WITH_HEADING = 4
-_MIN_ROWS_OF_ALL = 9
-"""From this many rows for the heat map, all three blocks are shown."""
+_WIDTH_OF_LONG_NAMES, _WIDTH_WITH_NUMBERS = 64, 70
+_LINES_OF_TEXT = 2
+_MIN_LINES_WITH_HEADING, _MAX_ROWS = 4, 6
+"""Of a block; one with fewer lines has no heading."""
+_MIN_LINES_OF_ALL = 10
+"""From this many lines for the heat map, all three blocks are shown."""
 _LIKE_AVERAGE = (0.8, 1.25)
 _TWICE, _HALF = (1.75, 2.25), (0.4, 0.6)
 _HARDLY_ANY = 0.1
@@ -60,8 +57,8 @@ class _Figure:
 _FIGURES = (
     _Figure("mean z", "z", lambda gates: gates.update_mean),
     _Figure("mean r", "r", lambda gates: gates.reset_mean),
-    _Figure("rewritten (z < 0.1)", "rewritten", lambda gates: gates.rewritten_share, percent),
-    _Figure("copied (z > 0.9)", "copied", lambda gates: gates.copied_share, percent),
+    _Figure("overwritten, z < 0.1", "overwritten", lambda gates: gates.overwritten_share, percent),
+    _Figure("kept, z > 0.9", "kept", lambda gates: gates.kept_share, percent),
     _Figure("saturated r and z", "saturated", lambda gates: gates.saturated_share, percent),
     _Figure("state changed", "change", lambda gates: gates.hidden_change),
 )
@@ -76,11 +73,11 @@ def render(
     """
     if width >= _WIDTH_WITH_NUMBERS_BESIDE:
         map_width = width - _NUMBERS_WIDTH - 2
-        heat_map = _heat_map(event, cursor, map_width, height, glyphs, gate)
+        heat_map = fitted(_heat_map(event, cursor, map_width, height, glyphs, gate), map_width, height, glyphs)
         return fitted(beside(heat_map, _table(event, cursor, glyphs), map_width), width, height, glyphs)
     is_short = width < _WIDTH_OF_LONG_NAMES
-    numbers = _flowed([figure.text(event.gates[cursor], is_short=is_short) for figure in _FIGURES], width)
-    numbers = numbers[: max(height // 3, 0)]
+    texts = (figure.text(event.gates[cursor], is_short=is_short) for figure in _FIGURES)
+    numbers = flowed(((Span(text, "value"),) for text in texts), width)[: max(height // 3, 0)]
     heat_map = _heat_map(event, cursor, width, height - len(numbers), glyphs, gate)
     return fitted((*heat_map, *numbers), width, height, glyphs)
 
@@ -94,15 +91,15 @@ def shades(event: TextTraced, cursor: int) -> Shades:  # noqa: ARG001 - all view
 
 
 def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
-    """Return how many units the input at the cursor rewrote or left as they were, beside the average of the text."""
+    """Return how many units the input at the cursor overwrote or kept, beside the average of the text."""
     gates = event.gates[cursor]
     reading = f"Reading {_name(event, cursor, glyphs)}"
-    if rewritten := gates.rewritten_share:
-        compared = _compared(rewritten, _average(event, lambda gates: gates.rewritten_share))
-        return f"{reading} rewrote {percent(rewritten)} of the units (z < 0.1), {compared}"
-    if copied := gates.copied_share:
-        compared = _compared(copied, _average(event, lambda gates: gates.copied_share))
-        return f"{reading} rewrote no unit and copied {percent(copied)} (z > 0.9), {compared}"
+    if overwritten := gates.overwritten_share:
+        compared = _compared(overwritten, _average(event, lambda gates: gates.overwritten_share))
+        return f"{reading} overwrote {percent(overwritten)} of the units (z < 0.1), {compared}"
+    if kept := gates.kept_share:
+        compared = _compared(kept, _average(event, lambda gates: gates.kept_share))
+        return f"{reading} overwrote no unit and kept {percent(kept)} (z > 0.9), {compared}"
     average = _average(event, lambda gates: gates.update_mean)
     return f"{reading} mixed old and new in every unit: mean z {gates.update_mean:.2f}, {average:.2f} on average"
 
@@ -129,28 +126,48 @@ def _compared(value: float, average: float) -> str:
     return f"{ratio:.1f} times the average of this text"
 
 
+def _blocks(event: TextTraced) -> dict[GateName, Block]:
+    return {
+        "update": Block(bands=event.update_bands, letter="z", name="update gate z", meaning="1 keeps, 0 overwrites"),
+        "reset": Block(bands=event.reset_bands, letter="r", name="reset gate r", meaning="0 leaves the state out of n"),
+        "candidate": Block(
+            bands=event.candidate_bands,
+            letter="n",
+            name="candidate n",
+            meaning="overwrites the state",
+            is_signed=True,
+        ),
+    }
+
+
 def _heat_map(
     event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs, gate: GateName | None
 ) -> Picture:
-    """Return the blocks of the gates above the text, with headings if there is room."""
-    bands: dict[GateName, Bands] = {
-        "update": event.update_bands,
-        "reset": event.reset_bands,
-        "candidate": event.candidate_bands,
-    }
-    num_rows = max(height - 2, 1)
-    shown = (gate,) if gate else GATE_NAMES if num_rows >= _MIN_ROWS_OF_ALL else GATE_NAMES[:1]
-    rows_of_each = num_rows // len(shown)
-    heat_map = HeatMap.of(event.text, cursor, width, glyphs)
+    """Return the blocks of the gates above the text, each with a heading, or all with their scales in one line."""
+    num_lines = max(height - _LINES_OF_TEXT, 1)
+    names = (gate,) if gate else GATE_NAMES if num_lines >= _MIN_LINES_OF_ALL else GATE_NAMES[:1]
+    blocks = [_blocks(event)[name] for name in names]
+    has_headings = num_lines // len(blocks) >= _MIN_LINES_WITH_HEADING
+    has_legend = not has_headings and num_lines > len(blocks)
+    num_rows = min((num_lines - has_legend) // len(blocks) - has_headings, _MAX_ROWS)
+    has_gaps = has_headings and num_lines >= len(blocks) * (num_rows + 2) - 1
+    num_numbers = 1 if width >= _WIDTH_WITH_NUMBERS and has_headings else 0
+    heat_map = HeatMap.of(event.text, cursor, width, glyphs, num_units=event.hidden_size, num_numbers=num_numbers)
     lines: list[Line] = []
-    for name in shown:
-        meaning = _MEANINGS[name] if rows_of_each >= _MIN_ROWS_WITH_HEADING else ""
-        lines += heat_map.block(bands[name], rows_of_each, _LETTERS[name], meaning, is_signed=name == "candidate")
+    if has_legend:
+        scales = ((Span(f"{block.letter} ", "title"), *block.legend(num_rows, glyphs)) for block in blocks)
+        lines += flowed(scales, width)[:1]
+    for number, block in enumerate(blocks):
+        if has_gaps and number:
+            lines.append(())
+        if has_headings:
+            lines.append(heat_map.heading(block, num_rows, ("here",) * num_numbers))
+        lines += heat_map.rows(block, num_rows, (block.bands[cursor],) * num_numbers)
     return (*lines, *heat_map.text())[: max(height, 0)]
 
 
 def _table(event: TextTraced, cursor: int, glyphs: Glyphs) -> Picture:
-    """Return the numbers of the cursor's column beside their averages over the text."""
+    """Return the numbers of the cursor's column beside their averages over the text, and how they make the state."""
     lines: list[Line] = [
         (Span(f"reading {_name(event, cursor, glyphs)}", "title"),),
         (Span(f"{'':<20}{'here':>6}{'average':>8}", "muted"),),
@@ -164,16 +181,4 @@ def _table(event: TextTraced, cursor: int, glyphs: Glyphs) -> Picture:
                 Span(f"{figure.shown(average):>8}", "muted"),
             )
         )
-    return tuple(lines)
-
-
-def _flowed(facts: Sequence[str], width: int) -> Picture:
-    """Return facts in lines of `width`, none of them broken."""
-    lines = [""]
-    for fact in facts:
-        longer = f"{lines[-1]}  {fact}" if lines[-1] else fact
-        if len(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(fact)
-    return tuple((Span(line, "value"),) for line in lines)
+    return (*lines, (), *wrapped(_FORMULA, _NUMBERS_WIDTH, "muted"))

@@ -9,7 +9,7 @@ from math import exp2
 
 from tui.formatting.chances import bar, shown_char
 from tui.formatting.numbers import format_share
-from tui.xray.spans import Kind, Line, Span
+from tui.xray.spans import Line, Span
 
 NUM_LEVELS = 8
 _SPACE_LABEL = shown_char(" ")
@@ -39,6 +39,10 @@ class Glyphs:
     space: str
     parting: str
     """Where two texts part."""
+    corner: str
+    """Where two axes meet."""
+    rule: str
+    """A part of an axis that goes right; `boundary` is one that goes up."""
     quotes: str
     """Opening and closing."""
     has_eighths: bool
@@ -80,6 +84,8 @@ UNICODE = Glyphs(
     wide="◇",
     space="␣",
     parting="≠",
+    corner="└",
+    rule="─",
     quotes="‘’",
     has_eighths=True,
 )
@@ -96,17 +102,24 @@ ASCII = Glyphs(
     wide="*",
     space="_",
     parting="!",
+    corner="+",
+    rule="-",
     quotes="''",
     has_eighths=False,
 )
 
 
-def level_spans(
-    values: Sequence[float], glyphs: Glyphs, *, is_signed: bool = False, cells: int = 1, kind: Kind = "bar"
-) -> Line:
-    """Return values, 0 to 1 or -1 to 1 if signed, as shaded glyphs of `cells` cells each."""
+def level_spans(values: Sequence[float], glyphs: Glyphs, *, is_signed: bool = False, cells: int = 1) -> Line:
+    """Return values, 0 to 1 or -1 to 1 if signed, as `cells` cells of a heat map each."""
     low = -1.0 if is_signed else 0.0
-    return tuple(Span(cells * glyphs.level(value, low), kind, shade=min(max(value, low), 1.0)) for value in values)
+    return tuple(Span(cells * glyphs.level(value, low), "cell", shade=min(max(value, low), 1.0)) for value in values)
+
+
+def scale_spans(low: str, high: str, glyphs: Glyphs, *, is_signed: bool = False) -> Line:
+    """Return the legend of a heat map, with the numbers at its ends: "0 ▁▂▃▄▅▆▇█ 1"."""
+    first = -1.0 if is_signed else 0.0
+    values = [first + (place + 0.5) * (1.0 - first) / NUM_LEVELS for place in range(NUM_LEVELS)]
+    return (Span(f"{low} ", "muted"), *level_spans(values, glyphs, is_signed=is_signed), Span(f" {high}", "muted"))
 
 
 def pooled(values: Sequence[float], num_bands: int) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import zip_longest
 
 from tui.formatting.cells import cell_len, set_cell_size, wrap
@@ -52,3 +53,12 @@ def wrapped(text: str, width: int, kind: Kind = "text") -> Picture:
 def fitted(picture: Picture, width: int, height: int, glyphs: Glyphs) -> Picture:
     """Return the first `height` lines, each cut to `width` cells."""
     return tuple(cut(line, width, glyphs) for line in picture[: max(height, 0)])
+
+
+def flowed(items: Iterable[Line], width: int) -> Picture:
+    """Return items in lines of `width` cells, none of them broken; one that is wider has a line of its own."""
+    lines: list[Line] = [()]
+    for item in items:
+        longer = (*lines[-1], Span("  "), *item) if lines[-1] else item
+        lines[-1:] = [longer] if line_width(longer) <= width or not lines[-1] else [lines[-1], item]
+    return tuple(lines) if lines[0] else ()

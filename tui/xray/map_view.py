@@ -15,14 +15,14 @@ from tui.formatting.cells import cell_len
 from tui.formatting.chances import shown_char
 from tui.xray.char_classes import CHAR_CLASSES, CharClass, class_of, closeness_of_classes
 from tui.xray.glyphs import Glyphs, percent
-from tui.xray.layout import fitted, line_width
+from tui.xray.layout import fitted, flowed
 from tui.xray.map_layout import Placed, placed
 from tui.xray.shades import Shades
 from tui.xray.spans import Kind, Line, Picture, Span
 
 HELP = (
     "Each character is printed at the place of its embedding, the row of numbers that stands for it in the model.",
-    "Of all directions of that space, the map shows the two along which the characters differ most (PCA).",
+    "Of all directions of that space, the axes are the two along which the characters differ most, by PCA.",
     "Characters that the model treats alike move together while it learns: vowels, digits, capitals.",
     "What is close here may be far apart in the other directions: the sentence gives the share that is seen.",
     "Where two characters coincide, the more frequent one keeps its place. Rare ones hardly move.",
@@ -36,19 +36,35 @@ _STYLES: dict[CharClass, tuple[Kind, float | None]] = {
     "other": ("muted", None),
 }
 _MIN_HEIGHT_WITH_NEAREST, _ROWS_PER_LEGEND_LINE = 8, 5
+_MIN_HEIGHT_WITH_AXES, _LINES_OF_AXES, _COLUMNS_OF_AXES = 12, 2, 2
 _NUM_NEAREST, _NUM_EXAMPLES, _MAX_NAMED_CLASSES = 5, 3, 2
 
 
 def render(event: EmbeddingsMapped, char: str, width: int, height: int, glyphs: Glyphs) -> Picture:
-    """Return the map, the characters nearest to `char` if it is on the map, and the classes."""
+    """Return the map between its axes, the characters nearest to `char` if it is on the map, and the classes."""
     nearest = _nearest(event.points, char, glyphs) if height >= _MIN_HEIGHT_WITH_NEAREST else ()
     num_chars = len(event.points)
     num_lines = min(len(_legend(event.points, num_chars, width, glyphs)), height // _ROWS_PER_LEGEND_LINE)
-    num_rows = height - len(nearest) - num_lines
-    found = placed(event.points, width, num_rows, lambda char: cell_len(_glyph_of(char, glyphs)))
-    rows = (tuple(_row([each for each in found if each.row == row], char, glyphs)) for row in range(num_rows))
+    num_rows, num_columns = height - len(nearest) - num_lines, width
+    has_axes = height >= _MIN_HEIGHT_WITH_AXES
+    if has_axes:
+        num_rows, num_columns = num_rows - _LINES_OF_AXES, max(num_columns - _COLUMNS_OF_AXES, 1)
+    found = placed(event.points, num_columns, num_rows, lambda char: cell_len(_glyph_of(char, glyphs)))
+    rows = tuple(tuple(_row([each for each in found if each.row == row], char, glyphs)) for row in range(num_rows))
+    shown = _between_axes(rows, event.variance_shares, width, glyphs) if has_axes else rows
     legend = _legend(event.points, num_chars - len(found), width, glyphs)[:num_lines]
-    return fitted((*rows, *nearest, *legend), width, height, glyphs)
+    return fitted((*shown, *nearest, *legend), width, height, glyphs)
+
+
+def _between_axes(rows: Picture, variance_shares: Sequence[float], width: int, glyphs: Glyphs) -> Picture:
+    """Return the rows of the map right of one axis and above the other, each with the variance along it."""
+    across, up = (f"component: {percent(share)} of the variance" for share in (*variance_shares, 0.0)[:2])
+    rule = glyphs.rule * (width - len(f"{glyphs.corner} {across} {glyphs.mark}"))
+    return (
+        (Span(f"{glyphs.cursor} {up}", "muted"),),
+        *((Span(glyphs.boundary.ljust(_COLUMNS_OF_AXES), "muted"), *row) for row in rows),
+        (Span(f"{glyphs.corner}{rule} {across} {glyphs.mark}", "muted"),),
+    )
 
 
 def shades(event: EmbeddingsMapped, text: str, char: str) -> Shades | None:
@@ -121,9 +137,4 @@ def _legend(points: Sequence[CharPoint], num_hidden: int, width: int, glyphs: Gl
             kind, shade = _STYLES[name]
             examples = "".join(_glyph_of(char, glyphs) for char in chars[:_NUM_EXAMPLES])
             items.append((Span(examples, kind, shade), Span(f" {name} {len(chars)}", "muted")))
-    lines: list[Line] = [()]
-    for item in items:
-        longer = (*lines[-1], Span("  "), *item) if lines[-1] else item
-        fits = line_width(longer) <= width
-        lines = [*lines[:-1], longer] if fits or not lines[-1] else [*lines, item]
-    return tuple(lines)
+    return flowed(items, width)

@@ -29,5 +29,6 @@ class Shades:
         return glyphs.level(value, -1.0) if self.is_signed else glyphs.level(abs(value))
 
     def legend(self, glyphs: Glyphs) -> Line:
-        """Return the meaning with the scale of glyphs: "bits of each character: 0 ▁▂▃▄▅▆▇█ 8"."""
-        return (Span(f"{self.meaning}: {self.low} {glyphs.levels} {self.high}", "muted"),)
+        """Return the meaning with the scale of glyphs, and the ends: "bits of each character: 0 ▁▂▃▄▅▆▇█ 8"."""
+        ends = f"{glyphs.bos} <BOS>  {glyphs.eos} <EOS>"
+        return (Span(f"{self.meaning}: {self.low} {glyphs.levels} {self.high}   {ends}", "muted"),)

@@ -8,8 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "muted", "title", "value", "bar", "cursor", "good", "bad", "problem"]
-"""What a span is; the theme decides how it looks."""
+Kind = Literal["text", "muted", "title", "value", "bar", "cell", "cursor", "good", "bad", "problem"]
+"""What a span is; the theme decides how it looks.
+
+A `cell` is one value of a heat map. With colours it is a blank on the full colour of its shade; without, its glyph.
+"""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Span:
     text: str
     kind: Kind = "text"
     shade: float | None = None
-    """Colour of its background, -1 to 1: 0 is that of the screen, the sign chooses one of two hues. None: no colour."""
+    """Colour of its background, -1 to 1: 0 is that of the screen, blue is below, amber above. None: no colour."""
 
 
 Line = tuple[Span, ...]

@@ -13,9 +13,9 @@ from engine.protocol.events.insight import Bands, TextTraced
 from tui.formatting.cells import cell_len
 from tui.formatting.loss_units import format_bits
 from tui.xray.chance_rows import chance_rows
-from tui.xray.glyphs import Glyphs, chance_of, largest, level_spans, percent, pooled
-from tui.xray.heat_map import HeatMap
-from tui.xray.layout import beside, fitted, wrapped
+from tui.xray.glyphs import Glyphs, chance_of, largest, level_spans, percent, pooled, scale_spans
+from tui.xray.heat_map import Block, HeatMap
+from tui.xray.layout import beside, fitted, flowed, wrapped
 from tui.xray.own_draw import aligned_runs, both_chances, parting_sentence
 from tui.xray.shades import Shades
 from tui.xray.spans import Line, Picture, Span
@@ -29,10 +29,13 @@ HELP = (
 )
 _MAX_BITS_SHADED = 8
 _WIDTH_OF_COLUMNS = 64
-_MIN_FACTS_WIDTH = 30
+_WIDTH_WITH_NUMBERS = 100
+_MIN_FACTS_WIDTH, _MAX_FACTS_WIDTH = 30, 44
 _MAX_BARS, _MIN_BARS = 8, 3
 _LINES_WITH_MORE_BARS = 9
-_MIN_LINES_OF_STATES, _MAX_LINES_OF_STATES = 6, 17
+_LINES_AROUND_STATES = 3
+"""A heading above the rows, the text and the mark of the cursor below."""
+_MIN_ROWS_OF_STATES, _MAX_ROWS_OF_STATES = 3, 8
 _LABEL_CELLS = len("before ")
 _EQUAL_LOSSES = 1e-5
 """Bits; a smaller difference comes from rounding."""
@@ -41,6 +44,8 @@ _IMPORTANCE = (
     *("embedding", "own state", "check", "change", "sizes"),
 )
 """Which blocks of lines are shown first where there is not room for all."""
+_BELOW_COLUMNS = ("check", "sizes")
+"""The blocks that have the whole width, below two columns."""
 
 
 def render(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
@@ -74,24 +79,34 @@ def _most_bars(event: TextTraced) -> int:
 
 
 def _in_columns(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
-    """Return both texts, if there are two, above facts on the left and bars on the right."""
-    left_width = width // 2 - 1 if event.own is None else max(width // 3, _MIN_FACTS_WIDTH)
+    """Return both texts, if there are two; facts on the left and bars on the right; below, what has the whole width."""
+    wanted = width // 2 - 1 if event.own is None else max(width // 3, _MIN_FACTS_WIDTH)
+    left_width = min(wanted, _MAX_FACTS_WIDTH)
     own = _aligned(event, cursor, width, glyphs)[:height]
-    room = height - len(own)
-    blocks = _blocks(event, cursor, left_width, glyphs) | {"own": ()}
-    left = fitted(_chosen(blocks, room), left_width, room, glyphs)
-    right = _bars(event, cursor, width - left_width - 2, min(room, _most_bars(event)), glyphs)
-    return (*own, *beside(left, right, left_width))
+    room = min(height - len(own), _most_bars(event))
+    elsewhere = dict.fromkeys(("own", *_BELOW_COLUMNS), ())
+    left = _chosen(_blocks(event, cursor, left_width, glyphs) | elsewhere, room)
+    right = _bars(event, cursor, width - left_width - 2, room, glyphs)
+    columns = beside(fitted(left, left_width, room, glyphs), right, left_width)
+    blocks = _blocks(event, cursor, width, glyphs)
+    below = {name: lines if name in _BELOW_COLUMNS else () for name, lines in blocks.items()}
+    return (*own, *columns, *_chosen(below, height - len(own) - len(columns)))
 
 
 def _states(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:
-    """Return the hidden state after each input, above the text; nothing if there is not room for it."""
-    if height < _MIN_LINES_OF_STATES:
+    """Return the hidden state after each input, above the text; nothing if there is not room for it.
+
+    In a wide picture each row has its numbers before and after the input at the cursor.
+    """
+    num_rows = min(height - _LINES_AROUND_STATES, _MAX_ROWS_OF_STATES)
+    if num_rows < _MIN_ROWS_OF_STATES:
         return ()
-    heat_map = HeatMap.of(event.text, cursor, width, glyphs)
-    num_rows = min(height - 2, _MAX_LINES_OF_STATES)
-    states = heat_map.block(event.hidden_bands[1:], num_rows, "h", "hidden state after each input", is_signed=True)
-    return (*states, *heat_map.text())
+    numbers = event.hidden_bands[cursor : cursor + 2] if width >= _WIDTH_WITH_NUMBERS else ()
+    names = ("before", "after")[: len(numbers)]
+    heat_map = HeatMap.of(event.text, cursor, width, glyphs, num_units=event.hidden_size, num_numbers=len(numbers))
+    block = Block(bands=event.hidden_bands[1:], letter="h", name="hidden state after each input", is_signed=True)
+    heading = heat_map.heading(block, num_rows, names)
+    return (heading, *heat_map.rows(block, num_rows, numbers), *heat_map.text())
 
 
 def shades(event: TextTraced, cursor: int) -> Shades:  # noqa: ARG001 - all views have the same arguments
@@ -144,7 +159,7 @@ def _blocks(event: TextTraced, cursor: int, width: int, glyphs: Glyphs) -> dict[
         "bars": (),
         "mean": (_mean(event, cursor),),
         "check": _check(event, width),
-        "sizes": _sizes(event, width),
+        "sizes": _sizes(event, width, glyphs),
     }
 
 
@@ -164,7 +179,7 @@ def _fact(label: str, value: str, rest: str) -> Line:
 
 
 def _strip(label: str, rows: Bands, row: int, width: int, glyphs: Glyphs) -> Picture:
-    """Return a row of numbers as glyphs, scaled by the largest number of all rows; nothing beyond the last row."""
+    """Return a row of numbers as cells, scaled by the largest number of all rows; nothing beyond the last row."""
     if row >= len(rows):
         return ()
     scale = largest(rows)
@@ -203,12 +218,19 @@ def _check(event: TextTraced, width: int) -> Picture:
     return wrapped(f"one at a time {stepwise}, at once {at_once} bits; {comparison}", width, "muted")
 
 
-def _sizes(event: TextTraced, width: int) -> Picture:
-    embedding = f"embedding of {event.embedding_size} numbers, {_range(event.embedding_bands)}"
-    state = f"state of {event.hidden_size} units, {_range(event.hidden_bands)}"
+def _sizes(event: TextTraced, width: int, glyphs: Glyphs) -> Picture:
+    """Return the scales of the strips, and what a cell of them and the mark of a bar stand for."""
     layer = f", layer {event.layer + 1} of {event.num_layers}" if event.num_layers > 1 else ""
-    return wrapped(f"{embedding}; {state}{layer}; each glyph is a mean of neighbours", width, "muted")
+    strips = (
+        ("embed", event.embedding_bands, f"{event.embedding_size} numbers"),
+        ("state", event.hidden_bands, f"{event.hidden_size} units{layer}"),
+    )
+    scales = (
+        (Span(f"{name} ", "muted"), *_scale(bands, glyphs), Span(f" {size}", "muted")) for name, bands, size in strips
+    )
+    words = ("a cell is a mean", f"{glyphs.mark} the true next character")
+    return flowed((*scales, *((Span(each, "muted"),) for each in words)), width)
 
 
-def _range(rows: Bands) -> str:
-    return f"-{largest(rows):.2f} to {largest(rows):.2f}"
+def _scale(rows: Bands, glyphs: Glyphs) -> Line:
+    return scale_spans(f"{-largest(rows):.2f}", f"{largest(rows):.2f}", glyphs, is_signed=True)

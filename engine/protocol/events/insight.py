@@ -35,12 +35,12 @@ class CharGates:
     reset_mean: float
     """Mean of the reset gate r over the units."""
     update_mean: float
-    """Mean of the update gate z: 1 keeps the state, 0 replaces it."""
+    """Mean of the update gate z: 1 keeps the state, 0 overwrites it."""
     saturated_share: float
     """Share of all r and z below 0.1 or above 0.9."""
-    copied_share: float
+    kept_share: float
     """Share of units with z above 0.9."""
-    rewritten_share: float
+    overwritten_share: float
     """Share of units with z below 0.1."""
     hidden_change: float
     """Root mean square change of the hidden state over the units."""

@@ -191,7 +191,7 @@ def test_gate_summaries_count_units(number: int) -> None:
         change = np.sqrt(np.mean((hidden[place + 1] - hidden[place]) ** 2))
         assert (gates.reset_mean, gates.update_mean) == pytest.approx((r.mean(), z.mean()), abs=6e-4)
         assert gates.saturated_share == pytest.approx(saturated, abs=6e-4)
-        assert (gates.copied_share, gates.rewritten_share) == pytest.approx(
+        assert (gates.kept_share, gates.overwritten_share) == pytest.approx(
             ((z > 0.9).mean(), (z < 0.1).mean()), abs=6e-4
         )
         assert gates.hidden_change == pytest.approx(change, abs=6e-4)

@@ -36,7 +36,9 @@ async def test_the_first_stop_types_every_letter_and_its_bar_offers_what_is_not_
     async with visit(LessonSession()) as at:
         await at.press(shows=(STOPS[0].text[:30], "esc text", "→ next stop"), lacks="q quit")
         await at.press(*"quick?", shows=("quick?", "7 inputs"))
-        await at.press("escape", shows=("enter type", "C code", "q quit"))
+        for _ in range(3):  # from the text, it does not leave
+            await at.press("escape", shows=("enter type", "C code", "q quit"))
+        await toasted(at.app, "q leaves the lesson")
         await at.press("2", shows=("[2]", "The model"))
         await at.press("left", shows=("[1]", "esc text", "quick?"))
         await at.press("right", shows="[2]")  # at the end of the line
@@ -100,6 +102,18 @@ async def test_a_long_text_scrolls_and_task_result_and_pause_are_whole(visit: Op
                 pause = "space trains on." if stop.train_to else ""
                 parts = (f"▸ {stop.task}", f"✓ {stop.learned}", pause)
                 await wait_until(lambda parts=parts: all(part in left_text(at) for part in parts), f"{size}, {parts}")  # type: ignore[misc]
+
+
+async def test_a_cut_text_says_that_there_is_more_and_by_which_key(visit: Open) -> None:
+    async with visit(LessonSession(), size=(80, 24)) as at:
+        cut = ("pgdn: 2 more lines", "pgdn more")
+        await at.press(shows=(*cut, "→ next stop"))  # while a tweet is typed, too
+        await at.press("pagedown", shows=("shorter tweets of a batch.", "pgup: back to the start"))
+        await at.press("pageup", shows=("A network computes", *cut))
+        await at.press("escape", "2", shows=("pgdn: ", "← → stops", "pgdn more", "q quit"))
+        await at.press("tab", shows=("esc text", "← → stops"), lacks="pgdn")
+        await at.resize(120, 40)
+        await at.press("escape", shows="T, something)", lacks="pgdn")
 
 
 async def test_the_stop_on_training_shows_scale_and_curve_at_once_from_60_x_20_on(visit: Open) -> None:
@@ -300,12 +314,18 @@ async def overfit_one_tweet(at: Visit, first: LessonSession, overfit: LessonSess
     assert isinstance(at.screen.focused, LessonText)
     assert isinstance(first.received[-1], c.Stop)
     assert [type(each) for each in overfit.received] == [c.Pause, c.ShowBatch, c.TraceText, c.Resume]
-    await at.shows("tweet:   good morning", "gates before training", "log2 V = log2 40 = 5.32")
+    await at.shows("tweet:   good morning", "gates before training", "log2 V = 5.32 bits, ln V = 3.689 nats")
+    await at.press(shows="V = 40", lacks="v before/after")
     overfit.emit(steps_finished(1, [3.0, 1.0, 0.04]))
     await at.shows("loss 0.06 bits")
     assert not_done(at)
     overfit.emit(tweet_sampled("good morning", 3))
-    await at.shows("written: good morning", "gates after training", "another:")
+    await at.press(shows=("written: good morning", "gates after training", "another tweet:"), lacks="gates before")
+    await at.press("tab", "right", shows=("mean z", "← → character"))
+    assert not_done(at)
+    await at.press("v", shows=("gates before training", "gates after training"))
+    await at.press("v", lacks="gates before")
+    await at.press("v", "escape", shows=("gates before training", "v before/after"))
     assert at.app.bridges[-1].config.corpus is not None
 
 
@@ -331,6 +351,8 @@ async def compare_batch_sizes(at: Visit, first: LessonSession, _: LessonSession)
         first.emit(steps_finished(first_step, [2.0, 2.0 + noise] * 20, chars_per_second=speed))
         await at.shows(f"▸ {size} a step")
     await at.shows("32 against 1: 10.0 times the characters a second")
+    assert not_done(at)
+    await at.press("v", shows="not sorted by length")
 
 
 async def train_past_the_bigram(at: Visit, first: LessonSession, further: LessonSession) -> None:
@@ -356,6 +378,8 @@ async def look_at_three_views_and_hold_a_unit(at: Visit, first: LessonSession, _
     await at.press("4", shows=("in an @name", "esc text", "[ ] hold", "0 free", "q quit"))
     assert not_done(at)
     await at.press("]", shows="held at +1.00")
+    assert not_done(at)
+    await at.press("0", "[", shows="held at -1.00")
     await toasted(at.app, "All eight stops are done.")
     at.app.clear_notifications()
 

@@ -28,7 +28,7 @@ from tui.lesson.checks import Facts, is_done
 from tui.lesson.lock import is_lesson_open, lock_lesson
 from tui.lesson.pictures.batch_picture import Measured, comparison_picture, noise_of
 from tui.lesson.pictures.chars_picture import chars_picture
-from tui.lesson.pictures.loss_scale import Place, place_of, scale_picture, sentence_on
+from tui.lesson.pictures.loss_scale import Place, note_on_units, place_of, scale_picture, sentence_on
 from tui.lesson.pictures.shapes_picture import Sizes, parts, shapes_picture
 from tui.lesson.pictures.temperature_picture import at_temperature, bars_picture, ladder_picture, repeated
 from tui.lesson.progress import Progress, invitation_to_lesson, progress_path, read_progress, write_progress
@@ -48,21 +48,31 @@ DEEDS: dict[int, dict[str, Any]] = {
         "trace_difference": 4e-7,
         "has_seen_own_draw": True,
     },
-    4: {"overfit_loss": 0.048, "overfit_target": "by heart", "overfit_written": "by heart"},
+    4: {
+        "overfit_loss": 0.048,
+        "overfit_target": "by heart",
+        "overfit_written": "by heart",
+        "has_compared_gates": True,
+    },
     5: {"ladder": frozenset({0.0, 0.1, 1.0, 5.0}), "bar_temperatures": frozenset({0.1, 1.0, 5.0})},
-    6: {"measured_steps": ((1, 30), (32, 40))},
+    6: {"measured_steps": ((1, 30), (32, 40)), "has_seen_unsorted": True},
     7: {"has_restarted": True, "val_bits": 3.6, "bigram_bits": 3.7},
-    8: {"views_seen": frozenset({"reach", "units", "map"}), "has_held_unit": True},
+    8: {"views_seen": frozenset({"reach", "units", "map"}), "held_values": frozenset({-1.0, 0.75, 1.0})},
 }
 LACKS: dict[int, tuple[dict[str, Any], ...]] = {
     1: ({"typed_ids": (4, 9)}, {"typed_ids": (UNK,)}),
     2: ({"num_parts_seen": 3},),
     3: ({"stepped": {0, 80}}, {"stepped": {*range(40)}}, {"trace_difference": 2e-5}, {"has_seen_own_draw": False}),
-    4: ({"overfit_loss": 0.049}, {"overfit_written": "by hear"}, {"overfit_target": "", "overfit_written": ""}),
+    4: (
+        {"overfit_loss": 0.049},
+        {"overfit_written": "by hear"},
+        {"overfit_target": "", "overfit_written": ""},
+        {"has_compared_gates": False},
+    ),
     5: ({"ladder": {0.1, 1.0, 5.0}}, {"bar_temperatures": {0.1, 1.0, 4.0}}, {"bar_temperatures": {0.2, 1.0, 5.0}}),
-    6: ({"measured_steps": ((32, 400),)}, {"measured_steps": ((1, 30), (32, 29))}),
+    6: ({"measured_steps": ((32, 400),)}, {"measured_steps": ((1, 30), (32, 29))}, {"has_seen_unsorted": False}),
     7: ({"has_restarted": False}, {"val_bits": 3.7}, {"bigram_bits": 0.0}),
-    8: ({"views_seen": {"reach", "units"}}, {"has_held_unit": False}),
+    8: ({"views_seen": {"reach", "units"}}, {"held_values": {1.0}}, {"held_values": {-1.0, 0.75}}),
 }
 
 
@@ -181,7 +191,7 @@ def rungs(text: str, *temperatures: float) -> list[LadderTweet]:
 
 def scale(validation: float) -> Draw:
     places = [*map(place_of, LEVELS), Place(name="validation", bits=validation, kind="good")]
-    return lambda *size: scale_picture(places, sentence_on(validation, LEVELS), *size)
+    return lambda *size: scale_picture(places, sentence_on(validation, LEVELS), *size, note=note_on_units(LEVELS))
 
 
 PICTURES: dict[str, tuple[Draw, str]] = {

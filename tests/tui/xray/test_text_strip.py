@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.color import ColorSystem
 from syrupy.assertion import SnapshotAssertion
 from textual.app import App, ComposeResult
 from textual.color import Color
@@ -21,8 +22,8 @@ from tests.strategies import hostile_text
 from tests.tui.conftest import wait_until
 from tests.tui.test_settings import colours_of, contrast
 from tui.formatting.cells import cell_len
-from tui.settings.theme import OWN_THEMES
-from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
+from tui.settings.theme import HEAT_VARIABLES, OWN_THEMES, SIXTEEN_COLOURS_THEME, THEMES
+from tui.widgets.xray.picture_view import NUM_CELL_SHADES, NUM_SHADES, PictureView
 from tui.xray.columns import symbols, window
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs, level_spans, percent
 from tui.xray.layout import cut, line_width
@@ -215,6 +216,9 @@ PICTURE: Picture = ((Span("state "), Span("▒▒", shade=0.5), Span("░", shad
 class PictureApp(App[None]):
     """Shows one picture."""
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return HEAT_VARIABLES
+
     def compose(self) -> ComposeResult:
         yield PictureView(PICTURE)
 
@@ -246,7 +250,7 @@ async def test_text_on_every_shade_is_readable_and_keeps_its_attributes_in_every
         for theme in OWN_THEMES:
             app.register_theme(theme)
             app.theme = theme.name
-            background = Color.parse(app.theme_variables["background"])
+            background = Color.parse(theme.background or "")
             await wait_until(lambda paper=background: view.background_colors[1] == paper, theme.name)  # type: ignore[misc]
             for kind in ("text", "title", "value", "good", "muted"):
                 shades = (step / NUM_SHADES for step in range(-NUM_SHADES, NUM_SHADES + 1))
@@ -255,3 +259,36 @@ async def test_text_on_every_shade_is_readable_and_keeps_its_attributes_in_every
                 assert len({style.bgcolor for style in styles}) == 2 * NUM_SHADES + 1
                 assert len({style.bold for style in styles}) == 1
                 assert min(contrast(*colours_of(style)) for style in styles) >= 4.5, theme.name
+
+
+async def test_a_cell_of_a_heat_map_is_blue_below_0_dark_at_0_and_amber_above_and_a_glyph_without_colours() -> None:
+    app = PictureApp()
+    values = [step / NUM_CELL_SHADES for step in range(-NUM_CELL_SHADES, NUM_CELL_SHADES + 1)]
+    cells = level_spans(values, UNICODE, is_signed=True)
+    async with app.run_test(size=(40, 5)):
+        view = app.query_one(PictureView)
+
+        def drawn() -> tuple[str, list[Color]]:
+            view.show_picture((cells,))
+            segments = list(view.render_line(0))[: len(cells)]
+            colours = [Color.from_rich_color(each.style and each.style.bgcolor) for each in segments]
+            return "".join(each.text for each in segments), colours
+
+        for theme in THEMES:
+            app.register_theme(theme)
+            app.theme = theme.name
+            paper = Color.parse(theme.background or "")
+            await wait_until(lambda paper=paper: view.background_colors[1] == paper, theme.name)  # type: ignore[misc]
+            text, colours = drawn()
+            assert text.isspace()
+            assert len(set(colours)) == len(cells)
+            assert colours[NUM_CELL_SHADES] == paper
+            blue, amber = colours[0], colours[-1]
+            assert blue.b > max(blue.r, blue.g)
+            assert amber.r > amber.g > amber.b
+            assert min(contrast(each, paper) for each in (blue, amber)) >= 3, theme.name
+            if theme is SIXTEEN_COLOURS_THEME:
+                numbers = [each.rich_color.downgrade(ColorSystem.STANDARD).number for each in colours]
+                assert numbers == [12, 12, 4, 4, 4, 4, 0, 0, 0, 0, 0, 3, 3, 3, 3, 11, 11]
+        app.no_color = True
+        assert drawn() == (plain((cells,)), [view.background_colors[1]] * len(cells))

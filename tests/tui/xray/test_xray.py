@@ -28,6 +28,7 @@ from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main import xray
 from tui.screens.main.screen import MainScreen
 from tui.screens.xray.screen import XrayScreen
+from tui.settings.theme import HEAT_VARIABLES
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.frame_pacing import MAX_WAITING_BYTES
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -64,6 +65,9 @@ class PanelApp(App[None]):
         self._session = FakeSession()
         self._num_answered = self._num_described = 0
         self._seeds: dict[int, int] = {}
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return HEAT_VARIABLES
 
     def compose(self) -> ComposeResult:
         yield self.panel

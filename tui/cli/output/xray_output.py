@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from rich.color import Color, blend_rgb
+from rich.color_triplet import ColorTriplet
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
@@ -14,6 +16,7 @@ from rich.text import Text
 from engine.model.vocab import EOS, SPECIALS
 from engine.protocol.events import TextTraced
 from tui.cli.output.tables import print_json
+from tui.formatting.cells import cell_len
 from tui.formatting.svg_words import with_placed_words
 from tui.terminal.capabilities import glyphs_for, is_utf8
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
@@ -28,14 +31,17 @@ _KIND_STYLES: dict[Kind, Style] = {
     "title": Style(bold=True),
     "value": Style(bold=True),
     "bar": Style(color="cyan"),
+    "cell": Style(color="cyan"),
     "cursor": Style(reverse=True, bold=True),
     "good": Style(color="green"),
     "bad": Style(color="red"),
     "problem": Style(color="yellow"),
 }
-_PLUS_COLOURS = ("#16324f", "#1d4f7c", "#2a6ca8", "#3d8ad6")
-_MINUS_COLOURS = ("#4a3414", "#74501a", "#9e6d20", "#c98a28")
-"""Backgrounds of shades, weak to strong, for white text on any terminal."""
+_NEGATIVE_COLOURS = ("#16324f", "#1d4f7c", "#2a6ca8", "#3d8ad6")
+_POSITIVE_COLOURS = ("#4a3414", "#74501a", "#9e6d20", "#c98a28")
+"""Backgrounds of shades, weak to strong, for white text on any terminal: blue below 0, amber above."""
+_ZERO, _NUM_CELL_SHADES = ColorTriplet(16, 20, 24), 8
+"""Of the cells of a heat map: the colour at 0, and the steps from there to the strongest one."""
 
 
 def print_targets(traced: TextTraced) -> None:
@@ -67,8 +73,9 @@ def print_page(draw: Callable[[int, Glyphs], Picture]) -> None:
     if not console.is_terminal:
         sys.stdout.write(plain(picture) + "\n")
         return
+    has_colours = console.color_system is not None and not console.no_color
     for line in picture:
-        console.print(_styled(line), soft_wrap=True)
+        console.print(_styled(line, has_colours=has_colours), soft_wrap=True)
 
 
 def svg_of(draw: Callable[[int, Glyphs], Picture], title: str) -> str:
@@ -82,7 +89,7 @@ def svg_of(draw: Callable[[int, Glyphs], Picture], title: str) -> str:
         no_color=False,
     )
     for line in draw(SVG_COLUMNS, UNICODE):
-        console.print(_styled(line), soft_wrap=True, highlight=False)
+        console.print(_styled(line, has_colours=True), soft_wrap=True, highlight=False)
     return with_placed_words(console.export_svg(title=title))
 
 
@@ -94,18 +101,25 @@ def _in_ascii(line: Line) -> Line:
     return tuple(Span(translated(span.text), span.kind, span.shade) for span in line)
 
 
-def _styled(line: Line) -> Text:
+def _styled(line: Line, *, has_colours: bool) -> Text:
     """Return a line as rich draws it; the text is never read as markup."""
     text = Text(no_wrap=True, end="")
     for span in line:
-        text.append(span.text, _KIND_STYLES[span.kind] + _background(span))
+        is_blank = span.kind == "cell" and has_colours
+        shown = " " * cell_len(span.text) if is_blank else span.text
+        text.append(shown, _KIND_STYLES[span.kind] + _background(span))
     return text
 
 
 def _background(span: Span) -> Style:
-    """Return the background of a shade; none near 0 and below the cursor."""
-    colours = _PLUS_COLOURS if (span.shade or 0.0) > 0 else _MINUS_COLOURS
-    step = round(len(colours) * min(abs(span.shade or 0.0), 1.0))
+    """Return the background of a shade; of text none near 0 and below the cursor."""
+    value = span.shade or 0.0
+    colours = _POSITIVE_COLOURS if value > 0 else _NEGATIVE_COLOURS
+    if span.kind == "cell":
+        share = round(_NUM_CELL_SHADES * abs(value)) / _NUM_CELL_SHADES
+        strongest = Color.parse(colours[-1]).get_truecolor()
+        return Style(bgcolor=Color.from_triplet(blend_rgb(_ZERO, strongest, share)))
+    step = round(len(colours) * min(abs(value), 1.0))
     if not step or span.kind == "cursor":
         return Style.null()
     return Style(color="white", bgcolor=colours[step - 1])

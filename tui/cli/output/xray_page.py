@@ -16,7 +16,7 @@ from tui.xray.view_names import ViewName
 
 ViewAnswer: TypeAlias = TextTraced | ReachMeasured | UnitAnswers | EmbeddingsMapped
 """What a view draws."""
-_HEIGHTS: dict[ViewName, int] = {"step": 16, "gates": 24, "reach": 13, "units": 26, "map": 28}
+_HEIGHTS: dict[ViewName, int] = {"step": 22, "gates": 24, "reach": 13, "units": 26, "map": 28}
 """The most lines of a view."""
 
 

@@ -40,9 +40,13 @@ def place_of(level: Level) -> Place:
     return Place(name=level.name, bits=level.bits_per_char, meaning=meaning)
 
 
-def scale_picture(places: Sequence[Place], sentence: str, width: int, height: int, glyphs: Glyphs) -> Picture:
-    """Return the places, the highest loss first, with bars, and a sentence on where the model is."""
+def scale_picture(
+    places: Sequence[Place], sentence: str, width: int, height: int, glyphs: Glyphs, note: str = ""
+) -> Picture:
+    """Return the places, the highest loss first, with bars, a sentence on where the model is, and a note if it fits."""
     last = wrapped(sentence, width, "title")
+    below = wrapped(note, width, "muted") if note else ()
+    last += below if len(places) + len(last) + len(below) <= height else ()
     places = _fitting(places, max(height - len(last), 1))
     highest = max((place.bits for place in places), default=1.0)
     is_wide = width >= _WIDE
@@ -77,3 +81,13 @@ def sentence_on(bits: float | None, levels: Sequence[Level]) -> str:
         return "It has passed none of them yet."
     rest = f"; next is the {ahead[0]}" if ahead else ": it uses more of the tweet than any of them"
     return f"It has passed the {passed[-1]}{rest}."
+
+
+def note_on_units(levels: Sequence[Level]) -> str:
+    """Return the highest loss in bits and in nats; empty before the levels are measured."""
+    bits = next((level.bits_per_char for level in levels if level.name == "uniform"), None)
+    return (
+        ""
+        if bits is None
+        else f"log2 V = {bits:.2f} bits is ln V = {format_bits(bits, 'nats')} nats, as PyTorch prints it."
+    )

@@ -14,6 +14,9 @@ _NAME_CELLS, _SHAPE_CELLS = 11, 15
 _WIDE = 54
 _TALL = 10
 """From here on each part has a line of its own, between the arrays."""
+_GRU = 3
+"""Its place among the parts."""
+_GRU_FORMULA = "3: the gates r and z and the candidate n; 2: their biases for input and state, b_i and b_h."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +67,13 @@ def shapes_picture(sizes: Sizes, num_seen: int, width: int, height: int, glyphs:
         if part.formula and height >= _TALL:
             lines.append(_connector(part, total, glyphs, is_seen=is_seen, width=width))
         lines.append(_array(part, width, is_seen=is_seen, is_short=height < _TALL))
-    if height >= _TALL + 2:
-        lines.append(())
-    lines += wrapped(_sum(sizes, total, is_seen=num_seen >= len(shown)), width, "title")
+    notes = wrapped(_sum(sizes, total, is_seen=num_seen >= len(shown)), width, "title")
+    if num_seen >= _GRU:
+        notes += wrapped(_GRU_FORMULA, width)
     if num_seen >= len(shown):
-        lines += wrapped("Each place (b, t) holds V scores for its next character; softmax makes them sum to 1.", width)
-    return fitted(tuple(lines), width, height, glyphs)
+        notes += wrapped("Each place (b, t) holds V scores for its next character; softmax makes them sum to 1.", width)
+    gap: Picture = ((),) if len(lines) + len(notes) < height else ()
+    return fitted((*lines, *gap, *notes), width, height, glyphs)
 
 
 def _array(part: Part, width: int, *, is_seen: bool, is_short: bool) -> Line:

@@ -12,6 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input, Static
 
+from engine.corpus.report import counted
 from engine.errors import StorageError
 from engine.protocol.events import CommandRefused, RunFailed, RunStarted, Warned
 from engine.text import harmless
@@ -34,7 +35,7 @@ from tui.screens.lesson.views.shapes import ShapesView
 from tui.screens.lesson.views.training import TrainingView
 from tui.screens.lesson.views.xray import ForcingView, LearnedView
 from tui.settings.keys.key import bindings_of
-from tui.settings.keys.lesson import LESSON_KEYS, TYPING_BAR_KEYS, text_bar_keys, view_bar_keys
+from tui.settings.keys.lesson import LESSON_KEYS, text_bar_keys, typing_bar_keys, view_bar_keys
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.stage_hint import StageHint
 from tui.widgets.xray.panel import XrayPanel
@@ -52,12 +53,24 @@ _VIEWS: tuple[type[StopView], ...] = (
 )
 _TYPING_STOP = 1
 _TEMPERATURE_STOP = 5
-_COMPARISONS = {4: "before/after", 6: "sorted/not"}
-"""What v compares, by stop."""
 
 
 class LessonText(VerticalScroll, can_focus=True):
-    """The text of the open stop."""
+    """The text of the open stop. Where it is cut, its lower edge says so, and which key shows the rest."""
+
+    _rest = ""
+
+    def show_rest(self) -> bool:
+        """Say how much of the text is below, or else that it goes on above; return whether that changed."""
+        is_cut = self.virtual_size.height > self.size.height + self.has_class("-cut")
+        num_below = round(self.max_scroll_y - self.scroll_offset.y)
+        rest = f"pgdn: {counted(num_below, 'more line')}" if num_below else "pgup: back to the start"
+        before, self._rest = self._rest, rest if is_cut else ""
+        if self._rest == before:
+            return False
+        self.set_class(is_cut, "-cut")
+        self.border_subtitle = self._rest
+        return True
 
 
 class LessonScreen(Screen[None]):
@@ -133,6 +146,8 @@ class LessonScreen(Screen[None]):
         self.query_one(PauseNote).show(self.lesson, is_enough=is_enough)
         self.query_one("#lesson-live").set_class(not run.is_ready, "-waiting")
         self.query_one(StageHint).show(run.bridge.stage, self._num_ticks)
+        if self.query_one(LessonText).show_rest():
+            self._show_keys()
 
     def stop_run(self, reason: str) -> None:
         """Close the open stop, and have the run save and end."""
@@ -151,6 +166,11 @@ class LessonScreen(Screen[None]):
         self.current.closed()
         self._open(number)
 
+    def action_scroll_text(self, direction: int) -> None:
+        """Scroll the text by a page, down (1) or up (-1)."""
+        text = self.query_one(LessonText)
+        text.scroll_relative(y=direction * text.size.height, animate=False)
+
     def action_switch(self) -> None:
         """Move the focus between text and view."""
         entry = self.current.entry
@@ -168,6 +188,7 @@ class LessonScreen(Screen[None]):
             self.current.typed(event.character)
 
     @on(XrayPanel.ViewChanged)
+    @on(StopView.KeysChanged)
     def _show_keys_of_view(self) -> None:
         self._show_keys()
 
@@ -201,13 +222,12 @@ class LessonScreen(Screen[None]):
         """Leave the lesson."""
         await self.app.run_action("leave")
 
-    async def action_back(self) -> None:
-        """Return to the text; from there, leave the lesson."""
+    def action_back(self) -> None:
+        """Return to the text; there, say how to leave."""
         text = self.query_one(LessonText)
-        if self.focused is text or self.focused is None:
-            await self.action_leave()
-        else:
-            self.set_focus(text)
+        if self.focused is text:
+            self.notify("q leaves the lesson; it continues here the next time.", markup=False)
+        self.set_focus(text)
 
     def _open(self, number: int) -> None:
         self.lesson.open(number)
@@ -233,15 +253,22 @@ class LessonScreen(Screen[None]):
     def _show_keys(self) -> None:
         """Show the keys of the open stop, and of the text or the view, whichever has the focus."""
         stop, view, bar = self.lesson.stop, self.current, self.query_one(KeyBar)
+        is_cut = self.query_one(LessonText).has_class("-cut")
         has_temperature = self.lesson.number == _TEMPERATURE_STOP
-        compares = _COMPARISONS.get(self.lesson.number, "")
         if isinstance(self.focused, Input):
-            bar.show_keys(TYPING_BAR_KEYS)
+            bar.show_keys(typing_bar_keys(is_cut=is_cut))
         elif self.has_class("-on-view"):
-            keys = view_bar_keys(stop.action, view.bar_keys(), has_temperature=has_temperature, compares=compares)
+            keys = view_bar_keys(
+                stop.action,
+                view.bar_keys(),
+                takes_arrows=view.TAKES_ARROWS,
+                has_temperature=has_temperature,
+                compares=view.compares,
+            )
             bar.show_keys(keys, target=view.keys_target)
         else:
-            bar.show_keys(text_bar_keys(stop.action, has_temperature=has_temperature, compares=compares))
+            keys = text_bar_keys(stop.action, has_temperature=has_temperature, compares=view.compares, is_cut=is_cut)
+            bar.show_keys(keys)
 
     def _show_done(self) -> None:
         """Show that the task of the open stop is done, and whether that was the last one."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar, get_args
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.formatting.cells import cell_len
 from tui.widgets.status.line_panel import changed_cells
 from tui.widgets.terminal_info import TerminalInfo
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.spans import Kind, Line, Picture, Span
 
-NUM_SHADES = 4
-"""Steps of a hue. Few, so that a following view repaints few cells and changes colour rarely within a line."""
+NUM_SHADES, NUM_CELL_SHADES = 4, 8
+"""Steps of a hue, below text and in a heat map. Few, so that a following view repaints few cells."""
+_STRONGEST_BELOW_TEXT = 0.4
+"""How much of a hue the background of a text has at most, so that the text can be read."""
 
 
 class PictureView(Widget):
@@ -25,7 +30,7 @@ class PictureView(Widget):
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"picture--{kind}" for kind in get_args(Kind)),
-        *(f"picture--{sign}-{step}" for sign in ("plus", "minus") for step in range(1, NUM_SHADES + 1)),
+        *("picture--negative", "picture--positive"),
     }
     DEFAULT_CSS = """
     PictureView {
@@ -34,7 +39,7 @@ class PictureView(Widget):
         & > .picture--muted { color: $text-muted; }
         & > .picture--title { color: $text-primary; text-style: bold; }
         & > .picture--value { color: $foreground; text-style: bold; }
-        & > .picture--bar { color: $primary; }
+        & > .picture--bar, & > .picture--cell { color: $primary; }
         & > .picture--cursor {
             background: $block-cursor-background;
             color: $block-cursor-foreground;
@@ -43,14 +48,8 @@ class PictureView(Widget):
         & > .picture--good { color: $text-success; }
         & > .picture--bad { color: $text-error; }
         & > .picture--problem { color: $text-warning; }
-        & > .picture--plus-1 { background: $primary 10%; }
-        & > .picture--plus-2 { background: $primary 20%; }
-        & > .picture--plus-3 { background: $primary 30%; }
-        & > .picture--plus-4 { background: $primary 40%; }
-        & > .picture--minus-1 { background: $warning 10%; }
-        & > .picture--minus-2 { background: $warning 20%; }
-        & > .picture--minus-3 { background: $warning 30%; }
-        & > .picture--minus-4 { background: $warning 40%; }
+        & > .picture--negative { color: $negative; }
+        & > .picture--positive { color: $positive; }
     }
     """
 
@@ -86,15 +85,34 @@ class PictureView(Widget):
         return self._strip(self.picture[y] if y < len(self.picture) else ())
 
     def _strip(self, line: Line) -> Strip:
-        segments = [Segment(span.text, self._style(span)) for span in line]
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+        return Strip(map(self._segment, line)).adjust_cell_length(self.size.width, self.rich_style)
 
-    def _style(self, span: Span) -> Style:
-        """Return the style of a kind; over a shade, text has the colour that contrasts with all shades."""
+    def _segment(self, span: Span) -> Segment:
+        """Return a span as drawn; over a shade, text has the colour that contrasts with all shades."""
         style = self.get_component_rich_style(f"picture--{span.kind}")
-        step = round(NUM_SHADES * max(-1.0, min(1.0, span.shade or 0.0)))
-        if not step or span.kind == "cursor":
-            return style
-        shade = self.get_component_rich_style(f"picture--{'plus' if step > 0 else 'minus'}-{abs(step)}")
+        value = span.shade or 0.0
+        if span.kind == "cell":
+            has_colours = not self.app.no_color and self.app.console.color_system is not None
+            if not has_colours:
+                return Segment(span.text, style)
+            return Segment(" " * cell_len(span.text), style + self._shade(value, NUM_CELL_SHADES, 1.0))
+        shade = self._shade(value, NUM_SHADES, _STRONGEST_BELOW_TEXT)
+        if not shade or span.kind == "cursor":
+            return Segment(span.text, style)
         colour = style.color if span.kind == "bar" else self.get_component_rich_style("picture--text").color
-        return style + Style(color=colour, bgcolor=shade.bgcolor)
+        return Segment(span.text, style + Style(color=colour) + shade)
+
+    def _shade(self, value: float, num_steps: int, strongest: float) -> Style:
+        """Return the background of a value: `strongest` of a hue at -1 and 1, none of it at 0."""
+        step = round(num_steps * min(abs(value), 1.0))
+        if not step:
+            return Style.null()
+        hue = self.get_component_rich_style(f"picture--{'positive' if value > 0 else 'negative'}")
+        return _background(hue, strongest * step / num_steps)
+
+
+@lru_cache(256)
+def _background(style: Style, share: float) -> Style:
+    """Return the background of a style with a share of its colour in it."""
+    paper, hue = Color.from_rich_color(style.bgcolor), Color.from_rich_color(style.color)
+    return Style(bgcolor=paper.blend(hue, share).rich_color)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.containers import Vertical
+from textual.message import Message
 from textual.widget import Widget
 
 from engine.protocol.events import Event
@@ -17,6 +18,11 @@ class StopView(Vertical):
 
     ACT_TRAINS: ClassVar[bool] = False
     """Whether enter starts to train."""
+    TAKES_ARROWS: ClassVar[bool] = False
+    """Whether left and right move something in the view while it has the focus; else they go between stops."""
+
+    class KeysChanged(Message):
+        """Other keys act now."""
 
     def __init__(self, lesson: Lesson, number: int) -> None:
         """Show stop `number`."""
@@ -37,6 +43,11 @@ class StopView(Vertical):
     def keys_target(self) -> Widget:
         """The widget whose actions are those of `bar_keys`."""
         return self
+
+    @property
+    def compares(self) -> str:
+        """What v compares, for the key bar; empty if it compares nothing."""
+        return ""
 
     def bar_keys(self) -> tuple[Key, ...]:
         """Return the keys that the view has of its own, for the key bar."""

@@ -60,6 +60,7 @@ class BatchesView(StopView):
     """The comparison above, the grid below."""
 
     ACT_TRAINS = True
+    TAKES_ARROWS = True
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(_SCROLL_KEYS)
 
     def compose(self) -> ComposeResult:
@@ -79,6 +80,11 @@ class BatchesView(StopView):
     def bar_keys(self) -> tuple[Key, ...]:
         """Return the keys that scroll."""
         return _SCROLL_KEYS
+
+    @property
+    def compares(self) -> str:
+        """What v compares."""
+        return "sorted/not"
 
     def action_columns(self, direction: int) -> None:
         """Scroll right (1) or left (-1) by some time steps."""
@@ -114,6 +120,8 @@ class BatchesView(StopView):
         self._is_shuffled = not self._is_shuffled
         self.lesson.run.send(ShowBatch(shuffled=self._is_shuffled))
         self.query_one(LivePicture).redraw()
+        if self._is_shuffled:
+            self.lesson.record(has_seen_unsorted=True)
 
     def handle(self, event: Event) -> None:
         """Measure, and show the batch."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 
+from engine.model.vocab import SPECIALS
 from engine.protocol.commands import ShowBatch, TraceText
 from engine.protocol.events import BatchShown, Event, StepsFinished, TextTraced, TweetSampled
 from tui.formatting.cells import safe_chars
@@ -14,6 +17,7 @@ from tui.lesson.checks import OVERFIT_LOSS
 from tui.lesson.runs import OVERFIT
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
+from tui.settings.keys.key import Key, bindings_of
 from tui.xray import gates_view
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
@@ -25,13 +29,20 @@ _OTHER_TWEET = "made a silly game, love it"
 """Of characters of the tweet only."""
 _DONE_BEFORE = "The run on one tweet was not kept: enter starts another."
 _BOTH_HEIGHT = 30
-"""From this height on, the gates before and after are shown together."""
+"""From this height on, the gates before and after are compared one above the other, else one in place of the other."""
+_CURSOR_KEYS = (
+    Key("left", "move(-1)", "Previous character", "Show the gates of the previous character.", label="character"),
+    Key("right", "move(1)", "Next character", "Show the gates of the next character.", label="character"),
+)
+"""While the view has the focus."""
 
 
 class OverfitView(StopView):
     """Loss, the tweet and what is written so far; below, the gates along the tweet."""
 
     ACT_TRAINS = True
+    TAKES_ARROWS = True
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(_CURSOR_KEYS)
 
     def compose(self) -> ComposeResult:
         """Lay out the picture."""
@@ -46,7 +57,22 @@ class OverfitView(StopView):
         self._loss = self._lowest = math.inf
         self._traces: dict[int, TextTraced] = {}
         self._is_started = self._is_asked = False
-        self._shows_after = True
+        self._is_comparing = False
+        self._cursor = 0
+
+    def bar_keys(self) -> tuple[Key, ...]:
+        """Return the keys that move the cursor."""
+        return _CURSOR_KEYS
+
+    @property
+    def compares(self) -> str:
+        """What v compares, once there is something to compare."""
+        return "before/after" if _AFTER in self._traces else ""
+
+    def action_move(self, step: int) -> None:
+        """Move the cursor by characters."""
+        self._cursor = min(max(self._cursor + step, 0), len(self._target))
+        self.query_one(LivePicture).redraw()
 
     def opened(self) -> None:
         """Keep the run that is there: enter starts another."""
@@ -68,13 +94,16 @@ class OverfitView(StopView):
         """Start a run."""
         self._forget()
         self._is_started = True
+        self.post_message(self.KeysChanged())
         self.lesson.run.show_overfit()
         self.query_one(LivePicture).redraw()
 
     def compare(self) -> None:
-        """Show the gates before, or after."""
-        self._shows_after = not self._shows_after
-        self.query_one(LivePicture).redraw()
+        """Show the gates before training as well, or those after it only."""
+        if self.compares:
+            self._is_comparing = not self._is_comparing
+            self.query_one(LivePicture).redraw()
+            self.lesson.record(has_compared_gates=True)
 
     def run_is_ready(self) -> None:
         """Ask for the tweet of the run."""
@@ -88,9 +117,11 @@ class OverfitView(StopView):
         match event:
             case BatchShown(rows=rows) if not self._target and rows:
                 self._target = rows[0].text
+                self._cursor = len(self._target) // 2
                 self.lesson.run.send(TraceText(text=self._target, request=_BEFORE))
             case TextTraced(request=request) if request in {_BEFORE, _AFTER, _OTHER}:
                 self._traces[request] = event
+                self.post_message(self.KeysChanged())
             case StepsFinished(train_losses=losses):
                 self._loss = losses[-1]
                 self._lowest = min(self._lowest, *losses)
@@ -119,25 +150,33 @@ class OverfitView(StopView):
         )
         other = self._traces.get(_OTHER)
         if other is not None:
-            compared = f"another: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss, 'bits')} bits"
+            compared = f"another tweet: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss, 'bits')} bits"
             head = (*head, *wrapped(compared, width, "bad"))
         return fitted((*head, *self._gates(width, height - len(head), glyphs)), width, height, glyphs)
 
     def _first_loss(self, width: int) -> Picture:
-        """Return the loss of the random weights beside that of equal probabilities."""
+        """Return the loss of the random weights beside that of equal probabilities, and what V counts here."""
         before = self._traces.get(_BEFORE)
         if before is None:
             return ()
-        size = before.vocab_size
-        loss, uniform = format_loss(before.sequence_loss, "bits"), format_loss(math.log(size), "bits")
-        compared = f"log2 V = log2 {size} = {uniform}: each character equally likely"
-        return wrapped(f"step 0   loss {loss} bits; {compared}", width, "muted")
+        size, num_special = before.vocab_size, len(SPECIALS)
+        loss, log2_v, ln_v = (
+            before.sequence_loss,
+            format_loss(math.log(size), "bits"),
+            format_loss(math.log(size), "nats"),
+        )
+        sentence = (
+            f"step 0   loss {format_loss(loss, 'bits')} bits, {format_loss(loss, 'nats')} nats. Each of V characters "
+            f"equally likely: log2 V = {log2_v} bits, ln V = {ln_v} nats. V = {size}: the {size - num_special} "
+            f"characters of this tweet, and {num_special} special ones."
+        )
+        return wrapped(sentence, width, "muted")
 
     def _gates(self, width: int, height: int, glyphs: Glyphs) -> Picture:
-        """Return the gates before and after where both fit, else those that are chosen."""
-        shown = [_AFTER if self._shows_after and _AFTER in self._traces else _BEFORE]
-        if height >= _BOTH_HEIGHT and _AFTER in self._traces:
-            shown = [_BEFORE, _AFTER]
+        """Return the gates after training, or before it while there are no others; to compare, both if they fit."""
+        shown = [_AFTER if _AFTER in self._traces else _BEFORE]
+        if self._is_comparing:
+            shown = [_BEFORE, _AFTER] if height >= _BOTH_HEIGHT else [_BEFORE]
         lines: list[tuple[Span, ...]] = []
         for request in shown:
             trace = self._traces.get(request)
@@ -145,5 +184,5 @@ class OverfitView(StopView):
                 name = "before training" if request == _BEFORE else "after training"
                 lines.append((Span(f"gates {name}", "title"),))
                 room = height // len(shown) - 1
-                lines += gates_view.render(trace, len(trace.text) // 2, width=width, height=room, glyphs=glyphs)
+                lines += gates_view.render(trace, self._cursor, width=width, height=room, glyphs=glyphs)
         return tuple(lines)

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 
 from engine.protocol.commands import MeasureBaselines, SetSpeedLimit
 from engine.protocol.events import BaselinesMeasured, CommandRefused, EvalFinished, Event, StepsFinished
-from tui.lesson.pictures.loss_scale import Place, place_of, scale_picture, sentence_on
+from tui.lesson.pictures.loss_scale import Place, note_on_units, place_of, scale_picture, sentence_on
 from tui.lesson.runs import EVAL_EVERY
 from tui.run.levels import Level, has_all, levels_from
 from tui.screens.lesson.live_picture import LivePicture
@@ -113,4 +113,4 @@ class TrainingView(StopView):
         is_continued = validation is None and view.step > EVAL_EVERY
         place = _CONTINUED if is_continued and view.levels else sentence_on(validation, view.levels)
         sentence = f"Step {view.step:,}. {place}"
-        return scale_picture(places, sentence, width, height, glyphs)
+        return scale_picture(places, sentence, width, height, glyphs, note_on_units(view.levels))

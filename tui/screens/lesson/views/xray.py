@@ -34,6 +34,7 @@ _DIGITS = 7
 class XrayView(StopView):
     """The X-ray of a tweet of the first batch."""
 
+    TAKES_ARROWS = True
     FIRST_VIEW: ClassVar[ViewName] = "step"
 
     def compose(self) -> ComposeResult:
@@ -127,7 +128,7 @@ class LearnedView(XrayView):
         return len(self.panel.text) // 2
 
     def handle(self, event: Event) -> None:
-        """Record which views were shown, and whether a unit was held."""
+        """Record which views were shown, and at which values a unit was held."""
         super().handle(event)
         views: dict[type[InsightEvent], ViewName] = {
             ReachMeasured: "reach",
@@ -135,8 +136,8 @@ class LearnedView(XrayView):
             EmbeddingsMapped: "map",
         }
         shown = {views[type(event)]} if isinstance(event, InsightEvent) and type(event) in views else set()
-        is_held = isinstance(event, UnitHeld) and event.value is not None
+        held = {event.value} if isinstance(event, UnitHeld) and event.value is not None else set()
         self.lesson.record(
             views_seen=self.lesson.facts.views_seen | shown,
-            has_held_unit=self.lesson.facts.has_held_unit or is_held,
+            held_values=self.lesson.facts.held_values | held,
         )
