@@ -146,8 +146,8 @@ STOPS: tuple[Stop, ...] = (
             "to each other."
         ),
         task=(
-            "tab to the view; 3 reach, 4 units, 5 map. In units, ↑ ↓ select one: ] holds it at +1; 0 frees it, and "
-            "[ holds it at -1. See the tweets change at the end that is away from its own state."
+            "tab to the view; 3 reach, 4 units, 5 map. In units, ↑ ↓ select one: ] holds it at +1, [ at -1, 0 frees "
+            "it. The tweets change most at the value that it rarely has by itself."
         ),
         learned="All of this came from predicting the next character, over and over.",
         train_to=1500,

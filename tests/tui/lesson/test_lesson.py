@@ -305,7 +305,7 @@ async def overfit_one_tweet(at: Visit, first: LessonSession, overfit: LessonSess
     await at.shows("loss 0.06 bits")
     assert not_done(at)
     overfit.emit(tweet_sampled("good morning", 3))
-    await at.shows("written: good morning", "gates after training", "another:")
+    await at.shows("written: good morning", "gates after training", "unseen:")
     assert at.app.bridges[-1].config.corpus is not None
 
 
