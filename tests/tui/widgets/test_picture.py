@@ -97,9 +97,10 @@ class Case:
 Marks = tuple[tuple[int, MarkKind], ...]
 KINDS: Marks = tuple((300 * number, kind) for number, kind in enumerate(MARK_LETTERS, 1))
 PLACED: Marks = ((700, "saved"), (1500, "temperature"), (1501, "learning rate"), (1502, "saved"))
-BURST: Marks = tuple(
-    (1000 + 50 * number, kind)
-    for number, kind in enumerate(("batch size", *["learning rate"] * 5, "batch size", "temperature"))
+BURST: Marks = (
+    (1000, "batch size"),
+    *((step, "learning rate") for step in range(1050, 1300, 50)),
+    *((1300, "batch size"), (1350, "temperature")),
 )
 HUNDREDS: Marks = (*((step, "temperature") for step in range(1, 3000, 5)), (1500, "learning rate"))
 FULL = with_levels(marked(view_of(falling_losses(3000, spike_at=2000), 2.8, 2.6), *KINDS))

@@ -116,7 +116,7 @@ def write_marks(cells: CellGrid, pane: Pane, step: int, marks: tuple[Mark, ...])
 def _by_kind(marks: Sequence[Mark]) -> Iterator[str]:
     """Yield the marks of each kind as one text: "learning rate 0.002, 0.004", "paused 3x"."""
     for kind, those in groupby(marks, attrgetter("kind")):
-        texts = []
+        texts: list[str] = []
         for label, same in groupby(mark.label for mark in those):
             text = shortened(harmless(label), _MAX_MARK_CELLS)
             count = len(list(same))
