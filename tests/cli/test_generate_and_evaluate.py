@@ -76,7 +76,7 @@ def test_filtered_tweets_pass_and_their_drafts_are_counted(cli: Cli, trained: Pa
         assert tweet["reached_eos"]
     assert [tweet["seed"] for tweet in tweets] == [5, 6, 7]
     num_drafts = sum(tweet["num_drafts"] for tweet in tweets)
-    assert ended.error_lines[-1].startswith(f"3 of {num_drafts} drafts: ")
+    assert ended.error_lines[-1].startswith(f"{num_drafts - 3} of {num_drafts} drafts refused: ")
     assert cli("generate", "-n", "3", *options).lines == [tweet["text"] for tweet in tweets]
 
 
@@ -87,7 +87,7 @@ def test_the_best_of_n_has_the_fewest_bits_and_a_hopeless_filter_ends_with_the_n
     assert best["num_drafts"] == 6 + sum(count for _, count in best["refused"])
     ended = cli("generate", "--must-contain", "zebra zebra", "--max-length", "20", "--seed", "1")
     assert (ended.code, len(ended.lines)) == (0, 1)
-    assert ended.error_lines[1].startswith(f"none of {MAX_DRAFTS:,} drafts: ")
+    assert ended.error_lines[1].startswith(f"{MAX_DRAFTS:,} of {MAX_DRAFTS:,} drafts refused: ")
     assert ended.error_lines[2] == (
         "The filter refused all drafts of 1 of 1 tweet; the nearest are shown: 1 without the text"
     )

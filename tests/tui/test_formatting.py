@@ -35,7 +35,7 @@ NUMBERS: dict[Callable[[Any], str], tuple[float, ...]] = {
     numbers.format_short: (0, 7.4, 999, 999.6, 4520, 999_400, 999_600, 2.5e9),
     numbers.format_duration: (0, 7.9, 123, 3599.9, 3723, 360_000),
     numbers.format_wait: (0, 12, 55, 100, 3569, 3570, 7500, 172_799, 273_600),
-    numbers.format_learning_rate: (0.004, 0.00021349, 1e-5, 1.0),
+    numbers.format_learning_rate: (0.004, 0.00021349, 1e-5, 0.0, 1.0),
     numbers.format_steps_tick: (0, 25, 1000, 1250, 2_500_000),
     numbers.format_size: (0, 999, 1000, 62_213, 100_000, 999_400_000, 999_500_000),
     numbers.format_count: (12_300,),

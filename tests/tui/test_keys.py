@@ -63,7 +63,9 @@ def test_no_default_key_is_taken_by_tmux_screen_or_flow_control_and_all_are_vali
     assert [key.title for key in chain(*KEY_TABLE.values()) if taken & set(key.keys.split(","))] == []
 
 
-async def test_the_key_bar_cuts_no_key_and_names_the_most_important(stage: Stage, snapshot: SnapshotAssertion) -> None:
+async def test_the_key_bar_cuts_no_key_and_names_the_most_important_and_those_of_the_focused_panel(
+    stage: Stage, snapshot: SnapshotAssertion
+) -> None:
     async with stage.running() as at:
         bar, lines = at.app.screen.query_one(KeyBar), []
         for width in (180, 160, 120, 80, 47, 40):
@@ -72,6 +74,11 @@ async def test_the_key_bar_cuts_no_key_and_names_the_most_important(stage: Stage
                 bar.set_reactive(KeyBar.pause_label, label)
                 lines.append(f"{width:3} {bar.render().plain}")
                 assert bar.render().cell_length <= width
+        bar.set_reactive(KeyBar.pause_label, "pause")
+        at.app.screen.query_one(LossPlot).focus()
+        for width in (120, 80):
+            await at.resize(width, 24)
+            lines.append(f"{width:3} {bar.render().plain}, in the plot")
         assert "\n".join(lines) == snapshot
 
 
@@ -107,13 +114,19 @@ async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_
         column = at.text.splitlines()[23].index("g tweet") + 2
         await at.pilot.click(KeyBar, offset=(column, 0))
         await at.press(sends=c.SampleNow())
+        await at.pilot.click(KeyBar, offset=(at.text.splitlines()[23].index("enter read"), 0))
+        await at.press(opens=TweetDialog)
+        await at.press("escape", "tab", opens=MainScreen, shows="← → cursor")
+        await at.pilot.click(KeyBar, offset=(at.text.splitlines()[23].index("← → cursor"), 0))
+        await at.press(shows="step 3 at")
+        column = at.text.splitlines()[23].index("g tweet") + 2
         at.app.screen.query_one(KeyBar).notice = "saving…"
         await at.press(shows="saving…")
         await at.pilot.click(KeyBar, offset=(column, 0))
         await at.press("ctrl+q", "f", sends=c.Finish())
         await at.press("q")
         await wait_until(lambda: not at.app.is_running, "the end")
-    assert [type(command) for command in at.session.received] == [c.SampleNow, c.Finish, c.Stop]
+    assert [type(command) for command in at.session.received] == [*(c.SampleNow, c.ReadTweet, c.Finish, c.Stop)]
     assert (at.app.return_code, at.app.return_value) == (0, Outcome(is_ending=True))
     assert (at.app.summary_view.phase, at.app.bridge.is_alive) == ("finished", False)
 

@@ -12,11 +12,13 @@ from datetime import datetime
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.calibration import threads_label
-from engine.config.run import ModelConfig
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.model.vocab import SPECIALS
 from engine.text import harmless, harmless_in_place
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
 from tui.formatting.numbers import format_duration, format_short, format_size
+from tui.formatting.sampling import SETTING_LABELS, format_setting, format_value
 
 _NOT_EVALUATED = "not evaluated yet"
 _TRAIN = "train (last step)"
@@ -121,11 +123,15 @@ def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[Com
     configs = (left.model, right.model), (left.training, right.training), (left.sampling, right.sampling)
     for one, other in configs:
         for each in fields(one):
-            values = getattr(one, each.name), getattr(other, each.name)
-            if values[0] != values[1] and each.name not in _IN_MAIN_FIELDS:
-                yield ComparedField(
-                    each.name.replace("_", " "), *("–" if value is None else harmless(f"{value}") for value in values)
-                )
+            name = each.name
+            if getattr(one, name) != getattr(other, name) and name not in _IN_MAIN_FIELDS:
+                shown = (harmless(_setting_text(name, config)) for config in (one, other))
+                yield ComparedField(SETTING_LABELS.get(name, name.replace("_", " ")), *shown)
+
+
+def _setting_text(name: str, config: ModelConfig | TrainingConfig | SamplingConfig) -> str:
+    """Return the value of a setting."""
+    return format_setting(name, config) if isinstance(config, SamplingConfig) else format_value(getattr(config, name))
 
 
 def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:
@@ -155,9 +161,9 @@ def _evaluated_at(info: CheckpointInfo) -> str:
 
 
 def model_text(model: ModelConfig) -> str:
-    """Return the architecture: "GRU 2 x 256, embedding 96, dropout 0.1, tied, 11,937 n-gram contexts"."""
+    """Return the architecture: "GRU 2 x 256, embedding 96, dropout 0.1, tied, 11,937 n-gram embeddings"."""
     tied = ", tied" if model.tied_embeddings else ""
-    ngrams = f", {model.ngram_contexts:,} n-gram contexts" if model.ngram_contexts else ""
+    ngrams = f", {model.ngram_contexts:,} n-gram embeddings" if model.ngram_contexts else ""
     return (
         f"GRU {model.num_layers} x {model.hidden_size}, embedding {model.embedding_size}, "
         f"dropout {model.dropout:g}{tied}{ngrams}"

@@ -73,8 +73,8 @@ def format_eta(seconds: float, spread_seconds: float) -> str:
 
 
 def format_learning_rate(learning_rate: float) -> str:
-    """Return a learning rate to three digits: "0.004", "0.000213", "2.1e-05"."""
-    return f"{learning_rate:.3g}" if learning_rate >= 1e-4 else f"{learning_rate:.1e}"
+    """Return a learning rate to three digits: "0.004", "0.000213", "2.1e-05", "0"."""
+    return f"{learning_rate:.3g}" if learning_rate >= 1e-4 or not learning_rate else f"{learning_rate:.1e}"
 
 
 def format_temperature(temperature: float) -> str:

@@ -21,7 +21,7 @@ SETTING_LABELS = {
     "top_k": "top-k",
     "top_p": "top-p",
     "min_p": "min-p",
-    "temperature_last": "temperature last",
+    "temperature_last": "order",
 }
 """By the name of the field; temperature and prime, which have keys of their own, are elsewhere."""
 _OFF = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
@@ -40,15 +40,30 @@ FILTER_SEPARATOR = " · "
 
 
 def format_setting(name: str, sampling: SamplingConfig) -> str:
-    """Return the value of a setting of `SETTING_LABELS`: "on", "off", "0.1", "2: love, hate", "“morning”", "none"."""
+    """Return the value of a setting as `format_value` does, or "off", "temp last", "“morning”"."""
     value = getattr(sampling, name)
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        return f"{format_count(len(value))}: {', '.join(value)}" if value else "none"
-    if isinstance(value, str):
-        return f"“{value}”" if value else "none"
-    return "off" if name in _OFF and value == _OFF[name] else f"{value:g}"
+    if name == "temperature_last":
+        return "temp last" if value else "temp first"
+    if name in _OFF and value == _OFF[name]:
+        return "off"
+    return f"“{value}”" if value and isinstance(value, str) else format_value(value)
+
+
+def format_value(value: object) -> str:
+    """Return a value of a config: "on", "off", "0.1", "1,024", "2: love, hate", "auto", "none"."""
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case None | "" | ():
+            return "none"
+        case tuple():
+            return f"{format_count(len(value))}: {', '.join(map(str, value))}"
+        case int():
+            return format_count(value)
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
 
 
 def filter_parts(sampling: SamplingConfig) -> Iterator[str]:

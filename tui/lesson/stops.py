@@ -153,7 +153,7 @@ STOPS: tuple[Stop, ...] = (
         ),
         task=(
             "tab to the view; 3 reach, 4 units, 5 map. In units, ↑ ↓ select one. ] holds it at +1: see the tweets "
-            "change; 0 frees it, and [ holds it at -1."
+            "change, most at the value that it rarely has by itself; 0 frees it, and [ holds it at -1."
         ),
         learned="All of this came from predicting the next character, over and over.",
         train_to=1500,

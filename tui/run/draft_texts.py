@@ -10,19 +10,19 @@ from tui.run.drafts import DraftCounts, DraftedTweet, counts_after
 from tui.run.view import RunView
 
 
-def num_passed_text(counts: DraftCounts) -> str:
-    """Return how many of the drafts passed and were chosen: "5 of 38 drafts", "none of 32 drafts"."""
-    num_passed = counts.num_shown - counts.num_failing
+def num_refused_text(counts: DraftCounts) -> str:
+    """Return how many of the drafts were not chosen: "33 of 38 drafts refused", "none of 5 drafts refused"."""
+    num_refused = counts.num_drafts - (counts.num_shown - counts.num_failing)
     noun = "draft" if counts.num_drafts == 1 else "drafts"
-    return f"{format_count(num_passed) if num_passed else 'none'} of {format_count(counts.num_drafts)} {noun}"
+    return f"{format_count(num_refused) if num_refused else 'none'} of {format_count(counts.num_drafts)} {noun} refused"
 
 
 def drafts_text(counts: DraftCounts) -> str:
-    """Return the same, and why the others were not: "5 of 38 drafts: 20 copies, 13 with avoided words"."""
+    """Return the same, and why: "33 of 38 drafts refused: 20 copies, 13 with avoided words"."""
     reasons = [refused_text(counts.refused)] if counts.refused else []
     if counts.num_passed_over:
         reasons.append(f"{format_count(counts.num_passed_over)} with more bits per character")
-    return f"{num_passed_text(counts)}: {', '.join(reasons) or 'none refused'}"
+    return ": ".join(filter(None, (num_refused_text(counts), ", ".join(reasons))))
 
 
 def refusals_of(tweet: DraftedTweet) -> str:

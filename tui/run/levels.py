@@ -17,11 +17,10 @@ _NAMES = {"uniform": "uniform", "unigram": "unigram", "2-gram": "bigram"}
 _HIGHER_ORDER = re.compile(r"[3-9]-gram")
 NUM_LEVELS = len(_NAMES) + 1
 _MEANINGS = {
-    "uniform": "a uniform guess",
-    "unigram": "counting single characters",
-    "bigram": "counting pairs of characters",
+    "uniform": "all characters equally likely",
+    "unigram": "character frequencies only",
+    "bigram": "predicts from 1 character",
 }
-_NUMERALS = dict(enumerate(("three", "four", "five", "six", "seven", "eight", "nine"), start=3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +35,18 @@ class Level:
 
     @property
     def meaning(self) -> str:
-        """What reaches it, in a few words."""
-        return _MEANINGS.get(self.name) or f"counting {_NUMERALS[int(self.name[0])]} characters"
+        """What the simple model predicts from, in a few words."""
+        return _MEANINGS.get(self.name) or f"predicts from {int(self.name[0]) - 1} characters"
 
     @property
     def crossing(self) -> str:
         """What it means to be below it, in a few words."""
-        return f"better than {self.meaning}"
+        return f"better than the {self.name} model"
 
     @property
     def sentence(self) -> str:
         """That the model has crossed it."""
-        return f"Now {self.crossing}."
+        return f"Now {self.crossing} ({self.meaning})."
 
 
 def levels_from(

@@ -54,3 +54,13 @@ _BAR = (
 )
 BAR_KEYS = tuple(key for name in _BAR for key in MAIN_KEYS if key.name == name)
 """The main screen's key bar, in its order; a narrow one leaves out some."""
+
+_PANEL_BARS = {
+    "TweetFeed": ("pin", "read", "copy"),
+    "LossPlot": ("move_cursor_down", "move_cursor_up", "zoom_down", "zoom_up", "reset"),
+}
+PANEL_BARS = {
+    panel: tuple(key for name in names for key in (*MAIN_KEYS, *PANEL_ACTIONS[panel]) if key.name == name)
+    for panel, names in _PANEL_BARS.items()
+}
+"""The keys that precede those of the bar while a panel is focused, by the widget that acts."""

@@ -85,7 +85,6 @@ class EndBar(Widget):
         if (outcomes, names) != (self.outcomes, self._names):
             self.outcomes, self._names = outcomes, names
             self.set_class(bool(outcomes), "-up")
-            self.screen.set_class(bool(outcomes), "-over")
             self.refresh()
 
     def render(self) -> Content:

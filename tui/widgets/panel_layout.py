@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from tui.settings.key_table import BAR_KEYS
+from tui.settings.key_table import BAR_KEYS, PANEL_BARS
+from tui.settings.keymap import KeyMap, mapped
 from tui.widgets.alert_bar import AlertBar
 from tui.widgets.end_bar import EndBar
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -29,6 +30,8 @@ _PANELS: tuple[type[Widget], ...] = (TweetFeed, LossPlot)
 """In the order in which a tiny terminal shows them, one at a time."""
 _MIN_CELLS_FOR_WHOLE_HEIGHT = 180
 """From this width on, the side panel has the whole height."""
+_MIN_ROWS_WITH_TOASTS = 3
+"""The lowest panel keeps as many rows, however many toasts there are."""
 
 
 class PanelLayout(Vertical):
@@ -40,6 +43,7 @@ class PanelLayout(Vertical):
         super().__init__()
         self._panel = 0
         """Number of the panel that a tiny terminal shows."""
+        self._key_map: KeyMap = {}
 
     def compose(self) -> ComposeResult:
         """Lay out header, plot, side panel and feed, and the key bar below."""
@@ -97,10 +101,22 @@ class PanelLayout(Vertical):
         if numbers and not self.screen.has_class("-tiny"):
             self._show_panel(numbers[0])
         self._show_heading()
+        self._show_keys()
 
     def on_descendant_blur(self) -> None:
         """Show that the feed has lost the focus."""
         self._show_heading()
+
+    def map_keys(self, key_map: KeyMap) -> None:
+        """Show the keys in the key bar as `key_map` changes them."""
+        self._key_map = key_map
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """Show the keys of the focused panel, then those that act in any."""
+        focused = self.screen.focused
+        keys = (*PANEL_BARS.get(type(focused).__name__, ()), *BAR_KEYS)
+        self.query_one(KeyBar).show_keys(mapped(keys, self._key_map), focused)
 
     @on(TweetFeed.Retitled)
     def _show_heading(self) -> None:
@@ -117,6 +133,17 @@ class PanelLayout(Vertical):
             side.starts_with_setup = not is_beside
             self._close_groups()
         self.call_after_refresh(self._focus_shown)
+
+    def make_room_for_toasts(self) -> None:
+        """Shorten the lowest panel by the rows of the toasts, and show these there."""
+        body = self.query_one("#body")
+        for rack in self.screen.query_children("ToastRack"):
+            rack.styles.margin = (0, 0, self.screen.size.height - body.region.bottom, 0)
+            lowest = next((panel for panel in reversed(body.children) if panel.display), body)
+            room = lowest.region.height + lowest.styles.margin.bottom - _MIN_ROWS_WITH_TOASTS
+            num_rows = min(sum(toast.outer_size.height for toast in rack.query("Toast")), max(room, 0))
+            for panel in body.children:
+                panel.styles.margin = (0, 0, num_rows if panel is lowest else 0, 0)
 
     def action_unit(self) -> None:
         """Show all losses in the other unit: bits or nats."""

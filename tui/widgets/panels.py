@@ -58,6 +58,7 @@ class Panels(PanelLayout):
         self._view, self._host_pid = view, host_pid
         self._num_ticks += 1
         self._pace.record_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalInfo) else 0)
+        self.make_room_for_toasts()
         is_waiting = self._is_waiting(view)
         self.set_class(is_waiting, "-waiting")
         if is_waiting:

@@ -320,7 +320,7 @@ async def overfit_one_tweet(at: Visit, first: LessonSession, overfit: LessonSess
     await at.shows("loss 0.06 bits")
     assert not_done(at)
     overfit.emit(tweet_sampled("good morning", 3))
-    await at.press(shows=("written: good morning", "gates after training", "another tweet:"), lacks="gates before")
+    await at.press(shows=("written: good morning", "gates after training", "unseen:"), lacks="gates before")
     await at.press("tab", "right", shows=("mean z", "← → character"))
     assert not_done(at)
     await at.press("v", shows=("gates before training", "gates after training"))

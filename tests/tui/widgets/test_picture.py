@@ -97,6 +97,11 @@ class Case:
 Marks = tuple[tuple[int, MarkKind], ...]
 KINDS: Marks = tuple((300 * number, kind) for number, kind in enumerate(MARK_LETTERS, 1))
 PLACED: Marks = ((700, "saved"), (1500, "temperature"), (1501, "learning rate"), (1502, "saved"))
+BURST: Marks = (
+    (1000, "batch size"),
+    *((step, "learning rate") for step in range(1050, 1300, 50)),
+    *((1300, "batch size"), (1350, "temperature")),
+)
 HUNDREDS: Marks = (*((step, "temperature") for step in range(1, 3000, 5)), (1500, "learning rate"))
 WITH_A_GAP = fold(
     view_of(falling_losses(512), *[4 - 0.05 * number for number in range(20)]),
@@ -122,12 +127,14 @@ CASES = {
     ),
     "marks, two in a column": Case(view=marked(LONG, *PLACED[:3])),
     "marks, three in a column": Case(view=marked(LONG, *PLACED)),
+    "marks, in eight columns side by side": Case(view=marked(LONG, *BURST)),
     "marks, two in a column of a low plot": Case(view=marked(LONG, *PLACED[:3]), size=(100, 9)),
     "marks, hundreds": Case(view=marked(LONG, *HUNDREDS), size=(100, 9)),
     "cursor, in both panes": Case(view=FULL, shown=replace(BOTH, cursor=2900), size=(120, 12)),
     "cursor, in the whole run only": Case(view=FULL, shown=replace(BOTH, cursor=1000), size=(120, 12)),
     "cursor, with its marks": Case(view=marked(LONG, *PLACED), shown=PlotView(cursor=1500)),
-    "cursor, with a few of its marks": Case(view=marked(LONG, *PLACED), shown=PlotView(cursor=1500), size=(60, 12)),
+    "cursor, with its marks in two rows": Case(view=marked(LONG, *PLACED), shown=PlotView(cursor=1500), size=(60, 12)),
+    "cursor, in the middle of eight marks": Case(view=marked(LONG, *BURST), shown=PlotView(cursor=1200)),
     "cursor, in nats": Case(shown=PlotView(cursor=2000), options=PlotOptions(LossScale("nats")), size=(150, 9)),
     "cursor, wide characters": Case(view=WIDE_LABEL, shown=PlotView(cursor=2500), size=(61, 9)),
     "levels": Case(view=with_levels(), size=(100, 22)),

@@ -81,7 +81,8 @@ def status_text(view: RunView, unit: LossUnit = "bits") -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-NAMED = tuple(Mark(step=step, kind="saved", label=f"saved at-{step}") for step in (100, 200, 300, 400))
+NAMES = ("at-100", "at-200", "step-512-before-load", "a name of forty characters, all in a row")
+NAMED = tuple(Mark(step=100 * number, kind="saved", label=f"saved {name}") for number, name in enumerate(NAMES, 1))
 LEVELS = {
     "to beat": replace(running(), levels=(replace(UNIGRAM, crossed_at=40), SIX_GRAM)),
     "all beaten": replace(

@@ -29,7 +29,7 @@ class DraftReport:
         self._unmet.update(tweet.unmet)
 
     def lines(self) -> Iterator[str]:
-        """Yield "5 of 38 drafts: 20 copies, 13 with avoided words", and how many of the tweets did not pass."""
+        """Yield "33 of 38 drafts refused: 20 copies, 13 unfinished", and how many of the tweets did not pass."""
         counts = self._counts
         yield drafts_text(counts)
         if counts.num_failing:

@@ -13,7 +13,7 @@ from tui.xray.glyphs import Glyphs, percent
 from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Line, Picture, Span
 
-_LABEL_CELLS, _PERCENT_CELLS = 4, 7
+_LABEL_CELLS, _PERCENT_CELLS = 5, 7
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 12, 40
 _MIN_REPEATS = 3
 _MAX_PERIOD = 40
@@ -41,8 +41,11 @@ def bars_picture(trace: TextTraced, temperature: float, width: int, height: int,
     rows = [(glyphs.label(chance.char), share) for chance, share in zip(chances, shares, strict=False)]
     others = shares[len(rows) :]
     rows = rows[: max(height - len(title) - bool(others), 0)]
-    note = f" {counted(len(others), 'other')}, mean {percent(sum(others) / max(len(others), 1))}"
-    cells = max(min(width - _LABEL_CELLS - _PERCENT_CELLS - len(note), _MAX_BAR_CELLS), _MIN_BAR_CELLS)
+    count = f" {counted(len(others), 'other')}"
+    notes = (f"{count}, mean {percent(sum(others) / max(len(others), 1))}", count, "")
+    room = width - _LABEL_CELLS - _PERCENT_CELLS
+    note = next(note for note in notes if len(note) + _MIN_BAR_CELLS <= room or not note)
+    cells = max(min(room - len(note), _MAX_BAR_CELLS), _MIN_BAR_CELLS)
     lines = [_bar(label, share, cells, glyphs) for label, share in rows]
     if others:
         lines.append((*_bar("rest", sum(others), cells, glyphs), Span(note, "muted")))
@@ -51,7 +54,7 @@ def bars_picture(trace: TextTraced, temperature: float, width: int, height: int,
 
 def _bar(label: str, share: float, cells: int, glyphs: Glyphs) -> Line:
     return (
-        Span(set_cell_size(label, _LABEL_CELLS) + " "),
+        Span(set_cell_size(label, _LABEL_CELLS - 1) + " "),
         Span(glyphs.bar(share, cells), "bar"),
         Span(percent(share).rjust(_PERCENT_CELLS), "value"),
     )

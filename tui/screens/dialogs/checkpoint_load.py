@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.metadata import CheckpointInfo
-from engine.storage.folders import folder_of_run
+from engine.storage.folders import BEFORE_LOAD, folder_of_run
 from engine.text import harmless
 from tui.formatting.checkpoint_facts import model_text
 from tui.run.view import RunView
@@ -94,4 +94,6 @@ def _now(entry: CheckpointEntry, view: RunView, run: str) -> str:
     saved = view.saved_by_name
     if saved is not None and saved.weights_step == view.step:
         return f"The run, now at step {view.step:,}, is saved as “{saved.name}”: nothing is lost."
-    return f"The run, now at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."
+    if view.phase == "training":  # the steps until the answer count, too
+        return f"The run, now at step {view.step:,}, is saved first as step-N{BEFORE_LOAD}, where N is its step then."
+    return f"The run, at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."

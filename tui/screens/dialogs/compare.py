@@ -46,7 +46,7 @@ class CompareDialog(Dialog[None]):
             yield from _row(ComparedField("", left.name, right.name), "heading")
             for pair in pairs:
                 yield from _row(pair, "differs" if pair.differs else "")
-            yield from _row(ComparedField("a tweet", ELLIPSIS, ELLIPSIS), "differs", id="samples")
+            yield from _row(ComparedField("a tweet", ELLIPSIS, ELLIPSIS), "", id="samples")
 
     def on_mount(self) -> None:
         """Find a tweet of each; name the keys that scroll while there is something to scroll."""
@@ -59,10 +59,13 @@ class CompareDialog(Dialog[None]):
     @work
     async def _find_samples(self) -> None:
         """Show a tweet sampled from each of the two, once it is found."""
-        values = self.query("#samples .value").results(Static)
-        for entry, value in zip(self._entries, list(values), strict=True):
+        row = self.query_one("#samples")
+        texts = []
+        for entry, value in zip(self._entries, list(row.query(".value").results(Static)), strict=True):
             tweet = await on_own_thread(partial(sample_of, entry))
-            value.update(harmless(tweet.text) if tweet else "–")
+            texts.append(harmless(tweet.text) if tweet else "–")
+            value.update(texts[-1])
+        row.set_class(len(set(texts)) > 1, "differs")
 
 
 def _row(pair: ComparedField, classes: str, id: str | None = None) -> Iterator[Horizontal]:  # noqa: A002 - Textual's own name for it

@@ -12,7 +12,6 @@ from tui.settings.key_table import BAR_KEYS
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.store import Changes
 from tui.widgets.end_bar import EndBar
-from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
 
 
@@ -31,9 +30,8 @@ class ScreenPreferencesController(Controller):
 
     def mount(self) -> None:
         """Show the keys as they are set."""
-        keys = mapped(BAR_KEYS, self.key_map)
-        self._run.screen.query_one(KeyBar).show_keys(keys)
-        self._run.screen.query_one(EndBar).show_keys(keys)
+        self._run.panels.map_keys(self.key_map)
+        self._run.screen.query_one(EndBar).show_keys(mapped(BAR_KEYS, self.key_map))
 
     def tick(self) -> None:
         """Notify the user once the run has ended by itself."""

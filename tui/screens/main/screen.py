@@ -151,9 +151,7 @@ class MainScreen(Screen[None]):
         events = self.run.drain()
         if not self._is_covered:
             self.panels.tick(self.run.shown_view, bridge.stage, bridge.host_pid)
-            step_bar = self.panels.query_one(StepBar)
-            step_bar.show(self.run.view.last_step_taken, self.run.step_note)
-            self.set_class(step_bar.is_up, "-stepped")
+            self.panels.query_one(StepBar).show(self.run.view.last_step_taken, self.run.step_note)
             is_read_only = bool(bridge.refusal or bridge.interruption)
             self.panels.query_one(EndBar).show(self.run.view, is_read_only=is_read_only)
         self.panels.show_attachment(bridge.badge)

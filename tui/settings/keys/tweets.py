@@ -80,9 +80,17 @@ READING_KEYS = (
         "tweet_details.copy",
         "Copy the tweet",
         "Copy the selected tweet, or else the newest, to your terminal's clipboard, also over ssh.",
+        label="copy",
         needs=("a tweet",),
     ),
-    Key("k", "pins_and_export.pin", "Pin or unpin the tweet", "Pin or unpin the tweet.", needs=("steering", "a tweet")),
+    Key(
+        "k",
+        "pins_and_export.pin",
+        "Pin or unpin the tweet",
+        "Pin or unpin the tweet.",
+        label="pin",
+        needs=("steering", "a tweet"),
+    ),
     Key("K", "pins_and_export.pins_only", "Pinned tweets only, or all", "Show only pinned tweets, or all again."),
     Key(
         "c",
@@ -109,10 +117,12 @@ FEED_KEYS = (
     Key("end", "follow", "Newest tweet", "Clear the selection, scroll to the end and follow new tweets."),
     Key(
         "enter",
-        "open",
+        "read",
         "Open a tweet",
         "Open the selected tweet, or else the newest: what the model predicted at each character.",
+        label="read",
         symbols="enter",
+        needs=("a tweet",),
     ),
 )
 

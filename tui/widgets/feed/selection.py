@@ -104,12 +104,16 @@ class FeedSelection(FeedLines, can_focus=True):
         self._selected, self._step_shown = self._model.shown[index], None
         self._is_following = False
         self._mark(range(index, index + 1))
+        self._reveal(index)
+        self._update_titles()
+
+    def _reveal(self, index: int) -> None:
+        """Scroll as little as necessary to show a tweet."""
         lines, top, num_rows = self._model.lines.lines_of(index), self.scroll_offset.y, self.num_rows
         if lines.start < top or len(lines) > num_rows:
             self._scroll(lines.start)
         elif lines.stop > top + num_rows:
             self._scroll(lines.stop - num_rows)
-        self._update_titles()
 
     def _update_marks(self) -> None:
         """Highlight the selection at its current index, or clear it if the tweet is gone."""

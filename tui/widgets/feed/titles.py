@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from textual.content import Content
 
 from engine.protocol.events import Novelty
-from tui.run.draft_texts import drafts_text, num_passed_text
+from tui.run.draft_texts import drafts_text, num_refused_text
 from tui.run.drafts import DraftCounts
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.widgets.feed.layout import FAILING_MARK
@@ -17,16 +17,19 @@ Styled = Callable[[str, str], Content]
 
 
 def counts_of(drafts: DraftCounts, num_by_novelty: Mapping[Novelty, int], styled: Styled) -> Iterator[Content]:
-    """Yield the counts in ever fewer cells, the last empty; those of the drafts are the last to be left out."""
+    """Yield the counts in ever fewer cells, the last empty; that of the marked tweets is the last to be left out."""
     long, short = (_novelty_counts(num_by_novelty, styled, is_long=is_long) for is_long in (True, False))
     if drafts.num_drafts:
-        failing = styled("failing", f"{FAILING_MARK} {drafts.num_failing:,}") if drafts.num_failing else Content()
-        reasons, num_passed = Content(drafts_text(drafts)), Content(num_passed_text(drafts))
+        verb = "fails" if drafts.num_failing == 1 else "fail"
+        words = f"{FAILING_MARK} {drafts.num_failing:,} {verb} the filter"
+        failing = styled("failing", words) if drafts.num_failing else Content()
+        reasons, num_refused = Content(drafts_text(drafts)), Content(num_refused_text(drafts))
         yield joined([reasons, failing, long])
         yield joined([reasons, failing, short])
         yield joined([reasons, failing])
-        yield joined([num_passed, failing, short])
-        yield joined([num_passed, failing])
+        yield joined([num_refused, failing, short])
+        yield joined([num_refused, failing])
+        yield failing or short
     else:
         yield long
         yield short
@@ -34,13 +37,16 @@ def counts_of(drafts: DraftCounts, num_by_novelty: Mapping[Novelty, int], styled
 
 
 def _novelty_counts(found: Mapping[Novelty, int], styled: Styled, *, is_long: bool) -> Content:
-    """Return how many tweets are new, near-copies and copies; the long form explains the marks."""
-    parts = []
-    for novelty, glyph in NOVELTY_GLYPHS.items() if found else ():
-        count = found.get(novelty, 0)
-        word = f" {_word_of(novelty, count)}" if is_long else ""
-        parts += [styled(novelty, glyph) + Content(f" {count:,}{word}")] if is_long or count else []
-    return joined(parts)
+    """Return how many tweets are new, near-copies and copies, which explains the marks; or only how many are new."""
+    if not found:
+        return Content()
+    if not is_long:
+        total = sum(found.values())
+        return styled("new", NOVELTY_GLYPHS["new"]) + Content(f" {found.get('new', 0):,} of {total:,} new")
+    return joined(
+        styled(novelty, glyph) + Content(f" {found.get(novelty, 0):,} {_word_of(novelty, found.get(novelty, 0))}")
+        for novelty, glyph in NOVELTY_GLYPHS.items()
+    )
 
 
 def joined(parts: Iterable[Content]) -> Content:

@@ -123,7 +123,7 @@ class TweetFeed(FeedSelection):
         self.refresh()
         self._update_titles()
 
-    def action_open(self) -> None:
+    def action_read(self) -> None:
         """Open the selected tweet, or else the newest."""
         if self.chosen is not None:
             self.post_message(self.Opened(self.chosen))
@@ -135,13 +135,16 @@ class TweetFeed(FeedSelection):
         if 0 <= line < self._model.lines.num_lines:
             self._select(self._model.lines.locate(line)[0])
             if event.chain == _DOUBLE_CLICK:
-                self.action_open()
+                self.action_read()
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Wrap to the new width; the first tweet in view stays first, or the feed follows."""
+        """Wrap to a new width; the first tweet in view stays first and the highlighted one in view, or it follows."""
         anchor = self._top_anchor()
-        self._rewrap()
+        if self._columns.width != self.scrollable_content_region.width:
+            self._rewrap()
         self._restore_scroll(None if anchor is None else (anchor[0], 0))
+        if self._marked:
+            self._reveal(self._marked[-1])
 
     def _append(self, first_new_line: int, num_added: int) -> None:
         """Show appended lines; repaint only what they change, the tweets that are less bright now included."""

@@ -5,13 +5,16 @@ Entries are in order of importance; those that don't fit whole are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 from rich.cells import cell_len
 
 from engine.text import harmless
+from tui.formatting.cells import wrap
 from tui.formatting.loss_units import format_loss, unit_label
 from tui.formatting.numbers import format_duration, format_learning_rate, shortened
 from tui.run.branching import OverlayCurve
@@ -100,15 +103,25 @@ def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) 
 
 
 def write_marks(cells: CellGrid, pane: Pane, step: int, marks: tuple[Mark, ...]) -> None:
-    """Write all marks in the column of a step into the row below the heading; count those that don't fit."""
-    labels = [shortened(harmless(mark.label), _MAX_MARK_CELLS) for mark in pane.marks_at(step, marks)]
-    room = pane.right - pane.left
-    for num_shown in range(len(labels), 0, -1):
-        more = [f"{len(labels) - num_shown} more"] if num_shown < len(labels) else []
-        text = ", ".join([*labels[:num_shown], *more])
-        if cell_len(text) + 2 <= room or num_shown == 1:
-            cells.write(pane.left, 1, f" {text} "[:room], "mark")
-            return
+    """Write the marks of the burst at a step below the heading, in as many rows as they need."""
+    text = "; ".join(_by_kind(pane.marks_at(step, marks)))
+    room, num_rows = pane.width - 2, max(pane.height // 2, 1)
+    spans = wrap(text, room) if text else ()
+    for row, (start, end) in enumerate(spans[:num_rows], start=1):
+        is_cut = row == num_rows < len(spans)
+        line = shortened(text[start:], room) if is_cut else text[start:end]
+        cells.write(pane.left, row, f" {line} ", "mark")
+
+
+def _by_kind(marks: Sequence[Mark]) -> Iterator[str]:
+    """Yield the marks of each kind as one text: "learning rate 0.002, 0.004", "paused 3x"."""
+    for kind, those in groupby(marks, attrgetter("kind")):
+        texts: list[str] = []
+        for label, same in groupby(mark.label for mark in those):
+            text = shortened(harmless(label), _MAX_MARK_CELLS)
+            count = len(list(same))
+            texts.append((text.removeprefix(f"{kind} ") if texts else text) + (f" {count}x" if count > 1 else ""))
+        yield ", ".join(texts)
 
 
 def _train_entries(pane: Pane, step: int) -> Iterator[HeadingEntry]:

@@ -18,7 +18,7 @@ from tui.run.marks import Mark
 from tui.run.view import RunView
 from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.glyphs import MARK_LETTERS, MARK_MEANINGS, PLOT_GLYPHS, StyleName
-from tui.widgets.plot.mark_rows import marks_of
+from tui.widgets.plot.mark_rows import is_stack, marks_of
 from tui.widgets.plot.pane import Pane, PlotOptions
 from tui.widgets.plot.reference_lines import nats_of, shown_levels
 
@@ -37,8 +37,9 @@ class Meaning:
 def meanings(view: RunView, panes: Sequence[Pane], options: PlotOptions, *, num_mark_rows: int) -> list[Meaning]:
     """Return the meanings of what is drawn, lines first; the letters of marks are in `num_mark_rows`."""
     marks = [mark for mark in marks_of(view, options) if any(pane.column_of(mark.step) is not None for pane in panes)]
-    is_counted = any(len(those) > num_mark_rows for pane in panes for those in pane.by_column(tuple(marks)).values())
-    counts = [Meaning("2-9", "mark", "number of marks in a column; +: more than 9")] if is_counted else []
+    bursts = [burst for pane in panes for burst in pane.bursts(tuple(marks)).items()]
+    is_counted = any(len(burst[1]) > (num_mark_rows if is_stack(*burst) else 2) for burst in bursts)
+    counts = [Meaning("2-9", "mark", "number of marks close together; +: more than 9")] if is_counted else []
     return [*_lines(view, panes, options), *_levels(view, options), *_marks(marks), *counts]
 
 

@@ -175,7 +175,7 @@ class LossPlot(Widget, can_focus=True):
         """Disable `hide_cursor` while there is nothing to hide, so that escape reaches the screen."""
         return action != "hide_cursor" or self.legend_page is not None or self.view.cursor is not None
 
-    def action_move(self, num_columns: int) -> None:
+    def action_move_cursor(self, num_columns: int) -> None:
         """Move the cursor by columns."""
         pane = self.picture.pane_of(self.view.cursor if self.view.cursor is not None else self._run.high)
         self._apply_view(self.view.cursor_moved(num_columns, pane.width if pane else 1, self._run))

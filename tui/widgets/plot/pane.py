@@ -17,6 +17,8 @@ from tui.widgets.plot.loss_axis import LossAxis
 from tui.widgets.plot.scales import Limits, LossScale
 
 _RANKS = {kind: rank for rank, kind in enumerate(MARK_LETTERS)}
+_BURST_CELLS = 12
+"""A burst of marks has at most as many columns: marks all along the axis are several."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +64,29 @@ class PaneSpace:
         """Return the step at the middle of a column."""
         return self.steps.low - 0.5 + (column + 0.5) * self.num_steps / self.width
 
-    def by_column(self, marks: tuple[Mark, ...]) -> dict[int, list[Mark]]:
-        """Return the marks in view by their columns, each by importance, then the latest first."""
-        found: dict[int, list[Mark]] = {}
-        for mark in reversed(marks):
+    def bursts(self, marks: tuple[Mark, ...]) -> dict[range, list[Mark]]:
+        """Return the marks in view by the columns of their burst, marks in neighbouring columns, from left to right.
+
+        Those of a burst are sorted by importance, then by their order.
+        """
+        by_column: dict[int, list[Mark]] = {}
+        for mark in marks:
             column = self.column_of(mark.step)
             if column is not None:
-                found.setdefault(column, []).append(mark)
-        return {column: sorted(those, key=lambda mark: _RANKS[mark.kind]) for column, those in found.items()}
+                by_column.setdefault(column, []).append(mark)
+        found: list[tuple[range, list[Mark]]] = []
+        for column, those in sorted(by_column.items()):
+            columns, before = found[-1] if found else (range(0), [])
+            if columns.stop == column and 0 < len(columns) < _BURST_CELLS:
+                found[-1] = (range(columns.start, column + 1), [*before, *those])
+            else:
+                found.append((range(column, column + 1), those))
+        return {columns: sorted(those, key=lambda mark: _RANKS[mark.kind]) for columns, those in found}
 
     def marks_at(self, step: int, marks: tuple[Mark, ...]) -> list[Mark]:
-        """Return the marks in the column of a step, by importance, then the latest first."""
+        """Return the marks of the burst at a step, as `bursts` does."""
         column = self.column_of(step)
-        return self.by_column(marks).get(column, []) if column is not None else []
+        return next((those for columns, those in self.bursts(marks).items() if column in columns), [])
 
 
 @dataclass(frozen=True, kw_only=True)

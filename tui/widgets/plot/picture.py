@@ -19,7 +19,7 @@ from tui.widgets.plot.glyphs import PLOT_GLYPHS
 from tui.widgets.plot.heading import HeadingEntry, draw_rule, heading, readout, write_entries, write_marks
 from tui.widgets.plot.legend import draw_legend, meanings
 from tui.widgets.plot.loss_axis import LossAxis
-from tui.widgets.plot.mark_rows import draw_marks, marks_of
+from tui.widgets.plot.mark_rows import draw_marks, is_stack, marks_of
 from tui.widgets.plot.painter import LABEL_CELLS, draw_cursor, draw_pane, draw_window
 from tui.widgets.plot.pane import Pane, PaneSpace, PlotOptions
 from tui.widgets.plot.reference_lines import gutter_cells, shown_levels
@@ -70,9 +70,9 @@ class Picture:
     def _draw_panes(self, run: Limits) -> None:
         """Draw each pane in its share of the width."""
         spaces = {kind: self._space(kind, place, run) for place, kind in enumerate(self._plot_view.panes)}
-        marks = {kind: space.by_column(marks_of(self._view, self._options)) for kind, space in spaces.items()}
+        marks = {kind: space.bursts(marks_of(self._view, self._options)) for kind, space in spaces.items()}
         has_room = self.cells.height - _ROWS_AROUND >= _ROWS_TO_STACK_MARKS
-        has_stack = has_room and any(len(those) > 1 for columns in marks.values() for those in columns.values())
+        has_stack = has_room and any(is_stack(*burst) for bursts in marks.values() for burst in bursts.items())
         self._num_mark_rows = 2 if has_stack else 1
         if has_stack:
             spaces = {kind: replace(space, height=space.height - 1) for kind, space in spaces.items()}

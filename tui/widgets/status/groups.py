@@ -11,12 +11,12 @@ from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
 from engine.text import harmless
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
-from tui.formatting.numbers import format_count
+from tui.formatting.numbers import format_count, shortened
 from tui.formatting.sampling import FILTER_SEPARATOR, filter_parts
 from tui.run.levels import Level
 from tui.run.rates import first_evaluation_at
 from tui.run.view import RunView
-from tui.widgets.status.lines import Line, LineSegment, Tone, cut, progress_bar, slider
+from tui.widgets.status.lines import Line, LineSegment, Tone, cut, num_cells, progress_bar, slider
 from tui.widgets.status.view_text import (
     changed_batch_size,
     learning_rate_text,
@@ -82,11 +82,13 @@ def left_out_group(view: RunView, width: int) -> Group:
 
 
 def _lines(rows: Iterable[Row], width: int) -> tuple[Line, ...]:
-    """Return a line of at most `width` cells per row."""
-    return tuple(
-        cut((LineSegment(label.ljust(LABEL_CELLS), "label"), *(LineSegment(*value) for value in values)), width)
-        for label, values in rows
-    )
+    """Return a line of at most `width` cells per row; a long label leaves room for the values."""
+    lines = []
+    for label, values in rows:
+        segments = [LineSegment(*value) for value in values]
+        room = max(width - num_cells(segments), LABEL_CELLS) - 1
+        lines.append(cut((LineSegment(shortened(label, room).ljust(LABEL_CELLS - 1) + " ", "label"), *segments), width))
+    return tuple(lines)
 
 
 def _bar(view: RunView, width: int) -> list[Line]:

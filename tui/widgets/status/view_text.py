@@ -12,7 +12,7 @@ from tui.formatting.numbers import (
     format_learning_rate,
     format_temperature,
 )
-from tui.formatting.sampling import FILTER_SEPARATOR, filter_parts
+from tui.formatting.sampling import FILTER_SEPARATOR, SETTING_LABELS, filter_parts, format_setting
 from tui.run.eta import eta_of
 from tui.run.setting_commands import format_speed_limit
 from tui.run.view import SPENT, RunPhase, RunView
@@ -69,7 +69,10 @@ def _spent_budget(view: RunView) -> str:
 def sampling_settings(view: RunView) -> Iterator[tuple[str, str]]:
     """Yield the temperature, and what is not at its default: the filter, the prime, and how each character is drawn."""
     sampling = view.sampling
-    yield "temperature", format_temperature(sampling.temperature) + (" last" if sampling.temperature_last else "")
+    yield (
+        "temperature",
+        format_temperature(sampling.temperature),
+    )
     if sampling.has_filter:
         yield "filter", FILTER_SEPARATOR.join(filter_parts(sampling))
     if sampling.prime:
@@ -80,6 +83,8 @@ def sampling_settings(view: RunView) -> Iterator[tuple[str, str]]:
         yield "top-p", f"{sampling.top_p:g}"
     if sampling.min_p:
         yield "min-p", f"{sampling.min_p:g}"
+    if sampling.temperature_last:
+        yield SETTING_LABELS["temperature_last"], format_setting("temperature_last", sampling)
     if view.started is not None and sampling.max_length != view.started.sampling.max_length:
         yield "max length", format_count(sampling.max_length)
 

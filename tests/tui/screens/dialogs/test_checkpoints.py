@@ -162,7 +162,7 @@ BEFORE_LOAD = e.CheckpointSaved(
 
 async def two_steps_more(at: Running) -> None:
     await at.emit(steps_finished(4, [3.9, 3.8]))
-    await at.press(shows="now at step 5, is saved first as step-5-before-load.")
+    await at.press(shows="now at step 5, is saved first as step-N-before-load")
 
 
 def written(name: str) -> e.CheckpointSaved:
@@ -359,5 +359,5 @@ def test_the_question_says_what_is_loaded_and_what_could_be_lost(snapshot: Snaps
     path = folder_of_run("now").checkpoint_path("step-2748-before-load")
     path.parent.mkdir(parents=True)
     path.touch()
-    lines.append(f"the name is taken: {load_question(best, view_after())}")
+    lines.append(f"paused, the name is taken: {load_question(best, view_after(e.Paused(**AT_2748)))}")
     assert "\n".join(lines) == snapshot

@@ -93,6 +93,27 @@ async def test_the_side_panel_has_the_whole_height_of_a_very_wide_terminal_and_e
         await at.press("h", "h", "h", shows="run ───", lacks="machine ───")
 
 
+async def test_a_toast_covers_no_panel_and_the_newest_tweet_stays_in_view_also_where_it_is_selected(
+    stage: Stage,
+) -> None:
+    async with stage.running(FakeSession(SCRIPT), WIDE, draws_toasts=True) as at:
+        for size, keys in ((WIDE, "up"), (HUGE, "end"), (NORMAL, "up"), (TINY, "end"), (TINY, "tab")):
+            await at.resize(*size)
+            await at.press(keys)
+            before = panels_on(at.app)
+            at.app.screen.notify("Saved as “happy”.")
+            await at.press(shows="Saved as “happy”.")
+            await at.settle()
+            toast, now = at.app.screen.query_one("Toast").region, panels_on(at.app)
+            assert not any(toast.overlaps(region) for region in now.values())
+            assert [name for name in now if now[name] != before[name]] == ["LossPlot" if keys == "tab" else "TweetFeed"]
+            assert keys == "tab" or "number 8 is said" in at.text
+            at.app.clear_notifications()
+            await at.press(lacks="Saved as")
+            await at.settle()
+            assert panels_on(at.app) == before
+
+
 async def test_tab_shows_the_plot_of_a_tiny_terminal_in_place_of_the_tweets_and_after_a_resize_keys_reach_what_is_shown(
     stage: Stage,
 ) -> None:

@@ -150,7 +150,7 @@ class OverfitView(StopView):
         )
         other = self._traces.get(_OTHER)
         if other is not None:
-            compared = f"another tweet: {_OTHER_TWEET}   loss {format_loss(other.sequence_loss, 'bits')} bits"
+            compared = f"unseen:  {_OTHER_TWEET}   loss {format_loss(other.sequence_loss, 'bits')} bits"
             head = (*head, *wrapped(compared, width, "bad"))
         return fitted((*head, *self._gates(width, height - len(head), glyphs)), width, height, glyphs)
 
