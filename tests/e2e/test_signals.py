@@ -31,11 +31,11 @@ _BREAKING_SCREEN = """
 import os, time
 from pathlib import Path
 from {0} import {1} as Screen
+broken = Path(os.environ["BROKEN"])
 whole_tick = Screen.tick
 def tick(self):
     whole_tick(self)
     if {2}:
-        Path(os.environ["BROKEN"]).touch()
         {3}
 Screen.tick = tick
 from tui.__main__ import main
@@ -44,10 +44,17 @@ main()
 _IN_TRAINING = ("tui.screens.main.screen", "MainScreen", "self.run_view.step > 5")
 _IN_LESSON = ("tui.screens.lesson.screen", "LessonScreen", "self.lesson.run.view.phase != 'starting'")
 FAILING_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "raise RuntimeError('a mistake of ours')")
-BLOCKED_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "time.sleep(1000)")
-CLOSED_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "self.app.screen is self and self.app.pop_screen()")
+BLOCKED_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "broken.touch(); time.sleep(1000)")
+CLOSED_SCREEN = _BREAKING_SCREEN.format(
+    *_IN_TRAINING,
+    """
+        if self.app.screen is self:
+            self.app.set_interval(0.01, lambda: self.is_running or broken.touch())
+            self.app.pop_screen()
+""",
+)
 """The event loop runs on without the screen of the run."""
-BLOCKED_LESSON = _BREAKING_SCREEN.format(*_IN_LESSON, "time.sleep(1000)")
+BLOCKED_LESSON = _BREAKING_SCREEN.format(*_IN_LESSON, "broken.touch(); time.sleep(1000)")
 FAILING_INPUT = """
 from textual.events import Key
 from tui.terminal.driver import MeteredDriver

@@ -108,7 +108,7 @@ async def test_keys_around_one_that_opens_a_dialog_keep_their_order(stage: Stage
         (["t", "q", "space"], [c.SampleLadder(seed=0), c.Pause()]),
         (["ctrl+p", *"batch size", "enter", *"64", "enter", "g"], [c.SetBatchSize(batch_size=64), c.SampleNow()]),
         (["ctrl+p", *"speed", "enter", "enter", "g"], [c.SampleNow()]),
-        (["ctrl+p", "escape", "ctrl+p", "ctrl+p", *"tweet now", "enter", "enter"], [c.SampleNow()]),
+        (["ctrl+p", "escape", "ctrl+p", "ctrl+p", *"tweet now", "enter"], [c.SampleNow()]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
 )
