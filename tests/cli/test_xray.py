@@ -108,7 +108,9 @@ def test_hostile_text_is_printed_harmless(cli: Cli, trained: Path, tmp_path: Pat
 
 def drawn(width: int, glyphs: Glyphs) -> Picture:
     """Return a line with the width and a glyph, shaded."""
-    return ((Span(f"{width} {glyphs.ellipsis}漢", "value", 1.0), Span("[bold]", "cursor", -1.0)),)
+    return (
+        (Span(f"{width} {glyphs.ellipsis}漢", "value", 1.0), Span("[bold]", "cursor", -1.0), Span("▁", "cell", -1.0)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,8 +136,9 @@ def test_a_terminal_gets_its_width_and_the_colours_and_characters_that_it_shows_
     shown = written.getvalue().decode(encoding)
     assert text in shown
     assert "[bold]" in shown
-    assert ("48;2;" in shown) == has_colours
+    assert ("48;2;" in shown, "▁" in shown) == (has_colours, not has_colours)
     picture = svg_of(drawn, "a <title>")
     assert f"{SVG_COLUMNS}" in picture, "as wide as a slide whatever the terminal"
     assert "a&#160;&lt;title&gt;" in picture
-    assert "#c98a28" in picture
+    assert "#a8741f" in picture, "above 0, behind white text"
+    assert ("#4a9be8" in picture, "▁" in picture) == (True, False), "a cell below 0 is a colour"

@@ -52,10 +52,10 @@ def render(
     first_column: int = 0,
     selected: int = 0,
 ) -> Picture:
-    """Return shapes, the rows from `first_row` on, the token ids of row `selected`, shares of padding, and a legend."""
+    """Return shapes, the rows from `first_row` on, shares of padding, the token ids of row `selected`, and a legend."""
     above, ids = _shapes(shown, width), _ids(shown, selected, first_column, width, glyphs)
     legend = (_legend(glyphs),) if height >= _MIN_HEIGHT_WITH_LEGEND else ()
-    below = (*ids, _padding(shown, width), *legend)
+    below = (_padding(shown, width), *ids, *legend)
     num_rows = max(height - len(above) - len(below) - 1, 1)
     columns = range(first_column, min(first_column + max(width - _NUMBER_CELLS, 0), shown.num_columns + 1))
     grid = (

@@ -377,7 +377,7 @@ async def look_at_three_views_and_hold_a_unit(at: Visit, first: LessonSession, _
     await at.press("tab", "5", shows="[5 map]")
     await at.press("4", shows=("in an @name", "esc text", "[ ] hold", "0 free", "q quit"))
     assert not_done(at)
-    await at.press("]", shows="held at +1.00")
+    await at.press("]", shows="while it is held at +1.00")
     assert not_done(at)
     await at.press("0", "[", shows="held at -1.00")
     await toasted(at.app, "All eight stops are done.")

@@ -191,7 +191,8 @@ def rungs(text: str, *temperatures: float) -> list[LadderTweet]:
 
 def scale(validation: float) -> Draw:
     places = [*map(place_of, LEVELS), Place(name="validation", bits=validation, kind="good")]
-    return lambda *size: scale_picture(places, sentence_on(validation, LEVELS), *size, note=note_on_units(LEVELS))
+    sentence, note = sentence_on(validation, LEVELS), note_on_units(LEVELS)
+    return lambda width, height, glyphs: scale_picture(places, sentence, width, height, glyphs, note)
 
 
 PICTURES: dict[str, tuple[Draw, str]] = {

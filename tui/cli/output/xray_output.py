@@ -37,11 +37,13 @@ _KIND_STYLES: dict[Kind, Style] = {
     "bad": Style(color="red"),
     "problem": Style(color="yellow"),
 }
-_NEGATIVE_COLOURS = ("#16324f", "#1d4f7c", "#2a6ca8", "#3d8ad6")
-_POSITIVE_COLOURS = ("#4a3414", "#74501a", "#9e6d20", "#c98a28")
+_NEGATIVE_COLOURS = ("#16324f", "#1d4f7c", "#2a6ca8", "#3580c8")
+_POSITIVE_COLOURS = ("#4a3414", "#6b4a17", "#8a601c", "#a8741f")
 """Backgrounds of shades, weak to strong, for white text on any terminal: blue below 0, amber above."""
-_ZERO, _NUM_CELL_SHADES = ColorTriplet(16, 20, 24), 8
-"""Of the cells of a heat map: the colour at 0, and the steps from there to the strongest one."""
+_ZERO, _NEGATIVE, _POSITIVE = ColorTriplet(16, 20, 24), ColorTriplet(74, 155, 232), ColorTriplet(201, 138, 40)
+"""The colours of cells of a heat map at 0, -1 and 1."""
+_NUM_CELL_SHADES = 8
+"""Steps of a hue in a heat map."""
 
 
 def print_targets(traced: TextTraced) -> None:
@@ -114,11 +116,11 @@ def _styled(line: Line, *, has_colours: bool) -> Text:
 def _background(span: Span) -> Style:
     """Return the background of a shade; of text none near 0 and below the cursor."""
     value = span.shade or 0.0
-    colours = _POSITIVE_COLOURS if value > 0 else _NEGATIVE_COLOURS
     if span.kind == "cell":
         share = round(_NUM_CELL_SHADES * abs(value)) / _NUM_CELL_SHADES
-        strongest = Color.parse(colours[-1]).get_truecolor()
-        return Style(bgcolor=Color.from_triplet(blend_rgb(_ZERO, strongest, share)))
+        hue = _POSITIVE if value > 0 else _NEGATIVE
+        return Style(bgcolor=Color.from_triplet(blend_rgb(_ZERO, hue, share)))
+    colours = _POSITIVE_COLOURS if value > 0 else _NEGATIVE_COLOURS
     step = round(len(colours) * min(abs(value), 1.0))
     if not step or span.kind == "cursor":
         return Style.null()

@@ -28,7 +28,7 @@ _BEFORE, _AFTER, _OTHER = 1_000_040, 1_000_041, 1_000_042
 _OTHER_TWEET = "made a silly game, love it"
 """Of characters of the tweet only."""
 _DONE_BEFORE = "The run on one tweet was not kept: enter starts another."
-_BOTH_HEIGHT = 30
+_BOTH_HEIGHT = 26
 """From this height on, the gates before and after are compared one above the other, else one in place of the other."""
 _CURSOR_KEYS = (
     Key("left", "move(-1)", "Previous character", "Show the gates of the previous character.", label="character"),
