@@ -144,7 +144,7 @@ def test_a_comparison_and_the_details_show_every_value_also_of_a_new_field(snaps
         step=90,
         vocab=("a", "ß"),
         training=TrainingConfig(max_steps=12, weight_decay=0.1, batch_size=64),
-        sampling=SamplingConfig(temperature=1.1),
+        sampling=SamplingConfig(temperature=1.1, only_new=True, avoid=("moon", "wool hat"), temperature_last=True),
     )
     assert not any(pair.differs for pair in comparison(checkpoint_info(), checkpoint_info(), "bits"))
     pairs = comparison(OLD.info, other, "bits")
