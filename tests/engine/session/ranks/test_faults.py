@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import socket
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -42,7 +43,7 @@ from engine.session.ranks import leader
 from engine.session.ranks.follower import Follower
 from engine.storage.folders import find_run
 from tests.engine import helpers as h
-from tests.engine.session.ranks.shared_runs import on_ranks, run_shared
+from tests.engine.session.ranks.shared_runs import TIMEOUT_SECONDS, on_ranks, run_shared
 
 
 def events_until(error: type[Exception], match: str | None, config: RunConfig, **options: Any) -> list[e.Event]:
@@ -161,11 +162,17 @@ def test_a_leader_that_shows_no_sign_of_life_is_lost_after_the_timeout_or_soon_a
 ) -> None:
     monkeypatch.setattr(Ranks, "_beat", lambda self: None)
     monkeypatch.setattr(ranks_module, "_TERMINATED_SECONDS", 1.0)
+    has_ended = threading.Event()
 
     def work(ranks: Ranks) -> None:
         ranks.is_terminated = is_terminated
-        if not ranks.place.is_leader:
+        if ranks.place.is_leader:
+            assert has_ended.wait(TIMEOUT_SECONDS)
+            return
+        try:
             ranks.next_lease()
+        finally:
+            has_ended.set()
 
     lost = on_ranks(work, timeout_seconds=timeout_seconds)[1].exception()
     assert isinstance(lost, RankLostError)
