@@ -199,6 +199,7 @@ def test_ctrl_c_on_a_screen_that_does_not_answer_closes_it_and_the_run_continues
     screen.press("ctrl+c")
     screen.assert_ends(3)
     assert "tweetgen-tui: The screen has failed: It does not answer." in screen.text
+    assert re.search("File .*, line \\d+ in (tick|select)\n", (home / "tweetgen.log").read_text(encoding="utf-8"))
     assert screen.text.strip().endswith("tweetgen-tui attach watched")
     wait_for_steps(home, 20)
     trainer_of(home).send_signal(signal.SIGTERM)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from engine.errors import InternalError
+from engine.storage.folders import home
 from tui.app.terminal_app import TerminalApp
 from tui.process.outcome import Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
@@ -78,9 +79,8 @@ class SignalController:
             return self._app.return_value
         code = next(iter(self._unhandled), code)
         if code is None or code == INTERRUPTED_CODE:
-            return Outcome.failed(
-                InternalError("It does not answer.", f"ctrl+c had no effect for {PATIENCE_SECONDS:g} seconds.")
-            )
+            where = f"For {PATIENCE_SECONDS:g} seconds ctrl+c had no effect. See {home() / 'tweetgen.log'}"
+            return Outcome.failed(InternalError("It does not answer.", where))
         if not self._ends_run(code):
             return Outcome(exit_code=code, is_detached=True)
         self._bridge().stop(reason_of(code) or "")

@@ -1,4 +1,4 @@
-"""Native crashes: the traceback of every thread is written to the log of the active run, not over the screen."""
+"""Crashes and hangs: where every thread is, written to the log of the run, or of the program, not over the screen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import faulthandler
 from typing import TextIO
 
 from engine.errors import ConfigError
-from engine.storage.folders import folder_of_run
+from engine.storage.folders import folder_of_run, home
 
 _FILES: list[TextIO] = []
 """The file that `faulthandler` writes to, kept open."""
@@ -26,3 +26,11 @@ def log_crashes_of(run: str) -> None:
         while _FILES:
             _FILES.pop().close()
         _FILES.append(file)
+
+
+def log_threads(why: str) -> None:
+    """Write a line and the traceback of every thread to the log of the program."""
+    with contextlib.suppress(OSError), (home() / "tweetgen.log").open("a", encoding="utf-8") as file:
+        file.write(f"{why}\n")
+        file.flush()
+        faulthandler.dump_traceback(file)

@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from tui.process.crash_log import log_threads
+
 PATIENCE_SECONDS = 2.5
 """How long a screen may take to close after a signal, or to react to ctrl+c."""
 ENDING_SECONDS = 1.5
@@ -64,5 +66,6 @@ class ScreenWatch:
                 time.sleep(_POLL_SECONDS)
             else:
                 if self._is_decided.acquire(blocking=False):
+                    log_threads("The screen does not answer.")
                     take_over(exit_code)
                 return
