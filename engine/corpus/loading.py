@@ -147,7 +147,7 @@ def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
     main_reason = next(iter(report.dropped), "")
     hints = {
         "no ": _key_hint(main_reason, report),
-        "with too many columns": "Quote tweets that contain commas, or read whole lines with --format text.",
+        "with too many columns": "Quote tweets that contain the delimiter, or read whole lines with --format text.",
         "not JSON": "It is not JSON lines: omit --format, or use --format text or csv.",
         "not a post": "It lists other things, such as likes or bookmarks: give the posts, or the whole archive.",
         "with a line over": "Give a text file with one tweet per line.",
