@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engine.protocol import events
 from engine.protocol.events import TweetSampled
-from engine.text import defused, harmless
+from engine.text import defused, harmless_in_place
 from tui.files.export_file import write_export
 
 _FORMULA_PREFIXES = ("=", "+", "-", "@")
@@ -23,7 +23,7 @@ COLUMNS = ("step", "temperature", "novelty", "bits_per_char", "text")
 
 def to_text(tweets: Iterable[TweetSampled]) -> str:
     """Return the texts, one per line."""
-    return "".join(f"{_one_line(tweet)}\n" for tweet in tweets)
+    return "".join(f"{harmless_in_place(tweet.text)}\n" for tweet in tweets)
 
 
 def to_jsonl(tweets: Iterable[TweetSampled]) -> str:
@@ -38,8 +38,8 @@ def to_csv(tweets: Iterable[TweetSampled]) -> str:
     writer.writerow(COLUMNS)
     for tweet in tweets:
         facts = (tweet.step, f"{tweet.temperature:g}", tweet.novelty, f"{tweet.bits_per_char:.4f}")
-        text = _one_line(tweet)
-        writer.writerow((*facts, f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text))
+        text = harmless_in_place(tweet.text)
+        writer.writerow((*facts, f"'{text}" if text.lstrip().startswith(_FORMULA_PREFIXES) else text))
     return table.getvalue()
 
 
@@ -57,8 +57,3 @@ def export(tweets: Iterable[TweetSampled], path: Path, *, may_replace: bool) -> 
     Raises `FileExistsError` if the file exists and `may_replace` is false, `StorageError` if it can't be written.
     """
     write_export(path, [FORMATS[path.suffix.lower()](tweets).encode()], may_replace=may_replace)
-
-
-def _one_line(tweet: TweetSampled) -> str:
-    """Return the text as one printable line, not truncated."""
-    return harmless(tweet.text, max_chars=max(1, len(tweet.text)))
