@@ -77,8 +77,8 @@ def require_private(path: Path) -> None:
 def is_same_user(peer: socket.socket) -> bool:
     """Return whether the process that connected to a Unix socket ran as this process's user, whatever the file modes.
 
-    Linux: SO_PEERCRED (unix(7)); macOS: LOCAL_PEERCRED (unix(4)), written without a Mac to test it on. Python has no
-    call for the other systems: there, the modes of socket and folder alone decide.
+    Linux: SO_PEERCRED (unix(7)); macOS: LOCAL_PEERCRED (unix(4)), written without a Mac to test it on. On any other
+    system, the modes of socket and folder alone decide.
     """
     user: int
     if sys.platform == "linux":
