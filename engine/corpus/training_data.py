@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import ALL, POOL_BATCHES, BatchStream, Part, Weights, epoch_order
 from engine.corpus.corpus import Corpus
-from engine.corpus.encoded_tweets import Batch, EncodedTweets
+from engine.corpus.encoded_tweets import Batch, EncodedTweets, Ids
 from engine.corpus.loading import load_corpus
+from engine.corpus.ngram_contexts import frequent_contexts
 from engine.corpus.position import Position
 from engine.errors import CorpusError
 from engine.model.vocab import Vocab
@@ -54,6 +55,14 @@ class TrainingData:
     """Share of the characters that a known vocabulary lacks, where that is why it is not used; else 0."""
     part: Part = ALL
     """The part of each batch that this process trains on."""
+    _contexts: dict[tuple[int, int], Ids] = field(default_factory=dict, repr=False, compare=False)
+
+    def frequent_contexts(self, order: int, hidden_size: int) -> Ids:
+        """Return the codes of the contexts of an n-gram input, (R,), which are counted once."""
+        key = order, hidden_size
+        if key not in self._contexts:
+            self._contexts[key] = frequent_contexts(self.train_tweets, len(self.vocab), order, hidden_size)
+        return self._contexts[key]
 
     @property
     def weights(self) -> Weights | None:

@@ -135,14 +135,16 @@ class PanelLayout(Vertical):
         self.call_after_refresh(self._focus_shown)
 
     def make_room_for_toasts(self) -> None:
-        """Shorten the lowest panel by the rows of the toasts, and show these there."""
+        """Show the toasts in the lowest rows of the lowest panel, which leaves these free."""
         body = self.query_one("#body")
         for rack in self.screen.query_children("ToastRack"):
             rack.styles.margin = (0, 0, self.screen.size.height - body.region.bottom, 0)
             lowest = next((panel for panel in reversed(body.children) if panel.display), body)
             room = lowest.region.height + lowest.styles.margin.bottom - _MIN_ROWS_WITH_TOASTS
             num_rows = min(sum(toast.outer_size.height for toast in rack.query("Toast")), max(room, 0))
-            for panel in body.children:
+            feed = self.query_one(TweetFeed)
+            feed.free_rows = num_rows if lowest is feed.parent else 0
+            for panel in body.query_children("#plot-area, SidePanel"):
                 panel.styles.margin = (0, 0, num_rows if panel is lowest else 0, 0)
 
     def action_unit(self) -> None:

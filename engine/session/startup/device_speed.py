@@ -54,8 +54,7 @@ def speed_of(
         """Return the characters per second; 0 where memory does not suffice. Draws from torch's generators."""
         key = configs.model, configs.training.batch_size
         if key not in speeds:
-            on_trial()
-            found = _speeds_in(untried(configs.model), configs, data, clock)
+            found = _speeds_in(untried(configs.model), configs, data, on_trial, clock)
             free_memory(runtimes[0].device)
             fastest[configs.model] = max(found, key=lambda runtime: found[runtime])
             speeds[key] = max(found.values())
@@ -65,16 +64,24 @@ def speed_of(
 
 
 def _speeds_in(
-    runtimes: Sequence[Runtime], configs: PresetConfigs, data: TrainingData, clock: Callable[[], float]
+    runtimes: Sequence[Runtime],
+    configs: PresetConfigs,
+    data: TrainingData,
+    on_trial: Callable[[], None],
+    clock: Callable[[], float],
 ) -> dict[Runtime, float]:
     """Return the characters per second in each runtime; 0 where memory does not suffice."""
+    speeds = {}
     try:
         model = new_model(configs.model, data)[1].to(runtimes[0].device)
-        return {runtime: _measure(model, configs.training, runtime, data, clock) for runtime in runtimes}
+        for runtime in runtimes:
+            on_trial()
+            speeds[runtime] = _measure(model, configs.training, runtime, data, clock)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         return dict.fromkeys(runtimes, 0.0)
+    return speeds
 
 
 def _measure(

@@ -7,7 +7,6 @@ from dataclasses import replace
 import torch
 
 from engine.config.run import ModelConfig
-from engine.corpus.ngram_contexts import frequent_contexts
 from engine.corpus.training_data import TrainingData
 from engine.model.gru import TextGenerator
 
@@ -16,7 +15,7 @@ NO_CONTEXTS_WARNING = "No sequence of characters occurs often enough in these tw
 
 def new_model(config: ModelConfig, data: TrainingData) -> tuple[ModelConfig, TextGenerator]:
     """Return the settings with the number of contexts, and the model on the CPU."""
-    contexts = frequent_contexts(data.train_tweets, len(data.vocab), config.ngram_order, config.hidden_size)
+    contexts = data.frequent_contexts(config.ngram_order, config.hidden_size)
     config = replace(config, ngram_contexts=len(contexts))
     model = TextGenerator.from_config(len(data.vocab), config)
     if model.ngram_input is not None:

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
+from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -66,6 +67,9 @@ class FeedLines(ScrollView):
     }
     """
 
+    free_rows: reactive[int] = reactive(0, init=False)
+    """Rows at the bottom that stay empty, as something else is shown there."""
+
     def __init__(self) -> None:
         super().__init__()
         self.is_coloured = False
@@ -76,8 +80,8 @@ class FeedLines(ScrollView):
 
     @property
     def num_rows(self) -> int:
-        """Height of the view."""
-        return self.scrollable_content_region.height
+        """Height of the view, without the free rows."""
+        return self.scrollable_content_region.height - self.free_rows
 
     def tweets_in_view(self) -> list[TweetSampled]:
         """Return the tweets of which at least a line is in view."""
@@ -98,9 +102,10 @@ class FeedLines(ScrollView):
         self.scroll_to(y=y, animate=False, force=True)
 
     def _update_virtual_size(self) -> None:
-        """Set the virtual height to the number of lines, without a layout pass."""
+        """Set the virtual height to the number of lines and free rows, without a layout pass."""
         num_lines = self._model.lines.num_lines
-        self.set_reactive(FeedLines.virtual_size, Size(self.scrollable_content_region.width, num_lines))
+        size = Size(self.scrollable_content_region.width, num_lines + self.free_rows)
+        self.set_reactive(FeedLines.virtual_size, size)
         self.vertical_scrollbar.window_virtual_size = num_lines
 
     def _mark(self, indices: range) -> None:
@@ -119,7 +124,7 @@ class FeedLines(ScrollView):
         parts: Parts = []
         if not self._model.shown and line == 0:
             parts = [(f" {_NO_PINS_LINE if self._model.is_pins_only else _EMPTY_LINE}", "facts")]
-        elif line < self._model.lines.num_lines:
+        elif y < self.num_rows and line < self._model.lines.num_lines:
             index, line_of_text = self._model.lines.locate(line)
             is_marked = index in self._marked
             parts = self._parts(index, line_of_text)

@@ -138,11 +138,14 @@ class TweetFeed(FeedSelection):
                 self.action_read()
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Wrap to a new width; the first tweet in view stays first and the highlighted one in view, or it follows."""
+        """Wrap to the new width; the first tweet in view stays first, or the feed follows."""
         anchor = self._top_anchor()
-        if self._columns.width != self.scrollable_content_region.width:
-            self._rewrap()
+        self._rewrap()
         self._restore_scroll(None if anchor is None else (anchor[0], 0))
+
+    def watch_free_rows(self) -> None:
+        """Keep the highlighted tweet in view, or follow."""
+        self._restore_scroll(self._top_anchor())
         if self._marked:
             self._reveal(self._marked[-1])
 
