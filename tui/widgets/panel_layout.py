@@ -30,8 +30,8 @@ _PANELS: tuple[type[Widget], ...] = (TweetFeed, LossPlot)
 """In the order in which a tiny terminal shows them, one at a time."""
 _MIN_CELLS_FOR_WHOLE_HEIGHT = 180
 """From this width on, the side panel has the whole height."""
-_MIN_ROWS_WITH_TOASTS = 3
-"""The lowest panel keeps as many rows, however many toasts there are."""
+_MIN_FEED_ROWS, _MIN_PLOT_ROWS = 3, 6
+"""Rows that a panel keeps, however many toasts there are."""
 
 
 class PanelLayout(Vertical):
@@ -140,9 +140,10 @@ class PanelLayout(Vertical):
         for rack in self.screen.query_children("ToastRack"):
             rack.styles.margin = (0, 0, self.screen.size.height - body.region.bottom, 0)
             lowest = next((panel for panel in reversed(body.children) if panel.display), body)
-            room = lowest.region.height + lowest.styles.margin.bottom - _MIN_ROWS_WITH_TOASTS
-            num_rows = min(sum(toast.outer_size.height for toast in rack.query("Toast")), max(room, 0))
             feed = self.query_one(TweetFeed)
+            least = _MIN_FEED_ROWS if lowest is feed.parent else _MIN_PLOT_ROWS
+            room = lowest.region.height + lowest.styles.margin.bottom - least
+            num_rows = min(sum(toast.outer_size.height for toast in rack.query("Toast")), max(room, 0))
             feed.free_rows = num_rows if lowest is feed.parent else 0
             for panel in body.query_children("#plot-area, SidePanel"):
                 panel.styles.margin = (0, 0, num_rows if panel is lowest else 0, 0)
