@@ -239,6 +239,8 @@ def test_each_source_is_doubted_by_itself_and_a_format_given_by_the_user_is_trus
     write(tmp_path, {"table.txt": "\n".join(MARKUP["a table of semicolons"]) + "\nand a line" * 3})
     (doubt,) = load_corpus(CorpusConfig(files=(str(tmp_path / "table.txt"),))).report.doubts
     assert "as rows of a table do; --format csv splits it into columns." in doubt
+    write(tmp_path, {"split.csv": "text,label\n" + "".join(f"day {number};night,1\n" for number in range(40))})
+    assert load_corpus(CorpusConfig(files=(str(tmp_path / "split.csv"),))).report.doubts == ()
     insisting = CorpusConfig(files=page.files, format="text")
     assert load_corpus(insisting).report.doubts == ()
     preflight.require_text(check_corpus(insisting))

@@ -17,7 +17,7 @@ from engine.corpus.files.archive_entries import suffix_of
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.tables.columns import is_number
 from engine.corpus.readers.tables.csv_quoting import Quoting, find_quoting, parsed
-from engine.corpus.readers.tables.csv_repair import Repair, find_repair
+from engine.corpus.readers.tables.csv_repair import RecordRepairer, find_repairer, with_joined_texts
 from engine.corpus.readers.tables.table_header import is_header
 from engine.corpus.readers.tables.table_layout import TableLayout, find_layout
 from engine.corpus.report import counted
@@ -62,18 +62,18 @@ class CsvDialect:
     num_skipped: int
     """Lines before the first record."""
     layout: TableLayout
-    repair: Repair | None
-    """How records with too many fields are repaired; None if they are dropped."""
+    repairer: RecordRepairer | None
+    """Repairs records with too many fields; None if they are dropped."""
 
     def rows(self, lines: Iterable[Line]) -> Iterator[Row]:
         """Yield a row for each record except the header: its text, or why it is dropped."""
         rest = islice(lines, self.num_skipped, None) if self.num_skipped else lines
         records = parsed(rest, self.delimiter, self.quoting, 1 + self.num_skipped)
-        return self.layout.rows(records, delimiter=self.delimiter, repair=self.repair)
+        return self.layout.rows(records, delimiter=self.delimiter, repair=self.repairer and self.repairer.repair)
 
     def notes_at_end(self) -> list[str]:
         """Return the notes that are known once all rows were read."""
-        num_repaired = self.repair.num_repaired if self.repair is not None else 0
+        num_repaired = self.repairer.num_repaired if self.repairer is not None else 0
         what = f"with an unquoted {_name_of(self.delimiter)} in the text repaired"
         return [f"{counted(num_repaired, 'row')} {what}"] if num_repaired else []
 
@@ -89,7 +89,7 @@ class Sample:
         self.num_blank = sum(isinstance(record, tuple) and not record[1] for record in records)
         self.num_dropped = sum(isinstance(record, DroppedRow) for record in records)
         self.has_header = self._has_header()
-        """Whether the first record is the header of several columns, which most records have."""
+        """Whether the first record is a header, of columns that most records have, or of a single one."""
         widths = Counter(map(len, self.records))
         usual = widths.most_common(1)[0][0] if widths else 1
         self.num_columns = len(self.records[0]) if self.has_header else usual
@@ -100,7 +100,7 @@ class Sample:
     def _has_header(self) -> bool:
         first, *others = self.records or [[]]
         num_full = sum(len(fields) >= len(first) for fields in others)
-        return len(first) > 1 and num_full >= _MIN_SHARE * len(others) and is_header(first, others)
+        return bool(first) and num_full >= _MIN_SHARE * len(others) and is_header(first, others)
 
     def _is_even(self, width: int) -> bool:
         return width == self.num_columns or (self.has_header and width > self.num_columns)
@@ -178,14 +178,14 @@ def find_dialect(lines: Sequence[Line], source: Source, config: CorpusConfig) ->
     if sample.quoting in _QUOTING_NOTES:
         source.notes.append(_QUOTING_NOTES[sample.quoting])
     is_wide = config.column is not None or num_skipped > 0 or sample.is_table()
-    layout = find_layout(sample.records, source, config, num_columns=sample.num_columns if is_wide else 1)
-    records = sample.records[1:] if layout.has_header else sample.records
-    source.doubt = doubt_about_columns(
-        fields[layout.text_column] for fields in records if len(fields) == layout.num_columns
-    )
-    has_quoting = sample.quoting != "literal"
-    repair = find_repair(records, layout.num_columns, layout.text_column, sample.delimiter, has_quoting=has_quoting)
-    return CsvDialect(sample.delimiter, sample.quoting, num_skipped, layout, repair)
+    records = with_joined_texts(sample.records, sample.delimiter) if sample.has_header else sample.records
+    layout = find_layout(records, source, config, num_columns=sample.num_columns if is_wide else 1)
+    if layout.has_header:
+        records = records[1:]
+    if layout.num_columns == 1:
+        source.doubt = doubt_about_columns(fields[0] for fields in records if len(fields) == 1)
+    repairer = find_repairer(records, layout, sample.delimiter, has_quoting=sample.quoting != "literal")
+    return CsvDialect(sample.delimiter, sample.quoting, num_skipped, layout, repairer)
 
 
 def _name_of(delimiter: str) -> str:
