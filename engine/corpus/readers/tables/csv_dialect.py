@@ -1,11 +1,10 @@
-"""Detects the dialect of a CSV file from its first lines, or that a text may be a table. Add a new delimiter here.
+"""Detects the dialect of a CSV file from its first lines. Add a new delimiter here.
 
 Quotation marks are parsed in `csv_records`; header and columns are found in `table_layout`.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,23 +20,11 @@ from engine.corpus.readers.tables.csv_repair import RecordRepairer, find_repaire
 from engine.corpus.readers.tables.table_header import is_header
 from engine.corpus.readers.tables.table_layout import TableLayout, find_layout
 from engine.corpus.report import counted
+from engine.corpus.text_quality import doubt_about_columns
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.text import harmless
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-_CELL = r"[\w\"'@#]|-\d"
-"""The first characters of most cells."""
-_BETWEEN_CELLS = {
-    ";": re.compile(rf"(?<=\S);(?={_CELL})(?![DPpOo]\b)"),  # no ;) or ;D
-    "\t": re.compile(r"(?<=\S)\t(?=\S)"),
-    "|": re.compile(rf"(?<=\S)\|(?={_CELL})"),
-    ",": re.compile(rf"(?<=[^\s\d]),(?={_CELL})|(?<=\d),(?=[^\W\d]|[\"'@#])"),  # no decimal comma
-}
-"""The delimiters as they are between two cells, and hardly in prose."""
-_MIN_DOUBTED = {",": 2}
-"""Least number of them in a row of a doubted source, if not 1: some people write no blank after a comma."""
-_MIN_DOUBTED_ROWS = 20
-_QUOTED = re.compile(r'"[^"]*"')
 _TAB_SUFFIXES = (".tsv", ".tab")
 """Suffixes of files in which no comma is a delimiter, in a single column either."""
 _QUOTING_NOTES = {
@@ -69,7 +56,8 @@ class CsvDialect:
         """Yield a row for each record except the header: its text, or why it is dropped."""
         rest = islice(lines, self.num_skipped, None) if self.num_skipped else lines
         records = parsed(rest, self.delimiter, self.quoting, 1 + self.num_skipped)
-        return self.layout.rows(records, delimiter=self.delimiter, repair=self.repairer and self.repairer.repair)
+        repair = self.repairer.repair if self.repairer is not None else None
+        return self.layout.rows(records, delimiter=self.delimiter, repair=repair)
 
     def notes_at_end(self) -> list[str]:
         """Return the notes that are known once all rows were read."""
@@ -190,20 +178,6 @@ def find_dialect(lines: Sequence[Line], source: Source, config: CorpusConfig) ->
 
 def _name_of(delimiter: str) -> str:
     return DELIMITER_NAMES.get(delimiter, harmless(delimiter))
-
-
-def doubt_about_columns(texts: Iterable[str]) -> str:
-    """Return why texts may be rows of a table that was not split into columns, as a clause, or "".
-
-    Most of them have the same number of one delimiter outside of quotation marks.
-    """
-    rows = [_QUOTED.sub("x", html.unescape(text)) for text in texts if text.strip()]
-    for delimiter, pattern in _BETWEEN_CELLS.items() if len(rows) >= _MIN_DOUBTED_ROWS else ():
-        number, num_rows = Counter(len(pattern.findall(row)) for row in rows).most_common(1)[0]
-        if number >= _MIN_DOUBTED.get(delimiter, 1) and num_rows > len(rows) / 2:
-            delimiters = counted(number, DELIMITER_NAMES[delimiter])
-            return f"{100 * num_rows / len(rows):.0f} % of its rows have {delimiters}, as rows of a table do"
-    return ""
 
 
 def _folded(fields: Sequence[str]) -> list[str]:
