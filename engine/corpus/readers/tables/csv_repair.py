@@ -56,7 +56,8 @@ def find_repairer(
     """
     num_columns = layout.num_columns
     if num_columns == 1:
-        return RecordRepairer(delimiter, 1, 0, {}, has_quoting) if layout.has_header else None
+        is_text = layout.has_header and not _has_unnamed_column(records, num_columns)
+        return RecordRepairer(delimiter, 1, 0, {}, has_quoting) if is_text else None
     complete = [fields for fields in records if len(fields) == num_columns]
     if len(complete) < _MIN_RECORDS:
         return None
@@ -76,12 +77,20 @@ def with_joined_texts(records: Sequence[list[str]], delimiter: str) -> Sequence[
     """
     header, *others = records
     last = len(header) - 1
-    if not is_text_name(header[last]) or sum(len(fields) == len(header) for fields in others) >= _MIN_RECORDS:
+    num_complete = sum(len(fields) == len(header) for fields in others)
+    if not is_text_name(header[last]) or num_complete >= _MIN_RECORDS or _has_unnamed_column(others, len(header)):
         return records
     return [
         header,
         *([*fields[:last], delimiter.join(fields[last:])] if len(fields) > last else fields for fields in others),
     ]
+
+
+def _has_unnamed_column(records: Sequence[list[str]], num_columns: int) -> bool:
+    """Return whether too wide records have a column of values first or last where the last column of the header is."""
+    wide = [fields[num_columns - 1 :] for fields in records if len(fields) > num_columns]
+    ends = zip(*((rest[0], rest[-1]) for rest in wide), strict=True)
+    return len(wide) >= _MIN_RECORDS and any(_test_of(cells) for cells in ends)
 
 
 def _test_of(cells: Sequence[str]) -> Callable[[str], bool] | None:
