@@ -123,6 +123,14 @@ def test_the_report_of(cli: Cli, trained: Path, tweets: Path, snapshot: Snapshot
     assert cli.transcript(line, f"{line} --json", TWEETS=tweets) == snapshot
 
 
+def test_evaluating_standard_input_stores_nothing(cli: Cli, trained: Path, home: Path, tweets: Path) -> None:
+    before = {path for path in home.rglob("*") if path.is_file()}
+    figures = cli("evaluate", "--data", tweets, "--json").object
+    cli.reads(tweets.read_bytes())
+    assert cli("evaluate", "--data", "-", "--json").object == figures
+    assert {path for path in home.rglob("*") if path.is_file()} == before
+
+
 def test_figures_are_those_of_the_run_and_its_baselines_of_all_tweets(cli: Cli, trained: Path) -> None:
     figures = cli("evaluate", "--json").object
     assert figures["bits_per_char"] == pytest.approx(figures["nats_per_char"] / math.log(2))

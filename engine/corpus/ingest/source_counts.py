@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.corpus.ingest.cleaning import RETWEET
-from engine.corpus.ingest.text_quality import doubt_about
 from engine.corpus.report import DUPLICATE, SourceReport
+from engine.corpus.text_quality import doubt_about
 from engine.corpus.types import DroppedRow, Source
 from engine.text import EXAMPLE_CHARS, harmless
 

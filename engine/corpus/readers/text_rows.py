@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import Line, decoded_lines, first_lines
-from engine.corpus.readers.tables.csv_dialect import doubt_about_columns
+from engine.corpus.text_quality import doubt_about_columns
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.text import harmless
 

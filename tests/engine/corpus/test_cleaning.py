@@ -21,10 +21,9 @@ from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.escapes import decode_escapes
 from engine.corpus.ingest.mojibake import repair
 from engine.corpus.ingest.quick_check import check_corpus
-from engine.corpus.ingest.text_quality import doubt_about
 from engine.corpus.ingest.unicode_scripts import SYMBOLS, by_kind, count_scripts
 from engine.corpus.loading import load_corpus, read_tweets
-from engine.corpus.readers.tables.csv_dialect import doubt_about_columns
+from engine.corpus.text_quality import doubt_about, doubt_about_columns
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 from engine.session.startup import preflight
@@ -239,6 +238,8 @@ def test_each_source_is_doubted_by_itself_and_a_format_given_by_the_user_is_trus
     write(tmp_path, {"table.txt": "\n".join(MARKUP["a table of semicolons"]) + "\nand a line" * 3})
     (doubt,) = load_corpus(CorpusConfig(files=(str(tmp_path / "table.txt"),))).report.doubts
     assert "as rows of a table do; --format csv splits it into columns." in doubt
+    write(tmp_path, {"split.csv": "text,label\n" + "".join(f"day {number};night,1\n" for number in range(40))})
+    assert load_corpus(CorpusConfig(files=(str(tmp_path / "split.csv"),))).report.doubts == ()
     insisting = CorpusConfig(files=page.files, format="text")
     assert load_corpus(insisting).report.doubts == ()
     preflight.require_text(check_corpus(insisting))

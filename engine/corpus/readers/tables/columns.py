@@ -133,11 +133,13 @@ def is_number(value: str) -> bool:
 
 def is_textless(values: Sequence[str]) -> bool:
     """Return whether most of these non-blank values are links, ids, numbers, dates, lists or user names."""
-    return bool(values) and sum(map(_is_textless_value, values)) >= _MAX_TEXTLESS_SHARE * len(values)
+    return bool(values) and sum(map(is_textless_cell, values)) >= _MAX_TEXTLESS_SHARE * len(values)
 
 
-def _is_textless_value(value: str) -> bool:
-    is_structure = value[0] + value[-1] in {"[]", "{}"}  # hashtags, entities
+def is_textless_cell(cell: str) -> bool:
+    """Return whether a cell is a link, id, number, date, list or user name; False if it is blank."""
+    value = cell.strip()
+    is_structure = value[:1] + value[-1:] in {"[]", "{}"}  # hashtags, entities
     start = value[:_MAX_VALUE_CHARS]
     return is_structure or _NUMBER.fullmatch(start) is not None or _NOT_TEXT.fullmatch(start) is not None
 

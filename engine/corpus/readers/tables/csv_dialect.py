@@ -1,11 +1,10 @@
-"""Detects the dialect of a CSV file from its first lines, or that a text may be a table. Add a new delimiter here.
+"""Detects the dialect of a CSV file from its first lines. Add a new delimiter here.
 
 Quotation marks are parsed in `csv_records`; header and columns are found in `table_layout`.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,27 +16,15 @@ from engine.corpus.files.archive_entries import suffix_of
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.tables.columns import is_number
 from engine.corpus.readers.tables.csv_quoting import Quoting, find_quoting, parsed
-from engine.corpus.readers.tables.csv_repair import Repair, find_repair
+from engine.corpus.readers.tables.csv_repair import RecordRepairer, find_repairer, with_joined_texts
 from engine.corpus.readers.tables.table_header import is_header
 from engine.corpus.readers.tables.table_layout import TableLayout, find_layout
 from engine.corpus.report import counted
+from engine.corpus.text_quality import doubt_about_columns
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.text import harmless
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-_CELL = r"[\w\"'@#]|-\d"
-"""The first characters of most cells."""
-_BETWEEN_CELLS = {
-    ";": re.compile(rf"(?<=\S);(?={_CELL})(?![DPpOo]\b)"),  # no ;) or ;D
-    "\t": re.compile(r"(?<=\S)\t(?=\S)"),
-    "|": re.compile(rf"(?<=\S)\|(?={_CELL})"),
-    ",": re.compile(rf"(?<=[^\s\d]),(?={_CELL})|(?<=\d),(?=[^\W\d]|[\"'@#])"),  # no decimal comma
-}
-"""The delimiters as they are between two cells, and hardly in prose."""
-_MIN_DOUBTED = {",": 2}
-"""Least number of them in a row of a doubted source, if not 1: some people write no blank after a comma."""
-_MIN_DOUBTED_ROWS = 20
-_QUOTED = re.compile(r'"[^"]*"')
 _TAB_SUFFIXES = (".tsv", ".tab")
 """Suffixes of files in which no comma is a delimiter, in a single column either."""
 _QUOTING_NOTES = {
@@ -62,18 +49,19 @@ class CsvDialect:
     num_skipped: int
     """Lines before the first record."""
     layout: TableLayout
-    repair: Repair | None
-    """How records with too many fields are repaired; None if they are dropped."""
+    repairer: RecordRepairer | None
+    """Repairs records with too many fields; None if they are dropped."""
 
     def rows(self, lines: Iterable[Line]) -> Iterator[Row]:
         """Yield a row for each record except the header: its text, or why it is dropped."""
         rest = islice(lines, self.num_skipped, None) if self.num_skipped else lines
         records = parsed(rest, self.delimiter, self.quoting, 1 + self.num_skipped)
-        return self.layout.rows(records, delimiter=self.delimiter, repair=self.repair)
+        repair = self.repairer.repair if self.repairer is not None else None
+        return self.layout.rows(records, delimiter=self.delimiter, repair=repair)
 
     def notes_at_end(self) -> list[str]:
         """Return the notes that are known once all rows were read."""
-        num_repaired = self.repair.num_repaired if self.repair is not None else 0
+        num_repaired = self.repairer.num_repaired if self.repairer is not None else 0
         what = f"with an unquoted {_name_of(self.delimiter)} in the text repaired"
         return [f"{counted(num_repaired, 'row')} {what}"] if num_repaired else []
 
@@ -89,7 +77,7 @@ class Sample:
         self.num_blank = sum(isinstance(record, tuple) and not record[1] for record in records)
         self.num_dropped = sum(isinstance(record, DroppedRow) for record in records)
         self.has_header = self._has_header()
-        """Whether the first record is the header of several columns, which most records have."""
+        """Whether the first record is a header, of columns that most records have, or of a single one."""
         widths = Counter(map(len, self.records))
         usual = widths.most_common(1)[0][0] if widths else 1
         self.num_columns = len(self.records[0]) if self.has_header else usual
@@ -100,7 +88,7 @@ class Sample:
     def _has_header(self) -> bool:
         first, *others = self.records or [[]]
         num_full = sum(len(fields) >= len(first) for fields in others)
-        return len(first) > 1 and num_full >= _MIN_SHARE * len(others) and is_header(first, others)
+        return bool(first) and num_full >= _MIN_SHARE * len(others) and is_header(first, others)
 
     def _is_even(self, width: int) -> bool:
         return width == self.num_columns or (self.has_header and width > self.num_columns)
@@ -178,32 +166,18 @@ def find_dialect(lines: Sequence[Line], source: Source, config: CorpusConfig) ->
     if sample.quoting in _QUOTING_NOTES:
         source.notes.append(_QUOTING_NOTES[sample.quoting])
     is_wide = config.column is not None or num_skipped > 0 or sample.is_table()
-    layout = find_layout(sample.records, source, config, num_columns=sample.num_columns if is_wide else 1)
-    records = sample.records[1:] if layout.has_header else sample.records
-    source.doubt = doubt_about_columns(
-        fields[layout.text_column] for fields in records if len(fields) == layout.num_columns
-    )
-    has_quoting = sample.quoting != "literal"
-    repair = find_repair(records, layout.num_columns, layout.text_column, sample.delimiter, has_quoting=has_quoting)
-    return CsvDialect(sample.delimiter, sample.quoting, num_skipped, layout, repair)
+    records = with_joined_texts(sample.records, sample.delimiter) if sample.has_header else sample.records
+    layout = find_layout(records, source, config, num_columns=sample.num_columns if is_wide else 1)
+    if layout.has_header:
+        records = records[1:]
+    if layout.num_columns == 1:
+        source.doubt = doubt_about_columns(fields[0] for fields in records if len(fields) == 1)
+    repairer = find_repairer(records, layout, sample.delimiter, has_quoting=sample.quoting != "literal")
+    return CsvDialect(sample.delimiter, sample.quoting, num_skipped, layout, repairer)
 
 
 def _name_of(delimiter: str) -> str:
     return DELIMITER_NAMES.get(delimiter, harmless(delimiter))
-
-
-def doubt_about_columns(texts: Iterable[str]) -> str:
-    """Return why texts may be rows of a table that was not split into columns, as a clause, or "".
-
-    Most of them have the same number of one delimiter outside of quotation marks.
-    """
-    rows = [_QUOTED.sub("x", html.unescape(text)) for text in texts if text.strip()]
-    for delimiter, pattern in _BETWEEN_CELLS.items() if len(rows) >= _MIN_DOUBTED_ROWS else ():
-        number, num_rows = Counter(len(pattern.findall(row)) for row in rows).most_common(1)[0]
-        if number >= _MIN_DOUBTED.get(delimiter, 1) and num_rows > len(rows) / 2:
-            delimiters = counted(number, DELIMITER_NAMES[delimiter])
-            return f"{100 * num_rows / len(rows):.0f} % of its rows have {delimiters}, as rows of a table do"
-    return ""
 
 
 def _folded(fields: Sequence[str]) -> list[str]:

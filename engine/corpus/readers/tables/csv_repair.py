@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.corpus.readers.tables.columns import is_number, is_textless
+from engine.corpus.readers.tables.columns import is_number, is_text_name, is_textless_cell
+from engine.corpus.readers.tables.table_layout import TableLayout
 
 _MIN_RECORDS = 10
 """Complete records from which it is known what is in a column."""
@@ -19,8 +20,8 @@ _MIN_TEXT_SHARE = 0.8
 
 
 @dataclass
-class Repair:
-    """How the records of a file are repaired, and how many were."""
+class RecordRepairer:
+    """Repairs the records of a file and counts those that it repaired."""
 
     delimiter: str
     num_columns: int
@@ -32,7 +33,7 @@ class Repair:
     """Whether quotation marks have been removed from fields."""
     num_repaired: int = 0
 
-    def __call__(self, fields: list[str]) -> list[str] | None:
+    def repair(self, fields: list[str]) -> list[str] | None:
         """Return a record with `num_columns` fields, or None if these can't be repaired."""
         end = self.text_column + 1 + len(fields) - self.num_columns
         text = self.delimiter.join(fields[self.text_column : end])
@@ -45,33 +46,57 @@ class Repair:
         return whole
 
 
-def find_repair(
-    records: Sequence[list[str]], num_columns: int, text_column: int, delimiter: str, *, has_quoting: bool
-) -> Repair | None:
-    """Return how records are repaired, given the first ones; None if complete records do not show it.
+def find_repairer(
+    records: Sequence[list[str]], layout: TableLayout, delimiter: str, *, has_quoting: bool
+) -> RecordRepairer | None:
+    """Return what repairs the records of a table, given the first ones without the header.
 
-    `text_column` is that of the tweets, which counts as one with several words in any case.
+    None if complete records do not show it. A single column needs only its header. The layout's text column counts as
+    one with several words in any case.
     """
+    num_columns = layout.num_columns
+    if num_columns == 1:
+        is_text = layout.has_header and not _has_unnamed_column(records, num_columns)
+        return RecordRepairer(delimiter, 1, 0, {}, has_quoting) if is_text else None
     complete = [fields for fields in records if len(fields) == num_columns]
-    if num_columns < 2 or len(complete) < _MIN_RECORDS:
+    if len(complete) < _MIN_RECORDS:
         return None
     cells = dict(enumerate(zip(*complete, strict=True)))
-    values = {each: test for each in cells if each != text_column and (test := _test_of(cells[each]))}
+    values = {each: test for each in cells if each != layout.text_column and (test := _test_of(cells[each]))}
     widths = {each: sum(map(len, cells[each])) for each in cells if each not in values}
     widest = max(widths, key=lambda each: widths[each])
     if not values or widths[widest] < _MIN_TEXT_SHARE * sum(widths.values()):
         return None
-    return Repair(delimiter, num_columns, widest, values, has_quoting)
+    return RecordRepairer(delimiter, num_columns, widest, values, has_quoting)
+
+
+def with_joined_texts(records: Sequence[list[str]], delimiter: str) -> Sequence[list[str]]:
+    """Return records, of which the first is the header, with the rest of too wide ones joined in the last column.
+
+    Only if that has a usual name of texts, and fewer records are complete than show what is in the other columns.
+    """
+    header, *others = records
+    last = len(header) - 1
+    num_complete = sum(len(fields) == len(header) for fields in others)
+    if not is_text_name(header[last]) or num_complete >= _MIN_RECORDS or _has_unnamed_column(others, len(header)):
+        return records
+    return [
+        header,
+        *([*fields[:last], delimiter.join(fields[last:])] if len(fields) > last else fields for fields in others),
+    ]
+
+
+def _has_unnamed_column(records: Sequence[list[str]], num_columns: int) -> bool:
+    """Return whether too wide records have a column of values first or last where the last column of the header is."""
+    wide = [fields[num_columns - 1 :] for fields in records if len(fields) > num_columns]
+    ends = zip(*((rest[0], rest[-1]) for rest in wide), strict=True)
+    return len(wide) >= _MIN_RECORDS and any(_test_of(cells) for cells in ends)
 
 
 def _test_of(cells: Sequence[str]) -> Callable[[str], bool] | None:
     """Return the test that nearly all cells of a column pass, or None if they are texts."""
     min_passed = _MIN_VALUE_SHARE * len(cells)
-    return next((test for test in (is_number, _is_word, _is_textless) if sum(map(test, cells)) >= min_passed), None)
-
-
-def _is_textless(cell: str) -> bool:
-    return is_textless([text] if (text := cell.strip()) else [])
+    return next((test for test in (is_number, _is_word, is_textless_cell) if sum(map(test, cells)) >= min_passed), None)
 
 
 def _is_word(cell: str) -> bool:

@@ -16,6 +16,7 @@ from engine.corpus.readers.tables.columns import (
     is_category,
     is_text_name,
     is_textless,
+    is_textless_cell,
     requested_column,
 )
 from engine.corpus.readers.tables.labels import LabelRule, Labels, find_labels
@@ -203,14 +204,10 @@ def _usual_short_widths(records: Sequence[list[str]], num_columns: int) -> set[i
 def _are_alike(short: Sequence[list[str]], complete: Sequence[list[str]]) -> bool:
     """Return whether short records have numbers, ids and dates where complete ones have."""
     width = len(short[0])
-    kinds = [[_is_textless_cell(each[index]) for index in range(width)] for each in (complete or short)]
+    kinds = [[is_textless_cell(each[index]) for index in range(width)] for each in (complete or short)]
     marked = [index for index in range(width) if sum(each[index] for each in kinds) >= _MIN_ALIKE_SHARE * len(kinds)]
-    num_alike = sum(all(_is_textless_cell(each[index]) for index in marked) for each in short)
+    num_alike = sum(all(is_textless_cell(each[index]) for index in marked) for each in short)
     return bool(marked) and num_alike >= _MIN_ALIKE_SHARE * len(short)
-
-
-def _is_textless_cell(cell: str) -> bool:
-    return is_textless([cell.strip()]) if cell.strip() else False
 
 
 def _called(column: int, header: Sequence[str]) -> str:

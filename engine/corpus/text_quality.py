@@ -1,15 +1,19 @@
 """Doubts that a source contains text: a saved web page, a program, a table of numbers would train without an error.
 
-The thresholds are far from what tweets, names or poems of any script reach (`tests/engine/corpus/ingest`). Never drops
-a row.
+The thresholds are far from what tweets, names or poems of any script reach (`tests/engine/corpus/test_cleaning.py`).
+Never drops a row.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from statistics import fmean
+
+from engine.corpus.report import counted
 
 MIN_ROWS = 20
 MAX_ROWS = 1000
@@ -35,6 +39,18 @@ _CODE = re.compile(
     re.VERBOSE,
 )
 _LONG_WORD = re.compile(r"(?<!\S)(?!\S*://)[!-~]{40,}(?!\S)")
+_CELL = r"[\w\"'@#]|-\d"
+"""The first characters of most cells."""
+_BETWEEN_CELLS = {
+    "semicolon": re.compile(rf"(?<=\S);(?={_CELL})(?![DPpOo]\b)"),  # no ;) or ;D
+    "tab": re.compile(r"(?<=\S)\t(?=\S)"),
+    "pipe": re.compile(rf"(?<=\S)\|(?={_CELL})"),
+    "comma": re.compile(rf"(?<=[^\s\d]),(?={_CELL})|(?<=\d),(?=[^\W\d]|[\"'@#])"),  # no decimal comma
+}
+"""The delimiters of tables as they are between two cells, and hardly in prose."""
+_MIN_BETWEEN_CELLS = {"comma": 2}
+"""Least number of them in a row of a doubted source, if not 1: some people write no blank after a comma."""
+_QUOTED = re.compile(r'"[^"]*"')
 _MAX_MARKUP_SHARE = 0.3
 _MAX_LONG_WORD_SHARE = 0.5
 _MAX_DIGIT_SHARE = 0.4
@@ -67,6 +83,19 @@ def doubt_about(texts: Sequence[str], num_rows: int, num_duplicates: int) -> str
     mean = fmean(map(len, texts))
     is_short = mean < _MIN_MEAN_CHARS and fmean(map(_width, texts)) < _MIN_MEAN_CHARS
     return f"its rows are {mean:.1f} characters long on average" if is_short else ""
+
+
+def doubt_about_columns(texts: Iterable[str]) -> str:
+    """Return why unchanged texts may be rows of a table that was not split into columns, as a clause, or "".
+
+    Most of them have the same number of one delimiter outside of quotation marks.
+    """
+    rows = [_QUOTED.sub("x", html.unescape(text)) for text in texts if text.strip()]
+    for name, pattern in _BETWEEN_CELLS.items() if len(rows) >= MIN_ROWS else ():
+        number, num_rows = Counter(len(pattern.findall(row)) for row in rows).most_common(1)[0]
+        if number >= _MIN_BETWEEN_CELLS.get(name, 1) and num_rows > len(rows) / 2:
+            return f"{100 * num_rows / len(rows):.0f} % of its rows have {counted(number, name)}, as rows of a table do"
+    return ""
 
 
 def _width(text: str) -> int:
