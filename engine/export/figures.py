@@ -35,7 +35,7 @@ class Copies:
     num_copies: int
     """Those that equal a training tweet. Names, links, case and punctuation are ignored."""
     num_near_copies: int
-    """Those of which at least half is long parts of training tweets."""
+    """The others in which long parts of training tweets make up at least half."""
 
     def __str__(self) -> str:
         """Return two sentences for people."""
@@ -59,7 +59,10 @@ class Figures:
 def measure_figures(
     model: TextGenerator, vocab: Vocab, corpus: Corpus, sampling: SamplingConfig, on_progress: OnProgress
 ) -> Figures:
-    """Evaluate a model, and count copies among its samples; `sampling` and exceptions as of `_count_copies`."""
+    """Evaluate a model, and count copies among tweets sampled with `sampling`, without its filter.
+
+    Raises `DivergedError` if the model's output is not finite.
+    """
     on_progress(0.0, "evaluating")
     bits_per_char = measure_bits(model, vocab, corpus)
     return Figures(
@@ -75,10 +78,7 @@ def measure_bits(model: TextGenerator, vocab: Vocab, corpus: Corpus) -> float:
 def _count_copies(
     model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, novelty: NoveltyIndex, on_progress: OnProgress
 ) -> Copies:
-    """Sample tweets, without the filter of `sampling`, and compare them with the training tweets of `novelty`.
-
-    Raises `DivergedError` if the model's output is not finite.
-    """
+    """Sample tweets, and compare them with the training tweets of `novelty`; else as `measure_figures`."""
     sampling = sampling.without_filter()
 
     def sample(seeds: Sequence[int]) -> list[SampledTweet]:

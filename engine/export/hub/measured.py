@@ -45,7 +45,7 @@ def measure(path: Path, checkpoint: Checkpoint, model: TextGenerator, on_progres
     on_progress(_READ, "evaluating")
     train, held_out = (EncodedTweets.from_flat(tweets, vocab) for tweets in (corpus.train, corpus.validation))
     baselines = run_to_end(baseline_pieces(train, held_out, len(vocab), highest_order=1))
-    sampling = replace(info.sampling, prime="")  # of which the folder has none
+    sampling = replace(info.sampling, prime="")  # a model folder stores no prime
     figures = measure_figures(model, vocab, corpus, sampling, part_of(on_progress, _READ, 1.0))
     return Measured(
         num_train_tweets=len(corpus.train),
