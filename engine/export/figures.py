@@ -41,10 +41,14 @@ class Copies:
         """Return two sentences for people."""
         samples = f"Of {NUM_SAMPLES:,} tweets that it wrote at temperature {self.temperature:g}"
         copies = f"{self.num_copies:,}" if self.num_copies else "none"
-        near_copies = f"{self.num_near_copies:,} more" if self.num_near_copies else "no other"
+        if self.num_near_copies:
+            near_copies = f"in {self.num_near_copies:,} more, long parts of training tweets made up at least half"
+        else:
+            others = "no other" if self.num_copies else "none"
+            near_copies = f"in {others} did long parts of training tweets make up at least half"
         return (
-            f"{samples}, {copies} equalled a training tweet, and {near_copies} consisted by half or more of long parts "
-            "of training tweets. Names, links, case and punctuation are ignored."
+            f"{samples}, {copies} equalled a training tweet, and {near_copies}. "
+            "Names, links, case and punctuation are ignored."
         )
 
 
