@@ -63,15 +63,11 @@ class Figures:
 def measure_figures(
     model: TextGenerator, vocab: Vocab, corpus: Corpus, sampling: SamplingConfig, on_progress: OnProgress
 ) -> Figures:
-    """Evaluate a model, and count copies among tweets sampled with `sampling`, without its filter.
-
-    Raises `DivergedError` if the model's output is not finite.
-    """
+    """Evaluate a model, and count copies among its samples. Raises as `count_copies`."""
     on_progress(0.0, "evaluating")
     bits_per_char = measure_bits(model, vocab, corpus)
-    return Figures(
-        bits_per_char=bits_per_char, copies=_count_copies(model, vocab, sampling, corpus.novelty, on_progress)
-    )
+    copies = count_copies(model, vocab, sampling, corpus.novelty, on_progress)
+    return Figures(bits_per_char=bits_per_char, copies=copies)
 
 
 def measure_bits(model: TextGenerator, vocab: Vocab, corpus: Corpus) -> float:
@@ -79,10 +75,13 @@ def measure_bits(model: TextGenerator, vocab: Vocab, corpus: Corpus) -> float:
     return evaluate(model, EncodedTweets.from_flat(corpus.validation, vocab)).bits_per_char
 
 
-def _count_copies(
+def count_copies(
     model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, novelty: NoveltyIndex, on_progress: OnProgress
 ) -> Copies:
-    """Sample tweets, and compare them with the training tweets of `novelty`; else as `measure_figures`."""
+    """Sample tweets, without the filter of `sampling`, and compare them with the training tweets of `novelty`.
+
+    Raises `DivergedError` if the model's output is not finite.
+    """
     sampling = sampling.without_filter()
 
     def sample(seeds: Sequence[int]) -> list[SampledTweet]:
