@@ -163,7 +163,7 @@ def test_the_onnx_file_is_the_checkpoints_and_a_full_disk_is_an_error(cli: Cli, 
     assert re.search(rf"wrote {file}, \d+\.?\d* .B", ended.err)
     best = load_checkpoint(trained / "runs" / "first" / "checkpoints" / "best.safetensors")
     bits = cli("evaluate", "--checkpoint", "first", "--json").object["bits_per_char"]
-    assert file.read_bytes() == onnx_file(best, bits)
+    assert file.read_bytes() == onnx_file(best, lambda: bits)
     full = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115 - closing it fails
     cli.monkeypatch.setattr("sys.stdout", full)
     ended = cli("export", "onnx", "first", "-")
