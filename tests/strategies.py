@@ -14,6 +14,7 @@ from engine.config.sampling import LADDER_TEMPERATURES, MAX_TEMPERATURE, MIN_TEM
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.text import clean, defused
+from tests.fakes import steps_finished
 
 SEQUENCES = ("\x1b[31m", "\x1b[2J\x1b[H", "\x1b]0;title\x07", "\x1b]8;;http://example.org\x1b\\", "\x1bP1$r\x1b\\")
 """A colour, a clear screen, a title, a link, a device control string."""
@@ -160,8 +161,7 @@ def _steps_finished() -> SearchStrategy[e.StepsFinished]:
 
     def made(first_step: int, rows: list[tuple[float, float, float]], **others: float) -> e.StepsFinished:
         losses, norms, rates = zip(*rows, strict=True)
-        values = {"train_losses": losses, "grad_norms": norms, "learning_rates": rates}
-        return e.StepsFinished(step=first_step + len(rows) - 1, first_step=first_step, **values, **others)
+        return steps_finished(first_step, losses, grad_norms=norms, learning_rates=rates, **others)
 
     others = {"elapsed_seconds": _BY_NAME["elapsed_seconds"], "chars_per_second": numbers}
     return st.builds(made, first_step=st.integers(0, 2**53 - 4), rows=rows, **others)
