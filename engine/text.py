@@ -168,16 +168,16 @@ def harmless_in_place(text: str) -> str:
     return text if is_harmless(f"{text}.") else _without_floods("".join(map(harmless_char, text)), LOST)
 
 
-def defused(text: str) -> str:
+def defused(text: str, max_chars: int = MAX_CHARS) -> str:
     """Return `text` unchanged if it is safe to show.
 
     Else white space becomes blanks, every other unsafe character U+FFFD, floods of marks are cut to a few, and text
-    longer than `MAX_CHARS` is cut with an ellipsis.
+    longer than `max_chars` is cut with an ellipsis.
     """
     if len(text) == 1:
         return harmless_char(text)
-    if len(text) > MAX_CHARS:
-        text = text[: MAX_CHARS - 1] + ELLIPSIS
+    if len(text) > max_chars:
+        text = text[: max_chars - 1] + ELLIPSIS
     if text.isprintable() and _WITH_SINGLE_SELECTORS.fullmatch(text):
         return text
     return _without_floods("".join(map(_defused_char, text)))

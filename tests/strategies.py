@@ -14,6 +14,7 @@ from engine.config.sampling import LADDER_TEMPERATURES, MAX_TEMPERATURE, MIN_TEM
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.text import clean, defused
+from tests.fakes import steps_finished
 
 SEQUENCES = ("\x1b[31m", "\x1b[2J\x1b[H", "\x1b]0;title\x07", "\x1b]8;;http://example.org\x1b\\", "\x1bP1$r\x1b\\")
 """A colour, a clear screen, a title, a link, a device control string."""
@@ -150,7 +151,20 @@ def events() -> SearchStrategy[e.Event]:
 
 def events_of(event_type: type[e.Event]) -> SearchStrategy[Any]:
     """Events of one type, with finite numbers and text that is safe in terminals."""
-    return _instances(event_type, _BY_NAME)
+    return _instances(event_type, _BY_NAME) if event_type is not e.StepsFinished else _steps_finished()
+
+
+def _steps_finished() -> SearchStrategy[e.StepsFinished]:
+    """One to four consecutive steps."""
+    numbers = _BY_TYPE[float]
+    rows = st.lists(st.tuples(numbers, numbers, _BY_NAME["learning_rate"]), min_size=1, max_size=4)
+
+    def made(first_step: int, rows: list[tuple[float, float, float]], **others: float) -> e.StepsFinished:
+        losses, norms, rates = zip(*rows, strict=True)
+        return steps_finished(first_step, losses, grad_norms=norms, learning_rates=rates, **others)
+
+    others = {"elapsed_seconds": _BY_NAME["elapsed_seconds"], "chars_per_second": numbers}
+    return st.builds(made, first_step=st.integers(0, 2**53 - 4), rows=rows, **others)
 
 
 def _instances(kind: type, fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
@@ -180,7 +194,8 @@ def _values(hint: Any) -> SearchStrategy[Any]:
 _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "elapsed_seconds": st.floats(0, 1e18),
     "learning_rate": st.floats(0, MAX_LEARNING_RATE),  # the highest that configs allow
-    "learning_rates": st.lists(st.floats(0, MAX_LEARNING_RATE), max_size=4).map(tuple),
+    "StepsThinned.first_step": st.integers(0, 1000),
+    "StepsThinned.step": st.integers(1000, 2**53),
     "names": st.lists(  # of baselines
         st.sampled_from(["uniform", "unigram", "2-gram", "6-gram"]) | st.text(max_size=30).map(defused), max_size=4
     ).map(tuple),

@@ -215,7 +215,7 @@ class Page {
 
 function surpriseOf(bitsPerChar) {
   const choices = (2 ** bitsPerChar).toFixed(1);
-  return `${bitsPerChar.toFixed(2)} bits per character: as unsure as between ${choices} equally likely ones`;
+  return `${bitsPerChar.toFixed(2)} bits per character: as unsure as between ${choices} equally likely characters`;
 }
 
 function isSeed(text) {

@@ -35,16 +35,20 @@ class Copies:
     num_copies: int
     """Those that equal a training tweet. Names, links, case and punctuation are ignored."""
     num_near_copies: int
-    """Those of which at least half is long parts of training tweets."""
+    """The others in which long parts of training tweets make up at least half."""
 
     def __str__(self) -> str:
         """Return two sentences for people."""
         samples = f"Of {NUM_SAMPLES:,} tweets that it wrote at temperature {self.temperature:g}"
         copies = f"{self.num_copies:,}" if self.num_copies else "none"
-        near_copies = f"{self.num_near_copies:,} more" if self.num_near_copies else "no other"
+        if self.num_near_copies:
+            near_copies = f"in {self.num_near_copies:,} more, long parts of training tweets made up at least half"
+        else:
+            others = "no other" if self.num_copies else "none"
+            near_copies = f"in {others} did long parts of training tweets make up at least half"
         return (
-            f"{samples}, {copies} equalled a training tweet, and {near_copies} consisted by half or more of long parts "
-            "of training tweets. Names, links, case and punctuation are ignored."
+            f"{samples}, {copies} equalled a training tweet, and {near_copies}. "
+            "Names, links, case and punctuation are ignored."
         )
 
 
@@ -59,12 +63,11 @@ class Figures:
 def measure_figures(
     model: TextGenerator, vocab: Vocab, corpus: Corpus, sampling: SamplingConfig, on_progress: OnProgress
 ) -> Figures:
-    """Evaluate a model, and count copies among its samples; `sampling` and exceptions as of `_count_copies`."""
+    """Evaluate a model, and count copies among its samples. Raises as `count_copies`."""
     on_progress(0.0, "evaluating")
     bits_per_char = measure_bits(model, vocab, corpus)
-    return Figures(
-        bits_per_char=bits_per_char, copies=_count_copies(model, vocab, sampling, corpus.novelty, on_progress)
-    )
+    copies = count_copies(model, vocab, sampling, corpus.novelty, on_progress)
+    return Figures(bits_per_char=bits_per_char, copies=copies)
 
 
 def measure_bits(model: TextGenerator, vocab: Vocab, corpus: Corpus) -> float:
@@ -72,7 +75,7 @@ def measure_bits(model: TextGenerator, vocab: Vocab, corpus: Corpus) -> float:
     return evaluate(model, EncodedTweets.from_flat(corpus.validation, vocab)).bits_per_char
 
 
-def _count_copies(
+def count_copies(
     model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, novelty: NoveltyIndex, on_progress: OnProgress
 ) -> Copies:
     """Sample tweets, without the filter of `sampling`, and compare them with the training tweets of `novelty`.

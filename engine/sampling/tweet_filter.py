@@ -39,15 +39,14 @@ class TweetFilter:
         """Return the reasons against a draft, in the order of `RefusalReason`; () if it passes."""
         if not self._sampling.has_filter:
             return ()
-        shown = harmless(draft.text)
-        text = comparable(shown)
+        text = comparable(harmless(draft.text))
         novelty = "new" if self._copied_share is None else novelty_of(self._copied_share(draft.text))
         claims: dict[RefusalReason, bool] = {
             "copy": novelty == "copy",
             "near-copy": novelty == "near-copy",
             "avoided word": any(has_word(text, word) for word in self._avoided),
             "required text missing": self._required not in text,
-            "too short": len(shown) < self._sampling.min_length,
+            "too short": len(draft.text) < self._sampling.min_length,
             "unfinished": not draft.reached_eos,
         }
         return tuple(reason for reason, is_true in claims.items() if is_true)

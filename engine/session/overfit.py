@@ -16,7 +16,7 @@ from engine.config.sampling import SamplingConfig
 from engine.errors import TweetgenError
 from engine.protocol.events import Warned
 from engine.session.run import Run
-from engine.text import harmless
+from engine.text import defused
 from engine.training.schedule import is_due_when_overfitting
 
 LOW_LOSS = 0.05
@@ -74,7 +74,7 @@ class Overfit:
                 text = self._run.sampling_service.sample_tweet(self._unfiltered_sampling, seed, prompt)
         except TweetgenError:
             return ""
-        return f"given “{prompt}” it continues with “{harmless(text.removeprefix(prompt), MAX_SHOWN_CHARS)}”"
+        return f"given “{prompt}” it continues with “{defused(text.removeprefix(prompt), MAX_SHOWN_CHARS)}”"
 
     def _unfiltered_sampling(self) -> SamplingConfig:
         """Return the settings for the next character, without a filter: the outcome is what the model writes first."""

@@ -113,7 +113,7 @@ def _rows(event: Event) -> Iterator[_Row]:
     match event:
         case StepsFinished():
             rest = ("", "", "")
-            steps = zip(event.train_losses, event.grad_norms, event.learning_rates, strict=False)
+            steps = zip(event.train_losses, event.grad_norms, event.learning_rates, strict=True)
             for step, (loss, norm, rate) in enumerate(steps, event.first_step):
                 means = (loss, loss, loss, norm, norm, norm, rate, event.chars_per_second)
                 yield ("step", step, step, 1, now, *means, *rest)

@@ -21,7 +21,7 @@ SETTING_LABELS = {
     "top_k": "top-k",
     "top_p": "top-p",
     "min_p": "min-p",
-    "temperature_last": "order",
+    "temperature_last": "temp order",
 }
 """By the name of the field; temperature and prime, which have keys of their own, are elsewhere."""
 _OFF = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
@@ -40,10 +40,10 @@ FILTER_SEPARATOR = " · "
 
 
 def format_setting(name: str, sampling: SamplingConfig) -> str:
-    """Return the value of a setting as `format_value` does, or "off", "temp last", "“morning”"."""
+    """Return the value of a setting as `format_value` does, or "off", "after top-k/top-p/min-p", "“morning”"."""
     value = getattr(sampling, name)
     if name == "temperature_last":
-        return "temp last" if value else "temp first"
+        return f"{'after' if value else 'before'} top-k/top-p/min-p"
     if name in _OFF and value == _OFF[name]:
         return "off"
     return f"“{value}”" if value and isinstance(value, str) else format_value(value)

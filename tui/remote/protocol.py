@@ -42,8 +42,8 @@ class Greeting:
     step: int
     elapsed_seconds: float
     best_bits_per_char: float | None
-    corpus: str = ""
-    """The name of its tweets; a host of another version may not say it."""
+    corpus: str
+    """The name of its tweets; empty until the run has started."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,28 +75,16 @@ def _of(kind: type[_Kind], events: Sequence[TrainingEvent]) -> list[_Kind]:
 
 
 def _rising(reports: Sequence[StepReport]) -> Iterator[Sequence[StepReport]]:
-    """Yield runs of reports of one type whose steps rise; only a load, or an edit of the journal, ends a run early."""
+    """Yield runs of reports of one type whose steps rise; only a load ends a run early."""
     start = 0
     for index in range(1, len(reports) + 1):
         if index < len(reports):
             before, report = reports[index - 1], reports[index]
-            if type(before) is type(report) and _last_step(before) < report.first_step and _is_valid(report):
+            if type(before) is type(report) and before.step < report.first_step:
                 continue
         if start < index:
             yield reports[start:index]
         start = index
-
-
-def _last_step(report: StepReport) -> int:
-    """Return the greatest step that a report names."""
-    if isinstance(report, StepsThinned):
-        return max(report.step, report.first_step)
-    return max(report.step, report.first_step + len(report.train_losses) - 1)
-
-
-def _is_valid(report: StepReport) -> bool:
-    """Return whether the last step of a report is the greatest that it names."""
-    return _last_step(report) == report.step
 
 
 def _with_steps(view: RunView, reports: Sequence[StepReport]) -> RunView:
@@ -105,13 +93,12 @@ def _with_steps(view: RunView, reports: Sequence[StepReport]) -> RunView:
     steps = np.array([report.step for report in reports], np.int64)
     finished = [report for report in reports if isinstance(report, StepsFinished)]
     if finished:
-        numbers = [np.arange(report.first_step, report.first_step + len(report.train_losses)) for report in finished]
+        numbers = [np.arange(report.first_step, report.step + 1) for report in finished]
         values = list(chain.from_iterable(report.train_losses for report in finished))
         train_losses = view.train_losses.extended_at(np.concatenate(numbers), values)
     else:
         thinned = [report for report in reports if isinstance(report, StepsThinned)]
-        last_steps = np.array([_last_step(report) for report in thinned], np.int64)
-        train_losses = view.train_losses.extended_by_buckets(_buckets_of(thinned), last_steps)
+        train_losses = view.train_losses.extended_by_buckets(_buckets_of(thinned), steps)
     return replace(
         view,
         train_losses=train_losses,

@@ -51,7 +51,7 @@ _COPIES = """\
 Of {count} tweets sampled at temperature {temperature}:
 
 * copies of a training tweet: **{copies}**
-* near-copies, of which at least half is long parts of training tweets: **{near_copies}**
+* near-copies, in which long parts of training tweets make up at least half: **{near_copies}**
 
 Names, links, case and punctuation are ignored in the comparison."""
 _LIMITS = """\

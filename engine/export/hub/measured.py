@@ -8,11 +8,12 @@ from pathlib import Path
 from engine.baselines.ngrams import baseline_pieces
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.corpus.encoded_tweets import EncodedTweets
-from engine.export.figures import Copies, measure_figures
+from engine.export.figures import Copies, count_copies
 from engine.model.gru import TextGenerator
 from engine.pieces import run_to_end
 from engine.protocol.stage import OnProgress, part_of
 from engine.sampling.generation import load_training_corpus
+from engine.training.evaluation import evaluate
 
 _READ = 0.3
 """Share of the total time that has passed once the tweets are read."""
@@ -45,15 +46,16 @@ def measure(path: Path, checkpoint: Checkpoint, model: TextGenerator, on_progres
     on_progress(_READ, "evaluating")
     train, held_out = (EncodedTweets.from_flat(tweets, vocab) for tweets in (corpus.train, corpus.validation))
     baselines = run_to_end(baseline_pieces(train, held_out, len(vocab), highest_order=1))
-    sampling = replace(info.sampling, prime="")  # of which the folder has none
-    figures = measure_figures(model, vocab, corpus, sampling, part_of(on_progress, _READ, 1.0))
+    bits_per_char = evaluate(model, held_out).bits_per_char
+    sampling = replace(info.sampling, prime="")  # a model folder stores no prime
+    copies = count_copies(model, vocab, sampling, corpus.novelty, part_of(on_progress, _READ, 1.0))
     return Measured(
         num_train_tweets=len(corpus.train),
         num_val_tweets=len(corpus.validation),
         num_train_chars=sum(corpus.char_counts.values()),
         alphabet_size=len(corpus.char_counts),
-        bits_per_char=figures.bits_per_char,
+        bits_per_char=bits_per_char,
         uniform_bits=baselines["uniform"],
         unigram_bits=baselines["unigram"],
-        copies=figures.copies,
+        copies=copies,
     )

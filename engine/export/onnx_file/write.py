@@ -7,6 +7,7 @@ model hubs name them, `run`, `step`, and `bits_per_char` on all validation tweet
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Final
 
 import torch
@@ -28,29 +29,24 @@ token_ids. A text starts with bos_token_id and a state of zeros: hidden and, whe
 the text, pass hidden_out and before_out as the state."""
 
 
-def require_onnx() -> None:
-    """Raise `StorageError` unless the package `onnx` is installed. Imports it."""
+def onnx_file(checkpoint: Checkpoint, measure_bits: Callable[[], float | None]) -> bytes:
+    """Return the content of a checked ONNX file with the model's weights, the averaged ones if there are any.
+
+    `measure_bits` returns the bits per character as `engine.export.figures` does, or None. Before it is called, raises
+    `StorageError` unless the package `onnx` is installed, `CheckpointError` if the weights are too large for a file.
+    """
     try:
-        import onnx  # noqa: F401 - whether it can be imported
+        import onnx
     except ImportError as error:
         raise StorageError(
             "An ONNX file needs the package onnx, which is not installed.",
             "Install it in the program's environment: pip install onnx",
         ) from error
-
-
-def onnx_file(checkpoint: Checkpoint, bits_per_char: float | None) -> bytes:
-    """Return the content of a checked ONNX file with the model's weights, the averaged ones if there are any.
-
-    `require_onnx` comes first. `bits_per_char` is that of `engine.export.figures`, None if it was not measured. Raises
-    `CheckpointError` if the weights are too large for a file.
-    """
-    import onnx
-
     from engine.export.onnx_file.graph import IR_VERSION, OPSET, graph_of
 
     info = checkpoint.info
     _require_fitting(info.model, len(SPECIALS) + len(info.vocab))
+    bits_per_char = measure_bits()
     model = onnx.helper.make_model(
         graph_of(checkpoint.to_model(torch.device("cpu"))),
         ir_version=IR_VERSION,

@@ -134,7 +134,7 @@ class RecordStream:
 
     def _steps(self, event: StepsFinished, wall_time: float) -> Iterator[Record]:
         num_single = min(max(SINGLE_STEPS - event.first_step + 1, 0), len(event.train_losses))
-        steps = zip(event.train_losses, event.grad_norms, event.learning_rates, strict=False)
+        steps = zip(event.train_losses, event.grad_norms, event.learning_rates, strict=True)
         for step, (loss, norm, rate) in enumerate(islice(steps, num_single), event.first_step):
             yield _train_scalars(step, wall_time, loss, norm, rate, event.chars_per_second)
         if num_single < len(event.train_losses):

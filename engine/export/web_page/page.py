@@ -90,9 +90,9 @@ def _facts(
     parameters = f"{num_parameters:,}"
     if model.ngram_input is not None:
         lengths = "2" if config.ngram_order == 2 else f"2 to {config.ngram_order}"
-        layers += f", and a vector for each of {config.ngram_contexts:,} frequent sequences of {lengths} characters"
+        layers += f", and {config.ngram_contexts:,} n-gram embeddings (frequent sequences of {lengths} characters)"
         share = model.ngram_input.weight.numel() / num_parameters
-        parameters += f", {100 * share:.0f} % of them in these vectors (n-grams)"
+        parameters += f", {100 * share:.0f} % of them in the n-gram embeddings"
     tweets = "all held-out tweets" if info.corpus.overfit is None else "the training tweet"
     bits = "not measured" if figures is None else f"{figures.bits_per_char:.2f} on {tweets}"
     return [

@@ -22,10 +22,16 @@ class StepsFinished(BaseEvent):
     chars_per_second: Number
     """Targets without padding, over the last few seconds of training."""
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` unless there is a step, and one number per step: a journal may have been edited."""
+        num_steps = _num_steps(self.first_step, self.step)
+        if any(len(each) != num_steps for each in (self.train_losses, self.grad_norms, self.learning_rates)):
+            raise ValueError(f"not one loss, norm and learning rate for each of {num_steps} steps")
+
     @property
     def learning_rate(self) -> float:
-        """That of the last step; 0 in an edited journal that has none."""
-        return self.learning_rates[-1] if self.learning_rates else 0.0
+        """That of the last step."""
+        return self.learning_rates[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +52,21 @@ class StepsThinned(BaseEvent):
     chars_per_second: Number
     """As in the last `StepsFinished` of the bucket."""
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` unless there is a step."""
+        _num_steps(self.first_step, self.step)
+
     @property
     def num_steps(self) -> int:
-        """Number of its steps; 1 in an edited journal where it ends before it begins."""
-        return max(self.step - self.first_step + 1, 1)
+        """Number of its steps."""
+        return self.step - self.first_step + 1
+
+
+def _num_steps(first_step: int, last_step: int) -> int:
+    """Return the number of consecutive steps. Raises `ValueError` if there is none."""
+    if last_step < first_step:
+        raise ValueError(f"the last step, {last_step}, is before the first, {first_step}")
+    return last_step - first_step + 1
 
 
 @dataclass(frozen=True, kw_only=True)

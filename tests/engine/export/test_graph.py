@@ -187,7 +187,7 @@ def test_the_lookup_computes_in_int32_so_that_a_runtime_without_int64_finds_the_
 
 def metadata_of(measured: float | None = None, **changes: object) -> dict[str, str]:
     """Return the metadata of a small checkpoint's file as onnxruntime reads them."""
-    content = onnx_file(Checkpoint(checkpoint_info(**changes), checkpoint_tensors()), measured)
+    content = onnx_file(Checkpoint(checkpoint_info(**changes), checkpoint_tensors()), lambda: measured)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     found: dict[str, str] = session.get_modelmeta().custom_metadata_map
     return found
@@ -213,12 +213,12 @@ def test_the_file_names_its_producer_and_has_operators_of_2021_and_averaged_weig
     tensors = checkpoint_tensors()
     average = {name.replace("model.", "average."): tensor + 1 for name, tensor in tensors.items() if "model." in name}
     saved = Checkpoint(checkpoint_info(), tensors | average)
-    content = onnx_file(saved, None)
+    content = onnx_file(saved, lambda: None)
     model = onnx.load_from_string(content)
     assert (model.producer_name, model.producer_version) == ("tweetgen-tui", installed_version("tweetgen-tui"))
     assert [(each.domain, each.version) for each in model.opset_import] == [("", 13)]
     assert model.ir_version == 7
-    assert onnx_file(saved, None) == content
+    assert onnx_file(saved, lambda: None) == content
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     np.testing.assert_array_equal(weights["proj.bias"], average["average.proj.bias"].numpy())
 
@@ -227,7 +227,7 @@ def test_the_file_names_its_producer_and_has_operators_of_2021_and_averaged_weig
 def test_weights_beyond_the_limit_of_the_format_are_refused_before_a_graph_is_made(sizes: dict[str, Any]) -> None:
     info = checkpoint_info(model=ModelConfig(hidden_size=8192, **sizes))
     with pytest.raises(CheckpointError, match=r"weights are [2-4]\.\d GB") as caught:
-        onnx_file(Checkpoint(info, {}), None)
+        onnx_file(Checkpoint(info, {}), lambda: pytest.fail("measured first"))
     assert "checkpoints export" in caught.value.hint
 
 

@@ -81,7 +81,14 @@ def test_a_trained_model_is_measured_and_written_with_its_averages_and_nothing_t
     corpus_path = write_corpus(tmp_path, small_tweets(), "secret-archive.txt")
     run_session(tiny_config(corpus_path, run_name="secret-run", prime="a", eval_every=6, average_lag=0.2))
     path = find_run("secret-run").checkpoint_path("latest")
-    measured = write_folder(path, tmp_path / "model", "mit", may_replace=False).measured
+    reported: list[tuple[float | None, str]] = []
+
+    def on_progress(share: float | None, doing: str) -> None:
+        reported.append((share, doing))
+
+    target = tmp_path / "model"
+    measured = write_folder(path, target, "mit", may_replace=False, on_progress=on_progress).measured
+    assert [share for share, doing in reported if doing == "evaluating"] == [0.3]
 
     checkpoint = load_checkpoint(path)
     weights = load_file(tmp_path / "model" / WEIGHTS)

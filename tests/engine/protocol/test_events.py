@@ -155,6 +155,24 @@ def test_all_text_of_a_decoded_event_is_harmless(event: e.Event) -> None:
         assert e.from_json(e.to_json(found)) == found
 
 
+@pytest.mark.parametrize(
+    ("event", "changes"),
+    [
+        (fakes.steps_finished(3, [2.0, 1.5]), {"train_losses": [2.0, 1.5, 1.0]}),
+        (fakes.steps_finished(3, [2.0, 1.5]), {"grad_norms": [1.0]}),
+        (fakes.steps_finished(3, [2.0, 1.5]), {"learning_rates": []}),
+        (fakes.steps_finished(3, [2.0, 1.5]), {"first_step": 4}),
+        (fakes.steps_finished(3, [2.0]), {"step": 2, "train_losses": [], "grad_norms": [], "learning_rates": []}),
+        (fakes.steps_thinned(3, 4), {"first_step": 5}),
+    ],
+)
+def test_reports_without_one_number_per_step_are_refused(event: e.Event, changes: dict[str, Any]) -> None:
+    line = json.dumps(json.loads(e.to_json(event)) | changes, separators=(",", ":"))
+    for read in (line, line.encode()):
+        with pytest.raises(DecodeError):
+            e.from_json(read)
+
+
 def test_too_deeply_nested_json_is_refused() -> None:
     for depth in (200, 600, 900, 100_000):
         with pytest.raises(DecodeError):

@@ -204,13 +204,14 @@ def test_required_text_is_found_in_any_case_also_within_words() -> None:
 
 
 def test_a_draft_can_have_every_reason_but_one_kind_of_copy_as_it_is_shown_and_only_of_a_filter() -> None:
-    sampling = SamplingConfig(only_new=True, avoid=("a",), must_contain="b", min_length=9)
+    sampling = SamplingConfig(only_new=True, avoid=("a",), must_contain="b", min_length=11)
     reasons: tuple[RefusalReason, ...] = ("avoided word", "required text missing", "too short", "unfinished")
-    bad = draft("  a    c  ", reached_eos=False)  # blanks at the ends and in sequence are not shown
+    bad = draft("  a    c  ", reached_eos=False)
     for share, kind in {1.0: ("copy",), 0.5: ("near-copy",), 0.49: ()}.items():
         assert TweetFilter(sampling, lambda _, share=share: share).reasons(bad) == (*kind, *reasons)  # type: ignore[misc] # a default binds the loop's value
     assert TweetFilter(SamplingConfig(), None).reasons(bad) == ()
     assert TweetFilter(SamplingConfig(best_of=2), None).reasons(bad) == ("unfinished",)
+    assert not refuses(SamplingConfig(min_length=10), bad.text)  # every sampled character counts, as it is printed
 
 
 @recorded_cases("impossible_filters")

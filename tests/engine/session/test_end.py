@@ -301,7 +301,7 @@ def test_the_tweet_is_sampled_at_1_2_4_and_every_4_steps_until_it_is_known_by_he
     assert (outcome.step, outcome.kind, proof.prime, ended.reason) == (ended.step, "outcome", "good", "finished")
     continuation = proof.text.removeprefix("good")
     assert "the model knows this tweet by heart; it knows nothing else: given “good” it" in outcome.message
-    assert outcome.message.endswith(f" it continues with “{continuation.strip()}”.")
+    assert outcome.message.endswith(f" it continues with “{continuation}”.")
 
 
 def test_a_resume_changes_neither_samples_nor_end(home: Path) -> None:

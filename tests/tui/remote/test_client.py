@@ -48,7 +48,9 @@ from tui.run.view import RunView
 SERIES = ("train_losses", "learning_rates", "seconds")
 CONFIG = RunConfig(settings={"avoid": ("tea", "good morning"), "only_new": True, "max_steps": 3})
 BY_VALUE = [field.name for field in fields(RunView) if field.name not in SERIES]
-GREETING = to_line(Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None))
+GREETING = to_line(
+    Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None, corpus="")
+)
 VIEW = to_line(ViewTold(view=encode_view(RunView()), config=RunConfig())) + to_line(CaughtUp())
 
 

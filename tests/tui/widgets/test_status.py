@@ -238,7 +238,7 @@ def test_the_header_leaves_out_device_model_and_counts_first(snapshot: SnapshotA
 
 @given(st.integers(40, 220), st.text(max_size=80), st.sampled_from(["", "read-only", "attached, 12 screens"]))
 def test_the_header_fills_its_width_with_any_corpus(width: int, corpus: str, badge: str) -> None:
-    view = view_after(run_started(corpus=corpus), replace(STEPS, train_losses=(1.7,), grad_norms=(1.0,)))
+    view = view_after(run_started(corpus=corpus), steps_finished(600, [1.7], elapsed_seconds=3723.0))
     assert sum(cell_len(segment.text) for segment in header_line(view, badge, width)) == width
 
 

@@ -90,8 +90,8 @@ def with_gates(cursor: int, **figures: float) -> e.TextTraced:
     return text_traced("good morning", gates=tuple(gates))
 
 
-def rewriting(share: float) -> e.TextTraced:
-    """Return a trace in which the gates rewrite this share of the state at the first character."""
+def overwriting(share: float) -> e.TextTraced:
+    """Return a trace in which the gates overwrite this share of the state at the first character."""
     return with_gates(1, overwritten_share=share)
 
 
@@ -206,7 +206,7 @@ def test_a_view_is_drawn_as_recorded(draw: Callable[[], str], snapshot: Snapshot
 SENTENCES: dict[str, tuple[Any, int, tuple[Any, ...]]] = {
     "own draws": (step_view, 0, (drawing("x", 0), *map(drawing, ("axc", "ab", "abc", "abcd")), UNENDED, CUT_OFF)),
     "gates of a text without characters": (gates_view, 0, (STILL,)),
-    "gates that rewrite more and more": (gates_view, 1, tuple(map(rewriting, (0.0, 0.001, 0.025, 0.11, 0.41)))),
+    "gates that overwrite more and more": (gates_view, 1, tuple(map(overwriting, (0.0, 0.001, 0.025, 0.11, 0.41)))),
     "gates that mix": (gates_view, 1, (with_gates(1, overwritten_share=0.0, kept_share=0.0),)),
     "reach, better without a character": (reach_view, 1, (measured(0.3, -0.6),)),
     "reach of the end": (reach_view, 2, (measured(0.0, 0.1, 0.9, text="hi"),)),

@@ -58,8 +58,9 @@ def html(
     """Write one HTML file that samples tweets in any browser, offline.
 
     It has the weights, and JavaScript that samples as the program does: with float16 weights, nearly every seed gives
-    the program's own tweet. The page also says how many of 1,000 samples are copies of training tweets, which takes
-    some seconds to find out: a model of a private archive can write what it has read.
+    the program's own tweet. The page also reports the bits per character on the validation tweets, and how many of
+    1,000 samples are copies of training tweets: a model of a private archive can write what it has read. For both, the
+    tweets of the checkpoint are read again.
 
     Examples:
     tweetgen-tui export html my-run/best tweets.html
@@ -73,7 +74,6 @@ def html(
     from engine.export.web_page.page import web_page
 
     checkpoint = load_checkpoint(path)
-    print_checkpoint(path, checkpoint.info)
     vocab, sampling = checkpoint.vocab, checkpoint.info.sampling
     figures = _measured(
         path,
@@ -93,13 +93,14 @@ def _measured(
     *,
     without: str,
 ) -> Measured | None:
-    """Return what is measured with the model and its training corpus.
+    """Print which checkpoint is used, and return what is measured with its model and training corpus.
 
-    Where that can't be read, print `without` and why, and return None.
+    Where the corpus can't be read, print `without` and why, and return None.
     """
     from engine.compute.device import Runtime
     from engine.sampling.generation import load_training_corpus
 
+    print_checkpoint(path, checkpoint.info)
     runtime = Runtime.resolve(RuntimeConfig(device="cpu"))
     runtime.apply()
     try:
@@ -129,7 +130,8 @@ def hub(
 ) -> None:
     """Write a folder for a model hub, with a model card and 40 lines of PyTorch.
 
-    The card counts the training tweets, and the copies of them among 1,000 samples; it quotes none. `checkpoints
+    The card has the number of training tweets, the bits per character on the validation tweets, and the number of
+    copies among 1,000 samples: for these, the tweets of the checkpoint are read again, and none is quoted. `checkpoints
     import` reads such a folder.
 
     Examples:
@@ -184,7 +186,8 @@ def onnx(
     """Write a model as an ONNX graph, for ONNX Runtime and other programs.
 
     The graph maps token ids and a state to the log-probabilities of the next characters and the new state. Its metadata
-    contain the vocabulary. Needs the package onnx.
+    contain the vocabulary, and the bits per character on the validation tweets: for these, the tweets of the checkpoint
+    are read again and the model is evaluated. Needs the package onnx.
 
     Examples:
     tweetgen-tui export onnx my-run/best tweets.onnx
@@ -194,19 +197,20 @@ def onnx(
 
     from engine.checkpoints.checkpoint import load_checkpoint
     from engine.export.figures import measure_bits
-    from engine.export.onnx_file.write import onnx_file, require_onnx
+    from engine.export.onnx_file.write import onnx_file
 
-    require_onnx()
     checkpoint = load_checkpoint(path)
-    print_checkpoint(path, checkpoint.info)
-    vocab = checkpoint.vocab
-    bits_per_char = _measured(
-        path,
-        checkpoint,
-        lambda model, corpus, _: measure_bits(model, vocab, corpus),
-        without="The file has no bits_per_char",
-    )
-    write_output(file, onnx_file(checkpoint, bits_per_char), may_replace=force)
+
+    def measured_bits() -> float | None:
+        vocab = checkpoint.vocab
+        return _measured(
+            path,
+            checkpoint,
+            lambda model, corpus, _: measure_bits(model, vocab, corpus),
+            without="The file has no bits_per_char",
+        )
+
+    write_output(file, onnx_file(checkpoint, measured_bits), may_replace=force)
 
 
 def _report(sentence: str) -> None:
