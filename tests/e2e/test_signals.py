@@ -22,7 +22,7 @@ from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal, quiet_conf
 from tests.e2e.terminal import Terminal, environment, events_of, last_step, trainer_of, wait_for_end, wait_for_steps
 from tests.engine.helpers import losses, run_session, stop_at
 from tests.waiting import DEADLINE_SECONDS, wait_until
-from tui.process.screen_watch import ENDING_SECONDS, PATIENCE_SECONDS
+from tui.process.screen_watch import PATIENCE_SECONDS, TAKEOVER_SECONDS
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
 SHELL_MODES = {2004}
@@ -188,7 +188,7 @@ def test_sigterm_saves_and_ends_a_run_whose_screen_does_not_answer(
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == last_step(home)
     assert screen.text.strip().endswith("tweetgen-tui --resume watched")
     wait_until(lambda: not processes_in(home), "the end of the process")
-    assert PATIENCE_SECONDS + ENDING_SECONDS < 5
+    assert PATIENCE_SECONDS + TAKEOVER_SECONDS < 5
 
 
 @BLOCKED_OR_CLOSED
