@@ -128,7 +128,7 @@ class CommandPalette(Dialog[Command]):
 
     async def action_move(self, action: str) -> None:
         """Move the highlight by an action of the list."""
-        await self.run_action(action, self.query_one(OptionList))
+        await self.query_one(OptionList).run_action(action)
 
     @on(Input.Submitted)
     def _choose(self) -> None:

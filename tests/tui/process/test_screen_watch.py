@@ -45,6 +45,7 @@ def watched(watch: ScreenWatch, take_over: Callable[[int | None], object]) -> No
     """Run the watch on this thread until it ends the process."""
     with pytest.raises(SystemExit):
         watch._watch(take_over)
+    watch.lift_time_limit()  # its thread would end the process of the tests
 
 
 @pytest.mark.parametrize(("answers", "code"), [(1, TERMINATED_CODE), (0, None)])
