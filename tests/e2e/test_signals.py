@@ -314,7 +314,7 @@ def test_a_deleted_working_directory_is_an_error_of_two_lines(cli: Cli, tmp_path
 def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_loss_differs(
     open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
-    screen = open_terminal("--data", tweets, *SLOWLY, "--run-name", "watched")
+    screen = open_terminal("--data", tweets, *SLOWLY, "--seed", "0", "--run-name", "watched")
     screen.wait_for("▶ training")
     screen.press("?", shows="esc close")
     screen.hang_up()
@@ -334,7 +334,7 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
     ended = wait_for_end(home)
     assert ended.reason == "stopped by the user"
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
-    alone = losses(run_session(quiet_config(tweets), stop_at(ended.step)))
+    alone = losses(run_session(quiet_config(tweets, seed=0), stop_at(ended.step)))
     assert losses(events_of(home)) == alone
 
 
