@@ -22,7 +22,7 @@ from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal, quiet_conf
 from tests.e2e.terminal import Terminal, environment, events_of, last_step, trainer_of, wait_for_end, wait_for_steps
 from tests.engine.helpers import losses, run_session, stop_at
 from tests.waiting import DEADLINE_SECONDS, wait_until
-from tui.process.screen_watch import ENDING_SECONDS, PATIENCE_SECONDS
+from tui.process.screen_watch import PATIENCE_SECONDS, TAKEOVER_SECONDS
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
 SHELL_MODES = {2004}
@@ -188,7 +188,7 @@ def test_sigterm_saves_and_ends_a_run_whose_screen_does_not_answer(
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == last_step(home)
     assert screen.text.strip().endswith("tweetgen-tui --resume watched")
     wait_until(lambda: not processes_in(home), "the end of the process")
-    assert PATIENCE_SECONDS + ENDING_SECONDS < 5
+    assert PATIENCE_SECONDS + TAKEOVER_SECONDS < 5
 
 
 @BLOCKED_OR_CLOSED
@@ -314,7 +314,7 @@ def test_a_deleted_working_directory_is_an_error_of_two_lines(cli: Cli, tmp_path
 def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_loss_differs(
     open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
-    screen = open_terminal("--data", tweets, *SLOWLY, "--run-name", "watched")
+    screen = open_terminal("--data", tweets, *SLOWLY, "--seed", "0", "--run-name", "watched")
     screen.wait_for("▶ training")
     screen.press("?", shows="esc close")
     screen.hang_up()
@@ -334,7 +334,7 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
     ended = wait_for_end(home)
     assert ended.reason == "stopped by the user"
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
-    alone = losses(run_session(quiet_config(tweets), stop_at(ended.step)))
+    alone = losses(run_session(quiet_config(tweets, seed=0), stop_at(ended.step)))
     assert losses(events_of(home)) == alone
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
 from engine.errors import InternalError
 from engine.storage.folders import home
@@ -71,14 +72,14 @@ class SignalController:
     def outcome_without_screen(self, code: int | None) -> Outcome:
         """Stop the run or let it continue, in place of a screen that does not answer; return how it was closed.
 
-        `code` is the exit code of a signal, or None after ctrl+c, which ends no run then: the user has not seen what it
-        would do. Called once, on any thread.
+        `code` is the exit code of a signal, or None after ctrl+c. Once the screen is mounted, ctrl+c ends no run: the
+        user has not seen what it would do. Called once, on any thread.
         """
         self._is_taken_over = True
-        if self._app.return_value is not None:  # it was closing
-            return self._app.return_value
-        code = next(iter(self._unhandled), code)
-        if code is None or code == INTERRUPTED_CODE:
+        if self._app.return_value is not None:  # it was closing; only the main thread can open the lesson
+            return replace(self._app.return_value, opens_lesson=False)
+        code = next(iter(self._unhandled), INTERRUPTED_CODE if code is None else code)
+        if code == INTERRUPTED_CODE and self._main_screen().is_mounted:
             where = f"For {PATIENCE_SECONDS:g} seconds ctrl+c had no effect. See {home() / 'tweetgen.log'}"
             return Outcome.failed(InternalError("It does not answer.", where))
         if not self._ends_run(code):

@@ -83,7 +83,11 @@ class TypingAhead:
             await self._press(event)
 
     def drop(self) -> None:
-        """Drop the keys after one whose action is refused: they were not meant for the screen."""
+        """Drop the keys after one whose action is refused: they were not meant for the screen.
+
+        Also called while no key's action runs: a message that the key has posted is refused, or a mouse click or a
+        command of the palette, which look the same here and drop the keys of the next `DROP_SECONDS` too.
+        """
         if self._acting is None or self._acting is self._switch:
             self._buffer.clear()
             self._dropping_until = time.monotonic() + DROP_SECONDS

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import ClassVar
 
 from textual import on
@@ -72,8 +73,8 @@ def found(commands: Sequence[Command], query: str) -> list[tuple[Command, Conten
 
     if not query:
         return [(command, Content(command.title)) for command in commands]
-    matching = [command for command in commands if score(command) > 0]
-    return [(command, matcher.highlight(command.title)) for command in sorted(matching, key=score, reverse=True)]
+    scored = sorted(((score(command), command) for command in commands), key=itemgetter(0), reverse=True)
+    return [(command, matcher.highlight(command.title)) for points, command in scored if points > 0]
 
 
 class CommandPalette(Dialog[Command]):
@@ -117,7 +118,7 @@ class CommandPalette(Dialog[Command]):
         self._found = [command for command, _ in matching]
         lines = [
             Content.assemble(
-                title.stylize("bold"), f" ({command.keys})" * bool(command.keys), "\n", (command.sentence, "dim")
+                title.stylize("bold"), f" ({command.keys})" if command.keys else "", "\n", (command.sentence, "dim")
             )
             for command, title in matching
         ]
@@ -125,9 +126,9 @@ class CommandPalette(Dialog[Command]):
         listed.set_options(Option(line) for line in lines)
         listed.highlighted = 0 if lines else None
 
-    def action_move(self, action: str) -> None:
+    async def action_move(self, action: str) -> None:
         """Move the highlight by an action of the list."""
-        getattr(self.query_one(OptionList), f"action_{action}")()
+        await self.query_one(OptionList).run_action(action)
 
     @on(Input.Submitted)
     def _choose(self) -> None:

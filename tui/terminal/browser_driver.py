@@ -12,6 +12,9 @@ import os
 import signal
 
 from textual.drivers.web_driver import WebDriver
+from textual.message import Message
+
+from tui.terminal.driver import fail_app
 
 
 class BrowserDriver(WebDriver):
@@ -35,6 +38,15 @@ class BrowserDriver(WebDriver):
         for number, handler in handlers.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+    def process_message(self, message: Message) -> None:
+        """Forward a message; if that fails, end the app with the error. Textual (8.2) would end the input."""
+        try:
+            super().process_message(message)
+        except Exception as error:
+            self.exit_event.set()  # not a closed tab
+            fail_app(self._app, error)
+            raise
 
     def run_input_thread(self) -> None:
         """Read keys; raise SIGHUP at the end of the input, which means that the tab or the server is closed."""

@@ -16,9 +16,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from types import FrameType
-from typing import IO, TYPE_CHECKING, NoReturn, Protocol, cast, runtime_checkable
+from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol, cast, runtime_checkable
 
 from textual import events
 from textual.message import Message
@@ -56,7 +55,6 @@ class MeteredDriver(LinuxDriver):
         """Bytes queued so far."""
         self.on_interrupt: Callable[[], object] = lambda: None
         """Called on the thread that reads keys for each ctrl+c, before the app receives it."""
-        self._fail_app = partial(app.call_later, _raise)
         self._is_abandoned = False
         self._frames = FrameBuffer()
         self._unsent: deque[str] = deque()
@@ -136,7 +134,7 @@ class MeteredDriver(LinuxDriver):
         except OSError:
             os.kill(os.getpid(), signal.SIGHUP)
         except Exception as error:  # noqa: BLE001 - whatever it is, the app must end with it
-            self._fail_app(error)
+            fail_app(self._app, error)
 
     def set_mouse_reporting(self, *, is_on: bool) -> None:
         """Turn mouse reporting on, or off so that the terminal itself selects text."""
@@ -160,8 +158,13 @@ class MeteredDriver(LinuxDriver):
             PROCESS_STOPS.end()
 
 
-def _raise(error: Exception) -> NoReturn:
-    raise error
+def fail_app(app: App[Any], error: Exception) -> None:
+    """End an app with the error of another thread, as with one of its own. For any thread."""
+
+    def fail() -> NoReturn:
+        raise error
+
+    app.call_later(fail)
 
 
 class Throttle:

@@ -84,6 +84,17 @@ async def test_a_hangup_detaches_the_run_or_stops_it_as_configured_and_ends_a_re
     assert at.app.return_value == Outcome(exit_code=HANGUP_CODE, is_ending=True)
 
 
+async def test_a_screen_that_hangs_before_it_is_mounted_is_left_at_ctrl_c_and_one_that_closes_opens_no_lesson(
+    stage: Stage,
+) -> None:
+    for code in (signals.INTERRUPTED_CODE, None):  # a signal or a key
+        outcome = stage.app(FakeSession()).signals.outcome_without_screen(code)
+        assert outcome == Outcome(exit_code=signals.INTERRUPTED_CODE, is_ending=True)
+    async with stage.running() as at:
+        at.app.exit(Outcome(opens_lesson=True))
+        assert at.app.signals.outcome_without_screen(TERMINATED_CODE) == Outcome()
+
+
 async def test_a_second_ctrl_c_quits_although_the_session_hangs(stage: Stage) -> None:
     session = LateSession()
     async with stage.running(session) as at:

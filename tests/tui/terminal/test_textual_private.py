@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
-from textual.drivers import linux_driver
+from textual.drivers import linux_driver, web_driver
 from textual.events import Key, Resize
 from textual.geometry import Size
 from textual.keys import _character_to_key
@@ -23,8 +24,10 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.strip import Strip
 
+from tests.tui.conftest import wait_until
 from tui.terminal import textual_private
-from tui.terminal.textual_private import ChopsUpdate, LinuxDriver, render_cropped
+from tui.terminal.browser_driver import BrowserDriver
+from tui.terminal.textual_private import ChopsUpdate, LinuxDriver, failure_of, render_cropped
 
 CONSOLE = Console(color_system=None)
 WITHOUT_PRIVATE_NAMES = """
@@ -169,3 +172,25 @@ def test_bytes_that_are_not_utf8_are_read_as_replacement_characters(
     os.close(writing)
     assert is_decoded is is_patched, "Textual needs no `replace_undecodable_input` any more"
     assert driver.read == ("é\N{WASTEBASKET}\ufffd\ufffd(caf\ufffd." if is_patched else "")
+
+
+async def test_a_failure_where_the_keys_of_a_browser_are_read_ends_the_app_with_it_and_is_no_closed_tab(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    hangups: list[int] = []
+    monkeypatch.setattr(web_driver.WebDriver, "process_message", fail)
+    monkeypatch.setattr(os, "kill", lambda _pid, number: hangups.append(number))
+    monkeypatch.setattr(web_driver, "InputReader", lambda: BytesIO(b"D\0\0\0\1x"))  # a packet with the key x
+
+    async def read() -> None:
+        app = App[None]()
+        async with app.run_test():
+            await asyncio.to_thread(BrowserDriver(app).run_input_thread)
+            await wait_until(lambda: hangups or failure_of(app), "the end")
+
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        await read()
+    assert hangups == []

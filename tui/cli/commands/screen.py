@@ -212,6 +212,7 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
         print_at_end(after.lines)
         close_terminal(and_pipes=True)
         job_control.release(after.exit_code, after.lines[0])
+        app.screen_watch.lift_time_limit()
         return run_detached(own, view)
     for each in own:  # the earlier ones were stopped when the next started
         each.join(after.saving_seconds)
