@@ -254,7 +254,8 @@ async def test_a_message_that_no_page_sends_closes_the_tab_alone() -> None:
     async with serve() as served:
         other = await served.connect()
         await environment_of(other)
-        for message in ("no JSON", "{}", "[]", '["resize", null]', '["stdin", 3]'):
+        sizes = ["null", *(f'{{"width": {width}, "height": 3}}' for width in ("null", "NaN", "80.5", '"80"'))]
+        for message in ("no JSON", "{}", "[]", '["stdin", 3]', *(f'["resize", {size}]' for size in sizes)):
             socket = await served.connect()
             pid = (await environment_of(socket))["pid"]
             await socket.send_str(message)
