@@ -145,6 +145,7 @@ async def has_ended(pid: int) -> None:
 async def test_a_wrong_host_a_foreign_origin_and_a_wrong_token_get_403_and_start_no_process() -> None:
     async with serve() as served:
         assert await served.status(served.page) == 200
+        assert await served.status(served.page, Cookie="ü=a\tb\u00a0\u200b") == 200
         assert await served.status(served.page, Host="evil.example") == 403
         assert await served.status("/static/js/textual.js", Host="evil.example") == 403
         assert [await served.status(path) for path in ("/", "/?token=", "/?token=wrong")] == [403] * 3
