@@ -31,7 +31,7 @@ _PANELS: tuple[type[Widget], ...] = (TweetFeed, LossPlot)
 _MIN_CELLS_FOR_WHOLE_HEIGHT = 180
 """From this width on, the side panel has the whole height."""
 _MIN_ROWS_WITH_TOASTS = 3
-"""The lowest panel keeps as many rows, however many toasts there are."""
+"""The lowest panel keeps as many rows, however many toasts there are; but one row shows a toast in any case."""
 
 
 class PanelLayout(Vertical):
@@ -135,15 +135,20 @@ class PanelLayout(Vertical):
         self.call_after_refresh(self._focus_shown)
 
     def make_room_for_toasts(self) -> None:
-        """Shorten the lowest panel by the rows of the toasts, and show these there."""
+        """Shorten the lowest panel by the rows of the toasts, and show these there: the newest, where not all fit."""
         body = self.query_one("#body")
         for rack in self.screen.query_children("ToastRack"):
             rack.styles.margin = (0, 0, self.screen.size.height - body.region.bottom, 0)
             lowest = next((panel for panel in reversed(body.children) if panel.display), body)
-            room = lowest.region.height + lowest.styles.margin.bottom - _MIN_ROWS_WITH_TOASTS
-            num_rows = min(sum(toast.outer_size.height for toast in rack.query("Toast")), max(room, 0))
+            room = max(lowest.region.height + lowest.styles.margin.bottom - _MIN_ROWS_WITH_TOASTS, 1)
+            num_rows = sum(toast.outer_size.height for toast in rack.query("Toast"))
+            is_full = num_rows > room
+            rack.set_class(is_full, "-full")
+            rack.styles.max_height = room if is_full else None
+            rack.scroll_to(y=rack.max_scroll_y if is_full else 0, animate=False, force=True)
+            margin = min(num_rows, room)
             for panel in body.children:
-                panel.styles.margin = (0, 0, num_rows if panel is lowest else 0, 0)
+                panel.styles.margin = (0, 0, margin if panel is lowest else 0, 0)
 
     def action_unit(self) -> None:
         """Show all losses in the other unit: bits or nats."""
