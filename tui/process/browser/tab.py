@@ -52,7 +52,7 @@ class Tab(AppService):
 
     async def set_terminal_size(self, width: int, height: int) -> None:
         """Pass on the size of the terminal, within the limits. Raises `TypeError` if it is not of whole numbers."""
-        if not (isinstance(width, int) and isinstance(height, int)):  # as received: `NaN` in JSON is a float
+        if {type(width), type(height)} != {int}:  # they come from JSON, where `NaN` is read as a float
             raise TypeError
         await super().set_terminal_size(*drawn_size(width, height))
 
