@@ -145,6 +145,7 @@ async def has_ended(pid: int) -> None:
 async def test_a_wrong_host_a_foreign_origin_and_a_wrong_token_get_403_and_start_no_process() -> None:
     async with serve() as served:
         assert await served.status(served.page) == 200
+        assert await served.status(served.page, Cookie="ü=a\tb\u00a0\u200b") == 200
         assert await served.status(served.page, Host="evil.example") == 403
         assert await served.status("/static/js/textual.js", Host="evil.example") == 403
         assert [await served.status(path) for path in ("/", "/?token=", "/?token=wrong")] == [403] * 3
@@ -254,7 +255,8 @@ async def test_a_message_that_no_page_sends_closes_the_tab_alone() -> None:
     async with serve() as served:
         other = await served.connect()
         await environment_of(other)
-        for message in ("no JSON", "{}", "[]", '["resize", null]', '["stdin", 3]'):
+        sizes = ["null", *(f'{{"width": {width}, "height": 3}}' for width in ("null", "NaN", "80.5", '"80"'))]
+        for message in ("no JSON", "{}", "[]", '["stdin", 3]', *(f'["resize", {size}]' for size in sizes)):
             socket = await served.connect()
             pid = (await environment_of(socket))["pid"]
             await socket.send_str(message)

@@ -22,9 +22,9 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Input
 
+from tui.formatting.cells import with_placed_words
 from tui.formatting.loss_units import LossUnit
 from tui.formatting.numbers import pasted_line
-from tui.formatting.svg_words import with_placed_words
 from tui.process.outcome import Outcome
 from tui.process.screen_watch import ScreenWatch
 from tui.settings.theme import HEAT_VARIABLES, THEMES, theme_for

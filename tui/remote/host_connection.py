@@ -97,7 +97,7 @@ class HostConnection:
     ) -> None:
         """Send a snapshot and then queued lines, and forward commands to `send`, until either side ends.
 
-        A client that sends what it may not is refused. Raises `OSError`.
+        Refuse a client that sends an invalid command, or steers over a read-only connection. Raises `OSError`.
         """
         sending = asyncio.create_task(self._send_all(snapshot))
         sending.add_done_callback(self._close_after)

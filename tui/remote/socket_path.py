@@ -24,7 +24,7 @@ from engine.storage.folders import APP_NAME, RunFolder
 _MAX_PATH_BYTES = 100
 """The limit is 104 on macOS, 108 on Linux, including the terminating zero."""
 _SOL_LOCAL, _LOCAL_PEERCRED, _MAX_CREDENTIAL_BYTES = 0, 1, 128
-"""Of sys/un.h of macOS; its `struct xucred` begins with a version and the user, and has 76 bytes."""
+"""Constants of macOS, from sys/un.h. A `struct xucred` begins with its version and the user id, and has 76 bytes."""
 
 
 def runtime_folder() -> Path:

@@ -24,7 +24,7 @@ def _theme(
 ) -> Theme:
     """Return a theme from three backgrounds (screen, dialogs, bars), the six colours of Textual's themes, and two more.
 
-    These are of heat maps, below and above 0: a blue and an amber.
+    Those two are a blue and an amber: in heat maps, the hues of values below and above 0.
     """
     primary, secondary, accent, success, warning, error, negative, positive = colours
     background, surface, panel = paper

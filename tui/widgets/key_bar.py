@@ -71,6 +71,8 @@ _MOST_IMPORTANT = (
 """Names of keys; the first are the last to leave as the bar gets narrower."""
 PAUSE_LABELS: Mapping[str, str] = {"paused": "resume", "finished": "continue"}
 """What the pause key does in a phase other than training."""
+_PAUSES = {"pause", "train"}
+"""The pause key, as the main screen and the lesson name it."""
 Group = tuple[Key, ...]
 """Neighbours with one label."""
 
@@ -117,7 +119,7 @@ class KeyBar(Widget):
             self._targets = []
             return Content.styled(f" {self.notice}", self.get_visual_style("key-bar--notice"))
         groups = [tuple(group) for label, group in groupby(self._shown_keys, attrgetter("label")) if label]
-        labels = {group: self.pause_label if group[0].name == "pause" else group[0].label for group in groups}
+        labels = {group: self.pause_label if group[0].name in _PAUSES else group[0].label for group in groups}
         num_spare = self.size.width + 1  # the last one needs no gap after it
         shown: set[Group] = set()
         for group in sorted(groups, key=_rank):

@@ -31,7 +31,7 @@ _PANELS: tuple[type[Widget], ...] = (TweetFeed, LossPlot)
 _MIN_CELLS_FOR_WHOLE_HEIGHT = 180
 """From this width on, the side panel has the whole height."""
 _MIN_FEED_ROWS, _MIN_PLOT_ROWS = 3, 6
-"""Rows that a panel keeps, however many toasts there are."""
+"""Rows that a panel keeps, however many toasts there are; but one row shows a toast in any case."""
 
 
 class PanelLayout(Vertical):
@@ -135,18 +135,23 @@ class PanelLayout(Vertical):
         self.call_after_refresh(self._focus_shown)
 
     def make_room_for_toasts(self) -> None:
-        """Show the toasts in the lowest rows of the lowest panel, which leaves these free."""
+        """Show the toasts, the newest if not all fit, in the lowest rows of the lowest panel, which leaves them free."""
         body = self.query_one("#body")
         for rack in self.screen.query_children("ToastRack"):
             rack.styles.margin = (0, 0, self.screen.size.height - body.region.bottom, 0)
             lowest = next((panel for panel in reversed(body.children) if panel.display), body)
             feed = self.query_one(TweetFeed)
             least = _MIN_FEED_ROWS if lowest is feed.parent else _MIN_PLOT_ROWS
-            room = lowest.region.height + lowest.styles.margin.bottom - least
-            num_rows = min(sum(toast.outer_size.height for toast in rack.query("Toast")), max(room, 0))
-            feed.free_rows = num_rows if lowest is feed.parent else 0
+            room = max(lowest.region.height + lowest.styles.margin.bottom - least, 1)
+            num_rows = sum(toast.outer_size.height for toast in rack.query("Toast"))
+            is_full = num_rows > room
+            rack.set_class(is_full, "-full")
+            rack.styles.max_height = room if is_full else None
+            rack.scroll_to(y=rack.max_scroll_y if is_full else 0, animate=False, force=True)
+            num_free = min(num_rows, room)
+            feed.free_rows = num_free if lowest is feed.parent else 0
             for panel in body.query_children("#plot-area, SidePanel"):
-                panel.styles.margin = (0, 0, num_rows if panel is lowest else 0, 0)
+                panel.styles.margin = (0, 0, num_free if panel is lowest else 0, 0)
 
     def action_unit(self) -> None:
         """Show all losses in the other unit: bits or nats."""

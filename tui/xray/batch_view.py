@@ -170,5 +170,5 @@ def _padding(shown: BatchShown, width: int) -> Line:
 
 def _legend(glyphs: Glyphs) -> Line:
     """Return what the glyphs of the grid stand for."""
-    meanings = {glyphs.bos: "<BOS>", glyphs.eos: "<EOS>", glyphs.padding: "padding", glyphs.wide: "two cells wide"}
+    meanings = {glyphs.bos: "<BOS>", glyphs.eos: "<EOS>", glyphs.padding: "padding", glyphs.wide: "wide character"}
     return (Span("  ".join(f"{glyph} {meaning}" for glyph, meaning in meanings.items()), "muted"),)

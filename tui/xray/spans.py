@@ -8,6 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tui.formatting.cells import cell_len
+
+NUM_CELL_SHADES = 8
+"""Steps of a hue in a heat map. Few, so that a following view repaints few cells."""
 Kind = Literal["text", "muted", "title", "value", "bar", "cell", "cursor", "good", "bad", "problem"]
 """What a span is; the theme decides how it looks.
 
@@ -23,6 +27,15 @@ class Span:
     kind: Kind = "text"
     shade: float | None = None
     """Colour of its background, -1 to 1: 0 is that of the screen, blue is below, amber above. None: no colour."""
+
+    def drawn(self, *, has_colours: bool) -> str:
+        """Return the text as drawn: a blank for a cell with colours, in its width."""
+        return " " * cell_len(self.text) if self.kind == "cell" and has_colours else self.text
+
+
+def share_of(shade: float, num_steps: int) -> float:
+    """Return how much of its hue a shade has, 0 to 1, in steps."""
+    return round(num_steps * min(abs(shade), 1.0)) / num_steps
 
 
 Line = tuple[Span, ...]

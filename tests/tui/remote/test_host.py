@@ -10,6 +10,7 @@ import math
 import os
 import socket
 import stat
+import subprocess
 import sys
 import tempfile
 import threading
@@ -25,7 +26,17 @@ from engine.storage.folders import RunFolder
 from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.recorded_runs import write_run
 from tests.tui.conftest import wait_until as wait_async
-from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, RawClient, hosted, line_of
+from tests.tui.remote.host_and_client import (
+    DEADLINE_SECONDS,
+    FINISHED,
+    HELLO,
+    PAUSED,
+    RUN,
+    Hosted,
+    RawClient,
+    hosted,
+    line_of,
+)
 from tests.waiting import wait_until
 from tui.remote import host, host_connection, listener
 from tui.remote.connect import read_greeting
@@ -103,33 +114,44 @@ def test_a_folder_that_others_can_use_or_that_is_not_the_users_own_is_refused(
         make_private_folder(short / "own")
 
 
+READ_AS = """
+import os, socket, sys
+user, path = int(sys.argv[1]), sys.argv[2]
+os.setgid(user)
+os.setuid(user)
+with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+    client.connect(path)
+    sys.stdout.buffer.write(client.recv(4096))
+"""
+"""Becomes another user once Python has started, whose files only root may be able to read."""
 OTHER_USER = 65534
+OTHERS_REFUSAL = to_line(Refusal(reason="Only processes of the user who runs it may connect."))
+knows_the_peer = pytest.mark.skipif(
+    sys.platform not in {"linux", "darwin"}, reason="the system does not report whose process connects"
+)
 
 
 def received_as(user: int, path: Path) -> bytes:
     """Return what a process of another user receives when it connects to a socket."""
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        try:
-            os.setgid(user)
-            os.setuid(user)
-            with RawClient(path) as client:
-                os.write(writing, client.socket.recv(4096))
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as file:
-        received = file.read()
-    os.waitpid(child, 0)
-    return received
+    command = (sys.executable, "-c", READ_AS, str(user), str(path))
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=DEADLINE_SECONDS).stdout
 
 
-@pytest.mark.skipif(sys.platform not in {"linux", "darwin"}, reason="the system does not say whose process connects")
+@knows_the_peer
+def test_a_process_of_another_user_is_refused_before_the_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "CHECK_SECONDS", math.inf)  # or it may find that its folder is another user's
+    with hosted() as made:
+        user = os.getuid()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "getuid", lambda: user + 1)
+            with RawClient(made.path) as client:
+                assert client.socket.recv(4096) == OTHERS_REFUSAL
+        assert_serves(made)
+
+
+@knows_the_peer
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 on; this child only connects
-def test_another_users_process_is_refused_before_the_greeting_where_the_modes_let_it_in(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_another_users_process_is_refused_where_the_modes_let_it_in(monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(prefix="tg-") as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         monkeypatch.setattr(listener, "CHECK_SECONDS", math.inf)  # or it may leave a folder that is open to others
@@ -137,8 +159,7 @@ def test_another_users_process_is_refused_before_the_greeting_where_the_modes_le
             path = made.path
             for each, mode in ((path, 0o666), (path.parent, 0o755), (Path(folder), 0o755)):
                 each.chmod(mode)
-            refusal = Refusal(reason="Only processes of the user who runs it may connect.")
-            assert received_as(OTHER_USER, path) == to_line(refusal)
+            assert received_as(OTHER_USER, path) == OTHERS_REFUSAL
             assert b'"Greeting"' in received_as(0, path)
 
 

@@ -23,13 +23,13 @@ from tests.tui.conftest import wait_until
 from tests.tui.test_settings import colours_of, contrast
 from tui.formatting.cells import cell_len
 from tui.settings.theme import HEAT_VARIABLES, OWN_THEMES, SIXTEEN_COLOURS_THEME, THEMES
-from tui.widgets.xray.picture_view import NUM_CELL_SHADES, NUM_SHADES, PictureView
+from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
 from tui.xray.columns import symbols, window
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs, level_spans, percent
 from tui.xray.layout import cut, line_width
 from tui.xray.map_layout import CELL_ASPECT, aligned, placed
 from tui.xray.shades import Shades
-from tui.xray.spans import Picture, Span, plain
+from tui.xray.spans import NUM_CELL_SHADES, Picture, Span, plain
 from tui.xray.text_strip import TextStrip
 
 SIGNED = Shades((-1.0, 0.0, 1.0, None), "state", "-1", "1", is_signed=True)

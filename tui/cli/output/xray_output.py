@@ -16,11 +16,11 @@ from rich.text import Text
 from engine.model.vocab import EOS, SPECIALS
 from engine.protocol.events import TextTraced
 from tui.cli.output.tables import print_json
-from tui.formatting.cells import cell_len
-from tui.formatting.svg_words import with_placed_words
+from tui.formatting.cells import with_placed_words
+from tui.settings.theme import HEAT_VARIABLES
 from tui.terminal.capabilities import glyphs_for, is_utf8
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
-from tui.xray.spans import Kind, Line, Picture, Span, plain
+from tui.xray.spans import NUM_CELL_SHADES, Kind, Line, Picture, Span, plain, share_of
 
 SVG_COLUMNS = 100
 _MIN_COLUMNS = 20
@@ -40,10 +40,9 @@ _KIND_STYLES: dict[Kind, Style] = {
 _NEGATIVE_COLOURS = ("#16324f", "#1d4f7c", "#2a6ca8", "#3580c8")
 _POSITIVE_COLOURS = ("#4a3414", "#6b4a17", "#8a601c", "#a8741f")
 """Backgrounds of shades, weak to strong, for white text on any terminal: blue below 0, amber above."""
-_ZERO, _NEGATIVE, _POSITIVE = ColorTriplet(16, 20, 24), ColorTriplet(74, 155, 232), ColorTriplet(201, 138, 40)
+_ZERO = ColorTriplet(16, 20, 24)
+_NEGATIVE, _POSITIVE = (Color.parse(HEAT_VARIABLES[name]).get_truecolor() for name in ("negative", "positive"))
 """The colours of cells of a heat map at 0, -1 and 1."""
-_NUM_CELL_SHADES = 8
-"""Steps of a hue in a heat map."""
 
 
 def print_targets(traced: TextTraced) -> None:
@@ -107,9 +106,7 @@ def _styled(line: Line, *, has_colours: bool) -> Text:
     """Return a line as rich draws it; the text is never read as markup."""
     text = Text(no_wrap=True, end="")
     for span in line:
-        is_blank = span.kind == "cell" and has_colours
-        shown = " " * cell_len(span.text) if is_blank else span.text
-        text.append(shown, _KIND_STYLES[span.kind] + _background(span))
+        text.append(span.drawn(has_colours=has_colours), _KIND_STYLES[span.kind] + _background(span))
     return text
 
 
@@ -117,11 +114,10 @@ def _background(span: Span) -> Style:
     """Return the background of a shade; of text none near 0 and below the cursor."""
     value = span.shade or 0.0
     if span.kind == "cell":
-        share = round(_NUM_CELL_SHADES * abs(value)) / _NUM_CELL_SHADES
         hue = _POSITIVE if value > 0 else _NEGATIVE
-        return Style(bgcolor=Color.from_triplet(blend_rgb(_ZERO, hue, share)))
+        return Style(bgcolor=Color.from_triplet(blend_rgb(_ZERO, hue, share_of(value, NUM_CELL_SHADES))))
     colours = _POSITIVE_COLOURS if value > 0 else _NEGATIVE_COLOURS
-    step = round(len(colours) * min(abs(value), 1.0))
+    step = round(len(colours) * share_of(value, len(colours)))
     if not step or span.kind == "cursor":
         return Style.null()
     return Style(color="white", bgcolor=colours[step - 1])

@@ -86,8 +86,6 @@ def sentence_on(bits: float | None, levels: Sequence[Level]) -> str:
 def note_on_units(levels: Sequence[Level]) -> str:
     """Return the highest loss in bits and in nats; empty before the levels are measured."""
     bits = next((level.bits_per_char for level in levels if level.name == "uniform"), None)
-    return (
-        ""
-        if bits is None
-        else f"log2 V = {bits:.2f} bits is ln V = {format_bits(bits, 'nats')} nats, as PyTorch prints it."
-    )
+    if bits is None:
+        return ""
+    return f"log2 V = {format_bits(bits)} bits is ln V = {format_bits(bits, 'nats')} nats, as PyTorch prints it."

@@ -24,8 +24,11 @@ _HEARTBEAT_SECONDS = 15.0
 _PAGE = Path(str(importlib.resources.files("assets") / "browser"))
 _LOG = logging.getLogger(__name__)
 _MALFORMED = (HttpProcessingError, web.RequestPayloadError)
-_LOG.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], _MALFORMED)))
-"""Logs what fails here, and no malformed request: any user of the machine may send those, and they are answered."""
+
+
+def _is_own_failure(record: logging.LogRecord) -> bool:
+    """Return whether to log a failure: not a malformed request, which any user of the machine may send."""
+    return not (record.exc_info and isinstance(record.exc_info[1], _MALFORMED))
 
 
 class BrowserServer(Server):
@@ -40,6 +43,7 @@ class BrowserServer(Server):
 
     def runner(self) -> web.AppRunner:
         """Return what serves the web application once it is set up."""
+        _LOG.addFilter(_is_own_failure)
         return web.AppRunner(self._app(), logger=_LOG, access_log=None)
 
     def _app(self) -> web.Application:
@@ -93,8 +97,10 @@ class BrowserServer(Server):
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer with 403 what is not from the page of this server, with 400 what no browser sends."""
-        if not all(map(str.isprintable, request.headers.values())):  # aiohttp (3.14) fails on surrogates
-            raise web.HTTPBadRequest(text="A header is not in UTF-8.")
+        try:
+            "".join(request.headers.values()).encode()
+        except UnicodeEncodeError as error:  # surrogates for invalid bytes, on which aiohttp (3.14) fails
+            raise web.HTTPBadRequest(text="A header is not in UTF-8.") from error
         route = request.match_info.route.name
         token = {"page": request.query.get("token", ""), "websocket": request.match_info.get("token", "")}
         reason = refusal(

@@ -51,7 +51,9 @@ class Tab(AppService):
         return {name: value for name, value in environment.items() if name not in _OF_A_TERMINAL} | _OF_A_TAB
 
     async def set_terminal_size(self, width: int, height: int) -> None:
-        """Pass on the size of the terminal, within the limits. Raises `TypeError` if it is not of numbers."""
+        """Pass on the size of the terminal, within the limits. Raises `TypeError` if it is not of whole numbers."""
+        if {type(width), type(height)} != {int}:  # they come from JSON, where `NaN` is read as a float
+            raise TypeError
         await super().set_terminal_size(*drawn_size(width, height))
 
     async def start(self, width: int, height: int) -> None:

@@ -48,9 +48,7 @@ _WORDS = (
     HelpEntry("B T", "Tweets of a batch, and characters of a tweet, <BOS> included."),
     HelpEntry("V E H", "Characters of the vocabulary, size of an embedding, size of the hidden state."),
     HelpEntry("loss", "-log2 of the probability of the true next character, in bits; with ln, as in PyTorch, in nats."),
-    HelpEntry(
-        "▸ ■ · ◇", "<BOS>, <EOS>, padding, a character two cells wide. In bars, ▸ marks the true next character."
-    ),
+    HelpEntry("▸ ■ · ◇", "<BOS>, <EOS>, padding, a wide character. In bars, ▸ marks the true next character."),
     HelpEntry("the model", "A small GRU on the embedded tweets, trained as you go; it is kept for the next time."),
 )
 

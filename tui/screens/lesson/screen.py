@@ -144,6 +144,7 @@ class LessonScreen(Screen[None]):
         view.tick()
         is_enough = view.has_trained_enough and not self.has_class("-tiny")
         self.query_one(PauseNote).show(self.lesson, is_enough=is_enough)
+        self.query_one(KeyBar).pause_label = "pause" if run.view.phase == "training" else "train"
         self.query_one("#lesson-live").set_class(not run.is_ready, "-waiting")
         self.query_one(StageHint).show(run.bridge.stage, self._num_ticks)
         if self.query_one(LessonText).show_rest():

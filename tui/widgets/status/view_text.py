@@ -69,10 +69,7 @@ def _spent_budget(view: RunView) -> str:
 def sampling_settings(view: RunView) -> Iterator[tuple[str, str]]:
     """Yield the temperature, and what is not at its default: the filter, the prime, and how each character is drawn."""
     sampling = view.sampling
-    yield (
-        "temperature",
-        format_temperature(sampling.temperature),
-    )
+    yield "temperature", format_temperature(sampling.temperature)
     if sampling.has_filter:
         yield "filter", FILTER_SEPARATOR.join(filter_parts(sampling))
     if sampling.prime:

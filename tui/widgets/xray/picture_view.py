@@ -12,14 +12,13 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.formatting.cells import cell_len
 from tui.widgets.status.line_panel import changed_cells
 from tui.widgets.terminal_info import TerminalInfo
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
-from tui.xray.spans import Kind, Line, Picture, Span
+from tui.xray.spans import NUM_CELL_SHADES, Kind, Line, Picture, Span, share_of
 
-NUM_SHADES, NUM_CELL_SHADES = 4, 8
-"""Steps of a hue, below text and in a heat map. Few, so that a following view repaints few cells."""
+NUM_SHADES = 4
+"""Steps of a hue below text."""
 _STRONGEST_BELOW_TEXT = 0.4
 """How much of a hue the background of a text has at most, so that the text can be read."""
 
@@ -93,9 +92,8 @@ class PictureView(Widget):
         value = span.shade or 0.0
         if span.kind == "cell":
             has_colours = not self.app.no_color and self.app.console.color_system is not None
-            if not has_colours:
-                return Segment(span.text, style)
-            return Segment(" " * cell_len(span.text), style + self._shade(value, NUM_CELL_SHADES, 1.0))
+            shade = self._shade(value, NUM_CELL_SHADES, 1.0) if has_colours else Style.null()
+            return Segment(span.drawn(has_colours=has_colours), style + shade)
         shade = self._shade(value, NUM_SHADES, _STRONGEST_BELOW_TEXT)
         if not shade or span.kind == "cursor":
             return Segment(span.text, style)
@@ -104,11 +102,11 @@ class PictureView(Widget):
 
     def _shade(self, value: float, num_steps: int, strongest: float) -> Style:
         """Return the background of a value: `strongest` of a hue at -1 and 1, none of it at 0."""
-        step = round(num_steps * min(abs(value), 1.0))
-        if not step:
+        share = share_of(value, num_steps)
+        if not share:
             return Style.null()
         hue = self.get_component_rich_style(f"picture--{'positive' if value > 0 else 'negative'}")
-        return _background(hue, strongest * step / num_steps)
+        return _background(hue, strongest * share)
 
 
 @lru_cache(256)

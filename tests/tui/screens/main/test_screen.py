@@ -36,7 +36,7 @@ from tests.tui.conftest import SCRIPT, Running, Stage, opened, screen_text, show
 from tests.tui.transcripts import Step, plays, set_up, transcript
 from tui.app.notifications import title_of
 from tui.files.pins import PinsFile
-from tui.formatting.svg_words import CELL_WIDTH
+from tui.formatting.cells import CELL_WIDTH
 from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.widgets.end_bar import EndBar

@@ -114,6 +114,16 @@ async def test_a_toast_covers_nothing_and_the_newest_tweet_stays_in_view_also_wh
             assert panels_on(at.app) == before
 
 
+async def test_more_toasts_than_fit_cover_no_panel_and_the_newest_is_in_view(stage: Stage) -> None:
+    async with stage.running(FakeSession(SCRIPT), TINY, draws_toasts=True) as at:
+        for number in range(1, 4):
+            at.app.screen.notify(f"Toast {number} has a text that takes two lines here.")
+        await at.press(shows=("number 8 is said", "Toast 3 has"), lacks="Toast 1 has")
+        at.app.clear_notifications()
+        at.app.screen.notify("Saved.")
+        await at.press(shows=("number 8 is said", "Saved."), lacks="Toast 3 has")
+
+
 async def test_tab_shows_the_plot_of_a_tiny_terminal_in_place_of_the_tweets_and_after_a_resize_keys_reach_what_is_shown(
     stage: Stage,
 ) -> None:

@@ -159,16 +159,12 @@ class OverfitView(StopView):
         before = self._traces.get(_BEFORE)
         if before is None:
             return ()
-        size, num_special = before.vocab_size, len(SPECIALS)
-        loss, log2_v, ln_v = (
-            before.sequence_loss,
-            format_loss(math.log(size), "bits"),
-            format_loss(math.log(size), "nats"),
-        )
+        loss, size, num_special = before.sequence_loss, before.vocab_size, len(SPECIALS)
+        uniform = math.log(size)
         sentence = (
             f"step 0   loss {format_loss(loss, 'bits')} bits, {format_loss(loss, 'nats')} nats. Each of V characters "
-            f"equally likely: log2 V = {log2_v} bits, ln V = {ln_v} nats. V = {size}: the {size - num_special} "
-            f"characters of this tweet, and {num_special} special ones."
+            f"equally likely: log2 V = {format_loss(uniform, 'bits')} bits, ln V = {format_loss(uniform, 'nats')} "
+            f"nats. V = {size}: the {size - num_special} characters of this tweet, and {num_special} special ones."
         )
         return wrapped(sentence, width, "muted")
 
