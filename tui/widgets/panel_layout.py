@@ -135,7 +135,7 @@ class PanelLayout(Vertical):
         self.call_after_refresh(self._focus_shown)
 
     def make_room_for_toasts(self) -> None:
-        """Show the toasts, the newest if not all fit, in the lowest rows of the lowest panel, which leaves them free."""
+        """Show the toasts (the newest, if not all fit) in the lowest rows of the lowest panel, which frees them."""
         body = self.query_one("#body")
         for rack in self.screen.query_children("ToastRack"):
             rack.styles.margin = (0, 0, self.screen.size.height - body.region.bottom, 0)
