@@ -9,8 +9,10 @@ To refuse another export, add a row to `_PRIVATE` or `_EXPORTS`.
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from engine.corpus.files.archive_entries import without_compression
 from engine.corpus.files.refused import Refusal, starts_with
@@ -232,10 +234,26 @@ _ACTOR = Refusal(
 _EXPORTS = (*_PRIVATE, _META, _TELEGRAM, _DISCORD, _REDDIT, _MISSKEY, _OTHER_TEXT, _OTHER_JSON, _WHATSAPP, _ACTOR)
 
 
-def refusal_of_export(head: bytes, name: str, *, is_forced: bool) -> Refusal | None:
-    """Return the export of which a text file is, by its first bytes in UTF-8; `is_forced`: only a private one.
+_META_MESSAGES = re.compile(rf".*/(?:{_ACTIVITY})/messages/")
+_CONVERSATION = re.compile(rf"(.*/messages/(?:{_CONVERSATIONS})/[^/]+/)")
 
-    `name` is the file's path.
+
+def refusal_by_place(path: Path, name: str) -> Refusal | None:
+    """Return `_MESSAGES` if a file on the disk is private by the folders above it; `name` is its path in `path`.
+
+    Others have folders called messages/inbox, too: Meta's own folder must be above, or a page of the conversation
+    beside the file.
+    """
+    whole = f"{os.path.realpath(path)}/{name}"
+    found = _CONVERSATION.match(whole)
+    beside = (each.name for each in Path(found[1]).glob("message_*")) if found else ()
+    return _MESSAGES if _META_MESSAGES.match(whole) or any(map(_MESSAGES.files.fullmatch, beside)) else None
+
+
+def refusal_of_export(head: bytes, name: str, *, is_forced: bool) -> Refusal | None:
+    """Return which kind of export a text file is, by its first bytes in UTF-8; `is_forced`: only a private one.
+
+    `name` is the file's path inside the folder or archive.
     """
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
     name = without_compression(name)

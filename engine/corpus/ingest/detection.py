@@ -5,7 +5,6 @@ Never opens anything except the member that it is given.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +19,7 @@ from engine.corpus.files.encodings import (
     marked_encoding,
     unmarked_utf_16,
 )
-from engine.corpus.files.exports import refusal_of_export
+from engine.corpus.files.exports import refusal_by_place, refusal_of_export
 from engine.corpus.files.refused import NOT_TEXT, Refusal, refusal_as_text, refusal_of
 from engine.corpus.ingest.formats import FORMATS
 from engine.corpus.readers import text_rows
@@ -41,13 +40,14 @@ def detect_format(member: FoundMember, path: Path, config: CorpusConfig) -> tupl
         if _is_binary(head, config.format):
             file_format = recognize_format(head, member.name) if config.format == "auto" else config.format
             return member, refusal_of(head) or file_format
-        where = f"{os.path.realpath(path)}/{member.name}"
+        if by_place := refusal_by_place(path, member.name):
+            return member, by_place
         encoding = _encoding_of(head, config)
         if encoding is None:
-            return member, _text_format(head, file, where, config)
+            return member, _text_format(head, file, member.name, config)
         text = converted(file, encoding, head)
-        found = _text_format(text.read(HEAD_BYTES), text, where, config)
-        private = refusal_of_export(head, where, is_forced=True)  # also if a wrong encoding hides it
+        found = _text_format(text.read(HEAD_BYTES), text, member.name, config)
+        private = refusal_of_export(head, member.name, is_forced=True)  # also if a wrong encoding hides it
         return in_utf8(member, encoding), private or found
 
 

@@ -105,6 +105,13 @@ def test_a_file_in_a_folder_of_private_messages_is_not_read_whichever_folder_is_
         for member in (None, "notes.txt") if path.is_dir() else (None,):
             config = CorpusConfig(files=(str(path),), member=member, format="text")
             assert " has private messages, which are never read." in next(reading.read_lines(config))
+    own = write(tmp_path / "messages" / "inbox", {"tweets.txt": MINE, "mia/tweets.txt": MINE})
+    (own / "mia" / "message.json").touch()
+    for path in (own / "tweets.txt", own / "mia" / "tweets.txt", own):
+        assert READ in "\n".join(reading.read_lines(CorpusConfig(files=(str(path),))))
+    (own / "mia" / "message_2.json").touch()
+    config = CorpusConfig(files=(str(own / "mia" / "tweets.txt"),))
+    assert " has private messages, which are never read." in next(reading.read_lines(config))
 
 
 def test_a_refused_file_is_not_read_even_if_it_is_chosen_but_another_one_in_the_export_is() -> None:
