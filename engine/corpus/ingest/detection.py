@@ -77,7 +77,7 @@ def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -
     if refusal is not None:
         return (not is_forced and refusal is NOT_TEXT and _misnamed(name)) or refusal
     file_format = config.format if is_forced else _recognized_text(head, rest, name, config)
-    return _with_private_posts(head, file_format) or file_format
+    return _with_private_posts(head, file_format, config) or file_format
 
 
 def _recognized_text(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -> FileFormat:
@@ -90,13 +90,14 @@ def _recognized_text(head: bytes, rest: BinaryIO, name: str, config: CorpusConfi
     return "jsonl" if is_cut and jsonl_rows.goes_on_as_lines(rest) else file_format
 
 
-def _with_private_posts(head: bytes, read_as: FileFormat) -> Refusal | None:
+def _with_private_posts(head: bytes, read_as: FileFormat, config: CorpusConfig) -> Refusal | None:
     """Return why a file is not read in a format whose reader does not leave out its private posts."""
     for file_format, each in FORMATS.items():
         if file_format != read_as and each.has_private_posts is not None and each.has_private_posts(head):
+            without = ", without --format" if config.format != "auto" else ""
             return Refusal(
                 what=f"has posts of which only --format {file_format} leaves out the private ones",
-                hint="Omit --format, and give the file as the network exported it.",
+                hint=f"Give the file as the network exported it{without}, or only its public posts.",
             )
     return None
 
