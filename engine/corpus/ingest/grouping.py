@@ -15,6 +15,7 @@ from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUF
 from engine.corpus.files.exports import closed_folder, exports_at, may_be_messages
 from engine.corpus.files.refused import EMPTY, Refusal
 from engine.corpus.files.standard_input import shown_path
+from engine.corpus.files.walk import LINK_AWAY
 from engine.corpus.ingest.detection import detect_format
 from engine.corpus.ingest.formats import FORMATS, enclosing_roots, is_part, suffixes_read
 from engine.errors import CorpusError
@@ -132,6 +133,8 @@ def _nothing_readable(
         return CorpusError(
             what, "The pattern is compared with a file's path inside, or with its name; * stands for any characters."
         )
+    if left_out and all(each.endswith(LINK_AWAY) for each in left_out):
+        return CorpusError(what, "Give the folder that holds their targets, or one that holds both.")
     kinds = ", ".join(suffixes_read(config.format))
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
     others = " --member PATTERN opens files of other names." if contents.others.counts and not chosen else ""
