@@ -19,6 +19,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives import mastodon_statuses
 from engine.corpus.readers.archives.html_text import html_to_text
 from engine.corpus.readers.archives.posts import (
+    BOOST,
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
     PRIVATE_EXAMPLE,
@@ -119,7 +120,7 @@ def _row(activity: object, config: CorpusConfig, counts: PostCounts) -> Row:
         return DroppedRow("not a post", as_json(activity))
     note = activity.get("object")
     if activity.get("type") == "Announce":
-        return DroppedRow("boost", note if isinstance(note, str) else "")
+        return DroppedRow(BOOST, note if isinstance(note, str) else "")
     if activity.get("type") != "Create" or not isinstance(note, dict) or note.get("type") not in _POSTS:
         return DroppedRow("not a post", str(activity.get("type")))
     actor = activity.get("actor")
