@@ -8,7 +8,6 @@ import io
 import stat
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from engine.corpus.files.archive_entries import MAX_MEMBERS, Contents, FoundMember, Wanted, too_many_files
@@ -46,8 +45,8 @@ def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: i
     shown = shown_path(path)
     limit = DecompressionLimit(shown, raw_bytes)
 
-    def open_unpacked(*, is_tar: bool) -> io.BufferedReader:
-        return decompressed(open_raw(), shown, limit, is_tar=is_tar)
+    def open_unpacked() -> io.BufferedReader:
+        return decompressed(open_raw(), shown, limit)
 
     with open_raw() as file:
         head = file.read(_HEAD_BYTES)
@@ -56,11 +55,11 @@ def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: i
         return Contents((FoundMember(path.name, open_raw, raw_bytes),))
     if is_zip:
         return zip_contents(shown, open_raw, limit, wanted)
-    with open_unpacked(is_tar=True) as file:
+    with open_unpacked() as file:
         is_tar = looks_like_tar(file.read(512))
     if is_tar:
-        return tar_contents(shown, partial(open_unpacked, is_tar=True), raw_bytes, limit, wanted)
-    return Contents((FoundMember(path.name, partial(open_unpacked, is_tar=False), raw_bytes),))
+        return tar_contents(shown, open_unpacked, raw_bytes, limit, wanted)
+    return Contents((FoundMember(path.name, open_unpacked, raw_bytes),))
 
 
 def _in_folder(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:

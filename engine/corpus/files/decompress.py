@@ -121,9 +121,13 @@ class DecompressedStream(ByteStream):
         """
         self._files, self._kind, self._name = files, kind, name
         self._limit, self._stream, self._source = limit, stream, source
+        self._unpacked_bytes = self._packed_bytes = 0
+        self.is_used = True
+        """Whether what is decompressed now counts for the ratio: not what is only skipped."""
 
     def next_bytes(self, max_bytes: int) -> bytes:
         """Decompress some bytes. Raises `CorpusError` if the data are damaged, truncated or over the limit."""
+        source_position = self._source.tell() if self._source is not None else 0
         try:
             data = self._files[0].read(max_bytes)
         except EOFError as error:
@@ -133,10 +137,11 @@ class DecompressedStream(ByteStream):
                 what = f"{self._name} needs more memory to be decompressed than there is."
                 raise CorpusError(what, "Extract it elsewhere and give the file in it.") from error
             raise damaged(self._name, f"its {self._kind} data are corrupt") from error
-        position = self.num_bytes + len(data)
-        self._limit.count(self._stream, position)
-        if self._source is not None:
-            self._limit.check_ratio(position, self._source.tell())
+        self._limit.count(self._stream, self.num_bytes + len(data))
+        if self._source is not None and self.is_used:
+            self._unpacked_bytes += len(data)
+            self._packed_bytes += self._source.tell() - source_position
+            self._limit.check_ratio(self._unpacked_bytes, self._packed_bytes)
         return data
 
     def close(self) -> None:
@@ -146,15 +151,12 @@ class DecompressedStream(ByteStream):
         super().close()
 
 
-def decompressed(
-    file: io.BufferedReader, name: str, limit: DecompressionLimit, member: int = 0, *, is_tar: bool = False
-) -> io.BufferedReader:
+def decompressed(file: io.BufferedReader, name: str, limit: DecompressionLimit, member: int = 0) -> io.BufferedReader:
     """Return the file without its compression layers, or itself if it has none. Raises `CorpusError`.
 
-    `member` is unique within an archive, where names may not be. The first part of a tar may compress better than any
-    text: it may be a file that is not read.
+    `member` is unique within an archive, where names may not be.
     """
-    source = None if is_tar else file
+    source = file
     for layer in range(MAX_LAYERS + 1):
         head = file.peek(16)
         found = next(((kind, unpack) for kind, magic, unpack in _COMPRESSIONS if head.startswith(magic)), None)

@@ -1,7 +1,7 @@
 r"""Exports with other people's words, and private parts of archives, by their first bytes and their paths.
 
 The readers of JSON, CSV and text would learn from them: exports are refused, unless the user sets a --format. What is
-private, by its content or its place, is refused whatever the options: `_PRIVATE`.
+private by its content, such as a chat, or by its place is refused whatever the options: `_PRIVATE`.
 
 To refuse another export, add a row to `_PRIVATE` or `_EXPORTS`.
 """
@@ -9,22 +9,40 @@ To refuse another export, add a row to `_PRIVATE` or `_EXPORTS`.
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from engine.corpus.files.archive_entries import without_compression
 from engine.corpus.files.refused import Refusal, starts_with
 
 _OWN_TEXTS = "Save your own texts as CSV, or as text with one per line"
+_ONLY_OWN = f"{_OWN_TEXTS}."
+_OR_WHOLE = f"{_OWN_TEXTS}, or give the whole archive: only your posts in it are read."
 _OR_ALL = f"{_OWN_TEXTS}; --format text, csv or json reads everyone's."
 _STRING = rb'"(?:[^"\\]|\\.)*+"'
+_DELETED = rb'"deleted_at"\s*:\s*"'
 _JSON = rb"(?:(?:export )?(?:(?:const|let|var) )?[\w.$]+\s*=\s*)?[\[{]"
 _HTML = rb"(?i:<(?:!doctype )?html\b)"
+
+
+def _object(max_depth: int) -> bytes:
+    """Return the pattern of a JSON object with others in it."""
+    return rb'\{(?:[^{}"]|%b|%b)*+\}' % (_STRING, _object(max_depth - 1) if max_depth > 1 else rb"(?!)")
 
 
 def _header(names: bytes) -> bytes:
     """Return the pattern of a table's first columns, whatever the delimiter, with or without quotes."""
     return rb'(?:"?sep=[^\n]*\n)?"?' + rb'"?[,;\t]"?'.join(names.split(b",")) + rb'"?[,;\t\r\n]'
+
+
+def _columns(*names: str) -> bytes:
+    """Return the pattern of a table's first line that has all these columns."""
+    return (
+        rb'(?:"?sep=[^\n]*\n)?'
+        + "".join(rf'(?=(?:[^\n]*[,;\t|])?[ "]*+{name}[ "]*+(?:[,;\t|\r\n]|\Z))' for name in names).encode()
+    )
 
 
 _ACTIVITY = "your_facebook_activity|your_activity_across_facebook|your_instagram_activity"
@@ -37,14 +55,16 @@ _META_KEYS = (
 _META_POST = rb'(?:\[\s*)?\{\s*"(?:timestamp|attachments|data|title|tags|media|creation_timestamp)"\s*:'
 _MESSAGES = Refusal(
     what="has private messages, which are never read",
-    hint=f"{_OWN_TEXTS}.",
+    hint=_ONLY_OWN,
     looks_like=starts_with(
         (rb'(?:\[\s*)?\{\s*"participants"\s*:\s*\[(?:[^\[\]"]|%b)*+(?:"|\Z|\]\s*,\s*"messages"\s*:)' % _STRING,),
         (_JSON, rb'"sender_?[nN]ame"\s*:', rb'"(?:messages|participants|timestamp_ms|isUnsent)"\s*:'),
         (_HTML, rb'<base href="(?:\.\./){3,}'),  # other pages are less deep
         (rb"window\.YTD\.direct_message\w*\.part\d",),
         (_JSON, rb'"(?:dmConversation|dm_conversation_id|message_?[cC]reate)"\s*:'),  # of X's archive and API
-        (rb'(?m).*?^[ \t]*+"(?:dmConversation|messageCreate)"\s*:\s*\{',),  # a piece of such a file
+        (rb'(?m).*?(?:^|[\[{,])[ \t]*+"(?:dmConversation|messageCreate)"\s*:\s*\{',),  # a piece of such a file
+        (_columns("dm_conversation_id"),),
+        (_columns("sender_?[iI]d", "recipient_?[iI]d"),),
         (_JSON, rb'"sender_screen_name"\s*:', rb'"recipient_screen_name"\s*:'),
         (_JSON, rb'"last_status"\s*:', rb'"accounts"\s*:\s*\[', rb'"unread"\s*:'),  # conversations of Mastodon's API
         (_JSON, rb'"\$type"\s*:\s*"chat\.bsky\.'),
@@ -57,15 +77,18 @@ _MESSAGES = Refusal(
 )
 _PRIVATE_PART = Refusal(
     what="is a private part of an archive, which is never read",
-    hint=f"{_OWN_TEXTS}, or give the whole archive, of which only your posts are read.",
+    hint=_OR_WHOLE,
     looks_like=starts_with(
-        (rb"window\.YTD\.(?!(?:tweets?|note_tweets?|twitter_circle_tweets?)\.)\w+\.part\d",),
-        (_JSON, rb'"tweet"\s*:\s*\{', rb'"deleted_at"\s*:\s*"'),
+        (rb"window\.YTD\.(?:deleted|grok)_\w+\.part\d",),
+        (_JSON, rb'"tweet"\s*:\s*\{(?:[^{}"]|(?!%b)%b|%b)*+%b' % (_DELETED, _STRING, _object(4), _DELETED)),
         (rb'\{\s*"(?:trash|archive|archived_stories)_v2"\s*:\s*[\[{]',),
     ),
 )
-_PRIVATE = (_MESSAGES, _PRIVATE_PART)
-"""Refused whatever the options."""
+_OTHER_PART = Refusal(
+    what="is no file of tweets in an X archive",
+    hint=_OR_WHOLE,
+    looks_like=starts_with((rb"window\.YTD\.(?!(?:tweets?|note_tweets?|twitter_circle_tweets?)\.)\w+\.part\d",)),
+)
 _META = Refusal(
     what="is an export of Facebook, Instagram or Threads",
     hint=_OR_ALL,
@@ -94,13 +117,19 @@ _META = Refusal(
     ),
 )
 
-_TELEGRAM_TYPES = rb"saved_messages|verify_codes|personal_chat|bot_chat|(?:private|public)_(?:group|supergroup|channel)"
+_TELEGRAM_TYPES = rb"saved_messages|verify_codes|personal_chat|bot_chat|private_(?:group|supergroup|channel)"
+_TELEGRAM_PUBLIC = rb'"type"\s*:\s*"public_(?:group|supergroup|channel)"'
 _TELEGRAM = Refusal(
     what="is a chat exported from Telegram",
-    hint=_OR_ALL,
+    hint=_ONLY_OWN,
     looks_like=starts_with(
         (_JSON, rb'"type"\s*:\s*"(?:%b)"' % _TELEGRAM_TYPES, rb'"messages"\s*:\s*\['),
-        (_JSON, rb'"type"\s*:\s*"(?:message|service)"', rb'"(?:date_unixtime|from_id|actor_id)"\s*:', rb'"date"\s*:'),
+        (
+            rb"(?!.*%b)%b" % (_TELEGRAM_PUBLIC, _JSON),
+            rb'"type"\s*:\s*"(?:message|service)"',
+            rb'"(?:date_unixtime|from_id|actor_id)"\s*:',
+            rb'"date"\s*:',
+        ),
         (
             rb'\{\s*"about"\s*:\s*%b\s*,\s*"(?:personal_information"\s*:\s*\{\s*"user_id"'
             rb'|(?:profile_pictures|stories)"\s*:\s*\['
@@ -116,9 +145,16 @@ _TELEGRAM = Refusal(
     ),
 )
 
+_PUBLIC_TELEGRAM = Refusal(
+    what=_TELEGRAM.what,
+    hint=_OR_ALL,
+    looks_like=starts_with((_JSON, _TELEGRAM_PUBLIC, rb'"messages"\s*:\s*\[')),
+    files=_TELEGRAM.files,
+)
+
 _DISCORD = Refusal(
     what="is an export of Discord",
-    hint=_OR_ALL,
+    hint=_ONLY_OWN,
     looks_like=starts_with(
         (_JSON, rb'"ID"\s*:\s*"?\d{5,20}\b', rb'"Timestamp"\s*:\s*"', rb'"Contents"\s*:'),
         (_header(b"ID,Timestamp,Contents,Attachments"),),
@@ -135,6 +171,15 @@ _DISCORD = Refusal(
     ),
 )
 
+_REDDIT_MESSAGES = Refusal(
+    what="has private messages of Reddit, which are never read",
+    hint=_ONLY_OWN,
+    looks_like=starts_with(
+        (_header(b"id,permalink,thread_id,date"),),
+        (_header(b"message_id,created_at,updated_at,username,message"),),
+    ),
+    files=re.compile(r"((?:.*/)?)(?:messages|chat_history)(?:_\w+)?\.csv"),
+)
 _REDDIT = Refusal(
     what="is an export or a dump of Reddit",
     hint=_OR_ALL,
@@ -144,12 +189,10 @@ _REDDIT = Refusal(
         (_JSON, rb'"kind"\s*:\s*"(?:Listing|t[1-6])"\s*,\s*"data"\s*:\s*\{'),
         (_header(b"id,permalink,date") + rb"[^\n]*\bsubreddit\b",),
         (_header(b"id,permalink,direction"),),
-        (_header(b"id,permalink,thread_id,date"),),
-        (_header(b"message_id,created_at,updated_at,username,message"),),
         (_header(b"id,title,body,kind,created"),),
         (_header(b"scheduled_post_id,subreddit"),),
     ),
-    files=re.compile(r"((?:.*/)?)(?:posts|comments|messages|chat_history|drafts|scheduled_posts)(?:_\w+)?\.csv"),
+    files=re.compile(r"((?:.*/)?)(?:posts|comments|drafts|scheduled_posts)(?:_\w+)?\.csv"),
     pairs=re.compile(
         r"((?:.*/)?)(?:(messages?(?:_archive)?_headers)|(comment_(?:headers|votes))|(post_(?:headers|votes))"
         r"|((?:subscribed|moderated)_subreddits))(?:_\d+)?\.csv$"
@@ -164,7 +207,7 @@ _MISSKEY = Refusal(
 )
 _OTHER_TEXT = Refusal(
     what="is a chat exported from LINE or KakaoTalk",
-    hint=_OR_ALL,
+    hint=_ONLY_OWN,
     looks_like=starts_with(
         (rb"\[LINE\] [^\n]*\n[^\n]{0,40}\d{4}[/.]\d",),
         ("[^\n]*(?:카카오톡 대화|KakaoTalk Chats?)[^\n]*\n(?:저장한 날짜|Date Saved) ?: ".encode(),),
@@ -172,7 +215,7 @@ _OTHER_TEXT = Refusal(
 )
 _OTHER_JSON = Refusal(
     what="is a chat exported from Slack or Google Chat",
-    hint=_OR_ALL,
+    hint=_ONLY_OWN,
     looks_like=starts_with(
         (_JSON, rb'"ts"\s*:\s*"\d{10}\.\d{6}"', rb'"user"\s*:\s*"[UW][A-Z0-9]{7,11}"'),
         (_JSON, rb'"creator"\s*:\s*\{\s*"name"\s*:', rb'"user_type"\s*:'),
@@ -220,7 +263,7 @@ def _is_whatsapp(head: bytes) -> bool:
 
 _WHATSAPP = Refusal(
     what="is a chat exported from WhatsApp",
-    hint=_OR_ALL,
+    hint=_ONLY_OWN,
     looks_like=_is_whatsapp,
     files=re.compile(r"((?:.*/)?)(?:_chat[ \d()-]*|[^/]*whatsapp[^/]*)\.txt", re.IGNORECASE),
 )
@@ -229,13 +272,41 @@ _ACTOR = Refusal(
     hint="Give outbox.json, or the archive with it.",
     looks_like=starts_with((rb'\{(?!.*"orderedItems"\s*:)', rb'"preferredUsername"\s*:', rb'"outbox"\s*:')),
 )
-_EXPORTS = (*_PRIVATE, _META, _TELEGRAM, _DISCORD, _REDDIT, _MISSKEY, _OTHER_TEXT, _OTHER_JSON, _WHATSAPP, _ACTOR)
+_PRIVATE = (
+    _MESSAGES,
+    _PRIVATE_PART,
+    _OTHER_PART,
+    _TELEGRAM,
+    _DISCORD,
+    _REDDIT_MESSAGES,
+    _OTHER_TEXT,
+    _OTHER_JSON,
+    _WHATSAPP,
+)
+"""Refused whatever the options."""
+_EXPORTS = (*_PRIVATE, _META, _PUBLIC_TELEGRAM, _REDDIT, _MISSKEY, _ACTOR)
+
+
+_META_MESSAGES = re.compile(rf".*/(?:{_ACTIVITY})/messages/")
+_CONVERSATION = re.compile(rf"(.*/messages/(?:{_CONVERSATIONS})/[^/]+/)")
+
+
+def refusal_by_place(path: Path, name: str) -> Refusal | None:
+    """Return `_MESSAGES` if a file on the disk is private by the folders above it; `name` is its path in `path`.
+
+    Others have folders called messages/inbox, too: Meta's own folder must be above, or a page of the conversation
+    beside the file.
+    """
+    whole = f"{os.path.realpath(path)}/{name}"
+    found = _CONVERSATION.match(whole)
+    beside = (each.name for each in Path(found[1]).glob("message_*")) if found else ()
+    return _MESSAGES if _META_MESSAGES.match(whole) or any(map(_MESSAGES.files.fullmatch, beside)) else None
 
 
 def refusal_of_export(head: bytes, name: str, *, is_forced: bool) -> Refusal | None:
-    """Return the export of which a text file is, by its first bytes in UTF-8; `is_forced`: only a private one.
+    """Return which kind of export a text file is, by its first bytes in UTF-8; `is_forced`: only a private one.
 
-    `name` is the file's path.
+    `name` is the file's path inside the folder or archive.
     """
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
     name = without_compression(name)
@@ -247,21 +318,26 @@ def refusal_of_export(head: bytes, name: str, *, is_forced: bool) -> Refusal | N
 def closed_folder(refusal: Refusal, name: str, *, is_forced: bool) -> str | None:
     """Return the folder of the export of which the file at a path is, by its first bytes; None if unknown.
 
-    `is_forced`: only that of a private one.
+    `is_forced`: only that of a conversation.
     """
     found = refusal.files.fullmatch(without_compression(name))
-    return found[1] if found and (refusal in _PRIVATE or not is_forced) else None
+    return found[1] if found and (refusal is _MESSAGES or not is_forced) else None
+
+
+def may_be_messages(name: str) -> bool:
+    """Return whether a path is usual for private messages, so that the content must tell."""
+    return _MESSAGES.files.fullmatch(without_compression(name)) is not None
 
 
 def exports_at(names: Iterable[str], *, is_forced: bool) -> dict[str, Refusal]:
     """Return the folders of the exports that contain some files, as far as paths identify them.
 
-    A folder is "" or ends with a slash. `is_forced`: only those of private ones.
+    A folder is "" or ends with a slash. `is_forced`: only those of conversations.
     """
     folders: dict[str, Refusal] = {}
     found_groups: dict[tuple[str, Refusal], set[int | None]] = {}
     for name in map(without_compression, names):
-        for each in _PRIVATE if is_forced else _EXPORTS:
+        for each in (_MESSAGES,) if is_forced else _EXPORTS:
             if found := each.paths.match(name):
                 folders.setdefault(next(group for group in found.groups() if group is not None), each)
             elif found := each.pairs.match(name):

@@ -13,7 +13,13 @@ from functools import partial
 
 from engine.corpus.files.archive_entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many_files
 from engine.corpus.files.byte_stream import ByteStream, buffered
-from engine.corpus.files.decompress import DECOMPRESSION_ERRORS, DecompressionLimit, damaged, decompressed
+from engine.corpus.files.decompress import (
+    DECOMPRESSION_ERRORS,
+    DecompressedStream,
+    DecompressionLimit,
+    damaged,
+    decompressed,
+)
 
 _MAX_HEADER_BYTES = 1 << 18
 """Limit of one member's long name and attributes: real ones have a few thousand bytes."""
@@ -89,6 +95,12 @@ def tar_contents(
     return listing.contents(members)
 
 
+def _count_ratio(file: io.BufferedReader, *, is_used: bool) -> None:
+    """Set whether what is decompressed next is limited by its compression ratio: a file that is not read is not."""
+    if isinstance(file.raw, DecompressedStream):
+        file.raw.is_used = is_used
+
+
 def _listed(shown: str, open_tar: Callable[[], io.BufferedReader], wanted: Wanted) -> Listing[tarfile.TarInfo]:
     """List the entries of a tar. Raises `CorpusError`."""
     listing = Listing[tarfile.TarInfo](shown, wanted)
@@ -96,8 +108,10 @@ def _listed(shown: str, open_tar: Callable[[], io.BufferedReader], wanted: Wante
         for number, info in enumerate(_headers(file, shown)):
             if number == MAX_ENTRIES:
                 raise too_many_files(shown, MAX_ENTRIES)
+            num_wanted = len(listing.entries)
             if not info.isdir():
                 listing.add(info.name, info, is_file=info.isreg() and not info.issparse())
+            _count_ratio(file, is_used=len(listing.entries) > num_wanted)
         while not file.seekable() and file.read(_SKIP_BYTES):
             pass  # the checksum of compressed data is at its end
     return listing
@@ -128,6 +142,7 @@ class _ReaderPool:
         """Return an open tar at `offset`."""
         idle, self._idle = self._idle, None
         file, position = idle if idle is not None and idle[1] <= offset else (self._open_tar(), 0)
+        _count_ratio(file, is_used=False)  # `_listed` did
         _skip(file, position, offset)
         return file
 

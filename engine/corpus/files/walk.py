@@ -11,6 +11,8 @@ from engine.corpus.files.archive_entries import MAX_ENTRIES, MAX_MEMBERS, OtherF
 from engine.corpus.files.disk_file import read_errors
 from engine.errors import CorpusError
 
+LINK_AWAY = " (a link that leaves the folder: give its target)"
+
 
 @dataclass
 class SkippedEntries:
@@ -38,12 +40,13 @@ def files_below(folder: Path, wanted: Wanted, skipped: SkippedEntries) -> list[t
         found = _status(path)
         if found is None or (found.st_dev, found.st_ino) in seen:
             continue
-        seen.add((found.st_dev, found.st_ino))
         is_file, is_folder = stat.S_ISREG(found.st_mode), stat.S_ISDIR(found.st_mode)
         if is_file and not (is_archive(inside) or wanted(inside)):
             skipped.others.add(inside)
-        elif (is_file or is_folder) and _leaves(path, root):
-            skipped.left_out.append(f"{inside} (a link that leaves the folder: give its target)")
+            continue  # a link with a wanted name may lead to it
+        seen.add((found.st_dev, found.st_ino))
+        if (is_file or is_folder) and _leaves(path, root):
+            skipped.left_out.append(inside + LINK_AWAY)
         elif is_file:
             files.append((inside, path))
             if len(files) > MAX_MEMBERS:

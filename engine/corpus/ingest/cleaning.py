@@ -7,13 +7,13 @@ import unicodedata
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.mojibake import repair
+from engine.corpus.readers.archives.posts import RETWEET
 from engine.corpus.types import DroppedRow, Row
 from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, harmless, with_single_blanks
 
 EMPTY = "empty"
 ONLY_A_LINK = "only a link"
 LOST_CHARACTERS = "with characters that were lost (U+FFFD)"
-RETWEET = "retweet"
 _AFTER_LINKS = "\u2600-\u27bf\u2e80-\u9fff\uac00-\ud7af\uff00-\uffef\U0001f000-\U0001faff"
 """East Asian characters and emoji, which follow a link without a blank."""
 _IN_LINKS = rf"[^\s{LINE_BREAK}{_AFTER_LINKS}]"

@@ -5,7 +5,6 @@ Never opens anything except the member that it is given.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +19,7 @@ from engine.corpus.files.encodings import (
     marked_encoding,
     unmarked_utf_16,
 )
-from engine.corpus.files.exports import refusal_of_export
+from engine.corpus.files.exports import refusal_by_place, refusal_of_export
 from engine.corpus.files.refused import NOT_TEXT, Refusal, refusal_as_text, refusal_of
 from engine.corpus.ingest.formats import FORMATS
 from engine.corpus.readers import text_rows
@@ -41,13 +40,14 @@ def detect_format(member: FoundMember, path: Path, config: CorpusConfig) -> tupl
         if _is_binary(head, config.format):
             file_format = recognize_format(head, member.name) if config.format == "auto" else config.format
             return member, refusal_of(head) or file_format
-        where = f"{os.path.realpath(path)}/{member.name}"
+        if by_place := refusal_by_place(path, member.name):
+            return member, by_place
         encoding = _encoding_of(head, config)
         if encoding is None:
-            return member, _text_format(head, file, where, config)
+            return member, _text_format(head, file, member.name, config)
         text = converted(file, encoding, head)
-        found = _text_format(text.read(HEAD_BYTES), text, where, config)
-        private = refusal_of_export(head, where, is_forced=True)  # also if a wrong encoding hides it
+        found = _text_format(text.read(HEAD_BYTES), text, member.name, config)
+        private = refusal_of_export(head, member.name, is_forced=True)  # also if a wrong encoding hides it
         return in_utf8(member, encoding), private or found
 
 
@@ -77,7 +77,7 @@ def _text_format(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -
     if refusal is not None:
         return (not is_forced and refusal is NOT_TEXT and _misnamed(name)) or refusal
     file_format = config.format if is_forced else _recognized_text(head, rest, name, config)
-    return _with_private_posts(head, file_format) or file_format
+    return _with_private_posts(head, file_format, config) or file_format
 
 
 def _recognized_text(head: bytes, rest: BinaryIO, name: str, config: CorpusConfig) -> FileFormat:
@@ -90,13 +90,14 @@ def _recognized_text(head: bytes, rest: BinaryIO, name: str, config: CorpusConfi
     return "jsonl" if is_cut and jsonl_rows.goes_on_as_lines(rest) else file_format
 
 
-def _with_private_posts(head: bytes, read_as: FileFormat) -> Refusal | None:
+def _with_private_posts(head: bytes, read_as: FileFormat, config: CorpusConfig) -> Refusal | None:
     """Return why a file is not read in a format whose reader does not leave out its private posts."""
     for file_format, each in FORMATS.items():
         if file_format != read_as and each.has_private_posts is not None and each.has_private_posts(head):
+            without = ", without --format" if config.format != "auto" else ""
             return Refusal(
                 what=f"has posts of which only --format {file_format} leaves out the private ones",
-                hint="Omit --format, and give the file as the network exported it.",
+                hint=f"Give the file as the network exported it{without}, or only its public posts.",
             )
     return None
 

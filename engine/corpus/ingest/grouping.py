@@ -12,9 +12,10 @@ from pathlib import Path
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, FoundMember, suffix_of
-from engine.corpus.files.exports import closed_folder, exports_at
+from engine.corpus.files.exports import closed_folder, exports_at, may_be_messages
 from engine.corpus.files.refused import EMPTY, Refusal
 from engine.corpus.files.standard_input import shown_path
+from engine.corpus.files.walk import LINK_AWAY
 from engine.corpus.ingest.detection import detect_format
 from engine.corpus.ingest.formats import FORMATS, enclosing_roots, is_part, suffixes_read
 from engine.errors import CorpusError
@@ -66,9 +67,9 @@ def group_members(path: Path, contents: Contents, config: CorpusConfig) -> tuple
 
 def _exports(contents: Contents, refused: dict[str, Refusal], config: CorpusConfig) -> dict[str, Refusal]:
     """Return the folders of refused exports, by the paths of all files and by the content of the `refused` ones."""
-    names = [*(member.name for member in contents.members), *contents.others]
+    names = [each.name for each in contents.members if each.name in refused or not may_be_messages(each.name)]
     is_forced = config.format != "auto" or config.member is not None
-    folders = exports_at(names, is_forced=is_forced)
+    folders = exports_at([*names, *contents.others], is_forced=is_forced)
     for name, refusal in refused.items():
         if (folder := closed_folder(refusal, name, is_forced=is_forced)) is not None:
             folders.setdefault(folder, refusal)
@@ -132,6 +133,8 @@ def _nothing_readable(
         return CorpusError(
             what, "The pattern is compared with a file's path inside, or with its name; * stands for any characters."
         )
+    if left_out and all(each.endswith(LINK_AWAY) for each in left_out):
+        return CorpusError(what, "Give the folder that holds their targets, or one that holds both.")
     kinds = ", ".join(suffixes_read(config.format))
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
     others = " --member PATTERN opens files of other names." if contents.others.counts and not chosen else ""

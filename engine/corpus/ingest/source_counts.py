@@ -7,15 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.corpus.ingest.cleaning import RETWEET
+from engine.corpus.readers.archives.posts import BOOST, REPOST, RETWEET
 from engine.corpus.report import DUPLICATE, SourceReport
 from engine.corpus.text_quality import doubt_about
 from engine.corpus.types import DroppedRow, Source
 from engine.text import EXAMPLE_CHARS, harmless
 
 _MAX_REASON_CHARS = 80
-_REPEATED = frozenset({"boost", "repost", RETWEET})
-"""Reasons of rows that repeat another person's post."""
 _RETWEETED = re.compile(r"\brt\W{0,3}@", re.IGNORECASE)
 
 
@@ -47,7 +45,12 @@ class SourceCounts:
 
     def _add_example(self, reason: str, text: str) -> None:
         """Store the first example of a reason, unless it may be another person's words."""
-        if text and reason not in self.examples and reason not in _REPEATED and not _RETWEETED.search(text):
+        if (
+            text
+            and reason not in self.examples
+            and reason not in {BOOST, REPOST, RETWEET}
+            and not _RETWEETED.search(text)
+        ):
             self.examples[reason] = harmless(text, EXAMPLE_CHARS)
 
     def check_text(self, sample: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
@@ -15,13 +16,15 @@ from engine.text import harmless
 MAX_PARAGRAPH_CHARS = 1_000_000
 OVER_LONG_PIECE = "with a piece over 1 MB"
 ONLY_A_LABEL = "only a number or label"
+_HEAD_ROWS = 20
+"""By these first rows, a file is one of labels."""
 _NUMBERS = re.compile(r"\s*[-+]?\d[\d.,]*+%?(?:[\s;]+[-+]?\d[\d.,]*+%?)*\s*")
 _LABEL = re.compile(r"(\d+)(?:\t(?:[!-~]+|[^\w\s!-~]+))+")
 """A number and the name of the label for which it stands, such as a word or an emoji."""
 
 
 def are_labels(lines: Sequence[str]) -> bool:
-    """Return whether the lines of a file are the names of the labels 0, 1, 2, ..."""
+    """Return whether the first lines of a file are the names of the labels 0, 1, 2, ..."""
     found = [_LABEL.fullmatch(line) for line in lines]
     return [each and each[1] for each in found] == list(map(str, range(len(found))))
 
@@ -32,8 +35,11 @@ def text_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[
     Numbers and labels, which people store beside texts, are dropped rows unless the user sets the format.
     """
     is_detected = config.format == "auto"
-    for number, row in enumerate(_texts(file, source, config), start=1):
-        if is_detected and isinstance(row, str) and (_NUMBERS.fullmatch(row) or _LABEL.fullmatch(row)):
+    texts = _texts(file, source, config)
+    head = list(islice(texts, _HEAD_ROWS))
+    has_labels = are_labels([row for row in head if isinstance(row, str)])
+    for number, row in enumerate(chain(head, texts), start=1):
+        if is_detected and isinstance(row, str) and (_NUMBERS.fullmatch(row) or (has_labels and _LABEL.fullmatch(row))):
             yield DroppedRow(ONLY_A_LABEL, example(f"row {number:,}", row))
         else:
             yield row

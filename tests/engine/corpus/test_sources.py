@@ -55,6 +55,16 @@ def test_files_are_sources_in_order_with_the_index_of_the_named_file(tmp_path: P
     assert names[0] == names[3] == str(tmp_path / "z.txt")  # the name alone is ambiguous
 
 
+def test_links_to_files_of_other_names_are_read_if_both_are_in_the_folder(tmp_path: Path) -> None:
+    folder = write(tmp_path, {"blobs/0a1b": CSV})
+    (folder / "snapshots").mkdir()
+    (folder / "snapshots" / "train.csv").symlink_to("../blobs/0a1b")
+    assert "+ 'a nice day'" in list(read_lines(CorpusConfig(files=(str(folder),))))
+    error, hint = read_lines(CorpusConfig(files=(str(folder / "snapshots"),)))
+    assert "is a folder without a readable file; found but not read: train.csv (a link that leaves the folder" in error
+    assert "Give the folder that holds their targets" in hint
+
+
 def test_files_and_archives_in_zstd_and_zips_in_a_folder_are_found_by_their_names(snapshot: SnapshotAssertion) -> None:
     tar = zstd_of(tar_of({"in.csv": CSV.encode()}))
     files = {

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.bluesky_links import Link, links_of, with_whole_links, without_links
 from engine.corpus.readers.archives.car_blocks import car_blocks
-from engine.corpus.readers.archives.posts import ONLY_A_LINK, SENSITIVE, PostCounts, items_at, values_of_lines
+from engine.corpus.readers.archives.posts import ONLY_A_LINK, REPOST, SENSITIVE, PostCounts, items_at, values_of_lines
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import (
     as_array,
@@ -179,7 +179,7 @@ def _record(value: object, where: str) -> _Post | DroppedRow:
         if value.get("$type") == POST_TYPE:
             return _post(value, own_did=own_did)
         if "reason" in value and "post" in value:
-            return DroppedRow("repost", example(where, "an entry with a reason"))
+            return DroppedRow(REPOST, example(where, "an entry with a reason"))
         own_did = _did(value.get("uri")) or own_did
         value = next((value[key] for key in _WRAPPERS if isinstance(value.get(key), dict)), None)
     return DroppedRow("not a post", example(where, "a record of another kind"))

@@ -12,12 +12,14 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives import mastodon_statuses
 from engine.corpus.readers.archives.html_text import html_to_text
 from engine.corpus.readers.archives.posts import (
+    BOOST,
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
     PRIVATE_EXAMPLE,
@@ -33,8 +35,10 @@ from engine.errors import CorpusError
 FILE_NAME = "outbox.json"
 _OUTBOX = re.compile(rb'"orderedItems"\s*:')
 _ACTIVITY = (re.compile(rb'"actor"\s*:\s*"https?://'), re.compile(rb'"type"\s*:\s*"(?:Create|Announce)"'))
-_NOTE = tuple(re.compile(rb'"%b"\s*:' % key) for key in (b"attributedTo", b"content", b"to", b"cc"))
-_DIRECT = re.compile(rb'"visibility"\s*:\s*"direct"')
+_NOTE = tuple(re.compile(rb'"%b"\s*:' % key) for key in (b"attributedTo", b"content"))
+_TO, _CC = (re.compile(rb'"%b"\s*:\s*(\[[^\]]*\]|"[^"]*"|null)' % key) for key in (b"to", b"cc"))
+_TO_ALL = re.compile(rb'(?:#|as:|")Public"')
+_DIRECT = (re.compile(rb'"visibility"\s*:\s*"direct"'), re.compile(rb'"content"\s*:'))
 _ONE_ACTIVITY = re.compile(
     r'\s*\{\s*(?:"@context"\s*:\s*"[^"]*"\s*,\s*)?"id"\s*:\s*"[^"]*"\s*,\s*"type"\s*:\s*"(?:Create|Announce)"'
 )
@@ -55,8 +59,20 @@ def looks_like(head: bytes) -> bool:
 
 def has_private_posts(head: bytes) -> bool:
     """Return whether a file has posts with their audience, of which some are or may be direct messages."""
-    is_part = first_char(head) in {b"{", b"["} and (all(key.search(head) for key in _NOTE) or _DIRECT.search(head))
-    return looks_like(head) or bool(is_part)
+    if first_char(head) not in {b"{", b"["}:
+        return False
+    return looks_like(head) or _has_private_notes(head) or all(each.search(head) for each in _DIRECT)
+
+
+def _has_private_notes(head: bytes) -> bool:
+    """Return whether a file has notes outside of an outbox, of which one is not addressed to the public."""
+    if not all(key.search(head) for key in _NOTE):
+        return False
+    # The last note may be cut.
+    audiences = zip_longest(
+        _TO.findall(head), _CC.findall(head), fillvalue=b"" if len(head) < HEAD_BYTES else b'"Public"'
+    )
+    return not all(_TO_ALL.search(to + cc) for to, cc in audiences)
 
 
 def archive_root(name: str) -> str | None:
@@ -104,7 +120,7 @@ def _row(activity: object, config: CorpusConfig, counts: PostCounts) -> Row:
         return DroppedRow("not a post", as_json(activity))
     note = activity.get("object")
     if activity.get("type") == "Announce":
-        return DroppedRow("boost", note if isinstance(note, str) else "")
+        return DroppedRow(BOOST, note if isinstance(note, str) else "")
     if activity.get("type") != "Create" or not isinstance(note, dict) or note.get("type") not in _POSTS:
         return DroppedRow("not a post", str(activity.get("type")))
     actor = activity.get("actor")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.html_text import html_to_text
 from engine.corpus.readers.archives.posts import (
+    BOOST,
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
     ONLY_A_LINK,
@@ -73,7 +74,7 @@ def _row(status: dict[str, object], config: CorpusConfig, counts: PostCounts) ->
     if not isinstance(content, str):
         return DroppedRow("not a post", PRIVATE_EXAMPLE)
     if status.get("reblog"):
-        return DroppedRow("boost", str(status.get("uri")))
+        return DroppedRow(BOOST, str(status.get("uri")))
     visibility = status.get("visibility")
     if visibility not in _PUBLIC:
         return DroppedRow(_PRIVATE.get(str(visibility), "not public"), PRIVATE_EXAMPLE)

@@ -16,6 +16,8 @@ from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.text import harmless
 
+BOOST, REPOST, RETWEET = "boost", "repost", "retweet"
+"""Reasons of dropped rows that repeat another person's post."""
 DIRECT_MESSAGE = "direct message"
 FOR_FOLLOWERS = "for followers only"
 ONLY_A_LINK = "only a link"

@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.posts import ONLY_A_LINK, PRIVATE_EXAMPLE
+from engine.corpus.readers.archives.posts import ONLY_A_LINK, PRIVATE_EXAMPLE, RETWEET
 from engine.corpus.readers.archives.x_notes import NoteTweets
 from engine.corpus.readers.json_files.json_values import as_json, as_object
 from engine.corpus.report import counted
@@ -76,7 +76,7 @@ class TweetRows:
             self._notes.pop_full_text(text, tweet.get("created_at"))  # else it would count as a note without a tweet
             return DroppedRow("circle tweet", example(where, PRIVATE_EXAMPLE))
         if text.startswith("RT @") or tweet.get("retweeted_status") or tweet.get("retweeted_status_id"):
-            return DroppedRow("retweet", example(where, text))
+            return DroppedRow(RETWEET, example(where, text))
         long_text = self._notes.pop_full_text(text, tweet.get("created_at"))
         if self._config.no_replies and _is_reply_to_others(tweet, self._owner):
             return DroppedRow("reply", example(where, long_text or text))

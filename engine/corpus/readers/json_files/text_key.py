@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from engine.corpus.readers.archives.posts import RETWEET
 from engine.corpus.readers.json_files.json_paths import Missing, shown_paths, values_at
 from engine.corpus.readers.json_files.json_values import as_json
 from engine.corpus.readers.tables.labels import LabelRule
@@ -93,7 +94,7 @@ class TextKey:
     def _post(self, text: str, post: dict[str, object], number: int) -> Row:
         """Return the text of a post, the whole one if it has two, or why it is dropped."""
         if self.drops_retweets and _is_retweet(post):
-            return DroppedRow("retweet", example(self._where(number), text))
+            return DroppedRow(RETWEET, example(self._where(number), text))
         if self.label_rule is not None:
             reason = self.label_rule.reason_to_drop(as_cell(post.get(self.label_key)))
             if reason is not None:

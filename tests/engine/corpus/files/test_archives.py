@@ -176,6 +176,11 @@ UNREADABLE: dict[str, tuple[bytes, *tuple[tuple[Any, str, int], ...]]] = {  # a 
     "a bomb: many files of a tar": (tar_of({f"{n}.gz": gzip_of(bytes(1 << 19)) for n in range(10)}), BOMB),
     "a bomb: between two layers": (gzip_of(gzip_of(b"") * 400_000), BOMB),  # 8 MB that decompress to nothing
     "a bomb: the first part of a gzip": (gzip_of(ZEROS * 2 + NOISE), BOMB, (decompress, "MAX_RATIO", 20)),
+    "a bomb: a file of a tar": (
+        tar_of({"a.txt": ZEROS * 2, "b.txt": NOISE}, "w:gz"),
+        BOMB,
+        (decompress, "MAX_RATIO", 20),
+    ),
     "a bomb: a file of a zip": (zip_of({"a.txt": ZEROS, "b.txt": NOISE}), BOMB),
     "a bomb: many files of a zip": (zip_of({"b.tar": NOISE, **dict.fromkeys("123456789", ZEROS[: 1 << 20])}), BOMB),
     "a wrong checksum": (changed(ONE, (LISTED + 16, 1)),),

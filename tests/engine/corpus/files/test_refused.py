@@ -20,6 +20,7 @@ READ = "+ 'a nice day'\n+ 'and a good night'"
 CONTAINERS: tuple[Container, ...] = ("folder", "zip", "tar.gz")
 FILES = {case.name: case.files for case in cases("refused_files")}
 """A file each of exports: "is a chat exported from Telegram: saved messages"."""
+PUBLIC = ("is an export of F", "is an export or", "is an export of M", "is a chat exported from Telegram: a public")
 WHOLE = {case.name: case.files for case in cases("refused_exports")}
 
 
@@ -62,13 +63,11 @@ FACEBOOK = WHOLE["is an export of Facebook, Instagram or Threads: Facebook"]
 PRIVATE = {"your_facebook_activity/messages/inbox/tom_1/files/notes.txt": WORDS}
 
 
-def test_an_explicit_format_reads_an_export_but_for_messages_of_facebook(snapshot: SnapshotAssertion) -> None:
-    lines = str(CHAT).splitlines()
-    assert texts_of({"_chat.txt": CHAT}, format="text") == lines
-    assert texts_of({"_chat.txt": CHAT, "notes.txt": "one"}, "zip", format="text") == [*lines, "one"]
+def test_an_explicit_format_reads_an_export_but_for_private_messages(snapshot: SnapshotAssertion) -> None:
+    assert texts_of({"_chat.txt": CHAT, "notes.txt": "one"}, "zip", format="text") == ["one"]
     for name, file_format, column in (
-        ("is a chat exported from Telegram: a chat", "json", None),
-        ("is an export of Discord: a channel as CSV", "csv", None),
+        ("is a chat exported from Telegram: a public channel", "json", None),
+        ("is an export or a dump of Reddit: comments", "csv", None),
         ("is an export of Facebook, Instagram or Threads: posts", "json", "data.post"),
     ):
         assert texts_of(FILES[name], format=file_format, column=column) == [WORDS]
@@ -77,18 +76,17 @@ def test_an_explicit_format_reads_an_export_but_for_messages_of_facebook(snapsho
 
 @pytest.mark.parametrize("file_format", ["auto", "text", "json", "jsonl", "csv", "x", "mastodon"])
 def test_what_is_private_is_not_read_whatever_the_options(file_format: str) -> None:
-    private = {
-        case: files for case, files in FILES.items() if case.startswith(("has private messages", "is a private"))
-    }
+    public = (*PUBLIC, "is a chat exported from WhatsApp: ")  # one of the many chats is in the test above
+    private = {case: files for case, files in FILES.items() if not case.startswith(public)}
     for case, files in private.items():
         ((name, content),) = files.items()
-        what = case.partition(",")[0]
+        what = case.partition(":")[0]
         for shown in (name, "a.txt"):
             assert read({shown: content}, format=file_format).startswith(f"! {shown} {what}")
             assert read({shown: content}, format=file_format, encoding="latin-1").startswith(f"! {shown} {what}")
             below = {f"tom_1/{shown}": content, "b.txt": "one"}
             assert WORDS not in read(below, format=file_format)
-            assert f" {what}" in read(below, member=shown, format=file_format)
+            assert f" {what}" in read(below, member=f"*{shown.rpartition(']')[2]}", format=file_format)
     for page in ({"message_1.html": WORDS}, {"message_1.html.gz": gzip_of(WORDS.encode())}):
         assert " has private messages" in read(page, format=file_format)
     for beside in ({"message_1.json": MESSAGES}, {"message_1.html": WORDS}):
@@ -105,6 +103,13 @@ def test_a_file_in_a_folder_of_private_messages_is_not_read_whichever_folder_is_
         for member in (None, "notes.txt") if path.is_dir() else (None,):
             config = CorpusConfig(files=(str(path),), member=member, format="text")
             assert " has private messages, which are never read." in next(reading.read_lines(config))
+    own = write(tmp_path / "messages" / "inbox", {"tweets.txt": MINE, "mia/tweets.txt": MINE})
+    (own / "mia" / "message.json").touch()
+    for path in (own / "tweets.txt", own / "mia" / "tweets.txt", own):
+        assert READ in "\n".join(reading.read_lines(CorpusConfig(files=(str(path),))))
+    (own / "mia" / "message_2.json").touch()
+    config = CorpusConfig(files=(str(own / "mia" / "tweets.txt"),))
+    assert " has private messages, which are never read." in next(reading.read_lines(config))
 
 
 def test_a_refused_file_is_not_read_even_if_it_is_chosen_but_another_one_in_the_export_is() -> None:
