@@ -1,7 +1,7 @@
 r"""Exports with other people's words, and private parts of archives, by their first bytes and their paths.
 
 The readers of JSON, CSV and text would learn from them: exports are refused, unless the user sets a --format. What is
-private by its content, such as a chat, or by its place is refused whatever the options: `_PRIVATE`.
+private by its content or by its place is refused whatever the options: `_PRIVATE`.
 
 To refuse another export, add a row to `_PRIVATE` or `_EXPORTS`.
 """
@@ -117,19 +117,13 @@ _META = Refusal(
     ),
 )
 
-_TELEGRAM_TYPES = rb"saved_messages|verify_codes|personal_chat|bot_chat|private_(?:group|supergroup|channel)"
-_TELEGRAM_PUBLIC = rb'"type"\s*:\s*"public_(?:group|supergroup|channel)"'
+_TELEGRAM_TYPES = rb"saved_messages|verify_codes|personal_chat|bot_chat|(?:private|public)_(?:group|supergroup|channel)"
 _TELEGRAM = Refusal(
     what="is a chat exported from Telegram",
-    hint=_ONLY_OWN,
+    hint=_OR_ALL,
     looks_like=starts_with(
         (_JSON, rb'"type"\s*:\s*"(?:%b)"' % _TELEGRAM_TYPES, rb'"messages"\s*:\s*\['),
-        (
-            rb"(?!.*%b)%b" % (_TELEGRAM_PUBLIC, _JSON),
-            rb'"type"\s*:\s*"(?:message|service)"',
-            rb'"(?:date_unixtime|from_id|actor_id)"\s*:',
-            rb'"date"\s*:',
-        ),
+        (_JSON, rb'"type"\s*:\s*"(?:message|service)"', rb'"(?:date_unixtime|from_id|actor_id)"\s*:', rb'"date"\s*:'),
         (
             rb'\{\s*"about"\s*:\s*%b\s*,\s*"(?:personal_information"\s*:\s*\{\s*"user_id"'
             rb'|(?:profile_pictures|stories)"\s*:\s*\['
@@ -145,16 +139,9 @@ _TELEGRAM = Refusal(
     ),
 )
 
-_PUBLIC_TELEGRAM = Refusal(
-    what=_TELEGRAM.what,
-    hint=_OR_ALL,
-    looks_like=starts_with((_JSON, _TELEGRAM_PUBLIC, rb'"messages"\s*:\s*\[')),
-    files=_TELEGRAM.files,
-)
-
 _DISCORD = Refusal(
     what="is an export of Discord",
-    hint=_ONLY_OWN,
+    hint=_OR_ALL,
     looks_like=starts_with(
         (_JSON, rb'"ID"\s*:\s*"?\d{5,20}\b', rb'"Timestamp"\s*:\s*"', rb'"Contents"\s*:'),
         (_header(b"ID,Timestamp,Contents,Attachments"),),
@@ -207,7 +194,7 @@ _MISSKEY = Refusal(
 )
 _OTHER_TEXT = Refusal(
     what="is a chat exported from LINE or KakaoTalk",
-    hint=_ONLY_OWN,
+    hint=_OR_ALL,
     looks_like=starts_with(
         (rb"\[LINE\] [^\n]*\n[^\n]{0,40}\d{4}[/.]\d",),
         ("[^\n]*(?:카카오톡 대화|KakaoTalk Chats?)[^\n]*\n(?:저장한 날짜|Date Saved) ?: ".encode(),),
@@ -215,7 +202,7 @@ _OTHER_TEXT = Refusal(
 )
 _OTHER_JSON = Refusal(
     what="is a chat exported from Slack or Google Chat",
-    hint=_ONLY_OWN,
+    hint=_OR_ALL,
     looks_like=starts_with(
         (_JSON, rb'"ts"\s*:\s*"\d{10}\.\d{6}"', rb'"user"\s*:\s*"[UW][A-Z0-9]{7,11}"'),
         (_JSON, rb'"creator"\s*:\s*\{\s*"name"\s*:', rb'"user_type"\s*:'),
@@ -263,7 +250,7 @@ def _is_whatsapp(head: bytes) -> bool:
 
 _WHATSAPP = Refusal(
     what="is a chat exported from WhatsApp",
-    hint=_ONLY_OWN,
+    hint=_OR_ALL,
     looks_like=_is_whatsapp,
     files=re.compile(r"((?:.*/)?)(?:_chat[ \d()-]*|[^/]*whatsapp[^/]*)\.txt", re.IGNORECASE),
 )
@@ -272,19 +259,9 @@ _ACTOR = Refusal(
     hint="Give outbox.json, or the archive with it.",
     looks_like=starts_with((rb'\{(?!.*"orderedItems"\s*:)', rb'"preferredUsername"\s*:', rb'"outbox"\s*:')),
 )
-_PRIVATE = (
-    _MESSAGES,
-    _PRIVATE_PART,
-    _OTHER_PART,
-    _TELEGRAM,
-    _DISCORD,
-    _REDDIT_MESSAGES,
-    _OTHER_TEXT,
-    _OTHER_JSON,
-    _WHATSAPP,
-)
+_PRIVATE = (_MESSAGES, _PRIVATE_PART, _OTHER_PART, _REDDIT_MESSAGES)
 """Refused whatever the options."""
-_EXPORTS = (*_PRIVATE, _META, _PUBLIC_TELEGRAM, _REDDIT, _MISSKEY, _ACTOR)
+_EXPORTS = (*_PRIVATE, _META, _TELEGRAM, _DISCORD, _REDDIT, _MISSKEY, _OTHER_TEXT, _OTHER_JSON, _WHATSAPP, _ACTOR)
 
 
 _META_MESSAGES = re.compile(rf".*/(?:{_ACTIVITY})/messages/")
