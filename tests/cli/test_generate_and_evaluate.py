@@ -38,7 +38,7 @@ def test_n_tweets_are_n_lines_with_consecutive_seeds_and_nothing_else(cli: Cli, 
 
 
 def test_tweets_start_with_the_prime_end_at_max_length_and_at_0_are_the_likeliest(cli: Cli, trained: Path) -> None:
-    tweets = cli("generate", "-n", "20", "--prime", "mum got", "--max-length", "9", "--json").objects
+    tweets = cli("generate", "-n", "200", "--prime", "mum got", "--max-length", "9", "--json").objects
     assert all(tweet["text"].startswith("mum got") and len(tweet["text"]) <= 9 for tweet in tweets)
     cut = [tweet["text"] for tweet in tweets if not tweet["reached_eos"]]
     assert any(text.endswith(" ") for text in cut)
