@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 0.05
 _FAR_BEHIND = 1.5
 _MORE_THREADS, _FEWER_THREADS = 1.1, 1.05
 """Speedup at which more, or fewer, threads replace those in use."""
-BFLOAT16_GAIN = 1.15
+_BFLOAT16 = 1.15
 """Speedup at which bfloat16 replaces float32."""
 
 
@@ -130,4 +130,4 @@ def best_count(calibration: Calibration, in_use: Candidate) -> Candidate:
 def best_precision(calibration: Calibration) -> Candidate:
     """Return the candidate in float32, unless that in bfloat16 is clearly faster."""
     bfloat16, float32 = sorted(calibration.seconds, key=lambda candidate: candidate.precision)
-    return bfloat16 if calibration.ratio(bfloat16, float32) > BFLOAT16_GAIN else float32
+    return bfloat16 if calibration.ratio(bfloat16, float32) > _BFLOAT16 else float32

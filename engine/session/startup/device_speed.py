@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from engine.compute.calibration import BFLOAT16_GAIN
 from engine.compute.device import Runtime, wait_for
 from engine.compute.gpu.probe import supported_precision
 from engine.compute.memory import free_memory, is_out_of_memory
@@ -40,34 +39,24 @@ def speed_of(
 ) -> SpeedOf:
     """Return the function that measures how fast new models train on these tweets, in the fastest of the `runtimes`.
 
-    All of them are tried with the first model, then those with as many threads; and with a model in batches of another
-    size the one that was fastest with it. `on_trial` may raise.
+    All of them are tried with the first model, those with as many threads as were fastest with it with any other, and
+    in batches of another size. `on_trial` may raise.
     """
-    fastest: dict[ModelConfig, Runtime] = {}
+    tried = list(runtimes)
     speeds: dict[tuple[ModelConfig, int], float] = {}
-
-    def untried(model: ModelConfig) -> list[Runtime]:
-        counts = {runtime.num_threads for runtime in fastest.values()}
-        known = fastest.get(model)
-        return [known] if known else [each for each in runtimes if not counts or each.num_threads in counts]
 
     def measure(configs: PresetConfigs) -> float:
         """Return the characters per second; 0 where memory does not suffice. Draws from torch's generators."""
         key = configs.model, configs.training.batch_size
         if key not in speeds:
-            found = _speeds_in(untried(configs.model), configs, data, on_trial, clock)
+            found = _speeds_in(tried, configs, data, on_trial, clock)
             free_memory(runtimes[0].device)
-            fastest[configs.model] = max(found, key=lambda runtime: found[runtime] / _gain_needed(runtime))
-            speeds[key] = found[fastest[configs.model]]
+            num_threads = max(tried, key=lambda runtime: found[runtime]).num_threads
+            tried[:] = [runtime for runtime in tried if runtime.num_threads == num_threads]
+            speeds[key] = max(found.values())
         return speeds[key]
 
     return measure
-
-
-def _gain_needed(runtime: Runtime) -> float:
-    """Return how much faster the precision has to be to be used on a CPU."""
-    is_needed = runtime.device.type == "cpu" and runtime.precision == "bfloat16"
-    return BFLOAT16_GAIN if is_needed else 1.0
 
 
 def _speeds_in(
