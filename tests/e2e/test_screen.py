@@ -31,7 +31,7 @@ A_TWEET = r"[●◐○] .*{}  \d\.\d\d"
 
 def whole(columns: int, rows: int) -> str:
     """Return a pattern of status, plot, feed and keys that fill the terminal."""
-    keys_in_the_last_row = rf"(?=(.*\n){{{rows - 1}}} *space.*\Z)"
+    keys_in_the_last_row = rf"(?=(.*\n){{{rows - 1}}} *(k pin .*)?space.*\Z)"
     figures = r"(?=(.|\n)*step)(?=(.|\n)* train)"
     heading_of_full_width = rf"(.|\n)*\n(?=━ tweets ).{{{columns}}}\n"
     return rf"\A{keys_in_the_last_row}{figures}{heading_of_full_width}"
