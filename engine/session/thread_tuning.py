@@ -4,7 +4,7 @@
 continues from a checkpoint keeps the checkpoint's choice, as far as the machine has it.
 
 **Measured** otherwise, on trials: forward and backward passes on tweets of the run, which change neither weights nor
-optimizer nor any generator. So only the rounding of the computation depends on a clock. A run begins at once, on two
+optimizer nor any generator. So only the rounding of the computation depends on a clock. A run begins on two
 threads in float32; the first measurement follows after some seconds, on warm code and batches of the final size.
 """
 
