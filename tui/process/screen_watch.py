@@ -39,7 +39,7 @@ class ScreenWatch:
         self._has_reacted = False
         self._is_closed = False
         self._is_decided = threading.Lock()
-        """Acquired once, by whoever ends the program: the screen or the watch."""
+        """Acquired once, by what ends the program: the screen or the watch."""
         self._has_no_limit = threading.Event()
 
     def start(self, take_over: Callable[[int | None], object]) -> None:

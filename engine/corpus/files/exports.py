@@ -302,7 +302,7 @@ def closed_folder(refusal: Refusal, name: str, *, is_forced: bool) -> str | None
 
 
 def may_be_messages(name: str) -> bool:
-    """Return whether a path is usual for private messages, so that the content must tell."""
+    """Return whether private messages often have such a path; only its content says whether a file has some."""
     return _MESSAGES.files.fullmatch(without_compression(name)) is not None
 
 

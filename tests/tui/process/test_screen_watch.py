@@ -56,7 +56,7 @@ def test_the_watch_takes_over_for_what_the_screen_has_not_answered(
     watch.expect_reaction()
     watch.react()
     if not answers:
-        watch.expect_reaction()  # the answer to the first is none to the second
+        watch.expect_reaction()  # the reaction to the first ctrl+c does not count for the second
     watch.expect_end(TERMINATED_CODE)
     watched(watch, codes.append)
     assert codes == [code]
