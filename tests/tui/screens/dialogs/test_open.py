@@ -244,8 +244,9 @@ async def test_options_typed_after_the_path_are_those_of_the_new_run(stage: Stag
     async with opening(stage, folder, further=[second_session()]) as at:
         at.type_at_once(f"{folder}/sec --column 2", "tab")
         await wait_until(lambda: at.line == f"{folder}/second.csv --column 2")
-        at.type_at_once(f"{folder}/sec --column 2 --label", "enter")
-        await at.press(shows="--label has no value. Type it after the option: --label VALUE")
+        at.type_at_once(f"{folder}/sec --column 2 --label")
+        await at.settle()  # enter before the list is shown checks a name as typed
+        await at.press("enter", shows="--label has no value. Type it after the option: --label VALUE")
         assert at.line == f"{folder}/second.csv --column 2 --label"
         assert stage.checked == []
         await at.press("=", "a", "l", "l", "enter", shows="second.csv can be used; enter saves the run")
