@@ -272,13 +272,15 @@ class Stage:
         draws_toasts: bool = False,
         **options: Any,
     ) -> AsyncIterator[Running]:
-        """Run an app until the first tweet of its session has come; `options` are those of `app`."""
+        """Run an app until the first tweet of its session is on the screen; `options` are those of `app`."""
         session = session or FakeSession(SCRIPT)
         app = self.app(session, **options)
         async with app.run_test(size=size, notifications=draws_toasts) as pilot:
             await wait_until(lambda: app.summary_view.num_tweets, "the first tweet")
             await opened(app, MainScreen)
-            yield Running(app, pilot, session)
+            running = Running(app, pilot, session)
+            await running.settle()
+            yield running
 
     def check(self, config: RunConfig) -> CorpusPreview | None:
         """Raise the error, or return the preview, that was set for the file of a run."""
