@@ -254,6 +254,8 @@ class FakeSession:
 
     def __init__(self, script: Iterable[e.Event] = (), started: e.RunStarted | None = None) -> None:
         self.received: list[c.Command] = []
+        self.has_begun = False
+        """Whether it has emitted its script."""
         self.num_handled = 0
         """Commands that it has taken and answered, those that are not in `received` included."""
         self.saved_names: set[str] = set()
@@ -273,6 +275,7 @@ class FakeSession:
         self._step = self._started.step
         for event in (self._started, *self._script):
             self.emit(event)
+        self.has_begun = True
         is_running = not isinstance(self._script[-1] if self._script else None, e.RunFinished | e.RunFailed)
         while is_running:
             command = commands.get()

@@ -217,7 +217,11 @@ class Running(NamedTuple):
         """Return whether nothing is under way that could change the screen."""
         bridge = self.app.bridge
         session = getattr(bridge, "_session", None)
-        has_answered = not isinstance(session, FakeSession) or session.num_handled == getattr(bridge, "num_sent", 0)
+        is_opening = isinstance(bridge, EngineBridge) and session is None
+        has_answered = not is_opening and (
+            not isinstance(session, FakeSession)
+            or (session.has_begun and session.num_handled == getattr(bridge, "num_sent", 0))
+        )
         return (
             (has_answered or not bridge.is_alive)
             and all(worker.is_finished for worker in self.app.workers)

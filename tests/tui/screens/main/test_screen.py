@@ -225,6 +225,7 @@ class Starting(FakeSession):
     """Has not started yet when it is stopped."""
 
     def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> None:
+        self.has_begun = True  # nothing comes before it is stopped
         while not isinstance(commands.get(), c.Stop):
             pass
         emit(run_finished(0))
