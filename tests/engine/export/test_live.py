@@ -185,8 +185,8 @@ def test_a_disk_that_blocks_does_not_block_the_training(
     monkeypatch.setattr(live, "_CLOSE_SECONDS", 0.2)
     tracker.flush()
     [path] = (logs / "tiny").iterdir()
-    path.unlink()
-    os.mkfifo(path)  # opening it for writing blocks until there is a reader
+    os.mkfifo(logs / "pipe")  # opening it for writing blocks until there is a reader
+    (logs / "pipe").replace(path)  # at once: a write in between would create the file again
     tracker.handle(steps_finished(4, [4.0]))
     tracker.flush()
     for step in range(5, 50):
