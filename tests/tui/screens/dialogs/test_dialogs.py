@@ -59,7 +59,7 @@ async def test_dialogs_are_used_by_keys_as_recorded(
         assert await transcript(at, *PLAYS[claim]) == snapshot
 
 
-async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_enter_twice_at_once_closes_it_only(
+async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_enter_twice_at_once_saves_and_then_reads(
     stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
     async with stage.running(size=(40, 12), draws_toasts=True) as at:
@@ -68,9 +68,10 @@ async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_e
         assert text_of(at.app) == snapshot
         for _ in range(2):
             at.app.post_message(Key("enter", None))
-        await at.press(sends=c.SaveCheckpoint(name="calm"), shows="? help")
-        assert at.app.screen_stack[1:] == [at.app._main_screen]
-        assert len(at.session.received) == 1
+        await at.press(opens="TweetDialog", sends=c.ReadTweet(text="hello there"))
+        assert at.session.received[:-1] == [c.SaveCheckpoint(name="calm")]
+        assert at.app.screen_stack[1:-1] == [at.app._main_screen]
+        await at.press("escape", opens="MainScreen", shows="? help")
         at.app.notify("one two three four five six seven eight nine ten", markup=False)
         await shows(at.app, "one two three four five six seven", "eight nine ten")
 
