@@ -8,7 +8,7 @@ from textual.theme import Theme
 
 from tui.app.notifications import TITLE_SECONDS, Notifications
 from tui.app.terminal_app import TerminalApp
-from tui.process.threads import on_own_thread
+from tui.process.threads import begin_work, on_own_thread
 from tui.run.error_report import to_tweetgen_error
 from tui.screens.main.screen import MainScreen
 from tui.settings.preferences import AUTO
@@ -74,7 +74,7 @@ class PreferencesController:
             self._show_title()
         self._main_screen().preferences.apply(changes)
         self._store.plan_to_save(changes)
-        app.run_worker(self._save())
+        begin_work(app, self._save)
 
     def _save_theme(self, theme: Theme) -> None:
         """Save a theme that was chosen in the palette; a signal that arrives after another choice is ignored."""

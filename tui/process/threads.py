@@ -10,14 +10,25 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from textual.dom import DOMNode
+from textual.worker import Worker
 
 MAX_WRITING_SECONDS = 1.0
 """How long the end of the program waits for threads that write."""
 Result = TypeVar("Result")
 _writers: set[threading.Thread] = set()
 """The running threads that write."""
+
+
+def begin_work(node: DOMNode, function: Callable[[], Coroutine[Any, Any, Result]]) -> Worker[Result]:
+    """Run an async function beside the messages of a node, until the node is removed.
+
+    Never pass a coroutine to Textual: if the node is removed before it has begun, Python prints a warning.
+    """
+    return node.run_worker(function)
 
 
 async def on_own_thread(function: Callable[[], Result], *, writes: bool = False) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -33,6 +34,7 @@ from tui.run.engine_bridge import EngineBridge
 from tui.run.folding import fold
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
+from tui.widgets.status.machine_panel import MachinePanel
 
 TRAINING = fold(RunView(), [run_started(run="north")])
 ENDED = fold(TRAINING, [run_finished(1)])
@@ -57,6 +59,17 @@ async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
     assert (app.return_code, app.failure) == (TERMINATED_CODE, None)
     assert trained_by(app).join(DEADLINE_SECONDS)
     assert fold(app.summary_view, app.bridge.drain().events).ended is not None
+
+
+async def test_work_that_the_end_cancels_before_it_has_begun_prints_no_warning(
+    stage: Stage, recwarn: pytest.WarningsRecorder
+) -> None:
+    async with stage.running() as at:
+        at.app._main_screen.pins_and_export.open_file("north")
+        at.app._main_screen.query_one(MachinePanel).measure(RunView())
+        at.app.workers.cancel_all()
+    gc.collect()
+    assert [str(each.message) for each in recwarn] == []
 
 
 async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage: Stage) -> None:

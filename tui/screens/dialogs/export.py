@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from engine.protocol.events import TweetSampled
 from engine.text import harmless
 from tui.files.tweet_export import FORMATS, export
-from tui.process.threads import on_own_thread
+from tui.process.threads import begin_work, on_own_thread
 from tui.run.error_report import to_tweetgen_error
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.input.line_input import LineInput
@@ -92,7 +92,7 @@ class ExportDialog(Dialog[Exported]):
             self._show_hint(f"No {self._chosen} yet.", is_error=True)
         elif not self._is_writing:
             self._is_writing = True
-            self.run_worker(self._write(path, tweets))
+            begin_work(self, partial(self._write, path, tweets))
 
     async def _write(self, path: Path, tweets: Sequence[TweetSampled]) -> None:
         """Write and close, or show the error."""

@@ -7,7 +7,7 @@ from functools import partial
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
 from engine.storage.folders import BEFORE_LOAD
-from tui.process.threads import on_own_thread
+from tui.process.threads import begin_work, on_own_thread
 from tui.run.branching import Branch, OverlayCurve, curve_before, curve_of
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_name import SaveDialog, free_name
@@ -39,7 +39,7 @@ class CheckpointsController(Controller):
         if self._run.view.branched_from != self._branched_from:
             self._branched_from = self._run.view.branched_from
             if self._overlay is None:
-                self._run.screen.run_worker(self._show_curve_before(self._branched_from))
+                begin_work(self._run.screen, partial(self._show_curve_before, self._branched_from))
 
     async def _show_curve_before(self, checkpoint: str) -> None:
         """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""

@@ -8,7 +8,7 @@ from engine.errors import ConfigError, StorageError
 from engine.protocol.events import TweetSampled
 from engine.storage.folders import folder_of_run
 from tui.files.pins import Pins, PinsFile, merged, toggled, tweet_key
-from tui.process.threads import on_own_thread
+from tui.process.threads import begin_work, on_own_thread
 from tui.run.error_report import to_tweetgen_error
 from tui.screens.dialogs.export import ExportDialog, Exported
 from tui.screens.main.run_control import Controller, RunControl
@@ -37,7 +37,7 @@ class PinsAndExportController(Controller):
             return
         if self._file is None or self._file.path != path:
             self._file = PinsFile(path)
-            self._run.screen.run_worker(self._read(self._file))
+            begin_work(self._run.screen, partial(self._read, self._file))
 
     def is_pinned(self, tweet: TweetSampled) -> bool:
         """Return whether a tweet is pinned."""
@@ -104,7 +104,7 @@ class PinsAndExportController(Controller):
         self._num_pinnings += 1
         if self._file is not None and not self._run.view.is_replay:
             saving = partial(self._file.save, self.pins, self._num_pinnings)
-            self._run.screen.run_worker(self._report_failure(saving))
+            begin_work(self._run.screen, partial(self._report_failure, saving))
 
     async def _report_failure(self, saving: partial[None]) -> None:
         try:

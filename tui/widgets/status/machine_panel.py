@@ -14,7 +14,7 @@ from typing import Protocol
 
 from textual.worker import Worker
 
-from tui.process.threads import on_own_thread
+from tui.process.threads import begin_work, on_own_thread
 from tui.run.view import RunView
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.textual_private import driver_of
@@ -78,7 +78,7 @@ class MachinePanel(LinePanel):
         if view.is_replay:
             return
         if self._worker is None or self._worker.is_finished:
-            self._worker = self.run_worker(self._read_machine(MeasuredRun(pid, num_ranks(view) > 1)))
+            self._worker = begin_work(self, partial(self._read_machine, MeasuredRun(pid, num_ranks(view) > 1)))
 
     async def _read_machine(self, run: MeasuredRun) -> None:
         self._reading = await on_own_thread(partial(self._read, run))
