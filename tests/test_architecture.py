@@ -111,15 +111,22 @@ def test_heavy_libraries_are_imported_only_by_what_needs_them() -> None:
 
 
 def test_every_recording_is_of_a_test_and_case_that_exist(pytestconfig: pytest.Config) -> None:
-    """Syrupy names unused ones only if all tests run in one process: a case that is lost would take its own along."""
+    """Syrupy names unused ones only if all tests run in one process: a case that is lost would take its own along.
+
+    Names are compared in files whose tests are collected: where this test runs alone, only the files are.
+    """
     names = defaultdict[Path, list[str]](list)
     for path, name in pytestconfig.stash[COLLECTED]:
-        names[path.parent / "__snapshots__" / f"{path.stem}.ambr"].append(name)
-    for file in (path for path in names if path.exists()):
-        recorded = re.findall(r"^# name: (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
-        beginnings = tuple(f"{name}{end}" for name in names[file] for end in "\n.[")
-        assert [each for each in recorded if not f"{each}\n".startswith(beginnings)] == [], file.name
-    assert file.exists()
+        names[path].append(name)
+    files = [*(ROOT / "tests").rglob("*.ambr")]
+    assert files
+    for file in files:
+        test_file = file.parent.parent / f"{file.stem}.py"
+        assert test_file.exists(), file.name
+        if test_file in names:
+            recorded = re.findall(r"^# name: (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            beginnings = tuple(f"{name}{end}" for name in names[test_file] for end in "\n.[")
+            assert [each for each in recorded if not f"{each}\n".startswith(beginnings)] == [], file.name
 
 
 # Private names --------------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ dismissed, or once its remedy was sent, it returns only after the condition was 
 * **diverging**: the smoothed train loss (mean of the middle four fifths of the latest 100 steps) has been
   above its best by 0.3 nats and by a fifth for 200 consecutive steps. A burst of bad batches passes in that time, and
   noise is far smaller. Above ten times its best, 20 steps are enough: it does not recover from there. In the first 500
-  steps the best is the loss of a uniform guess, ln V, so that a run that diverges at once is reported too. Over below
-  half of that rise, or once a checkpoint was loaded.
+  steps, and the first 100 after a load of other weights, the best is the loss of a uniform guess, ln V, so that a run
+  that diverges at once is reported too. Over below half of that rise, or once a checkpoint was loaded.
 * **disk**: a checkpoint or the journal could not be written. Over once the run reports that both can be written again.
 * **validation**: the latest 4 evaluations are all above the best by 1 % or more, and the last is not below the first of
   them. All read the same tweets, so they differ only by the weights, and successive ones by well under 1 %. The remedy
@@ -48,8 +48,8 @@ NUM_SKIPPED, SKIPPED_WITHIN_STEPS = 3, 100
 MIN_RISE_NATS, MIN_RISE_SHARE = 0.3, 0.2
 RISEN_STEPS = 200
 FAR_TIMES, FAR_STEPS = 10.0, 20
-MIN_STEPS = 500
-"""From this step on the smoothed loss is an average over 100 steps."""
+MIN_STEPS, STEADY_AFTER_STEPS = 500, 100
+"""From then on the smoothed loss is an average over 100 steps: of the run, and after a load of other weights."""
 NUM_EVALUATIONS, MIN_VAL_RISE_SHARE = 4, 0.01
 
 
@@ -192,7 +192,8 @@ def _with_loss(monitor: AlertMonitor, view: RunView) -> AlertMonitor:
     if loss is None or view.started is None:
         return monitor
     best = math.log(view.started.vocab_size) if monitor.best_loss is None else monitor.best_loss
-    best = min(best, loss) if len(view.train_losses) >= MIN_STEPS else best
+    is_steady = len(view.train_losses) >= MIN_STEPS and view.step >= view.smoothed_from_step + STEADY_AFTER_STEPS
+    best = min(best, loss) if is_steady else best
     rise = max(MIN_RISE_NATS, MIN_RISE_SHARE * best)
     if loss <= best + rise:
         monitor = replace(monitor, best_loss=best, risen_since=None)

@@ -71,11 +71,15 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
         case RanksMeasured() | CheckpointSaved():
             return with_training_events(view, (event,))
         case CheckpointLoaded(step=step, name=name, epochs=epochs):
-            is_latest = view.started is not None and name == f"{view.started.run}/latest"
+            run = view.started.run if view.started is not None else ""
+            is_latest = name == f"{run}/latest"
+            is_on_curve = (is_latest or name == f"{run}/best") and step <= view.train_losses.last_step
             saved_step = step if is_latest else None
             taken_back = view.best if view.best is not None and view.best.step > step else view.best_taken_back
             view = replace(_truncated(view, step), saved_step=saved_step, loaded_step=step, loaded_name=name)
-            return _at_epochs(_with_new_pace(replace(view, best_taken_back=taken_back), event), epochs)
+            smoothed_from_step = view.smoothed_from_step if is_on_curve else step + 1
+            view = replace(view, best_taken_back=taken_back, smoothed_from_step=smoothed_from_step)
+            return _at_epochs(_with_new_pace(view, event), epochs)
         case ModelChanged(model=model, num_parameters=num_parameters):
             return replace(view, model=model, num_parameters=num_parameters)
         case LearningRateChanged(learning_rate=learning_rate):
@@ -208,6 +212,7 @@ def _truncated(view: RunView, step: int) -> RunView:
     return replace(
         view,
         train_losses=view.train_losses.truncated(step),
+        smoothed_from_step=min(view.smoothed_from_step, step + 1),
         learning_rates=view.learning_rates.truncated(step),
         seconds=view.seconds.truncated(step),
         step_taken=None,

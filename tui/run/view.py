@@ -80,6 +80,8 @@ class RunView:
     """The training seconds at that step."""
     train_losses: Series = field(default_factory=Series.empty)
     """Nats per character."""
+    smoothed_from_step: int = 0
+    """The first step of the smoothed train loss: that after a load of other weights than the curve leads to."""
     learning_rates: Series = field(default_factory=Series.empty)
     """At the last step of each report."""
     seconds: Series = field(default_factory=Series.empty)
@@ -169,7 +171,7 @@ class RunView:
     @property
     def smoothed_loss(self) -> float | None:
         """The current train loss without noise and spikes, in nats per character."""
-        return self.train_losses.trimmed_mean
+        return self.train_losses.trimmed_mean_from(self.smoothed_from_step)
 
     @property
     def smoothed_bits(self) -> float | None:

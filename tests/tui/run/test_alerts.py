@@ -105,6 +105,14 @@ def test_after_a_load_the_best_loss_is_that_at_the_checkpoint() -> None:
     assert not any(scene.train([3.9] * 600))
 
 
+def test_a_load_of_a_worse_model_or_a_lucky_step_after_it_is_no_rise() -> None:
+    scene = Scene()
+    scene.train([1.5] * 600)
+    scene.see(checkpoint_loaded(900, "other/best"))
+    assert not any(scene.train([2.0, *[3.0] * 600], each=1))
+    assert all(scene.train([4.5] * 400)[-10:])
+
+
 def test_a_dismissed_alert_returns_only_after_its_condition_has_cleared() -> None:
     scene = Scene()
     scene.train([1.5] * 600)

@@ -206,6 +206,33 @@ def test_only_the_latest_warnings_are_kept() -> None:
     assert [warning.message for warning in fold(RunView(), many).warnings][:1] == ["5"]
 
 
+RUN = run_started().run
+AT_900 = fakes.checkpoint_loaded(900, "other/best")
+THINNED = [fakes.steps_thinned(step, step + 127, mean_loss=3.0) for step in (901, 1029)]
+
+
+@pytest.mark.parametrize(
+    ("events", "at_once", "after_15_steps"),
+    [
+        ([fakes.checkpoint_loaded(500, "other/best")], None, 2.0),
+        ([fakes.checkpoint_loaded(600, "other/best")], None, 2.0),
+        ([fakes.checkpoint_loaded(900, f"{RUN}/best")], None, 2.0),
+        ([fakes.checkpoint_loaded(500, f"{RUN}/step-500-before-load")], None, 2.0),
+        ([fakes.checkpoint_loaded(500, f"{RUN}/best")], 4.0, 3.875),
+        ([AT_900, run_started(step=900, resumed_from=f"{RUN}/latest")], None, 2.0),
+        ([AT_900, run_started(step=600, resumed_from=f"{RUN}/latest")], None, 2.0),
+        ([AT_900, THINNED[0]], None, 2.0),
+        ([AT_900, *THINNED], 3.0, 2.0),
+    ],
+)
+def test_the_train_loss_after_a_load_is_of_steps_of_the_loaded_weights(
+    events: list[e.Event], at_once: float | None, after_15_steps: float
+) -> None:
+    view = fold(RunView(), [run_started(), steps_finished(1, [4.0] * 600), *events])
+    assert view.smoothed_loss == at_once
+    assert fold(view, [steps_finished(view.step + 1, [2.0] * 15)]).smoothed_loss == after_15_steps
+
+
 # The series of a curve: bounded, immutable, and no spike lost ---------------------------------------------------------
 
 VALUES = st.floats(min_value=-100, max_value=100, allow_nan=False, width=32)
@@ -339,6 +366,6 @@ def test_a_series_of_buckets_equals_that_of_their_values_once_its_stride_is_as_w
 def test_buckets_replace_the_values_of_their_steps() -> None:
     buckets, lasts = buckets_of({4: 1.0, 5: 2.0, 6: 3.0}, 4)
     series = Series.empty().extended(1, [9.0] * 20).extended_by_buckets(buckets, lasts)
-    assert (len(series), series.last_step, series.last, series.trimmed_mean) == (6, 6, 2.0, 2.0)
+    assert (len(series), series.last_step, series.last, series.trimmed_mean_from(0)) == (6, 6, 2.0, 2.0)
     assert series.near(5) == 2.0
     assert series.extended(7, [5.0]).last == 5.0

@@ -53,20 +53,21 @@ class Series:
         """The latest value; where the window is empty, the mean of the latest bucket."""
         return float(self._window_values[-1]) if len(self._window_values) else self._last_mean
 
-    @property
-    def trimmed_mean(self) -> float | None:
-        """The current value without noise and spikes: the mean of the middle four fifths of the latest values.
+    def trimmed_mean_from(self, first_step: int) -> float | None:
+        """Return the current value without noise and spikes: the mean of the middle four fifths of the latest values.
 
-        The latest 100, or the latest fifth while a run has fewer than 500, so that it follows the first fall; where the
-        window is empty, the mean of the latest bucket.
+        The latest 100 of those from `first_step` on, or the latest fifth while a run has fewer than 500, so that it
+        follows the first fall; where the window has none, the mean of the latest bucket. None if that begins earlier.
         """
-        num_singles = len(self._window_values)
+        _, singles = self.singles(first_step)
+        num_singles = len(singles)
         if not num_singles:
-            return self._last_mean
+            is_after = len(self) and max(self._buckets.numbers[-1] * self.stride, self.first_step) >= first_step
+            return self._last_mean if is_after else None
         is_first_fall = num_singles == len(self)  # else it began after buckets
         length = max(num_singles // _TRIMMED_MEAN_SHARE, 1) if is_first_fall else num_singles
         length = min(length, _TRIMMED_MEAN_LENGTH)
-        latest = np.sort(self._window_values[-length:])
+        latest = np.sort(singles[-length:])
         cut = length // 10
         return float(latest[cut : length - cut].mean())
 

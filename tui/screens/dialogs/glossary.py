@@ -64,7 +64,12 @@ _FEED = (
     HelpEntry(
         DRAFTS_MARK, "Beside novelty: the first draft did not pass the filter, or several were compared.", "filter"
     ),
-    HelpEntry(FAILING_MARK, "Beside novelty: no draft passed the filter, and this one comes nearest.", "filter"),
+    HelpEntry(
+        FAILING_MARK,
+        "Beside novelty: no draft passed the filter, and this one comes nearest. The rule above counts those since the "
+        "filter changed.",
+        "filter",
+    ),
     HelpEntry("0.80", "Temperature at the last character of the tweet, in a wide terminal."),
     HelpEntry("2.40", "Loss of the tweet: the mean surprise of the model that sampled it."),
     HelpEntry(SELECTED_GLYPH, "The selected tweet, or the tweets sampled at the plot's cursor."),

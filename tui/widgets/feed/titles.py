@@ -21,7 +21,7 @@ def counts_of(drafts: DraftCounts, num_by_novelty: Mapping[Novelty, int], styled
     long, short = (_novelty_counts(num_by_novelty, styled, is_long=is_long) for is_long in (True, False))
     if drafts.num_drafts:
         verb = "fails" if drafts.num_failing == 1 else "fail"
-        words = f"{FAILING_MARK} {drafts.num_failing:,} {verb} the filter"
+        words = f"{FAILING_MARK} {drafts.num_failing:,} {verb} this filter"
         failing = styled("failing", words) if drafts.num_failing else Content()
         reasons, num_refused = Content(drafts_text(drafts)), Content(num_refused_text(drafts))
         yield joined([reasons, failing, long])

@@ -32,7 +32,7 @@ PAUSED = e.Paused(**NOW)
 WARMING = (steps_finished(1, [4.5, 4.2, 4.0], learning_rates=(0.001,) * 3), tweet_sampled("hello there", 3))
 GOOD = (steps_finished(1, [1.7] * 600), eval_finished(600, 2.4), tweet_sampled("hello there", 600))
 DIVERGED = tuple(steps_finished(first_step, [4.2] * 150) for first_step in (601, 751, 901, 1051))
-AT_600 = e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4, epochs=0.0)
+AT_600 = fakes.checkpoint_loaded(600, f"{fakes.run_started().run}/best", elapsed_seconds=70.0, bits_per_char=2.4)
 AT_7 = steps_finished(6, [3.9, 3.8])
 FASTER = "float32 on 2 threads in place of bfloat16 on 2, 1.2 times as fast"
 IN_FLOAT32 = e.ThreadsChanged(num_threads=2, precision="float32", message=FASTER, **NOW)
