@@ -22,6 +22,7 @@ from tests.strategies import hostile_text
 from tests.tui.conftest import wait_until
 from tests.tui.test_settings import colours_of, contrast
 from tui.formatting.cells import cell_len
+from tui.formatting.chances import shown_percent
 from tui.settings.theme import HEAT_VARIABLES, OWN_THEMES, SIXTEEN_COLOURS_THEME, THEMES
 from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
 from tui.xray.columns import symbols, window
@@ -135,6 +136,7 @@ def test_levels_cover_the_range_evenly_and_values_outside_are_clamped_with_their
 def test_only_exact_shares_are_0_and_100_percent() -> None:
     shares = (0.0, 1e-9, 0.004, 0.62, 0.99999, 1.0)
     assert ", ".join(map(percent, shares)) == "0 %, <0.1 %, 0.4 %, 62 %, 99.9 %, 100 %"
+    assert ", ".join(map(shown_percent, (0.62, 0.9949, 0.995, 0.9999, 1.0))) == "  62%,   99%, 99.5%, 99.9%,  100%"
 
 
 def test_a_code_point_within_a_grapheme_has_a_column_of_its_own() -> None:
