@@ -298,7 +298,7 @@ async def step_through_a_tweet_and_draw(at: Visit, first: LessonSession, _: Less
     first.emit(steps_finished(1, [3.0] * 300))
     await at.shows("good morning", "[1 step]")
     await at.press("tab")
-    for _ in "good morning":
+    for _char in "good morning":
         at.screen.query_one("#stop-3 XrayPanel", XrayPanel).action_move(1)  # as quickly as a key that is held
     await at.shows("one at a time", "at once", "weights of step 300")
     assert not_done(at)
