@@ -24,10 +24,12 @@ def shown_char(char: str) -> str:
 
 
 def shown_percent(probability: float) -> str:
-    """Return a probability in five cells."""
+    """Return a probability in five cells; only an exact one is "100%"."""
     percent = 100 * probability
     if 0 < percent < 0.1:
         return "<0.1%"
+    if 99.5 <= percent < 100:
+        return f"{min(percent, 99.9):.1f}%"
     return f"{percent:4.0f}%" if percent >= 10 else f"{percent:4.1f}%"
 
 

@@ -16,7 +16,11 @@ def next_rate(view: RunView, training: TrainingConfig, planned: Finish | None = 
 
 
 def first_evaluation_at(view: RunView) -> int | None:
-    """Return the step of the first evaluation, while it is still to come; None if the run has none, or has ended."""
-    if view.training is None or not view.training.eval_every or view.val_points or view.ended is not None:
+    """Return the step of the first evaluation, while it is still to come; None if the run has none, or has ended.
+
+    A run on one tweet has none: it would be evaluated on the tweet that it is trained on.
+    """
+    training = view.training
+    if training is None or not training.eval_every or view.is_overfit or view.val_points or view.ended is not None:
         return None
-    return min([next_evaluation(view.training, view.step), *map(math.ceil, view.limits_in_steps)])
+    return min([next_evaluation(training, view.step), *map(math.ceil, view.limits_in_steps)])

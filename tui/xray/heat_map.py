@@ -110,7 +110,7 @@ class HeatMap:
             line = [
                 Span((block.letter if row == 0 else "").ljust(_LETTER_CELLS), "title"),
                 Span(units.ljust(self.units_cells), "muted"),
-                *(Span(f"{each[row]:{sign}.2f}".ljust(NUMBER_CELLS), "value") for each in beside),
+                *(Span(f"{each[row]:{sign}z.2f}".ljust(NUMBER_CELLS), "value") for each in beside),
             ]
             for place in self.visible:
                 value = columns[place][row] / scale

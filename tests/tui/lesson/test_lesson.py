@@ -27,6 +27,7 @@ from tui.screens.lesson.pause_note import PauseNote
 from tui.screens.lesson.screen import LessonScreen, LessonText
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.xray.panel import XrayPanel
 from tui.xray.spans import plain
 
 LARGE = (120, 40)
@@ -108,7 +109,7 @@ async def test_a_cut_text_says_that_there_is_more_and_by_which_key(visit: Open) 
     async with visit(LessonSession(), size=(80, 24)) as at:
         cut = ("pgdn: 2 more lines", "pgdn more")
         await at.press(shows=(*cut, "→ next stop"))  # while a tweet is typed, too
-        await at.press("pagedown", shows=("shorter tweets of a batch.", "pgup: back to the start"))
+        await at.press("pagedown", shows=("shorter tweets of a batch.", "pgup: back to the start"), lacks="pgdn")
         await at.press("pageup", shows=("A network computes", *cut))
         await at.press("escape", "2", shows=("pgdn: ", "← → stops", "pgdn more", "q quit"))
         await at.press("tab", shows=("esc text", "← → stops"), lacks="pgdn")
@@ -297,9 +298,8 @@ async def step_through_a_tweet_and_draw(at: Visit, first: LessonSession, _: Less
     first.emit(steps_finished(1, [3.0] * 300))
     await at.shows("good morning", "[1 step]")
     await at.press("tab")
-    for place in range(len("good morning") + 1):
-        await wait_until(lambda place=place: place in at.screen.lesson.facts.stepped, f"place {place}")  # type: ignore[misc]
-        await at.press("right")
+    for _char in "good morning":
+        at.screen.query_one("#stop-3 XrayPanel", XrayPanel).action_move(1)  # as quickly as a key that is held
     await at.shows("one at a time", "at once", "weights of step 300")
     assert not_done(at)
     await at.press("home", "g", shows=("fed its draws", "g own draws", "n again"))
@@ -410,11 +410,13 @@ async def test_a_stop_from_its_task_to_done(number: int, visit: Open, home: Path
         if number == 6:
             await at.press("enter")
         at.screen.action_open_stop(1)
+        if number == 4:
+            await wait_until(lambda: at.view.step == 0, "the model of the lesson")
         at.screen.action_open_stop(number)
         if number == 3:
             await wait_until(lambda: len(first.commands(c.TraceText)) > num_traces, "the question once more")
         elif number == 4:
-            await at.shows("written: good morning")  # a tweet that is known by heart is kept
+            await at.shows("step 3   loss 0.06 bits", "written: good morning")  # a tweet known by heart is kept
             await wait_until(lambda: isinstance(further.received[-1], c.Stop), "the end of the run on one tweet")
         elif number == 6:
             await wait_until(lambda: first.commands(c.SetBatchSize)[-1].batch_size == 32, "the usual size")

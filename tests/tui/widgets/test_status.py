@@ -112,6 +112,7 @@ DROPPED = (("near-duplicate", 583), ("over 140 characters", 9), ("empty", 6), ("
 VIEWS = {
     **{f"levels, {name}": view for name, view in LEVELS.items()},
     **{f"first evaluation, {name}": before_evaluation(training) for name, training in FIRST_EVALUATION.items()},
+    "first evaluation, one tweet": replace(before_evaluation(), started=run_started(num_train_tweets=1)),
     "a best evaluation": fold(before_evaluation(), [eval_finished(600, 2.49)]),
     "early evaluation": view_after(run_started(), ESTIMATE),
     "an evaluation after it": view_after(run_started(), ESTIMATE, eval_finished(600, 2.51, is_best=False)),

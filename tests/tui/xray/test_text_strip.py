@@ -22,10 +22,12 @@ from tests.strategies import hostile_text
 from tests.tui.conftest import wait_until
 from tests.tui.test_settings import colours_of, contrast
 from tui.formatting.cells import cell_len
+from tui.formatting.chances import shown_percent
 from tui.settings.theme import HEAT_VARIABLES, OWN_THEMES, SIXTEEN_COLOURS_THEME, THEMES
 from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
 from tui.xray.columns import symbols, window
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs, level_spans, percent
+from tui.xray.heat_map import Block, HeatMap
 from tui.xray.layout import cut, line_width
 from tui.xray.map_layout import CELL_ASPECT, aligned, placed
 from tui.xray.shades import Shades
@@ -135,6 +137,15 @@ def test_levels_cover_the_range_evenly_and_values_outside_are_clamped_with_their
 def test_only_exact_shares_are_0_and_100_percent() -> None:
     shares = (0.0, 1e-9, 0.004, 0.62, 0.99999, 1.0)
     assert ", ".join(map(percent, shares)) == "0 %, <0.1 %, 0.4 %, 62 %, 99.9 %, 100 %"
+    assert ", ".join(map(shown_percent, (0.62, 0.9949, 0.995, 0.9999, 1.0))) == "  62%,   99%, 99.5%, 99.9%,  100%"
+
+
+def test_a_number_beside_a_row_of_a_heat_map_is_not_negative_where_it_rounds_to_0() -> None:
+    states = ((-0.001, -0.5),)
+    rows = HeatMap.of("", 0, 60, UNICODE, num_units=2, num_numbers=1).rows(
+        Block(bands=states, letter="h", name="state", is_signed=True), 2, states
+    )
+    assert [line[2].text.strip() for line in rows] == ["+0.00", "-0.50"]
 
 
 def test_a_code_point_within_a_grapheme_has_a_column_of_its_own() -> None:

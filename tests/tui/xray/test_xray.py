@@ -21,7 +21,7 @@ from engine.storage.folders import create_run_folder
 from engine.text import is_harmless
 from tests import hostile
 from tests.fakes import FakeClock, FakeSession, run_finished, steps_finished, text_traced, tweet_sampled, units_scored
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasts, wait_until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tui.formatting.loss_units import LossUnit
 from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.dialogs.tweet import TweetDialog
@@ -230,6 +230,17 @@ async def test_layers_are_shown_in_turn_and_facts_are_whole_or_cut(snapshot: Sna
         await pilot.resize_terminal(40, 11)
         await wait_until(lambda: app.shown.splitlines()[-1].endswith("…"), "the shorter line")
         assert "\n".join((*app.new_commands(), whole, "=" * 80, app.shown)) == snapshot
+
+
+async def test_the_key_of_layers_says_where_there_is_only_one() -> None:
+    app = PanelApp(view="map")
+    async with app.run_test(size=SIZE) as pilot:
+        await app.answer()
+        await pilot.press("V", "2")
+        await app.answer()
+        await pilot.press("V")
+        await toasted(app, "The model has one layer.")
+        assert len(toasts(app)) == 1, "none in a view without layers"
 
 
 @pytest.mark.parametrize("size", [(8, 3), (40, 11), (80, 23)])

@@ -59,6 +59,8 @@ class LessonText(VerticalScroll, can_focus=True):
     """The text of the open stop. Where it is cut, its lower edge says so, and which key shows the rest."""
 
     _rest = ""
+    has_more = False
+    """Whether there is more of the text below."""
 
     def show_rest(self) -> bool:
         """Say how much of the text is below, or else that it goes on above; return whether that changed."""
@@ -68,6 +70,7 @@ class LessonText(VerticalScroll, can_focus=True):
         before, self._rest = self._rest, rest if is_cut else ""
         if self._rest == before:
             return False
+        self.has_more = is_cut and num_below > 0
         self.set_class(is_cut, "-cut")
         self.border_subtitle = self._rest
         return True
@@ -254,10 +257,10 @@ class LessonScreen(Screen[None]):
     def _show_keys(self) -> None:
         """Show the keys of the open stop, and of the text or the view, whichever has the focus."""
         stop, view, bar = self.lesson.stop, self.current, self.query_one(KeyBar)
-        is_cut = self.query_one(LessonText).has_class("-cut")
+        has_more = self.query_one(LessonText).has_more
         has_temperature = self.lesson.number == _TEMPERATURE_STOP
         if isinstance(self.focused, Input):
-            bar.show_keys(typing_bar_keys(is_cut=is_cut))
+            bar.show_keys(typing_bar_keys(has_more=has_more))
         elif self.has_class("-on-view"):
             keys = view_bar_keys(
                 stop.action,
@@ -268,7 +271,9 @@ class LessonScreen(Screen[None]):
             )
             bar.show_keys(keys, target=view.keys_target)
         else:
-            keys = text_bar_keys(stop.action, has_temperature=has_temperature, compares=view.compares, is_cut=is_cut)
+            keys = text_bar_keys(
+                stop.action, has_temperature=has_temperature, compares=view.compares, has_more=has_more
+            )
             bar.show_keys(keys)
 
     def _show_done(self) -> None:

@@ -50,16 +50,16 @@ _STOPS = replace(_OF_SCREEN["go_down"], label="stops"), _OF_SCREEN["go_up"]
 _PAGE_DOWN = _OF_SCREEN["scroll_text_up"]
 
 
-def typing_bar_keys(*, is_cut: bool) -> tuple[Key, ...]:
-    """Return the key bar while a line has the focus: only keys that it does not type. The text may be `is_cut`."""
+def typing_bar_keys(*, has_more: bool) -> tuple[Key, ...]:
+    """Return the key bar while a line has the focus: only keys that it does not type. The text may go on below."""
     next_stop = replace(_OF_SCREEN["go_up"], label="next stop, at the end of the line")
-    return (_BACK_TO_TEXT, next_stop, *((_PAGE_DOWN,) if is_cut else ()))
+    return (_BACK_TO_TEXT, next_stop, *((_PAGE_DOWN,) if has_more else ()))
 
 
-def text_bar_keys(action: str, *, has_temperature: bool, compares: str, is_cut: bool) -> tuple[Key, ...]:
+def text_bar_keys(action: str, *, has_temperature: bool, compares: str, has_more: bool) -> tuple[Key, ...]:
     """Return the key bar while the text has the focus; enter does `action` and v compares, each may be empty."""
     deeds = _deeds(action, has_temperature=has_temperature, compares=compares)
-    return (*_STOPS, _OF_SCREEN["switch"], *((_PAGE_DOWN,) if is_cut else ()), *deeds)
+    return (*_STOPS, _OF_SCREEN["switch"], *((_PAGE_DOWN,) if has_more else ()), *deeds)
 
 
 def view_bar_keys(

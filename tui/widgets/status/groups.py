@@ -201,7 +201,7 @@ def _setup_rows(view: RunView) -> Iterator[Row]:
     yield "corpus", ((harmless(started.corpus), "value"),)
     yield "characters", ((f"{format_count(started.vocab_size - len(SPECIALS))} different", "value"),)
     if view.is_overfit:
-        yield "trains on", (("1 tweet, to learn by heart", "value"),)
+        yield "trains on", (("1 tweet, by heart", "value"),)
         return
     yield "trains on", ((f"{format_count(started.num_train_tweets)} tweets", "value"),)
     yield "validation", ((f"{format_count(started.num_val_tweets)} tweets", "value"),)

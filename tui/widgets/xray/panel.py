@@ -97,7 +97,11 @@ class XrayPanel(AskingView, can_focus=True):
 
     def action_layer(self) -> None:
         """Show the next layer."""
-        if self._content is not None and self._content.num_layers > 1:
+        if self._content is None or self.view_name not in {"step", "gates"}:
+            return
+        if self._content.num_layers == 1:
+            self.notify("The model has one layer.", markup=False)
+        else:
             self._set(replace(self._state, layer=(self._state.layer + 1) % self._content.num_layers))
 
     def action_hold(self, direction: int) -> None:

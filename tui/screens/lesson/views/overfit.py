@@ -54,6 +54,7 @@ class OverfitView(StopView):
 
     def _forget(self) -> None:
         self._target = self._written = ""
+        self._step = 0
         self._loss = self._lowest = math.inf
         self._traces: dict[int, TextTraced] = {}
         self._is_started = self._is_asked = False
@@ -114,6 +115,7 @@ class OverfitView(StopView):
         """Trace the tweet before the first step, and once more at the end; follow loss and tweets in between."""
         if self.lesson.run.name != OVERFIT or not self._is_started:
             return
+        self._step = self.lesson.run.view.step
         match event:
             case BatchShown(rows=rows) if not self._target and rows:
                 self._target = rows[0].text
@@ -140,10 +142,9 @@ class OverfitView(StopView):
             return wrapped(note, width, "muted")
         if not self._target:
             return wrapped("The run starts.", width, "muted")
-        step = self.lesson.run.view.step
         loss = "" if self._loss == math.inf else f"   loss {format_loss(self._loss, 'bits')} bits"
         head = (
-            *wrapped(f"step {step}{loss}", width, "value"),
+            *wrapped(f"step {self._step}{loss}", width, "value"),
             *self._first_loss(width),
             *wrapped(f"tweet:   {safe_chars(self._target)}", width, "muted"),
             *wrapped(f"written: {safe_chars(self._written)}", width, "good" if self._is_by_heart else "text"),

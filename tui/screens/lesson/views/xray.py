@@ -106,11 +106,12 @@ class ForcingView(XrayView):
                 has_seen_own_draw=self.lesson.facts.has_seen_own_draw or event.own is not None,
             )
 
-    def tick(self) -> None:
-        """Record where the cursor is while the view has the focus."""
-        super().tick()
-        if self.panel.has_focus:
-            self.lesson.record(stepped=self.lesson.facts.stepped | {self.panel.cursor})
+    def on_mount(self) -> None:
+        """Record each place of the cursor."""
+        self.watch(self.panel, "cursor", self._record_place)
+
+    def _record_place(self, place: int) -> None:
+        self.lesson.record(stepped=self.lesson.facts.stepped | {place})
 
 
 class LearnedView(XrayView):
