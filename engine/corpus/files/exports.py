@@ -23,6 +23,7 @@ _OR_WHOLE = f"{_OWN_TEXTS}, or give the whole archive: only your posts in it are
 _OR_ALL = f"{_OWN_TEXTS}; --format text, csv or json reads everyone's."
 _STRING = rb'"(?:[^"\\]|\\.)*+"'
 _DELETED = rb'"deleted_at"\s*:\s*"'
+_X_DATE = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d \+0000 \d{4}"
 _JSON = rb"(?:(?:export )?(?:(?:const|let|var) )?[\w.$]+\s*=\s*)?[\[{]"
 _HTML = rb"(?i:<(?:!doctype )?html\b)"
 
@@ -65,6 +66,7 @@ _MESSAGES = Refusal(
         (rb'(?m).*?(?:^|[\[{,])[ \t]*+"(?:dmConversation|messageCreate)"\s*:\s*\{',),  # a piece of such a file
         (_columns("dm_conversation_id"),),
         (_columns("sender_?[iI]d", "recipient_?[iI]d"),),
+        (_JSON, rb'"sender_?[iI]d"\s*:', rb'"recipient_?[iI]d"\s*:'),
         (_JSON, rb'"sender_screen_name"\s*:', rb'"recipient_screen_name"\s*:'),
         (_JSON, rb'"last_status"\s*:', rb'"accounts"\s*:\s*\[', rb'"unread"\s*:'),  # conversations of Mastodon's API
         (_JSON, rb'"\$type"\s*:\s*"chat\.bsky\.'),
@@ -81,6 +83,7 @@ _PRIVATE_PART = Refusal(
     looks_like=starts_with(
         (rb"window\.YTD\.(?:deleted|grok)_\w+\.part\d",),
         (_JSON, rb'"tweet"\s*:\s*\{(?:[^{}"]|(?!%b)%b|%b)*+%b' % (_DELETED, _STRING, _object(4), _DELETED)),
+        (rb'.*?%b%b"' % (_DELETED, _X_DATE), rb'"full_text"\s*:'),  # X's tweets alone, or a piece of such a file
         (rb'\{\s*"(?:trash|archive|archived_stories)_v2"\s*:\s*[\[{]',),
     ),
 )
