@@ -60,6 +60,8 @@ _MESSAGES = Refusal(
     looks_like=starts_with(
         (rb'(?:\[\s*)?\{\s*"participants"\s*:\s*\[(?:[^\[\]"]|%b)*+(?:"|\Z|\]\s*,\s*"messages"\s*:)' % _STRING,),
         (_JSON, rb'"sender_?[nN]ame"\s*:', rb'"(?:messages|participants|timestamp_ms|isUnsent)"\s*:'),
+        (rb'.*?"sender_name"\s*:\s*%b\s*,\s*"timestamp_ms"\s*:\s*\d{13}\b' % _STRING,),  # a piece of such a file
+        (rb'.*?"senderName"\s*:\s*"', rb'"isUnsent"\s*:\s*(?:true|false)'),
         (_HTML, rb'<base href="(?:\.\./){3,}'),  # other pages are less deep
         (rb"window\.YTD\.direct_message\w*\.part\d",),
         (_JSON, rb'"(?:dmConversation|dm_conversation_id|message_?[cC]reate)"\s*:'),  # of X's archive and API
