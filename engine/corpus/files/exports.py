@@ -58,7 +58,10 @@ _MESSAGES = Refusal(
     what="has private messages, which are never read",
     hint=_ONLY_OWN,
     looks_like=starts_with(
-        (rb'(?:\[\s*)?\{\s*"participants"\s*:\s*\[(?:[^\[\]"]|%b)*+(?:"|\Z|\]\s*,\s*"messages"\s*:)' % _STRING,),
+        (
+            rb'(?:\[\s*)?\{\s*"participants"\s*:\s*\[(?:[^\[\]"]|%b)*+'
+            rb'(?:"|\Z|\]\s*,\s*"(?:messages"\s*:|conversation"\s*:\s*\[\s*\{\s*"sender"\s*:))' % _STRING,
+        ),
         (_JSON, rb'"sender_?[nN]ame"\s*:', rb'"(?:messages|participants|timestamp_ms|isUnsent)"\s*:'),
         (rb'.*?"sender_name"\s*:\s*%b\s*,\s*"timestamp_ms"\s*:\s*\d{13}\b' % _STRING,),  # a piece of such a file
         (rb'.*?"senderName"\s*:\s*"', rb'"isUnsent"\s*:\s*(?:true|false)'),
@@ -66,7 +69,9 @@ _MESSAGES = Refusal(
         (rb"window\.YTD\.direct_message\w*\.part\d",),
         (_JSON, rb'"(?:dmConversation|dm_conversation_id|message_?[cC]reate)"\s*:'),  # of X's archive and API
         (rb'(?m).*?(?:^|[\[{,])[ \t]*+"(?:dmConversation|messageCreate)"\s*:\s*\{',),  # a piece of such a file
+        (_JSON, rb'"event_type"\s*:\s*"MessageCreate"'),
         (_columns("dm_conversation_id"),),
+        (_columns("sender_name", "timestamp_ms"),),
         (_columns("sender_?[iI]d", "recipient_?[iI]d"),),
         (_JSON, rb'"sender_?[iI]d"\s*:', rb'"recipient_?[iI]d"\s*:'),
         (_JSON, rb'"sender_screen_name"\s*:', rb'"recipient_screen_name"\s*:'),
