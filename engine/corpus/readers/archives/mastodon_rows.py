@@ -35,10 +35,10 @@ from engine.errors import CorpusError
 FILE_NAME = "outbox.json"
 _OUTBOX = re.compile(rb'"orderedItems"\s*:')
 _ACTIVITY = (re.compile(rb'"actor"\s*:\s*"https?://'), re.compile(rb'"type"\s*:\s*"(?:Create|Announce)"'))
-_NOTE = tuple(re.compile(rb'(?m)(?:^|[{,])\s*"%b"\s*:' % key) for key in (b"attributedTo", b"content"))
+_NOTE = tuple(re.compile(rb'(?m)(?:^|[{,])[ \t]*+"%b"\s*:' % key) for key in (b"attributedTo", b"content"))
 _TO, _CC = (re.compile(rb'"%b"\s*:\s*(\[[^\]]*\]|"[^"]*"|null)' % key) for key in (b"to", b"cc"))
 _TO_ALL = re.compile(rb'(?:#|as:|")Public"')
-_DIRECT = (re.compile(rb'(?m)(?:^|[{,])\s*"visibility"\s*:\s*"direct"'), _NOTE[1])
+_DIRECT = (re.compile(rb'(?m)(?:^|[{,])[ \t]*+"visibility"\s*:\s*"direct"'), _NOTE[1])
 _ONE_ACTIVITY = re.compile(
     r'\s*\{\s*(?:"@context"\s*:\s*"[^"]*"\s*,\s*)?"id"\s*:\s*"[^"]*"\s*,\s*"type"\s*:\s*"(?:Create|Announce)"'
 )
