@@ -34,7 +34,7 @@ from engine.storage.atomic_write import new_file, remove_stale_temporaries
 from engine.storage.folders import cache_folder
 
 LOG = logging.getLogger(__name__)
-VERSION = 9
+VERSION = 10
 """Incremented when the same files would give other tweets, or the format of an entry changes."""
 MAX_ENTRIES = 16
 """Beyond this, the least recently used entries are deleted."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +17,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.corpus.download import catalog
 from engine.corpus.download.catalog import SENTIMENT140
+from tests.cli.conftest import Launch
 from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
 from tests.e2e.terminal import Terminal
 from tests.engine.corpus.files.open_contents import zip_of
 from tests.engine.helpers import write_corpus
 from tests.file_server import answer, serve, serving, stall_after, use_no_proxy
+from tests.waiting import wait_until
 from tui.cli.output.progress_display import show_progress
 
 FIELDS = {"format", "rows", "kept", "dropped", "num_chars", "alphabet_size", "duplicates", "near_duplicates"}
@@ -100,6 +104,22 @@ def test_inspecting_standard_input_stores_nothing(cli: Cli, home: Path, messy: P
     ended = cli("data", "inspect", "-", "--json")
     assert (ended.code, ended.object["name"], ended.object["kept"]) == (0, "standard input", 62)
     assert [path for path in home.rglob("*") if path.is_file()] == [messy], "the cache is in this folder, too"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", [("data", "inspect"), ("evaluate", "--data")])
+def test_what_was_piped_in_is_deleted_at_a_signal(
+    launch: Launch, elsewhere: Path, number: signal.Signals, command: tuple[str, str]
+) -> None:
+    os.mkfifo(pipe := elsewhere / "pipe")
+    writer = os.open(pipe, os.O_RDWR)
+    (temporary := elsewhere / "temporary").mkdir()
+    process = launch(*command, pipe, TMPDIR=str(temporary))
+    wait_until(lambda: any(temporary.glob("*/.*")), "a copy of the pipe")
+    process.send(number)
+    assert process.wait().code == 128 + number
+    os.close(writer)
+    assert not any(temporary.iterdir())
 
 
 def test_the_bar_moves_and_is_removed() -> None:

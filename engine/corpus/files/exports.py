@@ -23,6 +23,7 @@ _OR_WHOLE = f"{_OWN_TEXTS}, or give the whole archive: only your posts in it are
 _OR_ALL = f"{_OWN_TEXTS}; --format text, csv or json reads everyone's."
 _STRING = rb'"(?:[^"\\]|\\.)*+"'
 _DELETED = rb'"deleted_at"\s*:\s*"'
+_X_DATE = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d \+0000 \d{4}"
 _JSON = rb"(?:(?:export )?(?:(?:const|let|var) )?[\w.$]+\s*=\s*)?[\[{]"
 _HTML = rb"(?i:<(?:!doctype )?html\b)"
 
@@ -57,14 +58,22 @@ _MESSAGES = Refusal(
     what="has private messages, which are never read",
     hint=_ONLY_OWN,
     looks_like=starts_with(
-        (rb'(?:\[\s*)?\{\s*"participants"\s*:\s*\[(?:[^\[\]"]|%b)*+(?:"|\Z|\]\s*,\s*"messages"\s*:)' % _STRING,),
+        (
+            rb'(?:\[\s*)?\{\s*"participants"\s*:\s*\[(?:[^\[\]"]|%b)*+'
+            rb'(?:"|\Z|\]\s*,\s*"(?:messages"\s*:|conversation"\s*:\s*\[\s*\{\s*"sender"\s*:))' % _STRING,
+        ),
         (_JSON, rb'"sender_?[nN]ame"\s*:', rb'"(?:messages|participants|timestamp_ms|isUnsent)"\s*:'),
+        (rb'.*?"sender_name"\s*:\s*%b\s*,\s*"timestamp_ms"\s*:\s*\d{13}\b' % _STRING,),  # a piece of such a file
+        (rb'.*?"senderName"\s*:\s*"', rb'"isUnsent"\s*:\s*(?:true|false)'),
         (_HTML, rb'<base href="(?:\.\./){3,}'),  # other pages are less deep
         (rb"window\.YTD\.direct_message\w*\.part\d",),
         (_JSON, rb'"(?:dmConversation|dm_conversation_id|message_?[cC]reate)"\s*:'),  # of X's archive and API
         (rb'(?m).*?(?:^|[\[{,])[ \t]*+"(?:dmConversation|messageCreate)"\s*:\s*\{',),  # a piece of such a file
+        (_JSON, rb'"event_type"\s*:\s*"MessageCreate"'),
         (_columns("dm_conversation_id"),),
+        (_columns("sender_name", "timestamp_ms"),),
         (_columns("sender_?[iI]d", "recipient_?[iI]d"),),
+        (_JSON, rb'"sender_?[iI]d"\s*:', rb'"recipient_?[iI]d"\s*:'),
         (_JSON, rb'"sender_screen_name"\s*:', rb'"recipient_screen_name"\s*:'),
         (_JSON, rb'"last_status"\s*:', rb'"accounts"\s*:\s*\[', rb'"unread"\s*:'),  # conversations of Mastodon's API
         (_JSON, rb'"\$type"\s*:\s*"chat\.bsky\.'),
@@ -81,6 +90,7 @@ _PRIVATE_PART = Refusal(
     looks_like=starts_with(
         (rb"window\.YTD\.(?:deleted|grok)_\w+\.part\d",),
         (_JSON, rb'"tweet"\s*:\s*\{(?:[^{}"]|(?!%b)%b|%b)*+%b' % (_DELETED, _STRING, _object(4), _DELETED)),
+        (rb'.*?%b%b"' % (_DELETED, _X_DATE), rb'"full_text"\s*:'),  # X's tweets alone, or a piece of such a file
         (rb'\{\s*"(?:trash|archive|archived_stories)_v2"\s*:\s*[\[{]',),
     ),
 )

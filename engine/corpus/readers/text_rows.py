@@ -18,7 +18,8 @@ OVER_LONG_PIECE = "with a piece over 1 MB"
 ONLY_A_LABEL = "only a number or label"
 _HEAD_ROWS = 20
 """By these first rows, a file is one of labels."""
-_NUMBERS = re.compile(r"\s*[-+]?\d[\d.,]*+%?(?:[\s;]+[-+]?\d[\d.,]*+%?)*\s*")
+_NUMBER = r"[-+]?\d[\d.,]*+(?:[eE][-+]?\d+)?%?"
+_NUMBERS = re.compile(rf"\s*{_NUMBER}(?:[\s,;]+{_NUMBER})*\s*")
 _LABEL = re.compile(r"(\d+)(?:\t(?:[!-~]+|[^\w\s!-~]+))+")
 """A number and the name of the label for which it stands, such as a word or an emoji."""
 

@@ -240,6 +240,10 @@ def test_each_source_is_doubted_by_itself_and_a_format_given_by_the_user_is_trus
     assert "as rows of a table do; --format csv splits it into columns." in doubt
     write(tmp_path, {"split.csv": "text,label\n" + "".join(f"day {number};night,1\n" for number in range(40))})
     assert load_corpus(CorpusConfig(files=(str(tmp_path / "split.csv"),))).report.doubts == ()
+    wide = [f"mia;{text}" + ";7;x" * (number % 4 > 0) for number, text in enumerate(SAMPLES["Chinese"])]
+    write(tmp_path, {"wide.csv": "\n".join(["user;text", *wide])})
+    (doubt,) = load_corpus(CorpusConfig(files=(str(tmp_path / "wide.csv"),))).report.doubts
+    assert doubt.endswith("100 % of its rows have 2 semicolons, as rows of a table do.")
     insisting = CorpusConfig(files=page.files, format="text")
     assert load_corpus(insisting).report.doubts == ()
     preflight.require_text(check_corpus(insisting))

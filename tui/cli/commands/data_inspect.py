@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,13 +42,13 @@ def inspect(
     from engine.corpus.loading import TooFewTweetsError
     from engine.peak_memory import peak_bytes
     from tui.cli.output.inspection_report import print_inspection, print_sources
-    from tui.cli.output.progress_display import show_progress
+    from tui.cli.output.progress_display import passing_folder, show_progress
 
     console = Console(width=min(Console().width, _WIDEST), highlight=False)
     try:
-        with tempfile.TemporaryDirectory() as folder, show_progress() as on_progress:
-            config = to_corpus_config({**given, "files": files}, Path(folder)) or CorpusConfig()
-            is_piped = any(Path(file).parent == Path(folder) for file in config.files)
+        with passing_folder() as folder, show_progress() as on_progress:
+            config = to_corpus_config({**given, "files": files}, folder) or CorpusConfig()
+            is_piped = any(Path(file).parent == folder for file in config.files)
             inspection = inspect(config, peak_bytes, on_progress, use_cache=not fresh, store=not is_piped)
     except TooFewTweetsError as error:
         if not as_json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +29,7 @@ from tui.cli.options import (
 )
 from tui.cli.output.checkpoint_line import print_checkpoint
 from tui.cli.output.evaluation_tables import print_evaluation, print_evaluation_json
-from tui.cli.output.progress_display import show_progress
+from tui.cli.output.progress_display import passing_folder, show_progress
 
 if TYPE_CHECKING:  # they import numpy or torch
     from engine.checkpoints.metadata import CheckpointInfo
@@ -121,8 +120,8 @@ def evaluate(
     from engine.sampling.generation import Generator
     from engine.training.evaluation import evaluate as evaluate_tweets
 
-    with tempfile.TemporaryDirectory() as folder:
-        corpus_config = to_corpus_config(given, Path(folder))
+    with passing_folder() as folder:
+        corpus_config = to_corpus_config(given, folder)
         path = resolve_checkpoint(checkpoint)
         loaded = load_checkpoint(path)
         print_checkpoint(path, loaded.info)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -112,20 +115,41 @@ def show_progress(console: Console | None = None) -> Iterator[OnProgress]:
 
 @contextlib.contextmanager
 def exit_at_signals(farewell: Callable[[], str] = str) -> Iterator[None]:
-    """Exit at once on SIGINT or SIGTERM unless ignored: restore the terminal, write `farewell()` to stderr."""
+    """Exit at once on SIGINT or SIGTERM unless ignored: restore the terminal, write `farewell()` to stderr.
+
+    Where the caller is inside of another such block, its farewell follows.
+    """
     stream = sys.stderr  # Textual replaces it while it runs, also without a terminal
 
-    def leave(number: int, _: FrameType | None) -> None:
+    def leave(number: int, frame: FrameType | None) -> None:
         restore = _RESTORE_LINE if stream.isatty() else ""
         with contextlib.suppress(OSError):
             os.write(stream.fileno(), (restore + farewell()).encode())
+        outer = before[signal.Signals(number)]
+        if callable(outer):
+            outer(number, frame)
         os._exit(128 + number)
 
     is_main = threading.current_thread() is threading.main_thread()
-    handled = [number for number in _ENDINGS if is_main and signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, leave) for number in handled}
+    found = {number: signal.getsignal(number) for number in _ENDINGS if is_main}
+    before = {number: handler for number, handler in found.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, leave)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def passing_folder() -> Iterator[Path]:
+    """Give a temporary folder for what is piped in; it is deleted at the end, and on SIGINT or SIGTERM."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def farewell() -> str:
+            shutil.rmtree(folder, ignore_errors=True)
+            return ""
+
+        with exit_at_signals(farewell):
+            yield Path(folder)

@@ -35,10 +35,10 @@ from engine.errors import CorpusError
 FILE_NAME = "outbox.json"
 _OUTBOX = re.compile(rb'"orderedItems"\s*:')
 _ACTIVITY = (re.compile(rb'"actor"\s*:\s*"https?://'), re.compile(rb'"type"\s*:\s*"(?:Create|Announce)"'))
-_NOTE = tuple(re.compile(rb'"%b"\s*:' % key) for key in (b"attributedTo", b"content"))
+_NOTE = tuple(re.compile(rb'(?m)(?:^|[{,])[ \t]*+"%b"\s*:' % key) for key in (b"attributedTo", b"content"))
 _TO, _CC = (re.compile(rb'"%b"\s*:\s*(\[[^\]]*\]|"[^"]*"|null)' % key) for key in (b"to", b"cc"))
 _TO_ALL = re.compile(rb'(?:#|as:|")Public"')
-_DIRECT = (re.compile(rb'"visibility"\s*:\s*"direct"'), re.compile(rb'"content"\s*:'))
+_DIRECT = (re.compile(rb'(?m)(?:^|[{,])[ \t]*+"visibility"\s*:\s*"direct"'), _NOTE[1])
 _ONE_ACTIVITY = re.compile(
     r'\s*\{\s*(?:"@context"\s*:\s*"[^"]*"\s*,\s*)?"id"\s*:\s*"[^"]*"\s*,\s*"type"\s*:\s*"(?:Create|Announce)"'
 )
@@ -58,9 +58,7 @@ def looks_like(head: bytes) -> bool:
 
 
 def has_private_posts(head: bytes) -> bool:
-    """Return whether a file has posts with their audience, of which some are or may be direct messages."""
-    if first_char(head) not in {b"{", b"["}:
-        return False
+    """Return whether a file, or a piece of one, has posts with their audience: some may be direct messages."""
     return looks_like(head) or _has_private_notes(head) or all(each.search(head) for each in _DIRECT)
 
 

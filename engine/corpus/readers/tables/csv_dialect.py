@@ -170,9 +170,11 @@ def find_dialect(lines: Sequence[Line], source: Source, config: CorpusConfig) ->
     layout = find_layout(records, source, config, num_columns=sample.num_columns if is_wide else 1)
     if layout.has_header:
         records = records[1:]
+    repairer = find_repairer(records, layout, sample.delimiter, has_quoting=sample.quoting != "literal")
     if layout.num_columns == 1:
         source.doubt = doubt_about_columns(fields[0] for fields in records if len(fields) == 1)
-    repairer = find_repairer(records, layout, sample.delimiter, has_quoting=sample.quoting != "literal")
+    elif repairer is not None and len(texts := repairer.texts(records)) > len(records) / 2:
+        source.doubt = doubt_about_columns(texts)  # most records are wider than the header
     return CsvDialect(sample.delimiter, sample.quoting, num_skipped, layout, repairer)
 
 

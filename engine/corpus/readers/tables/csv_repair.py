@@ -34,16 +34,23 @@ class RecordRepairer:
     num_repaired: int = 0
 
     def repair(self, fields: list[str]) -> list[str] | None:
-        """Return a record with `num_columns` fields, or None if these can't be repaired."""
+        """Return a record with `num_columns` fields, or None if these can't be repaired; count it."""
+        whole = self._whole(fields)
+        self.num_repaired += whole is not None
+        return whole
+
+    def texts(self, records: Sequence[list[str]]) -> list[str]:
+        """Return the texts of the records that `repair` would repair."""
+        return [whole[self.text_column] for fields in records if (whole := self._whole(fields)) is not None]
+
+    def _whole(self, fields: list[str]) -> list[str] | None:
         end = self.text_column + 1 + len(fields) - self.num_columns
         text = self.delimiter.join(fields[self.text_column : end])
         if len(fields) <= self.num_columns or (self.has_quoting and '"' in text):
             return None
         whole = [*fields[: self.text_column], text, *fields[end:]]
-        if not all(is_value(whole[column]) for column, is_value in self.value_columns.items()):
-            return None
-        self.num_repaired += 1
-        return whole
+        are_values = all(is_value(whole[column]) for column, is_value in self.value_columns.items())
+        return whole if are_values else None
 
 
 def find_repairer(
