@@ -87,6 +87,12 @@ def watched(tweets: Path) -> tuple[str | Path, ...]:
     return "--data", tweets, *QUIET, "--run-name", "watched"
 
 
+def assert_trains_on_until_terminated(home: Path) -> None:
+    wait_for_steps(home, 20)
+    trainer_of(home).send_signal(signal.SIGTERM)
+    assert wait_for_end(home).reason == "terminated"
+
+
 def test_ctrl_z_returns_to_the_shell_and_stops_the_training_and_fg_repaints_and_continues(
     open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
@@ -157,9 +163,7 @@ def test_an_exception_in_the_screen_is_reported_in_two_lines_and_the_training_co
     assert how == "The run watched continues in the background:  tweetgen-tui attach watched"
     log = (home / "tweetgen.log").read_text(encoding="utf-8")
     assert re.search("Traceback(.|\n)*line \\d+, in (tick|fail)\n(.|\n)*RuntimeError: a mistake of ours", log)
-    wait_for_steps(home, 20)
-    trainer_of(home).send_signal(signal.SIGTERM)
-    assert wait_for_end(home).reason == "terminated"
+    assert_trains_on_until_terminated(home)
 
 
 # A screen that does not answer ----------------------------------------------------------------------------------------
@@ -201,9 +205,7 @@ def test_ctrl_c_on_a_screen_that_does_not_answer_closes_it_and_the_run_continues
     assert "tweetgen-tui: The screen has failed: It does not answer." in screen.text
     assert re.search("File .*, line \\d+ in (tick|select)\n", (home / "tweetgen.log").read_text(encoding="utf-8"))
     assert screen.text.strip().endswith("tweetgen-tui attach watched")
-    wait_for_steps(home, 20)
-    trainer_of(home).send_signal(signal.SIGTERM)
-    assert wait_for_end(home).reason == "terminated"
+    assert_trains_on_until_terminated(home)
 
 
 @pytest.mark.ci
@@ -213,9 +215,7 @@ def test_a_hangup_of_a_screen_that_does_not_answer_leaves_its_run_on(
     screen = open_broken(open_terminal, BLOCKED_SCREEN, home, *watched(tweets))
     screen.hang_up()
     assert screen.wait_for_exit_unread() == 129
-    wait_for_steps(home, 20)
-    trainer_of(home).send_signal(signal.SIGTERM)
-    assert wait_for_end(home).reason == "terminated"
+    assert_trains_on_until_terminated(home)
 
 
 @pytest.mark.ci
