@@ -9,7 +9,7 @@ from engine.corpus.batches import padding_shares
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.training_data import TrainingData
 from engine.model.vocab import PAD, SPECIALS, Vocab
-from engine.protocol import events
+from engine.protocol import insight
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
 from engine.text import LOST, harmless_in_place
@@ -41,7 +41,7 @@ class BatchService:
             batch = self._next_batch() if state.last_batch is None else state.last_batch
         sorted_padding, shuffled_padding = self._padding_shares()
         self._reporter.emit(
-            events.BatchShown,
+            insight.BatchShown,
             batch_step=batch_step,
             rows=tuple(_row(token_ids, vocab) for token_ids in batch.inputs[:MAX_ROWS]),
             num_tweets=len(batch.targets),
@@ -75,8 +75,8 @@ class BatchService:
         return self._padding[training.batch_size]
 
 
-def _row(inputs: npt.NDArray[np.int64], vocab: Vocab) -> events.BatchRow:
+def _row(inputs: npt.NDArray[np.int64], vocab: Vocab) -> insight.BatchRow:
     """Return a row of a batch without its padding; an unknown character is shown as U+FFFD."""
     token_ids = inputs[inputs != PAD][: MAX_CHARS + 1].tolist()
     text = "".join(vocab.itos[token_id] if token_id >= len(SPECIALS) else LOST for token_id in token_ids[1:])
-    return events.BatchRow(text=harmless_in_place(text), token_ids=tuple(token_ids))
+    return insight.BatchRow(text=harmless_in_place(text), token_ids=tuple(token_ids))

@@ -17,8 +17,7 @@ from engine.compute.memory import heap_frozen
 from engine.errors import DeviceMemoryError, DivergedError, RankLostError
 from engine.protocol import events
 from engine.session.checkpoints.loader import CheckpointLoader
-from engine.session.command_handler import CommandHandler, RunEndsError
-from engine.session.command_queue import CommandQueue
+from engine.session.commands import CommandHandler, CommandQueue, RunEndsError
 from engine.session.divergence import DivergenceRecovery
 from engine.session.draft_progress import report_wait
 from engine.session.overfit import Overfit

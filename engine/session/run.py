@@ -9,21 +9,21 @@ import math
 import time
 from collections.abc import Callable
 
-from engine.config.validation import option_of
+from engine.config.fields import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import RunFinishedError
-from engine.protocol import events
+from engine.protocol import events, insight
 from engine.session.batch_service import BatchService
 from engine.session.checkpoints.run_checkpoints import RunCheckpoints
 from engine.session.evaluation_service import EvaluationService
 from engine.session.insight_service import InsightService
-from engine.session.live_settings import LiveSettings
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.leader import Leader
 from engine.session.ranks.upcoming import upcoming_rates
 from engine.session.reporter import Reporter
 from engine.session.sampling_service import SamplingService
+from engine.session.settings import LiveSettings
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState, finished_text
 from engine.session.thread_tuning import runtime_change
@@ -116,7 +116,7 @@ class Run:
             self.reporter.emit(events.Warned, message=message, kind="not-finite")
             return
         self.reporter.emit(
-            events.StepTaken,
+            insight.StepTaken,
             loss_before=loss_before,
             loss_after=loss_after,
             grad_norm=report.grad_norms[-1],
