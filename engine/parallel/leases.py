@@ -1,13 +1,14 @@
 """Leases: what the leader orders the followers to do next. And the followers' replies.
 
-Each is a frozen dataclass with an exact JSON form. All ranks execute the same leases in the same order, so every
+Each is a frozen struct with an exact JSON form. All ranks execute the same leases in the same order, so every
 collective of one has its counterpart on the others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+
+import msgspec
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
@@ -16,8 +17,11 @@ from engine.corpus.training_data import KnownVocab
 from engine.protocol import codec
 
 
-@dataclass(frozen=True, kw_only=True)
-class Read:
+class Lease(msgspec.Struct, frozen=True, kw_only=True, tag_field="lease", tag=True):
+    """What all leases have in common."""
+
+
+class Read(Lease, frozen=True, kw_only=True):
     """Read the tweets; answered by `TweetsRead`."""
 
     corpus: CorpusConfig
@@ -25,8 +29,7 @@ class Read:
     """The vocabulary that the one of the run starts with; None: a new one of the tweets."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sync:
+class Sync(Lease, frozen=True, kw_only=True):
     """Continue from this state. With `has_weights`, a new trainer receives the leader's state by broadcasts."""
 
     model: ModelConfig
@@ -40,28 +43,21 @@ class Sync:
     """The state of each rank's random generator, in hex, by rank; an empty one is to be seeded by rank and step."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Steps:
+class Steps(Lease, frozen=True, kw_only=True):
     """Take a step for each learning rate."""
 
     learning_rates: tuple[float, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(Lease, frozen=True, kw_only=True):
     """Report what happened since the last report; answered by `Reported`."""
 
     has_checksum: bool = False
     has_generator: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stop:
+class Stop(Lease, frozen=True, kw_only=True):
     """End. Answered by an empty `Reported`."""
-
-
-Lease = Read | Sync | Steps | Report | Stop
-_LEASES: dict[str, type[Lease]] = {lease_type.__name__: lease_type for lease_type in get_args(Lease)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +89,9 @@ class Reported:
 
 def lease_to_json(lease: Lease) -> str:
     """Return a lease as one line: `{"lease": NAME, ...}`."""
-    return codec.encode(lease, tag="lease")
+    return codec.encode(lease)
 
 
 def lease_from_json(line: str | bytes) -> Lease:
     """Return the lease that `line` encodes. Raises `engine.protocol.codec.DecodeError`."""
-    return codec.decode_tagged(line, "lease", _LEASES)
+    return codec.decode_tagged(line, Lease)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable
-from typing import assert_never
 
 from engine.compute.device import derived_seed
 from engine.compute.step_timer import Phase
@@ -20,10 +19,6 @@ from engine.session.state import FINISHED
 
 MAX_CHANGES_BEFORE_STOP = 32
 """Commands that arrived before a `Stop` and are still executed first, queries not counted."""
-QUERIES = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet | commands.Question
-"""Commands that change nothing and can be executed in the middle of an evaluation."""
-_AT_ONCE = commands.SetSampling | commands.Insight | insight.MeasureBaselines
-"""Commands that are executed whenever they arrive; questions are only queued by that."""
 
 
 class CommandQueue:
@@ -47,9 +42,9 @@ class CommandQueue:
         return None
 
     def receive(self, execute_now: Callable[[Command], None]) -> None:
-        """Drain the inbox. A `SetSampling` or a question is executed at once, and a `Stop` moves ahead."""
+        """Drain the inbox. A command that `is_immediate` is executed at once, and a `Stop` moves ahead."""
         while (command := self._next_new()) is not None:
-            if isinstance(command, _AT_ONCE):
+            if command.is_immediate():
                 execute_now(command)
             elif isinstance(command, Stop):
                 self._put_stop(command)
@@ -62,8 +57,8 @@ class CommandQueue:
 
     @property
     def has_query_next(self) -> bool:
-        """Whether the next command is one of `QUERIES`."""
-        return bool(self._waiting) and isinstance(self._waiting[0], QUERIES)
+        """Whether the next command changes nothing."""
+        return bool(self._waiting) and self._waiting[0].is_query
 
     @property
     def has_stop(self) -> bool:
@@ -81,7 +76,7 @@ class CommandQueue:
         before: list[Command] = []
         after: list[Command] = []
         for command in self._waiting:
-            is_before = not isinstance(command, QUERIES) and len(before) < MAX_CHANGES_BEFORE_STOP
+            is_before = not command.is_query and len(before) < MAX_CHANGES_BEFORE_STOP
             (before if is_before else after).append(command)
         self._waiting = deque([*before, stop, *after])
 
@@ -178,7 +173,7 @@ class CommandHandler:
         """Execute a command, or refuse it. Raises `DistributedError`: without the other processes, the run ends."""
         self._num_executing += 1
         try:
-            phase: Phase = "sampling" if isinstance(command, QUERIES) else "other"
+            phase: Phase = "sampling" if command.is_query else "other"
             with self._run.state.timer.during(phase), self._run.memory_fallback.memory_errors("this command"):
                 self._dispatch(command)
         except DistributedError:
@@ -198,19 +193,11 @@ class CommandHandler:
                 run.resume()
             case commands.Stop():
                 self._stop(command)
-            case commands.SetSampling(sampling=sampling):
-                run.settings.set_sampling(sampling)
-            case commands.SetLearningRate(learning_rate=learning_rate):
-                run.settings.set_learning_rate(learning_rate)
-            case commands.SetBatchSize(batch_size=batch_size):
-                run.settings.set_batch_size(batch_size)
-            case commands.SetIntervals(eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing):
-                run.settings.set_intervals(eval_every, sample_every, pacing)
-            case commands.SetBudget(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs):
-                run.settings.set_budget(max_steps, max_seconds, epochs)
-            case commands.Finish():
+            case commands.ChangeSettings(settings=settings):
+                run.settings.change(settings)
+            case commands.Finish(on=True):
                 run.settings.finish()
-            case commands.CancelFinish():
+            case commands.Finish():
                 run.settings.cancel_finish()
             case commands.SampleNow(prime=prime, draw=draw):
                 self._sample(prime, draw)
@@ -223,18 +210,9 @@ class CommandHandler:
                 run.sampling_service.sample_ladder(sampling, seed, temperatures)
             case commands.TakeStep():
                 self._resume_for_a_step()
-            case commands.SetSpeedLimit(steps_per_second=steps_per_second):
-                run.settings.set_speed_limit(steps_per_second)
             case insight.ShowBatch(shuffled=shuffled):
                 run.batch_service.show_batch(shuffled=shuffled)
-            case (
-                insight.TraceText()
-                | insight.MeasureReach()
-                | insight.ScoreUnits()
-                | insight.HoldUnit()
-                | insight.MapEmbeddings()
-                | insight.MeasureBaselines()
-            ):
+            case insight.Insight() | insight.MeasureBaselines():
                 run.insight_service.ask(command)
             case commands.SaveCheckpoint():
                 run.checkpoints.save_named(command)
@@ -244,7 +222,7 @@ class CommandHandler:
                 self._loader.load(name, halves_rate=halves_rate)
                 self._recovery.reset()
             case _:
-                assert_never(command)
+                raise TypeError(type(command))
 
     def _stop(self, command: commands.Stop) -> None:
         """Let the run end, for the reason for which it is paused at its end, if it is."""

@@ -17,8 +17,7 @@ from engine.errors import ConfigError, InternalError, TweetgenError
 from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
 from engine.pieces import Pieces
-from engine.protocol.commands import Insight
-from engine.protocol.insight import MeasureBaselines
+from engine.protocol.insight import Insight, MeasureBaselines
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup

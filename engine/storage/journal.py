@@ -13,9 +13,10 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from engine.errors import StorageError
 from engine.protocol import events

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
+from msgspec.structs import replace
 
 from engine.protocol.events import (
     CheckpointSaved,

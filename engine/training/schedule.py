@@ -8,10 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from engine.config.run import Schedule, TrainingConfig
+from engine.config.run import BUDGETS, Schedule, TrainingConfig
 
-BUDGETS = ("max_steps", "epochs", "max_seconds")
-"""What limits a run; also the reasons of `RunFinished`."""
 FINAL_LEARNING_RATE_SHARE = 0.05
 """End of the cosine, as a share of the peak learning rate."""
 COOLDOWN_SHARE = 0.3

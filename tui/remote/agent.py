@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from engine.errors import StorageError
 from engine.protocol import codec
+from engine.protocol.codec import Count, Number
 from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.atomic_write import new_file
 from engine.storage.file_lock import is_locked
@@ -28,8 +29,8 @@ _MAX_BYTES = 4096
 class Agent:
     """One torchrun."""
 
-    pid: int
-    started: float
+    pid: Count
+    started: Number
     """Seconds since 1970."""
 
     @classmethod

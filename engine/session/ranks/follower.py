@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeVar
 
 import torch
 
@@ -24,7 +24,7 @@ from engine.corpus.batches import Part
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError, TweetgenError
 from engine.model.gru import TextGenerator
-from engine.parallel.leases import Read, Report, Reported, Steps, Stop, Sync, TweetsRead
+from engine.parallel.leases import Lease, Read, Report, Reported, Steps, Stop, Sync, TweetsRead
 from engine.parallel.ranks import Ranks
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.generators import from_hex, to_hex
@@ -73,7 +73,7 @@ class Follower:
             raise
         self._ranks.reply(Reported())
 
-    def _execute(self, lease: Read | Sync | Steps | Report) -> None:
+    def _execute(self, lease: Lease) -> None:
         match lease:
             case Read():
                 self._read(lease)
@@ -84,7 +84,7 @@ class Follower:
             case Report():
                 self._report(lease)
             case _:
-                assert_never(lease)
+                raise TypeError(type(lease))
 
     def _read(self, lease: Read) -> None:
         """Read the tweets on this machine; what is wrong with them is part of the answer."""
