@@ -15,11 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.checkpoint import grown_tensors, load_checkpoint
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.errors import VocabError
 from engine.model.flat_parameters import FlatParameters
-from engine.model.growth import grown_tensors
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS, appended, context_code
 from engine.model.ngram_input import NgramInput
