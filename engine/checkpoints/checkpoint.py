@@ -46,18 +46,10 @@ from engine.storage.atomic_write import new_file
 
 SQUARES = ("optimizer.exp_avg_sq.", "optimizer.row_square.")
 """Prefixes of the squared gradients; one that overflows to infinity stops the change of its weights, and no more."""
-
-
 _CONTEXTS = "ngram_input.contexts"
 """The end of the names of the only tensors of integers."""
-
-
 _WEIGHTS = ("model.", "average.")
-
-
 _MOMENTS = ("optimizer.exp_avg.", "optimizer.exp_avg_sq.")
-
-
 _GROWTH = 5  # purpose of a derived seed
 
 

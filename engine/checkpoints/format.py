@@ -32,27 +32,13 @@ from engine.training.schedule import Finish
 
 MAX_HEADER_BYTES = 8 * 1024 * 1024
 """A vocabulary of all of Unicode takes 2 MB."""
-
-
 _NUM_BYTES = {"I64": 8, "F32": 4, "U8": 1}
 """Bytes per element, by the dtypes that a checkpoint may have."""
-
-
 _METADATA = "__metadata__"
-
-
 _ALIGNMENT = 8
-
-
 _INFO_KEY = "tweetgen"
-
-
 _INFO_DIGEST_KEY = "tweetgen_info_sha256"
-
-
 _DIGEST_KEY = "tweetgen_sha256"
-
-
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
 
 

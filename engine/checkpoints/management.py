@@ -30,14 +30,8 @@ if TYPE_CHECKING:
 
 
 LOG = logging.getLogger(__name__)
-
-
 _PREFIX = "step-"
-
-
 _PART_BYTES = 1024 * 1024
-
-
 _MAX_BYTES = 64 * 1024 * 1024
 """How much of the journal's end is searched: a few million steps."""
 

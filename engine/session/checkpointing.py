@@ -44,12 +44,8 @@ from engine.training.schedule import is_due
 
 CHANGE_SECONDS = 2.0
 """Seconds from a change of the settings to its autosave; later changes are saved with the first."""
-
-
 PATIENCE_SECONDS = 5.0
 """How long a save waits for the one before it, where another one waits already; a disk that takes longer has failed."""
-
-
 Outcome = Literal["written", "pinned", "not finite"]
 
 

@@ -31,11 +31,7 @@ from engine.session.startup.start import without_figures
 from engine.training.trainer import Trainer
 
 MAX_RELOADS = 10
-
-
 CLEAR_STEPS = 100
-
-
 _HINT = "Resume from a checkpoint with a lower --learning-rate, or remove unusual tweets from the data."
 
 
