@@ -17,7 +17,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -674,7 +674,7 @@ class Snapshots:
 
 def checkpoint_info(setup: RunSetup, state: RunState) -> CheckpointInfo:
     """Return the metadata of a checkpoint of this moment. All steps must have been reported."""
-    data, progress = setup.training_data, state.progress
+    data = setup.training_data
     return CheckpointInfo(
         run=setup.folder.name,
         corpus_name=data.corpus.name,
@@ -684,25 +684,11 @@ def checkpoint_info(setup: RunSetup, state: RunState) -> CheckpointInfo:
         training=state.training,
         sampling=state.sampling,
         vocab=data.vocab.chars,
-        device=state.runtime.device.type,
-        precision=state.runtime.precision,
-        num_threads=state.runtime.num_threads,
-        tuning=state.runtime.tuning,
-        world_size=data.part.world_size,
+        computation=state.runtime.computation(data.part.world_size),
         step=state.step,
         position=state.resume_position,
         elapsed_seconds=state.stopwatch.seconds,
-        total_chars=progress.total_chars,
-        last_sample_step=progress.last_sample_step,
-        num_exact_samples=progress.num_exact_samples,
-        last_eval_step=progress.last_eval_step,
-        is_eval_early=progress.is_eval_early,
-        last_save_step=progress.last_save_step,
-        train_loss=progress.train_loss,
-        val_loss=progress.val_loss,
-        bits_per_char=progress.bits_per_char,
-        best_bits_per_char=progress.best_bits_per_char,
-        finish=progress.finish,
+        progress=replace(state.progress),
         versions=versions_of("tweetgen-tui", "torch", "safetensors"),
     )
 
@@ -714,10 +700,7 @@ def config_content(setup: RunSetup, state: RunState) -> bytes:
         "model": state.model_config,
         "training": state.training,
         "sampling": state.sampling,
-        "device": state.runtime.device.type,
-        "precision": state.runtime.precision,
-        "num_threads": state.runtime.num_threads,
-        "world_size": setup.training_data.part.world_size,
+        **asdict(state.runtime.computation(setup.training_data.part.world_size)),
         "backend": "" if setup.ranks is None else setup.ranks.backend,
         "resumed_from": setup.resumed_from,
     }

@@ -27,7 +27,6 @@ from engine.protocol.events import Warned
 from engine.session.ranks.generators import rank_generators
 from engine.session.run import Run
 from engine.session.startup.setup import PRECISION_WARNING, load_into
-from engine.session.startup.start import without_figures
 from engine.training.trainer import Trainer
 
 MAX_RELOADS = 10
@@ -102,7 +101,10 @@ class CheckpointLoader:
         if not has_new_shape and state.trainer.micro_batch_size is not None:
             trainer.set_micro_batch_size(state.trainer.micro_batch_size)
         state.model_config = info.model
-        state.progress.restore(info if info.corpus_digest == data.corpus.digest else without_figures(info))
+        has_same_tweets = info.corpus_digest == data.corpus.digest
+        state.progress = state.progress.restored_to(
+            info.progress if has_same_tweets else info.progress.without_figures()
+        )
         run.replace_trainer(trainer, batches)
         run.checkpoints.saver.record_load(path)
         run.reporter.emit(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from engine.checkpoints.format import CheckpointInfo
+from engine.checkpoints.format import Progress
 from engine.compute.clocks import Stopwatch
 from engine.compute.device import Runtime
 from engine.compute.step_timer import PhaseTimer
@@ -21,8 +21,7 @@ from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.errors import ConfigError
 from engine.session.thread_tuning import ThreadTuner
-from engine.training.evaluation import Evaluation
-from engine.training.schedule import Finish, exhausted_budget
+from engine.training.schedule import exhausted_budget
 from engine.training.trainer import Trainer
 
 SKIPPED_IN_A_ROW = 3
@@ -45,64 +44,6 @@ def require_unspent_budget(training: TrainingConfig, steps: int, epochs: float, 
             f"it would end at once, by {option} {getattr(training, budget):.12g}.",
             f"Set a larger {option}.",
         )
-
-
-@dataclass(kw_only=True)
-class Progress:
-    """What was done last, and the latest figures. Part of every checkpoint."""
-
-    last_sample_step: int = -1
-    num_exact_samples: int = 0
-    """Samples in a row that equalled the only tweet of an overfit run."""
-    last_eval_step: int = 0
-    """The untrained model is not evaluated: its loss is ln V."""
-    is_eval_early: bool = False
-    """Whether that evaluation was on some of the tweets."""
-    last_save_step: int = 0
-    """Of the last `step-N` saved by the interval."""
-    total_chars: int = 0
-    """Characters trained on, over all epochs and resumes."""
-    train_loss: float | None = None
-    """Of the last step that was not skipped."""
-    val_loss: float | None = None
-    bits_per_char: float | None = None
-    best_bits_per_char: float | None = None
-    finish: Finish | None = None
-    """The planned finish, if any."""
-
-    @classmethod
-    def from_start(cls, start: CheckpointInfo | None) -> Progress:
-        """Return the progress of the checkpoint that a run continues from; of a new run for None."""
-        if start is None:
-            return cls()
-        progress = cls(total_chars=start.total_chars, best_bits_per_char=start.best_bits_per_char, finish=start.finish)
-        progress.restore(start)
-        return progress
-
-    def restore(self, info: CheckpointInfo) -> None:
-        """Return to the steps and figures of a checkpoint; the best of this run and its characters stay."""
-        self.last_sample_step = info.last_sample_step
-        self.num_exact_samples = info.num_exact_samples
-        self.last_eval_step = info.last_eval_step
-        self.is_eval_early = info.is_eval_early
-        self.last_save_step = info.last_save_step
-        self.train_loss = info.train_loss
-        self.val_loss = info.val_loss
-        self.bits_per_char = info.bits_per_char
-
-    def record_non_finite(self, step: int, *, is_early: bool) -> None:
-        """Record a non-finite evaluation at `step`: there is no figure for these weights."""
-        self.last_eval_step, self.is_eval_early = step, is_early
-        self.val_loss = self.bits_per_char = None
-
-    def record_evaluation(self, step: int, evaluation: Evaluation, *, is_early: bool) -> bool:
-        """Record an evaluation at `step`; return whether it is the best so far, which an early one never is."""
-        self.last_eval_step, self.is_eval_early = step, is_early
-        self.val_loss, self.bits_per_char = evaluation.nats_per_char, evaluation.bits_per_char
-        is_best = not is_early and (self.best_bits_per_char is None or self.bits_per_char < self.best_bits_per_char)
-        if is_best:
-            self.best_bits_per_char = self.bits_per_char
-        return is_best
 
 
 @dataclass(kw_only=True)

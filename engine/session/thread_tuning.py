@@ -27,7 +27,7 @@ from engine.compute.calibration import (
 from engine.compute.device import Runtime
 from engine.compute.memory import is_out_of_memory
 from engine.compute.slowdown_detector import SlowdownDetector
-from engine.config.run import RunConfig, Tuning
+from engine.config.run import Computation, RunConfig, Tuning
 from engine.corpus.encoded_tweets import Batch
 from engine.training.trainer import Trainer
 from engine.training.trials import TrialAbortedError, Trials
@@ -53,12 +53,14 @@ def initial_runtime(config: RunConfig, info: CheckpointInfo | None, *, is_shared
     if info is None:
         runtime = Runtime.resolve(wanted)
     else:
-        threads = wanted.threads or min(info.num_threads, device.available_cores())
+        threads = wanted.threads or min(info.computation.num_threads, device.available_cores())
         runtime = Runtime.resolve(replace(wanted, threads=threads))
-        if wanted.precision == "auto" and (info.precision == "float32" or device.may_train_in_bfloat16(runtime.device)):
-            runtime = replace(runtime, precision=info.precision)
-        if info.tuning not in _DUE:
-            is_fixed = wanted.threads or info.tuning == "fixed" or config.is_repeatable
+        if wanted.precision == "auto" and (
+            info.computation.precision == "float32" or device.may_train_in_bfloat16(runtime.device)
+        ):
+            runtime = replace(runtime, precision=info.computation.precision)
+        if info.computation.tuning not in _DUE:
+            is_fixed = wanted.threads or info.computation.tuning == "fixed" or config.is_repeatable
             return runtime if is_fixed else replace(runtime, tuning="measured")
     choices = choices_for(config, runtime, info)
     if is_shared or runtime.device.type != "cpu" or config.is_repeatable or not choices.has_several:
@@ -92,7 +94,7 @@ def choices_for(config: RunConfig, runtime: Runtime, info: CheckpointInfo | None
     """
     wanted = config.runtime
     counts = {wanted.threads} if wanted.threads else {*thread_counts(device.available_cores()), runtime.num_threads}
-    has_measured = info is not None and info.tuning != "due"
+    has_measured = info is not None and info.computation.tuning != "due"
     is_open = wanted.precision == "auto" and device.cpu_has_bfloat16() and not has_measured
     return Choices(
         counts=tuple(sorted(counts)), precisions=("float32", "bfloat16") if is_open else (runtime.precision,)
@@ -219,18 +221,18 @@ def runtime_change(before: Runtime, after: Runtime, ratio: float) -> str:
     )
 
 
-def computation_changes(info: CheckpointInfo, runtime: Runtime, world_size: int) -> str:
-    """Return how the steps are computed differently from those before the checkpoint, in words; "" if they are not."""
+def computation_changes(before: Computation, now: Computation) -> str:
+    """Return how the steps are computed differently from those before a checkpoint, in words; "" if they are not."""
     changes = [
-        f"{now} in place of {before}"
-        for now, before in ((runtime.device.type, info.device), (runtime.precision, info.precision))
-        if now != before
+        f"{new} in place of {old}"
+        for new, old in ((now.device, before.device), (now.precision, before.precision))
+        if new != old
     ]
-    if info.world_size != world_size:
-        now = "1 process" if world_size == 1 else f"{world_size} processes"
-        changes.append(f"{now} in place of {info.world_size}")
-    if runtime.device.type == info.device == "cpu" and runtime.num_threads != info.num_threads:
-        changes.append(f"{threads_label(runtime.num_threads)} in place of {info.num_threads}")
-        if info.num_threads > device.available_cores():
+    if before.world_size != now.world_size:
+        processes = "1 process" if now.world_size == 1 else f"{now.world_size} processes"
+        changes.append(f"{processes} in place of {before.world_size}")
+    if now.device == before.device == "cpu" and now.num_threads != before.num_threads:
+        changes.append(f"{threads_label(now.num_threads)} in place of {before.num_threads}")
+        if before.num_threads > device.available_cores():
             changes[-1] += f" (the machine has {device.available_cores()} cores)"
     return ", ".join(changes)

@@ -107,7 +107,9 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
 
 def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
     changes: list[dict[str, Any]] = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
-    found = [thread_tuning.computation_changes(checkpoint_info(**each), h.CPU, 1) for each in changes]
+    found = [
+        thread_tuning.computation_changes(checkpoint_info(**each).computation, h.CPU.computation(1)) for each in changes
+    ]
     assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
 
 
@@ -243,7 +245,7 @@ def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, mo
     assert 0 < measured.step < later.step == 6
     assert measured.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
     assert later.message == "bfloat16 on 2 threads in place of bfloat16 on 1, 10.0 times as fast"
-    started, saved = h.only(emitted, e.RunStarted), h.latest()
+    started, saved = h.only(emitted, e.RunStarted), h.latest().computation
     found = [(each.num_threads, each.precision) for each in (started, measured, later, saved)]
     assert found == [(2, "float32"), (1, "bfloat16"), *[(2, "bfloat16")] * 2]
     assert (started.tuning, saved.tuning) == ("due", "measured")
