@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.model.vocab import BOS, EOS
-from engine.pieces import Pieces
+from engine.progress import Pieces
 
 MAX_TABLE_SIZE = 1 << 23
 """Entries, of 4 bytes each."""

@@ -18,8 +18,7 @@ from engine.baselines.contexts import Contexts, TokenStream, token_streams
 from engine.baselines.counting import FloatArray, NgramCounts, ValueCounter
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.model.vocab import UNKNOWN_CHAR_BITS
-from engine.pieces import Pieces, run_to_end
-from engine.protocol.stage import OnProgress, no_progress, part_of
+from engine.progress import OnProgress, Pieces, no_progress, part_of, run_to_end
 
 HIGHEST_ORDER = 7
 NAMES = ("uniform", "unigram", *(f"witten_bell_{order}" for order in range(2, HIGHEST_ORDER + 1)))

@@ -9,7 +9,7 @@ from engine.baselines.ngrams import HIGHEST_ORDER, NAMES, baseline_pieces
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.insight.answers import Answer
 from engine.model.vocab import Vocab
-from engine.pieces import Pieces
+from engine.progress import Pieces
 from engine.protocol.commands import MeasureBaselines
 from engine.protocol.events import BaselinesMeasured
 

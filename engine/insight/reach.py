@@ -21,7 +21,7 @@ from engine.insight.trace import LayerTrace, Trace, require_finite, trace
 from engine.model.ngram_codes import ORDERS
 from engine.model.ngram_input import NO_ROW
 from engine.model.vocab import EOS, SPECIALS
-from engine.pieces import Pieces
+from engine.progress import Pieces
 
 _BATCH_ROWS = 64
 

@@ -19,8 +19,8 @@ from engine.corpus.corpus import Corpus
 from engine.corpus.loading import load_corpus
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import CheckpointError, CorpusError
+from engine.progress import OnProgress, no_progress
 from engine.protocol.events import Novelty, RefusalReason
-from engine.protocol.stage import OnProgress, no_progress
 from engine.sampling.drafts import ChosenDraft, draft_tweets
 from engine.sampling.sampler import SampledTweet, sample_tweets
 from engine.sampling.tweet_filter import TweetFilter, require_samplable

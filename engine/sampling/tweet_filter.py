@@ -1,4 +1,4 @@
-"""`TweetFilter`: the reasons for which a draft is refused. Avoided words and required text are found by `engine.words`.
+"""`TweetFilter`: the reasons for which a draft is refused. Avoided words and required text are found by `engine.text`.
 
 A filter that no draft can pass is an error (`require_samplable`, `SamplingConfig.require_satisfiable`).
 """
@@ -14,8 +14,7 @@ from engine.errors import VocabError
 from engine.model.vocab import Vocab, named_chars
 from engine.protocol.events import RefusalReason
 from engine.sampling.sampler import SampledTweet
-from engine.text import harmless
-from engine.words import comparable, has_word
+from engine.text import comparable, harmless, has_word
 
 CopiedShare = Callable[[str], float]
 """Returns the share, 0 to 1, of a text's characters in long runs from a training tweet, as `NoveltyIndex` does."""

@@ -16,7 +16,7 @@ from engine.compute.device import Runtime
 from engine.errors import ConfigError, InternalError, TweetgenError
 from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
-from engine.pieces import Pieces
+from engine.progress import Pieces
 from engine.protocol.commands import Insight, MeasureBaselines
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from engine.compute.memory import is_out_of_memory
 from engine.config.run import RunConfig
 from engine.errors import (
     DeviceMemoryError,
@@ -31,11 +30,12 @@ from engine.errors import (
 )
 from engine.export.trackers.event_file import require_tensorboard
 from engine.export.trackers.live import LiveTracker
+from engine.memory import is_out_of_memory
 from engine.parallel import leases
 from engine.parallel.ranks import Ranks
+from engine.progress import Stage
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
-from engine.protocol.stage import Stage
 from engine.session.command_queue import CommandQueue
 from engine.session.loop import TrainingLoop
 from engine.session.reporter import EventStream, Reporter

@@ -18,7 +18,7 @@ import httpx
 
 from engine.corpus.download.catalog import Dataset
 from engine.errors import ConfigError, DownloadError
-from engine.protocol.stage import OnProgress
+from engine.progress import OnProgress
 from engine.storage.atomic_write import storage_errors
 from engine.storage.file_lock import try_lock
 

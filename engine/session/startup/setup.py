@@ -26,7 +26,7 @@ from engine.errors import CheckpointError
 from engine.model.growth import load_first_rows
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.parallel.ranks import Ranks
-from engine.protocol.stage import Stage
+from engine.progress import Stage
 from engine.sampling.tweet_filter import require_samplable
 from engine.session.ranks.generators import rank_generators
 from engine.session.ranks.preparation import config_of_leader, load_for_all

@@ -33,7 +33,7 @@ from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS, Vocab
-from engine.pieces import Pieces, run_to_end
+from engine.progress import Pieces, run_to_end
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.sampling.queries import COMPLETION_CHARS, score_chars

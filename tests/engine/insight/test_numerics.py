@@ -24,7 +24,7 @@ from engine.insight.units import BEST_UNITS, MAX_TWEETS, Correlation, best_units
 from engine.model.gru import TextGenerator, run_gru
 from engine.model.ngram_input import widened_weight
 from engine.model.vocab import BOS, EOS, UNK, Vocab
-from engine.pieces import Pieces, run_to_end
+from engine.progress import Pieces, run_to_end
 from engine.sampling.stepper import HeldUnit
 from tests.engine.compute.cpu.random_batches import set_contexts, some_contexts
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of

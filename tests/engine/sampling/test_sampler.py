@@ -21,9 +21,9 @@ from engine.compute.cpu import single_row
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS
-from engine.compute.memory import CudaAllocator
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
+from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab

@@ -20,9 +20,9 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, StorageError, exit_code_for
+from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.stage import Stage
 from engine.session.checkpoints import loader
 from engine.session.session import TrainingSession
 from engine.session.startup import preflight

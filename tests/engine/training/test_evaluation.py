@@ -23,7 +23,7 @@ from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK, Vocab
-from engine.protocol.stage import OnProgress, no_progress
+from engine.progress import OnProgress, no_progress
 from engine.storage import atomic_write
 from engine.storage.folders import cache_folder
 from engine.training import evaluation

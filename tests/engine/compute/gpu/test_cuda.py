@@ -24,10 +24,10 @@ from engine.compute.gpu import train_step as device_step
 from engine.compute.gpu.bfloat16_copy import Bfloat16Copy, cudnn_supports_bfloat16
 from engine.compute.gpu.probe import supported_precision
 from engine.compute.gpu.recorder import kept_pool_recorder
-from engine.compute.memory import CUDA_ALLOCATOR, free_memory
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
+from engine.memory import CUDA_ALLOCATOR, free_memory
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
 from engine.model.ngram_codes import EMPTY_WINDOW
