@@ -1,7 +1,7 @@
 """`SamplingConfig`: how tweets are sampled, and which of them are wanted.
 
 The filter (`only_new`, `avoid`, `must_contain`, `min_length`, `best_of`) changes no distribution: whole tweets, the
-drafts, are sampled until one passes (`engine.sampling.drafts`).
+drafts, are sampled until one passes (`engine.sampling.filter`).
 """
 
 from __future__ import annotations

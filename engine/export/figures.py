@@ -19,9 +19,8 @@ from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.progress import OnProgress
-from engine.sampling.drafts import draft_tweets
+from engine.sampling.filter import TweetFilter, draft_tweets
 from engine.sampling.sampler import SampledTweet, sample_tweets
-from engine.sampling.tweet_filter import TweetFilter
 from engine.training.evaluation import evaluate
 
 NUM_SAMPLES = 1000

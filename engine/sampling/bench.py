@@ -33,7 +33,7 @@ from engine.model.vocab import Vocab
 from engine.progress import OnProgress
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop, sample_sequence
-from engine.storage.versions import versions_of
+from engine.storage.log import versions_of
 from engine.training.trainer import Trainer
 
 TUTORIAL, OURS = "tutorial", "ours"

@@ -11,11 +11,9 @@ from engine.corpus.similarity.novelty import novelty_of
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError
 from engine.protocol import events
-from engine.sampling.drafts import draft_tweets
-from engine.sampling.nearest import nearest_tweet
-from engine.sampling.queries import Completion, complete, score_chars, unknown_chars
+from engine.sampling.filter import TweetFilter, draft_tweets
+from engine.sampling.queries import Completion, complete, nearest_tweet, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from engine.sampling.tweet_filter import TweetFilter
 from engine.session.draft_progress import DraftProgress
 from engine.session.reporter import Reporter
 from engine.session.state import RunState

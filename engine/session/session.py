@@ -43,7 +43,7 @@ from engine.session.run import Run
 from engine.session.startup.setup import prepare
 from engine.storage.folders import RunFolder, find_run, home
 from engine.storage.journal import Journal
-from engine.storage.run_log import LogFile, log_to, log_traceback
+from engine.storage.log import LogFile, log_to, log_traceback
 
 LOG = logging.getLogger(__name__)
 _GOODBYE_SECONDS = 5.0

@@ -260,7 +260,7 @@ class Torchrun:
 
     def _unexpected_end(self) -> RunFailed:
         """Return the error of processes that could report none; what they have written goes to a log."""
-        from engine.storage.run_log import log_to  # they cost start-up time
+        from engine.storage.log import log_to  # they cost start-up time
         from tui.run.error_report import failure_event
 
         written, path = _end_of(self._errors), home() / "tweetgen.log"

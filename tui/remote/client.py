@@ -19,7 +19,7 @@ from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.storage.folders import RunFolder
-from engine.storage.journal_reader import last_event
+from engine.storage.journal import last_event
 from tui.remote.agent import Agent
 from tui.remote.client_connection import ClientConnection, Snapshot
 from tui.remote.connect import OTHER_VERSION, connected

@@ -30,7 +30,7 @@ from engine.protocol.events import (
     Warned,
 )
 from engine.storage.folders import RunFolder
-from engine.storage.journal_reader import SkippedLines
+from engine.storage.journal import SkippedLines
 from tui.run.engine_bridge import OnStage, Session, open_training_session
 from tui.run.journal import replayed_events
 

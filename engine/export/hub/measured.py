@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.baselines.ngrams import baseline_pieces
+from engine.baselines import baseline_pieces
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.export.figures import Copies, count_copies

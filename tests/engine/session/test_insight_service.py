@@ -17,7 +17,7 @@ from unittest import mock
 import pytest
 import torch
 
-from engine.baselines.ngrams import baseline_bits
+from engine.baselines import baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute import device
 from engine.corpus.training_data import corpus_config_of, load_training_data
