@@ -68,7 +68,7 @@ class SingleRowStepper:
     """The hidden state of one tweet, and the buffers of a step. Not thread-safe."""
 
     def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor) -> None:
-        """Start from these states, (1, H) per layer, and `windows` (1,) of `ngram_codes`; updated in place."""
+        """Start from these states, (1, H) per layer, and `windows` (1,) of token ids; updated in place."""
         self.states, self.windows = states, windows
         size = weights.hidden_size
         self._forward_step = kernels_for(size).forward_step
