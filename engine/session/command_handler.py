@@ -10,9 +10,8 @@ from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError, DistributedError, TweetgenError
 from engine.protocol import commands
 from engine.protocol.commands import Command
-from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_queue import QUERIES, CommandQueue
-from engine.session.divergence import DivergenceRecovery
+from engine.session.restoring import CheckpointLoader, DivergenceRecovery
 from engine.session.run import Run
 from engine.session.state import FINISHED
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from engine.protocol import events
-from engine.session.checkpoints.run_checkpoints import RunCheckpoints
+from engine.session.checkpointing import RunCheckpoints
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.pace import Pace
 from engine.session.reporter import Reporter

@@ -16,13 +16,12 @@ from engine.compute.device import derived_seed
 from engine.errors import DeviceMemoryError, DivergedError, RankLostError
 from engine.memory import heap_frozen
 from engine.protocol import events
-from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_handler import CommandHandler, RunEndsError
 from engine.session.command_queue import CommandQueue
-from engine.session.divergence import DivergenceRecovery
 from engine.session.draft_progress import report_wait
 from engine.session.overfit import Overfit
 from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS, Pace
+from engine.session.restoring import CheckpointLoader, DivergenceRecovery
 from engine.session.run import Run
 from engine.session.speed_limit import SpeedLimit
 from engine.session.state import finished_text

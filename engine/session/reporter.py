@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.export.trackers.live import LiveTracker

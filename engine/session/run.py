@@ -15,7 +15,7 @@ from engine.corpus.encoded_tweets import Batch
 from engine.errors import RunFinishedError
 from engine.protocol import events
 from engine.session.batch_service import BatchService
-from engine.session.checkpoints.run_checkpoints import RunCheckpoints
+from engine.session.checkpointing import RunCheckpoints
 from engine.session.evaluation_service import EvaluationService
 from engine.session.insight_service import InsightService
 from engine.session.live_settings import LiveSettings

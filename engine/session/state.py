@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import Stopwatch
 from engine.compute.device import Runtime
 from engine.compute.step_timer import PhaseTimer

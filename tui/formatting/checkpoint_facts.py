@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from engine.checkpoints.catalog import CheckpointEntry
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.calibration import threads_label
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig

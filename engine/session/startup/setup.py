@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from engine.checkpoints.checkpoint import Checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
 from engine.compute.gpu.probe import supported_precision
@@ -23,7 +23,6 @@ from engine.corpus.position import Position
 from engine.corpus.report import summary_lines
 from engine.corpus.training_data import TrainingData, corpus_config_of
 from engine.errors import CheckpointError
-from engine.model.growth import load_first_rows
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.parallel.ranks import Ranks
 from engine.progress import Stage

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.adamw import FusedAdamW
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.gpu import train_step as device_step
@@ -24,8 +24,9 @@ from engine.errors import exit_code_for
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import divergence, memory_fallback
-from engine.session.divergence import MAX_RELOADS
+from engine.session import memory_fallback
+from engine.session import restoring as divergence
+from engine.session.restoring import MAX_RELOADS
 from engine.session.state import SKIPPED_IN_A_ROW
 from engine.storage.folders import find_run, folder_of_run, named_checkpoint_path
 from engine.training import schedule
