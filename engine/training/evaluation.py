@@ -28,7 +28,7 @@ from engine.compute.cpu.threaded_step import one_torch_thread
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD, UNKNOWN_CHAR_BITS
-from engine.training.micro_batches import split_batch
+from engine.training.trainer import split_batch
 
 EVAL_BATCH_SIZE = 64
 """Twice as many are read no faster, and a command would wait twice as long."""

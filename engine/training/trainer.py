@@ -8,37 +8,142 @@ here, from `engine.compute.cpu`; on other devices `engine.compute.gpu` runs all 
 `sum_over_ranks` replaces the gradient and the loss by their sums over all ranks; from the same bits, all of them clip,
 update or skip alike.
 
+**Micro-batches**, where memory does not suffice for a whole batch. Loss and gradient of a part are those of its sum of
+losses, divided by the targets of the whole step. So those of all parts add up, and the accumulated step is, to
+rounding, the step of the whole batch: one clipping, one update, one loss. With dropout, other numbers are drawn, as
+many of them.
+
 **A step that fails.** Until the sum over ranks or the update starts, an exception leaves everything as it was before
-the step, generators included: the step can be repeated, in micro-batches (`engine.training.micro_batches`) or by a
-resumed run. After that the weights may be updated in part, or the other ranks continue, and `is_consistent` is false.
+the step, generators included: the step can be repeated, in micro-batches or by a resumed run. After that the weights
+may be updated in part, or the other ranks continue, and `is_consistent` is false.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from engine.compute.adamw import FusedAdamW
-from engine.compute.cpu.threaded_step import one_torch_thread
+from engine.compute.clocks import PhaseTimer
+from engine.compute.cpu.threaded_step import ThreadedStep, one_torch_thread
 from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu.backlog import Backlog
 from engine.compute.gpu.train_step import DeviceStep, recorder_for
 from engine.compute.loss_buffer import LossBuffer
 from engine.compute.memory import free_memory
 from engine.compute.optimizer_step import OptimizerStep
-from engine.compute.step_timer import PhaseTimer
+from engine.compute.row_rmsprop import RowRmsprop
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.flat_parameters import FlatParameters
-from engine.model.gru import TextGenerator
+from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
+from engine.model.vocab import PAD
 from engine.model.weight_average import WeightAverage
-from engine.training.cpu_gradients import CpuGradients
-from engine.training.step_report import StepReport
-from engine.training.trainer_state import optimizer_tensors, restore_state, state_buffers, weight_tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepReport:
+    """The steps since the last report, in order; loss and gradient norm are NaN for a skipped step."""
+
+    first_step: int
+    train_losses: list[float]
+    grad_norms: list[float]
+    learning_rates: list[float]
+
+    @classmethod
+    def of(cls, first_step: int, losses: list[float], norms: list[float], rates: list[float]) -> StepReport:
+        """Return the report of steps from `first_step` on: one whose loss or norm is not finite was skipped."""
+        is_finite = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
+        return cls(
+            first_step=first_step,
+            train_losses=[loss if finite else math.nan for loss, finite in zip(losses, is_finite, strict=True)],
+            grad_norms=[norm if finite else math.nan for norm, finite in zip(norms, is_finite, strict=True)],
+            learning_rates=rates,
+        )
+
+
+def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:
+    """Split a batch into micro-batches of `micro_batch_size` tweets, in order; the last may have fewer."""
+    firsts = range(0, len(batch.targets), micro_batch_size)
+    pairs = [
+        (batch.inputs[first : first + micro_batch_size], batch.targets[first : first + micro_batch_size])
+        for first in firsts
+    ]
+    return [
+        Batch(inputs, targets, int(np.count_nonzero(targets != PAD)), batch.total_targets) for inputs, targets in pairs
+    ]
+
+
+@torch.no_grad()
+def accumulate(parts: Sequence[Batch], compute: Callable[[Batch], None], buffer: Tensor) -> None:
+    """Set `buffer` to the sum of what `compute` writes to it for each part."""
+    total = torch.zeros_like(buffer)
+    for part in parts:
+        compute(part)
+        total.add_(buffer)
+    buffer.copy_(total)
+
+
+class CpuGradients:
+    """The forward and backward pass of one model on the CPU. Not thread-safe."""
+
+    def __init__(self, model: TextGenerator, flat: FlatParameters, precision: str, timer: PhaseTimer) -> None:
+        """Write to the gradient and the loss of `flat`, the parameters of `model`."""
+        self._model = model
+        self._flat = flat
+        self._precision = precision
+        self._timer = timer
+        self._steps: dict[str, ThreadedStep] = {}
+
+    @property
+    def _step(self) -> ThreadedStep:
+        """The implementation in the precision in use; it is created, with memory of its own, on first use."""
+        if self._precision not in self._steps:
+            self._steps[self._precision] = ThreadedStep(self._model, self._precision)
+            self._steps[self._precision].use_timer(self._timer)
+        return self._steps[self._precision]
+
+    def use_timer(self, timer: PhaseTimer) -> None:
+        """Report the phases of each pass to this timer from now on."""
+        self._timer = timer
+        for step in self._steps.values():
+            step.use_timer(timer)
+
+    def try_precision(self, precision: str) -> None:
+        """Compute in this precision; the memory for the other one is kept."""
+        self._precision = precision
+
+    def use_precision(self, precision: str) -> None:
+        """Compute in this precision from now on; frees the memory for the other one."""
+        self._precision = precision
+        self._steps = {name: step for name, step in self._steps.items() if name == precision}
+
+    def free_memory(self) -> None:
+        """Free all memory that is only kept to make passes faster."""
+        self._steps.clear()
+
+    def compute(self, batch: Batch, micro_batch_size: int | None) -> None:
+        """Write loss and gradient of a batch: in micro-batches if it is larger than one, zero if it has no tweet."""
+        num_tweets = batch.num_tweets
+        if num_tweets == 0:
+            self._flat.grads_and_loss.zero_()
+        elif micro_batch_size is None or num_tweets <= micro_batch_size:
+            self._compute_at_once(batch)
+        else:
+            parts = split_batch(batch, micro_batch_size)
+            accumulate(parts, self._compute_at_once, self._flat.grads_and_loss)
+
+    def _compute_at_once(self, batch: Batch) -> None:
+        """Write loss and gradient of a batch or micro-batch, of at least one tweet."""
+        self._timer.switch_to("forward")
+        self._flat.loss.copy_(self._step.loss_and_grads(batch))
 
 
 class Trainer:
@@ -249,3 +354,57 @@ class Trainer:
         self._losses.clear()
         self._learning_rates.clear()
         self.close()
+
+
+def weight_tensors(model: TextGenerator, average: WeightAverage | None) -> dict[str, Tensor]:
+    """Return weights (`model.`) and averaged weights if any (`average.`); not copies."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in average.model.state_dict().items()}
+    return tensors
+
+
+def optimizer_tensors(flat: FlatParameters, adamw: FusedAdamW, of_table: RowRmsprop | None) -> dict[str, Tensor]:
+    """Return step count and state of each parameter (`optimizer.`); not copies.
+
+    The state is two moments, of the same shape, and for a table one mean square per row, (1 + R,).
+    """
+    tensors = {f"optimizer.step.{name}": adamw.step_count for name in flat.views(flat.weights)}
+    for key, moment in (("exp_avg", adamw.exp_avg), ("exp_avg_sq", adamw.exp_avg_sq)):
+        tensors |= {f"optimizer.{key}.{name}": view for name, view in flat.views(moment).items()}
+    return tensors if of_table is None else tensors | {f"optimizer.row_square.{TABLE_NAME}": of_table.row_square}
+
+
+def state_buffers(
+    model: TextGenerator,
+    flat: FlatParameters,
+    average: WeightAverage | None,
+    adamw: FusedAdamW,
+    of_table: RowRmsprop | None,
+) -> list[Tensor]:
+    """Return all tensors of the state, flat and in the same order on all ranks; not copies."""
+    averages = [] if average is None else [*average.model.buffers(), average.weights]
+    row_squares = [] if of_table is None else [of_table.row_square]
+    weights = [*model.buffers(), flat.weights]  # the contexts of a table are a buffer
+    return [*weights, *averages, adamw.exp_avg, adamw.exp_avg_sq, *row_squares, adamw.step_count]
+
+
+def restore_state(
+    tensors: dict[str, Tensor],
+    model: TextGenerator,
+    average: WeightAverage | None,
+    optimizer: dict[str, Tensor],
+) -> None:
+    """Restore a trainer's state; an average that it lacks starts from the weights, and an optimizer from zeros.
+
+    `optimizer` is `optimizer_tensors`. Raises `KeyError` or `RuntimeError` if they do not fit the model.
+    """
+    model.load_state_dict(weights_with_prefix(tensors, "model."))
+    if average is not None:
+        average.model.load_state_dict(weights_with_prefix(tensors, "average.") or model.state_dict())
+    has_optimizer = any(name.startswith("optimizer.") for name in tensors)
+    for name, tensor in optimizer.items():
+        if has_optimizer:
+            tensor.copy_(tensors[name])
+        else:
+            tensor.zero_()

@@ -8,11 +8,11 @@ from engine.errors import DivergedError, StorageError, TweetgenError
 from engine.protocol import events
 from engine.protocol.commands import SaveCheckpoint
 from engine.session.checkpoints.saver import CheckpointSaver
-from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.leader import Leader
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
+from engine.training.out_of_memory import OutOfMemoryRetry
 from engine.training.schedule import is_due
 
 CHANGE_SECONDS = 2.0
@@ -27,11 +27,11 @@ class RunCheckpoints:
         setup: RunSetup,
         state: RunState,
         reporter: Reporter,
-        memory_fallback: MemoryFallback,
+        oom: OutOfMemoryRetry,
         leader: Leader | None,
     ) -> None:
         self._leader = leader
-        self.saver = CheckpointSaver(setup, state, reporter, memory_fallback)
+        self.saver = CheckpointSaver(setup, state, reporter, oom)
         self._folder = setup.folder
         self._state = state
         self._reporter = reporter

@@ -23,23 +23,23 @@ from engine.session.checkpoints.checkpoint_folder import CheckpointFolder
 from engine.session.checkpoints.save_queue import SaveQueue
 from engine.session.checkpoints.snapshot import Snapshots, checkpoint_info
 from engine.session.checkpoints.write_job import Outcome, SaveRequest, WriteJob
-from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
 from engine.storage.atomic_write import storage_errors
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
+from engine.training.out_of_memory import OutOfMemoryRetry
 
 
 class CheckpointSaver:
     """Saves the checkpoints of one run. Used by the session's thread only, except for `num_asked`."""
 
-    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback) -> None:
+    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, oom: OutOfMemoryRetry) -> None:
         self.folder = CheckpointFolder(setup, state, reporter)
         self._setup = setup
         self._state = state
         self._reporter = reporter
-        self._memory_fallback = memory_fallback
+        self._oom = oom
         self._snapshots = Snapshots(state)
         self.queue = SaveQueue(self._start, self._finish)
         self.loaded_path: Path | None = None
@@ -90,7 +90,7 @@ class CheckpointSaver:
             self.queue.replace(name)
         is_waiting_best = name == "best" and bool(self.queue.waiting)
         try:
-            with self._memory_fallback.memory_errors("saving"):
+            with self._oom.memory_errors("saving"):
                 request = self._request(name, self._setup.folder.checkpoint_path(name), needs_room=not is_waiting_best)
         except (StorageError, DeviceMemoryError) as error:
             self._fail(name, error, None, is_asked=is_asked, is_last=is_last)
@@ -178,7 +178,7 @@ class CheckpointSaver:
             self._best = self._best or job.best
         newer = self._best
         try:
-            with self._memory_fallback.memory_errors("saving"):
+            with self._oom.memory_errors("saving"):
                 self.queue.raise_error()
         except (StorageError, DeviceMemoryError) as error:
             self._fail_request(job.request, error)

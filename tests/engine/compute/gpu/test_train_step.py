@@ -17,10 +17,10 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute import adamw
+from engine.compute.clocks import PhaseTimer
 from engine.compute.gpu import train_step as device_step
 from engine.compute.gpu.resident_tweets import ResidentTweets
 from engine.compute.optimizer_step import OptimizerStep
-from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.gru import TextGenerator
