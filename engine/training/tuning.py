@@ -486,12 +486,11 @@ class Trials:
             raise TrialAbortedError
         batch = first_columns(self._batch, FIRST_COLUMNS * size)
         torch.set_num_threads(candidate.num_threads)
-        self._trainer.try_precision(candidate.precision)
         if (candidate, batch.inputs.shape[1]) not in self._warm:
             self._warm.add((candidate, batch.inputs.shape[1]))
-            self._trainer.forward_backward(batch)
+            self._trainer.forward_backward(batch, candidate.precision)
         began = clock()
-        self._trainer.forward_backward(batch)
+        self._trainer.forward_backward(batch, candidate.precision)
         return batch.num_targets, max(clock() - began, 1e-9)
 
     def in_seconds(self, candidate: Candidate, _: int, size: int) -> tuple[int, float]:
