@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from engine.protocol import events
 from engine.session.checkpointing import RunCheckpoints
-from engine.session.memory_fallback import MemoryFallback
 from engine.session.pace import Pace
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
+from engine.training.out_of_memory import OutOfMemoryRetry
 from engine.training.schedule import is_due, is_early_evaluation
 
 
@@ -23,13 +23,13 @@ class EvaluationService:
         setup: RunSetup,
         state: RunState,
         reporter: Reporter,
-        memory_fallback: MemoryFallback,
+        oom: OutOfMemoryRetry,
         checkpoints: RunCheckpoints,
     ) -> None:
         self._setup = setup
         self._state = state
         self._reporter = reporter
-        self._memory_fallback = memory_fallback
+        self._oom = oom
         self._checkpoints = checkpoints
         self._pace = Pace(lambda: state.stopwatch.seconds)
 
@@ -62,7 +62,7 @@ class EvaluationService:
         self._reporter.emit_steps()
         with state.timer.during("evaluation"):
             tweets = self._setup.early_val_tweets if is_early else self._setup.val_tweets
-            evaluation = self._memory_fallback.evaluate(tweets, should_stop)
+            evaluation = self._oom.evaluate(tweets, should_stop)
         if evaluation is None:
             return
         if not math.isfinite(evaluation.total_nats):

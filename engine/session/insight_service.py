@@ -18,10 +18,10 @@ from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
 from engine.progress import Pieces
 from engine.protocol.commands import Insight, MeasureBaselines
-from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
+from engine.training.out_of_memory import OutOfMemoryRetry
 
 LOG = logging.getLogger(__name__)
 MAX_JOBS = 16
@@ -41,11 +41,11 @@ _Key = tuple[type[_Question], int]
 class InsightService:
     """Queues questions about one run and answers them. Used by the session's thread only, except for `num_pending`."""
 
-    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback) -> None:
+    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, oom: OutOfMemoryRetry) -> None:
         self._setup = setup
         self._state = state
         self._reporter = reporter
-        self._memory_fallback = memory_fallback
+        self._oom = oom
         data = setup.training_data
         self._baselines = Baselines(data.train_tweets, data.corpus.digest, setup.val_tweets, data.vocab)
         self._waited_seconds = 0.0
@@ -136,7 +136,7 @@ class InsightService:
         began = self._clock()
         is_done = True
         try:
-            with self._memory_fallback.memory_errors("this command"):
+            with self._oom.memory_errors("this command"):
                 is_done = next(pieces, True) is True
         except TweetgenError as error:
             self._reporter.emit_refusal(command, error)

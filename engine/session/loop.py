@@ -231,7 +231,7 @@ class TrainingLoop:
             with (
                 self._sample_pace.working(),
                 run.state.timer.during("sampling"),
-                run.memory_fallback.memory_errors("sampling a tweet"),
+                run.oom.memory_errors("sampling a tweet"),
             ):
                 text = run.sampling_service.sample_tweet(self._commands.current_sampling, seed)
             if self._overfit is not None:

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.ngram_kernels import add_touched
 from engine.compute.cpu.train_step import GruStep
-from engine.compute.step_timer import PhaseTimer
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters

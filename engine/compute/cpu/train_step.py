@@ -21,12 +21,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.gru_layer import GruLayer
 from engine.compute.cpu.packed_rows import PackedRows
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.projections import InputProjection, OutputLoss, TokenInput
 from engine.compute.cpu.workspace import Dropout
-from engine.compute.step_timer import PhaseTimer
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 

@@ -19,9 +19,9 @@ from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session.memory_fallback import MemoryFallback
 from engine.session.session import reportable_error
 from engine.storage.folders import find_run
+from engine.training.out_of_memory import OutOfMemoryRetry
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, use_device_step
@@ -159,7 +159,7 @@ def test_on_a_device_a_small_batch_is_halved_from_its_padded_size(monkeypatch: p
     trainer, [batch] = Trainer(new_model(), TrainingConfig(batch_size=8), h.CPU), h.some_batches(1, 3)
     limit_device_memory(monkeypatch, 5)
     reporter = Mock()
-    MemoryFallback(Mock(trainer=trainer), reporter).take_step(batch, RATE)
+    OutOfMemoryRetry(Mock(trainer=trainer), reporter).take_step(batch, RATE)
     assert trainer.micro_batch_size == 4
     reporter.emit.assert_called_once()
 

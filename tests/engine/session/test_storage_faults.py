@@ -252,7 +252,7 @@ def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
 
 
 FORWARD = "engine.compute.cpu.train_step.GruStep._forward"
-EVALUATE = "engine.session.memory_fallback.evaluate"
+EVALUATE = "engine.training.out_of_memory.evaluate"
 UNTOUCHED = {
     "forward": (FORWARD, 8, False),
     "evaluation, done": (EVALUATE, 1, True),
