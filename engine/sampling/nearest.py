@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.compute.cpu.compilation import compiled
+from engine.compute.cpu.kernels import compiled
 from engine.corpus.flat_tweets import FlatTweets
 from engine.text import harmless
 

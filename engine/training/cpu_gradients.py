@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.compute.cpu.threaded_step import ThreadedStep
+from engine.compute.cpu.step import ThreadedStep
 from engine.compute.step_timer import PhaseTimer
 from engine.corpus.encoded_tweets import Batch
 from engine.model.flat_parameters import FlatParameters
