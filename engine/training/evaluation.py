@@ -22,9 +22,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from engine.compute.cpu.forward_pass import ForwardPass
 from engine.compute.cpu.inference_weights import InferenceWeights
-from engine.compute.cpu.threaded_step import one_torch_thread
+from engine.compute.cpu.step import ForwardPass, one_torch_thread
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD, UNKNOWN_CHAR_BITS

@@ -32,7 +32,7 @@ from torch import Tensor
 
 from engine.compute.adamw import FusedAdamW
 from engine.compute.clocks import PhaseTimer
-from engine.compute.cpu.threaded_step import ThreadedStep, one_torch_thread
+from engine.compute.cpu.step import ThreadedStep, one_torch_thread
 from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu.backlog import Backlog
 from engine.compute.gpu.train_step import DeviceStep, recorder_for

@@ -18,10 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.compute.cpu.compilation import compiled
 from engine.compute.cpu.inference_weights import InferenceWeights
-from engine.compute.cpu.ngram_kernels import add_next_rows
-from engine.compute.cpu.numba_kernels import Rows, kernels_for
+from engine.compute.cpu.kernels import Rows, compiled, kernels_for
+from engine.compute.cpu.ngrams import add_next_rows
 
 _BLOCK_ROWS = 4
 _THREADED_BYTES = 3 * 2**19

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.step import GruStep
 from engine.config.run import Setting
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c

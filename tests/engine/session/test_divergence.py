@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute.adamw import FusedAdamW
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.step import GruStep
 from engine.compute.gpu import train_step as device_step
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import exit_code_for

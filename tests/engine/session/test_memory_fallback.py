@@ -10,8 +10,8 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from engine.compute.cpu.packing import PackedBatch
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.layers import PackedBatch
+from engine.compute.cpu.step import GruStep
 from engine.compute.gpu import train_step as device_step
 from engine.config.run import TrainingConfig
 from engine.errors import DeviceMemoryError
@@ -177,7 +177,7 @@ def test_a_corpus_that_does_not_fit_a_device_is_a_clear_error(corpus: Path, monk
 # Everything else ------------------------------------------------------------------------------------------------------
 def test_an_evaluation_that_does_not_fit_uses_smaller_batches(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = h.run_tiny(corpus, run_name="plain", eval_every=5)
-    target = "engine.compute.cpu.forward_pass.ForwardPass.sum_of_losses"
+    target = "engine.compute.cpu.step.ForwardPass.sum_of_losses"
     h.let_fail(monkeypatch, target, NO_MEMORY, lambda _, batch: len(batch.targets) > 5)
     emitted = h.run_tiny(corpus, eval_every=5)
     values, expected = ([event.val_loss for event in h.of_type(each, e.EvalFinished)] for each in (emitted, plain))

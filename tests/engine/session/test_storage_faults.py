@@ -251,7 +251,7 @@ def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
     return failed
 
 
-FORWARD = "engine.compute.cpu.train_step.GruStep._forward"
+FORWARD = "engine.compute.cpu.step.GruStep._forward"
 EVALUATE = "engine.training.out_of_memory.evaluate"
 UNTOUCHED = {
     "forward": (FORWARD, 8, False),

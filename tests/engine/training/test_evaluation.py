@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import baselines
-from engine.compute.cpu.forward_pass import ForwardPass
 from engine.compute.cpu.inference_weights import InferenceWeights
+from engine.compute.cpu.step import ForwardPass
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK, Vocab

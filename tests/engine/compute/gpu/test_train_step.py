@@ -18,7 +18,7 @@ from torch import Tensor
 
 from engine.compute import adamw
 from engine.compute.clocks import PhaseTimer
-from engine.compute.cpu.threaded_step import ThreadedStep
+from engine.compute.cpu.step import ThreadedStep
 from engine.compute.gpu import train_step as device_step
 from engine.compute.gpu.resident_tweets import ResidentTweets
 from engine.compute.optimizer_step import OptimizerStep
