@@ -24,7 +24,7 @@ from engine.errors import VocabError
 from engine.model.growth import grown_tensors
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.vocab import SPECIALS, Vocab
-from engine.storage.atomic_write import new_file
+from engine.storage.files import new_file
 
 _GROWTH = 5  # purpose of a derived seed
 _CONTEXTS = "ngram_input.contexts"

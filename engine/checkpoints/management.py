@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from engine.checkpoints.catalog import find_listed, pin_path, resolve_checkpoint
 from engine.checkpoints.metadata import open_checkpoint
 from engine.errors import CheckpointError, StorageError
-from engine.storage.atomic_write import storage_errors, write_atomically
-from engine.storage.file_lock import is_locked
+from engine.storage.files import is_locked, storage_errors, write_atomically
 from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_checkpoint_path
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from engine.config.validation import require, require_between, require_choice
 from engine.corpus.position import Position
 from engine.errors import CheckpointError
 from engine.protocol import codec
-from engine.storage.safe_open import open_regular
+from engine.storage.files import open_regular
 from engine.training.schedule import Finish
 
 _INFO_KEY = "tweetgen"

@@ -15,9 +15,9 @@ from engine.errors import TweetgenError
 from engine.model.vocab import Vocab
 from engine.protocol import codec, events
 from engine.protocol.events import RunStarted, TweetSampled
+from engine.storage.files import open_regular
 from engine.storage.folders import RunFolder, folder_of_run
-from engine.storage.journal_reader import tweet_in
-from engine.storage.safe_open import open_regular
+from engine.storage.journal import tweet_in
 
 _PART_BYTES = 1024 * 1024
 _MAX_BYTES = 64 * 1024 * 1024

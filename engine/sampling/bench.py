@@ -30,10 +30,10 @@ from engine.corpus.position import Position
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, load_training_data
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.protocol.stage import OnProgress
+from engine.progress import OnProgress
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop, sample_sequence
-from engine.storage.versions import versions_of
+from engine.storage.log import versions_of
 from engine.training.trainer import Trainer
 
 TUTORIAL, OURS = "tutorial", "ours"

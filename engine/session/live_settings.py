@@ -13,7 +13,7 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
 from engine.protocol import events
-from engine.sampling.tweet_filter import require_samplable
+from engine.sampling.filter import require_samplable
 from engine.session.reporter import Reporter
 from engine.session.state import RunState, finished_text, require_unspent_budget
 from engine.training.schedule import finish_after

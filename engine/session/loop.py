@@ -14,8 +14,8 @@ import math
 from collections.abc import Callable
 
 from engine.compute.device import derived_seed
-from engine.compute.memory import heap_frozen
 from engine.errors import DeviceMemoryError, DivergedError, RankLostError
+from engine.memory import heap_frozen
 from engine.protocol import events
 from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_handler import CommandHandler, RunEndsError

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from engine.compute.memory import is_out_of_memory
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.errors import DeviceMemoryError
+from engine.memory import is_out_of_memory
 from engine.protocol.events import Warned
 from engine.session.state import RunState
 from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, batch_loss, evaluate

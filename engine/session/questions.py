@@ -22,7 +22,7 @@ from engine.errors import ConfigError, InternalError, TweetgenError
 from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
 from engine.model.vocab import PAD, SPECIALS, Vocab
-from engine.pieces import Pieces
+from engine.progress import Pieces
 from engine.protocol import events
 from engine.protocol.commands import Insight, MeasureBaselines
 from engine.session.memory_fallback import MemoryFallback

@@ -20,11 +20,9 @@ from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, TweetgenError
 from engine.protocol import events
 from engine.protocol.events import Warned
-from engine.sampling.drafts import draft_tweets
-from engine.sampling.nearest import nearest_tweet
-from engine.sampling.queries import Completion, complete, score_chars, unknown_chars
+from engine.sampling.filter import TweetFilter, draft_tweets
+from engine.sampling.queries import Completion, complete, nearest_tweet, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from engine.sampling.tweet_filter import TweetFilter
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
 from engine.text import defused, is_harmless

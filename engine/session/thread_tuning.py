@@ -25,10 +25,10 @@ from engine.compute.calibration import (
     threads_label,
 )
 from engine.compute.device import Runtime
-from engine.compute.memory import is_out_of_memory
 from engine.compute.slowdown_detector import SlowdownDetector
 from engine.config.run import RunConfig, Tuning
 from engine.corpus.encoded_tweets import Batch
+from engine.memory import is_out_of_memory
 from engine.training.trainer import Trainer
 from engine.training.trials import TrialAbortedError, Trials
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from engine.compute.cpu.threaded_step import ThreadedStep
 from engine.compute.step_timer import PhaseTimer
 from engine.corpus.encoded_tweets import Batch
-from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
+from engine.model.parameters import FlatParameters
 from engine.training.micro_batches import accumulate, split_batch
 
 

@@ -28,14 +28,13 @@ from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu.backlog import Backlog
 from engine.compute.gpu.train_step import DeviceStep, recorder_for
 from engine.compute.loss_buffer import LossBuffer
-from engine.compute.memory import free_memory
 from engine.compute.optimizer_step import OptimizerStep
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
-from engine.model.flat_parameters import FlatParameters
+from engine.memory import free_memory
 from engine.model.gru import TextGenerator
-from engine.model.weight_average import WeightAverage
+from engine.model.parameters import FlatParameters, WeightAverage
 from engine.training.cpu_gradients import CpuGradients
 from engine.training.step_report import StepReport
 from engine.training.trainer_state import optimizer_tensors, restore_state, state_buffers, weight_tensors

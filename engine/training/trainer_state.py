@@ -6,9 +6,8 @@ from torch import Tensor
 
 from engine.compute.adamw import FusedAdamW
 from engine.compute.row_rmsprop import RowRmsprop
-from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
-from engine.model.weight_average import WeightAverage
+from engine.model.parameters import FlatParameters, WeightAverage
 
 
 def weight_tensors(model: TextGenerator, average: WeightAverage | None) -> dict[str, Tensor]:

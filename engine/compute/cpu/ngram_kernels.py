@@ -1,6 +1,6 @@
 """The n-gram input in code compiled by Numba: find the rows of N places, add them to gates, update the touched ones.
 
-`engine.model.ngram_input` is the readable reference. A step touches a few thousands of rows, so nothing here reads the
+`engine.model.gru` is the readable reference. A step touches a few thousands of rows, so nothing here reads the
 whole table: `touched` counts how often the step's places have each row, the gradient is zero where that is zero, and
 clearing and updating skip those rows. Gates may be bfloat16; tables and gradients have the dtype of the weights.
 """
@@ -16,7 +16,7 @@ from numba.extending import register_jitable
 from engine.compute.cpu.bfloat16 import as_float, as_stored
 from engine.compute.cpu.compilation import compiled
 from engine.compute.cpu.numba_kernels import Rows
-from engine.model.ngram_codes import EMPTY_WINDOW, ORDERS, appended, context_code
+from engine.model.vocab import EMPTY_WINDOW, ORDERS, appended, context_code
 
 Ids = npt.NDArray[np.int64]  # (n,)
 

@@ -9,9 +9,8 @@ from torch import Tensor
 from engine.compute.cpu.gru_layer import as_array, grad_of
 from engine.compute.cpu.ngram_kernels import Ids, add_to_candidates, clear, find_rows, scatter
 from engine.compute.cpu.packing import PackedBatch
-from engine.model.ngram_codes import ORDERS
-from engine.model.ngram_input import NgramInput
-from engine.model.vocab import PAD
+from engine.model.gru import NgramInput
+from engine.model.vocab import ORDERS, PAD
 
 
 def rows_of(packed: PackedBatch, contexts: Tensor) -> Ids:

@@ -20,8 +20,8 @@ from engine.compute.cpu.ngram_kernels import add_touched
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.step_timer import PhaseTimer
 from engine.corpus.encoded_tweets import Batch
-from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
+from engine.model.parameters import FlatParameters
 from engine.model.vocab import PAD
 
 

@@ -11,7 +11,7 @@ from engine.session.checkpoints.snapshot import config_content
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
-from engine.storage.atomic_write import remove_stale_temporaries, storage_errors, write_atomically
+from engine.storage.files import remove_stale_temporaries, storage_errors, write_atomically
 from engine.storage.folders import home
 
 

@@ -27,7 +27,7 @@ from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
-from engine.storage.atomic_write import storage_errors
+from engine.storage.files import storage_errors
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 
 

@@ -13,7 +13,7 @@ from engine.compute.device import generator_states
 from engine.protocol import codec
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
-from engine.storage.versions import versions_of
+from engine.storage.log import versions_of
 
 
 def checkpoint_tensors(state: RunState) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from engine.checkpoints.metadata import CheckpointInfo
 from engine.checkpoints.retention import prune_steps
 from engine.errors import StorageError, TweetgenError
 from engine.protocol.commands import SaveCheckpoint
-from engine.storage.atomic_write import storage_errors, write_atomically
+from engine.storage.files import storage_errors, write_atomically
 from engine.storage.folders import RUN_CHECKPOINTS, RunFolder
 
 Outcome = Literal["written", "pinned", "not finite"]

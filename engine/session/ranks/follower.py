@@ -30,7 +30,7 @@ from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.generators import from_hex, to_hex
 from engine.session.state import Progress, RunState
 from engine.storage.folders import home
-from engine.storage.run_log import log_traceback
+from engine.storage.log import log_traceback
 from engine.training.trainer import Trainer
 
 LOG = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from engine.corpus.training_data import KnownVocab, TrainingData, load_training_
 from engine.errors import DistributedError
 from engine.parallel.leases import Read, TweetsRead
 from engine.parallel.ranks import Ranks
-from engine.protocol.stage import Stage
+from engine.progress import Stage
 from engine.session.ranks.follower import threads_of_a_rank
 
 AUTOSAVE_SECONDS = 20.0

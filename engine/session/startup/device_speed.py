@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from engine.compute.device import Runtime, wait_for
 from engine.compute.gpu.probe import supported_precision
-from engine.compute.memory import free_memory, is_out_of_memory
 from engine.config.presets import PresetConfigs, SpeedOf
 from engine.config.run import ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.training_data import TrainingData
+from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import TextGenerator
 from engine.session.startup.new_model import new_model
 from engine.session.thread_tuning import initial_runtime

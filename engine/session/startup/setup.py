@@ -26,8 +26,8 @@ from engine.errors import CheckpointError
 from engine.model.growth import load_first_rows
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.parallel.ranks import Ranks
-from engine.protocol.stage import Stage
-from engine.sampling.tweet_filter import require_samplable
+from engine.progress import Stage
+from engine.sampling.filter import require_samplable
 from engine.session.ranks.generators import rank_generators
 from engine.session.ranks.preparation import config_of_leader, load_for_all
 from engine.session.startup.choices import choose_settings

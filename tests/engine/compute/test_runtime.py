@@ -13,7 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compute import calibration, memory
+from engine import memory
+from engine.compute import calibration
 from engine.compute import slowdown_detector as slowdown
 from engine.compute.calibration import Candidate
 from engine.compute.clocks import ProcessStops, SteadyClock, Stopwatch, Throughput

@@ -17,14 +17,14 @@ from unittest import mock
 import pytest
 import torch
 
-from engine.baselines.ngrams import baseline_bits
+from engine.baselines import baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute import device
 from engine.corpus.training_data import corpus_config_of, load_training_data
 from engine.errors import ConfigError
 from engine.insight.answers import Answer
 from engine.insight.trace import sequence_loss
-from engine.pieces import Pieces
+from engine.progress import Pieces
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Insight

@@ -13,9 +13,9 @@ import torch
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.gpu import train_step as device_step
-from engine.compute.memory import CudaAllocator
 from engine.config.run import TrainingConfig
 from engine.errors import DeviceMemoryError
+from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e

@@ -5,9 +5,9 @@ from __future__ import annotations
 from engine.compute.calibration import threads_label
 from engine.config.run import Tuning
 from engine.corpus.report import counted
+from engine.progress import Stage
 from engine.protocol import events
 from engine.protocol.events import Event
-from engine.protocol.stage import Stage
 from engine.storage.folders import RUN_CHECKPOINTS
 from engine.text import harmless
 from tui.cli.output.progress_display import ProgressDisplay

@@ -14,7 +14,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.baselines import cache
 from engine.compute.cpu.train_step import GruStep
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
@@ -157,7 +156,7 @@ def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: py
 
 
 def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "load", lambda *_: None)
+    monkeypatch.setattr("engine.insight.baselines.load_baselines", lambda *_: None)
     script: h.Script = {0: [c.Pause(), c.MeasureBaselines()]}
     resume = h.whenever(e.BaselinesMeasured, lambda measured: [c.Resume()] if measured.is_complete else [])
     alone = h.run_tiny(corpus, script, resume, run_name="alone", max_steps=4)

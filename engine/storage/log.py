@@ -1,16 +1,19 @@
-"""The log file of a run, for debugging. Never writes to the terminal."""
+"""The log of a run, for debugging, and the versions of installed packages. Never writes to the terminal."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import logging.handlers
+import platform
 import sys
 from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from engine.errors import StorageError
-from engine.storage.atomic_write import storage_errors
+from engine.storage.files import storage_errors
 from engine.text import harmless_lines
 
 logging.getLogger("engine").addHandler(logging.NullHandler())  # without a handler, warnings would go to stderr
@@ -76,3 +79,20 @@ def log_traceback(error: BaseException, what: str, path: Path, package: str = "e
             return log.traceback_location
     except StorageError as unwritten:
         return f"The traceback is lost: {unwritten.message}"
+
+
+@cache
+def installed_version(package: str) -> str:
+    """Return the version of an installed package, or "not installed" (as when run from a source folder).
+
+    Cached: checkpoints record it, even when the disk fails later or the package was upgraded meanwhile.
+    """
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """Return Python's version and those of `packages`, by name."""
+    return {"python": platform.python_version(), **{package: installed_version(package) for package in packages}}

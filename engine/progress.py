@@ -1,9 +1,10 @@
-"""`Stage`: the progress of a run's setup, before its first event."""
+"""Progress of long work: `Stage` (what the setup of a run does), callbacks, and `Pieces`, which can be interrupted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 OnProgress = Callable[[float | None, str], None]
 """Called with the share done, 0 to 1 (None if unknown), and a short description of the current work."""
@@ -38,3 +39,18 @@ class Stage:
     def __str__(self) -> str:
         """Return text and detail as one line."""
         return f"{self.text}: {self.detail}" if self.detail else self.text
+
+
+Result = TypeVar("Result")
+Pieces: TypeAlias = Generator[None, None, Result]
+"""Yields after each piece and returns the result."""
+
+
+def run_to_end(pieces: Pieces[Result]) -> Result:
+    """Run all pieces and return the result."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            result: Result = end.value
+            return result

@@ -1,20 +1,107 @@
-"""The one way a file is written: a temporary sibling, fsync, rename. A reader sees the old file or the new one.
+"""How files are opened, locked and written. Never decides where a file goes.
 
-Every `OSError` becomes a `StorageError` that names the path, the cause and the remedy. Never decides where a file goes.
+* Untrusted files: regular ones only, and never more than the limit. A pipe in place of a file would block its reader
+  for ever, and a device never ends.
+* Locks by `flock`: the system releases one however its process ends.
+* Written in one way: a temporary sibling, fsync, rename. A reader sees the old file or the new one. Every `OSError`
+  becomes a `StorageError` that names the path, the cause and the remedy.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from engine.errors import StorageError
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading. Raises `OSError`, also for other kinds of file and for an invalid name."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except ValueError as error:  # a NUL character in the name
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from error
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "Not a regular file")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:  # re-raised; no descriptor is left open
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a regular file. Raises `OSError`, also if it has more than `max_bytes`."""
+    with open_regular(path) as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return content
+
+
+_HAS_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
+_TRIES, _SECONDS_BETWEEN = 5, 0.02
+"""`is_locked` holds a shared lock for some microseconds."""
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file; False where another open file has the lock. Raises `OSError`.
+
+    True also on a file system without locks, which can't keep another program out.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if tries_left:
+                time.sleep(_SECONDS_BETWEEN)
+        except OSError as error:
+            if error.errno not in _HAS_NO_LOCKS:
+                raise
+            return True
+        else:
+            return True
+    return False
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a program, this one included, has locked the file; False where it can't be opened."""
+    try:
+        with open_regular(path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    return False
+
+
+def is_same(path: Path, descriptor: int) -> bool:
+    """Return whether a path names an open file. Raises `OSError` if that can't be determined."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def in_use_error(path: Path) -> StorageError:
+    """Return the error of a run whose journal another program has open."""
+    run = path.parent.name
+    return StorageError(
+        f"The run {run} is active already.",
+        f"Attach to it: tweetgen-tui attach {run}; or start a new run.",
+    )
+
 
 _SHOWN_NAME_CHARS = 50
 """Characters of a file's name that the name of its temporary file repeats."""
