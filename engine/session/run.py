@@ -14,14 +14,13 @@ from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import RunFinishedError
 from engine.protocol import events
-from engine.session.batch_service import BatchService
 from engine.session.checkpointing import RunCheckpoints
-from engine.session.evaluation_service import EvaluationService
-from engine.session.insight_service import InsightService
+from engine.session.evaluation import EvaluationService
 from engine.session.live_settings import LiveSettings
+from engine.session.questions import BatchService, InsightService
 from engine.session.ranks.leader import Leader
 from engine.session.reporter import Reporter
-from engine.session.sampling_service import SamplingService
+from engine.session.sampling import SamplingService
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState, finished_text
 from engine.training.out_of_memory import OutOfMemoryRetry

@@ -29,7 +29,7 @@ from engine.progress import Stage
 from engine.sampling.filter import require_samplable
 from engine.session.ranks.generators import rank_generators
 from engine.session.ranks.preparation import config_of_leader, load_for_all
-from engine.session.startup.chosen_settings import choose_settings
+from engine.session.startup.choices import choose_settings
 from engine.session.startup.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.startup.start import Start, cold_start_notices, continued, find_start, growth_notices
 from engine.session.state import Progress, RunState, require_unspent_budget

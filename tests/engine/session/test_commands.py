@@ -22,7 +22,8 @@ from engine.config.run import Setting
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import insight_service, speed_limit
+from engine.session import loop as speed_limit
+from engine.session import questions as insight_service
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine import helpers as h

@@ -28,8 +28,8 @@ from engine.progress import Pieces
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Insight
-from engine.session import insight_service
-from engine.session.insight_service import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, InsightService
+from engine.session import questions as insight_service
+from engine.session.questions import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, InsightService
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.training.out_of_memory import OutOfMemoryRetry

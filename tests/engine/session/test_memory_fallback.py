@@ -187,8 +187,8 @@ def test_an_evaluation_that_does_not_fit_uses_smaller_batches(corpus: Path, monk
 
 
 def test_without_memory_tweets_are_skipped_and_questions_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.session.sampling_service.TweetSampler", Mock(side_effect=NO_MEMORY))
-    monkeypatch.setattr("engine.session.sampling_service.complete", Mock(side_effect=MemoryError()))
+    monkeypatch.setattr("engine.session.sampling.TweetSampler", Mock(side_effect=NO_MEMORY))
+    monkeypatch.setattr("engine.session.sampling.complete", Mock(side_effect=MemoryError()))
     emitted = h.run_tiny(corpus, {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}, sample_every=5)
     assert isinstance(emitted[-1], e.RunFinished)
     assert [event.step for event in h.of_type(emitted, e.Warned)] == [0, 5, 10]
