@@ -36,7 +36,7 @@ from engine.parallel.ranks import Ranks
 from engine.progress import Stage
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
-from engine.session.command_queue import CommandQueue
+from engine.session.commands import CommandQueue
 from engine.session.loop import TrainingLoop
 from engine.session.reporter import EventStream, Reporter
 from engine.session.run import Run
