@@ -20,8 +20,7 @@ from engine.session.evaluation_service import EvaluationService
 from engine.session.insight_service import InsightService
 from engine.session.live_settings import LiveSettings
 from engine.session.memory_fallback import MemoryFallback
-from engine.session.ranks.leader import Leader
-from engine.session.ranks.upcoming import upcoming_rates
+from engine.session.ranks import Leader, upcoming_rates
 from engine.session.reporter import Reporter
 from engine.session.sampling_service import SamplingService
 from engine.session.startup.setup import RunSetup

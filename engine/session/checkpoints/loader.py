@@ -12,7 +12,7 @@ from engine.compute.gpu.probe import supported_precision
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
-from engine.session.ranks.generators import rank_generators
+from engine.session.ranks import rank_generators
 from engine.session.run import Run
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.startup.start import without_figures

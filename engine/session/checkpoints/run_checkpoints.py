@@ -9,7 +9,7 @@ from engine.protocol import events
 from engine.protocol.commands import SaveCheckpoint
 from engine.session.checkpoints.saver import CheckpointSaver
 from engine.session.memory_fallback import MemoryFallback
-from engine.session.ranks.leader import Leader
+from engine.session.ranks import Leader
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState

@@ -25,11 +25,9 @@ from engine.corpus.training_data import TrainingData, corpus_config_of
 from engine.errors import CheckpointError
 from engine.model.growth import load_first_rows
 from engine.model.gru import TextGenerator, weights_with_prefix
-from engine.parallel.ranks import Ranks
 from engine.progress import Stage
 from engine.sampling.filter import require_samplable
-from engine.session.ranks.generators import rank_generators
-from engine.session.ranks.preparation import config_of_leader, load_for_all
+from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_generators
 from engine.session.startup.chosen_settings import choose_settings
 from engine.session.startup.device_speed import faster_runtime, speed_of
 from engine.session.startup.new_model import NO_CONTEXTS_WARNING, new_model
