@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from engine.compute.clocks import Phase
 from engine.compute.device import derived_seed
-from engine.compute.step_timer import Phase
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError, DistributedError, TweetgenError
 from engine.protocol import commands
 from engine.protocol.commands import Command
-from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_queue import QUERIES, CommandQueue
-from engine.session.divergence import DivergenceRecovery
+from engine.session.restoring import CheckpointLoader, DivergenceRecovery
 from engine.session.run import Run
 from engine.session.state import FINISHED
 
@@ -100,7 +99,7 @@ class CommandHandler:
         self._num_executing += 1
         try:
             phase: Phase = "sampling" if isinstance(command, QUERIES) else "other"
-            with self._run.state.timer.during(phase), self._run.memory_fallback.memory_errors("this command"):
+            with self._run.state.timer.during(phase), self._run.oom.memory_errors("this command"):
                 self._dispatch(command)
         except DistributedError:
             raise

@@ -32,8 +32,8 @@ from torch.distributed import DistStoreError
 from torch.distributed.rendezvous import rendezvous
 
 from engine.checkpoints.checkpoint import Checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
-from engine.compute.clocks import SteadyClock, Stopwatch
+from engine.checkpoints.format import CheckpointInfo
+from engine.compute.clocks import Phase, SteadyClock, Stopwatch
 from engine.compute.device import (
     Runtime,
     available_cores,
@@ -42,7 +42,6 @@ from engine.compute.device import (
     restore_generator_states,
     seed_generators,
 )
-from engine.compute.step_timer import Phase
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, RunConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
@@ -53,19 +52,12 @@ from engine.errors import DeviceError, DistributedError, RankLostError, Tweetgen
 from engine.model.gru import TextGenerator
 from engine.progress import Stage
 from engine.protocol import codec, events
-from engine.session.memory_fallback import MemoryFallback
 from engine.session.place import TIMEOUT_VARIABLE, Place
 from engine.session.reporter import Reporter
 from engine.session.state import Progress, RunState
 from engine.storage.folders import home
 from engine.storage.log import log_traceback
-from engine.training.schedule import (
-    budget_used,
-    exhausted_budget,
-    is_early_evaluation,
-    is_sample_step,
-    learning_rate_at,
-)
+from engine.training.out_of_memory import OutOfMemoryRetry
 from engine.training.trainer import Trainer
 
 
@@ -782,7 +774,7 @@ class Follower:
     def _take_steps(self, learning_rates: tuple[float, ...]) -> None:
         state = _given(self._state)
         began = time.perf_counter()
-        fallback = MemoryFallback(state, self._warnings)
+        fallback = OutOfMemoryRetry(state, self._warnings)
         for rate in learning_rates:
             fallback.take_step(next(state.batches), rate)
         state.trainer.drain_report()
@@ -873,24 +865,3 @@ def load_for_all(
                 "Copy the same files, of the same names, to each machine.",
             )
     return replace(data, part=Part(ranks.place.rank, ranks.place.world_size))
-
-
-def upcoming_rates(state: RunState, count: int) -> list[float]:
-    """Return the learning rates of at least one and at most `count` steps.
-
-    The last of them is followed by a sample, an evaluation or a save, by the end of a budget or of a finish, by a new
-    epoch, or by none of these.
-    """
-    training, finish = state.training, state.progress.finish
-    count = 1 if training.steps_per_second else count  # the loop waits between steps
-    intervals = [each for each in (training.eval_every, training.save_every) if each]
-    rates: list[float] = []
-    for step, epochs_before in enumerate(state.batches.upcoming_epochs(count), start=state.step):
-        used = training, step, epochs_before, state.stopwatch.seconds
-        is_over = exhausted_budget(*used) is not None or (finish is not None and step >= finish.last_step)
-        is_work_due = is_sample_step(training, step) or is_early_evaluation(training, step)
-        is_work_due = is_work_due or any(step % interval == 0 for interval in intervals)
-        if rates and (is_over or is_work_due):
-            break
-        rates.append(learning_rate_at(training, step, budget_used(*used), finish))
-    return rates

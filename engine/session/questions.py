@@ -1,4 +1,4 @@
-"""`InsightService`: answers questions about the weights of a run, in small pieces of work between its steps.
+"""Answers questions about the weights of a run, in small pieces of work between its steps, and shows its batches.
 
 A job computes on a copy of the weights and draws from its own generators, so it changes no bit of the training.
 """
@@ -10,18 +10,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from engine.compute.device import Runtime
+from engine.corpus.batches import padding_shares
+from engine.corpus.encoded_tweets import Batch
+from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, InternalError, TweetgenError
 from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
+from engine.model.vocab import PAD, SPECIALS, Vocab
 from engine.progress import Pieces
+from engine.protocol import events
 from engine.protocol.commands import Insight, MeasureBaselines
-from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
+from engine.text import LOST, harmless_in_place
+from engine.training.out_of_memory import OutOfMemoryRetry
 
 LOG = logging.getLogger(__name__)
 MAX_JOBS = 16
@@ -41,11 +49,11 @@ _Key = tuple[type[_Question], int]
 class InsightService:
     """Queues questions about one run and answers them. Used by the session's thread only, except for `num_pending`."""
 
-    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback) -> None:
+    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, oom: OutOfMemoryRetry) -> None:
         self._setup = setup
         self._state = state
         self._reporter = reporter
-        self._memory_fallback = memory_fallback
+        self._oom = oom
         data = setup.training_data
         self._baselines = Baselines(data.train_tweets, data.corpus.digest, setup.val_tweets, data.vocab)
         self._waited_seconds = 0.0
@@ -136,7 +144,7 @@ class InsightService:
         began = self._clock()
         is_done = True
         try:
-            with self._memory_fallback.memory_errors("this command"):
+            with self._oom.memory_errors("this command"):
                 is_done = next(pieces, True) is True
         except TweetgenError as error:
             self._reporter.emit_refusal(command, error)
@@ -191,3 +199,71 @@ def _one_thread(runtime: Runtime) -> Iterator[None]:
         yield
     finally:
         runtime.apply()
+
+
+MAX_ROWS = 64
+MAX_CHARS = 300
+
+
+class BatchService:
+    """Shows batches of one run. Used by the session's thread only."""
+
+    def __init__(self, training_data: TrainingData, state: RunState, reporter: Reporter) -> None:
+        self._training_data = training_data
+        self._state = state
+        self._reporter = reporter
+        self._padding: dict[int, tuple[float, float]] = {}
+        """By batch size."""
+
+    def show_batch(self, *, shuffled: bool) -> None:
+        """Emit the batch of the last step; of the next one, which is not consumed, if there was none yet.
+
+        If `shuffled`, emit one of as many tweets drawn at random, with the numbers of that step.
+        """
+        state, vocab = self._state, self._training_data.vocab
+        batch_step = state.step if state.last_batch is not None else state.step + 1
+        if shuffled:
+            batch = self._random_batch(batch_step)
+        else:
+            batch = self._next_batch() if state.last_batch is None else state.last_batch
+        sorted_padding, shuffled_padding = self._padding_shares()
+        self._reporter.emit(
+            events.BatchShown,
+            batch_step=batch_step,
+            rows=tuple(_row(token_ids, vocab) for token_ids in batch.inputs[:MAX_ROWS]),
+            num_tweets=len(batch.targets),
+            num_columns=batch.targets.shape[1],
+            num_targets=batch.num_targets,
+            vocab_size=len(vocab),
+            sorted_padding=sorted_padding,
+            shuffled_padding=shuffled_padding,
+            shuffled=shuffled,
+        )
+
+    def _next_batch(self) -> Batch:
+        """Return the batch of the next step."""
+        state = self._state
+        stream = self._training_data.batches(state.training, state.resume_position)
+        next(stream)
+        return stream.whole_batch()
+
+    def _random_batch(self, step: int) -> Batch:
+        """Return a batch of random training tweets, always the same at one step."""
+        training, tweets = self._state.training, self._training_data.train_tweets
+        generator = np.random.default_rng([training.seed, step])
+        return tweets.batch(generator.choice(len(tweets), min(training.batch_size, len(tweets)), replace=False))
+
+    def _padding_shares(self) -> tuple[float, float]:
+        """Return the shares of padding for the batch size in use, sorted and shuffled, rounded."""
+        training, data = self._state.training, self._training_data
+        if training.batch_size not in self._padding:
+            shares = padding_shares(data.train_tweets.lengths, training.batch_size, training.seed, data.weights)
+            self._padding[training.batch_size] = round(shares[0], 4), round(shares[1], 4)
+        return self._padding[training.batch_size]
+
+
+def _row(inputs: npt.NDArray[np.int64], vocab: Vocab) -> events.BatchRow:
+    """Return a row of a batch without its padding; an unknown character is shown as U+FFFD."""
+    token_ids = inputs[inputs != PAD][: MAX_CHARS + 1].tolist()
+    text = "".join(vocab.itos[token_id] if token_id >= len(SPECIALS) else LOST for token_id in token_ids[1:])
+    return events.BatchRow(text=harmless_in_place(text), token_ids=tuple(token_ids))
