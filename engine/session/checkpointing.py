@@ -32,7 +32,7 @@ from engine.compute.device import generator_states
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, StorageError, TweetgenError
 from engine.protocol import codec, events
 from engine.protocol.commands import SaveCheckpoint
-from engine.session.ranks.leader import Leader
+from engine.session.ranks import Leader
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState

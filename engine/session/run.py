@@ -17,7 +17,7 @@ from engine.protocol import events, insight
 from engine.session.checkpointing import RunCheckpoints
 from engine.session.evaluation import EvaluationService
 from engine.session.questions import BatchService, InsightService
-from engine.session.ranks.leader import Leader
+from engine.session.ranks import Leader
 from engine.session.reporter import Reporter
 from engine.session.sampling import SamplingService
 from engine.session.settings import LiveSettings

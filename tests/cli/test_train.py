@@ -24,10 +24,10 @@ from syrupy.assertion import SnapshotAssertion
 from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
 from engine.errors import DistributedError, RankLostError
-from engine.parallel.place import Place
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
+from engine.session.place import Place
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
 from tests import fakes

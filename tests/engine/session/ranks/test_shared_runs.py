@@ -19,14 +19,12 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
-from engine.parallel.leases import Lease, Read, Report, Reported, Steps, Stop, Sync
-from engine.parallel.place import Place
-from engine.parallel.ranks import Ranks
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.session.ranks import leader
-from engine.session.ranks.follower import Follower
+from engine.session import ranks as ranks_module
+from engine.session.place import Place
+from engine.session.ranks import Follower, Lease, Ranks, Read, Report, Reported, Steps, Stop, Sync
 from engine.storage.folders import find_run
 from engine.training import schedule
 from tests.engine import helpers as h
@@ -144,7 +142,7 @@ EDGE_COMMANDS: dict[str, c.Command] = {
 
 @pytest.mark.parametrize("answer", EDGE_COMMANDS)
 def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
-    monkeypatch.setattr(leader, "LEASE_SECONDS", 1e9)  # leases of as many steps as may be: their length doubles
+    monkeypatch.setattr(ranks_module, "LEASE_SECONDS", 1e9)  # leases of as many steps as may be: their length doubles
     unsent = [EDGE_COMMANDS[answer], *([c.Resume()] if answer == "Paused" else [])]
 
     def on_event(event: e.Event) -> list[c.Command]:
