@@ -61,7 +61,7 @@ from pathlib import Path
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute.adamw import FusedAdamW
 from engine.config.run import ModelConfig
-from engine.model.flat_parameters import FlatParameters
+from engine.model.parameters import FlatParameters
 from engine.model.gru import TextGenerator
 
 sys.modules["torch._dynamo"] = None  # the import of PyTorch's compiler, which takes seconds, fails from now on

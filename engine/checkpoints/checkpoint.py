@@ -42,7 +42,7 @@ from engine.config.run import ModelConfig
 from engine.errors import VocabError
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.vocab import SPECIALS, Vocab
-from engine.storage.atomic_write import new_file
+from engine.storage.files import new_file
 
 SQUARES = ("optimizer.exp_avg_sq.", "optimizer.row_square.")
 """Prefixes of the squared gradients; one that overflows to infinity stops the change of its weights, and no more."""

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import msgspec
 
 from engine.config.corpus import CorpusConfig
+from engine.config.fields import require, require_between
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.config.validation import require, require_between
 from engine.corpus.position import Position
 from engine.errors import CheckpointError
 from engine.protocol import codec
-from engine.storage.safe_open import open_regular
+from engine.storage.files import open_regular
 from engine.training.schedule import Finish
 
 if TYPE_CHECKING:

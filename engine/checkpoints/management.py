@@ -19,11 +19,9 @@ from engine.errors import CheckpointError, StorageError, TweetgenError
 from engine.model.vocab import Vocab
 from engine.protocol import codec, events
 from engine.protocol.events import RunStarted, TweetSampled
-from engine.storage.atomic_write import storage_errors, write_atomically
-from engine.storage.file_lock import is_locked
+from engine.storage.files import is_locked, open_regular, storage_errors, write_atomically
 from engine.storage.folders import RUN_CHECKPOINTS, SUFFIX, RunFolder, folder_of_run, home, named_checkpoint_path
-from engine.storage.journal_reader import tweet_in
-from engine.storage.safe_open import open_regular
+from engine.storage.journal import tweet_in
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint import Checkpoint

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.model.flat_parameters import FlatParameters
+from engine.model.parameters import FlatParameters
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # as in torch.optim
 IGNORE_FOUND_INF = frozenset({"mps"})

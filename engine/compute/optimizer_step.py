@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.compute.adamw import FusedAdamW
 from engine.compute.loss_buffer import LossBuffer
 from engine.compute.row_rmsprop import RowRmsprop
-from engine.model.flat_parameters import FlatParameters
+from engine.model.parameters import FlatParameters
 
 
 class OptimizerStep:

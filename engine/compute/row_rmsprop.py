@@ -27,8 +27,8 @@ import torch
 from torch import Tensor
 
 from engine.compute.adamw import BETA_2, EPSILON
-from engine.compute.cpu.ngram_kernels import update_touched
-from engine.model.flat_parameters import Table
+from engine.compute.cpu.ngrams import update_touched
+from engine.model.parameters import Table
 
 NGRAM_RATE_FACTOR = 2.0
 """The table's learning rate is so many times that of the other weights (docs/recipes.md)."""

@@ -13,7 +13,7 @@ from engine.checkpoints.format import CheckpointInfo
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.insight.answers import Answers, snapshot
-from engine.pieces import run_to_end
+from engine.progress import run_to_end
 from engine.protocol.commands import Insight
 from engine.protocol.events import Event
 

@@ -32,14 +32,14 @@ from engine.compute.device import generator_states
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, StorageError, TweetgenError
 from engine.protocol import codec, events
 from engine.protocol.commands import SaveCheckpoint
-from engine.session.memory_fallback import MemoryFallback
-from engine.session.ranks.leader import Leader
+from engine.session.ranks import Leader
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
-from engine.storage.atomic_write import remove_stale_temporaries, storage_errors, write_atomically
+from engine.storage.files import remove_stale_temporaries, storage_errors, write_atomically
 from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_checkpoint_path
-from engine.storage.versions import versions_of
+from engine.storage.log import versions_of
+from engine.training.out_of_memory import OutOfMemoryRetry
 from engine.training.schedule import is_due
 
 CHANGE_SECONDS = 2.0
@@ -57,7 +57,7 @@ class RunCheckpoints:
         setup: RunSetup,
         state: RunState,
         reporter: Reporter,
-        memory_fallback: MemoryFallback,
+        memory_fallback: OutOfMemoryRetry,
         leader: Leader | None,
     ) -> None:
         self._leader = leader
@@ -198,7 +198,7 @@ class RunCheckpoints:
 class CheckpointSaver:
     """Saves the checkpoints of one run. Used by the session's thread only, except for `num_asked`."""
 
-    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback) -> None:
+    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, memory_fallback: OutOfMemoryRetry) -> None:
         self.folder = CheckpointFolder(setup, state, reporter)
         self._setup = setup
         self._state = state

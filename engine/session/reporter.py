@@ -34,7 +34,7 @@ from engine.protocol.events import (
 from engine.session.state import RunState
 from engine.storage.journal import Journal
 from engine.text import harmless, is_harmless
-from engine.training.step_report import StepReport
+from engine.training.trainer import StepReport
 
 LOG = logging.getLogger(__name__)
 

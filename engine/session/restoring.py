@@ -24,7 +24,7 @@ from engine.errors import CheckpointError, DivergedError, TweetgenError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
 from engine.protocol.events import Warned
-from engine.session.ranks.generators import rank_generators
+from engine.session.ranks import rank_generators
 from engine.session.run import Run
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.training.trainer import Trainer

@@ -39,18 +39,17 @@ from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ngram_contexts import frequent_contexts
 from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import appended, context_code
-from engine.model.vocab import Vocab
-from engine.parallel.ranks import Ranks
+from engine.model.vocab import Vocab, appended, context_code
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import checkpointing as save_queue
 from engine.session import loop, run
 from engine.session.checkpointing import CheckpointWriter
+from engine.session.ranks import Ranks
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
-from engine.storage.journal_reader import read_journal
+from engine.storage.journal import read_journal
 from engine.training.trainer import Trainer
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock

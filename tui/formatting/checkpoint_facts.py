@@ -11,9 +11,9 @@ from datetime import datetime
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.format import CheckpointInfo
-from engine.compute.calibration import threads_label
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
+from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
 from engine.text import harmless, harmless_in_place
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
@@ -162,7 +162,7 @@ def _evaluated_at(info: CheckpointInfo) -> str:
 
 def _computation_text(computation: Computation) -> str:
     """Return device, precision and threads: "cpu, float32, 2 threads"."""
-    return f"{computation.device}, {computation.precision}, {threads_label(computation.num_threads)}"
+    return f"{computation.device}, {computation.precision}, {counted(computation.num_threads, 'thread')}"
 
 
 def model_text(model: ModelConfig) -> str:

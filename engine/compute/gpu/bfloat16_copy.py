@@ -14,8 +14,8 @@ import logging
 
 import torch
 
-from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
+from engine.model.parameters import FlatParameters
 
 LOG = logging.getLogger(__name__)
 _FIRST_TORCH = (2, 10)

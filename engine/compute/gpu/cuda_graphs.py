@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.gpu.recorder import CudaRecorder, Recording
-from engine.compute.memory import CUDA_ALLOCATOR, is_out_of_memory
+from engine.memory import CUDA_ALLOCATOR, is_out_of_memory
 
 LOG = logging.getLogger(__name__)
 WARM_UP_VISITS = 2

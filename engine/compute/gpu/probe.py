@@ -12,7 +12,7 @@ import logging
 import torch
 
 from engine.compute.gpu.train_step import mean_loss
-from engine.compute.memory import free_memory, is_out_of_memory
+from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS
 

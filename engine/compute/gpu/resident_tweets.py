@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.compute.memory import is_out_of_memory
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import DeviceMemoryError
+from engine.memory import is_out_of_memory
 from engine.model.vocab import BOS, EOS, PAD
 
 _SMALL_TYPES: dict[type[np.generic], type[np.generic]] = {np.uint8: np.uint8, np.uint16: np.int32}

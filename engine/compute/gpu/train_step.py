@@ -34,9 +34,8 @@ from engine.compute.gpu.recorder import CudaRecorder
 from engine.compute.gpu.resident_tweets import ResidentTweets, resident_tweets
 from engine.compute.optimizer_step import OptimizerStep
 from engine.corpus.encoded_tweets import CorpusBatch
-from engine.model.flat_parameters import FlatParameters
-from engine.model.gru import TextGenerator, run_gru
-from engine.model.ngram_input import NO_ROW
+from engine.model.gru import NO_ROW, TextGenerator, run_gru
+from engine.model.parameters import FlatParameters
 from engine.model.vocab import PAD
 
 

@@ -17,7 +17,7 @@ from engine.checkpoints.format import CheckpointInfo
 from engine.config.run import ModelConfig
 from engine.errors import CheckpointError, StorageError
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK
-from engine.storage.versions import installed_version
+from engine.storage.log import installed_version
 from engine.text import harmless
 
 MAX_WEIGHT_BYTES: Final = 2_000_000_000

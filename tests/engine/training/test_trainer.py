@@ -15,12 +15,12 @@ from torch import Tensor
 
 from engine.compute import loss_buffer
 from engine.compute.adamw import FusedAdamW
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.step import GruStep
 from engine.compute.loss_buffer import LossBuffer
 from engine.compute.row_rmsprop import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.config.run import TrainingConfig
-from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
+from engine.model.parameters import FlatParameters
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_close_tensors, encoded, model_with_table, some_batches

@@ -24,18 +24,18 @@ from engine.compute.gpu import train_step as device_step
 from engine.compute.gpu.bfloat16_copy import Bfloat16Copy, cudnn_supports_bfloat16
 from engine.compute.gpu.probe import supported_precision
 from engine.compute.gpu.recorder import kept_pool_recorder
-from engine.compute.memory import CUDA_ALLOCATOR, free_memory
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
-from engine.model.flat_parameters import FlatParameters
+from engine.memory import CUDA_ALLOCATOR, free_memory
 from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import EMPTY_WINDOW
+from engine.model.parameters import FlatParameters
+from engine.model.vocab import EMPTY_WINDOW
 from engine.protocol import events as e
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import CharStepper, RecordedStepper
 from engine.storage.folders import find_run
-from engine.storage.journal_reader import read_journal
+from engine.storage.journal import read_journal
 from engine.training.evaluation import evaluate
 from engine.training.trainer import Trainer
 from tests.engine.helpers import (

@@ -21,9 +21,9 @@ from engine.compute.gpu.buckets import bucket_length, padded_rows
 from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps
 from engine.compute.gpu.recorder import CudaRecorder, KeptPoolRecorder
 from engine.compute.gpu.resident_tweets import ResidentTweets, resident_tweets
-from engine.compute.memory import CudaAllocator, free_memory
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import DeviceMemoryError
+from engine.memory import CudaAllocator, free_memory
 from engine.model.vocab import EOS, PAD, SPECIALS
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
 from tests.fakes import FakeClock
