@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights
-from engine.compute.gpu.cuda_graphs import BucketedSteps
-from engine.compute.gpu.recorder import CudaRecorder, kept_pool_recorder
+from engine.compute.cuda_graphs import BucketedSteps, CudaRecorder, kept_pool_recorder
 from engine.model.gru import TextGenerator
 from engine.model.ngram_codes import EMPTY_WINDOW
 from engine.sampling.logits import Floats, Ids

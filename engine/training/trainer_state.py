@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from engine.compute.adamw import FusedAdamW
-from engine.compute.row_rmsprop import RowRmsprop
+from engine.compute.optimizer import FusedAdamW, RowRmsprop
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.weight_average import WeightAverage

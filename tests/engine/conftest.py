@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.compute import memory
-from engine.compute.gpu import cuda_graphs
+from engine.compute import cuda_graphs, memory
 from engine.compute.memory import CudaAllocator
 from tests.engine.helpers import write_corpus
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from engine.compute.device import Runtime, wait_for
-from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu_step import supported_precision
 from engine.compute.memory import free_memory, is_out_of_memory
 from engine.config.presets import PresetConfigs, SpeedOf
 from engine.config.run import ModelConfig, RunConfig, TrainingConfig

@@ -13,7 +13,7 @@ from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
-from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
 from engine.config.run import RunConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.compute.cuda_graphs import CudaRecorder
 from engine.compute.device import Runtime
-from engine.compute.gpu.recorder import CudaRecorder
-from engine.compute.row_rmsprop import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
+from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.training import trainer as trainer_module

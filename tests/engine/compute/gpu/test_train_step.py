@@ -16,10 +16,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from engine.compute import adamw
-from engine.compute.gpu import train_step as device_step
-from engine.compute.gpu.resident_tweets import ResidentTweets
-from engine.compute.optimizer_step import OptimizerStep
+from engine.compute import gpu_step, optimizer
+from engine.compute.gpu_step import ResidentTweets
+from engine.compute.optimizer import OptimizerStep
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
@@ -116,7 +115,7 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
 def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(
     monkeypatch: pytest.MonkeyPatch, precision: str, ignoring: str
 ) -> None:
-    monkeypatch.setattr(adamw, "IGNORE_FOUND_INF", frozenset({ignoring}))
+    monkeypatch.setattr(optimizer, "IGNORE_FOUND_INF", frozenset({ignoring}))
     plain, trainer = (Trainer(new_model(), CONFIG, replace(CPU, precision=precision)) for _ in range(2))
     batches, sound = some_batches(8, 7), OptimizerStep.run
     losses_of(plain, batches)
@@ -220,11 +219,11 @@ def test_a_step_copies_no_value_to_or_from_the_host(
 
 
 def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_step, "CudaRecorder", lambda device: device)
+    monkeypatch.setattr(gpu_step, "CudaRecorder", lambda device: device)
     monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
     for num_layers, dropout in ((1, 0.0), (1, 0.3), (3, 0.0)):
-        assert str(device_step.recorder_for(new_model(num_layers, dropout))) == "cuda"
-    assert device_step.recorder_for(new_model(2, 0.3)) is None
+        assert str(gpu_step.recorder_for(new_model(num_layers, dropout))) == "cuda"
+    assert gpu_step.recorder_for(new_model(2, 0.3)) is None
 
 
 def test_a_step_whose_recording_runs_out_of_memory_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

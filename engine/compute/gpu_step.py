@@ -1,12 +1,19 @@
-"""`DeviceStep`: loss, gradients, clipping and update of a batch on the device, without reading any value back.
+"""The training step on CUDA and MPS: loss, gradient and update of a batch, without reading any value back.
 
-It computes what `TextGenerator.forward`, `F.cross_entropy`, `clip_grad_norm_` and AdamW compute on the same tweets
-without padding. For speed,
+A GPU is slow only when it waits: for Python between two kernels, for a batch, or for the host to read a number. So
+
+* the encoded corpus lies on the device, which cuts its batches itself (`ResidentTweets`);
+* batches are padded to few shapes, without changing the gradient (`bucket_length`), and a step is recorded once per
+  shape as a CUDA graph, whose kernels are launched in one call (`engine.compute.cuda_graphs`);
+* losses stay on the device until a report reads many (`engine.compute.optimizer.LossBuffer`);
+* products run in TF32 where available, or everything in bfloat16 with float32 weights (`Bfloat16Copy`).
+
+`DeviceStep` computes what `TextGenerator.forward`, `F.cross_entropy`, `clip_grad_norm_` and AdamW compute on the same
+tweets without padding. For speed,
 
 * the input is time-major, as in cuDNN, which would transpose a batch-first one; and `nn.GRU` has flattened its weights
   when it was moved to the GPU, and they stay as it has laid them out (`FlatParameters`), except with an n-gram input
   (`widened_weight`);
-* products run in TF32 where available, or everything in bfloat16 (`bfloat16_copy`);
 * gradients go to one buffer, so that clipping, update and the sum over ranks are one operation each;
 * the learning rate is a tensor, because a CUDA graph would record a number as a constant;
 * gradients are computed by `torch.autograd.grad`, and nothing of autograd's graph outlives a step: its nodes reference
@@ -15,29 +22,132 @@ without padding. For speed,
 **Dropout and graphs.** torch's dropout draws from the default CUDA generator, which every graph registers: a replay
 continues its sequence like an eager step. cuDNN's own dropout, between the layers of a stacked GRU, has a generator
 that neither graphs nor checkpoints can access; such a step is never recorded.
+
+Everything but the recording itself also runs on a CPU, where the tests compare it with the readable reference,
+`TextGenerator.forward` and autograd. Never used to train on a CPU.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
+import logging
 from collections.abc import Callable, Iterator
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from engine.compute.gpu.backlog import Backlog
-from engine.compute.gpu.bfloat16_copy import Bfloat16Copy
-from engine.compute.gpu.buckets import bucket_length, padded_rows
-from engine.compute.gpu.cuda_graphs import BucketedSteps, RecordingMemoryError
-from engine.compute.gpu.recorder import CudaRecorder
-from engine.compute.gpu.resident_tweets import ResidentTweets, resident_tweets
-from engine.compute.optimizer_step import OptimizerStep
-from engine.corpus.encoded_tweets import CorpusBatch
+from engine.compute.cuda_graphs import Backlog, BucketedSteps, CudaRecorder, RecordingMemoryError
+from engine.compute.memory import free_memory, is_out_of_memory
+from engine.compute.optimizer import OptimizerStep
+from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets, Ids
+from engine.errors import DeviceMemoryError
 from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator, run_gru
 from engine.model.ngram_input import NO_ROW
-from engine.model.vocab import PAD
+from engine.model.vocab import BOS, EOS, PAD
+
+LOG = logging.getLogger(__name__)
+MIN_SPACING = 8
+SPACINGS_PER_LENGTH = 16
+"""Bucket lengths are multiples of 8 up to 128, of 16 up to 256 and so on: padding adds less than an eighth (except to
+tweets under 64 characters), and tweets of up to 144 characters need 17 lengths."""
+NO_TWEET = -1
+"""The row of an empty tweet, which is all padding."""
+
+
+def bucket_length(length: int) -> int:
+    """Return the padded length of a batch whose longest tweet has `length` targets.
+
+    A CUDA graph has one shape, and cuDNN plans for one shape at a time. Padding does not change the result: it follows
+    a tweet's end, so it affects no state of the tweet, and the loss counts no target that is padding.
+    """
+    next_power_of_two = 1 << (length - 1).bit_length()
+    spacing = max(MIN_SPACING, next_power_of_two // SPACINGS_PER_LENGTH)
+    return -(-length // spacing) * spacing
+
+
+def padded_rows(rows: Ids, batch_size: int) -> Ids:
+    """Return the rows of a batch, (B,), with empty tweets up to `batch_size`."""
+    return np.pad(rows, (0, max(0, batch_size - len(rows))), constant_values=NO_TWEET)
+
+
+_SMALL_TYPES: dict[type[np.generic], type[np.generic]] = {np.uint8: np.uint8, np.uint16: np.int32}
+"""Type on the device by type on the host: torch has few kernels for uint16."""
+
+
+class ResidentTweets:
+    """A corpus on a device, as its encoded characters: fifty thousand tweets take 4 MB as bytes.
+
+    A batch is then uploaded as the rows of its tweets, a kilobyte, and padded by kernels that a CUDA graph includes.
+    """
+
+    def __init__(self, tweets: EncodedTweets, device: torch.device) -> None:
+        """Copy the tweets to the device. Raises `DeviceMemoryError`."""
+        device_type = _SMALL_TYPES.get(tweets.token_ids.dtype.type, np.int64)
+        problem = ""
+        try:
+            self._token_ids = torch.from_numpy(tweets.token_ids.astype(device_type, copy=False)).to(device)
+            self._offsets = torch.from_numpy(tweets.offsets).to(device)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            problem = f"The tweets, {tweets.token_ids.nbytes / 1e6:,.0f} MB, do not fit into the memory of {device}."
+        if problem:  # outside of the `except`, whose traceback refers to what was copied
+            raise DeviceMemoryError(problem, "Quit other programs that use it, or train on fewer or shorter tweets.")
+
+    def gather(self, rows: Tensor, length: int) -> Tensor:
+        """Return the tweets at `rows`, (B,) int64, as token ids of (length + 1, B): BOS, characters, EOS, PAD.
+
+        The row `NO_TWEET` is all padding. A longer tweet than `length` - 1 is cut off. Waits for nothing and copies
+        nothing from the host, so that it can be recorded.
+        """
+        is_empty = rows < 0  # (B,)
+        rows = rows.clamp(min=0)
+        starts = self._offsets[rows]  # (B,)
+        lengths = (self._offsets[rows + 1] - starts).masked_fill(is_empty, -1)
+        places = torch.arange(length, device=rows.device).unsqueeze(1)  # (T, 1)
+        chars = self._token_ids[(starts + places).clamp(max=len(self._token_ids) - 1)].int()  # (T, B)
+        targets = chars.masked_fill(places >= lengths, PAD).masked_fill(places == lengths, EOS)
+        first = torch.full_like(targets[:1], BOS).masked_fill(is_empty, PAD)  # (1, B)
+        return torch.cat([first, targets])  # (T + 1, B) int32
+
+
+_RESIDENT: WeakKeyDictionary[EncodedTweets, dict[torch.device, ResidentTweets]] = WeakKeyDictionary()
+
+
+def resident_tweets(tweets: EncodedTweets, device: torch.device) -> ResidentTweets:
+    """Return the copy of a corpus on a device, made the first time. Raises `DeviceMemoryError`."""
+    copies = _RESIDENT.setdefault(tweets, {})
+    if device not in copies:
+        copies[device] = ResidentTweets(tweets, device)
+    return copies[device]
+
+
+class Bfloat16Copy:
+    """A bfloat16 copy of one model for a step's products and states; weights and updates stay in float32.
+
+    Autocast is no alternative: its cuDNN RNN runs in **float16**, whatever type was requested (`AutocastRNN.cpp` casts
+    to `kHalf`), and gradients of a mean over thousands of characters underflow float16. So the step uses a copy,
+    refreshed from the float32 weights each time: a few megabytes at fixed addresses, as a CUDA graph needs them.
+    bfloat16 has the range of float32, so no loss scaling is needed. The copy shares the table of an n-gram input with
+    the model, in float32: a step reads a few of its rows, and only their sums are rounded.
+    """
+
+    def __init__(self, model: TextGenerator, flat: FlatParameters) -> None:
+        """Copy a model with these buffers, in training mode; draws no random number."""
+        self._model = copy.deepcopy(model).to(torch.bfloat16).train()
+        self._model.ngram_input = model.ngram_input
+        self._source = flat.dense_weights
+        self._rounded = flat.bind_copy(self._model)  # in the order that cuDNN's GRU needs, too
+
+    def refreshed(self) -> TextGenerator:
+        """Return the copy with the model's present weights, rounded."""
+        self._rounded.copy_(self._source)
+        return self._model
 
 
 class DeviceStep:
@@ -189,3 +299,36 @@ def tensor_float_32(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+LENGTHS = (8, 144)
+"""Characters per tweet; torch also chooses cuDNN's algorithm by them."""
+
+
+def supported_precision(model: TextGenerator, batch_size: int, precision: str) -> str:
+    """Return `precision`, or "float32" if a step of this model on its device fails in bfloat16.
+
+    cuDNN chooses an algorithm by the sizes of GRU and batch, and not all of them have bfloat16 (pytorch/pytorch#54307
+    is open for half precision); what is missing is an error of the first step. Versions alone do not show it.
+    Draws no random number. A step that does not fit the memory shows nothing: bfloat16 needs less of it than float32.
+    """
+    if precision != "bfloat16" or model.device.type == "cpu":
+        return precision
+    is_supported = True
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        try:
+            for length in LENGTHS:
+                _compute_gradient(model, batch_size, length)
+        except RuntimeError as error:
+            is_supported = is_out_of_memory(error)
+            LOG.warning("the model can't be trained in bfloat16", exc_info=True)
+    free_memory(model.device)
+    return precision if is_supported else "float32"
+
+
+def _compute_gradient(model: TextGenerator, batch_size: int, length: int) -> None:
+    """Compute the gradient of a batch in bfloat16."""
+    network = copy.deepcopy(model).to(torch.bfloat16).train()
+    tokens = torch.full((length + 1, batch_size), EOS, dtype=torch.int32, device=model.device)
+    torch.autograd.grad(mean_loss(network, tokens, torch.ones((), device=model.device)), list(network.parameters()))
