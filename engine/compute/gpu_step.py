@@ -11,17 +11,15 @@ A GPU is slow only when it waits: for Python between two kernels, for a batch, o
 `DeviceStep` computes what `TextGenerator.forward`, `F.cross_entropy`, `clip_grad_norm_` and AdamW compute on the same
 tweets without padding. For speed,
 
-* the input is time-major, as in cuDNN, which would transpose a batch-first one; and `nn.GRU` has flattened its weights
-  when it was moved to the GPU, and they stay as it has laid them out (`FlatParameters`), except with an n-gram input
-  (`widened_weight`);
+* the input is time-major, as in cuDNN, which would transpose a batch-first one; and cuDNN uses the weights of a single
+  layer in place (`FlatParameters`), unless there is an n-gram input (`widened_weight`);
 * gradients go to one buffer, so that clipping, update and the sum over ranks are one operation each;
 * the learning rate is a tensor, because a CUDA graph would record a number as a constant;
 * gradients are computed by `torch.autograd.grad`, and nothing of autograd's graph outlives a step: its nodes reference
   the stream that they were created on, which must be the recording one.
 
 **Dropout and graphs.** torch's dropout draws from the default CUDA generator, which every graph registers: a replay
-continues its sequence like an eager step. cuDNN's own dropout, between the layers of a stacked GRU, has a generator
-that neither graphs nor checkpoints can access; such a step is never recorded.
+continues its sequence like an eager step, and a checkpoint stores its state. That of cuDNN is not used (`run_gru`).
 
 Everything but the recording itself also runs on a CPU, where the tests compare it with the readable reference,
 `TextGenerator.forward` and autograd. Never used to train on a CPU.
@@ -282,9 +280,8 @@ def mean_loss(network: TextGenerator, tokens: Tensor, total_targets: Tensor) -> 
 
 
 def recorder_for(model: TextGenerator) -> CudaRecorder | None:
-    """Return a recorder for the steps of a model, or None if they must run eagerly."""
-    has_cudnn_dropout = model.rnn.num_layers > 1 and model.rnn.dropout > 0
-    return None if model.device.type != "cuda" or has_cudnn_dropout else CudaRecorder(model.device)
+    """Return a recorder for the steps of a model; None on a device without CUDA graphs."""
+    return CudaRecorder(model.device) if model.device.type == "cuda" else None
 
 
 @contextlib.contextmanager

@@ -203,11 +203,6 @@ def _unmet_settings(config: RunConfig, info: CheckpointInfo | None, state: RunSt
         warnings.append(NO_CONTEXTS_WARNING)
     if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
         warnings.append(PRECISION_WARNING)
-    if runtime.is_deterministic and model.num_layers > 1 and model.dropout:
-        warnings.append(
-            "cuDNN draws the dropout between GRU layers from a generator of its own: the run can be repeated, but not "
-            "resumed bit for bit."
-        )
     return tuple(warnings)
 
 

@@ -103,11 +103,12 @@ def test_graphs_give_the_losses_of_eager_steps(precision: str, num_layers: int) 
     assert graphs[-1] < graphs[0] - 0.5
 
 
-def test_dropout_masks_differ_between_replays_and_equal_those_of_eager_steps() -> None:
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_dropout_masks_differ_between_replays_and_equal_those_of_eager_steps(num_layers: int) -> None:
     [batch] = some_batches(1, 16)
 
     def run(*, may_record: bool) -> list[float]:
-        trainer = new_trainer(on_cuda(), may_record=may_record, dropout=0.5)
+        trainer = new_trainer(on_cuda(), may_record=may_record, num_layers=num_layers, dropout=0.5)
         torch.cuda.manual_seed(5)
         for _ in range(10):
             trainer.step(batch, 0.0)
@@ -142,13 +143,10 @@ def assert_uses_cudnns_weights(work: Callable[[], object]) -> None:
     torch.cuda.synchronize()
 
 
-@pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("sizes", [(32, 64), (24, 100), (130, 130)], ids=str)
-def test_cudnn_uses_the_flat_weights_of_model_average_and_bfloat16_copy_in_place(
-    sizes: tuple[int, int], num_layers: int
-) -> None:
+def test_cudnn_uses_the_flat_weights_of_model_average_and_bfloat16_copy_in_place(sizes: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    model = TextGenerator(len(encoded()[1]), *sizes, num_layers).to("cuda")
+    model = TextGenerator(len(encoded()[1]), *sizes).to("cuda")
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     trainer = Trainer(model, replace(CONFIG, average_lag=0.1), on_cuda(), may_record=False)
     assert_same_tensors(model.state_dict(), before)
@@ -249,7 +247,9 @@ def resume_deterministically(folder: Path) -> None:
     """Check that a run and a resumed one have the same losses, bit for bit."""
     with home_at(folder):
         corpus = write_corpus(folder)
-        config = tiny_config(corpus, hidden_size=64, max_steps=40, dropout=0.2, sample_every=7, eval_every=9)
+        config = tiny_config(
+            corpus, hidden_size=64, num_layers=2, max_steps=40, dropout=0.2, sample_every=7, eval_every=9
+        )
         config = replace(config, runtime=RuntimeConfig(device="cuda", deterministic=True))
         whole = run_session(config)
         again = run_session(replace(config, run_name="again"))

@@ -20,7 +20,8 @@ from engine.compute import gpu_step, optimizer
 from engine.compute.gpu_step import ResidentTweets
 from engine.compute.optimizer import OptimizerStep
 from engine.compute.step_timer import PhaseTimer
-from engine.config.run import TrainingConfig
+from engine.config.presets import resolve_preset
+from engine.config.run import Setting, TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
@@ -156,11 +157,14 @@ def test_a_trainer_with_another_table_continues_from_a_state_bit_for_bit(recorde
     assert_same_tensors(resumed.state(), uninterrupted.state())
 
 
-def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder: fakes.FakeRecorder | None) -> None:
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(
+    recorder: fakes.FakeRecorder | None, num_layers: int
+) -> None:
     [batch] = some_batches(1, 7)
 
     def run(seed: int) -> list[float]:
-        trainer = Trainer(new_model(1, dropout=0.5), CONFIG, CPU)
+        trainer = Trainer(new_model(num_layers, dropout=0.5), CONFIG, CPU)
         torch.manual_seed(seed)
         for _ in range(6):
             trainer.step(batch, 0.0)
@@ -218,12 +222,19 @@ def test_a_step_copies_no_value_to_or_from_the_host(
 # which steps are recorded --------------------------------------------------------------------------------------------
 
 
-def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("budget", [{}, {"max_seconds": 120.0}, {"max_steps": 300}], ids=str)
+@pytest.mark.parametrize("num_chars", [200_000, 2_200_000, 5_000_000])
+def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, num_chars: int, budget: dict[str, Setting]
+) -> None:
+    """The embedded tweets are 2.2 million characters, for which `auto` chooses two layers and dropout."""
     monkeypatch.setattr(gpu_step, "CudaRecorder", lambda device: device)
+    configs = resolve_preset("auto", budget, num_chars, "cuda", speed_of=lambda _: 5e6)
+    model = TextGenerator.without_weights(90, configs.model)
     monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
-    for num_layers, dropout in ((1, 0.0), (1, 0.3), (3, 0.0)):
-        assert str(gpu_step.recorder_for(new_model(num_layers, dropout))) == "cuda"
-    assert gpu_step.recorder_for(new_model(2, 0.3)) is None
+    assert gpu_step.recorder_for(model) is not None
+    is_stacked = num_chars == 2_200_000 and "max_steps" not in budget
+    assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
 
 
 def test_a_step_whose_recording_runs_out_of_memory_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
