@@ -143,7 +143,7 @@ def _by_forward(model: TextGenerator) -> Callable[[Batch], Tensor]:
             with torch.inference_mode(), without_tensor_float_32(model.device):
                 logits, _ = model(inputs)  # (B, T, V)
                 flat = logits.flatten(0, 1)
-                return F.cross_entropy(flat, targets.flatten(), ignore_index=PAD, reduction="sum")
+                return F.cross_entropy(flat, targets.flatten(), ignore_index=PAD, reduction="none").sum()
         finally:
             model.train(was_training)
 

@@ -82,16 +82,18 @@ def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | No
 
 
 class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
-    """Records the schema of each operation, including those of autograd's backward pass."""
+    """Records schema and arguments of each operation, including those of autograd's backward pass."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self.schemas: list[Any] = []
+        self.arguments: list[tuple[Any, ...]] = []
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         self.schemas.append(func._schema)
+        self.arguments.append(args)
         return func(*args, **(kwargs or {}))
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from unittest import mock
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
@@ -25,6 +26,7 @@ from engine.config.run import Setting, TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
+from engine.training import evaluation
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu import device_steps as fakes
 from tests.engine.helpers import (
@@ -217,6 +219,19 @@ def test_a_step_copies_no_value_to_or_from_the_host(
     names = {schema.name.removeprefix("aten::") for schema in recorded.schemas}
     assert {"_fused_adamw_", "nll_loss_backward", "where"} <= names
     assert not names & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
+
+
+def test_the_loss_of_each_target_is_computed_by_a_thread_of_its_own() -> None:
+    """A reduced `nll_loss` is one warp of 32 threads on CUDA, whatever the number of targets (ATen's `Loss.cu`)."""
+    model, [batch] = new_model(1), some_batches(1, 7)
+    tokens = torch.from_numpy(np.concatenate([batch.inputs[:, :1], batch.targets], axis=1)).t()
+    with fakes.Operations() as recorded:
+        torch.autograd.grad(gpu_step.mean_loss(model, tokens, torch.ones(())), list(model.parameters()))
+        evaluation._by_forward(model)(batch)
+    place_of_reduction = {"aten::nll_loss_forward": 3, "aten::nll_loss_backward": 4, "aten::cross_entropy_loss": 3}
+    calls = [(schema.name, args) for schema, args in zip(recorded.schemas, recorded.arguments, strict=True)]
+    found = [(name, args[place_of_reduction[name]]) for name, args in calls if name in place_of_reduction]
+    assert [reduction for _, reduction in found] == [0, 0, 0]
 
 
 # which steps are recorded --------------------------------------------------------------------------------------------
