@@ -318,12 +318,15 @@ def main() -> int:
             )
             for run in runs
         ]
-        for run, (old, new) in jobs:
-            folders = roots[0] / run.name, roots[1] / run.name
-            outcomes[run.name] = found = difference(old.result(), new.result(), folders)
-            sys.stdout.write(f"{run.name:<10} {found or 'equal'}\n")
-            sys.stdout.flush()
-            shutil.rmtree(folders[1], ignore_errors=True)
+        try:
+            for run, (old, new) in jobs:
+                folders = roots[0] / run.name, roots[1] / run.name
+                outcomes[run.name] = found = difference(old.result(), new.result(), folders)
+                sys.stdout.write(f"{run.name:<10} {found or 'equal'}\n")
+                sys.stdout.flush()
+                shutil.rmtree(folders[1], ignore_errors=True)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
     num_differences = sum(map(bool, outcomes.values()))
     summary = f"{num_differences} of {len(runs)} runs differ" if num_differences else f"all {len(runs)} runs are equal"
     sys.stdout.write(f"{summary}, {time.monotonic() - began:.0f} s\n")

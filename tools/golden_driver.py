@@ -39,8 +39,9 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import session
 
-TICK_SECONDS = 0.11
-"""Longer than the interval at which a run reports its steps, 0.1 seconds."""
+TICK_SECONDS = 0.03
+"""A run reads its clock some twenty times in a step and reports every 0.1 seconds, so each step is reported alone. What
+is due two seconds after a change, such as a save of `latest`, is not due within a step."""
 Script = list[tuple[str, list[list[Any]]]]
 """A script: triggers and their actions."""
 MODELS: weakref.WeakSet[TextGenerator] = weakref.WeakSet()

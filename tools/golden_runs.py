@@ -100,7 +100,7 @@ STEERING: Script = [
     (30, [_do("Finish")]),
     (32, [_do("CancelFinish")]),
     (36, [_do("LoadCheckpoint", name="mid", halves_rate=True)]),
-    (40, [_set(steps_per_second=4.0)]),
+    (40, [_set(steps_per_second=1.0)]),
     (44, [_set(steps_per_second=0.0)]),
     (46, [_set(max_steps=60)]),
     (48, [_set(batch_size=-1), _do("LoadCheckpoint", name="nothing"), STEP]),
@@ -162,10 +162,11 @@ RUNS = (
             _scripted(
                 f"{TWO_LAYERS} --run-name diverging --seed 6 --eval-every 10 --max-steps 40 {NO_AUTOSAVE}",
                 [
-                    (12, [PAUSE, _do("SaveLatest")]),
+                    (12, [_set(learning_rate=0.02), PAUSE, _do("SaveLatest")]),
                     ("CheckpointSaved name=latest weights_step=12", [RESUME]),
                     (18, [["poison"]]),
-                    ("CheckpointLoaded", []),
+                    ("CheckpointLoaded name=diverging/latest", [["poison"]]),
+                    ("CheckpointLoaded name=diverging/best", []),
                     (16, [PAUSE, _do("SaveLatest")]),
                     ("CheckpointSaved name=latest weights_step=16", [RESUME]),
                     (25, [["poison"]]),
@@ -198,6 +199,10 @@ RUNS = (
         ),
     ),
     Run("tutorial", (_plain(f"{TINY} --preset tutorial --run-name tutorial --seed 9 --eval-every 20 --max-steps 60"),)),
+    Run(
+        "early",
+        (_scripted(f"{COMMON} --embedding-size 6 --hidden-size 8 --run-name early --seed 19", [(1100, [STOP])]),),
+    ),
     Run("overfit", (_plain(f"{TINY} --run-name overfit --seed 10 --overfit 3 --steps-per-second 0 --max-steps 120"),)),
     Run(
         "branch",
