@@ -16,7 +16,8 @@ from __future__ import annotations
 from engine.errors import DivergedError, TweetgenError
 from engine.protocol.events import Warned
 from engine.session.checkpoints.loader import CheckpointLoader
-from engine.session.run import Run
+from engine.session.live_settings import LiveSettings
+from engine.session.state import Run
 
 MAX_RELOADS = 10
 CLEAR_STEPS = 100
@@ -26,8 +27,9 @@ _HINT = "Resume from a checkpoint with a lower --learning-rate, or remove unusua
 class DivergenceRecovery:
     """Rolls one run back. Used by the session's thread only."""
 
-    def __init__(self, run: Run, loader: CheckpointLoader) -> None:
+    def __init__(self, run: Run, settings: LiveSettings, loader: CheckpointLoader) -> None:
         self._run = run
+        self._settings = settings
         self._loader = loader
         self._num_reloads = 0
         self._farthest_step = 0
@@ -70,10 +72,10 @@ class DivergenceRecovery:
             except TweetgenError as error:
                 problem = problem or error.message
             else:
-                run.settings.halve_learning_rate(rate)
+                self._settings.halve_learning_rate(rate)
                 return f"The run went back to {name}, of step {run.state.step:,}, and continues"
         run.state.trainer.skipped_in_a_row = 0
-        run.settings.halve_learning_rate(run.state.training.learning_rate)
+        self._settings.halve_learning_rate(run.state.training.learning_rate)
         return (
             f"There is no checkpoint to go back to ({problem.removesuffix('.')}), so the run continues with its weights"
         )

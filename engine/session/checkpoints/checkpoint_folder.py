@@ -9,8 +9,7 @@ from engine.errors import StorageError
 from engine.protocol import events
 from engine.session.checkpoints.snapshot import config_content
 from engine.session.reporter import Reporter
-from engine.session.startup.setup import RunSetup
-from engine.session.state import RunState
+from engine.session.state import RunSetup, RunState
 from engine.storage.files import remove_stale_temporaries, storage_errors, write_atomically
 from engine.storage.folders import home
 

@@ -12,18 +12,22 @@ from engine.compute.gpu.probe import supported_precision
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
+from engine.session.live_settings import LiveSettings
+from engine.session.questions import Questions
 from engine.session.ranks.generators import rank_generators
-from engine.session.run import Run
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.startup.start import without_figures
+from engine.session.state import Run
 from engine.training.trainer import Trainer
 
 
 class CheckpointLoader:
     """Loads into one run. Used by the session's thread only."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, settings: LiveSettings, questions: Questions) -> None:
         self._run = run
+        self._settings = settings
+        self._questions = questions
 
     def load(self, name: str, *, halves_rate: bool = False) -> None:
         """Continue from another checkpoint of the same vocabulary or the start of it, whatever its model's shape.
@@ -45,9 +49,9 @@ class CheckpointLoader:
         run.checkpoints.save_before_load(path)
         self._continue_from(checkpoint, name, path)
         if run.state.progress.finish is not None:
-            run.settings.cancel_finish()
+            self._settings.cancel_finish()
         if halves_rate:
-            run.settings.halve_learning_rate(checkpoint.info.training.learning_rate)
+            self._settings.halve_learning_rate(checkpoint.info.training.learning_rate)
         run.checkpoints.save("latest")
 
     def go_back_to(self, name: str) -> float:
@@ -87,7 +91,9 @@ class CheckpointLoader:
             trainer.set_micro_batch_size(state.trainer.micro_batch_size)
         state.model_config = info.model
         state.progress.restore(info if info.corpus_digest == data.corpus.digest else without_figures(info))
-        run.replace_trainer(trainer, batches)
+        state.replace_trainer(trainer, batches)
+        self._questions.restart()
+        run.reporter.reset_throughput()
         run.checkpoints.saver.record_load(path)
         run.reporter.emit(
             events.CheckpointLoaded,

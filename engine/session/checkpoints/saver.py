@@ -25,8 +25,7 @@ from engine.session.checkpoints.snapshot import Snapshots, checkpoint_info
 from engine.session.checkpoints.write_job import Outcome, SaveRequest, WriteJob
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
-from engine.session.startup.setup import RunSetup
-from engine.session.state import RunState
+from engine.session.state import RunSetup, RunState
 from engine.storage.files import storage_errors
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 

@@ -11,8 +11,7 @@ from engine.checkpoints.host_copy import HostCopy
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.device import generator_states
 from engine.protocol import codec
-from engine.session.startup.setup import RunSetup
-from engine.session.state import RunState
+from engine.session.state import RunSetup, RunState
 from engine.storage.log import versions_of
 
 
