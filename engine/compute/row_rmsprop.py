@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.adamw import BETA_2, EPSILON
-from engine.compute.cpu.ngram_kernels import update_touched
+from engine.compute.cpu.ngrams import update_touched
 from engine.model.parameters import Table
 
 NGRAM_RATE_FACTOR = 2.0

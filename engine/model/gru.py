@@ -41,7 +41,7 @@ class NgramInput(nn.Module):
     """One row of H numbers for each of R contexts, and row `NO_ROW`."""
 
     contexts: Tensor
-    """(R,) int64, ascending: the code (`ngram_codes`) of each row, from row 1 on."""
+    """(R,) int64, ascending: the context code of each row, from row 1 on."""
 
     def __init__(self, num_contexts: int, hidden_size: int) -> None:
         """Start with zeros; `contexts` must be set before use. Draws no random number."""

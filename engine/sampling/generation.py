@@ -16,7 +16,7 @@ import torch
 
 from engine.checkpoints.catalog import may_read_files
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.device import Runtime
 from engine.config.fields import with_settings
 from engine.config.run import RuntimeConfig, Setting

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from engine.compute.cpu.compilation import compiled
+from engine.compute.cpu.kernels import compiled
 from engine.config.sampling import SamplingConfig
 from engine.corpus.flat_tweets import FlatTweets
 from engine.errors import DivergedError

@@ -29,7 +29,7 @@ class NgramLookup:
     """
 
     def __init__(self, table: NgramTable, windows: Tensor, vocab_size: int) -> None:
-        """Continue after `windows` (B,) of `ngram_codes`, which are updated in place."""
+        """Continue after `windows` (B,) of token ids, which are updated in place."""
         self._table = table
         self._windows = windows
         ids = torch.arange(vocab_size, device=windows.device)
@@ -96,7 +96,7 @@ class CharStepper:
         self._rows = self._make_stepper([state[indices] for state in self._rows.states], self._rows.windows[indices])
 
     def _make_stepper(self, states: list[Tensor], windows: Tensor) -> SingleRowStepper | _BatchStepper:
-        """Return a stepper that continues from these states, (B, H) per layer, and `windows` (B,) of `ngram_codes`."""
+        """Return a stepper that continues from these states, (B, H) per layer, and `windows` (B,) of token ids."""
         device, is_single = states[0].device, len(states[0]) == 1
         if is_single and device.type == "cpu" and self._may_compile:
             from engine.compute.cpu.single_row import SingleRowStepper
@@ -115,7 +115,7 @@ class _BatchStepper:
     """The hidden state of B tweets and the buffers of a step, in PyTorch operations."""
 
     def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, held: HeldUnit | None) -> None:
-        """Start from these states, (B, H) per layer, and `windows` (B,) of `ngram_codes`; updated in place."""
+        """Start from these states, (B, H) per layer, and `windows` (B,) of token ids; updated in place."""
         self.states, self.windows = states, windows
         [num_rows, size], num_chars = states[0].shape, len(weights.table)
         self._ngrams = None if weights.ngrams is None else NgramLookup(weights.ngrams, windows, num_chars)
@@ -156,7 +156,7 @@ class RecordedStepper(_BatchStepper):
     def __init__(
         self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, recorder: CudaRecorder
     ) -> None:
-        """Start from these states, (1, H) per layer, and `windows` (1,) of `ngram_codes`; updated in place."""
+        """Start from these states, (1, H) per layer, and `windows` (1,) of token ids; updated in place."""
         super().__init__(weights, states, windows, None)
         self._device = states[0].device
         is_on_gpu = self._device.type == "cuda"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from engine.compute.clocks import Phase
 from engine.compute.device import derived_seed
-from engine.compute.step_timer import Phase
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError, DistributedError, RunEndsError, TweetgenError
 from engine.protocol import commands
 from engine.protocol.commands import Command
-from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_queue import QUERIES, CommandQueue
-from engine.session.divergence import DivergenceRecovery
 from engine.session.live_settings import LiveSettings
 from engine.session.questions import Questions
+from engine.session.restoring import CheckpointLoader, DivergenceRecovery
 from engine.session.sampling import Sampling
 from engine.session.state import FINISHED, Run
 

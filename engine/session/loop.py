@@ -17,19 +17,17 @@ from engine.corpus.encoded_tweets import Batch
 from engine.errors import DivergedError, RankLostError
 from engine.memory import heap_frozen
 from engine.protocol import events
-from engine.session.checkpoints.loader import CheckpointLoader
-from engine.session.checkpoints.run_checkpoints import RunCheckpoints
+from engine.session.checkpointing import RunCheckpoints
 from engine.session.command_handler import CommandHandler
 from engine.session.command_queue import CommandQueue
-from engine.session.divergence import DivergenceRecovery
 from engine.session.evaluation import Evaluator
 from engine.session.live_settings import LiveSettings
 from engine.session.questions import Questions
-from engine.session.ranks.upcoming import upcoming_rates
+from engine.session.restoring import CheckpointLoader, DivergenceRecovery
 from engine.session.sampling import Sampling
 from engine.session.state import Run, finished_text
-from engine.session.thread_tuning import runtime_change
-from engine.training.schedule import budget_used, learning_rate_at
+from engine.training.schedule import budget_used, learning_rate_at, upcoming_rates
+from engine.training.tuning import runtime_change
 
 LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1

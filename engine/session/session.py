@@ -38,7 +38,6 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.session.command_queue import CommandQueue
 from engine.session.loop import TrainingLoop
-from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.leader import Leader
 from engine.session.reporter import EventStream, Reporter
 from engine.session.startup.setup import prepare
@@ -46,6 +45,7 @@ from engine.session.state import Run
 from engine.storage.folders import RunFolder, find_run, home
 from engine.storage.journal import Journal
 from engine.storage.log import LogFile, log_to, log_traceback
+from engine.training.out_of_memory import OutOfMemoryRetry
 
 LOG = logging.getLogger(__name__)
 _GOODBYE_SECONDS = 5.0
@@ -129,7 +129,7 @@ class TrainingSession:
                     continues = resumed is not None or self._is_restarted
                     tracker = self._tracker_of(setup.folder, opened, continues=continues)
                 reporter = Reporter(state, stream, journal, tracker)
-                oom = MemoryFallback(state, reporter)
+                oom = OutOfMemoryRetry(state, reporter)
                 leader = None if setup.ranks is None else Leader(setup.ranks, state, reporter)
                 run = Run(setup=setup, state=state, reporter=reporter, oom=oom, leader=leader)
                 self._train(run, log, stream, commands)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from engine.checkpoints.metadata import CheckpointInfo
-from engine.compute.clocks import Stopwatch
+from engine.checkpoints.format import CheckpointInfo
+from engine.compute.clocks import PhaseTimer, Stopwatch
 from engine.compute.device import Runtime
-from engine.compute.step_timer import PhaseTimer
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.config.validation import option_of
@@ -24,17 +23,17 @@ from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
 from engine.parallel.ranks import Ranks
 from engine.protocol import events
-from engine.session.thread_tuning import ThreadTuner
 from engine.storage.folders import RunFolder
 from engine.training.evaluation import Evaluation
 from engine.training.schedule import Finish, exhausted_budget
 from engine.training.trainer import Trainer
+from engine.training.tuning import ThreadTuner
 
 if TYPE_CHECKING:  # they import this module
-    from engine.session.checkpoints.run_checkpoints import RunCheckpoints
-    from engine.session.memory_fallback import MemoryFallback
+    from engine.session.checkpointing import RunCheckpoints
     from engine.session.ranks.leader import Leader
     from engine.session.reporter import Reporter
+    from engine.training.out_of_memory import OutOfMemoryRetry
 
 SKIPPED_IN_A_ROW = 3
 FINISHED = "finished"
@@ -229,7 +228,7 @@ class Run:
     setup: RunSetup
     state: RunState
     reporter: Reporter
-    oom: MemoryFallback
+    oom: OutOfMemoryRetry
     """Takes steps and evaluates within the memory of the device."""
     leader: Leader | None
     """Lets other processes take the same steps; None without any."""

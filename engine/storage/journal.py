@@ -23,8 +23,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
 from engine.errors import StorageError, TweetgenError
 from engine.protocol import codec, events
 from engine.protocol.events import (
@@ -312,6 +310,8 @@ def _bucket_of(parts: list[StepsFinished], seconds: float) -> StepsThinned:
 
 def _in_shortest_digits(value: float) -> float:
     """Return the nearest float32 as the number with the fewest digits: losses and norms have no more."""
+    import numpy as np  # late: who only reads a journal starts without it
+
     return float(str(np.float32(value)))
 
 

@@ -21,7 +21,7 @@ from unittest import mock
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
 from engine.errors import DistributedError, RankLostError
 from engine.parallel.place import Place

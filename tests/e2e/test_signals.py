@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.protocol import events as e
 from engine.storage.files import is_locked
 from tests.cli.conftest import Launch

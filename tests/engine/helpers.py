@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.checkpoints.format import CheckpointInfo, read_info
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
@@ -44,9 +44,9 @@ from engine.parallel.ranks import Ranks
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
+from engine.session import checkpointing as save_queue
 from engine.session import loop
-from engine.session.checkpoints import save_queue
-from engine.session.checkpoints.writer import CheckpointWriter
+from engine.session.checkpointing import CheckpointWriter
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.storage.journal import read_journal

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.strategies import SearchStrategy
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus import cache as corpus_cache
 from engine.corpus.corpus import Corpus

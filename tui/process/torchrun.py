@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.checkpoints.catalog import latest_of, resolve_checkpoint
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.fields import with_settings
 from engine.config.presets import resolve_preset
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 from engine.checkpoints.catalog import CheckpointEntry, may_read_files, require_trusted_corpus, resolve_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.checkpoints.format import CheckpointInfo, read_info
 from engine.config.run import RunConfig, Setting
 from engine.errors import TweetgenError
 from engine.protocol.events import RunStarted

@@ -13,7 +13,7 @@ from typing import Final
 import torch
 
 from engine.checkpoints.checkpoint import Checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.config.run import ModelConfig
 from engine.errors import CheckpointError, StorageError
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK

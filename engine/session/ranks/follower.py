@@ -26,11 +26,11 @@ from engine.errors import DistributedError, TweetgenError
 from engine.model.gru import TextGenerator
 from engine.parallel.leases import Read, Report, Reported, Steps, Stop, Sync, TweetsRead
 from engine.parallel.ranks import Ranks
-from engine.session.memory_fallback import MemoryFallback
 from engine.session.ranks.generators import from_hex, to_hex
 from engine.session.state import Progress, RunState
 from engine.storage.folders import home
 from engine.storage.log import log_traceback
+from engine.training.out_of_memory import OutOfMemoryRetry
 from engine.training.trainer import Trainer
 
 LOG = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class Follower:
     def _take_steps(self, learning_rates: tuple[float, ...]) -> None:
         state = _given(self._state)
         began = time.perf_counter()
-        fallback = MemoryFallback(state, self._warnings)
+        fallback = OutOfMemoryRetry(state, self._warnings)
         for rate in learning_rates:
             fallback.take_step(next(state.batches), rate)
         state.trainer.drain_report()

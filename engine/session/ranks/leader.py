@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from engine.compute.step_timer import Phase
+from engine.compute.clocks import Phase
 from engine.errors import DistributedError, WeightsDifferError
 from engine.parallel.leases import Report, Reported, Steps, Sync
 from engine.parallel.ranks import Ranks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import Part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.device import Runtime
 from engine.config import presets
 from engine.config.corpus import CorpusConfig

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import ConfigError, CorpusError

@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.checkpoint import grown_tensors, load_checkpoint
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.errors import VocabError
-from engine.model.growth import grown_tensors
 from engine.model.gru import NgramInput, TextGenerator, weights_with_prefix
 from engine.model.parameters import FlatParameters, WeightAverage
 from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab, appended, context_code

@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from itertools import groupby
 from typing import Any
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.config.run import RunConfig
 from engine.protocol import events as e
 from tests.engine.helpers import TINY, Script, info_of, run_session

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.step import GruStep
 from engine.config.run import Setting
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
@@ -189,7 +189,7 @@ def test_measuring_losses_takes_no_training_time_and_one_that_is_infinite_is_war
         clock.advance(100.0)
         return next(values)
 
-    with mock.patch("engine.session.memory_fallback.batch_loss", slow):
+    with mock.patch("engine.training.out_of_memory.batch_loss", slow):
         emitted = h.run_tiny(corpus, {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, clock=clock)
     assert (h.only(emitted, e.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
     assert h.only(emitted, e.Warned).kind == "not-finite"

@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 from torch import Tensor
 
-from engine.checkpoints.host_copy import HostCopy
+from engine.checkpoints.checkpoint import HostCopy
 from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
 from engine.progress import Stage

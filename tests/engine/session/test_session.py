@@ -23,7 +23,7 @@ from engine.errors import CheckpointError, StorageError, exit_code_for
 from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session.checkpoints import loader
+from engine.session import restoring as loader
 from engine.session.session import TrainingSession
 from engine.session.startup import preflight
 from engine.session.startup.start import find_start, load_base

@@ -251,13 +251,13 @@ def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
     return failed
 
 
-FORWARD = "engine.compute.cpu.train_step.GruStep._forward"
-EVALUATE = "engine.session.memory_fallback.evaluate"
+FORWARD = "engine.compute.cpu.step.GruStep._forward"
+EVALUATE = "engine.training.out_of_memory.evaluate"
 UNTOUCHED = {
     "forward": (FORWARD, 8, False),
     "evaluation, done": (EVALUATE, 1, True),
     "sampling": ("engine.sampling.sampler.TweetSampler.advance", 30, False),
-    "saving": ("engine.session.checkpoints.write_job.write_host_copy", 2, False),
+    "saving": ("engine.session.checkpointing.write_host_copy", 2, False),
     "journal": ("engine.storage.journal.Journal.append", 9, False),
 }
 """Function, number of the call that fails, and whether it fails after its work."""
@@ -300,7 +300,7 @@ def test_exceptions_in_the_error_handling_end_in_one_event_too(corpus: Path, mon
 
         def break_both() -> None:
             patch.setattr("engine.session.reporter.Reporter.emit", failing)
-            patch.setattr("engine.session.checkpoints.saver.CheckpointSaver.save_own", failing)
+            patch.setattr("engine.session.checkpointing.CheckpointSaver.save_own", failing)
 
         emitted = h.run_tiny(corpus, {5: [break_both]}, sample_every=6)
     assert h.names(emitted).count("RunFailed") == 1
@@ -317,8 +317,8 @@ def test_an_internal_error_in_a_command_leaves_a_run_to_resume(corpus: Path, mon
     h.run_tiny(corpus, run_name="plain", dropout=0.3)
     for target in (
         "engine.corpus.training_data.TrainingData.batches",
-        "engine.session.checkpoints.loader.load_into",
-        "engine.session.checkpoints.loader.resolve_checkpoint",
+        "engine.session.restoring.load_into",
+        "engine.session.restoring.resolve_checkpoint",
     ):
         name = target.rpartition(".")[2].replace("_", "-")
         with monkeypatch.context() as patch:

@@ -36,8 +36,7 @@ from engine.session.startup.choices import _paced
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.text import LOST
 from engine.training.schedule import is_early_evaluation, next_evaluation
-from engine.training.step_report import StepReport
-from engine.training.trainer import Trainer
+from engine.training.trainer import StepReport, Trainer
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.fakes import FakeClock

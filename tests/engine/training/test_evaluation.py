@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import baselines
-from engine.compute.cpu.forward_pass import ForwardPass
 from engine.compute.cpu.inference_weights import InferenceWeights
+from engine.compute.cpu.step import ForwardPass
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK, Vocab
@@ -91,10 +91,18 @@ def test_an_interrupted_evaluation_returns_none_and_restores_the_training_mode()
 
 
 def test_a_gpu_evaluates_without_tf32_and_allows_it_again_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    def allowed() -> tuple[bool, str]:
+        return torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    with evaluation.without_tensor_float_32(torch.device("cuda")):
-        assert not torch.backends.cudnn.allow_tf32
-    assert torch.backends.cudnn.allow_tf32
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        with evaluation.without_tensor_float_32(torch.device("cuda")):
+            assert allowed() == (False, "highest")
+        assert allowed() == (True, "high")
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -105,7 +113,7 @@ def test_the_loss_of_a_batch_in_parts_and_of_an_evaluation_is_that_of_the_module
     monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_: tensor)
     model, tweets = random_model(dropout=0.5).train(), encoded_with(VOCAB, small_tweets(24))
     batch, state = tweets.batch(np.arange(len(tweets))), torch.get_rng_state()
-    expected = float(evaluation._by_forward(model)(batch))
+    expected = float(evaluation._sum_by_forward(model, batch))
     assert evaluate(model, tweets).total_nats == pytest.approx(expected, rel=1e-6)
     assert evaluation.batch_loss(model, batch, 7) == pytest.approx(expected / batch.num_targets, rel=1e-6)
     assert torch.equal(torch.get_rng_state(), state)
@@ -117,7 +125,7 @@ def test_the_sum_of_the_forward_pass_equals_the_modules_own_and_does_not_depend_
     shape: Shape,
 ) -> None:
     model, batch = shape.model().float(), shape.batch()
-    expected = float(evaluation._by_forward(model)(batch))
+    expected = float(evaluation._sum_by_forward(model, batch))
     reader = ForwardPass(InferenceWeights(model))
     found = float(reader.sum_of_losses(batch))
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-5)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.compute import loss_buffer
 from engine.compute.adamw import FusedAdamW
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.step import GruStep
 from engine.compute.loss_buffer import LossBuffer
 from engine.compute.row_rmsprop import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.config.run import TrainingConfig

@@ -32,7 +32,7 @@ from tui.cli.output.evaluation_tables import print_evaluation, print_evaluation_
 from tui.cli.output.progress_display import passing_folder, show_progress
 
 if TYPE_CHECKING:  # they import numpy or torch
-    from engine.checkpoints.metadata import CheckpointInfo
+    from engine.checkpoints.format import CheckpointInfo
     from engine.corpus.corpus import Corpus
     from engine.corpus.encoded_tweets import EncodedTweets
     from engine.corpus.flat_tweets import FlatTweets

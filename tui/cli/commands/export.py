@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from engine.checkpoints.catalog import resolve_checkpoint
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.export.web_page import WeightFormat

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.errors import CheckpointError
 from engine.protocol.codec import DecodeError, decode
 from engine.protocol.events import RunFailed, RunFinished

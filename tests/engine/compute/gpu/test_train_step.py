@@ -17,10 +17,11 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute import adamw
+from engine.compute.clocks import PhaseTimer
+from engine.compute.cpu.step import ThreadedStep
 from engine.compute.gpu import train_step as device_step
 from engine.compute.gpu.resident_tweets import ResidentTweets
 from engine.compute.optimizer_step import OptimizerStep
-from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.gru import TextGenerator
@@ -336,13 +337,15 @@ def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(ranks: TwoRanks) -> N
     ranks.step(batch)
     first, second = ranks.trainers
     before = copy_of_state(first)
-    sound = second._on_cpu._compute_at_once
+    step = second._cpu_steps["float32"]
+    sound = step.loss_and_grads
 
-    def spoiled(part: Batch) -> None:
-        sound(part)
+    def spoiled(part: Batch) -> Tensor:
+        loss = sound(part)
         second._flat.dense_grads[3] = math.inf
+        return loss
 
-    with mock.patch.object(second._on_cpu, "_compute_at_once", spoiled):
+    with mock.patch.object(step, "loss_and_grads", spoiled):
         ranks.step(batch)
 
     for trainer in ranks.trainers:
@@ -358,12 +361,12 @@ def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(ranks: TwoRanks) -> N
 def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(ranks: TwoRanks) -> None:
     whole, batches = new_trainer(), some_batches(4, 8)
     first, second = ranks.trainers
-    sound = second._on_cpu._compute_at_once
+    sound = ThreadedStep.loss_and_grads
 
-    def tight(part: Batch) -> None:
-        if len(part.targets) > 3:
+    def tight(step: ThreadedStep, part: Batch) -> Tensor:
+        if step._model is second.model and len(part.targets) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        sound(part)
+        return sound(step, part)
 
     def train(rank: int, trainer: Trainer) -> None:
         for batch in batches:
@@ -375,7 +378,7 @@ def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(ranks: TwoR
                 trainer.set_micro_batch_size(3)
                 trainer.step(part, RATE)
 
-    with mock.patch.object(second._on_cpu, "_compute_at_once", tight):
+    with mock.patch.object(ThreadedStep, "loss_and_grads", tight):
         ranks.run(train)
     for batch in batches:
         whole.step(batch, RATE)

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.step import GruStep
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
@@ -114,7 +114,7 @@ def test_a_step_that_is_not_finite_on_one_rank_is_skipped_on_all(corpus: Path, m
 def test_out_of_memory_on_one_rank_is_its_own_matter_and_warned(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = h.plain_losses(batch_size=16)
     error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
-    h.let_fail(monkeypatch, "engine.compute.cpu.train_step.GruStep.loss_and_grads", error, 6)
+    h.let_fail(monkeypatch, "engine.compute.cpu.step.GruStep.loss_and_grads", error, 6)
     shared = run_shared(h.tiny_config(corpus, batch_size=16))
     assert h.losses(shared) == pytest.approx(alone, abs=ROUNDING)
     assert "a batch is computed in 2 parts of up to 4 tweets" in h.only(shared, e.Warned).message

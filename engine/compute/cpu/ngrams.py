@@ -1,4 +1,4 @@
-"""The n-gram input in code compiled by Numba: find the rows of N places, add them to gates, update the touched ones.
+"""The n-gram input of a packed batch and its gradient, in code compiled by Numba.
 
 `engine.model.gru` is the readable reference. A step touches a few thousands of rows, so nothing here reads the
 whole table: `touched` counts how often the step's places have each row, the gradient is zero where that is zero, and
@@ -11,12 +11,14 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from numba.extending import register_jitable
+from torch import Tensor
 
-from engine.compute.cpu.bfloat16 import as_float, as_stored
-from engine.compute.cpu.compilation import compiled
-from engine.compute.cpu.numba_kernels import Rows
-from engine.model.vocab import EMPTY_WINDOW, ORDERS, appended, context_code
+from engine.compute.cpu.kernels import Rows, as_float, as_stored, compiled
+from engine.compute.cpu.layers import PackedBatch, as_array, grad_of
+from engine.model.gru import NgramInput
+from engine.model.vocab import EMPTY_WINDOW, ORDERS, PAD, appended, context_code
 
 Ids = npt.NDArray[np.int64]  # (n,)
 
@@ -125,3 +127,35 @@ find_rows, add_to_candidates, add_next_rows, clear, scatter, add_touched = (
     compiled(kernel) for kernel in (_find_rows, _add_to_candidates, _add_next_rows, _clear, _scatter, _add_touched)
 )
 update_touched = compiled(_update_touched, may_reorder_sums=True)
+
+
+def rows_of(packed: PackedBatch, contexts: Tensor) -> Ids:
+    """Return the rows of a batch's places, (N, 3); 0 for the rows added to the batch."""
+    rows = np.empty((len(packed), len(ORDERS)), dtype=np.int64)
+    previous = (packed.previous - len(packed.order)).numpy()  # (N,)
+    find_rows(packed.inputs.numpy(), previous, (packed.targets != PAD).numpy(), contexts.numpy(), rows)
+    return rows
+
+
+class PackedRows:
+    """The table of one model. Not thread-safe."""
+
+    def __init__(self, ngrams: NgramInput, touched: Tensor | None = None) -> None:
+        """Use the table without copying it; count in `touched`, (1 + R,), how often a batch has each row.
+
+        Where that count is zero, so must be the gradient.
+        """
+        self._ngrams = ngrams
+        self._touched = torch.zeros(len(ngrams.weight), dtype=ngrams.weight.dtype) if touched is None else touched
+        self._rows = np.empty((0, len(ORDERS)), dtype=np.int64)
+
+    def add_to(self, gates: Tensor, packed: PackedBatch) -> None:
+        """Add the rows of a batch to the first layer's `r z m n` (N, 4H)."""
+        self._rows = rows_of(packed, self._ngrams.contexts)
+        add_to_candidates(as_array(gates), self._rows, self._ngrams.weight.detach().numpy())
+
+    def backward(self, gate_grads: Tensor) -> None:
+        """Write the gradient, given that of the last batch by `a b m c` (N, 4H)."""
+        grads, touched = grad_of(self._ngrams.weight).numpy(), self._touched.numpy()
+        clear(grads, touched)
+        scatter(as_array(gate_grads), self._rows, grads, touched)

@@ -1,7 +1,7 @@
-"""`MemoryFallback`: when memory runs out, free some, compute fewer tweets at once, warn, and continue.
+"""`OutOfMemoryRetry`: when memory runs out, free some, compute fewer tweets at once, warn, and continue.
 
-A step stays that of the whole batch, in however many micro-batches (`engine.training.micro_batches`). None of this is
-part of a checkpoint, since another machine may have more memory.
+A step stays that of the whole batch, in however many micro-batches (`engine.training.trainer`). None of this is part of
+a checkpoint, since another machine may have more memory.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.memory import is_out_of_memory
 from engine.protocol.events import Warned
-from engine.session.state import RunState
 from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, batch_loss, evaluate
+
+if TYPE_CHECKING:
+    from engine.session.state import RunState
 
 LOG = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -30,7 +32,7 @@ class Emitter(Protocol):
         """Emit a warning."""
 
 
-class MemoryFallback:
+class OutOfMemoryRetry:
     """Runs what needs much memory, in smaller pieces where it does not fit. Used by the session's thread only."""
 
     def __init__(self, state: RunState, reporter: Emitter) -> None:
