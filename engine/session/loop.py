@@ -18,13 +18,12 @@ from engine.errors import DivergedError, RankLostError
 from engine.memory import heap_frozen
 from engine.protocol import events
 from engine.session.checkpointing import RunCheckpoints
-from engine.session.command_handler import CommandHandler
-from engine.session.command_queue import CommandQueue
+from engine.session.commands import CommandHandler, CommandQueue
 from engine.session.evaluation import Evaluator
-from engine.session.live_settings import LiveSettings
 from engine.session.questions import Questions
 from engine.session.restoring import CheckpointLoader, DivergenceRecovery
 from engine.session.sampling import Sampling
+from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
 from engine.training.schedule import budget_used, learning_rate_at, upcoming_rates
 from engine.training.tuning import runtime_change

@@ -19,8 +19,8 @@ from engine.errors import ConfigError, InternalError, TweetgenError
 from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
 from engine.model.vocab import PAD, SPECIALS, Vocab
-from engine.protocol import events
-from engine.protocol.commands import Insight, MeasureBaselines
+from engine.protocol.commands import Insight
+from engine.protocol.insight import BatchRow, BatchShown, MeasureBaselines
 from engine.session.state import Run
 from engine.text import LOST, harmless_in_place
 
@@ -195,7 +195,7 @@ class Questions:
             shares = padding_shares(data.train_tweets.lengths, size, seed, data.weights)
             self._padding[size] = round(shares[0], 4), round(shares[1], 4)
         self._run.reporter.emit(
-            events.BatchShown,
+            BatchShown,
             batch_step=batch_step,
             rows=tuple(_row(token_ids, data.vocab) for token_ids in batch.inputs[:MAX_ROWS]),
             num_tweets=len(batch.targets),
@@ -212,8 +212,8 @@ def _share_of(kind: type[_Question]) -> float:
     return BASELINES_SHARE if kind is MeasureBaselines else MAX_SHARE
 
 
-def _row(inputs: npt.NDArray[np.int64], vocab: Vocab) -> events.BatchRow:
+def _row(inputs: npt.NDArray[np.int64], vocab: Vocab) -> BatchRow:
     """Return a row of a batch without its padding; an unknown character is shown as U+FFFD."""
     token_ids = inputs[inputs != PAD][: MAX_CHARS + 1].tolist()
     text = "".join(vocab.itos[token_id] if token_id >= len(SPECIALS) else LOST for token_id in token_ids[1:])
-    return events.BatchRow(text=harmless_in_place(text), token_ids=tuple(token_ids))
+    return BatchRow(text=harmless_in_place(text), token_ids=tuple(token_ids))

@@ -24,9 +24,9 @@ from engine.errors import CheckpointError, DivergedError, TweetgenError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
 from engine.protocol.events import Warned
-from engine.session.live_settings import LiveSettings
 from engine.session.questions import Questions
-from engine.session.ranks.generators import rank_generators
+from engine.session.ranks import rank_generators
+from engine.session.settings import LiveSettings
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.startup.start import without_figures
 from engine.session.state import Run

@@ -22,7 +22,7 @@ from engine.sampling.filter import TweetFilter, draft_tweets
 from engine.sampling.queries import Completion, complete, nearest_tweet, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from engine.session.evaluation import RateLimiter
-from engine.session.live_settings import LiveSettings
+from engine.session.settings import LiveSettings
 from engine.session.state import Run
 from engine.text import defused, is_harmless
 from engine.training.schedule import is_due_when_overfitting, is_sample_step

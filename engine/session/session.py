@@ -31,14 +31,13 @@ from engine.errors import (
 from engine.export.trackers.event_file import require_tensorboard
 from engine.export.trackers.live import LiveTracker
 from engine.memory import is_out_of_memory
-from engine.parallel import leases
-from engine.parallel.ranks import Ranks
 from engine.progress import Stage
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
-from engine.session.command_queue import CommandQueue
+from engine.session import ranks as leases
+from engine.session.commands import CommandQueue
 from engine.session.loop import TrainingLoop
-from engine.session.ranks.leader import Leader
+from engine.session.ranks import Leader, Ranks
 from engine.session.reporter import EventStream, Reporter
 from engine.session.startup.setup import prepare
 from engine.session.state import Run

@@ -13,15 +13,14 @@ from torch import Tensor
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import PhaseTimer, Stopwatch
 from engine.compute.device import Runtime
+from engine.config.fields import option_of
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
-from engine.parallel.ranks import Ranks
 from engine.protocol import events
 from engine.storage.folders import RunFolder
 from engine.training.evaluation import Evaluation
@@ -31,7 +30,7 @@ from engine.training.tuning import ThreadTuner
 
 if TYPE_CHECKING:  # they import this module
     from engine.session.checkpointing import RunCheckpoints
-    from engine.session.ranks.leader import Leader
+    from engine.session.ranks import Leader, Ranks
     from engine.session.reporter import Reporter
     from engine.training.out_of_memory import OutOfMemoryRetry
 

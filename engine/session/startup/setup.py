@@ -23,11 +23,9 @@ from engine.corpus.report import summary_lines
 from engine.corpus.training_data import TrainingData, corpus_config_of
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
-from engine.parallel.ranks import Ranks
 from engine.progress import Stage
 from engine.sampling.filter import require_samplable
-from engine.session.ranks.generators import rank_generators
-from engine.session.ranks.preparation import config_of_leader, load_for_all
+from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_generators
 from engine.session.startup.choices import choose_settings
 from engine.session.startup.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.startup.start import Start, cold_start_notices, continued, find_start, growth_notices
