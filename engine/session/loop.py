@@ -17,8 +17,7 @@ from engine.compute.device import derived_seed
 from engine.errors import DeviceMemoryError, DivergedError, RankLostError
 from engine.memory import heap_frozen
 from engine.protocol import events
-from engine.session.command_handler import CommandHandler, RunEndsError
-from engine.session.command_queue import CommandQueue
+from engine.session.commands import CommandHandler, CommandQueue, RunEndsError
 from engine.session.evaluation import MAX_SAMPLE_SHARE, SAMPLE_SECONDS, Pace
 from engine.session.restoring import CheckpointLoader, DivergenceRecovery
 from engine.session.run import Run

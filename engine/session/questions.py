@@ -23,8 +23,8 @@ from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
 from engine.model.vocab import PAD, SPECIALS, Vocab
 from engine.progress import Pieces
-from engine.protocol import events
-from engine.protocol.commands import Insight, MeasureBaselines
+from engine.protocol.commands import Insight
+from engine.protocol.insight import BatchRow, BatchShown, MeasureBaselines
 from engine.session.reporter import Reporter
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState
@@ -228,7 +228,7 @@ class BatchService:
             batch = self._next_batch() if state.last_batch is None else state.last_batch
         sorted_padding, shuffled_padding = self._padding_shares()
         self._reporter.emit(
-            events.BatchShown,
+            BatchShown,
             batch_step=batch_step,
             rows=tuple(_row(token_ids, vocab) for token_ids in batch.inputs[:MAX_ROWS]),
             num_tweets=len(batch.targets),
@@ -262,8 +262,8 @@ class BatchService:
         return self._padding[training.batch_size]
 
 
-def _row(inputs: npt.NDArray[np.int64], vocab: Vocab) -> events.BatchRow:
+def _row(inputs: npt.NDArray[np.int64], vocab: Vocab) -> BatchRow:
     """Return a row of a batch without its padding; an unknown character is shown as U+FFFD."""
     token_ids = inputs[inputs != PAD][: MAX_CHARS + 1].tolist()
     text = "".join(vocab.itos[token_id] if token_id >= len(SPECIALS) else LOST for token_id in token_ids[1:])
-    return events.BatchRow(text=harmless_in_place(text), token_ids=tuple(token_ids))
+    return BatchRow(text=harmless_in_place(text), token_ids=tuple(token_ids))

@@ -9,18 +9,18 @@ import math
 import time
 from collections.abc import Callable
 
-from engine.config.validation import option_of
+from engine.config.fields import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import RunFinishedError
-from engine.protocol import events
+from engine.protocol import events, insight
 from engine.session.checkpointing import RunCheckpoints
 from engine.session.evaluation import EvaluationService
-from engine.session.live_settings import LiveSettings
 from engine.session.questions import BatchService, InsightService
 from engine.session.ranks import Leader
 from engine.session.reporter import Reporter
 from engine.session.sampling import SamplingService
+from engine.session.settings import LiveSettings
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState, finished_text
 from engine.training.out_of_memory import OutOfMemoryRetry
@@ -114,7 +114,7 @@ class Run:
             self.reporter.emit(events.Warned, message=message, kind="not-finite")
             return
         self.reporter.emit(
-            events.StepTaken,
+            insight.StepTaken,
             loss_before=loss_before,
             loss_after=loss_after,
             grad_norm=report.grad_norms[-1],

@@ -35,7 +35,7 @@ from engine.progress import Stage
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.session import ranks as leases
-from engine.session.command_queue import CommandQueue
+from engine.session.commands import CommandQueue
 from engine.session.loop import TrainingLoop
 from engine.session.ranks import Ranks
 from engine.session.reporter import EventStream, Reporter

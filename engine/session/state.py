@@ -12,9 +12,9 @@ from torch import Tensor
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import PhaseTimer, Stopwatch
 from engine.compute.device import Runtime
+from engine.config.fields import option_of
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position

@@ -12,7 +12,7 @@ from engine.config.run import MIN_LEARNING_RATE, SamplePacing, Setting
 from engine.config.sampling import SamplingConfig
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
-from engine.protocol import events
+from engine.protocol import events, insight
 from engine.sampling.filter import require_samplable
 from engine.session.reporter import Reporter
 from engine.session.state import RunState, finished_text, require_unspent_budget
@@ -73,7 +73,7 @@ class LiveSettings:
     def set_speed_limit(self, steps_per_second: float) -> None:
         """Take at most that many steps per second; 0 lifts the limit. Raises `ConfigError`."""
         self._state.training = with_settings(self._state.training, {"steps_per_second": steps_per_second})
-        self._emit_change(events.SpeedLimitChanged, steps_per_second=steps_per_second)
+        self._emit_change(insight.SpeedLimitChanged, steps_per_second=steps_per_second)
 
     def set_batch_size(self, batch_size: int) -> None:
         """Train with batches of that many tweets, from the same share of the epoch on. Raises `ConfigError`."""
