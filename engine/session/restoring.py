@@ -112,7 +112,7 @@ class CheckpointLoader:
         state.replace_trainer(trainer, batches)
         self._questions.restart()
         run.reporter.reset_throughput()
-        run.checkpoints.saver.record_load(path)
+        run.checkpoints.record_load(path)
         run.reporter.emit(
             events.CheckpointLoaded,
             name=name,

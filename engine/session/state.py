@@ -5,14 +5,14 @@ Used by the session's thread only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from engine.checkpoints.format import CheckpointInfo, Progress
 from engine.compute.clocks import PhaseTimer, Stopwatch
-from engine.compute.device import Runtime
+from engine.compute.device import Runtime, generator_states
 from engine.config.fields import option_of
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
@@ -21,14 +21,15 @@ from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
-from engine.protocol import events
+from engine.protocol import codec, events
 from engine.storage.folders import RunFolder
+from engine.storage.log import versions_of
 from engine.training.schedule import exhausted_budget
 from engine.training.trainer import Trainer
 from engine.training.tuning import ThreadTuner
 
 if TYPE_CHECKING:  # they import this module
-    from engine.session.checkpointing import RunCheckpoints
+    from engine.session.checkpointing import Checkpointing
     from engine.session.ranks import Leader, Ranks
     from engine.session.reporter import Reporter
     from engine.training.out_of_memory import OutOfMemoryRetry
@@ -138,6 +139,12 @@ class RunState:
         """`FINISHED` or the name of the budget that is used up; None while the run continues."""
         return FINISHED if self.is_finished else exhausted_budget(self.training, *self.elapsed)
 
+    def generators(self) -> dict[str, Tensor]:
+        """Return the states of the generators, `generator.*`; `generator.DEVICE.RANK` are those of other processes."""
+        device = self.runtime.device
+        ranks = {f"generator.{device.type}.{rank}": state for rank, state in self.rank_generators.items()}
+        return {f"generator.{name}": state for name, state in generator_states(device).items()} | ranks
+
     def whole_batch(self, batch: Batch) -> Batch:
         """Return the batch that was loaded last, with the parts of other processes."""
         return batch if batch.total_targets == batch.num_targets else self.batches.whole_batch()
@@ -172,7 +179,7 @@ class Run:
     """Takes steps and evaluates within the memory of the device."""
     leader: Leader | None
     """Lets other processes take the same steps; None without any."""
-    checkpoints: RunCheckpoints = field(init=False)
+    checkpoints: Checkpointing = field(init=False)
     """Set by the training loop: it saves this run."""
 
     def pause(self) -> None:
@@ -199,3 +206,37 @@ class Run:
             state.stopwatch.resume()
             state.timer.resume()
             self.reporter.emit(events.Resumed)
+
+    def checkpoint_info(self) -> CheckpointInfo:
+        """Return the metadata of a checkpoint of this moment. All steps must have been reported."""
+        state, data = self.state, self.setup.training_data
+        return CheckpointInfo(
+            run=self.setup.folder.name,
+            corpus_name=data.corpus.name,
+            corpus=data.config,
+            corpus_digest=data.corpus.digest,
+            model=state.model_config,
+            training=state.training,
+            sampling=state.sampling,
+            vocab=data.vocab.chars,
+            computation=state.runtime.computation(data.part.world_size),
+            step=state.step,
+            position=state.resume_position,
+            elapsed_seconds=state.stopwatch.seconds,
+            progress=replace(state.progress),
+            versions=versions_of("tweetgen-tui", "torch", "safetensors"),
+        )
+
+    def config_content(self) -> bytes:
+        """Return the content of `config.json`: the settings of the run and its computation, for people and scripts."""
+        setup, state = self.setup, self.state
+        settings = {
+            "corpus": setup.training_data.config,
+            "model": state.model_config,
+            "training": state.training,
+            "sampling": state.sampling,
+            **asdict(state.runtime.computation(setup.training_data.part.world_size)),
+            "backend": "" if setup.ranks is None else setup.ranks.backend,
+            "resumed_from": setup.resumed_from,
+        }
+        return codec.pretty(settings).encode()

@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import HostCopy
+from engine.checkpoints.checkpoint import HostSnapshot
 from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
 from engine.progress import Stage
@@ -115,7 +115,9 @@ def test_a_stop_unless_unsaved_writes_latest_once_and_in_a_pause_its_reason_is_t
 
 
 def test_a_stop_with_weights_that_are_not_finite_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HostCopy, "is_finite", property(lambda self: self.tensors.get("optimizer.step.proj.bias") != 3))
+    monkeypatch.setattr(
+        HostSnapshot, "is_finite", property(lambda self: self.tensors.get("optimizer.step.proj.bias") != 3)
+    )
     emitted = h.run_tiny(corpus, {3: [c.Stop(unless_unsaved=True)]})
     refused = h.only(emitted, e.CommandRefused)
     assert "no longer finite" in refused.detail
