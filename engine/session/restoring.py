@@ -19,7 +19,7 @@ from pathlib import Path
 from engine.checkpoints.catalog import resolve_checkpoint
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.compute.device import generators_restored_on_error
-from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu_step import supported_precision
 from engine.errors import CheckpointError, DivergedError, TweetgenError
 from engine.model.gru import TextGenerator
 from engine.protocol import events

@@ -13,7 +13,7 @@ from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
-from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
 from engine.config.run import RunConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
@@ -185,11 +185,6 @@ def _unmet_settings(config: RunConfig, info: CheckpointInfo | None, state: RunSt
         warnings.append(NO_CONTEXTS_WARNING)
     if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
         warnings.append(PRECISION_WARNING)
-    if runtime.is_deterministic and model.num_layers > 1 and model.dropout:
-        warnings.append(
-            "cuDNN draws the dropout between GRU layers from a generator of its own: the run can be repeated, but not "
-            "resumed bit for bit."
-        )
     return tuple(warnings)
 
 
