@@ -158,7 +158,7 @@ def poison() -> None:
 
 def let_memory_run_out(calls: list[int]) -> None:
     """Let these calls of the CPU's backward pass fail, in any of the modules that may have it."""
-    for name in ("step", "train_step"):
+    for name in ("train_step", "step"):
         with suppress(ModuleNotFoundError):
             step: Any = importlib.import_module(f"engine.compute.cpu.{name}").GruStep
             break
