@@ -222,7 +222,7 @@ class Overfit:
 
     def emit_outcome(self) -> None:
         """Sample a continuation of the start of another tweet, and emit what was learned and what was not."""
-        evaluation = self._run.memory_fallback.evaluate(self._run.setup.val_tweets, lambda: False)
+        evaluation = self._run.oom.evaluate(self._run.setup.val_tweets, lambda: False)
         if evaluation is None or not math.isfinite(evaluation.nats_per_char):
             return
         data = self._run.setup.training_data
@@ -236,7 +236,7 @@ class Overfit:
         state = self._run.state
         seed = derived_seed(state.training.seed, _LAST_SAMPLE, state.step)
         try:
-            with self._run.memory_fallback.memory_errors("sampling a tweet"):
+            with self._run.oom.memory_errors("sampling a tweet"):
                 text = self._run.sampling_service.sample_tweet(self._unfiltered_sampling, seed, prompt)
         except TweetgenError:
             return ""
