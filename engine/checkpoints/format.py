@@ -21,9 +21,9 @@ from typing import Annotated, BinaryIO
 import msgspec
 
 from engine.config.corpus import CorpusConfig
+from engine.config.fields import require, require_between, require_choice
 from engine.config.run import ModelConfig, Precision, TrainingConfig, Tuning
 from engine.config.sampling import SamplingConfig
-from engine.config.validation import require, require_between, require_choice
 from engine.corpus.position import Position
 from engine.errors import CheckpointError
 from engine.protocol import codec

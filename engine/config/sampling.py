@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from engine.config.validation import require, require_between
+from engine.config.fields import require, require_between
 from engine.text import MAX_CHARS, comparable, has_word, has_word_inside, is_harmless, with_single_blanks
 
 MIN_TEMPERATURE = 0.05

@@ -9,8 +9,7 @@ from engine.corpus.encoded_tweets import EncodedTweets
 from engine.insight.answers import Answer
 from engine.model.vocab import Vocab
 from engine.progress import Pieces
-from engine.protocol.commands import MeasureBaselines
-from engine.protocol.events import BaselinesMeasured
+from engine.protocol.insight import BaselinesMeasured, MeasureBaselines
 
 FIRST_ORDER = 2
 """The highest order of the first answer: it takes a tenth of the time of all."""

@@ -12,7 +12,7 @@ from engine.config.sampling import SamplingConfig
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.progress import Pieces
-from engine.protocol.commands import MAX_TRACED_CHARS
+from engine.protocol.insight import MAX_TRACED_CHARS
 from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.sampling.stepper import HeldUnit
 

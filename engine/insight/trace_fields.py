@@ -10,7 +10,8 @@ from engine.insight.pooling import GATE_BANDS, STATE_BANDS, bands, by_mean, roun
 from engine.insight.trace import LayerTrace, Trace
 from engine.model.vocab import Vocab
 from engine.progress import Pieces
-from engine.protocol.events import CharGates, CharRead
+from engine.protocol.events import CharRead
+from engine.protocol.insight import CharGates
 from engine.sampling.queries import char_read
 
 NEARLY_CLOSED, NEARLY_OPEN = 0.1, 0.9

@@ -19,7 +19,7 @@ from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.trace import require_finite
 from engine.model.vocab import UNK, Vocab
 from engine.progress import Pieces
-from engine.protocol.events import UnitScore
+from engine.protocol.insight import UnitScore
 from engine.text import LOST
 
 Indices: TypeAlias = npt.NDArray[np.int64]

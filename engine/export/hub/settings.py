@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from engine.checkpoints.format import CheckpointInfo
+from engine.config.fields import require
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.config.validation import require
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK
 from engine.sampling.logits import NEVER_SAMPLED
 

@@ -8,10 +8,9 @@ from engine.checkpoints.format import CheckpointInfo
 from engine.compute.device import Runtime
 from engine.config import presets
 from engine.config.corpus import CorpusConfig
-from engine.config.fields import field_names, with_settings
+from engine.config.fields import field_names, option_of, with_settings
 from engine.config.presets import SpeedOf
 from engine.config.run import ModelConfig, RunConfig, TrainingConfig
-from engine.config.validation import option_of
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError
 
