@@ -116,6 +116,18 @@ class Trainer:
         """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
         return not self._optimizer_step.has_begun
 
+    @property
+    def num_graphs(self) -> int | None:
+        """Number of CUDA graphs that replace steps; None on a device without graphs."""
+        return (
+            None if self._runtime.device.type != "cuda" or self._device_step is None else self._device_step.num_graphs
+        )
+
+    @property
+    def recording_failure(self) -> str:
+        """Why steps can't be recorded as CUDA graphs; empty if they can, or have not been yet."""
+        return "" if self._device_step is None else self._device_step.recording_failure
+
     def num_rows(self, batch: Batch) -> int:
         """Return how many tweets a step computes; a device pads a batch to this rank's part of the batch size."""
         own_part = 0 if self._device_step is None else -(-self._batch_size // self._world_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -44,9 +44,9 @@ class FakeRecorder(CudaRecorder):
         self.log.append("warm-up")
         work()
 
-    def record(self, work: Callable[[], None]) -> FakeRecording:
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         self.log.append("record")
-        return FakeRecording(self.log, work)
+        return cast("torch.cuda.CUDAGraph", FakeRecording(self.log, work))
 
     def discard(self, _: object) -> None:
         self.log.append("discard")
@@ -60,7 +60,7 @@ class FailingRecorder(FakeRecorder):
         self._error = error
         self._failing = failing
 
-    def record(self, work: Callable[[], None]) -> FakeRecording:
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         recording = super().record(work)
         if self.log.count("record") in self._failing:
             raise self._error
