@@ -13,6 +13,7 @@ from engine.config.run import MAX_LEARNING_RATE, ModelConfig, TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, MAX_TEMPERATURE, MIN_TEMPERATURE, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.text import clean, defused
 from tests.fakes import steps_finished
 
@@ -38,7 +39,14 @@ ORDINARY = ("@name", "http://example.org/a", '"', ",", " ", "a", "Z")
 HOSTILE_PIECES = SEQUENCES + CONTROLS + UNSEEN + MARKS + NO_CHARACTERS + MARKUP + COMPOSED + ORDINARY
 TWEET_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789 .,!?'\"@#:/()-_éñß😀❤"
 QUESTIONED = ["", "the cat", "☃ \u202e", "x" * 3000]
-QUESTIONS = (c.TraceText, c.MeasureReach, c.ScoreUnits, c.HoldUnit, c.MapEmbeddings, c.MeasureBaselines)
+QUESTIONS = (
+    insight.TraceText,
+    insight.MeasureReach,
+    insight.ScoreUnits,
+    insight.HoldUnit,
+    insight.MapEmbeddings,
+    insight.MeasureBaselines,
+)
 NAMES = st.text("abcdefgXYZ0123456789_", min_size=1, max_size=12)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.checkpoints.format import CheckpointInfo, read_info
 from engine.errors import CheckpointError, ConfigError
 from engine.storage.folders import SUFFIX, RunFolder, find_run, home, list_runs, named_checkpoint_path
 

@@ -31,7 +31,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from engine.compute.memory import CUDA_ALLOCATOR, free_memory, is_out_of_memory
+from engine.memory import CUDA_ALLOCATOR, free_memory, is_out_of_memory
 
 LOG = logging.getLogger(__name__)
 WARM_UP_VISITS = 2

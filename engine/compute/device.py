@@ -18,7 +18,7 @@ from engine.errors import DeviceError
 
 LOG = logging.getLogger(__name__)
 MAX_AUTO_THREADS = 4
-"""Upper bound where the number of threads is not measured. Lower than `calibration.MAX_THREADS`, because without a
+"""Upper bound where the number of threads is not measured. Lower than `tuning.MAX_THREADS`, because without a
 measurement nothing detects threads that wait for a busy core."""
 _CUBLAS_WORKSPACE, _DETERMINISTIC_WORKSPACES = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
 _FIRST_TORCH = (2, 10)
@@ -135,7 +135,7 @@ def auto_threads() -> int:
     """Return the number of threads without a measurement: all cores but one for the screen, at most `MAX_AUTO_THREADS`.
 
     Threads that wait for a core occupied by another process can be ten times slower than a single thread.
-    `engine.session.thread_tuning` measures the number during training.
+    `engine.training.tuning` measures the number during training.
     """
     return max(1, min(MAX_AUTO_THREADS, available_cores() - 1))
 

@@ -39,13 +39,12 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute.cuda_graphs import Backlog, CudaRecorder, GraphedSteps
-from engine.compute.memory import free_memory, is_out_of_memory
 from engine.compute.optimizer import OptimizerStep
 from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets, Ids
 from engine.errors import DeviceMemoryError
-from engine.model.flat_parameters import FlatParameters
-from engine.model.gru import TextGenerator, run_gru
-from engine.model.ngram_input import NO_ROW
+from engine.memory import free_memory, is_out_of_memory
+from engine.model.gru import NO_ROW, TextGenerator, run_gru
+from engine.model.parameters import FlatParameters
 from engine.model.vocab import BOS, EOS, PAD
 
 LOG = logging.getLogger(__name__)

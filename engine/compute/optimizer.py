@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.compute.cpu.ngram_kernels import update_touched
-from engine.model.flat_parameters import FlatParameters, Table
+from engine.compute.cpu.ngrams import update_touched
+from engine.model.parameters import FlatParameters, Table
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # as in torch.optim
 IGNORE_FOUND_INF = frozenset({"mps"})

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from engine.config.corpus import CorpusConfig
-from engine.config.fields import field_names, with_settings
+from engine.config.fields import LARGEST, field_names, require, require_between, require_choice, with_settings
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
-from engine.config.validation import LARGEST, require, require_between, require_choice
 from engine.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]

@@ -19,7 +19,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from engine.compute.calibration import rotated
 from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, seed_generators, wait_for
 from engine.compute.gpu_step import supported_precision
 from engine.config.corpus import CorpusConfig
@@ -30,11 +29,12 @@ from engine.corpus.position import Position
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, load_training_data
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.protocol.stage import OnProgress
+from engine.progress import OnProgress
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop, sample_sequence
-from engine.storage.versions import versions_of
+from engine.storage.log import versions_of
 from engine.training.trainer import Trainer
+from engine.training.tuning import rotated
 
 TUTORIAL, OURS = "tutorial", "ours"
 SAMPLING_SHARE = 0.15

@@ -16,12 +16,46 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.compute.cpu.inference_weights import InferenceWeights
+from engine.compute.cpu.inference_weights import InferenceWeights, NgramTable
 from engine.compute.cuda_graphs import CudaRecorder, GraphedSteps
 from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import EMPTY_WINDOW
+from engine.model.vocab import EMPTY_WINDOW, ID_BITS, LONGEST, NUM_IDS, ORDERS, UNK
 from engine.sampling.logits import Floats, Ids
-from engine.sampling.ngram_lookup import NgramLookup
+
+
+class NgramLookup:
+    """The n-gram input of B tweets, one character at a time; `NgramInput.forward` is the readable reference.
+
+    Owns the last characters and the buffers of a step, and allocates no memory, so that a CUDA graph can record it.
+    """
+
+    def __init__(self, table: NgramTable, windows: Tensor, vocab_size: int) -> None:
+        """Continue after `windows` (B,) of token ids, which are updated in place."""
+        self._table = table
+        self._windows = windows
+        ids = torch.arange(vocab_size, device=windows.device)
+        self._ids = ids.masked_fill_(ids >= NUM_IDS, UNK)  # (V,): each character's in a window
+        self._shifts = ID_BITS * (LONGEST - torch.tensor(ORDERS, device=windows.device)[:, None])  # (3, 1)
+        num_tweets = len(windows)
+        self._last = torch.empty_like(windows)
+        self._codes, self._rows, self._found = (windows.new_empty(len(ORDERS), num_tweets) for _ in range(3))
+        self._is_found = torch.empty_like(self._codes, dtype=torch.bool)
+        self._added = table.weight.new_empty(num_tweets, table.weight.shape[1])  # (B, H)
+
+    def add_to(self, candidate: Tensor, token_ids: Tensor) -> None:
+        """Append a character, (B,), to each tweet, and add the rows of its contexts to `candidate` (B, H)."""
+        torch.index_select(self._ids, 0, token_ids, out=self._last)
+        self._windows.bitwise_left_shift_(ID_BITS).bitwise_or_(self._last)
+        torch.bitwise_left_shift(self._windows, self._shifts, out=self._codes)
+        contexts = self._table.contexts
+        torch.searchsorted(contexts, self._codes, out=self._rows)
+        self._rows.clamp_(max=len(contexts) - 1)
+        torch.index_select(contexts, 0, self._rows.view(-1), out=self._found.view(-1))
+        torch.eq(self._found, self._codes, out=self._is_found)
+        self._rows.add_(1).mul_(self._is_found)
+        for rows in self._rows:
+            candidate.add_(torch.index_select(self._table.weight, 0, rows, out=self._added))
+
 
 if TYPE_CHECKING:  # it imports Numba, which sampling a few tweets does not need
     from engine.compute.cpu.single_row import SingleRowStepper
@@ -66,7 +100,7 @@ class CharStepper:
     def _make_stepper(
         self, states: list[Tensor], windows: Tensor
     ) -> SingleRowStepper | RecordedStepper | _BatchStepper:
-        """Return a stepper that continues from these states, (B, H) per layer, and `windows` (B,) of `ngram_codes`."""
+        """Return a stepper that continues from these states, (B, H) per layer, and `windows` (B,) of token ids."""
         is_single = len(states[0]) == 1
         if is_single and states[0].device.type == "cpu" and self._may_compile:
             from engine.compute.cpu.single_row import SingleRowStepper
@@ -85,7 +119,7 @@ class _BatchStepper:
     """The hidden state of B tweets and the buffers of a step, in PyTorch operations."""
 
     def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, held: HeldUnit | None) -> None:
-        """Start from these states, (B, H) per layer, and `windows` (B,) of `ngram_codes`; updated in place."""
+        """Start from these states, (B, H) per layer, and `windows` (B,) of token ids; updated in place."""
         self.states, self.windows = states, windows
         [num_rows, size], num_chars = states[0].shape, len(weights.table)
         self._ngrams = None if weights.ngrams is None else NgramLookup(weights.ngrams, windows, num_chars)
@@ -124,7 +158,7 @@ class RecordedStepper:
     """The weights and the hidden state of one tweet on a GPU, where a `CharGraph` computes its characters."""
 
     def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, graph: CharGraph) -> None:
-        """Start from these states, (1, H) per layer, and `windows` (1,) of `ngram_codes`; `graph` returns them."""
+        """Start from these states, (1, H) per layer, and `windows` (1,) of token ids; `graph` returns them."""
         self.weights, self.states, self.windows = weights, states, windows
         self._graph = graph
 
@@ -195,7 +229,7 @@ class CharGraph(_BatchStepper):
 
 
 def initial_state(weights: InferenceWeights) -> tuple[list[Tensor], Tensor]:
-    """Return the state at the start of a tweet: (1, H) per layer, and the window (1,) of `ngram_codes`."""
+    """Return the state at the start of a tweet: (1, H) per layer, and the window (1,) of token ids."""
     states = [weights.table.new_zeros(1, weights.hidden_size) for _ in weights.layers]
     return states, torch.full((1,), EMPTY_WINDOW, device=weights.table.device)
 

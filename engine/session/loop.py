@@ -2,29 +2,26 @@
 
 What is due depends on the step alone (and, for saving, on the clock), and what was done last is part of a checkpoint.
 So a run that is stopped anywhere and resumed does the same things at the same steps as one that never stopped. Unless
-the run is to be repeatable, the clock also paces samples, and on a device evaluations (`engine.session.pace`): the
-training is the same, as the seed of a tweet depends on the step alone.
+the run is to be repeatable, the clock also paces samples, and on a device evaluations (`Pace`): the training is the
+same, as the seed of a tweet depends on the step alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Callable
 
 from engine.compute.device import derived_seed
-from engine.compute.memory import heap_frozen
 from engine.errors import DeviceMemoryError, DivergedError, RankLostError
+from engine.memory import heap_frozen
 from engine.protocol import events
-from engine.session.checkpoints.loader import CheckpointLoader
-from engine.session.command_handler import CommandHandler, RunEndsError
-from engine.session.command_queue import CommandQueue
-from engine.session.divergence import DivergenceRecovery
-from engine.session.draft_progress import report_wait
-from engine.session.overfit import Overfit
-from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS, Pace
+from engine.session.commands import CommandHandler, CommandQueue, RunEndsError
+from engine.session.evaluation import MAX_SAMPLE_SHARE, SAMPLE_SECONDS, Pace
+from engine.session.restoring import CheckpointLoader, DivergenceRecovery
 from engine.session.run import Run
-from engine.session.speed_limit import SpeedLimit
+from engine.session.sampling import Overfit, report_wait
 from engine.session.state import finished_text
 from engine.training.schedule import is_sample_step
 
@@ -32,6 +29,8 @@ LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1
 """Interval of `StepsFinished`; a screen redraws at about this pace."""
 PAUSED_POLL_SECONDS = 0.05
+NAP_SECONDS = 0.005
+"""How long a command waits at most."""
 _DUE_SAMPLE = 1  # purpose of a derived seed
 
 
@@ -232,7 +231,7 @@ class TrainingLoop:
             with (
                 self._sample_pace.working(),
                 run.state.timer.during("sampling"),
-                run.memory_fallback.memory_errors("sampling a tweet"),
+                run.oom.memory_errors("sampling a tweet"),
             ):
                 text = run.sampling_service.sample_tweet(self._commands.current_sampling, seed)
             if self._overfit is not None:
@@ -243,3 +242,22 @@ class TrainingLoop:
             run.reporter.emit(events.Warned, message=error.message)
         except RunEndsError:
             progress.last_sample_step = last_sample_step  # a resumed run samples it
+
+
+class SpeedLimit:
+    """Spaces the steps of a run in naps, between which it executes commands. Used by the session's thread only."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last_step_at = -math.inf
+
+    def begin_step(self) -> None:
+        """Record that a step begins now."""
+        self._last_step_at = self._clock()
+
+    def nap(self, steps_per_second: float, sleep: Callable[[float], None]) -> bool:
+        """Sleep for at most `NAP_SECONDS` if the next step is too early, at a limit above 0; return whether it is."""
+        remaining = self._last_step_at + 1 / steps_per_second - self._clock()
+        if remaining > 0:
+            sleep(min(remaining, NAP_SECONDS))
+        return remaining > 0

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.export.trackers.live import LiveTracker
@@ -34,7 +34,7 @@ from engine.protocol.events import (
 from engine.session.state import RunState
 from engine.storage.journal import Journal
 from engine.text import harmless, is_harmless
-from engine.training.step_report import StepReport
+from engine.training.trainer import StepReport
 
 LOG = logging.getLogger(__name__)
 

@@ -9,26 +9,24 @@ import math
 import time
 from collections.abc import Callable
 
-from engine.config.validation import option_of
+from engine.config.fields import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import RunFinishedError
-from engine.protocol import events
-from engine.session.batch_service import BatchService
-from engine.session.checkpoints.run_checkpoints import RunCheckpoints
-from engine.session.evaluation_service import EvaluationService
-from engine.session.insight_service import InsightService
-from engine.session.live_settings import LiveSettings
-from engine.session.memory_fallback import MemoryFallback
-from engine.session.ranks.leader import Leader
-from engine.session.ranks.upcoming import upcoming_rates
+from engine.protocol import events, insight
+from engine.session.checkpointing import RunCheckpoints
+from engine.session.evaluation import EvaluationService
+from engine.session.questions import BatchService, InsightService
+from engine.session.ranks import Leader
 from engine.session.reporter import Reporter
-from engine.session.sampling_service import SamplingService
+from engine.session.sampling import SamplingService
+from engine.session.settings import LiveSettings
 from engine.session.startup.setup import RunSetup
 from engine.session.state import RunState, finished_text
-from engine.session.thread_tuning import runtime_change
-from engine.training.schedule import budget_used, learning_rate_at
+from engine.training.out_of_memory import OutOfMemoryRetry
+from engine.training.schedule import budget_used, learning_rate_at, upcoming_rates
 from engine.training.trainer import Trainer
+from engine.training.tuning import runtime_change
 
 TIMES_SECONDS = 2.0
 """Training time between two `StepTimes`."""
@@ -41,14 +39,14 @@ class Run:
         self.setup = setup
         self.state = state
         self.reporter = reporter
-        self.memory_fallback = MemoryFallback(state, reporter)
+        self.oom = OutOfMemoryRetry(state, reporter)
         self.leader = None if setup.ranks is None else Leader(setup.ranks, state, reporter)
         """Gives the leases, where several processes train."""
-        self.checkpoints = RunCheckpoints(setup, state, reporter, self.memory_fallback, self.leader)
+        self.checkpoints = RunCheckpoints(setup, state, reporter, self.oom, self.leader)
         self.settings = LiveSettings(setup.training_data, state, reporter, self.checkpoints.record_change)
         self.sampling_service = SamplingService(setup.training_data, state, reporter)
-        self.evaluation_service = EvaluationService(setup, state, reporter, self.memory_fallback, self.checkpoints)
-        self.insight_service = InsightService(setup, state, reporter, self.memory_fallback)
+        self.evaluation_service = EvaluationService(setup, state, reporter, self.oom, self.checkpoints)
+        self.insight_service = InsightService(setup, state, reporter, self.oom)
         self.batch_service = BatchService(setup.training_data, state, reporter)
         self._clock = state.stopwatch.clock
 
@@ -116,7 +114,7 @@ class Run:
             self.reporter.emit(events.Warned, message=message, kind="not-finite")
             return
         self.reporter.emit(
-            events.StepTaken,
+            insight.StepTaken,
             loss_before=loss_before,
             loss_after=loss_after,
             grad_norm=report.grad_norms[-1],
@@ -146,13 +144,13 @@ class Run:
         state = self.state
         state.in_flight = state.batches.position
         with state.timer.during("data"):
-            return self.memory_fallback.next_batch()
+            return self.oom.next_batch()
 
     def _loss_of(self, batch: Batch) -> float:
         """Return the loss of a batch without dropout, nats per character, in no training time."""
         stopwatch = self.state.stopwatch
         stopwatch.pause()
-        loss = self.memory_fallback.batch_loss(batch)
+        loss = self.oom.batch_loss(batch)
         stopwatch.resume()
         return loss
 
@@ -161,7 +159,7 @@ class Run:
         state = self.state
         began = self._clock()
         state.timer.switch_to("forward")
-        self.memory_fallback.take_step(batch, learning_rate)
+        self.oom.take_step(batch, learning_rate)
         state.in_flight = None
         state.last_batch = self._whole_batch(batch)
         state.timer.switch_to("other")

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from engine.compute.memory import is_out_of_memory
 from engine.config.run import RunConfig
 from engine.errors import (
     DeviceMemoryError,
@@ -31,19 +30,20 @@ from engine.errors import (
 )
 from engine.export.trackers.event_file import require_tensorboard
 from engine.export.trackers.live import LiveTracker
-from engine.parallel import leases
-from engine.parallel.ranks import Ranks
+from engine.memory import is_out_of_memory
+from engine.progress import Stage
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
-from engine.protocol.stage import Stage
-from engine.session.command_queue import CommandQueue
+from engine.session import ranks as leases
+from engine.session.commands import CommandQueue
 from engine.session.loop import TrainingLoop
+from engine.session.ranks import Ranks
 from engine.session.reporter import EventStream, Reporter
 from engine.session.run import Run
 from engine.session.startup.setup import prepare
 from engine.storage.folders import RunFolder, find_run, home
 from engine.storage.journal import Journal
-from engine.storage.run_log import LogFile, log_to, log_traceback
+from engine.storage.log import LogFile, log_to, log_traceback
 
 LOG = logging.getLogger(__name__)
 _GOODBYE_SECONDS = 5.0

@@ -9,21 +9,20 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from engine.checkpoints.metadata import CheckpointInfo
-from engine.compute.clocks import Stopwatch
+from engine.checkpoints.format import CheckpointInfo
+from engine.compute.clocks import PhaseTimer, Stopwatch
 from engine.compute.device import Runtime
-from engine.compute.step_timer import PhaseTimer
+from engine.config.fields import option_of
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.errors import ConfigError
-from engine.session.thread_tuning import ThreadTuner
 from engine.training.evaluation import Evaluation
 from engine.training.schedule import Finish, exhausted_budget
 from engine.training.trainer import Trainer
+from engine.training.tuning import ThreadTuner
 
 SKIPPED_IN_A_ROW = 3
 FINISHED = "finished"

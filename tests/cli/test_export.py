@@ -30,7 +30,7 @@ from engine.export.figures import Copies
 from engine.export.onnx_file.write import onnx_file
 from engine.model.vocab import BOS, EOS, PAD, UNK
 from engine.protocol.events import Event
-from engine.storage.file_lock import try_lock
+from engine.storage.files import try_lock
 from tests.cli.program import PROGRAM, SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
 from tests.engine.helpers import run_session, tiny_config
 from tests.event_files import LOSS, scalars_in

@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.sampling import MAX_DRAFTS
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.sampling import bench

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.checkpoints.format import CheckpointInfo, read_info
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
@@ -39,18 +39,17 @@ from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ngram_contexts import frequent_contexts
 from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import appended, context_code
-from engine.model.vocab import Vocab
-from engine.parallel.ranks import Ranks
+from engine.model.vocab import Vocab, appended, context_code
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
+from engine.session import checkpointing as save_queue
 from engine.session import loop, run
-from engine.session.checkpoints import save_queue
-from engine.session.checkpoints.writer import CheckpointWriter
+from engine.session.checkpointing import CheckpointWriter
+from engine.session.ranks import Ranks
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
-from engine.storage.journal_reader import read_journal
+from engine.storage.journal import read_journal
 from engine.training.trainer import Trainer
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock

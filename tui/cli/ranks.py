@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from engine.checkpoints.catalog import latest_of
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import CheckpointError, DeviceError, TweetgenError
-from engine.parallel.place import Place
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
+from engine.session.place import Place
 from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, folder_of_run
-from engine.storage.versions import versions_of
+from engine.storage.log import versions_of
 from tui.process.signals import ENDING_SIGNALS
 from tui.remote.agent import Agent, StartedRun, run_started_by
 from tui.run.journal import read_history
@@ -28,7 +28,7 @@ from tui.run.journal import read_history
 if TYPE_CHECKING:
     import torch
 
-    from engine.parallel.ranks import Ranks
+    from engine.session.ranks import Ranks
 
 _PACKAGES = ("tweetgen-tui", "torch", "numpy")
 """What computes: all ranks need the same versions."""
@@ -112,7 +112,7 @@ class RunLeader:
 
     def dismiss_others(self, runtime: RuntimeConfig) -> None:
         """Let the other ranks of a run that has ended before end. Raises `DistributedError`."""
-        from engine.parallel import leases
+        from engine.session import ranks as leases
 
         ranks = self.join(runtime)
         ranks.send(leases.Stop())
@@ -140,7 +140,7 @@ def follow(place: Place, runtime: RuntimeConfig) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
-    from engine.session.ranks.follower import Follower
+    from engine.session.ranks import Follower
 
     Follower(ranks, ranks.device, runtime.threads, is_deterministic=runtime.deterministic).run()
     ranks.close()
@@ -148,7 +148,7 @@ def follow(place: Place, runtime: RuntimeConfig) -> None:
 
 def join(place: Place, runtime: RuntimeConfig) -> Ranks:
     """Join the other ranks. Imports torch. Raises `DistributedError`, also where a rank has no device."""
-    from engine.parallel.ranks import Ranks
+    from engine.session.ranks import Ranks
 
     return Ranks.join(place, lambda: device_of(place, runtime), versions_of(*_PACKAGES))
 

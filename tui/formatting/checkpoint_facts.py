@@ -10,10 +10,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from engine.checkpoints.catalog import CheckpointEntry
-from engine.checkpoints.metadata import CheckpointInfo
-from engine.compute.calibration import threads_label
+from engine.checkpoints.format import CheckpointInfo
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
+from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
 from engine.text import harmless, harmless_in_place
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
@@ -57,7 +57,7 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("model", model_text(info.model)),
         ("preset", ": ".join(filter(None, (training.preset, training.preset_reason)))),
         ("training", f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"),
-        ("device", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}"),
+        ("device", f"{info.device}, {info.precision}, {counted(info.num_threads, 'thread')}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
     ]
     return [(name, harmless(value)) for name, value in facts]
@@ -111,7 +111,7 @@ def _compared(info: CheckpointInfo, unit: LossUnit) -> Iterator[tuple[str, str]]
     yield "parameters", f"{num_parameters(info):,}"
     yield "batch size", f"{info.training.batch_size}"
     yield "learning rate", f"{info.training.learning_rate:g}, {info.training.schedule}"
-    yield "device", harmless(f"{info.device}, {info.precision}, {threads_label(info.num_threads)}")
+    yield "device", harmless(f"{info.device}, {info.precision}, {counted(info.num_threads, 'thread')}")
 
 
 def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[ComparedField]:

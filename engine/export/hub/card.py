@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.corpus.ingest.sources import EMBEDDED_NAME
 from engine.corpus.report import counted
 from engine.export.figures import NUM_SAMPLES

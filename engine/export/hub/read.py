@@ -15,8 +15,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import Checkpoint, invalid_values
-from engine.checkpoints.header import read_header
-from engine.checkpoints.metadata import CheckpointInfo, open_checkpoint
+from engine.checkpoints.format import CheckpointInfo, open_checkpoint, read_header
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig
 from engine.config.sampling import SamplingConfig

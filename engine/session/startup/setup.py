@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from engine.checkpoints.checkpoint import Checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
 from engine.compute.gpu_step import supported_precision
@@ -23,21 +23,24 @@ from engine.corpus.position import Position
 from engine.corpus.report import summary_lines
 from engine.corpus.training_data import TrainingData, corpus_config_of
 from engine.errors import CheckpointError
-from engine.model.growth import load_first_rows
 from engine.model.gru import TextGenerator, weights_with_prefix
-from engine.parallel.ranks import Ranks
-from engine.protocol.stage import Stage
-from engine.sampling.tweet_filter import require_samplable
-from engine.session.ranks.generators import rank_generators
-from engine.session.ranks.preparation import config_of_leader, load_for_all
-from engine.session.startup.chosen_settings import choose_settings
-from engine.session.startup.device_speed import faster_runtime, speed_of
+from engine.progress import Stage
+from engine.sampling.filter import require_samplable
+from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_generators
+from engine.session.startup.choices import choose_settings
 from engine.session.startup.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.startup.start import Start, cold_start_notices, continued, find_start, growth_notices
 from engine.session.state import Progress, RunState, require_unspent_budget
-from engine.session.thread_tuning import ThreadTuner, computation_changes, initial_runtime, open_runtimes
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.training.trainer import Trainer
+from engine.training.tuning import (
+    ThreadTuner,
+    computation_changes,
+    faster_runtime,
+    initial_runtime,
+    open_runtimes,
+    speed_of,
+)
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.corpus.report import counted

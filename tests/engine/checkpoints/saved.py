@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import save_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.device import generator_states
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig

@@ -20,11 +20,9 @@ from torch import Tensor
 
 from engine.checkpoints import checkpoint
 from engine.checkpoints.catalog import list_checkpoints
-from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.header import MAX_HEADER_BYTES, Header, encode_header, read_header
-from engine.checkpoints.host_copy import HostCopy
+from engine.checkpoints.checkpoint import HostCopy, load_checkpoint
+from engine.checkpoints.format import MAX_HEADER_BYTES, Header, encode_header, read_header, read_info
 from engine.checkpoints.management import export_checkpoint, import_checkpoint
-from engine.checkpoints.metadata import read_info
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig

@@ -13,18 +13,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compute import calibration, gpu_step, memory
-from engine.compute import slowdown_detector as slowdown
-from engine.compute.calibration import Candidate
-from engine.compute.clocks import ProcessStops, SteadyClock, Stopwatch, Throughput
+from engine import memory
+from engine.compute import gpu_step
+from engine.compute.clocks import PHASES, Phase, PhaseTimer, ProcessStops, SteadyClock, Stopwatch, Throughput
 from engine.compute.device import Runtime, cudnn_supports_bfloat16
 from engine.compute.gpu_step import LENGTHS, supported_precision
-from engine.compute.step_timer import PHASES, Phase, PhaseTimer
 from engine.config.run import RuntimeConfig
 from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.training import tuning as calibration
+from engine.training import tuning as slowdown
+from engine.training.tuning import Candidate
 from tests.engine.helpers import CPU, TickingClock, losses, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
 

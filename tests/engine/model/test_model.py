@@ -16,16 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.checkpoint import grown_tensors, load_checkpoint
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.errors import VocabError
-from engine.model.flat_parameters import FlatParameters
-from engine.model.growth import grown_tensors
-from engine.model.gru import TextGenerator, run_gru, weights_with_prefix
-from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS, appended, context_code
-from engine.model.ngram_input import NgramInput
-from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
-from engine.model.weight_average import WeightAverage
+from engine.model.gru import NgramInput, TextGenerator, run_gru, weights_with_prefix
+from engine.model.parameters import FlatParameters, WeightAverage
+from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab, appended, context_code
 from engine.sampling.tutorial_loop import TutorialGenerator
 from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import MODEL, write_checkpoint

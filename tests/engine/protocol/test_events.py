@@ -21,7 +21,7 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.codec import DecodeError
-from engine.session.sampling_service import MAX_READ_CHARS
+from engine.session.sampling import MAX_READ_CHARS
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
 from tests import fakes, hostile, strategies
 from tests.engine.helpers import latest, losses, of_type, only, plain_losses, run_tiny

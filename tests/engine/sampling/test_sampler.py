@@ -21,12 +21,11 @@ from engine.compute.cpu import single_row
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps
-from engine.compute.memory import CudaAllocator
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
+from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS
-from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
+from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab
 from engine.sampling import stepper as stepper_module
 from engine.sampling.logits import NEVER_SAMPLED, Floats, Ids, draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars

@@ -11,9 +11,10 @@ from dataclasses import fields, is_dataclass
 from itertools import groupby
 from typing import Any
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.config.run import RunConfig
 from engine.protocol import events as e
+from engine.protocol import insight
 from tests.engine.helpers import TINY, Script, info_of, run_session
 
 SHOWN: dict[type, tuple[str, ...]] = {
@@ -25,7 +26,7 @@ SHOWN: dict[type, tuple[str, ...]] = {
     e.CheckpointSaved: ("name", "weights_step"),
     e.CheckpointLoaded: ("name", "bits_per_char"),
     e.ModelChanged: ("model",),
-    e.StepTaken: ("num_tweets", "learning_rate"),
+    insight.StepTaken: ("num_tweets", "learning_rate"),
     e.RunFinished: ("reason",),
 }
 """The fields that are shown of events of these types; of others all but step and time."""

@@ -15,19 +15,20 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute import gpu_step
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.step import GruStep
 from engine.compute.optimizer import FusedAdamW
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import exit_code_for
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import divergence, memory_fallback
-from engine.session.divergence import MAX_RELOADS
+from engine.session import restoring as divergence
+from engine.session.restoring import MAX_RELOADS
 from engine.session.state import SKIPPED_IN_A_ROW
 from engine.storage.folders import find_run, folder_of_run, named_checkpoint_path
+from engine.training import out_of_memory as oom
 from engine.training import schedule
 from engine.training.evaluation import Evaluation, evaluate
 from tests.engine import helpers as h
@@ -195,7 +196,7 @@ def test_a_not_finite_evaluation_is_not_repeated_at_the_end(corpus: Path, monkey
         return found if len(tweets) <= 3 else replace(found, total_nats=math.inf)
 
     monkeypatch.setattr(schedule, "_FIRST_EARLY_EVALUATION", 4)
-    monkeypatch.setattr(memory_fallback, "evaluate", infinite_on_all)
+    monkeypatch.setattr(oom, "evaluate", infinite_on_all)
     emitted = h.run_tiny(corpus, eval_every=10, early_eval_tweets=3, max_steps=10)
     assert [(event.step, event.is_early) for event in h.of_type(emitted, e.EvalFinished)] == [(4, True), (8, True)]
     assert [event.step for event in h.of_type(emitted, e.Warned)] == [10]
@@ -223,7 +224,7 @@ def test_a_checkpoint_is_on_disk_at_its_event_and_has_its_evaluation_unless_that
     look = h.whenever(e.CheckpointSaved, lambda saved: infos.append(load_checkpoint(Path(saved.path)).info))
     not_finite = Evaluation(total_nats=math.nan, num_tweets=1, num_chars=1, num_unknown_chars=0)
     save = c.SaveLatest()
-    once: h.Once = {e.EvalFinished: [lambda: monkeypatch.setattr(memory_fallback, "evaluate", lambda *_: not_finite)]}
+    once: h.Once = {e.EvalFinished: [lambda: monkeypatch.setattr(oom, "evaluate", lambda *_: not_finite)]}
     script: h.Script = {5: [save, c.SaveCheckpoint(name="mine")], 8: [c.Pause(), save, c.Resume()]}
     h.run_tiny(corpus, script, look, eval_every=4, max_steps=9, once=once)
     figures = [(info.step, info.bits_per_char is not None, info.is_evaluation_stale) for info in infos]

@@ -13,13 +13,13 @@ from unittest import mock
 import pytest
 from torch import Tensor
 
-from engine.checkpoints.host_copy import HostCopy
+from engine.checkpoints.checkpoint import HostCopy
 from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
+from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.stage import Stage
-from engine.session.overfit import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
+from engine.session.sampling import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
 from engine.session.session import TrainingSession
 from engine.session.state import require_unspent_budget
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
@@ -337,7 +337,7 @@ def test_a_time_that_is_up_with_the_deciding_sample_ends_the_run_without_a_finis
 
 def test_the_proof_is_the_only_tweet_of_a_run_without_samples_and_left_out_if_it_can_not_be_sampled(home: Path) -> None:
     emitted = h.run_session(one_tweet_config(home, max_steps=3, sample_every=0, prime="so"))
-    with mock.patch("engine.session.overfit.start_of_another", return_value="x" * 99):
+    with mock.patch("engine.session.sampling.start_of_another", return_value="x" * 99):
         bare = h.run_session(replace(one_tweet_config(home, max_steps=3), run_name="two"))
     assert [tweet.step for tweet in h.of_type(emitted, e.TweetSampled)] == [3]
     assert "given" in h.only(emitted, e.Warned).message

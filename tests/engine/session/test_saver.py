@@ -15,13 +15,12 @@ from unittest import mock
 import pytest
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import load_checkpoint, write_host_copy
-from engine.checkpoints.host_copy import HostCopy
+from engine.checkpoints.checkpoint import HostCopy, load_checkpoint, write_host_copy
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session.checkpoints import save_queue, write_job
-from engine.session.checkpoints.writer import CheckpointWriter
+from engine.session import checkpointing
+from engine.session.checkpointing import CheckpointWriter
 from engine.storage.folders import folder_of_run, named_checkpoint_path
 from tests.engine import helpers as h
 from tests.waiting import DEADLINE_SECONDS
@@ -75,7 +74,7 @@ def blocked(first_step: int, last_step: int, sent: h.Script | None = None) -> h.
     return script
 
 
-NO_PATIENCE = mock.patch.object(save_queue, "PATIENCE_SECONDS", 0.0)
+NO_PATIENCE = mock.patch.object(checkpointing, "PATIENCE_SECONDS", 0.0)
 """Lets a save not wait for room in the queue."""
 
 
@@ -196,7 +195,7 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
             raise StorageError(f"{path} can't be written: No space left on device.")
         write_host_copy(path, *rest)
 
-    fail = functools.partial(monkeypatch.setattr, write_job, "write_host_copy", failing)
+    fail = functools.partial(monkeypatch.setattr, checkpointing, "write_host_copy", failing)
     script = blocked(2, 8, {2: [fail], 3: [c.SaveLatest()], 5: [c.SaveCheckpoint(name="mine")]})
     emitted = run_blocked(corpus, script, save_every=9)
     assert failures == ["latest", "mine", "latest"]  # the last is the one at the end
@@ -208,7 +207,7 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
 
 
 def test_an_exception_in_a_write_ends_the_run_later_steps_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = "engine.session.checkpoints.write_job.write_host_copy"
+    target = "engine.session.checkpointing.write_host_copy"
     h.let_fail(monkeypatch, target, ZeroDivisionError(), lambda path, *_: path.stem == "mine")
     failed = run_blocked(corpus, blocked(2, 7, {3: [c.SaveCheckpoint(name="mine")]}))[-1]
     assert isinstance(failed, e.RunFailed)

@@ -20,14 +20,14 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, StorageError, exit_code_for
+from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.stage import Stage
-from engine.session.checkpoints import loader
+from engine.session import restoring as loader
 from engine.session.session import TrainingSession
 from engine.session.startup import preflight
 from engine.session.startup.start import find_start, load_base
-from engine.storage import step_buckets
+from engine.storage import journal
 from engine.storage.folders import find_run, list_runs, named_checkpoint_path
 from engine.storage.journal import Journal
 from tests.engine import helpers as h
@@ -64,7 +64,7 @@ def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: P
 @pytest.mark.parametrize("keep_every_step", [False, True])
 def test_the_journal_has_all_events_its_buckets_end_at_checkpoints(corpus: Path, keep_every_step: bool) -> None:
     config = h.tiny_config(corpus, max_steps=150, keep_every_step=keep_every_step, sample_every=20, save_every=51)
-    with mock.patch.object(step_buckets, "WHOLE_STEPS", 16):
+    with mock.patch.object(journal, "WHOLE_STEPS", 16):
         emitted = h.run_session(config, {67: [c.SaveCheckpoint(name="mine")]})
     journalled, steps = h.journalled(), e.StepsFinished | e.StepsThinned
     others = [each for each in emitted if not isinstance(each, steps)]

@@ -14,8 +14,7 @@ import torch
 from syrupy.assertion import SnapshotAssertion
 from torch import Tensor
 
-from engine.compute import calibration, device, slowdown_detector
-from engine.compute.calibration import Calibration, Candidate
+from engine.compute import device
 from engine.compute.device import Runtime
 from engine.config.presets import PresetConfigs
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
@@ -23,12 +22,24 @@ from engine.corpus.encoded_tweets import CorpusBatch
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
 from engine.errors import DeviceError
 from engine.protocol import events as e
-from engine.session import thread_tuning
-from engine.session.startup import device_speed, setup
-from engine.session.startup.device_speed import SECONDS, faster_runtime, speed_of
-from engine.session.thread_tuning import Choices, ThreadTuner, initial_runtime, open_runtimes
+from engine.session.startup import setup
 from engine.storage.folders import find_run
+from engine.training import tuning as calibration
+from engine.training import tuning as device_speed
+from engine.training import tuning as slowdown_detector
+from engine.training import tuning as thread_tuning
 from engine.training.trainer import Trainer
+from engine.training.tuning import (
+    SECONDS,
+    Calibration,
+    Candidate,
+    Choices,
+    ThreadTuner,
+    faster_runtime,
+    initial_runtime,
+    open_runtimes,
+    speed_of,
+)
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.session.recorded import record

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.compute import optimizer
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.step import GruStep
 from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, FusedAdamW, LossBuffer, RowRmsprop
 from engine.config.run import TrainingConfig
-from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
+from engine.model.parameters import FlatParameters
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_close_tensors, encoded, model_with_table, some_batches

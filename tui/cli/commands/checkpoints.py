@@ -13,9 +13,9 @@ import typer
 
 from engine.checkpoints import management as checkpoint_files
 from engine.checkpoints.catalog import CheckpointEntry, find_listed, list_checkpoints, resolve_checkpoint
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.errors import CheckpointError, ConfigError
-from engine.storage.atomic_write import storage_errors
+from engine.storage.files import storage_errors
 from engine.storage.folders import SUFFIX
 from engine.text import harmless
 from tui.cli.completion import complete_checkpoint

@@ -64,9 +64,9 @@ def _machine() -> dict[str, Any]:
     """Return the devices, and what a run would use."""
     import torch
 
-    from engine.compute.calibration import thread_counts
     from engine.compute.device import Runtime, available_cores, cpu_has_bfloat16
     from engine.config.run import RuntimeConfig
+    from engine.training.tuning import thread_counts
 
     chosen = Runtime.resolve(RuntimeConfig())
     nvml_problem = _nvml_problem()

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.errors import CheckpointError
 from engine.protocol.codec import DecodeError, decode
 from engine.protocol.events import RunFailed, RunFinished
-from engine.storage.file_lock import is_locked
+from engine.storage.files import is_locked
 from engine.storage.folders import RunFolder
-from engine.storage.journal_reader import last_event
+from engine.storage.journal import last_event
 from engine.training.schedule import BUDGETS
 from tui.formatting.loss_units import format_bits
 from tui.formatting.numbers import format_duration

@@ -73,7 +73,6 @@ def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | No
 
     def make(self: Trainer, model: TextGenerator, config: TrainingConfig, runtime: Runtime, **options: Any) -> None:
         made(self, model, config, runtime, **options)
-        self._cpu = None
         self._device_step = self._make_device_step(may_record=True)
 
     monkeypatch.setattr(RowRmsprop, "step", RowRmsprop.update_by_masks)

@@ -21,17 +21,17 @@ from torch import Tensor
 from engine.compute import gpu_step
 from engine.compute.device import Runtime, cudnn_supports_bfloat16, wait_for
 from engine.compute.gpu_step import Bfloat16Copy, supported_precision
-from engine.compute.memory import CUDA_ALLOCATOR, free_memory
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
-from engine.model.flat_parameters import FlatParameters
+from engine.memory import CUDA_ALLOCATOR, free_memory
 from engine.model.gru import TextGenerator
+from engine.model.parameters import FlatParameters
 from engine.protocol import events as e
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import CharStepper, char_graph_of
 from engine.storage.folders import find_run
-from engine.storage.journal_reader import read_journal
+from engine.storage.journal import read_journal
 from engine.training.evaluation import evaluate
 from engine.training.trainer import Trainer
 from tests.engine.helpers import (

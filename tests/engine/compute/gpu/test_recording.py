@@ -28,9 +28,9 @@ from engine.compute.cuda_graphs import (
     side_stream,
 )
 from engine.compute.gpu_step import ResidentTweets, bucket_length, padded_rows, resident_tweets
-from engine.compute.memory import CudaAllocator, free_memory
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import DeviceMemoryError
+from engine.memory import CudaAllocator, free_memory
 from engine.model.vocab import EOS, PAD, SPECIALS
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
 from tests.fakes import FakeClock

@@ -18,9 +18,10 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute import gpu_step, optimizer
+from engine.compute.clocks import PhaseTimer
+from engine.compute.cpu.step import ThreadedStep
 from engine.compute.gpu_step import ResidentTweets
 from engine.compute.optimizer import OptimizerStep
-from engine.compute.step_timer import PhaseTimer
 from engine.config.presets import resolve_preset
 from engine.config.run import Setting, TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
@@ -227,7 +228,7 @@ def test_the_loss_of_each_target_is_computed_by_a_thread_of_its_own() -> None:
     tokens = torch.from_numpy(np.concatenate([batch.inputs[:, :1], batch.targets], axis=1)).t()
     with fakes.Operations() as recorded:
         torch.autograd.grad(gpu_step.mean_loss(model, tokens, torch.ones(())), list(model.parameters()))
-        evaluation._by_forward(model)(batch)
+        evaluation._sum_by_forward(model, batch)
     place_of_reduction = {"aten::nll_loss_forward": 3, "aten::nll_loss_backward": 4, "aten::cross_entropy_loss": 3}
     calls = [(schema.name, args) for schema, args in zip(recorded.schemas, recorded.arguments, strict=True)]
     found = [(name, args[place_of_reduction[name]]) for name, args in calls if name in place_of_reduction]
@@ -357,13 +358,15 @@ def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(ranks: TwoRanks) -> N
     ranks.step(batch)
     first, second = ranks.trainers
     before = copy_of_state(first)
-    sound = second._on_cpu._compute_at_once
+    step = second._cpu_steps["float32"]
+    sound = step.loss_and_grads
 
-    def spoiled(part: Batch) -> None:
-        sound(part)
+    def spoiled(part: Batch) -> Tensor:
+        loss = sound(part)
         second._flat.dense_grads[3] = math.inf
+        return loss
 
-    with mock.patch.object(second._on_cpu, "_compute_at_once", spoiled):
+    with mock.patch.object(step, "loss_and_grads", spoiled):
         ranks.step(batch)
 
     for trainer in ranks.trainers:
@@ -379,12 +382,12 @@ def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(ranks: TwoRanks) -> N
 def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(ranks: TwoRanks) -> None:
     whole, batches = new_trainer(), some_batches(4, 8)
     first, second = ranks.trainers
-    sound = second._on_cpu._compute_at_once
+    sound = ThreadedStep.loss_and_grads
 
-    def tight(part: Batch) -> None:
-        if len(part.targets) > 3:
+    def tight(step: ThreadedStep, part: Batch) -> Tensor:
+        if step._model is second.model and len(part.targets) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        sound(part)
+        return sound(step, part)
 
     def train(rank: int, trainer: Trainer) -> None:
         for batch in batches:
@@ -396,7 +399,7 @@ def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(ranks: TwoR
                 trainer.set_micro_batch_size(3)
                 trainer.step(part, RATE)
 
-    with mock.patch.object(second._on_cpu, "_compute_at_once", tight):
+    with mock.patch.object(ThreadedStep, "loss_and_grads", tight):
         ranks.run(train)
     for batch in batches:
         whole.step(batch, RATE)

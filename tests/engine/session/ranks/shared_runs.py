@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -12,10 +13,9 @@ from torch import Tensor
 from torch._C._distributed_c10d import HashStore, ProcessGroupGloo, Store
 
 from engine.config.run import RunConfig
-from engine.parallel.place import Place
-from engine.parallel.ranks import Ranks
 from engine.protocol.events import Event
-from engine.session.ranks.follower import Follower
+from engine.session.place import Place
+from engine.session.ranks import Follower, Ranks
 from tests.engine.helpers import run_session
 
 _Result = TypeVar("_Result")
@@ -49,6 +49,7 @@ def on_ranks(
     size: dict[str, Any] = {"world_size": world_size, "local_world_size": world_size}
 
     def run(rank: int) -> _Result:
+        threading.current_thread().name = f"rank {rank}"
         place = Place(rank=rank, local_rank=rank, timeout_seconds=timeout_seconds, **size)
         ranks = Ranks(place, torch.device("cpu"), store, 1, GlooGroup)
         try:

@@ -29,18 +29,12 @@ from engine.errors import (
     TweetgenError,
     WeightsDifferError,
 )
-from engine.parallel import handshake
-from engine.parallel import ranks as ranks_module
-from engine.parallel.handshake import Versions, connect, join
-from engine.parallel.leases import Lease, Report
-from engine.parallel.place import TIMEOUT_VARIABLE, Place, place_from_environment
-from engine.parallel.ranks import Ranks
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.session import ranks as ranks_module
 from engine.session import session
-from engine.session.ranks import follower as follower_module
-from engine.session.ranks import leader
-from engine.session.ranks.follower import Follower
+from engine.session.place import TIMEOUT_VARIABLE, Place, place_from_environment
+from engine.session.ranks import Follower, Lease, Ranks, Report, Versions, connect, join
 from engine.storage.folders import find_run
 from tests.engine import helpers as h
 from tests.engine.session.ranks.shared_runs import TIMEOUT_SECONDS, on_ranks, run_shared
@@ -59,10 +53,15 @@ def events_until(error: type[Exception], match: str | None, config: RunConfig, *
     return emitted
 
 
+def is_rank_1() -> bool:
+    """Return whether the calling thread is rank 1."""
+    return threading.current_thread().name == "rank 1"
+
+
 # Other tweets, errors and weights -------------------------------------------------------------------------------------
 def test_a_file_that_one_machine_lacks_is_named_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = CorpusError("small.txt can't be read: no such file.", "Copy it.")
-    monkeypatch.setattr(follower_module, "load_training_data", Mock(side_effect=missing))
+    h.let_fail(monkeypatch, "engine.session.ranks.load_training_data", missing, lambda *_: is_rank_1())
     emitted = events_until(DistributedError, r"Rank 1 on .* can't read the tweets: small\.txt", h.tiny_config(corpus))
     failed = h.only(emitted, e.RunFailed)
     assert len(emitted) == 1
@@ -75,9 +74,9 @@ def test_a_file_that_one_machine_lacks_is_named_before_a_step(corpus: Path, monk
 def test_other_tweets_on_one_machine_are_found_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load_others(*args: Any) -> TrainingData:
         data = load_training_data(*args)
-        return replace(data, corpus=replace(data.corpus, digest="another"))
+        return replace(data, corpus=replace(data.corpus, digest="another")) if is_rank_1() else data
 
-    monkeypatch.setattr(follower_module, "load_training_data", load_others)
+    monkeypatch.setattr(ranks_module, "load_training_data", load_others)
     events_until(DistributedError, r"The tweets of rank 1 on .* are not those of rank 0", h.tiny_config(corpus))
 
 
@@ -110,7 +109,7 @@ def test_an_error_of_a_follower_fails_the_run_with_its_words(corpus: Path, monke
 @pytest.fixture
 def changed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Change a weight of the followers after step 5, with leases of one step each."""
-    monkeypatch.setattr(leader, "MAX_STEPS", 1)
+    monkeypatch.setattr(ranks_module, "MAX_STEPS", 1)
 
     def change_a_weight(self: Follower, rates: tuple[float, ...]) -> None:
         take_steps(self, rates)
@@ -185,7 +184,7 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
     corpus: Path, monkeypatch: pytest.MonkeyPatch, is_lost: bool, is_early: bool
 ) -> None:
     monkeypatch.setattr(session, "_GOODBYE_SECONDS", 0.1 if is_lost else 60.0)
-    monkeypatch.setattr(leader, "_LAST_REPORT_SECONDS", 0.1 if is_lost else 60.0)
+    monkeypatch.setattr(ranks_module, "_LAST_REPORT_SECONDS", 0.1 if is_lost else 60.0)
     emitted: list[e.Event] = []
     stop = c.Stop(reason="terminated")
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
@@ -227,9 +226,9 @@ def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_sta
 
 def test_a_last_save_without_answer_has_no_old_generators(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reports = count(1)  # the first save and `step-6` are answered; the last is not
-    target = "engine.session.ranks.follower.Follower._report"
+    target = "engine.session.ranks.Follower._report"
     h.let_fail(monkeypatch, target, RankLostError("killed"), lambda *_: next(reports) > 2)
-    monkeypatch.setattr(leader, "_LAST_REPORT_SECONDS", 0.1)
+    monkeypatch.setattr(ranks_module, "_LAST_REPORT_SECONDS", 0.1)
     events_until(RankLostError, "killed", h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
     assert "generator.cpu.1" in h.tensors_of("tiny", "step-6")
     assert h.latest().step == 9
@@ -302,7 +301,7 @@ def test_a_rank_that_does_not_come_is_named_on_all_that_did(monkeypatch: pytest.
     with pytest.raises(DistributedError, match="Rank 1 was not admitted within 1 s"):  # the leader does not come
         join(HashStore(), place(1, timeout_seconds=1.0), VERSIONS)
     store = Watched()
-    monkeypatch.setattr(handshake, "time", SimpleNamespace(monotonic=lambda: store.seconds, sleep=time.sleep))
+    monkeypatch.setattr(ranks_module, "time", SimpleNamespace(monotonic=lambda: store.seconds, sleep=time.sleep))
     for outcome in joined(store, [place(0, timeout_seconds=1.0), place(2)]):
         assert isinstance(error := outcome.exception(), DistributedError)
         assert "1 did not join within 1 s: rank 1." in error.message

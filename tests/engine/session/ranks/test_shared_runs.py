@@ -14,19 +14,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.baselines import cache
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.step import GruStep
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
-from engine.parallel.leases import Lease, Read, Report, Reported, Steps, Stop, Sync
-from engine.parallel.place import Place
-from engine.parallel.ranks import Ranks
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session.ranks import leader
-from engine.session.ranks.follower import Follower
+from engine.protocol import insight
+from engine.session import ranks as ranks_module
+from engine.session.place import Place
+from engine.session.ranks import Follower, Lease, Ranks, Read, Report, Reported, Steps, Stop, Sync
 from engine.storage.folders import find_run
 from engine.training import schedule
 from tests.engine import helpers as h
@@ -115,7 +113,7 @@ def test_a_step_that_is_not_finite_on_one_rank_is_skipped_on_all(corpus: Path, m
 def test_out_of_memory_on_one_rank_is_its_own_matter_and_warned(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = h.plain_losses(batch_size=16)
     error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
-    h.let_fail(monkeypatch, "engine.compute.cpu.train_step.GruStep.loss_and_grads", error, 6)
+    h.let_fail(monkeypatch, "engine.compute.cpu.step.GruStep.loss_and_grads", error, 6)
     shared = run_shared(h.tiny_config(corpus, batch_size=16))
     assert h.losses(shared) == pytest.approx(alone, abs=ROUNDING)
     assert "a batch is computed in 2 parts of up to 4 tweets" in h.only(shared, e.Warned).message
@@ -138,13 +136,13 @@ EDGE_COMMANDS: dict[str, c.Command] = {
     "CheckpointSaved": c.SaveCheckpoint(name="mine"),
     "IntervalsChanged": c.SetIntervals(eval_every=2, sample_every=3),
     "BudgetChanged": c.SetBudget(max_steps=25),
-    "BatchShown": c.ShowBatch(),
+    "BatchShown": insight.ShowBatch(),
 }
 
 
 @pytest.mark.parametrize("answer", EDGE_COMMANDS)
 def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
-    monkeypatch.setattr(leader, "LEASE_SECONDS", 1e9)  # leases of as many steps as may be: their length doubles
+    monkeypatch.setattr(ranks_module, "LEASE_SECONDS", 1e9)  # leases of as many steps as may be: their length doubles
     unsent = [EDGE_COMMANDS[answer], *([c.Resume()] if answer == "Paused" else [])]
 
     def on_event(event: e.Event) -> list[c.Command]:
@@ -157,12 +155,14 @@ def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: py
 
 
 def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "load", lambda *_: None)
-    script: h.Script = {0: [c.Pause(), c.MeasureBaselines()]}
-    resume = h.whenever(e.BaselinesMeasured, lambda measured: [c.Resume()] if measured.is_complete else [])
+    monkeypatch.setattr("engine.insight.baselines.load_baselines", lambda *_: None)
+    script: h.Script = {0: [c.Pause(), insight.MeasureBaselines()]}
+    resume = h.whenever(insight.BaselinesMeasured, lambda measured: [c.Resume()] if measured.is_complete else [])
     alone = h.run_tiny(corpus, script, resume, run_name="alone", max_steps=4)
     shared = run_shared(h.tiny_config(corpus, max_steps=4), script=script, on_event=resume)
-    measured = [[each.bits_per_char for each in h.of_type(stream, e.BaselinesMeasured)] for stream in (alone, shared)]
+    measured = [
+        [each.bits_per_char for each in h.of_type(stream, insight.BaselinesMeasured)] for stream in (alone, shared)
+    ]
     assert measured[0] == measured[1]
     assert len(measured[0]) == 2
 
@@ -177,12 +177,14 @@ def test_leases_end_at_tweets_and_early_evaluations_due_by_steps(corpus: Path, m
 
 
 def test_single_steps_of_a_shared_run_report_the_whole_batch(corpus: Path) -> None:
-    script: h.Script = {0: [c.Pause(), c.TakeStep(), c.ShowBatch(), c.Resume()]}
+    script: h.Script = {0: [c.Pause(), c.TakeStep(), insight.ShowBatch(), c.Resume()]}
     alone = h.run_tiny(corpus, run_name="alone", max_steps=2, script=script)
     shared = run_shared(h.tiny_config(corpus, max_steps=2), script=script)
-    assert h.only(shared, e.StepTaken).num_targets == h.only(alone, e.StepTaken).num_targets
-    assert h.only(shared, e.StepTaken).loss_after == pytest.approx(h.only(alone, e.StepTaken).loss_after, abs=ROUNDING)
-    assert h.only(shared, e.BatchShown).rows == h.only(alone, e.BatchShown).rows
+    assert h.only(shared, insight.StepTaken).num_targets == h.only(alone, insight.StepTaken).num_targets
+    assert h.only(shared, insight.StepTaken).loss_after == pytest.approx(
+        h.only(alone, insight.StepTaken).loss_after, abs=ROUNDING
+    )
+    assert h.only(shared, insight.BatchShown).rows == h.only(alone, insight.BatchShown).rows
 
 
 @settings(max_examples=6)

@@ -1,0 +1,174 @@
+"""Continues a run from another checkpoint: one that the user loads, or its own after it has diverged.
+
+A single skipped step does no harm. After `SKIPPED_IN_A_ROW` of them the weights have diverged: later steps are
+non-finite too. So the run returns to its own `latest`, halves the learning rate, and continues; if not one step from
+there is finite, it returns to `best` the next time, if there is one.
+
+It gives up after `MAX_RELOADS` times at one place. **One place** is everything less than `CLEAR_STEPS` behind the
+farthest step of a rollback: the count starts again only beyond that. So the run either progresses, or ends.
+
+On a CPU a skipped step is known after each step, and nothing here depends on a clock. On a GPU it is known at the next
+report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from engine.checkpoints.catalog import resolve_checkpoint
+from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from engine.compute.device import generators_restored_on_error
+from engine.compute.gpu_step import supported_precision
+from engine.errors import CheckpointError, DivergedError, TweetgenError
+from engine.model.gru import TextGenerator
+from engine.protocol import events
+from engine.protocol.events import Warned
+from engine.session.ranks import rank_generators
+from engine.session.run import Run
+from engine.session.startup.setup import PRECISION_WARNING, load_into
+from engine.session.startup.start import without_figures
+from engine.training.trainer import Trainer
+
+MAX_RELOADS = 10
+CLEAR_STEPS = 100
+_HINT = "Resume from a checkpoint with a lower --learning-rate, or remove unusual tweets from the data."
+
+
+class CheckpointLoader:
+    """Loads into one run. Used by the session's thread only."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def load(self, name: str, *, halves_rate: bool = False) -> None:
+        """Continue from another checkpoint of the same vocabulary or the start of it, whatever its model's shape.
+
+        The current weights are saved as the run's own `step-N-before-load`, and the loaded ones as `latest`. With
+        `halves_rate` the run continues at half the checkpoint's learning rate, or half its own where that is lower.
+        Raises `CheckpointError`, and `StorageError` where the current weights can't be saved, before anything is
+        changed.
+        """
+        run = self._run
+        run.checkpoints.wait()
+        checkpoint = load_checkpoint(path := resolve_checkpoint(name))
+        if not checkpoint.vocab.is_start_of(run.setup.training_data.vocab):
+            raise CheckpointError(
+                f"{name} has another vocabulary: {len(checkpoint.vocab)} characters, not those of this run's tweets.",
+                f"Start a run with its own tweets: tweetgen-tui --checkpoint {name}",
+            )
+        run.reporter.emit_steps()
+        run.checkpoints.save_before_load(path)
+        self._continue_from(checkpoint, name, path)
+        if run.state.progress.finish is not None:
+            run.settings.cancel_finish()
+        if halves_rate:
+            run.settings.halve_learning_rate(checkpoint.info.training.learning_rate)
+        run.checkpoints.save("latest")
+
+    def go_back_to(self, name: str) -> float:
+        """Continue from the run's own `latest` or `best`; a planned finish keeps its last step.
+
+        Returns the checkpoint's learning rate. Raises `CheckpointError` before anything is changed.
+        """
+        folder = self._run.setup.folder
+        self._run.checkpoints.wait()
+        path = folder.checkpoint_path(name)
+        checkpoint = load_checkpoint(path)
+        self._continue_from(checkpoint, f"{folder.name}/{name}", path)
+        return checkpoint.info.training.learning_rate
+
+    def _continue_from(self, checkpoint: Checkpoint, name: str, path: Path) -> None:
+        """Replace model, optimizer, generator states and position in the data; emit `CheckpointLoaded`."""
+        run, state, data = self._run, self._run.state, self._run.setup.training_data
+        checkpoint = checkpoint.grown_to(data.vocab, state.training.seed)
+        info = checkpoint.info
+        position = data.resume_position(info.corpus_digest, info.position)
+        batches = data.batches(state.training, position, info.training)
+        with generators_restored_on_error(state.runtime.device):
+            model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(state.runtime.device)
+            precision = supported_precision(model, state.training.batch_size, state.runtime.precision)
+            runtime = replace(state.runtime, precision=precision)
+            ranks = run.setup.ranks
+            sum_over_ranks = None if ranks is None else ranks.sum_gradients_
+            world_size = data.part.world_size
+            trainer = Trainer(model, state.training, runtime, sum_over_ranks=sum_over_ranks, world_size=world_size)
+            load_into(trainer, checkpoint, runtime)
+        if precision != state.runtime.precision:
+            run.reporter.emit(events.Warned, message=PRECISION_WARNING)
+        state.runtime = runtime
+        state.rank_generators = rank_generators(checkpoint, state.runtime.device.type)
+        has_new_shape = info.model != state.model_config
+        if not has_new_shape and state.trainer.micro_batch_size is not None:
+            trainer.set_micro_batch_size(state.trainer.micro_batch_size)
+        state.model_config = info.model
+        state.progress.restore(info if info.corpus_digest == data.corpus.digest else without_figures(info))
+        run.replace_trainer(trainer, batches)
+        run.checkpoints.saver.record_load(path)
+        run.reporter.emit(
+            events.CheckpointLoaded,
+            name=name,
+            path=str(path),
+            bits_per_char=state.progress.bits_per_char,
+            epochs=state.batches.epochs,
+        )
+        if has_new_shape:
+            if state.thread_tuner is not None:
+                state.thread_tuner.reset()
+            run.reporter.emit(events.ModelChanged, model=info.model, num_parameters=model.num_parameters)
+
+
+class DivergenceRecovery:
+    """Rolls one run back. Used by the session's thread only."""
+
+    def __init__(self, run: Run, loader: CheckpointLoader) -> None:
+        self._run = run
+        self._loader = loader
+        self._num_reloads = 0
+        self._farthest_step = 0
+        self._reloaded_step: int | None = None
+
+    def reset(self) -> None:
+        """Forget earlier rollbacks: the user has loaded another checkpoint."""
+        self._num_reloads, self._farthest_step, self._reloaded_step = 0, 0, None
+
+    def roll_back(self) -> None:
+        """Continue from the last good checkpoint at half the rate, and warn. Raises `DivergedError` on giving up."""
+        trainer = self._run.state.trainer
+        self._run.reporter.emit_steps()
+        num_skipped = trainer.skipped_in_a_row
+        last_finite = trainer.step_count - num_skipped
+        if last_finite >= self._farthest_step + CLEAR_STEPS:
+            self._num_reloads = 0
+        problem = f"The loss or its gradient was not finite for {num_skipped} steps in a row."
+        if self._num_reloads == MAX_RELOADS:
+            outcome = f"The run went back {MAX_RELOADS} times, each time at a lower learning rate, without success."
+            raise DivergedError(f"{problem} {outcome}", _HINT)
+        self._farthest_step = max(self._farthest_step, trainer.step_count)
+        self._num_reloads += 1
+        names = ("best", "latest") if last_finite == self._reloaded_step else ("latest", "best")
+        outcome = self._reload_first_of(names)
+        self._reloaded_step = self._run.state.step
+        self._run.reporter.emit(
+            Warned,
+            message=f"{problem} {outcome} at half the learning rate ({self._num_reloads} of {MAX_RELOADS} times).",
+            kind="not-finite",
+        )
+
+    def _reload_first_of(self, names: tuple[str, ...]) -> str:
+        """Load the first readable one of the run's own checkpoints, at half the rate; return the outcome in words."""
+        run = self._run
+        problem = ""
+        for name in names:
+            try:
+                rate = self._loader.go_back_to(name)
+            except TweetgenError as error:
+                problem = problem or error.message
+            else:
+                run.settings.halve_learning_rate(rate)
+                return f"The run went back to {name}, of step {run.state.step:,}, and continues"
+        run.state.trainer.skipped_in_a_row = 0
+        run.settings.halve_learning_rate(run.state.training.learning_rate)
+        return (
+            f"There is no checkpoint to go back to ({problem.removesuffix('.')}), so the run continues with its weights"
+        )
