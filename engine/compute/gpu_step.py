@@ -173,6 +173,7 @@ class DeviceStep:
         self._device = model.device
         self._learning_rate = torch.zeros((), device=self._device)
         self._total_targets = torch.ones((), device=self._device)
+        self._may_record = recorder is not None
         self._steps = GraphedSteps(self._device, recorder)
         self._updates = GraphedSteps(self._device, recorder)
         self._micro_batch_size: int | None = None
@@ -180,9 +181,9 @@ class DeviceStep:
         self._backlog = backlog
 
     @property
-    def num_graphs(self) -> int:
-        """Number of CUDA graphs that replace the work of steps."""
-        return self._steps.num_recorded + self._updates.num_recorded
+    def num_graphs(self) -> int | None:
+        """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
+        return self._steps.num_recorded + self._updates.num_recorded if self._may_record else None
 
     @property
     def recording_failure(self) -> str:

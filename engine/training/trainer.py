@@ -187,8 +187,8 @@ class Trainer:
 
     @property
     def num_graphs(self) -> int | None:
-        """Number of CUDA graphs that replace steps; None on a device without graphs."""
-        return self._device_step.num_graphs if self._device_step and self._device.type == "cuda" else None
+        """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
+        return self._device_step.num_graphs if self._device_step else None
 
     @property
     def recording_failure(self) -> str:

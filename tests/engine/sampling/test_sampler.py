@@ -33,7 +33,7 @@ from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from engine.sampling.stepper import CharGraph, CharStepper, RecordedStepper, recording_failure
 from engine.training.evaluation import evaluate
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
-from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations
+from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations, use_char_graphs
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.strategies import sampling_configs
 
@@ -401,17 +401,8 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_re
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
     """Let single rows be computed as on a GPU; return what records them."""
-    recorder, graphs = FakeRecorder(), dict[torch.device, CharGraph]()
-    monkeypatch.setattr(stepper_module, "_GRAPHS", graphs)
-    monkeypatch.setattr(stepper_module, "CudaRecorder", lambda _: recorder)
-    made = CharStepper.__init__
-
-    def make(self: CharStepper, model: TextGenerator, *, may_compile: bool = True) -> None:
-        made(self, model, may_compile=False)
-        self._graph = stepper_module.char_graph_of(model) if may_compile else None
-        self._rows = self._make_stepper(self._rows.states, self._rows.windows)
-
-    monkeypatch.setattr(CharStepper, "__init__", make)
+    recorder = FakeRecorder()
+    use_char_graphs(monkeypatch, recorder)
     return recorder
 
 
