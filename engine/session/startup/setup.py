@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
-from engine.checkpoints.format import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo, Progress
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
 from engine.compute.gpu_step import supported_precision
@@ -29,7 +29,7 @@ from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_gen
 from engine.session.startup.choices import choose_settings
 from engine.session.startup.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.startup.start import Start, cold_start_notices, continued, find_start, growth_notices
-from engine.session.state import Progress, RunSetup, RunState, require_unspent_budget
+from engine.session.state import RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.training.trainer import Trainer
 from engine.training.tuning import ThreadTuner, computation_changes, initial_runtime, new_model_speeds
@@ -150,7 +150,7 @@ def _build_state(
         training=training,
         sampling=sampling,
         batches=_batches_from(info, data, training),
-        progress=Progress.from_start(start),
+        progress=Progress() if start is None else replace(start.progress),
         rank_generators={} if checkpoint is None else rank_generators(checkpoint, runtime.device.type),
         stopwatch=Stopwatch(SteadyClock(clock), offset=start.elapsed_seconds if start else 0.0),
     )
@@ -198,7 +198,7 @@ def _resume_warnings(info: CheckpointInfo, data: TrainingData, state: RunState) 
         warnings.append(
             "The tweets are not those that the run was trained on so far; it starts with their first batch."
         )
-    changes = computation_changes(info, state.runtime, data.part.world_size)
+    changes = computation_changes(info.computation, state.runtime.computation(data.part.world_size))
     if changes:
         warnings.append(f"The computation differs, so that the resume is exact to rounding only: {changes}.")
     return tuple(warnings)
