@@ -186,6 +186,16 @@ class Trainer:
         """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
         return not self._optimizer_step.has_begun
 
+    @property
+    def num_graphs(self) -> int | None:
+        """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
+        return self._device_step.num_graphs if self._device_step else None
+
+    @property
+    def recording_failure(self) -> str:
+        """Why steps can't be recorded as CUDA graphs; empty if they can, or have not been yet."""
+        return self._device_step.recording_failure if self._device_step else ""
+
     def drain_report(self) -> StepReport:
         """Return all steps since the last report; waits for the device once."""
         first_step = self.step_count - len(self._losses) + 1
