@@ -13,7 +13,7 @@ from functools import partial
 import torch
 
 from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
-from engine.checkpoints.format import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo, Progress
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
 from engine.compute.gpu_step import supported_precision
@@ -30,7 +30,7 @@ from engine.sampling.filter import require_samplable
 from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_generators
 from engine.session.startup.choices import choose_settings
 from engine.session.startup.start import Start, continued, find_start
-from engine.session.state import Progress, RunSetup, RunState, require_unspent_budget
+from engine.session.state import RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.text import harmless_char
 from engine.training.trainer import Trainer
@@ -151,7 +151,7 @@ def _build_state(
         training=training,
         sampling=sampling,
         batches=batches,
-        progress=Progress.from_start(start),
+        progress=Progress() if start is None else replace(start.progress),
         rank_generators={} if checkpoint is None else rank_generators(checkpoint, runtime.device.type),
         stopwatch=Stopwatch(SteadyClock(clock), offset=start.elapsed_seconds if start else 0.0),
     )
@@ -205,7 +205,7 @@ def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData
         yield "The run had finished; it continues at its learning rate."
     if info.corpus_digest != corpus.digest:
         yield "The tweets are not those that the run was trained on so far; it starts with their first batch."
-    changes = computation_changes(info, runtime, data.part.world_size)
+    changes = computation_changes(info.computation, runtime.computation(data.part.world_size))
     if changes:
         yield f"The computation differs, so that the resume is exact to rounding only: {changes}."
 

@@ -73,27 +73,15 @@ def continued(info: CheckpointInfo, digest: str, *, is_resumed: bool) -> Checkpo
     finish, and on the same tweets its figures. A new run keeps clock and characters on the same tweets only, and has
     no figures yet: it evaluates by itself, as a best without a `best` in its folder could not be loaded.
     """
-    has_same_tweets = info.corpus_digest == digest
+    has_same_tweets, progress = info.corpus_digest == digest, info.progress
     if is_resumed:
-        info = info if has_same_tweets else without_figures(info)
-        return replace(info, finish=None) if info.has_finished else info
-    info = replace(without_figures(info), finish=None)
+        progress = progress if has_same_tweets else progress.without_figures()
+        return replace(info, progress=replace(progress, finish=None) if info.has_finished else progress)
+    progress = replace(progress.without_figures(), finish=None)
     if has_same_tweets:
-        return info
-    return replace(info, elapsed_seconds=0.0, total_chars=0, last_sample_step=-1, num_exact_samples=0)
-
-
-def without_figures(info: CheckpointInfo) -> CheckpointInfo:
-    """Return the checkpoint without losses and evaluations, which do not hold for other tweets."""
-    return replace(
-        info,
-        train_loss=None,
-        last_eval_step=0,
-        is_eval_early=False,
-        val_loss=None,
-        bits_per_char=None,
-        best_bits_per_char=None,
-    )
+        return replace(info, progress=progress)
+    progress = replace(progress, total_chars=0, last_sample_step=-1, num_exact_samples=0)
+    return replace(info, elapsed_seconds=0.0, progress=progress)
 
 
 def load_base() -> Checkpoint:

@@ -53,7 +53,10 @@ def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: P
     config = json.loads((home / "runs" / "tiny" / "config.json").read_text())
     assert (config["model"]["hidden_size"], config["training"]["max_steps"]) == (8, 20)
     evaluation = h.of_type(emitted, e.EvalFinished)[-1]
-    assert (h.info_of("tiny", "best").step, h.info_of("tiny", "best").bits_per_char) == (20, evaluation.bits_per_char)
+    assert (h.info_of("tiny", "best").step, h.info_of("tiny", "best").progress.bits_per_char) == (
+        20,
+        evaluation.bits_per_char,
+    )
     assert evaluation.bits_per_char == pytest.approx(evaluation.val_loss / math.log(2))
     reports = h.of_type(emitted, e.StepsFinished)
     numbers = [number for report in reports for number in (*report.train_losses, *report.grad_norms)]
@@ -321,7 +324,7 @@ def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus
     saved_losses: list[float | None] = []
 
     def add_loss(saved: e.CheckpointSaved) -> None:
-        saved_losses.extend([h.latest().train_loss] if saved.name == "latest" else [])
+        saved_losses.extend([h.latest().progress.train_loss] if saved.name == "latest" else [])
 
     look = h.whenever(e.CheckpointSaved, add_loss)
     script: h.Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four"), c.Stop()]}
@@ -337,7 +340,7 @@ def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeyp
     emitted = h.run_tiny(corpus, {4: [c.LoadCheckpoint(name="tiny/latest")]})
     assert h.only(emitted, e.CommandRefused).detail.startswith("The checkpoint's tensors")
     assert h.of_type(emitted, e.Warned) == []
-    assert h.latest().precision == "float32"
+    assert h.latest().computation.precision == "float32"
 
 
 def test_damaged_checkpoints_and_other_vocabularies_are_refused_without_effect(corpus: Path, home: Path) -> None:
