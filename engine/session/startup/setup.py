@@ -12,7 +12,7 @@ from functools import partial
 from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
-from engine.compute.device import Runtime, restore_generator_states, seed_generators
+from engine.compute.device import Runtime, gpu_problem, restore_generator_states, seed_generators
 from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
 from engine.config.run import RunConfig, TrainingConfig
@@ -183,6 +183,8 @@ def _unmet_settings(config: RunConfig, info: CheckpointInfo | None, state: RunSt
     runtime, model = state.runtime, state.model_config
     if info is None and config.settings.get("ngram_order") and not model.ngram_contexts:
         warnings.append(NO_CONTEXTS_WARNING)
+    if config.runtime.device == "auto" and runtime.device.type == "cpu" and (problem := gpu_problem()):
+        warnings.append(f"A GPU is there, but torch can't use it, so the CPU trains: {problem}")
     if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
         warnings.append(PRECISION_WARNING)
     return tuple(warnings)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import torch
 
+from engine.config.run import Device, RuntimeConfig
 from engine.memory import CudaAllocator
 from engine.protocol import events as e
 from tests.engine import helpers as h
@@ -41,3 +45,18 @@ def test_what_can_not_be_recorded_is_one_warning_and_the_other_is_recorded(
     num_graphs = [event.num_graphs for event in h.of_type(emitted, e.StepTimes)]
     assert (max(n or 0 for n in num_graphs) > 0) == (failing != "steps")
     assert None not in num_graphs
+
+
+@pytest.mark.parametrize(("device", "num_gpus"), [("auto", 1), ("auto", 0), ("cpu", 1)])
+def test_a_run_that_is_to_choose_its_device_warns_of_a_gpu_that_torch_can_not_use(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, device: Device, num_gpus: int
+) -> None:
+    problem = RuntimeError("The NVIDIA driver on your system is too old (found version 12020).")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: num_gpus)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", mock.Mock(side_effect=problem))
+    config = replace(h.tiny_config(corpus), runtime=RuntimeConfig(device=device))
+    emitted = h.run_session(config)
+    assert h.only(emitted, e.RunStarted).device == "cpu"
+    expected = [f"A GPU is there, but torch can't use it, so the CPU trains: {problem}"]
+    assert messages(emitted) == (expected if (device, num_gpus) == ("auto", 1) else [])
