@@ -72,6 +72,7 @@ def prepare(
     val_tweets = data.some_validation_tweets(num_tweets)
     early_val_tweets = data.some_validation_tweets(min(num_tweets, state.training.early_eval_tweets))
     on_stage(replace(stage, text="starting the run"))
+    loss_problem = state.trainer.first_loss_problem(data.train_tweets)
     setup = RunSetup(
         folder=resumed or create_run_folder(config.run_name),
         training_data=data,
@@ -85,6 +86,7 @@ def prepare(
             *growth_notices(info, data),
             *cold_start_notices(data),
             *_unmet_settings(config, info, state),
+            *([loss_problem] if loss_problem else []),
             *(() if config.resume is None or info is None else _resume_warnings(info, data, state)),
         ),
         ranks=ranks,
