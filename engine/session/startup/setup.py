@@ -15,7 +15,7 @@ import torch
 from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
 from engine.checkpoints.format import CheckpointInfo, Progress
 from engine.compute.clocks import SteadyClock, Stopwatch
-from engine.compute.device import Runtime, restore_generator_states, seed_generators
+from engine.compute.device import Runtime, gpu_problem, restore_generator_states, seed_generators
 from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
 from engine.config.run import ModelConfig, RunConfig
@@ -197,8 +197,12 @@ def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData
         yield f"The run starts from random weights: {lacking}."
     if info is None and config.settings.get("ngram_order") and not state.model_config.ngram_contexts:
         yield "No sequence of characters occurs often enough in these tweets: --ngram-order has no effect."
+    if config.runtime.device == "auto" and runtime.device.type == "cpu" and (gpu := gpu_problem()):
+        yield f"A GPU is there, but torch can't use it, so the CPU trains: {gpu}"
     if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
         yield PRECISION_WARNING
+    if problem := state.trainer.first_loss_problem(data.train_tweets):
+        yield problem
     if info is None or config.resume is None:
         return
     if info.has_finished:
