@@ -22,7 +22,7 @@ from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
 from engine.session.evaluation import Evaluator
 from engine.session.questions import Questions
-from engine.session.restoring import CheckpointLoader, DivergenceRecovery
+from engine.session.restoring import Restorer
 from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
@@ -49,9 +49,8 @@ class TrainingLoop:
         self._questions = Questions(run)
         self._sampling = Sampling(run, settings)
         self._evaluator = Evaluator(run)
-        loader = CheckpointLoader(run, settings, self._questions)
-        self._recovery = DivergenceRecovery(run, settings, loader)
-        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, loader, self._recovery)
+        self._restorer = Restorer(run, settings, self._questions)
+        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, self._restorer)
         self._run = run
         self._queue = queue
         self._pauses_at_end = pauses_at_end
@@ -262,7 +261,7 @@ class TrainingLoop:
         """Roll the run back if it has diverged; return whether it did. Raises `DivergedError`."""
         if not self._run.state.has_diverged:
             return False
-        self._recovery.roll_back()
+        self._restorer.roll_back()
         return True
 
     def _begin(self) -> None:
