@@ -402,6 +402,7 @@ def test_a_run_warns_of_what_its_device_can_not_do() -> None:
         asked = replace(h.CPU, device=torch.device(kind), precision="bfloat16")
         runtime = replace(asked, precision=precision, is_deterministic=is_deterministic)
         state = mock.Mock(runtime=runtime, model_config=ModelConfig(num_layers=2, dropout=0.1))
+        state.trainer.first_loss_problem.return_value = ""
         with mock.patch.object(setup, "initial_runtime", return_value=asked):
             data = mock.Mock(foreign_share=0.0, **{"corpus.report.doubts": ()})
             found = list(setup._warnings(RunConfig(), None, data, state))
