@@ -123,7 +123,7 @@ class RunCheckpoints:
         if is_last:
             self.wait()
         if self._leader is not None:
-            self._leader.check_weights(is_last=is_last)
+            self._leader.verify(is_last=is_last)
         with self._state.timer.during("saving"):
             return self.saver.save_own(name, is_asked=is_asked, is_last=is_last, waits=waits)
 
@@ -178,7 +178,7 @@ class RunCheckpoints:
     def save_named(self, command: SaveCheckpoint) -> None:
         """Save under the user's name. Raises `ConfigError` and `StorageError`; later failures refuse the command."""
         if self._leader is not None:
-            self._leader.check_weights()
+            self._leader.verify()
         with self._state.timer.during("saving"):
             self.saver.save_named(command)
 

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 
 from engine.compute.device import derived_seed
-from engine.errors import DeviceMemoryError, DivergedError, RankLostError
+from engine.errors import DeviceMemoryError, DistributedError, DivergedError
 from engine.memory import heap_frozen
 from engine.protocol import events
 from engine.session.commands import CommandHandler, CommandQueue, RunEndsError
@@ -66,7 +66,7 @@ class TrainingLoop:
         with heap_frozen(), contextlib.closing(self._run):
             try:
                 self._train()
-            except (DivergedError, RankLostError):
+            except (DivergedError, DistributedError):
                 self._run.checkpoints.wait()
                 raise  # what is saved is to be continued: the last rollback, or what all processes agreed on
             except BaseException:  # raised on; an interrupt, too, must not lose steps
@@ -82,10 +82,10 @@ class TrainingLoop:
         run.begin()
         last_report = self._clock()
         while self._end_reason is None:
-            if not run.has_lease and not self._is_step_next():
+            if not self._is_step_next():
                 continue
-            run.take_step()
-            if run.has_lease or self._rolled_back():
+            run.take_steps()
+            if self._rolled_back():
                 continue
             if self._clock() - last_report >= REPORT_SECONDS:
                 run.reporter.emit_steps()
@@ -156,6 +156,8 @@ class TrainingLoop:
         """Roll the run back if it has diverged; return whether it did. Raises `DivergedError`."""
         if not self._run.state.has_diverged:
             return False
+        if self._run.leader is not None:
+            self._run.leader.verify()  # or a rank can't compute
         self._recovery.roll_back()
         return True
 

@@ -90,7 +90,7 @@ class CheckpointLoader:
             precision = supported_precision(model, state.training.batch_size, state.runtime.precision)
             runtime = replace(state.runtime, precision=precision)
             ranks = run.setup.ranks
-            sum_over_ranks = None if ranks is None else ranks.sum_gradients_
+            sum_over_ranks = None if ranks is None else ranks.sum_
             world_size = data.part.world_size
             trainer = Trainer(model, state.training, runtime, sum_over_ranks=sum_over_ranks, world_size=world_size)
             load_into(trainer, checkpoint, runtime)

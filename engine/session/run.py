@@ -5,9 +5,10 @@ It decides nothing: `engine.session.loop` calls it, by the clock, by the step, o
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from engine.config.fields import option_of
 from engine.corpus.batches import BatchStream
@@ -39,9 +40,9 @@ class Run:
         self.setup = setup
         self.state = state
         self.reporter = reporter
-        self.oom = OutOfMemoryRetry(state, reporter)
+        self.oom = OutOfMemoryRetry(state, lambda message: reporter.emit(events.Warned, message=message))
         self.leader = None if setup.ranks is None else Leader(setup.ranks, state, reporter)
-        """Gives the leases, where several processes train."""
+        """Gives the orders, where several processes train."""
         self.checkpoints = RunCheckpoints(setup, state, reporter, self.oom, self.leader)
         self.settings = LiveSettings(setup.training_data, state, reporter, self.checkpoints.record_change)
         self.sampling_service = SamplingService(setup.training_data, state, reporter)
@@ -88,23 +89,19 @@ class Run:
             self.reporter.emit(events.FinishPlanned, last_step=state.progress.finish.last_step)
         self.checkpoints.save("latest", waits=True)
 
-    def take_step(self) -> None:
-        """Train on the next batch; the reporter emits it later, together with other steps."""
-        rate = self._next_learning_rate()
-        self._train_on(self._load_batch(), rate)
-
-    @property
-    def has_lease(self) -> bool:
-        """Whether other processes wait for another step of this one."""
-        return self.leader is not None and self.leader.has_lease
+    def take_steps(self) -> None:
+        """Train on the next batch, or on those promised to other processes; the reporter emits the steps later."""
+        with self._next_rates() as rates:
+            for rate in rates:
+                self._train_on(self._load_batch(), rate)
 
     def take_single_step(self) -> None:
         """Train on the next batch, and emit how the loss of that batch changed, unless the step was skipped."""
-        rate = self._next_learning_rate(is_single=True)
-        loaded = self._load_batch()
-        batch = self._whole_batch(loaded)
-        loss_before = self._loss_of(batch)
-        self._train_on(loaded, rate)
+        with self._next_rates(is_single=True) as [rate]:
+            loaded = self._load_batch()
+            batch = self._whole_batch(loaded)
+            loss_before = self._loss_of(batch)
+            self._train_on(loaded, rate)
         report = self.reporter.emit_steps()
         if not math.isfinite(report.train_losses[-1]):
             return
@@ -123,17 +120,20 @@ class Run:
             num_targets=batch.num_targets,
         )
 
-    def _next_learning_rate(self, *, is_single: bool = False) -> float:
-        """Return the learning rate of the next step; call it before its batch is loaded.
+    @contextlib.contextmanager
+    def _next_rates(self, *, is_single: bool = False) -> Iterator[Sequence[float]]:
+        """Give the learning rates of the steps to take in the block, before their batches are loaded: of one.
 
-        With other processes this may be the first step of a lease, unless it `is_single`.
+        With other processes, of all steps that are promised to them, unless it `is_single`.
         """
-        if self.leader is not None:
-            is_alone = is_single or self.setup.training_data.config.overfit is not None  # which samples between steps
-            return self.leader.next_rate(lambda count: upcoming_rates(self.state, 1 if is_alone else count))
         state = self.state
-        used = budget_used(state.training, *state.elapsed)
-        return learning_rate_at(state.training, state.step, used, state.progress.finish)
+        if self.leader is None:
+            used = budget_used(state.training, *state.elapsed)
+            yield [learning_rate_at(state.training, state.step, used, state.progress.finish)]
+            return
+        is_alone = is_single or self.setup.training_data.config.overfit is not None  # which samples between steps
+        with self.leader.promised(lambda count: upcoming_rates(state, 1 if is_alone else count)) as rates:
+            yield rates
 
     def _whole_batch(self, loaded: Batch) -> Batch:
         """Return the batch that was loaded last, with the parts of other processes."""

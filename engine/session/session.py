@@ -22,7 +22,6 @@ from pathlib import Path
 from engine.config.run import RunConfig
 from engine.errors import (
     DeviceMemoryError,
-    DistributedError,
     InternalError,
     RankLostError,
     StorageError,
@@ -34,7 +33,6 @@ from engine.memory import is_out_of_memory
 from engine.progress import Stage
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
-from engine.session import ranks as leases
 from engine.session.commands import CommandQueue
 from engine.session.loop import TrainingLoop
 from engine.session.ranks import Ranks
@@ -46,7 +44,6 @@ from engine.storage.journal import Journal
 from engine.storage.log import LogFile, log_to, log_traceback
 
 LOG = logging.getLogger(__name__)
-_GOODBYE_SECONDS = 5.0
 
 
 class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
@@ -129,18 +126,18 @@ class TrainingSession:
                 reporter = Reporter(state, stream, journal, tracker)
                 self._train(Run(setup, state, reporter), log, stream, commands)
         except _StoppedEarly as stopped:
-            self._dismiss_ranks(is_early=True)
+            self._end_ranks(is_early=True)
             stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
         except RankLostError:
             raise
         except TweetgenError as error:
             _emit_early_failure(error, stream)
-            self._dismiss_ranks(error)
+            self._end_ranks(error)
         except BaseException as error:  # whatever it is, it becomes an event
             if not stream.is_over:
                 where = log_traceback(error, "before the run could start", home() / "tweetgen.log")
                 _emit_early_failure(reportable_error(error, where), stream)
-                self._dismiss_ranks(reportable_error(error, where))
+                self._end_ranks(reportable_error(error, where))
             if not isinstance(error, Exception):
                 raise
 
@@ -158,11 +155,9 @@ class TrainingSession:
         try:
             self._loop = TrainingLoop(run, commands, pauses_at_end=self._pauses_at_end)
             self._loop.run()
-            self._dismiss_ranks()
+            self._end_ranks()
         except RankLostError:
             LOG.exception("a process of the run was lost at step %d", run.state.step)
-            if self._ranks is not None:
-                self._ranks.abandon()
             raise
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", run.state.step)
@@ -170,33 +165,25 @@ class TrainingSession:
                 where = log.traceback_location
                 failure = _with_log(reportable_error(error, where), where)
                 _emit_failure(failure, run, stream)
-                self._dismiss_ranks(failure)
+                self._end_ranks(failure)
             if not isinstance(error, Exception):
                 raise
         finally:
             self._loop = None  # frees the model
 
-    def _dismiss_ranks(self, error: TweetgenError | None = None, *, is_early: bool = False) -> None:
-        """Let the other processes end: in order, or with the error of this one.
+    def _end_ranks(self, problem: TweetgenError | None = None, *, is_early: bool = False) -> None:
+        """Let the other processes end: in order, or with the problem of this one.
 
-        The process group stays open where they did not end in order: closing it would wait for those in a sum. Raises
-        `RankLostError` where SIGTERM ends the run early and one of them does not answer, the reason of that signal.
+        Raises `RankLostError` where SIGTERM ends the run early and one of them is lost, the reason of that signal.
         """
-        ranks = self._ranks
-        if ranks is None:
-            return
-        if error is not None:
-            ranks.fail(error)
+        if self._ranks is None:
             return
         try:
-            ranks.send(leases.Stop())
-            ranks.replies(leases.Reported, seconds=_GOODBYE_SECONDS)
-        except DistributedError:
-            if is_early and ranks.is_terminated:
+            self._ranks.end(problem)
+        except RankLostError:
+            if is_early and self._ranks.is_terminated:
                 raise
-            LOG.warning("the other processes did not answer at the end", exc_info=True)
-        else:
-            ranks.close()
+            LOG.warning("the other processes do not end in order", exc_info=True)
 
 
 @contextlib.contextmanager

@@ -156,7 +156,7 @@ def _build_state(
         model,
         training,
         runtime,
-        sum_over_ranks=None if ranks is None else ranks.sum_gradients_,
+        sum_over_ranks=None if ranks is None else ranks.sum_,
         world_size=data.part.world_size,
     )
     if checkpoint:

@@ -197,7 +197,7 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
     setup, state, reporter = mock.MagicMock(), mock.MagicMock(), mock.MagicMock()
     state.stopwatch.clock, state.step = work.clock, 3
     reporter.emit_steps.side_effect = lambda: work.clock.advance(2.0)
-    service = InsightService(setup, state, reporter, OutOfMemoryRetry(state, reporter))
+    service = InsightService(setup, state, reporter, OutOfMemoryRetry(state, mock.Mock()))
     for number in range(4):
         service.ask(insight.MapEmbeddings(request=number))
         work.clock.advance(1.0)

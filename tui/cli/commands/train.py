@@ -164,5 +164,5 @@ def _config_of(given: GivenOptions, runtime: RuntimeConfig, leader: RunLeader) -
         return config_to_train(given)
     except TweetgenError as error:
         with contextlib.suppress(DistributedError):  # they have not come
-            leader.join(runtime).fail(error)
+            leader.join(runtime).end(error)
         raise
