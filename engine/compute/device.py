@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import struct
 from collections.abc import Iterator
@@ -12,14 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.config.run import RuntimeConfig, Tuning
 from engine.errors import DeviceError
 
+LOG = logging.getLogger(__name__)
 MAX_AUTO_THREADS = 4
 """Upper bound where the number of threads is not measured. Lower than `tuning.MAX_THREADS`, because without a
 measurement nothing detects threads that wait for a busy core."""
 _CUBLAS_WORKSPACE, _DETERMINISTIC_WORKSPACES = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
+_FIRST_TORCH = (2, 10)
+_FIRST_CUDNN = 91300
 _NUM_WORDS = 624
 """Words in the state of a Mersenne Twister."""
 
@@ -99,6 +102,27 @@ def available_cores() -> int:
 def may_train_in_bfloat16(device: torch.device) -> bool:
     """Return whether a device may train faster in bfloat16 than in float32: on MPS, nothing is known of it."""
     return cpu_has_bfloat16() if device.type == "cpu" else device.type == "cuda" and cudnn_supports_bfloat16()
+
+
+def cudnn_supports_bfloat16() -> bool:
+    """Return whether cuDNN's GRU supports bfloat16 on this GPU; if not, torch runs a kernel per character.
+
+    Since cuDNN 9.13 and torch 2.10 (pytorch/pytorch#164411), from compute capability 8.0 on.
+    """
+    if not torch.cuda.is_available():
+        return False
+    version = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    has_cudnn = version >= _FIRST_TORCH and _cudnn_version() >= _FIRST_CUDNN
+    return has_cudnn and torch.cuda.get_device_capability() >= (8, 0)
+
+
+def _cudnn_version() -> int:
+    """Return cuDNN's version; 0 without one, and where one of the machine's GPUs is too old for it."""
+    try:
+        return torch.backends.cudnn.version() or 0  # type: ignore[no-untyped-call] # torch leaves it untyped
+    except RuntimeError:
+        LOG.warning("cuDNN can't be used", exc_info=True)
+        return 0
 
 
 def cpu_has_bfloat16() -> bool:

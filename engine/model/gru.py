@@ -89,7 +89,7 @@ def widened_weight(weight_ih: Tensor) -> Tensor:
     return torch.cat([weight_ih, to_candidate], dim=1)
 
 
-# `widened_weight` is not in the buffer of cuDNN's weights, so torch copies all of them to a new one, and warns of it.
+# Only a single layer without an n-gram input lies in memory as cuDNN needs it; torch copies others, and warns of it.
 warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
 TABLE_NAME = "ngram_input.weight"
@@ -173,31 +173,35 @@ class TextGenerator(nn.Module):
         `inp` (B, T) token ids; `hidden` (L, B, H), None for zeros; `before` (B, 3) the token ids before `inp`, None at
         the start of a tweet, matters to the `ngram_input` only.
         """
-        embedded = self.embed(inp)  # (B, T, E)
-        if self.ngram_input is None:
-            output, hidden = self.rnn(embedded, hidden)  # (B, T, H), (L, B, H)
-        else:
-            if hidden is None:
-                hidden = embedded.new_zeros(self.rnn.num_layers, len(inp), self.rnn.hidden_size)
-            candidate = self.ngram_input(inp, before).to(embedded.dtype)  # (B, T, H)
-            inputs = torch.cat([embedded, candidate], dim=-1)  # (B, T, E + H)
-            output, hidden = run_gru(self.rnn, inputs, hidden, batch_first=True)
+        inputs = self.embed(inp)  # (B, T, E)
+        if hidden is None:
+            hidden = inputs.new_zeros(self.rnn.num_layers, len(inp), self.rnn.hidden_size)
+        if self.ngram_input is not None:
+            candidate = self.ngram_input(inp, before).to(inputs.dtype)  # (B, T, H)
+            inputs = torch.cat([inputs, candidate], dim=-1)  # (B, T, E + H)
+        output, hidden = run_gru(self.rnn, inputs, hidden, batch_first=True)  # (B, T, H), (L, B, H)
         return self.proj(self.dropout(output)), hidden  # (B, T, V)
 
 
 def run_gru(rnn: nn.GRU, inputs: Tensor, hidden: Tensor, *, batch_first: bool) -> tuple[Tensor, Tensor]:
-    """Return outputs and last hidden state (L, B, H) of a GRU.
+    """Return outputs and last hidden state (L, B, H) of a GRU, which is `nn.GRU.forward` layer by layer.
 
     The inputs are (B, T, E), or (B, T, E + H) if they end in those of the candidate, see `widened_weight`. Inputs and
     outputs are time-major unless `batch_first`.
+
+    The dropout between the layers is torch's own: cuDNN draws its masks from a generator that no checkpoint stores.
     """
-    weights: list[Tensor] = [weight for layer in rnn.all_weights for weight in layer]
-    if inputs.shape[-1] > rnn.input_size:
-        weights[0] = widened_weight(weights[0])
-    result: tuple[Tensor, Tensor] = torch.gru(
-        inputs, hidden, weights, rnn.bias, rnn.num_layers, rnn.dropout, rnn.training, rnn.bidirectional, batch_first
-    )
-    return result
+    last = []
+    options = rnn.bias, 1, 0.0, rnn.training, rnn.bidirectional, batch_first
+    for number, weights in enumerate(rnn.all_weights):
+        used: list[Tensor] = list(weights)
+        if number:
+            inputs = F.dropout(inputs, rnn.dropout, rnn.training)
+        elif inputs.shape[-1] > rnn.input_size:
+            used[0] = widened_weight(weights[0])
+        inputs, state = torch.gru(inputs, hidden[number : number + 1], used, *options)
+        last.append(state)
+    return inputs, torch.cat(last)  # (B, T, H), (L, B, H)
 
 
 def weights_with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -13,8 +13,10 @@ processes each knows the rows of all. **The gradient of a row whose count is zer
 
 **Layout.** cuDNN uses the weights of a GRU in place only if they start their storage, in cuDNN's own order
 (`try_get_weight_buf` in ATen's `cudnn/RNN.cpp`); `nn.GRU.flatten_parameters` has laid them out so when the model was
-moved to the GPU. So that block comes first, as it is. Each other parameter starts at a multiple of `ALIGNMENT`.
-Elements between parameters are zero, and so are their gradients: no operation changes them.
+moved to the GPU. So that block comes first, as it is. As layers are computed one by one (`run_gru`), that holds for a
+GRU of one layer; torch copies the weights of several in each call, 3.5 MB for each of 384 units, which takes
+microseconds of a step of milliseconds. Each other parameter starts at a multiple of `ALIGNMENT`. Elements between
+parameters are zero, and so are their gradients: no operation changes them.
 """
 
 from __future__ import annotations

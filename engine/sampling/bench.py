@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, seed_generators, wait_for
-from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu_step import supported_precision
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig

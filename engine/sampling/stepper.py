@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights, NgramTable
-from engine.compute.gpu.cuda_graphs import BucketedSteps
-from engine.compute.gpu.recorder import CudaRecorder, kept_pool_recorder
+from engine.compute.cuda_graphs import BucketedSteps, CudaRecorder, kept_pool_recorder
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EMPTY_WINDOW, ID_BITS, LONGEST, NUM_IDS, ORDERS, UNK
 from engine.sampling.logits import Floats, Ids

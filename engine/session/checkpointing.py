@@ -32,10 +32,8 @@ from engine.compute.device import generator_states
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, StorageError, TweetgenError
 from engine.protocol import codec, events
 from engine.protocol.commands import SaveCheckpoint
-from engine.session.ranks import Leader
 from engine.session.reporter import Reporter
-from engine.session.startup.setup import RunSetup
-from engine.session.state import RunState
+from engine.session.state import Run, RunSetup, RunState
 from engine.storage.files import remove_stale_temporaries, storage_errors, write_atomically
 from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_checkpoint_path
 from engine.storage.log import versions_of
@@ -52,20 +50,13 @@ Outcome = Literal["written", "pinned", "not finite"]
 class RunCheckpoints:
     """Decides when to save. Used by the session's thread only."""
 
-    def __init__(
-        self,
-        setup: RunSetup,
-        state: RunState,
-        reporter: Reporter,
-        memory_fallback: OutOfMemoryRetry,
-        leader: Leader | None,
-    ) -> None:
-        self._leader = leader
-        self.saver = CheckpointSaver(setup, state, reporter, memory_fallback)
-        self._folder = setup.folder
-        self._state = state
-        self._reporter = reporter
-        self._clock = state.stopwatch.clock
+    def __init__(self, run: Run) -> None:
+        self._leader = run.leader
+        self.saver = CheckpointSaver(run.setup, run.state, run.reporter, run.oom)
+        self._folder = run.setup.folder
+        self._state = run.state
+        self._reporter = run.reporter
+        self._clock = run.state.stopwatch.clock
         self._tried_at = self._clock()
         self._changed_at: float | None = None
 
@@ -135,6 +126,10 @@ class RunCheckpoints:
         """Wait until all checkpoints that were asked for or due are on the disk, or have failed."""
         with self._state.timer.during("saving"):
             self.saver.queue.wait()
+
+    def close(self) -> None:
+        """Wait for the checkpoint that is being written."""
+        self.saver.queue.close()
 
     def save_before_load(self, path: Path) -> None:
         """Save the current weights under a new name before those of `path` replace them; exempt `path` from retention.

@@ -1,9 +1,9 @@
-"""Evaluates the model of a run when that is due, and saves a new best; `Pace` limits such work to a share of the time.
+"""Evaluates the model of a run when that is due, and saves a new best; `RateLimiter` limits its share of the time.
 
 A GPU takes thousands of steps a second, but a tweet or an evaluation needs hundreds of operations in sequence on any
 device: at intervals of steps they would take most of the time. So on a device they are due at the same steps as ever,
 and are skipped at those that come too soon after the last one, if `TrainingConfig.pacing` is "seconds". On any machine,
-if `sample_pacing` is "seconds", tweets are due as soon as the pace allows one.
+if `sample_pacing` is "seconds", tweets are due as soon as the limiter allows one.
 """
 
 from __future__ import annotations
@@ -13,22 +13,14 @@ import math
 from collections.abc import Callable, Iterator
 
 from engine.protocol import events
-from engine.session.checkpointing import RunCheckpoints
-from engine.session.reporter import Reporter
-from engine.session.startup.setup import RunSetup
-from engine.session.state import RunState
-from engine.training.out_of_memory import OutOfMemoryRetry
+from engine.session.state import Run
 from engine.training.schedule import is_due, is_early_evaluation
 
 MAX_SHARE = 0.05
 """Largest share of the time that evaluations take."""
-MAX_SAMPLE_SHARE = 0.02
-"""Largest share of the time that samples take."""
-SAMPLE_SECONDS = 2.0
-"""Least time between two samples: often enough to watch, and a day of them is some 25 MB of events."""
 
 
-class Pace:
+class RateLimiter:
     """When one kind of work may be done again. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float], min_seconds: float = 0.0, max_share: float = MAX_SHARE) -> None:
@@ -63,62 +55,47 @@ class Pace:
             self._next = max(self._least_next, began + (self._clock() - began) / self._max_share)
 
 
-class EvaluationService:
+class Evaluator:
     """Evaluates for one run. Used by the session's thread only."""
 
-    def __init__(
-        self,
-        setup: RunSetup,
-        state: RunState,
-        reporter: Reporter,
-        oom: OutOfMemoryRetry,
-        checkpoints: RunCheckpoints,
-    ) -> None:
-        self._setup = setup
-        self._state = state
-        self._reporter = reporter
-        self._oom = oom
-        self._checkpoints = checkpoints
-        self._pace = Pace(lambda: state.stopwatch.seconds)
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._limiter = RateLimiter(lambda: run.state.stopwatch.seconds)
 
     def evaluate_if_due(self, should_stop: Callable[[], bool]) -> bool:
-        """Evaluate if that is due at this step and the pace allows it; return false for one that was abandoned."""
-        state = self._state
-        if not self._is_due:
+        """Evaluate if that is due at this step and the limiter allows it; return false for one that was abandoned."""
+        state = self._run.state
+        is_early = is_early_evaluation(state.training, state.step) and state.step != state.progress.last_eval_step
+        is_regular = is_due(state.step, state.training.eval_every, state.progress.last_eval_step)
+        if not (is_early or is_regular) or (state.training.pacing == "seconds" and not self._limiter.allows_work):
             return True
-        self._reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the evaluation
-        with self._pace.working():
-            self.evaluate(should_stop, is_early=is_early_evaluation(state.training, state.step))
+        self._run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the evaluation
+        with self._limiter.working():
+            self.evaluate(should_stop, is_early=is_early)
         return state.progress.last_eval_step == state.step
-
-    @property
-    def _is_due(self) -> bool:
-        state, last_step = self._state, self._state.progress.last_eval_step
-        is_early = is_early_evaluation(state.training, state.step) and state.step != last_step
-        is_regular = is_due(state.step, state.training.eval_every, last_step)
-        return (is_early or is_regular) and (state.training.pacing == "steps" or self._pace.allows_work)
 
     def evaluate(self, should_stop: Callable[[], bool], *, is_early: bool = False) -> None:
         """Evaluate the model of this step, unless done already; a new best is saved.
 
         If it `is_early`, some of the tweets are enough, and its figure can't be the best: that of other tweets does not
-        compare. Once `should_stop` returns true the evaluation is abandoned, and due again.
+        compare. Once `should_stop` returns true the evaluation is abandoned, without a trace, and due again.
         """
-        state = self._state
-        if state.progress.last_eval_step == state.step and (is_early or not state.progress.is_eval_early):
+        setup, state, reporter = self._run.setup, self._run.state, self._run.reporter
+        progress = state.progress
+        if progress.last_eval_step == state.step and (is_early or not progress.is_eval_early):
             return
-        self._reporter.emit_steps()
+        reporter.emit_steps()
         with state.timer.during("evaluation"):
-            tweets = self._setup.early_val_tweets if is_early else self._setup.val_tweets
-            evaluation = self._oom.evaluate(tweets, should_stop)
+            tweets = setup.early_val_tweets if is_early else setup.val_tweets
+            evaluation = self._run.oom.evaluate(tweets, should_stop)
         if evaluation is None:
             return
         if not math.isfinite(evaluation.total_nats):
-            state.progress.record_non_finite(state.step, is_early=is_early)
-            self._reporter.emit(events.Warned, message="The validation loss is not finite.")
+            progress.record_non_finite(state.step, is_early=is_early)
+            reporter.emit(events.Warned, message="The validation loss is not finite.")
             return
-        is_best = state.progress.record_evaluation(state.step, evaluation, is_early=is_early)
-        self._reporter.emit(
+        is_best = progress.record_evaluation(state.step, evaluation, is_early=is_early)
+        reporter.emit(
             events.EvalFinished,
             val_loss=evaluation.nats_per_char,
             bits_per_char=evaluation.bits_per_char,
@@ -126,4 +103,4 @@ class EvaluationService:
             is_early=is_early,
         )
         if is_best:
-            self._checkpoints.save("best")
+            self._run.checkpoints.save("best")

@@ -1,6 +1,6 @@
 """Answers questions about the weights of a run, in small pieces of work between its steps, and shows its batches.
 
-A job computes on a copy of the weights and draws from its own generators, so it changes no bit of the training.
+An answer is computed on a copy of the weights and draws from its own generators, so it changes no bit of the training.
 """
 
 from __future__ import annotations
@@ -8,28 +8,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine.compute.device import Runtime
 from engine.corpus.batches import padding_shares
 from engine.corpus.encoded_tweets import Batch
-from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, InternalError, TweetgenError
 from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
 from engine.model.vocab import PAD, SPECIALS, Vocab
-from engine.progress import Pieces
 from engine.protocol.commands import Insight
 from engine.protocol.insight import BatchRow, BatchShown, MeasureBaselines
-from engine.session.reporter import Reporter
-from engine.session.startup.setup import RunSetup
-from engine.session.state import RunState
+from engine.session.state import Run
 from engine.text import LOST, harmless_in_place
-from engine.training.out_of_memory import OutOfMemoryRetry
 
 LOG = logging.getLogger(__name__)
 MAX_JOBS = 16
@@ -40,42 +33,41 @@ BASELINES_SHARE = 0.02
 """The same for the baselines, which a screen asks for by itself: measured, training is slowed down by less than 3 %."""
 MAX_CREDIT_SECONDS = 0.3
 """Unused time that is kept, so that the first answer is quick."""
+MAX_ROWS = 64
+MAX_CHARS = 300
 
 _Question = Insight | MeasureBaselines
-_Key = tuple[type[_Question], int]
-"""Type and request of a command."""
 
 
-class InsightService:
-    """Queues questions about one run and answers them. Used by the session's thread only, except for `num_pending`."""
+class Questions:
+    """The questions about one run and its batches. Used by the session's thread only, except for `num_pending`."""
 
-    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, oom: OutOfMemoryRetry) -> None:
-        self._setup = setup
-        self._state = state
-        self._reporter = reporter
-        self._oom = oom
-        data = setup.training_data
-        self._baselines = Baselines(data.train_tweets, data.corpus.digest, setup.val_tweets, data.vocab)
+    def __init__(self, run: Run) -> None:
+        data = run.setup.training_data
+        self._run = run
+        self._baselines = Baselines(data.train_tweets, data.corpus.digest, run.setup.val_tweets, data.vocab)
         self._waited_seconds = 0.0
         """For a device that still computed steps, which is no work on an answer."""
-        self._jobs: dict[_Key, tuple[_Question, Iterator[None]]] = {}
+        self._jobs: dict[tuple[type[_Question], int], tuple[_Question, Iterator[None]]] = {}
         """Oldest first, by type and request."""
         self._seconds: dict[type[_Question], float] = {}
         """Work on each type that waits, divided by its share, so that a short answer does not wait for a long one."""
         self._credit = MAX_CREDIT_SECONDS
         self._since = self._clock()
+        self._padding: dict[int, tuple[float, float]] = {}
+        """Shares of padding, sorted and shuffled, by batch size."""
 
     def _clock(self) -> float:
         """Return seconds, without those of waiting for a device."""
-        return self._state.stopwatch.clock() - self._waited_seconds
+        return self._run.state.stopwatch.clock() - self._waited_seconds
 
     @property
     def num_pending(self) -> int:
-        """How many commands are not answered yet. For any thread."""
+        """How many questions are not answered yet. For any thread."""
         return len(self._jobs)
 
     def ask(self, command: _Question) -> None:
-        """Queue a command, in place of an older one with its type and request. Raises `ConfigError` on a full queue."""
+        """Queue a question, in place of an older one with its type and request. Raises `ConfigError` if full."""
         key = type(command), command.request
         if key not in self._jobs and len(self._jobs) >= MAX_JOBS:
             raise ConfigError(
@@ -83,6 +75,21 @@ class InsightService:
             )
         self._jobs[key] = command, self._pieces(command)
         self._seconds.setdefault(key[0], min(self._seconds.values(), default=0.0))
+
+    def restart(self) -> None:
+        """Answer all questions from the start, about the current weights: the model was replaced."""
+        for command, _ in list(self._jobs.values()):
+            self.ask(command)
+
+    def refuse_all(self, error: TweetgenError) -> None:
+        """Refuse all questions that are not answered yet, except for `MeasureBaselines`.
+
+        A screen sends that by itself: each short run would have a refusal of it in its journal.
+        """
+        jobs, self._jobs, self._seconds = self._jobs, {}, {}
+        for command, _ in jobs.values():
+            if not isinstance(command, MeasureBaselines):
+                self._run.reporter.emit_refusal(command, error)
 
     def advance(self) -> None:
         """Work for the time that is due to answers, at most as long as since the last call.
@@ -92,18 +99,12 @@ class InsightService:
         """
         now = self._clock()
         elapsed, self._since = now - self._since, now
-        self._credit = min(MAX_CREDIT_SECONDS, self._credit + self._share * elapsed)
+        shares = {_share_of(kind) for kind in self._seconds} or {MAX_SHARE}  # all questions together have one
+        self._credit = min(MAX_CREDIT_SECONDS, self._credit + sum(shares) * elapsed)
         if self._jobs and self._credit >= min(elapsed, MAX_CREDIT_SECONDS) / 2:
             self._work(min(self._credit, elapsed))
             self._since = self._clock()
             self._credit -= self._since - now
-
-    @property
-    def _share(self) -> float:
-        """The sum of the shares of what waits."""
-        kinds = {kind for kind, _ in self._jobs}
-        questions = kinds - {MeasureBaselines}
-        return (MAX_SHARE if questions or not kinds else 0.0) + (BASELINES_SHARE if MeasureBaselines in kinds else 0.0)
 
     def work_or_sleep(self, seconds: float) -> None:
         """Work for `seconds` or until all is answered, while no step is to be taken; without a question, sleep."""
@@ -112,48 +113,37 @@ class InsightService:
         else:
             time.sleep(seconds)
 
-    def restart(self) -> None:
-        """Answer all questions from the start, about the current weights: the model was replaced."""
-        for command, _ in list(self._jobs.values()):
-            self.ask(command)
-
-    def refuse_all(self, error: TweetgenError) -> None:
-        """Refuse all commands that are not answered yet, except for `MeasureBaselines`.
-
-        A screen sends that by itself: each short run would have a refusal of it in its journal.
-        """
-        jobs, self._jobs, self._seconds = self._jobs, {}, {}
-        for command, _ in jobs.values():
-            if not isinstance(command, MeasureBaselines):
-                self._reporter.emit_refusal(command, error)
-
     def _work(self, seconds: float) -> None:
         """Work until all is answered or `seconds` have passed, for one piece at least."""
         ends = self._clock() + seconds
-        with self._state.timer.during("sampling"), _one_thread(self._state.runtime):
-            while self._jobs:
-                self._do_piece()
-                if self._clock() > ends:
-                    break
+        with self._run.state.timer.during("sampling"):
+            torch.set_num_threads(1)  # with two, small products were 10 to 50 times slower on busy cores
+            try:
+                while self._jobs:
+                    self._do_piece()
+                    if self._clock() > ends:
+                        break
+            finally:
+                self._run.state.runtime.apply()
 
     def _do_piece(self) -> None:
-        """Do the next piece of work, of the type with the least so far; refuse a command that can't be answered."""
+        """Do the next piece of work, of the type with the least so far; refuse a question that can't be answered."""
         kind = min(self._seconds, key=self._seconds.__getitem__)
         key = next(key for key in self._jobs if key[0] is kind)
         command, pieces = self._jobs[key]
         began = self._clock()
         is_done = True
         try:
-            with self._oom.memory_errors("this command"):
+            with self._run.oom.memory_errors("this command"):
                 is_done = next(pieces, True) is True
         except TweetgenError as error:
-            self._reporter.emit_refusal(command, error)
+            self._run.reporter.emit_refusal(command, error)
         except Exception as error:  # the work is on a copy of the weights: the run can continue
             LOG.exception("%s failed", kind.__name__)
             problem = InternalError(
                 f"{type(error).__name__}: {error}", "The run's log has the traceback; please report it."
             )
-            self._reporter.emit_refusal(command, problem)
+            self._run.reporter.emit_refusal(command, problem)
         self._seconds[kind] += (self._clock() - began) / _share_of(kind)
         if is_done:
             del self._jobs[key]
@@ -161,105 +151,65 @@ class InsightService:
                 del self._seconds[kind]
 
     def _pieces(self, command: _Question) -> Iterator[None]:
-        """Do the work of a command piece by piece; emit its answer."""
+        """Do the work of a question piece by piece, on a copy of the weights at its start; emit its answer."""
         if isinstance(command, MeasureBaselines):
             yield from self._baselines.job(command, self._emit)
-        else:
-            self._emit((yield from self._job(command)))
+            return
+        self._emit_steps()
+        setup, state = self._run.setup, self._run.state
+        model = snapshot(state.trainer.eval_model)
+        answers = Answers(model, setup.training_data.vocab, lambda: setup.val_tweets, state.sampling, state.step)
+        self._emit((yield from answers.job(command)))
 
     def _emit(self, answer: Answer) -> None:
         event_type, fields = answer
         self._emit_steps()
-        self._reporter.emit(event_type, **fields)
+        self._run.reporter.emit(event_type, **fields)
 
     def _emit_steps(self) -> None:
         """Wait for the steps queued on a GPU, and emit them: any other event does so, too."""
         began = self._clock()
-        self._reporter.emit_steps()
+        self._run.reporter.emit_steps()
         self._waited_seconds += self._clock() - began
-
-    def _job(self, command: Insight) -> Pieces[Answer]:
-        """Copy the weights, and return the pieces of an answer about them."""
-        self._emit_steps()
-        setup, state = self._setup, self._state
-        model = snapshot(state.trainer.eval_model)
-        answers = Answers(model, setup.training_data.vocab, lambda: setup.val_tweets, state.sampling, state.step)
-        return answers.job(command)
-
-
-def _share_of(kind: type[_Question]) -> float:
-    return BASELINES_SHARE if kind is MeasureBaselines else MAX_SHARE
-
-
-@contextmanager
-def _one_thread(runtime: Runtime) -> Iterator[None]:
-    """Compute on one thread inside the block: with two, small products were 10 to 50 times slower on busy cores."""
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        runtime.apply()
-
-
-MAX_ROWS = 64
-MAX_CHARS = 300
-
-
-class BatchService:
-    """Shows batches of one run. Used by the session's thread only."""
-
-    def __init__(self, training_data: TrainingData, state: RunState, reporter: Reporter) -> None:
-        self._training_data = training_data
-        self._state = state
-        self._reporter = reporter
-        self._padding: dict[int, tuple[float, float]] = {}
-        """By batch size."""
 
     def show_batch(self, *, shuffled: bool) -> None:
         """Emit the batch of the last step; of the next one, which is not consumed, if there was none yet.
 
-        If `shuffled`, emit one of as many tweets drawn at random, with the numbers of that step.
+        If `shuffled`, emit one of as many tweets drawn at random, always the same at one step, with the numbers of that
+        step.
         """
-        state, vocab = self._state, self._training_data.vocab
+        state, data = self._run.state, self._run.setup.training_data
+        size, seed = state.training.batch_size, state.training.seed
         batch_step = state.step if state.last_batch is not None else state.step + 1
+        batch: Batch
         if shuffled:
-            batch = self._random_batch(batch_step)
+            tweets, generator = data.train_tweets, np.random.default_rng([seed, batch_step])
+            batch = tweets.batch(generator.choice(len(tweets), min(size, len(tweets)), replace=False))
+        elif state.last_batch is not None:
+            batch = state.last_batch
         else:
-            batch = self._next_batch() if state.last_batch is None else state.last_batch
-        sorted_padding, shuffled_padding = self._padding_shares()
-        self._reporter.emit(
+            stream = data.batches(state.training, state.resume_position)
+            next(stream)
+            batch = stream.whole_batch()
+        if size not in self._padding:
+            shares = padding_shares(data.train_tweets.lengths, size, seed, data.weights)
+            self._padding[size] = round(shares[0], 4), round(shares[1], 4)
+        self._run.reporter.emit(
             BatchShown,
             batch_step=batch_step,
-            rows=tuple(_row(token_ids, vocab) for token_ids in batch.inputs[:MAX_ROWS]),
+            rows=tuple(_row(token_ids, data.vocab) for token_ids in batch.inputs[:MAX_ROWS]),
             num_tweets=len(batch.targets),
             num_columns=batch.targets.shape[1],
             num_targets=batch.num_targets,
-            vocab_size=len(vocab),
-            sorted_padding=sorted_padding,
-            shuffled_padding=shuffled_padding,
+            vocab_size=len(data.vocab),
+            sorted_padding=self._padding[size][0],
+            shuffled_padding=self._padding[size][1],
             shuffled=shuffled,
         )
 
-    def _next_batch(self) -> Batch:
-        """Return the batch of the next step."""
-        state = self._state
-        stream = self._training_data.batches(state.training, state.resume_position)
-        next(stream)
-        return stream.whole_batch()
 
-    def _random_batch(self, step: int) -> Batch:
-        """Return a batch of random training tweets, always the same at one step."""
-        training, tweets = self._state.training, self._training_data.train_tweets
-        generator = np.random.default_rng([training.seed, step])
-        return tweets.batch(generator.choice(len(tweets), min(training.batch_size, len(tweets)), replace=False))
-
-    def _padding_shares(self) -> tuple[float, float]:
-        """Return the shares of padding for the batch size in use, sorted and shuffled, rounded."""
-        training, data = self._state.training, self._training_data
-        if training.batch_size not in self._padding:
-            shares = padding_shares(data.train_tweets.lengths, training.batch_size, training.seed, data.weights)
-            self._padding[training.batch_size] = round(shares[0], 4), round(shares[1], 4)
-        return self._padding[training.batch_size]
+def _share_of(kind: type[_Question]) -> float:
+    return BASELINES_SHARE if kind is MeasureBaselines else MAX_SHARE
 
 
 def _row(inputs: npt.NDArray[np.int64], vocab: Vocab) -> BatchRow:

@@ -19,15 +19,17 @@ from pathlib import Path
 from engine.checkpoints.catalog import resolve_checkpoint
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.compute.device import generators_restored_on_error
-from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu_step import supported_precision
 from engine.errors import CheckpointError, DivergedError, TweetgenError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
 from engine.protocol.events import Warned
+from engine.session.questions import Questions
 from engine.session.ranks import rank_generators
-from engine.session.run import Run
+from engine.session.settings import LiveSettings
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.startup.start import without_figures
+from engine.session.state import Run
 from engine.training.trainer import Trainer
 
 MAX_RELOADS = 10
@@ -38,8 +40,10 @@ _HINT = "Resume from a checkpoint with a lower --learning-rate, or remove unusua
 class CheckpointLoader:
     """Loads into one run. Used by the session's thread only."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, settings: LiveSettings, questions: Questions) -> None:
         self._run = run
+        self._settings = settings
+        self._questions = questions
 
     def load(self, name: str, *, halves_rate: bool = False) -> None:
         """Continue from another checkpoint of the same vocabulary or the start of it, whatever its model's shape.
@@ -61,9 +65,9 @@ class CheckpointLoader:
         run.checkpoints.save_before_load(path)
         self._continue_from(checkpoint, name, path)
         if run.state.progress.finish is not None:
-            run.settings.cancel_finish()
+            self._settings.cancel_finish()
         if halves_rate:
-            run.settings.halve_learning_rate(checkpoint.info.training.learning_rate)
+            self._settings.halve_learning_rate(checkpoint.info.training.learning_rate)
         run.checkpoints.save("latest")
 
     def go_back_to(self, name: str) -> float:
@@ -103,7 +107,9 @@ class CheckpointLoader:
             trainer.set_micro_batch_size(state.trainer.micro_batch_size)
         state.model_config = info.model
         state.progress.restore(info if info.corpus_digest == data.corpus.digest else without_figures(info))
-        run.replace_trainer(trainer, batches)
+        state.replace_trainer(trainer, batches)
+        self._questions.restart()
+        run.reporter.reset_throughput()
         run.checkpoints.saver.record_load(path)
         run.reporter.emit(
             events.CheckpointLoaded,
@@ -121,8 +127,9 @@ class CheckpointLoader:
 class DivergenceRecovery:
     """Rolls one run back. Used by the session's thread only."""
 
-    def __init__(self, run: Run, loader: CheckpointLoader) -> None:
+    def __init__(self, run: Run, settings: LiveSettings, loader: CheckpointLoader) -> None:
         self._run = run
+        self._settings = settings
         self._loader = loader
         self._num_reloads = 0
         self._farthest_step = 0
@@ -165,10 +172,10 @@ class DivergenceRecovery:
             except TweetgenError as error:
                 problem = problem or error.message
             else:
-                run.settings.halve_learning_rate(rate)
+                self._settings.halve_learning_rate(rate)
                 return f"The run went back to {name}, of step {run.state.step:,}, and continues"
         run.state.trainer.skipped_in_a_row = 0
-        run.settings.halve_learning_rate(run.state.training.learning_rate)
+        self._settings.halve_learning_rate(run.state.training.learning_rate)
         return (
             f"There is no checkpoint to go back to ({problem.removesuffix('.')}), so the run continues with its weights"
         )

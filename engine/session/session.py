@@ -32,16 +32,17 @@ from engine.export.trackers.live import LiveTracker
 from engine.memory import is_out_of_memory
 from engine.progress import Stage
 from engine.protocol.commands import Command
-from engine.protocol.events import Event, RunFailed, RunFinished
+from engine.protocol.events import Event, RunFailed, RunFinished, Warned
 from engine.session.commands import CommandQueue
 from engine.session.loop import TrainingLoop
-from engine.session.ranks import Ranks
+from engine.session.ranks import Leader, Ranks
 from engine.session.reporter import EventStream, Reporter
-from engine.session.run import Run
 from engine.session.startup.setup import prepare
+from engine.session.state import Run
 from engine.storage.folders import RunFolder, find_run, home
 from engine.storage.journal import Journal
 from engine.storage.log import LogFile, log_to, log_traceback
+from engine.training.out_of_memory import OutOfMemoryRetry
 
 LOG = logging.getLogger(__name__)
 
@@ -124,7 +125,10 @@ class TrainingSession:
                     continues = resumed is not None or self._is_restarted
                     tracker = self._tracker_of(setup.folder, opened, continues=continues)
                 reporter = Reporter(state, stream, journal, tracker)
-                self._train(Run(setup, state, reporter), log, stream, commands)
+                oom = OutOfMemoryRetry(state, lambda message: reporter.emit(Warned, message=message))
+                leader = None if setup.ranks is None else Leader(setup.ranks, state, reporter)
+                run = Run(setup=setup, state=state, reporter=reporter, oom=oom, leader=leader)
+                self._train(run, log, stream, commands)
         except _StoppedEarly as stopped:
             self._end_ranks(is_early=True)
             stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))

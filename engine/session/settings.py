@@ -10,29 +10,24 @@ from typing import Any
 from engine.config.fields import with_settings
 from engine.config.run import MIN_LEARNING_RATE, SamplePacing, Setting
 from engine.config.sampling import SamplingConfig
-from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
 from engine.protocol import events, insight
 from engine.sampling.filter import require_samplable
-from engine.session.reporter import Reporter
-from engine.session.state import RunState, finished_text, require_unspent_budget
+from engine.session.state import Run, finished_text, require_unspent_budget
 from engine.training.schedule import finish_after
 
 
 class LiveSettings:
     """Changes the settings of one run and emits the changes. Used by the session's thread only."""
 
-    def __init__(
-        self, training_data: TrainingData, state: RunState, reporter: Reporter, on_change: Callable[[], None]
-    ) -> None:
-        """`on_change` is called on every change that is to be saved soon."""
-        self._training_data = training_data
-        self._state = state
-        self._reporter = reporter
-        self._on_change = on_change
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._training_data = run.setup.training_data
+        self._state = run.state
+        self._reporter = run.reporter
 
     def _emit_change(self, event_type: Callable[..., events.Event], **fields: Any) -> None:  # noqa: ANN401 - as in `Reporter.emit`
-        self._on_change()
+        self._run.checkpoints.record_change()
         self._reporter.emit(event_type, **fields)
 
     def set_sampling(self, sampling: SamplingConfig) -> None:

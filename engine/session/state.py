@@ -1,11 +1,12 @@
-"""`RunState`: all that changes while a run trains, in one place. `Run` owns it; its services read and update it.
+"""`Run`: what the services of one run share. What is fixed is in its `RunSetup`, what changes in its `RunState`.
 
-Used by the session's thread only. What never changes is in `RunSetup` (`engine.session.startup.setup`).
+Used by the session's thread only.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -16,13 +17,22 @@ from engine.config.fields import option_of
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.position import Position
-from engine.errors import ConfigError
+from engine.corpus.training_data import TrainingData
+from engine.errors import ConfigError, RunFinishedError
+from engine.protocol import events
+from engine.storage.folders import RunFolder
 from engine.training.evaluation import Evaluation
 from engine.training.schedule import Finish, exhausted_budget
 from engine.training.trainer import Trainer
 from engine.training.tuning import ThreadTuner
+
+if TYPE_CHECKING:  # they import this module
+    from engine.session.checkpointing import RunCheckpoints
+    from engine.session.ranks import Leader, Ranks
+    from engine.session.reporter import Reporter
+    from engine.training.out_of_memory import OutOfMemoryRetry
 
 SKIPPED_IN_A_ROW = 3
 FINISHED = "finished"
@@ -104,9 +114,29 @@ class Progress:
         return is_best
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunSetup:
+    """What is fixed when a run starts."""
+
+    folder: RunFolder
+    training_data: TrainingData
+    val_tweets: EncodedTweets
+    early_val_tweets: EncodedTweets
+    """For the evaluations before the first regular one."""
+    start: CheckpointInfo | None
+    """The checkpoint that the run continues from, with the progress that it continues; None for a new run."""
+    resumed_from: str | None
+    """The name of that checkpoint."""
+    is_warm_start: bool
+    """Whether its weights were those of the shipped model."""
+    warnings: tuple[str, ...]
+    ranks: Ranks | None
+    """The connection to the other processes that train this run; None without any."""
+
+
 @dataclass(kw_only=True)
 class RunState:
-    """The live state of one run."""
+    """What changes while a run trains."""
 
     trainer: Trainer
     """Replaced when a checkpoint is loaded."""
@@ -125,7 +155,7 @@ class RunState:
     """In the phase "other" between two steps."""
     is_paused: bool = False
     rank_generators: dict[int, Tensor] = field(default_factory=dict)
-    """The states of the followers' random generators, by rank: as of the checkpoint that was loaded or saved last."""
+    """The states of the workers' random generators, by rank: as of the checkpoint that was loaded or saved last."""
     in_flight: Position | None = None
     """The position of the batch of the step in progress."""
     last_batch: Batch | None = None
@@ -167,9 +197,64 @@ class RunState:
         """`FINISHED` or the name of the budget that is used up; None while the run continues."""
         return FINISHED if self.is_finished else exhausted_budget(self.training, *self.elapsed)
 
-    def replace_trainer(self, trainer: Trainer) -> None:
-        """Train with another trainer from now on."""
+    def whole_batch(self, batch: Batch) -> Batch:
+        """Return the batch that was loaded last, with the parts of other processes."""
+        return batch if batch.total_targets == batch.num_targets else self.batches.whole_batch()
+
+    def finish_step(self, batch: Batch, seconds: float) -> None:
+        """Count a step on `batch`, which was loaded last and took `seconds` to train on."""
+        self.in_flight = None
+        self.last_batch = self.whole_batch(batch)
+        self.timer.switch_to("other")
+        self.timer.num_steps += 1
+        self.progress.total_chars += batch.total_targets
+        if self.thread_tuner is not None:
+            is_small = batch.num_tweets <= self.training.first_batch_size
+            self.thread_tuner.record_step(seconds, batch.num_targets, is_small=is_small)
+
+    def replace_trainer(self, trainer: Trainer, batches: BatchStream) -> None:
+        """Train with another trainer on other batches from now on."""
         trainer.use_timer(self.timer)
         self.trainer.close()
-        self.trainer = trainer
+        self.trainer, self.batches = trainer, batches
         self.last_batch = None
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One run: each service takes it."""
+
+    setup: RunSetup
+    state: RunState
+    reporter: Reporter
+    oom: OutOfMemoryRetry
+    """Takes steps and evaluates within the memory of the device."""
+    leader: Leader | None
+    """Lets other processes take the same steps; None without any."""
+    checkpoints: RunCheckpoints = field(init=False)
+    """Set by the training loop: it saves this run."""
+
+    def pause(self) -> None:
+        """Pause training and its clocks; no-op while paused."""
+        state = self.state
+        if not state.is_paused:
+            state.is_paused = True
+            self.reporter.emit_steps()
+            state.stopwatch.pause()
+            state.timer.stop()
+            self.reporter.emit(events.Paused)
+
+    def resume(self) -> None:
+        """Continue training; a finished run does so without its finish. Raises `ConfigError` on a used-up budget."""
+        state = self.state
+        if state.is_finished:
+            state.progress.finish = None
+            self.reporter.emit(events.FinishCancelled)
+        budget = state.end_reason
+        if budget is not None:
+            raise RunFinishedError(finished_text(budget), f"Resume it with a larger {option_of(budget)}.")
+        if state.is_paused:
+            state.is_paused = False
+            state.stopwatch.resume()
+            state.timer.resume()
+            self.reporter.emit(events.Resumed)

@@ -1,8 +1,8 @@
 """`Trainer`: one optimizer step at a time. It does not decide when to sample, evaluate, save or stop.
 
 The loss of a step stays on the device until `drain_report` reads many at once, so that a GPU never waits for the
-screen; a non-finite step is skipped on the device (`engine.compute.optimizer_step`). On a CPU the step is assembled
-here, from `engine.compute.cpu`; on other devices `engine.compute.gpu` runs all of it.
+screen; a non-finite step is skipped on the device (`engine.compute.optimizer`). On a CPU the step is assembled
+here, from `engine.compute.cpu`; on other devices `engine.compute.gpu_step` runs all of it.
 
 **Several ranks.** Each has a trainer with equal weights and its own part of each batch. Between gradient and update,
 `sum_over_ranks` replaces the gradient and the loss by their sums over all ranks; from the same bits, all of them clip,
@@ -30,14 +30,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.compute.adamw import FusedAdamW
 from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import ThreadedStep, one_torch_thread
+from engine.compute.cuda_graphs import Backlog
 from engine.compute.device import Runtime, generators_restored_on_error
-from engine.compute.gpu.backlog import Backlog
-from engine.compute.gpu.train_step import DeviceStep, recorder_for
-from engine.compute.loss_buffer import LossBuffer
-from engine.compute.optimizer_step import OptimizerStep
+from engine.compute.gpu_step import DeviceStep, recorder_for
+from engine.compute.optimizer import FusedAdamW, LossBuffer, OptimizerStep
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.memory import free_memory

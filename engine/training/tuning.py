@@ -31,7 +31,7 @@ import torch
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute import device
 from engine.compute.device import Runtime, wait_for
-from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu_step import supported_precision
 from engine.config.presets import PresetConfigs, SpeedOf
 from engine.config.run import ModelConfig, RunConfig, TrainingConfig, Tuning
 from engine.corpus.encoded_tweets import Batch

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine import memory
-from engine.compute.gpu import cuda_graphs
+from engine.compute import cuda_graphs
 from engine.memory import CudaAllocator
 from tests.engine.helpers import write_corpus
 

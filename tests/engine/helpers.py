@@ -44,7 +44,7 @@ from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import checkpointing as save_queue
-from engine.session import loop, run
+from engine.session import loop
 from engine.session.checkpointing import CheckpointWriter
 from engine.session.ranks import Ranks
 from engine.session.session import TrainingSession
@@ -305,7 +305,7 @@ def run_session(
 
     with (
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
-        mock.patch.object(run, "TIMES_SECONDS", times_seconds),
+        mock.patch.object(loop, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
         mock.patch.object(save_queue, "CheckpointWriter", writer or QuickWriter),
     ):

@@ -6,19 +6,18 @@ Whatever the user's files or settings do not allow is found here, before the fir
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
-from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
 from engine.config.run import RunConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.report import summary_lines
 from engine.corpus.training_data import TrainingData, corpus_config_of
@@ -30,7 +29,7 @@ from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_gen
 from engine.session.startup.choices import choose_settings
 from engine.session.startup.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.startup.start import Start, cold_start_notices, continued, find_start, growth_notices
-from engine.session.state import Progress, RunState, require_unspent_budget
+from engine.session.state import Progress, RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.training.trainer import Trainer
 from engine.training.tuning import (
@@ -43,26 +42,6 @@ from engine.training.tuning import (
 )
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSetup:
-    """What is fixed when a run starts; what changes is in its `RunState`."""
-
-    folder: RunFolder
-    training_data: TrainingData
-    val_tweets: EncodedTweets
-    early_val_tweets: EncodedTweets
-    """For the evaluations before the first regular one."""
-    start: CheckpointInfo | None
-    """The checkpoint that the run continues from, with the progress that it continues; None for a new run."""
-    resumed_from: str | None
-    """The name of that checkpoint."""
-    is_warm_start: bool
-    """Whether its weights were those of the shipped model."""
-    warnings: tuple[str, ...]
-    ranks: Ranks | None
-    """The connection to the other processes that train this run; None without any."""
 
 
 def prepare(
@@ -206,11 +185,6 @@ def _unmet_settings(config: RunConfig, info: CheckpointInfo | None, state: RunSt
         warnings.append(NO_CONTEXTS_WARNING)
     if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
         warnings.append(PRECISION_WARNING)
-    if runtime.is_deterministic and model.num_layers > 1 and model.dropout:
-        warnings.append(
-            "cuDNN draws the dropout between GRU layers from a generator of its own: the run can be repeated, but not "
-            "resumed bit for bit."
-        )
     return tuple(warnings)
 
 

@@ -14,11 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import memory
+from engine.compute import gpu_step
 from engine.compute.clocks import PHASES, Phase, PhaseTimer, ProcessStops, SteadyClock, Stopwatch, Throughput
-from engine.compute.device import Runtime
-from engine.compute.gpu import probe
-from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
-from engine.compute.gpu.probe import LENGTHS, supported_precision
+from engine.compute.device import Runtime, cudnn_supports_bfloat16
+from engine.compute.gpu_step import LENGTHS, supported_precision
 from engine.config.run import RuntimeConfig
 from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
@@ -117,7 +116,7 @@ def test_the_heap_is_frozen_during_a_run_unless_it_is_already(num_frozen: int) -
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> TextGenerator:
     """Return a model that seems to be on a GPU."""
-    monkeypatch.setattr(probe, "free_memory", lambda _: None)
+    monkeypatch.setattr(gpu_step, "free_memory", lambda _: None)
     model = TextGenerator(9, 4, 6, num_layers=2, dropout=0.5, ngram_contexts=5)
     monkeypatch.setattr(TextGenerator, "device", torch.device("mps"))
     return model
@@ -130,26 +129,26 @@ def test_a_device_that_fails_in_bfloat16_uses_float32_which_needs_no_trial_and_n
     unsupported, no_memory = RuntimeError("CUDNN_STATUS_NOT_SUPPORTED"), torch.OutOfMemoryError("CUDA out of memory.")
     for error, expected in ((None, "bfloat16"), (unsupported, "float32"), (no_memory, "bfloat16")):
         compute = mock.Mock(side_effect=error)
-        monkeypatch.setattr(probe, "_compute_gradient", compute)
+        monkeypatch.setattr(gpu_step, "_compute_gradient", compute)
         assert supported_precision(model, 5, "float32") == "float32"
         assert not compute.called
         assert supported_precision(model, 5, "bfloat16") == expected
         tried = [sizes for (_, *sizes), _ in compute.call_args_list]
         assert tried == [[5, length] for length in LENGTHS][: len(tried)] != []
     monkeypatch.setattr(TextGenerator, "device", CPU.device)
-    monkeypatch.setattr(probe, "_compute_gradient", mock.Mock(side_effect=unsupported))
+    monkeypatch.setattr(gpu_step, "_compute_gradient", mock.Mock(side_effect=unsupported))
     assert supported_precision(model, 5, "bfloat16") == "bfloat16"
 
 
 def test_a_trial_changes_no_weight_and_no_generator(model: TextGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
-    compute = probe._compute_gradient
+    compute = gpu_step._compute_gradient
 
     def on_cpu(*args: object) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(TextGenerator, "device", CPU.device)
             compute(*args)  # type: ignore[arg-type] # passed on as they are
 
-    monkeypatch.setattr(probe, "_compute_gradient", on_cpu)
+    monkeypatch.setattr(gpu_step, "_compute_gradient", on_cpu)
     state, weights = torch.get_rng_state(), [weight.clone() for weight in model.parameters()]
     assert supported_precision(model, 3, "bfloat16") == "bfloat16"
     assert torch.equal(torch.get_rng_state(), state)

@@ -20,7 +20,7 @@ from torch import Tensor
 from engine.compute.cpu import single_row
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.single_row import SingleRowStepper
-from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS
+from engine.compute.cuda_graphs import WARM_UP_VISITS
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
 from engine.memory import CudaAllocator

@@ -23,7 +23,7 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.session import loop as speed_limit
+from engine.session import loop
 from engine.session import questions as insight_service
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
@@ -124,7 +124,7 @@ def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     """The clock stands, so that no second step is ever due."""
     limit, rate = c.SetSpeedLimit(steps_per_second=0.01), c.SetLearningRate(learning_rate=0.1)
     inbox = h.AnsweringInbox([None, None, limit, *[None] * 9, rate, None, c.Stop()])
-    with mock.patch.object(speed_limit, "NAP_SECONDS", 0.0):
+    with mock.patch.object(loop, "NAP_SECONDS", 0.0):
         emitted = h.run_tiny(corpus, clock=FakeClock(), inbox=inbox)
     assert h.only(emitted, e.LearningRateChanged).learning_rate == 0.1
     assert len(h.losses(emitted)) == h.only(emitted, insight.SpeedLimitChanged).step > 0

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoints.format import CheckpointInfo
-from engine.compute.adamw import FusedAdamW
+from engine.compute import gpu_step
 from engine.compute.cpu.step import GruStep
-from engine.compute.gpu import train_step as device_step
+from engine.compute.optimizer import FusedAdamW
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import exit_code_for
 from engine.model.gru import TextGenerator
@@ -149,8 +149,8 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
         patch.setenv("TWEETGEN_HOME", folder)
         if is_on_device:
             use_device_step(patch, None)
-            sound, count = device_step.mean_loss, iter(range(1, ALWAYS))
-            patch.setattr(device_step, "mean_loss", lambda *a: sound(*a) * (math.nan if next(count) in bad else 1.0))
+            sound, count = gpu_step.mean_loss, iter(range(1, ALWAYS))
+            patch.setattr(gpu_step, "mean_loss", lambda *a: sound(*a) * (math.nan if next(count) in bad else 1.0))
         else:
             poison(patch, *bad)
         emitted = h.run_tiny(corpus, {step: [c.SaveLatest()] for step in saved}, max_steps=15, eval_every=6)

@@ -10,9 +10,9 @@ from unittest.mock import Mock
 import pytest
 import torch
 
+from engine.compute import gpu_step
 from engine.compute.cpu.layers import PackedBatch
 from engine.compute.cpu.step import GruStep
-from engine.compute.gpu import train_step as device_step
 from engine.config.run import TrainingConfig
 from engine.errors import DeviceMemoryError
 from engine.memory import CudaAllocator
@@ -51,7 +51,7 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Except
 
 def limit_device_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int) -> None:
     """Do the same for the GPU step."""
-    target = "engine.compute.gpu.train_step.mean_loss"
+    target = "engine.compute.gpu_step.mean_loss"
     h.let_fail(monkeypatch, target, NO_MEMORY, lambda _, tokens, *rest: tokens.shape[1] > num_tweets)
 
 
@@ -167,7 +167,7 @@ def test_on_a_device_a_small_batch_is_halved_from_its_padded_size(monkeypatch: p
 def test_a_corpus_that_does_not_fit_a_device_is_a_clear_error(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_room = DeviceMemoryError("The tweets, 4 MB, do not fit into the memory of cuda:0.", "Quit other programs.")
     use_device_step(monkeypatch, None)
-    monkeypatch.setattr(device_step, "resident_tweets", Mock(side_effect=no_room))
+    monkeypatch.setattr(gpu_step, "resident_tweets", Mock(side_effect=no_room))
     failed = h.only(h.run_tiny(corpus), e.RunFailed)
     assert failed.title == DeviceMemoryError.title
     assert "The tweets, 4 MB, do not fit" in failed.detail

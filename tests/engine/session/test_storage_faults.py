@@ -279,7 +279,7 @@ def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(c
     h.assert_same_tensors(h.tensors_of("tiny"), expected_tensors)
 
 
-UPDATES = ("engine.compute.adamw.FusedAdamW.step", "engine.model.parameters.WeightAverage.update")
+UPDATES = ("engine.compute.optimizer.FusedAdamW.step", "engine.model.parameters.WeightAverage.update")
 
 
 @pytest.mark.parametrize("target", UPDATES)

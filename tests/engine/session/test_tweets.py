@@ -31,8 +31,8 @@ from engine.protocol import events as e
 from engine.protocol import insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import TweetSampler
-from engine.session.evaluation import MAX_SAMPLE_SHARE, SAMPLE_SECONDS
 from engine.session.questions import MAX_CHARS, MAX_ROWS
+from engine.session.sampling import MAX_SAMPLE_SHARE, SAMPLE_SECONDS
 from engine.session.startup.choices import _paced
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.text import LOST

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.compute.cuda_graphs import CudaRecorder
 from engine.compute.device import Runtime
-from engine.compute.gpu.recorder import CudaRecorder
-from engine.compute.row_rmsprop import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
+from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.training import trainer as trainer_module
@@ -81,16 +81,18 @@ def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | No
 
 
 class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
-    """Records the schema of each operation, including those of autograd's backward pass."""
+    """Records schema and arguments of each operation, including those of autograd's backward pass."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self.schemas: list[Any] = []
+        self.arguments: list[tuple[Any, ...]] = []
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         self.schemas.append(func._schema)
+        self.arguments.append(args)
         return func(*args, **(kwargs or {}))
 
 

@@ -11,21 +11,23 @@ from functools import partial
 from unittest import mock
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from engine.compute import adamw
+from engine.compute import gpu_step, optimizer
 from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import ThreadedStep
-from engine.compute.gpu import train_step as device_step
-from engine.compute.gpu.resident_tweets import ResidentTweets
-from engine.compute.optimizer_step import OptimizerStep
-from engine.config.run import TrainingConfig
+from engine.compute.gpu_step import ResidentTweets
+from engine.compute.optimizer import OptimizerStep
+from engine.config.presets import resolve_preset
+from engine.config.run import Setting, TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
+from engine.training import evaluation
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu import device_steps as fakes
 from tests.engine.helpers import (
@@ -117,7 +119,7 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
 def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(
     monkeypatch: pytest.MonkeyPatch, precision: str, ignoring: str
 ) -> None:
-    monkeypatch.setattr(adamw, "IGNORE_FOUND_INF", frozenset({ignoring}))
+    monkeypatch.setattr(optimizer, "IGNORE_FOUND_INF", frozenset({ignoring}))
     plain, trainer = (Trainer(new_model(), CONFIG, replace(CPU, precision=precision)) for _ in range(2))
     batches, sound = some_batches(8, 7), OptimizerStep.run
     losses_of(plain, batches)
@@ -158,11 +160,14 @@ def test_a_trainer_with_another_table_continues_from_a_state_bit_for_bit(recorde
     assert_same_tensors(resumed.state(), uninterrupted.state())
 
 
-def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder: fakes.FakeRecorder | None) -> None:
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(
+    recorder: fakes.FakeRecorder | None, num_layers: int
+) -> None:
     [batch] = some_batches(1, 7)
 
     def run(seed: int) -> list[float]:
-        trainer = Trainer(new_model(1, dropout=0.5), CONFIG, CPU)
+        trainer = Trainer(new_model(num_layers, dropout=0.5), CONFIG, CPU)
         torch.manual_seed(seed)
         for _ in range(6):
             trainer.step(batch, 0.0)
@@ -217,15 +222,35 @@ def test_a_step_copies_no_value_to_or_from_the_host(
     assert not names & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
 
 
+def test_the_loss_of_each_target_is_computed_by_a_thread_of_its_own() -> None:
+    """A reduced `nll_loss` is one warp of 32 threads on CUDA, whatever the number of targets (ATen's `Loss.cu`)."""
+    model, [batch] = new_model(1), some_batches(1, 7)
+    tokens = torch.from_numpy(np.concatenate([batch.inputs[:, :1], batch.targets], axis=1)).t()
+    with fakes.Operations() as recorded:
+        torch.autograd.grad(gpu_step.mean_loss(model, tokens, torch.ones(())), list(model.parameters()))
+        evaluation._sum_by_forward(model, batch)
+    place_of_reduction = {"aten::nll_loss_forward": 3, "aten::nll_loss_backward": 4, "aten::cross_entropy_loss": 3}
+    calls = [(schema.name, args) for schema, args in zip(recorded.schemas, recorded.arguments, strict=True)]
+    found = [(name, args[place_of_reduction[name]]) for name, args in calls if name in place_of_reduction]
+    assert [reduction for _, reduction in found] == [0, 0, 0]
+
+
 # which steps are recorded --------------------------------------------------------------------------------------------
 
 
-def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_step, "CudaRecorder", lambda device: device)
+@pytest.mark.parametrize("budget", [{}, {"max_seconds": 120.0}, {"max_steps": 300}], ids=str)
+@pytest.mark.parametrize("num_chars", [200_000, 2_200_000, 5_000_000])
+def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, num_chars: int, budget: dict[str, Setting]
+) -> None:
+    """The embedded tweets are 2.2 million characters, for which `auto` chooses two layers and dropout."""
+    monkeypatch.setattr(gpu_step, "CudaRecorder", lambda device: device)
+    configs = resolve_preset("auto", budget, num_chars, "cuda", speed_of=lambda _: 5e6)
+    model = TextGenerator.without_weights(90, configs.model)
     monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
-    for num_layers, dropout in ((1, 0.0), (1, 0.3), (3, 0.0)):
-        assert str(device_step.recorder_for(new_model(num_layers, dropout))) == "cuda"
-    assert device_step.recorder_for(new_model(2, 0.3)) is None
+    assert gpu_step.recorder_for(model) is not None
+    is_stacked = num_chars == 2_200_000 and "max_steps" not in budget
+    assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
 
 
 def test_a_step_whose_recording_runs_out_of_memory_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
