@@ -1,10 +1,10 @@
 """Several processes, *ranks*, that train one run. torchrun starts them, and starts all again where one is lost.
 
 Each rank has a trainer with equal weights and its own part of each batch; gradients are summed over all. Rank 0, the
-*leader*, is an ordinary session: clock, commands, files, evaluation and sampling are its own. The others, the
-*workers*, execute its orders, JSON over a gloo group on which they listen without a time limit, as a pause may last for
-days. Everything else has the limit of `Place.timeout_seconds`. All ranks execute the same orders one after the other,
-so each collective of one has its counterpart on the others.
+*leader*, is an ordinary session: clock, commands, files, evaluation and sampling are its own. The others, the *workers*
+(`engine.session.worker`), execute its orders, JSON over a gloo group on which they listen without a time limit, as a
+pause may last for days. Everything else has the limit of `Place.timeout_seconds`. All ranks execute the same orders one
+after the other, so each collective of one has its counterpart on the others.
 
 **`Steps` are a promise.** No rank leaves a step that was promised, since the others wait for its sum, on a GPU without
 being able to look at anything else. One that can't compute contributes NaN, all skip the step, and the leader asks why
@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import assert_never
 
 import msgspec
 import torch
@@ -35,30 +34,18 @@ from torch.distributed import ProcessGroup
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import Phase
-from engine.compute.device import (
-    Runtime,
-    available_cores,
-    derived_seed,
-    generator_states,
-    restore_generator_states,
-    seed_generators,
-)
+from engine.compute.device import available_cores
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, RunConfig, TrainingConfig
-from engine.corpus.batches import BatchStream, Part
+from engine.corpus.batches import Part
 from engine.corpus.position import Position
 from engine.corpus.training_data import KnownVocab, TrainingData, load_training_data
 from engine.errors import DeviceError, DistributedError, RankLostError, TweetgenError, WeightsDifferError
-from engine.model.gru import TextGenerator
 from engine.progress import Stage
 from engine.protocol import events
 from engine.session.place import Place, Versions, connect, join_attempt
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
-from engine.storage.folders import home
-from engine.storage.log import log_traceback
-from engine.training.out_of_memory import OutOfMemoryRetry
-from engine.training.trainer import Trainer
 
 LOG = logging.getLogger(__name__)
 PROMISE_SECONDS = 0.05
@@ -69,8 +56,6 @@ _NO_LIMIT = timedelta(days=3650)
 _LAST_SECONDS = 5.0
 """How long the last save and the end of a run wait for the other ranks, which may be ending already."""
 _POLL_SECONDS = 0.05
-_GENERATOR_OF_A_RANK = 4  # purpose of a derived seed
-"""So that ranks draw different dropout masks."""
 _PHASES_OF_A_STEP: tuple[Phase, ...] = ("data", "forward", "backward", "optimizer", "waiting")
 _SOURCE = re.compile(r"^\[\S+\] ")
 """The place in gloo's source that its messages begin with."""
@@ -306,6 +291,7 @@ class Ranks:
             with rank_lost_errors(f"a step ({error})"):
                 while self.num_sums < owed:
                     self.sum_(summed.fill_(math.nan))
+                summed[-1].item()  # a GPU has only queued the sums, and this process may end next
             raise
 
     def end(self, problem: TweetgenError | None = None) -> None:
@@ -497,136 +483,3 @@ class Leader:
         self._told = state.trainer, state.batches
         if has_weights:
             state.trainer.broadcast_state(ranks.broadcast_)
-
-
-# The workers ----------------------------------------------------------------------------------------------------------
-
-
-class Worker:
-    """A rank other than 0, which has no journal and no user. For the process's main thread."""
-
-    def __init__(self, ranks: Ranks, num_threads: int = 0, *, is_deterministic: bool = False) -> None:
-        """Compute with this number of CPU threads; 0 divides the cores among the ranks of this machine."""
-        self._ranks = ranks
-        self._num_threads = num_threads or threads_of_a_rank(ranks.place.local_world_size)
-        self._is_deterministic = is_deterministic and ranks.device.type == "cuda"
-        self.trainer: Trainer
-        self.batches: BatchStream
-        self._data: TrainingData
-        self._warnings: list[str] = []
-        """Since the last report."""
-        self._oom = OutOfMemoryRetry(self, self._warnings.append)
-        self._problem: TweetgenError | None = None
-        """Why this rank can't go on. It contributes NaN to all steps, until the leader has asked why."""
-        self._seconds = self._waited = 0.0
-
-    def run(self) -> None:
-        """Execute orders until `End`. Raises `RankLostError`, and `DistributedError` with the problem of the run."""
-        while not isinstance(order := self._ranks.hear(), End):
-            match order:
-                case Begin() | Build() | Report():
-                    self._ranks.answer(self._answer_to(order))
-                case Sync():
-                    with self._noting_problem():
-                        self._sync(order)
-                case Steps(rates=rates):
-                    with self._noting_problem():
-                        self._take_steps(rates)
-                case _:
-                    assert_never(order)
-        if order.problem:
-            raise DistributedError(order.problem, order.hint)
-
-    @contextmanager
-    def _noting_problem(self) -> Iterator[None]:
-        """Store an error of the block, for the next answer."""
-        try:
-            yield
-        except RankLostError:
-            raise
-        except TweetgenError as error:
-            self._problem = self._problem or error
-        except Exception as error:  # noqa: BLE001 - the leader reports it
-            where = log_traceback(error, f"rank {self._ranks.place.rank} has failed", home() / "tweetgen.log")
-            self._problem = TweetgenError(f"{type(error).__name__}: {error}", where)
-
-    def _answer_to(self, order: Begin | Build | Report) -> Answer:
-        """Execute an order that is answered, and return the answer."""
-        answer = Answer(host=self._ranks.place.host, device=str(self._ranks.device))
-        if self._problem is None:
-            with self._noting_problem():
-                match order:
-                    case Begin():
-                        answer = msgspec.structs.replace(answer, digest=self._read(order))
-                    case Build():
-                        self._build(order)
-                    case Report():
-                        answer = self._report(order, answer)
-        problem = self._problem
-        return msgspec.structs.replace(answer, problem=problem.message, hint=problem.hint) if problem else answer
-
-    def _read(self, order: Begin) -> str:
-        """Read the tweets on this machine; return their digest."""
-        place = self._ranks.place
-        data = load_training_data(order.corpus, order.known, lambda _: None)
-        self._data = replace(data, part=Part(place.rank, place.world_size))
-        return data.corpus.digest
-
-    def _build(self, order: Build) -> None:
-        """Make a new trainer, whose state comes with the next `Sync`."""
-        ranks = self._ranks
-        runtime = Runtime(
-            device=ranks.device,
-            precision=order.precision,
-            num_threads=self._num_threads,
-            is_deterministic=self._is_deterministic,
-        )
-        runtime.apply()
-        model = TextGenerator.from_config(len(self._data.vocab), order.model).to(ranks.device)
-        world_size = ranks.place.world_size
-        self.trainer = Trainer(model, order.training, runtime, sum_over_ranks=ranks.sum_, world_size=world_size)
-
-    def _sync(self, order: Sync) -> None:
-        """Continue from the leader's state."""
-        self.batches = self._data.batches(order.training, order.position)
-        if order.has_weights:
-            self.trainer.broadcast_state(self._ranks.broadcast_)
-            self.trainer.step_count = order.step
-            self._seed(order)
-        self.trainer.set_batch_size(order.training.batch_size)
-
-    def _seed(self, order: Sync) -> None:
-        """Restore this rank's random generator, or seed it by rank and step."""
-        rank, device = self._ranks.place.rank, self._ranks.device
-        seed_generators(derived_seed(order.training.seed, _GENERATOR_OF_A_RANK, rank, order.step))
-        if rank < len(order.generators) and order.generators[rank]:
-            own = torch.frombuffer(bytearray(order.generators[rank]), dtype=torch.uint8)
-            restore_generator_states(generator_states(device) | {device.type: own}, device)
-
-    def _take_steps(self, rates: tuple[float, ...]) -> None:
-        began = time.perf_counter()
-        with self._ranks.promised(len(rates), self.trainer.summed):
-            if self._problem is not None:
-                raise self._problem
-            for rate in rates:
-                self._oom.take_step(next(self.batches), rate)
-            self.trainer.drain_report()
-        self._seconds += time.perf_counter() - began
-
-    def _report(self, order: Report, answer: Answer) -> Answer:
-        """Return what happened since the last report."""
-        device, waited = self._ranks.device, self._ranks.waiting_seconds
-        is_save = order.checksum
-        draws = is_save and self.trainer.model.dropout.p > 0
-        answer = msgspec.structs.replace(
-            answer,
-            seconds=self._seconds,
-            waiting_seconds=min(waited - self._waited, self._seconds),
-            warnings=tuple(self._warnings),
-            checksum=self.trainer.checksum() if is_save else 0,
-            generator=bytes(generator_states(device)[device.type].numpy()) if draws else b"",
-        )
-        self._warnings.clear()
-        if not is_save:
-            self._seconds, self._waited = 0.0, waited
-        return answer

@@ -131,7 +131,7 @@ def follow(place: Place, runtime: RuntimeConfig) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
-    from engine.session.ranks import Worker
+    from engine.session.worker import Worker
 
     Worker(ranks, runtime.threads, is_deterministic=runtime.deterministic).run()
 

@@ -33,6 +33,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import place as place_module
 from engine.session import ranks as ranks_module
+from engine.session import worker
 from engine.session.place import (
     TIMEOUT_VARIABLE,
     Place,
@@ -41,7 +42,8 @@ from engine.session.place import (
     join_attempt,
     place_from_environment,
 )
-from engine.session.ranks import AnyOrder, Ranks, Report, Worker
+from engine.session.ranks import AnyOrder, Ranks, Report
+from engine.session.worker import Worker
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
@@ -64,7 +66,7 @@ def events_until(error: type[Exception], match: str | None, config: RunConfig, *
 # Other tweets, errors and weights -------------------------------------------------------------------------------------
 def test_a_file_that_one_machine_lacks_is_named_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = CorpusError("small.txt can't be read: no such file.", "Copy it.")
-    h.let_fail(monkeypatch, "engine.session.ranks.load_training_data", missing, lambda *_: is_rank_1())
+    h.let_fail(monkeypatch, "engine.session.worker.load_training_data", missing, 1)
     emitted = events_until(DistributedError, r"Rank 1 on .* can't read the tweets: small\.txt", h.tiny_config(corpus))
     failed = h.only(emitted, e.RunFailed)
     assert len(emitted) == 1
@@ -77,9 +79,9 @@ def test_a_file_that_one_machine_lacks_is_named_before_a_step(corpus: Path, monk
 def test_other_tweets_on_one_machine_are_found_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load_others(*args: Any) -> TrainingData:
         data = load_training_data(*args)
-        return replace(data, corpus=replace(data.corpus, digest="another")) if is_rank_1() else data
+        return replace(data, corpus=replace(data.corpus, digest="another"))
 
-    monkeypatch.setattr(ranks_module, "load_training_data", load_others)
+    monkeypatch.setattr(worker, "load_training_data", load_others)
     events_until(DistributedError, r"The tweets of rank 1 on .* are not those of rank 0", h.tiny_config(corpus))
 
 
@@ -123,7 +125,7 @@ def test_a_worker_without_memory_for_the_model_fails_the_run_before_a_broadcast_
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = DeviceMemoryError("Not enough memory.", "Train a smaller model.")
-    h.let_fail(monkeypatch, "engine.session.ranks.Trainer", error, lambda *_, **__: is_rank_1())
+    h.let_fail(monkeypatch, "engine.session.worker.Trainer", error, lambda *_, **__: is_rank_1())
     emitted = events_until(DistributedError, "Rank 1: Not enough memory", h.tiny_config(corpus), world_size=3)
     assert h.only(emitted, e.RunFailed).detail == "Rank 1: Not enough memory."
 
@@ -173,15 +175,18 @@ def test_a_run_that_is_stopped_while_others_read_the_tweets_ends_in_order(
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     is_stopped = threading.Event()
 
-    def load(*args: Any) -> TrainingData:
-        assert not is_rank_1() or is_stopped.wait(TIMEOUT_SECONDS)
+    def load_and_stop(*args: Any) -> TrainingData:
         data = load_training_data(*args)
-        if not is_rank_1():
-            inbox.put(c.Stop(reason="interrupted"))
-            is_stopped.set()
+        inbox.put(c.Stop(reason="interrupted"))
+        is_stopped.set()
         return data
 
-    monkeypatch.setattr(ranks_module, "load_training_data", load)
+    def load_later(*args: Any) -> TrainingData:
+        assert is_stopped.wait(TIMEOUT_SECONDS)
+        return load_training_data(*args)
+
+    monkeypatch.setattr(ranks_module, "load_training_data", load_and_stop)
+    monkeypatch.setattr(worker, "load_training_data", load_later)
     [ended] = run_shared(h.tiny_config(corpus), inbox=inbox)
     assert isinstance(ended, e.RunFinished)
     assert ended.reason == "interrupted"
@@ -311,7 +316,7 @@ def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_sta
 
 def test_a_last_save_without_answer_has_no_old_generators(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reports = count(1)  # the first save and `step-6` are answered; the last is not
-    target = "engine.session.ranks.Worker._report"
+    target = "engine.session.worker.Worker._report"
     h.let_fail(monkeypatch, target, RankLostError("killed"), lambda *_: next(reports) > 2)
     monkeypatch.setattr(ranks_module, "_LAST_SECONDS", 0.1)
     events_until(RankLostError, "killed", h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))

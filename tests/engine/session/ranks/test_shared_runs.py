@@ -25,7 +25,8 @@ from engine.protocol import events as e
 from engine.protocol import insight
 from engine.session import ranks as ranks_module
 from engine.session.place import Place
-from engine.session.ranks import Begin, Build, End, Order, Ranks, Report, Steps, Sync, Worker
+from engine.session.ranks import Begin, Build, End, Order, Ranks, Report, Steps, Sync
+from engine.session.worker import Worker
 from engine.storage.folders import find_run
 from engine.training import schedule
 from tests.engine import helpers as h
