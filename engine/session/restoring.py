@@ -25,7 +25,7 @@ from engine.model.gru import TextGenerator
 from engine.protocol import events
 from engine.protocol.events import Warned
 from engine.session.questions import Questions
-from engine.session.ranks import rank_generators
+from engine.session.ranks.leader import rank_generators
 from engine.session.settings import LiveSettings
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.startup.start import without_figures

@@ -35,7 +35,8 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished, Warned
 from engine.session.commands import CommandQueue
 from engine.session.loop import TrainingLoop
-from engine.session.ranks import Leader, Ranks
+from engine.session.ranks.connection import Ranks
+from engine.session.ranks.leader import Leader
 from engine.session.reporter import EventStream, Reporter
 from engine.session.startup.setup import prepare
 from engine.session.state import Run

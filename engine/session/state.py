@@ -30,7 +30,8 @@ from engine.training.tuning import ThreadTuner
 
 if TYPE_CHECKING:  # they import this module
     from engine.session.checkpointing import RunCheckpoints
-    from engine.session.ranks import Leader, Ranks
+    from engine.session.ranks.connection import Ranks
+    from engine.session.ranks.leader import Leader
     from engine.session.reporter import Reporter
     from engine.training.out_of_memory import OutOfMemoryRetry
 

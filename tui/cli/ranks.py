@@ -17,7 +17,7 @@ from engine.checkpoints.catalog import latest_of
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import CheckpointError, DeviceError, RankLostError, TweetgenError
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
-from engine.session.place import Place
+from engine.session.ranks.place import Place
 from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.log import versions_of
@@ -28,7 +28,7 @@ from tui.run.journal import read_history
 if TYPE_CHECKING:
     import torch
 
-    from engine.session.ranks import Ranks
+    from engine.session.ranks.connection import Ranks
 
 _PACKAGES = ("tweetgen-tui", "torch", "numpy")
 """What computes: all ranks need the same versions."""
@@ -131,14 +131,14 @@ def follow(place: Place, runtime: RuntimeConfig) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
-    from engine.session.worker import Worker
+    from engine.session.ranks.worker import Worker
 
     Worker(ranks, runtime.threads, is_deterministic=runtime.deterministic).run()
 
 
 def join(place: Place, runtime: RuntimeConfig) -> Ranks:
     """Join the other ranks. Imports torch. Raises `DistributedError`, also where a rank has no device."""
-    from engine.session.ranks import Ranks
+    from engine.session.ranks.connection import Ranks
 
     return Ranks.join(place, lambda: device_of(place, runtime), versions_of(*_PACKAGES))
 

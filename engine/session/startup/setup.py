@@ -25,7 +25,8 @@ from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.progress import Stage
 from engine.sampling.filter import require_samplable
-from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_generators
+from engine.session.ranks.connection import Ranks
+from engine.session.ranks.leader import config_of_leader, load_for_all, rank_generators
 from engine.session.startup.choices import choose_settings
 from engine.session.startup.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.startup.start import Start, cold_start_notices, continued, find_start, growth_notices

@@ -13,9 +13,9 @@ from torch._C._distributed_c10d import HashStore, PrefixStore, ProcessGroupGloo
 
 from engine.config.run import RunConfig
 from engine.protocol.events import Event
-from engine.session.place import Place
-from engine.session.ranks import Ranks
-from engine.session.worker import Worker
+from engine.session.ranks.connection import Ranks
+from engine.session.ranks.place import Place
+from engine.session.ranks.worker import Worker
 from tests.engine.helpers import run_session
 
 _Result = TypeVar("_Result")

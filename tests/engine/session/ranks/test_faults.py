@@ -31,10 +31,10 @@ from engine.errors import (
 )
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import place as place_module
-from engine.session import ranks as ranks_module
-from engine.session import worker
-from engine.session.place import (
+from engine.session.ranks import leader, worker
+from engine.session.ranks import place as place_module
+from engine.session.ranks.connection import AnyOrder, Ranks, Report
+from engine.session.ranks.place import (
     TIMEOUT_VARIABLE,
     Place,
     Versions,
@@ -42,8 +42,7 @@ from engine.session.place import (
     join_attempt,
     place_from_environment,
 )
-from engine.session.ranks import AnyOrder, Ranks, Report
-from engine.session.worker import Worker
+from engine.session.ranks.worker import Worker
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
@@ -66,7 +65,7 @@ def events_until(error: type[Exception], match: str | None, config: RunConfig, *
 # Other tweets, errors and weights -------------------------------------------------------------------------------------
 def test_a_file_that_one_machine_lacks_is_named_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = CorpusError("small.txt can't be read: no such file.", "Copy it.")
-    h.let_fail(monkeypatch, "engine.session.worker.load_training_data", missing, 1)
+    h.let_fail(monkeypatch, "engine.session.ranks.worker.load_training_data", missing, 1)
     emitted = events_until(DistributedError, r"Rank 1 on .* can't read the tweets: small\.txt", h.tiny_config(corpus))
     failed = h.only(emitted, e.RunFailed)
     assert len(emitted) == 1
@@ -110,7 +109,7 @@ def test_an_error_of_a_worker_fails_the_run_with_its_words_and_no_step_that_it_l
     corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, detail: str, hint: str
 ) -> None:
     """Also in the middle of a promise of so many steps that as many non-finite ones would be a divergence."""
-    monkeypatch.setattr(ranks_module, "PROMISE_SECONDS", 1e9)
+    monkeypatch.setattr(leader, "PROMISE_SECONDS", 1e9)
     target = "engine.training.out_of_memory.OutOfMemoryRetry.take_step"
     h.let_fail(monkeypatch, target, error, lambda oom, *_: is_rank_1() and oom._state.trainer.step_count == 4)
     emitted = events_until(DistributedError, f"Rank 1: {detail}", h.tiny_config(corpus, max_steps=20, save_every=2))
@@ -125,7 +124,7 @@ def test_a_worker_without_memory_for_the_model_fails_the_run_before_a_broadcast_
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = DeviceMemoryError("Not enough memory.", "Train a smaller model.")
-    h.let_fail(monkeypatch, "engine.session.worker.Trainer", error, lambda *_, **__: is_rank_1())
+    h.let_fail(monkeypatch, "engine.session.ranks.worker.Trainer", error, lambda *_, **__: is_rank_1())
     emitted = events_until(DistributedError, "Rank 1: Not enough memory", h.tiny_config(corpus), world_size=3)
     assert h.only(emitted, e.RunFailed).detail == "Rank 1: Not enough memory."
 
@@ -144,7 +143,7 @@ class WithoutEnd:
 def test_after_an_error_of_the_leader_within_a_promise_all_end_in_order_without_waiting_for_each_other(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranks_module, "PROMISE_SECONDS", 1e9)
+    monkeypatch.setattr(leader, "PROMISE_SECONDS", 1e9)
     target = "engine.training.trainer.Trainer.step"
     error = ZeroDivisionError("by zero")
     sound = Trainer.step
@@ -185,7 +184,7 @@ def test_a_run_that_is_stopped_while_others_read_the_tweets_ends_in_order(
         assert is_stopped.wait(TIMEOUT_SECONDS)
         return load_training_data(*args)
 
-    monkeypatch.setattr(ranks_module, "load_training_data", load_and_stop)
+    monkeypatch.setattr(leader, "load_training_data", load_and_stop)
     monkeypatch.setattr(worker, "load_training_data", load_later)
     [ended] = run_shared(h.tiny_config(corpus), inbox=inbox)
     assert isinstance(ended, e.RunFinished)
@@ -195,7 +194,7 @@ def test_a_run_that_is_stopped_while_others_read_the_tweets_ends_in_order(
 @pytest.fixture
 def changed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Change a weight of the workers after step 5, with promises of one step each."""
-    monkeypatch.setattr(ranks_module, "MAX_STEPS", 1)
+    monkeypatch.setattr(leader, "MAX_STEPS", 1)
 
     def change_a_weight(self: Worker, rates: tuple[float, ...]) -> None:
         take_steps(self, rates)
@@ -275,7 +274,7 @@ def test_a_worker_that_waits_for_an_order_loses_a_leader_that_ends_at_once() -> 
 def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_was_lost(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, is_lost: bool, is_early: bool
 ) -> None:
-    monkeypatch.setattr(ranks_module, "_LAST_SECONDS", 0.1 if is_lost else 60.0)
+    monkeypatch.setattr(Ranks, "LAST_SECONDS", 0.1 if is_lost else 60.0)
     emitted: list[e.Event] = []
     stop = c.Stop(reason="terminated")
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
@@ -316,9 +315,9 @@ def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_sta
 
 def test_a_last_save_without_answer_has_no_old_generators(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reports = count(1)  # the first save and `step-6` are answered; the last is not
-    target = "engine.session.worker.Worker._report"
+    target = "engine.session.ranks.worker.Worker._report"
     h.let_fail(monkeypatch, target, RankLostError("killed"), lambda *_: next(reports) > 2)
-    monkeypatch.setattr(ranks_module, "_LAST_SECONDS", 0.1)
+    monkeypatch.setattr(Ranks, "LAST_SECONDS", 0.1)
     events_until(RankLostError, "killed", h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
     assert "generator.cpu.1" in h.tensors_of("tiny", "step-6")
     assert h.latest().step == 9

@@ -23,10 +23,10 @@ from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.session import ranks as ranks_module
-from engine.session.place import Place
-from engine.session.ranks import Begin, Build, End, Order, Ranks, Report, Steps, Sync
-from engine.session.worker import Worker
+from engine.session.ranks import leader
+from engine.session.ranks.connection import Begin, Build, End, Order, Ranks, Report, Steps, Sync
+from engine.session.ranks.place import Place
+from engine.session.ranks.worker import Worker
 from engine.storage.folders import find_run
 from engine.training import schedule
 from tests.engine import helpers as h
@@ -144,9 +144,7 @@ EDGE_COMMANDS: dict[str, c.Command] = {
 
 @pytest.mark.parametrize("answer", EDGE_COMMANDS)
 def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
-    monkeypatch.setattr(
-        ranks_module, "PROMISE_SECONDS", 1e9
-    )  # promises of as many steps as may be: their number doubles
+    monkeypatch.setattr(leader, "PROMISE_SECONDS", 1e9)  # as many steps as may be: their number doubles
     unsent = [EDGE_COMMANDS[answer], *([c.Resume()] if answer == "Paused" else [])]
 
     def on_event(event: e.Event) -> list[c.Command]:

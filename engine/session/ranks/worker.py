@@ -1,4 +1,4 @@
-"""`Worker`: a rank other than 0. It executes the leader's orders (`engine.session.ranks`) until it is to end.
+"""`Worker`: a rank other than 0. It executes the leader's orders until it is to end.
 
 It has no journal, no user and no clock. What goes wrong here is a part of its next answer, and the leader ends the run.
 """
@@ -25,7 +25,7 @@ from engine.corpus.batches import BatchStream, Part
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError, RankLostError, TweetgenError
 from engine.model.gru import TextGenerator
-from engine.session.ranks import Answer, Begin, Build, End, Ranks, Report, Steps, Sync, threads_of_a_rank
+from engine.session.ranks.connection import Answer, Begin, Build, End, Ranks, Report, Steps, Sync
 from engine.storage.folders import home
 from engine.storage.log import log_traceback
 from engine.training.out_of_memory import OutOfMemoryRetry
@@ -41,7 +41,7 @@ class Worker:
     def __init__(self, ranks: Ranks, num_threads: int = 0, *, is_deterministic: bool = False) -> None:
         """Compute with this number of CPU threads; 0 divides the cores among the ranks of this machine."""
         self._ranks = ranks
-        self._num_threads = num_threads or threads_of_a_rank(ranks.place.local_world_size)
+        self._num_threads = num_threads or ranks.share_of_cores
         self._is_deterministic = is_deterministic and ranks.device.type == "cuda"
         self.trainer: Trainer
         self.batches: BatchStream
