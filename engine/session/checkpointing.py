@@ -619,7 +619,7 @@ def checkpoint_tensors(state: RunState) -> dict[str, Tensor]:
 
 
 def _generator_tensors(state: RunState) -> dict[str, Tensor]:
-    """Return the states of the generators; of several processes, `generator.DEVICE.RANK` are those of the followers."""
+    """Return the states of the generators; of several processes, `generator.DEVICE.RANK` are those of the workers."""
     device = state.runtime.device
     generators = {f"generator.{name}": tensor for name, tensor in generator_states(device).items()}
     return generators | {f"generator.{device.type}.{rank}": tensor for rank, tensor in state.rank_generators.items()}
