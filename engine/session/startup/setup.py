@@ -183,11 +183,9 @@ def load_into(trainer: Trainer, checkpoint: Checkpoint, runtime: Runtime) -> Non
         raise CheckpointError("The checkpoint's tensors do not fit the model that it describes.") from error
 
 
-def _warnings(  # noqa: C901 - one after another
-    config: RunConfig, info: CheckpointInfo | None, data: TrainingData, state: RunState
-) -> Iterator[str]:
+def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData, state: RunState) -> Iterator[str]:
     """Yield what the user should know before the first step; `info` is the checkpoint that the run continues from."""
-    runtime, corpus = state.runtime, data.corpus
+    corpus = data.corpus
     if info is None:
         yield from corpus.report.doubts
     elif added := data.vocab.chars[len(info.vocab) :]:
@@ -201,21 +199,29 @@ def _warnings(  # noqa: C901 - one after another
         yield f"The run starts from random weights: {lacking}."
     if info is None and config.settings.get("ngram_order") and not state.model_config.ngram_contexts:
         yield "No sequence of characters occurs often enough in these tweets: --ngram-order has no effect."
-    if config.runtime.device == "auto" and runtime.device.type == "cpu" and (problem := gpu_problem()):
-        yield f"A GPU is there, but torch can't use it, so the CPU trains: {problem}"
-    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
-        yield PRECISION_WARNING
-    if problem := state.trainer.first_loss_problem(data.train_tweets):
-        yield problem
+    yield from _device_warnings(config, info, data, state)
     if info is None or config.resume is None:
         return
     if info.has_finished:
         yield "The run had finished; it continues at its learning rate."
     if info.corpus_digest != corpus.digest:
         yield "The tweets are not those that the run was trained on so far; it starts with their first batch."
-    changes = computation_changes(info.computation, runtime.computation(data.part.world_size))
+    changes = computation_changes(info.computation, state.runtime.computation(data.part.world_size))
     if changes:
         yield f"The computation differs, so that the resume is exact to rounding only: {changes}."
+
+
+def _device_warnings(
+    config: RunConfig, info: CheckpointInfo | None, data: TrainingData, state: RunState
+) -> Iterator[str]:
+    """Yield what is not as expected of the device: a GPU that is not used, not in bfloat16, or computes wrongly."""
+    runtime = state.runtime
+    if config.runtime.device == "auto" and runtime.device.type == "cpu" and (gpu := gpu_problem()):
+        yield f"A GPU is there, but torch can't use it, so the CPU trains: {gpu}"
+    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
+        yield PRECISION_WARNING
+    if problem := state.trainer.first_loss_problem(data.train_tweets):
+        yield problem
 
 
 def _shown_char(char: str) -> str:
