@@ -23,7 +23,7 @@ from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
 from engine.session.evaluation import Evaluator
 from engine.session.questions import Questions
-from engine.session.restoring import CheckpointLoader, DivergenceRecovery
+from engine.session.restoring import Restorer
 from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
@@ -50,9 +50,8 @@ class TrainingLoop:
         self._questions = Questions(run)
         self._sampling = Sampling(run, settings)
         self._evaluator = Evaluator(run)
-        loader = CheckpointLoader(run, settings, self._questions)
-        self._recovery = DivergenceRecovery(run, settings, loader)
-        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, loader, self._recovery)
+        self._restorer = Restorer(run, settings, self._questions)
+        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, self._restorer)
         self._run = run
         self._queue = queue
         self._pauses_at_end = pauses_at_end
@@ -266,7 +265,7 @@ class TrainingLoop:
             return False
         if self._run.leader is not None:
             self._run.leader.verify()  # or a rank can't compute
-        self._recovery.roll_back()
+        self._restorer.roll_back()
         return True
 
     def _begin(self) -> None:
