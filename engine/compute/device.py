@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.config.run import RuntimeConfig, Tuning
+from engine.config.run import Computation, RuntimeConfig, Tuning
 from engine.errors import DeviceError
 
 LOG = logging.getLogger(__name__)
@@ -59,6 +59,16 @@ class Runtime:
             precision=precision,
             num_threads=config.threads or auto_threads(),
             is_deterministic=config.deterministic and device.type == "cuda",
+        )
+
+    def computation(self, world_size: int) -> Computation:
+        """Return what a checkpoint stores of it, where `world_size` processes train together."""
+        return Computation(
+            device=self.device.type,
+            precision=self.precision,
+            num_threads=self.num_threads,
+            tuning=self.tuning,
+            world_size=world_size,
         )
 
     def apply(self) -> None:
