@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -192,7 +192,7 @@ def _values(hint: Any) -> SearchStrategy[Any]:
         return st.tuples(*map(_values, get_args(hint)))
     if get_origin(hint) is tuple:
         return st.lists(_values(get_args(hint)[0]), max_size=4).map(tuple)
-    if get_origin(hint) is UnionType:
+    if get_origin(hint) in (UnionType, Union):
         return st.one_of([_values(option) for option in get_args(hint)])
     if get_origin(hint) is Literal:
         return st.sampled_from(get_args(hint))

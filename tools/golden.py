@@ -255,11 +255,11 @@ def tensor_difference(old: Path, new: Path) -> str:
             return f"{name}: {dtype}{shape} | {new_dtype}{new_shape}"
         if content != new_content:
             values, new_values = _values(dtype, content), _values(dtype, new_content)
-            places = [place for place, (a, b) in enumerate(zip(values, new_values, strict=True)) if a != b]
-            size, place = len(content) // len(values), places[0] if places else 0
-            raw = (each[place * size : (place + 1) * size].hex() for each in (content, new_content))
-            shown = f"{values[place]} | {new_values[place]}" if places else " | ".join(raw)
-            return f"{name}[{place} of {len(values)}]: {shown} ({len(places)} values differ)"
+            size = len(content) // len(values)
+            chunks = [(content[at : at + size], new_content[at : at + size]) for at in range(0, len(content), size)]
+            places = [place for place, (a, b) in enumerate(chunks) if a != b]
+            shown = f"{values[places[0]]!r} | {new_values[places[0]]!r}"
+            return f"{name}[{places[0]} of {len(values)}]: {shown} ({len(places)} values differ)"
     return ""
 
 

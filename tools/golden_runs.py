@@ -201,7 +201,7 @@ RUNS = (
     Run("tutorial", (_plain(f"{TINY} --preset tutorial --run-name tutorial --seed 9 --eval-every 20 --max-steps 60"),)),
     Run(
         "early",
-        (_scripted(f"{COMMON} --embedding-size 6 --hidden-size 8 --run-name early --seed 19", [(1100, [STOP])]),),
+        (_scripted(f"{COMMON} --embedding-size 6 --hidden-size 8 --run-name early --seed 19", [(1010, [STOP])]),),
     ),
     Run("overfit", (_plain(f"{TINY} --run-name overfit --seed 10 --overfit 3 --steps-per-second 0 --max-steps 120"),)),
     Run(

@@ -1,4 +1,4 @@
-"""CUDA graphs of a training step: each bucket's step runs eagerly a few times, is recorded once, then replayed.
+"""CUDA graphs: work on inputs of few shapes runs eagerly a few times, is recorded once per shape, then replayed.
 
 The rules are torch's ("CUDA Graphs" in its CUDA semantics):
 
@@ -12,8 +12,8 @@ The rules are torch's ("CUDA Graphs" in its CUDA semantics):
   graph during the recording. Other threads may use CUDA meanwhile, as that of NCCL and that of a checkpoint do: only
   what the recording thread does is forbidden.
 
-A recording that runs out of memory is tried again once its caller has made room. After any other failure, steps run
-eagerly for the rest of the process, with a warning in the log.
+A recording that runs out of memory is tried again with torch's cache empty; if that fails too, inputs of this shape are
+computed eagerly. After any other failure all are, and `GraphedSteps.failure` says why.
 
 The host queues a step in a fraction of the time that the device needs for it; `Backlog` limits how far it runs ahead.
 """
@@ -23,40 +23,123 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Protocol
+from functools import cache, partial
 
 import torch
 from torch import Tensor
 
-from engine.memory import CUDA_ALLOCATOR, is_out_of_memory
+from engine.memory import CUDA_ALLOCATOR, free_memory, is_out_of_memory
 
+LOG = logging.getLogger(__name__)
+WARM_UP_VISITS = 2
+"""Eager runs of a bucket before it is recorded; so a rare shape costs no recording."""
+MAX_GRAPHS = 64
+"""Inputs of further shapes are computed eagerly: tweets of up to 2,048 characters have 48 lengths (`bucket_length`)."""
 _MODE = "thread_local"
 """Other threads may use CUDA during a capture."""
 _END_ALLOCATION = ("_cuda_endAllocateToPool", "_cuda_endAllocateCurrentStreamToPool")
 """Names of one function of torch, the second before 2.8; there is no public one."""
 
 
-class Recording(Protocol):
-    """A recorded step; `torch.cuda.CUDAGraph` is one."""
+@dataclass
+class _Bucket:
+    """The work on inputs of one key and shape."""
 
-    def replay(self) -> None:
-        """Run the recorded kernels on the current stream."""
+    inputs: Tensor
+    """Its input, always at the same address."""
+    num_visits: int = 0
+    recording: torch.cuda.CUDAGraph | None = None
+    lacks_memory: bool = False
+    """Whether there was no memory to record it."""
 
-    def reset(self) -> None:
-        """Free its memory; it must not be running."""
+
+class GraphedSteps:
+    """Runs a step on inputs of few shapes, recorded where possible. Not thread-safe."""
+
+    def __init__(self, device: torch.device, recorder: CudaRecorder | None, max_graphs: int = MAX_GRAPHS) -> None:
+        """Run steps on the device; without a `recorder`, always eagerly."""
+        self.failure = ""
+        """Why nothing is recorded any more; empty while it is, and where memory does not suffice."""
+        self._device = device
+        self._recorder = recorder
+        self._max_graphs = max_graphs
+        self._buckets: dict[Hashable, _Bucket] = {}
+
+    @property
+    def num_recorded(self) -> int:
+        """Number of buckets that are replayed."""
+        return sum(bucket.recording is not None for bucket in self._buckets.values())
+
+    def run(self, step: Callable[[Tensor], None], inputs: Tensor, key: Hashable = None) -> None:
+        """Run `step`, the same one in every call with this key, on a small input in host memory.
+
+        CUDA copies up to 64 KB of pageable memory without waiting for the device: the rows of 8,192 tweets.
+        """
+        bucket = self._buckets.get((key, *inputs.shape))
+        if bucket is None:
+            bucket = self._buckets[(key, *inputs.shape)] = _Bucket(torch.empty_like(inputs, device=self._device))
+        bucket.inputs.copy_(inputs, non_blocking=True)
+        bucket.num_visits += 1
+        work = partial(step, bucket.inputs)
+        if self._recorder is None:
+            work()
+            return
+        if self._may_record(bucket):
+            self._record(work, bucket, self._recorder)
+        if bucket.recording is None:
+            self._recorder.run_on_side_stream(work)
+        else:
+            bucket.recording.replay()
+
+    def discard_all(self) -> None:
+        """Discard all recordings, as the memory that they write to is replaced."""
+        for bucket in self._buckets.values():
+            if bucket.recording is not None and self._recorder is not None:
+                self._recorder.discard(bucket.recording)
+        self._buckets.clear()
+
+    def _may_record(self, bucket: _Bucket) -> bool:
+        if bucket.recording is not None or bucket.lacks_memory or bucket.num_visits <= WARM_UP_VISITS:
+            return False
+        if not CUDA_ALLOCATOR.is_sound:
+            self.failure = self.failure or "torch's CUDA allocator is not usable after an earlier failure"
+        return not self.failure and self.num_recorded < self._max_graphs
+
+    def _record(self, work: Callable[[], None], bucket: _Bucket, recorder: CudaRecorder) -> None:
+        """Record a bucket's step, with torch's cache emptied if memory does not suffice."""
+        bucket.recording = self._recorded(work, recorder)
+        if bucket.recording is None and not self.failure:
+            free_memory(self._device)
+            bucket.recording = self._recorded(work, recorder)
+            bucket.lacks_memory = bucket.recording is None
+
+    def _recorded(self, work: Callable[[], None], recorder: CudaRecorder) -> torch.cuda.CUDAGraph | None:
+        """Return the recording; None if memory does not suffice. After another failure, none is left or made later."""
+        try:
+            return recorder.record(work)
+        except RuntimeError as error:
+            LOG.warning("a CUDA graph can't be recorded", exc_info=True)
+            if not is_out_of_memory(error):
+                self.failure = str(error).partition("\n")[0] or type(error).__name__
+                self.discard_all()
+        return None
 
 
 @cache
+def _side_stream(index: int) -> torch.cuda.Stream:
+    return torch.cuda.Stream(index)  # type: ignore[no-untyped-call] # torch leaves it untyped
+
+
 def side_stream(device: torch.device) -> torch.cuda.Stream:
     """Return the stream of a device on which graphs are recorded; always the same one.
 
     cuBLAS allocates a workspace, 32 MiB on an H100, for each stream, and never frees it.
     """
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch leaves it untyped
+    is_numbered = device.index is not None  # that of `cuda` is not
+    return _side_stream(device.index if is_numbered else torch.cuda.current_device())
 
 
 class CudaRecorder:
@@ -73,11 +156,13 @@ class CudaRecorder:
         """Run `work` on the recording stream, ordered after and before the work of the current stream."""
         current = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
-            work()
-        current.wait_stream(self._stream)
+        try:
+            with torch.cuda.stream(self._stream):
+                work()
+        finally:
+            current.wait_stream(self._stream)
 
-    def record(self, work: Callable[[], None]) -> Recording:
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         """Record `work` without running it. Raises the `RuntimeError` of what can't be recorded.
 
         The outer `stream` restores the current stream even if `graph` fails to at its own end, and the error of `work`
@@ -91,7 +176,7 @@ class CudaRecorder:
             with (
                 _without_collection(),
                 torch.cuda.stream(self._stream),
-                self._capture(graph, self._pool),
+                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode=_MODE),
             ):
                 try:
                     work()
@@ -99,75 +184,35 @@ class CudaRecorder:
                     failures.append(error)
                     raise
         except RuntimeError as error:
-            self._end_allocation()
+            self._undo_capture()
             raise (failures or [error])[0] from None
         self._num_recorded += 1
         return graph
 
-    def _capture(
-        self, graph: torch.cuda.CUDAGraph, pool: torch.cuda._POOL_HANDLE
-    ) -> contextlib.AbstractContextManager[None]:
-        """Return the context of a capture; memory that torch has cached is freed for it."""
-        return torch.cuda.graph(graph, pool=pool, stream=self._stream, capture_error_mode=_MODE)
-
-    def _end_allocation(self) -> None:
-        """End the allocation from the pool that a failed capture began.
+    def _undo_capture(self) -> None:
+        """End the allocation from the pool that a failed capture began, and see whether the allocator works.
 
         `CUDAGraph.capture_end` (torch 2.13) skips this if CUDA has invalidated the capture: all later allocations on
-        the stream would come from the pool, and `empty_cache` would raise.
+        the stream would come from the pool, and `empty_cache` would raise. Where it has ended the allocation already,
+        torch raises, and the pool is still to be released.
         """
-        index = self._stream.device_index
-        with contextlib.suppress(RuntimeError):  # it has ended already: the capture itself was sound
-            cuda = vars(torch._C)  # noqa: SLF001 - there is nothing public
+        index, cuda = self._stream.device_index, vars(torch._C)  # noqa: SLF001 - there is nothing public
+        with contextlib.suppress(RuntimeError):
             end = next(cuda[name] for name in _END_ALLOCATION if name in cuda)
             end(index, self._pool)
+        with contextlib.suppress(RuntimeError):
             cuda["_cuda_releasePool"](index, self._pool)
+        try:
+            torch.cuda.empty_cache()
+        except RuntimeError:
+            LOG.warning("torch's CUDA allocator is not usable after a failed recording", exc_info=True)
+            CUDA_ALLOCATOR.is_sound = False
 
-    def discard(self, recording: Recording) -> None:
+    def discard(self, recording: torch.cuda.CUDAGraph) -> None:
         """Wait for the device, then free a recording."""
         torch.cuda.synchronize(self._device)
         recording.reset()
         self._num_recorded -= 1
-
-
-class KeptPoolRecorder(CudaRecorder):
-    """Records what allocates no memory and is freed without `discard`, as often as wanted, in a pool that stays.
-
-    Torch has no use for a pool that was in use and is not any more, and forgets it only when its cache is emptied. So a
-    first recording, which is never replayed, keeps the pool in use. A capture starts without waiting for the device.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        """Record on this device."""
-        super().__init__(device)
-        self._first: tuple[Recording, Tensor] | None = None
-
-    def record(self, work: Callable[[], None]) -> Recording:
-        """Record `work` without running it. Raises the `RuntimeError` of what can't be recorded."""
-        if self._first is None:
-            number = torch.zeros(1, device=self._device)
-
-            def write() -> None:
-                number.zero_()
-
-            self.run_on_side_stream(write)
-            self._first = super().record(write), number
-        return super().record(work)
-
-    @contextlib.contextmanager
-    def _capture(self, graph: torch.cuda.CUDAGraph, pool: torch.cuda._POOL_HANDLE) -> Iterator[None]:
-        """Capture the block; `torch.cuda.graph` would empty torch's caches first."""
-        graph.capture_begin(pool=pool, capture_error_mode=_MODE)
-        try:
-            yield
-        finally:
-            graph.capture_end()
-
-
-@cache
-def kept_pool_recorder(device: torch.device) -> KeptPoolRecorder:
-    """Return the recorder of a device; always the same one."""
-    return KeptPoolRecorder(device)
 
 
 @contextlib.contextmanager
@@ -182,121 +227,13 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-LOG = logging.getLogger(__name__)
-WARM_UP_VISITS = 2
-"""Eager runs of a bucket before it is recorded; so a rare shape costs no recording."""
-MAX_BUCKETS = 32
-"""Maximum number of graphs; the least recently used is evicted."""
-
-
-class RecordingMemoryError(torch.OutOfMemoryError):
-    """Memory ran out while a step was recorded: none of it has been executed, and all recordings are discarded."""
-
-
-@dataclass
-class _Bucket:
-    """The steps of one key and input shape."""
-
-    inputs: Tensor
-    """Its input, always at the same address."""
-    num_visits: int = 0
-    recording: Recording | None = None
-
-
-class BucketedSteps:
-    """Runs a step on inputs of few shapes, recorded where possible. Not thread-safe."""
-
-    def __init__(self, device: torch.device, recorder: CudaRecorder | None, max_buckets: int = MAX_BUCKETS) -> None:
-        """Run steps on the device; without a `recorder`, always eagerly."""
-        self._device = device
-        self._recorder = recorder
-        self._max_buckets = max_buckets
-        self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
-
-    @property
-    def num_recorded(self) -> int:
-        """Number of buckets that are replayed."""
-        return sum(bucket.recording is not None for bucket in self._buckets.values())
-
-    def run(self, step: Callable[[Tensor], None], inputs: Tensor, key: Hashable = None) -> None:
-        """Run `step`, the same one in every call with this key, on a small input in host memory.
-
-        Raises `RecordingMemoryError`.
-        """
-        bucket = self._bucket((key, *inputs.shape), inputs)
-        bucket.inputs.copy_(inputs, non_blocking=True)
-        bucket.num_visits += 1
-        if self._recorder is None:
-            step(bucket.inputs)
-            return
-        if bucket.recording is None and CUDA_ALLOCATOR.is_sound and bucket.num_visits > WARM_UP_VISITS:
-            self._record(step, bucket, self._recorder)
-        if bucket.recording is None:
-            self._recorder.run_on_side_stream(lambda: step(bucket.inputs))
-        else:
-            bucket.recording.replay()
-
-    def discard_all(self) -> None:
-        """Discard all recordings, as the memory that they write to is replaced."""
-        while self._buckets:
-            self._evict_oldest()
-
-    def _bucket(self, key: Hashable, inputs: Tensor) -> _Bucket:
-        """Return the bucket of a key, now the most recently used; a new one may evict the least recently used."""
-        if key not in self._buckets:
-            if len(self._buckets) >= self._max_buckets:
-                self._evict_oldest()
-            self._buckets[key] = _Bucket(torch.empty_like(inputs, device=self._device))
-        self._buckets.move_to_end(key)
-        return self._buckets[key]
-
-    def _evict_oldest(self) -> None:
-        """Evict the least recently used bucket."""
-        _, bucket = self._buckets.popitem(last=False)
-        self._discard(bucket)
-
-    def _discard(self, bucket: _Bucket) -> None:
-        """Free a bucket's recording."""
-        if self._recorder is not None and bucket.recording is not None:
-            self._recorder.discard(bucket.recording)
-        bucket.recording = None
-
-    def _record(self, step: Callable[[Tensor], None], bucket: _Bucket, recorder: CudaRecorder) -> None:
-        """Record a bucket's step; on failure, discard all recordings.
-
-        Raises `RecordingMemoryError`. After another failure, nothing is recorded any more.
-        """
-        try:
-            bucket.recording = recorder.record(lambda: step(bucket.inputs))
-        except RuntimeError as error:
-            for other in self._buckets.values():
-                self._discard(other)
-            if is_out_of_memory(error):
-                raise RecordingMemoryError(str(error)) from None
-            CUDA_ALLOCATOR.is_sound = False
-            LOG.warning("the step can't be recorded as a CUDA graph; it runs eagerly", exc_info=True)
-
-
 QUEUED_SECONDS = 0.02
 MIN_STEPS = 2
 _SMOOTHING = 0.1
 """Weight of the last step in the mean time of a step."""
 
 
-class Event(Protocol):
-    """A point in the device's work; `torch.cuda.Event` is one."""
-
-    def record(self) -> None:
-        """Put the event behind the work that is queued on the current stream."""
-
-    def synchronize(self) -> None:
-        """Wait until the device has reached the event."""
-
-    def elapsed_time(self, end_event: Any) -> float:  # noqa: ANN401 - an event of the same class
-        """Return the milliseconds between two events that the device has reached."""
-
-
-def cuda_event() -> Event:
+def cuda_event() -> torch.cuda.Event:
     """Return an event that has a time and that a thread can wait for without occupying a core."""
     return torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call] # torch leaves it untyped
 
@@ -308,10 +245,10 @@ class Backlog:
     else, but at least `MIN_STEPS`. Waiting blocks the thread; it does not occupy a core. Not thread-safe.
     """
 
-    def __init__(self, make_event: Callable[[], Event] = cuda_event) -> None:
+    def __init__(self, make_event: Callable[[], torch.cuda.Event] = cuda_event) -> None:
         self._make_event = make_event
-        self._queued: deque[Event] = deque()
-        self._last: Event | None = None
+        self._queued: deque[torch.cuda.Event] = deque()
+        self._last: torch.cuda.Event | None = None
         """The end of the last step that the device is known to have completed."""
         self._step_seconds: float | None = None
         """Smoothed time between the ends of two steps."""

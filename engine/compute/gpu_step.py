@@ -38,7 +38,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from engine.compute.cuda_graphs import Backlog, BucketedSteps, CudaRecorder, RecordingMemoryError
+from engine.compute.cuda_graphs import Backlog, CudaRecorder, GraphedSteps
 from engine.compute.optimizer import OptimizerStep
 from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets, Ids
 from engine.errors import DeviceMemoryError
@@ -173,11 +173,22 @@ class DeviceStep:
         self._device = model.device
         self._learning_rate = torch.zeros((), device=self._device)
         self._total_targets = torch.ones((), device=self._device)
-        self._steps = BucketedSteps(self._device, recorder)
-        self._updates = BucketedSteps(self._device, recorder)
+        self._may_record = recorder is not None
+        self._steps = GraphedSteps(self._device, recorder)
+        self._updates = GraphedSteps(self._device, recorder)
         self._micro_batch_size: int | None = None
         self._tweets: ResidentTweets | None = None
         self._backlog = backlog
+
+    @property
+    def num_graphs(self) -> int | None:
+        """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
+        return self._steps.num_recorded + self._updates.num_recorded if self._may_record else None
+
+    @property
+    def recording_failure(self) -> str:
+        """Why steps can't be recorded; empty if they can, or have not been yet."""
+        return self._steps.failure or self._updates.failure
 
     def run(self, batch: CorpusBatch, batch_size: int, learning_rate: float) -> None:
         """Train on a batch, padded to `batch_size` tweets; returns before the device is done.
@@ -207,11 +218,7 @@ class DeviceStep:
     def _run_recorded(self, rows: Tensor, length: int) -> None:
         """Run the step, or with several ranks its part before the sum, recorded where possible."""
         step = self._step if self._sum_over_ranks is None else self._compute_gradients
-        try:
-            self._steps.run(lambda rows: step(self._gathered(rows, length)), rows, key=length)
-        except RecordingMemoryError:
-            self._optimizer_step.has_begun = False  # as the recording left it
-            raise
+        self._steps.run(lambda rows: step(self._gathered(rows, length)), rows, key=length)
 
     def _gathered(self, rows: Tensor, length: int) -> Tensor:
         """Return the token ids of the tweets at `rows`, (B,) on the device: (length + 1, B)."""

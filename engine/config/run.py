@@ -20,7 +20,7 @@ from engine.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Tuning = Literal["", "measured", "fixed", "due", "threads-due"]
+Tuning = Literal["", "measured", "fixed", "due"]
 """How precision and number of threads were chosen: measured, fixed by the user or by a rule, or as a start until both
 of them, or the threads alone, are measured during training; empty if unknown."""
 Schedule = Literal["constant", "cosine", "cooldown"]

@@ -78,7 +78,8 @@ class Trainer:
         self.skipped_in_a_row = 0
         """Steps skipped since the last that was not; on a GPU, as of the last report."""
         self._device = runtime.device
-        self._precision = runtime.precision
+        self.precision = runtime.precision
+        """Of the steps on a CPU; memory for another precision is kept until `use_precision`."""
         self._timer = PhaseTimer()
         self._flat = FlatParameters(model)
         self._adamw = FusedAdamW(self._flat, config.weight_decay)
@@ -106,7 +107,7 @@ class Trainer:
             self.model,
             self._flat,
             self._optimizer_step,
-            precision=self._precision,
+            precision=self.precision,
             recorder=recorder_for(self.model) if may_record else None,
             backlog=Backlog() if self._device.type == "cuda" else None,
             sum_over_ranks=self._sum_over_ranks and partial(self._sum_gradients, self._sum_over_ranks),
@@ -144,7 +145,7 @@ class Trainer:
 
     def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
         """Compute the gradient, sum it over all ranks, and update the weights, on the CPU."""
-        self._compute_gradient(batch, self._precision)
+        self._compute_gradient(batch)
         if self._sum_over_ranks is not None:
             self._sum_gradients(self._sum_over_ranks)
         self._timer.switch_to("optimizer")
@@ -152,16 +153,16 @@ class Trainer:
             is_skipped = self._optimizer_step.run(learning_rate)
         self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
 
-    def _compute_gradient(self, batch: Batch, precision: str) -> None:
+    def _compute_gradient(self, batch: Batch) -> None:
         """Write loss and gradient of a batch, in micro-batches if it is larger than one, on the CPU."""
         buffer = self._flat.grads_and_loss
         if batch.num_tweets == 0:  # fewer tweets than ranks
             buffer.zero_()
             return
-        if precision not in self._cpu_steps:
-            self._cpu_steps[precision] = ThreadedStep(self.model, precision)
-            self._cpu_steps[precision].use_timer(self._timer)
-        compute = self._cpu_steps[precision].loss_and_grads
+        if self.precision not in self._cpu_steps:
+            self._cpu_steps[self.precision] = ThreadedStep(self.model, self.precision)
+            self._cpu_steps[self.precision].use_timer(self._timer)
+        compute = self._cpu_steps[self.precision].loss_and_grads
         size = self.micro_batch_size or batch.num_tweets
         if batch.num_tweets <= size:
             self._timer.switch_to("forward")
@@ -190,6 +191,16 @@ class Trainer:
         """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
         return not self._optimizer_step.has_begun
 
+    @property
+    def num_graphs(self) -> int | None:
+        """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
+        return self._device_step.num_graphs if self._device_step else None
+
+    @property
+    def recording_failure(self) -> str:
+        """Why steps can't be recorded as CUDA graphs; empty if they can, or have not been yet."""
+        return self._device_step.recording_failure if self._device_step else ""
+
     def drain_report(self) -> StepReport:
         """Return all steps since the last report; waits for the device once."""
         first_step = self.step_count - len(self._losses) + 1
@@ -214,17 +225,17 @@ class Trainer:
         for step in self._cpu_steps.values():
             step.use_timer(timer)
 
-    def forward_backward(self, batch: Batch, precision: str) -> None:
-        """Do the work of a step on the CPU, in any precision, except for the update: for timing.
+    def forward_backward(self, batch: Batch) -> None:
+        """Do the work of a step on the CPU except for the update, for timing.
 
         Overwrites the gradient and leaves the model in eval mode, in which no generator is used.
         """
         self.model.eval()
-        self._compute_gradient(batch, precision)
+        self._compute_gradient(batch)
 
     def use_precision(self, precision: str) -> None:
         """Compute the steps on the CPU in this precision from now on; the state is the same in both."""
-        self._precision = precision
+        self.precision = precision
         self._cpu_steps = {name: step for name, step in self._cpu_steps.items() if name == precision}
 
     def set_batch_size(self, batch_size: int) -> None:

@@ -1,20 +1,19 @@
-"""How fast this machine trains: what sizes, how many threads and which precision are fastest here.
+"""What is fastest on this machine: the sizes of a new model, the number of threads, and the precision on a CPU.
 
-**Sizes** of a new model are chosen by the preset `auto` from the speed measured in a second or two at the start. Two
-GPUs differ by a factor of thirty, processors by a factor of three in what bfloat16 and small batches gain or cost, and
-a CPU may train faster than Apple's MPS, which runs a GRU step by step.
+None of it can be known in advance. Two GPUs differ by a factor of thirty, and processors by a factor of three in what
+bfloat16 and small batches gain or cost.
 
-**Threads and precision** on a CPU are measured on trials between steps: forward and backward passes on tweets of the
-run, which change neither weights nor optimizer nor any generator. So only the rounding of the computation depends on a
-clock. Neither can be known in advance: two threads on idle cores do up to 1.6 times the work of one, and less than one
-while other processes occupy the cores; bfloat16 gains a factor of 2 on one processor and nothing on another. So
-candidates run interleaved trials of the same work, starting very small; slow ones drop out early, and another candidate
-must be clearly faster than the one in use. A run begins on two threads in float32; the first measurement follows after
-some seconds, on warm code and batches of the final size, and another when steps have become slow.
+* **Before a new run** of the preset `auto`, new models are tried from the smallest on (`NewModelSpeeds`): their speeds
+  choose the sizes, and the candidate that was fastest trains the run.
+* **Other new runs** take their first step on two threads in float32, and are measured after it (`ThreadTuner`). The
+  trials change neither weights nor optimizer nor any generator, so only the rounding of the computation depends on a
+  clock.
+* **Later**, threads alone are measured again when the steps have become slow, and from time to time
+  (`SlowdownDetector`).
 
 **Fixed** is all of it in a repeatable run: the same command must give the same run, which a clock can't promise. A run
-that continues from a checkpoint keeps the checkpoint's choice, as far as the machine has it; several processes measure
-nothing, as they would have to agree.
+that continues from a checkpoint keeps the checkpoint's choice, as far as the machine has it. Several processes measure
+nothing: they would disturb each other, and would have to agree.
 """
 
 from __future__ import annotations
@@ -22,104 +21,199 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import replace
 
-import numpy as np
 import torch
 
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute import device
 from engine.compute.device import Runtime, wait_for
 from engine.compute.gpu_step import supported_precision
-from engine.config.presets import PresetConfigs, SpeedOf
-from engine.config.run import ModelConfig, RunConfig, TrainingConfig, Tuning
+from engine.config.presets import PresetConfigs
+from engine.config.run import ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.report import counted
 from engine.corpus.training_data import TrainingData
 from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import TextGenerator
-from engine.model.vocab import PAD
-from engine.session.startup.new_model import new_model
 from engine.training.trainer import Trainer
+from engine.training.trials import Candidate, Choices, Fastest, TrialAbortedError, Trials, fastest, median_batch
 
 FIRST_THREADS = 2
-"""Threads of a run before the first measurement: 1.4 times as fast as one on idle cores, and at worst half as fast."""
-FIRST_SECONDS = 5.0
-"""Seconds of steps before the first measurement, once batches have their final size."""
-LATEST_SECONDS = 10.0
-"""Seconds of steps after which the first measurement does not wait for the final size."""
-RETRY_SECONDS = 1.0
-"""Seconds of steps before an abandoned measurement is repeated."""
-_DUE: tuple[Tuning, ...] = ("due", "threads-due")
+"""Threads of a run before any measurement: 1.4 times as fast as one on idle cores, and at worst half as fast."""
+MAX_THREADS = 8
+"""Largest candidate; bounds the time spent measuring."""
+START_SECONDS, LATER_SECONDS = 0.1, 0.35
+"""Limit of a measurement for each candidate: of the first, for which the user waits, and of later ones."""
 
 
+# What is open ---------------------------------------------------------------------------------------------------------
 def initial_runtime(config: RunConfig, info: CheckpointInfo | None, *, is_shared: bool = False) -> Runtime:
     """Return the runtime that a run starts with. Raises `DeviceError` for what this machine lacks.
 
     Threads and precision of a checkpoint are limited to the cores, and to bfloat16 where the device trains in it.
-    A run that is `is_shared` among several processes measures nothing at first: they would disturb each other.
+    `is_shared` is a run of several processes.
     """
     wanted = config.runtime
+    cores = device.available_cores()
     if info is None:
         runtime = Runtime.resolve(wanted)
     else:
-        threads = wanted.threads or min(info.num_threads, device.available_cores())
-        runtime = Runtime.resolve(replace(wanted, threads=threads))
+        runtime = Runtime.resolve(replace(wanted, threads=wanted.threads or min(info.num_threads, cores)))
         if wanted.precision == "auto" and (info.precision == "float32" or device.may_train_in_bfloat16(runtime.device)):
             runtime = replace(runtime, precision=info.precision)
-        if info.tuning not in _DUE:
-            is_fixed = wanted.threads or info.tuning == "fixed" or config.is_repeatable
-            return runtime if is_fixed else replace(runtime, tuning="measured")
-    choices = choices_for(config, runtime, info)
-    if is_shared or runtime.device.type != "cpu" or config.is_repeatable or not choices.has_several:
+    is_open = choices_for(config, runtime, info).has_several and not (config.is_repeatable or is_shared)
+    if runtime.device.type != "cpu" or not is_open:
         return runtime
-    num_threads = min(FIRST_THREADS, device.available_cores())
-    return replace(
-        runtime,
-        num_threads=runtime.num_threads if wanted.threads or info is not None else num_threads,
-        tuning="due" if len(choices.precisions) > 1 else "threads-due",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choices:
-    """What a measurement on the CPU chooses among."""
-
-    counts: tuple[int, ...]
-    """Numbers of threads, ascending."""
-    precisions: tuple[str, ...]
-
-    @property
-    def has_several(self) -> bool:
-        """Whether there is more than one candidate."""
-        return len(self.counts) > 1 or len(self.precisions) > 1
+    if info is None:
+        return replace(runtime, num_threads=wanted.threads or min(FIRST_THREADS, cores), tuning="due")
+    return replace(runtime, tuning=info.tuning or "measured")
 
 
 def choices_for(config: RunConfig, runtime: Runtime, info: CheckpointInfo | None) -> Choices:
     """Return what the user left open of threads and precision, for a run that starts as `runtime`.
 
-    The precision of a checkpoint is open only if it was saved before the measurement of it.
+    The precision of a checkpoint is open only if it was saved before any measurement.
     """
     wanted = config.runtime
     counts = {wanted.threads} if wanted.threads else {*thread_counts(device.available_cores()), runtime.num_threads}
-    has_measured = info is not None and info.tuning != "due"
-    is_open = wanted.precision == "auto" and device.cpu_has_bfloat16() and not has_measured
+    is_open = wanted.precision == "auto" and device.cpu_has_bfloat16() and (info is None or info.tuning == "due")
     return Choices(
         counts=tuple(sorted(counts)), precisions=("float32", "bfloat16") if is_open else (runtime.precision,)
     )
 
 
-def open_runtimes(config: RunConfig, runtime: Runtime) -> list[Runtime]:
-    """Return the runtimes that a new run which starts as `runtime` may train in."""
-    if runtime.tuning == "fixed":
-        return [runtime]
-    choices = choices_for(config, runtime, None)
-    return [
-        replace(runtime, num_threads=count, precision=precision)
-        for count in choices.counts
-        for precision in choices.precisions
-    ]
+def thread_counts(num_cores: int) -> list[int]:
+    """Return the candidate numbers of threads for so many cores: the powers of two, and all cores."""
+    most = min(num_cores, MAX_THREADS)
+    return sorted({2**power for power in range(most.bit_length())} | {most})
+
+
+# Before the first step ------------------------------------------------------------------------------------------------
+_COMPARED = PresetConfigs(
+    model=ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True), training=TrainingConfig(batch_size=64)
+)
+SPEED_SECONDS = {"cpu": 0.06, "mps": 0.3, "cuda": 0.3}
+"""Time for the speed of each model and batch size."""
+_WARM_UP_STEPS = {"cpu": 1, "mps": 4, "cuda": 4}
+"""Enough for kernels to be compiled, and for a step to be recorded as a CUDA graph."""
+_Sizes = tuple[int, int, int]
+
+
+class NewModelSpeeds:
+    """How fast new models train on some tweets, and in which threads and precision; draws from torch's generators.
+
+    All open threads and precisions are tried with the first model; with others, the threads that were fastest with it;
+    and with another batch size, what was fastest with that model.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        runtime: Runtime,
+        data: TrainingData,
+        build: Callable[[ModelConfig], TextGenerator],
+        check: Callable[[], None],
+    ) -> None:
+        """`runtime` is that of the start; `build` makes a model, and `check`, called in between, may raise."""
+        self.runtime = runtime
+        self._choices = choices_for(config, runtime, None)
+        self._data = data
+        self._build = build
+        self._check = check
+        self._speeds: dict[tuple[_Sizes, int], float] = {}
+        """By model and batch size."""
+        self._runtimes: dict[_Sizes, Runtime] = {}
+
+    def speed_of(self, configs: PresetConfigs) -> float:
+        """Return the characters per second of training with these settings; 0 where memory does not suffice."""
+        key = _sizes_of(configs.model), configs.training.batch_size
+        if key not in self._speeds:
+            try:
+                self._speeds[key] = self._measure(configs)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._speeds[key] = 0.0
+            free_memory(self.runtime.device)
+        return self._speeds[key]
+
+    def runtime_for(self, model: ModelConfig) -> Runtime:
+        """Return the fastest runtime for a model, or that of the start where the model was not measured."""
+        return self._runtimes.get(_sizes_of(model), self.runtime)
+
+    def _measure(self, configs: PresetConfigs) -> float:
+        """Find the fastest runtime for a model unless it is known, and return the speed in it."""
+        training, runtime = configs.training, self.runtime_for(configs.model)
+        runtime.apply()
+        self._check()
+        batches = self._data.some_batches(training.batch_size)
+        model = self._build(configs.model).to(runtime.device)
+        precision = supported_precision(model, training.batch_size, runtime.precision)
+        trainer = Trainer(model, training, replace(runtime, precision=precision))
+        if runtime.tuning == "due":
+            found = fastest(Trials(trainer, batches, self._check), candidate_of(runtime), self._choices, START_SECONDS)
+            runtime = self._runtimes[_sizes_of(configs.model)] = measured(runtime, found)
+            self.runtime = replace(self.runtime, num_threads=runtime.num_threads)
+            self._choices = replace(self._choices, counts=(runtime.num_threads,))
+            trainer.use_precision(runtime.precision)
+            runtime.apply()
+        return _chars_per_second(trainer, median_batch(batches))
+
+
+def _sizes_of(model: ModelConfig) -> _Sizes:
+    """Return what the speed of a model depends on."""
+    return model.embedding_size, model.hidden_size, model.num_layers
+
+
+def measured(runtime: Runtime, found: Fastest) -> Runtime:
+    """Return a runtime with the threads and the precision that were found to be fastest."""
+    best = found.candidate
+    return replace(runtime, num_threads=best.num_threads, precision=best.precision, tuning="measured")
+
+
+def candidate_of(runtime: Runtime) -> Candidate:
+    """Return the candidate that a runtime is."""
+    return Candidate(num_threads=runtime.num_threads, precision=runtime.precision)
+
+
+def _chars_per_second(trainer: Trainer, batch: Batch) -> float:
+    """Return the speed of whole steps on the batch; steps that are in progress when the time is over are completed."""
+    device_type = trainer.model.device.type
+
+    def take_steps(count: int) -> None:
+        for _ in range(count):
+            trainer.step(batch, learning_rate=1e-8)
+        wait_for(trainer.model.device)
+
+    take_steps(_WARM_UP_STEPS[device_type])
+    num_steps, began = 0, time.perf_counter()
+    while (seconds := time.perf_counter() - began) < SPEED_SECONDS[device_type]:
+        count = 1 if device_type == "cpu" else max(1, num_steps)  # on a device, waiting takes time
+        take_steps(count)
+        num_steps += count
+    trainer.close()
+    return num_steps * batch.num_targets / seconds
+
+
+def new_model_speeds(
+    config: RunConfig,
+    runtime: Runtime,
+    data: TrainingData,
+    build: Callable[[ModelConfig], TextGenerator],
+    check: Callable[[], None],
+) -> NewModelSpeeds:
+    """Return the speeds on `runtime`, or on the CPU where `--device auto` chose MPS and the CPU trains faster."""
+    speeds = NewModelSpeeds(config, runtime, data, build, check)
+    if runtime.device.type != "mps" or config.runtime.device != "auto":
+        return speeds
+    on_cpu = initial_runtime(replace(config, runtime=replace(config.runtime, device="cpu")), None)
+    return max((speeds, NewModelSpeeds(config, on_cpu, data, build, check)), key=lambda each: each.speed_of(_COMPARED))
+
+
+# Between steps --------------------------------------------------------------------------------------------------------
+RETRY_SECONDS = 1.0
+"""Seconds of steps before an abandoned measurement is repeated."""
 
 
 class ThreadTuner:
@@ -130,9 +224,9 @@ class ThreadTuner:
         self._choices = choices
         self._batches = batches
         self._is_due = is_due
-        self._is_small = False
-        self._seconds = 0.0
-        self._retry_at = 0.0
+        self._seconds = self._retry_at = 0.0
+        """Seconds of steps so far, and those from which on an abandoned measurement is repeated."""
+        self._has_stepped = False
         self._slowdown_detector = SlowdownDetector()
 
     @classmethod
@@ -143,12 +237,12 @@ class ThreadTuner:
         choices = choices_for(config, runtime, info)
         if runtime.device.type != "cpu" or runtime.tuning == "fixed" or not choices.has_several:
             return None
-        return cls(choices, batches, is_due=runtime.tuning in _DUE)
+        return cls(choices, batches, is_due=runtime.tuning == "due")
 
     def record_step(self, seconds: float, num_chars: int, *, is_small: bool) -> None:
         """Record the time of a step; steps of small batches are slower than those of the trials."""
+        self._has_stepped = True
         self._seconds += seconds
-        self._is_small = is_small
         if not is_small:
             self._slowdown_detector.add_step(seconds, num_chars)
 
@@ -163,12 +257,9 @@ class ThreadTuner:
 
     @property
     def should_measure(self) -> bool:
-        """Whether a measurement is due."""
-        if self._seconds < self._retry_at:
-            return False
-        if self._is_due:
-            return self._seconds >= (LATEST_SECONDS if self._is_small else FIRST_SECONDS)
-        return len(self._choices.counts) > 1 and self._slowdown_detector.should_measure
+        """Whether a measurement is due; never before the first step."""
+        is_slow = len(self._choices.counts) > 1 and self._slowdown_detector.should_measure
+        return self._has_stepped and self._seconds >= self._retry_at and (self._is_due or is_slow)
 
     def retune(self, trainer: Trainer, runtime: Runtime, should_stop: Callable[[], bool]) -> tuple[Runtime, float]:
         """Measure; return the best runtime and its speedup over the one in use, `runtime`. The trainer uses it.
@@ -176,330 +267,34 @@ class ThreadTuner:
         Once `should_stop` returns true the measurement is abandoned: the runtime stays, and a new one is due soon. If
         memory runs out, the runtime stays.
         """
-        chosen, ratio = runtime, 1.0
+
+        def check() -> None:
+            if should_stop():
+                raise TrialAbortedError
+
+        in_use = candidate_of(runtime)
+        found = Fastest(candidate=in_use, ratio=1.0, chars_per_second=0.0)
+        is_abandoned = False
         try:
-            chosen, ratio = self._measure(Trials(trainer, self._batches(), should_stop), runtime)
+            trials = Trials(trainer, self._batches(), check)
+            if self._is_due:
+                found = fastest(trials, in_use, self._choices, START_SECONDS)
+            else:
+                found = fastest(trials, in_use, replace(self._choices, precisions=(in_use.precision,)), LATER_SECONDS)
         except TrialAbortedError:
-            self._retry_at = self._seconds + RETRY_SECONDS
+            is_abandoned = True
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            self._record(0.0, has_changed=False)
-            chosen = replace(runtime, tuning="measured")
         finally:
-            trainer.use_precision(chosen.precision)
-            chosen.apply()
-        return chosen, ratio
-
-    def _measure(self, trials: Trials, runtime: Runtime) -> tuple[Runtime, float]:
-        """Choose the number of threads in the precision in use, then, at first, the precision on so many threads.
-
-        On busy cores the seconds of a trial vary by a third, which is more than most processors gain by bfloat16. So
-        precisions are compared in the time that this thread computes.
-        """
-        in_use = best = Candidate(num_threads=runtime.num_threads, precision=runtime.precision)
-        ratio, chars_per_second = 1.0, 0.0
-        if len(self._choices.counts) > 1:
-            candidates = [replace(in_use, num_threads=count) for count in self._choices.counts]
-            calibration = calibrate(candidates, trials.in_seconds, time.perf_counter)
-            best = best_count(calibration, in_use)
-            ratio, chars_per_second = calibration.ratio(best, in_use), calibration.chars_per_second(best)
-        if self._is_due and len(self._choices.precisions) > 1:
-            before = best
-            candidates = [replace(before, precision=precision) for precision in self._choices.precisions]
-            calibration = calibrate(candidates, trials.in_cpu_seconds, time.perf_counter)
-            best = best_precision(calibration)
-            gain = calibration.ratio(best, before)
-            ratio, chars_per_second = gain * ratio, gain * chars_per_second
-        self._record(chars_per_second, has_changed=best != in_use)
-        return replace(runtime, num_threads=best.num_threads, precision=best.precision, tuning="measured"), ratio
-
-    def _record(self, chars_per_second: float, *, has_changed: bool) -> None:
-        """Wait for the next reason to measure."""
+            trainer.use_precision(found.candidate.precision)
+            torch.set_num_threads(found.candidate.num_threads)
+        if is_abandoned:
+            self._retry_at = self._seconds + RETRY_SECONDS
+            return runtime, 1.0
         self._is_due = False
-        self._slowdown_detector.restart(chars_per_second, has_changed=has_changed)
-
-
-def runtime_change(before: Runtime, after: Runtime, ratio: float) -> str:
-    """Return in words how precision or threads changed, which makes steps `ratio` times as fast; "" if not."""
-    if (before.precision, before.num_threads) == (after.precision, after.num_threads):
-        return ""
-    return (
-        f"{after.precision} on {counted(after.num_threads, 'thread')} in place of {before.precision} on "
-        f"{before.num_threads}, {ratio:.1f} times as fast"
-    )
-
-
-def computation_changes(info: CheckpointInfo, runtime: Runtime, world_size: int) -> str:
-    """Return how the steps are computed differently from those before the checkpoint, in words; "" if they are not."""
-    changes = [
-        f"{now} in place of {before}"
-        for now, before in ((runtime.device.type, info.device), (runtime.precision, info.precision))
-        if now != before
-    ]
-    if info.world_size != world_size:
-        now = "1 process" if world_size == 1 else f"{world_size} processes"
-        changes.append(f"{now} in place of {info.world_size}")
-    if runtime.device.type == info.device == "cpu" and runtime.num_threads != info.num_threads:
-        changes.append(f"{counted(runtime.num_threads, 'thread')} in place of {info.num_threads}")
-        if info.num_threads > device.available_cores():
-            changes[-1] += f" (the machine has {device.available_cores()} cores)"
-    return ", ".join(changes)
-
-
-SECONDS = {"cpu": 0.1, "mps": 0.3, "cuda": 0.3}
-"""Time for each model, batch size and runtime; steps that are in progress then are completed."""
-_WARM_UP_STEPS = {"cpu": 1, "mps": 4, "cuda": 4}
-"""Enough for kernels to be compiled, and for a step to be recorded as a CUDA graph."""
-_COMPARED = PresetConfigs(
-    model=ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True), training=TrainingConfig(batch_size=64)
-)
-
-
-def speed_of(
-    runtimes: Sequence[Runtime],
-    data: TrainingData,
-    on_trial: Callable[[], None],
-    clock: Callable[[], float] = time.perf_counter,
-) -> SpeedOf:
-    """Return the function that measures how fast new models train on these tweets, in the fastest of the `runtimes`.
-
-    All of them are tried with the first model, those with as many threads as were fastest with it with any other, and
-    in batches of another size. `on_trial` may raise.
-    """
-    tried = list(runtimes)
-    speeds: dict[tuple[ModelConfig, int], float] = {}
-
-    def measure(configs: PresetConfigs) -> float:
-        """Return the characters per second; 0 where memory does not suffice. Draws from torch's generators."""
-        key = configs.model, configs.training.batch_size
-        if key not in speeds:
-            found = _speeds_in(tried, configs, data, on_trial, clock)
-            free_memory(runtimes[0].device)
-            num_threads = max(tried, key=lambda runtime: found[runtime]).num_threads
-            tried[:] = [runtime for runtime in tried if runtime.num_threads == num_threads]
-            speeds[key] = max(found.values())
-        return speeds[key]
-
-    return measure
-
-
-def _speeds_in(
-    runtimes: Sequence[Runtime],
-    configs: PresetConfigs,
-    data: TrainingData,
-    on_trial: Callable[[], None],
-    clock: Callable[[], float],
-) -> dict[Runtime, float]:
-    """Return the characters per second in each runtime; 0 where memory does not suffice."""
-    speeds = {}
-    try:
-        model = new_model(configs.model, data)[1].to(runtimes[0].device)
-        for runtime in runtimes:
-            on_trial()
-            speeds[runtime] = _measure(model, configs.training, runtime, data, clock)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return dict.fromkeys(runtimes, 0.0)
-    return speeds
-
-
-def _measure(
-    model: TextGenerator, training: TrainingConfig, runtime: Runtime, data: TrainingData, clock: Callable[[], float]
-) -> float:
-    """Train a model on a batch of median length again and again; return the characters per second."""
-    runtime.apply()
-    precision = supported_precision(model, training.batch_size, runtime.precision)
-    trainer = Trainer(model, training, replace(runtime, precision=precision))
-    batches = sorted(data.some_batches(training.batch_size), key=lambda batch: batch.num_targets)
-    batch = batches[len(batches) // 2]
-
-    def take_steps(count: int) -> None:
-        for _ in range(count):
-            trainer.step(batch, learning_rate=1e-8)
-        wait_for(runtime.device)
-
-    take_steps(_WARM_UP_STEPS[runtime.device.type])
-    num_steps, began = 0, clock()
-    while (seconds := clock() - began) < SECONDS[runtime.device.type]:
-        count = max(1, num_steps)
-        take_steps(count)
-        num_steps += count
-    trainer.close()
-    return num_steps * batch.num_targets / seconds
-
-
-def faster_runtime(config: RunConfig, runtime: Runtime, data: TrainingData, on_trial: Callable[[], None]) -> Runtime:
-    """Return `runtime`, or the CPU's where `--device auto` chose MPS and the CPU trains faster."""
-    if runtime.device.type != "mps" or config.runtime.device != "auto":
-        return runtime
-    on_cpu = initial_runtime(replace(config, runtime=replace(config.runtime, device="cpu")), None)
-    speeds = [speed_of([each], data, on_trial)(_COMPARED) for each in (runtime, on_cpu)]
-    return runtime if speeds[0] >= speeds[1] else on_cpu
-
-
-MAX_THREADS = 8
-"""Largest candidate; bounds the time spent measuring."""
-TRIAL_SECONDS = 0.04
-"""The work of a trial doubles from round to round until it takes about this long."""
-SECONDS_PER_CANDIDATE = 0.35
-"""Limit of all trials together, divided by the number of candidates, unless `MIN_ROUNDS` take longer."""
-MIN_ROUNDS = 4
-PATIENCE_SECONDS = 0.05
-"""A candidate with several threads drops out once it is this far behind the fastest, and `_FAR_BEHIND` times slower."""
-_FAR_BEHIND = 1.5
-_MORE_THREADS, _FEWER_THREADS = 1.1, 1.05
-"""Speedup at which more, or fewer, threads replace those in use."""
-_BFLOAT16 = 1.15
-"""Speedup at which bfloat16 replaces float32."""
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class Candidate:
-    """One way to compute a step."""
-
-    num_threads: int
-    precision: str = "float32"
-
-
-RunTrial = Callable[[Candidate, int, int], tuple[int, float]]
-"""(candidate, round, size): processes that round's batch at that size; returns its characters and the seconds."""
-
-
-@dataclass(kw_only=True)
-class Calibration:
-    """The measured seconds of each candidate, round by round, on the same work."""
-
-    num_chars: list[int] = field(default_factory=list)
-    """Characters processed in each round."""
-    seconds: dict[Candidate, list[float]] = field(default_factory=dict)
-    """A candidate that dropped out has fewer rounds."""
-
-    def ratio(self, candidate: Candidate, other: Candidate) -> float:
-        """Return the speedup of `candidate` over `other` in the later half of the rounds that both ran.
-
-        It is the smaller of the speedup over all of those rounds and the median: a chance delay of `other` does not
-        make `candidate` fast, and rare but long delays of `candidate` count in full.
-        """
-        pairs = list(zip(self.seconds[other], self.seconds[candidate], strict=False))
-        others, own = np.array(pairs[len(pairs) // 2 :]).T
-        return float(min(others.sum() / own.sum(), np.median(others / own)))
-
-    def chars_per_second(self, candidate: Candidate) -> float:
-        """Return the mean speed over all rounds of the candidate."""
-        own = self.seconds[candidate]
-        return sum(self.num_chars[: len(own)]) / sum(own)
-
-
-def thread_counts(num_cores: int) -> list[int]:
-    """Return the candidate numbers of threads for so many cores: the powers of two, and all cores."""
-    most = min(num_cores, MAX_THREADS)
-    return sorted({2**power for power in range(most.bit_length())} | {most})
-
-
-_Variant = TypeVar("_Variant")
-
-
-def rotated(variants: Sequence[_Variant], number: int) -> list[_Variant]:
-    """Return the order of `variants` in round `number`: each round starts with another one."""
-    first = number % len(variants)
-    return [*variants[first:], *variants[:first]]
-
-
-def calibrate(candidates: Sequence[Candidate], run_trial: RunTrial, clock: Callable[[], float]) -> Calibration:
-    """Run rounds of trials until one candidate is left or the time is over. `run_trial` may raise to abort."""
-    calibration = Calibration(seconds={candidate: [] for candidate in candidates})
-    deadline = clock() + SECONDS_PER_CANDIDATE * len(candidates)
-    remaining, size, number = list(candidates), 1, 0
-    while True:
-        began, num_chars = clock(), 0
-        for candidate in rotated(remaining, number):
-            num_chars, seconds = run_trial(candidate, number, size)
-            calibration.seconds[candidate].append(seconds)
-        calibration.num_chars.append(num_chars)
-        remaining = _not_far_behind(calibration.seconds, remaining)
-        growth = 2 if min(calibration.seconds[candidate][-1] for candidate in remaining) < TRIAL_SECONDS / 2 else 1
-        number += 1
-        is_over = clock() + growth * (clock() - began) > deadline
-        if len(remaining) == 1 or (is_over and number >= MIN_ROUNDS):
-            return calibration
-        size *= growth
-
-
-def _not_far_behind(seconds: dict[Candidate, list[float]], remaining: list[Candidate]) -> list[Candidate]:
-    """Return the candidates that are not far behind the fastest.
-
-    One thread never drops out: it can't block itself, so if it is behind, that is a chance delay.
-    """
-    totals = {candidate: sum(seconds[candidate]) for candidate in remaining}
-    most = max(_FAR_BEHIND * min(totals.values()), min(totals.values()) + PATIENCE_SECONDS)
-    return [candidate for candidate in remaining if candidate.num_threads == 1 or totals[candidate] < most]
-
-
-def best_count(calibration: Calibration, in_use: Candidate) -> Candidate:
-    """Return the candidate `in_use`, unless one with another number of threads is clearly faster."""
-    best = in_use
-    for candidate in sorted(calibration.seconds):
-        needed = _MORE_THREADS if candidate.num_threads > best.num_threads else _FEWER_THREADS
-        if candidate != best and calibration.ratio(candidate, best) > needed:
-            best = candidate
-    return best
-
-
-def best_precision(calibration: Calibration) -> Candidate:
-    """Return the candidate in float32, unless that in bfloat16 is clearly faster."""
-    bfloat16, float32 = sorted(calibration.seconds, key=lambda candidate: candidate.precision)
-    return bfloat16 if calibration.ratio(bfloat16, float32) > _BFLOAT16 else float32
-
-
-FIRST_COLUMNS = 4
-"""Characters per tweet in the first round: few, since some candidates may be much slower than others."""
-
-
-def first_columns(batch: Batch, num_columns: int) -> Batch:
-    """Return a batch of the first characters of each tweet."""
-    inputs, targets = batch.inputs[:, :num_columns], batch.targets[:, :num_columns]
-    return Batch(inputs, targets, num_targets=int((targets != PAD).sum()))
-
-
-class TrialAbortedError(Exception):
-    """The trials are to stop: something else is to be done first."""
-
-
-class Trials:
-    """Forward and backward passes of one batch. They leave trainer and torch in the precision and threads of the last.
-
-    The first pass of a candidate at a size is not timed: it allocates memory, starts threads, and compiles in bfloat16.
-    """
-
-    def __init__(self, trainer: Trainer, batches: Sequence[Batch], should_stop: Callable[[], bool]) -> None:
-        """Use the batch of median length; once `should_stop` returns true, a trial raises `TrialAbortedError`."""
-        self._trainer = trainer
-        self._batch = sorted(batches, key=lambda batch: batch.num_targets)[len(batches) // 2]
-        self._should_stop = should_stop
-        self._warm: set[tuple[Candidate, int]] = set()
-
-    def run(self, candidate: Candidate, size: int, clock: Callable[[], float]) -> tuple[int, float]:
-        """Return the characters of a trial, and its seconds on this clock."""
-        if self._should_stop():
-            raise TrialAbortedError
-        batch = first_columns(self._batch, FIRST_COLUMNS * size)
-        torch.set_num_threads(candidate.num_threads)
-        if (candidate, batch.inputs.shape[1]) not in self._warm:
-            self._warm.add((candidate, batch.inputs.shape[1]))
-            self._trainer.forward_backward(batch, candidate.precision)
-        began = clock()
-        self._trainer.forward_backward(batch, candidate.precision)
-        return batch.num_targets, max(clock() - began, 1e-9)
-
-    def in_seconds(self, candidate: Candidate, _: int, size: int) -> tuple[int, float]:
-        """Run a trial; its time is that on the clock, in which threads wait for busy cores and for each other."""
-        return self.run(candidate, size, time.perf_counter)
-
-    def in_cpu_seconds(self, candidate: Candidate, _: int, size: int) -> tuple[int, float]:
-        """Run a trial; its time is that of this thread on a core, which other processes hardly change."""
-        return self.run(candidate, size, time.thread_time)
+        self._slowdown_detector.restart(found.chars_per_second, has_changed=found.candidate != in_use)
+        return measured(runtime, found), found.ratio
 
 
 WINDOW_SECONDS = 1.5
@@ -513,7 +308,12 @@ MIN_CHECK_SECONDS, MAX_CHECK_SECONDS = 20.0, 480.0
 
 
 class SlowdownDetector:
-    """Speed of one run's steps since the last measurement."""
+    """Speed of one run's steps since the last measurement, and whether it is time to measure again.
+
+    Only time spent in steps counts, so pauses, evaluations and sampling never look like a slowdown. There are two
+    reasons to measure again: the steps are much slower than expected (another process started), or a long time has
+    passed (it may have ended). Each measurement that changed nothing doubles the wait before the next one.
+    """
 
     def __init__(self) -> None:
         """Start without a measurement: the expected speed is that of the steps so far."""
@@ -563,3 +363,31 @@ class SlowdownDetector:
         self._seconds, self._num_chars = 0.0, 0
         self._low_windows = 0
         self._since_measured = 0.0
+
+
+# In words -------------------------------------------------------------------------------------------------------------
+def runtime_change(before: Runtime, after: Runtime, ratio: float) -> str:
+    """Return in words how precision or threads changed, which makes steps `ratio` times as fast; "" if not."""
+    if (before.precision, before.num_threads) == (after.precision, after.num_threads):
+        return ""
+    return (
+        f"{after.precision} on {counted(after.num_threads, 'thread')} in place of {before.precision} on "
+        f"{before.num_threads}, {ratio:.1f} times as fast"
+    )
+
+
+def computation_changes(info: CheckpointInfo, runtime: Runtime, world_size: int) -> str:
+    """Return how the steps are computed differently from those before the checkpoint, in words; "" if they are not."""
+    changes = [
+        f"{now} in place of {before}"
+        for now, before in ((runtime.device.type, info.device), (runtime.precision, info.precision))
+        if now != before
+    ]
+    if info.world_size != world_size:
+        now = "1 process" if world_size == 1 else f"{world_size} processes"
+        changes.append(f"{now} in place of {info.world_size}")
+    if runtime.device.type == info.device == "cpu" and runtime.num_threads != info.num_threads:
+        changes.append(f"{counted(runtime.num_threads, 'thread')} in place of {info.num_threads}")
+        if info.num_threads > device.available_cores():
+            changes[-1] += f" (the machine has {device.available_cores()} cores)"
+    return ", ".join(changes)

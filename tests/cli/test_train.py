@@ -122,7 +122,7 @@ def test_stderr_names_early_estimates_later_figures_and_refused_drafts(cli: Cli,
         filtered,
         failing,
     )
-    scripted(cli, script, fakes.run_started(tuning="threads-due"))
+    scripted(cli, script, fakes.run_started(tuning="due"))
     cli.monkeypatch.setattr(progress_display, "PLAIN_SECONDS", math.inf)
     assert cli.transcript("train") == snapshot
 

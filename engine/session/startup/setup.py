@@ -33,14 +33,7 @@ from engine.session.startup.start import Start, cold_start_notices, continued, f
 from engine.session.state import Progress, RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.training.trainer import Trainer
-from engine.training.tuning import (
-    ThreadTuner,
-    computation_changes,
-    faster_runtime,
-    initial_runtime,
-    open_runtimes,
-    speed_of,
-)
+from engine.training.tuning import ThreadTuner, computation_changes, initial_runtime, new_model_speeds
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
 
@@ -113,11 +106,19 @@ def _build_state(
     checkpoint, info, base = begin.checkpoint, begin.info, begin.base
     runtime = initial_runtime(config, info, is_shared=ranks is not None)
     measures = info is None and ranks is None and not config.is_repeatable
-    runtime = faster_runtime(config, runtime, data, on_trial) if measures else runtime
-    speed = speed_of(open_runtimes(config, runtime), data, on_trial) if measures else None
+    speeds = None
+    if measures:
+        speeds = new_model_speeds(config, runtime, data, lambda model: new_model(model, data)[1], on_trial)
+        runtime = speeds.runtime
     model_config, training = choose_settings(
-        config, info, data, runtime, speed, None if base is None else base.info.model
+        config,
+        info,
+        data,
+        runtime,
+        None if speeds is None else speeds.speed_of,
+        None if base is None else base.info.model,
     )
+    runtime = runtime if speeds is None else speeds.runtime_for(model_config)
     sampling = info.sampling if info else SamplingConfig(max_length=data.config.max_length)
     sampling = with_settings(sampling, config.settings)
     sampling.require_satisfiable()

@@ -23,9 +23,9 @@ from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.training import tuning as calibration
+from engine.training import trials as calibration
 from engine.training import tuning as slowdown
-from engine.training.tuning import Candidate
+from engine.training.trials import Candidate
 from tests.engine.helpers import CPU, TickingClock, losses, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
 
@@ -262,23 +262,25 @@ def test_a_run_reports_every_phase_and_they_add_up(corpus: Path) -> None:
 
 ONE, TWO, FOUR = (Candidate(num_threads=number) for number in (1, 2, 4))
 BFLOAT16 = Candidate(num_threads=2, precision="bfloat16")
+LIMIT = 0.35
 
 
 def calibrated(speeds: dict[Candidate, float]) -> tuple[calibration.Calibration, list[Candidate], float]:
     """Run trials at made-up speeds, in characters per second; return the result, the trials and their seconds."""
     clock, trials = FakeClock(), list[Candidate]()
 
-    def run_trial(candidate: Candidate, _: int, size: int) -> tuple[int, float]:
+    def run_trial(candidate: Candidate, size: int) -> tuple[int, float]:
         trials.append(candidate)
         num_chars = min(2400, 128 * size)  # at most a whole batch
         clock.advance(num_chars / speeds[candidate])
         return num_chars, num_chars / speeds[candidate]
 
-    return calibration.calibrate(list(speeds), run_trial, clock), trials, clock.now
+    found = calibration.calibrate(list(speeds), run_trial, clock, seconds_per_candidate=LIMIT)
+    return found, trials, clock.now
 
 
 def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_faster() -> None:
-    assert [calibration.thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
+    assert [slowdown.thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
     counts = {
         "more threads gain little": ({TWO: 108e3, FOUR: 108e3}, ONE, ONE),
         "threads that block each other": ({TWO: 10e3, FOUR: 5e3}, TWO, ONE),
@@ -290,7 +292,7 @@ def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_
         assert calibration.best_count(calibrated({ONE: 100e3, **speeds})[0], in_use) == expected, name
     for rate, expected in {110e3: TWO, 120e3: BFLOAT16, 50e3: TWO}.items():
         assert calibration.best_precision(calibrated({TWO: 100e3, BFLOAT16: rate})[0]) == expected
-    assert calibrated({ONE: 100e3, TWO: 1e3})[1] == [ONE, TWO]  # threads that block each other run one trial
+    assert calibrated({ONE: 100e3, TWO: 1e3})[1].count(TWO) == 1  # threads that block each other run one trial
 
 
 @given(st.lists(st.floats(1e3, 1e7), min_size=1, max_size=8), st.floats(1e-4, 1.0))
@@ -299,7 +301,7 @@ def test_it_ends_in_time_or_after_the_fewest_rounds_and_never_chooses_a_slower_c
 ) -> None:
     speeds = {Candidate(num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
     measured, trials, seconds = calibrated(speeds)
-    longest = calibration.SECONDS_PER_CANDIDATE * len(rates)
+    longest = LIMIT * len(rates)
     assert seconds <= longest + 1e-6 or trials.count(ONE) <= calibration.MIN_ROUNDS
     assert measured.ratio(calibration.best_count(measured, ONE), ONE) >= 1.0
 

@@ -91,7 +91,7 @@ def test_any_json_is_decoded_or_refused(value: Any, tag: str, read: Callable[[st
         return
 
 
-TIMES = {field.name: 1.5 for field in dataclasses.fields(e.StepTimes) if "seconds" in field.name}
+TIMES: dict[str, Any] = {field.name: 1.5 for field in dataclasses.fields(e.StepTimes) if "seconds" in field.name}
 FREQUENT: tuple[e.Event, ...] = (
     *(fakes.steps_finished(7, [1.5]), fakes.steps_thinned(1, 7), fakes.eval_finished(7, 1.5)),
     *(fakes.tweet_sampled("hi", char_bits=(1.5,)), e.StepTimes(step=7, num_steps=3, **TIMES)),

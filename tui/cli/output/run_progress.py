@@ -22,7 +22,6 @@ _TUNING: dict[Tuning, str] = {
     "fixed": ", precision and threads fixed",
     "measured": ", precision and threads measured",
     "due": ", precision and threads to be measured",
-    "threads-due": ", threads to be measured",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -15,6 +15,8 @@ from engine.compute.device import Runtime
 from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
+from engine.sampling import stepper
+from engine.sampling.stepper import CharStepper
 from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
 
@@ -44,9 +46,9 @@ class FakeRecorder(CudaRecorder):
         self.log.append("warm-up")
         work()
 
-    def record(self, work: Callable[[], None]) -> FakeRecording:
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         self.log.append("record")
-        return FakeRecording(self.log, work)
+        return cast("torch.cuda.CUDAGraph", FakeRecording(self.log, work))
 
     def discard(self, _: object) -> None:
         self.log.append("discard")
@@ -60,7 +62,7 @@ class FailingRecorder(FakeRecorder):
         self._error = error
         self._failing = failing
 
-    def record(self, work: Callable[[], None]) -> FakeRecording:
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         recording = super().record(work)
         if self.log.count("record") in self._failing:
             raise self._error
@@ -78,6 +80,20 @@ def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | No
     monkeypatch.setattr(RowRmsprop, "step", RowRmsprop.update_by_masks)
     monkeypatch.setattr(trainer_module, "recorder_for", lambda _: recorder)
     monkeypatch.setattr(Trainer, "__init__", make)
+
+
+def use_char_graphs(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder) -> None:
+    """Make every `CharStepper` that may use compiled code use a `CharGraph` in its place, on the CPU."""
+    made = CharStepper.__init__
+
+    def make(self: CharStepper, model: TextGenerator, *, may_compile: bool = True, **options: Any) -> None:
+        made(self, model, may_compile=False, **options)
+        self._graph = stepper.char_graph_of(model) if may_compile and not options.get("held") else None
+        self._rows = self._make_stepper(self._rows.states, self._rows.windows)
+
+    monkeypatch.setattr(stepper, "_GRAPHS", {})
+    monkeypatch.setattr(stepper, "CudaRecorder", lambda _: recorder)
+    monkeypatch.setattr(CharStepper, "__init__", make)
 
 
 class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped

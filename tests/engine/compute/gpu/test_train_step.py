@@ -253,25 +253,21 @@ def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
     assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
 
 
-def test_a_step_whose_recording_runs_out_of_memory_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    class OutOfMemoryRecorder(fakes.FailingRecorder):
-        def record(self, work: Callable[[], None]) -> fakes.FakeRecording:
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("not permitted")])
+def test_a_step_that_can_not_be_recorded_is_taken_eagerly(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
+    class Recorder(fakes.FailingRecorder):
+        def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
             trainer._optimizer_step.has_begun = True  # as the Python part of a recorded update leaves it
             return super().record(work)
 
-    recorder = OutOfMemoryRecorder(torch.OutOfMemoryError("CUDA out of memory."), failing={1})
-    fakes.use_device_step(monkeypatch, recorder)
-    trainer, [batch] = Trainer(new_model(), CONFIG, CPU), some_batches(1, 7)
-    losses_of(trainer, [batch] * 2)
-    before = copy_of_state(trainer)
-
-    with pytest.raises(torch.OutOfMemoryError):
-        trainer.step(batch, RATE)
-
+    batch = some_batches(1, 7)[0]
+    plain = Trainer(new_model(), CONFIG, CPU)
+    fakes.use_device_step(monkeypatch, Recorder(error, failing=range(9)))
+    trainer = Trainer(new_model(), CONFIG, CPU)
+    found = losses_of(trainer, [batch] * 5)
+    assert found == pytest.approx(losses_of(plain, [batch] * 5), rel=1e-5)
     assert trainer.is_consistent
-    assert_same_tensors(trainer.state(), before)
-    trainer.step(batch, RATE)
-    assert recorder.log[-2:] == ["record", "replay"]
+    assert trainer.skipped_in_a_row == 0
 
 
 # Ranks: two threads of this process, in float64 -----------------------------------------------------------------------
