@@ -31,8 +31,9 @@ from engine.session.startup.new_model import NO_CONTEXTS_WARNING, new_model
 from engine.session.startup.start import Start, cold_start_notices, continued, find_start, growth_notices
 from engine.session.state import Progress, RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
+from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.tuning import ThreadTuner, computation_changes, initial_runtime, new_model_speeds
+from engine.training.tuning import computation_changes, initial_runtime, new_model_speeds
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
 
