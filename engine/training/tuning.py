@@ -107,11 +107,11 @@ def thread_counts(num_cores: int) -> list[int]:
 
 
 # Trials: passes of the same work, by candidates in turns --------------------------------------------------------------
-START_SECONDS, LATER_SECONDS = 0.08, 0.35
+START_SECONDS, LATER_SECONDS = 0.06, 0.35
 """Limit for each candidate: of the first measurement, for which the user waits, and of later ones."""
 MIN_ROUNDS = 3
 """Timed passes of each candidate, even if they take longer."""
-COUNT_COLUMNS, PRECISION_COLUMNS = 32, 64
+COUNT_COLUMNS, PRECISION_COLUMNS = 32, 48
 """Characters of each tweet in the trials of threads, some of which may be slow, and in those of precisions: bfloat16
 gains little on few."""
 PATIENCE_SECONDS = 0.05
