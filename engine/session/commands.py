@@ -139,7 +139,7 @@ class CommandHandler:
     def num_pending(self) -> int:
         """How many commands were received and are not executed to the end yet. For any thread."""
         run = self._run
-        num_asked = self._questions.num_pending + run.checkpoints.saver.num_asked
+        num_asked = self._questions.num_pending + run.checkpoints.num_requested
         return len(self._queue) + self._num_executing + num_asked
 
     def execute_waiting(self) -> str | None:
@@ -259,7 +259,7 @@ class CommandHandler:
             case commands.SaveCheckpoint():
                 run.checkpoints.save_named(command)
             case commands.SaveLatest():
-                run.checkpoints.save("latest", is_asked=True)
+                run.checkpoints.save("latest", user_requested=True)
             case commands.LoadCheckpoint(name=name, halves_rate=halves_rate):
                 self._loader.load(name, halves_rate=halves_rate)
                 self._recovery.reset()

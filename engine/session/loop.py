@@ -18,7 +18,7 @@ from engine.errors import DivergedError, RankLostError
 from engine.memory import heap_frozen
 from engine.protocol import events
 from engine.sampling.stepper import recording_failure
-from engine.session.checkpointing import RunCheckpoints
+from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
 from engine.session.evaluation import Evaluator
 from engine.session.questions import Questions
@@ -44,7 +44,7 @@ class TrainingLoop:
 
     def __init__(self, run: Run, queue: CommandQueue, *, pauses_at_end: bool = False) -> None:
         """With `pauses_at_end` a run whose budget is used up pauses instead of ending."""
-        run.checkpoints = self._checkpoints = RunCheckpoints(run)
+        run.checkpoints = self._checkpoints = Checkpointing(run)
         settings = LiveSettings(run)
         self._questions = Questions(run)
         self._sampling = Sampling(run, settings)
@@ -269,7 +269,7 @@ class TrainingLoop:
         """Announce the run, and save `latest` so that it can be resumed from here."""
         setup, state, reporter = self._run.setup, self._run.state, self._run.reporter
         corpus = setup.training_data.corpus
-        self._checkpoints.saver.folder.prepare()  # first: an announced run is in `runs list`
+        self._checkpoints.prepare_folder()  # first: an announced run is in `runs list`
         reporter.emit(
             events.RunStarted,
             run=setup.folder.name,
@@ -325,7 +325,7 @@ class TrainingLoop:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         state = self._run.state
         if not self._commands.is_saved:
-            self._checkpoints.save("latest", is_asked=True, is_last=True, waits=True)
+            self._checkpoints.save("latest", user_requested=True, is_last=True, waits=True)
         self._commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,

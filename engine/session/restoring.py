@@ -28,7 +28,6 @@ from engine.session.questions import Questions
 from engine.session.ranks import rank_generators
 from engine.session.settings import LiveSettings
 from engine.session.startup.setup import PRECISION_WARNING, load_into
-from engine.session.startup.start import without_figures
 from engine.session.state import Run
 from engine.training.trainer import Trainer
 
@@ -106,11 +105,14 @@ class CheckpointLoader:
         if not has_new_shape and state.trainer.micro_batch_size is not None:
             trainer.set_micro_batch_size(state.trainer.micro_batch_size)
         state.model_config = info.model
-        state.progress.restore(info if info.corpus_digest == data.corpus.digest else without_figures(info))
+        has_same_tweets = info.corpus_digest == data.corpus.digest
+        state.progress = state.progress.restored_to(
+            info.progress if has_same_tweets else info.progress.without_figures()
+        )
         state.replace_trainer(trainer, batches)
         self._questions.restart()
         run.reporter.reset_throughput()
-        run.checkpoints.saver.record_load(path)
+        run.checkpoints.record_load(path)
         run.reporter.emit(
             events.CheckpointLoaded,
             name=name,

@@ -107,7 +107,7 @@ def _num_gpus() -> int:
         return 0
     import torch
 
-    return torch.cuda.device_count()
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def _too_many(count: int, num_gpus: int, device: str) -> DeviceError:

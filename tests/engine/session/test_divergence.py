@@ -159,7 +159,7 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
         assert reloads == changes == len(summaries(emitted)) <= MAX_RELOADS
         has_failed = isinstance(emitted[-1], e.RunFailed)
         assert reloads == MAX_RELOADS if has_failed else emitted[-1].step == 15
-        assert math.isfinite(h.latest().train_loss or 0.0)
+        assert math.isfinite(h.latest().progress.train_loss or 0.0)
 
 
 # What is never saved --------------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_a_not_finite_evaluation_is_not_repeated_at_the_end(corpus: Path, monkey
     emitted = h.run_tiny(corpus, eval_every=10, early_eval_tweets=3, max_steps=10)
     assert [(event.step, event.is_early) for event in h.of_type(emitted, e.EvalFinished)] == [(4, True), (8, True)]
     assert [event.step for event in h.of_type(emitted, e.Warned)] == [10]
-    assert (h.latest().last_eval_step, h.latest().is_eval_early) == (10, False)
+    assert (h.latest().progress.last_eval_step, h.latest().progress.is_eval_early) == (10, False)
 
 
 def test_a_model_that_is_not_finite_reports_only_finite_numbers_and_reloads_its_best(corpus: Path) -> None:
@@ -227,6 +227,6 @@ def test_a_checkpoint_is_on_disk_at_its_event_and_has_its_evaluation_unless_that
     once: h.Once = {e.EvalFinished: [lambda: monkeypatch.setattr(oom, "evaluate", lambda *_: not_finite)]}
     script: h.Script = {5: [save, c.SaveCheckpoint(name="mine")], 8: [c.Pause(), save, c.Resume()]}
     h.run_tiny(corpus, script, look, eval_every=4, max_steps=9, once=once)
-    figures = [(info.step, info.bits_per_char is not None, info.is_evaluation_stale) for info in infos]
+    figures = [(info.step, info.progress.bits_per_char is not None, info.is_evaluation_stale) for info in infos]
     at_five = [(5, True, True)] * 2
     assert figures == [(0, False, False), (4, True, False), *at_five, (8, True, True), (9, False, False)]
