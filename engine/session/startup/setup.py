@@ -218,10 +218,8 @@ def _device_warnings(
     runtime = state.runtime
     if config.runtime.device == "auto" and runtime.device.type == "cpu" and (gpu := gpu_problem()):
         yield f"A GPU is there, but torch can't use it, so the CPU trains: {gpu}"
-    if (
-        runtime.device.type != "cpu"
-        and runtime.precision != initial_runtime(config, info and info.computation).precision
-    ):
+    before = None if info is None else info.computation
+    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, before).precision:
         yield PRECISION_WARNING
     if problem := state.trainer.first_loss_problem(data.train_tweets):
         yield problem
