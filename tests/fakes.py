@@ -412,7 +412,7 @@ class BrokenDisk:
 
     Every call in `CALLS` is counted. From call number `breaks_at` on (None: never) each fails with `code`, `for_calls`
     times (None: until `breaks_at` is set to None). A failing write writes half of its bytes first. A full disk
-    still truncates files; a full or read-only disk still answers `stat`.
+    still truncates files; a full or read-only disk still answers `stat`. Files that are only read are not affected.
     """
 
     CALLS = ("open", "write", "fsync", "replace", "ftruncate", "stat")
@@ -429,6 +429,8 @@ class BrokenDisk:
         return functools.partial(self._do, name, getattr(os, name)) if name in self.CALLS else getattr(os, name)
 
     def _do(self, name: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if name == "open" and args[1] & os.O_NONBLOCK:  # `open_regular`, to read
+            return call(*args, **kwargs)
         is_full = self.code in {errno.ENOSPC, errno.EDQUOT}
         is_unaffected = (is_full and name == "ftruncate") or (name == "stat" and (is_full or self.code == errno.EROFS))
         if self.is_broken_at(len(self.calls)) and not is_unaffected:

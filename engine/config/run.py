@@ -28,7 +28,7 @@ from engine.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Tuning = Literal["", "measured", "fixed", "due", "threads-due"]
+Tuning = Literal["", "measured", "fixed", "due"]
 """How precision and number of threads were chosen: measured, fixed by the user or by a rule, or as a start until both
 of them, or the threads alone, are measured during training; empty if unknown."""
 Schedule = Literal["constant", "cosine", "cooldown"]
@@ -232,6 +232,26 @@ class RuntimeConfig:
         require_choice(self, "device", Device)
         require_choice(self, "precision", Precision)
         require_between(self, "threads", 0, 1024)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computation:
+    """What computes the steps of a run; a resume on another one is exact to rounding only."""
+
+    device: str
+    """The type of the device: cpu, cuda or mps."""
+    precision: str
+    num_threads: int
+    """CPU threads."""
+    tuning: Tuning
+    """How precision and threads were chosen."""
+    world_size: int
+    """Number of processes that train together."""
+
+    def __post_init__(self) -> None:
+        """Validate every field. Raises `ConfigError`."""
+        require_choice(self, "precision", Precision)
+        require_between(self, "num_threads", 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from engine.insight.trace_fields import chars_read, layer_fields
 from engine.insight.units import best_units, correlate, some_tweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, Vocab
-from engine.pieces import Pieces
+from engine.progress import Pieces
 from engine.protocol.events import Event
 from engine.protocol.insight import (
     CharPoint,

@@ -9,7 +9,7 @@ import torch
 from engine.insight.pooling import GATE_BANDS, STATE_BANDS, bands, by_mean, rounded
 from engine.insight.trace import LayerTrace, Trace
 from engine.model.vocab import Vocab
-from engine.pieces import Pieces
+from engine.progress import Pieces
 from engine.protocol.events import CharRead
 from engine.protocol.insight import CharGates
 from engine.sampling.queries import char_read

@@ -230,6 +230,8 @@ class StepTimes(Event, frozen=True, kw_only=True):
     """Copying the weights for a checkpoint."""
     waiting_seconds: Number = 0.0
     """Of several processes: waiting for the sum of their gradients."""
+    num_graphs: Count | None = None
+    """CUDA graphs that replace the launch of a step's kernels; None on a device without graphs."""
 
 
 class RanksMeasured(Event, frozen=True, kw_only=True):

@@ -6,16 +6,17 @@ import queue
 from collections import deque
 from collections.abc import Callable
 
+from engine.compute.clocks import Phase
 from engine.compute.device import derived_seed
-from engine.compute.step_timer import Phase
 from engine.config.sampling import SamplingConfig
-from engine.errors import ConfigError, DistributedError, TweetgenError
+from engine.errors import ConfigError, DistributedError, RunEndsError, TweetgenError
 from engine.protocol import commands, insight
 from engine.protocol.commands import Command, Stop
-from engine.session.checkpoints.loader import CheckpointLoader
-from engine.session.divergence import DivergenceRecovery
-from engine.session.run import Run
-from engine.session.state import FINISHED
+from engine.session.questions import Questions
+from engine.session.restoring import Restorer
+from engine.session.sampling import Sampling
+from engine.session.settings import LiveSettings
+from engine.session.state import FINISHED, Run
 
 MAX_CHANGES_BEFORE_STOP = 32
 """Commands that arrived before a `Stop` and are still executed first, queries not counted."""
@@ -95,29 +96,33 @@ STOP_WAITS_SECONDS = 0.3
 _REQUESTED_SAMPLE, _REQUESTED_COMPLETION = 2, 3  # purposes of derived seeds; 1 is a due sample
 
 
-class RunEndsError(TweetgenError):
-    """The run ends before a command was executed, or before a tweet was finished."""
-
-    title = "The run ends"
-
-
 RUN_ENDED = RunEndsError("The run ended before this was done.")
 
 
 class CommandHandler:
     """Executes the commands for one run. Used by the session's thread only."""
 
-    def __init__(self, run: Run, queue: CommandQueue, loader: CheckpointLoader, recovery: DivergenceRecovery) -> None:
+    def __init__(
+        self,
+        run: Run,
+        queue: CommandQueue,
+        settings: LiveSettings,
+        sampling: Sampling,
+        questions: Questions,
+        restorer: Restorer,
+    ) -> None:
         self.stop_reason: str | None = None
         """Set by a `Stop`: the run is to end."""
         self.is_saved = False
         """Whether that `Stop` has saved `latest`."""
-        self.is_step_asked = False
-        """Set by a `TakeStep`, which has resumed the run: a single step is to be taken."""
+        self._is_step_asked = False
+        """Set by a `TakeStep`, which has resumed the run."""
         self._run = run
         self._queue = queue
-        self._loader = loader
-        self._recovery = recovery
+        self._settings = settings
+        self._sampling = sampling
+        self._questions = questions
+        self._restorer = restorer
         self._clock = run.state.stopwatch.clock
         self._num_requested_samples = 0
         self._stop_seen_at: float | None = None
@@ -127,8 +132,21 @@ class CommandHandler:
     def num_pending(self) -> int:
         """How many commands were received and are not executed to the end yet. For any thread."""
         run = self._run
-        num_asked = run.insight_service.num_pending + run.checkpoints.saver.num_asked
+        num_asked = self._questions.num_pending + run.checkpoints.num_requested
         return len(self._queue) + self._num_executing + num_asked
+
+    def execute_waiting(self) -> str | None:
+        """Execute all waiting commands, up to a `Stop` or a `TakeStep`; return the reason to end of the former."""
+        self.receive()
+        while self._queue and self.stop_reason is None and not self._is_step_asked:
+            self.execute(self._queue.pop())
+            self.receive()
+        return self.stop_reason
+
+    def take_asked_step(self) -> bool:
+        """Return whether a `TakeStep` asks for a single step, once."""
+        is_asked, self._is_step_asked = self._is_step_asked, False
+        return is_asked
 
     def receive(self) -> bool:
         """Drain the inbox; return whether commands wait for their execution."""
@@ -141,7 +159,7 @@ class CommandHandler:
         while self._queue.has_query_next:
             self.execute(self._queue.pop())
             is_waiting = self.receive()
-        self._run.insight_service.advance()
+        self._questions.advance()
         return is_waiting
 
     def answer_queries_before_stop(self) -> bool:
@@ -167,14 +185,14 @@ class CommandHandler:
         for command in self._queue.drain_remaining():
             if not isinstance(command, commands.Stop):
                 self._run.reporter.emit_refusal(command, RUN_ENDED)
-        self._run.insight_service.refuse_all(RUN_ENDED)
+        self._questions.refuse_all(RUN_ENDED)
 
     def execute(self, command: Command) -> None:
         """Execute a command, or refuse it. Raises `DistributedError`: without the other processes, the run ends."""
         self._num_executing += 1
         try:
             phase: Phase = "sampling" if command.is_query else "other"
-            with self._run.state.timer.during(phase), self._run.memory_fallback.memory_errors("this command"):
+            with self._run.state.timer.during(phase), self._run.oom.memory_errors("this command"):
                 self._dispatch(command)
         except DistributedError:
             raise
@@ -194,33 +212,32 @@ class CommandHandler:
             case commands.Stop():
                 self._stop(command)
             case commands.ChangeSettings(settings=settings):
-                run.settings.change(settings)
+                self._settings.change(settings)
             case commands.Finish(on=True):
-                run.settings.finish()
+                self._settings.finish()
             case commands.Finish():
-                run.settings.cancel_finish()
+                self._settings.cancel_finish()
             case commands.SampleNow(prime=prime, draw=draw):
                 self._sample(prime, draw)
             case commands.CompleteText(text=text, request=request, draw=draw):
                 self._complete(text, request, draw)
             case commands.ReadTweet(text=text):
-                run.sampling_service.read_tweet(text)
+                self._sampling.read_tweet(text)
             case commands.SampleLadder(prime=prime, seed=seed, temperatures=temperatures):
                 sampling = SamplingConfig(prime=prime, max_length=run.state.sampling.max_length)
-                run.sampling_service.sample_ladder(sampling, seed, temperatures)
+                self._sampling.sample_ladder(sampling, seed, temperatures)
             case commands.TakeStep():
                 self._resume_for_a_step()
             case insight.ShowBatch(shuffled=shuffled):
-                run.batch_service.show_batch(shuffled=shuffled)
+                self._questions.show_batch(shuffled=shuffled)
             case insight.Insight() | insight.MeasureBaselines():
-                run.insight_service.ask(command)
+                self._questions.ask(command)
             case commands.SaveCheckpoint():
                 run.checkpoints.save_named(command)
             case commands.SaveLatest():
-                run.checkpoints.save("latest", is_asked=True)
+                run.checkpoints.save("latest", user_requested=True)
             case commands.LoadCheckpoint(name=name, halves_rate=halves_rate):
-                self._loader.load(name, halves_rate=halves_rate)
-                self._recovery.reset()
+                self._restorer.load(name, halves_rate=halves_rate)
             case _:
                 raise TypeError(type(command))
 
@@ -239,19 +256,19 @@ class CommandHandler:
         if not self._run.state.is_paused:
             raise ConfigError("The run is not paused.", "Pause it, then take single steps.")
         self._run.resume()
-        self.is_step_asked = True
+        self._is_step_asked = True
 
     def _sample(self, prime: str | None, draw: int | None) -> None:
         """Sample a tweet on request: that of a completion, or another one each time, and none that is due anyway."""
         self._num_requested_samples += 1
         place = (_REQUESTED_SAMPLE, self._run.state.step, self._num_requested_samples)
         seed = derived_seed(self._run.state.training.seed, *place) if draw is None else self._completion_seed(draw)
-        self._run.sampling_service.sample_tweet(self.current_sampling, seed, prime)
+        self._sampling.sample_tweet(self.current_sampling, seed, prime)
 
     def _complete(self, text: str, request: int, draw: int) -> None:
         """Continue a text: with the same draw, only training changes the continuation."""
         seed = self._completion_seed(draw)
-        self._run.sampling_service.complete_text(text, request, self._run.state.sampling, seed)
+        self._sampling.complete_text(text, request, self._run.state.sampling, seed)
 
     def _completion_seed(self, draw: int) -> int:
         """Return the seed of a completion. Raises `ConfigError`."""

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from engine.config.fields import with_settings
 from engine.config.run import BUDGETS, MIN_LEARNING_RATE, Setting, TrainingConfig, implied_settings, require_live
-from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
 from engine.protocol.events import FinishPlanned, SettingsChanged
-from engine.sampling.tweet_filter import require_samplable
-from engine.session.reporter import Reporter
-from engine.session.state import RunState, finished_text, require_unspent_budget
+from engine.sampling.filter import require_samplable
+from engine.session.state import Run, finished_text, require_unspent_budget
 from engine.training.schedule import finish_after
 
 
 class LiveSettings:
     """Changes the settings of one run and emits the changes. Used by the session's thread only."""
 
-    def __init__(
-        self, training_data: TrainingData, state: RunState, reporter: Reporter, on_change: Callable[[], None]
-    ) -> None:
-        """`on_change` is called on every change that is to be saved soon."""
-        self._training_data = training_data
-        self._state = state
-        self._reporter = reporter
-        self._on_change = on_change
+    def __init__(self, run: Run) -> None:
+        self._run = run
 
     def change(self, wanted: Mapping[str, Setting]) -> None:
         """Change these settings and those that they imply, all of them or, raising a `TweetgenError`, none.
 
         The inverse of a change is one to the values before.
         """
-        state = self._state
+        run, state = self._run, self._run.state
         require_live(wanted)
         wanted = {**wanted, **implied_settings(wanted, state.training)}
         training, sampling = with_settings(state.training, wanted), with_settings(state.sampling, wanted)
         if sampling != state.sampling:
             sampling.require_for_run()
-            require_samplable(sampling, self._training_data.vocab)
+            require_samplable(sampling, run.setup.training_data.vocab)
         has_budget = any(name in wanted for name in BUDGETS)
         if has_budget:
             require_unspent_budget(training, *state.elapsed)
@@ -48,45 +40,45 @@ class LiveSettings:
         state.training, state.sampling = training, sampling
         if has_budget:
             state.progress.finish = None
-        self._on_change()
+        run.checkpoints.record_change()
         configs = vars(training) | vars(sampling)
         changed = {name: configs[name] for name in wanted}
-        self._reporter.emit(SettingsChanged, settings=changed, epochs=state.batches.epochs)
+        run.reporter.emit(SettingsChanged, settings=changed, epochs=state.batches.epochs)
 
     def _set_batch_size(self, training: TrainingConfig) -> None:
         """Train with the batch size of these settings, from the same share of the epoch on."""
-        state, data = self._state, self._training_data
-        self._reporter.emit_steps()
+        run, state, data = self._run, self._run.state, self._run.setup.training_data
+        run.reporter.emit_steps()
         batches = data.batches(training, state.batches.position, state.training)
         state.trainer.set_batch_size(training.batch_size)
         state.batches = batches
         if state.thread_tuner is not None:
             state.thread_tuner.use_batches(partial(data.some_batches, training.batch_size))
-        self._reporter.reset_throughput()
+        run.reporter.reset_throughput()
 
     def halve_learning_rate(self, rate: float) -> None:
         """Set the peak to half of `rate`, a checkpoint's, or of the run's own where that is lower."""
-        before = self._state.training.learning_rate
+        before = self._run.state.training.learning_rate
         after = max(min(before, rate) / 2, MIN_LEARNING_RATE)
         if after != before:
             self.change({"learning_rate": after})
 
     def finish(self) -> None:
         """Anneal the learning rate to zero, then end. Raises `ConfigError` where the run is finishing or finished."""
-        state = self._state
+        state = self._run.state
         if state.end_reason is not None:
             raise RunFinishedError(finished_text(state.end_reason))
         if state.progress.finish is not None:
             raise ConfigError(f"The run is finishing already: it ends at step {state.progress.finish.last_step:,}.")
         state.progress.finish = finish = finish_after(state.step)
-        self._on_change()
-        self._reporter.emit(FinishPlanned, last_step=finish.last_step)
+        self._run.checkpoints.record_change()
+        self._run.reporter.emit(FinishPlanned, last_step=finish.last_step)
 
     def cancel_finish(self) -> None:
         """Cancel the planned finish, if any; emit `FinishPlanned` without a step in either case."""
-        self._state.progress.finish = None
-        self._on_change()
-        self._reporter.emit(FinishPlanned, last_step=None)
+        self._run.state.progress.finish = None
+        self._run.checkpoints.record_change()
+        self._run.reporter.emit(FinishPlanned, last_step=None)
 
 
 def _sizes(training: TrainingConfig) -> tuple[int, int]:

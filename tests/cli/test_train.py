@@ -22,13 +22,13 @@ import pytest
 from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
 from engine.errors import DistributedError, RankLostError
-from engine.parallel.place import Place
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
+from engine.session.ranks.place import Place
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
 from tests import fakes
@@ -125,7 +125,7 @@ def test_stderr_names_early_estimates_later_figures_and_refused_drafts(cli: Cli,
         filtered,
         failing,
     )
-    scripted(cli, script, fakes.run_started(tuning="threads-due"))
+    scripted(cli, script, fakes.run_started(tuning="due"))
     cli.monkeypatch.setattr(progress_display, "PLAIN_SECONDS", math.inf)
     assert cli.transcript("train") == snapshot
 

@@ -1,7 +1,7 @@
 """`InferenceWeights`: a copy of a model's weights, laid out for a forward pass without gradient and dropout.
 
 The first layer's input is one of V characters, so its product and all biases form a table, and reading a character is
-a lookup. The input of a step has the columns `r z m n` of `gru_layer`: a row of the table, with those of an n-gram
+a lookup. The input of a step has the columns `r z m n` of `layers`: a row of the table, with those of an n-gram
 input added to `n`, or the result of `write_input`, plus one product with the state.
 """
 
@@ -12,8 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from engine.model.gru import TextGenerator
-from engine.model.ngram_input import NgramInput
+from engine.model.gru import NgramInput, TextGenerator
 
 
 class InferenceLayer:

@@ -18,10 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.compute.cpu.compilation import compiled
 from engine.compute.cpu.inference_weights import InferenceWeights
-from engine.compute.cpu.ngram_kernels import add_next_rows
-from engine.compute.cpu.numba_kernels import Rows, kernels_for
+from engine.compute.cpu.kernels import Rows, compiled, kernels_for
+from engine.compute.cpu.ngrams import add_next_rows
 
 _BLOCK_ROWS = 4
 _THREADED_BYTES = 3 * 2**19
@@ -68,7 +67,7 @@ class SingleRowStepper:
     """The hidden state of one tweet, and the buffers of a step. Not thread-safe."""
 
     def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor) -> None:
-        """Start from these states, (1, H) per layer, and `windows` (1,) of `ngram_codes`; updated in place."""
+        """Start from these states, (1, H) per layer, and `windows` (1,) of token ids; updated in place."""
         self.states, self.windows = states, windows
         size = weights.hidden_size
         self._forward_step = kernels_for(size).forward_step

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.baselines.ngrams import NAMES, baseline_bits
+from engine.baselines import NAMES, baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
@@ -33,7 +33,7 @@ from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS, Vocab
-from engine.pieces import Pieces, run_to_end
+from engine.progress import Pieces, run_to_end
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars

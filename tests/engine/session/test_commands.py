@@ -17,13 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.compute.cpu.train_step import GruStep
+from engine.compute.cpu.step import GruStep
 from engine.config.run import Setting
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.session import insight_service, speed_limit
+from engine.session import loop
+from engine.session import questions as insight_service
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine import helpers as h
@@ -55,7 +56,7 @@ def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: Sam
     emitted = h.run_tiny(corpus, {}, note, hidden_size=18, sample_every=4, clock=h.TickingClock(), inbox=inbox)
     assert h.only(emitted, e.RunFinished).step == 4
     assert [event.step for event in h.of_type(emitted, e.TweetSampled)] == [0]
-    assert h.latest().last_sample_step == 0
+    assert h.latest().progress.last_sample_step == 0
 
 
 @pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
@@ -101,7 +102,7 @@ def test_a_planned_finish_is_saved_two_seconds_later(corpus: Path, is_cancelled:
         if isinstance(event, e.FinishPlanned):
             saved.clear()
         if isinstance(event, e.CheckpointSaved) and event.name == "latest":
-            saved.append((event.elapsed_seconds, h.latest().finish is not None))
+            saved.append((event.elapsed_seconds, h.latest().progress.finish is not None))
         return [c.Stop()] if len(saved) == 1 and event.step > 4 else []
 
     script: h.Script = {4: [c.Finish(), *([c.Finish(on=False)] if is_cancelled else [])]}
@@ -206,7 +207,7 @@ def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     """The clock stands, so that no second step is ever due."""
     limit, rate = change(steps_per_second=0.01), change(learning_rate=0.1)
     inbox = h.AnsweringInbox([None, None, limit, *[None] * 9, rate, None, c.Stop()])
-    with mock.patch.object(speed_limit, "NAP_SECONDS", 0.0):
+    with mock.patch.object(loop, "NAP_SECONDS", 0.0):
         emitted = h.run_tiny(corpus, clock=FakeClock(), inbox=inbox)
     limited, changed = h.of_type(emitted, e.SettingsChanged)
     assert changed.settings == {"learning_rate": 0.1}
@@ -273,7 +274,7 @@ def test_measuring_losses_takes_no_training_time_and_one_that_is_infinite_is_war
         clock.advance(100.0)
         return next(values)
 
-    with mock.patch("engine.session.memory_fallback.batch_loss", slow):
+    with mock.patch("engine.training.out_of_memory.batch_loss", slow):
         emitted = h.run_tiny(corpus, {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, clock=clock)
     assert (h.only(emitted, insight.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
     assert h.only(emitted, e.Warned).kind == "not-finite"

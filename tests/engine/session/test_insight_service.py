@@ -17,23 +17,24 @@ from unittest import mock
 import pytest
 import torch
 
-from engine.baselines.ngrams import baseline_bits
+from engine.baselines import baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute import device
 from engine.corpus.training_data import corpus_config_of, load_training_data
 from engine.errors import ConfigError
 from engine.insight.answers import Answer
 from engine.insight.trace import sequence_loss
-from engine.pieces import Pieces
+from engine.progress import Pieces
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.protocol.insight import Insight
-from engine.session import insight_service
-from engine.session.insight_service import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, InsightService
-from engine.session.memory_fallback import MemoryFallback
+from engine.session import questions as insight_service
+from engine.session.questions import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, Questions
 from engine.session.session import TrainingSession
+from engine.session.state import Run
 from engine.storage.folders import find_run, named_checkpoint_path
+from engine.training.out_of_memory import OutOfMemoryRetry
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.fakes import FakeClock, change
@@ -197,7 +198,8 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
     setup, state, reporter = mock.MagicMock(), mock.MagicMock(), mock.MagicMock()
     state.stopwatch.clock, state.step = work.clock, 3
     reporter.emit_steps.side_effect = lambda: work.clock.advance(2.0)
-    service = InsightService(setup, state, reporter, MemoryFallback(state, reporter))
+    run = Run(setup=setup, state=state, reporter=reporter, oom=OutOfMemoryRetry(state, mock.Mock()), leader=None)
+    service = Questions(run)
     for number in range(4):
         service.ask(insight.MapEmbeddings(request=number))
         work.clock.advance(1.0)

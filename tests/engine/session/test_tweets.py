@@ -32,14 +32,13 @@ from engine.protocol import events as e
 from engine.protocol import insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import TweetSampler
-from engine.session.batch_service import MAX_CHARS, MAX_ROWS
-from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS
-from engine.session.startup.chosen_settings import _paced
+from engine.session.questions import MAX_CHARS, MAX_ROWS
+from engine.session.sampling import MAX_SAMPLE_SHARE, SAMPLE_SECONDS
+from engine.session.startup.choices import _paced
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.text import LOST
 from engine.training.schedule import is_early_evaluation, next_evaluation
-from engine.training.step_report import StepReport
-from engine.training.trainer import Trainer
+from engine.training.trainer import StepReport, Trainer
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.fakes import FakeClock, change
@@ -283,7 +282,7 @@ def test_many_long_tweets_are_cut_and_an_unknown_character_is_marked(home: Path)
 def test_a_shuffled_batch_has_random_tweets_of_any_length_more_padding_and_changes_no_step(corpus: Path) -> None:
     asked = [insight.ShowBatch(), insight.ShowBatch(shuffled=True), insight.ShowBatch(shuffled=True)]
     resized: list[c.Command] = [change(batch_size=1), insight.ShowBatch(), insight.ShowBatch()]
-    with mock.patch("engine.session.batch_service.padding_shares", side_effect=padding_shares) as computed:
+    with mock.patch("engine.session.questions.padding_shares", side_effect=padding_shares) as computed:
         emitted = h.run_tiny(corpus, {0: asked[1:], 3: asked, 12: resized})
     first, same, trained, second, _, single, _ = h.of_type(emitted, insight.BatchShown)
     assert [first.shuffled, trained.shuffled, second.shuffled] == [True, False, True]

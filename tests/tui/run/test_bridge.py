@@ -12,12 +12,12 @@ import pytest
 
 from engine.config.run import RunConfig
 from engine.errors import CheckpointError, CorpusError, InternalError, exit_code_for
+from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.protocol.insight import Insight
-from engine.protocol.stage import Stage
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_finished, run_started, steps_finished
 from tests.waiting import wait_until

@@ -20,7 +20,7 @@ from syrupy.assertion import SnapshotAssertion
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.session import batch_service
+from engine.session import questions as batch_service
 from tests import fakes, hostile
 from tests.fakes import batch_shown, chars_read, embeddings_mapped, text_traced, unit_held, units_scored
 from tests.strategies import hostile_text

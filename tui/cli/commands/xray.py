@@ -20,7 +20,7 @@ from tui.cli.output.output_file import STANDARD_STREAM, require_effect, write_ou
 from tui.xray.view_names import ViewName
 
 if TYPE_CHECKING:  # it imports torch
-    from engine.checkpoints.metadata import CheckpointInfo
+    from engine.checkpoints.format import CheckpointInfo
     from engine.insight.checkpoint_answers import CheckpointAnswers
     from engine.protocol.insight import EmbeddingsMapped, ReachMeasured, TextTraced, UnitHeld, UnitsScored
     from tui.cli.output.xray_page import ViewAnswer

@@ -17,9 +17,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numba.core import caching
 
-from engine.compute.cpu.compilation import OneFilePerVersion, compiled
-from engine.compute.cpu.numba_kernels import Rows, kernels_for, steps_for
-from engine.compute.cpu.tile_product import COLUMNS, add_product, pack, panels_shape
+from engine.compute.cpu.kernels import OneFilePerVersion, Rows, compiled, kernels_for, steps_for
+from engine.compute.cpu.products import COLUMNS, add_product, pack, panels_shape
 
 SIZE = 18
 
@@ -100,8 +99,8 @@ def test_the_product_is_added_to_the_first_columns_with_the_same_bits_whatever_t
 USE_SIZES = """
 import sys
 import numpy as np
-from engine.compute.cpu.recurrence import recurrence_for
-from engine.compute.cpu.tile_product import pack, panels_shape
+from engine.compute.cpu.products import recurrence_for
+from engine.compute.cpu.products import pack, panels_shape
 
 for size in map(int, sys.argv[1:]):
     generator = np.random.default_rng(size)

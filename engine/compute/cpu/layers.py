@@ -1,0 +1,455 @@
+"""The layers of a training step on the CPU, forward and backward, over a packed batch and without autograd.
+
+**The GRU** is that of Cho et al. 2014 (arXiv:1406.1078), in the variant of `torch.nn.GRU`: the reset gate acts on the
+*product* with the state. With x the layer's input, h' the state before and h the state after,
+
+    r = sigmoid(W_ir x + b_ir + W_hr h' + b_hr)         reset gate
+    z = sigmoid(W_iz x + b_iz + W_hz h' + b_hz)         update gate
+    m =                         W_hn h' + b_hn          the state's part of the candidate
+    n = tanh(   W_in x + b_in + r * m)                  candidate state
+    h = (1 - z) * n + z * h'  =  n + z * (h' - n)
+
+**Forward.** Only the products with h' depend on the previous step. So W_i x and all biases are computed for all N rows
+at once before the first step, into one buffer (N, 4H) with columns `r z m n`. A step then adds one product,
+h' [W_hr W_hz W_hn]^T, to its first 3H columns, and one call of a compiled kernel turns the columns into gates in place.
+
+**Backward.** Let x_bar be the gradient of the loss by x, and a, b, c the arguments of r, z, n. By the chain rule, with
+h_bar complete (from the layer above and from the next step),
+
+    c_bar  = h_bar * A      A = (1 - z) * (1 - n^2)
+    m_bar  = h_bar * D      D = A * r
+    a_bar  = h_bar * C      C = A * m * r * (1 - r)
+    b_bar  = h_bar * Z      Z = (h' - n) * z * (1 - z)
+    h'_bar = h_bar * z  +  [a_bar b_bar m_bar] [W_hr; W_hz; W_hn]
+
+A step, from last to first, is one call of a compiled kernel, which overwrites `r z m n` with the gradients by
+`a b m c`, and one product. Each weight's gradient is then one product over all rows of the buffer:
+
+    [W_hr; W_hz; W_hn]_bar = [a_bar b_bar m_bar]^T h'       [b_hr; b_hz; b_hn]_bar = column sums of a_bar b_bar m_bar
+    [W_ir; W_iz; W_in]_bar = [a_bar b_bar c_bar]^T x        [b_ir; b_iz; b_in]_bar = column sums of a_bar b_bar c_bar
+
+The last line is computed by `InputProjection`, where x is available.
+
+**Precision.** The recurrent quantities h and h_bar keep the precision of the weights. Whatever is stored for all N rows
+and multiplied (gates, states, gradients, copies of the weights) may be rounded to bfloat16, the `storage_dtype`. Sums
+and elementwise operations are done in full precision and rounded when stored.
+
+**Calls.** Without rounding, all steps are one call of compiled code (`products`). The CPU's instructions for products
+in bfloat16 are used by PyTorch only, so there a step is one product of PyTorch's and one call of a kernel.
+
+**The projections.** With x (M, E or H) and G the gradient (M, 4H) by `r z m n` that `GruLayer.backward` returns, W_ih x
+fills the columns `r z` and `n`, and backward
+
+    W_ih_bar = [G_r G_z G_n]^T x        x_bar = [G_r G_z G_n] W_ih
+
+In the first layer, x is the embedding matrix itself, M = V. A vocabulary is small, so the layer's input is computed
+once per character as a table, the input of the N rows is a lookup in it, and the gradients of equal characters are
+summed before the two products.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from engine.compute.cpu.kernels import Rows, add_rows, kernels_for, to_loss_grads
+from engine.compute.cpu.products import pack, panels_shape, recurrence_for
+from engine.corpus.encoded_tweets import Batch
+from engine.model.vocab import PAD
+
+ROWS = 8
+"""With few shapes, the rows of a step are a multiple of this, or B."""
+_MIN_PADDED_ROWS = 128
+_SIZES_PER_OCTAVE = 4
+"""Padding to these sizes increases N by at most 1/4, on average by 1/9."""
+
+
+@dataclass(frozen=True)
+class PackedBatch:
+    """A batch without its padding, time-major and longest tweet first, so each step's rows are a prefix.
+
+    Step t has `row_counts[t]` rows, one per tweet that has not ended; the order of the tweets is the same in every
+    step. Operations on all steps at once therefore run on N rows, one per real target, and none on padding.
+
+    **Few shapes.** oneDNN, which computes the bfloat16 products, compiles code for every new shape, in milliseconds,
+    and caches it, at 0.6 to 1 MB each. N differs in nearly every batch. So `from_batch` can pad to few shapes: each
+    step to a multiple of `ROWS`, with rows of tweets that have ended, and the whole to `padded_num_rows`, with a tail
+    behind the last step. An added row has the target `PAD` and no part in the loss. It gets no gradient from its own
+    output, nor from a later step, so all its gradients are zero and sums over N rows are unchanged. The tail belongs to
+    no step and is uninitialized; code that sums over it must call `zero_tail` first.
+    """
+
+    inputs: Tensor  # (N,) int64
+    targets: Tensor  # (N,) int64
+    row_counts: list[int]  # (T,), non-increasing
+    order: Tensor  # (B,) int64: index of each row's tweet in the padded batch
+    previous: Tensor  # (N,) int64: index of the previous state in (B + N, H) states, of which the first B are initial
+    added: Tensor  # (A,) int64: indices of the added rows
+    total_targets: int  # of the whole step
+
+    @classmethod
+    def from_batch(cls, batch: Batch, *, has_few_shapes: bool = False) -> PackedBatch:
+        """Pack a batch in which padding occurs only after each tweet; `has_few_shapes` adds rows."""
+        is_target = batch.targets != PAD  # (B, T)
+        lengths = is_target.sum(axis=1)
+        order = np.argsort(-lengths, kind="stable")
+        row_counts = is_target.sum(axis=0)[: lengths.max()]
+        num_rows = int(row_counts.sum())
+        if has_few_shapes:
+            row_counts = np.minimum(-(-row_counts // ROWS) * ROWS, len(order))
+            num_rows = padded_num_rows(int(row_counts.sum()))
+        is_row = np.arange(len(order)) < row_counts[:, np.newaxis]  # (T, B)
+        inputs, targets = (_packed(padded, order, is_row, num_rows) for padded in (batch.inputs, batch.targets))
+        return cls(
+            inputs=torch.from_numpy(inputs),
+            targets=torch.from_numpy(targets),
+            row_counts=row_counts.tolist(),
+            order=torch.from_numpy(order),
+            previous=torch.from_numpy(_previous_rows(row_counts, len(order), num_rows)),
+            added=torch.from_numpy(np.flatnonzero(targets == PAD)),
+            total_targets=batch.total_targets,
+        )
+
+    def __len__(self) -> int:
+        """Return N, the added rows included."""
+        return len(self.inputs)
+
+    def zero_tail(self, rows: Tensor) -> None:
+        """Zero the rows, of N, that belong to no step."""
+        if self.added.numel():
+            rows[sum(self.row_counts) :].zero_()
+
+
+def padded_num_rows(num_rows: int) -> int:
+    """Return the smallest size that is at least `num_rows`; there are four between a power of two and the next."""
+    step = max(_MIN_PADDED_ROWS, 1 << num_rows.bit_length()) // 2 // _SIZES_PER_OCTAVE
+    return max(_MIN_PADDED_ROWS, -(-num_rows // step) * step)
+
+
+def _packed(
+    padded: npt.NDArray[np.int64], order: npt.NDArray[np.int64], is_row: npt.NDArray[np.bool_], num_rows: int
+) -> npt.NDArray[np.int64]:
+    """Return `padded` (B, T) as (N,): the rows of each step, then the tail."""
+    by_step: npt.NDArray[np.int64] = padded[order, : len(is_row)].T[is_row]
+    return np.concatenate([by_step, np.full(num_rows - len(by_step), PAD)])
+
+
+def _previous_rows(row_counts: npt.NDArray[np.int64], batch_size: int, num_rows: int) -> npt.NDArray[np.int64]:
+    """Return the index (N,) of each row's previous state: as many rows earlier as the previous step has.
+
+    A row of the tail has its own index.
+    """
+    rows_before = np.concatenate(([batch_size], row_counts[:-1]))  # (T,)
+    rows: npt.NDArray[np.int64] = np.arange(num_rows) + batch_size
+    rows[: row_counts.sum()] -= np.repeat(rows_before, row_counts)
+    return rows
+
+
+class Buffers:
+    """Tensors of one dtype on the CPU. The content of a buffer is undefined until it is written."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        """Start without buffers; they grow with the largest batch."""
+        self._dtype = dtype
+        self._flat: dict[str, Tensor] = {}
+
+    def cast(self, name: str, tensor: Tensor) -> Tensor:
+        """Return `tensor` itself if it has this dtype, else a rounded copy in the buffer of this name."""
+        return tensor if tensor.dtype == self._dtype else self.get(name, *tensor.shape).copy_(tensor)
+
+    def like(self, name: str, tensor: Tensor) -> Tensor:
+        """Return `tensor` itself if it has this dtype, else the buffer of this name in its shape."""
+        return tensor if tensor.dtype == self._dtype else self.get(name, *tensor.shape)
+
+    def get(self, name: str, *shape: int) -> Tensor:
+        """Return the buffer of this name in this shape, contiguous; earlier views of the same name share its memory."""
+        size = 1
+        for extent in shape:
+            size *= extent
+        flat = self._flat.get(name)
+        if flat is None or flat.numel() < size:
+            # twice the size: pages that are never written take no memory, but each outgrown buffer leaves a hole
+            flat = self._flat[name] = torch.empty(2 * size, dtype=self._dtype)
+        return flat[:size].view(shape)
+
+
+def grad_of(parameter: Tensor) -> Tensor:
+    """Return the memory of a parameter's gradient, allocated if needed."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    return parameter.grad
+
+
+def as_array(tensor: Tensor) -> Rows:
+    """Return an array for the kernels that shares the tensor's memory; bfloat16 becomes uint16."""
+    array: Rows = (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return array
+
+
+_WIDE = 512
+"""From this hidden size on, a bfloat16 product takes 0.7 of the time if its left matrix is transposed in advance."""
+
+
+class GruLayer:
+    """The layer's weights and the buffers of its last forward pass. Called under `torch.no_grad`."""
+
+    def __init__(self, rnn: nn.GRU, layer: int, storage_dtype: torch.dtype) -> None:
+        """Use the weights of one layer of `rnn` without copying them; compile the kernels if needed."""
+        self.weight_ih: nn.Parameter = getattr(rnn, f"weight_ih_l{layer}")  # (3H, E or H)
+        self.weight_hh: nn.Parameter = getattr(rnn, f"weight_hh_l{layer}")  # (3H, H)
+        self.bias_ih: nn.Parameter = getattr(rnn, f"bias_ih_l{layer}")  # (3H,)
+        self.bias_hh: nn.Parameter = getattr(rnn, f"bias_hh_l{layer}")  # (3H,)
+        self.hidden_size = rnn.hidden_size
+        self._kernels = kernels_for(rnn.hidden_size)
+        self._recurrence = recurrence_for(rnn.hidden_size) if storage_dtype == self.weight_hh.dtype else None
+        self._stored, self._full = Buffers(storage_dtype), Buffers(self.weight_hh.dtype)
+        self._gates = self._states = torch.empty(0)  # (N, 4H), (B + N, H)
+        self._state_grad = self._product = torch.empty(0)  # (B, H) each: h'_bar is their sum
+
+    def combined_bias(self) -> Tensor:
+        """Return the biases in the columns `r z m n`, (4H,)."""
+        size = self.hidden_size
+        both = self.bias_ih[: 2 * size] + self.bias_hh[: 2 * size]
+        return torch.cat([both, self.bias_hh[2 * size :], self.bias_ih[2 * size :]])
+
+    def gates(self, num_rows: int) -> Tensor:
+        """Return the buffer (N, 4H) to write the input's part of `r z m n` to, biases included."""
+        self._gates = self._stored.get("gates", num_rows, 4 * self.hidden_size)
+        return self._gates
+
+    def forward(self, packed: PackedBatch) -> Tensor:
+        """Run all steps from a zero state; the caller has filled `gates`. Returns the states (N, H)."""
+        size, counts = self.hidden_size, packed.row_counts
+        state = self._full.get("state", counts[0], size).zero_()
+        self._states = self._stored.get("states", counts[0] + len(packed), size)
+        first, states = self._states.split_with_sizes([counts[0], len(packed)])
+        first.zero_()
+        packed.zero_tail(states)
+        if self._recurrence is not None:
+            arrays = as_array(self._gates), as_array(state), as_array(states), self._panels(self.weight_hh.t())
+            self._recurrence.forward(np.array(counts), *arrays)
+            return states
+        weight = self._stored.cast("weight", self.weight_hh)
+        self._forward_steps(counts, state, self._stored.get("weight_t", size, 3 * size).copy_(weight.t()))
+        return states
+
+    def _panels(self, weight: Tensor) -> Rows:
+        """Return weights (K, M) as panels."""
+        panels = as_array(self._full.get("panels", *panels_shape(*weight.shape)))
+        pack(as_array(weight.detach()), panels)
+        return panels
+
+    def _forward_steps(self, counts: list[int], state: Tensor, weight_t: Tensor) -> None:
+        """Compute gates and states of each step; `state` (B, H) is updated in place."""
+        before, states = self._states.split_with_sizes([counts[0], len(self._gates)])
+        gate_rows, after_rows, state_rows = (
+            _arrays_by_step(self._gates, counts),
+            _arrays_by_step(states, counts),
+            as_array(state),
+        )
+        columns = self._gates[:, : 3 * self.hidden_size], states
+        for number, (products, after) in enumerate(_by_step(counts, *columns)):
+            products.addmm_(_first_rows(before, after), weight_t)
+            self._kernels.forward_step(gate_rows[number], state_rows, after_rows[number])
+            before = after
+
+    def backward(self, packed: PackedBatch, output_grads: Tensor) -> Tensor:
+        """Return the gradient by `a b m c` (N, 4H), given that by the states from the layer above, (N, H).
+
+        Writes the gradient of `weight_hh`; the caller computes those of the other weights.
+        """
+        size, counts = self.hidden_size, packed.row_counts
+        previous = self._stored.get("previous", len(packed), size)
+        torch.index_select(self._states, 0, packed.previous, out=previous)
+        self._state_grad = self._full.get("state_grad", counts[0], size).zero_()
+        self._product = self._stored.get("product", counts[0], size).zero_()
+        if self._recurrence is None:
+            self._backward_steps(counts, previous, output_grads, self._stored.cast("weight", self.weight_hh))
+        else:
+            gates, before, above = as_array(self._gates), as_array(previous), as_array(output_grads)
+            sums = as_array(self._state_grad), as_array(self._product)
+            self._recurrence.backward(np.array(counts), gates, before, above, *sums, self._panels(self.weight_hh))
+        packed.zero_tail(self._gates)
+        self._write_weight_grad(previous, grad_of(self.weight_hh))
+        return self._gates
+
+    def _write_weight_grad(self, previous: Tensor, out: Tensor) -> None:
+        """Write the gradient of `weight_hh`, [a_bar b_bar m_bar]^T h', to `out` (3H, H)."""
+        size, grads = self.hidden_size, self._gates[:, : 3 * self.hidden_size]
+        if grads.dtype == out.dtype:
+            torch.mm(grads.t(), previous, out=out)
+        elif size < _WIDE:
+            out.copy_(torch.mm(grads.t(), previous, out=self._stored.get("weight_grad", *out.shape)))
+        else:
+            previous_t = self._stored.get("previous_t", size, len(previous)).copy_(previous.t())
+            out.copy_(torch.mm(previous_t, grads, out=self._stored.get("weight_grad_t", size, 3 * size)).t())
+
+    def add_grads_to(self, table: Tensor, rows: Tensor) -> None:
+        """Add row i of the gradient by `a b m c` to row `rows[i]` of `table`.
+
+        `rows` (N,) int64; `table` (M, 4H) in the weights' dtype.
+        """
+        add_rows(as_array(self._gates), rows.numpy(), as_array(table))
+
+    def _backward_steps(self, counts: list[int], previous: Tensor, output_grads: Tensor, weight: Tensor) -> None:
+        """Overwrite the gates with gradients, from the last step to the first; `previous` (N, H) is h' of each row."""
+        gate_rows, previous_rows, output_grad_rows = (
+            _arrays_by_step(rows, counts) for rows in (self._gates, previous, output_grads)
+        )
+        state_grad, product = as_array(self._state_grad), as_array(self._product)
+        for number, (grads,) in reversed(list(enumerate(_by_step(counts, self._gates[:, : 3 * self.hidden_size])))):
+            self._kernels.backward_step(
+                gate_rows[number], previous_rows[number], output_grad_rows[number], state_grad, product
+            )
+            torch.mm(grads, weight, out=_first_rows(self._product, grads))
+
+
+def _arrays_by_step(tensor: Tensor, counts: list[int]) -> list[Rows]:
+    """Return the rows of each step of a tensor of N rows, as arrays for the kernels."""
+    array = as_array(tensor)
+    return [array[end - count : end] for end, count in zip(accumulate(counts), counts, strict=True)]
+
+
+def _by_step(counts: list[int], *columns: Tensor) -> list[tuple[Tensor, ...]]:
+    """Return the rows of each step of tensors of N rows, without the padding at the end."""
+    sizes = [*counts, len(columns[0]) - sum(counts)]
+    return list(zip(*(column.split_with_sizes(sizes) for column in columns), strict=True))[:-1]
+
+
+def _first_rows(longer: Tensor, shorter: Tensor) -> Tensor:
+    """Return the first `len(shorter)` rows of `longer`."""
+    return longer if len(longer) == len(shorter) else longer[: len(shorter)]
+
+
+class InputProjection:
+    """The products of one layer with its input."""
+
+    def __init__(self, layer: GruLayer, storage_dtype: torch.dtype | None = None) -> None:
+        """Project the input of `layer`; inputs and gates have `storage_dtype`, by default the weights' own dtype."""
+        self._layer = layer
+        self._stored = Buffers(storage_dtype or layer.weight_ih.dtype)
+        self._weight = layer.weight_ih.detach()  # (3H, E or H), in the dtype of the last `write`
+
+    def write(self, inputs: Tensor, out: Tensor) -> None:
+        """Write the input's part of `r z m n` to `out` (M, 4H); `inputs` (M, E or H)."""
+        gates, new = 2 * self._layer.hidden_size, 3 * self._layer.hidden_size
+        self._weight = self._stored.cast("weight", self._layer.weight_ih.detach())
+        out.copy_(self._layer.combined_bias())
+        out[:, :gates].addmm_(inputs, self._weight[:gates].t())
+        out[:, new:].addmm_(inputs, self._weight[gates:].t())
+
+    def backward(self, inputs: Tensor, grads: Tensor, input_grad: Tensor | None = None) -> Tensor:
+        """Write the gradients of `weight_ih` and the biases; return the gradient by `inputs` (M, E or H).
+
+        `grads` (M, 4H) is the gradient by `r z m n`. With `input_grad`, the result is added to that.
+        """
+        gates, new = 2 * self._layer.hidden_size, 3 * self._layer.hidden_size
+        of_gates, of_new = grads[:, :gates], grads[:, new:]
+        weight_grad = grad_of(self._layer.weight_ih)
+        product = self._stored.like("weight_grad", weight_grad)
+        torch.mm(of_gates.t(), inputs, out=product[:gates])
+        torch.mm(of_new.t(), inputs, out=product[gates:])
+        if product is not weight_grad:
+            weight_grad.copy_(product)
+        bias_ih_grad, bias_hh_grad = grad_of(self._layer.bias_ih), grad_of(self._layer.bias_hh)
+        sums = grads.sum(dim=0, dtype=bias_ih_grad.dtype)  # (4H,)
+        bias_hh_grad.copy_(sums[:new])
+        torch.cat([sums[:gates], sums[new:]], out=bias_ih_grad)
+        if input_grad is None:
+            input_grad = torch.mm(of_gates, self._weight[:gates], out=self._stored.get("input_grad", *inputs.shape))
+        else:
+            input_grad.addmm_(of_gates, self._weight[:gates])
+        return input_grad.addmm_(of_new, self._weight[gates:])
+
+
+class TokenInput:
+    """The first layer's input, characters. Its table is computed in the weights' dtype and rounded afterwards."""
+
+    def __init__(self, embed: nn.Embedding, layer: GruLayer, storage_dtype: torch.dtype, *, is_tied: bool) -> None:
+        """Use the embedding without copying it; gates have `storage_dtype`.
+
+        With `is_tied`, the gradient is added to the one that `OutputLoss` has written for the same matrix.
+        """
+        self._embed, self._layer, self._is_tied = embed, layer, is_tied
+        self._projection = InputProjection(layer)
+        self._stored = Buffers(storage_dtype)
+        self._table = torch.empty(embed.num_embeddings, 4 * layer.hidden_size, dtype=embed.weight.dtype)
+
+    def write(self, packed: PackedBatch, out: Tensor) -> None:
+        """Write the input's part of `r z m n` to `out` (N, 4H)."""
+        self._projection.write(self._embed.weight, self._table)
+        torch.index_select(self._stored.cast("table", self._table), 0, packed.inputs, out=out)
+
+    def backward(self, packed: PackedBatch) -> None:
+        """Write the gradients of the embedding and of `weight_ih`; call after the layer's own `backward`."""
+        self._layer.add_grads_to(self._table.zero_(), packed.inputs)
+        grad = grad_of(self._embed.weight)
+        self._projection.backward(self._embed.weight, self._table, grad if self._is_tied else grad.zero_())
+
+
+class OutputLoss:
+    """The projection to logits and the mean cross-entropy.
+
+    With p the softmax of a row of logits and S the targets of the whole step, the gradient by that row is
+    (p - one_hot(target)) / S, and zero for a row added to the batch. The factor 1 / S is applied in the products that
+    follow.
+    """
+
+    def __init__(self, proj: nn.Linear, storage_dtype: torch.dtype) -> None:
+        """Use the projection without copying it; states have `storage_dtype`."""
+        self._proj = proj
+        self._stored, self._full = Buffers(storage_dtype), Buffers(proj.weight.dtype)
+
+    def loss_and_grads(self, states: Tensor, packed: PackedBatch) -> tuple[Tensor, Tensor]:
+        """Return the loss, () in nats per target of the step, and its gradient by the states, (N, H), of states (N, H).
+
+        Writes the gradients of the projection.
+        """
+        scale = 1 / packed.total_targets
+        weight, bias = (self._stored.cast(name, getattr(self._proj, name)) for name in ("weight", "bias"))
+        products = self._stored.get("products", len(packed), self._proj.out_features)
+        torch.addmm(bias, states, weight.t(), out=products)
+        logit_grads, losses = self._full.cast("logits", products), self._full.get("losses", len(packed))
+        to_loss_grads(logit_grads.numpy(), packed.targets.numpy(), losses.numpy())
+        torch.sum(logit_grads, dim=0, out=grad_of(self._proj.bias)).mul_(scale)
+        stored_grads = products.copy_(logit_grads)
+        weight_grad, grads = grad_of(self._proj.weight), self._stored.get("s", *states.shape)
+        product = self._stored.like("w", weight_grad)
+        torch.addmm(product, stored_grads.t(), states, beta=0, alpha=scale, out=product)
+        if product is not weight_grad:
+            weight_grad.copy_(product)
+        torch.addmm(grads, stored_grads, weight, beta=0, alpha=scale, out=grads)
+        return losses.sum() / packed.total_targets, grads
+
+
+class Dropout:
+    """Dropout and its backward pass; both multiply by a mask of 0 and 1 / (1 - p), drawn from a generator."""
+
+    def __init__(self, probability: float, dtype: torch.dtype) -> None:
+        """Drop each number with this probability. In bfloat16 the factor is rounded, by at most 0.2 %."""
+        self._probability = probability
+        self._buffers = Buffers(dtype)
+        self.generator: torch.Generator | None = None
+        """None for torch's own."""
+        self.mask: Tensor | None = None
+        """The factors of the last forward pass; None if it dropped nothing."""
+
+    def forward(self, states: Tensor, *, is_training: bool) -> Tensor:
+        """Return the states after dropout; `states` is unchanged."""
+        self.mask = None
+        if not is_training or self._probability == 0.0:
+            return states
+        kept = 1 - self._probability
+        self.mask = self._buffers.get("mask", *states.shape).bernoulli_(kept, generator=self.generator)
+        if kept > 0:
+            self.mask.div_(kept)
+        return torch.mul(states, self.mask, out=self._buffers.get("dropped", *states.shape))
+
+    def backward(self, grads: Tensor) -> Tensor:
+        """Return the gradient by the states, given the one by the output; overwrites `grads`."""
+        return grads if self.mask is None else grads.mul_(self.mask)
