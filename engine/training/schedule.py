@@ -9,13 +9,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.config.run import Schedule, TrainingConfig
+from engine.config.run import BUDGETS, Schedule, TrainingConfig
 
 if TYPE_CHECKING:
     from engine.session.state import RunState
 
-BUDGETS = ("max_steps", "epochs", "max_seconds")
-"""What limits a run; also the reasons of `RunFinished`."""
 FINAL_LEARNING_RATE_SHARE = 0.05
 """End of the cosine, as a share of the peak learning rate."""
 COOLDOWN_SHARE = 0.3
