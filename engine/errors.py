@@ -15,6 +15,7 @@
     │   └── RankLostError    75  one of them ended or hangs; all are to start again from the latest checkpoint
     │       └── WeightsDifferError   75   the same, where a process has other weights than the leader
     ├── DivergedError        1   a loss or gradient that stays non-finite
+    ├── RunEndsError         1   a command that the end of a run leaves unexecuted
     └── InternalError        3   a bug in this program; the traceback is in the log
 
 Every error is two lines: `message` names the thing and what is wrong with it, `hint` the remedy. Both are plain text
@@ -124,6 +125,12 @@ class DivergedError(TweetgenError):
     """Loss or gradient was non-finite too many times in a row."""
 
     title = "Training diverged"
+
+
+class RunEndsError(TweetgenError):
+    """The run ends before a command was executed, or before a tweet was finished."""
+
+    title = "The run ends"
 
 
 class InternalError(TweetgenError):

@@ -1,9 +1,14 @@
-"""Text in and out: `clean` normalizes tweets, `harmless` and `defused` sanitize what is shown. Never reads a file.
+"""Text in and out: `clean` normalizes tweets, `harmless` and `defused` sanitize what is shown, `has_word` finds words.
 
 `clean` turns a raw tweet into the text that a model learns: entities unescaped, NFC, line breaks as one visible symbol,
 no invisible characters. `harmless` makes any string safe for a terminal or a log: the result can't move a cursor,
 change a colour, reorder a line or flood the screen. `defused` does the same but preserves every blank, for text that
 was already cleaned elsewhere. All three keep joiners and variation selectors, which emoji need.
+
+Words are found without case, in NFC and with line breaks as blanks (`comparable`). A word is found as by `grep -w`: no
+letter, digit, underscore, combining mark or joiner may touch it: "art" is not in "party" and "art_2", but in "art's",
+"@art" and "#art", while "@art" is only the name. Where a script has no blanks between words (Chinese, Japanese, Thai,
+Lao, Burmese, Khmer), any place between two characters is the end of a word. Never reads a file.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 from itertools import chain, groupby
 
 ELLIPSIS = "…"
@@ -45,6 +51,12 @@ _ORPHAN_SELECTOR = re.compile(  # a lookbehind before the selector would be trie
 )
 _LONG_NUMBERS = re.compile(r"&#[0-9]{10,};?")
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")  # joiners: Persian, Indic scripts, emoji families
+_SELECTOR = re.compile("[\ufe0e\ufe0f]")
+_WITHOUT_BLANKS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\uff66-\uff9d\U00020000-\U0003ffff]"
+)
+"""Letters of scripts without blanks between words."""
 _ANY_LINE_BREAK = re.compile(f"[\n\r\u2028\u2029{LINE_BREAK}]")
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 
@@ -192,3 +204,38 @@ def _defused_char(char: str) -> str:
     if char.isspace():
         return " "
     return LOST if _is_dangerous(char) else char
+
+
+def comparable(text: str) -> str:
+    """Return text as it is compared: without case and emoji selectors, in NFC, line breaks as blanks."""
+    text = _SELECTOR.sub("", text.replace(LINE_BREAK, " "))
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def has_word(text: str, word: str) -> bool:
+    """Return whether a word or phrase, not empty, occurs in `text` as whole words; both are comparable."""
+    return next(_ends_of(text, word), None) is not None
+
+
+def has_word_inside(text: str, word: str) -> bool:
+    """Return the same of a text that goes on: at its end, the word may be the start of a longer one."""
+    return any(end < len(text) for end in _ends_of(text, word))
+
+
+def _ends_of(text: str, word: str) -> Iterator[int]:
+    """Yield where the whole words of `has_word` end."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not _is_inside_word(text[at - 1 : at + 1]) and not _is_inside_word(text[end - 1 : end + 1]):
+            yield end
+        at = text.find(word, at + 1)
+
+
+def _is_inside_word(pair: str) -> bool:
+    """Return whether two characters in sequence belong to one word; an end of the text has fewer than two."""
+    if len(pair) < 2:
+        return False
+    if _is_mark(pair[1]) or _KEPT_FORMAT_CHARACTERS.intersection(pair):
+        return True
+    return all(char.isalnum() or char == "_" or _is_mark(char) for char in pair) and not _WITHOUT_BLANKS.search(pair)

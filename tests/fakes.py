@@ -15,8 +15,9 @@ from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.protocol.events import CharChance, CharRead, TextCompleted, TweetRead
-from engine.protocol.events.insight import Bands
+from engine.protocol.insight import Bands
 
 T = TypeVar("T")
 
@@ -119,8 +120,8 @@ def baselines_measured(
     step: int = 0,
     names: Iterable[str] = ("uniform", "unigram", "2-gram", "6-gram"),
     bits_per_char: Iterable[float] = (6.6, 4.4, 3.4, 2.3),
-) -> e.BaselinesMeasured:
-    return e.BaselinesMeasured(
+) -> insight.BaselinesMeasured:
+    return insight.BaselinesMeasured(
         step=step, elapsed_seconds=1.0, request=0, names=tuple(names), bits_per_char=tuple(bits_per_char)
     )
 
@@ -161,22 +162,24 @@ def _answer(kind: type[T], changes: dict[str, Any], **fields: Any) -> T:
     return _event(kind, 100, changes, request=0, weights_step=100, **fields)
 
 
-def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.TextTraced:
+def text_traced(text: str, own_from: int | None = None, **changes: Any) -> insight.TextTraced:
     """Return the trace of a text by a model with one layer and four bands."""
     num_inputs = len(text) + 1
-    gates = e.CharGates(
+    gates = insight.CharGates(
         reset_mean=0.5, update_mean=0.7, saturated_share=0.2, kept_share=0.15, overwritten_share=0.05, hidden_change=0.3
     )
     own = None
     if own_from is not None:
         own_text = text[:own_from] + "own"
         bands = _bands(len(own_text) + 2, 0.5)
-        own = e.OwnDraw(first=own_from, text=own_text, reached_eos=True, chars=chars_read(own_text), hidden_bands=bands)
+        own = insight.OwnDraw(
+            first=own_from, text=own_text, reached_eos=True, chars=chars_read(own_text), hidden_bands=bands
+        )
     sizes = {"num_layers": 1, "embedding_size": 8, "hidden_size": 16, "vocab_size": 40}
     rows = {name: _bands(num_inputs) for name in ("embedding_bands", "reset_bands", "update_bands")}
     rows |= {"hidden_bands": _bands(num_inputs + 1, 0.5), "candidate_bands": _bands(num_inputs, -1.0)}
     return _answer(
-        e.TextTraced,
+        insight.TextTraced,
         changes,
         text=text,
         layer=0,
@@ -192,25 +195,25 @@ def text_traced(text: str, own_from: int | None = None, **changes: Any) -> e.Tex
     )
 
 
-def reach_measured(text: str, position: int, **changes: Any) -> e.ReachMeasured:
+def reach_measured(text: str, position: int, **changes: Any) -> insight.ReachMeasured:
     """Return scores that fall with the distance from the prediction."""
     scores = tuple(round(2.0 / (1 + position - place), 3) for place in range(position + 1))
-    return _answer(e.ReachMeasured, changes, text=text, position=position, method="occlusion", scores=scores)
+    return _answer(insight.ReachMeasured, changes, text=text, position=position, method="occlusion", scores=scores)
 
 
-def units_scored(**changes: Any) -> e.UnitsScored:
+def units_scored(**changes: Any) -> insight.UnitsScored:
     """Return the scores of two units."""
     units = (
-        e.UnitScore(layer=0, unit=7, concept="in an @name", correlation=0.81),
-        e.UnitScore(layer=0, unit=3, concept="after a space", correlation=-0.62),
+        insight.UnitScore(layer=0, unit=7, concept="in an @name", correlation=0.81),
+        insight.UnitScore(layer=0, unit=3, concept="after a space", correlation=-0.62),
     )
-    return _answer(e.UnitsScored, changes, num_tweets=500, num_chars=37_000, units=units)
+    return _answer(insight.UnitsScored, changes, num_tweets=500, num_chars=37_000, units=units)
 
 
-def unit_held(text: str, unit: int = 7, value: float | None = None, **changes: Any) -> e.UnitHeld:
+def unit_held(text: str, unit: int = 7, value: float | None = None, **changes: Any) -> insight.UnitHeld:
     """Return a unit that alternates between -0.5 and 0.5."""
     return _answer(
-        e.UnitHeld,
+        insight.UnitHeld,
         changes,
         text=text,
         layer=0,
@@ -222,26 +225,28 @@ def unit_held(text: str, unit: int = 7, value: float | None = None, **changes: A
     )
 
 
-def embeddings_mapped(**changes: Any) -> e.EmbeddingsMapped:
+def embeddings_mapped(**changes: Any) -> insight.EmbeddingsMapped:
     """Return a map of five characters."""
     places = {" ": (0.0, 0.0), "e": (1.0, 0.5), "a": (0.9, 0.6), "7": (-1.0, -0.5), "T": (-0.2, 0.9)}
-    points = tuple(e.CharPoint(char=char, x=x, y=y) for char, (x, y) in places.items())
-    return _answer(e.EmbeddingsMapped, changes, points=points, variance_shares=(0.2, 0.1), num_chars=36)
+    points = tuple(insight.CharPoint(char=char, x=x, y=y) for char, (x, y) in places.items())
+    return _answer(insight.EmbeddingsMapped, changes, points=points, variance_shares=(0.2, 0.1), num_chars=36)
 
 
-def batch_shown(texts: Iterable[str] = ("good morning", "hi"), **changes: Any) -> e.BatchShown:
+def batch_shown(texts: Iterable[str] = ("good morning", "hi"), **changes: Any) -> insight.BatchShown:
     """Return a batch of these tweets."""
-    rows = tuple(e.BatchRow(text=text, token_ids=(1, *(4 + ord(char) % 36 for char in text))) for text in texts)
+    rows = tuple(insight.BatchRow(text=text, token_ids=(1, *(4 + ord(char) % 36 for char in text))) for text in texts)
     sizes = {"num_tweets": len(rows), "num_columns": 1 + max(len(row.text) for row in rows), "vocab_size": 40}
     shares = {"sorted_padding": 0.04, "shuffled_padding": 0.46}
     num_targets = sum(len(row.text) + 1 for row in rows)
-    return _event(e.BatchShown, 100, changes, batch_step=100, rows=rows, num_targets=num_targets, **sizes, **shares)
+    return _event(
+        insight.BatchShown, 100, changes, batch_step=100, rows=rows, num_targets=num_targets, **sizes, **shares
+    )
 
 
-def step_taken(step: int = 101, **changes: Any) -> e.StepTaken:
+def step_taken(step: int = 101, **changes: Any) -> insight.StepTaken:
     """Return a single step that lowered the loss."""
     losses = {"loss_before": 2.5, "loss_after": 2.4, "grad_norm": 0.8, "learning_rate": 0.004}
-    return _event(e.StepTaken, step, changes, num_tweets=32, num_targets=2400, **losses)
+    return _event(insight.StepTaken, step, changes, num_tweets=32, num_targets=2400, **losses)
 
 
 class FakeSession:
@@ -279,7 +284,7 @@ class FakeSession:
         is_running = not isinstance(self._script[-1] if self._script else None, e.RunFinished | e.RunFailed)
         while is_running:
             command = commands.get()
-            if isinstance(command, c.MeasureBaselines) and not self.measures_baselines:
+            if isinstance(command, insight.MeasureBaselines) and not self.measures_baselines:
                 self.num_handled += 1
                 continue
             with self._lock:  # what a test emits once a command was received comes after its answer
@@ -341,22 +346,22 @@ class FakeSession:
             case c.TakeStep():
                 return step_taken(self._step + 1)
             case c.SetSpeedLimit(steps_per_second=steps_per_second):
-                return e.SpeedLimitChanged(steps_per_second=steps_per_second, **now)
-            case c.ShowBatch(shuffled=shuffled):
+                return insight.SpeedLimitChanged(steps_per_second=steps_per_second, **now)
+            case insight.ShowBatch(shuffled=shuffled):
                 return batch_shown(shuffled=shuffled, **now)
-            case c.TraceText(text=text, request=request, layer=layer, own_from=own_from):
+            case insight.TraceText(text=text, request=request, layer=layer, own_from=own_from):
                 return text_traced(text, own_from, request=request, layer=layer, **of_weights)
-            case c.MeasureReach(text=text, position=position, request=request, method=method):
+            case insight.MeasureReach(text=text, position=position, request=request, method=method):
                 return reach_measured(text, position, request=request, method=method, **of_weights)
-            case c.ScoreUnits(request=request):
+            case insight.ScoreUnits(request=request):
                 return units_scored(request=request, **of_weights)
-            case c.HoldUnit(text=text, unit=unit, request=request, value=value):
+            case insight.HoldUnit(text=text, unit=unit, request=request, value=value):
                 return unit_held(text, unit, value, request=request, **of_weights)
-            case c.MapEmbeddings(request=request):
+            case insight.MapEmbeddings(request=request):
                 return embeddings_mapped(request=request, **of_weights)
-            case c.MeasureBaselines(request=request):
+            case insight.MeasureBaselines(request=request):
                 names, bits = ("uniform", "unigram", "2-gram", "5-gram"), (6.6, 4.6, 3.7, 2.6)
-                return e.BaselinesMeasured(request=request, names=names, bits_per_char=bits, **now)
+                return insight.BaselinesMeasured(request=request, names=names, bits_per_char=bits, **now)
             case c.LoadCheckpoint(name=name):
                 return checkpoint_loaded(name=name, **saved)
 
@@ -402,7 +407,7 @@ class BrokenDisk:
 
     Every call in `CALLS` is counted. From call number `breaks_at` on (None: never) each fails with `code`, `for_calls`
     times (None: until `breaks_at` is set to None). A failing write writes half of its bytes first. A full disk
-    still truncates files; a full or read-only disk still answers `stat`.
+    still truncates files; a full or read-only disk still answers `stat`. Files that are only read are not affected.
     """
 
     CALLS = ("open", "write", "fsync", "replace", "ftruncate", "stat")
@@ -419,6 +424,8 @@ class BrokenDisk:
         return functools.partial(self._do, name, getattr(os, name)) if name in self.CALLS else getattr(os, name)
 
     def _do(self, name: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if name == "open" and args[1] & os.O_NONBLOCK:  # `open_regular`, to read
+            return call(*args, **kwargs)
         is_full = self.code in {errno.ENOSPC, errno.EDQUOT}
         is_unaffected = (is_full and name == "ftruncate") or (name == "stat" and (is_full or self.code == errno.EROFS))
         if self.is_broken_at(len(self.calls)) and not is_unaffected:

@@ -39,10 +39,10 @@ from engine.config.run import RunConfig, RuntimeConfig, Setting
 from engine.errors import TweetgenError
 from engine.protocol import events
 from engine.protocol.events import CheckpointSaved, Event, RunStarted, StepsFinished, StepsThinned
-from engine.storage import step_buckets
-from engine.storage.file_lock import is_locked
+from engine.storage import journal
+from engine.storage.files import is_locked
 from engine.storage.folders import RunFolder, folder_of_run
-from engine.storage.journal_reader import read_journal
+from engine.storage.journal import read_journal
 from tests.cli.program import write_tweets
 from tui.cli.headless import run_headless
 
@@ -98,7 +98,7 @@ class RunProcess:
         self._pid = os.fork()
         if not self._pid:
             if has_buckets:
-                step_buckets.WHOLE_STEPS = FEW_WHOLE_STEPS
+                journal.WHOLE_STEPS = FEW_WHOLE_STEPS
             _train(config)
 
     def _read_new(self) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from engine.protocol.events import CheckpointSaved, StepTimes
-from engine.storage.journal_reader import read_journal
+from engine.storage.journal import read_journal
 from tests.cli.program import kill_processes_in, processes_in
 from tests.e2e.terminal import Terminal, journal_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -13,6 +13,7 @@ from engine.config.run import MAX_LEARNING_RATE, ModelConfig, TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, MAX_TEMPERATURE, MIN_TEMPERATURE, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.text import clean, defused
 from tests.fakes import steps_finished
 
@@ -38,7 +39,14 @@ ORDINARY = ("@name", "http://example.org/a", '"', ",", " ", "a", "Z")
 HOSTILE_PIECES = SEQUENCES + CONTROLS + UNSEEN + MARKS + NO_CHARACTERS + MARKUP + COMPOSED + ORDINARY
 TWEET_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789 .,!?'\"@#:/()-_éñß😀❤"
 QUESTIONED = ["", "the cat", "☃ \u202e", "x" * 3000]
-QUESTIONS = (c.TraceText, c.MeasureReach, c.ScoreUnits, c.HoldUnit, c.MapEmbeddings, c.MeasureBaselines)
+QUESTIONS = (
+    insight.TraceText,
+    insight.MeasureReach,
+    insight.ScoreUnits,
+    insight.HoldUnit,
+    insight.MapEmbeddings,
+    insight.MeasureBaselines,
+)
 NAMES = st.text("abcdefgXYZ0123456789_", min_size=1, max_size=12)
 
 
@@ -184,7 +192,7 @@ def _values(hint: Any) -> SearchStrategy[Any]:
         return st.tuples(*map(_values, get_args(hint)))
     if get_origin(hint) is tuple:
         return st.lists(_values(get_args(hint)[0]), max_size=4).map(tuple)
-    if get_origin(hint) is UnionType:
+    if get_origin(hint) in (UnionType, Union):
         return st.one_of([_values(option) for option in get_args(hint)])
     if get_origin(hint) is Literal:
         return st.sampled_from(get_args(hint))

@@ -59,9 +59,9 @@ import tui.app.app, tui.run.engine_bridge, tui.lesson.progress
 import torch
 from pathlib import Path
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.compute.adamw import FusedAdamW
+from engine.compute.optimizer import FusedAdamW
 from engine.config.run import ModelConfig
-from engine.model.flat_parameters import FlatParameters
+from engine.model.parameters import FlatParameters
 from engine.model.gru import TextGenerator
 
 sys.modules["torch._dynamo"] = None  # the import of PyTorch's compiler, which takes seconds, fails from now on
@@ -104,7 +104,8 @@ def test_heavy_libraries_are_imported_only_by_what_needs_them() -> None:
     for stage, line in zip(STAGES, ended.splitlines(), strict=True):
         not_yet = tuple(f"{name}." for name in NOT_YET[stage])
         assert [module for module in json.loads(line) if f"{module}.".startswith(not_yet)] == [], stage
-    assert {"torch", "engine.compute.adamw", "tui.app.lesson_app"} <= set(json.loads(line))  # what is imported is seen
+    imported = set(json.loads(line))
+    assert {"torch", "engine.compute.optimizer", "tui.app.lesson_app"} <= imported  # what is imported is seen
 
 
 # Recordings -----------------------------------------------------------------------------------------------------------
@@ -181,9 +182,9 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")
 def test_every_link_file_module_and_picture_that_a_page_names_exists(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     links = [path.parent / target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if ":" not in target]
-    files = [ROOT / name for name in re.findall(r"`((?:engine|tui|tests|assets|docs|\.ci)/[\w./-]*)`", text)]
+    files = [ROOT / name for name in re.findall(r"`((?:engine|tui|tests|tools|assets|docs|\.ci)/[\w./-]*)`", text)]
     assert [str(file) for file in (*links, *files) if not file.exists()] == []
-    modules = re.findall(r"python -m ((?:tests|assets)[\w.]*)", text)
+    modules = re.findall(r"python -m ((?:tests|tools|assets)[\w.]*)", text)
     assert [name for name in modules if find_spec(name) is None] == []
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.checkpoints.format import CheckpointInfo, read_info
 from engine.errors import CheckpointError, ConfigError
 from engine.storage.folders import SUFFIX, RunFolder, find_run, home, list_runs, named_checkpoint_path
 
@@ -46,7 +46,7 @@ class CheckpointEntry:
     @property
     def bits_per_char(self) -> float | None:
         """Of the last evaluation before it was saved."""
-        return self.info.bits_per_char if self.info else None
+        return self.info.progress.bits_per_char if self.info else None
 
 
 def iterate_checkpoints() -> Iterator[CheckpointEntry]:

@@ -2,33 +2,55 @@
 
 Tensors: `model.*`, `average.*` if the weights are averaged, `optimizer.*`, `generator.*`. Metadata: `CheckpointInfo` as
 JSON, and a SHA-256 of the tensors. Loading checks everything and raises `CheckpointError` for every kind of damage.
+
+`HostSnapshot` is all that delays training when a run saves: another thread checks, hashes and writes its buffer,
+without a further copy and mostly without the interpreter's lock. It uses NumPy for that: torch would start threads of
+its own beside the run's.
+
+A model can grow: characters that its vocabulary lacks get rows of their own after the others (`grown_tensors`). The new
+rows of embedding, projection and bias are drawn as those of a new model, from a generator of their own. Their averages
+equal them, and the moments of the optimizer there are zero. All else is unchanged: the contexts of an n-gram input stay
+those of the first training tweets.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from engine.checkpoints.header import TensorSpec, encode_header, read_header
-from engine.checkpoints.host_copy import SQUARES, HostCopy
-from engine.checkpoints.metadata import CheckpointInfo, damaged, open_checkpoint, parse_info, to_metadata
+from engine.checkpoints.format import (
+    CheckpointInfo,
+    TensorSpec,
+    damaged,
+    encode_header,
+    open_checkpoint,
+    parse_info,
+    read_header,
+    to_metadata,
+)
 from engine.compute import device as runtime
+from engine.config.run import ModelConfig
 from engine.errors import VocabError
-from engine.model.growth import grown_tensors
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.vocab import SPECIALS, Vocab
-from engine.storage.atomic_write import new_file
+from engine.storage.files import new_file
 
-_GROWTH = 5  # purpose of a derived seed
+SQUARES = ("optimizer.exp_avg_sq.", "optimizer.row_square.")
+"""Prefixes of the squared gradients; one that overflows to infinity stops the change of its weights, and no more."""
 _CONTEXTS = "ngram_input.contexts"
 """The end of the names of the only tensors of integers."""
+_WEIGHTS = ("model.", "average.")
+_MOMENTS = ("optimizer.exp_avg.", "optimizer.exp_avg_sq.")
+_GROWTH = 5  # purpose of a derived seed
 
 
 @dataclass(frozen=True)
@@ -65,29 +87,6 @@ class Checkpoint:
         if self.info.model.tied_embeddings:
             model.proj.weight = model.embed.weight
         return model.to(device).eval()
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    """Return the SHA-256 of names, dtypes, shapes and bytes of all tensors."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]) -> None:
-    """Write a checkpoint atomically. Raises `StorageError`."""
-    write_host_copy(path, info, HostCopy.of(tensors))
-
-
-def write_host_copy(path: Path, info: CheckpointInfo, copy: HostCopy) -> None:
-    """Write a checkpoint atomically, from its copy. For any thread. Raises `StorageError`."""
-    copy.wait()
-    header = encode_header(to_metadata(info, _digest(copy.tensors)), copy.specs)
-    with new_file(path) as new:
-        new.write(header)
-        new.write(copy.content)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -158,3 +157,141 @@ def invalid_values(tensors: dict[str, Tensor]) -> str:
     if not runtime.is_generator_state(tensors["generator.cpu"]):
         return "its random-generator state is invalid"
     return ""
+
+
+def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]) -> None:
+    """Write a checkpoint atomically. Raises `StorageError`."""
+    write_checkpoint(path, info, HostSnapshot.of(tensors))
+
+
+def write_checkpoint(path: Path, info: CheckpointInfo, copy: HostSnapshot) -> None:
+    """Write a checkpoint atomically, from its copy. For any thread. Raises `StorageError`."""
+    copy.wait()
+    header = encode_header(to_metadata(info, _digest(copy.tensors)), copy.specs)
+    with new_file(path) as new:
+        new.write(header)
+        new.write(copy.content)
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """Return the SHA-256 of names, dtypes, shapes and bytes of all tensors."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class HostSnapshot:
+    """A copy of named tensors. Any thread may read it, after `wait`."""
+
+    buffer: Tensor
+    """All bytes, (N,) uint8; pinned if the tensors are on a CUDA device."""
+    tensors: dict[str, Tensor]
+    """Views of the buffer in the order of the file: larger elements first, so that all are aligned; then by name."""
+    is_copied: torch.cuda.Event | None
+    """Recorded after the copies of a CUDA device; None where they are complete."""
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], spare: HostSnapshot | None = None) -> HostSnapshot:
+        """Copy tensors, into the buffer of `spare`, whose content is not needed any more, if it fits.
+
+        On CUDA the copies are queued on the current stream, before the work that changes the tensors next. Raises what
+        torch raises where memory runs out.
+        """
+        order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+        num_bytes = sum(tensor.nbytes for tensor in tensors.values())
+        device = next((tensor.device for tensor in tensors.values() if tensor.is_cuda), None)
+        if spare is not None and len(spare.buffer) == num_bytes and (spare.is_copied is None) == (device is None):
+            buffer = spare.buffer
+        else:
+            buffer = torch.empty(num_bytes, dtype=torch.uint8, pin_memory=device is not None)
+        views: dict[str, Tensor] = {}
+        first = 0
+        for name in order:
+            source = tensors[name].detach()
+            last = first + source.nbytes
+            views[name] = buffer[first:last].view(source.dtype).view(source.shape)
+            views[name].copy_(source, non_blocking=source.is_cuda)
+            first = last
+        is_copied = None
+        if device is not None:
+            is_copied = torch.cuda.Event()  # type: ignore[no-untyped-call] # torch leaves it untyped
+            is_copied.record(torch.cuda.current_stream(device))
+        return cls(buffer, views, is_copied)
+
+    def wait(self) -> None:
+        """Wait until the device has copied."""
+        if self.is_copied is not None:
+            self.is_copied.synchronize()
+
+    def has(self, tensors: Mapping[str, Tensor]) -> bool:
+        """Return whether the copy contains equal tensors of these names."""
+        return all(name in self.tensors and torch.equal(each, self.tensors[name]) for name, each in tensors.items())
+
+    @property
+    def specs(self) -> dict[str, TensorSpec]:
+        """Dtype, shape and offsets of each tensor, as in the header of the file."""
+        specs: dict[str, TensorSpec] = {}
+        first = 0
+        for name, tensor in self.tensors.items():
+            kind = "F" if tensor.is_floating_point() else "I" if tensor.is_signed() else "U"
+            last = first + tensor.nbytes
+            specs[name] = TensorSpec(f"{kind}{8 * tensor.element_size()}", tuple(tensor.shape), (first, last))
+            first = last
+        return specs
+
+    @property
+    def content(self) -> memoryview:
+        """All bytes of the tensors; not a copy."""
+        return self.buffer.numpy().data
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all numbers are finite, so that the checkpoint can be loaded.
+
+        A squared gradient may be infinite, see `SQUARES`.
+        """
+        for name, tensor in self.tensors.items():
+            values = tensor.numpy()
+            with np.errstate(all="ignore"):  # a sum of finite numbers may overflow
+                if tensor.is_floating_point() and not np.isfinite(values.sum()) and not np.isfinite(values).all():
+                    is_square = name.startswith(SQUARES)
+                    if not is_square or not (values >= 0).all():
+                        return False
+        return True
+
+
+def grown_tensors(tensors: dict[str, Tensor], vocab_size: int, config: ModelConfig, seed: int) -> dict[str, Tensor]:
+    """Return a checkpoint's tensors for a vocabulary of `vocab_size` symbols, V, which starts with the checkpoint's.
+
+    Those without V in their shape are the same objects. Draws no number from a global generator.
+    """
+    new = _new_weights(vocab_size, config, seed)
+    initial = {f"{prefix}{name}": weights for prefix in _WEIGHTS for name, weights in new.items()}
+    initial |= {f"{prefix}{name}": torch.zeros_like(weights) for prefix in _MOMENTS for name, weights in new.items()}
+    return {name: _extended(tensor, initial.get(name, tensor)) for name, tensor in tensors.items()}
+
+
+def load_first_rows(model: TextGenerator, weights: Mapping[str, Tensor]) -> None:
+    """Load the weights of a model of the first symbols of the vocabulary; all further rows stay as they are."""
+    own = model.state_dict()
+    for name, tensor in weights.items():
+        own[name][tuple(map(slice, tensor.shape))].copy_(tensor)
+
+
+def _extended(tensor: Tensor, initial: Tensor) -> Tensor:
+    """Return `initial` with `tensor` in place of its first rows and columns; `tensor` itself if there are no others."""
+    if tensor.shape == initial.shape:
+        return tensor
+    grown = initial.clone()
+    grown[tuple(slice(length) for length in tensor.shape)] = tensor
+    return grown
+
+
+def _new_weights(vocab_size: int, config: ModelConfig, seed: int) -> dict[str, Tensor]:
+    """Return the initial weights of a new model, by name."""
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(seed)
+        return TextGenerator.from_config(vocab_size, config).state_dict()

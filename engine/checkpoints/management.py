@@ -1,4 +1,4 @@
-"""The user's operations on checkpoint files: delete, rename, pin, export, import.
+"""What is done with checkpoint files besides saving and loading: delete, rename, pin, export, import, prune, preview.
 
 A pin is an empty file `NAME.pinned` beside the checkpoint: it needs no lock, can't be damaged, and moves with its
 folder. Names are resolved by the list (`find_listed`), so only an export writes outside the data folder.
@@ -7,20 +7,31 @@ folder. Names are resolved by the list (`find_listed`), so only an export writes
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from engine.checkpoints.catalog import find_listed, pin_path, resolve_checkpoint
-from engine.checkpoints.metadata import open_checkpoint
-from engine.errors import CheckpointError, StorageError
-from engine.storage.atomic_write import storage_errors, write_atomically
-from engine.storage.file_lock import is_locked
-from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_checkpoint_path
+from engine.checkpoints.catalog import CheckpointEntry, find_listed, pin_path, resolve_checkpoint
+from engine.checkpoints.format import CheckpointInfo, open_checkpoint
+from engine.errors import CheckpointError, StorageError, TweetgenError
+from engine.model.vocab import Vocab
+from engine.protocol import codec, events
+from engine.protocol.events import RunStarted, TweetSampled
+from engine.storage.files import is_locked, open_regular, storage_errors, write_atomically
+from engine.storage.folders import RUN_CHECKPOINTS, SUFFIX, RunFolder, folder_of_run, home, named_checkpoint_path
+from engine.storage.journal import tweet_in
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint import Checkpoint
+
+
+LOG = logging.getLogger(__name__)
+_PREFIX = "step-"
+_PART_BYTES = 1024 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
+"""How much of the journal's end is searched: a few million steps."""
 
 
 def delete_checkpoint(name: str) -> Path:
@@ -74,6 +85,21 @@ def set_pinned(name: str, *, is_pinned: bool) -> None:
             pin.touch()
         else:
             pin.unlink(missing_ok=True)
+
+
+def _refuse_pinned(name: str, path: Path) -> None:
+    """Raise `CheckpointError` if the checkpoint is pinned."""
+    if pin_path(path).exists() and path.exists():
+        raise CheckpointError(f"{name} is pinned.", "Unpin it first: k in the list, or `checkpoints unpin`.")
+
+
+def _refuse_in_use(name: str, path: Path, verb: str) -> None:
+    """Raise `CheckpointError` for `latest` and `best` of an active run, which overwrites them."""
+    run = RunFolder(path.parent.parent)
+    if "/" in name and path.stem in RUN_CHECKPOINTS and is_locked(run.journal_path):
+        raise CheckpointError(
+            f"{name} can't be {verb}: its run is active and overwrites it.", "Stop the run first, or save under a name."
+        )
 
 
 def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
@@ -138,16 +164,76 @@ def _checked_content(path: Path) -> bytes:
         return file.read()
 
 
-def _refuse_pinned(name: str, path: Path) -> None:
-    """Raise `CheckpointError` if the checkpoint is pinned."""
-    if pin_path(path).exists() and path.exists():
-        raise CheckpointError(f"{name} is pinned.", "Unpin it first: k in the list, or `checkpoints unpin`.")
+def prune_steps(folder: RunFolder, num_kept: int, step: int, loaded_path: Path | None = None) -> None:
+    """Delete all but the newest `num_kept` checkpoints `step-N` of a run that is at `step`; 0 keeps all.
+
+    Pinned ones, and the one at `loaded_path`, are neither deleted nor counted. Age is measured in steps, since clocks
+    can be set back: steps after `step`, abandoned by loading an earlier checkpoint, go first, then the lowest. Errors
+    are logged.
+    """
+    if not num_kept:
+        return
+    try:
+        numbered = {
+            int(digits): path
+            for path in folder.checkpoint_path("latest").parent.glob(f"{_PREFIX}*{SUFFIX}")
+            if (digits := path.stem.removeprefix(_PREFIX)).isdecimal() and not pin_path(path).exists()
+            if loaded_path is None or path.resolve() != loaded_path.resolve()
+        }
+        for number in sorted(numbered, key=lambda number: (number <= step, number))[:-num_kept]:
+            numbered[number].unlink()
+    except OSError as error:
+        LOG.warning("old checkpoints of %s can't be deleted: %s", folder.path, error)
 
 
-def _refuse_in_use(name: str, path: Path, verb: str) -> None:
-    """Raise `CheckpointError` for `latest` and `best` of an active run, which overwrites them."""
-    run = RunFolder(path.parent.parent)
-    if "/" in name and path.stem in RUN_CHECKPOINTS and is_locked(run.journal_path):
-        raise CheckpointError(
-            f"{name} can't be {verb}: its run is active and overwrites it.", "Stop the run first, or save under a name."
-        )
+def sample_of(entry: CheckpointEntry) -> TweetSampled | None:
+    """Return the last tweet that the run sampled before the checkpoint, or None if its journal has none.
+
+    Reads the disk: call it on a thread of its own.
+    """
+    if entry.info is None:
+        return None
+    try:
+        journal = _journal_of(entry, entry.info)
+        with open_regular(journal) as file:
+            if _is_of_same_run(file.readline(_PART_BYTES), entry.info):
+                return _last_tweet(file, entry.info)
+    except (OSError, TweetgenError, codec.DecodeError):
+        return None
+    return None
+
+
+def _journal_of(entry: CheckpointEntry, info: CheckpointInfo) -> Path:
+    """Return the path of the journal of the checkpoint's run; it need not exist. Raises `ConfigError`."""
+    if not entry.is_named:
+        return RunFolder(entry.path.parent.parent).journal_path
+    return folder_of_run(info.run).journal_path
+
+
+def _is_of_same_run(first_line: bytes, info: CheckpointInfo) -> bool:
+    """Return whether a journal belongs to the checkpoint's run, not to another run of that name."""
+    started = events.from_json(first_line)
+    return isinstance(started, RunStarted) and (started.corpus, started.vocab_size) == (
+        info.corpus_name,
+        len(Vocab(info.vocab)),
+    )
+
+
+def _last_tweet(file: BinaryIO, info: CheckpointInfo) -> TweetSampled | None:
+    """Search the journal backwards for the last tweet before the checkpoint."""
+    end = file.seek(0, os.SEEK_END)
+    first, rest = max(0, end - _MAX_BYTES), b""
+    while end > first:
+        start = max(first, end - _PART_BYTES)
+        file.seek(start)
+        rest, *lines = (file.read(end - start) + rest).split(b"\n")  # the first may be the end of a line
+        for line in reversed(lines):
+            if b'"TweetSampled"' in line[:40] and (tweet := tweet_in(line)) and _is_before(tweet, info):
+                return tweet
+        end = start
+    return None
+
+
+def _is_before(tweet: TweetSampled, info: CheckpointInfo) -> bool:
+    """Return whether a tweet was sampled before the checkpoint was saved."""
+    return tweet.step <= info.step and tweet.elapsed_seconds <= info.elapsed_seconds

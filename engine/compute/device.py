@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import struct
 from collections.abc import Iterator
@@ -12,14 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
-from engine.config.run import RuntimeConfig, Tuning
+from engine.config.run import Computation, RuntimeConfig, Tuning
 from engine.errors import DeviceError
 
+LOG = logging.getLogger(__name__)
 MAX_AUTO_THREADS = 4
-"""Upper bound where the number of threads is not measured. Lower than `calibration.MAX_THREADS`, because without a
+"""Upper bound where the number of threads is not measured. Lower than `tuning.MAX_THREADS`, because without a
 measurement nothing detects threads that wait for a busy core."""
 _CUBLAS_WORKSPACE, _DETERMINISTIC_WORKSPACES = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
+_FIRST_TORCH = (2, 10)
+_FIRST_CUDNN = 91300
 _NUM_WORDS = 624
 """Words in the state of a Mersenne Twister."""
 
@@ -58,6 +61,16 @@ class Runtime:
             is_deterministic=config.deterministic and device.type == "cuda",
         )
 
+    def computation(self, world_size: int) -> Computation:
+        """Return what a checkpoint stores of it, where `world_size` processes train together."""
+        return Computation(
+            device=self.device.type,
+            precision=self.precision,
+            num_threads=self.num_threads,
+            tuning=self.tuning,
+            world_size=world_size,
+        )
+
     def apply(self) -> None:
         """Set torch's number of threads and its choice of kernels, for the whole process.
 
@@ -73,7 +86,25 @@ def is_available(device_type: str) -> bool:
     """Return whether torch can use a device of this type; starts CUDA only if asked about it."""
     if device_type == "cpu":
         return True
-    return torch.cuda.is_available() if device_type == "cuda" else torch.backends.mps.is_available()
+    if device_type == "cuda":
+        return torch.cuda.is_available() and not gpu_problem()
+    return torch.backends.mps.is_available()
+
+
+def gpu_problem() -> str:
+    """Return why torch can't use the GPUs that NVIDIA's driver counts; empty if it can, or if there is none.
+
+    With a driver that is too old for torch's CUDA, or a GPU that another process occupies, torch counts the GPUs by the
+    driver's library, but raises on all that needs CUDA.
+    """
+    if not torch.cuda.device_count():
+        return ""
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        torch.cuda.get_device_capability()
+    except (RuntimeError, AssertionError) as error:
+        return str(error).partition("\n")[0]
+    return "" if torch.cuda.is_available() else "CUDA is not available"
 
 
 def _fix_cublas_workspace() -> None:
@@ -101,6 +132,27 @@ def may_train_in_bfloat16(device: torch.device) -> bool:
     return cpu_has_bfloat16() if device.type == "cpu" else device.type == "cuda" and cudnn_supports_bfloat16()
 
 
+def cudnn_supports_bfloat16() -> bool:
+    """Return whether cuDNN's GRU supports bfloat16 on this GPU; if not, torch runs a kernel per character.
+
+    Since cuDNN 9.13 and torch 2.10 (pytorch/pytorch#164411), from compute capability 8.0 on.
+    """
+    if not torch.cuda.is_available():
+        return False
+    version = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    has_cudnn = version >= _FIRST_TORCH and cudnn_version() >= _FIRST_CUDNN
+    return has_cudnn and torch.cuda.get_device_capability() >= (8, 0)
+
+
+def cudnn_version() -> int:
+    """Return cuDNN's version; 0 without one, and where one of the machine's GPUs is too old for it."""
+    try:
+        return torch.backends.cudnn.version() or 0  # type: ignore[no-untyped-call] # torch leaves it untyped
+    except RuntimeError:
+        LOG.warning("cuDNN can't be used", exc_info=True)
+        return 0
+
+
 def cpu_has_bfloat16() -> bool:
     """Return whether torch reports native bfloat16 matrix products for this CPU."""
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
@@ -111,7 +163,7 @@ def auto_threads() -> int:
     """Return the number of threads without a measurement: all cores but one for the screen, at most `MAX_AUTO_THREADS`.
 
     Threads that wait for a core occupied by another process can be ten times slower than a single thread.
-    `engine.session.thread_tuning` measures the number during training.
+    `engine.training.tuning` measures the number during training.
     """
     return max(1, min(MAX_AUTO_THREADS, available_cores() - 1))
 
@@ -126,8 +178,10 @@ def _resolve_device(wanted: str) -> str:
     if wanted == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if is_available(name))
     if not is_available(wanted):
+        problem = gpu_problem() if wanted == "cuda" else ""
         raise DeviceError(
-            f"This machine has no {wanted} device that torch can use.", "Leave --device out, or set it to cpu."
+            f"This machine has no {wanted} device that torch can use{f': {problem}' if problem else '.'}",
+            "Leave --device out, or set it to cpu.",
         )
     return wanted
 

@@ -9,7 +9,7 @@ import codecs
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.config.validation import require, require_between, require_choice
+from engine.config.fields import require, require_between, require_choice
 
 FileFormat = Literal["auto", "csv", "x", "mastodon", "bluesky", "jsonl", "json", "parquet", "text"]
 STANDARD_INPUT = "-"

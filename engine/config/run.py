@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from engine.config.corpus import CorpusConfig
-from engine.config.fields import field_names, with_settings
+from engine.config.fields import LARGEST, field_names, require, require_between, require_choice, with_settings
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
-from engine.config.validation import LARGEST, require, require_between, require_choice
 from engine.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Tuning = Literal["", "measured", "fixed", "due", "threads-due"]
+Tuning = Literal["", "measured", "fixed", "due"]
 """How precision and number of threads were chosen: measured, fixed by the user or by a rule, or as a start until both
 of them, or the threads alone, are measured during training; empty if unknown."""
 Schedule = Literal["constant", "cosine", "cooldown"]
@@ -189,6 +188,26 @@ class RuntimeConfig:
         require_choice(self, "device", Device)
         require_choice(self, "precision", Precision)
         require_between(self, "threads", 0, 1024)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computation:
+    """What computes the steps of a run; a resume on another one is exact to rounding only."""
+
+    device: str
+    """The type of the device: cpu, cuda or mps."""
+    precision: str
+    num_threads: int
+    """CPU threads."""
+    tuning: Tuning
+    """How precision and threads were chosen."""
+    world_size: int
+    """Number of processes that train together."""
+
+    def __post_init__(self) -> None:
+        """Validate every field. Raises `ConfigError`."""
+        require_choice(self, "precision", Precision)
+        require_between(self, "num_threads", 1)
 
 
 @dataclass(frozen=True, kw_only=True)

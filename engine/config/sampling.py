@@ -1,16 +1,15 @@
 """`SamplingConfig`: how tweets are sampled, and which of them are wanted.
 
 The filter (`only_new`, `avoid`, `must_contain`, `min_length`, `best_of`) changes no distribution: whole tweets, the
-drafts, are sampled until one passes (`engine.sampling.drafts`).
+drafts, are sampled until one passes (`engine.sampling.filter`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from engine.config.validation import require, require_between
-from engine.text import MAX_CHARS, is_harmless, with_single_blanks
-from engine.words import comparable, has_word, has_word_inside
+from engine.config.fields import require, require_between
+from engine.text import MAX_CHARS, comparable, has_word, has_word_inside, is_harmless, with_single_blanks
 
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 5.0

@@ -30,7 +30,7 @@ from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import StorageError
 from engine.protocol import codec
-from engine.storage.atomic_write import new_file, remove_stale_temporaries
+from engine.storage.files import new_file, remove_stale_temporaries
 from engine.storage.folders import cache_folder
 
 LOG = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from engine.corpus.ingest.unicode_scripts import count_scripts
 from engine.corpus.loading import load_corpus
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.leakage import leak_share
-from engine.protocol.stage import OnProgress, no_progress, part_of
+from engine.progress import OnProgress, no_progress, part_of
 
 NUM_BARS = 14
 """Most bars in the histogram of lengths."""

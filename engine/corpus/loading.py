@@ -23,7 +23,7 @@ from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.corpus.split import validation_mask
 from engine.corpus.types import DroppedRow
 from engine.errors import CorpusError
-from engine.protocol.stage import OnProgress, no_progress, part_of
+from engine.progress import OnProgress, no_progress, part_of
 from engine.text import harmless
 
 MIN_TWEETS = 20

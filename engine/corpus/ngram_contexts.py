@@ -1,6 +1,6 @@
 """The frequent contexts of some tweets: the last two, three or four characters before a prediction.
 
-They are counted once, at the start of a run, and become the rows of an n-gram input (`engine.model.ngram_input`). A row
+They are counted once, at the start of a run, and become the rows of an n-gram input (`engine.model.gru`). A row
 that is seen only a few times would memorize these few places. Imports no torch.
 
 A context is at most as frequent as the same one without its first character. So the longer ones are counted only at
@@ -18,8 +18,7 @@ import numpy as np
 
 from engine.config.run import MAX_NGRAM_CONTEXTS
 from engine.corpus.encoded_tweets import EncodedTweets, Ids
-from engine.model.ngram_codes import EMPTY_WINDOW, LONGEST, NUM_IDS, appended, context_code
-from engine.model.vocab import BOS, PAD, UNK
+from engine.model.vocab import BOS, EMPTY_WINDOW, LONGEST, NUM_IDS, PAD, UNK, appended, context_code
 
 MIN_COUNTS: Final[Mapping[int, int]] = {2: 5, 3: 30, 4: 60}
 """Least number of occurrences, not decreasing, by the number of characters."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.similarity.rolling_hash import Hashes, Indices
 from engine.corpus.similarity.winnowing import join_shared_runs
-from engine.protocol.stage import OnProgress, no_progress
+from engine.progress import OnProgress, no_progress
 
 VALIDATION_SHARE = 0.05
 MIN_VALIDATION_TWEETS = 200

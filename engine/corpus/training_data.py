@@ -19,7 +19,7 @@ from engine.corpus.ngram_contexts import frequent_contexts
 from engine.corpus.position import Position
 from engine.errors import CorpusError
 from engine.model.vocab import Vocab
-from engine.protocol.stage import Stage
+from engine.progress import Stage
 
 DEFAULT_MIN_CHAR_COUNT = 2
 _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10

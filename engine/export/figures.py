@@ -18,10 +18,9 @@ from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.protocol.stage import OnProgress
-from engine.sampling.drafts import draft_tweets
+from engine.progress import OnProgress
+from engine.sampling.filter import TweetFilter, draft_tweets
 from engine.sampling.sampler import SampledTweet, sample_tweets
-from engine.sampling.tweet_filter import TweetFilter
 from engine.training.evaluation import evaluate
 
 NUM_SAMPLES = 1000

@@ -23,22 +23,20 @@ from engine.insight.trace_fields import chars_read, layer_fields
 from engine.insight.units import best_units, correlate, some_tweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, Vocab
-from engine.pieces import Pieces
-from engine.protocol.commands import (
-    HoldUnit,
-    Insight,
-    MapEmbeddings,
-    MeasureReach,
-    ScoreUnits,
-    TraceText,
-)
-from engine.protocol.events import (
+from engine.progress import Pieces
+from engine.protocol.commands import Insight
+from engine.protocol.events import Event
+from engine.protocol.insight import (
     CharPoint,
     EmbeddingsMapped,
-    Event,
+    HoldUnit,
+    MapEmbeddings,
+    MeasureReach,
     OwnDraw,
     ReachMeasured,
+    ScoreUnits,
     TextTraced,
+    TraceText,
     UnitHeld,
     UnitsScored,
 )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.baselines import cache
-from engine.baselines.ngrams import HIGHEST_ORDER, NAMES, baseline_pieces
+from engine.baselines import HIGHEST_ORDER, NAMES, baseline_pieces, baselines_key, load_baselines, store_baselines
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.insight.answers import Answer
 from engine.model.vocab import Vocab
-from engine.pieces import Pieces
-from engine.protocol.commands import MeasureBaselines
-from engine.protocol.events import BaselinesMeasured
+from engine.progress import Pieces
+from engine.protocol.insight import BaselinesMeasured, MeasureBaselines
 
 FIRST_ORDER = 2
 """The highest order of the first answer: it takes a tenth of the time of all."""
@@ -67,8 +65,8 @@ class Baselines:
     def _measure(self) -> Pieces[None]:
         """Load the baselines from the cache, or measure and store them; an error leaves them to be measured again."""
         try:
-            key = cache.key_of(self._train_digest, self._held_out, self._vocab)
-            stored = cache.load(key, NAMES)
+            key = baselines_key(self._train_digest, self._held_out, self._vocab)
+            stored = load_baselines(key, NAMES)
             if stored is not None:
                 self._bits = stored
                 return
@@ -76,6 +74,6 @@ class Baselines:
                 self._bits = yield from baseline_pieces(
                     self._train, self._held_out, len(self._vocab), highest_order=order
                 )
-            cache.store(key, self._bits)
+            store_baselines(key, self._bits)
         finally:
             self._measurement = None

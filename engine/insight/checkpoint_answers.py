@@ -9,11 +9,11 @@ import torch
 
 from engine.checkpoints.catalog import require_trusted_corpus
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.insight.answers import Answers, snapshot
-from engine.pieces import run_to_end
+from engine.progress import run_to_end
 from engine.protocol.commands import Insight
 from engine.protocol.events import Event
 

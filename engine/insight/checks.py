@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from engine.errors import ConfigError
-from engine.protocol.commands import MAX_TRACED_CHARS, HoldUnit, Insight, MeasureReach, TraceText
+from engine.protocol.commands import Insight
+from engine.protocol.insight import MAX_TRACED_CHARS, HoldUnit, MeasureReach, TraceText
 
 
 def check(command: Insight, rnn: nn.GRU) -> None:

@@ -5,7 +5,7 @@
     n = tanh(W_in x + b_in + r * (W_hn h + b_hn))       candidate
     h' = (1 - z) * n + z * h                            hidden
 
-In the first layer, an n-gram input (`engine.model.ngram_input`) adds the rows of the last characters to W_in x.
+In the first layer, an n-gram input (`engine.model.gru`) adds the rows of the last characters to W_in x.
 `nn.GRU` returns only h'. No gradient is recorded here, so that a computation may pause between two characters without
 leaving torch in another mode.
 """
@@ -19,9 +19,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import ORDERS
-from engine.model.ngram_input import NO_ROW
+from engine.model.gru import NO_ROW, TextGenerator
+from engine.model.vocab import ORDERS
 
 
 class GruStep(NamedTuple):

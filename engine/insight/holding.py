@@ -11,8 +11,8 @@ from dataclasses import replace
 from engine.config.sampling import SamplingConfig
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.pieces import Pieces
-from engine.protocol.commands import MAX_TRACED_CHARS
+from engine.progress import Pieces
+from engine.protocol.insight import MAX_TRACED_CHARS
 from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.sampling.stepper import HeldUnit
 

@@ -8,8 +8,8 @@ from engine.config.sampling import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS
-from engine.pieces import Pieces
-from engine.protocol.commands import MAX_TRACED_CHARS
+from engine.progress import Pieces
+from engine.protocol.insight import MAX_TRACED_CHARS
 from engine.sampling.logits import draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS
 from engine.sampling.sampler import uniforms_of

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.protocol.events.insight import Bands
+from engine.protocol.insight import Bands
 
 STATE_BANDS = 32
 """Of embeddings and hidden states."""

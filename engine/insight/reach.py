@@ -18,10 +18,9 @@ from torch import Tensor
 
 from engine.insight.explicit_gru import ExplicitGru, GruLayer
 from engine.insight.trace import LayerTrace, Trace, require_finite, trace
-from engine.model.ngram_codes import ORDERS
-from engine.model.ngram_input import NO_ROW
-from engine.model.vocab import EOS, SPECIALS
-from engine.pieces import Pieces
+from engine.model.gru import NO_ROW
+from engine.model.vocab import EOS, ORDERS, SPECIALS
+from engine.progress import Pieces
 
 _BATCH_ROWS = 64
 

@@ -12,7 +12,7 @@ from engine.errors import DivergedError
 from engine.insight.explicit_gru import ExplicitGru, GruLayer
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS
-from engine.pieces import Pieces
+from engine.progress import Pieces
 from engine.sampling.stepper import HeldUnit
 
 

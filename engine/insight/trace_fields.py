@@ -9,8 +9,9 @@ import torch
 from engine.insight.pooling import GATE_BANDS, STATE_BANDS, bands, by_mean, rounded
 from engine.insight.trace import LayerTrace, Trace
 from engine.model.vocab import Vocab
-from engine.pieces import Pieces
-from engine.protocol.events import CharGates, CharRead
+from engine.progress import Pieces
+from engine.protocol.events import CharRead
+from engine.protocol.insight import CharGates
 from engine.sampling.queries import char_read
 
 NEARLY_CLOSED, NEARLY_OPEN = 0.1, 0.9

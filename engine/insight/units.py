@@ -18,8 +18,8 @@ from engine.insight.concepts import CONCEPTS, Labels, label
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.trace import require_finite
 from engine.model.vocab import UNK, Vocab
-from engine.pieces import Pieces
-from engine.protocol.events import UnitScore
+from engine.progress import Pieces
+from engine.protocol.insight import UnitScore
 from engine.text import LOST
 
 Indices: TypeAlias = npt.NDArray[np.int64]

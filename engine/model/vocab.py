@@ -1,4 +1,4 @@
-"""`Vocab`: the characters of a model and their token ids. Imports no torch.
+"""`Vocab`, the characters of a model and their token ids, and the codes of n-gram contexts. Imports no torch.
 
 Four special symbols come first, then the characters from the most to the least frequent; those that were added for
 later tweets follow, in the same order:
@@ -7,13 +7,18 @@ later tweets follow, in the same order:
     1 <BOS>   first input of every tweet; never a target, never sampled
     2 <EOS>   last target of every tweet; ends a sample
     3 <UNK>   any character outside the vocabulary; never sampled
+
+The last four token ids are the *window* of a place, 16 bits each. The code of a context, the last two, three or four
+characters before a prediction, has its ids in the highest bits of an int64, in the order of the text, and zeros after
+them. As no context ends in `PAD`, id 0, codes of different lengths differ. 16 bits allow 65,536 ids: all characters of
+most scripts, but not all of Unicode. Ids are in descending order of frequency; those beyond count as `UNK`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -105,3 +110,22 @@ def named_chars(chars: Sequence[str]) -> str:
     """Return some characters with their code points, 8 at most, for an error."""
     named = ", ".join(f"{char!r} (U+{ord(char):04X})" for char in chars[:8])
     return named + (" and more" if len(chars) > 8 else "")
+
+
+ORDERS: Final = (2, 3, 4)
+"""Lengths of the contexts, in characters."""
+LONGEST: Final = ORDERS[-1]
+ID_BITS: Final = 16
+NUM_IDS: Final = 1 << ID_BITS
+EMPTY_WINDOW: Final = 0
+"""The window before a tweet, four times `PAD`."""
+
+
+def appended(window: Any, token_id: Any) -> Any:  # noqa: ANN401 - int64: numbers, or arrays or tensors of one shape
+    """Return the window after one more character."""
+    return window << ID_BITS | token_id - (token_id - UNK) * (token_id >= NUM_IDS)
+
+
+def context_code(window: Any, order: int) -> Any:  # noqa: ANN401 - as of `appended`
+    """Return the code of the last `order` characters of a window."""
+    return window << ID_BITS * (LONGEST - order)

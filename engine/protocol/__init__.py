@@ -2,3 +2,5 @@
 
 Never imports torch or writes to disk.
 """
+
+from engine.protocol import events  # first: `insight` derives from it, and it lists the events of `insight`

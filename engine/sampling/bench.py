@@ -10,7 +10,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,9 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from engine.compute.calibration import rotated
 from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, seed_generators, wait_for
-from engine.compute.gpu.probe import supported_precision
+from engine.compute.gpu_step import supported_precision
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
@@ -30,11 +29,12 @@ from engine.corpus.position import Position
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, load_training_data
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.protocol.stage import OnProgress
+from engine.progress import OnProgress
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop, sample_sequence
-from engine.storage.versions import versions_of
+from engine.storage.log import versions_of
 from engine.training.trainer import Trainer
+from engine.training.tuning import rotated
 
 TUTORIAL, OURS = "tutorial", "ours"
 SAMPLING_SHARE = 0.15
@@ -97,6 +97,8 @@ class Figures:
     """Speedup over the tutorial's loop at its best number of threads."""
     spread: float
     """Interquartile range of the rounds, as a share of the median."""
+    num_graphs: int | None = None
+    """CUDA graphs that replace steps; None where none are made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +172,9 @@ class Benchmark:
         step_seconds = float(np.median([seconds for _, seconds in warm_up.values()]))
         trial_seconds = min(TRIAL_SECONDS, seconds / (MIN_ROUNDS + 1) / len(trials))
         training.steps_per_trial = max(1, min(MAX_STEPS_PER_TRIAL, round(trial_seconds / step_seconds)))
-        return figures_of(training.shape, run_rounds(trials, deadline, self._clock, on_trial))
+        rates = run_rounds(trials, deadline, self._clock, on_trial)
+        num_graphs = {variant: trainer.num_graphs for variant, trainer in training.trainers.items()}
+        return figures_of(training.shape, rates, num_graphs)
 
     def _sample(self, trials: Trials, shape: Shape, seconds: float) -> list[Figures]:
         """Measure all variants that sample."""
@@ -196,6 +200,8 @@ class TrainingTrials:
         """Take batches from the training tweets of `data`, round by round."""
         self.shape = shape
         self.steps_per_trial = 1
+        self.trainers: dict[Variant, Trainer] = {}
+        """Of the program's own variants."""
         self._device = device
         self._clock = clock
         self._vocab_size = len(data.vocab)
@@ -214,9 +220,11 @@ class TrainingTrials:
         size, trials = self.shape.batch_size, {}
         for threads in compared_thread_counts(self._device):
             trials[Variant(TUTORIAL, size, threads)] = self._trial(TutorialLoop(self.tutorial_model()).step)
-            trials[Variant(OURS, size, threads)] = self._ours("float32", threads)
+            ours = Variant(OURS, size, threads)
+            trials[ours] = self._ours(ours, "float32")
             if may_train_in_bfloat16(self._device) and supported_precision(self.model, size, "bfloat16") == "bfloat16":
-                trials[Variant(f"{OURS}, bfloat16", size, threads)] = self._ours("bfloat16", threads)
+                rounded = Variant(f"{OURS}, bfloat16", size, threads)
+                trials[rounded] = self._ours(rounded, "bfloat16")
         return trials
 
     def tutorial_model(self, model: TextGenerator | None = None) -> TutorialGenerator:
@@ -225,13 +233,13 @@ class TrainingTrials:
         tutorial.load_state_dict(self._first_weights if model is None else model.state_dict())
         return tutorial.to(self._device)
 
-    def _ours(self, precision: str, num_threads: int) -> Trial:
+    def _ours(self, variant: Variant, precision: str) -> Trial:
         """Return the trial of the program's own `Trainer`."""
-        is_main = precision == "float32" and num_threads == available_cores()
+        is_main = precision == "float32" and variant.num_threads == available_cores()
         model = self.model if is_main else TextGenerator.from_config(self._vocab_size, self._config)
         model.load_state_dict(self._first_weights)
-        runtime = Runtime(device=self._device, precision=precision, num_threads=num_threads)
-        trainer = Trainer(model.to(self._device), self._training, runtime)
+        runtime = Runtime(device=self._device, precision=precision, num_threads=variant.num_threads)
+        trainer = self.trainers[variant] = Trainer(model.to(self._device), self._training, runtime)
         return self._trial(lambda batch: trainer.step(batch, LEARNING_RATE), trainer.drain_report)
 
     def _trial(self, step: Callable[[CorpusBatch], object], report: Callable[[], object] = lambda: None) -> Trial:
@@ -323,8 +331,8 @@ def run_rounds(trials: Trials, deadline: float, clock: Clock, on_trial: Callable
     return rates
 
 
-def figures_of(shape: Shape, rates: Rates) -> list[Figures]:
-    """Return the figures of each variant."""
+def figures_of(shape: Shape, rates: Rates, num_graphs: Mapping[Variant, int | None] | None = None) -> list[Figures]:
+    """Return the figures of each variant; `num_graphs` of those that can have CUDA graphs."""
     tutorial = max((own for variant, own in rates.items() if variant.path == TUTORIAL), key=np.median)
     return [
         Figures(
@@ -336,6 +344,7 @@ def figures_of(shape: Shape, rates: Rates) -> list[Figures]:
             chars_per_second=round(float(np.median(own)), 1),
             ratio_to_tutorial=round(float(np.median([a / b for a, b in zip(own, tutorial, strict=False)])), 3),
             spread=round(float(np.subtract(*np.percentile(own, [75, 25])) / np.median(own)), 3),
+            num_graphs=(num_graphs or {}).get(variant),
         )
         for variant, own in rates.items()
     ]

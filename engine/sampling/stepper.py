@@ -3,24 +3,59 @@
 `TextGenerator.forward` is the readable reference. For sequences of one character `nn.GRU` is slowest, as most of its
 time goes into dispatch. Here the weights are laid out in advance (`engine.compute.cpu.inference_weights`), gates are
 computed in place, and a single tweet runs in compiled code on a CPU (`engine.compute.cpu.single_row`) and as a CUDA
-graph on a GPU, where launching some 15 kernels one by one takes longer than their work.
+graph on a GPU (`CharGraph`), where launching some 15 kernels one by one takes longer than their work.
 """
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from engine.compute.cpu.inference_weights import InferenceWeights
-from engine.compute.gpu.cuda_graphs import BucketedSteps
-from engine.compute.gpu.recorder import CudaRecorder, kept_pool_recorder
+from engine.compute.cpu.inference_weights import InferenceWeights, NgramTable
+from engine.compute.cuda_graphs import CudaRecorder, GraphedSteps
 from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import EMPTY_WINDOW
+from engine.model.vocab import EMPTY_WINDOW, ID_BITS, LONGEST, NUM_IDS, ORDERS, UNK
 from engine.sampling.logits import Floats, Ids
-from engine.sampling.ngram_lookup import NgramLookup
+
+
+class NgramLookup:
+    """The n-gram input of B tweets, one character at a time; `NgramInput.forward` is the readable reference.
+
+    Owns the last characters and the buffers of a step, and allocates no memory, so that a CUDA graph can record it.
+    """
+
+    def __init__(self, table: NgramTable, windows: Tensor, vocab_size: int) -> None:
+        """Continue after `windows` (B,) of token ids, which are updated in place."""
+        self._table = table
+        self._windows = windows
+        ids = torch.arange(vocab_size, device=windows.device)
+        self._ids = ids.masked_fill_(ids >= NUM_IDS, UNK)  # (V,): each character's in a window
+        self._shifts = ID_BITS * (LONGEST - torch.tensor(ORDERS, device=windows.device)[:, None])  # (3, 1)
+        num_tweets = len(windows)
+        self._last = torch.empty_like(windows)
+        self._codes, self._rows, self._found = (windows.new_empty(len(ORDERS), num_tweets) for _ in range(3))
+        self._is_found = torch.empty_like(self._codes, dtype=torch.bool)
+        self._added = table.weight.new_empty(num_tweets, table.weight.shape[1])  # (B, H)
+
+    def add_to(self, candidate: Tensor, token_ids: Tensor) -> None:
+        """Append a character, (B,), to each tweet, and add the rows of its contexts to `candidate` (B, H)."""
+        torch.index_select(self._ids, 0, token_ids, out=self._last)
+        self._windows.bitwise_left_shift_(ID_BITS).bitwise_or_(self._last)
+        torch.bitwise_left_shift(self._windows, self._shifts, out=self._codes)
+        contexts = self._table.contexts
+        torch.searchsorted(contexts, self._codes, out=self._rows)
+        self._rows.clamp_(max=len(contexts) - 1)
+        torch.index_select(contexts, 0, self._rows.view(-1), out=self._found.view(-1))
+        torch.eq(self._found, self._codes, out=self._is_found)
+        self._rows.add_(1).mul_(self._is_found)
+        for rows in self._rows:
+            candidate.add_(torch.index_select(self._table.weight, 0, rows, out=self._added))
+
 
 if TYPE_CHECKING:  # it imports Numba, which sampling a few tweets does not need
     from engine.compute.cpu.single_row import SingleRowStepper
@@ -52,24 +87,27 @@ class CharStepper:
         self._may_compile = may_compile and held is None
         self._held = held
         self._weights = InferenceWeights(model)
-        table = self._weights.table
-        states = [table.new_zeros(1, self._weights.hidden_size) for _ in self._weights.layers]
-        self._rows = self._make_stepper(states, torch.full((1,), EMPTY_WINDOW, device=table.device))
+        self._graph = char_graph_of(model) if model.device.type == "cuda" and held is None else None
+        self._rows = self._make_stepper(*initial_state(self._weights))
 
     def select(self, rows: Ids) -> None:
         """Continue with these of the B rows, in this order; a row may be repeated."""
+        if self._graph is not None:
+            self._graph.return_state()
         indices = torch.from_numpy(rows).to(self._weights.table.device)
         self._rows = self._make_stepper([state[indices] for state in self._rows.states], self._rows.windows[indices])
 
-    def _make_stepper(self, states: list[Tensor], windows: Tensor) -> SingleRowStepper | _BatchStepper:
-        """Return a stepper that continues from these states, (B, H) per layer, and `windows` (B,) of `ngram_codes`."""
-        device, is_single = states[0].device, len(states[0]) == 1
-        if is_single and device.type == "cpu" and self._may_compile:
+    def _make_stepper(
+        self, states: list[Tensor], windows: Tensor
+    ) -> SingleRowStepper | RecordedStepper | _BatchStepper:
+        """Return a stepper that continues from these states, (B, H) per layer, and `windows` (B,) of token ids."""
+        is_single = len(states[0]) == 1
+        if is_single and states[0].device.type == "cpu" and self._may_compile:
             from engine.compute.cpu.single_row import SingleRowStepper
 
             return SingleRowStepper(self._weights, states, windows)
-        if is_single and device.type == "cuda" and self._held is None:
-            return RecordedStepper(self._weights, states, windows, kept_pool_recorder(device))
+        if is_single and self._graph is not None:
+            return RecordedStepper(self._weights, states, windows, self._graph)
         return _BatchStepper(self._weights, states, windows, self._held)
 
     def step(self, token_ids: Ids) -> Floats:
@@ -81,7 +119,7 @@ class _BatchStepper:
     """The hidden state of B tweets and the buffers of a step, in PyTorch operations."""
 
     def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, held: HeldUnit | None) -> None:
-        """Start from these states, (B, H) per layer, and `windows` (B,) of `ngram_codes`; updated in place."""
+        """Start from these states, (B, H) per layer, and `windows` (B,) of token ids; updated in place."""
         self.states, self.windows = states, windows
         [num_rows, size], num_chars = states[0].shape, len(weights.table)
         self._ngrams = None if weights.ngrams is None else NgramLookup(weights.ngrams, windows, num_chars)
@@ -116,28 +154,108 @@ class _BatchStepper:
         torch.log_softmax(self._logits, dim=-1, out=self._log_probs)
 
 
-class RecordedStepper(_BatchStepper):
-    """The hidden state of one tweet on a GPU; the kernels of a step are recorded once and launched in one call."""
+class RecordedStepper:
+    """The weights and the hidden state of one tweet on a GPU, where a `CharGraph` computes its characters."""
 
-    def __init__(
-        self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, recorder: CudaRecorder
-    ) -> None:
-        """Start from these states, (1, H) per layer, and `windows` (1,) of `ngram_codes`; updated in place."""
-        super().__init__(weights, states, windows, None)
-        self._device = states[0].device
-        is_on_gpu = self._device.type == "cuda"
-        self._on_host = torch.empty(self._log_probs.shape, pin_memory=is_on_gpu)
-        self._steps = BucketedSteps(self._device, recorder)
+    def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, graph: CharGraph) -> None:
+        """Start from these states, (1, H) per layer, and `windows` (1,) of token ids; `graph` returns them."""
+        self.weights, self.states, self.windows = weights, states, windows
+        self._graph = graph
 
     def step(self, token_ids: Ids) -> Floats:
         """Process a character, (1,); return the log-probabilities (1, V) of the next one."""
+        return self._graph.step_of(self, token_ids)
+
+
+class CharGraph(_BatchStepper):
+    """The kernels of a character of one tweet on a GPU, recorded once and launched in one call.
+
+    Recorded kernels use fixed addresses. So the tweet whose turn it is, weights and state, is copied to those of this
+    object, and its state back when another's turn comes.
+    """
+
+    def __init__(self, model: TextGenerator, recorder: CudaRecorder) -> None:
+        """Compute tweets of models of the sizes of `model`, on its device."""
+        weights = InferenceWeights(model)
+        if weights.ngrams is not None:
+            weights.ngrams.contexts = weights.ngrams.contexts.clone()  # it is the model's own
+        super().__init__(weights, *initial_state(weights), None)
+        self._device = model.device
+        self._on_host = torch.empty(self._log_probs.shape, pin_memory=self._device.type == "cuda")
+        self._steps = GraphedSteps(self._device, recorder)
+        self._tweet: Callable[[], RecordedStepper | None] = lambda: None
+
+    @property
+    def failure(self) -> str:
+        """Why the kernels can't be recorded; empty if they can, or have not been yet."""
+        return self._steps.failure
+
+    def fits(self, model: TextGenerator) -> bool:
+        """Return whether the model has the sizes of this graph."""
+        num_contexts = 0 if model.ngram_input is None else len(model.ngram_input.contexts)
+        own_contexts = 0 if self._weights.ngrams is None else len(self._weights.ngrams.contexts)
+        sizes = model.rnn.num_layers, model.rnn.hidden_size, len(model.proj.bias), num_contexts
+        return sizes == (len(self.states), self._weights.hidden_size, len(self._weights.table), own_contexts)
+
+    def discard(self) -> None:
+        """Free the recording."""
+        self._steps.discard_all()
+
+    def step_of(self, tweet: RecordedStepper, token_ids: Ids) -> Floats:
+        """Process a character of a tweet, (1,); return the log-probabilities (1, V) of the next one."""
+        if self._tweet() is not tweet:
+            self.return_state()
+            own = [*_used(self._weights), *self.states, self.windows]
+            for here, there in zip(own, [*_used(tweet.weights), *tweet.states, tweet.windows], strict=True):
+                here.copy_(there)
+            self._tweet = weakref.ref(tweet)
         self._steps.run(self._compute_and_copy, torch.from_numpy(token_ids))
         if self._device.type == "cuda":
             torch.cuda.current_stream(self._device).synchronize()
         log_probs: Floats = self._on_host.numpy().copy()
         return log_probs
 
+    def return_state(self) -> None:
+        """Copy the state back to the tweet that it is of."""
+        tweet = self._tweet()
+        if tweet is not None:
+            for here, there in zip([*self.states, self.windows], [*tweet.states, tweet.windows], strict=True):
+                there.copy_(here)
+
     def _compute_and_copy(self, token_ids: Tensor) -> None:
         """Process a character, (1,) on the device, and copy the result to the host without waiting for it."""
         self._compute(token_ids)
         self._on_host.copy_(self._log_probs, non_blocking=True)
+
+
+def initial_state(weights: InferenceWeights) -> tuple[list[Tensor], Tensor]:
+    """Return the state at the start of a tweet: (1, H) per layer, and the window (1,) of token ids."""
+    states = [weights.table.new_zeros(1, weights.hidden_size) for _ in weights.layers]
+    return states, torch.full((1,), EMPTY_WINDOW, device=weights.table.device)
+
+
+def _used(weights: InferenceWeights) -> list[Tensor]:
+    """Return all weights that a character's kernels read, in the same order for models of the same sizes."""
+    used = [weights.table, weights.proj_weight_t, weights.proj_bias]
+    for number, layer in enumerate(weights.layers):
+        used += [layer.weight_hh_t, *([layer.weight_ih_t, layer.bias] if number else [])]
+    return used if weights.ngrams is None else [*used, weights.ngrams.weight, weights.ngrams.contexts]
+
+
+_GRAPHS: dict[torch.device, CharGraph] = {}
+"""The one in use of each device."""
+
+
+def char_graph_of(model: TextGenerator) -> CharGraph:
+    """Return the graph for tweets of a model on a GPU; one of a model of other sizes is freed."""
+    graph = _GRAPHS.get(model.device)
+    if graph is None or not graph.fits(model):
+        if graph is not None:
+            graph.discard()
+        graph = _GRAPHS[model.device] = CharGraph(model, CudaRecorder(model.device))
+    return graph
+
+
+def recording_failure(device: torch.device) -> str:
+    """Return why characters of tweets can't be recorded on a device; empty if they can, or have not been yet."""
+    return _GRAPHS[device].failure if device in _GRAPHS else ""

@@ -1,38 +1,43 @@
-"""The loop of one run: execute commands, do what is due, take a step, repeat.
+"""The training loop: execute commands, do what is due, take a step, repeat.
 
 What is due depends on the step alone (and, for saving, on the clock), and what was done last is part of a checkpoint.
 So a run that is stopped anywhere and resumed does the same things at the same steps as one that never stopped. Unless
-the run is to be repeatable, the clock also paces samples, and on a device evaluations (`engine.session.pace`): the
-training is the same, as the seed of a tweet depends on the step alone.
+the run is to be repeatable, the clock also paces samples, and on a device evaluations (`RateLimiter`): the training is
+the same, as the seed of a tweet depends on the step alone.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from engine.compute.device import derived_seed
-from engine.compute.memory import heap_frozen
-from engine.errors import DeviceMemoryError, DivergedError, RankLostError
+from engine.corpus.encoded_tweets import Batch
+from engine.errors import DistributedError, DivergedError
+from engine.memory import heap_frozen
 from engine.protocol import events
-from engine.session.checkpoints.loader import CheckpointLoader
-from engine.session.command_handler import CommandHandler, RunEndsError
-from engine.session.command_queue import CommandQueue
-from engine.session.divergence import DivergenceRecovery
-from engine.session.draft_progress import report_wait
-from engine.session.overfit import Overfit
-from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS, Pace
-from engine.session.run import Run
-from engine.session.speed_limit import SpeedLimit
-from engine.session.state import finished_text
-from engine.training.schedule import is_sample_step
+from engine.sampling.stepper import recording_failure
+from engine.session.checkpointing import Checkpointing
+from engine.session.commands import CommandHandler, CommandQueue
+from engine.session.evaluation import Evaluator
+from engine.session.questions import Questions
+from engine.session.restoring import Restorer
+from engine.session.sampling import Sampling
+from engine.session.settings import LiveSettings
+from engine.session.state import Run, finished_text
+from engine.training.schedule import budget_used, learning_rate_at, upcoming_rates
+from engine.training.thread_tuner import runtime_change
 
 LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1
 """Interval of `StepsFinished`; a screen redraws at about this pace."""
+TIMES_SECONDS = 2.0
+"""Training time between two `StepTimes`."""
 PAUSED_POLL_SECONDS = 0.05
-_DUE_SAMPLE = 1  # purpose of a derived seed
+NAP_SECONDS = 0.005
+"""How long a command waits at most while the speed limit delays a step."""
 
 
 class TrainingLoop:
@@ -40,19 +45,21 @@ class TrainingLoop:
 
     def __init__(self, run: Run, queue: CommandQueue, *, pauses_at_end: bool = False) -> None:
         """With `pauses_at_end` a run whose budget is used up pauses instead of ending."""
-        loader = CheckpointLoader(run)
-        self._recovery = DivergenceRecovery(run, loader)
-        self._queue = queue
-        self._commands = CommandHandler(run, queue, loader, self._recovery)
+        run.checkpoints = self._checkpoints = Checkpointing(run)
+        settings = LiveSettings(run)
+        self._questions = Questions(run)
+        self._sampling = Sampling(run, settings)
+        self._evaluator = Evaluator(run)
+        self._restorer = Restorer(run, settings, self._questions)
+        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, self._restorer)
         self._run = run
-        self._clock = run.state.stopwatch.clock
-        self._speed_limit = SpeedLimit(self._clock)
-        self._sample_pace = Pace(lambda: run.state.stopwatch.seconds, SAMPLE_SECONDS, MAX_SAMPLE_SHARE)
-        self._sampled_with = run.state.sampling
-        is_overfit = run.setup.training_data.config.overfit is not None
-        self._overfit = Overfit(run, self._commands.current_sampling) if is_overfit else None
+        self._queue = queue
         self._pauses_at_end = pauses_at_end
         self._end_reason: str | None = None
+        self._clock = run.state.stopwatch.clock
+        self._reported_at = self._stepped_at = -math.inf
+        self._unrecorded: set[str] = set()
+        """What the user has been warned of by `_warn_of_recordings`."""
 
     @property
     def num_waiting(self) -> int:
@@ -64,116 +71,252 @@ class TrainingLoop:
 
         An exception is raised on, for the session to report, after everything up to the last good step is saved.
         """
-        with heap_frozen(), contextlib.closing(self._run):
+        with heap_frozen():
             try:
-                self._train()
-            except (DivergedError, RankLostError):
-                self._run.checkpoints.wait()
+                self._begin()
+                while self._end_reason is None:
+                    self._turn()
+                self._end(self._end_reason)
+            except (DivergedError, DistributedError):
+                self._checkpoints.wait()
                 raise  # what is saved is to be continued: the last rollback, or what all processes agreed on
             except BaseException:  # raised on; an interrupt, too, must not lose steps
                 try:
-                    self._run.checkpoints.save_after_failure()
+                    self._checkpoints.save_after_failure()
                 except Exception:  # the original exception is raised next
                     LOG.exception("saving after the failure failed")
                 raise
+            finally:
+                self._checkpoints.close()
 
-    def _train(self) -> None:
-        """Loop until there is a reason to end."""
-        run = self._run
-        run.begin()
-        last_report = self._clock()
-        while self._end_reason is None:
-            if not run.has_lease and not self._is_step_next():
-                continue
-            run.take_step()
-            if run.has_lease or self._rolled_back():
-                continue
-            if self._clock() - last_report >= REPORT_SECONDS:
-                run.reporter.emit_steps()
-                run.emit_step_times()
-                last_report = self._clock()
-        self._end(self._end_reason)
-
-    def _is_step_next(self) -> bool:
-        """Do everything but regular steps that is to be done now; return whether a step follows."""
-        run = self._run
-        self._execute_commands()
-        if self._commands.is_step_asked:
-            self._take_single_step()
-            return False
-        if run.state.is_paused or self._end_reason is not None:
-            return False
-        reason = run.state.end_reason
-        if reason is not None:
-            run.reporter.emit_steps()
+    def _turn(self) -> None:
+        """Execute all waiting commands, do what is due, and take a step, unless something else is to be done first."""
+        state = self._run.state
+        self._checkpoints.poll()
+        if state.is_paused and not self._queue:
+            self._checkpoints.save_if_changed()
+            self._questions.work_or_sleep(PAUSED_POLL_SECONDS)
+        self._end_reason = self._commands.execute_waiting()
+        if self._commands.take_asked_step():
+            self._single_step()
+            return
+        if self._end_reason is not None or state.is_paused:
+            return
+        if (reason := state.end_reason) is not None:
+            self._run.reporter.emit_steps()
             if not self._rolled_back():
                 self._finish_or_pause(reason)
-            return False
-        self._run_due_work(self._commands.answer_queries)
-        if self._queue or self._is_too_early():
-            return False
-        run.insight_service.advance()
-        self._speed_limit.begin_step()
-        return True
+            return
+        self._do_due_work(self._commands.answer_queries)
+        if self._queue or self._naps():
+            return
+        self._questions.advance()
+        self._stepped_at = self._clock()
+        with self._next_rates() as rates:  # with other processes, nothing but steps happens in between
+            for rate in rates:
+                self._train_on(self._load_batch(), rate)
+        if not self._rolled_back() and self._clock() - self._reported_at >= REPORT_SECONDS:
+            self._report()
 
-    def _execute_commands(self) -> None:
-        """Execute all waiting commands; while paused, answer questions about the weights or wait for more."""
-        run = self._run
-        run.checkpoints.poll()
-        if run.state.is_paused and not self._queue:
-            run.checkpoints.save_if_changed()
-            run.insight_service.work_or_sleep(PAUSED_POLL_SECONDS)
-        self._queue.receive(self._commands.execute)
-        while self._queue and self._commands.stop_reason is None and not self._commands.is_step_asked:
-            self._commands.execute(self._queue.pop())
-            self._queue.receive(self._commands.execute)
-        self._end_reason = self._commands.stop_reason
+    @contextmanager
+    def _next_rates(self, *, is_single: bool = False) -> Iterator[Sequence[float]]:
+        """Give the learning rate of the step to take in the block, which depends on the position before its batch.
 
-    def _is_too_early(self) -> bool:
-        """Return whether the speed limit delays the next step, after a nap that counts for no phase of a step."""
+        With other processes, give those of all steps that are promised to them, but only one if it `is_single`.
+        """
+        state, leader = self._run.state, self._run.leader
+        if leader is None:
+            used = budget_used(state.training, *state.elapsed)
+            yield [learning_rate_at(state.training, state.step, used, state.progress.finish)]
+            return
+        is_alone = is_single or self._run.setup.training_data.config.overfit is not None  # which samples between steps
+        with leader.promised(lambda count: upcoming_rates(state, 1 if is_alone else count)) as rates:
+            yield rates
+
+    def _load_batch(self) -> Batch:
+        """Return the next batch; until it is trained on, a resume repeats it."""
         state = self._run.state
-        if not state.training.steps_per_second:
-            return False
-        state.timer.stop()
-        is_too_early = self._speed_limit.nap(state.training.steps_per_second, self._run.insight_service.work_or_sleep)
-        state.timer.resume()
-        return is_too_early
+        state.in_flight = state.batches.position
+        with state.timer.during("data"):
+            return self._run.oom.next_batch()
 
-    def _take_single_step(self) -> None:
+    def _train_on(self, batch: Batch, rate: float) -> None:
+        """Take a step on a loaded batch; the reporter emits it later, together with other steps."""
+        state = self._run.state
+        began = self._clock()
+        state.timer.switch_to("forward")
+        self._run.oom.take_step(batch, rate)
+        state.finish_step(batch, self._clock() - began)
+
+    def _single_step(self) -> None:
         """Do what is due, take one step and pause again. Later commands wait, except for queries.
 
         A `Stop` may interrupt what is due; then no step is taken. The last step of a budget does not pause: the run
         ends as it would have without pauses.
         """
-        run = self._run
-        self._commands.is_step_asked = False
-        if self._run_due_work(self._commands.answer_queries_before_stop):
-            run.take_single_step()
+        if self._do_due_work(self._commands.answer_queries_before_stop):
+            self._take_shown_step()
             self._rolled_back()
-        if run.state.end_reason is None:
-            run.pause()
+        if self._run.state.end_reason is None:
+            self._run.pause()
+
+    def _take_shown_step(self) -> None:
+        """Take a step, and emit how the loss of its batch changed, unless the step was skipped."""
+        run = self._run
+        with self._next_rates(is_single=True) as [rate]:
+            loaded = self._load_batch()
+            batch = run.state.whole_batch(loaded)
+            loss_before = self._loss_of(batch)
+            self._train_on(loaded, rate)
+        report = run.reporter.emit_steps()
+        if not math.isfinite(report.train_losses[-1]):
+            return
+        loss_after = self._loss_of(batch)
+        if not math.isfinite(loss_before + loss_after):
+            message = "The loss of the batch is not finite. Set a lower learning rate."
+            run.reporter.emit(events.Warned, message=message, kind="not-finite")
+            return
+        run.reporter.emit(
+            events.StepTaken,
+            loss_before=loss_before,
+            loss_after=loss_after,
+            grad_norm=report.grad_norms[-1],
+            learning_rate=rate,
+            num_tweets=len(batch.targets),
+            num_targets=batch.num_targets,
+        )
+
+    def _loss_of(self, batch: Batch) -> float:
+        """Return the loss of a batch without dropout, nats per character, in no training time."""
+        stopwatch = self._run.state.stopwatch
+        stopwatch.pause()
+        loss = self._run.oom.batch_loss(batch)
+        stopwatch.resume()
+        return loss
+
+    def _do_due_work(self, should_stop: Callable[[], bool]) -> bool:
+        """Measure threads, sample, evaluate and save, whatever is due at this step; return whether all of it is done.
+
+        An evaluation is abandoned, and due again, once `should_stop` returns true.
+        """
+        self._retune()
+        is_sampled = self._sampling.sample_if_due(self._commands.current_sampling)
+        is_evaluated = self._evaluator.evaluate_if_due(should_stop)
+        self._checkpoints.save_if_due()
+        return is_sampled and is_evaluated
+
+    def _retune(self) -> None:
+        """Measure which number of threads and, at first, which precision is fastest, if a measurement is due.
+
+        A command abandons the measurement, which is then due again soon.
+        """
+        state, reporter, tuner = self._run.state, self._run.reporter, self._run.state.thread_tuner
+        if tuner is None or not tuner.should_measure:
+            return
+        before = state.runtime
+        reporter.emit_steps()
+        state.timer.stop()
+        chosen, ratio = tuner.retune(state.trainer, before, self._commands.receive)
+        state.timer.resume()
+        reporter.reset_throughput()
+        state.runtime = chosen
+        message = runtime_change(before, chosen, ratio)
+        if message:
+            fields = {"num_threads": chosen.num_threads, "precision": chosen.precision}
+            reporter.emit(events.ThreadsChanged, **fields, message=message)
+
+    def _naps(self) -> bool:
+        """Return whether the speed limit delays the next step, after a nap that counts for no phase of a step."""
+        state = self._run.state
+        if not state.training.steps_per_second:
+            return False
+        state.timer.stop()
+        remaining = self._stepped_at + 1 / state.training.steps_per_second - self._clock()
+        if remaining > 0:
+            self._questions.work_or_sleep(min(remaining, NAP_SECONDS))
+        state.timer.resume()
+        return remaining > 0
+
+    def _report(self) -> None:
+        """Emit the steps since the last report and, every `TIMES_SECONDS`, where their time went."""
+        run = self._run
+        run.reporter.emit_steps()
+        self._warn_of_recordings()
+        if run.state.timer.seconds >= TIMES_SECONDS:
+            times = run.state.timer.drain()
+            run.reporter.emit(events.StepTimes, **times, num_graphs=run.state.trainer.num_graphs)
+            if run.leader is not None:
+                run.leader.report_times(times)
+        self._reported_at = self._clock()
+
+    def _warn_of_recordings(self) -> None:
+        """Warn, once for each, if steps or the characters of tweets can't be recorded as CUDA graphs."""
+        trainer = self._run.state.trainer
+        failures = {"steps": trainer.recording_failure, "characters of tweets": recording_failure(trainer.model.device)}
+        for what, failure in failures.items():
+            if failure and what not in self._unrecorded:
+                self._unrecorded.add(what)
+                message = f"The {what} can't be recorded as CUDA graphs, so that they take longer: {failure}"
+                self._run.reporter.emit(events.Warned, message=message)
 
     def _rolled_back(self) -> bool:
         """Roll the run back if it has diverged; return whether it did. Raises `DivergedError`."""
         if not self._run.state.has_diverged:
             return False
-        self._recovery.roll_back()
+        if self._run.leader is not None:
+            self._run.leader.verify()  # or a rank can't compute
+        self._restorer.roll_back()
         return True
+
+    def _begin(self) -> None:
+        """Announce the run, and save `latest` so that it can be resumed from here."""
+        setup, state, reporter = self._run.setup, self._run.state, self._run.reporter
+        corpus = setup.training_data.corpus
+        self._checkpoints.prepare_folder()  # first: an announced run is in `runs list`
+        reporter.emit(
+            events.RunStarted,
+            run=setup.folder.name,
+            corpus=corpus.name,
+            num_train_tweets=state.batches.tweets_per_epoch,
+            num_val_tweets=len(corpus.validation),
+            vocab_size=len(setup.training_data.vocab),
+            num_parameters=state.trainer.model.num_parameters,
+            device=str(state.runtime.device),
+            precision=state.runtime.precision,
+            num_threads=state.runtime.num_threads,
+            tuning=state.runtime.tuning,
+            model=state.model_config,
+            training=state.training,
+            sampling=state.sampling,
+            resumed_from=setup.resumed_from,
+            is_warm_start=setup.is_warm_start,
+            epochs=state.batches.epochs,
+            world_size=setup.training_data.part.world_size,
+            backend="" if setup.ranks is None else setup.ranks.backend,
+            started_at=time.time(),
+            num_rows=corpus.report.num_rows,
+            dropped=tuple(corpus.report.dropped.items()),
+        )
+        for message in setup.warnings:
+            reporter.emit(events.Warned, message=message)
+        if state.progress.finish is not None:
+            reporter.emit(events.FinishPlanned, last_step=state.progress.finish.last_step)
+        self._checkpoints.save("latest", waits=True)
+        self._reported_at = self._clock()
 
     def _finish_or_pause(self, reason: str) -> None:
         """Evaluate once more; then end, or pause with the model loaded. Commands that arrive meanwhile go first."""
         run = self._run
         if run.state.training.eval_every:
-            run.evaluation_service.evaluate(self._commands.answer_queries)
+            self._evaluator.evaluate(self._commands.answer_queries)
         if self._queue:
             return
-        if self._overfit is not None:
-            self._overfit.emit_outcome()
-        run.checkpoints.save_step_if_due()
+        self._sampling.emit_outcome(self._commands.current_sampling)
+        self._checkpoints.save_step_if_due()
         if not self._pauses_at_end:
             self._end_reason = reason
             return
-        run.checkpoints.save("latest")
+        self._checkpoints.save("latest")
         run.pause()
         message = (
             f"{finished_text(reason)} You can still sample from its model, save it, load others, and continue it with "
@@ -185,7 +328,7 @@ class TrainingLoop:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         state = self._run.state
         if not self._commands.is_saved:
-            self._run.checkpoints.save("latest", is_asked=True, is_last=True, waits=True)
+            self._checkpoints.save("latest", user_requested=True, is_last=True, waits=True)
         self._commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,
@@ -193,53 +336,3 @@ class TrainingLoop:
             total_seconds=state.stopwatch.seconds,
             total_chars=state.progress.total_chars,
         )
-
-    def _run_due_work(self, should_stop: Callable[[], bool]) -> bool:
-        """Measure threads, sample, evaluate and save, whatever is due at this step; return whether all of it is done.
-
-        An evaluation is abandoned, and due again, once `should_stop` returns true.
-        """
-        run, is_done = self._run, True
-        run.retune_threads(self._commands.receive)
-        if self._is_sample_due:
-            self._sample_due_tweet(run.state.step)
-            is_done = run.state.progress.last_sample_step == run.state.step
-        is_done = run.evaluation_service.evaluate_if_due(should_stop) and is_done
-        run.checkpoints.save_if_due()
-        return is_done
-
-    @property
-    def _is_sample_due(self) -> bool:
-        state, pace = self._run.state, self._sample_pace
-        if state.step == state.progress.last_sample_step or not state.training.sample_every:
-            return False
-        if state.sampling != self._sampled_with:  # as with a filter that was slow and is off now
-            self._sampled_with = state.sampling
-            pace.forget_share()
-        is_due_by_step = is_sample_step(state.training, state.step)
-        if state.training.sample_pacing == "seconds":
-            return is_due_by_step or pace.allows_work
-        is_regular = is_due_by_step and (state.training.pacing == "steps" or pace.allows_work)
-        return is_regular or (self._overfit is not None and self._overfit.is_sample_due)
-
-    def _sample_due_tweet(self, step: int) -> None:
-        """Sample a tweet; its seed depends on the step alone."""
-        run, progress = self._run, self._run.state.progress
-        last_sample_step, progress.last_sample_step = progress.last_sample_step, step
-        run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the sampling time
-        try:
-            seed = derived_seed(run.state.training.seed, _DUE_SAMPLE, step)
-            with (
-                self._sample_pace.working(),
-                run.state.timer.during("sampling"),
-                run.memory_fallback.memory_errors("sampling a tweet"),
-            ):
-                text = run.sampling_service.sample_tweet(self._commands.current_sampling, seed)
-            if self._overfit is not None:
-                self._overfit.record_sample(text)
-            else:
-                report_wait(run.reporter, run.state, self._sample_pace.seconds_left)
-        except (DivergedError, DeviceMemoryError) as error:
-            run.reporter.emit(events.Warned, message=error.message)
-        except RunEndsError:
-            progress.last_sample_step = last_sample_step  # a resumed run samples it

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.export.trackers.live import LiveTracker
@@ -34,7 +34,7 @@ from engine.protocol.events import (
 from engine.session.state import RunState
 from engine.storage.journal import Journal
 from engine.text import harmless, is_harmless
-from engine.training.step_report import StepReport
+from engine.training.trainer import StepReport
 
 LOG = logging.getLogger(__name__)
 
@@ -73,21 +73,31 @@ class Reporter:
         self._reported_step = state.step
 
     def emit(self, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - the fields of whichever event
-        """Emit an event, after all steps that precede it."""
+        """Emit an event, after all steps that precede it; the last one after what the journal lacks."""
         self.emit_steps()
+        step = self._state.step
         if event_type in (RunFinished, RunFailed):
-            self._finish_journal()
+            problem = self.flush_journal()
+            num_missing = self.journal.num_lost + self.journal.num_waiting
+            if num_missing:
+                message = f"The journal lacks {num_missing:,} events. {problem or ''}".strip()
+                self._emit_at(step, Warned, message=message, kind="disk")
             if self._tracker is not None:
                 self._tracker.flush()
-                self._warn_of_tracker(self._state.step)
-        self._emit_at(self._state.step, event_type, **fields)
+                self._warn_at(step)
+        self._emit_at(step, event_type, **fields)
 
     def emit_saved(self, name: str, path: Path, info: CheckpointInfo) -> None:
         """Emit that a checkpoint is in place, without the steps since the last report, nor waiting for the device.
 
         So the event has the step of the checkpoint's weights, unless later ones are reported by now.
         """
-        fields = {"name": name, "path": str(path), "bits_per_char": info.bits_per_char, "weights_step": info.step}
+        fields = {
+            "name": name,
+            "path": str(path),
+            "bits_per_char": info.progress.bits_per_char,
+            "weights_step": info.step,
+        }
         self._emit_at(self._reported_step, CheckpointSaved, **fields)
 
     def emit_refusal(self, command: Command, error: TweetgenError) -> None:
@@ -101,42 +111,34 @@ class Reporter:
         self._reported_step = self._state.step
         total_chars = self._state.progress.total_chars
         rate = self._throughput.update(self._state.stopwatch.seconds, total_chars) if report.train_losses else 0.0
-        numbered = list(enumerate(report.train_losses, start=report.first_step))
-        for is_skipped, group in groupby(numbered, key=lambda pair: math.isnan(pair[1])):
-            steps = [step for step, _ in group]
+        end = 0
+        for is_skipped, group in groupby(report.train_losses, key=math.isnan):
+            losses = tuple(group)
+            first, end = end, end + len(losses)
+            first_step, step = report.first_step + first, report.first_step + end - 1
             if is_skipped:
-                self._emit_skipped(steps)
-            else:
-                self._emit_taken(steps, report, rate)
+                message = "The loss or its gradient was not finite; the step was skipped and the weights are unchanged."
+                for skipped in range(first_step, step + 1):
+                    self._emit_at(skipped, Warned, message=message, kind="not-finite")
+                continue
+            self._state.progress.train_loss = losses[-1]
+            self._emit_at(
+                step,
+                StepsFinished,
+                first_step=first_step,
+                train_losses=losses,
+                grad_norms=tuple(report.grad_norms[first:end]),
+                learning_rates=tuple(report.learning_rates[first:end]),
+                chars_per_second=rate,
+            )
         return report
 
     def reset_throughput(self) -> None:
         """Restart the measurement of characters per second: something other than training took time."""
         self._throughput = Throughput()
 
-    def _emit_taken(self, steps: list[int], report: StepReport, rate: float) -> None:
-        """Emit consecutive steps that updated the weights."""
-        chosen = slice(steps[0] - report.first_step, steps[-1] - report.first_step + 1)
-        losses = report.train_losses[chosen]
-        self._state.progress.train_loss = losses[-1]
-        self._emit_at(
-            steps[-1],
-            StepsFinished,
-            first_step=steps[0],
-            train_losses=tuple(losses),
-            grad_norms=tuple(report.grad_norms[chosen]),
-            learning_rates=tuple(report.learning_rates[chosen]),
-            chars_per_second=rate,
-        )
-
-    def _emit_skipped(self, steps: list[int]) -> None:
-        """Warn of steps that left the weights unchanged."""
-        for step in steps:
-            message = "The loss or its gradient was not finite; the step was skipped and the weights are unchanged."
-            self._emit_at(step, Warned, message=message, kind="not-finite")
-
     def _emit_at(self, step: int, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - as in `emit`
-        """Create the event, write it to the journal and pass it to the subscriber."""
+        """Create the event, write it to the journal and pass it to subscriber and tracker."""
         clean = {
             name: harmless(value) if isinstance(value, str) and not is_harmless(value) else value
             for name, value in fields.items()
@@ -150,23 +152,27 @@ class Reporter:
             problem = error
         finally:  # these steps are reported by no other event
             self._emit(event)
-            self._track(event)
-        if problem is not None and not isinstance(event, RunFinished | RunFailed):  # nothing follows those
-            self._warn_of_disk_at(step, problem)
+            if self._tracker is not None:
+                self._tracker.handle(event)
+        if not isinstance(event, RunFinished | RunFailed):  # nothing follows those
+            self._warn_at(step, problem)
 
-    def _track(self, event: Event) -> None:
-        """Pass an event to the tracker."""
-        if self._tracker is not None:
-            self._tracker.handle(event)
-            if not isinstance(event, RunFinished | RunFailed):  # nothing follows those
-                self._warn_of_tracker(event.step)
-
-    def _warn_of_tracker(self, step: int) -> None:
-        """Warn, once per run, if the tracker can't write."""
-        problem = "" if self._tracker is None else self._tracker.drain_problem()
-        if problem:
-            LOG.warning("not tracked: %s", problem)
-            self._emit_at(step, Warned, message=problem)
+    def _warn_at(self, step: int, problem: TweetgenError | None = None, lost: Sequence[str] = ()) -> None:
+        """Warn if the tracker can't write, once per run; of a `problem` of the disk once per failure."""
+        untracked = "" if self._tracker is None else self._tracker.drain_problem()
+        if untracked:
+            LOG.warning("not tracked: %s", untracked)
+            self._emit_at(step, Warned, message=untracked)
+        if problem is not None and not self._has_warned_of_disk:
+            self._has_warned_of_disk = True
+            LOG.warning("not saved: %s", problem)
+            cause = problem.__cause__.strerror if isinstance(problem.__cause__, OSError) else None
+            outlook = (
+                f"the run ends without {', '.join(lost)}" if lost else "not saved, tried again at the next autosave"
+            )
+            # the cause first: a narrow screen cuts the message off
+            message = f"{cause or problem.title}: {outlook}. {problem} {problem.hint}"
+            self._emit_at(step, Warned, message=message, kind="disk")
 
     def warn_of_disk(self, problem: TweetgenError, *, is_asked: bool = False, lost: Sequence[str] = ()) -> None:
         """Warn that something can't be saved, once per failure of the disk; `is_asked` warns again.
@@ -175,18 +181,7 @@ class Reporter:
         """
         self.emit_steps()
         self._has_warned_of_disk &= not is_asked
-        self._warn_of_disk_at(self._state.step, problem, lost)
-
-    def _warn_of_disk_at(self, step: int, problem: TweetgenError, lost: Sequence[str] = ()) -> None:
-        if self._has_warned_of_disk:
-            return
-        self._has_warned_of_disk = True
-        LOG.warning("not saved: %s", problem)
-        cause = problem.__cause__.strerror if isinstance(problem.__cause__, OSError) else None
-        # the cause first: a narrow screen cuts the message off
-        outlook = f"the run ends without {', '.join(lost)}" if lost else "not saved, tried again at the next autosave"
-        message = f"{cause or problem.title}: {outlook}. {problem} {problem.hint}"
-        self._emit_at(step, Warned, message=message, kind="disk")
+        self._warn_at(self._state.step, problem, lost)
 
     def emit_disk_works(self, lost: str = "") -> None:
         """Announce that saving works again, if a failure was reported; `lost` says what was not saved meanwhile."""
@@ -203,7 +198,7 @@ class Reporter:
         try:
             self.journal.end_bucket()
         except StorageError as problem:
-            self._warn_of_disk_at(self._state.step, problem)
+            self._warn_at(self._state.step, problem)
 
     def flush_journal(self) -> StorageError | None:
         """Write the events that wait in memory for the disk; return the error if that fails."""
@@ -213,14 +208,6 @@ class Reporter:
         except StorageError as error:
             return error
         return None
-
-    def _finish_journal(self) -> None:
-        """Flush the journal before the last event, and warn of the events that are lost."""
-        problem = self.flush_journal()
-        num_missing = self.journal.num_lost + self.journal.num_waiting
-        if num_missing:
-            message = f"The journal lacks {num_missing:,} events. {problem or ''}".strip()
-            self.emit(Warned, message=message, kind="disk")
 
 
 def _in_shortest_digits(report: StepReport) -> StepReport:

@@ -15,38 +15,34 @@ import logging
 import queue
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.compute.memory import is_out_of_memory
+from engine.compute.cpu.kernels import compilation_reported
 from engine.config.run import RunConfig
-from engine.errors import (
-    DeviceMemoryError,
-    DistributedError,
-    InternalError,
-    RankLostError,
-    StorageError,
-    TweetgenError,
-)
+from engine.errors import DeviceMemoryError, InternalError, RankLostError, StorageError, TweetgenError
 from engine.export.trackers.event_file import require_tensorboard
 from engine.export.trackers.live import LiveTracker
-from engine.parallel import leases
-from engine.parallel.ranks import Ranks
+from engine.memory import is_out_of_memory
+from engine.progress import Stage
 from engine.protocol.commands import Command
-from engine.protocol.events import Event, RunFailed, RunFinished
-from engine.protocol.stage import Stage
-from engine.session.command_queue import CommandQueue
+from engine.protocol.events import Event, RunFailed, RunFinished, Warned
+from engine.session.commands import CommandQueue
 from engine.session.loop import TrainingLoop
+from engine.session.ranks.connection import Ranks
+from engine.session.ranks.leader import Leader
 from engine.session.reporter import EventStream, Reporter
-from engine.session.run import Run
 from engine.session.startup.setup import prepare
+from engine.session.state import Run
 from engine.storage.folders import RunFolder, find_run, home
 from engine.storage.journal import Journal
-from engine.storage.run_log import LogFile, log_to, log_traceback
+from engine.storage.log import LogFile, log_to, log_traceback
+from engine.training.out_of_memory import OutOfMemoryRetry
 
 LOG = logging.getLogger(__name__)
-_GOODBYE_SECONDS = 5.0
+COMPILING = "compiling for this processor, once for each size of a model"
+"""The detail of a stage."""
 
 
 class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
@@ -73,14 +69,16 @@ class TrainingSession:
     ) -> None:
         """Store the config; nothing is read before `run`.
 
-        `on_stage` is called with the progress of the setup, before `RunStarted`. `clock` gives the seconds of all that
+        `on_stage` is called with the progress of the setup, and where code is compiled, which delays the first step of
+        the first start; maybe on another thread. `clock` gives the seconds of all that
         the run measures. With `pauses_at_end` a run whose budget is used up pauses instead of ending, for a user to
         continue it. `notices` are warnings at its start. `ranks` are the other processes that train the same run: this
         one leads them. A run that `is_restarted`, as one of them was lost, may have reached its end before.
         """
         self._config = config
         self._pauses_at_end = pauses_at_end
-        self._on_stage = on_stage
+        self._on_stage = on_stage or (lambda _: None)
+        self._stage = Stage("")
         self._clock = clock
         self._notices = notices
         self._ranks = ranks
@@ -98,135 +96,113 @@ class TrainingSession:
 
         Raises `RankLostError`, without a last event: all processes are to start again.
         """
-        commands = CommandQueue(inbox)
-        stream = EventStream(emit)
+        commands, stream = CommandQueue(inbox), EventStream(emit)
+        try:
+            with compilation_reported(self._report_compilation), contextlib.ExitStack() as opened:
+                run, log = self._prepare(commands, stream, opened)
+                self._train(run, log, commands, stream)
+        except _StoppedEarly as stopped:
+            self._end_ranks(is_early=True)
+            stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
+        except RankLostError:
+            raise
+        except BaseException as error:  # whatever it is, it becomes an event
+            if not stream.is_over:
+                is_expected, path = isinstance(error, TweetgenError), home() / "tweetgen.log"
+                where = "" if is_expected else log_traceback(error, "before the run could start", path)
+                self._fail(reportable_error(error, where), stream)
+            if not isinstance(error, Exception):
+                raise
+
+    def _prepare(
+        self, commands: CommandQueue, stream: EventStream, opened: contextlib.ExitStack
+    ) -> tuple[Run, LogFile]:
+        """Read, build or load everything; what has to be closed is added to `opened`."""
 
         def on_stage(stage: Stage) -> None:
-            if self._on_stage is not None:
-                self._on_stage(stage)
+            self._stage = stage
+            self._on_stage(stage)
             stop = commands.early_stop()
             if stop is not None:
                 raise _StoppedEarly(stop.reason)
 
+        def opened_journal(folder: RunFolder) -> Journal:
+            return opened.enter_context(contextlib.closing(Journal(folder.journal_path)))
+
+        resumed = None if self._config.resume is None else find_run(self._config.resume)
+        journal = None if resumed is None else opened_journal(resumed)  # locks the run before its `latest` is read
+        may_be_finished = self._pauses_at_end or self._is_restarted
+        setup, state = prepare(
+            self._config, resumed, on_stage, self._clock, may_be_finished=may_be_finished, ranks=self._ranks
+        )
+        setup = replace(setup, warnings=(*self._notices, *setup.warnings))
+        tracker = None
         try:
-            with contextlib.ExitStack() as opened:
-                resumed = None if self._config.resume is None else find_run(self._config.resume)
-                journal = None if resumed is None else opened.enter_context(_journal_of(resumed))
-                setup, state = prepare(
-                    self._config,
-                    resumed,
-                    on_stage,
-                    self._clock,
-                    may_be_finished=self._pauses_at_end or self._is_restarted,
-                    ranks=self._ranks,
-                )
-                setup = replace(setup, warnings=(*self._notices, *setup.warnings))
-                with _removed_on_failure(setup.folder) if resumed is None else contextlib.nullcontext():
-                    journal = journal or opened.enter_context(_journal_of(setup.folder))
-                    log = opened.enter_context(log_to(setup.folder.log_path))
-                    continues = resumed is not None or self._is_restarted
-                    tracker = self._tracker_of(setup.folder, opened, continues=continues)
-                reporter = Reporter(state, stream, journal, tracker)
-                self._train(Run(setup, state, reporter), log, stream, commands)
-        except _StoppedEarly as stopped:
-            self._dismiss_ranks(is_early=True)
-            stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
-        except RankLostError:
+            journal = journal or opened_journal(setup.folder)
+            log = opened.enter_context(log_to(setup.folder.log_path))
+            if self._config.runtime.tensorboard is not None:
+                require_tensorboard()
+                continues = resumed is not None or self._is_restarted
+                tracker = LiveTracker(Path(self._config.runtime.tensorboard), setup.folder.name, continues=continues)
+                opened.enter_context(contextlib.closing(tracker))
+        except StorageError:
+            if resumed is None:
+                shutil.rmtree(setup.folder.path, ignore_errors=True)  # so that its name is free again
             raise
-        except TweetgenError as error:
-            _emit_early_failure(error, stream)
-            self._dismiss_ranks(error)
-        except BaseException as error:  # whatever it is, it becomes an event
-            if not stream.is_over:
-                where = log_traceback(error, "before the run could start", home() / "tweetgen.log")
-                _emit_early_failure(reportable_error(error, where), stream)
-                self._dismiss_ranks(reportable_error(error, where))
-            if not isinstance(error, Exception):
-                raise
+        reporter = Reporter(state, stream, journal, tracker)
+        oom = OutOfMemoryRetry(state, lambda message: reporter.emit(Warned, message=message))
+        leader = None if self._ranks is None else Leader(self._ranks, state, reporter)
+        return Run(setup=setup, state=state, reporter=reporter, oom=oom, leader=leader), log
 
-    def _tracker_of(self, run: RunFolder, opened: contextlib.ExitStack, *, continues: bool) -> LiveTracker | None:
-        """Start the tracker of a run, where one is wanted. Raises `StorageError`."""
-        directory = self._config.runtime.tensorboard
-        if directory is None:
-            return None
-        require_tensorboard()
-        tracker = LiveTracker(Path(directory), run.name, continues=continues)
-        return opened.enter_context(contextlib.closing(tracker))
+    def _report_compilation(self) -> None:
+        self._on_stage(replace(self._stage, detail=COMPILING))
 
-    def _train(self, run: Run, log: LogFile, stream: EventStream, commands: CommandQueue) -> None:
+    def _train(self, run: Run, log: LogFile, commands: CommandQueue, stream: EventStream) -> None:
         """Run the loop, which emits the last event unless it fails."""
         try:
             self._loop = TrainingLoop(run, commands, pauses_at_end=self._pauses_at_end)
             self._loop.run()
-            self._dismiss_ranks()
+            self._end_ranks()
         except RankLostError:
             LOG.exception("a process of the run was lost at step %d", run.state.step)
-            if self._ranks is not None:
-                self._ranks.abandon()
             raise
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", run.state.step)
             if not stream.is_over:
                 where = log.traceback_location
-                failure = _with_log(reportable_error(error, where), where)
-                _emit_failure(failure, run, stream)
-                self._dismiss_ranks(failure)
+                failure = reportable_error(error, where)
+                hint = failure.hint if where in failure.hint else f"{failure.hint} {where}".strip()
+                self._fail(type(failure)(failure.message, hint), stream, run)
             if not isinstance(error, Exception):
                 raise
         finally:
             self._loop = None  # frees the model
 
-    def _dismiss_ranks(self, error: TweetgenError | None = None, *, is_early: bool = False) -> None:
-        """Let the other processes end: in order, or with the error of this one.
+    def _fail(self, failure: TweetgenError, stream: EventStream, run: Run | None = None) -> None:
+        """End the stream and the other processes with an error; without the reporter if that fails, too."""
+        fields = {"title": failure.title, "detail": failure.message, "hint": failure.hint}
+        try:
+            if run is not None:
+                run.reporter.emit(RunFailed, **fields)
+        except Exception:  # the stream must end with one terminal event, whatever is broken
+            LOG.exception("the reporter failed on the failure of the run")
+        step, seconds = (0, 0.0) if run is None else (run.state.step, run.state.stopwatch.seconds)
+        stream(RunFailed(step=step, elapsed_seconds=seconds, **fields))  # ignored after that of the reporter
+        self._end_ranks(failure)
 
-        The process group stays open where they did not end in order: closing it would wait for those in a sum. Raises
-        `RankLostError` where SIGTERM ends the run early and one of them does not answer, the reason of that signal.
+    def _end_ranks(self, problem: TweetgenError | None = None, *, is_early: bool = False) -> None:
+        """Let the other processes end: in order, or with the problem of this one.
+
+        Raises `RankLostError` where SIGTERM ends the run early and one of them is lost, the reason of that signal.
         """
-        ranks = self._ranks
-        if ranks is None:
-            return
-        if error is not None:
-            ranks.fail(error)
+        if self._ranks is None:
             return
         try:
-            ranks.send(leases.Stop())
-            ranks.replies(leases.Reported, seconds=_GOODBYE_SECONDS)
-        except DistributedError:
-            if is_early and ranks.is_terminated:
+            self._ranks.end(problem)
+        except RankLostError:
+            if is_early and self._ranks.is_terminated:
                 raise
-            LOG.warning("the other processes did not answer at the end", exc_info=True)
-        else:
-            ranks.close()
-
-
-@contextlib.contextmanager
-def _removed_on_failure(run: RunFolder) -> Iterator[None]:
-    """Remove the folder of a new run on a `StorageError`, so that its name is free again."""
-    try:
-        yield
-    except StorageError:
-        shutil.rmtree(run.path, ignore_errors=True)
-        raise
-
-
-def _journal_of(run: RunFolder) -> contextlib.closing[Journal]:
-    """Open the journal of a run, which locks the run. A resumed one is locked before its `latest` is read."""
-    return contextlib.closing(Journal(run.journal_path))
-
-
-def _emit_failure(failure: TweetgenError, run: Run, stream: EventStream) -> None:
-    """Emit `RunFailed`, directly if the reporter is what fails."""
-    fields = {"title": failure.title, "detail": failure.message, "hint": failure.hint}
-    try:
-        run.reporter.emit(RunFailed, **fields)
-    except Exception:  # the stream must end with one terminal event, whatever is broken
-        LOG.exception("the reporter failed on the failure of the run")
-        stream(RunFailed(step=run.state.step, elapsed_seconds=run.state.stopwatch.seconds, **fields))
-
-
-def _with_log(error: TweetgenError, where: str) -> TweetgenError:
-    """Return an error of the same kind whose hint says where the traceback is."""
-    return error if where in error.hint else type(error)(error.message, f"{error.hint} {where}".strip())
+            LOG.warning("the other processes do not end in order", exc_info=True)
 
 
 def reportable_error(error: BaseException, where: str) -> TweetgenError:
@@ -239,8 +215,3 @@ def reportable_error(error: BaseException, where: str) -> TweetgenError:
             detail, "Quit other programs that use it, or set a smaller --batch-size or --hidden-size."
         )
     return InternalError(f"{type(error).__name__}: {error}", f"{where} Please report it.")
-
-
-def _emit_early_failure(error: TweetgenError, stream: EventStream) -> None:
-    """Emit the `RunFailed` of a run that could not start."""
-    stream(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint))

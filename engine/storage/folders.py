@@ -24,7 +24,7 @@ from pathlib import Path
 import platformdirs
 
 from engine.errors import CheckpointError, ConfigError
-from engine.storage.atomic_write import storage_errors
+from engine.storage.files import storage_errors
 
 APP_NAME = "tweetgen-tui"
 SUFFIX = ".safetensors"

@@ -1,29 +1,42 @@
-"""Writes the journal of a run: its events as lines of JSON. The plot of a resumed run is restored from it.
+"""The journal of a run: its events as lines of JSON, from which the plot of a resumed run is restored.
 
 Lines are appended, and never change: a partial line that a full disk left is truncated before the next write, and a
-line torn by a kill is skipped by `journal_reader`. Later steps are written in buckets (`step_buckets`). The lock on the
-open journal keeps other programs out of the whole run.
+line torn by a kill is skipped when the journal is read. The lock on the open journal keeps other programs out of the
+whole run.
+
+The first `WHOLE_STEPS` steps of a run stay whole. After that a bucket has the steps with the same `step // width`, and
+the width doubles whenever the run does, so that each doubling takes `WHOLE_STEPS / 2` buckets. Widths are powers of
+two: a bucket lies within one bucket of the plot (`tui.run.series`), which is wider.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from engine.errors import StorageError
-from engine.protocol import events
-from engine.protocol.events import Event, RunStarted
-from engine.storage.atomic_write import storage_errors, write_all
-from engine.storage.file_lock import in_use_error, is_same, try_lock
-from engine.storage.journal_reader import read_journal
-from engine.storage.step_buckets import StepBuckets
+from engine.errors import StorageError, TweetgenError
+from engine.protocol import codec, events
+from engine.protocol.events import (
+    CheckpointSaved,
+    EvalFinished,
+    Event,
+    RanksMeasured,
+    RunStarted,
+    StepsFinished,
+    StepsThinned,
+    StepTimes,
+    TweetSampled,
+)
+from engine.storage.files import in_use_error, is_same, open_regular, storage_errors, try_lock, write_all
 
 MAX_WAITING_BYTES = 1024 * 1024
 """Limit of the lines buffered while the disk fails; beyond it the oldest are dropped."""
@@ -194,3 +207,181 @@ class Journal:
 def to_line(event: Event) -> bytes:
     """Return an event as its line in the journal."""
     return events.to_json(event).encode() + b"\n"
+
+
+WHOLE_STEPS = 8192
+"""As many as the plot shows one by one."""
+_BETWEEN_STEPS = TweetSampled | EvalFinished | StepTimes | RanksMeasured | CheckpointSaved
+"""Events that don't end a bucket. All others do, so that no step moves beyond a change of the run."""
+
+
+class StepBuckets:
+    """Puts the steps of one run into buckets, unless its setting `keep_every_step` is on.
+
+    It relies on an event wherever steps are not consecutive: a `Warned` for a skipped step, a `CheckpointLoaded`.
+    """
+
+    def __init__(self, first_step: int | None = None) -> None:
+        """`first_step` is the step at which the run began; None if its first `RunStarted` is still to come."""
+        self._first_step = first_step
+        self._whole_until = math.inf
+        """The first step that does not stay whole."""
+        self._open: list[StepsFinished] = []
+        """The steps of the open bucket, as they were reported."""
+        self._seconds = 0.0
+        """Time of the last event that precedes the open bucket in the journal."""
+
+    def add(self, event: Event) -> Iterator[Event]:
+        """Yield what the journal gets as `event` occurs: whole steps, ended buckets, other events as they are."""
+        if isinstance(event, StepsFinished):
+            yield from self._add_steps(event)
+            return
+        if not isinstance(event, _BETWEEN_STEPS):
+            yield from self.flush()
+        if isinstance(event, RunStarted):
+            self._first_step = event.step if self._first_step is None else self._first_step
+            self._whole_until = math.inf if event.training.keep_every_step else self._first_step + WHOLE_STEPS
+        self._seconds = event.elapsed_seconds
+        yield event
+
+    def flush(self) -> Iterator[StepsThinned]:
+        """Yield the open bucket, if there is one; the next step begins another."""
+        if self._open:
+            yield _bucket_of(self._open, self._seconds)
+            self._open = []
+
+    def _add_steps(self, report: StepsFinished) -> Iterator[StepsFinished | StepsThinned]:
+        """Cut a report where steps stop being whole and where buckets end; yield what is whole or complete."""
+        start, count = 0, len(report.train_losses)
+        while start < count:
+            first = report.first_step + start
+            is_whole = first < self._whole_until
+            room = self._whole_until - first if is_whole else self._room_at(first)
+            length = int(min(room, count - start))
+            part = _part_of(report, start, length)
+            if is_whole:
+                yield part
+            else:
+                self._open.append(part)
+            if length == room:
+                yield from self.flush()
+            start += length
+
+    def _room_at(self, step: int) -> int:
+        """Return how many steps the bucket that has `step` next can still take."""
+        width = 1 << ((step - (self._first_step or 0)) // WHOLE_STEPS).bit_length()
+        return width - step % width
+
+
+def _part_of(report: StepsFinished, start: int, length: int) -> StepsFinished:
+    """Return `length` steps of a report."""
+    if length == len(report.train_losses):
+        return report
+    first, inside = report.first_step + start, slice(start, start + length)
+    return replace(
+        report,
+        step=first + length - 1,
+        first_step=first,
+        train_losses=report.train_losses[inside],
+        grad_norms=report.grad_norms[inside],
+        learning_rates=report.learning_rates[inside],
+    )
+
+
+def _bucket_of(parts: list[StepsFinished], seconds: float) -> StepsThinned:
+    """Return the bucket of some consecutive steps, its time at least `seconds`: a journal's time never goes back."""
+    last = parts[-1]
+    losses = [loss for part in parts for loss in part.train_losses]
+    norms = [norm for part in parts for norm in part.grad_norms]
+    return StepsThinned(
+        step=last.step,
+        elapsed_seconds=max(last.elapsed_seconds, seconds),
+        first_step=parts[0].first_step,
+        least_loss=min(losses),
+        mean_loss=_in_shortest_digits(fmean(losses)),
+        greatest_loss=max(losses),
+        least_grad_norm=min(norms),
+        mean_grad_norm=_in_shortest_digits(fmean(norms)),
+        greatest_grad_norm=max(norms),
+        learning_rate=last.learning_rate,
+        chars_per_second=_in_shortest_digits(last.chars_per_second),
+    )
+
+
+def _in_shortest_digits(value: float) -> float:
+    """Return the nearest float32 as the number with the fewest digits: losses and norms have no more."""
+    import numpy as np  # late: who only reads a journal starts without it
+
+    return float(str(np.float32(value)))
+
+
+_TAIL_BYTES = 256 * 1024
+"""Longer than any event is."""
+
+
+@dataclass
+class SkippedLines:
+    """Counts of the lines of a journal that could not be read so far."""
+
+    num_sessions: int = 0
+    num_torn: int = 0
+    """Lines that are not events."""
+
+    @property
+    def warning(self) -> str:
+        """The warning for the user; empty if no more than one torn line per session is missing."""
+        if self.num_torn > max(self.num_sessions, 1):
+            return f"{self.num_torn:,} lines of the journal can't be read; they are skipped."
+        return ""
+
+
+def read_events(lines: Iterable[bytes], skipped: SkippedLines) -> Iterator[Event]:
+    """Yield the events of the lines of a journal in order; count the other lines in `skipped`."""
+    for line in lines:
+        try:
+            event = events.from_json(line)
+        except (codec.DecodeError, TweetgenError):
+            skipped.num_torn += bool(line.strip())
+            continue
+        skipped.num_sessions += isinstance(event, RunStarted)
+        yield event
+
+
+def read_journal(path: Path, skipped: SkippedLines | None = None) -> Iterator[Event]:
+    """Yield the events of a journal in order, none if the file is missing; count the other lines in `skipped`.
+
+    Raises `OSError` if the file can't be read.
+    """
+    return read_events(read_lines(path), SkippedLines() if skipped is None else skipped)
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a journal, none if the file is missing. Raises `OSError` if it can't be read."""
+    try:
+        with open_regular(path) as file:
+            yield from file
+    except FileNotFoundError:
+        return
+
+
+def last_event(path: Path) -> Event | None:
+    """Return the last readable event in the tail of a journal, or None."""
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = file.read(_TAIL_BYTES).split(b"\n")
+    except OSError:
+        return None
+    for line in reversed(lines):
+        with contextlib.suppress(codec.DecodeError, TweetgenError):
+            return events.from_json(line)
+    return None
+
+
+def tweet_in(line: bytes) -> TweetSampled | None:
+    """Return the tweet that a line of a journal records; None if it is another event or torn."""
+    try:
+        event = events.from_json(line)
+    except codec.DecodeError:
+        return None
+    return event if isinstance(event, TweetSampled) else None

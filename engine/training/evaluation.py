@@ -14,10 +14,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import overload
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
@@ -27,7 +27,7 @@ from engine.compute.cpu.step import ForwardPass, one_torch_thread
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD, UNKNOWN_CHAR_BITS
-from engine.training.micro_batches import split_batch
+from engine.training.trainer import split_batch
 
 EVAL_BATCH_SIZE = 64
 """Twice as many are read no faster, and a command would wait twice as long."""
@@ -75,9 +75,11 @@ def evaluate(
 ) -> Evaluation | None:
     """Evaluate on `tweets` with dropout off; None if `should_stop` returned true between two batches.
 
-    On a CPU each of torch's threads reads batches of its own.
+    On a CPU each of torch's threads reads batches of its own. The sum does not depend on the number of threads.
     """
-    total_nats, batches = 0.0, eval_batches(tweets, batch_size)
+    by_length = np.argsort(tweets.lengths, kind="stable")
+    batches = [by_length[first : first + batch_size] for first in range(0, len(tweets), batch_size)]
+    total_nats = 0.0
     with _readers(model) as (num_readers, losses_of):
         for first in range(0, len(batches), num_readers):
             if should_stop():
@@ -96,11 +98,10 @@ def _readers(model: TextGenerator) -> Iterator[tuple[int, Callable[[list[Batch]]
     """Yield a number of batches, and a function that returns the summed losses of so many, read at the same time.
 
     Split among threads, each small product of a time step would wait for all of them: on busy cores that takes ten
-    times as long as one thread. The figures do not depend on the number of threads.
+    times as long as one thread.
     """
     if model.device.type != "cpu":
-        sum_of = _by_forward(model)
-        yield 1, lambda parts: [float(sum_of(part)) for part in parts]
+        yield 1, lambda parts: [float(_sum_by_forward(model, part)) for part in parts]
         return
     with (
         one_torch_thread() as num_threads,
@@ -114,50 +115,41 @@ def _readers(model: TextGenerator) -> Iterator[tuple[int, Callable[[list[Batch]]
         )
 
 
-def eval_batches(tweets: EncodedTweets, batch_size: int = EVAL_BATCH_SIZE) -> list[npt.NDArray[np.int64]]:
-    """Return the indices of the tweets of each batch, sorted by length, (batch,) each."""
-    by_length = np.argsort(tweets.lengths, kind="stable")
-    return [by_length[first : first + batch_size] for first in range(0, len(tweets), batch_size)]
-
-
 def batch_loss(model: TextGenerator, batch: Batch, batch_size: int = EVAL_BATCH_SIZE) -> float:
     """Return the loss of a batch with dropout off, nats per character, in float32; draws no random number."""
-    sum_of = sum_of_losses(model)
+    on_cpu = model.device.type == "cpu"
+    sum_of = ForwardPass(InferenceWeights(model)).sum_of_losses if on_cpu else partial(_sum_by_forward, model)
     return sum(float(sum_of(part)) for part in split_batch(batch, batch_size)) / batch.num_targets
 
 
-def sum_of_losses(model: TextGenerator) -> Callable[[Batch], Tensor]:
-    """Return the function that returns the summed loss of a batch in nats, ()."""
-    return ForwardPass(InferenceWeights(model)).sum_of_losses if model.device.type == "cpu" else _by_forward(model)
-
-
-def _by_forward(model: TextGenerator) -> Callable[[Batch], Tensor]:
-    """Return a function for any device that does what `ForwardPass.sum_of_losses` does on a CPU."""
-
-    def sum_of(batch: Batch) -> Tensor:
-        inputs, targets = (torch.from_numpy(array).to(model.device) for array in (batch.inputs, batch.targets))
-        was_training = model.training
-        model.eval()
-        try:
-            with torch.inference_mode(), without_tensor_float_32(model.device):
-                logits, _ = model(inputs)  # (B, T, V)
-                flat = logits.flatten(0, 1)
-                return F.cross_entropy(flat, targets.flatten(), ignore_index=PAD, reduction="sum")
-        finally:
-            model.train(was_training)
-
-    return sum_of
+def _sum_by_forward(model: TextGenerator, batch: Batch) -> Tensor:
+    """Return the summed loss of a batch in nats, (), on any device; `ForwardPass.sum_of_losses` does so on a CPU."""
+    inputs, targets = (torch.from_numpy(array).to(model.device) for array in (batch.inputs, batch.targets))
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode(), without_tensor_float_32(model.device):
+            logits, _ = model(inputs)  # (B, T, V)
+            losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="none")
+            return losses.sum()  # as a reduction, one warp of a GPU would add them up
+    finally:
+        model.train(was_training)
 
 
 @contextlib.contextmanager
 def without_tensor_float_32(device: torch.device) -> Iterator[None]:
-    """Compute cuDNN's float32 products without TF32, which torch allows by default; it has 10 bits of mantissa."""
+    """Compute float32 products on CUDA without TF32, which has 10 bits of mantissa.
+
+    torch allows it in cuDNN by default, and in cuBLAS where `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE` is set.
+    """
     if device.type != "cuda":
         yield
         return
-    before = torch.backends.cudnn.allow_tf32
+    in_cudnn, precision = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = before
+        torch.backends.cudnn.allow_tf32 = in_cudnn
+        torch.set_float32_matmul_precision(precision)

@@ -1,16 +1,21 @@
 """`Trainer`: one optimizer step at a time. It does not decide when to sample, evaluate, save or stop.
 
 The loss of a step stays on the device until `drain_report` reads many at once, so that a GPU never waits for the
-screen; a non-finite step is skipped on the device (`engine.compute.optimizer_step`). On a CPU the step is assembled
-here, from `engine.compute.cpu`; on other devices `engine.compute.gpu` runs all of it.
+screen; a non-finite step is skipped on the device (`engine.compute.optimizer`). On a CPU the step is assembled
+here, from `engine.compute.cpu`; on other devices `engine.compute.gpu_step` runs all of it.
 
 **Several ranks.** Each has a trainer with equal weights and its own part of each batch. Between gradient and update,
 `sum_over_ranks` replaces the gradient and the loss by their sums over all ranks; from the same bits, all of them clip,
 update or skip alike.
 
+**Micro-batches**, where memory does not suffice for a whole batch. Loss and gradient of a part are those of its sum of
+losses, divided by the targets of the whole step. So those of all parts add up, and the accumulated step is, to
+rounding, the step of the whole batch: one clipping, one update, one loss. With dropout, other numbers are drawn, as
+many of them.
+
 **A step that fails.** Until the sum over ranks or the update starts, an exception leaves everything as it was before
-the step, generators included: the step can be repeated, in micro-batches (`engine.training.micro_batches`) or by a
-resumed run. After that the weights may be updated in part, or the other ranks continue, and `is_consistent` is false.
+the step, generators included: the step can be repeated, in micro-batches or by a resumed run. After that the weights
+may be updated in part, or the other ranks continue, and `is_consistent` is false.
 """
 
 from __future__ import annotations
@@ -18,27 +23,35 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+import torch
 from torch import Tensor
 
-from engine.compute.adamw import FusedAdamW
-from engine.compute.cpu.step import one_torch_thread
+from engine.compute.clocks import PhaseTimer
+from engine.compute.cpu.step import ThreadedStep, one_torch_thread
+from engine.compute.cuda_graphs import Backlog
 from engine.compute.device import Runtime, generators_restored_on_error
-from engine.compute.gpu.backlog import Backlog
-from engine.compute.gpu.train_step import DeviceStep, recorder_for
-from engine.compute.loss_buffer import LossBuffer
-from engine.compute.memory import free_memory
-from engine.compute.optimizer_step import OptimizerStep
-from engine.compute.step_timer import PhaseTimer
+from engine.compute.gpu_step import DeviceStep, first_loss_problem, recorder_for
+from engine.compute.optimizer import FusedAdamW, LossBuffer, OptimizerStep
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded_tweets import Batch, CorpusBatch
-from engine.model.flat_parameters import FlatParameters
-from engine.model.gru import TextGenerator
-from engine.model.weight_average import WeightAverage
-from engine.training.cpu_gradients import CpuGradients
-from engine.training.step_report import StepReport
-from engine.training.trainer_state import optimizer_tensors, restore_state, state_buffers, weight_tensors
+from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
+from engine.memory import free_memory
+from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
+from engine.model.parameters import FlatParameters, WeightAverage
+from engine.model.vocab import PAD
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepReport:
+    """The steps since the last report, in order; loss and gradient norm are NaN for a skipped step."""
+
+    first_step: int
+    train_losses: list[float]
+    grad_norms: list[float]
+    learning_rates: list[float]
 
 
 class Trainer:
@@ -60,15 +73,15 @@ class Trainer:
         """
         self.model = model
         self.step_count = 0
-        self._runtime = runtime
         self.micro_batch_size: int | None = None
         """Largest number of tweets computed at once; None is a whole batch."""
         self.skipped_in_a_row = 0
         """Steps skipped since the last that was not; on a GPU, as of the last report."""
+        self._device = runtime.device
+        self.precision = runtime.precision
+        """Of the steps on a CPU; memory for another precision is kept until `use_precision`."""
         self._timer = PhaseTimer()
-        on_cpu = runtime.device.type == "cpu"
         self._flat = FlatParameters(model)
-        self._cpu = CpuGradients(model, self._flat, runtime.precision, self._timer) if on_cpu else None
         self._adamw = FusedAdamW(self._flat, config.weight_decay)
         self._losses = LossBuffer(runtime.device)
         self._learning_rates: list[float] = []
@@ -83,7 +96,10 @@ class Trainer:
         self._world_size = world_size
         self._sum_over_ranks = sum_over_ranks
         self._batch_size = config.batch_size
-        self._device_step = None if on_cpu else self._make_device_step(may_record=may_record)
+        self._cpu_steps: dict[str, ThreadedStep] = {}
+        """Forward and backward pass on the CPU by precision, each with memory of its own; created on first use."""
+        self._device_step = None if runtime.device.type == "cpu" else self._make_device_step(may_record=may_record)
+        """The whole step on any other device."""
         self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
 
     def _make_device_step(self, *, may_record: bool) -> DeviceStep:
@@ -91,41 +107,16 @@ class Trainer:
             self.model,
             self._flat,
             self._optimizer_step,
-            precision=self._runtime.precision,
+            precision=self.precision,
             recorder=recorder_for(self.model) if may_record else None,
-            backlog=Backlog() if self._runtime.device.type == "cuda" else None,
+            backlog=Backlog() if self._device.type == "cuda" else None,
             sum_over_ranks=self._sum_over_ranks and partial(self._sum_gradients, self._sum_over_ranks),
         )
 
-    def set_batch_size(self, batch_size: int) -> None:
-        """Pad small batches to that many tweets over all ranks from now on; frees the recordings for others."""
-        self._batch_size = batch_size
-        self.close()
-
-    def use_timer(self, timer: PhaseTimer) -> None:
-        """Report the phases of each step to this timer from now on; it is in "forward" when a step begins."""
-        self._timer = timer
-        if self._cpu is not None:
-            self._cpu.use_timer(timer)
-
-    @property
-    def eval_model(self) -> TextGenerator:
-        """The model to evaluate and to sample from: that of the averaged weights if averaging is on."""
-        return self.model if self._average is None else self._average.model
-
-    @property
-    def is_consistent(self) -> bool:
-        """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
-        return not self._optimizer_step.has_begun
-
-    def num_rows(self, batch: Batch) -> int:
-        """Return how many tweets a step computes; a device pads a batch to this rank's part of the batch size."""
-        own_part = 0 if self._device_step is None else -(-self._batch_size // self._world_size)
-        return max(batch.num_tweets, own_part)
-
+    # The step ---------------------------------------------------------------------------------------------------------
     def prepare(self, batch: Batch) -> None:
         """Do the host's work for a batch, else done by `step`: pad it where a CPU trains."""
-        if self._cpu is not None:
+        if self._device_step is None:
             _ = batch.inputs  # padded on first access
 
     def step(self, batch: Batch, learning_rate: float) -> None:
@@ -137,10 +128,10 @@ class Trainer:
         self.model.train()
         self._optimizer_step.has_begun = False
         draws = self.model.dropout.p > 0
-        with generators_restored_on_error(self._runtime.device) if draws else nullcontext():
-            if self._cpu is not None:
-                self._step_on_cpu(self._cpu, batch, learning_rate)
-            elif self._device_step is not None and isinstance(batch, CorpusBatch):
+        with generators_restored_on_error(self._device) if draws else nullcontext():
+            if self._device_step is None:
+                self._step_on_cpu(batch, learning_rate)
+            elif isinstance(batch, CorpusBatch):
                 self._device_step.run(batch, self.num_rows(batch), learning_rate)
             else:
                 raise TypeError("a GPU gathers its batches from a corpus")
@@ -152,6 +143,115 @@ class Trainer:
             self.step_count += 1
         self._optimizer_step.has_begun = False
 
+    def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
+        """Compute the gradient, sum it over all ranks, and update the weights, on the CPU."""
+        self._compute_gradient(batch)
+        if self._sum_over_ranks is not None:
+            self._sum_gradients(self._sum_over_ranks)
+        self._timer.switch_to("optimizer")
+        with one_torch_thread():
+            is_skipped = self._optimizer_step.run(learning_rate)
+        self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
+
+    def _compute_gradient(self, batch: Batch) -> None:
+        """Write loss and gradient of a batch, in micro-batches if it is larger than one, on the CPU."""
+        buffer = self._flat.grads_and_loss
+        if batch.num_tweets == 0:  # fewer tweets than ranks
+            buffer.zero_()
+            return
+        if self.precision not in self._cpu_steps:
+            self._cpu_steps[self.precision] = ThreadedStep(self.model, self.precision)
+            self._cpu_steps[self.precision].use_timer(self._timer)
+        compute = self._cpu_steps[self.precision].loss_and_grads
+        size = self.micro_batch_size or batch.num_tweets
+        if batch.num_tweets <= size:
+            self._timer.switch_to("forward")
+            self._flat.loss.copy_(compute(batch))
+            return
+        total = torch.zeros_like(buffer)
+        for part in split_batch(batch, size):
+            self._timer.switch_to("forward")
+            self._flat.loss.copy_(compute(part))
+            total.add_(buffer)
+        buffer.copy_(total)
+
+    def _sum_gradients(self, sum_over_ranks: Callable[[Tensor], None]) -> None:
+        """Sum gradient and loss over all ranks; on a GPU, `DeviceStep` calls this between gradient and update."""
+        self._optimizer_step.has_begun = True
+        with self._timer.during("waiting"):
+            sum_over_ranks(self._flat.grads_and_loss)
+
+    @property
+    def summed(self) -> Tensor:
+        """Gradient and loss, the buffer that each step sums over all ranks."""
+        return self._flat.grads_and_loss
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
+        return not self._optimizer_step.has_begun
+
+    @property
+    def num_graphs(self) -> int | None:
+        """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
+        return self._device_step.num_graphs if self._device_step else None
+
+    @property
+    def recording_failure(self) -> str:
+        """Why steps can't be recorded as CUDA graphs; empty if they can, or have not been yet."""
+        return self._device_step.recording_failure if self._device_step else ""
+
+    def first_loss_problem(self, tweets: EncodedTweets) -> str:
+        """Return a warning if a device computes another loss of the first tweets than the CPU; else empty."""
+        return first_loss_problem(self._device_step, self.model, tweets) if self._device_step else ""
+
+    def drain_report(self) -> StepReport:
+        """Return all steps since the last report; waits for the device once."""
+        first_step = self.step_count - len(self._losses) + 1
+        with self._timer.during("forward"):  # on a GPU this waits for the steps
+            losses, norms = self._losses.drain()
+        was_taken = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
+        if self._device_step is not None:
+            for each in was_taken:
+                self.skipped_in_a_row = 0 if each else self.skipped_in_a_row + 1
+        rates, self._learning_rates = self._learning_rates, []
+        return StepReport(
+            first_step=first_step,
+            train_losses=[loss if taken else math.nan for loss, taken in zip(losses, was_taken, strict=True)],
+            grad_norms=[norm if taken else math.nan for norm, taken in zip(norms, was_taken, strict=True)],
+            learning_rates=rates,
+        )
+
+    # How it is computed -----------------------------------------------------------------------------------------------
+    def use_timer(self, timer: PhaseTimer) -> None:
+        """Report the phases of each step to this timer from now on; it is in "forward" when a step begins."""
+        self._timer = timer
+        for step in self._cpu_steps.values():
+            step.use_timer(timer)
+
+    def forward_backward(self, batch: Batch) -> None:
+        """Do the work of a step on the CPU except for the update, for timing.
+
+        Overwrites the gradient and leaves the model in eval mode, in which no generator is used.
+        """
+        self.model.eval()
+        self._compute_gradient(batch)
+
+    def use_precision(self, precision: str) -> None:
+        """Compute the steps on the CPU in this precision from now on; the state is the same in both."""
+        self.precision = precision
+        self._cpu_steps = {name: step for name, step in self._cpu_steps.items() if name == precision}
+
+    def set_batch_size(self, batch_size: int) -> None:
+        """Pad small batches to that many tweets over all ranks from now on; frees the recordings for others."""
+        self._batch_size = batch_size
+        self.close()
+
+    def num_rows(self, batch: Batch) -> int:
+        """Return how many tweets a step computes; a device pads a batch to this rank's part of the batch size."""
+        own_part = 0 if self._device_step is None else -(-self._batch_size // self._world_size)
+        return max(batch.num_tweets, own_part)
+
     def set_micro_batch_size(self, micro_batch_size: int) -> None:
         """Compute at most that many tweets at once from now on; frees the memory for more."""
         self.micro_batch_size = micro_batch_size
@@ -161,91 +261,87 @@ class Trainer:
         """Free all memory that is only kept to make steps faster."""
         if self._device_step is not None:
             self._device_step.set_micro_batch_size(self.micro_batch_size)
-        if self._cpu is not None:
-            self._cpu.free_memory()
-        free_memory(self._runtime.device)
-
-    def _step_on_cpu(self, cpu: CpuGradients, batch: Batch, learning_rate: float) -> None:
-        """Take a step on the CPU."""
-        cpu.compute(batch, self.micro_batch_size)
-        if self._sum_over_ranks is not None:
-            self._sum_gradients(self._sum_over_ranks)
-        self._timer.switch_to("optimizer")
-        with one_torch_thread():
-            is_skipped = self._optimizer_step.run(learning_rate)
-        self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
-
-    def _sum_gradients(self, sum_over_ranks: Callable[[Tensor], None]) -> None:
-        """Sum gradient and loss over all ranks."""
-        self._optimizer_step.has_begun = True
-        with self._timer.during("waiting"):
-            sum_over_ranks(self._flat.grads_and_loss)
-
-    def broadcast_state(self, broadcast_: Callable[[Tensor], None]) -> None:
-        """Pass each buffer of the state through `broadcast_`, which replaces it by that of one of the ranks."""
-        of_table = self._optimizer_step.of_table
-        for buffer in state_buffers(self.model, self._flat, self._average, self._adamw, of_table):
-            broadcast_(buffer)
-
-    def checksum(self) -> int:
-        """Return a number that depends on the bits and the place of each weight; waits for the device."""
-        return self._flat.checksum()
-
-    def forward_backward(self, batch: Batch) -> None:
-        """Do the work of a step on the CPU except for the update, for timing.
-
-        Overwrites the gradient and leaves the model in eval mode, in which no generator is used.
-        """
-        self.model.eval()
-        self._on_cpu.compute(batch, self.micro_batch_size)
-
-    def try_precision(self, precision: str) -> None:
-        """Compute in this precision on the CPU until `use_precision`, for timing."""
-        self._on_cpu.try_precision(precision)
-
-    def use_precision(self, precision: str) -> None:
-        """Compute the steps on the CPU in this precision from now on; the state is the same in both."""
-        self._on_cpu.use_precision(precision)
-
-    @property
-    def _on_cpu(self) -> CpuGradients:
-        if self._cpu is None:
-            raise TypeError("the model is on a GPU")
-        return self._cpu
+        self._cpu_steps.clear()
+        free_memory(self._device)
 
     def close(self) -> None:
         """Free the CUDA graphs recorded for later steps."""
         if self._device_step is not None:
             self._device_step.discard_graphs()
 
-    def drain_report(self) -> StepReport:
-        """Return all steps since the last report; waits for the device once."""
-        first_step = self.step_count - len(self._losses) + 1
-        with self._timer.during("forward"):  # on a GPU this waits for the steps
-            losses, norms = self._losses.drain()
-        rates, self._learning_rates = self._learning_rates, []
-        report = StepReport.of(first_step, losses, norms, rates)
-        if self._device_step is not None:
-            for loss in report.train_losses:
-                self.skipped_in_a_row = self.skipped_in_a_row + 1 if math.isnan(loss) else 0
-        return report
+    # The state as named tensors ---------------------------------------------------------------------------------------
+    @property
+    def eval_model(self) -> TextGenerator:
+        """The model to evaluate and to sample from: that of the averaged weights if averaging is on."""
+        return self.model if self._average is None else self._average.model
 
     def state(self) -> dict[str, Tensor]:
-        """Return weights and optimizer state by name, as a checkpoint stores them; not copies."""
-        optimizer = optimizer_tensors(self._flat, self._adamw, self._optimizer_step.of_table) if self.step_count else {}
-        return weight_tensors(self.model, self._average) | optimizer
+        """Return weights and optimizer state by name, as a checkpoint stores them; not copies.
+
+        `model.` are the weights, `average.` the averaged ones if any, `optimizer.` is missing before the first step.
+        """
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        if self._average is not None:
+            tensors |= {f"average.{name}": tensor for name, tensor in self._average.model.state_dict().items()}
+        return tensors | self._optimizer_tensors() if self.step_count else tensors
+
+    def _optimizer_tensors(self) -> dict[str, Tensor]:
+        """Return step count and state of each parameter, views of the flat buffers.
+
+        The state is two moments, of the same shape, and for a table one mean square per row, (1 + R,).
+        """
+        flat, adamw, of_table = self._flat, self._adamw, self._optimizer_step.of_table
+        tensors = {f"optimizer.step.{name}": adamw.step_count for name in flat.views(flat.weights)}
+        for key, moment in (("exp_avg", adamw.exp_avg), ("exp_avg_sq", adamw.exp_avg_sq)):
+            tensors |= {f"optimizer.{key}.{name}": view for name, view in flat.views(moment).items()}
+        return tensors if of_table is None else tensors | {f"optimizer.row_square.{TABLE_NAME}": of_table.row_square}
 
     def load_state(self, tensors: dict[str, Tensor], step_count: int) -> None:
-        """Restore a `state` of `step_count` steps. Raises `KeyError` or `RuntimeError` if it does not fit."""
-        restore_state(
-            tensors,
-            self.model,
-            self._average,
-            optimizer_tensors(self._flat, self._adamw, self._optimizer_step.of_table),
-        )
+        """Restore a `state` of `step_count` steps; an average that it lacks starts from the weights.
+
+        An optimizer that it lacks starts from zeros. Raises `KeyError` or `RuntimeError` if it does not fit the model.
+        """
+        self.model.load_state_dict(weights_with_prefix(tensors, "model."))
+        if self._average is not None:
+            averages = weights_with_prefix(tensors, "average.") or self.model.state_dict()
+            self._average.model.load_state_dict(averages)
+        has_optimizer = any(name.startswith("optimizer.") for name in tensors)
+        for name, tensor in self._optimizer_tensors().items():
+            if has_optimizer:
+                tensor.copy_(tensors[name])
+            else:
+                tensor.zero_()
         self.step_count = step_count
         self.skipped_in_a_row = 0
         self._optimizer_step.has_begun = False
         self._losses.clear()
         self._learning_rates.clear()
         self.close()
+
+    def broadcast_state(self, broadcast_: Callable[[Tensor], None]) -> None:
+        """Pass each buffer of the state through `broadcast_`, which replaces it by that of one of the ranks.
+
+        Few large buffers, in the same order on all ranks; the contexts of an n-gram input are a buffer of the model.
+        """
+        adamw, of_table = self._adamw, self._optimizer_step.of_table
+        weights = [*self.model.buffers(), self._flat.weights]
+        averages = [] if self._average is None else [*self._average.model.buffers(), self._average.weights]
+        row_squares = [] if of_table is None else [of_table.row_square]
+        for buffer in (*weights, *averages, adamw.exp_avg, adamw.exp_avg_sq, *row_squares, adamw.step_count):
+            broadcast_(buffer)
+
+    def checksum(self) -> int:
+        """Return a number that depends on the bits and the place of each weight; waits for the device."""
+        return self._flat.checksum()
+
+
+def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:
+    """Split a batch into micro-batches of `micro_batch_size` tweets, in order; the last may have fewer."""
+    firsts = range(0, len(batch.targets), micro_batch_size)
+    pairs = [
+        (batch.inputs[first : first + micro_batch_size], batch.targets[first : first + micro_batch_size])
+        for first in firsts
+    ]
+    return [
+        Batch(inputs, targets, int(np.count_nonzero(targets != PAD)), batch.total_targets) for inputs, targets in pairs
+    ]

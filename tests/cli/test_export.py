@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 import itertools
 import json
@@ -30,7 +29,7 @@ from engine.export.figures import Copies
 from engine.export.onnx_file.write import onnx_file
 from engine.model.vocab import BOS, EOS, PAD, UNK
 from engine.protocol.events import Event
-from engine.storage.file_lock import try_lock
+from engine.storage.files import try_lock
 from tests.cli.program import PROGRAM, SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
 from tests.engine.helpers import run_session, tiny_config
 from tests.event_files import LOSS, scalars_in
@@ -233,8 +232,8 @@ def test_the_script_of_the_docs_computes_the_figure_of_evaluate_where_the_progra
         runpy.run_path(str(elsewhere / "bits.py"))
     assert float(printed.getvalue()) == pytest.approx(evaluated["bits_per_char"], abs=1e-5)
 
-    checkpoint = load_checkpoint(elsewhere / "model.safetensors")
-    fields = set(dataclasses.asdict(checkpoint.info)) | set(dataclasses.asdict(checkpoint.info.model))
+    info = load_checkpoint(elsewhere / "model.safetensors").info
+    fields = {name for part in (info, info.model, info.progress, info.computation) for name in vars(part)}
     assert [field for field in sorted(fields) if f"`{field}`" not in page] == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -12,7 +13,7 @@ from unittest import mock
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.sampling import MAX_DRAFTS
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.sampling import bench
@@ -189,10 +190,10 @@ def test_files_that_a_checkpoint_from_elsewhere_names_are_read_only_if_the_user_
 
 
 def figures(*rows: tuple[Any, ...]) -> list[Figures]:
-    """Return what was measured: batch size, path, characters a second, and their ratio to the tutorial."""
+    """Return what was measured: batch size, path, characters a second, their ratio to the tutorial, and CUDA graphs."""
     common: dict[str, Any] = {"embedding_size": 128, "hidden_size": 256, "num_threads": 2, "spread": 0.07}
-    names = ("batch_size", "path", "chars_per_second", "ratio_to_tutorial")
-    return [Figures(**common, **dict(zip(names, row, strict=True))) for row in rows]
+    names = ("batch_size", "path", "chars_per_second", "ratio_to_tutorial", "num_graphs")
+    return [Figures(**common, **dict(zip(names, row, strict=False))) for row in rows]
 
 
 REPORT = BenchReport(
@@ -203,9 +204,16 @@ REPORT = BenchReport(
 """Figures of two shapes; a third one found no time."""
 
 
-@pytest.mark.parametrize("options", [(), ("--json", "--seconds", "90")], ids=["table", "json"])
-def test_bench_prints(cli: Cli, snapshot: SnapshotAssertion, options: tuple[str, ...]) -> None:
-    benchmark = mock.Mock(run=lambda: REPORT, skipped_shapes=[Shape(128, 512, 128)])
+ON_A_GPU = replace(REPORT, train=figures((64, "tutorial", 31_234.5, 1.0), (64, "ours", 987_654.3, 31.62, 16)))
+
+
+@pytest.mark.parametrize(
+    ("report", "options"),
+    [(REPORT, ()), (REPORT, ("--json", "--seconds", "90")), (ON_A_GPU, ())],
+    ids=["table", "json", "on a GPU"],
+)
+def test_bench_prints(cli: Cli, snapshot: SnapshotAssertion, report: BenchReport, options: tuple[str, ...]) -> None:
+    benchmark = mock.Mock(run=lambda: report, skipped_shapes=[Shape(128, 512, 128)])
     cli.monkeypatch.setattr(bench, "Benchmark", lambda *_: benchmark)
     ended = cli("bench", "--device", "cpu", *options)
     assert ended.code == 0

@@ -21,12 +21,13 @@ from unittest import mock
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
 from engine.errors import DistributedError, RankLostError
-from engine.parallel.place import Place
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
+from engine.session.ranks.place import Place
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
 from tests import fakes
@@ -81,7 +82,9 @@ def test_json_is_an_event_per_line_obeys_the_invariants_and_is_the_journal(cli: 
 
 
 def test_json_holds_no_answer_to_a_question_of_an_attached_screen(cli: Cli) -> None:
-    levels = e.BaselinesMeasured(step=100, elapsed_seconds=5.0, request=0, names=("uniform",), bits_per_char=(6.6,))
+    levels = insight.BaselinesMeasured(
+        step=100, elapsed_seconds=5.0, request=0, names=("uniform",), bits_per_char=(6.6,)
+    )
     answers = (
         fakes.text_traced("hi"),
         fakes.units_scored(),
@@ -119,7 +122,7 @@ def test_stderr_names_early_estimates_later_figures_and_refused_drafts(cli: Cli,
         filtered,
         failing,
     )
-    scripted(cli, script, fakes.run_started(tuning="threads-due"))
+    scripted(cli, script, fakes.run_started(tuning="due"))
     cli.monkeypatch.setattr(progress_display, "PLAIN_SECONDS", math.inf)
     assert cli.transcript("train") == snapshot
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.insight.checkpoint_answers import CheckpointAnswers
 from engine.model.vocab import EOS, UNK, Vocab
 from tests import hostile

@@ -22,8 +22,8 @@ import pyte
 import pytest
 
 from engine.protocol import events as e
-from engine.storage.file_lock import is_locked
-from engine.storage.journal_reader import read_journal
+from engine.storage.files import is_locked
+from engine.storage.journal import read_journal
 from tests.cli.program import read_processes
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.waiting import wait_until

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal

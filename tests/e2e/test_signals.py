@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.protocol import events as e
-from engine.storage.file_lock import is_locked
+from engine.storage.files import is_locked
 from tests.cli.conftest import Launch
 from tests.cli.program import Cli, assert_two_line_error, processes_in, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal, quiet_config

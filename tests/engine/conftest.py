@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.compute import memory
-from engine.compute.gpu import cuda_graphs
-from engine.compute.memory import CudaAllocator
+from engine import memory
+from engine.compute import cuda_graphs
+from engine.memory import CudaAllocator
 from tests.engine.helpers import write_corpus
 
 

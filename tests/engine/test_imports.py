@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.imports import torch_imported_uncollected
+from engine.memory import torch_imported_uncollected
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from random import Random
 from types import FrameType
 
 from engine.errors import TweetgenError
-from engine.peak_memory import peak_bytes
+from engine.memory import peak_bytes
 from tests.hostile import obeyed
 
 TURN_SECONDS = 0.3

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.strategies import SearchStrategy
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus import cache as corpus_cache
 from engine.corpus.corpus import Corpus
@@ -27,7 +27,7 @@ from engine.export.hub import GENERATION, MODEL, VOCAB, WEIGHTS
 from engine.export.hub.read import read_folder
 from engine.protocol import commands, events
 from engine.protocol.codec import DecodeError, encode
-from engine.storage.journal_reader import SkippedLines, read_journal
+from engine.storage.journal import SkippedLines, read_journal
 from engine.text import clean, defused, harmless, harmless_char, with_single_blanks
 from tests import fakes, hostile, strategies
 from tests.engine.checkpoints.damage import header_size, with_info_text, with_raw_header

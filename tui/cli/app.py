@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.storage.versions import installed_version
+from engine.storage.log import installed_version
 from tui.cli.commands import screen
 from tui.cli.completion import use_own_zsh_script
 from tui.cli.lazy_group import LazyGroup

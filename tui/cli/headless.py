@@ -19,13 +19,13 @@ from typing import TextIO
 
 from engine.config.run import RunConfig
 from engine.errors import RankLostError, TweetgenError
-from engine.imports import torch_imported_uncollected
+from engine.memory import torch_imported_uncollected
+from engine.progress import Stage
 from engine.protocol import events
 from engine.protocol.commands import Command, Pause, Stop
 from engine.protocol.events import Event, RunStarted
-from engine.protocol.stage import Stage
 from engine.session.startup import preflight
-from engine.storage.journal_reader import read_journal
+from engine.storage.journal import read_journal
 from tui.cli.output.progress_display import ProgressDisplay, write_line
 from tui.cli.output.run_progress import RunProgress
 from tui.cli.ranks import RunLeader

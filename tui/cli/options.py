@@ -21,7 +21,7 @@ from engine.config.fields import field_help, field_names
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
-from engine.storage.file_lock import in_use_error
+from engine.storage.files import in_use_error
 from engine.storage.folders import find_run, home
 from tui.cli.completion import complete_checkpoint, complete_run
 from tui.files.avoided_words import avoided_words

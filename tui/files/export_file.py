@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import StorageError
-from engine.storage.atomic_write import new_file
+from engine.storage.files import new_file
 
 
 def write_export(path: Path, parts: Iterable[bytes], *, may_replace: bool) -> None:

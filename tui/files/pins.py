@@ -11,9 +11,8 @@ from pathlib import Path
 from engine.errors import StorageError
 from engine.protocol import events
 from engine.protocol.events import TweetSampled
-from engine.storage.atomic_write import write_atomically
-from engine.storage.journal_reader import tweet_in
-from engine.storage.safe_open import read_regular
+from engine.storage.files import read_regular, write_atomically
+from engine.storage.journal import tweet_in
 
 Pins = tuple[TweetSampled, ...]
 """Sorted by step."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.export.trackers.records import last_remaining_steps
 from engine.protocol import events
 from engine.protocol.events import CheckpointLoaded, EvalFinished, Event, RunStarted, StepsFinished, StepsThinned
-from engine.storage.journal_reader import SkippedLines, read_journal
+from engine.storage.journal import SkippedLines, read_journal
 
 COLUMNS = (
     *("kind", "step", "first_step", "num_steps", "elapsed_seconds"),

@@ -9,10 +9,9 @@ from engine.errors import StorageError
 from engine.export.trackers.event_file import SUFFIX, RecordEncoder, event_files, new_event_file, require_tensorboard
 from engine.export.trackers.records import Record, RecordStream, remaining_records
 from engine.protocol.events import Event, RunStarted, StepsThinned
-from engine.storage.atomic_write import new_file, storage_errors
-from engine.storage.file_lock import is_locked
+from engine.storage.files import is_locked, new_file, storage_errors
 from engine.storage.folders import RunFolder
-from engine.storage.journal_reader import SkippedLines, read_journal
+from engine.storage.journal import SkippedLines, read_journal
 from tui.files.run_export import Thinned
 
 

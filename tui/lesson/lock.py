@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 from engine.errors import StorageError
-from engine.storage.atomic_write import storage_errors
-from engine.storage.file_lock import is_locked, try_lock
+from engine.storage.files import is_locked, storage_errors, try_lock
 from tui.lesson.progress import lesson_home
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.storage.atomic_write import write_atomically
+from engine.storage.files import write_atomically
 from engine.storage.folders import home, list_runs
 from tui.lesson.stops import STOPS
 

@@ -10,8 +10,7 @@ import shutil
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import StorageError
-from engine.storage.atomic_write import storage_errors
-from engine.storage.file_lock import is_locked
+from engine.storage.files import is_locked, storage_errors
 from engine.storage.folders import folder_of_run
 from tui.run.engine_bridge import OnStage, Session, open_training_session
 

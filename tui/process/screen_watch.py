@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from engine.errors import InternalError
 from engine.storage.folders import home
-from engine.storage.run_log import log_traceback
+from engine.storage.log import log_traceback
 from tui.process.crash_log import log_threads
 
 PATIENCE_SECONDS = 2.5

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.checkpoints.catalog import latest_of, resolve_checkpoint
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.fields import with_settings
 from engine.config.presets import resolve_preset
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.errors import DeviceError, DistributedError, InternalError, StorageError
+from engine.progress import Stage
 from engine.protocol import codec, events
 from engine.protocol.events import RunFailed
-from engine.protocol.stage import Stage
 from engine.storage.folders import find_run, folder_of_run, free_run_name, home
 from tui.process.own_program import own_module
 from tui.remote.agent import Agent
@@ -107,7 +107,7 @@ def _num_gpus() -> int:
         return 0
     import torch
 
-    return torch.cuda.device_count()
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def _too_many(count: int, num_gpus: int, device: str) -> DeviceError:
@@ -131,7 +131,10 @@ def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
     count = max(1, min(num_gpus, batch_size // MIN_ROWS))
     processes = "1 process" if count == 1 else f"{count} processes"
     if count < num_gpus:
-        why = f"of {num_gpus} GPUs {count}, since more would have fewer than {MIN_ROWS} of the {batch_size} rows each"
+        why = (
+            f"of {num_gpus} GPUs {count}, since more would have fewer than {MIN_ROWS} of the {batch_size} rows each; "
+            f"--batch-size {num_gpus * MIN_ROWS} uses all"
+        )
     else:
         why = f"of {num_gpus} GPUs all" if num_gpus > 1 else "the machine has 1 GPU"
     return count, f"--nproc-per-node auto: {processes} ({why})."
@@ -260,7 +263,7 @@ class Torchrun:
 
     def _unexpected_end(self) -> RunFailed:
         """Return the error of processes that could report none; what they have written goes to a log."""
-        from engine.storage.run_log import log_to  # they cost start-up time
+        from engine.storage.log import log_to  # they cost start-up time
         from tui.run.error_report import failure_event
 
         written, path = _end_of(self._errors), home() / "tweetgen.log"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.config.run import RunConfig
+from engine.progress import Stage
 from engine.protocol.events import RunFailed, RunFinished
-from engine.protocol.stage import Stage
 from tui.process.torchrun import Torchrun
 from tui.remote.client import RemoteBridge
 from tui.run.bridge import Bridge

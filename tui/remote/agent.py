@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from engine.errors import StorageError
 from engine.protocol import codec
 from engine.protocol.events import RunFailed, RunFinished
-from engine.storage.atomic_write import new_file
-from engine.storage.file_lock import is_locked
+from engine.storage.files import is_locked, new_file, read_regular
 from engine.storage.folders import RunFolder, home
-from engine.storage.journal_reader import last_event
-from engine.storage.safe_open import read_regular
+from engine.storage.journal import last_event
 
 _SAME_START_SECONDS = 2.0
 """The start time depends on the system's clock, which may have been set since."""

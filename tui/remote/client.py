@@ -13,13 +13,13 @@ from dataclasses import replace
 
 from engine.config.run import RunConfig
 from engine.errors import RemoteError, TweetgenError
+from engine.progress import Stage
 from engine.protocol import commands
 from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
-from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
-from engine.storage.journal_reader import last_event
+from engine.storage.journal import last_event
 from tui.remote.agent import Agent
 from tui.remote.client_connection import ClientConnection, Snapshot
 from tui.remote.connect import OTHER_VERSION, connected

@@ -22,7 +22,7 @@ from engine.protocol import events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.storage.folders import RunFolder, folder_of_run
-from engine.storage.run_log import log_to
+from engine.storage.log import log_to
 from tui.remote.agent import Agent
 from tui.remote.host_connection import HostConnection
 from tui.remote.listener import Listener

@@ -18,7 +18,7 @@ from pathlib import Path
 import platformdirs
 
 from engine.errors import StorageError
-from engine.storage.file_lock import is_locked
+from engine.storage.files import is_locked
 from engine.storage.folders import APP_NAME, RunFolder
 
 _MAX_PATH_BYTES = 100

@@ -4,7 +4,7 @@ An `AlertMonitor` follows a run: `after_event`, and once a tick `after_tick`. An
 dismissed, or once its remedy was sent, it returns only after the condition was false in between. The rules:
 
 * **not finite**: 3 of the latest 100 steps were skipped, though not in a row: then the run itself goes back to its
-  latest checkpoint (`engine.session.divergence`). One skipped step costs nothing, as the weights stay unchanged. Over
+  latest checkpoint (`engine.session.restoring`). One skipped step costs nothing, as the weights stay unchanged. Over
   once 100 steps succeeded, or a checkpoint was loaded.
 * **diverging**: the smoothed train loss (mean of the middle four fifths of the latest 100 steps) has been
   above its best by 0.3 nats and by a fifth for 200 consecutive steps. A burst of bad batches passes in that time, and

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 from engine.checkpoints.catalog import CheckpointEntry, may_read_files, require_trusted_corpus, resolve_checkpoint
-from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.checkpoints.format import CheckpointInfo, read_info
 from engine.config.run import RunConfig, Setting
 from engine.errors import TweetgenError
 from engine.protocol.events import RunStarted
 from engine.storage.folders import folder_of_run
-from engine.storage.journal_reader import SkippedLines, read_journal
+from engine.storage.journal import SkippedLines, read_journal
 from tui.run.journal import read_history
 from tui.run.series.series import Series
 from tui.run.view import RunView

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.config.run import RunConfig
+from engine.progress import Stage
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.protocol.stage import Stage
 from tui.run.view import RunView
 
 

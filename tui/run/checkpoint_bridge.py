@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from engine.protocol.commands import Insight, ScoreUnits
+from engine.protocol.commands import Insight
 from engine.protocol.events import CommandRefused, Event
+from engine.protocol.insight import ScoreUnits
 from tui.run.error_report import to_tweetgen_error
 
 

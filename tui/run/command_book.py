@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from tui.run.reducer import apply
@@ -32,8 +33,8 @@ _ANSWERS: dict[type[Command], type[Event]] = {
     c.SetLearningRate: e.LearningRateChanged,
     c.SetBatchSize: e.BatchSizeChanged,
     c.SetIntervals: e.IntervalsChanged,
-    c.SetSpeedLimit: e.SpeedLimitChanged,
-    c.TakeStep: e.StepTaken,
+    c.SetSpeedLimit: insight.SpeedLimitChanged,
+    c.TakeStep: insight.StepTaken,
     c.LoadCheckpoint: e.CheckpointLoaded,
     c.SaveLatest: e.CheckpointSaved,
 }

@@ -13,10 +13,10 @@ from typing import Protocol
 
 from engine.config.run import RunConfig
 from engine.errors import InternalError, TweetgenError
-from engine.imports import torch_imported_uncollected
+from engine.memory import torch_imported_uncollected
+from engine.progress import Stage
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished
-from engine.protocol.stage import Stage
 from tui.run.bridge import Bridge, EventSubscriber, NullSubscriber, Update
 from tui.run.error_report import failure_event, to_tweetgen_error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.errors import InternalError, TweetgenError
 from engine.protocol.events import Event, RunFailed
 from engine.storage.folders import home
-from engine.storage.run_log import log_traceback
+from engine.storage.log import log_traceback
 
 
 def to_tweetgen_error(error: BaseException, what: str) -> TweetgenError:

@@ -21,7 +21,7 @@ from engine.protocol.events import (
     TweetSampled,
 )
 from engine.storage.folders import RunFolder
-from engine.storage.journal_reader import SkippedLines, read_events, read_journal, read_lines
+from engine.storage.journal import SkippedLines, read_events, read_journal, read_lines
 from tui.run.folding import fold
 from tui.run.training_events import MAX_TIMES, MAX_TWEETS
 from tui.run.view import RunView

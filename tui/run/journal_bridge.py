@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.config.run import RunConfig
 from engine.protocol.events import RunFinished
-from engine.storage.journal_reader import SkippedLines
+from engine.storage.journal import SkippedLines
 from tui.run.bridge import Update
 from tui.run.engine_bridge import EngineBridge
 from tui.run.replay import END, timed_events

@@ -12,8 +12,6 @@ from typing import Any, assert_never
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.protocol.events import (
-    BaselinesMeasured,
-    BatchShown,
     BatchSizeChanged,
     BudgetChanged,
     CheckpointLoaded,
@@ -23,7 +21,6 @@ from engine.protocol.events import (
     Event,
     FinishCancelled,
     FinishPlanned,
-    InsightEvent,
     IntervalsChanged,
     LadderSampled,
     LearningRateChanged,
@@ -35,10 +32,8 @@ from engine.protocol.events import (
     RunFinished,
     RunStarted,
     SamplingChanged,
-    SpeedLimitChanged,
     StepsFinished,
     StepsThinned,
-    StepTaken,
     StepTimes,
     TextCompleted,
     ThreadsChanged,
@@ -47,6 +42,7 @@ from engine.protocol.events import (
     TweetSampled,
     Warned,
 )
+from engine.protocol.insight import BaselinesMeasured, BatchShown, InsightEvent, SpeedLimitChanged, StepTaken
 from tui.run.drafts import DraftCounts, has_same_filter
 from tui.run.levels import levels_from, uncrossed_after, with_crossings
 from tui.run.marks import with_marks

@@ -17,6 +17,7 @@ from typing import Any
 
 from engine.config.run import RunConfig
 from engine.errors import CheckpointError
+from engine.progress import Stage
 from engine.protocol.commands import Command, Pause, Resume, Stop
 from engine.protocol.events import (
     CommandRefused,
@@ -28,9 +29,8 @@ from engine.protocol.events import (
     StepsFinished,
     Warned,
 )
-from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
-from engine.storage.journal_reader import SkippedLines
+from engine.storage.journal import SkippedLines
 from tui.run.engine_bridge import OnStage, Session, open_training_session
 from tui.run.journal import replayed_events
 

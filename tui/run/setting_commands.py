@@ -9,14 +9,8 @@ from typing import Literal, TypeGuard, get_args
 from engine.config.run import MAX_LEARNING_RATE, MIN_LEARNING_RATE, TrainingConfig
 from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE, SamplingConfig
 from engine.protocol.commands import Command, SetBatchSize, SetIntervals, SetLearningRate, SetSampling, SetSpeedLimit
-from engine.protocol.events import (
-    BatchSizeChanged,
-    Event,
-    IntervalsChanged,
-    LearningRateChanged,
-    SamplingChanged,
-    SpeedLimitChanged,
-)
+from engine.protocol.events import BatchSizeChanged, Event, IntervalsChanged, LearningRateChanged, SamplingChanged
+from engine.protocol.insight import SpeedLimitChanged
 from tui.formatting.numbers import format_count, format_learning_rate, format_temperature, shortened
 from tui.formatting.sampling import SETTING_LABELS, format_setting
 from tui.run.view import RunView

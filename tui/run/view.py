@@ -17,12 +17,12 @@ from engine.protocol.events import (
     RunFailed,
     RunFinished,
     RunStarted,
-    StepTaken,
     StepTimes,
     TweetDelayed,
     TweetSampled,
     Warned,
 )
+from engine.protocol.insight import StepTaken
 from tui.run.drafts import DraftCounts
 from tui.run.epochs import EpochCount
 from tui.run.levels import Level

@@ -15,9 +15,8 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 import platformdirs
 
-from engine.config.fields import with_settings
+from engine.config.fields import LARGEST, with_settings
 from engine.config.run import Setting, TrainingConfig
-from engine.config.validation import LARGEST
 from engine.errors import ConfigError
 from engine.storage.folders import APP_NAME, home
 from engine.text import harmless

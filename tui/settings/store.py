@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.storage.atomic_write import write_atomically
+from engine.storage.files import write_atomically
 from tui.settings.preferences import TABLE_OF, Preferences, read_preferences
 
 Changes = Mapping[str, object]

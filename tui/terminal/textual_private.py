@@ -26,7 +26,7 @@ from textual.strip import Strip
 
 from engine.errors import StorageError
 from engine.storage.folders import home
-from engine.storage.run_log import log_to
+from engine.storage.log import log_to
 
 if TYPE_CHECKING:
     from textual._compositor import ChopsUpdate as ChopsUpdate  # noqa: PLC0414 - exported
@@ -90,7 +90,7 @@ if not TYPE_CHECKING:
 def log_missing() -> None:
     """Log the missing names, if any, to the program's log."""
     if MISSING:
-        from engine.storage.versions import installed_version
+        from engine.storage.log import installed_version
 
         with contextlib.suppress(StorageError), log_to(home() / "tweetgen.log", "tui"):
             _LOGGER.warning(

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import BindingType
 
-from engine.protocol.events import BatchShown
+from engine.protocol.insight import BatchShown
 from tui.settings.keys.batch import GRID_KEYS
 from tui.settings.keys.key import bindings_of
 from tui.widgets.xray.picture_view import PictureView

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from textual import on
 
-from engine.protocol.stage import Stage
+from engine.progress import Stage
 from tui.run.alerts import Alert
 from tui.run.view import RunView
 from tui.settings.availability import KeyState

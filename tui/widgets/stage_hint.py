@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.protocol.stage import Stage
+from engine.progress import Stage
 from engine.text import ELLIPSIS, harmless
 from tui.formatting.cells import wrap
 from tui.formatting.numbers import format_report, shortened

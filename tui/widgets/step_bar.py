@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.protocol.events import StepTaken
+from engine.protocol.insight import StepTaken
 from tui.formatting.loss_units import NATS_PER_UNIT, LossUnit, unit_label
 from tui.formatting.numbers import format_count, format_learning_rate, shortened
 from tui.widgets.terminal_info import TerminalInfo, loss_unit_of

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from engine.model.vocab import EOS, SPECIALS, UNK
-from engine.protocol.events import BatchRow, BatchShown
+from engine.protocol.insight import BatchRow, BatchShown
 from engine.text import LOST
 from tui.formatting.cells import cell_len
 from tui.xray.glyphs import Glyphs, percent

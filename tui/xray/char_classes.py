@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from engine.protocol.events.insight import CharPoint
+from engine.protocol.insight import CharPoint
 
 CharClass = Literal["vowels", "consonants", "capitals", "digits", "punctuation", "other"]
 CHAR_CLASSES: tuple[CharClass, ...] = get_args(CharClass)

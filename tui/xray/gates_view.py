@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from engine.protocol.events.insight import CharGates, TextTraced
+from engine.protocol.insight import CharGates, TextTraced
 from tui.xray.glyphs import Glyphs, percent
 from tui.xray.heat_map import Block, HeatMap
 from tui.xray.layout import beside, fitted, flowed, wrapped

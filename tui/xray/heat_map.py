@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
-from engine.protocol.events.insight import Bands
+from engine.protocol.insight import Bands
 from tui.formatting.cells import cell_len
 from tui.xray.columns import symbols, window
 from tui.xray.glyphs import Glyphs, largest, level_spans, pooled, scale_spans

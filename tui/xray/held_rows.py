@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.protocol.events.sampling import CharRead
+from engine.protocol.events import CharRead
 from tui.formatting.cells import cell_len
 from tui.formatting.chances import shown_percent
 from tui.xray.glyphs import Glyphs, chance_of, percent

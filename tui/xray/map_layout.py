@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from engine.protocol.events import EmbeddingsMapped
-from engine.protocol.events.insight import CharPoint
+from engine.protocol.insight import CharPoint, EmbeddingsMapped
 
 CELL_ASPECT = 2.0
 """Height of a terminal's cell divided by its width."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from engine.protocol.events import CharPoint, EmbeddingsMapped
+from engine.protocol.insight import CharPoint, EmbeddingsMapped
 from engine.text import LOST
 from tui.formatting.cells import cell_len
 from tui.formatting.chances import shown_char

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from engine.protocol.events.insight import OwnDraw, TextTraced
-from engine.protocol.events.sampling import CharRead
+from engine.protocol.events import CharRead
+from engine.protocol.insight import OwnDraw, TextTraced
 from tui.formatting.cells import cell_len
 from tui.xray.chance_rows import chance_rows
 from tui.xray.columns import symbols, window

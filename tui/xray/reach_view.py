@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate
 
-from engine.protocol.events.insight import ReachMeasured
+from engine.protocol.insight import ReachMeasured
 from tui.formatting.cells import cell_len
 from tui.xray.glyphs import Glyphs, percent
 from tui.xray.layout import beside, fitted, padded

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from math import log
 
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
-from engine.protocol.events.insight import Bands, TextTraced
+from engine.protocol.insight import Bands, TextTraced
 from tui.formatting.cells import cell_len
 from tui.formatting.loss_units import format_bits
 from tui.xray.chance_rows import chance_rows

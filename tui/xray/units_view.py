@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.corpus.report import counted
-from engine.protocol.events.insight import UnitHeld, UnitScore, UnitsScored
-from engine.protocol.events.sampling import CharRead
+from engine.protocol.events import CharRead
+from engine.protocol.insight import UnitHeld, UnitScore, UnitsScored
 from engine.text import harmless
 from tui.xray.chance_rows import chance_rows
 from tui.xray.glyphs import Glyphs

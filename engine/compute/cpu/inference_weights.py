@@ -12,8 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from engine.model.gru import TextGenerator
-from engine.model.ngram_input import NgramInput
+from engine.model.gru import NgramInput, TextGenerator
 
 
 class InferenceLayer:

@@ -33,7 +33,7 @@ import functools
 import hashlib
 import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -44,6 +44,7 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import caching as untyped_caching
+from numba.core import event
 from numba.extending import intrinsic
 
 from engine.model.vocab import PAD
@@ -124,6 +125,26 @@ def named_for(size: int, *functions: Callable[..., None]) -> tuple[Callable[...,
     for function in functions:
         function.__qualname__ += f"_{size}"
     return functions
+
+
+class _OnCompilation(event.Listener):
+    """Calls a function whenever Numba begins to compile."""
+
+    def __init__(self, report: Callable[[], None]) -> None:
+        self._report = report
+
+    def on_start(self, event: Any) -> None:  # noqa: ANN401, ARG002 - numba's own objects
+        self._report()
+
+    def on_end(self, event: Any) -> None:  # noqa: ANN401 - numba's own objects
+        pass
+
+
+@contextlib.contextmanager
+def compilation_reported(report: Callable[[], None]) -> Iterator[None]:
+    """Call `report` in the block whenever code is compiled, not found in the cache, on the thread that needs it."""
+    with event.install_listener("numba:compile", _OnCompilation(report)):
+        yield
 
 
 # Numbers --------------------------------------------------------------------------------------------------------------

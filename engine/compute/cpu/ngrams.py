@@ -1,6 +1,6 @@
 """The n-gram input of a packed batch and its gradient, in code compiled by Numba.
 
-`engine.model.ngram_input` is the readable reference. A step touches a few thousands of rows, so nothing here reads the
+`engine.model.gru` is the readable reference. A step touches a few thousands of rows, so nothing here reads the
 whole table: `touched` counts how often the step's places have each row, the gradient is zero where that is zero, and
 clearing and updating skip those rows. Gates may be bfloat16; tables and gradients have the dtype of the weights.
 """
@@ -16,9 +16,8 @@ from torch import Tensor
 
 from engine.compute.cpu.kernels import Rows, as_float, as_stored, compiled, inlined
 from engine.compute.cpu.layers import PackedBatch, as_array, grad_of
-from engine.model.ngram_codes import EMPTY_WINDOW, ORDERS, appended, context_code
-from engine.model.ngram_input import NgramInput
-from engine.model.vocab import PAD
+from engine.model.gru import NgramInput
+from engine.model.vocab import EMPTY_WINDOW, ORDERS, PAD, appended, context_code
 
 Ids = npt.NDArray[np.int64]  # (n,)
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.kernels import Rows, compiled, kernels_for
 from engine.compute.cpu.ngrams import find_rows
-from engine.model.ngram_codes import ORDERS
+from engine.model.vocab import ORDERS
 
 _BLOCK_ROWS = 4
 _THREADED_BYTES = 3 * 2**19
@@ -70,7 +70,7 @@ class SingleRowStepper:
     """The hidden state of one tweet, and the buffers of a step. Not thread-safe."""
 
     def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor) -> None:
-        """Start from these states, (1, H) per layer, and `windows` (1,) of `ngram_codes`; updated in place."""
+        """Start from these states, (1, H) per layer, and `windows` (1,) of token ids; updated in place."""
         self.states, self.windows = states, windows
         size = weights.hidden_size
         self._forward_step = kernels_for(size).forward_step

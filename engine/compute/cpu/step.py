@@ -28,14 +28,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
+from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.kernels import kernels_for
 from engine.compute.cpu.layers import Buffers, Dropout, GruLayer, InputProjection, OutputLoss, PackedBatch, TokenInput
 from engine.compute.cpu.ngrams import PackedRows, add_to_candidates, add_touched, rows_of
-from engine.compute.step_timer import PhaseTimer
 from engine.corpus.encoded_tweets import Batch
-from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
+from engine.model.parameters import FlatParameters
 from engine.model.vocab import PAD
 
 

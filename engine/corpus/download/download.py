@@ -18,9 +18,8 @@ import httpx
 
 from engine.corpus.download.catalog import Dataset
 from engine.errors import ConfigError, DownloadError
-from engine.protocol.stage import OnProgress
-from engine.storage.atomic_write import storage_errors
-from engine.storage.file_lock import try_lock
+from engine.progress import OnProgress
+from engine.storage.files import storage_errors, try_lock
 
 TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _MIRROR = "Try again later, or set a mirror with --url."

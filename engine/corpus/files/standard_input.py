@@ -13,7 +13,7 @@ from typing import BinaryIO
 from engine.config.corpus import STANDARD_INPUT
 from engine.corpus.files.disk_file import read_errors
 from engine.errors import CorpusError
-from engine.storage.atomic_write import new_file, remove_stale_temporaries
+from engine.storage.files import new_file, remove_stale_temporaries
 
 MAX_STREAM_BYTES = 16 << 30
 SHOWN = "standard input"

@@ -25,7 +25,7 @@ from engine.corpus.report import DUPLICATE
 from engine.corpus.similarity.sorted_sets import GrowingSet
 from engine.corpus.text_quality import MAX_ROWS
 from engine.corpus.types import DroppedRow, Row, Source
-from engine.protocol.stage import OnProgress
+from engine.progress import OnProgress
 
 ROWS_PER_REPORT = 5_000
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from engine.corpus.ingest.collection import Collection
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE
 from engine.corpus.similarity.near_duplicates import near_duplicate_groups
-from engine.protocol.stage import OnProgress, no_progress
+from engine.progress import OnProgress, no_progress
 
 
 @dataclass(frozen=True)

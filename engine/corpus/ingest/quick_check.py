@@ -12,7 +12,7 @@ from engine.corpus.ingest.source_counts import SourceCounts
 from engine.corpus.loading import MIN_TWEETS, load_corpus
 from engine.corpus.report import CorpusPreview
 from engine.corpus.types import DroppedRow
-from engine.protocol.stage import no_progress
+from engine.progress import no_progress
 
 MAX_SECONDS = 0.5
 _ENOUGH_TWEETS = 10 * MIN_TWEETS

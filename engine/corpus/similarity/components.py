@@ -15,7 +15,7 @@ import numpy.typing as npt
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.similarity.rolling_hash import Hashes, Indices, chunks_of
 from engine.corpus.similarity.sorted_sets import BitTable
-from engine.protocol.stage import OnProgress
+from engine.progress import OnProgress
 
 MIN_BUFFER_HASHES = 1 << 22
 BYTES_PER_BUFFER_HASH = 64

@@ -14,7 +14,7 @@ from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ingest.cleaning import LINK, MENTION
 from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, chunks_of, mix, window_fits
 from engine.corpus.similarity.sorted_sets import BitTable, distinct, find_in
-from engine.protocol.stage import OnProgress, no_progress
+from engine.progress import OnProgress, no_progress
 
 LEAK_RUN = 30
 _SLOTS_PER_HASH = 32

@@ -17,7 +17,7 @@ from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.report import counted
 from engine.corpus.similarity.components import join_similar
 from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, mix
-from engine.protocol.stage import OnProgress, no_progress
+from engine.progress import OnProgress, no_progress
 
 MIN_WORDS = 5
 MIN_CHARS = 24

@@ -13,8 +13,8 @@ from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ingest.cleaning import duplicate_key
 from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, chunks_of, mix, whole_hashes
 from engine.corpus.similarity.sorted_sets import contains, distinct
+from engine.progress import OnProgress, no_progress
 from engine.protocol.events import Novelty
-from engine.protocol.stage import OnProgress, no_progress
 
 WINDOW = 24
 STRIDE = 8

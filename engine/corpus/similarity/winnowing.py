@@ -13,7 +13,7 @@ import numpy as np
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.similarity.components import join_similar
 from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, window_fits
-from engine.protocol.stage import OnProgress, no_progress
+from engine.progress import OnProgress, no_progress
 
 WINDOW = 22
 ROW = 3

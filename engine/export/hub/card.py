@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.corpus.ingest.sources import EMBEDDED_NAME
 from engine.corpus.report import counted
 from engine.export.figures import NUM_SAMPLES
@@ -178,14 +178,14 @@ def _training(info: CheckpointInfo) -> str:
     training = info.training
     settings = {
         "steps": f"{info.step:,}",
-        "characters": f"{info.total_chars:,}",
+        "characters": f"{info.progress.total_chars:,}",
         "tweets per step": f"{training.batch_size:,}",
         "learning rate": f"{training.learning_rate:g}, {training.schedule}",
         "weight decay": f"{training.weight_decay:g}",
         "dropout": f"{info.model.dropout:g}",
         "gradient norm clipped at": f"{training.max_grad_norm:g}" if training.max_grad_norm else "not clipped",
         "weights": "averaged" if training.average_lag else "of the last step",
-        "precision": info.precision,
+        "precision": info.computation.precision,
     }
     return _table("setting", settings) + "\n\n`config.json` has all of them."
 

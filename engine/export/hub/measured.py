@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.baselines.ngrams import baseline_pieces
+from engine.baselines import baseline_pieces
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.export.figures import Copies, count_copies
 from engine.model.gru import TextGenerator
-from engine.pieces import run_to_end
-from engine.protocol.stage import OnProgress, part_of
+from engine.progress import OnProgress, part_of, run_to_end
 from engine.sampling.generation import load_training_corpus
 from engine.training.evaluation import evaluate
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
+from engine.config.fields import require
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.config.validation import require
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK
 from engine.sampling.logits import NEVER_SAMPLED
 

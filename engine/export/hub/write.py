@@ -19,9 +19,9 @@ from engine.export.hub.card import model_card
 from engine.export.hub.measured import Measured, measure
 from engine.export.hub.settings import GenerationSettings, ModelSettings
 from engine.model.gru import TextGenerator
+from engine.progress import OnProgress, no_progress
 from engine.protocol import codec
-from engine.protocol.stage import OnProgress, no_progress
-from engine.storage.atomic_write import storage_errors, sync_folder, write_atomically
+from engine.storage.files import storage_errors, sync_folder, write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,9 +23,8 @@ from torch import Tensor
 
 from engine.export.onnx_file.builder import GraphBuilder
 from engine.export.onnx_file.ngrams import add_ngram_input
-from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import LONGEST
-from engine.model.ngram_input import widened_weight
+from engine.model.gru import TextGenerator, widened_weight
+from engine.model.vocab import LONGEST
 
 OPSET: Final = 13
 """Of ONNX 1.8 (2020), so that older runtimes read the file too; the first whose LogSoftmax is over one axis."""

@@ -1,4 +1,4 @@
-"""The n-gram input (`engine.model.ngram_input`) in ONNX's operators. Needs the package `onnx`.
+"""The n-gram input (`engine.model.gru`) in ONNX's operators. Needs the package `onnx`.
 
 `NgramInput.rows_of` searches int64 codes in a sorted list. ONNX has no such search, and OpenVINO computes int64 in 32
 bits on a CPU (openvino#35823). The graph has a hash table instead, whose numbers fit in int32, and compares the ids:
@@ -17,8 +17,8 @@ import numpy.typing as npt
 from onnx import TensorProto
 
 from engine.export.onnx_file.builder import GraphBuilder
-from engine.model.ngram_codes import EMPTY_WINDOW, ID_BITS, LONGEST, NUM_IDS, ORDERS, appended
-from engine.model.ngram_input import NO_ROW, NgramInput
+from engine.model.gru import NO_ROW, NgramInput
+from engine.model.vocab import EMPTY_WINDOW, ID_BITS, LONGEST, NUM_IDS, ORDERS, appended
 
 _Ints = npt.NDArray[np.int32]
 _HASH_FACTORS: Final = np.array([7919, 6997, 5309, 3571], dtype=np.int32)

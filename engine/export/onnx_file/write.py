@@ -13,11 +13,11 @@ from typing import Final
 import torch
 
 from engine.checkpoints.checkpoint import Checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.config.run import ModelConfig
 from engine.errors import CheckpointError, StorageError
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK
-from engine.storage.versions import installed_version
+from engine.storage.log import installed_version
 from engine.text import harmless
 
 MAX_WEIGHT_BYTES: Final = 2_000_000_000

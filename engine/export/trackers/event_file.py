@@ -16,7 +16,7 @@ from typing import Any
 
 from engine.errors import ConfigError, StorageError
 from engine.export.trackers.records import Record, Sample, Scalars, Settings
-from engine.storage.atomic_write import write_all
+from engine.storage.files import write_all
 
 SUFFIX = ".tweetgen"
 """Ends the names of our event files; TensorBoard reads every file with `tfevents` in its name."""

@@ -16,7 +16,7 @@ from string import Template
 import torch
 
 from engine.checkpoints.checkpoint import Checkpoint
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE
 from engine.corpus.report import counted
 from engine.errors import ConfigError

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from engine.errors import ConfigError
 from engine.export.web_page import WeightFormat
-from engine.model.gru import TABLE_NAME, TextGenerator
-from engine.model.ngram_input import NO_ROW
+from engine.model.gru import NO_ROW, TABLE_NAME, TextGenerator
 
 _Array: TypeAlias = npt.NDArray[Any]
 _MAX_LEVEL = 127

@@ -6,13 +6,12 @@ import tempfile
 from pathlib import Path
 
 from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import ConfigError, CorpusError
 from engine.export.trackers.event_file import require_tensorboard, write_error
-from engine.storage.atomic_write import storage_errors
-from engine.storage.file_lock import in_use_error, is_locked
+from engine.storage.files import in_use_error, is_locked, storage_errors
 from engine.storage.folders import find_run, folder_of_run, home, name_taken_error
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from assets.lesson import stop_1, stop_2, stop_3, stop_4, stop_5, stop_6, stop_7, stop_8
-from engine.baselines.ngrams import baseline_bits
+from engine.baselines import baseline_bits
 from engine.compute.cpu.step import GruStep
 from engine.config.run import ModelConfig
 from engine.config.sampling import SamplingConfig

@@ -13,20 +13,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compute import calibration, memory
-from engine.compute import slowdown_detector as slowdown
-from engine.compute.calibration import Candidate
-from engine.compute.clocks import ProcessStops, SteadyClock, Stopwatch, Throughput
-from engine.compute.device import Runtime
-from engine.compute.gpu import probe
-from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
-from engine.compute.gpu.probe import LENGTHS, supported_precision
-from engine.compute.step_timer import PHASES, Phase, PhaseTimer
+from engine import memory
+from engine.compute import gpu_step
+from engine.compute.clocks import PHASES, Phase, PhaseTimer, ProcessStops, SteadyClock, Stopwatch, Throughput
+from engine.compute.device import Runtime, cudnn_supports_bfloat16
+from engine.compute.gpu_step import LENGTHS, supported_precision
 from engine.config.run import RuntimeConfig
 from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.training import thread_tuner as slowdown
+from engine.training import tuning
 from tests.engine.helpers import CPU, TickingClock, losses, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
 
@@ -117,7 +115,7 @@ def test_the_heap_is_frozen_during_a_run_unless_it_is_already(num_frozen: int) -
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> TextGenerator:
     """Return a model that seems to be on a GPU."""
-    monkeypatch.setattr(probe, "free_memory", lambda _: None)
+    monkeypatch.setattr(gpu_step, "free_memory", lambda _: None)
     model = TextGenerator(9, 4, 6, num_layers=2, dropout=0.5, ngram_contexts=5)
     monkeypatch.setattr(TextGenerator, "device", torch.device("mps"))
     return model
@@ -130,26 +128,26 @@ def test_a_device_that_fails_in_bfloat16_uses_float32_which_needs_no_trial_and_n
     unsupported, no_memory = RuntimeError("CUDNN_STATUS_NOT_SUPPORTED"), torch.OutOfMemoryError("CUDA out of memory.")
     for error, expected in ((None, "bfloat16"), (unsupported, "float32"), (no_memory, "bfloat16")):
         compute = mock.Mock(side_effect=error)
-        monkeypatch.setattr(probe, "_compute_gradient", compute)
+        monkeypatch.setattr(gpu_step, "_compute_gradient", compute)
         assert supported_precision(model, 5, "float32") == "float32"
         assert not compute.called
         assert supported_precision(model, 5, "bfloat16") == expected
         tried = [sizes for (_, *sizes), _ in compute.call_args_list]
         assert tried == [[5, length] for length in LENGTHS][: len(tried)] != []
     monkeypatch.setattr(TextGenerator, "device", CPU.device)
-    monkeypatch.setattr(probe, "_compute_gradient", mock.Mock(side_effect=unsupported))
+    monkeypatch.setattr(gpu_step, "_compute_gradient", mock.Mock(side_effect=unsupported))
     assert supported_precision(model, 5, "bfloat16") == "bfloat16"
 
 
 def test_a_trial_changes_no_weight_and_no_generator(model: TextGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
-    compute = probe._compute_gradient
+    compute = gpu_step._compute_gradient
 
     def on_cpu(*args: object) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(TextGenerator, "device", CPU.device)
             compute(*args)  # type: ignore[arg-type] # passed on as they are
 
-    monkeypatch.setattr(probe, "_compute_gradient", on_cpu)
+    monkeypatch.setattr(gpu_step, "_compute_gradient", on_cpu)
     state, weights = torch.get_rng_state(), [weight.clone() for weight in model.parameters()]
     assert supported_precision(model, 3, "bfloat16") == "bfloat16"
     assert torch.equal(torch.get_rng_state(), state)
@@ -261,25 +259,24 @@ def test_a_run_reports_every_phase_and_they_add_up(corpus: Path) -> None:
 # Threads and precision ------------------------------------------------------------------------------------------------
 
 
-ONE, TWO, FOUR = (Candidate(num_threads=number) for number in (1, 2, 4))
-BFLOAT16 = Candidate(num_threads=2, precision="bfloat16")
+ONE, TWO, FOUR = (replace(CPU, num_threads=number) for number in (1, 2, 4))
+BFLOAT16 = replace(TWO, precision="bfloat16")
+LIMIT = 0.35
 
 
-def calibrated(speeds: dict[Candidate, float]) -> tuple[calibration.Calibration, list[Candidate], float]:
+def compared(speeds: dict[Runtime, float]) -> tuple[dict[Runtime, list[float]], list[Runtime], float]:
     """Run trials at made-up speeds, in characters per second; return the result, the trials and their seconds."""
-    clock, trials = FakeClock(), list[Candidate]()
+    clock, trials = FakeClock(), list[Runtime]()
 
-    def run_trial(candidate: Candidate, _: int, size: int) -> tuple[int, float]:
+    def run(candidate: Runtime) -> None:
         trials.append(candidate)
-        num_chars = min(2400, 128 * size)  # at most a whole batch
-        clock.advance(num_chars / speeds[candidate])
-        return num_chars, num_chars / speeds[candidate]
+        clock.advance(2400 / speeds[candidate])
 
-    return calibration.calibrate(list(speeds), run_trial, clock), trials, clock.now
+    return tuning.compare(run, list(speeds), LIMIT, clock), trials, clock.now
 
 
 def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_faster() -> None:
-    assert [calibration.thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
+    assert [tuning.thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
     counts = {
         "more threads gain little": ({TWO: 108e3, FOUR: 108e3}, ONE, ONE),
         "threads that block each other": ({TWO: 10e3, FOUR: 5e3}, TWO, ONE),
@@ -288,21 +285,26 @@ def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_
         "one in use, two clearly gain": ({TWO: 125e3}, ONE, TWO),
     }
     for name, (speeds, in_use, expected) in counts.items():
-        assert calibration.best_count(calibrated({ONE: 100e3, **speeds})[0], in_use) == expected, name
+        assert tuning.best_count(compared({ONE: 100e3, **speeds})[0], in_use) == expected, name
     for rate, expected in {110e3: TWO, 120e3: BFLOAT16, 50e3: TWO}.items():
-        assert calibration.best_precision(calibrated({TWO: 100e3, BFLOAT16: rate})[0]) == expected
-    assert calibrated({ONE: 100e3, TWO: 1e3})[1] == [ONE, TWO]  # threads that block each other run one trial
+        assert tuning.best_precision(compared({TWO: 100e3, BFLOAT16: rate})[0]) == expected
+    seconds, trials, _ = compared({ONE: 100e3, TWO: 1e3})
+    assert len(seconds[TWO]) == 1  # threads that block each other run one trial, after the one that is not timed
+    assert trials.count(TWO) == 2
 
 
 @given(st.lists(st.floats(1e3, 1e7), min_size=1, max_size=8), st.floats(1e-4, 1.0))
 def test_it_ends_in_time_or_after_the_fewest_rounds_and_never_chooses_a_slower_candidate(
     rates: list[float], share: float
 ) -> None:
-    speeds = {Candidate(num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
-    measured, trials, seconds = calibrated(speeds)
-    longest = calibration.SECONDS_PER_CANDIDATE * len(rates)
-    assert seconds <= longest + 1e-6 or trials.count(ONE) <= calibration.MIN_ROUNDS
-    assert measured.ratio(calibration.best_count(measured, ONE), ONE) >= 1.0
+    speeds = {replace(CPU, num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
+    seconds, _, _ = compared(speeds)
+    round_seconds = sum(2400 / speed for speed in speeds.values())
+    assert (
+        sum(map(sum, seconds.values())) <= LIMIT * len(rates) + round_seconds + 1e-6
+        or len(seconds[ONE]) <= tuning.MIN_ROUNDS
+    )
+    assert tuning.speedup(seconds, tuning.best_count(seconds, ONE), ONE) >= 1.0
 
 
 # Slowdowns ------------------------------------------------------------------------------------------------------------

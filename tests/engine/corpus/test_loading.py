@@ -37,7 +37,7 @@ from engine.corpus.loading import MIN_TWEETS, load_corpus, read_tweets
 from engine.corpus.report import CorpusReport, SourceReport, summary_lines
 from engine.errors import CorpusError
 from engine.model.vocab import Vocab
-from engine.protocol.stage import no_progress
+from engine.progress import no_progress
 from engine.storage.folders import cache_folder
 from engine.text import EXAMPLE_CHARS, harmless
 from tests.engine.corpus.reading import Container, Files, cases, packed, write

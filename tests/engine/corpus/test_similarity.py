@@ -28,7 +28,7 @@ from engine.corpus.similarity.rolling_hash import CodePoints, RunHasher, mix
 from engine.corpus.similarity.sorted_sets import GrowingSet, distinct
 from engine.corpus.similarity.winnowing import SHARED_RUN, join_shared_runs, winnowed
 from engine.corpus.split import num_validation_tweets, validation_mask
-from engine.protocol.stage import no_progress
+from engine.progress import no_progress
 from tests.engine.helpers import small_tweets, write_corpus
 from tests.strategies import tweet_lists
 

@@ -26,9 +26,8 @@ from engine.corpus.ngram_contexts import MIN_COUNTS, frequent_contexts
 from engine.corpus.position import Position
 from engine.corpus.training_data import KnownVocab, TrainingData, corpus_config_of, load_training_data
 from engine.errors import CorpusError
-from engine.model.ngram_codes import NUM_IDS
-from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
-from engine.protocol.stage import Stage
+from engine.model.vocab import BOS, EOS, NUM_IDS, PAD, UNK, Vocab
+from engine.progress import Stage
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.helpers import code_of, encoded, encoded_with, small_tweets, write_corpus
 from tests.strategies import tweet_lists

@@ -22,8 +22,7 @@ from engine.export.web_page import WeightFormat
 from engine.export.web_page.page import SCRIPTS
 from engine.export.web_page.tensors import page_tensors
 from engine.model.gru import TABLE_NAME, TextGenerator
-from engine.model.ngram_codes import ORDERS, appended, context_code
-from engine.model.vocab import BOS, EOS, SPECIALS, Vocab
+from engine.model.vocab import BOS, EOS, ORDERS, SPECIALS, Vocab, appended, context_code
 from engine.sampling.logits import NEVER_SAMPLED, draw, next_char_weights
 from engine.sampling.sampler import SampledTweet, TweetSampler, uniforms_of
 from tests.engine.checkpoints.saved import checkpoint_info

@@ -31,13 +31,11 @@ from engine.export.hub import CODE
 from engine.export.onnx_file.graph import IR_VERSION, OPSET, graph_of
 from engine.export.onnx_file.ngrams import HashTable
 from engine.export.onnx_file.write import onnx_file
-from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import NUM_IDS
-from engine.model.ngram_input import NgramInput
-from engine.model.vocab import BOS, PAD, SPECIALS, UNK, Vocab
+from engine.model.gru import NgramInput, TextGenerator
+from engine.model.vocab import BOS, NUM_IDS, PAD, SPECIALS, UNK, Vocab
 from engine.sampling.logits import next_char_weights
 from engine.sampling.sampler import sample_tweets
-from engine.storage.versions import installed_version
+from engine.storage.log import installed_version
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors
 from tests.engine.export.models import EMOJI, MODELS, SHAPES, random_ids, random_model, write_random_folder
 from tests.engine.helpers import assert_close_tensors, code_of

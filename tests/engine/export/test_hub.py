@@ -34,7 +34,7 @@ from engine.export.hub.measured import Measured
 from engine.export.hub.read import MAX_JSON_BYTES, read_folder
 from engine.export.hub.settings import GenerationSettings, ModelSettings
 from engine.export.hub.write import write_folder
-from engine.storage import atomic_write
+from engine.storage import files
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.training.evaluation import evaluate
 from tests.engine.checkpoints.saved import checkpoint_info
@@ -134,7 +134,7 @@ def contents_of(folder: Path) -> dict[str, bytes]:
 
 def test_a_disk_that_fails_leaves_what_was_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, disk, before = folder.with_suffix(".safetensors"), BrokenDisk(), contents_of(folder)
-    monkeypatch.setattr(atomic_write, "os", disk)
+    monkeypatch.setattr(files, "os", disk)
     write_folder(path, folder, "mit", may_replace=True)
     num_calls = len(disk.calls)
     assert num_calls > 5 * len(FILES)
@@ -241,7 +241,7 @@ def test_an_import_is_a_checkpoint_at_step_0_with_the_settings_and_weights_of_th
 
     info = checkpoint.info
     assert (info.step, info.model, info.training) == (0, SHAPES["all"], TrainingConfig(**training))  # type: ignore[arg-type] # its fields
-    assert (info.sampling, info.vocab, info.bits_per_char) == (replace(SAMPLING, prime=""), EMOJI, None)
+    assert (info.sampling, info.vocab, info.progress.bits_per_char) == (replace(SAMPLING, prime=""), EMOJI, None)
     assert (info.is_imported, info.knows_corpus) == (True, False)
     weights = load_file(folder / WEIGHTS)
     assert_same_tensors(

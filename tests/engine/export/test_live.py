@@ -17,9 +17,9 @@ from engine.export.trackers import event_file, live, records
 from engine.export.trackers.live import LiveTracker
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage import atomic_write
+from engine.storage import files
 from engine.storage.folders import find_run
-from engine.storage.journal_reader import SkippedLines
+from engine.storage.journal import SkippedLines
 from tests import fakes
 from tests.engine.helpers import losses, of_type, only, resume_config, run_session, stop_at, tiny_config, write_corpus
 from tests.event_files import LOSS, RATE, VAL_LOSS, hparams_in, samples_in, scalars_in
@@ -156,7 +156,7 @@ def test_a_full_disk_is_reported_once_and_what_it_did_not_take_is_written_later(
 ) -> None:
     tracker.flush()
     disk = BrokenDisk(breaks_at=0)  # on which `write_all` writes half of the bytes, then fails
-    monkeypatch.setattr(atomic_write, "os", disk)
+    monkeypatch.setattr(files, "os", disk)
     for step, problem in ((4, "No space left on device: events for TensorBoard are not written, tried"), (5, "")):
         tracker.handle(steps_finished(step, [float(step)]))
         tracker.flush()

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.baselines.ngrams import NAMES, baseline_bits
+from engine.baselines import NAMES, baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
@@ -33,9 +33,10 @@ from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS, Vocab
-from engine.pieces import Pieces, run_to_end
+from engine.progress import Pieces, run_to_end
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import HeldUnit
@@ -47,12 +48,12 @@ from tests.strategies import hostile_text
 
 MODEL = small_model(2)
 EACH = (
-    c.TraceText(text=TEXT, own_from=3),
-    c.MeasureReach(text=TEXT, position=4),
-    c.MeasureReach(text=TEXT, position=4, method="gradient"),
-    c.ScoreUnits(),
-    c.HoldUnit(text=TEXT, layer=0, unit=1, value=0.5),
-    c.MapEmbeddings(),
+    insight.TraceText(text=TEXT, own_from=3),
+    insight.MeasureReach(text=TEXT, position=4),
+    insight.MeasureReach(text=TEXT, position=4, method="gradient"),
+    insight.ScoreUnits(),
+    insight.HoldUnit(text=TEXT, layer=0, unit=1, value=0.5),
+    insight.MapEmbeddings(),
 )
 SAMPLING = SamplingConfig(temperature=0.7, top_p=0.95, max_length=24)
 
@@ -77,7 +78,7 @@ texts = hostile_text(6).map(lambda text: text[:16] or " ")
 @given(text=texts, layer=st.integers(0, 1), own_share=st.none() | st.floats(0, 1), seed=st.integers(0, 99))
 def test_a_trace_has_an_entry_per_input(text: str, layer: int, own_share: float | None, seed: int) -> None:
     own_from = None if own_share is None else int(own_share * len(text))
-    event = answer(c.TraceText(text=text, request=3, layer=layer, own_from=own_from, seed=seed))
+    event = answer(insight.TraceText(text=text, request=3, layer=layer, own_from=own_from, seed=seed))
     size = len(text)
     assert (event.layer, event.num_layers) == (layer, 2)
     assert (event.embedding_size, event.hidden_size, event.vocab_size) == (6, 8, len(VOCAB))
@@ -93,7 +94,7 @@ def test_a_trace_has_an_entry_per_input(text: str, layer: int, own_share: float 
 
 
 def test_the_predictions_of_a_trace_are_the_scores_of_the_text_and_their_mean_its_loss() -> None:
-    event = answer(c.TraceText(text=TEXT))
+    event = answer(insight.TraceText(text=TEXT))
     expected = score_chars(MODEL, VOCAB, TEXT)
     assert [char.char for char in event.chars] == [char.char for char in expected]
     assert [char.bits for char in event.chars] == pytest.approx([char.bits for char in expected], abs=2e-3)
@@ -115,7 +116,7 @@ def test_the_predictions_of_a_trace_are_the_scores_of_the_text_and_their_mean_it
 @pytest.mark.parametrize("first", [0, 4, 12])
 def test_own_draws_are_the_tweet_sampled_with_that_prime(first: int) -> None:
     text = "the cat hugs tea and"[: first + 1]
-    event = answer(c.TraceText(text=text, own_from=first, seed=11))
+    event = answer(insight.TraceText(text=text, own_from=first, seed=11))
     sampling = replace(SAMPLING, prime=text[:first], max_length=first + COMPLETION_CHARS)
     [tweet] = sample_tweets(MODEL, VOCAB, sampling, [11])
     assert (event.own.text, event.own.reached_eos) == (tweet.text, tweet.reached_eos)
@@ -124,24 +125,24 @@ def test_own_draws_are_the_tweet_sampled_with_that_prime(first: int) -> None:
 
 
 def test_own_draws_continue_the_longest_text_and_unknown_characters() -> None:
-    text = ("☃ the cat " * 60)[: c.MAX_TRACED_CHARS]
-    own = answer(c.TraceText(text=text, own_from=len(text))).own.text
+    text = ("☃ the cat " * 60)[: insight.MAX_TRACED_CHARS]
+    own = answer(insight.TraceText(text=text, own_from=len(text))).own.text
     assert own.startswith(text)
     assert len(own) <= len(text) + COMPLETION_CHARS
 
 
 @pytest.mark.parametrize("position", [0, 7, len(TEXT)])
 def test_reach_has_a_score_per_input_before_the_target(position: int) -> None:
-    measures: dict[e.ReachMethod, Any] = {"occlusion": reach.occlusion, "gradient": reach.gradient}
+    measures: dict[insight.ReachMethod, Any] = {"occlusion": reach.occlusion, "gradient": reach.gradient}
     for method, measure in measures.items():
-        event = answer(c.MeasureReach(text=TEXT, position=position, request=2, method=method))
+        event = answer(insight.MeasureReach(text=TEXT, position=position, request=2, method=method))
         expected = run_to_end(measure(ExplicitGru(MODEL), VOCAB.encode(TEXT), position))
         assert (event.text, event.position, event.method) == (TEXT, position, method)
         assert event.scores == pytest.approx(expected.tolist(), abs=1e-5)
 
 
 def test_the_scores_of_units_are_those_of_the_held_out_tweets() -> None:
-    event = answer(c.ScoreUnits(request=4))
+    event = answer(insight.ScoreUnits(request=4))
     tweets = held_out()
     correlation = run_to_end(units.correlate(ExplicitGru(MODEL), VOCAB, tweets, np.arange(len(tweets))))
     assert (event.num_tweets, event.num_chars) == (30, len(tweets.token_ids))
@@ -150,14 +151,14 @@ def test_the_scores_of_units_are_those_of_the_held_out_tweets() -> None:
 
 @pytest.mark.parametrize("layer", [0, 1])
 def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations(layer: int) -> None:
-    free = answer(c.HoldUnit(text=TEXT, layer=layer, unit=3, seed=20))
+    free = answer(insight.HoldUnit(text=TEXT, layer=layer, unit=3, seed=20))
     traced = run_to_end(trace(ExplicitGru(MODEL), VOCAB.encode(TEXT)))
     assert free.activations == pytest.approx(traced.layers[layer].hidden[1:, 3].tolist(), abs=1e-3)
-    assert free.chars == answer(c.TraceText(text=TEXT)).chars
+    assert free.chars == answer(insight.TraceText(text=TEXT)).chars
     samples = sample_tweets(MODEL, VOCAB, SAMPLING, range(20, 20 + holding.NUM_TWEETS))
     assert free.tweets == tuple(harmless(tweet.text) for tweet in samples)
 
-    event = answer(c.HoldUnit(text=TEXT, layer=layer, unit=3, value=-1.0, seed=20))
+    event = answer(insight.HoldUnit(text=TEXT, layer=layer, unit=3, value=-1.0, seed=20))
     held = run_to_end(trace(ExplicitGru(MODEL), VOCAB.encode(TEXT), HeldUnit(layer, 3, -1.0)))
     bits = [
         -float(row[target]) / math.log(2) + UNKNOWN_CHAR_BITS * (target == UNK)
@@ -172,14 +173,14 @@ def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations
 
 def test_held_samples_are_drawn_from_the_predictions_of_the_held_model() -> None:
     [tweet, *_] = run_to_end(holding.sample_held(MODEL, VOCAB, SAMPLING, 5, HeldUnit(1, 2, 0.9)))
-    chars = answer(c.HoldUnit(text=tweet.text, layer=1, unit=2, value=0.9)).chars
+    chars = answer(insight.HoldUnit(text=tweet.text, layer=1, unit=2, value=0.9)).chars
     assert [char.bits for char in chars[: len(tweet.char_bits)]] == pytest.approx(tweet.char_bits, abs=0.02)
 
 
 def test_the_map_has_the_most_frequent_characters_in_the_order_of_the_vocabulary() -> None:
     vocab = Vocab(map(chr, range(0x4E00, 0x4E00 + 230)))
     model = small_model(1, vocab)
-    event = answer(c.MapEmbeddings(request=6), model, vocab)
+    event = answer(insight.MapEmbeddings(request=6), model, vocab)
     found = map_embeddings(model.embed.weight)
     assert event.num_chars == 230
     assert "".join(point.char for point in event.points) == "".join(vocab.chars[:200])
@@ -188,17 +189,17 @@ def test_the_map_has_the_most_frequent_characters_in_the_order_of_the_vocabulary
 
 
 INVALID: tuple[c.Insight, ...] = (
-    *(c.TraceText(text=text) for text in ("", "x" * 501)),
-    *(c.TraceText(text="abc", layer=layer) for layer in (2, -1)),
-    *(c.TraceText(text="abc", own_from=first) for first in (4, -1)),
-    c.TraceText(text="abc", own_from=0, seed=-1),
-    *(c.MeasureReach(text=text, position=0) for text in ("", "x" * 501)),
-    *(c.MeasureReach(text="abc", position=position) for position in (4, -1)),
-    *(c.HoldUnit(text=text, layer=0, unit=0) for text in ("", "x" * 501)),
-    c.HoldUnit(text="abc", layer=2, unit=0),
-    *(c.HoldUnit(text="abc", layer=0, unit=unit) for unit in (8, -1)),
-    *(c.HoldUnit(text="abc", layer=0, unit=0, value=value) for value in (1.01, math.nan)),
-    c.HoldUnit(text="abc", layer=0, unit=0, seed=-1),
+    *(insight.TraceText(text=text) for text in ("", "x" * 501)),
+    *(insight.TraceText(text="abc", layer=layer) for layer in (2, -1)),
+    *(insight.TraceText(text="abc", own_from=first) for first in (4, -1)),
+    insight.TraceText(text="abc", own_from=0, seed=-1),
+    *(insight.MeasureReach(text=text, position=0) for text in ("", "x" * 501)),
+    *(insight.MeasureReach(text="abc", position=position) for position in (4, -1)),
+    *(insight.HoldUnit(text=text, layer=0, unit=0) for text in ("", "x" * 501)),
+    insight.HoldUnit(text="abc", layer=2, unit=0),
+    *(insight.HoldUnit(text="abc", layer=0, unit=unit) for unit in (8, -1)),
+    *(insight.HoldUnit(text="abc", layer=0, unit=0, value=value) for value in (1.01, math.nan)),
+    insight.HoldUnit(text="abc", layer=0, unit=0, seed=-1),
 )
 
 
@@ -274,16 +275,16 @@ def test_a_checkpoint_answers_as_its_model_at_its_step_and_reads_tweets_only_to_
         assert from_file.answer(question) == expected
     assert torch.equal(torch.get_rng_state(), state)
     with pytest.raises(ConfigError):
-        from_file.answer(c.TraceText(text=""))
+        from_file.answer(insight.TraceText(text=""))
 
     foreign.write_bytes(saved.read_bytes())
     with pytest.raises(CheckpointError, match="comes from elsewhere"):
-        CheckpointAnswers(foreign).answer(c.ScoreUnits())
+        CheckpointAnswers(foreign).answer(insight.ScoreUnits())
     (home / "small.txt").unlink()
     with pytest.raises(CorpusError, match=r"small\.txt"):
-        CheckpointAnswers(saved).answer(c.ScoreUnits())
+        CheckpointAnswers(saved).answer(insight.ScoreUnits())
     for question in EACH:
-        if not isinstance(question, c.ScoreUnits):
+        if not isinstance(question, insight.ScoreUnits):
             assert CheckpointAnswers(foreign).answer(question) == from_file.answer(question)
 
 
@@ -299,13 +300,13 @@ def unmeasured(train_digest: str = "of the training tweets", first: int = 50, vo
 def answers_of(measured: Baselines, request: int = 0) -> list[dict[str, Any]]:
     """Return the fields of the answers, each of which is a `BaselinesMeasured`."""
     answers: list[Answer] = []
-    run_to_end(measured.job(c.MeasureBaselines(request=request), answers.append))
-    assert {event_type for event_type, _ in answers} == {e.BaselinesMeasured}
+    run_to_end(measured.job(insight.MeasureBaselines(request=request), answers.append))
+    assert {event_type for event_type, _ in answers} == {insight.BaselinesMeasured}
     return [fields for _, fields in answers]
 
 
 def num_pieces(measured: Baselines) -> int:
-    return len(list(measured.job(c.MeasureBaselines(), lambda _: None)))
+    return len(list(measured.job(insight.MeasureBaselines(), lambda _: None)))
 
 
 def test_a_first_answer_has_the_simple_baselines_and_the_next_all_as_evaluate_measures_them() -> None:
@@ -321,7 +322,7 @@ def test_a_first_answer_has_the_simple_baselines_and_the_next_all_as_evaluate_me
 
 def test_baselines_are_measured_once_per_corpus_even_if_an_answer_is_abandoned_or_the_run_ends() -> None:
     whole, measured = num_pieces(unmeasured("of other tweets")), unmeasured()
-    first = measured.job(c.MeasureBaselines(), lambda _: None)
+    first = measured.job(insight.MeasureBaselines(), lambda _: None)
     next(first)
     first.close()
     assert num_pieces(measured) == whole - 1 > 5
@@ -339,7 +340,7 @@ def failing(*_: object, **__: object) -> Pieces[dict[str, float]]:
 
 def test_after_an_error_the_baselines_are_measured_again_for_the_other_questions() -> None:
     measured, answers = unmeasured(), list[Answer]()
-    first, second = (measured.job(c.MeasureBaselines(request=number), answers.append) for number in (1, 2))
+    first, second = (measured.job(insight.MeasureBaselines(request=number), answers.append) for number in (1, 2))
     with mock.patch.object(baselines, "baseline_pieces", failing):
         next(first)
         with pytest.raises(MemoryError):

@@ -21,10 +21,9 @@ from engine.insight.reach import gradient, mean_embedding, occlusion
 from engine.insight.trace import sequence_loss, trace
 from engine.insight.trace_fields import char_gates, layer_fields
 from engine.insight.units import BEST_UNITS, MAX_TWEETS, Correlation, best_units, correlate, some_tweets
-from engine.model.gru import TextGenerator, run_gru
-from engine.model.ngram_input import widened_weight
+from engine.model.gru import TextGenerator, run_gru, widened_weight
 from engine.model.vocab import BOS, EOS, UNK, Vocab
-from engine.pieces import Pieces, run_to_end
+from engine.progress import Pieces, run_to_end
 from engine.sampling.stepper import HeldUnit
 from tests.engine.compute.cpu.random_batches import set_contexts, some_contexts
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of

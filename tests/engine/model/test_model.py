@@ -6,6 +6,7 @@ import copy
 import math
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.checkpoint import grown_tensors, load_checkpoint
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.errors import VocabError
-from engine.model.flat_parameters import FlatParameters
-from engine.model.growth import grown_tensors
-from engine.model.gru import TextGenerator, weights_with_prefix
-from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS, appended, context_code
-from engine.model.ngram_input import NgramInput
-from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
-from engine.model.weight_average import WeightAverage
+from engine.model.gru import NgramInput, TextGenerator, run_gru, weights_with_prefix
+from engine.model.parameters import FlatParameters, WeightAverage
+from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab, appended, context_code
 from engine.sampling.tutorial_loop import TutorialGenerator
 from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import MODEL, write_checkpoint
@@ -49,6 +46,25 @@ def test_the_tutorials_weights_load_into_ours_and_give_the_same_logits() -> None
     ours.load_state_dict(theirs.state_dict())
     for our_output, their_output in zip(ours(inp), theirs(inp), strict=True):
         assert torch.equal(our_output, their_output)
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize(("num_layers", "dropout"), [(1, 0.0), (3, 0.0), (3, 0.4)])
+def test_a_gru_that_is_computed_by_layer_equals_nn_gru_and_draws_the_same_masks(
+    num_layers: int, dropout: float, batch_first: bool
+) -> None:
+    """`nn.GRU` draws its masks time-major, so with `batch_first` only results without dropout are equal."""
+    rnn = torch.nn.GRU(E, H, num_layers, dropout=dropout, batch_first=batch_first)
+    inputs, state = torch.randn(4, 9, E), torch.randn(num_layers, 4 if batch_first else 9, H)
+    rnn.train(not batch_first)
+    found = []
+    for compute in (partial(run_gru, rnn, batch_first=batch_first), rnn):
+        torch.manual_seed(5)
+        output, last = compute(inputs, state)
+        grads = torch.autograd.grad(output.square().sum() + last.sum(), list(rnn.parameters()))
+        found.append([output, last, *grads])
+    for by_layer, at_once in zip(*found, strict=True):
+        assert torch.equal(by_layer, at_once)
 
 
 def test_the_loss_of_a_new_model_is_near_the_logarithm_of_the_vocabulary_size() -> None:

@@ -21,7 +21,7 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.codec import DecodeError
-from engine.session.sampling_service import MAX_READ_CHARS
+from engine.session.sampling import MAX_READ_CHARS
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
 from tests import fakes, hostile, strategies
 from tests.engine.helpers import latest, losses, of_type, only, plain_losses, run_tiny
@@ -91,7 +91,7 @@ def test_any_json_is_decoded_or_refused(value: Any, tag: str, read: Callable[[st
         return
 
 
-TIMES = {field.name: 1.5 for field in dataclasses.fields(e.StepTimes) if "seconds" in field.name}
+TIMES: dict[str, Any] = {field.name: 1.5 for field in dataclasses.fields(e.StepTimes) if "seconds" in field.name}
 FREQUENT: tuple[e.Event, ...] = (
     *(fakes.steps_finished(7, [1.5]), fakes.steps_thinned(1, 7), fakes.eval_finished(7, 1.5)),
     *(fakes.tweet_sampled("hi", char_bits=(1.5,)), e.StepTimes(step=7, num_steps=3, **TIMES)),

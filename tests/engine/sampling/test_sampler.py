@@ -20,20 +20,20 @@ from torch import Tensor
 from engine.compute.cpu import single_row
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.single_row import SingleRowStepper
-from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS
-from engine.compute.memory import CudaAllocator
+from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
+from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import EMPTY_WINDOW, NUM_IDS
-from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
+from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab
+from engine.sampling import stepper as stepper_module
 from engine.sampling.logits import NEVER_SAMPLED, Floats, Ids, draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from engine.sampling.stepper import CharStepper, RecordedStepper
+from engine.sampling.stepper import CharGraph, CharStepper, RecordedStepper, recording_failure
 from engine.training.evaluation import evaluate
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
-from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations
+from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations, use_char_graphs
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.strategies import sampling_configs
 
@@ -370,7 +370,7 @@ def start_of(model: TextGenerator) -> tuple[InferenceWeights, list[Tensor], Tens
 def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> None:
     model = model_of()
     recorder = FakeRecorder()
-    recorded, compiled = RecordedStepper(*start_of(model), recorder), CharStepper(model)
+    recorded, compiled = RecordedStepper(*start_of(model), CharGraph(model, recorder)), CharStepper(model)
     plain = CharStepper(model, may_compile=False)
     for one in ids_of()[:1].T:
         log_probs = plain.step(one)
@@ -379,17 +379,63 @@ def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> Non
     assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * (20 - WARM_UP_VISITS)
 
 
-def test_a_row_that_cant_be_recorded_is_computed_all_the_same(allocator: CudaAllocator) -> None:
+def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_recorded(
+    monkeypatch: pytest.MonkeyPatch, allocator: CudaAllocator
+) -> None:
     model = model_of(num_layers=1)
     recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
-    recorded, plain = RecordedStepper(*start_of(model), recorder), CharStepper(model, may_compile=False)
+    graph = CharGraph(model, recorder)
+    monkeypatch.setitem(stepper_module._GRAPHS, model.device, graph)
+    recorded, plain = RecordedStepper(*start_of(model), graph), CharStepper(model, may_compile=False)
     for token_id in range(4, 10):
         assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
-    assert not allocator.is_sound
+    assert allocator.is_sound
+    assert recording_failure(model.device) == graph.failure == "operation not permitted when stream is capturing"
+    training = FakeRecorder()
+    steps = GraphedSteps(model.device, training)
+    for _ in range(4):
+        steps.run(lambda _: None, torch.zeros(1))
+    assert training.log[-2:] == ["replay", "replay"]
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
+    """Let single rows be computed as on a GPU; return what records them."""
+    recorder = FakeRecorder()
+    use_char_graphs(monkeypatch, recorder)
+    return recorder
+
+
+def test_tweets_of_two_models_and_their_rows_in_turns_are_those_of_plain_steps_with_one_recording(
+    recorder: FakeRecorder,
+) -> None:
+    models = [model_of(), model_of()]
+    with torch.no_grad():
+        models[1].proj.weight.neg_()
+    models += models
+    recorded, plain = ([CharStepper(each, may_compile=by_graph) for each in models] for by_graph in (True, False))
+    models[0].proj.weight.data.zero_()  # a tweet has the weights at its start
+    for token_ids in ids_of()[:4].T:
+        for token_id, one, other in zip(token_ids, recorded, plain, strict=True):
+            assert np.array_equal(one.step(token_id[None]), other.step(token_id[None]))
+    for one, other in zip(recorded, plain, strict=True):
+        for each in (one, other):
+            each.select(np.array([0, 0]))
+        assert np.array_equal(one.step(np.array([4, 5])), other.step(np.array([4, 5])))
+    assert recorder.log.count("record") == 1
+
+
+def test_a_model_of_other_sizes_has_another_graph_and_the_old_one_is_freed(recorder: FakeRecorder) -> None:
+    for hidden_size in (8, 8, 18):
+        tweet = CharStepper(model_of(hidden_size=hidden_size))
+        for token_id in range(4, 9):
+            tweet.step(np.array([token_id]))
+    assert recorder.log.count("record") == 2
+    assert recorder.log.count("discard") == 1
 
 
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
-    stepper = RecordedStepper(*start_of(model_of()), FakeRecorder())
+    stepper = CharGraph(model_of(), FakeRecorder())
     token_ids = torch.tensor([4])
     stepper._compute_and_copy(token_ids)
     with Operations() as recorded:  # the results of one that allocates no memory alias its arguments

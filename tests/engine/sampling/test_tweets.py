@@ -32,13 +32,11 @@ from engine.model.vocab import Vocab
 from engine.protocol.events import RefusalReason
 from engine.sampling import bench
 from engine.sampling.bench import Shape, Variant
-from engine.sampling.drafts import MAX_BATCH_CHARS, draft_tweets
-from engine.sampling.generation import GeneratedTweet
-from engine.sampling.nearest import NearestTweet, nearest_tweet
-from engine.sampling.quality import Comparison, compare, unknown_words_in, words_of
+from engine.sampling.filter import MAX_BATCH_CHARS, TweetFilter, draft_tweets, require_samplable
+from engine.sampling.generation import Comparison, GeneratedTweet, compare, unknown_words_in, words_of
+from engine.sampling.queries import NearestTweet, nearest_tweet
 from engine.sampling.sampler import SampledTweet
 from engine.sampling.tutorial_loop import TutorialLoop
-from engine.sampling.tweet_filter import TweetFilter, require_samplable
 from engine.training.trainer import Trainer
 from tests.engine.corpus.reading import Case, recorded_cases, unescaped
 from tests.engine.helpers import CPU, TickingClock, small_tweets, write_corpus

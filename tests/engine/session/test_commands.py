@@ -22,7 +22,9 @@ from engine.config.run import Setting
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import insight_service, speed_limit
+from engine.protocol import insight
+from engine.session import loop
+from engine.session import questions as insight_service
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine import helpers as h
@@ -54,7 +56,7 @@ def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: Sam
     emitted = h.run_tiny(corpus, {}, note, hidden_size=18, sample_every=4, clock=h.TickingClock(), inbox=inbox)
     assert h.only(emitted, e.RunFinished).step == 4
     assert [event.step for event in h.of_type(emitted, e.TweetSampled)] == [0]
-    assert h.latest().last_sample_step == 0
+    assert h.latest().progress.last_sample_step == 0
 
 
 @pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
@@ -113,7 +115,7 @@ def test_steps_are_spaced_by_the_limit_that_changes_nothing_else(corpus: Path, m
     gaps = [later - earlier for earlier, later in pairwise([0.0, *times])]
     assert gaps == pytest.approx([0.0] + [0.25] * 3 + [0.0] * 3 + [2.0] * 5)
     assert sum(event.seconds for event in h.of_type(emitted, e.StepTimes)) == 0.0
-    assert [event.steps_per_second for event in h.of_type(emitted, e.SpeedLimitChanged)] == [0.0, 0.5]
+    assert [event.steps_per_second for event in h.of_type(emitted, insight.SpeedLimitChanged)] == [0.0, 0.5]
     assert h.latest().training.steps_per_second == 0.5
     assert h.losses(emitted) == h.plain_losses()
 
@@ -122,10 +124,10 @@ def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     """The clock stands, so that no second step is ever due."""
     limit, rate = c.SetSpeedLimit(steps_per_second=0.01), c.SetLearningRate(learning_rate=0.1)
     inbox = h.AnsweringInbox([None, None, limit, *[None] * 9, rate, None, c.Stop()])
-    with mock.patch.object(speed_limit, "NAP_SECONDS", 0.0):
+    with mock.patch.object(loop, "NAP_SECONDS", 0.0):
         emitted = h.run_tiny(corpus, clock=FakeClock(), inbox=inbox)
     assert h.only(emitted, e.LearningRateChanged).learning_rate == 0.1
-    assert len(h.losses(emitted)) == h.only(emitted, e.SpeedLimitChanged).step > 0
+    assert len(h.losses(emitted)) == h.only(emitted, insight.SpeedLimitChanged).step > 0
 
 
 # Single steps ---------------------------------------------------------------------------------------------------------
@@ -144,7 +146,7 @@ def test_a_single_step_is_answered_between_resumed_and_paused_and_later_commands
     answers = [(type(event).__name__, event.step) for event in emitted[first : first + 5]]
     assert answers == [("Paused", 3), ("Resumed", 3), ("StepsFinished", 4), ("StepTaken", 4), ("Paused", 4)]
     assert emitted[-1].step == 5
-    taken = h.of_type(emitted, e.StepTaken)
+    taken = h.of_type(emitted, insight.StepTaken)
     assert [step.learning_rate for step in taken] == [0.004, 0.01]
     # the losses of a step are those of its batch before and after the update
     assert [step.loss_before for step in taken] == pytest.approx([h.losses(emitted)[4], h.losses(emitted)[5]], rel=1e-5)
@@ -157,7 +159,7 @@ def test_a_single_step_is_answered_between_resumed_and_paused_and_later_commands
 
 def test_the_losses_of_a_step_are_measured_without_dropout(corpus: Path) -> None:
     emitted = h.run_tiny(corpus, {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, **DROPOUT)
-    measured = [step.loss_before for step in h.of_type(emitted, e.StepTaken)]
+    measured = [step.loss_before for step in h.of_type(emitted, insight.StepTaken)]
     assert measured != pytest.approx(list(h.losses(emitted).values()))
 
 
@@ -176,7 +178,7 @@ def test_single_steps_do_and_give_exactly_what_a_run_without_pauses_does(
     whole = h.run_session(replace(config, run_name="whole"))
     torch.manual_seed(5)
     stepped = h.run_session(config, {}, step_by_step)
-    assert len(h.of_type(stepped, e.StepTaken)) == 12
+    assert len(h.of_type(stepped, insight.StepTaken)) == 12
     assert outcome(stepped) == outcome(whole)
     assert isinstance(stepped[-1], e.RunFinished)
 
@@ -188,9 +190,9 @@ def test_measuring_losses_takes_no_training_time_and_one_that_is_infinite_is_war
         clock.advance(100.0)
         return next(values)
 
-    with mock.patch("engine.session.memory_fallback.batch_loss", slow):
+    with mock.patch("engine.training.out_of_memory.batch_loss", slow):
         emitted = h.run_tiny(corpus, {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, clock=clock)
-    assert (h.only(emitted, e.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
+    assert (h.only(emitted, insight.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
     assert h.only(emitted, e.Warned).kind == "not-finite"
 
 
@@ -200,7 +202,7 @@ def test_a_step_is_refused_while_the_run_is_not_paused_and_once_the_budget_is_us
     early, late = h.of_type(emitted, e.CommandRefused)
     assert (early.step, early.command, early.detail) == (3, "TakeStep", "The run is not paused.")
     assert "--max-steps is reached" in late.detail
-    assert not h.of_type(emitted, e.StepTaken)
+    assert not h.of_type(emitted, insight.StepTaken)
     assert emitted[-1].step == 12
 
 
@@ -216,7 +218,7 @@ def test_a_step_that_is_not_finite_is_warned_of_and_not_taken(corpus: Path, monk
         monkeypatch.setattr(GruStep, "loss_and_grads", lambda *_: torch.tensor(math.nan))
 
     emitted = h.run_tiny(corpus, {3: [c.Pause(), poison, c.TakeStep(), c.Stop()]})
-    assert not h.of_type(emitted, e.StepTaken)
+    assert not h.of_type(emitted, insight.StepTaken)
     assert h.of_type(emitted, e.Warned)[0].kind == "not-finite"
     assert h.of_type(emitted, e.Warned)[0].step == 4
     assert h.names(emitted).count("Paused") == 2
@@ -226,12 +228,19 @@ def test_a_stop_during_what_is_due_comes_before_the_step_and_a_resume_does_what_
     emitted = h.run_tiny(corpus, {3: [c.Pause(), c.TakeStep()]}, eval_every=3, once={e.Resumed: [c.Stop()]})
     again = h.run_session(h.resume_config())
     assert h.names(emitted)[-4:] == ["Resumed", "Paused", "CheckpointSaved", "RunFinished"]
-    assert not h.of_type(emitted, e.StepTaken)
+    assert not h.of_type(emitted, insight.StepTaken)
     assert h.of_type(again, e.EvalFinished)[0].step == 3
 
 
 # Any commands ---------------------------------------------------------------------------------------------------------
-NOT_JOURNALLED = e.TextCompleted | e.TweetRead | e.InsightEvent | e.BatchShown | e.BaselinesMeasured | e.TweetDelayed
+NOT_JOURNALLED = (
+    e.TextCompleted
+    | e.TweetRead
+    | insight.InsightEvent
+    | insight.BatchShown
+    | insight.BaselinesMeasured
+    | e.TweetDelayed
+)
 PRIMES = ("", "the ", "☃")
 
 

@@ -17,22 +17,24 @@ from unittest import mock
 import pytest
 import torch
 
-from engine.baselines.ngrams import baseline_bits
+from engine.baselines import baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute import device
 from engine.corpus.training_data import corpus_config_of, load_training_data
 from engine.errors import ConfigError
 from engine.insight.answers import Answer
 from engine.insight.trace import sequence_loss
-from engine.pieces import Pieces
+from engine.progress import Pieces
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.protocol.commands import Insight
-from engine.session import insight_service
-from engine.session.insight_service import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, InsightService
-from engine.session.memory_fallback import MemoryFallback
+from engine.session import questions as insight_service
+from engine.session.questions import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, Questions
 from engine.session.session import TrainingSession
+from engine.session.state import Run
 from engine.storage.folders import find_run, named_checkpoint_path
+from engine.training.out_of_memory import OutOfMemoryRetry
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.fakes import FakeClock
@@ -41,9 +43,9 @@ PIECE_SECONDS = 0.004
 STEP_SECONDS = 0.02
 NUM_PIECES = 10
 LONG_PIECES = 120
-PIECES = {c.ScoreUnits: LONG_PIECES, c.MeasureReach: 1}
+PIECES = {insight.ScoreUnits: LONG_PIECES, insight.MeasureReach: 1}
 """All others have `NUM_PIECES`."""
-BAD_UNIT = c.HoldUnit(text="the", layer=9, unit=0)
+BAD_UNIT = insight.HoldUnit(text="the", layer=9, unit=0)
 
 
 @dataclass
@@ -54,16 +56,16 @@ class Work:
     pieces: list[tuple[str, int]] = field(default_factory=list)
     """Name of the command, and step at which the weights were copied."""
 
-    def do_piece(self, command: Insight | c.MeasureBaselines, step: int) -> None:
+    def do_piece(self, command: Insight | insight.MeasureBaselines, step: int) -> None:
         self.clock.advance(PIECE_SECONDS)
         self.pieces.append((type(command).__name__, step))
 
-    def job(self, command: c.MeasureBaselines, emit: Callable[[Answer], None]) -> Pieces[None]:
+    def job(self, command: insight.MeasureBaselines, emit: Callable[[Answer], None]) -> Pieces[None]:
         """Stand in for that of `engine.insight.baselines.Baselines`: take `LONG_PIECES`."""
         for _ in range(LONG_PIECES):
             self.do_piece(command, 0)
             yield
-        emit((e.BaselinesMeasured, {"request": command.request, "names": ("uniform",), "bits_per_char": (6.9,)}))
+        emit((insight.BaselinesMeasured, {"request": command.request, "names": ("uniform",), "bits_per_char": (6.9,)}))
 
     def run(self, corpus: Path, script: h.Script, on_event: h.OnEvent = h.never, **settings: Any) -> list[e.Event]:
         """Run a session in which a step takes `STEP_SECONDS`."""
@@ -87,7 +89,7 @@ class Answers:
             yield
         self.work.do_piece(command, self.step)
         fields = {"points": (), "variance_shares": (), "num_chars": 30}
-        return e.EmbeddingsMapped, {"request": command.request, "weights_step": self.step, **fields}
+        return insight.EmbeddingsMapped, {"request": command.request, "weights_step": self.step, **fields}
 
 
 @pytest.fixture
@@ -99,17 +101,17 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     return made
 
 
-map_again = h.whenever(e.EmbeddingsMapped, lambda _: [c.MapEmbeddings()])
+map_again = h.whenever(insight.EmbeddingsMapped, lambda _: [insight.MapEmbeddings()])
 """Asks the next question once the last is answered."""
 
 
 def stop_after(request: int) -> h.OnEvent:
     """Stop once the question with this number is answered."""
-    return h.whenever(e.EmbeddingsMapped, lambda event: [c.Stop()] if event.request == request else [])
+    return h.whenever(insight.EmbeddingsMapped, lambda event: [c.Stop()] if event.request == request else [])
 
 
 # Time -----------------------------------------------------------------------------------------------------------------
-BASELINES, MANY = [c.MeasureBaselines()], [c.ScoreUnits(), c.MapEmbeddings()]
+BASELINES, MANY = [insight.MeasureBaselines()], [insight.ScoreUnits(), insight.MapEmbeddings()]
 
 
 @pytest.mark.parametrize(("baselines", "questions"), [([], MANY), (BASELINES, []), (BASELINES, MANY)])
@@ -126,50 +128,50 @@ def test_however_many_questions_are_asked_their_work_and_that_of_the_baselines_k
 
 
 def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {0: [c.MeasureBaselines()], 60: [c.MapEmbeddings()]}, max_steps=110)
-    assert 60 <= h.only(emitted, e.EmbeddingsMapped).step <= 100
-    assert not h.of_type(emitted, e.BaselinesMeasured)
+    emitted = work.run(corpus, {0: [insight.MeasureBaselines()], 60: [insight.MapEmbeddings()]}, max_steps=110)
+    assert 60 <= h.only(emitted, insight.EmbeddingsMapped).step <= 100
+    assert not h.of_type(emitted, insight.BaselinesMeasured)
 
 
 def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one(corpus: Path, work: Work) -> None:
     pieces_at: list[int] = []
     count = h.whenever(e.StepsFinished, lambda _: pieces_at.append(len(work.pieces)))
-    emitted = work.run(corpus, {50: [c.MapEmbeddings()]}, count, max_steps=60)
-    assert h.only(emitted, e.EmbeddingsMapped).step <= 53
+    emitted = work.run(corpus, {50: [insight.MapEmbeddings()]}, count, max_steps=60)
+    assert h.only(emitted, insight.EmbeddingsMapped).step <= 53
     assert max(after - before for before, after in pairwise(pieces_at)) <= STEP_SECONDS / PIECE_SECONDS + 1
 
 
 def test_while_paused_the_work_is_done_without_a_limit_and_without_waiting(corpus: Path, work: Work) -> None:
     at: list[float] = []
-    stop = h.whenever(e.EmbeddingsMapped, lambda _: [c.Stop()])
-    emitted = work.run(corpus, {3: [c.Pause(), c.ScoreUnits(), lambda: at.append(work.clock.now)]}, stop)
-    assert h.only(emitted, e.EmbeddingsMapped).step == 3
+    stop = h.whenever(insight.EmbeddingsMapped, lambda _: [c.Stop()])
+    emitted = work.run(corpus, {3: [c.Pause(), insight.ScoreUnits(), lambda: at.append(work.clock.now)]}, stop)
+    assert h.only(emitted, insight.EmbeddingsMapped).step == 3
     assert work.clock.now - at[0] == pytest.approx(LONG_PIECES * PIECE_SECONDS)
 
 
 def test_a_speed_limit_leaves_all_time_between_two_steps_to_questions(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [c.ScoreUnits()], 4: [c.Stop()]})
-    assert h.only(emitted, e.EmbeddingsMapped).step == 3
+    emitted = work.run(corpus, {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [insight.ScoreUnits()], 4: [c.Stop()]})
+    assert h.only(emitted, insight.EmbeddingsMapped).step == 3
     assert emitted[-1].step == 4
 
 
 def test_a_short_question_is_answered_while_a_long_one_is_worked_on(corpus: Path, work: Work) -> None:
-    asked: list[c.Command] = [c.Pause(), c.ScoreUnits(request=1), c.MapEmbeddings(request=2)]
+    asked: list[c.Command] = [c.Pause(), insight.ScoreUnits(request=1), insight.MapEmbeddings(request=2)]
     emitted = work.run(corpus, {1: asked}, stop_after(1))
-    assert [event.request for event in h.of_type(emitted, e.EmbeddingsMapped)] == [2, 1]
+    assert [event.request for event in h.of_type(emitted, insight.EmbeddingsMapped)] == [2, 1]
     assert work.pieces.index(("MapEmbeddings", 1)) <= 1
 
 
 def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work) -> None:
-    questions = [c.MapEmbeddings(request=number) for number in range(MAX_JOBS + 2)]
+    questions = [insight.MapEmbeddings(request=number) for number in range(MAX_JOBS + 2)]
     emitted = work.run(corpus, {3: [c.Pause(), *questions]}, stop_after(MAX_JOBS - 1))
     assert [event.command for event in h.of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
-    assert [event.request for event in h.of_type(emitted, e.EmbeddingsMapped)] == list(range(MAX_JOBS))
+    assert [event.request for event in h.of_type(emitted, insight.EmbeddingsMapped)] == list(range(MAX_JOBS))
 
 
 def test_questions_are_answered_in_the_middle_of_an_evaluation(corpus: Path, work: Work) -> None:
     """The steps are emitted right before that evaluation, so the command arrives during it."""
-    sent: h.Script = {6: [c.MeasureReach(text="the", position=1)]}
+    sent: h.Script = {6: [insight.MeasureReach(text="the", position=1)]}
     emitted = h.run_tiny(corpus, sent, eval_every=9, max_steps=6, clock=work.clock, report_seconds=1e9)
     first = h.names(emitted).index("StepsFinished")
     assert h.names(emitted)[first : first + 3] == ["StepsFinished", "EmbeddingsMapped", "EvalFinished"]
@@ -187,7 +189,7 @@ def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus
     with mock.patch.object(Work, "do_piece", note), mock.patch.object(device, "available_cores", return_value=2):
         config = h.tiny_config(corpus, max_steps=6)
         config = replace(config, runtime=replace(config.runtime, threads=2))
-        h.run_session(config, {3: [c.MapEmbeddings()]}, note_step, work.clock)
+        h.run_session(config, {3: [insight.MapEmbeddings()]}, note_step, work.clock)
     assert threads == {"step": {2}, "work": {1}}
 
 
@@ -196,9 +198,10 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
     setup, state, reporter = mock.MagicMock(), mock.MagicMock(), mock.MagicMock()
     state.stopwatch.clock, state.step = work.clock, 3
     reporter.emit_steps.side_effect = lambda: work.clock.advance(2.0)
-    service = InsightService(setup, state, reporter, MemoryFallback(state, reporter))
+    run = Run(setup=setup, state=state, reporter=reporter, oom=OutOfMemoryRetry(state, mock.Mock()), leader=None)
+    service = Questions(run)
     for number in range(4):
-        service.ask(c.MapEmbeddings(request=number))
+        service.ask(insight.MapEmbeddings(request=number))
         work.clock.advance(1.0)
         service.advance()
     assert service.num_pending == 0
@@ -208,9 +211,9 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
 # The queue ------------------------------------------------------------------------------------------------------------
 def test_a_newer_question_replaces_its_like_and_one_without_answer_is_refused(corpus: Path, work: Work) -> None:
     texts = (("the", 1), ("the cat", 1), ("the", 2))
-    asked: list[c.Command] = [c.TraceText(text=text, request=number) for text, number in texts]
-    emitted = work.run(corpus, {3: [*asked, BAD_UNIT, c.MapEmbeddings(request=1)]})
-    assert sorted(event.request for event in h.of_type(emitted, e.EmbeddingsMapped)) == [1, 1, 2]
+    asked: list[c.Command] = [insight.TraceText(text=text, request=number) for text, number in texts]
+    emitted = work.run(corpus, {3: [*asked, BAD_UNIT, insight.MapEmbeddings(request=1)]})
+    assert sorted(event.request for event in h.of_type(emitted, insight.EmbeddingsMapped)) == [1, 1, 2]
     assert len(work.pieces) == 3 * NUM_PIECES
     seconds = sum(event.sampling_seconds for event in h.of_type(emitted, e.StepTimes))
     assert seconds == pytest.approx(3 * NUM_PIECES * PIECE_SECONDS), "the work is time of sampling"
@@ -221,7 +224,7 @@ def test_a_newer_question_replaces_its_like_and_one_without_answer_is_refused(co
 
 def test_an_unexpected_exception_refuses_only_the_question(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(insight_service, "snapshot", lambda _: 1 // 0)
-    emitted = h.run_tiny(corpus, {3: [c.MapEmbeddings()]})
+    emitted = h.run_tiny(corpus, {3: [insight.MapEmbeddings()]})
     refused = h.only(emitted, e.CommandRefused)
     assert (refused.step, refused.command) == (3, "MapEmbeddings")
     assert refused.detail.startswith("ZeroDivisionError")
@@ -235,10 +238,10 @@ def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Pat
     waiting: list[int] = []
     inbox.put(c.Pause())
     for number in range(3):
-        inbox.put(c.MapEmbeddings(request=number))
+        inbox.put(insight.MapEmbeddings(request=number))
 
     def emit(event: e.Event) -> None:
-        if isinstance(event, e.EmbeddingsMapped):
+        if isinstance(event, insight.EmbeddingsMapped):
             waiting.append(session.num_waiting)
             if event.request == 2:
                 inbox.put(c.Stop())
@@ -248,26 +251,29 @@ def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Pat
 
 
 def test_a_question_unanswered_at_the_end_is_refused_but_not_that_for_the_baselines(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {0: [c.MeasureBaselines()], 12: [c.ScoreUnits()]})
+    emitted = work.run(corpus, {0: [insight.MeasureBaselines()], 12: [insight.ScoreUnits()]})
     assert h.names(emitted)[-2:] == ["CommandRefused", "RunFinished"]
     assert h.only(emitted, e.CommandRefused).command == "ScoreUnits"
 
 
 def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Work) -> None:
-    save, load, asked = c.SaveCheckpoint(name="two"), c.LoadCheckpoint(name="two"), c.ScoreUnits(request=1)
-    script: h.Script = {2: [save], 6: [asked, c.MapEmbeddings(request=2)], 7: [load, c.Pause()]}
+    save, load, asked = c.SaveCheckpoint(name="two"), c.LoadCheckpoint(name="two"), insight.ScoreUnits(request=1)
+    script: h.Script = {2: [save], 6: [asked, insight.MapEmbeddings(request=2)], 7: [load, c.Pause()]}
     emitted = work.run(corpus, script, stop_after(1))
     assert ("ScoreUnits", 6) in work.pieces
-    assert [(event.request, event.weights_step) for event in h.of_type(emitted, e.EmbeddingsMapped)] == [(2, 2), (1, 2)]
+    assert [(event.request, event.weights_step) for event in h.of_type(emitted, insight.EmbeddingsMapped)] == [
+        (2, 2),
+        (1, 2),
+    ]
 
 
 def test_the_baselines_are_answered_between_steps_and_again_without_being_measured_again(corpus: Path) -> None:
-    def again(measured: e.BaselinesMeasured) -> list[c.Command]:
-        return [c.MeasureBaselines(request=2)] if measured.request == 1 and measured.is_complete else []
+    def again(measured: insight.BaselinesMeasured) -> list[c.Command]:
+        return [insight.MeasureBaselines(request=2)] if measured.request == 1 and measured.is_complete else []
 
-    sent, again_once = {3: [c.MeasureBaselines(request=1)]}, h.whenever(e.BaselinesMeasured, again)
+    sent, again_once = {3: [insight.MeasureBaselines(request=1)]}, h.whenever(insight.BaselinesMeasured, again)
     emitted = h.run_tiny(corpus, sent, again_once, max_steps=60, seconds={e.StepsFinished: STEP_SECONDS})
-    simple, first, second = h.of_type(emitted, e.BaselinesMeasured)
+    simple, first, second = h.of_type(emitted, insight.BaselinesMeasured)
     assert (simple.request, first.request, second.request) == (1, 1, 2)
     assert first.bits_per_char == second.bits_per_char
     assert 3 <= simple.step <= first.step <= second.step <= first.step + 2
@@ -281,21 +287,23 @@ def test_baselines_are_on_the_evaluated_tweets(corpus: Path, monkeypatch: pytest
     assert len(data.corpus.validation) > num_tweets
     if on_device:
         use_device_step(monkeypatch, None)
-    resume = h.whenever(e.BaselinesMeasured, lambda event: [c.Resume()] if event.is_complete else [])
-    emitted = h.run_session(config, {0: [c.Pause(), c.MeasureBaselines()]}, resume)
+    resume = h.whenever(insight.BaselinesMeasured, lambda event: [c.Resume()] if event.is_complete else [])
+    emitted = h.run_session(config, {0: [c.Pause(), insight.MeasureBaselines()]}, resume)
     bits = baseline_bits(data.train_tweets, data.some_validation_tweets(num_tweets), len(data.vocab))
-    assert h.of_type(emitted, e.BaselinesMeasured)[-1].bits_per_char == pytest.approx(tuple(bits.values()), abs=1e-4)
+    assert h.of_type(emitted, insight.BaselinesMeasured)[-1].bits_per_char == pytest.approx(
+        tuple(bits.values()), abs=1e-4
+    )
 
 
 # Real answers ---------------------------------------------------------------------------------------------------------
 TEXT = "the cat hugs tea"
 QUESTIONS: list[c.Command] = [  # all kinds
-    c.TraceText(text=TEXT, layer=1, own_from=3, seed=5),
-    c.MeasureReach(text=TEXT, position=9, request=1),
-    c.MeasureReach(text=TEXT, position=9, request=2, method="gradient"),
-    c.ScoreUnits(),
-    c.HoldUnit(text=TEXT, layer=1, unit=3, value=0.5, seed=5),
-    c.MapEmbeddings(),
+    insight.TraceText(text=TEXT, layer=1, own_from=3, seed=5),
+    insight.MeasureReach(text=TEXT, position=9, request=1),
+    insight.MeasureReach(text=TEXT, position=9, request=2, method="gradient"),
+    insight.ScoreUnits(),
+    insight.HoldUnit(text=TEXT, layer=1, unit=3, value=0.5, seed=5),
+    insight.MapEmbeddings(),
 ]
 
 
@@ -308,20 +316,26 @@ def test_questions_after_every_step_change_no_bit_of_a_run_with_dropout(corpus: 
     assert [tweet for tweet in h.of_type(asked, e.TweetSampled) if not tweet.prime] == h.of_type(plain, e.TweetSampled)
     assert h.of_type(asked, e.EvalFinished) == h.of_type(plain, e.EvalFinished)
     h.assert_same_tensors(h.tensors_of("tiny"), h.tensors_of("plain"))
-    answered = [(type(event), event.weights_step) for event in asked if isinstance(event, e.InsightEvent)]
-    for event_type in (e.TextTraced, e.ReachMeasured, e.UnitsScored, e.UnitHeld, e.EmbeddingsMapped):
+    answered = [(type(event), event.weights_step) for event in asked if isinstance(event, insight.InsightEvent)]
+    for event_type in (
+        insight.TextTraced,
+        insight.ReachMeasured,
+        insight.UnitsScored,
+        insight.UnitHeld,
+        insight.EmbeddingsMapped,
+    ):
         assert {step for each, step in answered if each is event_type} >= set(range(1, 12))
     assert not h.of_type(asked, e.CommandRefused)
 
 
 def test_the_averaged_weights_of_the_step_answer_and_answers_are_not_journalled(corpus: Path) -> None:
-    asked: list[c.Command] = [*QUESTIONS, c.TraceText(text=TEXT, request=3), c.SaveCheckpoint(name="nine")]
+    asked: list[c.Command] = [*QUESTIONS, insight.TraceText(text=TEXT, request=3), c.SaveCheckpoint(name="nine")]
     emitted = h.run_tiny(corpus, {9: asked}, average_lag=0.3, learning_rate=0.1, num_layers=2)
-    answers = [event for event in emitted if isinstance(event, e.InsightEvent)]
-    [traced] = [event for event in h.of_type(answers, e.TextTraced) if event.request == 3]
+    answers = [event for event in emitted if isinstance(event, insight.InsightEvent)]
+    [traced] = [event for event in h.of_type(answers, insight.TextTraced) if event.request == 3]
     assert len(answers) == len(QUESTIONS) + 1
     checkpoint = load_checkpoint(named_checkpoint_path("nine"))
     loss = sequence_loss(checkpoint.to_model(torch.device("cpu")), checkpoint.vocab.encode(TEXT))
     assert traced.weights_step == 9
     assert traced.sequence_loss == pytest.approx(loss, abs=1e-6)
-    assert h.journalled() == [event for event in emitted if not isinstance(event, e.InsightEvent)]
+    assert h.journalled() == [event for event in emitted if not isinstance(event, insight.InsightEvent)]

@@ -20,7 +20,7 @@ from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import find_run
-from engine.storage.journal_reader import read_journal
+from engine.storage.journal import read_journal
 from engine.training import schedule
 from tests.engine import helpers as h
 

@@ -21,12 +21,11 @@ from engine.errors import StorageError, exit_code_for
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.session import TrainingSession
-from engine.storage import atomic_write, journal
-from engine.storage.file_lock import is_locked
+from engine.storage import files, journal
+from engine.storage.files import is_locked
 from engine.storage.folders import RunFolder, find_run, folder_of_run
-from engine.storage.journal import Journal
-from engine.storage.journal_reader import read_journal
-from engine.storage.run_log import log_to, log_traceback
+from engine.storage.journal import Journal, read_journal
+from engine.storage.log import log_to, log_traceback
 from tests.engine import helpers as h
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import BrokenDisk
@@ -39,7 +38,7 @@ STEP_SECONDS = {e.StepsFinished: 25.0}
 def disk(monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
     """Replace the file system functions of a training run."""
     disk = BrokenDisk()
-    monkeypatch.setattr(atomic_write, "os", disk)
+    monkeypatch.setattr(files, "os", disk)
     monkeypatch.setattr(journal, "os", disk)
     monkeypatch.setattr(Path, "stat", lambda path, **how: disk.stat(path, **how))  # noqa: PLW0108 - a partial binds no self
     return disk
@@ -253,12 +252,12 @@ def assert_one_failure(emitted: list[e.Event]) -> e.RunFailed:
 
 
 FORWARD = "engine.compute.cpu.step.GruStep._forward"
-EVALUATE = "engine.session.memory_fallback.evaluate"
+EVALUATE = "engine.training.out_of_memory.evaluate"
 UNTOUCHED = {
     "forward": (FORWARD, 8, False),
     "evaluation, done": (EVALUATE, 1, True),
     "sampling": ("engine.sampling.sampler.TweetSampler.advance", 30, False),
-    "saving": ("engine.session.checkpoints.write_job.write_host_copy", 2, False),
+    "saving": ("engine.session.checkpointing.write_checkpoint", 2, False),
     "journal": ("engine.storage.journal.Journal.append", 9, False),
 }
 """Function, number of the call that fails, and whether it fails after its work."""
@@ -280,7 +279,7 @@ def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(c
     h.assert_same_tensors(h.tensors_of("tiny"), expected_tensors)
 
 
-UPDATES = ("engine.compute.adamw.FusedAdamW.step", "engine.model.weight_average.WeightAverage.update")
+UPDATES = ("engine.compute.optimizer.FusedAdamW.step", "engine.model.parameters.WeightAverage.update")
 
 
 @pytest.mark.parametrize("target", UPDATES)
@@ -301,7 +300,7 @@ def test_exceptions_in_the_error_handling_end_in_one_event_too(corpus: Path, mon
 
         def break_both() -> None:
             patch.setattr("engine.session.reporter.Reporter.emit", failing)
-            patch.setattr("engine.session.checkpoints.saver.CheckpointSaver.save_own", failing)
+            patch.setattr("engine.session.checkpointing.Checkpointing.save", failing)
 
         emitted = h.run_tiny(corpus, {5: [break_both]}, sample_every=6)
     assert h.names(emitted).count("RunFailed") == 1
@@ -318,8 +317,8 @@ def test_an_internal_error_in_a_command_leaves_a_run_to_resume(corpus: Path, mon
     h.run_tiny(corpus, run_name="plain", dropout=0.3)
     for target in (
         "engine.corpus.training_data.TrainingData.batches",
-        "engine.session.checkpoints.loader.load_into",
-        "engine.session.checkpoints.loader.resolve_checkpoint",
+        "engine.session.restoring.load_into",
+        "engine.session.restoring.resolve_checkpoint",
     ):
         name = target.rpartition(".")[2].replace("_", "-")
         with monkeypatch.context() as patch:

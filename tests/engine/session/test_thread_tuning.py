@@ -14,8 +14,7 @@ import torch
 from syrupy.assertion import SnapshotAssertion
 from torch import Tensor
 
-from engine.compute import calibration, device, slowdown_detector
-from engine.compute.calibration import Calibration, Candidate
+from engine.compute import device
 from engine.compute.device import Runtime
 from engine.config.presets import PresetConfigs
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
@@ -23,12 +22,13 @@ from engine.corpus.encoded_tweets import CorpusBatch
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
 from engine.errors import DeviceError
 from engine.protocol import events as e
-from engine.session import thread_tuning
-from engine.session.startup import device_speed, setup
-from engine.session.startup.device_speed import SECONDS, faster_runtime, speed_of
-from engine.session.thread_tuning import Choices, ThreadTuner, initial_runtime, open_runtimes
+from engine.session.startup import setup
+from engine.session.startup.setup import new_model
 from engine.storage.folders import find_run
+from engine.training import thread_tuner, tuning
+from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
+from engine.training.tuning import Choices, Fastest, NewModelSpeeds, initial_runtime, new_model_speeds
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.session.recorded import record
@@ -49,15 +49,15 @@ def start_of(
 ) -> str:
     """Return how a run starts on a machine, and what it measures."""
     config = RunConfig(settings=settings or {}, runtime=RuntimeConfig(**{"device": "cpu", **runtime}))
-    info = None if checkpoint is None else checkpoint_info(**checkpoint)
+    before = None if checkpoint is None else checkpoint_info(**checkpoint).computation
     with (
         mock.patch.object(device, "available_cores", return_value=cores),
         mock.patch.object(device, "is_available", return_value=True),
         mock.patch.object(device, "cpu_has_bfloat16", return_value=has_bfloat16),
         mock.patch.object(device, "cudnn_supports_bfloat16", return_value=has_bfloat16),
     ):
-        start = thread_tuning.initial_runtime(config, info, is_shared=is_shared)
-        tuner = ThreadTuner.for_run(config, info, start, list)
+        start = tuning.initial_runtime(config, before, is_shared=is_shared)
+        tuner = ThreadTuner.for_run(config, before, start, list)
     measured = "nothing" if tuner is None else f"{tuner._choices.counts} in {', '.join(tuner._choices.precisions)}"
     return f"{start.num_threads} in {start.precision}, {start.tuning}; measures {measured}"
 
@@ -78,7 +78,6 @@ STARTS: dict[str, dict[str, Any]] = {
     "a checkpoint saved before any measurement": {"checkpoint": {"tuning": "due", "num_threads": 3}},
     "such a checkpoint with a seed": {"checkpoint": {"tuning": "due", "num_threads": 3}, "settings": SEEDED},
     "such a checkpoint of several processes": {"checkpoint": {"tuning": "due", "num_threads": 3}, "is_shared": True},
-    "a checkpoint saved before that of threads": {"checkpoint": {"tuning": "threads-due", "num_threads": 2}},
     "a checkpoint saved after it": {"checkpoint": {"tuning": "measured", "precision": "bfloat16"}},
     "a checkpoint of more threads than cores": {"checkpoint": {"tuning": "measured", "num_threads": 9}},
     **{
@@ -102,12 +101,12 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
     with pytest.raises(DeviceError, match="no bfloat16"):
-        thread_tuning.initial_runtime(RunConfig(runtime=RuntimeConfig(device="cuda", precision="bfloat16")), None)
+        tuning.initial_runtime(RunConfig(runtime=RuntimeConfig(device="cuda", precision="bfloat16")), None)
 
 
 def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
     changes: list[dict[str, Any]] = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
-    found = [thread_tuning.computation_changes(checkpoint_info(**each), h.CPU, 1) for each in changes]
+    found = [tuning.computation_changes(checkpoint_info(**each).computation, h.CPU.computation(1)) for each in changes]
     assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
 
 
@@ -140,7 +139,7 @@ def is_due_after(tuner: ThreadTuner, seconds: float, *, is_small: bool = False) 
 
 @pytest.mark.parametrize("precision", BOTH)
 def test_a_measurement_changes_no_state_and_no_later_step(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "SECONDS_PER_CANDIDATE", 0.0)  # the fewest rounds
+    monkeypatch.setattr(thread_tuner, "START_SECONDS", 0.0)  # the fewest rounds
     states = []
     for is_measured in (False, True):
         trainer, batches = trainer_with_all(precision)
@@ -168,19 +167,18 @@ def test_after_a_change_of_precision_the_steps_are_those_of_a_trainer_in_it() ->
     h.assert_same_tensors(trainer.state(), other.state())
 
 
-def test_the_first_measurement_waits_for_whole_batches_but_not_for_ever_and_is_due_again_if_abandoned() -> None:
+def test_the_first_measurement_follows_the_first_step_and_is_due_again_if_abandoned() -> None:
     trainer, batches = trainer_with_all()
+    tuner = tuner_of(batches, (1, 2), ("float32",))
+    assert not tuner.should_measure
     trainer.step(batches[0], 0.004)
+    assert is_due_after(tuner, 0.01, is_small=True)
     before, turns = everything(trainer), iter(range(1))
-    tuner, of_small_batches = (tuner_of(batches, (1, 2), ("float32",)) for _ in range(2))
-    assert not is_due_after(of_small_batches, thread_tuning.LATEST_SECONDS - 1, is_small=True)
-    assert is_due_after(of_small_batches, 1, is_small=True)
-    assert [is_due_after(tuner, each) for each in (thread_tuning.FIRST_SECONDS - 1, 1)] == [False, True]
     chosen, _ = tuner.retune(trainer, h.CPU, lambda: next(turns, None) is None)
     assert (chosen, torch.get_num_threads()) == (h.CPU, 1)
     h.assert_same_tensors(everything(trainer), before)
     assert not tuner.should_measure
-    assert is_due_after(tuner, thread_tuning.RETRY_SECONDS)
+    assert is_due_after(tuner, thread_tuner.RETRY_SECONDS + 0.01)
 
 
 def test_where_memory_runs_out_the_runtime_stays() -> None:
@@ -203,26 +201,24 @@ def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2,
     """
     in_use = [1]
 
-    def calibrate(
-        candidates: Sequence[Candidate], run_trial: Callable[[Candidate, int, int], tuple[int, float]], _: object
-    ) -> Calibration:
+    def compare(
+        run: Callable[[Runtime], None], candidates: Sequence[Runtime], *_: object
+    ) -> dict[Runtime, list[float]]:
         gains = {"float32": 1.0, "bfloat16": bfloat16}
         for candidate in candidates:
-            run_trial(candidate, 0, 1)
-        seconds = {each: [1000 / speeds[each.num_threads] / gains[each.precision]] for each in candidates}
-        return Calibration(num_chars=[1000], seconds=seconds)
+            run(candidate)
+        return {each: [1000 / speeds[each.num_threads] / gains[each.precision]] for each in candidates}
 
     monkeypatch.setattr(torch, "set_num_threads", lambda number: in_use.__setitem__(0, number))
     monkeypatch.setattr(torch, "get_num_threads", lambda: in_use[0])
     monkeypatch.setattr(device, "available_cores", lambda: num_cores)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: bfloat16 > 1)
-    monkeypatch.setattr(thread_tuning, "calibrate", calibrate)
+    monkeypatch.setattr(tuning, "compare", compare)
 
 
 def measure_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thread_tuning, "FIRST_SECONDS", 0.0)
     for name in ("WINDOW_SECONDS", "MIN_CHECK_SECONDS", "MAX_CHECK_SECONDS"):
-        monkeypatch.setattr(slowdown_detector, name, 0.0)
+        monkeypatch.setattr(thread_tuner, name, 0.0)
 
 
 def on(config: RunConfig, **runtime: Any) -> RunConfig:
@@ -234,7 +230,6 @@ def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, mo
     speeds: Speeds = {1: 200.0, 2: 100.0}
     pretend(monkeypatch, speeds, bfloat16=1.5)
     measure_after_every_step(monkeypatch)
-    monkeypatch.setattr(thread_tuning, "FIRST_SECONDS", 0.01)
     another_process: h.Script = {6: [lambda: speeds.update({1: 10.0})]}
     emitted = h.run_session(on(h.tiny_config(corpus)), another_process, clock=h.TickingClock(0.001))
     config = json.loads(find_run("tiny").config_path.read_text())
@@ -243,7 +238,7 @@ def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, mo
     assert 0 < measured.step < later.step == 6
     assert measured.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
     assert later.message == "bfloat16 on 2 threads in place of bfloat16 on 1, 10.0 times as fast"
-    started, saved = h.only(emitted, e.RunStarted), h.latest()
+    started, saved = h.only(emitted, e.RunStarted), h.latest().computation
     found = [(each.num_threads, each.precision) for each in (started, measured, later, saved)]
     assert found == [(2, "float32"), (1, "bfloat16"), *[(2, "bfloat16")] * 2]
     assert (started.tuning, saved.tuning) == ("due", "measured")
@@ -251,12 +246,22 @@ def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, mo
     assert list(h.losses(emitted)) == list(range(1, 13))
 
 
+def test_a_run_of_auto_starts_with_what_was_fastest_with_its_model(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, {1: 200.0, 2: 100.0}, bfloat16=1.5)
+    emitted = h.run_session(replace(on(h.tiny_config(corpus, max_seconds=1e6)), preset="auto"))
+    started, saved = h.only(emitted, e.RunStarted), h.latest().computation
+    found = [(each.num_threads, each.precision, each.tuning) for each in (started, saved)]
+    assert found == [(1, "bfloat16", "measured")] * 2
+    assert not h.of_type(emitted, e.ThreadsChanged)
+
+
 def test_a_run_stopped_before_the_measurement_measures_when_resumed_and_one_that_changes_nothing_is_saved(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
     pretend(monkeypatch, {1: 100.0, 2: 150.0}, bfloat16=1.1)
-    parts = [record(on(h.tiny_config(corpus)), h.stop_at(4))]
-    monkeypatch.setattr(thread_tuning, "FIRST_SECONDS", 0.0)
+    parts = [record(on(h.tiny_config(corpus)), h.stop_at(1))]
     parts += [record(on(h.resume_config())), record(on(h.resume_config(max_steps=14)))]
     assert "\n\n".join(parts) == snapshot
 
@@ -301,6 +306,13 @@ def data(corpus: Path) -> TrainingData:
 CONFIGS = PresetConfigs(model=MODEL, training=TrainingConfig(batch_size=8))
 
 
+def speeds_on(
+    runtime: Runtime, data: TrainingData, check: Callable[[], None] = lambda: None, asked: Device = "cpu"
+) -> NewModelSpeeds:
+    config = RunConfig(runtime=RuntimeConfig(device=asked))
+    return new_model_speeds(config, runtime, data, lambda model: new_model(model, data)[1], check)
+
+
 @pytest.mark.parametrize("step_seconds", [0.01, 2.0])
 def test_the_speed_is_that_of_the_steps_after_the_first_one_and_0_where_the_model_does_not_fit(
     data: TrainingData, monkeypatch: pytest.MonkeyPatch, step_seconds: float
@@ -311,49 +323,69 @@ def test_the_speed_is_that_of_the_steps_after_the_first_one_and_0_where_the_mode
         sound(trainer, *args, **kwargs)
         clock.advance(step_seconds if clock() else 10.0)
 
+    monkeypatch.setattr(tuning, "time", mock.Mock(perf_counter=clock))
     monkeypatch.setattr(Trainer, "step", step)
-    found = speed_of([h.CPU], data, lambda: None, clock)(CONFIGS)
+    found = speeds_on(h.CPU, data).speed_of(CONFIGS)
     sizes = sorted(batch.num_targets for batch in data.some_batches(8))
     assert found == pytest.approx(sizes[len(sizes) // 2] / step_seconds)
-    assert clock() <= 10.0 + max(step_seconds, 2 * SECONDS["cpu"])
+    assert clock() <= 10.0 + max(step_seconds, 2 * tuning.SPEED_SECONDS["cpu"])
     monkeypatch.setattr(Trainer, "step", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
-    assert speed_of([h.CPU], data, lambda: None)(CONFIGS) == 0.0
+    assert speeds_on(h.CPU, data).speed_of(CONFIGS) == 0.0
 
 
-def test_the_speed_is_that_of_the_fastest_precision_on_as_many_threads_as_are_fastest_for_the_first_model(
+def test_all_that_is_open_is_tried_with_the_first_model_the_precision_with_others_and_nothing_with_other_batches(
     data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried: list[tuple[int, str]] = []
+    tried: list[Choices] = []
 
-    def measure(_: object, __: object, runtime: Runtime, *___: object) -> float:
-        tried.append((runtime.num_threads, runtime.precision))
-        return {"float32": 1.0, "bfloat16": 1.5}[runtime.precision] * runtime.num_threads
+    def fastest(_: Trainer, __: object, in_use: Runtime, choices: Choices, *___: object) -> Fastest:
+        tried.append(choices)
+        best = replace(in_use, num_threads=1, precision=BOTH[len(tried) % 2], tuning="measured")
+        return Fastest(runtime=best, ratio=1.5, chars_per_second=1.0)
 
-    monkeypatch.setattr(device_speed, "_measure", measure)
+    monkeypatch.setattr(tuning, "fastest", fastest)
+    monkeypatch.setattr(
+        tuning, "_chars_per_second", lambda trainer, _: {"float32": 2.0, "bfloat16": 3.0}[trainer.precision]
+    )
     monkeypatch.setattr(device, "available_cores", lambda: 2)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
-    config = RunConfig(runtime=RuntimeConfig(device="cpu"))
-    speed = speed_of(open_runtimes(config, initial_runtime(config, None)), data, lambda: None)
-    on_two = [(2, "float32"), (2, "bfloat16")]
-    assert speed(CONFIGS) == speed(CONFIGS) == 3.0
-    assert tried == [(1, "float32"), (1, "bfloat16"), *on_two]
-    assert speed(CONFIGS.with_settings({"batch_size": 4})) == 3.0
-    assert tried[4:] == on_two
-    assert speed(CONFIGS.with_settings({"num_layers": 2})) == 3.0
-    assert tried[6:] == on_two
-    assert open_runtimes(config, h.CPU) == [h.CPU]
+    start = initial_runtime(RunConfig(runtime=RuntimeConfig(device="cpu")), None)
+    speeds = speeds_on(start, data)
+    assert speeds.speed_of(CONFIGS) == speeds.speed_of(CONFIGS) == 3.0
+    assert speeds.speed_of(CONFIGS.with_settings({"batch_size": 4})) == 3.0
+    assert tried == [Choices(counts=(1, 2), precisions=BOTH)]
+    deeper = CONFIGS.with_settings({"num_layers": 2})
+    assert speeds.speed_of(deeper) == 2.0
+    assert tried[1:] == [Choices(counts=(1,), precisions=BOTH)]
+    found = [speeds.runtime_for(model) for model in (MODEL, deeper.model, replace(MODEL, hidden_size=18))]
+    assert [(each.num_threads, each.precision, each.tuning) for each in found] == [
+        (1, "bfloat16", "measured"),
+        (1, "float32", "measured"),
+        (1, "float32", "due"),
+    ]
+
+
+def test_the_measurement_before_a_run_is_aborted_between_two_trials(data: TrainingData) -> None:
+    start, turns = replace(h.CPU, tuning="due"), iter(range(2))
+
+    def check() -> None:
+        if next(turns, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        speeds_on(start, data, check).speed_of(CONFIGS)
 
 
 def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
     speeds = {"cpu": 1.0}
-    monkeypatch.setattr(device_speed, "speed_of", lambda runtimes, *_: lambda _: speeds[runtimes[0].device.type])
+    monkeypatch.setattr(NewModelSpeeds, "speed_of", lambda self, _: speeds[self.runtime.device.type])
     monkeypatch.setattr(device, "available_cores", lambda: 1)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
 
     def chosen(asked: Device, speed_of_mps: float) -> tuple[str, str]:
         speeds["mps"] = speed_of_mps
-        on_mps, config = replace(h.CPU, device=torch.device("mps")), RunConfig(runtime=RuntimeConfig(device=asked))
-        found = faster_runtime(config, on_mps, data, lambda: None)
+        on_mps = replace(h.CPU, device=torch.device("mps"))
+        found = speeds_on(on_mps, data, asked=asked).runtime
         return found.device.type, found.tuning
 
     assert chosen("auto", 2.0) == chosen("mps", 0.5) == ("mps", "fixed")
@@ -361,18 +393,16 @@ def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, m
 
 
 def test_a_run_warns_of_what_its_device_can_not_do() -> None:
-    cases = {  # device, precision, whether it is deterministic, layers
-        ("cuda", "bfloat16", False, 2): "",
-        ("cuda", "float32", False, 2): "This GPU does not train a model of these sizes in bfloat16",
-        ("cpu", "float32", False, 2): "",
-        ("cuda", "bfloat16", True, 2): "cuDNN draws the dropout",
-        ("cuda", "bfloat16", True, 1): "",
+    cases = {  # device, precision
+        ("cuda", "bfloat16"): "",
+        ("cuda", "float32"): "This GPU does not train a model of these sizes in bfloat16",
+        ("cpu", "float32"): "",
     }
-    for (kind, precision, is_deterministic, num_layers), expected in cases.items():
+    for (kind, precision), expected in cases.items():
         asked = replace(h.CPU, device=torch.device(kind), precision="bfloat16")
-        runtime = replace(asked, precision=precision, is_deterministic=is_deterministic)
-        state = mock.Mock(runtime=runtime, model_config=ModelConfig(num_layers=num_layers, dropout=0.1))
+        runtime = replace(asked, precision=precision)
+        state = mock.Mock(runtime=runtime, **{"trainer.first_loss_problem.return_value": ""})
         with mock.patch.object(setup, "initial_runtime", return_value=asked):
-            found = setup._unmet_settings(RunConfig(), None, state)
+            found = list(setup._device_warnings(RunConfig(), None, mock.Mock(), state))
         assert len(found) == bool(expected)
         assert all(message.startswith(expected) for message in found)

@@ -28,16 +28,16 @@ from engine.model.gru import weights_with_prefix
 from engine.model.vocab import BOS, UNK, UNKNOWN_CHAR_BITS, Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import TweetSampler
-from engine.session.batch_service import MAX_CHARS, MAX_ROWS
-from engine.session.pace import MAX_SAMPLE_SHARE, SAMPLE_SECONDS
-from engine.session.startup.chosen_settings import _paced
+from engine.session.questions import MAX_CHARS, MAX_ROWS
+from engine.session.sampling import MAX_SAMPLE_SHARE, SAMPLE_SECONDS
+from engine.session.startup.choices import _paced
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.text import LOST
 from engine.training.schedule import is_early_evaluation, next_evaluation
-from engine.training.step_report import StepReport
-from engine.training.trainer import Trainer
+from engine.training.trainer import StepReport, Trainer
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.fakes import FakeClock
@@ -223,10 +223,10 @@ def test_completions_and_requested_tweets_are_those_of_their_commands_step_numbe
 def test_a_tweet_is_read_with_averaged_weights_every_blank_of_it_and_the_nearest_training_tweet(corpus: Path) -> None:
     text, blanks, copy = h.small_tweets()[0], " the  cat ", h.small_tweets()[5] + "☃"
     asked: list[c.Command] = [c.ReadTweet(text=each) for each in (text, blanks, copy)]
-    asked += [c.TraceText(text=blanks), c.SaveCheckpoint(name="nine")]
+    asked += [insight.TraceText(text=blanks), c.SaveCheckpoint(name="nine")]
     emitted = h.run_tiny(corpus, {9: asked}, average_lag=0.3, learning_rate=0.1)
     read, spaced, copied = h.of_type(emitted, e.TweetRead)
-    assert spaced.text == h.only(emitted, e.TextTraced).text == blanks
+    assert spaced.text == h.only(emitted, insight.TextTraced).text == blanks
     assert copied.copied_share == 1.0
     assert copied.nearest in h.small_tweets()
     assert copied.nearest_share > 0.5
@@ -245,11 +245,11 @@ def test_a_tweet_is_read_with_averaged_weights_every_blank_of_it_and_the_nearest
 def test_the_batch_of_the_last_step_is_shown_without_padding_the_first_one_also_before_it_is_trained_on(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, script = h.plain_losses(), {step: [c.ShowBatch()] for step in range(3)}
-    on_cpu = h.of_type(h.run_tiny(corpus, script, run_name="on the CPU"), e.BatchShown)
+    plain, script = h.plain_losses(), {step: [insight.ShowBatch()] for step in range(3)}
+    on_cpu = h.of_type(h.run_tiny(corpus, script, run_name="on the CPU"), insight.BatchShown)
     use_device_step(monkeypatch, None)
     emitted = h.run_tiny(corpus, script)
-    before, after, second = h.of_type(emitted, e.BatchShown)
+    before, after, second = h.of_type(emitted, insight.BatchShown)
     assert [shown.rows for shown in (before, after, second)] == [shown.rows for shown in on_cpu]
     assert (before.step, before.batch_step, after.batch_step, second.batch_step) == (0, 1, 1, 2)
     assert before.rows == after.rows != second.rows
@@ -269,7 +269,7 @@ def test_many_long_tweets_are_cut_and_an_unknown_character_is_marked(home: Path)
     tweets = [chr(0x4E00 + row) + " ".join(str(row * n % 9973) for n in range(1, 120)) for row in range(1, 141)]
     corpus = CorpusConfig(files=(str(h.write_corpus(home, tweets)),), max_length=700, min_char_count=2)
     config = replace(h.tiny_config(None, max_steps=1, batch_size=100, max_length=700), corpus=corpus, preset="auto")
-    shown = h.only(h.run_session(config, {0: [c.ShowBatch()]}), e.BatchShown)
+    shown = h.only(h.run_session(config, {0: [insight.ShowBatch()]}), insight.BatchShown)
     assert (len(shown.rows), shown.num_tweets) == (MAX_ROWS, 100)
     assert {len(row.text) for row in shown.rows} == {MAX_CHARS}
     assert {len(row.token_ids) for row in shown.rows} == {MAX_CHARS + 1}
@@ -277,11 +277,11 @@ def test_many_long_tweets_are_cut_and_an_unknown_character_is_marked(home: Path)
 
 
 def test_a_shuffled_batch_has_random_tweets_of_any_length_more_padding_and_changes_no_step(corpus: Path) -> None:
-    asked = [c.ShowBatch(), c.ShowBatch(shuffled=True), c.ShowBatch(shuffled=True)]
-    resized: list[c.Command] = [c.SetBatchSize(batch_size=1), c.ShowBatch(), c.ShowBatch()]
-    with mock.patch("engine.session.batch_service.padding_shares", side_effect=padding_shares) as computed:
+    asked = [insight.ShowBatch(), insight.ShowBatch(shuffled=True), insight.ShowBatch(shuffled=True)]
+    resized: list[c.Command] = [c.SetBatchSize(batch_size=1), insight.ShowBatch(), insight.ShowBatch()]
+    with mock.patch("engine.session.questions.padding_shares", side_effect=padding_shares) as computed:
         emitted = h.run_tiny(corpus, {0: asked[1:], 3: asked, 12: resized})
-    first, same, trained, second, _, single, _ = h.of_type(emitted, e.BatchShown)
+    first, same, trained, second, _, single, _ = h.of_type(emitted, insight.BatchShown)
     assert [first.shuffled, trained.shuffled, second.shuffled] == [True, False, True]
     assert first.rows == same.rows != second.rows
     for shown in (first, second):
@@ -295,7 +295,7 @@ def test_a_shuffled_batch_has_random_tweets_of_any_length_more_padding_and_chang
 
 
 def test_after_a_load_the_next_batch_is_that_of_the_checkpoint(corpus: Path) -> None:
-    save, load, show = c.SaveCheckpoint(name="one"), c.LoadCheckpoint(name="one"), c.ShowBatch()
-    shown, again = h.of_type(h.run_tiny(corpus, {2: [save], 3: [show], 5: [load, show]}), e.BatchShown)
+    save, load, show = c.SaveCheckpoint(name="one"), c.LoadCheckpoint(name="one"), insight.ShowBatch()
+    shown, again = h.of_type(h.run_tiny(corpus, {2: [save], 3: [show], 5: [load, show]}), insight.BatchShown)
     assert (shown.batch_step, again.batch_step, again.step) == (3, 3, 2)
     assert again.rows == shown.rows

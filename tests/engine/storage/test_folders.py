@@ -18,7 +18,7 @@ from engine.config.run import RunConfig
 from engine.errors import ConfigError, StorageError
 from engine.session.startup.preflight import check
 from engine.storage import folders
-from engine.storage.atomic_write import remove_stale_temporaries, write_atomically
+from engine.storage.files import remove_stale_temporaries, write_atomically
 from engine.storage.folders import checked_name, create_run_folder, find_run, list_runs, named_checkpoint_path
 from tests.engine.helpers import resume_config, run_session, run_tiny, stop_at, write_corpus
 from tests.strategies import hostile_text

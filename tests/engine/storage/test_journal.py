@@ -20,12 +20,10 @@ from hypothesis import strategies as st
 from engine.config.run import TrainingConfig
 from engine.errors import StorageError
 from engine.protocol import events as e
-from engine.storage import atomic_write, step_buckets
-from engine.storage.file_lock import is_locked
-from engine.storage.journal import Journal
-from engine.storage.journal_reader import SkippedLines, last_event, read_journal
-from engine.storage.step_buckets import WHOLE_STEPS as USUAL_WHOLE_STEPS
-from engine.storage.step_buckets import StepBuckets
+from engine.storage import files, journal
+from engine.storage.files import is_locked
+from engine.storage.journal import WHOLE_STEPS as USUAL_WHOLE_STEPS
+from engine.storage.journal import Journal, SkippedLines, StepBuckets, last_event, read_journal
 from tests import strategies
 from tests.fakes import BrokenDisk, eval_finished, run_started, steps_finished, tweet_sampled
 from tui.run.folding import fold
@@ -37,7 +35,7 @@ WHOLE_STEPS = 8
 
 @pytest.fixture(autouse=True)
 def few_whole_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_buckets, "WHOLE_STEPS", WHOLE_STEPS)
+    monkeypatch.setattr(journal, "WHOLE_STEPS", WHOLE_STEPS)
 
 
 @pytest.fixture
@@ -112,7 +110,7 @@ def test_the_open_bucket_is_written_at_a_checkpoint_and_the_end_and_widths_count
 
 def test_a_bucket_refused_by_a_failing_disk_precedes_later_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = BrokenDisk()
-    monkeypatch.setattr(atomic_write, "os", disk)
+    monkeypatch.setattr(files, "os", disk)
     written = Journal(path)
     written.write(run_started())
     disk.breaks_at = 0
@@ -345,7 +343,7 @@ def test_the_journal_of_a_long_run_leads_to_the_same_view() -> None:
         run.append(steps_finished(first, [1 + step * 29 % 64 / 64 for step in range(first, first + 37)]))
         if first % 5 == 0:
             run += [tweet_sampled("hi", first + 36), eval_finished(first + 36, 2.5)]
-    with mock.patch.object(step_buckets, "WHOLE_STEPS", 256), mock.patch("tui.run.series.series.MAX_BUCKETS", 64):
+    with mock.patch.object(journal, "WHOLE_STEPS", 256), mock.patch("tui.run.series.series.MAX_BUCKETS", 64):
         whole, view = fold(RunView(), run), fold(RunView(), journalled([*run, None]))
     for name in ("numbers", "low", "high", "count"):
         of_view, of_whole = (getattr(each.train_losses._buckets, name) for each in (view, whole))

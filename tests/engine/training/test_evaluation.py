@@ -17,14 +17,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.baselines import cache, contexts, counting, ngrams
+from engine import baselines
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.step import ForwardPass
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK, Vocab
-from engine.protocol.stage import OnProgress, no_progress
-from engine.storage import atomic_write
+from engine.progress import OnProgress, no_progress
+from engine.storage import files
 from engine.storage.folders import cache_folder
 from engine.training import evaluation
 from engine.training.evaluation import evaluate
@@ -91,10 +91,18 @@ def test_an_interrupted_evaluation_returns_none_and_restores_the_training_mode()
 
 
 def test_a_gpu_evaluates_without_tf32_and_allows_it_again_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    def allowed() -> tuple[bool, str]:
+        return torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    with evaluation.without_tensor_float_32(torch.device("cuda")):
-        assert not torch.backends.cudnn.allow_tf32
-    assert torch.backends.cudnn.allow_tf32
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        with evaluation.without_tensor_float_32(torch.device("cuda")):
+            assert allowed() == (False, "highest")
+        assert allowed() == (True, "high")
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -105,7 +113,7 @@ def test_the_loss_of_a_batch_in_parts_and_of_an_evaluation_is_that_of_the_module
     monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_: tensor)
     model, tweets = random_model(dropout=0.5).train(), encoded_with(VOCAB, small_tweets(24))
     batch, state = tweets.batch(np.arange(len(tweets))), torch.get_rng_state()
-    expected = float(evaluation._by_forward(model)(batch))
+    expected = float(evaluation._sum_by_forward(model, batch))
     assert evaluate(model, tweets).total_nats == pytest.approx(expected, rel=1e-6)
     assert evaluation.batch_loss(model, batch, 7) == pytest.approx(expected / batch.num_targets, rel=1e-6)
     assert torch.equal(torch.get_rng_state(), state)
@@ -117,7 +125,7 @@ def test_the_sum_of_the_forward_pass_equals_the_modules_own_and_does_not_depend_
     shape: Shape,
 ) -> None:
     model, batch = shape.model().float(), shape.batch()
-    expected = float(evaluation._by_forward(model)(batch))
+    expected = float(evaluation._sum_by_forward(model, batch))
     reader = ForwardPass(InferenceWeights(model))
     found = float(reader.sum_of_losses(batch))
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-5)
@@ -204,7 +212,7 @@ def assert_equals_naive(
     train: Sequence[str], held_out: Sequence[str], vocab: Vocab, on_progress: OnProgress = no_progress
 ) -> None:
     """Assert that the baselines of all orders are those of the naive implementation."""
-    found = ngrams.baseline_bits(encoded_with(vocab, train), encoded_with(vocab, held_out), len(vocab), on_progress)
+    found = baselines.baseline_bits(encoded_with(vocab, train), encoded_with(vocab, held_out), len(vocab), on_progress)
     for order in range(1, 8):
         naive = NaiveWittenBell([vocab.encode(tweet) for tweet in train], order, len(vocab))
         expected = naive.bits_per_char([vocab.encode(tweet) for tweet in held_out])
@@ -215,22 +223,22 @@ def assert_equals_naive(
     train=tiny_corpora(),
     held_out=tiny_corpora(),
     known=st.sampled_from(["abcdé 寿", "abc", "d"]),
-    max_table_size=st.sampled_from([contexts.MAX_TABLE_SIZE, 20, 0]),
+    max_table_size=st.sampled_from([baselines.LOOKUP_TABLE_SIZE, 20, 0]),
 )
 def test_every_order_equals_the_naive_implementation(
     train: list[str], held_out: list[str], known: str, max_table_size: int
 ) -> None:
     with (
-        mock.patch.object(contexts, "MAX_TABLE_SIZE", max_table_size),
-        mock.patch.object(counting, "MAX_TABLE_SIZE", max_table_size),
+        mock.patch.object(baselines, "LOOKUP_TABLE_SIZE", max_table_size),
+        mock.patch.object(baselines, "COUNT_TABLE_SIZE", max_table_size),
     ):
         assert_equals_naive(train, held_out, Vocab(known))
 
 
 def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
-    monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 300)
-    monkeypatch.setattr(counting, "_SORTED_TOGETHER", 500)
+    monkeypatch.setattr(baselines, "_HELD_OUT_TARGETS", 200)
+    monkeypatch.setattr(baselines, "_TRAIN_TARGETS", 300)
+    monkeypatch.setattr(baselines, "_SORTED_TOGETHER", 500)
     tweets, shares = small_tweets(100), list[float | None]()
     vocab = vocab_of(tweets[:80], min_count=20)
     assert_equals_naive(tweets[:80], tweets[80:], vocab, lambda share, _: shares.append(share))
@@ -258,35 +266,35 @@ def entries() -> list[Path]:
 
 
 def test_an_entry_is_loaded_as_it_was_stored_and_one_that_is_changed_or_cut_is_a_miss() -> None:
-    assert cache.load("key", NAMES) is None
-    cache.store("key", BITS)
-    assert cache.load("key", NAMES) == BITS
-    assert cache.load("other", NAMES) is None
-    assert cache.load("key", (*NAMES, "witten_bell_3")) is None
+    assert baselines.load_baselines("key", NAMES) is None
+    baselines.store_baselines("key", BITS)
+    assert baselines.load_baselines("key", NAMES) == BITS
+    assert baselines.load_baselines("other", NAMES) is None
+    assert baselines.load_baselines("key", (*NAMES, "witten_bell_3")) is None
     [path] = entries()
     content = path.read_bytes()
     for position in range(0, len(content), 3):
         changed = bytes([content[position] ^ 1])
         for damaged in (content[:position], content[:position] + changed + content[position + 1 :]):
             path.write_bytes(damaged)
-            assert cache.load("key", NAMES) is None
-    cache.store("key", BITS)
-    assert cache.load("key", NAMES) == BITS
+            assert baselines.load_baselines("key", NAMES) is None
+    baselines.store_baselines("key", BITS)
+    assert baselines.load_baselines("key", NAMES) == BITS
 
 
 def test_the_least_recently_used_entries_are_deleted_and_a_full_disk_leaves_none_and_raises_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for number in range(cache.MAX_ENTRIES):
-        cache.store(f"key{number}", BITS)
+    for number in range(baselines.MAX_CACHE_ENTRIES):
+        baselines.store_baselines(f"key{number}", BITS)
     for age, path in enumerate(entries()):
         os.utime(path, (age, age))
     oldest = entries()[0].stem
-    assert cache.load(oldest, NAMES) == BITS
-    cache.store("another", BITS)
-    assert len(entries()) == cache.MAX_ENTRIES
-    assert cache.load(oldest, NAMES) == BITS
-    monkeypatch.setattr(atomic_write, "os", BrokenDisk(breaks_at=0))
-    cache.store("key", BITS)
-    assert len(entries()) == cache.MAX_ENTRIES
-    assert cache.load("key", NAMES) is None
+    assert baselines.load_baselines(oldest, NAMES) == BITS
+    baselines.store_baselines("another", BITS)
+    assert len(entries()) == baselines.MAX_CACHE_ENTRIES
+    assert baselines.load_baselines(oldest, NAMES) == BITS
+    monkeypatch.setattr(files, "os", BrokenDisk(breaks_at=0))
+    baselines.store_baselines("key", BITS)
+    assert len(entries()) == baselines.MAX_CACHE_ENTRIES
+    assert baselines.load_baselines("key", NAMES) is None

@@ -13,14 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.compute import loss_buffer
-from engine.compute.adamw import FusedAdamW
+from engine.compute import optimizer
 from engine.compute.cpu.step import GruStep
-from engine.compute.loss_buffer import LossBuffer
-from engine.compute.row_rmsprop import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
+from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, FusedAdamW, LossBuffer, RowRmsprop
 from engine.config.run import TrainingConfig
-from engine.model.flat_parameters import FlatParameters
 from engine.model.gru import TextGenerator
+from engine.model.parameters import FlatParameters
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_close_tensors, encoded, model_with_table, some_batches
@@ -102,7 +100,7 @@ def written(history: LossBuffer, first: int, count: int) -> tuple[list[float], l
     return losses, [-loss for loss in losses]
 
 
-@mock.patch.object(loss_buffer, "CAPACITY", 9)
+@mock.patch.object(optimizer, "CAPACITY", 9)
 @given(counts=st.lists(st.integers(0, 25), max_size=4))
 def test_each_step_is_drained_once_and_in_order_however_many_there_are(counts: list[int]) -> None:
     history, first = LossBuffer(CPU.device), 0

@@ -19,8 +19,7 @@ from textual.strip import Strip
 from engine.errors import StorageError
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
-from engine.storage.journal import Journal
-from engine.storage.journal_reader import SkippedLines
+from engine.storage.journal import Journal, SkippedLines
 from engine.text import defused
 from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
 from tests.fakes import checkpoint_loaded, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled

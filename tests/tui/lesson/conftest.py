@@ -14,6 +14,7 @@ import pytest
 from engine.model.vocab import UNK
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from tests.fakes import FakeSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, Running, idle, wait_until
 from tui.app.lesson_app import LessonApp
@@ -43,7 +44,7 @@ class LessonSession(FakeSession):
         if isinstance(command, c.Stop):
             assert self.may_end.wait(DEADLINE_SECONDS)
         answer = super().answer(command)
-        if isinstance(answer, e.TextTraced):
+        if isinstance(answer, insight.TextTraced):
             pairs = zip(answer.text, answer.token_ids[1:], strict=True)
             ids = [UNK if char in "$~" else token_id for char, token_id in pairs]
             return replace(answer, token_ids=(answer.token_ids[0], *ids))

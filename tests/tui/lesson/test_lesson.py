@@ -12,6 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 from engine.errors import CheckpointError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.storage.folders import folder_of_run
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import RaisingSession, batch_shown, eval_finished, run_started, steps_finished, tweet_sampled
@@ -158,13 +159,15 @@ async def test_space_trains_and_pauses_until_another_stop_is_opened_or_enter_tra
 async def test_a_batch_is_sorted_or_not_scrolls_and_is_never_one_of_a_single_tweet(visit: Open) -> None:
     session = LessonSession()
     async with visit(session, stop=6) as at:
-        await wait_until(lambda: session.commands(c.ShowBatch)[-1:] == [c.ShowBatch(shuffled=True)], "both batches")
+        await wait_until(
+            lambda: session.commands(insight.ShowBatch)[-1:] == [insight.ShowBatch(shuffled=True)], "both batches"
+        )
         session.emit(batch_shown(["alike", "twins"]))
         await at.shows("sorted by length, as trained", "B 2, T 6")
         await at.emit(batch_shown(["alone"]))  # which has no padding
         await at.shows("B 2, T 6")
         await at.press("v", shows="a batch of 2, tweets in random order, not sorted by length:")
-        await wait_until(lambda: len(session.commands(c.ShowBatch)) == 3, "another one")
+        await wait_until(lambda: len(session.commands(insight.ShowBatch)) == 3, "another one")
         session.emit(batch_shown(["s" * 100, "long" * 25], shuffled=True))
         await at.shows("B 2, T 101", "0         10 ", "C code")
         await at.press("tab", "right", shows=("← → scroll", "  10        20 "))
@@ -282,7 +285,7 @@ async def type_an_unknown_character(at: Visit, first: LessonSession, _: LessonSe
     await at.press(*"hi", shows="3 inputs from <BOS> on")
     assert not_done(at)
     await at.press("$", shows="4 inputs from <BOS> on, 1 of them <UNK>")
-    texts = list(dict.fromkeys(each.text for each in first.commands(c.TraceText)))
+    texts = list(dict.fromkeys(each.text for each in first.commands(insight.TraceText)))
     assert texts == ["@anna happy friday!", "h", "hi", "hi$"], "an empty text is not traced"
 
 
@@ -291,7 +294,7 @@ async def send_a_batch_through_the_model(at: Visit, first: LessonSession, _: Les
     await at.press(*["enter"] * 3, shows=("(2, 13, 128)", "3 x H x (E + H + 2) = 99,072 parameters"))
     assert not_done(at)
     await at.press("enter", shows=("(2, 13, 120)", "129,912 parameters in all"))
-    assert first.received == [c.Pause(), c.ShowBatch()]
+    assert first.received == [c.Pause(), insight.ShowBatch()]
 
 
 async def step_through_a_tweet_and_draw(at: Visit, first: LessonSession, _: LessonSession) -> None:
@@ -313,7 +316,7 @@ async def overfit_one_tweet(at: Visit, first: LessonSession, overfit: LessonSess
     await at.press("escape")
     assert isinstance(at.screen.focused, LessonText)
     assert isinstance(first.received[-1], c.Stop)
-    assert [type(each) for each in overfit.received] == [c.Pause, c.ShowBatch, c.TraceText, c.Resume]
+    assert [type(each) for each in overfit.received] == [c.Pause, insight.ShowBatch, insight.TraceText, c.Resume]
     await at.shows("tweet:   good morning", "gates before training", "log2 V = 5.32 bits, ln V = 3.689 nats")
     await at.press(shows="V = 40", lacks="v before/after")
     overfit.emit(steps_finished(1, [3.0, 1.0, 0.04]))
@@ -406,7 +409,7 @@ async def test_a_stop_from_its_task_to_done(number: int, visit: Open, home: Path
         assert read_progress(home / PROGRESS) == Progress(number, before | {number})
         assert await picture(at, 120, 40) == snapshot(name="120x40")
         assert await picture(at, 80, 24) == snapshot(name="80x24")
-        num_traces = len(first.commands(c.TraceText))
+        num_traces = len(first.commands(insight.TraceText))
         if number == 6:
             await at.press("enter")
         at.screen.action_open_stop(1)
@@ -414,7 +417,7 @@ async def test_a_stop_from_its_task_to_done(number: int, visit: Open, home: Path
             await wait_until(lambda: at.view.step == 0, "the model of the lesson")
         at.screen.action_open_stop(number)
         if number == 3:
-            await wait_until(lambda: len(first.commands(c.TraceText)) > num_traces, "the question once more")
+            await wait_until(lambda: len(first.commands(insight.TraceText)) > num_traces, "the question once more")
         elif number == 4:
             await at.shows("step 3   loss 0.06 bits", "written: good morning")  # a tweet known by heart is kept
             await wait_until(lambda: isinstance(further.received[-1], c.Stop), "the end of the run on one tweet")

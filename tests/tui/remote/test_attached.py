@@ -12,6 +12,7 @@ import pytest
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeClock, FakeSession, run_finished, run_started, steps_finished, tweet_sampled
@@ -127,7 +128,7 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_ba
         for key_of_the_end in ("space", "f"):
             await at.press(key_of_the_end)
             await toasted(at.app, READ_ONLY)
-        assert at.session.received == [c.ShowBatch()]
+        assert at.session.received == [insight.ShowBatch()]
         await at.press("q")
         await end_of(at)
 

@@ -25,9 +25,10 @@ from engine.config.run import RunConfig
 from engine.errors import RemoteError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.protocol.codec import DecodeError
 from engine.protocol.events import CharChance
-from engine.protocol.events.insight import Bands
+from engine.protocol.insight import Bands
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from engine.text import MAX_CHARS
@@ -145,10 +146,10 @@ def test_badges_show_how_screens_are_attached_and_a_read_only_one_sends_only_que
         with attached(made) as (other, _):
             wait_until(lambda: (other.badge, bridge.badge) == ("attached, 2 screens", "read-only, 2 screens"))
         wait_until(lambda: bridge.badge == "read-only")
-        for command in (c.Pause(), c.TraceText(text="hello"), c.TakeStep(), c.ShowBatch()):
+        for command in (c.Pause(), insight.TraceText(text="hello"), c.TakeStep(), insight.ShowBatch()):
             bridge.send(command)
         wait_until(lambda: len(made.sent) == 2)
-        assert made.sent == [c.TraceText(text="hello"), c.ShowBatch()]
+        assert made.sent == [insight.TraceText(text="hello"), insight.ShowBatch()]
         made.emit(text_traced("hello"))
         assert drained(bridge, 1) == [text_traced("hello")]
 
@@ -157,7 +158,7 @@ def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
     text = "x" * 500
     rows: Bands = ((-0.123,) * 32,) * 502
     chars = (replace(chars_read("x", 12.345)[0], likeliest=(CharChance(char="x", probability=0.1234567),) * 8),) * 501
-    own = e.OwnDraw(first=0, text=text, reached_eos=False, chars=chars, hidden_bands=rows)
+    own = insight.OwnDraw(first=0, text=text, reached_eos=False, chars=chars, hidden_bands=rows)
     names = ("embedding_bands", "hidden_bands", "reset_bands", "update_bands", "candidate_bands")
     bands: dict[str, Any] = dict.fromkeys(names, rows)
     answer = text_traced(text, chars=chars, own=own, **bands)

@@ -22,6 +22,7 @@ from engine.config.run import RunConfig
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.storage.folders import RunFolder
 from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.recorded_runs import write_run
@@ -205,13 +206,13 @@ def test_a_read_only_client_can_not_steer_and_its_questions_wait_until_the_sessi
             reader.send(line_of(c.Stop()))
             assert reason_in(reader.receive_all()) == "This connection is read-only."
         with RawClient(made.path, read_only) as reader:
-            reader.send(line_of(c.MapEmbeddings()))
+            reader.send(line_of(insight.MapEmbeddings()))
             other.send(line_of(c.Pause()))
             wait_until(lambda: made.sent, "the command of the other client")
             assert made.sent == [c.Pause()]
             num_waiting = 3
             wait_until(lambda: len(made.sent) == 2, "the question")
-        assert made.sent[1] == c.MapEmbeddings()
+        assert made.sent[1] == insight.MapEmbeddings()
 
 
 def test_a_stop_is_forwarded_at_once_with_the_queued_commands() -> None:

@@ -13,7 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
-from engine.protocol.events.run import WarningKind
+from engine.protocol.events import WarningKind
 from tests import fakes
 from tests.fakes import checkpoint_loaded, checkpoint_saved, eval_finished, paused, run_failed, steps_finished
 from tui.run.alerts import Alert, AlertMonitor, commands_for

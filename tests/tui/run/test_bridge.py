@@ -12,11 +12,12 @@ import pytest
 
 from engine.config.run import RunConfig
 from engine.errors import CheckpointError, CorpusError, InternalError, exit_code_for
+from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.protocol.commands import Insight
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
-from engine.protocol.stage import Stage
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_finished, run_started, steps_finished
 from tests.waiting import wait_until
@@ -179,18 +180,18 @@ def drained(bridge: CheckpointBridge, num_events: int) -> list[Event]:
 def test_a_newer_question_replaces_an_unanswered_one_of_its_type_and_request_and_scores_come_last() -> None:
     answers = FakeAnswers()
     later: list[Insight] = [
-        c.ScoreUnits(request=1),
-        *(c.TraceText(text=text, request=number) for text, number in (("a", 1), ("b", 1), ("b", 2))),
+        insight.ScoreUnits(request=1),
+        *(insight.TraceText(text=text, request=number) for text, number in (("a", 1), ("b", 1), ("b", 2))),
     ]
     with closing(CheckpointBridge(PATH, lambda _: answers)) as bridge:
-        bridge.send(c.MapEmbeddings())
+        bridge.send(insight.MapEmbeddings())
         wait_until(lambda: answers.asked)
         for command in later:
             bridge.send(command)
         assert bridge.drain() == ()
         answers.may_go_on.set()
         drained(bridge, 4)
-    assert answers.asked == [c.MapEmbeddings(), later[2], later[3], later[0]]
+    assert answers.asked == [insight.MapEmbeddings(), later[2], later[3], later[0]]
     wait_until(lambda: not bridge._thread.is_alive(), "the end of the thread")
 
 
@@ -211,7 +212,7 @@ def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refus
     with closing(CheckpointBridge(PATH, open_answers)) as bridge:
         assert (bridge.drain(), len(tries)) == ((), 2)
         found = []
-        for command in (c.ScoreUnits(), c.MapEmbeddings(), c.MapEmbeddings(request=5)):
+        for command in (insight.ScoreUnits(), insight.MapEmbeddings(), insight.MapEmbeddings(request=5)):
             bridge.send(command)
             found += drained(bridge, 1)
     damaged, failed, answer = found
@@ -225,10 +226,10 @@ def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refus
 
 def test_a_saved_checkpoint_answers_and_refuses_what_its_model_does_not_have(tmp_path: Path) -> None:
     with closing(CheckpointBridge(write_checkpoint(tmp_path / "best.safetensors"))) as bridge:
-        bridge.send(c.TraceText(text="the cat", request=7))
-        bridge.send(c.TraceText(text="the cat", layer=4))
+        bridge.send(insight.TraceText(text="the cat", request=7))
+        bridge.send(insight.TraceText(text="the cat", layer=4))
         traced, refused = drained(bridge, 2)
-    assert isinstance(traced, e.TextTraced)
+    assert isinstance(traced, insight.TextTraced)
     assert (traced.request, traced.weights_step, traced.text) == (7, 2, "the cat")
     assert isinstance(refused, e.CommandRefused)
     assert refused.command == "TraceText"

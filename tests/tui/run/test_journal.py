@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -91,7 +92,7 @@ def test_of_very_many_tweets_the_latest_and_some_earlier_ones_are_read_and_all_a
 
 
 def test_the_latest_measurements_are_read(tmp_path: Path) -> None:
-    times = dict.fromkeys(("seconds", *(f"{name}_seconds" for name in PHASES)), 0.5)
+    times: dict[str, Any] = dict.fromkeys(("seconds", *(f"{name}_seconds" for name in PHASES)), 0.5)
     events: list[e.Event] = [run_started()]
     events += [e.StepTimes(step=step, elapsed_seconds=1.0, num_steps=9, **times) for step in range(50)]
     events += [replace(fakes.ranks_measured((0.0, share)), step=49) for share in (0.25, 0.75)]

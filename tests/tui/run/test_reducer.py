@@ -21,6 +21,7 @@ from syrupy.assertion import SnapshotAssertion
 from engine.config.run import ModelConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
+from engine.protocol import insight
 from tests import fakes
 from tests.fakes import checkpoint_saved, eval_finished, paused, run_started, steps_finished, tweet_sampled
 from tui.process.outcome import exit_code_of
@@ -44,9 +45,9 @@ def now(step: int, seconds: float = 1.0) -> dict[str, Any]:
     return {"step": step, "elapsed_seconds": seconds}
 
 
-def measured(step: int, *bits: float, names: Sequence[str] = LEVELS) -> e.BaselinesMeasured:
+def measured(step: int, *bits: float, names: Sequence[str] = LEVELS) -> insight.BaselinesMeasured:
     bits = bits or (6.6, 4.6, 3.7, 3.0, 2.6, 2.7)
-    return e.BaselinesMeasured(**now(step), request=0, names=tuple(names[: len(bits)]), bits_per_char=bits)
+    return insight.BaselinesMeasured(**now(step), request=0, names=tuple(names[: len(bits)]), bits_per_char=bits)
 
 
 def facts(view: RunView) -> Iterator[tuple[str, object]]:

@@ -34,7 +34,8 @@ from tui.widgets.status.side_panel import SidePanel
 from tui.widgets.status.step_breakdown import ScreenCost, UsageCounters
 
 NAMES = ("data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving")
-SECONDS = dict(zip((f"{name}_seconds" for name in NAMES), (0.02, 0.6, 1.0, 0.1, 0.04, 0.2, 0.0), strict=True))
+DURATIONS = (0.02, 0.6, 1.0, 0.1, 0.04, 0.2, 0.0)
+SECONDS: dict[str, Any] = dict(zip((f"{name}_seconds" for name in NAMES), DURATIONS, strict=True))
 TIMES = events.StepTimes(step=100, elapsed_seconds=2.0, num_steps=100, seconds=2.0, **SECONDS)
 COST = ScreenCost(core_share=0.025, bytes_per_second=1234.0)
 READING = MachineReading(
@@ -109,6 +110,8 @@ CASES: dict[str, Callable[[], str]] = {
     "the first steps, before a load is known": lambda: text_of(AT_ITS_FIRST_STEPS, NO_LOAD_YET),
     "values that can't be read": lambda: text_of(training(), UNREADABLE),
     "GPUs, one of which reports little": lambda: text_of(training("cuda:0"), replace(READING, gpus=GPUS), width=46),
+    "CUDA graphs": lambda: text_of(training("cuda", replace(TIMES, num_graphs=12))),
+    "CUDA graphs in a small panel": lambda: text_of(training("cuda", replace(TIMES, num_graphs=0)), height=9),
     "2 ranks": lambda: text_of(training_together(2, device="cpu"), TWO, height=24),
     "2 ranks in two columns": lambda: text_of(training_together(2), width=78, height=12),
     "2 ranks in a small panel, with shorter parts": lambda: text_of(training_together(2), TWO, width=40, height=15),

@@ -22,9 +22,9 @@ from textual.strip import Strip
 
 from engine.config.run import TrainingConfig
 from engine.config.sampling import SamplingConfig
+from engine.progress import Stage as Moment
 from engine.protocol import events as e
 from engine.protocol.commands import Command
-from engine.protocol.stage import Stage as Moment
 from tests import fakes
 from tests.fakes import checkpoint_saved, eval_finished, paused, run_failed, run_finished, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, text_of, toasted, trained_by, wait_until

@@ -16,7 +16,7 @@ from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.geometry import Region
 
-from engine.protocol.events import CharPoint
+from engine.protocol.insight import CharPoint
 from tests.fakes import embeddings_mapped
 from tests.strategies import hostile_text
 from tests.tui.conftest import wait_until

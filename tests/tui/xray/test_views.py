@@ -19,7 +19,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS
 from engine.protocol import events as e
-from engine.session import batch_service
+from engine.protocol import insight
+from engine.session import questions as batch_service
 from tests import fakes, hostile
 from tests.fakes import batch_shown, chars_read, embeddings_mapped, text_traced, unit_held, units_scored
 from tests.strategies import hostile_text
@@ -58,13 +59,13 @@ def case(about: str, view: Any, event: Any, cursor: int, size: str, *glyphs: Gly
 LIKELIEST = tuple(e.CharChance(char=char, probability=0.5 / 2**rank) for rank, char in enumerate("i aeostn"))
 
 
-def traced(text: str = "sing it", own_from: int | None = None) -> e.TextTraced:
+def traced(text: str = "sing it", own_from: int | None = None) -> insight.TextTraced:
     """Return a trace with eight most probable characters everywhere, "i" first."""
     event = text_traced(text, own_from)
     return replace(event, chars=tuple(replace(read, likeliest=LIKELIEST) for read in event.chars))
 
 
-def costing(event: e.TextTraced, *bits: float) -> e.TextTraced:
+def costing(event: insight.TextTraced, *bits: float) -> insight.TextTraced:
     """Return a trace whose characters cost so many bits, with the surcharge of those that are unknown."""
     pairs = zip(event.chars, (*event.token_ids[1:], EOS), bits, strict=True)
     chars = tuple(replace(read, bits=cost + UNKNOWN_CHAR_BITS * (each == UNK)) for read, each, cost in pairs)
@@ -72,30 +73,30 @@ def costing(event: e.TextTraced, *bits: float) -> e.TextTraced:
     return replace(event, chars=chars, stepwise_loss=loss, sequence_loss=loss)
 
 
-def drawing(own: str, first: int = 1, *, reached_eos: bool = True) -> e.TextTraced:
+def drawing(own: str, first: int = 1, *, reached_eos: bool = True) -> insight.TextTraced:
     """Return the trace of "abc" beside these own draws."""
-    draw = e.OwnDraw(first=first, text=own, reached_eos=reached_eos, chars=chars_read(own), hidden_bands=())
+    draw = insight.OwnDraw(first=first, text=own, reached_eos=reached_eos, chars=chars_read(own), hidden_bands=())
     return replace(traced("abc"), own=draw)
 
 
-def losing(stepwise_bits: float, sequence_bits: float) -> e.TextTraced:
+def losing(stepwise_bits: float, sequence_bits: float) -> insight.TextTraced:
     """Return a trace with these losses, computed one character at a time and at once."""
     return replace(traced(), stepwise_loss=stepwise_bits * log(2), sequence_loss=sequence_bits * log(2))
 
 
-def with_gates(cursor: int, **figures: float) -> e.TextTraced:
+def with_gates(cursor: int, **figures: float) -> insight.TextTraced:
     """Return a trace in which the gates differ at the cursor."""
     gates = list(text_traced("good morning").gates)
     gates[cursor] = replace(gates[cursor], **figures)
     return text_traced("good morning", gates=tuple(gates))
 
 
-def overwriting(share: float) -> e.TextTraced:
+def overwriting(share: float) -> insight.TextTraced:
     """Return a trace in which the gates overwrite this share of the state at the first character."""
     return with_gates(1, overwritten_share=share)
 
 
-def measured(*scores: float, text: str = "hi @anna how", **changes: object) -> e.ReachMeasured:
+def measured(*scores: float, text: str = "hi @anna how", **changes: object) -> insight.ReachMeasured:
     return fakes.reach_measured(text, len(scores) - 1, scores=scores, **changes)
 
 
@@ -116,14 +117,16 @@ def selected(unit: int, value: float | None = None, held: tuple[e.CharRead, ...]
 
 def crowded(unit: int, highest: float) -> UnitAnswers:
     """Return eight units of one concept, of which one is selected."""
-    row = (e.UnitScore(layer=0, unit=20 + n, concept="vowel next", correlation=highest - n / 20) for n in range(8))
+    row = (
+        insight.UnitScore(layer=0, unit=20 + n, concept="vowel next", correlation=highest - n / 20) for n in range(8)
+    )
     return UnitAnswers(scored=units_scored(units=tuple(row)), held=unit_held(HI, unit))
 
 
-def spread(chars: str, **places: tuple[float, float]) -> tuple[e.CharPoint, ...]:
+def spread(chars: str, **places: tuple[float, float]) -> tuple[insight.CharPoint, ...]:
     """Return characters far from their neighbours in `chars`, those of `places` at theirs."""
     found = (places.get(char, (2.4 * number % 3.1, 2.4 * number % 1.7)) for number, char in enumerate(chars))
-    return tuple(e.CharPoint(char=char, x=x, y=y) for char, (x, y) in zip(chars, found, strict=True))
+    return tuple(insight.CharPoint(char=char, x=x, y=y) for char, (x, y) in zip(chars, found, strict=True))
 
 
 SING, OWN, MORNING = traced(), traced(own_from=3), text_traced("good morning")
@@ -135,20 +138,20 @@ BANDS = text_traced("ab", candidate_bands=((0.0, 0.2), (-0.1, 0.1), (-0.2, 0.0))
 STILL = text_traced("", gates=(replace(MORNING.gates[0], hidden_change=0.0),))
 SCORES = measured(0.0, 0.5, -1.0, 0.0, 2.0)
 UNITS = (
-    e.UnitScore(layer=0, unit=3, concept="after a space", correlation=-0.62),
-    e.UnitScore(layer=0, unit=87, concept="in an @name", correlation=0.81),
-    e.UnitScore(layer=0, unit=12, concept="in an @name", correlation=-0.6),
-    e.UnitScore(layer=0, unit=87, concept="in a link", correlation=0.21),
-    e.UnitScore(layer=0, unit=5, concept="in a link", correlation=-0.11),
+    insight.UnitScore(layer=0, unit=3, concept="after a space", correlation=-0.62),
+    insight.UnitScore(layer=0, unit=87, concept="in an @name", correlation=0.81),
+    insight.UnitScore(layer=0, unit=12, concept="in an @name", correlation=-0.6),
+    insight.UnitScore(layer=0, unit=87, concept="in a link", correlation=0.21),
+    insight.UnitScore(layer=0, unit=5, concept="in a link", correlation=-0.11),
 )
 SCORED = units_scored(units=UNITS)
 TABLE, ONE_TWEET = UnitAnswers(scored=SCORED), UnitAnswers(scored=replace(SCORED, num_tweets=1, num_chars=84))
-DEEP = units_scored(units=(*UNITS, e.UnitScore(layer=1, unit=9, concept="vowel next", correlation=0.9)))
+DEEP = units_scored(units=(*UNITS, insight.UnitScore(layer=1, unit=9, concept="vowel next", correlation=0.9)))
 DIGITS = {char: (-3.0, -2.0 + number / 100) for number, char in enumerate("0123456789")}
 VOWELS = {char: (2.0 + number / 10, 2.0) for number, char in enumerate("aeiou")}
 CHARS = "aeioubcdfghjklmnpqrstABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?"
 ALL = embeddings_mapped(points=spread(CHARS))
-HIDDEN = embeddings_mapped(points=tuple(e.CharPoint(char=chr(33 + number), x=0.0, y=0.0) for number in range(90)))
+HIDDEN = embeddings_mapped(points=tuple(insight.CharPoint(char=chr(33 + number), x=0.0, y=0.0) for number in range(90)))
 
 
 @pytest.mark.parametrize(
@@ -244,9 +247,9 @@ WIDE, LACKING = "a漢b", "fewer characters than ids"
 UNUSUAL = replace(
     batch_shown((WIDE, "a寿b", LACKING + "xxx")),
     rows=(
-        e.BatchRow(text=WIDE, token_ids=(1, 4, 14, 5)),
-        e.BatchRow(text="a寿b", token_ids=(1, 4, UNK, 5)),
-        e.BatchRow(text=LACKING, token_ids=(1, *[4] * 28)),
+        insight.BatchRow(text=WIDE, token_ids=(1, 4, 14, 5)),
+        insight.BatchRow(text="a寿b", token_ids=(1, 4, UNK, 5)),
+        insight.BatchRow(text=LACKING, token_ids=(1, *[4] * 28)),
     ),
 )
 
@@ -266,7 +269,7 @@ UNUSUAL = replace(
     ],
 )
 def test_a_batch_is_drawn_as_recorded(
-    batch: e.BatchShown, size: tuple[int, int], options: dict[str, Any], snapshot: SnapshotAssertion
+    batch: insight.BatchShown, size: tuple[int, int], options: dict[str, Any], snapshot: SnapshotAssertion
 ) -> None:
     assert plain(grid(batch, width=size[0], height=size[1], **options)) == snapshot
 
@@ -316,7 +319,9 @@ def drawn(text: str, cursor: int, width: int, height: int, glyphs: Glyphs) -> It
         held = unit_held(text, 3, value, tweets=(text, text))
         units = UnitAnswers(scored=scored, held=held, free_chars=trace.chars)
         yield units_view.render(units, cursor, *size), units_view.sentence(units, cursor, glyphs)
-    points = tuple(e.CharPoint(char=char, x=ord(char) % 7, y=ord(char) % 5) for char in dict.fromkeys(text or " "))
+    points = tuple(
+        insight.CharPoint(char=char, x=ord(char) % 7, y=ord(char) % 5) for char in dict.fromkeys(text or " ")
+    )
     mapped = embeddings_mapped(points=points)
     yield map_view.render(mapped, text[:1], *size), map_view.sentence(mapped)
     batch = batch_shown((text, "another tweet"), num_tweets=100)

@@ -17,6 +17,7 @@ from engine.config.run import RunConfig
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.storage.folders import create_run_folder
 from engine.text import is_harmless
 from tests import hostile
@@ -38,14 +39,14 @@ from tui.xray.spans import plain
 from tui.xray.view_help import view_help
 from tui.xray.view_names import VIEW_NAMES, ViewName
 
-Change = Callable[[e.InsightEvent], e.InsightEvent]
+Change = Callable[[insight.InsightEvent], insight.InsightEvent]
 TEXT = "eat hay"
 SIZE = (80, 23)
 
 
-def lacking(event: e.InsightEvent) -> e.InsightEvent:
+def lacking(event: insight.InsightEvent) -> insight.InsightEvent:
     """Return a trace by a model with two layers and without any character of the text."""
-    assert isinstance(event, e.TextTraced)
+    assert isinstance(event, insight.TextTraced)
     chars = tuple(replace(read, bits=read.bits + UNKNOWN_CHAR_BITS) for read in event.chars[:-1])
     return replace(event, num_layers=2, token_ids=(1, *(UNK,) * len(chars)), chars=(*chars, event.chars[-1]))
 
@@ -104,7 +105,7 @@ class PanelApp(App[None]):
         await self.settle()
         while len(self.commands) > self._num_answered:
             event = self._session.answer(self.commands[self._num_answered])
-            assert isinstance(event, e.InsightEvent)
+            assert isinstance(event, insight.InsightEvent)
             self._num_answered += 1
             self.panel.show(change(event))
             await self.settle()
@@ -166,8 +167,8 @@ async def test_the_map_does_not_flip_between_two_answers() -> None:
         await app.shows("nearest to ‘e’")
         before = app.shown
 
-        def mirrored(event: e.InsightEvent) -> e.InsightEvent:
-            assert isinstance(event, e.EmbeddingsMapped)
+        def mirrored(event: insight.InsightEvent) -> insight.InsightEvent:
+            assert isinstance(event, insight.EmbeddingsMapped)
             points = tuple(replace(point, x=-point.x, y=-point.y) for point in event.points)
             return replace(event, points=points, weights_step=500)
 
@@ -261,38 +262,40 @@ async def test_a_hostile_text_fits_in_every_view_and_reaches_the_terminal_harmle
 
 
 def test_one_command_of_a_type_is_open_at_most_and_answers_of_others_are_not_accepted() -> None:
-    trace, changed = c.TraceText(text="hello", request=7), c.TraceText(text="hello", request=7, layer=1)
+    trace, changed = insight.TraceText(text="hello", request=7), insight.TraceText(text="hello", request=7, layer=1)
     answer = text_traced("hello", request=7)
     questions = Questions(FakeClock(), request=7)
     assert questions.is_due(trace, 10, is_following=True)
     assert not questions.is_due(trace, 20, is_following=True)
     assert not questions.is_due(changed, 20, is_following=True)
-    assert questions.is_due(c.MeasureReach(text="hello", position=1, request=7), 20, is_following=True), "another type"
+    assert questions.is_due(insight.MeasureReach(text="hello", position=1, request=7), 20, is_following=True), (
+        "another type"
+    )
     assert not questions.accept(text_traced("hello", request=8)), "of another client"
     assert not questions.accept(units_scored(request=7)), "not asked"
     assert not questions.refuse("ScoreUnits", "not asked")
     assert questions.accept(answer)
-    assert questions.answer(c.TraceText, e.TextTraced) == (trace, answer)
-    assert questions.answer(c.MeasureReach, e.ReachMeasured) is None
+    assert questions.answer(insight.TraceText, insight.TextTraced) == (trace, answer)
+    assert questions.answer(insight.MeasureReach, insight.ReachMeasured) is None
     assert questions.is_due(changed, 20, is_following=True), "a change is asked after the answer"
 
 
 def test_a_refused_command_is_not_asked_again_until_it_changes_or_all_is_asked_again_unless_it_was_anothers() -> None:
-    trace, answer, clock = c.TraceText(text="hello", request=7), text_traced("hello", request=7), FakeClock()
+    trace, answer, clock = insight.TraceText(text="hello", request=7), text_traced("hello", request=7), FakeClock()
     questions = Questions(clock, request=7)
     assert questions.is_due(trace, 10, is_following=True)
     assert questions.refuse("TraceText", "The text is too long.")
-    assert questions.problem(c.TraceText) == "The text is too long."
+    assert questions.problem(insight.TraceText) == "The text is too long."
     clock.advance(60)
     assert not questions.is_due(trace, 99, is_following=True)
     questions.forget()
-    assert questions.problem(c.TraceText) == ""
+    assert questions.problem(insight.TraceText) == ""
     assert questions.request == 8
-    assert questions.is_due(c.TraceText(text="hello", request=8), 99, is_following=True)
+    assert questions.is_due(insight.TraceText(text="hello", request=8), 99, is_following=True)
     assert not questions.accept(answer), "an answer of before"
     assert questions.refuse("TraceText", "another client's")
     assert questions.accept(replace(answer, request=8)), "it comes although a refusal came"
-    assert questions.problem(c.TraceText) == ""
+    assert questions.problem(insight.TraceText) == ""
     assert not questions.accept(replace(answer, request=8)), "it was answered"
 
 
@@ -305,7 +308,7 @@ SCRIPT: tuple[e.Event, ...] = (STEPS, tweet_sampled("an older one", 2), tweet_sa
 
 def texts(session: FakeSession) -> list[str]:
     """Return the texts that were traced, in order, repetitions left out."""
-    return list(dict.fromkeys(each.text for each in session.received if isinstance(each, c.TraceText)))
+    return list(dict.fromkeys(each.text for each in session.received if isinstance(each, insight.TraceText)))
 
 
 async def test_x_opens_the_newest_or_the_selected_tweet_the_open_one_or_the_typed_prompt(stage: Stage) -> None:
@@ -360,11 +363,11 @@ async def test_an_x_ray_opened_before_the_start_shows_a_training_tweet_once_the_
 async def test_any_text_is_typed_and_the_run_stepped(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
-    monkeypatch.setitem(AGAIN_SECONDS, c.TraceText, 0.0)  # no second between a step and the next question
+    monkeypatch.setitem(AGAIN_SECONDS, insight.TraceText, 0.0)  # no second between a step and the next question
     async with stage.running(FakeSession(SCRIPT)) as at:
         await at.press("x", "right", "g", shows="hello there")
         await at.press(*"pt q.", "enter", shows=("▸t q.■", "At the start the model gave ‘t’"))
-        own_draws = [each.own_from for each in at.session.received if isinstance(each, c.TraceText)]
+        own_draws = [each.own_from for each in at.session.received if isinstance(each, insight.TraceText)]
         assert own_draws[-2:] == [1, None], "another text begins without draws"
         await at.press("p", "end", "backspace", "enter", shows=("▸t q■", "weights of step 3"))
         await at.press("p", *"unwanted", shows="unwanted")
@@ -375,7 +378,7 @@ async def test_any_text_is_typed_and_the_run_stepped(
         await at.press("space", shows="space resume")
         await at.press(".", shows=("step 4: ", "weights of step 4"))
         assert "\n".join(map(str.rstrip, screen_text(at.app).split("\n"))) == snapshot
-        others = [each for each in at.session.received if not isinstance(each, c.TraceText)]
+        others = [each for each in at.session.received if not isinstance(each, insight.TraceText)]
         assert others == [c.Pause(), c.Resume(), c.Pause(), c.TakeStep()]
         assert texts(at.session) == ["hello there", "t q.", "t q"]
 
@@ -384,7 +387,7 @@ class Refusing(FakeSession):
     """A session that traces no text."""
 
     def answer(self, command: c.Command) -> e.Event:
-        if isinstance(command, c.TraceText):
+        if isinstance(command, insight.TraceText):
             return self._refuse("TraceText", "The text is too long to be traced.")
         return super().answer(command)
 
@@ -426,7 +429,7 @@ async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeyp
 
 async def test_questions_whose_answers_may_be_lost_are_asked_again_once_and_panels_drawn_again(stage: Stage) -> None:
     async with stage.running(FakeSession(SCRIPT)) as at:
-        main, kinds = at.app.screen, [c.TraceText]
+        main, kinds = at.app.screen, [insight.TraceText]
         assert isinstance(main, MainScreen)
         await at.press("x", opens=XrayScreen, shows="weights of step 3")
         main.run.num_gaps += 1

@@ -56,6 +56,7 @@ def _print_report(report: BenchReport) -> None:
     """Print the machine, and a table of all figures."""
     print_facts((name.replace("_", " "), str(value)) for name, value in report.machine.items() if value)
     sys.stdout.write("\n")
+    has_graphs = any(row.num_graphs is not None for row in report.train)
     rows = (
         (
             work,
@@ -66,8 +67,10 @@ def _print_report(report: BenchReport) -> None:
             format_count(round(row.chars_per_second)),
             f"{row.ratio_to_tutorial:.2f} x",
             f"{100 * row.spread:.0f} %",
+            *(["" if row.num_graphs is None else str(row.num_graphs)] if has_graphs else []),
         )
         for work, figures in (("train", report.train), ("sample", report.sample))
         for row in figures
     )
-    print_table(("", "embedding, hidden", "batch", "", "threads", "chars/s", "vs. tutorial", "spread"), rows)
+    headings = ("", "embedding, hidden", "batch", "", "threads", "chars/s", "vs. tutorial", "spread")
+    print_table((*headings, "CUDA graphs") if has_graphs else headings, rows)

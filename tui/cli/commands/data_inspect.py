@@ -40,7 +40,7 @@ def inspect(
     """
     from engine.corpus.inspection import inspect
     from engine.corpus.loading import TooFewTweetsError
-    from engine.peak_memory import peak_bytes
+    from engine.memory import peak_bytes
     from tui.cli.output.inspection_report import print_inspection, print_sources
     from tui.cli.output.progress_display import passing_folder, show_progress
 

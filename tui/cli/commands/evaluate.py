@@ -32,12 +32,11 @@ from tui.cli.output.evaluation_tables import print_evaluation, print_evaluation_
 from tui.cli.output.progress_display import passing_folder, show_progress
 
 if TYPE_CHECKING:  # they import numpy or torch
-    from engine.checkpoints.metadata import CheckpointInfo
+    from engine.checkpoints.format import CheckpointInfo
     from engine.corpus.corpus import Corpus
     from engine.corpus.encoded_tweets import EncodedTweets
     from engine.corpus.flat_tweets import FlatTweets
-    from engine.sampling.generation import GeneratedTweet, Generator
-    from engine.sampling.quality import Comparison
+    from engine.sampling.generation import Comparison, GeneratedTweet, Generator
 
 DATA = OptionGroup(
     "Tweets",
@@ -187,7 +186,7 @@ def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
 
 def _bits_of_baselines(train: EncodedTweets, held_out: EncodedTweets, vocab_size: int) -> dict[str, float]:
     """Return the bits per character of each baseline on `held_out`, counted on `train`."""
-    from engine.baselines.ngrams import baseline_bits
+    from engine.baselines import baseline_bits
 
     with show_progress() as on_progress:
         return baseline_bits(train, held_out, vocab_size, on_progress)
@@ -197,7 +196,7 @@ def _compared(
     generator: Generator, sampling: SamplingConfig, seeds: range, tweets: FlatTweets, own: Corpus
 ) -> Comparison:
     """Sample a tweet per seed, and return their figures beside those of `tweets`."""
-    from engine.sampling.quality import compare
+    from engine.sampling.generation import compare
 
     sampling = replace(sampling, max_length=generator.info.sampling.max_length)
     written: list[GeneratedTweet] = []

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from engine.checkpoints.catalog import resolve_checkpoint
-from engine.checkpoints.metadata import read_info
+from engine.checkpoints.format import read_info
 from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.export.web_page import WeightFormat
-from engine.protocol.stage import OnProgress, part_of
+from engine.progress import OnProgress, part_of
 from engine.text import harmless
 from tui.cli.completion import complete_checkpoint
 from tui.cli.output.checkpoint_line import print_checkpoint

@@ -12,7 +12,7 @@ import typer
 from engine.config.run import RunConfig
 from engine.errors import ConfigError, StorageError
 from engine.storage.folders import RunFolder, find_run, list_runs
-from engine.storage.journal_reader import SkippedLines
+from engine.storage.journal import SkippedLines
 from engine.text import harmless
 from tui.cli.commands.replay_recording import (
     DEFAULT_SECONDS,

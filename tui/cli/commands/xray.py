@@ -12,8 +12,7 @@ import typer
 from engine.checkpoints.catalog import checkpoint_name, may_read_files, resolve_checkpoint
 from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError
-from engine.protocol.commands import HoldUnit, MapEmbeddings, MeasureReach, ScoreUnits, TraceText
-from engine.protocol.events.insight import ReachMethod
+from engine.protocol.insight import HoldUnit, MapEmbeddings, MeasureReach, ReachMethod, ScoreUnits, TraceText
 from engine.text import clean, harmless
 from tui.cli.completion import complete_checkpoint
 from tui.cli.output.checkpoint_line import print_checkpoint
@@ -21,9 +20,9 @@ from tui.cli.output.output_file import STANDARD_STREAM, require_effect, write_ou
 from tui.xray.view_names import ViewName
 
 if TYPE_CHECKING:  # it imports torch
-    from engine.checkpoints.metadata import CheckpointInfo
+    from engine.checkpoints.format import CheckpointInfo
     from engine.insight.checkpoint_answers import CheckpointAnswers
-    from engine.protocol.events import EmbeddingsMapped, ReachMeasured, TextTraced, UnitHeld, UnitsScored
+    from engine.protocol.insight import EmbeddingsMapped, ReachMeasured, TextTraced, UnitHeld, UnitsScored
     from tui.cli.output.xray_page import ViewAnswer
 
 _MAX_INPUT_BYTES = 100_000

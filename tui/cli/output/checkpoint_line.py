@@ -11,7 +11,7 @@ from engine.checkpoints.catalog import checkpoint_name
 from engine.text import harmless
 
 if TYPE_CHECKING:
-    from engine.checkpoints.metadata import CheckpointInfo
+    from engine.checkpoints.format import CheckpointInfo
 
 
 def print_checkpoint(path: Path, info: CheckpointInfo) -> None:

@@ -10,7 +10,7 @@ from tui.cli.output.tables import print_facts, print_json, print_table
 from tui.formatting.numbers import format_count
 
 if TYPE_CHECKING:  # they import torch
-    from engine.sampling.quality import Comparison, Quality
+    from engine.sampling.generation import Comparison, Quality
     from engine.training.evaluation import Evaluation
 
 _N_GRAM = "witten_bell_"

@@ -22,7 +22,7 @@ from rich.text import Text
 from engine.text import defused
 
 if TYPE_CHECKING:
-    from engine.protocol.stage import OnProgress
+    from engine.progress import OnProgress
 
 PLAIN_SECONDS = 5.0
 """Time between two lines of progress without a terminal."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from engine.compute.calibration import threads_label
 from engine.config.run import Tuning
 from engine.corpus.report import counted
+from engine.progress import Stage
 from engine.protocol import events
 from engine.protocol.events import Event
-from engine.protocol.stage import Stage
 from engine.storage.folders import RUN_CHECKPOINTS
 from engine.text import harmless
 from tui.cli.output.progress_display import ProgressDisplay
@@ -23,7 +22,6 @@ _TUNING: dict[Tuning, str] = {
     "fixed": ", precision and threads fixed",
     "measured": ", precision and threads measured",
     "due": ", precision and threads to be measured",
-    "threads-due": ", threads to be measured",
 }
 
 
@@ -64,7 +62,7 @@ def _describe_start(event: events.RunStarted) -> str:
     return (
         f"run {event.run}: {event.corpus}, {counted(event.num_train_tweets, 'training tweet')}, "
         f"{format_count(event.num_parameters)} parameters, {event.device} {event.precision}, "
-        f"{threads_label(event.num_threads)}{_TUNING[event.tuning]}; {how}"
+        f"{counted(event.num_threads, 'thread')}{_TUNING[event.tuning]}; {how}"
     )
 
 

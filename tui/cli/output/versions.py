@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from engine.storage.versions import versions_of
+from engine.storage.log import versions_of
 
 PACKAGES = (
     *("tweetgen-tui", "torch", "textual", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx", "numba"),

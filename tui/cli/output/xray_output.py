@@ -14,7 +14,7 @@ from rich.style import Style
 from rich.text import Text
 
 from engine.model.vocab import EOS, SPECIALS
-from engine.protocol.events import TextTraced
+from engine.protocol.insight import TextTraced
 from tui.cli.output.tables import print_json
 from tui.formatting.cells import with_placed_words
 from tui.settings.theme import HEAT_VARIABLES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from engine.protocol.events import EmbeddingsMapped, ReachMeasured, TextTraced
+from engine.protocol.insight import EmbeddingsMapped, ReachMeasured, TextTraced
 from tui.xray import gates_view, map_view, reach_view, step_view, units_view
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import wrapped

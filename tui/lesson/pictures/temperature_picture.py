@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from engine.corpus.report import counted
-from engine.protocol.events import LadderTweet, TextTraced
+from engine.protocol.events import LadderTweet
+from engine.protocol.insight import TextTraced
 from engine.text import ELLIPSIS
 from tui.formatting.cells import safe_chars, set_cell_size
 from tui.xray.glyphs import Glyphs, percent

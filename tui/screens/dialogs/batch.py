@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.protocol.events import BatchShown, StepTaken
+from engine.protocol.insight import BatchShown, StepTaken
 from engine.text import harmless
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.batch_grid import BatchGrid

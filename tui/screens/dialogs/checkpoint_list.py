@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from engine.checkpoints.catalog import CheckpointEntry
-from engine.checkpoints.preview import sample_of
+from engine.checkpoints.management import sample_of
 from engine.protocol.commands import LoadCheckpoint
 from engine.text import harmless
 from tui.formatting.checkpoint_facts import detail_lines

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.checkpoints.catalog import CheckpointEntry
-from engine.checkpoints.metadata import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo
 from engine.storage.folders import BEFORE_LOAD, folder_of_run
 from engine.text import harmless
 from tui.formatting.checkpoint_facts import model_text

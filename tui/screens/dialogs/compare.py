@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
 from engine.checkpoints.catalog import CheckpointEntry
-from engine.checkpoints.preview import sample_of
+from engine.checkpoints.management import sample_of
 from engine.text import ELLIPSIS, harmless
 from tui.formatting.checkpoint_facts import ComparedField, comparison
 from tui.process.threads import on_own_thread

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from engine.config.fields import option_of
 from engine.config.sampling import MAX_AVOIDED_CHARS, MAX_DRAFTS_IN_RUN, SamplingConfig
-from engine.config.validation import option_of
 from engine.errors import ConfigError
 from tui.files.avoided_words import avoided_words
 from tui.formatting.sampling import SETTING_LABELS, format_setting

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.protocol.commands import ShowBatch
-from engine.protocol.events import BatchShown
+from engine.protocol.insight import BatchShown, ShowBatch
 from tui.screens.main.run_control import Controller, RunControl
 from tui.screens.main.steering import SteeringController
 

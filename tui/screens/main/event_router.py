@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from engine.protocol import events as e
+from engine.protocol import insight
 from engine.protocol.events import TextCompleted, TweetRead
 from tui.run import replay
 from tui.screens.dialogs.base import FailureDialog
@@ -84,16 +85,16 @@ class EventRouter:
                 pass  # the panels show it
             case e.Paused() | e.Resumed() | e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged():
                 pass
-            case e.BatchSizeChanged() | e.IntervalsChanged() | e.SpeedLimitChanged() | e.RanksMeasured():
+            case e.BatchSizeChanged() | e.IntervalsChanged() | insight.SpeedLimitChanged() | e.RanksMeasured():
                 pass
             case e.BudgetChanged():
                 pass
-            case e.BatchShown():
+            case insight.BatchShown():
                 self.batches.show(event)
                 self.xray.show_batch(event)
-            case e.InsightEvent():
+            case insight.InsightEvent():
                 self.xray.show(event)
-            case e.StepTaken() | e.BaselinesMeasured():
+            case insight.StepTaken() | insight.BaselinesMeasured():
                 pass
             case _:
                 assert_never(event)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from engine.errors import ConfigError
-from engine.protocol.commands import Insight, ShowBatch
-from engine.protocol.events import BatchShown, CommandRefused, InsightEvent
+from engine.protocol.commands import Insight
+from engine.protocol.events import CommandRefused
+from engine.protocol.insight import BatchShown, InsightEvent, ShowBatch
 from engine.storage.folders import folder_of_run
 from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.main.run_control import Controller, RunControl

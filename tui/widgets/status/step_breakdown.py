@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
@@ -71,6 +71,8 @@ class StepBreakdown:
     """Time of a whole step."""
     rate: str
     parts: tuple[StepPart, ...]
+    num_graphs: int | None = None
+    """CUDA graphs that replace steps; None on a device without graphs."""
 
     @classmethod
     def of(cls, view: RunView) -> StepBreakdown:
@@ -86,7 +88,7 @@ class StepBreakdown:
         totals["other"] = max(seconds - sum(totals.values()), 0.0)
         if is_on_device:
             totals = {"steps" if part == "forward" else part: value for part, value in totals.items()}
-        return cls._whole(num_steps, seconds, totals)
+        return replace(cls._whole(num_steps, seconds, totals), num_graphs=view.times[-1].num_graphs)
 
     @classmethod
     def _whole(cls, num_steps: int, seconds: float, totals: dict[str, float]) -> StepBreakdown:
@@ -108,19 +110,25 @@ class StepBreakdown:
         has_room = LABEL_CELLS + cell_len(self.step + self.rate) <= width
         return row("step", (self.step, "strong"), (self.rate if has_room else "", "label"))
 
+    def _graphs(self) -> list[tuple[str, str]]:
+        """Return name and value of the number of graphs, where there can be any."""
+        return [] if self.num_graphs is None else [("CUDA graphs", f"{self.num_graphs:,}")]
+
     def lines(self, width: int) -> list[Line]:
         """Return a line per part: time, share, bar."""
         return [
             self._head(width),
             *(share_line(part.name, format_milliseconds(part.seconds), part.percent, width) for part in self.parts),
+            *(row(name, (count.rjust(VALUE_CELLS), "value")) for name, count in self._graphs()),
         ]
 
     def packed_lines(self, width: int) -> list[Line]:
         """Return as many parts per line as fit, with their shares only."""
+        facts = [*((part.name, f"{part.percent} %") for part in self.parts), *self._graphs()]
         lines: list[Line] = [self._head(width)]
         room = 0
-        for part in self.parts:
-            segments = (LineSegment(f"{part.name} ", "label"), LineSegment(f"{part.percent} %  ", "value"))
+        for name, value in facts:
+            segments = (LineSegment(f"{name} ", "label"), LineSegment(f"{value}  ", "value"))
             cells = sum(cell_len(segment.text) for segment in segments)
             if cells - 2 > room:
                 lines.append(())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.compute.calibration import threads_label
+from engine.corpus.report import counted
 from tui.formatting.numbers import (
     format_count,
     format_duration,
@@ -90,7 +90,7 @@ def device_text(view: RunView) -> str:
     """Return device, precision and threads: "cpu float32, 2 threads"."""
     if view.started is None:
         return UNKNOWN
-    return f"{view.started.device} {view.precision}, {threads_label(view.num_threads)}"
+    return f"{view.started.device} {view.precision}, {counted(view.num_threads, 'thread')}"
 
 
 def num_ranks(view: RunView) -> int:

@@ -8,8 +8,18 @@ from functools import partial
 from typing import assert_never
 
 from engine.model.vocab import UNK
-from engine.protocol.commands import HoldUnit, MapEmbeddings, MeasureReach, ScoreUnits, TraceText
-from engine.protocol.events import EmbeddingsMapped, ReachMeasured, TextTraced, UnitHeld, UnitsScored
+from engine.protocol.insight import (
+    EmbeddingsMapped,
+    HoldUnit,
+    MapEmbeddings,
+    MeasureReach,
+    ReachMeasured,
+    ScoreUnits,
+    TextTraced,
+    TraceText,
+    UnitHeld,
+    UnitsScored,
+)
 from tui.widgets.xray.questions import Questions
 from tui.widgets.xray.state import XrayState
 from tui.xray import gates_view, map_view, reach_view, step_view, units_view

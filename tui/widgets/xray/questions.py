@@ -10,12 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from engine.protocol.commands import HoldUnit, Insight, MapEmbeddings, MeasureReach, ScoreUnits, TraceText
-from engine.protocol.events import (
+from engine.protocol.commands import Insight
+from engine.protocol.insight import (
     EmbeddingsMapped,
+    HoldUnit,
     InsightEvent,
+    MapEmbeddings,
+    MeasureReach,
     ReachMeasured,
+    ScoreUnits,
     TextTraced,
+    TraceText,
     UnitHeld,
     UnitsScored,
 )

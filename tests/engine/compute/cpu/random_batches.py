@@ -10,10 +10,8 @@ import torch
 from hypothesis import strategies as st
 
 from engine.corpus.encoded_tweets import Batch
-from engine.model.gru import TextGenerator
-from engine.model.ngram_codes import EMPTY_WINDOW, ORDERS, appended, context_code
-from engine.model.ngram_input import NO_ROW
-from engine.model.vocab import PAD
+from engine.model.gru import NO_ROW, TextGenerator
+from engine.model.vocab import EMPTY_WINDOW, ORDERS, PAD, appended, context_code
 
 HIDDEN_SIZES = (8, 18)
 """Up to the CPU's vector length, and above it with a remainder. Only two, as kernels are compiled for each and for each

@@ -22,8 +22,7 @@ from engine.compute.cpu.layers import PackedBatch, padded_num_rows
 from engine.compute.cpu.step import GruStep, ThreadedStep, one_torch_thread
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
-from engine.model.gru import TextGenerator
-from engine.model.ngram_input import NO_ROW, widened_weight
+from engine.model.gru import NO_ROW, TextGenerator, widened_weight
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
 from tests.engine.compute.cpu.random_batches import SOME, Shape, random_batch, shapes

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.compute.cuda_graphs import CudaRecorder
 from engine.compute.device import Runtime
-from engine.compute.gpu.recorder import CudaRecorder
-from engine.compute.row_rmsprop import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
+from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
+from engine.sampling import stepper
+from engine.sampling.stepper import CharStepper
 from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
 
@@ -44,9 +46,9 @@ class FakeRecorder(CudaRecorder):
         self.log.append("warm-up")
         work()
 
-    def record(self, work: Callable[[], None]) -> FakeRecording:
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         self.log.append("record")
-        return FakeRecording(self.log, work)
+        return cast("torch.cuda.CUDAGraph", FakeRecording(self.log, work))
 
     def discard(self, _: object) -> None:
         self.log.append("discard")
@@ -60,7 +62,7 @@ class FailingRecorder(FakeRecorder):
         self._error = error
         self._failing = failing
 
-    def record(self, work: Callable[[], None]) -> FakeRecording:
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         recording = super().record(work)
         if self.log.count("record") in self._failing:
             raise self._error
@@ -73,7 +75,6 @@ def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | No
 
     def make(self: Trainer, model: TextGenerator, config: TrainingConfig, runtime: Runtime, **options: Any) -> None:
         made(self, model, config, runtime, **options)
-        self._cpu = None
         self._device_step = self._make_device_step(may_record=True)
 
     monkeypatch.setattr(RowRmsprop, "step", RowRmsprop.update_by_masks)
@@ -81,17 +82,33 @@ def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | No
     monkeypatch.setattr(Trainer, "__init__", make)
 
 
+def use_char_graphs(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder) -> None:
+    """Make every `CharStepper` that may use compiled code use a `CharGraph` in its place, on the CPU."""
+    made = CharStepper.__init__
+
+    def make(self: CharStepper, model: TextGenerator, *, may_compile: bool = True, **options: Any) -> None:
+        made(self, model, may_compile=False, **options)
+        self._graph = stepper.char_graph_of(model) if may_compile and not options.get("held") else None
+        self._rows = self._make_stepper(self._rows.states, self._rows.windows)
+
+    monkeypatch.setattr(stepper, "_GRAPHS", {})
+    monkeypatch.setattr(stepper, "CudaRecorder", lambda _: recorder)
+    monkeypatch.setattr(CharStepper, "__init__", make)
+
+
 class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
-    """Records the schema of each operation, including those of autograd's backward pass."""
+    """Records schema and arguments of each operation, including those of autograd's backward pass."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self.schemas: list[Any] = []
+        self.arguments: list[tuple[Any, ...]] = []
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         self.schemas.append(func._schema)
+        self.arguments.append(args)
         return func(*args, **(kwargs or {}))
 
 

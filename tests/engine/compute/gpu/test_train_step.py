@@ -11,20 +11,24 @@ from functools import partial
 from unittest import mock
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from engine.compute import adamw
-from engine.compute.gpu import train_step as device_step
-from engine.compute.gpu.resident_tweets import ResidentTweets
-from engine.compute.optimizer_step import OptimizerStep
-from engine.compute.step_timer import PhaseTimer
-from engine.config.run import TrainingConfig
+from engine.compute import gpu_step, optimizer
+from engine.compute.clocks import PhaseTimer
+from engine.compute.cpu.step import ThreadedStep
+from engine.compute.cuda_graphs import GraphedSteps
+from engine.compute.gpu_step import ResidentTweets
+from engine.compute.optimizer import OptimizerStep
+from engine.config.presets import resolve_preset
+from engine.config.run import Setting, TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
+from engine.training import evaluation
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu import device_steps as fakes
 from tests.engine.helpers import (
@@ -32,6 +36,7 @@ from tests.engine.helpers import (
     assert_close_tensors,
     assert_same_tensors,
     copy_of_state,
+    encoded,
     model_with_table,
     some_batches,
 )
@@ -116,7 +121,7 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
 def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(
     monkeypatch: pytest.MonkeyPatch, precision: str, ignoring: str
 ) -> None:
-    monkeypatch.setattr(adamw, "IGNORE_FOUND_INF", frozenset({ignoring}))
+    monkeypatch.setattr(optimizer, "IGNORE_FOUND_INF", frozenset({ignoring}))
     plain, trainer = (Trainer(new_model(), CONFIG, replace(CPU, precision=precision)) for _ in range(2))
     batches, sound = some_batches(8, 7), OptimizerStep.run
     losses_of(plain, batches)
@@ -157,11 +162,14 @@ def test_a_trainer_with_another_table_continues_from_a_state_bit_for_bit(recorde
     assert_same_tensors(resumed.state(), uninterrupted.state())
 
 
-def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder: fakes.FakeRecorder | None) -> None:
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(
+    recorder: fakes.FakeRecorder | None, num_layers: int
+) -> None:
     [batch] = some_batches(1, 7)
 
     def run(seed: int) -> list[float]:
-        trainer = Trainer(new_model(1, dropout=0.5), CONFIG, CPU)
+        trainer = Trainer(new_model(num_layers, dropout=0.5), CONFIG, CPU)
         torch.manual_seed(seed)
         for _ in range(6):
             trainer.step(batch, 0.0)
@@ -216,36 +224,52 @@ def test_a_step_copies_no_value_to_or_from_the_host(
     assert not names & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
 
 
+def test_the_loss_of_each_target_is_computed_by_a_thread_of_its_own() -> None:
+    """A reduced `nll_loss` is one warp of 32 threads on CUDA, whatever the number of targets (ATen's `Loss.cu`)."""
+    model, [batch] = new_model(1), some_batches(1, 7)
+    tokens = torch.from_numpy(np.concatenate([batch.inputs[:, :1], batch.targets], axis=1)).t()
+    with fakes.Operations() as recorded:
+        torch.autograd.grad(gpu_step.mean_loss(model, tokens, torch.ones(())), list(model.parameters()))
+        evaluation._sum_by_forward(model, batch)
+    place_of_reduction = {"aten::nll_loss_forward": 3, "aten::nll_loss_backward": 4, "aten::cross_entropy_loss": 3}
+    calls = [(schema.name, args) for schema, args in zip(recorded.schemas, recorded.arguments, strict=True)]
+    found = [(name, args[place_of_reduction[name]]) for name, args in calls if name in place_of_reduction]
+    assert [reduction for _, reduction in found] == [0, 0, 0]
+
+
 # which steps are recorded --------------------------------------------------------------------------------------------
 
 
-def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_step, "CudaRecorder", lambda device: device)
+@pytest.mark.parametrize("budget", [{}, {"max_seconds": 120.0}, {"max_steps": 300}], ids=str)
+@pytest.mark.parametrize("num_chars", [200_000, 2_200_000, 5_000_000])
+def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, num_chars: int, budget: dict[str, Setting]
+) -> None:
+    """The embedded tweets are 2.2 million characters, for which `auto` chooses two layers and dropout."""
+    monkeypatch.setattr(gpu_step, "CudaRecorder", lambda device: device)
+    configs = resolve_preset("auto", budget, num_chars, "cuda", speed_of=lambda _: 5e6)
+    model = TextGenerator.without_weights(90, configs.model)
     monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
-    for num_layers, dropout in ((1, 0.0), (1, 0.3), (3, 0.0)):
-        assert str(device_step.recorder_for(new_model(num_layers, dropout))) == "cuda"
-    assert device_step.recorder_for(new_model(2, 0.3)) is None
+    assert gpu_step.recorder_for(model) is not None
+    is_stacked = num_chars == 2_200_000 and "max_steps" not in budget
+    assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
 
 
-def test_a_step_whose_recording_runs_out_of_memory_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    class OutOfMemoryRecorder(fakes.FailingRecorder):
-        def record(self, work: Callable[[], None]) -> fakes.FakeRecording:
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("not permitted")])
+def test_a_step_that_can_not_be_recorded_is_taken_eagerly(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
+    class Recorder(fakes.FailingRecorder):
+        def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
             trainer._optimizer_step.has_begun = True  # as the Python part of a recorded update leaves it
             return super().record(work)
 
-    recorder = OutOfMemoryRecorder(torch.OutOfMemoryError("CUDA out of memory."), failing={1})
-    fakes.use_device_step(monkeypatch, recorder)
-    trainer, [batch] = Trainer(new_model(), CONFIG, CPU), some_batches(1, 7)
-    losses_of(trainer, [batch] * 2)
-    before = copy_of_state(trainer)
-
-    with pytest.raises(torch.OutOfMemoryError):
-        trainer.step(batch, RATE)
-
+    batch = some_batches(1, 7)[0]
+    plain = Trainer(new_model(), CONFIG, CPU)
+    fakes.use_device_step(monkeypatch, Recorder(error, failing=range(9)))
+    trainer = Trainer(new_model(), CONFIG, CPU)
+    found = losses_of(trainer, [batch] * 5)
+    assert found == pytest.approx(losses_of(plain, [batch] * 5), rel=1e-5)
     assert trainer.is_consistent
-    assert_same_tensors(trainer.state(), before)
-    trainer.step(batch, RATE)
-    assert recorder.log[-2:] == ["record", "replay"]
+    assert trainer.skipped_in_a_row == 0
 
 
 # Ranks: two threads of this process, in float64 -----------------------------------------------------------------------
@@ -266,7 +290,7 @@ def new_trainer(sum_over_ranks: Callable[[Tensor], None] | None = None) -> Train
 def part_of(batch: CorpusBatch, places: list[int]) -> CorpusBatch:
     """Return some tweets of a batch, as a rank has them; the last batch of an epoch is smaller."""
     rows = batch.rows[[place for place in places if place < batch.num_tweets]]
-    return CorpusBatch(batch.tweets, rows, batch.num_targets)
+    return CorpusBatch(batch.tweets, rows, batch.num_targets, batch.num_columns)
 
 
 class TwoRanks:
@@ -327,6 +351,24 @@ def test_two_ranks_take_the_steps_of_one_with_clipping_decay_average_and_empty_p
     assert_equal_to_rounding(first, whole)
 
 
+@pytest.mark.parametrize("recorder", ["graphs"], indirect=True)
+@pytest.mark.usefixtures("recorder")
+def test_ranks_record_the_lengths_of_whole_batches_at_the_same_steps(ranks: TwoRanks) -> None:
+    tweets = encoded()[0]
+    by_length = np.argsort(tweets.lengths)
+    batches = [tweets.batch(by_length[[number, -1 - number]]) for number in range(6)]
+    with mock.patch.object(GraphedSteps, "run", autospec=True, side_effect=GraphedSteps.run) as run:
+        for batch in batches:
+            ranks.step(batch)
+    expected = [gpu_step.bucket_length(batch.num_columns) for batch in batches]
+    for trainer in ranks.trainers:
+        assert trainer._device_step is not None
+        steps = trainer._device_step._steps
+        assert [call.kwargs["key"] for call in run.call_args_list if call.args[0] is steps] == expected
+    short = [part_of(batch, DIVISIONS[0][0]) for batch in batches]
+    assert [gpu_step.bucket_length(part.num_columns) for part in short] != expected
+
+
 ON_THE_CPU = pytest.mark.parametrize("recorder", ["cpu"], indirect=True)
 
 
@@ -336,13 +378,15 @@ def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(ranks: TwoRanks) -> N
     ranks.step(batch)
     first, second = ranks.trainers
     before = copy_of_state(first)
-    sound = second._on_cpu._compute_at_once
+    step = second._cpu_steps["float32"]
+    sound = step.loss_and_grads
 
-    def spoiled(part: Batch) -> None:
-        sound(part)
+    def spoiled(part: Batch) -> Tensor:
+        loss = sound(part)
         second._flat.dense_grads[3] = math.inf
+        return loss
 
-    with mock.patch.object(second._on_cpu, "_compute_at_once", spoiled):
+    with mock.patch.object(step, "loss_and_grads", spoiled):
         ranks.step(batch)
 
     for trainer in ranks.trainers:
@@ -358,12 +402,12 @@ def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(ranks: TwoRanks) -> N
 def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(ranks: TwoRanks) -> None:
     whole, batches = new_trainer(), some_batches(4, 8)
     first, second = ranks.trainers
-    sound = second._on_cpu._compute_at_once
+    sound = ThreadedStep.loss_and_grads
 
-    def tight(part: Batch) -> None:
-        if len(part.targets) > 3:
+    def tight(step: ThreadedStep, part: Batch) -> Tensor:
+        if step._model is second.model and len(part.targets) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        sound(part)
+        return sound(step, part)
 
     def train(rank: int, trainer: Trainer) -> None:
         for batch in batches:
@@ -375,7 +419,7 @@ def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(ranks: TwoR
                 trainer.set_micro_batch_size(3)
                 trainer.step(part, RATE)
 
-    with mock.patch.object(second._on_cpu, "_compute_at_once", tight):
+    with mock.patch.object(ThreadedStep, "loss_and_grads", tight):
         ranks.run(train)
     for batch in batches:
         whole.step(batch, RATE)

@@ -22,8 +22,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.catalog import find_listed, is_taken, list_checkpoints
-from engine.checkpoints.management import delete_checkpoint, import_checkpoint, rename_checkpoint, set_pinned
-from engine.checkpoints.preview import sample_of
+from engine.checkpoints.management import delete_checkpoint, import_checkpoint, rename_checkpoint, sample_of, set_pinned
 from engine.config.run import RunConfig
 from engine.corpus.download.catalog import SENTIMENT140, Dataset, find_dataset
 from engine.corpus.download.download import checked_url, fetch, part_path

@@ -12,6 +12,7 @@ from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import SCRIPT, Running, Stage, refused, screen_text, shows, text_of, toasted, toasts, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
@@ -123,7 +124,7 @@ class BatchSession(FakeSession):
         self._others = list(others)
 
     def answer(self, command: c.Command) -> e.Event:
-        if not isinstance(command, c.ShowBatch):
+        if not isinstance(command, insight.ShowBatch):
             return super().answer(command)
         if self._others:
             return self._others.pop(0)
@@ -176,7 +177,7 @@ async def test_a_lost_batch_is_asked_for_again_and_a_refusal_and_a_failure_are_s
         await at.press(shows="after the refusal", opens="MainScreen")
         await at.press("B", opens="BatchDialog")
         at.app._main_screen.run.num_gaps += 1
-        await wait_until(lambda: at.session.received == [c.ShowBatch(), c.ShowBatch()], "another question")
+        await wait_until(lambda: at.session.received == [insight.ShowBatch(), insight.ShowBatch()], "another question")
         await at.emit(REFUSED)
         await at.press(shows="No batch .", opens="BatchDialog")
         await at.press("escape", "B", opens="FailureDialog")

@@ -14,6 +14,7 @@ from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol import insight
 from tests import fakes
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, text_completed, tweet_sampled
 from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused, shows, text_of, wait_until
@@ -123,12 +124,12 @@ class Measuring(FakeSession):
         self.measures_baselines = True
 
     def answer(self, command: c.Command) -> e.Event:
-        if isinstance(command, c.MeasureBaselines):
+        if isinstance(command, insight.MeasureBaselines):
             return steps_finished(self._step + 1, [3.0])
         return super().answer(command)
 
 
-def measured(step_and_number: str) -> e.BaselinesMeasured:
+def measured(step_and_number: str) -> insight.BaselinesMeasured:
     step, num = map(int, step_and_number.split())
     return replace(fakes.baselines_measured(step, NAMES[:num], BITS[:num]), is_complete=num == 4)
 

@@ -8,8 +8,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.protocol.commands import SetBatchSize, ShowBatch
-from engine.protocol.events import BatchShown, BatchSizeChanged, Event, StepsFinished
+from engine.protocol.commands import SetBatchSize
+from engine.protocol.events import BatchSizeChanged, Event, StepsFinished
+from engine.protocol.insight import BatchShown, ShowBatch
 from tui.lesson.checks import COMPARED_BATCHES
 from tui.lesson.pictures.batch_picture import Measured, comparison_picture, noise_of
 from tui.screens.lesson.live_picture import LivePicture

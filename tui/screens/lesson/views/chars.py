@@ -10,8 +10,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from engine.protocol.commands import TraceText
-from engine.protocol.events import Event, TextTraced
+from engine.protocol.events import Event
+from engine.protocol.insight import TextTraced, TraceText
 from tui.lesson.pictures.chars_picture import chars_picture
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView

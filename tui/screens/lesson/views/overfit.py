@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.model.vocab import SPECIALS
-from engine.protocol.commands import ShowBatch, TraceText
-from engine.protocol.events import BatchShown, Event, StepsFinished, TextTraced, TweetSampled
+from engine.protocol.events import Event, StepsFinished, TweetSampled
+from engine.protocol.insight import BatchShown, ShowBatch, TextTraced, TraceText
 from tui.formatting.cells import safe_chars
 from tui.formatting.loss_units import format_loss
 from tui.lesson.checks import OVERFIT_LOSS

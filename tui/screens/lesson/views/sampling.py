@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from engine.protocol.commands import SampleLadder, TraceText
-from engine.protocol.events import Event, LadderSampled, TextTraced
+from engine.protocol.commands import SampleLadder
+from engine.protocol.events import Event, LadderSampled
+from engine.protocol.insight import TextTraced, TraceText
 from tui.lesson.pictures.temperature_picture import bars_picture, ladder_picture
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from engine.protocol.commands import ShowBatch
-from engine.protocol.events import BatchShown, Event
+from engine.protocol.events import Event
+from engine.protocol.insight import BatchShown, ShowBatch
 from tui.lesson.checks import NUM_PARTS
 from tui.lesson.pictures.shapes_picture import Sizes, shapes_picture
 from tui.screens.lesson.live_picture import LivePicture

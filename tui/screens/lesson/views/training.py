@@ -6,8 +6,9 @@ import math
 
 from textual.app import ComposeResult
 
-from engine.protocol.commands import MeasureBaselines, SetSpeedLimit
-from engine.protocol.events import BaselinesMeasured, CommandRefused, EvalFinished, Event, StepsFinished
+from engine.protocol.commands import SetSpeedLimit
+from engine.protocol.events import CommandRefused, EvalFinished, Event, StepsFinished
+from engine.protocol.insight import BaselinesMeasured, MeasureBaselines
 from tui.lesson.pictures.loss_scale import Place, note_on_units, place_of, scale_picture, sentence_on
 from tui.lesson.runs import EVAL_EVERY
 from tui.run.levels import Level, has_all, levels_from

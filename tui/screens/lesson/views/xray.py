@@ -8,14 +8,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from engine.protocol.commands import ShowBatch
-from engine.protocol.events import (
+from engine.protocol.events import CommandRefused, Event
+from engine.protocol.insight import (
     BatchShown,
-    CommandRefused,
     EmbeddingsMapped,
-    Event,
     InsightEvent,
     ReachMeasured,
+    ShowBatch,
     TextTraced,
     UnitHeld,
     UnitsScored,

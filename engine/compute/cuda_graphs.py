@@ -1,0 +1,276 @@
+"""CUDA graphs: work on inputs of few shapes runs eagerly a few times, is recorded once per shape, then replayed.
+
+The rules are torch's ("CUDA Graphs" in its CUDA semantics):
+
+* **Warm-up on the side stream** that records: cuDNN, cuBLAS and the allocator initialize in the first runs, which can't
+  be recorded. The warm-up runs are real steps, so nothing has to be undone. Recording executes nothing.
+* **Fixed addresses.** The input is copied to the bucket's own tensor before each replay; weights, optimizer state and
+  learning rate are updated in place; the output goes to a `LossBuffer`.
+* **One memory pool.** Graphs may share a pool if none needs another's results and no two run at once: all results are
+  outside the pool, and all replays are on one stream.
+* **No waiting.** A step reads no value back. Python's garbage collector is disabled, since it could free an older
+  graph during the recording. Other threads may use CUDA meanwhile, as that of NCCL and that of a checkpoint do: only
+  what the recording thread does is forbidden.
+
+A recording that runs out of memory is tried again with torch's cache empty; if that fails too, inputs of this shape are
+computed eagerly. After any other failure all are, and `GraphedSteps.failure` says why.
+
+The host queues a step in a fraction of the time that the device needs for it; `Backlog` limits how far it runs ahead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+
+import torch
+from torch import Tensor
+
+from engine.memory import CUDA_ALLOCATOR, free_memory, is_out_of_memory
+
+LOG = logging.getLogger(__name__)
+WARM_UP_VISITS = 2
+"""Eager runs of a bucket before it is recorded; so a rare shape costs no recording."""
+MAX_GRAPHS = 64
+"""Inputs of further shapes are computed eagerly: tweets of up to 2,048 characters have 48 lengths (`bucket_length`)."""
+_MODE = "thread_local"
+"""Other threads may use CUDA during a capture."""
+_END_ALLOCATION = ("_cuda_endAllocateToPool", "_cuda_endAllocateCurrentStreamToPool")
+"""Names of one function of torch, the second before 2.8; there is no public one."""
+
+
+@dataclass
+class _Bucket:
+    """The work on inputs of one key and shape."""
+
+    inputs: Tensor
+    """Its input, always at the same address."""
+    num_visits: int = 0
+    recording: torch.cuda.CUDAGraph | None = None
+    lacks_memory: bool = False
+    """Whether there was no memory to record it."""
+
+
+class GraphedSteps:
+    """Runs a step on inputs of few shapes, recorded where possible. Not thread-safe."""
+
+    def __init__(self, device: torch.device, recorder: CudaRecorder | None, max_graphs: int = MAX_GRAPHS) -> None:
+        """Run steps on the device; without a `recorder`, always eagerly."""
+        self.failure = ""
+        """Why nothing is recorded any more; empty while it is, and where memory does not suffice."""
+        self._device = device
+        self._recorder = recorder
+        self._max_graphs = max_graphs
+        self._buckets: dict[Hashable, _Bucket] = {}
+
+    @property
+    def num_recorded(self) -> int:
+        """Number of buckets that are replayed."""
+        return sum(bucket.recording is not None for bucket in self._buckets.values())
+
+    def run(self, step: Callable[[Tensor], None], inputs: Tensor, key: Hashable = None) -> None:
+        """Run `step`, the same one in every call with this key, on a small input in host memory.
+
+        CUDA copies up to 64 KB of pageable memory without waiting for the device: the rows of 8,192 tweets.
+        """
+        bucket = self._buckets.get((key, *inputs.shape))
+        if bucket is None:
+            bucket = self._buckets[(key, *inputs.shape)] = _Bucket(torch.empty_like(inputs, device=self._device))
+        bucket.inputs.copy_(inputs, non_blocking=True)
+        bucket.num_visits += 1
+        work = partial(step, bucket.inputs)
+        if self._recorder is None:
+            work()
+            return
+        if self._may_record(bucket):
+            self._record(work, bucket, self._recorder)
+        if bucket.recording is None:
+            self._recorder.run_on_side_stream(work)
+        else:
+            bucket.recording.replay()
+
+    def discard_all(self) -> None:
+        """Discard all recordings, as the memory that they write to is replaced."""
+        for bucket in self._buckets.values():
+            if bucket.recording is not None and self._recorder is not None:
+                self._recorder.discard(bucket.recording)
+        self._buckets.clear()
+
+    def _may_record(self, bucket: _Bucket) -> bool:
+        if bucket.recording is not None or bucket.lacks_memory or bucket.num_visits <= WARM_UP_VISITS:
+            return False
+        if not CUDA_ALLOCATOR.is_sound:
+            self.failure = self.failure or "torch's CUDA allocator is not usable after an earlier failure"
+        return not self.failure and self.num_recorded < self._max_graphs
+
+    def _record(self, work: Callable[[], None], bucket: _Bucket, recorder: CudaRecorder) -> None:
+        """Record a bucket's step, with torch's cache emptied if memory does not suffice."""
+        bucket.recording = self._recorded(work, recorder)
+        if bucket.recording is None and not self.failure:
+            free_memory(self._device)
+            bucket.recording = self._recorded(work, recorder)
+            bucket.lacks_memory = bucket.recording is None
+
+    def _recorded(self, work: Callable[[], None], recorder: CudaRecorder) -> torch.cuda.CUDAGraph | None:
+        """Return the recording; None if memory does not suffice. After another failure, none is left or made later."""
+        try:
+            return recorder.record(work)
+        except RuntimeError as error:
+            LOG.warning("a CUDA graph can't be recorded", exc_info=True)
+            if not is_out_of_memory(error):
+                self.failure = str(error).partition("\n")[0] or type(error).__name__
+                self.discard_all()
+        return None
+
+
+@cache
+def _side_stream(index: int) -> torch.cuda.Stream:
+    return torch.cuda.Stream(index)  # type: ignore[no-untyped-call] # torch leaves it untyped
+
+
+def side_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the stream of a device on which graphs are recorded; always the same one.
+
+    cuBLAS allocates a workspace, 32 MiB on an H100, for each stream, and never frees it.
+    """
+    is_numbered = device.index is not None  # that of `cuda` is not
+    return _side_stream(device.index if is_numbered else torch.cuda.current_device())
+
+
+class CudaRecorder:
+    """Records CUDA graphs with one shared memory pool on the device's side stream."""
+
+    def __init__(self, device: torch.device) -> None:
+        """Record on this device."""
+        self._device = device
+        self._stream = side_stream(device)
+        self._pool = torch.cuda.graph_pool_handle()
+        self._num_recorded = 0
+
+    def run_on_side_stream(self, work: Callable[[], None]) -> None:
+        """Run `work` on the recording stream, ordered after and before the work of the current stream."""
+        current = torch.cuda.current_stream(self._device)
+        self._stream.wait_stream(current)
+        try:
+            with torch.cuda.stream(self._stream):
+                work()
+        finally:
+            current.wait_stream(self._stream)
+
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
+        """Record `work` without running it. Raises the `RuntimeError` of what can't be recorded.
+
+        The outer `stream` restores the current stream even if `graph` fails to at its own end, and the error of `work`
+        is raised in place of the one that the end of a failed capture then adds.
+        """
+        if self._num_recorded == 0:  # torch asserts that a pool that has been used is in use
+            self._pool = torch.cuda.graph_pool_handle()
+        graph = torch.cuda.CUDAGraph()
+        failures: list[RuntimeError] = []
+        try:
+            with (
+                _without_collection(),
+                torch.cuda.stream(self._stream),
+                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode=_MODE),
+            ):
+                try:
+                    work()
+                except RuntimeError as error:
+                    failures.append(error)
+                    raise
+        except RuntimeError as error:
+            self._undo_capture()
+            raise (failures or [error])[0] from None
+        self._num_recorded += 1
+        return graph
+
+    def _undo_capture(self) -> None:
+        """End the allocation from the pool that a failed capture began, and see whether the allocator works.
+
+        `CUDAGraph.capture_end` (torch 2.13) skips this if CUDA has invalidated the capture: all later allocations on
+        the stream would come from the pool, and `empty_cache` would raise. Where it has ended the allocation already,
+        torch raises, and the pool is still to be released.
+        """
+        index, cuda = self._stream.device_index, vars(torch._C)  # noqa: SLF001 - there is nothing public
+        with contextlib.suppress(RuntimeError):
+            end = next(cuda[name] for name in _END_ALLOCATION if name in cuda)
+            end(index, self._pool)
+        with contextlib.suppress(RuntimeError):
+            cuda["_cuda_releasePool"](index, self._pool)
+        try:
+            torch.cuda.empty_cache()
+        except RuntimeError:
+            LOG.warning("torch's CUDA allocator is not usable after a failed recording", exc_info=True)
+            CUDA_ALLOCATOR.is_sound = False
+
+    def discard(self, recording: torch.cuda.CUDAGraph) -> None:
+        """Wait for the device, then free a recording."""
+        torch.cuda.synchronize(self._device)
+        recording.reset()
+        self._num_recorded -= 1
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Disable Python's garbage collector during the block."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+QUEUED_SECONDS = 0.02
+MIN_STEPS = 2
+_SMOOTHING = 0.1
+"""Weight of the last step in the mean time of a step."""
+
+
+def cuda_event() -> torch.cuda.Event:
+    """Return an event that has a time and that a thread can wait for without occupying a core."""
+    return torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call] # torch leaves it untyped
+
+
+class Backlog:
+    """Limits how many steps are queued on a device, so that a key press need not wait for seconds of them.
+
+    About `QUEUED_SECONDS` of work are queued, so that the device has something to do while the host does something
+    else, but at least `MIN_STEPS`. Waiting blocks the thread; it does not occupy a core. Not thread-safe.
+    """
+
+    def __init__(self, make_event: Callable[[], torch.cuda.Event] = cuda_event) -> None:
+        self._make_event = make_event
+        self._queued: deque[torch.cuda.Event] = deque()
+        self._last: torch.cuda.Event | None = None
+        """The end of the last step that the device is known to have completed."""
+        self._step_seconds: float | None = None
+        """Smoothed time between the ends of two steps."""
+
+    @property
+    def limit(self) -> int:
+        """How many steps may be queued."""
+        return MIN_STEPS if self._step_seconds is None else max(MIN_STEPS, int(QUEUED_SECONDS / self._step_seconds))
+
+    def add_step(self) -> None:
+        """Record that a step has been queued; wait until at most `limit` are left."""
+        event = self._make_event()
+        event.record()
+        self._queued.append(event)
+        while len(self._queued) > self.limit:
+            first = self._queued.popleft()
+            first.synchronize()
+            if self._last is not None:
+                self._measure(max(self._last.elapsed_time(first) / 1000, 1e-6))
+            self._last = first
+
+    def _measure(self, seconds: float) -> None:
+        """Include the time of a step in the mean."""
+        before = seconds if self._step_seconds is None else self._step_seconds
+        self._step_seconds = before + _SMOOTHING * (seconds - before)

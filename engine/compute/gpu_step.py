@@ -1,0 +1,388 @@
+"""The training step on CUDA and MPS: loss, gradient and update of a batch, without reading any value back.
+
+A GPU is slow only when it waits: for Python between two kernels, for a batch, or for the host to read a number. So
+
+* the encoded corpus lies on the device, which cuts its batches itself (`ResidentTweets`);
+* batches are padded to few shapes, without changing the gradient (`bucket_length`), and a step is recorded once per
+  shape as a CUDA graph, whose kernels are launched in one call (`engine.compute.cuda_graphs`);
+* losses stay on the device until a report reads many (`engine.compute.optimizer.LossBuffer`);
+* products run in TF32 where available, or everything in bfloat16 with float32 weights (`Bfloat16Copy`).
+
+`DeviceStep` computes what `TextGenerator.forward`, `F.cross_entropy`, `clip_grad_norm_` and AdamW compute on the same
+tweets without padding. For speed,
+
+* the input is time-major, as in cuDNN, which would transpose a batch-first one; and cuDNN uses the weights of a single
+  layer in place (`FlatParameters`), unless there is an n-gram input (`widened_weight`);
+* gradients go to one buffer, so that clipping, update and the sum over ranks are one operation each;
+* the learning rate is a tensor, because a CUDA graph would record a number as a constant;
+* gradients are computed by `torch.autograd.grad`, and nothing of autograd's graph outlives a step: its nodes reference
+  the stream that they were created on, which must be the recording one.
+
+**Dropout and graphs.** torch's dropout draws from the default CUDA generator, which every graph registers: a replay
+continues its sequence like an eager step, and a checkpoint stores its state. That of cuDNN is not used (`run_gru`).
+
+Everything but the recording itself also runs on a CPU, where the tests compare it with the readable reference,
+`TextGenerator.forward` and autograd. Never used to train on a CPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import math
+from collections.abc import Callable, Iterator
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the usual name
+from torch import Tensor
+
+from engine.compute.cuda_graphs import Backlog, CudaRecorder, GraphedSteps
+from engine.compute.optimizer import OptimizerStep
+from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets, Ids
+from engine.errors import DeviceMemoryError
+from engine.memory import free_memory, is_out_of_memory
+from engine.model.gru import NO_ROW, TextGenerator, run_gru
+from engine.model.parameters import FlatParameters
+from engine.model.vocab import BOS, EOS, PAD
+
+LOG = logging.getLogger(__name__)
+MIN_SPACING = 8
+SPACINGS_PER_LENGTH = 16
+"""Bucket lengths are multiples of 8 up to 128, of 16 up to 256 and so on: padding adds less than an eighth (except to
+tweets under 64 characters), and tweets of up to 144 characters need 17 lengths."""
+NO_TWEET = -1
+"""The row of an empty tweet, which is all padding."""
+
+
+def bucket_length(length: int) -> int:
+    """Return the padded length of a batch whose longest tweet has `length` targets.
+
+    A CUDA graph has one shape, and cuDNN plans for one shape at a time. Padding does not change the result: it follows
+    a tweet's end, so it affects no state of the tweet, and the loss counts no target that is padding.
+    """
+    next_power_of_two = 1 << (length - 1).bit_length()
+    spacing = max(MIN_SPACING, next_power_of_two // SPACINGS_PER_LENGTH)
+    return -(-length // spacing) * spacing
+
+
+def padded_rows(rows: Ids, batch_size: int) -> Ids:
+    """Return the rows of a batch, (B,), with empty tweets up to `batch_size`."""
+    return np.pad(rows, (0, max(0, batch_size - len(rows))), constant_values=NO_TWEET)
+
+
+_SMALL_TYPES: dict[type[np.generic], type[np.generic]] = {np.uint8: np.uint8, np.uint16: np.int32}
+"""Type on the device by type on the host: torch has few kernels for uint16."""
+
+
+class ResidentTweets:
+    """A corpus on a device, as its encoded characters: fifty thousand tweets take 4 MB as bytes.
+
+    A batch is then uploaded as the rows of its tweets, a kilobyte, and padded by kernels that a CUDA graph includes.
+    """
+
+    def __init__(self, tweets: EncodedTweets, device: torch.device) -> None:
+        """Copy the tweets to the device. Raises `DeviceMemoryError`."""
+        device_type = _SMALL_TYPES.get(tweets.token_ids.dtype.type, np.int64)
+        problem = ""
+        try:
+            self._token_ids = torch.from_numpy(tweets.token_ids.astype(device_type, copy=False)).to(device)
+            self._offsets = torch.from_numpy(tweets.offsets).to(device)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            problem = f"The tweets, {tweets.token_ids.nbytes / 1e6:,.0f} MB, do not fit into the memory of {device}."
+        if problem:  # outside of the `except`, whose traceback refers to what was copied
+            raise DeviceMemoryError(problem, "Quit other programs that use it, or train on fewer or shorter tweets.")
+
+    def gather(self, rows: Tensor, length: int) -> Tensor:
+        """Return the tweets at `rows`, (B,) int64, as token ids of (length + 1, B): BOS, characters, EOS, PAD.
+
+        The row `NO_TWEET` is all padding. A longer tweet than `length` - 1 is cut off. Waits for nothing and copies
+        nothing from the host, so that it can be recorded.
+        """
+        is_empty = rows < 0  # (B,)
+        rows = rows.clamp(min=0)
+        starts = self._offsets[rows]  # (B,)
+        lengths = (self._offsets[rows + 1] - starts).masked_fill(is_empty, -1)
+        places = torch.arange(length, device=rows.device).unsqueeze(1)  # (T, 1)
+        chars = self._token_ids[(starts + places).clamp(max=len(self._token_ids) - 1)].int()  # (T, B)
+        targets = chars.masked_fill(places >= lengths, PAD).masked_fill(places == lengths, EOS)
+        first = torch.full_like(targets[:1], BOS).masked_fill(is_empty, PAD)  # (1, B)
+        return torch.cat([first, targets])  # (T + 1, B) int32
+
+
+_RESIDENT: WeakKeyDictionary[EncodedTweets, dict[torch.device, ResidentTweets]] = WeakKeyDictionary()
+
+
+def resident_tweets(tweets: EncodedTweets, device: torch.device) -> ResidentTweets:
+    """Return the copy of a corpus on a device, made the first time. Raises `DeviceMemoryError`."""
+    copies = _RESIDENT.setdefault(tweets, {})
+    if device not in copies:
+        copies[device] = ResidentTweets(tweets, device)
+    return copies[device]
+
+
+class Bfloat16Copy:
+    """A bfloat16 copy of one model for a step's products and states; weights and updates stay in float32.
+
+    Autocast is no alternative: its cuDNN RNN runs in **float16**, whatever type was requested (`AutocastRNN.cpp` casts
+    to `kHalf`), and gradients of a mean over thousands of characters underflow float16. So the step uses a copy,
+    refreshed from the float32 weights each time: a few megabytes at fixed addresses, as a CUDA graph needs them.
+    bfloat16 has the range of float32, so no loss scaling is needed. The copy shares the table of an n-gram input with
+    the model, in float32: a step reads a few of its rows, and only their sums are rounded.
+    """
+
+    def __init__(self, model: TextGenerator, flat: FlatParameters) -> None:
+        """Copy a model with these buffers, in training mode; draws no random number."""
+        self._model = copy.deepcopy(model).to(torch.bfloat16).train()
+        self._model.ngram_input = model.ngram_input
+        self._source = flat.dense_weights
+        self._rounded = flat.bind_copy(self._model)  # in the order that cuDNN's GRU needs, too
+
+    def refreshed(self) -> TextGenerator:
+        """Return the copy with the model's present weights, rounded."""
+        self._rounded.copy_(self._source)
+        return self._model
+
+
+class DeviceStep:
+    """The whole training step of a model on its device. Not thread-safe."""
+
+    def __init__(
+        self,
+        model: TextGenerator,
+        flat: FlatParameters,
+        optimizer_step: OptimizerStep,
+        *,
+        precision: str,
+        recorder: CudaRecorder | None,
+        backlog: Backlog | None,
+        sum_over_ranks: Callable[[], None] | None = None,
+    ) -> None:
+        """Use a model that stays on its device, and its buffers; with a `backlog`, wait for steps that are queued.
+
+        With `sum_over_ranks`, gradient and update are recorded apart, and it is called between the two.
+        """
+        self._model = model
+        self._flat = flat
+        self._bf16 = Bfloat16Copy(model, flat) if precision == "bfloat16" else None
+        self._optimizer_step = optimizer_step
+        self._sum_over_ranks = sum_over_ranks
+        self._device = model.device
+        self._learning_rate = torch.zeros((), device=self._device)
+        self._total_targets = torch.ones((), device=self._device)
+        self._may_record = recorder is not None
+        self._steps = GraphedSteps(self._device, recorder)
+        self._updates = GraphedSteps(self._device, recorder)
+        self._micro_batch_size: int | None = None
+        self._tweets: ResidentTweets | None = None
+        self._backlog = backlog
+
+    @property
+    def num_graphs(self) -> int | None:
+        """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
+        return self._steps.num_recorded + self._updates.num_recorded if self._may_record else None
+
+    @property
+    def recording_failure(self) -> str:
+        """Why steps can't be recorded; empty if they can, or have not been yet."""
+        return self._steps.failure or self._updates.failure
+
+    def run(self, batch: CorpusBatch, batch_size: int, learning_rate: float) -> None:
+        """Train on a batch, padded to `batch_size` tweets; returns before the device is done.
+
+        A non-finite loss or gradient changes nothing. Raises `DeviceMemoryError` if the corpus does not fit.
+        """
+        self._use_tweets(resident_tweets(batch.tweets, self._device))
+        self._learning_rate.fill_(learning_rate)
+        self._total_targets.fill_(batch.total_targets)
+        if batch.num_targets:
+            rows = torch.from_numpy(padded_rows(batch.rows, batch_size))
+            self._run_recorded(rows, bucket_length(batch.total_columns))  # all ranks have, and record, the same buckets
+        else:
+            self._flat.grads_and_loss.zero_()  # fewer tweets than ranks
+        if self._sum_over_ranks is not None:
+            self._sum_over_ranks()
+            self._updates.run(self._update, torch.empty(0))
+        if self._backlog is not None:
+            self._backlog.add_step()
+
+    @torch.no_grad()
+    def loss_of(self, batch: CorpusBatch) -> float:
+        """Return the loss of a batch as a step computes it, but without dropout, in nats per target; waits for it."""
+        self._use_tweets(resident_tweets(batch.tweets, self._device))
+        network = self._model if self._bf16 is None else self._bf16.refreshed()
+        was_training = network.training
+        network.eval()
+        tokens = self._gathered(torch.from_numpy(batch.rows).to(self._device), bucket_length(batch.num_columns))
+        with tensor_float_32(self._device):
+            loss = mean_loss(network, tokens, torch.full((), batch.num_targets, device=self._device))
+        network.train(was_training)
+        return float(loss)
+
+    def _use_tweets(self, tweets: ResidentTweets) -> None:
+        """Gather batches from these tweets; graphs that gather from others are freed."""
+        if tweets is not self._tweets:
+            self.discard_graphs()
+            self._tweets = tweets
+
+    def _run_recorded(self, rows: Tensor, length: int) -> None:
+        """Run the step, or with several ranks its part before the sum, recorded where possible."""
+        step = self._step if self._sum_over_ranks is None else self._compute_gradients
+        self._steps.run(lambda rows: step(self._gathered(rows, length)), rows, key=length)
+
+    def _gathered(self, rows: Tensor, length: int) -> Tensor:
+        """Return the token ids of the tweets at `rows`, (B,) on the device: (length + 1, B)."""
+        if self._tweets is None:
+            raise TypeError("there are no tweets")
+        return self._tweets.gather(rows, length)
+
+    def discard_graphs(self) -> None:
+        """Free all CUDA graphs; later steps are recorded again."""
+        self._steps.discard_all()
+        self._updates.discard_all()
+
+    def set_micro_batch_size(self, size: int | None) -> None:
+        """Split batches into micro-batches of at most `size` tweets from now on (None: never), and free memory."""
+        self._micro_batch_size = size
+        self.discard_graphs()
+
+    def _step(self, tokens: Tensor) -> None:
+        """Run the whole step on `tokens` (T + 1, B) int32."""
+        self._compute_gradients(tokens)
+        self._update(tokens)
+
+    def _update(self, _: Tensor) -> None:
+        """Update the weights by the gradient."""
+        self._optimizer_step.run(self._learning_rate)
+
+    def _compute_gradients(self, tokens: Tensor) -> None:
+        """Compute loss and gradient, of all targets but padding, in nats per target of the whole step."""
+        self._optimizer_step.has_begun = False  # a failed recording before this has changed nothing
+        network = self._model if self._bf16 is None else self._bf16.refreshed()
+        size = self._micro_batch_size or tokens.shape[1]
+        with tensor_float_32(self._device):
+            for first in range(0, tokens.shape[1], size):
+                part = tokens[:, first : first + size]
+                loss = mean_loss(network, part, self._total_targets)
+                self._add_grads(loss, network, is_first=first == 0)
+                if network.ngram_input is not None and self._flat.table is not None:
+                    rows = network.ngram_input.rows_of(part[:-1].t()).flatten()
+                    self._flat.table.touched.index_fill_(0, rows, 1)
+                    self._flat.table.touched[NO_ROW].zero_()
+
+    def _add_grads(self, loss: Tensor, network: TextGenerator, *, is_first: bool) -> None:
+        """Add a loss and its gradient to the flat buffer; the first replace what is there."""
+        if is_first:
+            self._flat.grads_and_loss.zero_()
+        torch._foreach_add_(self._flat.views_of_grads, torch.autograd.grad(loss, list(network.parameters())))
+        self._flat.loss.add_(loss.detach())
+
+
+MAX_DIFFERENCE = 0.02
+"""Of a loss on a device from that on the CPU: more than the rounding of bfloat16."""
+_COMPARED_TWEETS = 8
+
+
+def first_loss_problem(step: DeviceStep, model: TextGenerator, tweets: EncodedTweets) -> str:
+    """Return a warning if the device computes another loss of the first tweets than the CPU; else empty.
+
+    It computes them as in a step, the CPU by the readable model, both without dropout; no random number is drawn.
+    Nothing else would show that a driver or a kernel is wrong but a worse loss. Without memory nothing is compared.
+    """
+    batch = tweets.batch(np.arange(min(len(tweets), _COMPARED_TWEETS)))
+    try:
+        found, expected = step.loss_of(batch), _loss_on_cpu(model, batch)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return ""
+    if abs(found - expected) <= MAX_DIFFERENCE * expected or not math.isfinite(expected):
+        return ""
+    return (
+        f"The GPU computes another loss than the CPU for the same tweets, {found:.3f} in place of {expected:.3f} nats "
+        "per character: its results can't be trusted. Update PyTorch and the GPU's driver, try --precision float32, or "
+        "train with --device cpu."
+    )
+
+
+@torch.no_grad()
+def _loss_on_cpu(model: TextGenerator, batch: CorpusBatch) -> float:
+    """Return the loss of a batch by a copy of the model on the CPU, without dropout, in nats per target."""
+    inputs, targets = (torch.from_numpy(ids) for ids in (batch.inputs, batch.targets))  # (B, T)
+    logits, _ = copy.deepcopy(model).cpu().eval()(inputs)
+    return float(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD))
+
+
+def mean_loss(network: TextGenerator, tokens: Tensor, total_targets: Tensor) -> Tensor:
+    """Return the cross-entropy, () in nats, of the targets in `tokens` (T + 1, B) that are not padding.
+
+    Divided by `total_targets`, () on the device: the targets of the whole step, of which this may be a part. Padding
+    costs 0. The costs are summed apart: with a sum of its own, CUDA's `nll_loss` runs on 32 threads (ATen's `Loss.cu`).
+    """
+    rnn, chars, targets = network.rnn, tokens[:-1], tokens[1:].long()  # (T, B)
+    inputs = network.embed(chars)  # (T, B, E)
+    initial = inputs.new_zeros(rnn.num_layers, tokens.shape[1], rnn.hidden_size)
+    if network.ngram_input is not None:
+        candidate = network.ngram_input(chars.t()).transpose(0, 1).to(inputs.dtype)  # (T, B, H)
+        inputs = torch.cat([inputs, candidate], dim=-1)  # (T, B, E + H)
+    output, _ = run_gru(rnn, inputs, initial, batch_first=False)  # (T, B, H)
+    logits = network.proj(network.dropout(output))  # (T, B, V)
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    costs = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="none")  # (T * B,)
+    return costs.sum() / total_targets
+
+
+def recorder_for(model: TextGenerator) -> CudaRecorder | None:
+    """Return a recorder for the steps of a model; None on a device without CUDA graphs."""
+    return CudaRecorder(model.device) if model.device.type == "cuda" else None
+
+
+@contextlib.contextmanager
+def tensor_float_32(device: torch.device) -> Iterator[None]:
+    """Use TF32, with 10 bits of mantissa, in CUDA's float32 products; cuDNN's GRU does so by torch's default."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+LENGTHS = (8, 144)
+"""Characters per tweet; torch also chooses cuDNN's algorithm by them."""
+
+
+def supported_precision(model: TextGenerator, batch_size: int, precision: str) -> str:
+    """Return `precision`, or "float32" if a step of this model on its device fails in bfloat16.
+
+    cuDNN chooses an algorithm by the sizes of GRU and batch, and not all of them have bfloat16 (pytorch/pytorch#54307
+    is open for half precision); what is missing is an error of the first step. Versions alone do not show it.
+    Draws no random number. A step that does not fit the memory shows nothing: bfloat16 needs less of it than float32.
+    """
+    if precision != "bfloat16" or model.device.type == "cpu":
+        return precision
+    is_supported = True
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        try:
+            for length in LENGTHS:
+                _compute_gradient(model, batch_size, length)
+        except RuntimeError as error:
+            is_supported = is_out_of_memory(error)
+            LOG.warning("the model can't be trained in bfloat16", exc_info=True)
+    free_memory(model.device)
+    return precision if is_supported else "float32"
+
+
+def _compute_gradient(model: TextGenerator, batch_size: int, length: int) -> None:
+    """Compute the gradient of a batch in bfloat16."""
+    network = copy.deepcopy(model).to(torch.bfloat16).train()
+    tokens = torch.full((length + 1, batch_size), EOS, dtype=torch.int32, device=model.device)
+    torch.autograd.grad(mean_loss(network, tokens, torch.ones((), device=model.device)), list(network.parameters()))

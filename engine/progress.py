@@ -1,0 +1,56 @@
+"""Progress of long work: `Stage` (what the setup of a run does), callbacks, and `Pieces`, which can be interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+OnProgress = Callable[[float | None, str], None]
+"""Called with the share done, 0 to 1 (None if unknown), and a short description of the current work."""
+
+
+def no_progress(_share: float | None, _doing: str) -> None:
+    """Discard the progress."""
+
+
+def part_of(on_progress: OnProgress, begin: float, end: float) -> OnProgress:
+    """Return a callback for the part of the work between the shares `begin` and `end` of the whole."""
+
+    def within(share: float | None, doing: str) -> None:
+        on_progress(None if share is None else begin + (end - begin) * share, doing)
+
+    return within
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A moment of the setup, for display."""
+
+    text: str
+    """The current step: "loading torch", "reading the tweets"."""
+    share: float | None = None
+    """The share of it that is done, 0 to 1; None if unknown."""
+    detail: str = ""
+    """The current item, in a few words that change often."""
+    report: tuple[str, ...] = ()
+    """The summary of the corpus, in a few lines; empty before it is read."""
+
+    def __str__(self) -> str:
+        """Return text and detail as one line."""
+        return f"{self.text}: {self.detail}" if self.detail else self.text
+
+
+Result = TypeVar("Result")
+Pieces: TypeAlias = Generator[None, None, Result]
+"""Yields after each piece and returns the result."""
+
+
+def run_to_end(pieces: Pieces[Result]) -> Result:
+    """Run all pieces and return the result."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            result: Result = end.value
+            return result

@@ -1,0 +1,211 @@
+"""Which tweets are wanted: `TweetFilter`, and `draft_tweets`, which samples until a draft passes it.
+
+A draft is a whole sampled tweet. For each tweet, drafts are sampled until one passes the filter, or else the one that
+comes nearest is returned. The first draft of a tweet has the tweet's own seed, the others have seeds derived from it,
+and drafts are judged in the order of their numbers. So the choice does not depend on how many are sampled at once, up
+to the rounding that `engine.sampling.sampler` names: drafts sampled beyond the last one needed count nowhere.
+
+A filter that no draft can pass is an error (`require_samplable`, `SamplingConfig.require_satisfiable`).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple, get_args
+
+from engine.compute.device import derived_seed
+from engine.config.sampling import SamplingConfig
+from engine.corpus.similarity.novelty import novelty_of
+from engine.errors import VocabError
+from engine.model.vocab import Vocab, named_chars
+from engine.protocol.events import RefusalReason
+from engine.sampling.sampler import SampledTweet
+from engine.text import comparable, harmless, has_word
+
+CopiedShare = Callable[[str], float]
+"""Returns the share, 0 to 1, of a text's characters in long runs from a training tweet, as `NoveltyIndex` does."""
+
+
+class TweetFilter:
+    """The filter of one `SamplingConfig`."""
+
+    def __init__(self, sampling: SamplingConfig, copied_share: CopiedShare | None) -> None:
+        """`copied_share` may be None unless `sampling.only_new`."""
+        self.best_of = sampling.best_of
+        self.max_length = sampling.max_length
+        self.is_greedy = sampling.temperature == 0
+        """Whether all drafts are the same."""
+        self._sampling = sampling
+        self._copied_share = copied_share if sampling.only_new else None
+        self._avoided = tuple(dict.fromkeys(map(comparable, sampling.avoid)))
+        self._required = comparable(sampling.must_contain)
+
+    def reasons(self, draft: SampledTweet) -> tuple[RefusalReason, ...]:
+        """Return the reasons against a draft, in the order of `RefusalReason`; () if it passes."""
+        if not self._sampling.has_filter:
+            return ()
+        text = comparable(harmless(draft.text))
+        novelty = "new" if self._copied_share is None else novelty_of(self._copied_share(draft.text))
+        claims: dict[RefusalReason, bool] = {
+            "copy": novelty == "copy",
+            "near-copy": novelty == "near-copy",
+            "avoided word": any(has_word(text, word) for word in self._avoided),
+            "required text missing": self._required not in text,
+            "too short": len(draft.text) < self._sampling.min_length,
+            "unfinished": not draft.reached_eos,
+        }
+        return tuple(reason for reason, is_true in claims.items() if is_true)
+
+
+def require_samplable(sampling: SamplingConfig, vocab: Vocab) -> None:
+    """Raise `VocabError` where the vocabulary lacks a character of the prime, or one without which no draft passes.
+
+    A required character may come from another one that is equal without case, or from its letter and marks.
+    """
+    vocab.encode_strict(sampling.prime)
+    known = {part for char in vocab.chars for part in comparable(char)}
+    missing = [
+        char
+        for char in dict.fromkeys(comparable(sampling.must_contain))
+        if char not in known and not known.issuperset(unicodedata.normalize("NFD", char))
+    ]
+    if missing:
+        raise VocabError(
+            f"No tweet can contain “{sampling.must_contain}”: the vocabulary lacks {named_chars(missing)}.",
+            "Change --must-contain, or leave it out.",
+        )
+
+
+MAX_BATCH_SIZE = 256
+"""Drafts sampled at once at most."""
+MAX_BATCH_CHARS = 1_000_000
+"""Characters of the drafts sampled at once at most, at their maximum length: a character takes 20 bytes meanwhile."""
+_DRAFT = 5  # purpose of derived seeds
+SampleDrafts = Callable[[Sequence[int]], list[SampledTweet]]
+"""Samples one draft per seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenDraft:
+    """The draft that was chosen for a tweet: of those that pass the filter the one with the fewest bits per character.
+
+    If none does, of those with the fewest reasons against them.
+    """
+
+    draft: SampledTweet
+    seed: int
+    """The tweet's own, from which all its drafts follow."""
+    num_drafts: int
+    """Drafts judged until the choice."""
+    refused: tuple[tuple[RefusalReason, int], ...]
+    """Refused drafts by their first reason; the others passed the filter."""
+    unmet: tuple[RefusalReason, ...]
+    """The reasons against the draft; () unless all were refused."""
+
+
+class _Drafts:
+    """The drafts of one tweet, judged one after another."""
+
+    def __init__(self, seed: int, tweet_filter: TweetFilter, max_drafts: int) -> None:
+        self.choice: ChosenDraft | None = None
+        """None while further drafts are needed and allowed."""
+        self._seed = seed
+        self._filter = tweet_filter
+        self._max_drafts = max_drafts
+        self._num_judged = 0
+        self._refused: Counter[RefusalReason] = Counter()
+        self._nearest: _Judged | None = None
+
+    @property
+    def _num_missing(self) -> int:
+        """How many more drafts have to pass the filter."""
+        return self._filter.best_of - (self._num_judged - self._refused.total())
+
+    def next_seeds(self, max_count: int) -> list[int]:
+        """Return the seeds of the drafts to sample next: as many as are missing, or as were judged already."""
+        first = self._num_judged
+        count = min(max(self._num_missing, first), self._max_drafts - first, max_count)
+        return [self._seed_of(number) for number in range(first, first + count)]
+
+    def _seed_of(self, number: int) -> int:
+        return self._seed if number == 0 else derived_seed(self._seed, _DRAFT, number)
+
+    def judge(self, drafts: Sequence[SampledTweet]) -> None:
+        """Judge the next drafts, in the order of their seeds, as far as they are needed."""
+        for draft in drafts:
+            if self.choice is not None:
+                return
+            judged = _Judged(draft, self._num_judged, self._filter.reasons(draft))
+            self._num_judged += 1
+            if judged.unmet:
+                self._refused[judged.unmet[0]] += 1
+            nearest = judged if self._nearest is None else min(self._nearest, judged, key=_Judged.distance)
+            self._nearest = nearest
+            if self._num_missing == 0 or self._num_judged == self._max_drafts:
+                self.choice = ChosenDraft(
+                    draft=nearest.draft,
+                    seed=self._seed,
+                    num_drafts=self._num_judged,
+                    refused=tuple(
+                        (reason, count) for reason in get_args(RefusalReason) if (count := self._refused[reason])
+                    ),
+                    unmet=nearest.unmet,
+                )
+
+
+class _Judged(NamedTuple):
+    """A draft, and the reasons against it."""
+
+    draft: SampledTweet
+    number: int
+    unmet: tuple[RefusalReason, ...]
+
+    def distance(self) -> tuple[int, float, int]:
+        """Return how far it is from what is wanted: reasons against it, then bits per character, then its number."""
+        return len(self.unmet), self.draft.bits_per_char, self.number
+
+
+def draft_tweets(
+    sample: SampleDrafts,
+    tweet_filter: TweetFilter,
+    seeds: Iterable[int],
+    max_drafts: int,
+    batch_size: int | None = None,
+) -> Iterator[ChosenDraft]:
+    """Yield a tweet per seed, in order, of at most `max_drafts` drafts each, of one if sampling is greedy.
+
+    `batch_size` is by default as large as `MAX_BATCH_SIZE` and `MAX_BATCH_CHARS` allow. A batch has as many drafts of
+    the first undecided tweets as fit: of each at first those that are needed at least, then as many again as were
+    judged, so at most about half of them are sampled in vain.
+    """
+    if batch_size is None:
+        batch_size = max(1, min(MAX_BATCH_SIZE, MAX_BATCH_CHARS // tweet_filter.max_length))
+    waiting = iter(seeds)
+    max_drafts = 1 if tweet_filter.is_greedy else max_drafts
+    undecided: deque[_Drafts] = deque()
+    while True:
+        new = islice(waiting, batch_size - len(undecided))
+        undecided.extend(_Drafts(seed, tweet_filter, max_drafts) for seed in new)
+        if not undecided:
+            return
+        _sample_batch(sample, undecided, batch_size)
+        while undecided and (choice := undecided[0].choice) is not None:
+            undecided.popleft()
+            yield choice
+
+
+def _sample_batch(sample: SampleDrafts, tweets: Iterable[_Drafts], batch_size: int) -> None:
+    """Sample and judge one batch of drafts of the undecided among these tweets, at least one."""
+    planned: list[tuple[_Drafts, list[int]]] = []
+    num_free = batch_size
+    for tweet in tweets:
+        if tweet.choice is None and num_free:
+            planned.append((tweet, tweet.next_seeds(num_free)))
+            num_free -= len(planned[-1][1])
+    drafts = iter(sample([seed for _, seeds in planned for seed in seeds]))
+    for tweet, seeds in planned:
+        tweet.judge(list(islice(drafts, len(seeds))))

@@ -1,0 +1,370 @@
+"""What is fastest on this machine: the sizes of a new model, the number of threads, and the precision on a CPU.
+
+None of it can be known in advance. Two GPUs differ by a factor of thirty, and processors by a factor of three in what
+bfloat16 and small batches gain or cost; two threads on idle cores do up to 1.6 times the work of one, and less than one
+while other processes occupy the cores.
+
+* **Before a new run** of the preset `auto`, new models are tried from the smallest on (`NewModelSpeeds`): their speeds
+  choose the sizes, and the threads and the precision that were fastest train the run.
+* **Other new runs** take their first step on two threads in float32, and are measured after it (`ThreadTuner`). The
+  trials change neither weights nor optimizer nor any generator, so only the rounding of the computation depends on a
+  clock.
+* **Later**, threads alone are measured again when the steps have become slow, and from time to time
+  (`SlowdownDetector`).
+
+**Fixed** is all of it in a repeatable run: the same command must give the same run, which a clock can't promise. A run
+that continues from a checkpoint keeps the checkpoint's choice, as far as the machine has it. Several processes measure
+nothing: they would disturb each other, and would have to agree.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from engine.compute import device
+from engine.compute.device import Runtime, wait_for
+from engine.compute.gpu_step import supported_precision
+from engine.config.presets import PresetConfigs
+from engine.config.run import Computation, ModelConfig, RunConfig, TrainingConfig
+from engine.corpus.encoded_tweets import Batch
+from engine.corpus.report import counted
+from engine.corpus.training_data import TrainingData
+from engine.memory import free_memory, is_out_of_memory
+from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
+from engine.training.trainer import Trainer
+
+FIRST_THREADS = 2
+"""Threads of a run before any measurement: 1.4 times as fast as one on idle cores, and at worst half as fast."""
+MAX_THREADS = 8
+"""Largest candidate; bounds the time spent measuring."""
+
+
+# What is open ---------------------------------------------------------------------------------------------------------
+def initial_runtime(config: RunConfig, before: Computation | None, *, is_shared: bool = False) -> Runtime:
+    """Return the runtime that a run starts with. Raises `DeviceError` for what this machine lacks.
+
+    `before` is that of the checkpoint which it continues: its threads are limited to the cores, and its precision to
+    what the device trains in. `is_shared` is a run of several processes.
+    """
+    wanted = config.runtime
+    cores = device.available_cores()
+    if before is None:
+        runtime = Runtime.resolve(wanted)
+    else:
+        runtime = Runtime.resolve(replace(wanted, threads=wanted.threads or min(before.num_threads, cores)))
+        if wanted.precision == "auto" and (
+            before.precision == "float32" or device.may_train_in_bfloat16(runtime.device)
+        ):
+            runtime = replace(runtime, precision=before.precision)
+    is_open = choices_for(config, runtime, before).has_several and not (config.is_repeatable or is_shared)
+    if runtime.device.type != "cpu" or not is_open:
+        return runtime
+    if before is None:
+        return replace(runtime, num_threads=wanted.threads or min(FIRST_THREADS, cores), tuning="due")
+    return replace(runtime, tuning=before.tuning or "measured")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a measurement on the CPU chooses among."""
+
+    counts: tuple[int, ...]
+    """Numbers of threads, ascending."""
+    precisions: tuple[str, ...]
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there is more than one candidate."""
+        return len(self.counts) > 1 or len(self.precisions) > 1
+
+
+def choices_for(config: RunConfig, runtime: Runtime, before: Computation | None) -> Choices:
+    """Return what the user left open of threads and precision, for a run that starts as `runtime`.
+
+    The precision of a checkpoint is open only if it was saved before any measurement.
+    """
+    wanted = config.runtime
+    counts = {wanted.threads} if wanted.threads else {*thread_counts(device.available_cores()), runtime.num_threads}
+    is_open = wanted.precision == "auto" and device.cpu_has_bfloat16() and (before is None or before.tuning == "due")
+    return Choices(
+        counts=tuple(sorted(counts)), precisions=("float32", "bfloat16") if is_open else (runtime.precision,)
+    )
+
+
+def thread_counts(num_cores: int) -> list[int]:
+    """Return the candidate numbers of threads for so many cores: the powers of two, and all cores."""
+    most = min(num_cores, MAX_THREADS)
+    return sorted({2**power for power in range(most.bit_length())} | {most})
+
+
+# Trials: passes of the same work, by candidates in turns --------------------------------------------------------------
+START_SECONDS, LATER_SECONDS = 0.06, 0.35
+"""Limit for each candidate: of the first measurement, for which the user waits, and of later ones."""
+MIN_ROUNDS = 3
+"""Timed passes of each candidate, even if they take longer."""
+COUNT_COLUMNS, PRECISION_COLUMNS = 32, 48
+"""Characters of each tweet in the trials of threads, some of which may be slow, and in those of precisions: bfloat16
+gains little on few."""
+PATIENCE_SECONDS = 0.05
+"""A candidate with several threads drops out once it is this far behind the fastest, and `_FAR_BEHIND` times slower."""
+_FAR_BEHIND = 1.5
+_MORE_THREADS, _FEWER_THREADS = 1.1, 1.05
+"""Speedup at which more, or fewer, threads replace those in use."""
+_BFLOAT16 = 1.15
+"""Speedup at which bfloat16 replaces float32."""
+_Variant = TypeVar("_Variant")
+_Seconds = dict[Runtime, list[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fastest:
+    """The outcome of a measurement."""
+
+    runtime: Runtime
+    ratio: float
+    """Its speedup over the runtime that was in use."""
+    chars_per_second: float
+
+
+def fastest(
+    trainer: Trainer,
+    batch: Batch,
+    in_use: Runtime,
+    choices: Choices,
+    limit_seconds: float,
+    check: Callable[[], None],
+) -> Fastest:
+    """Choose the number of threads in the precision in use, then the precision on so many threads.
+
+    On busy cores the seconds of a trial vary by a third, which is more than most processors gain by bfloat16. So
+    precisions are compared in the time that this thread computes. `check` runs before each trial and may raise. Trainer
+    and torch are left as in the last trial.
+    """
+    candidates = [replace(in_use, num_threads=number) for number in choices.counts]
+    part = _first_columns(batch, COUNT_COLUMNS)
+    seconds = compare(partial(_run_trial, trainer, part, check), candidates, limit_seconds, time.perf_counter)
+    best = best_count(seconds, in_use)
+    ratio, chars_per_second = speedup(seconds, best, in_use), part.num_targets / float(np.mean(seconds[best]))
+    if len(choices.precisions) > 1:
+        part = _first_columns(batch, PRECISION_COLUMNS)
+        candidates = [replace(best, precision=precision) for precision in choices.precisions]
+        seconds = compare(partial(_run_trial, trainer, part, check), candidates, limit_seconds, time.thread_time)
+        before, best = best, best_precision(seconds)
+        gain = speedup(seconds, best, before)
+        ratio, chars_per_second = gain * ratio, gain * chars_per_second
+    return Fastest(runtime=replace(best, tuning="measured"), ratio=ratio, chars_per_second=chars_per_second)
+
+
+def compare(
+    run: Callable[[Runtime], None], candidates: Sequence[Runtime], limit_seconds: float, clock: Callable[[], float]
+) -> _Seconds:
+    """Run rounds of trials until the time is over, `limit_seconds` a candidate; return the seconds of each, by rounds.
+
+    The first round is not timed: it allocates memory, starts threads, and compiles. A candidate that is far behind
+    drops out, but never one thread: it can't block itself, so if it is behind, that is a chance delay.
+    """
+    seconds: _Seconds = {candidate: [] for candidate in candidates}
+    remaining, deadline = list(candidates), math.inf
+    for number in count():
+        for candidate in rotated(remaining, number):
+            began = clock()
+            run(candidate)
+            if number:
+                seconds[candidate].append(max(clock() - began, 1e-9))
+        if not number:
+            deadline = clock() + limit_seconds * len(candidates)
+            continue
+        totals = {candidate: sum(seconds[candidate]) for candidate in remaining}
+        most = max(_FAR_BEHIND * min(totals.values()), min(totals.values()) + PATIENCE_SECONDS)
+        remaining = [each for each in remaining if each.num_threads == 1 or totals[each] < most]
+        if number >= MIN_ROUNDS and (clock() >= deadline or len(remaining) == 1 < len(candidates)):
+            break
+    return seconds
+
+
+def rotated(variants: Sequence[_Variant], number: int) -> list[_Variant]:
+    """Return the order of `variants` in round `number`: each round starts with another one."""
+    first = number % len(variants)
+    return [*variants[first:], *variants[:first]]
+
+
+def speedup(seconds: _Seconds, candidate: Runtime, other: Runtime) -> float:
+    """Return the speedup of `candidate` over `other` in the rounds that both ran.
+
+    It is the smaller of the speedup over all of them and the median: a chance delay of `other` does not make
+    `candidate` fast, and rare but long delays of `candidate` count in full.
+    """
+    others, own = np.array(list(zip(seconds[other], seconds[candidate], strict=False))).T
+    return float(min(others.sum() / own.sum(), np.median(others / own)))
+
+
+def best_count(seconds: _Seconds, in_use: Runtime) -> Runtime:
+    """Return the candidate `in_use`, unless one with another number of threads is clearly faster."""
+    best = in_use
+    for candidate in sorted(seconds, key=lambda each: each.num_threads):
+        needed = _MORE_THREADS if candidate.num_threads > best.num_threads else _FEWER_THREADS
+        if candidate != best and speedup(seconds, candidate, best) > needed:
+            best = candidate
+    return best
+
+
+def best_precision(seconds: _Seconds) -> Runtime:
+    """Return the candidate in float32, unless that in bfloat16 is clearly faster."""
+    bfloat16, float32 = sorted(seconds, key=lambda each: each.precision)
+    return bfloat16 if speedup(seconds, bfloat16, float32) > _BFLOAT16 else float32
+
+
+def _run_trial(trainer: Trainer, batch: Batch, check: Callable[[], None], candidate: Runtime) -> None:
+    check()
+    torch.set_num_threads(candidate.num_threads)
+    trainer.precision = candidate.precision
+    trainer.forward_backward(batch)
+
+
+def median(batches: Sequence[Batch]) -> Batch:
+    """Return the batch of median length."""
+    return sorted(batches, key=lambda batch: batch.num_targets)[len(batches) // 2]
+
+
+def _first_columns(batch: Batch, num_columns: int) -> Batch:
+    """Return a batch of the first characters of each tweet."""
+    inputs, targets = batch.inputs[:, :num_columns], batch.targets[:, :num_columns]
+    return Batch(inputs, targets, num_targets=int((targets != PAD).sum()))
+
+
+# Before the first step ------------------------------------------------------------------------------------------------
+_COMPARED = PresetConfigs(
+    model=ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True), training=TrainingConfig(batch_size=64)
+)
+SPEED_SECONDS = {"cpu": 0.06, "mps": 0.3, "cuda": 0.3}
+"""Time for the speed of each model and batch size."""
+_WARM_UP_STEPS = {"cpu": 1, "mps": 4, "cuda": 4}
+"""Enough for kernels to be compiled, and for a step to be recorded as a CUDA graph."""
+_Sizes = tuple[int, int, int]
+
+
+class NewModelSpeeds:
+    """How fast new models train on some tweets, and in which threads and precision; draws from torch's generators.
+
+    All open threads and precisions are tried with the first model; with others, the threads that were fastest with it;
+    and with another batch size, what was fastest with that model.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        runtime: Runtime,
+        data: TrainingData,
+        build: Callable[[ModelConfig], TextGenerator],
+        check: Callable[[], None],
+    ) -> None:
+        """`runtime` is that of the start; `build` makes a model, and `check`, called in between, may raise."""
+        self.runtime = runtime
+        self._choices = choices_for(config, runtime, None)
+        self._data = data
+        self._build = build
+        self._check = check
+        self._speeds: dict[tuple[_Sizes, int], float] = {}
+        """By model and batch size."""
+        self._runtimes: dict[_Sizes, Runtime] = {}
+
+    def speed_of(self, configs: PresetConfigs) -> float:
+        """Return the characters per second of training with these settings; 0 where memory does not suffice."""
+        key = _sizes_of(configs.model), configs.training.batch_size
+        if key not in self._speeds:
+            try:
+                self._speeds[key] = self._measure(configs)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._speeds[key] = 0.0
+            free_memory(self.runtime.device)
+        return self._speeds[key]
+
+    def runtime_for(self, model: ModelConfig) -> Runtime:
+        """Return the fastest runtime for a model, or that of the start where the model was not measured."""
+        return self._runtimes.get(_sizes_of(model), self.runtime)
+
+    def _measure(self, configs: PresetConfigs) -> float:
+        """Find the fastest runtime for a model unless it is known, and return the speed in it."""
+        training, runtime = configs.training, self.runtime_for(configs.model)
+        runtime.apply()
+        self._check()
+        batch = median(self._data.some_batches(training.batch_size))
+        model = self._build(configs.model).to(runtime.device)
+        precision = supported_precision(model, training.batch_size, runtime.precision)
+        trainer = Trainer(model, training, replace(runtime, precision=precision))
+        if runtime.tuning == "due":
+            found = fastest(trainer, batch, runtime, self._choices, START_SECONDS, self._check)
+            runtime = self._runtimes[_sizes_of(configs.model)] = found.runtime
+            self.runtime = replace(self.runtime, num_threads=runtime.num_threads)
+            self._choices = replace(self._choices, counts=(runtime.num_threads,))
+            trainer.use_precision(runtime.precision)
+            runtime.apply()
+        return _chars_per_second(trainer, batch)
+
+
+def _sizes_of(model: ModelConfig) -> _Sizes:
+    """Return what the speed of a model depends on."""
+    return model.embedding_size, model.hidden_size, model.num_layers
+
+
+def _chars_per_second(trainer: Trainer, batch: Batch) -> float:
+    """Return the speed of whole steps on the batch; steps that are in progress when the time is over are completed."""
+    device_type = trainer.model.device.type
+
+    def take_steps(count: int) -> None:
+        for _ in range(count):
+            trainer.step(batch, learning_rate=1e-8)
+        wait_for(trainer.model.device)
+
+    take_steps(_WARM_UP_STEPS[device_type])
+    num_steps, began = 0, time.perf_counter()
+    while (seconds := time.perf_counter() - began) < SPEED_SECONDS[device_type]:
+        count = 1 if device_type == "cpu" else max(1, num_steps)  # on a device, waiting takes time
+        take_steps(count)
+        num_steps += count
+    trainer.close()
+    return num_steps * batch.num_targets / seconds
+
+
+def new_model_speeds(
+    config: RunConfig,
+    runtime: Runtime,
+    data: TrainingData,
+    build: Callable[[ModelConfig], TextGenerator],
+    check: Callable[[], None],
+) -> NewModelSpeeds:
+    """Return the speeds on `runtime`, or on the CPU where `--device auto` chose MPS and the CPU trains faster."""
+    speeds = NewModelSpeeds(config, runtime, data, build, check)
+    if runtime.device.type != "mps" or config.runtime.device != "auto":
+        return speeds
+    on_cpu = initial_runtime(replace(config, runtime=replace(config.runtime, device="cpu")), None)
+    return max((speeds, NewModelSpeeds(config, on_cpu, data, build, check)), key=lambda each: each.speed_of(_COMPARED))
+
+
+def computation_changes(before: Computation, now: Computation) -> str:
+    """Return how the steps are computed differently from those before a checkpoint, in words; "" if they are not."""
+    changes = [
+        f"{new} in place of {old}"
+        for new, old in ((now.device, before.device), (now.precision, before.precision))
+        if new != old
+    ]
+    if before.world_size != now.world_size:
+        processes = "1 process" if now.world_size == 1 else f"{now.world_size} processes"
+        changes.append(f"{processes} in place of {before.world_size}")
+    if now.device == before.device == "cpu" and now.num_threads != before.num_threads:
+        changes.append(f"{counted(now.num_threads, 'thread')} in place of {before.num_threads}")
+        if before.num_threads > device.available_cores():
+            changes[-1] += f" (the machine has {device.available_cores()} cores)"
+    return ", ".join(changes)
