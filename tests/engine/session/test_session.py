@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -24,7 +25,7 @@ from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import restoring
-from engine.session.session import TrainingSession
+from engine.session.session import COMPILING, TrainingSession
 from engine.session.startup import preflight
 from engine.session.startup.start import find_start, load_base
 from engine.storage import journal
@@ -118,6 +119,28 @@ def test_an_internal_error_in_the_setup_leaves_the_name_free_and_its_traceback_i
         log.unlink()
         assert not (home / "runs").exists()
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_start_that_waits_for_the_compiler_says_so(corpus: Path) -> None:
+    """Before its first event, and after it, as the kernels of a step are compiled when it needs them."""
+    stages: list[Stage] = []
+
+    def compile_at(moment: str) -> None:
+        if moment in {"building the model", "RunStarted"}:
+            numba.njit(lambda: None)()
+
+    def on_stage(stage: Stage) -> None:
+        stages.append(stage)
+        if not stage.detail:
+            compile_at(stage.text)
+
+    def emit(event: e.Event) -> None:
+        compile_at(type(event).__name__)
+
+    TrainingSession(h.tiny_config(corpus), on_stage).run(emit, queue.SimpleQueue())
+    compiling = [stage for stage in stages if stage.detail == COMPILING]
+    assert {"building the model", "starting the run"} <= {stage.text for stage in compiling}
+    assert all(stage.report for stage in compiling)
 
 
 def test_a_run_that_is_being_resumed_can_not_be_resumed_by_another_program(corpus: Path) -> None:

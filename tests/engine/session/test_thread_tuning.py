@@ -23,7 +23,7 @@ from engine.corpus.training_data import TrainingData, corpus_config_of, load_tra
 from engine.errors import DeviceError
 from engine.protocol import events as e
 from engine.session.startup import setup
-from engine.session.startup.new_model import new_model
+from engine.session.startup.setup import new_model
 from engine.storage.folders import find_run
 from engine.training import trials, tuning
 from engine.training.trainer import Trainer
@@ -403,6 +403,7 @@ def test_a_run_warns_of_what_its_device_can_not_do() -> None:
         runtime = replace(asked, precision=precision, is_deterministic=is_deterministic)
         state = mock.Mock(runtime=runtime, model_config=ModelConfig(num_layers=2, dropout=0.1))
         with mock.patch.object(setup, "initial_runtime", return_value=asked):
-            found = setup._unmet_settings(RunConfig(), None, state)
+            data = mock.Mock(foreign_share=0.0, **{"corpus.report.doubts": ()})
+            found = list(setup._warnings(RunConfig(), None, data, state))
         assert len(found) == bool(expected)
         assert all(message.startswith(expected) for message in found)
