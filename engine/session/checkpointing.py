@@ -168,7 +168,7 @@ class Checkpointing:
         if is_last:
             self.wait()
         if self._run.leader is not None:
-            self._run.leader.check_weights(is_last=is_last)
+            self._run.leader.verify(is_last=is_last)
         if self._problem is not None and not user_requested and name not in RUN_CHECKPOINTS:
             self._dropped.append(name)
             return self._problem
@@ -198,7 +198,7 @@ class Checkpointing:
         what torch raises where memory runs out.
         """
         if self._run.leader is not None:
-            self._run.leader.check_weights()
+            self._run.leader.verify()
         with self._run.state.timer.during("saving"):
             name, path = command.name, named_checkpoint_path(command.name)
             if any(save.path == path for save in (*self._writing, *self._waiting)):

@@ -24,7 +24,7 @@ from engine.errors import CheckpointError, DivergedError, TweetgenError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
 from engine.session.questions import Questions
-from engine.session.ranks import rank_generators
+from engine.session.ranks.leader import rank_generators
 from engine.session.settings import LiveSettings
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.state import Run
@@ -133,7 +133,7 @@ class Restorer:
             precision = supported_precision(model, state.training.batch_size, state.runtime.precision)
             runtime = replace(state.runtime, precision=precision)
             ranks = run.setup.ranks
-            sum_over_ranks = None if ranks is None else ranks.sum_gradients_
+            sum_over_ranks = None if ranks is None else ranks.sum_
             world_size = data.part.world_size
             trainer = Trainer(model, state.training, runtime, sum_over_ranks=sum_over_ranks, world_size=world_size)
             load_into(trainer, checkpoint, runtime)

@@ -27,7 +27,8 @@ from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.progress import Stage
 from engine.sampling.filter import require_samplable
-from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_generators
+from engine.session.ranks.connection import Ranks
+from engine.session.ranks.leader import config_of_leader, load_for_all, rank_generators
 from engine.session.startup.choices import choose_settings
 from engine.session.startup.start import Start, continued, find_start
 from engine.session.state import RunSetup, RunState, require_unspent_budget
@@ -75,6 +76,7 @@ def prepare(
     val_tweets = data.some_validation_tweets(num_tweets)
     early_val_tweets = data.some_validation_tweets(min(num_tweets, state.training.early_eval_tweets))
     on_stage(replace(stage, text="starting the run"))
+    warnings = tuple(_warnings(config, info, data, state))
     setup = RunSetup(
         folder=resumed or create_run_folder(config.run_name),
         training_data=data,
@@ -83,7 +85,7 @@ def prepare(
         start=start,
         resumed_from=begin.name,
         is_warm_start=begin.base is not None,
-        warnings=tuple(_warnings(config, info, data, state)),
+        warnings=warnings,
         ranks=ranks,
     )
     return setup, state
@@ -133,7 +135,7 @@ def _build_state(
         model,
         training,
         runtime,
-        sum_over_ranks=None if ranks is None else ranks.sum_gradients_,
+        sum_over_ranks=None if ranks is None else ranks.sum_,
         world_size=data.part.world_size,
     )
     if checkpoint:
@@ -183,7 +185,7 @@ def load_into(trainer: Trainer, checkpoint: Checkpoint, runtime: Runtime) -> Non
 
 def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData, state: RunState) -> Iterator[str]:
     """Yield what the user should know before the first step; `info` is the checkpoint that the run continues from."""
-    runtime, corpus = state.runtime, data.corpus
+    corpus = data.corpus
     if info is None:
         yield from corpus.report.doubts
     elif added := data.vocab.chars[len(info.vocab) :]:
@@ -197,21 +199,29 @@ def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData
         yield f"The run starts from random weights: {lacking}."
     if info is None and config.settings.get("ngram_order") and not state.model_config.ngram_contexts:
         yield "No sequence of characters occurs often enough in these tweets: --ngram-order has no effect."
-    if config.runtime.device == "auto" and runtime.device.type == "cpu" and (gpu := gpu_problem()):
-        yield f"A GPU is there, but torch can't use it, so the CPU trains: {gpu}"
-    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
-        yield PRECISION_WARNING
-    if problem := state.trainer.first_loss_problem(data.train_tweets):
-        yield problem
+    yield from _device_warnings(config, info, data, state)
     if info is None or config.resume is None:
         return
     if info.has_finished:
         yield "The run had finished; it continues at its learning rate."
     if info.corpus_digest != corpus.digest:
         yield "The tweets are not those that the run was trained on so far; it starts with their first batch."
-    changes = computation_changes(info.computation, runtime.computation(data.part.world_size))
+    changes = computation_changes(info.computation, state.runtime.computation(data.part.world_size))
     if changes:
         yield f"The computation differs, so that the resume is exact to rounding only: {changes}."
+
+
+def _device_warnings(
+    config: RunConfig, info: CheckpointInfo | None, data: TrainingData, state: RunState
+) -> Iterator[str]:
+    """Yield what is not as expected of the device: a GPU that is not used, not in bfloat16, or computes wrongly."""
+    runtime = state.runtime
+    if config.runtime.device == "auto" and runtime.device.type == "cpu" and (gpu := gpu_problem()):
+        yield f"A GPU is there, but torch can't use it, so the CPU trains: {gpu}"
+    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
+        yield PRECISION_WARNING
+    if problem := state.trainer.first_loss_problem(data.train_tweets):
+        yield problem
 
 
 def _shown_char(char: str) -> str:
