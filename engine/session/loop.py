@@ -19,11 +19,11 @@ from engine.errors import DistributedError, DivergedError
 from engine.memory import heap_frozen
 from engine.protocol import events
 from engine.sampling.stepper import recording_failure
-from engine.session.checkpointing import RunCheckpoints
+from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
 from engine.session.evaluation import Evaluator
 from engine.session.questions import Questions
-from engine.session.restoring import CheckpointLoader, DivergenceRecovery
+from engine.session.restoring import Restorer
 from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
@@ -45,14 +45,13 @@ class TrainingLoop:
 
     def __init__(self, run: Run, queue: CommandQueue, *, pauses_at_end: bool = False) -> None:
         """With `pauses_at_end` a run whose budget is used up pauses instead of ending."""
-        run.checkpoints = self._checkpoints = RunCheckpoints(run)
+        run.checkpoints = self._checkpoints = Checkpointing(run)
         settings = LiveSettings(run)
         self._questions = Questions(run)
         self._sampling = Sampling(run, settings)
         self._evaluator = Evaluator(run)
-        loader = CheckpointLoader(run, settings, self._questions)
-        self._recovery = DivergenceRecovery(run, settings, loader)
-        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, loader, self._recovery)
+        self._restorer = Restorer(run, settings, self._questions)
+        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, self._restorer)
         self._run = run
         self._queue = queue
         self._pauses_at_end = pauses_at_end
@@ -266,14 +265,14 @@ class TrainingLoop:
             return False
         if self._run.leader is not None:
             self._run.leader.verify()  # or a rank can't compute
-        self._recovery.roll_back()
+        self._restorer.roll_back()
         return True
 
     def _begin(self) -> None:
         """Announce the run, and save `latest` so that it can be resumed from here."""
         setup, state, reporter = self._run.setup, self._run.state, self._run.reporter
         corpus = setup.training_data.corpus
-        self._checkpoints.saver.folder.prepare()  # first: an announced run is in `runs list`
+        self._checkpoints.prepare_folder()  # first: an announced run is in `runs list`
         reporter.emit(
             events.RunStarted,
             run=setup.folder.name,
@@ -329,7 +328,7 @@ class TrainingLoop:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         state = self._run.state
         if not self._commands.is_saved:
-            self._checkpoints.save("latest", is_asked=True, is_last=True, waits=True)
+            self._checkpoints.save("latest", user_requested=True, is_last=True, waits=True)
         self._commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,

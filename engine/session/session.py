@@ -19,14 +19,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from engine.compute.cpu.kernels import compilation_reported
 from engine.config.run import RunConfig
-from engine.errors import (
-    DeviceMemoryError,
-    InternalError,
-    RankLostError,
-    StorageError,
-    TweetgenError,
-)
+from engine.errors import DeviceMemoryError, InternalError, RankLostError, StorageError, TweetgenError
 from engine.export.trackers.event_file import require_tensorboard
 from engine.export.trackers.live import LiveTracker
 from engine.memory import is_out_of_memory
@@ -46,6 +41,8 @@ from engine.storage.log import LogFile, log_to, log_traceback
 from engine.training.out_of_memory import OutOfMemoryRetry
 
 LOG = logging.getLogger(__name__)
+COMPILING = "compiling for this processor, once for each size of a model"
+"""The detail of a stage."""
 
 
 class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
@@ -72,14 +69,16 @@ class TrainingSession:
     ) -> None:
         """Store the config; nothing is read before `run`.
 
-        `on_stage` is called with the progress of the setup, before `RunStarted`. `clock` gives the seconds of all that
+        `on_stage` is called with the progress of the setup, and where code is compiled, which delays the first step of
+        the first start; maybe on another thread. `clock` gives the seconds of all that
         the run measures. With `pauses_at_end` a run whose budget is used up pauses instead of ending, for a user to
         continue it. `notices` are warnings at its start. `ranks` are the other processes that train the same run: this
         one leads them. A run that `is_restarted`, as one of them was lost, may have reached its end before.
         """
         self._config = config
         self._pauses_at_end = pauses_at_end
-        self._on_stage = on_stage
+        self._on_stage = on_stage or (lambda _: None)
+        self._stage = Stage("")
         self._clock = clock
         self._notices = notices
         self._ranks = ranks
@@ -99,7 +98,7 @@ class TrainingSession:
         """
         commands, stream = CommandQueue(inbox), EventStream(emit)
         try:
-            with contextlib.ExitStack() as opened:
+            with compilation_reported(self._report_compilation), contextlib.ExitStack() as opened:
                 run, log = self._prepare(commands, stream, opened)
                 self._train(run, log, commands, stream)
         except _StoppedEarly as stopped:
@@ -121,8 +120,8 @@ class TrainingSession:
         """Read, build or load everything; what has to be closed is added to `opened`."""
 
         def on_stage(stage: Stage) -> None:
-            if self._on_stage is not None:
-                self._on_stage(stage)
+            self._stage = stage
+            self._on_stage(stage)
             stop = commands.early_stop()
             if stop is not None:
                 raise _StoppedEarly(stop.reason)
@@ -154,6 +153,9 @@ class TrainingSession:
         oom = OutOfMemoryRetry(state, lambda message: reporter.emit(Warned, message=message))
         leader = None if self._ranks is None else Leader(self._ranks, state, reporter)
         return Run(setup=setup, state=state, reporter=reporter, oom=oom, leader=leader), log
+
+    def _report_compilation(self) -> None:
+        self._on_stage(replace(self._stage, detail=COMPILING))
 
     def _train(self, run: Run, log: LogFile, commands: CommandQueue, stream: EventStream) -> None:
         """Run the loop, which emits the last event unless it fails."""

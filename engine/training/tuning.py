@@ -30,7 +30,7 @@ from engine.compute import device
 from engine.compute.device import Runtime, wait_for
 from engine.compute.gpu_step import supported_precision
 from engine.config.presets import PresetConfigs
-from engine.config.run import ModelConfig, RunConfig, TrainingConfig
+from engine.config.run import Computation, ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.report import counted
 from engine.corpus.training_data import TrainingData
@@ -59,15 +59,17 @@ def initial_runtime(config: RunConfig, info: CheckpointInfo | None, *, is_shared
     if info is None:
         runtime = Runtime.resolve(wanted)
     else:
-        runtime = Runtime.resolve(replace(wanted, threads=wanted.threads or min(info.num_threads, cores)))
-        if wanted.precision == "auto" and (info.precision == "float32" or device.may_train_in_bfloat16(runtime.device)):
-            runtime = replace(runtime, precision=info.precision)
+        runtime = Runtime.resolve(replace(wanted, threads=wanted.threads or min(info.computation.num_threads, cores)))
+        if wanted.precision == "auto" and (
+            info.computation.precision == "float32" or device.may_train_in_bfloat16(runtime.device)
+        ):
+            runtime = replace(runtime, precision=info.computation.precision)
     is_open = choices_for(config, runtime, info).has_several and not (config.is_repeatable or is_shared)
     if runtime.device.type != "cpu" or not is_open:
         return runtime
     if info is None:
         return replace(runtime, num_threads=wanted.threads or min(FIRST_THREADS, cores), tuning="due")
-    return replace(runtime, tuning=info.tuning or "measured")
+    return replace(runtime, tuning=info.computation.tuning or "measured")
 
 
 def choices_for(config: RunConfig, runtime: Runtime, info: CheckpointInfo | None) -> Choices:
@@ -77,7 +79,9 @@ def choices_for(config: RunConfig, runtime: Runtime, info: CheckpointInfo | None
     """
     wanted = config.runtime
     counts = {wanted.threads} if wanted.threads else {*thread_counts(device.available_cores()), runtime.num_threads}
-    is_open = wanted.precision == "auto" and device.cpu_has_bfloat16() and (info is None or info.tuning == "due")
+    is_open = (
+        wanted.precision == "auto" and device.cpu_has_bfloat16() and (info is None or info.computation.tuning == "due")
+    )
     return Choices(
         counts=tuple(sorted(counts)), precisions=("float32", "bfloat16") if is_open else (runtime.precision,)
     )
@@ -376,18 +380,18 @@ def runtime_change(before: Runtime, after: Runtime, ratio: float) -> str:
     )
 
 
-def computation_changes(info: CheckpointInfo, runtime: Runtime, world_size: int) -> str:
-    """Return how the steps are computed differently from those before the checkpoint, in words; "" if they are not."""
+def computation_changes(before: Computation, now: Computation) -> str:
+    """Return how the steps are computed differently from those before a checkpoint, in words; "" if they are not."""
     changes = [
-        f"{now} in place of {before}"
-        for now, before in ((runtime.device.type, info.device), (runtime.precision, info.precision))
-        if now != before
+        f"{new} in place of {old}"
+        for new, old in ((now.device, before.device), (now.precision, before.precision))
+        if new != old
     ]
-    if info.world_size != world_size:
-        now = "1 process" if world_size == 1 else f"{world_size} processes"
-        changes.append(f"{now} in place of {info.world_size}")
-    if runtime.device.type == info.device == "cpu" and runtime.num_threads != info.num_threads:
-        changes.append(f"{counted(runtime.num_threads, 'thread')} in place of {info.num_threads}")
-        if info.num_threads > device.available_cores():
+    if before.world_size != now.world_size:
+        processes = "1 process" if now.world_size == 1 else f"{now.world_size} processes"
+        changes.append(f"{processes} in place of {before.world_size}")
+    if now.device == before.device == "cpu" and now.num_threads != before.num_threads:
+        changes.append(f"{counted(now.num_threads, 'thread')} in place of {before.num_threads}")
+        if before.num_threads > device.available_cores():
             changes[-1] += f" (the machine has {device.available_cores()} cores)"
     return ", ".join(changes)

@@ -107,7 +107,7 @@ def _num_gpus() -> int:
         return 0
     import torch
 
-    return torch.cuda.device_count()
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def _too_many(count: int, num_gpus: int, device: str) -> DeviceError:
@@ -133,7 +133,7 @@ def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
     if count < num_gpus:
         why = (
             f"of {num_gpus} GPUs {count}, since more would have fewer than {MIN_ROWS} of the {batch_size} rows each; "
-            f"--batch-size {num_gpus * MIN_ROWS} would use all"
+            f"--batch-size {num_gpus * MIN_ROWS} uses all"
         )
     else:
         why = f"of {num_gpus} GPUs all" if num_gpus > 1 else "the machine has 1 GPU"

@@ -206,7 +206,7 @@ def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
     def is_of_step_3(copy: Any, *_: object) -> bool:
         return bool(getattr(copy, "tensors", copy).get("optimizer.step.proj.bias") == 3)
 
-    h.let_fail(monkeypatch, f"engine.checkpoints.checkpoint.HostCopy.{method}", error, is_of_step_3)
+    h.let_fail(monkeypatch, f"engine.checkpoints.checkpoint.HostSnapshot.{method}", error, is_of_step_3)
     emitted = h.run_tiny(corpus, save_every=3, max_steps=5)
     assert h.of_type(emitted, e.Warned)[-1].message == "Saving works again. Not saved: step-3."
 

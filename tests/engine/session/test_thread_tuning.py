@@ -23,7 +23,7 @@ from engine.corpus.training_data import TrainingData, corpus_config_of, load_tra
 from engine.errors import DeviceError
 from engine.protocol import events as e
 from engine.session.startup import setup
-from engine.session.startup.new_model import new_model
+from engine.session.startup.setup import new_model
 from engine.storage.folders import find_run
 from engine.training import trials, tuning
 from engine.training.trainer import Trainer
@@ -106,7 +106,7 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
 
 def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
     changes: list[dict[str, Any]] = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
-    found = [tuning.computation_changes(checkpoint_info(**each), h.CPU, 1) for each in changes]
+    found = [tuning.computation_changes(checkpoint_info(**each).computation, h.CPU.computation(1)) for each in changes]
     assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
 
 
@@ -237,7 +237,7 @@ def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, mo
     assert 0 < measured.step < later.step == 6
     assert measured.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
     assert later.message == "bfloat16 on 2 threads in place of bfloat16 on 1, 10.0 times as fast"
-    started, saved = h.only(emitted, e.RunStarted), h.latest()
+    started, saved = h.only(emitted, e.RunStarted), h.latest().computation
     found = [(each.num_threads, each.precision) for each in (started, measured, later, saved)]
     assert found == [(2, "float32"), (1, "bfloat16"), *[(2, "bfloat16")] * 2]
     assert (started.tuning, saved.tuning) == ("due", "measured")
@@ -250,7 +250,7 @@ def test_a_run_of_auto_starts_with_what_was_fastest_with_its_model(
 ) -> None:
     pretend(monkeypatch, {1: 200.0, 2: 100.0}, bfloat16=1.5)
     emitted = h.run_session(replace(on(h.tiny_config(corpus, max_seconds=1e6)), preset="auto"))
-    started, saved = h.only(emitted, e.RunStarted), h.latest()
+    started, saved = h.only(emitted, e.RunStarted), h.latest().computation
     found = [(each.num_threads, each.precision, each.tuning) for each in (started, saved)]
     assert found == [(1, "bfloat16", "measured")] * 2
     assert not h.of_type(emitted, e.ThreadsChanged)
@@ -392,17 +392,16 @@ def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, m
 
 
 def test_a_run_warns_of_what_its_device_can_not_do() -> None:
-    cases = {  # device, precision, whether it is deterministic
-        ("cuda", "bfloat16", False): "",
-        ("cuda", "float32", False): "This GPU does not train a model of these sizes in bfloat16",
-        ("cpu", "float32", False): "",
-        ("cuda", "bfloat16", True): "",
+    cases = {  # device, precision
+        ("cuda", "bfloat16"): "",
+        ("cuda", "float32"): "This GPU does not train a model of these sizes in bfloat16",
+        ("cpu", "float32"): "",
     }
-    for (kind, precision, is_deterministic), expected in cases.items():
+    for (kind, precision), expected in cases.items():
         asked = replace(h.CPU, device=torch.device(kind), precision="bfloat16")
-        runtime = replace(asked, precision=precision, is_deterministic=is_deterministic)
-        state = mock.Mock(runtime=runtime, model_config=ModelConfig(num_layers=2, dropout=0.1))
+        runtime = replace(asked, precision=precision)
+        state = mock.Mock(runtime=runtime, **{"trainer.first_loss_problem.return_value": ""})
         with mock.patch.object(setup, "initial_runtime", return_value=asked):
-            found = setup._unmet_settings(RunConfig(), None, state)
+            found = list(setup._device_warnings(RunConfig(), None, mock.Mock(), state))
         assert len(found) == bool(expected)
         assert all(message.startswith(expected) for message in found)

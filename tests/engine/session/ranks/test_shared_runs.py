@@ -84,7 +84,7 @@ def test_the_same_command_and_a_resume_are_exact_bit_for_bit_at_the_same_number_
     assert h.losses(run_shared(replace(config, run_name="again"))) == whole
     run_shared(config, script=h.stop_at(13))
     resumed = run_shared(h.resume_config("tiny"))
-    assert h.latest().world_size == 2
+    assert h.latest().computation.world_size == 2
     assert h.losses(resumed) == {step: loss for step, loss in whole.items() if step > 13}
     assert h.of_type(resumed, e.Warned) == []
 
