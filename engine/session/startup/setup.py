@@ -34,8 +34,9 @@ from engine.session.startup.start import Start, continued, find_start
 from engine.session.state import RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.text import harmless_char
+from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.tuning import ThreadTuner, computation_changes, initial_runtime, new_model_speeds
+from engine.training.tuning import computation_changes, initial_runtime, new_model_speeds
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
 _MAX_SHOWN_CHARS = 20
