@@ -11,9 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from engine.checkpoints.format import CheckpointInfo
 from engine.compute.device import Runtime
-from engine.config.run import RunConfig
+from engine.config.run import Computation, RunConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.report import counted
 from engine.memory import is_out_of_memory
@@ -43,10 +42,10 @@ class ThreadTuner:
 
     @classmethod
     def for_run(
-        cls, config: RunConfig, info: CheckpointInfo | None, runtime: Runtime, batches: Callable[[], Sequence[Batch]]
+        cls, config: RunConfig, before: Computation | None, runtime: Runtime, batches: Callable[[], Sequence[Batch]]
     ) -> ThreadTuner | None:
         """Return the tuner of a run that starts as `runtime`; None where nothing is to be measured."""
-        choices = choices_for(config, runtime, info)
+        choices = choices_for(config, runtime, before)
         if runtime.device.type != "cpu" or runtime.tuning == "fixed" or not choices.has_several:
             return None
         return cls(choices, batches, is_due=runtime.tuning == "due")

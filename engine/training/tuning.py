@@ -30,7 +30,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from engine.checkpoints.format import CheckpointInfo
 from engine.compute import device
 from engine.compute.device import Runtime, wait_for
 from engine.compute.gpu_step import supported_precision
@@ -51,28 +50,28 @@ MAX_THREADS = 8
 
 
 # What is open ---------------------------------------------------------------------------------------------------------
-def initial_runtime(config: RunConfig, info: CheckpointInfo | None, *, is_shared: bool = False) -> Runtime:
+def initial_runtime(config: RunConfig, before: Computation | None, *, is_shared: bool = False) -> Runtime:
     """Return the runtime that a run starts with. Raises `DeviceError` for what this machine lacks.
 
-    Threads and precision of a checkpoint are limited to the cores, and to bfloat16 where the device trains in it.
-    `is_shared` is a run of several processes.
+    `before` is that of the checkpoint which it continues: its threads are limited to the cores, and its precision to
+    what the device trains in. `is_shared` is a run of several processes.
     """
     wanted = config.runtime
     cores = device.available_cores()
-    if info is None:
+    if before is None:
         runtime = Runtime.resolve(wanted)
     else:
-        runtime = Runtime.resolve(replace(wanted, threads=wanted.threads or min(info.computation.num_threads, cores)))
+        runtime = Runtime.resolve(replace(wanted, threads=wanted.threads or min(before.num_threads, cores)))
         if wanted.precision == "auto" and (
-            info.computation.precision == "float32" or device.may_train_in_bfloat16(runtime.device)
+            before.precision == "float32" or device.may_train_in_bfloat16(runtime.device)
         ):
-            runtime = replace(runtime, precision=info.computation.precision)
-    is_open = choices_for(config, runtime, info).has_several and not (config.is_repeatable or is_shared)
+            runtime = replace(runtime, precision=before.precision)
+    is_open = choices_for(config, runtime, before).has_several and not (config.is_repeatable or is_shared)
     if runtime.device.type != "cpu" or not is_open:
         return runtime
-    if info is None:
+    if before is None:
         return replace(runtime, num_threads=wanted.threads or min(FIRST_THREADS, cores), tuning="due")
-    return replace(runtime, tuning=info.computation.tuning or "measured")
+    return replace(runtime, tuning=before.tuning or "measured")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,16 +88,14 @@ class Choices:
         return len(self.counts) > 1 or len(self.precisions) > 1
 
 
-def choices_for(config: RunConfig, runtime: Runtime, info: CheckpointInfo | None) -> Choices:
+def choices_for(config: RunConfig, runtime: Runtime, before: Computation | None) -> Choices:
     """Return what the user left open of threads and precision, for a run that starts as `runtime`.
 
     The precision of a checkpoint is open only if it was saved before any measurement.
     """
     wanted = config.runtime
     counts = {wanted.threads} if wanted.threads else {*thread_counts(device.available_cores()), runtime.num_threads}
-    is_open = (
-        wanted.precision == "auto" and device.cpu_has_bfloat16() and (info is None or info.computation.tuning == "due")
-    )
+    is_open = wanted.precision == "auto" and device.cpu_has_bfloat16() and (before is None or before.tuning == "due")
     return Choices(
         counts=tuple(sorted(counts)), precisions=("float32", "bfloat16") if is_open else (runtime.precision,)
     )
@@ -356,7 +353,6 @@ def new_model_speeds(
     return max((speeds, NewModelSpeeds(config, on_cpu, data, build, check)), key=lambda each: each.speed_of(_COMPARED))
 
 
-# A resume ------------------------------------------------------------------------------------------------------------
 def computation_changes(before: Computation, now: Computation) -> str:
     """Return how the steps are computed differently from those before a checkpoint, in words; "" if they are not."""
     changes = [

@@ -49,15 +49,15 @@ def start_of(
 ) -> str:
     """Return how a run starts on a machine, and what it measures."""
     config = RunConfig(settings=settings or {}, runtime=RuntimeConfig(**{"device": "cpu", **runtime}))
-    info = None if checkpoint is None else checkpoint_info(**checkpoint)
+    before = None if checkpoint is None else checkpoint_info(**checkpoint).computation
     with (
         mock.patch.object(device, "available_cores", return_value=cores),
         mock.patch.object(device, "is_available", return_value=True),
         mock.patch.object(device, "cpu_has_bfloat16", return_value=has_bfloat16),
         mock.patch.object(device, "cudnn_supports_bfloat16", return_value=has_bfloat16),
     ):
-        start = tuning.initial_runtime(config, info, is_shared=is_shared)
-        tuner = ThreadTuner.for_run(config, info, start, list)
+        start = tuning.initial_runtime(config, before, is_shared=is_shared)
+        tuner = ThreadTuner.for_run(config, before, start, list)
     measured = "nothing" if tuner is None else f"{tuner._choices.counts} in {', '.join(tuner._choices.precisions)}"
     return f"{start.num_threads} in {start.precision}, {start.tuning}; measures {measured}"
 
