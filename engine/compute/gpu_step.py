@@ -201,7 +201,7 @@ class DeviceStep:
         self._total_targets.fill_(batch.total_targets)
         if batch.num_targets:
             rows = torch.from_numpy(padded_rows(batch.rows, batch_size))
-            self._run_recorded(rows, bucket_length(batch.num_columns))
+            self._run_recorded(rows, bucket_length(batch.total_columns))  # all ranks have, and record, the same buckets
         else:
             self._flat.grads_and_loss.zero_()  # fewer tweets than ranks
         if self._sum_over_ranks is not None:

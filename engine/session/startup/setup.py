@@ -27,7 +27,8 @@ from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.progress import Stage
 from engine.sampling.filter import require_samplable
-from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_generators
+from engine.session.ranks.connection import Ranks
+from engine.session.ranks.leader import config_of_leader, load_for_all, rank_generators
 from engine.session.startup.choices import choose_settings
 from engine.session.startup.start import Start, continued, find_start
 from engine.session.state import RunSetup, RunState, require_unspent_budget
@@ -76,6 +77,7 @@ def prepare(
     val_tweets = data.some_validation_tweets(num_tweets)
     early_val_tweets = data.some_validation_tweets(min(num_tweets, state.training.early_eval_tweets))
     on_stage(replace(stage, text="starting the run"))
+    warnings = tuple(_warnings(config, info, data, state))
     setup = RunSetup(
         folder=resumed or create_run_folder(config.run_name),
         training_data=data,
@@ -84,7 +86,7 @@ def prepare(
         start=start,
         resumed_from=begin.name,
         is_warm_start=begin.base is not None,
-        warnings=tuple(_warnings(config, info, data, state)),
+        warnings=warnings,
         ranks=ranks,
     )
     return setup, state
@@ -135,7 +137,7 @@ def _build_state(
         model,
         training,
         runtime,
-        sum_over_ranks=None if ranks is None else ranks.sum_gradients_,
+        sum_over_ranks=None if ranks is None else ranks.sum_,
         world_size=data.part.world_size,
     )
     if checkpoint:
