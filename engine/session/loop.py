@@ -129,8 +129,14 @@ class TrainingLoop:
             used = budget_used(state.training, *state.elapsed)
             yield [learning_rate_at(state.training, state.step, used, state.progress.finish)]
             return
-        is_alone = is_single or self._run.setup.training_data.config.overfit is not None  # which samples between steps
-        with leader.promised(lambda count: upcoming_rates(state, 1 if is_alone else count)) as rates:
+        training, is_overfit = state.training, self._run.setup.training_data.config.overfit is not None
+        is_alone = is_single or is_overfit or bool(training.steps_per_second)  # samples or waits between steps
+
+        def rates_of(count: int) -> list[float]:
+            epochs = state.batches.upcoming_epochs(1 if is_alone else count)
+            return upcoming_rates(training, state.step, epochs, state.stopwatch.seconds, state.progress.finish)
+
+        with leader.promised(rates_of) as rates:
             yield rates
 
     def _load_batch(self) -> Batch:
