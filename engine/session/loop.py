@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import DistributedError, DivergedError
 from engine.memory import heap_frozen
-from engine.protocol import events
+from engine.protocol import events, insight
 from engine.sampling.stepper import recording_failure
 from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
@@ -181,7 +181,7 @@ class TrainingLoop:
             run.reporter.emit(events.Warned, message=message, kind="not-finite")
             return
         run.reporter.emit(
-            events.StepTaken,
+            insight.StepTaken,
             loss_before=loss_before,
             loss_after=loss_after,
             grad_norm=report.grad_norms[-1],

@@ -233,7 +233,7 @@ class Run:
         if state.is_finished:
             state.progress.finish = None
             self.checkpoints.record_change()
-            self.reporter.emit(events.FinishCancelled)
+            self.reporter.emit(events.FinishPlanned, last_step=None)
         budget = state.end_reason
         if budget is not None:
             raise RunFinishedError(finished_text(budget), f"Resume it with a larger {option_of(budget)}.")

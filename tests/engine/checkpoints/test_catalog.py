@@ -29,7 +29,7 @@ from engine.storage.folders import RunFolder, create_run_folder, find_run, folde
 from engine.storage.journal import Journal
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
-from tests.fakes import run_started, steps_finished, tweet_sampled
+from tests.fakes import change, run_started, steps_finished, tweet_sampled
 from tui.run.branching import Branch
 
 
@@ -336,7 +336,7 @@ def test_a_run_saves_every_save_every_steps_and_keeps_the_loaded_one_and_the_sta
 def test_the_states_before_loads_at_one_step_replace_no_checkpoint_and_outlive_retention(corpus: Path) -> None:
     save, load, visits = {2: [c.SaveCheckpoint(name="two")]}, c.LoadCheckpoint(name="two"), count()
     twice = h.whenever(e.StepsFinished, lambda report: [load] if report.step == 5 and next(visits) < 2 else [])
-    once: h.Once = {e.CheckpointLoaded: [c.SetLearningRate(learning_rate=0.05)]}
+    once: h.Once = {e.CheckpointLoaded: [change(learning_rate=0.05)]}
     emitted = h.run_tiny(corpus, save, twice, once=once, save_every=1, keep_checkpoints=1)
     folder = folder_of_run("tiny")
     before, again = (folder.checkpoint_path(f"step-5-before-load{end}") for end in ("", "-2"))
