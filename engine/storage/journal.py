@@ -358,4 +358,8 @@ def last_event(path: Path) -> Event | None:
             lines = file.read(_TAIL_BYTES).split(b"\n")
     except OSError:
         return None
-    return next(filter(None, map(event_in, reversed(lines))), None)
+    for line in reversed(lines):
+        event = event_in(line)
+        if event is not None:
+            return event
+    return None
