@@ -229,7 +229,9 @@ def baseline_pieces(
             sum_counts(grams.rows[first : first + _PIECE_ROWS], vocab_size, totals)
             yield
         for part in _parts(chunk, _PIECE_TARGETS):
-            add_bits(held_out.token_ids, part, vocab_size, tree, grams, totals, bits)
+            bits_of_part = np.zeros_like(bits)  # one long sum would lose digits
+            add_bits(held_out.token_ids, part, vocab_size, tree, grams, totals, bits_of_part)
+            bits += bits_of_part
             yield
     bits += held_out.num_unknown_chars * UNKNOWN_CHAR_BITS
     return dict(zip(NAMES, (bits / held_out.num_targets).tolist(), strict=False))
