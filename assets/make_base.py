@@ -48,9 +48,7 @@ def main() -> None:
         step=0,
         position=Position(),
         elapsed_seconds=0.0,
-        total_chars=0,
-        last_sample_step=-1,
-        last_save_step=0,
+        progress=replace(checkpoint.info.progress, total_chars=0, last_sample_step=-1, last_save_step=0),
     )
     save_checkpoint(OUTPUT, info, weights | generator)
 

@@ -46,7 +46,7 @@ class CheckpointEntry:
     @property
     def bits_per_char(self) -> float | None:
         """Of the last evaluation before it was saved."""
-        return self.info.bits_per_char if self.info else None
+        return self.info.progress.bits_per_char if self.info else None
 
 
 def iterate_checkpoints() -> Iterator[CheckpointEntry]:

@@ -3,9 +3,9 @@
 Tensors: `model.*`, `average.*` if the weights are averaged, `optimizer.*`, `generator.*`. Metadata: `CheckpointInfo` as
 JSON, and a SHA-256 of the tensors. Loading checks everything and raises `CheckpointError` for every kind of damage.
 
-`HostCopy` is all that delays training when a run saves: another thread checks, hashes and writes its buffer, without a
-further copy and mostly without the interpreter's lock. It uses NumPy for that: torch would start threads of its own
-beside the run's.
+`HostSnapshot` is all that delays training when a run saves: another thread checks, hashes and writes its buffer,
+without a further copy and mostly without the interpreter's lock. It uses NumPy for that: torch would start threads of
+its own beside the run's.
 
 A model can grow: characters that its vocabulary lacks get rows of their own after the others (`grown_tensors`). The new
 rows of embedding, projection and bias are drawn as those of a new model, from a generator of their own. Their averages
@@ -161,10 +161,10 @@ def invalid_values(tensors: dict[str, Tensor]) -> str:
 
 def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]) -> None:
     """Write a checkpoint atomically. Raises `StorageError`."""
-    write_host_copy(path, info, HostCopy.of(tensors))
+    write_checkpoint(path, info, HostSnapshot.of(tensors))
 
 
-def write_host_copy(path: Path, info: CheckpointInfo, copy: HostCopy) -> None:
+def write_checkpoint(path: Path, info: CheckpointInfo, copy: HostSnapshot) -> None:
     """Write a checkpoint atomically, from its copy. For any thread. Raises `StorageError`."""
     copy.wait()
     header = encode_header(to_metadata(info, _digest(copy.tensors)), copy.specs)
@@ -183,7 +183,7 @@ def _digest(tensors: dict[str, Tensor]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class HostCopy:
+class HostSnapshot:
     """A copy of named tensors. Any thread may read it, after `wait`."""
 
     buffer: Tensor
@@ -194,7 +194,7 @@ class HostCopy:
     """Recorded after the copies of a CUDA device; None where they are complete."""
 
     @classmethod
-    def of(cls, tensors: Mapping[str, Tensor], spare: HostCopy | None = None) -> HostCopy:
+    def of(cls, tensors: Mapping[str, Tensor], spare: HostSnapshot | None = None) -> HostSnapshot:
         """Copy tensors, into the buffer of `spare`, whose content is not needed any more, if it fits.
 
         On CUDA the copies are queued on the current stream, before the work that changes the tensors next. Raises what
@@ -225,6 +225,10 @@ class HostCopy:
         """Wait until the device has copied."""
         if self.is_copied is not None:
             self.is_copied.synchronize()
+
+    def has(self, tensors: Mapping[str, Tensor]) -> bool:
+        """Return whether the copy contains equal tensors of these names."""
+        return all(name in self.tensors and torch.equal(each, self.tensors[name]) for name, each in tensors.items())
 
     @property
     def specs(self) -> dict[str, TensorSpec]:

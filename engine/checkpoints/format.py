@@ -14,21 +14,24 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import msgspec
 
 from engine.config.corpus import CorpusConfig
-from engine.config.fields import require, require_between, require_choice
-from engine.config.run import ModelConfig, Precision, TrainingConfig, Tuning
+from engine.config.fields import require, require_between
+from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.errors import CheckpointError
 from engine.protocol import codec
 from engine.storage.files import open_regular
 from engine.training.schedule import Finish
+
+if TYPE_CHECKING:
+    from engine.training.evaluation import Evaluation  # imports torch
 
 MAX_HEADER_BYTES = 8 * 1024 * 1024
 """A vocabulary of all of Unicode takes 2 MB."""
@@ -40,6 +43,78 @@ _INFO_KEY = "tweetgen"
 _INFO_DIGEST_KEY = "tweetgen_info_sha256"
 _DIGEST_KEY = "tweetgen_sha256"
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """What a run has done last, and its latest figures: with the step, all that decides what is due next."""
+
+    last_sample_step: int = -1
+    """Step of the feed's last tweet; -1 before the first."""
+    num_exact_samples: int = 0
+    """Samples in a row that equalled the only tweet of an overfit run."""
+    last_eval_step: int = 0
+    """The untrained model is not evaluated: its loss is ln V."""
+    is_eval_early: bool = False
+    """Whether that evaluation was on some of the tweets; its figure is not the best then."""
+    last_save_step: int = 0
+    """Step at which a `step-N` was last due."""
+    total_chars: int = 0
+    """Characters trained on, over all epochs and resumes."""
+    train_loss: float | None = None
+    """Nats per character, of the last step with a finite loss."""
+    val_loss: float | None = None
+    """Of the last evaluation, nats per character; None if that was not finite."""
+    bits_per_char: float | None = None
+    """Of the last evaluation."""
+    best_bits_per_char: float | None = None
+    finish: Finish | None = None
+    """The annealing phase, if the run was asked to finish."""
+
+    def __post_init__(self) -> None:
+        """Check every number. Raises `ConfigError`."""
+        require_between(self, "last_sample_step", -1)
+        for name in ("num_exact_samples", "last_eval_step", "total_chars"):
+            require_between(self, name, 0)
+        for name in ("train_loss", "val_loss", "bits_per_char", "best_bits_per_char"):
+            require_between(self, name, 0.0)
+        if self.finish is not None:
+            require_between(self.finish, "first_step", 0)
+            require_between(self.finish, "last_step", 1)
+            is_after = self.finish.last_step > self.finish.first_step
+            require("finish", self.finish.last_step, f"after step {self.finish.first_step}", is_valid=is_after)
+
+    def without_figures(self) -> Progress:
+        """Return it without losses and evaluations, which do not hold for other tweets."""
+        return replace(
+            self,
+            train_loss=None,
+            last_eval_step=0,
+            is_eval_early=False,
+            val_loss=None,
+            bits_per_char=None,
+            best_bits_per_char=None,
+        )
+
+    def restored_to(self, saved: Progress) -> Progress:
+        """Return the steps and figures of a checkpoint; the best of this run, its characters and its finish stay."""
+        return replace(
+            saved, total_chars=self.total_chars, best_bits_per_char=self.best_bits_per_char, finish=self.finish
+        )
+
+    def record_non_finite(self, step: int, *, is_early: bool) -> None:
+        """Record a non-finite evaluation at `step`: there is no figure for these weights."""
+        self.last_eval_step, self.is_eval_early = step, is_early
+        self.val_loss = self.bits_per_char = None
+
+    def record_evaluation(self, step: int, evaluation: Evaluation, *, is_early: bool) -> bool:
+        """Record an evaluation at `step`; return whether it is the best so far, which an early one never is."""
+        self.last_eval_step, self.is_eval_early = step, is_early
+        self.val_loss, self.bits_per_char = evaluation.nats_per_char, evaluation.bits_per_char
+        is_best = not is_early and (self.best_bits_per_char is None or self.bits_per_char < self.best_bits_per_char)
+        if is_best:
+            self.best_bits_per_char = self.bits_per_char
+        return is_best
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,56 +132,22 @@ class CheckpointInfo:
     sampling: SamplingConfig
     vocab: Annotated[tuple[str, ...], msgspec.Meta(max_length=sys.maxunicode)]
     """The characters in the order of their token ids, without the special symbols."""
-    device: str
-    precision: str
-    num_threads: int
-    tuning: Tuning
-    world_size: int
-    """Number of processes that trained together."""
+    computation: Computation
     step: int
     position: Position
     """The next batch."""
     elapsed_seconds: float
-    total_chars: int
-    last_sample_step: int
-    """Step of the feed's last tweet; -1 before the first."""
-    num_exact_samples: int
-    """Samples in a row that equalled the only tweet of an overfit run."""
-    last_eval_step: int
-    is_eval_early: bool
-    """Whether that evaluation was on some of the tweets; its figure is not the best then."""
-    last_save_step: int
-    """Step at which a `step-N` was last due."""
-    train_loss: float | None
-    """Nats per character, of the last step with a finite loss."""
-    val_loss: float | None
-    """Of the last evaluation, nats per character."""
-    bits_per_char: float | None
-    """Of the last evaluation."""
-    best_bits_per_char: float | None
-    finish: Finish | None = None
-    """The annealing phase, if the run was asked to finish."""
+    progress: Progress
     is_imported: bool = False
     """Whether it was imported: the files that its `corpus` names are read only if the user names them too."""
     versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check every number: a valid SHA-256 does not make the file trusted. Raises `ConfigError`."""
-        for name in ("step", "total_chars", "num_exact_samples", "last_eval_step"):
-            require_between(self, name, 0)
-        require_between(self, "last_sample_step", -1)
+        require_between(self, "step", 0)
         require_between(self, "elapsed_seconds", 0.0)
-        require_between(self, "num_threads", 1)
-        require_choice(self, "precision", Precision)
-        for name in ("train_loss", "val_loss", "bits_per_char", "best_bits_per_char"):
-            require_between(self, name, 0.0)
         require_between(self.position, "epoch", 0)
         require_between(self.position, "batch", 0)
-        if self.finish is not None:
-            require_between(self.finish, "first_step", 0)
-            require_between(self.finish, "last_step", 1)
-            is_after = self.finish.last_step > self.finish.first_step
-            require("finish", self.finish.last_step, f"after step {self.finish.first_step}", is_valid=is_after)
 
     @property
     def knows_corpus(self) -> bool:
@@ -116,12 +157,12 @@ class CheckpointInfo:
     @property
     def is_evaluation_stale(self) -> bool:
         """Whether `val_loss` and `bits_per_char` were measured at an earlier step, `last_eval_step`."""
-        return self.bits_per_char is not None and self.last_eval_step != self.step
+        return self.progress.bits_per_char is not None and self.progress.last_eval_step != self.step
 
     @property
     def has_finished(self) -> bool:
         """Whether the run was asked to finish and has reached the last step."""
-        return self.finish is not None and self.step >= self.finish.last_step
+        return self.progress.finish is not None and self.step >= self.progress.finish.last_step
 
 
 def to_metadata(info: CheckpointInfo, digest: str) -> dict[str, str]:

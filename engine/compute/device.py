@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.config.run import RuntimeConfig, Tuning
+from engine.config.run import Computation, RuntimeConfig, Tuning
 from engine.errors import DeviceError
 
 LOG = logging.getLogger(__name__)
@@ -61,6 +61,16 @@ class Runtime:
             is_deterministic=config.deterministic and device.type == "cuda",
         )
 
+    def computation(self, world_size: int) -> Computation:
+        """Return what a checkpoint stores of it, where `world_size` processes train together."""
+        return Computation(
+            device=self.device.type,
+            precision=self.precision,
+            num_threads=self.num_threads,
+            tuning=self.tuning,
+            world_size=world_size,
+        )
+
     def apply(self) -> None:
         """Set torch's number of threads and its choice of kernels, for the whole process.
 
@@ -76,7 +86,25 @@ def is_available(device_type: str) -> bool:
     """Return whether torch can use a device of this type; starts CUDA only if asked about it."""
     if device_type == "cpu":
         return True
-    return torch.cuda.is_available() if device_type == "cuda" else torch.backends.mps.is_available()
+    if device_type == "cuda":
+        return torch.cuda.is_available() and not gpu_problem()
+    return torch.backends.mps.is_available()
+
+
+def gpu_problem() -> str:
+    """Return why torch can't use the GPUs that NVIDIA's driver counts; empty if it can, or if there is none.
+
+    With a driver that is too old for torch's CUDA, or a GPU that another process occupies, torch counts the GPUs by the
+    driver's library, but raises on all that needs CUDA.
+    """
+    if not torch.cuda.device_count():
+        return ""
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        torch.cuda.get_device_capability()
+    except (RuntimeError, AssertionError) as error:
+        return str(error).partition("\n")[0]
+    return "" if torch.cuda.is_available() else "CUDA is not available"
 
 
 def _fix_cublas_workspace() -> None:
@@ -112,11 +140,11 @@ def cudnn_supports_bfloat16() -> bool:
     if not torch.cuda.is_available():
         return False
     version = tuple(int(part) for part in torch.__version__.split(".")[:2])
-    has_cudnn = version >= _FIRST_TORCH and _cudnn_version() >= _FIRST_CUDNN
+    has_cudnn = version >= _FIRST_TORCH and cudnn_version() >= _FIRST_CUDNN
     return has_cudnn and torch.cuda.get_device_capability() >= (8, 0)
 
 
-def _cudnn_version() -> int:
+def cudnn_version() -> int:
     """Return cuDNN's version; 0 without one, and where one of the machine's GPUs is too old for it."""
     try:
         return torch.backends.cudnn.version() or 0  # type: ignore[no-untyped-call] # torch leaves it untyped
@@ -150,8 +178,10 @@ def _resolve_device(wanted: str) -> str:
     if wanted == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if is_available(name))
     if not is_available(wanted):
+        problem = gpu_problem() if wanted == "cuda" else ""
         raise DeviceError(
-            f"This machine has no {wanted} device that torch can use.", "Leave --device out, or set it to cpu."
+            f"This machine has no {wanted} device that torch can use{f': {problem}' if problem else '.'}",
+            "Leave --device out, or set it to cpu.",
         )
     return wanted
 

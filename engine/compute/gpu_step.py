@@ -30,6 +30,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
+import math
 from collections.abc import Callable, Iterator
 from weakref import WeakKeyDictionary
 
@@ -200,7 +201,7 @@ class DeviceStep:
         self._total_targets.fill_(batch.total_targets)
         if batch.num_targets:
             rows = torch.from_numpy(padded_rows(batch.rows, batch_size))
-            self._run_recorded(rows, bucket_length(batch.num_columns))
+            self._run_recorded(rows, bucket_length(batch.total_columns))  # all ranks have, and record, the same buckets
         else:
             self._flat.grads_and_loss.zero_()  # fewer tweets than ranks
         if self._sum_over_ranks is not None:
@@ -208,6 +209,19 @@ class DeviceStep:
             self._updates.run(self._update, torch.empty(0))
         if self._backlog is not None:
             self._backlog.add_step()
+
+    @torch.no_grad()
+    def loss_of(self, batch: CorpusBatch) -> float:
+        """Return the loss of a batch as a step computes it, but without dropout, in nats per target; waits for it."""
+        self._use_tweets(resident_tweets(batch.tweets, self._device))
+        network = self._model if self._bf16 is None else self._bf16.refreshed()
+        was_training = network.training
+        network.eval()
+        tokens = self._gathered(torch.from_numpy(batch.rows).to(self._device), bucket_length(batch.num_columns))
+        with tensor_float_32(self._device):
+            loss = mean_loss(network, tokens, torch.full((), batch.num_targets, device=self._device))
+        network.train(was_training)
+        return float(loss)
 
     def _use_tweets(self, tweets: ResidentTweets) -> None:
         """Gather batches from these tweets; graphs that gather from others are freed."""
@@ -266,6 +280,41 @@ class DeviceStep:
             self._flat.grads_and_loss.zero_()
         torch._foreach_add_(self._flat.views_of_grads, torch.autograd.grad(loss, list(network.parameters())))
         self._flat.loss.add_(loss.detach())
+
+
+MAX_DIFFERENCE = 0.02
+"""Of a loss on a device from that on the CPU: more than the rounding of bfloat16."""
+_COMPARED_TWEETS = 8
+
+
+def first_loss_problem(step: DeviceStep, model: TextGenerator, tweets: EncodedTweets) -> str:
+    """Return a warning if the device computes another loss of the first tweets than the CPU; else empty.
+
+    It computes them as in a step, the CPU by the readable model, both without dropout; no random number is drawn.
+    Nothing else would show that a driver or a kernel is wrong but a worse loss. Without memory nothing is compared.
+    """
+    batch = tweets.batch(np.arange(min(len(tweets), _COMPARED_TWEETS)))
+    try:
+        found, expected = step.loss_of(batch), _loss_on_cpu(model, batch)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return ""
+    if abs(found - expected) <= MAX_DIFFERENCE * expected or not math.isfinite(expected):
+        return ""
+    return (
+        f"The GPU computes another loss than the CPU for the same tweets, {found:.3f} in place of {expected:.3f} nats "
+        "per character: its results can't be trusted. Update PyTorch and the GPU's driver, try --precision float32, or "
+        "train with --device cpu."
+    )
+
+
+@torch.no_grad()
+def _loss_on_cpu(model: TextGenerator, batch: CorpusBatch) -> float:
+    """Return the loss of a batch by a copy of the model on the CPU, without dropout, in nats per target."""
+    inputs, targets = (torch.from_numpy(ids) for ids in (batch.inputs, batch.targets))  # (B, T)
+    logits, _ = copy.deepcopy(model).cpu().eval()(inputs)
+    return float(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD))
 
 
 def mean_loss(network: TextGenerator, tokens: Tensor, total_targets: Tensor) -> Tensor:

@@ -191,6 +191,26 @@ class RuntimeConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Computation:
+    """What computes the steps of a run; a resume on another one is exact to rounding only."""
+
+    device: str
+    """The type of the device: cpu, cuda or mps."""
+    precision: str
+    num_threads: int
+    """CPU threads."""
+    tuning: Tuning
+    """How precision and threads were chosen."""
+    world_size: int
+    """Number of processes that train together."""
+
+    def __post_init__(self) -> None:
+        """Validate every field. Raises `ConfigError`."""
+        require_choice(self, "precision", Precision)
+        require_between(self, "num_threads", 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """Everything requested for one run."""
 

@@ -171,7 +171,9 @@ class BatchStream:
         if here.epoch != self._position.epoch:
             self._begin_epoch(here.epoch)
         rows = self._batches[here.batch]
-        batch = CorpusBatch(self._tweets, self._part.of(rows), total_targets=self._tweets.num_targets_of(rows))
+        tweets = self._tweets
+        totals = tweets.num_targets_of(rows), tweets.num_columns_of(rows)
+        batch = CorpusBatch(tweets, self._part.of(rows), *totals)
         self._position, self._last_rows = Position(epoch=here.epoch, batch=here.batch + 1), rows
         return batch
 

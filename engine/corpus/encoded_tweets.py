@@ -43,12 +43,13 @@ class Batch:
 class CorpusBatch(Batch):
     """Tweets of a corpus; padded on first access, since a GPU gathers them from its own copy of the corpus."""
 
-    def __init__(self, tweets: EncodedTweets, rows: Ids, total_targets: int = 0) -> None:
-        """Use the tweets at `rows`, (B,); without `total_targets`, they are the whole step."""
+    def __init__(self, tweets: EncodedTweets, rows: Ids, total_targets: int = 0, total_columns: int = 0) -> None:
+        """Use the tweets at `rows`, (B,); without `total_targets` and `total_columns`, they are the whole step."""
         self.tweets = tweets
         self.rows = rows
         self.num_targets = tweets.num_targets_of(rows)
         self.total_targets = total_targets or self.num_targets
+        self._total_columns = total_columns
         self._padded: tuple[Ids, Ids] | None = None
 
     @property
@@ -69,8 +70,12 @@ class CorpusBatch(Batch):
     @property
     def num_columns(self) -> int:
         """T + 1."""
-        offsets = self.tweets.offsets
-        return int((offsets[self.rows + 1] - offsets[self.rows]).max(initial=0)) + 1
+        return self.tweets.num_columns_of(self.rows)
+
+    @property
+    def total_columns(self) -> int:
+        """T + 1 of the whole step, of which this may be a part."""
+        return self._total_columns or self.num_columns
 
     def _pad(self) -> tuple[Ids, Ids]:
         """Return inputs and targets, cut from the corpus the first time."""
@@ -125,6 +130,10 @@ class EncodedTweets:
     def batch(self, indices: Ids) -> CorpusBatch:
         """Return the tweets at `indices`, (B,), as one batch."""
         return CorpusBatch(self, indices)
+
+    def num_columns_of(self, indices: Ids) -> int:
+        """Return T + 1 of the batch of the tweets at `indices`, (B,)."""
+        return int((self.offsets[indices + 1] - self.offsets[indices]).max(initial=0)) + 1
 
     def padded(self, indices: Ids) -> tuple[Ids, Ids]:
         """Return inputs and targets of the tweets at `indices`, (B,), padded to the longest: (B, T + 1) each."""

@@ -1,13 +1,14 @@
-"""The checkpoints of a run in progress: when they are due, what they contain, and how they are written.
+"""The checkpoints of a run in progress: when they are due, and how they are copied, written and reported.
 
-The session's thread copies the state (`Snapshots`); a thread of its own checks, hashes and writes the copy
-(`SaveQueue`). All else is decided and reported by the session's thread, in `poll` between two steps.
+A save passes through this file from top to bottom. `Checkpointing.save` copies the state between two steps, which is
+all that delays training, and appends the copy to a list. A thread (`Writer`) checks, hashes and writes it (`write`).
+`poll`, between two later steps, reports what is written and starts the next write.
 
 A failed save is tried again at the next autosave, which saves `latest` as of then; a `best` that could not be written
 waits in memory, a `step-N` is dropped and named once saving works again.
 
 **Memory.** There is one copy while the disk keeps up. While it does not, there are at most four: the one in progress
-and a `best` that is written with it, one in the queue, and a newer `best`. A copy is written as it is; encoding it in
+and a `best` that is written with it, one that waits, and a newer `best`. A copy is written as it is; encoding it in
 memory took up to three, so this is at most one more.
 """
 
@@ -16,49 +17,104 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
-
-import torch
-from torch import Tensor
+from typing import Any, Literal
 
 from engine.checkpoints.catalog import pin_path
-from engine.checkpoints.checkpoint import HostCopy, write_host_copy
+from engine.checkpoints.checkpoint import HostSnapshot, write_checkpoint
 from engine.checkpoints.format import CheckpointInfo
 from engine.checkpoints.management import prune_steps
-from engine.compute.device import generator_states
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, StorageError, TweetgenError
-from engine.protocol import codec, events
 from engine.protocol.commands import SaveCheckpoint
-from engine.session.reporter import Reporter
-from engine.session.state import Run, RunSetup, RunState
+from engine.protocol.events import Warned
+from engine.session.state import Run
 from engine.storage.files import remove_stale_temporaries, storage_errors, write_atomically
 from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_checkpoint_path
-from engine.storage.log import versions_of
-from engine.training.out_of_memory import OutOfMemoryRetry
 from engine.training.schedule import is_due
 
 CHANGE_SECONDS = 2.0
 """Seconds from a change of the settings to its autosave; later changes are saved with the first."""
 PATIENCE_SECONDS = 5.0
 """How long a save waits for the one before it, where another one waits already; a disk that takes longer has failed."""
-Outcome = Literal["written", "pinned", "not finite"]
 
 
-class RunCheckpoints:
-    """Decides when to save. Used by the session's thread only."""
+@dataclass(kw_only=True, eq=False)
+class Save:
+    """A checkpoint that is to be written."""
+
+    name: str
+    path: Path
+    info: CheckpointInfo
+    copy: HostSnapshot
+    command: SaveCheckpoint | None = None
+    """The command that asks for a checkpoint under the user's name; None for one of the run's own."""
+    user_requested: bool = False
+    is_last: bool = False
+    """Whether the run ends with it."""
+    outcome: Literal["written", "pinned", "not finite"] | None = None
+    """Set by the writer's thread, unless it fails."""
+    problem: TweetgenError | None = None
+    """Why it was not written; None while that is not known."""
+    journal_problem: StorageError | None = None
+    """Why the events before it are not in the journal."""
+
+    @property
+    def is_best(self) -> bool:
+        """Whether it is the run's own `best`."""
+        return self.command is None and self.name == "best"
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether it is one of the run's own `step-N...`."""
+        return self.command is None and self.name not in RUN_CHECKPOINTS
+
+
+class Checkpointing:
+    """Saves the checkpoints of one run. Used by the session's thread only, except for `num_requested`."""
 
     def __init__(self, run: Run) -> None:
-        self._leader = run.leader
-        self.saver = CheckpointSaver(run.setup, run.state, run.reporter, run.oom)
+        self._run = run
         self._folder = run.setup.folder
-        self._state = run.state
-        self._reporter = run.reporter
         self._clock = run.state.stopwatch.clock
         self._tried_at = self._clock()
+        """When a save of `latest` was last tried."""
         self._changed_at: float | None = None
+        """When a setting was changed first since then."""
+        self._waiting: list[Save] = []
+        """All that wait but `_best`, in the order in which they will be written."""
+        self._best: Save | None = None
+        """The newest `best` that waits: it goes before the next save of the run's own, or once nothing else waits."""
+        self._writer = Writer()
+        self._writing: list[Save] = []
+        """What the writer's thread works on: a save, and maybe a `best` before it."""
+        self._write_began = 0.0
+        self._problem: TweetgenError | None = None
+        """Why the last write of a checkpoint of the run's own failed; None if it succeeded."""
+        self._dropped: list[str] = []
+        """Names of checkpoints that were not saved because of such a problem."""
+        self._copies: list[HostSnapshot] = []
+        self._copied_step: int | None = None
+        """The step of the last copy; None where the state was replaced since."""
+        self._named: Save | None = None
+        """The last checkpoint that was written under a name of the user's."""
+        self._loaded_path: Path | None = None
+        """The checkpoint that was loaded last, which retention does not delete."""
+        self._loaded_step: int | None = None
+        start, is_resumed = run.setup.start, run.setup.resumed_from == f"{self._folder.name}/latest"
+        self._latest_step = start.step if start is not None and is_resumed else None
+        """The step of `latest` on the disk; None before the first save, and while it is older than a load."""
+        self._has_config = False
+        """Whether `config.json` is written."""
+
+    @property
+    def num_requested(self) -> int:
+        """Saves that the user asked for and that are not done. For any thread."""
+        return sum(save.user_requested for save in (*self._writing, *self._waiting))
+
+    # When -------------------------------------------------------------------------------------------------------------
 
     def record_change(self) -> None:
         """Record that a setting changed, so that `latest` is saved soon: a kill must not undo what the user saw."""
@@ -67,69 +123,95 @@ class RunCheckpoints:
 
     def save_if_due(self) -> None:
         """Save `step-N` and `latest` at their intervals, and `latest` soon after a change of the settings."""
-        if self._state.trainer.skipped_in_a_row:
+        if self._run.state.trainer.skipped_in_a_row:
             return  # these weights may have diverged
         self.save_step_if_due()
-        if self._is_latest_due() or self._is_change_due():
-            self._autosave()
+        self._autosave()
 
     def save_step_if_due(self) -> None:
         """Save `step-N` at its interval."""
-        state = self._state
+        state = self._run.state
         if is_due(state.step, state.training.save_every, state.progress.last_save_step):
             state.progress.last_save_step = state.step
             self.save(f"step-{state.step}")
 
     def save_if_changed(self) -> None:
         """Save `latest` soon after a change of the settings, and when a failed save is due for another try."""
-        if self._is_change_due() or (self.saver.is_failing and self._is_latest_due()):
-            self._autosave()
+        self._autosave(has_news=self._problem is not None or self._run.reporter.journal.is_failing)
 
-    def _autosave(self) -> None:
-        """Save `latest`, or try again soon where a slow disk has others to write first."""
-        if self.saver.accepts_latest:
-            self.save("latest")
-        else:
-            self.saver.warn_if_blocked()
+    def _autosave(self, *, has_news: bool = True) -> None:
+        """Save `latest` if it is due, or try again soon where a slow disk has others to write first.
 
-    def _is_latest_due(self) -> bool:
-        return self._clock() - self._tried_at >= self._state.training.autosave_seconds
+        Unless it `has_news`, only a change of the settings makes it due.
+        """
+        now = self._clock()
+        is_due = has_news and now - self._tried_at >= self._run.state.training.autosave_seconds
+        if is_due or (self._changed_at is not None and now - self._changed_at >= CHANGE_SECONDS):
+            if all(save.name == "latest" and not save.user_requested for save in self._waiting):
+                self.save("latest")
+            else:
+                self._warn_if_blocked()
 
-    def _is_change_due(self) -> bool:
-        return self._changed_at is not None and self._clock() - self._changed_at >= CHANGE_SECONDS
+    # Saves ------------------------------------------------------------------------------------------------------------
 
     def save(
-        self, name: str, *, is_asked: bool = False, is_last: bool = False, waits: bool = False
+        self, name: str, *, user_requested: bool = False, is_last: bool = False, waits: bool = False
     ) -> TweetgenError | None:
         """Save the run's own `latest`, `best` or `step-N`; if that fails, warn and continue.
 
-        A save that `is_asked` for is tried at once; others wait after a failure of the disk. The run ends with the one
-        that `is_last`, which waits for a slow disk to have room. Only with `waits` is the checkpoint on the disk
-        afterwards, or the error returned; otherwise training continues meanwhile. Weights that are not finite are not
-        saved: a `DivergedError`.
+        What is `user_requested` is tried, and its failure reported, in any case; others wait after a failure of the
+        disk, which is reported once. The save that `is_last` waits for all others; if it fails, it names what is lost.
+        Only with `waits` is the checkpoint on the disk afterwards, or the error returned.
         """
         if name == "latest":
-            self._changed_at = None
-            self._tried_at = self._clock()
+            self._changed_at, self._tried_at = None, self._clock()
         if is_last:
             self.wait()
-        if self._leader is not None:
-            self._leader.check_weights(is_last=is_last)
-        with self._state.timer.during("saving"):
-            return self.saver.save_own(name, is_asked=is_asked, is_last=is_last, waits=waits)
+        if self._run.leader is not None:
+            self._run.leader.verify(is_last=is_last)
+        if self._problem is not None and not user_requested and name not in RUN_CHECKPOINTS:
+            self._dropped.append(name)
+            return self._problem
+        if not user_requested:  # a newer one takes its place
+            self._waiting = [save for save in self._waiting if save.name != name or save.user_requested]
+        with self._run.state.timer.during("saving"):
+            try:
+                with self._run.oom.memory_errors("saving"):
+                    path = self._folder.checkpoint_path(name)
+                    save = self._copied(name, path, user_requested=user_requested, is_last=is_last)
+            except (StorageError, DeviceMemoryError) as error:
+                if name != "latest" and not user_requested:
+                    self._dropped.append(name)
+                self._report_failure(error, user_requested=user_requested, is_last=is_last)
+                return error
+            self._add(save)
+            if waits:
+                self.wait()
+            elif save not in self._writing:
+                self._warn_if_blocked(user_requested=user_requested)
+            return save.problem
 
-    def poll(self) -> None:
-        """Report the save that is done, if any, and start the next one."""
-        self.saver.queue.poll()
+    def save_named(self, command: SaveCheckpoint) -> None:
+        """Save under a name chosen by the user; the command is answered once that is done.
 
-    def wait(self) -> None:
-        """Wait until all checkpoints that were asked for or due are on the disk, or have failed."""
-        with self._state.timer.during("saving"):
-            self.saver.queue.wait()
-
-    def close(self) -> None:
-        """Wait for the checkpoint that is being written."""
-        self.saver.queue.close()
+        Raises `ConfigError` where the name is invalid, taken and not to be replaced, or pinned; `StorageError`, and
+        what torch raises where memory runs out.
+        """
+        if self._run.leader is not None:
+            self._run.leader.verify()
+        with self._run.state.timer.during("saving"):
+            name, path = command.name, named_checkpoint_path(command.name)
+            if any(save.path == path for save in (*self._writing, *self._waiting)):
+                self.wait()
+            with storage_errors(path):  # the folder may be unreadable
+                is_taken, is_pinned = path.exists(), pin_path(path).exists()
+            if is_taken and not command.replace:
+                raise ConfigError(
+                    f"There is already a checkpoint called {name}.", "Choose another name, or replace it."
+                )
+            if is_taken and is_pinned:
+                raise ConfigError(f"The checkpoint {name} is pinned.", "Choose another name, or unpin it first.")
+            self._add(self._copied(name, path, command=command, user_requested=True))
 
     def save_before_load(self, path: Path) -> None:
         """Save the current weights under a new name before those of `path` replace them; exempt `path` from retention.
@@ -137,25 +219,31 @@ class RunCheckpoints:
         Nothing is saved at step 0, nor where `path` or a checkpoint saved by name holds them. Raises `StorageError`
         where saving fails; then nothing has changed.
         """
-        step, saver = self._state.step, self.saver
-        if step == 0 or (path, step) == (saver.loaded_path, saver.loaded_step) or saver.is_saved_by_name:
+        step, named, loaded_before = self._run.state.step, self._named, self._loaded_path
+        is_named = named is not None and named.info == self._run.checkpoint_info() and named.path.is_file()
+        if step == 0 or (path, step) == (loaded_before, self._loaded_step) or is_named:
             return
-        name = self._folder.name_before_load(step)
-        loaded_before, self.saver.loaded_path = self.saver.loaded_path, path
-        problem = self.save(name, is_asked=True, waits=True)
+        self._loaded_path = path
+        problem = self.save(self._folder.name_before_load(step), user_requested=True, waits=True)
         if problem is not None and not isinstance(problem, DivergedError):
-            self.saver.loaded_path = loaded_before
+            self._loaded_path = loaded_before
             raise StorageError(f"The current weights can't be saved, so nothing was loaded. {problem}", problem.hint)
+
+    def record_load(self, path: Path) -> None:
+        """Record that the checkpoint at `path` was loaded; unless it is `latest`, there is no `latest` of it yet."""
+        self._copied_step = None
+        self._loaded_path, self._loaded_step = path, self._run.state.step
+        self._latest_step = self._loaded_step if path == self._folder.checkpoint_path("latest") else None
 
     def require_saved(self) -> None:
         """Save `latest`. Raises a `TweetgenError` where that fails, with what is lost if the run ends now."""
-        problem = self.save("latest", is_asked=True, waits=True)
+        problem = self.save("latest", user_requested=True, waits=True)
         if isinstance(problem, DivergedError):
             raise DivergedError(
                 "The weights are no longer finite, so they can't be saved; earlier checkpoints are unchanged.",
                 "Load a checkpoint, or leave without saving.",
             )
-        saved, loaded, step = self.saver.latest_step, self.saver.loaded_step, self._state.step
+        saved, loaded, step = self._latest_step, self._loaded_step, self._run.state.step
         if saved == step:
             return
         if saved is not None:
@@ -170,415 +258,234 @@ class RunCheckpoints:
             problem.hint if problem is not None else "Leave without saving, or try again.",
         )
 
-    def save_named(self, command: SaveCheckpoint) -> None:
-        """Save under the user's name. Raises `ConfigError` and `StorageError`; later failures refuse the command."""
-        if self._leader is not None:
-            self._leader.check_weights()
-        with self._state.timer.during("saving"):
-            self.saver.save_named(command)
-
     def save_after_failure(self) -> None:
         """Save `latest` after an exception, so that a resumed run repeats the step that failed.
 
         An update that was interrupted may have changed the weights in part; then `latest` stays as it is.
         """
-        if self._state.trainer.is_consistent:
-            self.save("latest", is_asked=True, is_last=True, waits=True)
+        state = self._run.state
+        if state.trainer.is_consistent:
+            self.save("latest", user_requested=True, is_last=True, waits=True)
             return
         self.wait()
-        message = f"The update of step {self._state.step + 1:,} was interrupted: its weights were not saved."
-        self._reporter.emit(events.Warned, message=message)
+        message = f"The update of step {state.step + 1:,} was interrupted: its weights were not saved."
+        self._run.reporter.emit(Warned, message=message)
 
+    # The copy ---------------------------------------------------------------------------------------------------------
 
-class CheckpointSaver:
-    """Saves the checkpoints of one run. Used by the session's thread only, except for `num_asked`."""
+    def _copied(self, name: str, path: Path, **how: Any) -> Save:  # noqa: ANN401 - fields of `Save`
+        """Report all steps so far, and copy the state; saves of one step share a copy, if no random number was drawn.
 
-    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, memory_fallback: OutOfMemoryRetry) -> None:
-        self.folder = CheckpointFolder(setup, state, reporter)
-        self._setup = setup
-        self._state = state
-        self._reporter = reporter
-        self._memory_fallback = memory_fallback
-        self._snapshots = Snapshots(state)
-        self.queue = SaveQueue(self._start, self._finish)
-        self.loaded_path: Path | None = None
-        """The checkpoint that was loaded last, which retention does not delete."""
-        self.loaded_step: int | None = None
-        """Its step; None where the run has loaded none."""
-        start, is_resumed = setup.start, setup.resumed_from == f"{setup.folder.name}/latest"
-        self.latest_step = start.step if start is not None and is_resumed else None
-        """The step of `latest` on the disk; None before the first save, and while it is older than a load."""
-        self.problem: TweetgenError | None = None
-        """Why the last save of `latest`, `best` or `step-N` failed; None if it succeeded."""
-        self._named: SaveRequest | None = None
-        """The last checkpoint that the user saved by name."""
-        self._best: SaveRequest | None = None
-        """The latest `best`, where it could not be written."""
-        self._dropped: list[str] = []
-
-    @property
-    def is_failing(self) -> bool:
-        """Whether the last write of a checkpoint or of the journal failed."""
-        return self.problem is not None or self._reporter.journal.is_failing
-
-    @property
-    def accepts_latest(self) -> bool:
-        """Whether an autosave would be next, or replace another one."""
-        return all(request.name == "latest" and not request.is_asked for request in self.queue.waiting)
-
-    @property
-    def num_asked(self) -> int:
-        """Saves that the user asked for and that are not done. For any thread."""
-        return sum(request.is_asked for request in self.queue.requests)
-
-    # Requests ---------------------------------------------------------------------------------------------------------
-
-    def save_own(
-        self, name: str, *, is_asked: bool = False, is_last: bool = False, waits: bool = False
-    ) -> TweetgenError | None:
-        """Save the run's own `latest`, `best` or `step-N`, and whatever waits to be written.
-
-        A failure is reported once; that of a save that the user `is_asked` for is reported again, and that of the
-        `is_last` save names all checkpoints that the end of the run loses. The error is returned if there is one by
-        then; with `waits` everything is done by then.
+        All but the run's `best` need room: no other save may wait. Raises `StorageError` where the disk gives none in
+        time, and what torch raises where memory runs out; then no memory is kept for later copies.
         """
-        if self.problem is not None and not is_asked and name not in RUN_CHECKPOINTS:
-            self._dropped.append(name)
-            return self.problem
-        if not is_asked:
-            self.queue.replace(name)
-        is_waiting_best = name == "best" and bool(self.queue.waiting)
-        try:
-            with self._memory_fallback.memory_errors("saving"):
-                request = self._request(name, self._setup.folder.checkpoint_path(name), needs_room=not is_waiting_best)
-        except (StorageError, DeviceMemoryError) as error:
-            self._fail(name, error, None, is_asked=is_asked, is_last=is_last)
-            return error
-        if is_waiting_best:
-            self._best = request
-            return None
-        request.is_asked, request.is_last = is_asked, is_last
-        self.queue.add(request)
-        if waits:
-            self.queue.wait()
-        elif request in self.queue.waiting:
-            self.warn_if_blocked(is_asked=is_asked)
-        return request.problem
+        run = self._run
+        run.reporter.end_bucket()
+        is_copied = self._copied_step == run.state.step and self._copies[-1].has(run.state.generators())
+        if not is_copied and self._waiting and (name != "best" or "command" in how):
+            self._writer.join(max(0.0, self._write_began + PATIENCE_SECONDS - time.monotonic()))
+            self.poll()
+            if self._waiting:
+                raise self._blocked_error()
+        info = run.checkpoint_info()
+        if not is_copied:
+            self._copied_step = None
+            in_use = [save.copy for save in (*self._writing, *self._waiting, self._best) if save is not None]
+            spare = next((copy for copy in self._copies if copy not in in_use), None)
+            self._copies = [copy for copy in self._copies if copy in in_use]
+            self._copies.append(HostSnapshot.of(run.state.trainer.state() | run.state.generators(), spare))
+            self._copied_step = run.state.step
+        return Save(name=name, path=path, info=info, copy=self._copies[-1], **how)
 
-    def save_named(self, command: SaveCheckpoint) -> None:
-        """Save under a name chosen by the user; the command is answered once that is done.
-
-        Raises `ConfigError` where the name is invalid, taken and not to be replaced, or pinned; `StorageError`.
-        """
-        name, path = command.name, named_checkpoint_path(command.name)
-        if any(request.path == path for request in self.queue.requests):
-            self.queue.wait()
-        with storage_errors(path):  # the folder may be unreadable
-            is_taken, is_pinned = path.exists(), pin_path(path).exists()
-        if is_taken and not command.replace:
-            raise ConfigError(f"There is already a checkpoint called {name}.", "Choose another name, or replace it.")
-        if is_taken and is_pinned:
-            raise ConfigError(f"The checkpoint {name} is pinned.", "Choose another name, or unpin it first.")
-        request = self._request(name, path)
-        request.command, request.is_asked = command, True
-        self.queue.add(request)
-
-    def _request(self, name: str, path: Path, *, needs_room: bool = True) -> SaveRequest:
-        """Copy the state. Raises `StorageError` where it `needs_room` in the queue and there is none in time."""
-        self._reporter.end_bucket()
-        if needs_room and not self._snapshots.is_shared:
-            self.queue.make_room()
-        in_use = self.queue.copies if self._best is None else [*self.queue.copies, self._best.snapshot]
-        info = checkpoint_info(self._setup, self._state)
-        return SaveRequest(name=name, path=path, info=info, snapshot=self._snapshots.take(in_use))
-
-    def warn_if_blocked(self, *, is_asked: bool = False) -> None:
+    def _warn_if_blocked(self, *, user_requested: bool = False) -> None:
         """Report a write that takes too long, once, while others wait for it."""
-        problem = self.queue.blocked_error
-        if problem is not None and self.problem is None:
-            self.problem = problem
-            self._reporter.warn_of_disk(problem, is_asked=is_asked)
-
-    # Writes -----------------------------------------------------------------------------------------------------------
-
-    def _start(self, request: SaveRequest) -> WriteJob | None:
-        """Return what is to be written; None where the disk is failing and the request can wait, or fails."""
-        is_own, is_best = request.command is None, request.name == "best"
-        best, self._best = (self._best, None) if is_own else (None, self._best)
-        if self.problem is not None and request.name != "latest" and not request.is_asked:
-            request.problem = self.problem
-            self._best = best
-            self._postpone(request.name, request)
-            return None
-        try:
-            if is_own:
-                if self.folder.recreate_if_gone():
-                    self.latest_step = None
-                request.journal_problem = self._reporter.flush_journal()
-        except StorageError as error:
-            self._best = best
-            self._fail_request(request, error)
-            return None
-        return WriteJob(
-            request=request,
-            best=None if is_best else best,
-            folder=self._setup.folder,
-            config=self.folder.missing_config if is_own else None,
-            num_kept=self._state.training.keep_checkpoints,
-            loaded_path=self.loaded_path,
-        )
-
-    def _finish(self, job: WriteJob) -> None:
-        """Report what a job has done. Raises its exception, unless the disk failed or memory ran out."""
-        self.folder.has_config |= job.has_written_config
-        for request, outcome in job.outcomes:
-            self._report(request, outcome)
-        if not job.outcomes:
-            self._best = self._best or job.best
-        newer = self._best
-        try:
-            with self._memory_fallback.memory_errors("saving"):
-                self.queue.raise_error()
-        except (StorageError, DeviceMemoryError) as error:
-            self._fail_request(job.request, error)
-            self._best = newer or self._best
-        else:
-            if job.request.command is None and job.outcomes[-1][1] != "not finite":
-                self._report_success(job.request)
-
-    def _report(self, request: SaveRequest, outcome: Outcome) -> None:
-        """Report the outcome of a request that did not fail."""
-        name, command = request.name, request.command
-        match outcome:
-            case "written":
-                if name == "latest" and command is None:
-                    self.latest_step = request.info.step
-                if command is not None:
-                    self._named = request
-                self._reporter.emit_saved(name, request.path, request.info)
-            case "pinned":
-                self._reporter.emit(events.Warned, message=f"{name} is pinned, so it is not replaced.")
-            case "not finite":
-                request.problem = DivergedError(
-                    "The weights are no longer finite, so there is nothing to save.", "Load a checkpoint."
-                )
-                if command is not None:
-                    self._reporter.emit_refusal(command, request.problem)
-                    return
-                kept = f"The weights are no longer finite: {name} was not saved, and earlier checkpoints are unchanged."
-                self._reporter.emit(events.Warned, message=kept, kind="not-finite")
-
-    def _report_success(self, request: SaveRequest) -> None:
-        """Report that saving works again, or that only the journal can't be written."""
-        self.problem = None
-        if request.journal_problem is None:
-            dropped, self._dropped = self._dropped, []
-            self._reporter.emit_disk_works(f"Not saved: {', '.join(dropped)}." if dropped else "")
-        elif not request.is_last:  # at the end the reporter warns of what the journal lacks
-            self._reporter.warn_of_disk(request.journal_problem, is_asked=request.is_asked)
-
-    def _fail_request(self, request: SaveRequest, error: TweetgenError) -> None:
-        """Report a request that failed."""
-        request.problem = error
-        if request.command is not None:
-            self._reporter.emit_refusal(request.command, error)
-        else:
-            self._fail(request.name, error, request, is_asked=request.is_asked, is_last=request.is_last)
-
-    def _fail(
-        self, name: str, error: TweetgenError, request: SaveRequest | None, *, is_asked: bool, is_last: bool
-    ) -> None:
-        """Report that one of the run's own checkpoints was not saved; there is no request where it was not copied."""
-        self.problem = error
-        if name == "best" or not is_asked:  # a `step-N` that is asked for is refused instead
-            self._postpone(name, request)
-        lost = ["latest", *(["best"] if self._best else []), *self._dropped] if is_last else []
-        self._reporter.warn_of_disk(error, is_asked=is_asked, lost=lost)
-
-    def _postpone(self, name: str, request: SaveRequest | None) -> None:
-        """Store a `best` until it can be written; drop a `step-N`, and what was not copied."""
-        if name == "best" and request is not None:
-            self._best = request
-        elif name != "latest":
-            self._dropped.append(name)
-
-    @property
-    def is_saved_by_name(self) -> bool:
-        """Whether the user has saved the current state, its settings included, by name, and the file still exists."""
-        named = self._named
-        return named is not None and named.info == checkpoint_info(self._setup, self._state) and named.path.is_file()
-
-    def record_load(self, path: Path) -> None:
-        """Record that the checkpoint at `path` was loaded; unless it is `latest`, there is no `latest` of it yet."""
-        self._snapshots.forget_step()
-        self.loaded_path, self.loaded_step = path, self._state.step
-        self.latest_step = self._state.step if path == self._setup.folder.checkpoint_path("latest") else None
-
-
-class SaveQueue:
-    """The requests of one run. Used by the session's thread only, except for `requests`."""
-
-    def __init__(self, start: Callable[[SaveRequest], WriteJob | None], finish: Callable[[WriteJob], None]) -> None:
-        """`start` returns what is to be written for a request, or None where nothing is.
-
-        `finish` is called once a job has ended, or raised: `raise_error` raises its exception.
-        """
-        self._start = start
-        self._finish = finish
-        self._writer = CheckpointWriter()
-        self._job: WriteJob | None = None
-        self._began = 0.0
-        self._waiting: list[SaveRequest] = []
-
-    @property
-    def requests(self) -> list[SaveRequest]:
-        """All requests that are not done. For any thread."""
-        job = self._job
-        return [*self._waiting] if job is None else [job.request, *self._waiting]
-
-    @property
-    def waiting(self) -> list[SaveRequest]:
-        """The requests that wait."""
-        return self._waiting
-
-    @property
-    def copies(self) -> list[HostCopy]:
-        """The copies that are not written yet."""
-        best = None if self._job is None else self._job.best
-        return [request.snapshot for request in (*self.requests, best) if request is not None]
-
-    def add(self, request: SaveRequest) -> None:
-        """Add a request, and start to write it if nothing else is written."""
-        self._waiting.append(request)
-        self.poll()
-
-    def replace(self, name: str) -> None:
-        """Remove what waits under that name, unless the user asked for it: a newer one takes its place."""
-        self._waiting = [request for request in self._waiting if request.name != name or request.is_asked]
-
-    def make_room(self) -> None:
-        """Wait until no request waits. Raises `StorageError` where the disk takes longer than `PATIENCE_SECONDS`."""
-        if not self._waiting:
-            return
-        self._writer.join(max(0.0, self._began + PATIENCE_SECONDS - time.monotonic()))
-        self.poll()
-        if self._waiting:
-            raise self._blocked_error()
-
-    @property
-    def blocked_error(self) -> StorageError | None:
-        """The error of a write that has taken longer than `PATIENCE_SECONDS`; None if there is no such write."""
-        is_blocked = self._job is not None and time.monotonic() >= self._began + PATIENCE_SECONDS
-        return self._blocked_error() if is_blocked else None
+        is_blocked = bool(self._writing) and time.monotonic() >= self._write_began + PATIENCE_SECONDS
+        if is_blocked and self._problem is None:
+            self._report_failure(self._blocked_error(), user_requested=user_requested)
 
     def _blocked_error(self) -> StorageError:
-        name = self.requests[0].name
+        seconds = time.monotonic() - self._write_began
         return StorageError(
-            f"{name} can't be written: the disk has not finished in {time.monotonic() - self._began:.0f} seconds.",
+            f"{self._writing[-1].name} can't be written: the disk has not finished in {seconds:.0f} seconds.",
             "Set TWEETGEN_HOME to another disk.",
         )
 
-    def poll(self) -> None:
-        """Finish the write that has ended and start the next one; otherwise return at once.
+    def _add(self, save: Save) -> None:
+        """Append a save to what waits, and start to write it if nothing else is written."""
+        if save.is_best:
+            self._best = save
+        else:
+            self._waiting.append(save)
+        self.poll()
 
-        Raises what `start` and `finish` raise; the queue can still be used.
+    # Writes -----------------------------------------------------------------------------------------------------------
+
+    def poll(self) -> None:
+        """Report the write that has ended and start the next one; otherwise return at once.
+
+        Raises the exception of a write, unless the disk failed or memory ran out.
         """
         while not self._writer.is_running:
-            if self._job is not None:
-                job, self._job = self._job, None
-                self._finish(job)
+            if self._writing:
+                written, self._writing = self._writing, []
+                self._finish(written)
             elif self._waiting:
-                started = self._start(self._waiting.pop(0))
-                if started is not None:
-                    self._job, self._began = started, time.monotonic()
-                    self._writer.start(started.run)
+                self._start(self._waiting.pop(0))
+            elif self._best is not None and self._problem is None:
+                best, self._best = self._best, None
+                self._start(best)
             else:
                 return
 
-    def raise_error(self) -> None:
-        """Raise the exception of the job that has ended, if any."""
-        self._writer.raise_error()
-
     def wait(self) -> None:
-        """Wait until all requests are done."""
-        self.poll()
-        while self._job is not None:
-            self._writer.join()
+        """Wait until all checkpoints that were asked for or due are on the disk, or have failed."""
+        with self._run.state.timer.during("saving"):
             self.poll()
+            while self._writing:
+                self._writer.join()
+                self.poll()
 
     def close(self) -> None:
-        """Wait for the write in progress, and finish nothing."""
+        """Wait for the write in progress, and report nothing."""
         self._writer.join()
 
+    def _start(self, save: Save) -> None:
+        """Start to write a save, with a `best` that waits before it."""
+        saves, config = [save], None
+        if save.command is None:
+            try:
+                self._recreate_folder()
+                save.journal_problem = self._run.reporter.flush_journal()
+            except StorageError as error:
+                self._fail(save, error)
+                return
+            config = None if self._has_config else self._run.config_content()
+            saves = [save] if self._best is None else [self._best, save]
+            self._best = None
+        self._writing, self._write_began = saves, time.monotonic()
+        num_kept = self._run.state.training.keep_checkpoints
+        self._writer.start(partial(write, saves, self._folder, config, num_kept, self._loaded_path))
 
-@dataclass(kw_only=True, eq=False)
-class SaveRequest:
-    """A checkpoint that is to be written."""
+    def _finish(self, saves: list[Save]) -> None:
+        """Report what was written. Raises the exception of the thread, unless the disk failed or memory ran out."""
+        for save in saves:
+            if save.outcome is not None:
+                self._report(save)
+            elif save.is_best:
+                self._best = self._best or save
+        save, reporter = saves[-1], self._run.reporter
+        try:
+            with self._run.oom.memory_errors("saving"):
+                self._writer.raise_error()
+        except (StorageError, DeviceMemoryError) as error:
+            self._fail(save, error)
+            return
+        if save.command is not None:
+            return
+        self._has_config = True
+        if save.outcome == "not finite":
+            return
+        self._problem = None
+        if save.journal_problem is None:
+            dropped, self._dropped = self._dropped, []
+            reporter.emit_disk_works(f"Not saved: {', '.join(dropped)}." if dropped else "")
+        elif not save.is_last:  # at the end the reporter warns of what the journal lacks
+            reporter.warn_of_disk(save.journal_problem, is_asked=save.user_requested)
 
-    name: str
-    path: Path
-    info: CheckpointInfo
-    snapshot: HostCopy
-    command: SaveCheckpoint | None = None
-    """The command that asks for a checkpoint under the user's name; None for one of the run's own."""
-    is_asked: bool = False
-    """Whether the user asked for it."""
-    is_last: bool = False
-    """Whether the run ends with it."""
-    problem: TweetgenError | None = None
-    """Why it was not written; None while that is not known."""
-    journal_problem: StorageError | None = None
-    """Why the events before it are not in the journal."""
+    def _report(self, save: Save) -> None:
+        """Report the outcome of a save that did not fail."""
+        reporter = self._run.reporter
+        if save.outcome == "written":
+            if save.command is not None:
+                self._named = save
+            elif save.name == "latest":
+                self._latest_step = save.info.step
+            reporter.emit_saved(save.name, save.path, save.info)
+        elif save.outcome == "pinned":
+            reporter.emit(Warned, message=f"{save.name} is pinned, so it is not replaced.")
+        else:
+            lost = "The weights are no longer finite"
+            save.problem = DivergedError(f"{lost}, so there is nothing to save.", "Load a checkpoint.")
+            if save.command is not None:
+                reporter.emit_refusal(save.command, save.problem)
+            else:
+                message = f"{lost}: {save.name} was not saved, and earlier checkpoints are unchanged."
+                reporter.emit(Warned, message=message, kind="not-finite")
+
+    def _fail(self, save: Save, error: TweetgenError) -> None:
+        """Report a save that failed; a `best` waits for the next one, a `step-N` is dropped unless it was asked for."""
+        save.problem = error
+        if save.command is not None:
+            self._run.reporter.emit_refusal(save.command, error)
+            return
+        if save.is_best:
+            self._best = self._best or save
+        elif save.is_numbered and not save.user_requested:
+            self._dropped.append(save.name)
+        self._report_failure(error, user_requested=save.user_requested, is_last=save.is_last)
+
+    def _report_failure(self, error: TweetgenError, *, user_requested: bool, is_last: bool = False) -> None:
+        """Warn that one of the run's own checkpoints is not saved; at the end of the run, name all that are lost."""
+        self._problem = error
+        lost = ["latest", *(["best"] if self._best else []), *self._dropped] if is_last else []
+        self._run.reporter.warn_of_disk(error, is_asked=user_requested, lost=lost)
+
+    # The run's folder -------------------------------------------------------------------------------------------------
+
+    def prepare_folder(self) -> None:
+        """Write `config.json`, and remove temporary files of killed processes: other programs are locked out.
+
+        A disk that fails is reported by the first save.
+        """
+        with contextlib.suppress(StorageError):
+            write_atomically(self._folder.config_path, self._run.config_content())
+            self._has_config = True
+        for part in (self._folder.path, self._folder.checkpoint_path("latest").parent):
+            remove_stale_temporaries(part, min_age_seconds=0.0)
+        remove_stale_temporaries(home() / "checkpoints")
+
+    def _recreate_folder(self) -> None:
+        """Recreate the run's folder, or its journal, where it was deleted, and warn of it. Raises `StorageError`."""
+        state, reporter = self._run.state, self._run.reporter
+        with storage_errors(self._folder.config_path):
+            has_folder = self._folder.config_path.exists()
+        settings = {"model": state.model_config, "training": state.training, "sampling": state.sampling}
+        progress = {"epochs": state.batches.epochs, "started_at": time.time()}
+        if not reporter.journal.recreate_if_missing(**settings, **progress):
+            return
+        self._has_config = has_folder
+        if not has_folder:
+            self._latest_step = None
+        deleted = f"The {'journal' if has_folder else 'folder'} of the run {self._folder.name} was deleted"
+        reporter.emit(Warned, message=f"{deleted}; it was created again, without its former contents.")
 
 
-@dataclass(kw_only=True, eq=False)
-class WriteJob:
-    """One request, and what is written before and deleted after it."""
+def write(saves: list[Save], folder: RunFolder, config: bytes | None, num_kept: int, loaded_path: Path | None) -> None:
+    """Write saves in order, set their outcomes, and delete old `step-N`. Raises `StorageError`.
 
-    request: SaveRequest
-    best: SaveRequest | None
-    """A `best` that waits."""
-    folder: RunFolder
-    config: bytes | None
-    """The content of a missing `config.json`."""
-    num_kept: int
-    """`keep_checkpoints`."""
-    loaded_path: Path | None
-    has_written_config: bool = False
-    outcomes: list[tuple[SaveRequest, Outcome]] = field(default_factory=list)
-    """Of each request that did not fail."""
-
-    def run(self) -> None:
-        """Write all files. Raises `StorageError`."""
-        if self.config is not None:
-            write_atomically(self.folder.config_path, self.config)
-            self.has_written_config = True
-        for request in (self.best, self.request):
-            if request is not None:
-                self.outcomes.append((request, self._write(request)))
-        request, outcome = self.outcomes[-1]
-        if outcome == "written" and request.command is None and request.name not in RUN_CHECKPOINTS:
-            prune_steps(self.folder, self.num_kept, request.info.step, self.loaded_path)
-
-    def _write(self, request: SaveRequest) -> Outcome:
-        """Write a checkpoint, if it may be. Raises `StorageError`."""
-        if request.command is None and is_pinned_step(request.path):
-            return "pinned"
-        request.snapshot.wait()
-        if not request.snapshot.is_finite:
-            return "not finite"
-        write_host_copy(request.path, request.info, request.snapshot)
-        return "written"
+    The writer's thread runs it: it reads nothing of the run but its arguments, and computes with NumPy only. `config`
+    is the content of a missing `config.json`, `num_kept` the setting `keep_checkpoints`.
+    """
+    if config is not None:
+        write_atomically(folder.config_path, config)
+    for save in saves:
+        with storage_errors(save.path):
+            is_pinned = save.is_numbered and pin_path(save.path).exists()
+        if is_pinned:
+            save.outcome = "pinned"
+            continue
+        save.copy.wait()
+        if not save.copy.is_finite:
+            save.outcome = "not finite"
+            continue
+        write_checkpoint(save.path, save.info, save.copy)
+        save.outcome = "written"
+        if save.is_numbered:
+            prune_steps(folder, num_kept, save.info.step, loaded_path)
 
 
-def is_pinned_step(path: Path) -> bool:
-    """Return whether a checkpoint of a run is a pinned `step-N`. Raises `StorageError`."""
-    with storage_errors(path):
-        return path.stem not in RUN_CHECKPOINTS and pin_path(path).exists()
-
-
-class CheckpointWriter:
-    """Runs one job at a time on a daemon thread, which does not keep the process from ending. Used by one thread."""
+class Writer:
+    """Runs one write at a time on a daemon thread, which does not keep the process from ending. Used by one thread."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
@@ -611,156 +518,3 @@ class CheckpointWriter:
         error, self._error = self._error, None
         if error is not None:
             raise error
-
-
-def checkpoint_tensors(state: RunState) -> dict[str, Tensor]:
-    """Return weights, optimizer state and the states of the global generators (`generator.`); not copies."""
-    return state.trainer.state() | _generator_tensors(state)
-
-
-def _generator_tensors(state: RunState) -> dict[str, Tensor]:
-    """Return the states of the generators; of several processes, `generator.DEVICE.RANK` are those of the followers."""
-    device = state.runtime.device
-    generators = {f"generator.{name}": tensor for name, tensor in generator_states(device).items()}
-    return generators | {f"generator.{device.type}.{rank}": tensor for rank, tensor in state.rank_generators.items()}
-
-
-class Snapshots:
-    """Copies of a run's state for its checkpoints. Used by the session's thread only.
-
-    Checkpoints of one step share a copy, and a later copy reuses the memory of one that is no longer in use. So there
-    is one in a run whose disk keeps up; `CheckpointSaver` limits their number where it does not.
-    """
-
-    def __init__(self, state: RunState) -> None:
-        self._state = state
-        self._copies: list[HostCopy] = []
-        """The one taken last is the last."""
-        self._step: int | None = None
-        """Of the last copy; None where it is not that of the run's state any more."""
-
-    def forget_step(self) -> None:
-        """Share no copy taken so far: the state was replaced."""
-        self._step = None
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether `take` returns the last copy."""
-        if self._step != self._state.step:
-            return False
-        tensors = self._copies[-1].tensors
-        generators = _generator_tensors(self._state)
-        return all(name in tensors and torch.equal(state, tensors[name]) for name, state in generators.items())
-
-    def take(self, in_use: Collection[HostCopy]) -> HostCopy:
-        """Return a copy of the state. `in_use` are the copies that are not written yet.
-
-        Raises what torch raises where memory runs out; then no memory is kept for later copies.
-        """
-        if self.is_shared:
-            return self._copies[-1]
-        self._step = None
-        spare = next((copy for copy in self._copies if copy not in in_use), None)
-        self._copies = [copy for copy in self._copies if copy in in_use]
-        self._copies.append(HostCopy.of(checkpoint_tensors(self._state), spare))
-        self._step = self._state.step
-        return self._copies[-1]
-
-
-def checkpoint_info(setup: RunSetup, state: RunState) -> CheckpointInfo:
-    """Return the metadata of a checkpoint of this moment. All steps must have been reported."""
-    data, progress = setup.training_data, state.progress
-    return CheckpointInfo(
-        run=setup.folder.name,
-        corpus_name=data.corpus.name,
-        corpus=data.config,
-        corpus_digest=data.corpus.digest,
-        model=state.model_config,
-        training=state.training,
-        sampling=state.sampling,
-        vocab=data.vocab.chars,
-        device=state.runtime.device.type,
-        precision=state.runtime.precision,
-        num_threads=state.runtime.num_threads,
-        tuning=state.runtime.tuning,
-        world_size=data.part.world_size,
-        step=state.step,
-        position=state.resume_position,
-        elapsed_seconds=state.stopwatch.seconds,
-        total_chars=progress.total_chars,
-        last_sample_step=progress.last_sample_step,
-        num_exact_samples=progress.num_exact_samples,
-        last_eval_step=progress.last_eval_step,
-        is_eval_early=progress.is_eval_early,
-        last_save_step=progress.last_save_step,
-        train_loss=progress.train_loss,
-        val_loss=progress.val_loss,
-        bits_per_char=progress.bits_per_char,
-        best_bits_per_char=progress.best_bits_per_char,
-        finish=progress.finish,
-        versions=versions_of("tweetgen-tui", "torch", "safetensors"),
-    )
-
-
-def config_content(setup: RunSetup, state: RunState) -> bytes:
-    """Return the content of `config.json`: the settings and the runtime of the run, for people and scripts."""
-    settings = {
-        "corpus": setup.training_data.config,
-        "model": state.model_config,
-        "training": state.training,
-        "sampling": state.sampling,
-        "device": state.runtime.device.type,
-        "precision": state.runtime.precision,
-        "num_threads": state.runtime.num_threads,
-        "world_size": setup.training_data.part.world_size,
-        "backend": "" if setup.ranks is None else setup.ranks.backend,
-        "resumed_from": setup.resumed_from,
-    }
-    return codec.pretty(settings).encode()
-
-
-class CheckpointFolder:
-    """The folder of one run. Used by the session's thread only."""
-
-    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter) -> None:
-        self._setup = setup
-        self._state = state
-        self._reporter = reporter
-        self.has_config = False
-        """Whether `config.json` is written."""
-
-    @property
-    def missing_config(self) -> bytes | None:
-        """The content of `config.json` where it is to be written; None where it is there."""
-        return None if self.has_config else config_content(self._setup, self._state)
-
-    def prepare(self) -> None:
-        """Write `config.json`, and remove temporary files of killed processes: other programs are locked out.
-
-        A disk that fails is reported by the first save.
-        """
-        folder = self._setup.folder
-        with contextlib.suppress(StorageError):
-            write_atomically(folder.config_path, config_content(self._setup, self._state))
-            self.has_config = True
-        for part in (folder.path, folder.checkpoint_path("latest").parent):
-            remove_stale_temporaries(part, min_age_seconds=0.0)
-        remove_stale_temporaries(home() / "checkpoints")
-
-    def recreate_if_gone(self) -> bool:
-        """Recreate the run's folder, or its journal, where it was deleted, and warn of it. Raises `StorageError`.
-
-        Returns whether all checkpoints are gone.
-        """
-        folder, state = self._setup.folder, self._state
-        with storage_errors(folder.config_path):
-            is_there = folder.config_path.exists()
-        settings = {"model": state.model_config, "training": state.training, "sampling": state.sampling}
-        progress = {"epochs": state.batches.epochs, "started_at": time.time()}
-        if not self._reporter.journal.recreate_if_missing(**settings, **progress):
-            return False
-        what = "journal" if is_there else "folder"
-        self.has_config = is_there
-        message = f"The {what} of the run {folder.name} was deleted; it was created again, without its former contents."
-        self._reporter.emit(events.Warned, message=message)
-        return not is_there

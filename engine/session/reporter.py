@@ -90,7 +90,12 @@ class Reporter:
 
         So the event has the step of the checkpoint's weights, unless later ones are reported by now.
         """
-        fields = {"name": name, "path": str(path), "bits_per_char": info.bits_per_char, "weights_step": info.step}
+        fields = {
+            "name": name,
+            "path": str(path),
+            "bits_per_char": info.progress.bits_per_char,
+            "weights_step": info.step,
+        }
         self._emit_at(self._reported_step, CheckpointSaved, **fields)
 
     def emit_refusal(self, command: Command, error: TweetgenError) -> None:

@@ -5,14 +5,14 @@ Used by the session's thread only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from engine.checkpoints.format import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo, Progress
 from engine.compute.clocks import PhaseTimer, Stopwatch
-from engine.compute.device import Runtime
+from engine.compute.device import Runtime, generator_states
 from engine.config.fields import option_of
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
@@ -21,16 +21,17 @@ from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
-from engine.protocol import events
+from engine.protocol import codec, events
 from engine.storage.folders import RunFolder
-from engine.training.evaluation import Evaluation
-from engine.training.schedule import Finish, exhausted_budget
+from engine.storage.log import versions_of
+from engine.training.schedule import exhausted_budget
+from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.tuning import ThreadTuner
 
 if TYPE_CHECKING:  # they import this module
-    from engine.session.checkpointing import RunCheckpoints
-    from engine.session.ranks import Leader, Ranks
+    from engine.session.checkpointing import Checkpointing
+    from engine.session.ranks.connection import Ranks
+    from engine.session.ranks.leader import Leader
     from engine.session.reporter import Reporter
     from engine.training.out_of_memory import OutOfMemoryRetry
 
@@ -54,64 +55,6 @@ def require_unspent_budget(training: TrainingConfig, steps: int, epochs: float, 
             f"it would end at once, by {option} {getattr(training, budget):.12g}.",
             f"Set a larger {option}.",
         )
-
-
-@dataclass(kw_only=True)
-class Progress:
-    """What was done last, and the latest figures. Part of every checkpoint."""
-
-    last_sample_step: int = -1
-    num_exact_samples: int = 0
-    """Samples in a row that equalled the only tweet of an overfit run."""
-    last_eval_step: int = 0
-    """The untrained model is not evaluated: its loss is ln V."""
-    is_eval_early: bool = False
-    """Whether that evaluation was on some of the tweets."""
-    last_save_step: int = 0
-    """Of the last `step-N` saved by the interval."""
-    total_chars: int = 0
-    """Characters trained on, over all epochs and resumes."""
-    train_loss: float | None = None
-    """Of the last step that was not skipped."""
-    val_loss: float | None = None
-    bits_per_char: float | None = None
-    best_bits_per_char: float | None = None
-    finish: Finish | None = None
-    """The planned finish, if any."""
-
-    @classmethod
-    def from_start(cls, start: CheckpointInfo | None) -> Progress:
-        """Return the progress of the checkpoint that a run continues from; of a new run for None."""
-        if start is None:
-            return cls()
-        progress = cls(total_chars=start.total_chars, best_bits_per_char=start.best_bits_per_char, finish=start.finish)
-        progress.restore(start)
-        return progress
-
-    def restore(self, info: CheckpointInfo) -> None:
-        """Return to the steps and figures of a checkpoint; the best of this run and its characters stay."""
-        self.last_sample_step = info.last_sample_step
-        self.num_exact_samples = info.num_exact_samples
-        self.last_eval_step = info.last_eval_step
-        self.is_eval_early = info.is_eval_early
-        self.last_save_step = info.last_save_step
-        self.train_loss = info.train_loss
-        self.val_loss = info.val_loss
-        self.bits_per_char = info.bits_per_char
-
-    def record_non_finite(self, step: int, *, is_early: bool) -> None:
-        """Record a non-finite evaluation at `step`: there is no figure for these weights."""
-        self.last_eval_step, self.is_eval_early = step, is_early
-        self.val_loss = self.bits_per_char = None
-
-    def record_evaluation(self, step: int, evaluation: Evaluation, *, is_early: bool) -> bool:
-        """Record an evaluation at `step`; return whether it is the best so far, which an early one never is."""
-        self.last_eval_step, self.is_eval_early = step, is_early
-        self.val_loss, self.bits_per_char = evaluation.nats_per_char, evaluation.bits_per_char
-        is_best = not is_early and (self.best_bits_per_char is None or self.bits_per_char < self.best_bits_per_char)
-        if is_best:
-            self.best_bits_per_char = self.bits_per_char
-        return is_best
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +98,7 @@ class RunState:
     """In the phase "other" between two steps."""
     is_paused: bool = False
     rank_generators: dict[int, Tensor] = field(default_factory=dict)
-    """The states of the followers' random generators, by rank: as of the checkpoint that was loaded or saved last."""
+    """The states of the workers' random generators, by rank: as of the checkpoint that was loaded or saved last."""
     in_flight: Position | None = None
     """The position of the batch of the step in progress."""
     last_batch: Batch | None = None
@@ -197,6 +140,12 @@ class RunState:
         """`FINISHED` or the name of the budget that is used up; None while the run continues."""
         return FINISHED if self.is_finished else exhausted_budget(self.training, *self.elapsed)
 
+    def generators(self) -> dict[str, Tensor]:
+        """Return the states of the generators, `generator.*`; `generator.DEVICE.RANK` are those of other processes."""
+        device = self.runtime.device
+        ranks = {f"generator.{device.type}.{rank}": state for rank, state in self.rank_generators.items()}
+        return {f"generator.{name}": state for name, state in generator_states(device).items()} | ranks
+
     def whole_batch(self, batch: Batch) -> Batch:
         """Return the batch that was loaded last, with the parts of other processes."""
         return batch if batch.total_targets == batch.num_targets else self.batches.whole_batch()
@@ -231,7 +180,7 @@ class Run:
     """Takes steps and evaluates within the memory of the device."""
     leader: Leader | None
     """Lets other processes take the same steps; None without any."""
-    checkpoints: RunCheckpoints = field(init=False)
+    checkpoints: Checkpointing = field(init=False)
     """Set by the training loop: it saves this run."""
 
     def pause(self) -> None:
@@ -258,3 +207,37 @@ class Run:
             state.stopwatch.resume()
             state.timer.resume()
             self.reporter.emit(events.Resumed)
+
+    def checkpoint_info(self) -> CheckpointInfo:
+        """Return the metadata of a checkpoint of this moment. All steps must have been reported."""
+        state, data = self.state, self.setup.training_data
+        return CheckpointInfo(
+            run=self.setup.folder.name,
+            corpus_name=data.corpus.name,
+            corpus=data.config,
+            corpus_digest=data.corpus.digest,
+            model=state.model_config,
+            training=state.training,
+            sampling=state.sampling,
+            vocab=data.vocab.chars,
+            computation=state.runtime.computation(data.part.world_size),
+            step=state.step,
+            position=state.resume_position,
+            elapsed_seconds=state.stopwatch.seconds,
+            progress=replace(state.progress),
+            versions=versions_of("tweetgen-tui", "torch", "safetensors"),
+        )
+
+    def config_content(self) -> bytes:
+        """Return the content of `config.json`: the settings of the run and its computation, for people and scripts."""
+        setup, state = self.setup, self.state
+        settings = {
+            "corpus": setup.training_data.config,
+            "model": state.model_config,
+            "training": state.training,
+            "sampling": state.sampling,
+            **asdict(state.runtime.computation(setup.training_data.part.world_size)),
+            "backend": "" if setup.ranks is None else setup.ranks.backend,
+            "resumed_from": setup.resumed_from,
+        }
+        return codec.pretty(settings).encode()

@@ -34,10 +34,10 @@ from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import ThreadedStep, one_torch_thread
 from engine.compute.cuda_graphs import Backlog
 from engine.compute.device import Runtime, generators_restored_on_error
-from engine.compute.gpu_step import DeviceStep, recorder_for
+from engine.compute.gpu_step import DeviceStep, first_loss_problem, recorder_for
 from engine.compute.optimizer import FusedAdamW, LossBuffer, OptimizerStep
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded_tweets import Batch, CorpusBatch
+from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
 from engine.memory import free_memory
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.parameters import FlatParameters, WeightAverage
@@ -182,6 +182,11 @@ class Trainer:
             sum_over_ranks(self._flat.grads_and_loss)
 
     @property
+    def summed(self) -> Tensor:
+        """Gradient and loss, the buffer that each step sums over all ranks."""
+        return self._flat.grads_and_loss
+
+    @property
     def is_consistent(self) -> bool:
         """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
         return not self._optimizer_step.has_begun
@@ -195,6 +200,10 @@ class Trainer:
     def recording_failure(self) -> str:
         """Why steps can't be recorded as CUDA graphs; empty if they can, or have not been yet."""
         return self._device_step.recording_failure if self._device_step else ""
+
+    def first_loss_problem(self, tweets: EncodedTweets) -> str:
+        """Return a warning if a device computes another loss of the first tweets than the CPU; else empty."""
+        return first_loss_problem(self._device_step, self.model, tweets) if self._device_step else ""
 
     def drain_report(self) -> StepReport:
         """Return all steps since the last report; waits for the device once."""

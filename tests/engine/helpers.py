@@ -45,8 +45,8 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import checkpointing as save_queue
 from engine.session import loop
-from engine.session.checkpointing import CheckpointWriter
-from engine.session.ranks import Ranks
+from engine.session.checkpointing import Writer
+from engine.session.ranks.connection import Ranks
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.storage.journal import read_journal
@@ -192,7 +192,7 @@ def never(_: Event) -> Iterable[Command]:
     return ()
 
 
-class QuickWriter(CheckpointWriter):
+class QuickWriter(Writer):
     """The thread of a disk that is so quick that no step is taken meanwhile."""
 
     def start(self, job: Callable[[], None]) -> None:
@@ -200,10 +200,10 @@ class QuickWriter(CheckpointWriter):
         self.join()
 
 
-def late_writer(num_looks: int) -> type[CheckpointWriter]:
+def late_writer(num_looks: int) -> type[Writer]:
     """Return a writer that runs a job once it was looked at so often: no thread, always at the same place of a run."""
 
-    class LateWriter(CheckpointWriter):
+    class LateWriter(Writer):
         def __init__(self) -> None:
             super().__init__()
             self._waiting: Callable[[], None] | None = None
@@ -274,7 +274,7 @@ def run_session(
     pauses_at_end: bool = False,
     ranks: Ranks | None = None,
     is_restarted: bool = False,
-    writer: type[CheckpointWriter] | None = None,
+    writer: type[Writer] | None = None,
 ) -> list[Event]:
     """Run a session to its end and return its events; a stream that breaks a rule is an error.
 
@@ -307,7 +307,7 @@ def run_session(
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
         mock.patch.object(loop, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
-        mock.patch.object(save_queue, "CheckpointWriter", writer or QuickWriter),
+        mock.patch.object(save_queue, "Writer", writer or QuickWriter),
     ):
         options: Any = {"pauses_at_end": pauses_at_end, "ranks": ranks, "is_restarted": is_restarted}
         session = TrainingSession(config, clock=clock, **options)

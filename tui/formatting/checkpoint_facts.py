@@ -11,7 +11,7 @@ from datetime import datetime
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.format import CheckpointInfo
-from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
@@ -50,14 +50,14 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
     facts = [
         ("run", info.run),
         ("step", f"{info.step:,} (epoch {info.position.epoch}; next batch {info.position.batch:,})"),
-        ("trained for", f"{format_duration(info.elapsed_seconds)}, {info.total_chars:,} characters"),
+        ("trained for", f"{format_duration(info.elapsed_seconds)}, {info.progress.total_chars:,} characters"),
         ("validation bits/char", bits_of(info)),
         ("corpus", info.corpus_name),
         ("vocabulary", f"{len(info.vocab)} characters"),
         ("model", model_text(info.model)),
         ("preset", ": ".join(filter(None, (training.preset, training.preset_reason)))),
         ("training", f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"),
-        ("device", f"{info.device}, {info.precision}, {counted(info.num_threads, 'thread')}"),
+        ("device", _computation_text(info.computation)),
         ("versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
     ]
     return [(name, harmless(value)) for name, value in facts]
@@ -111,7 +111,7 @@ def _compared(info: CheckpointInfo, unit: LossUnit) -> Iterator[tuple[str, str]]
     yield "parameters", f"{num_parameters(info):,}"
     yield "batch size", f"{info.training.batch_size}"
     yield "learning rate", f"{info.training.learning_rate:g}, {info.training.schedule}"
-    yield "device", harmless(f"{info.device}, {info.precision}, {counted(info.num_threads, 'thread')}")
+    yield "device", harmless(_computation_text(info.computation))
 
 
 def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[ComparedField]:
@@ -141,23 +141,28 @@ def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:
 
 def _losses(info: CheckpointInfo, unit: LossUnit) -> list[tuple[str, str]]:
     """Return name and text of the losses, with the step of an earlier evaluation; missing ones are empty."""
-    train = "" if info.train_loss is None else format_loss(info.train_loss, unit)
-    return [(_TRAIN, train), ("validation", "" if info.bits_per_char is None else _validation(info, unit))]
+    train = "" if info.progress.train_loss is None else format_loss(info.progress.train_loss, unit)
+    return [(_TRAIN, train), ("validation", "" if info.progress.bits_per_char is None else _validation(info, unit))]
 
 
 def bits_of(info: CheckpointInfo) -> str:
     """Return the bits per character: "1.78", or "1.78 @2,500" if evaluated at an earlier step."""
-    return _NOT_EVALUATED if info.bits_per_char is None else _validation(info, "bits")
+    return _NOT_EVALUATED if info.progress.bits_per_char is None else _validation(info, "bits")
 
 
 def _validation(info: CheckpointInfo, unit: LossUnit) -> str:
     """Return the validation loss, which there must be, and the step of its evaluation if that is an earlier one."""
-    return format_bits(info.bits_per_char or 0.0, unit) + _evaluated_at(info)
+    return format_bits(info.progress.bits_per_char or 0.0, unit) + _evaluated_at(info)
 
 
 def _evaluated_at(info: CheckpointInfo) -> str:
     """Return the step of the last evaluation, as " @2,500", if that is before the checkpoint's step."""
-    return f" @{info.last_eval_step:,}" if info.is_evaluation_stale else ""
+    return f" @{info.progress.last_eval_step:,}" if info.is_evaluation_stale else ""
+
+
+def _computation_text(computation: Computation) -> str:
+    """Return device, precision and threads: "cpu, float32, 2 threads"."""
+    return f"{computation.device}, {computation.precision}, {counted(computation.num_threads, 'thread')}"
 
 
 def model_text(model: ModelConfig) -> str:

@@ -108,7 +108,7 @@ def format_age(seconds: float) -> str:
 def evaluated_at(entry: CheckpointEntry) -> str:
     """Return the step of the last evaluation, as " @2.5k", if that is before the step of the entry."""
     info = entry.info
-    return f" @{format_short(info.last_eval_step)}" if info is not None and info.is_evaluation_stale else ""
+    return f" @{format_short(info.progress.last_eval_step)}" if info is not None and info.is_evaluation_stale else ""
 
 
 def cells_of(

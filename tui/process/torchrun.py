@@ -107,7 +107,7 @@ def _num_gpus() -> int:
         return 0
     import torch
 
-    return torch.cuda.device_count()
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def _too_many(count: int, num_gpus: int, device: str) -> DeviceError:
@@ -131,7 +131,10 @@ def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
     count = max(1, min(num_gpus, batch_size // MIN_ROWS))
     processes = "1 process" if count == 1 else f"{count} processes"
     if count < num_gpus:
-        why = f"of {num_gpus} GPUs {count}, since more would have fewer than {MIN_ROWS} of the {batch_size} rows each"
+        why = (
+            f"of {num_gpus} GPUs {count}, since more would have fewer than {MIN_ROWS} of the {batch_size} rows each; "
+            f"--batch-size {num_gpus * MIN_ROWS} uses all"
+        )
     else:
         why = f"of {num_gpus} GPUs all" if num_gpus > 1 else "the machine has 1 GPU"
     return count, f"--nproc-per-node auto: {processes} ({why})."

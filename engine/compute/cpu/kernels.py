@@ -26,11 +26,12 @@ used only in tests, calls the scalar library function.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -40,6 +41,7 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import caching as untyped_caching
+from numba.core import event
 from numba.extending import intrinsic, overload
 
 from engine.model.vocab import PAD
@@ -159,6 +161,26 @@ def compiled(function: Callable[..., None], *, may_reorder_sums: bool = False) -
             run(*arguments)
 
     return run_or_compile_without_cache
+
+
+class _OnCompilation(event.Listener):
+    """Calls a function whenever Numba begins to compile."""
+
+    def __init__(self, report: Callable[[], None]) -> None:
+        self._report = report
+
+    def on_start(self, event: Any) -> None:  # noqa: ANN401, ARG002 - numba's own objects
+        self._report()
+
+    def on_end(self, event: Any) -> None:  # noqa: ANN401 - numba's own objects
+        pass
+
+
+@contextlib.contextmanager
+def compilation_reported(report: Callable[[], None]) -> Iterator[None]:
+    """Call `report` in the block whenever code is compiled, not found in the cache, on the thread that needs it."""
+    with event.install_listener("numba:compile", _OnCompilation(report)):
+        yield
 
 
 Rows: TypeAlias = npt.NDArray[np.floating] | npt.NDArray[np.uint16]  # (n, ...); uint16 holds bfloat16

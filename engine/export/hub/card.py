@@ -178,14 +178,14 @@ def _training(info: CheckpointInfo) -> str:
     training = info.training
     settings = {
         "steps": f"{info.step:,}",
-        "characters": f"{info.total_chars:,}",
+        "characters": f"{info.progress.total_chars:,}",
         "tweets per step": f"{training.batch_size:,}",
         "learning rate": f"{training.learning_rate:g}, {training.schedule}",
         "weight decay": f"{training.weight_decay:g}",
         "dropout": f"{info.model.dropout:g}",
         "gradient norm clipped at": f"{training.max_grad_norm:g}" if training.max_grad_norm else "not clipped",
         "weights": "averaged" if training.average_lag else "of the last step",
-        "precision": info.precision,
+        "precision": info.computation.precision,
     }
     return _table("setting", settings) + "\n\n`config.json` has all of them."
 

@@ -15,9 +15,9 @@ from safetensors.torch import load
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import Checkpoint, invalid_values
-from engine.checkpoints.format import CheckpointInfo, open_checkpoint, read_header
+from engine.checkpoints.format import CheckpointInfo, Progress, open_checkpoint, read_header
 from engine.config.corpus import CorpusConfig
-from engine.config.run import ModelConfig
+from engine.config.run import Computation, ModelConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.errors import CheckpointError, VocabError
@@ -74,24 +74,11 @@ def _info(name: str, settings: ModelSettings, sampling: SamplingConfig, vocab: V
         training=settings.training,
         sampling=sampling,
         vocab=vocab.chars,
-        device="cpu",
-        precision="float32",
-        num_threads=1,
-        tuning="",
-        world_size=1,
+        computation=Computation(device="cpu", precision="float32", num_threads=1, tuning="", world_size=1),
         step=0,
         position=Position(),
         elapsed_seconds=0.0,
-        total_chars=0,
-        last_sample_step=-1,
-        num_exact_samples=0,
-        last_eval_step=0,
-        is_eval_early=False,
-        last_save_step=0,
-        train_loss=None,
-        val_loss=None,
-        bits_per_char=None,
-        best_bits_per_char=None,
+        progress=Progress(),
     )
 
 

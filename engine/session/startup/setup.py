@@ -5,36 +5,41 @@ Whatever the user's files or settings do not allow is found here, before the fir
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
+import torch
+
 from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
-from engine.checkpoints.format import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo, Progress
 from engine.compute.clocks import SteadyClock, Stopwatch
-from engine.compute.device import Runtime, restore_generator_states, seed_generators
+from engine.compute.device import Runtime, gpu_problem, restore_generator_states, seed_generators
 from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
-from engine.config.run import RunConfig, TrainingConfig
+from engine.config.run import ModelConfig, RunConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.batches import BatchStream
 from engine.corpus.position import Position
-from engine.corpus.report import summary_lines
-from engine.corpus.training_data import TrainingData, corpus_config_of
+from engine.corpus.report import counted, summary_lines
+from engine.corpus.training_data import MAX_UNKNOWN_SHARE, TrainingData, corpus_config_of
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.progress import Stage
 from engine.sampling.filter import require_samplable
-from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_generators
+from engine.session.ranks.connection import Ranks
+from engine.session.ranks.leader import config_of_leader, load_for_all, rank_generators
 from engine.session.startup.choices import choose_settings
-from engine.session.startup.new_model import NO_CONTEXTS_WARNING, new_model
-from engine.session.startup.start import Start, cold_start_notices, continued, find_start, growth_notices
-from engine.session.state import Progress, RunSetup, RunState, require_unspent_budget
+from engine.session.startup.start import Start, continued, find_start
+from engine.session.state import RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
+from engine.text import harmless_char
+from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.tuning import ThreadTuner, computation_changes, initial_runtime, new_model_speeds
+from engine.training.tuning import computation_changes, initial_runtime, new_model_speeds
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
+_MAX_SHOWN_CHARS = 20
 
 
 def prepare(
@@ -72,6 +77,7 @@ def prepare(
     val_tweets = data.some_validation_tweets(num_tweets)
     early_val_tweets = data.some_validation_tweets(min(num_tweets, state.training.early_eval_tweets))
     on_stage(replace(stage, text="starting the run"))
+    warnings = tuple(_warnings(config, info, data, state))
     setup = RunSetup(
         folder=resumed or create_run_folder(config.run_name),
         training_data=data,
@@ -80,13 +86,7 @@ def prepare(
         start=start,
         resumed_from=begin.name,
         is_warm_start=begin.base is not None,
-        warnings=(
-            *(data.corpus.report.doubts if info is None else ()),
-            *growth_notices(info, data),
-            *cold_start_notices(data),
-            *_unmet_settings(config, info, state),
-            *(() if config.resume is None or info is None else _resume_warnings(info, data, state)),
-        ),
+        warnings=warnings,
         ranks=ranks,
     )
     return setup, state
@@ -103,7 +103,8 @@ def _build_state(
 ) -> RunState:
     """Choose the settings, build and load the model, and find the position in the data."""
     checkpoint, info, base = begin.checkpoint, begin.info, begin.base
-    runtime = initial_runtime(config, info, is_shared=ranks is not None)
+    before = None if info is None else info.computation
+    runtime = initial_runtime(config, before, is_shared=ranks is not None)
     measures = info is None and ranks is None and not config.is_repeatable
     speeds = None
     if measures:
@@ -136,32 +137,38 @@ def _build_state(
         model,
         training,
         runtime,
-        sum_over_ranks=None if ranks is None else ranks.sum_gradients_,
+        sum_over_ranks=None if ranks is None else ranks.sum_,
         world_size=data.part.world_size,
     )
     if checkpoint:
         load_into(trainer, checkpoint.grown_to(data.vocab, training.seed), runtime)
+    if info is None:
+        batches = data.batches(training, Position())
+    else:  # from its position on, if these are its tweets
+        batches = data.batches(training, data.resume_position(info.corpus_digest, info.position), info.training)
     some_batches = partial(data.some_batches, training.batch_size)
     return RunState(
         trainer=trainer,
         runtime=runtime,
-        thread_tuner=ThreadTuner.for_run(config, info, runtime, some_batches),
+        thread_tuner=ThreadTuner.for_run(config, before, runtime, some_batches),
         model_config=model_config,
         training=training,
         sampling=sampling,
-        batches=_batches_from(info, data, training),
-        progress=Progress.from_start(start),
+        batches=batches,
+        progress=Progress() if start is None else replace(start.progress),
         rank_generators={} if checkpoint is None else rank_generators(checkpoint, runtime.device.type),
         stopwatch=Stopwatch(SteadyClock(clock), offset=start.elapsed_seconds if start else 0.0),
     )
 
 
-def _batches_from(info: CheckpointInfo | None, data: TrainingData, training: TrainingConfig) -> BatchStream:
-    """Return the batches from the checkpoint's position on, if these are its tweets; else from the first."""
-    if info is None:
-        return data.batches(training, Position())
-    position = data.resume_position(info.corpus_digest, info.position)
-    return data.batches(training, position, info.training)
+def new_model(config: ModelConfig, data: TrainingData) -> tuple[ModelConfig, TextGenerator]:
+    """Return a model on the CPU with initial weights, and its settings with the number of frequent contexts."""
+    contexts = data.frequent_contexts(config.ngram_order, config.hidden_size)
+    config = replace(config, ngram_contexts=len(contexts))
+    model = TextGenerator.from_config(len(data.vocab), config)
+    if model.ngram_input is not None:
+        model.ngram_input.contexts.copy_(torch.from_numpy(contexts))
+    return config, model
 
 
 def load_into(trainer: Trainer, checkpoint: Checkpoint, runtime: Runtime) -> None:
@@ -178,27 +185,49 @@ def load_into(trainer: Trainer, checkpoint: Checkpoint, runtime: Runtime) -> Non
         raise CheckpointError("The checkpoint's tensors do not fit the model that it describes.") from error
 
 
-def _unmet_settings(config: RunConfig, info: CheckpointInfo | None, state: RunState) -> tuple[str, ...]:
-    """Return what device or tweets do not allow as it was asked for, or as is usual."""
-    warnings = []
-    runtime, model = state.runtime, state.model_config
-    if info is None and config.settings.get("ngram_order") and not model.ngram_contexts:
-        warnings.append(NO_CONTEXTS_WARNING)
-    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
-        warnings.append(PRECISION_WARNING)
-    return tuple(warnings)
-
-
-def _resume_warnings(info: CheckpointInfo, data: TrainingData, state: RunState) -> tuple[str, ...]:
-    """Return what the user of a resumed run should know before the first step."""
-    warnings = []
+def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData, state: RunState) -> Iterator[str]:
+    """Yield what the user should know before the first step; `info` is the checkpoint that the run continues from."""
+    corpus = data.corpus
+    if info is None:
+        yield from corpus.report.doubts
+    elif added := data.vocab.chars[len(info.vocab) :]:
+        shown = " ".join(map(_shown_char, added[:_MAX_SHOWN_CHARS]))
+        more = len(added) - _MAX_SHOWN_CHARS
+        rest = f" and {more:,} more" if more > 0 else ""
+        yield f"The vocabulary grew by {counted(len(added), 'character')}: {shown}{rest}."
+    if data.foreign_share:
+        found, most = (f"{100 * share:.1f} %" for share in (data.foreign_share, MAX_UNKNOWN_SHARE))
+        lacking = f"the shipped model lacks {found} of the characters of these tweets, more than {most}"
+        yield f"The run starts from random weights: {lacking}."
+    if info is None and config.settings.get("ngram_order") and not state.model_config.ngram_contexts:
+        yield "No sequence of characters occurs often enough in these tweets: --ngram-order has no effect."
+    yield from _device_warnings(config, info, data, state)
+    if info is None or config.resume is None:
+        return
     if info.has_finished:
-        warnings.append("The run had finished; it continues at its learning rate.")
-    if info.corpus_digest != data.corpus.digest:
-        warnings.append(
-            "The tweets are not those that the run was trained on so far; it starts with their first batch."
-        )
-    changes = computation_changes(info, state.runtime, data.part.world_size)
+        yield "The run had finished; it continues at its learning rate."
+    if info.corpus_digest != corpus.digest:
+        yield "The tweets are not those that the run was trained on so far; it starts with their first batch."
+    changes = computation_changes(info.computation, state.runtime.computation(data.part.world_size))
     if changes:
-        warnings.append(f"The computation differs, so that the resume is exact to rounding only: {changes}.")
-    return tuple(warnings)
+        yield f"The computation differs, so that the resume is exact to rounding only: {changes}."
+
+
+def _device_warnings(
+    config: RunConfig, info: CheckpointInfo | None, data: TrainingData, state: RunState
+) -> Iterator[str]:
+    """Yield what is not as expected of the device: a GPU that is not used, not in bfloat16, or computes wrongly."""
+    runtime = state.runtime
+    if config.runtime.device == "auto" and runtime.device.type == "cpu" and (gpu := gpu_problem()):
+        yield f"A GPU is there, but torch can't use it, so the CPU trains: {gpu}"
+    before = None if info is None else info.computation
+    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, before).precision:
+        yield PRECISION_WARNING
+    if problem := state.trainer.first_loss_problem(data.train_tweets):
+        yield problem
+
+
+def _shown_char(char: str) -> str:
+    """Return a character that is visible by itself, else its code point."""
+    is_visible = unicodedata.category(char)[0] in "LNPS"
+    return char if is_visible and harmless_char(char) == char else f"U+{ord(char):04X}"

@@ -8,7 +8,6 @@ extended by the corpus's own characters: measured in docs/recipes.md. `--from-sc
 from __future__ import annotations
 
 import importlib.resources
-import unicodedata
 from dataclasses import dataclass, replace
 
 from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
@@ -16,15 +15,12 @@ from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoints.format import CheckpointInfo
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
-from engine.corpus.report import counted
-from engine.corpus.training_data import MAX_UNKNOWN_SHARE, KnownVocab, TrainingData
+from engine.corpus.training_data import KnownVocab
 from engine.storage.folders import RunFolder
-from engine.text import harmless_char
 
 MAX_WARM_START_TWEETS = 4_000
 """A run on as many training tweets starts from random weights: there it gains almost nothing (docs/recipes.md)."""
 _SIZES = ("embedding_size", "hidden_size", "num_layers")
-_MAX_SHOWN_CHARS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,27 +73,15 @@ def continued(info: CheckpointInfo, digest: str, *, is_resumed: bool) -> Checkpo
     finish, and on the same tweets its figures. A new run keeps clock and characters on the same tweets only, and has
     no figures yet: it evaluates by itself, as a best without a `best` in its folder could not be loaded.
     """
-    has_same_tweets = info.corpus_digest == digest
+    has_same_tweets, progress = info.corpus_digest == digest, info.progress
     if is_resumed:
-        info = info if has_same_tweets else without_figures(info)
-        return replace(info, finish=None) if info.has_finished else info
-    info = replace(without_figures(info), finish=None)
+        progress = progress if has_same_tweets else progress.without_figures()
+        return replace(info, progress=replace(progress, finish=None) if info.has_finished else progress)
+    progress = replace(progress.without_figures(), finish=None)
     if has_same_tweets:
-        return info
-    return replace(info, elapsed_seconds=0.0, total_chars=0, last_sample_step=-1, num_exact_samples=0)
-
-
-def without_figures(info: CheckpointInfo) -> CheckpointInfo:
-    """Return the checkpoint without losses and evaluations, which do not hold for other tweets."""
-    return replace(
-        info,
-        train_loss=None,
-        last_eval_step=0,
-        is_eval_early=False,
-        val_loss=None,
-        bits_per_char=None,
-        best_bits_per_char=None,
-    )
+        return replace(info, progress=progress)
+    progress = replace(progress, total_chars=0, last_sample_step=-1, num_exact_samples=0)
+    return replace(info, elapsed_seconds=0.0, progress=progress)
 
 
 def load_base() -> Checkpoint:
@@ -111,29 +95,3 @@ def _allows_warm_start(config: RunConfig) -> bool:
     corpus = config.corpus or CorpusConfig()
     is_small_run = config.preset == "auto" and not config.from_scratch
     return is_small_run and bool(corpus.files) and corpus.overfit is None and not config.settings.keys() & set(_SIZES)
-
-
-def cold_start_notices(data: TrainingData) -> tuple[str, ...]:
-    """Return the sentence about characters that exclude a warm start, if they do."""
-    if not data.foreign_share:
-        return ()
-    found, most = (f"{100 * share:.1f} %" for share in (data.foreign_share, MAX_UNKNOWN_SHARE))
-    lacking = f"the shipped model lacks {found} of the characters of these tweets, more than {most}"
-    return (f"The run starts from random weights: {lacking}.",)
-
-
-def growth_notices(info: CheckpointInfo | None, data: TrainingData) -> tuple[str, ...]:
-    """Return the sentence about the characters that the checkpoint's vocabulary lacked, if there are any."""
-    added = () if info is None else data.vocab.chars[len(info.vocab) :]
-    if not added:
-        return ()
-    shown = " ".join(map(_shown_char, added[:_MAX_SHOWN_CHARS]))
-    more = len(added) - _MAX_SHOWN_CHARS
-    rest = f" and {more:,} more" if more > 0 else ""
-    return (f"The vocabulary grew by {counted(len(added), 'character')}: {shown}{rest}.",)
-
-
-def _shown_char(char: str) -> str:
-    """Return a character that is visible by itself, else its code point."""
-    is_visible = unicodedata.category(char)[0] in "LNPS"
-    return char if is_visible and harmless_char(char) == char else f"U+{ord(char):04X}"

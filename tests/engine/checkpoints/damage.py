@@ -50,6 +50,8 @@ def with_raw_header(head: object, data: bytes = b"") -> bytes:
 
 
 def signed_info(content: bytes, **changes: Any) -> bytes:
-    """Return a checkpoint with a changed info and a correct SHA-256."""
+    """Return a checkpoint with a changed info, or changed parts of it, and a correct SHA-256."""
     info = json.loads(json.loads(content[8 : header_size(content)])["__metadata__"]["tweetgen"])
-    return with_info_text(content, json.dumps({**info, **changes}))
+    for name, value in changes.items():
+        next((part for part in (info["progress"], info["computation"]) if name in part), info)[name] = value
+    return with_info_text(content, json.dumps(info))

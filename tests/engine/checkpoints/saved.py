@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import save_checkpoint
-from engine.checkpoints.format import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo, Progress
 from engine.compute.device import generator_states
 from engine.config.corpus import CorpusConfig
-from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
@@ -27,7 +27,7 @@ CONTEXTS = (-(2**42), 2**63 - 1)
 
 
 def checkpoint_info(**changes: Any) -> CheckpointInfo:
-    """Return the metadata of a small run's checkpoint after two steps."""
+    """Return the metadata of a small run's checkpoint after two steps; `changes` name fields of its parts, too."""
     info = CheckpointInfo(
         run="a run",
         corpus_name="small.txt",
@@ -37,26 +37,16 @@ def checkpoint_info(**changes: Any) -> CheckpointInfo:
         training=TrainingConfig(max_steps=12),
         sampling=SamplingConfig(temperature=0.7),
         vocab=encoded()[1].chars,
-        device="cpu",
-        precision="float32",
-        num_threads=1,
-        tuning="",
-        world_size=1,
+        computation=Computation(device="cpu", precision="float32", num_threads=1, tuning="", world_size=1),
         step=2,
         position=Position(epoch=0, batch=2),
         elapsed_seconds=1.5,
-        total_chars=345,
-        last_sample_step=-1,
-        num_exact_samples=0,
-        last_eval_step=0,
-        is_eval_early=False,
-        last_save_step=0,
-        train_loss=3.25,
-        val_loss=None,
-        bits_per_char=None,
-        best_bits_per_char=None,
+        progress=Progress(total_chars=345, train_loss=3.25),
         versions={"torch": "2"},
     )
+    for part in ("progress", "computation"):
+        names = changes.keys() & vars(getattr(info, part))
+        info = replace(info, **{part: replace(getattr(info, part), **{name: changes.pop(name) for name in names})})
     return replace(info, **changes)
 
 

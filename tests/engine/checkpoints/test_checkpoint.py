@@ -20,7 +20,7 @@ from torch import Tensor
 
 from engine.checkpoints import checkpoint
 from engine.checkpoints.catalog import list_checkpoints
-from engine.checkpoints.checkpoint import HostCopy, load_checkpoint
+from engine.checkpoints.checkpoint import HostSnapshot, load_checkpoint
 from engine.checkpoints.format import MAX_HEADER_BYTES, Header, encode_header, read_header, read_info
 from engine.checkpoints.management import export_checkpoint, import_checkpoint
 from engine.config.corpus import CorpusConfig
@@ -87,7 +87,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_the_old_one(tmp_path:
 # The copy in memory ---------------------------------------------------------------------------------------------------
 def test_the_bytes_of_a_copy_are_those_that_safetensors_writes() -> None:
     tensors = checkpoint_tensors()
-    copy = HostCopy.of(tensors)
+    copy = HostSnapshot.of(tensors)
     content = encode_header({"key": "välue"}, copy.specs) + bytes(copy.content)
     assert_same_tensors(load(content), tensors)
     assert len(content) == len(save({name: tensor.clone() for name, tensor in tensors.items()}, {"key": "välue"}))
@@ -98,34 +98,34 @@ def test_later_changes_of_tensors_are_not_in_the_copy_and_its_buffer_is_reused_w
     weight = torch.ones(3, 2)
     tensors = {"model.embed.weight": weight, "model.proj.weight": weight, "scalar": torch.tensor(2.0)}
     expected = {name: tensor.clone() for name, tensor in tensors.items()}
-    copy = HostCopy.of(tensors)
+    copy = HostSnapshot.of(tensors)
     weight.zero_()
     assert_same_tensors(copy.tensors, expected)
-    again = HostCopy.of(tensors, copy)
+    again = HostSnapshot.of(tensors, copy)
     assert again.buffer is copy.buffer
     assert_same_tensors(again.tensors, tensors)
-    assert HostCopy.of({"bias": torch.ones(2)}, copy).buffer is not copy.buffer
+    assert HostSnapshot.of({"bias": torch.ones(2)}, copy).buffer is not copy.buffer
 
 
 def test_an_infinite_second_moment_counts_as_finite_and_nothing_else_that_is_not_finite_does() -> None:
     tensors = checkpoint_tensors()
-    assert HostCopy.of({**tensors, BIAS: torch.full((9,), 3e38)}).is_finite  # their sum is not
+    assert HostSnapshot.of({**tensors, BIAS: torch.full((9,), 3e38)}).is_finite  # their sum is not
     for value in (math.inf, math.nan, -math.inf):
         moment, square = tensors["optimizer.exp_avg.proj.bias"].clone(), tensors[MOMENT].clone()
         moment[0], square[0] = value, value
-        assert HostCopy.of({**tensors, MOMENT: square}).is_finite is (value == math.inf)
-        assert not HostCopy.of({**tensors, "optimizer.exp_avg.proj.bias": moment}).is_finite
+        assert HostSnapshot.of({**tensors, MOMENT: square}).is_finite is (value == math.inf)
+        assert not HostSnapshot.of({**tensors, "optimizer.exp_avg.proj.bias": moment}).is_finite
 
 
 @pytest.mark.gpu
 def test_tensors_of_a_gpu_are_copied_to_pinned_memory_before_later_work_changes_them() -> None:
     weight = torch.ones(1024, 1024, device="cuda")
-    copy = HostCopy.of({"model.proj.weight": weight, "generator.cuda": torch.cuda.get_rng_state()})
+    copy = HostSnapshot.of({"model.proj.weight": weight, "generator.cuda": torch.cuda.get_rng_state()})
     weight.zero_()
     copy.wait()
     assert copy.buffer.is_pinned()
     assert torch.equal(copy.tensors["model.proj.weight"], torch.ones(1024, 1024))
-    assert HostCopy.of({"model.proj.weight": weight.cpu()}, copy).buffer is not copy.buffer
+    assert HostSnapshot.of({"model.proj.weight": weight.cpu()}, copy).buffer is not copy.buffer
 
 
 # Damage ---------------------------------------------------------------------------------------------------------------

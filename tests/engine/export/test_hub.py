@@ -241,7 +241,7 @@ def test_an_import_is_a_checkpoint_at_step_0_with_the_settings_and_weights_of_th
 
     info = checkpoint.info
     assert (info.step, info.model, info.training) == (0, SHAPES["all"], TrainingConfig(**training))  # type: ignore[arg-type] # its fields
-    assert (info.sampling, info.vocab, info.bits_per_char) == (replace(SAMPLING, prime=""), EMOJI, None)
+    assert (info.sampling, info.vocab, info.progress.bits_per_char) == (replace(SAMPLING, prime=""), EMOJI, None)
     assert (info.is_imported, info.knows_corpus) == (True, False)
     weights = load_file(folder / WEIGHTS)
     assert_same_tensors(

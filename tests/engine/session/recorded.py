@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from engine.checkpoints.format import CheckpointInfo
-from engine.config.run import RunConfig
+from engine.config.run import Computation, RunConfig
 from engine.protocol import events as e
 from engine.protocol import insight
 from tests.engine.helpers import TINY, Script, info_of, run_session
@@ -71,20 +71,22 @@ def line_of(event: e.Event) -> str:
 
 def summary(info: CheckpointInfo) -> str:
     """Return what a resume from a checkpoint continues with, and the settings that are not those of `tiny_config`."""
+    progress, computation = info.progress, info.computation
     names = ("train_loss", "bits_per_char", "best_bits_per_char")
-    figures = ", ".join(name for name in names if getattr(info, name) is not None)
+    figures = ", ".join(name for name in names if getattr(progress, name) is not None)
     return "\n    ".join(
         (
-            f"latest: step {info.step} in {info.elapsed_seconds:.6g} s, {info.total_chars} characters",
+            f"latest: step {info.step} in {info.elapsed_seconds:.6g} s, {progress.total_chars} characters",
             f"epoch {info.position.epoch}, batch {info.position.batch}, {len(info.vocab)} different characters",
-            f"last tweet {info.last_sample_step}, last evaluation {info.last_eval_step}, {figures or 'no figures'}",
+            f"last tweet {progress.last_sample_step}, last evaluation {progress.last_eval_step}, "
+            + (figures or "no figures"),
             f"{_shown('', info.training)} {_shown('', info.sampling)}",
-            *([] if _is_usual(info) else [", ".join(str(getattr(info, name)) for name in COMPUTED)]),
+            *([] if _is_usual(computation) else [", ".join(str(getattr(computation, name)) for name in COMPUTED)]),
         )
     )
 
 
-def _is_usual(found: CheckpointInfo | e.RunStarted) -> bool:
+def _is_usual(found: Computation | e.RunStarted) -> bool:
     """Return whether a run computes as `tiny_config` has it: on one thread in float32, and measures nothing."""
     return (found.num_threads, found.precision, found.tuning) == (1, "float32", "fixed")
 

@@ -56,7 +56,7 @@ def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: Sam
     emitted = h.run_tiny(corpus, {}, note, hidden_size=18, sample_every=4, clock=h.TickingClock(), inbox=inbox)
     assert h.only(emitted, e.RunFinished).step == 4
     assert [event.step for event in h.of_type(emitted, e.TweetSampled)] == [0]
-    assert h.latest().last_sample_step == 0
+    assert h.latest().progress.last_sample_step == 0
 
 
 @pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])

@@ -24,7 +24,7 @@ from engine.errors import exit_code_for
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import restoring as divergence
+from engine.session import restoring
 from engine.session.restoring import MAX_RELOADS
 from engine.session.state import SKIPPED_IN_A_ROW
 from engine.storage.folders import find_run, folder_of_run, named_checkpoint_path
@@ -115,7 +115,7 @@ def test_after_ten_reloads_the_run_fails_its_good_state_saved(corpus: Path, monk
 
 def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six good steps and three bad ones, `latest` saved every second: each rollback is to a later step."""
-    monkeypatch.setattr(divergence, "CLEAR_STEPS", 1)
+    monkeypatch.setattr(restoring, "CLEAR_STEPS", 1)
     poison(monkeypatch, is_bad=lambda number: number % 9 >= 6)
     emitted = h.run_tiny(corpus, {step: [c.SaveLatest()] for step in range(0, 80, 2)}, max_steps=80)
     assert h.only(emitted, e.RunFinished).step == 80
@@ -159,7 +159,7 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
         assert reloads == changes == len(summaries(emitted)) <= MAX_RELOADS
         has_failed = isinstance(emitted[-1], e.RunFailed)
         assert reloads == MAX_RELOADS if has_failed else emitted[-1].step == 15
-        assert math.isfinite(h.latest().train_loss or 0.0)
+        assert math.isfinite(h.latest().progress.train_loss or 0.0)
 
 
 # What is never saved --------------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_a_not_finite_evaluation_is_not_repeated_at_the_end(corpus: Path, monkey
     emitted = h.run_tiny(corpus, eval_every=10, early_eval_tweets=3, max_steps=10)
     assert [(event.step, event.is_early) for event in h.of_type(emitted, e.EvalFinished)] == [(4, True), (8, True)]
     assert [event.step for event in h.of_type(emitted, e.Warned)] == [10]
-    assert (h.latest().last_eval_step, h.latest().is_eval_early) == (10, False)
+    assert (h.latest().progress.last_eval_step, h.latest().progress.is_eval_early) == (10, False)
 
 
 def test_a_model_that_is_not_finite_reports_only_finite_numbers_and_reloads_its_best(corpus: Path) -> None:
@@ -227,6 +227,6 @@ def test_a_checkpoint_is_on_disk_at_its_event_and_has_its_evaluation_unless_that
     once: h.Once = {e.EvalFinished: [lambda: monkeypatch.setattr(oom, "evaluate", lambda *_: not_finite)]}
     script: h.Script = {5: [save, c.SaveCheckpoint(name="mine")], 8: [c.Pause(), save, c.Resume()]}
     h.run_tiny(corpus, script, look, eval_every=4, max_steps=9, once=once)
-    figures = [(info.step, info.bits_per_char is not None, info.is_evaluation_stale) for info in infos]
+    figures = [(info.step, info.progress.bits_per_char is not None, info.is_evaluation_stale) for info in infos]
     at_five = [(5, True, True)] * 2
     assert figures == [(0, False, False), (4, True, False), *at_five, (8, True, True), (9, False, False)]

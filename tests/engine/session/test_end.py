@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import HostCopy
+from engine.checkpoints.checkpoint import HostSnapshot
 from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
 from engine.progress import Stage
@@ -115,7 +115,9 @@ def test_a_stop_unless_unsaved_writes_latest_once_and_in_a_pause_its_reason_is_t
 
 
 def test_a_stop_with_weights_that_are_not_finite_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HostCopy, "is_finite", property(lambda self: self.tensors.get("optimizer.step.proj.bias") != 3))
+    monkeypatch.setattr(
+        HostSnapshot, "is_finite", property(lambda self: self.tensors.get("optimizer.step.proj.bias") != 3)
+    )
     emitted = h.run_tiny(corpus, {3: [c.Stop(unless_unsaved=True)]})
     refused = h.only(emitted, e.CommandRefused)
     assert "no longer finite" in refused.detail
@@ -234,7 +236,7 @@ def test_a_budget_replaces_a_planned_finish_and_one_that_is_over(corpus: Path) -
     over = run_extended(corpus, c.SetBudget(max_steps=30), c.Resume(), script={5: [finish]}, max_steps=10**6)
     assert [event.step for event in h.of_type(over, e.Warned)] == [25, 30]
     assert h.rates(over)[25] < h.rates(over)[26] == 0.004
-    assert not h.latest().finish
+    assert not h.latest().progress.finish
 
 
 def test_a_finish_after_the_end_anneals_the_rate_over_the_steps_that_a_larger_budget_allows(corpus: Path) -> None:
@@ -322,7 +324,7 @@ def test_a_budget_that_is_too_short_is_reported_honestly_and_a_stop_has_no_outco
     outcome, hint = h.of_type(emitted, e.Warned)
     assert "the model does not know this tweet by heart" in outcome.message
     assert "given “good” it continues with “" in outcome.message
-    assert (outcome.step, h.latest().num_exact_samples) == (6, 0)
+    assert (outcome.step, h.latest().progress.num_exact_samples) == (6, 0)
     assert "You can still sample" in hint.message
     assert not h.of_type(h.run_session(replace(one_tweet_config(home), run_name="two"), h.stop_at(5)), e.Warned)
 

@@ -160,10 +160,10 @@ def test_on_a_device_a_small_batch_is_halved_from_its_padded_size(monkeypatch: p
     use_device_step(monkeypatch, None)
     trainer, [batch] = Trainer(new_model(), TrainingConfig(batch_size=8), h.CPU), h.some_batches(1, 3)
     limit_device_memory(monkeypatch, 5)
-    reporter = Mock()
-    OutOfMemoryRetry(Mock(trainer=trainer), reporter).take_step(batch, RATE)
+    warn = Mock()
+    OutOfMemoryRetry(Mock(trainer=trainer), warn).take_step(batch, RATE)
     assert trainer.micro_batch_size == 4
-    reporter.emit.assert_called_once()
+    warn.assert_called_once()
 
 
 def test_a_corpus_that_does_not_fit_a_device_is_a_clear_error(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
     def is_of_step_3(copy: Any, *_: object) -> bool:
         return bool(getattr(copy, "tensors", copy).get("optimizer.step.proj.bias") == 3)
 
-    h.let_fail(monkeypatch, f"engine.checkpoints.checkpoint.HostCopy.{method}", error, is_of_step_3)
+    h.let_fail(monkeypatch, f"engine.checkpoints.checkpoint.HostSnapshot.{method}", error, is_of_step_3)
     emitted = h.run_tiny(corpus, save_every=3, max_steps=5)
     assert h.of_type(emitted, e.Warned)[-1].message == "Saving works again. Not saved: step-3."
 

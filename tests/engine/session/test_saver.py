@@ -15,18 +15,18 @@ from unittest import mock
 import pytest
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import HostCopy, load_checkpoint, write_host_copy
+from engine.checkpoints.checkpoint import HostSnapshot, load_checkpoint, write_checkpoint
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import checkpointing
-from engine.session.checkpointing import CheckpointWriter
+from engine.session.checkpointing import Writer
 from engine.storage.folders import folder_of_run, named_checkpoint_path
 from tests.engine import helpers as h
 from tests.waiting import DEADLINE_SECONDS
 
 
-class BlockedWriter(CheckpointWriter):
+class BlockedWriter(Writer):
     """Writes nothing between `block` and `unblock`; a wait of the session without a limit unblocks it, too."""
 
     instance: BlockedWriter
@@ -107,17 +107,17 @@ Copies = list[tuple[float, int]]
 @pytest.fixture
 def copies(monkeypatch: pytest.MonkeyPatch) -> Copies:
     """Return the step of each copy that a run makes, and how many of its copies there are then."""
-    made: list[weakref.ref[HostCopy]] = []
+    made: list[weakref.ref[HostSnapshot]] = []
     found: Copies = []
-    sound = HostCopy.of
+    sound = HostSnapshot.of
 
-    def copy_of(tensors: dict[str, Tensor], spare: HostCopy | None = None) -> HostCopy:
+    def copy_of(tensors: dict[str, Tensor], spare: HostSnapshot | None = None) -> HostSnapshot:
         made.append(weakref.ref(copy := sound(tensors, spare)))
         step = float(tensors.get("optimizer.step.proj.bias", 0.0))
         found.append((step, sum(each() is not None for each in made)))
         return copy
 
-    monkeypatch.setattr(HostCopy, "of", copy_of)
+    monkeypatch.setattr(HostSnapshot, "of", copy_of)
     return found
 
 
@@ -193,9 +193,9 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
         if len(failures) < 3:
             failures.append(path.stem)
             raise StorageError(f"{path} can't be written: No space left on device.")
-        write_host_copy(path, *rest)
+        write_checkpoint(path, *rest)
 
-    fail = functools.partial(monkeypatch.setattr, checkpointing, "write_host_copy", failing)
+    fail = functools.partial(monkeypatch.setattr, checkpointing, "write_checkpoint", failing)
     script = blocked(2, 8, {2: [fail], 3: [c.SaveLatest()], 5: [c.SaveCheckpoint(name="mine")]})
     emitted = run_blocked(corpus, script, save_every=9)
     assert failures == ["latest", "mine", "latest"]  # the last is the one at the end
@@ -207,7 +207,7 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
 
 
 def test_an_exception_in_a_write_ends_the_run_later_steps_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = "engine.session.checkpointing.write_host_copy"
+    target = "engine.session.checkpointing.write_checkpoint"
     h.let_fail(monkeypatch, target, ZeroDivisionError(), lambda path, *_: path.stem == "mine")
     failed = run_blocked(corpus, blocked(2, 7, {3: [c.SaveCheckpoint(name="mine")]}))[-1]
     assert isinstance(failed, e.RunFailed)
@@ -232,7 +232,7 @@ def test_a_kill_between_the_copy_and_the_rename_leaves_the_checkpoint_before(
         may_rename.set()
 
     monkeypatch.setattr(os, "replace", replace)
-    emitted = h.run_tiny(corpus, {5: [c.SaveLatest()], 8: [copy_files]}, dropout=0.3, writer=CheckpointWriter)
+    emitted = h.run_tiny(corpus, {5: [c.SaveLatest()], 8: [copy_files]}, dropout=0.3, writer=Writer)
     assert [(name, step) for name, _, step in saved(emitted)] == [("latest", 0), ("latest", 5), ("latest", 12)]
     with h.home_at(tmp_path / "killed"):
         left = folder_of_run("tiny")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -23,8 +24,8 @@ from engine.errors import CheckpointError, StorageError, exit_code_for
 from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import restoring as loader
-from engine.session.session import TrainingSession
+from engine.session import restoring
+from engine.session.session import COMPILING, TrainingSession
 from engine.session.startup import preflight
 from engine.session.startup.start import find_start, load_base
 from engine.storage import journal
@@ -52,7 +53,10 @@ def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: P
     config = json.loads((home / "runs" / "tiny" / "config.json").read_text())
     assert (config["model"]["hidden_size"], config["training"]["max_steps"]) == (8, 20)
     evaluation = h.of_type(emitted, e.EvalFinished)[-1]
-    assert (h.info_of("tiny", "best").step, h.info_of("tiny", "best").bits_per_char) == (20, evaluation.bits_per_char)
+    assert (h.info_of("tiny", "best").step, h.info_of("tiny", "best").progress.bits_per_char) == (
+        20,
+        evaluation.bits_per_char,
+    )
     assert evaluation.bits_per_char == pytest.approx(evaluation.val_loss / math.log(2))
     reports = h.of_type(emitted, e.StepsFinished)
     numbers = [number for report in reports for number in (*report.train_losses, *report.grad_norms)]
@@ -115,6 +119,28 @@ def test_an_internal_error_in_the_setup_leaves_the_name_free_and_its_traceback_i
         log.unlink()
         assert not (home / "runs").exists()
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_start_that_waits_for_the_compiler_says_so(corpus: Path) -> None:
+    """Before its first event, and after it, as the kernels of a step are compiled when it needs them."""
+    stages: list[Stage] = []
+
+    def compile_at(moment: str) -> None:
+        if moment in {"building the model", "RunStarted"}:
+            numba.njit(lambda: None)()
+
+    def on_stage(stage: Stage) -> None:
+        stages.append(stage)
+        if not stage.detail:
+            compile_at(stage.text)
+
+    def emit(event: e.Event) -> None:
+        compile_at(type(event).__name__)
+
+    TrainingSession(h.tiny_config(corpus), on_stage).run(emit, queue.SimpleQueue())
+    compiling = [stage for stage in stages if stage.detail == COMPILING]
+    assert {"building the model", "starting the run"} <= {stage.text for stage in compiling}
+    assert all(stage.report for stage in compiling)
 
 
 def test_a_run_that_is_being_resumed_can_not_be_resumed_by_another_program(corpus: Path) -> None:
@@ -298,7 +324,7 @@ def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus
     saved_losses: list[float | None] = []
 
     def add_loss(saved: e.CheckpointSaved) -> None:
-        saved_losses.extend([h.latest().train_loss] if saved.name == "latest" else [])
+        saved_losses.extend([h.latest().progress.train_loss] if saved.name == "latest" else [])
 
     look = h.whenever(e.CheckpointSaved, add_loss)
     script: h.Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four"), c.Stop()]}
@@ -309,12 +335,12 @@ def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus
 
 
 def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "supported_precision", lambda *_: "bfloat16")
-    monkeypatch.setattr(loader, "load_into", mock.Mock(side_effect=CheckpointError("The checkpoint's tensors ...")))
+    monkeypatch.setattr(restoring, "supported_precision", lambda *_: "bfloat16")
+    monkeypatch.setattr(restoring, "load_into", mock.Mock(side_effect=CheckpointError("The checkpoint's tensors ...")))
     emitted = h.run_tiny(corpus, {4: [c.LoadCheckpoint(name="tiny/latest")]})
     assert h.only(emitted, e.CommandRefused).detail.startswith("The checkpoint's tensors")
     assert h.of_type(emitted, e.Warned) == []
-    assert h.latest().precision == "float32"
+    assert h.latest().computation.precision == "float32"
 
 
 def test_damaged_checkpoints_and_other_vocabularies_are_refused_without_effect(corpus: Path, home: Path) -> None:

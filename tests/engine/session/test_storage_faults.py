@@ -257,7 +257,7 @@ UNTOUCHED = {
     "forward": (FORWARD, 8, False),
     "evaluation, done": (EVALUATE, 1, True),
     "sampling": ("engine.sampling.sampler.TweetSampler.advance", 30, False),
-    "saving": ("engine.session.checkpointing.write_host_copy", 2, False),
+    "saving": ("engine.session.checkpointing.write_checkpoint", 2, False),
     "journal": ("engine.storage.journal.Journal.append", 9, False),
 }
 """Function, number of the call that fails, and whether it fails after its work."""
@@ -300,7 +300,7 @@ def test_exceptions_in_the_error_handling_end_in_one_event_too(corpus: Path, mon
 
         def break_both() -> None:
             patch.setattr("engine.session.reporter.Reporter.emit", failing)
-            patch.setattr("engine.session.checkpointing.CheckpointSaver.save_own", failing)
+            patch.setattr("engine.session.checkpointing.Checkpointing.save", failing)
 
         emitted = h.run_tiny(corpus, {5: [break_both]}, sample_every=6)
     assert h.names(emitted).count("RunFailed") == 1

@@ -23,12 +23,12 @@ from engine.corpus.training_data import TrainingData, corpus_config_of, load_tra
 from engine.errors import DeviceError
 from engine.protocol import events as e
 from engine.session.startup import setup
-from engine.session.startup.new_model import new_model
+from engine.session.startup.setup import new_model
 from engine.storage.folders import find_run
-from engine.training import trials, tuning
+from engine.training import thread_tuner, tuning
+from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.trials import Calibration, Candidate, Choices, Fastest
-from engine.training.tuning import NewModelSpeeds, ThreadTuner, initial_runtime, new_model_speeds
+from engine.training.tuning import Choices, Fastest, NewModelSpeeds, initial_runtime, new_model_speeds
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.session.recorded import record
@@ -49,15 +49,15 @@ def start_of(
 ) -> str:
     """Return how a run starts on a machine, and what it measures."""
     config = RunConfig(settings=settings or {}, runtime=RuntimeConfig(**{"device": "cpu", **runtime}))
-    info = None if checkpoint is None else checkpoint_info(**checkpoint)
+    before = None if checkpoint is None else checkpoint_info(**checkpoint).computation
     with (
         mock.patch.object(device, "available_cores", return_value=cores),
         mock.patch.object(device, "is_available", return_value=True),
         mock.patch.object(device, "cpu_has_bfloat16", return_value=has_bfloat16),
         mock.patch.object(device, "cudnn_supports_bfloat16", return_value=has_bfloat16),
     ):
-        start = tuning.initial_runtime(config, info, is_shared=is_shared)
-        tuner = ThreadTuner.for_run(config, info, start, list)
+        start = tuning.initial_runtime(config, before, is_shared=is_shared)
+        tuner = ThreadTuner.for_run(config, before, start, list)
     measured = "nothing" if tuner is None else f"{tuner._choices.counts} in {', '.join(tuner._choices.precisions)}"
     return f"{start.num_threads} in {start.precision}, {start.tuning}; measures {measured}"
 
@@ -106,7 +106,7 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
 
 def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
     changes: list[dict[str, Any]] = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
-    found = [tuning.computation_changes(checkpoint_info(**each), h.CPU, 1) for each in changes]
+    found = [tuning.computation_changes(checkpoint_info(**each).computation, h.CPU.computation(1)) for each in changes]
     assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
 
 
@@ -139,7 +139,7 @@ def is_due_after(tuner: ThreadTuner, seconds: float, *, is_small: bool = False) 
 
 @pytest.mark.parametrize("precision", BOTH)
 def test_a_measurement_changes_no_state_and_no_later_step(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "START_SECONDS", 0.0)  # the fewest rounds
+    monkeypatch.setattr(thread_tuner, "START_SECONDS", 0.0)  # the fewest rounds
     states = []
     for is_measured in (False, True):
         trainer, batches = trainer_with_all(precision)
@@ -178,7 +178,7 @@ def test_the_first_measurement_follows_the_first_step_and_is_due_again_if_abando
     assert (chosen, torch.get_num_threads()) == (h.CPU, 1)
     h.assert_same_tensors(everything(trainer), before)
     assert not tuner.should_measure
-    assert is_due_after(tuner, tuning.RETRY_SECONDS + 0.01)
+    assert is_due_after(tuner, thread_tuner.RETRY_SECONDS + 0.01)
 
 
 def test_where_memory_runs_out_the_runtime_stays() -> None:
@@ -201,23 +201,24 @@ def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2,
     """
     in_use = [1]
 
-    def calibrate(candidates: Sequence[Candidate], run_trial: trials.RunTrial, *_: object, **__: object) -> Calibration:
+    def compare(
+        run: Callable[[Runtime], None], candidates: Sequence[Runtime], *_: object
+    ) -> dict[Runtime, list[float]]:
         gains = {"float32": 1.0, "bfloat16": bfloat16}
         for candidate in candidates:
-            run_trial(candidate, 1)
-        seconds = {each: [1000 / speeds[each.num_threads] / gains[each.precision]] for each in candidates}
-        return Calibration(num_chars=[1000], seconds=seconds)
+            run(candidate)
+        return {each: [1000 / speeds[each.num_threads] / gains[each.precision]] for each in candidates}
 
     monkeypatch.setattr(torch, "set_num_threads", lambda number: in_use.__setitem__(0, number))
     monkeypatch.setattr(torch, "get_num_threads", lambda: in_use[0])
     monkeypatch.setattr(device, "available_cores", lambda: num_cores)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: bfloat16 > 1)
-    monkeypatch.setattr(trials, "calibrate", calibrate)
+    monkeypatch.setattr(tuning, "compare", compare)
 
 
 def measure_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WINDOW_SECONDS", "MIN_CHECK_SECONDS", "MAX_CHECK_SECONDS"):
-        monkeypatch.setattr(tuning, name, 0.0)
+        monkeypatch.setattr(thread_tuner, name, 0.0)
 
 
 def on(config: RunConfig, **runtime: Any) -> RunConfig:
@@ -237,7 +238,7 @@ def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, mo
     assert 0 < measured.step < later.step == 6
     assert measured.message == "bfloat16 on 1 thread in place of float32 on 2, 3.0 times as fast"
     assert later.message == "bfloat16 on 2 threads in place of bfloat16 on 1, 10.0 times as fast"
-    started, saved = h.only(emitted, e.RunStarted), h.latest()
+    started, saved = h.only(emitted, e.RunStarted), h.latest().computation
     found = [(each.num_threads, each.precision) for each in (started, measured, later, saved)]
     assert found == [(2, "float32"), (1, "bfloat16"), *[(2, "bfloat16")] * 2]
     assert (started.tuning, saved.tuning) == ("due", "measured")
@@ -250,7 +251,7 @@ def test_a_run_of_auto_starts_with_what_was_fastest_with_its_model(
 ) -> None:
     pretend(monkeypatch, {1: 200.0, 2: 100.0}, bfloat16=1.5)
     emitted = h.run_session(replace(on(h.tiny_config(corpus, max_seconds=1e6)), preset="auto"))
-    started, saved = h.only(emitted, e.RunStarted), h.latest()
+    started, saved = h.only(emitted, e.RunStarted), h.latest().computation
     found = [(each.num_threads, each.precision, each.tuning) for each in (started, saved)]
     assert found == [(1, "bfloat16", "measured")] * 2
     assert not h.of_type(emitted, e.ThreadsChanged)
@@ -337,10 +338,10 @@ def test_all_that_is_open_is_tried_with_the_first_model_the_precision_with_other
 ) -> None:
     tried: list[Choices] = []
 
-    def fastest(_: trials.Trials, in_use: Candidate, choices: Choices, __: float) -> Fastest:
+    def fastest(_: Trainer, __: object, in_use: Runtime, choices: Choices, *___: object) -> Fastest:
         tried.append(choices)
-        best = Candidate(num_threads=1, precision=BOTH[len(tried) % 2])
-        return Fastest(candidate=best, ratio=1.5, chars_per_second=1.0)
+        best = replace(in_use, num_threads=1, precision=BOTH[len(tried) % 2], tuning="measured")
+        return Fastest(runtime=best, ratio=1.5, chars_per_second=1.0)
 
     monkeypatch.setattr(tuning, "fastest", fastest)
     monkeypatch.setattr(
@@ -392,17 +393,16 @@ def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, m
 
 
 def test_a_run_warns_of_what_its_device_can_not_do() -> None:
-    cases = {  # device, precision, whether it is deterministic
-        ("cuda", "bfloat16", False): "",
-        ("cuda", "float32", False): "This GPU does not train a model of these sizes in bfloat16",
-        ("cpu", "float32", False): "",
-        ("cuda", "bfloat16", True): "",
+    cases = {  # device, precision
+        ("cuda", "bfloat16"): "",
+        ("cuda", "float32"): "This GPU does not train a model of these sizes in bfloat16",
+        ("cpu", "float32"): "",
     }
-    for (kind, precision, is_deterministic), expected in cases.items():
+    for (kind, precision), expected in cases.items():
         asked = replace(h.CPU, device=torch.device(kind), precision="bfloat16")
-        runtime = replace(asked, precision=precision, is_deterministic=is_deterministic)
-        state = mock.Mock(runtime=runtime, model_config=ModelConfig(num_layers=2, dropout=0.1))
+        runtime = replace(asked, precision=precision)
+        state = mock.Mock(runtime=runtime, **{"trainer.first_loss_problem.return_value": ""})
         with mock.patch.object(setup, "initial_runtime", return_value=asked):
-            found = setup._unmet_settings(RunConfig(), None, state)
+            found = list(setup._device_warnings(RunConfig(), None, mock.Mock(), state))
         assert len(found) == bool(expected)
         assert all(message.startswith(expected) for message in found)

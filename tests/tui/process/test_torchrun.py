@@ -83,6 +83,7 @@ def test_more_processes_than_cores_or_gpus_are_refused_with_what_fits(
     [
         (8, {"batch_size": 512}, 8, "all"),
         (8, {"batch_size": 128}, 2, "of 8 GPUs 2"),
+        (8, {"batch_size": 128}, 2, "--batch-size 512 uses all"),
         (8, {"batch_size": 32}, 1, "of 8 GPUs 1"),
         (8, {}, 2, "the 128 rows"),
         (8, {"preset": "tutorial"}, 1, "the 32 rows"),

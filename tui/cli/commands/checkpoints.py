@@ -68,7 +68,9 @@ def show(
 
     load_checkpoint(path)
     if as_json:
-        print_json({"name": name, "path": str(path), "sha256": digest, **msgspec.to_builtins(info)})
+        fields = msgspec.to_builtins(info)
+        flat = {**fields.pop("progress"), **fields.pop("computation"), **fields}
+        print_json({"name": name, "path": str(path), "sha256": digest, **flat})
         return
     print_facts([("path", str(path)), *description(info), ("sha256", digest)])
 
@@ -189,7 +191,9 @@ def _facts(entry: CheckpointEntry) -> dict[str, Any]:
         "path": str(entry.path),
         "step": entry.step,
         "bits_per_char": entry.bits_per_char,
-        "evaluated_at_step": entry.info.last_eval_step if entry.info and entry.info.bits_per_char is not None else None,
+        "evaluated_at_step": entry.info.progress.last_eval_step
+        if entry.info and entry.bits_per_char is not None
+        else None,
         "saved_at": entry.saved_at,
         "num_bytes": entry.num_bytes,
         "pinned": entry.is_pinned,
@@ -202,7 +206,7 @@ def _row(entry: CheckpointEntry) -> tuple[str, ...]:
     return (
         entry.name,
         "-" if entry.step is None else f"{entry.step:,}",
-        "-" if entry.info is None or entry.info.bits_per_char is None else bits_of(entry.info),
+        "-" if entry.info is None or entry.bits_per_char is None else bits_of(entry.info),
         datetime.fromtimestamp(entry.saved_at).strftime("%Y-%m-%d %H:%M"),
         format_size(entry.num_bytes),
         "damaged" if entry.problem else "pinned" if entry.is_pinned else "",

@@ -27,6 +27,13 @@ _TORCHRUN_VARIABLES = (
 )
 """What torchrun sets for each process, and what often explains a slow or failing connection."""
 _LABELS = {
+    "cuda": "CUDA devices",
+    "gpu_problem": "problem with CUDA",
+    "bfloat16": "bfloat16 on the CPU",
+    "gpu_bfloat16": "bfloat16 on the GPU",
+    "driver": "NVIDIA driver",
+    "cuda_version": "CUDA version of torch",
+    "cudnn_version": "cuDNN version",
     "gpus": "number of GPUs",
     "nccl_version": "NCCL version",
     "nvml": "GPU load and temperature (NVML)",
@@ -61,27 +68,43 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
 
 
 def _machine() -> dict[str, Any]:
-    """Return the devices, and what a run would use."""
+    """Return the devices, and what a run would use; a GPU that can't be used is a fact like others."""
     import torch
 
-    from engine.compute.device import Runtime, available_cores, cpu_has_bfloat16
+    from engine.compute.device import Runtime, available_cores, cpu_has_bfloat16, cudnn_version, gpu_problem
     from engine.config.run import RuntimeConfig
     from engine.training.tuning import thread_counts
 
-    chosen = Runtime.resolve(RuntimeConfig())
-    nvml_problem = _nvml_problem()
-    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    driver, nvml_problem = _nvidia_driver()
+    problem = gpu_problem()
+    is_usable = not problem and torch.cuda.is_available()
     return {
         "system": system(),
         "cores": available_cores(),
-        "device": str(chosen.device),
+        "device": str(Runtime.resolve(RuntimeConfig()).device),
         "threads_to_try": thread_counts(available_cores()),
         "bfloat16": cpu_has_bfloat16(),
-        "cuda": gpus,
+        "cuda": [_gpu(number) for number in range(torch.cuda.device_count())],
+        "gpu_problem": f"a GPU is there, but torch can't use it: {problem}" if problem else "",
+        "gpu_bfloat16": is_usable and torch.cuda.is_bf16_supported(including_emulation=False),
+        "driver": driver,
+        "cuda_version": torch.version.cuda or "",
+        "cudnn_version": str(cudnn_version()) if is_usable else "",
         "nvml": not nvml_problem,
         "nvml_problem": nvml_problem,
         "mps": torch.backends.mps.is_available(),
     }
+
+
+def _gpu(number: int) -> str:
+    """Return name and compute capability of a GPU, or why torch can't use it."""
+    import torch
+
+    try:
+        major, minor = torch.cuda.get_device_capability(number)
+        return f"{torch.cuda.get_device_name(number)}, capability {major}.{minor}"
+    except (RuntimeError, AssertionError) as error:
+        return str(error).partition("\n")[0]
 
 
 def _distributed() -> dict[str, Any]:
@@ -100,18 +123,19 @@ def _distributed() -> dict[str, Any]:
     }
 
 
-def _nvml_problem() -> str:
-    """Return why NVML, which reports load and temperature of NVIDIA GPUs, is not available; empty if it is."""
+def _nvidia_driver() -> tuple[str, str]:
+    """Return the version of NVIDIA's driver, and why NVML, which reports it and each GPU's load, is not available."""
     try:
         import pynvml
     except ImportError:
-        return "nvidia-ml-py is not installed"
+        return "", "nvidia-ml-py is not installed"
     try:
         pynvml.nvmlInit()
+        driver = str(pynvml.nvmlSystemGetDriverVersion())
         pynvml.nvmlShutdown()
     except pynvml.NVMLError as error:
-        return harmless(str(error))
-    return ""
+        return "", harmless(str(error))
+    return driver, ""
 
 
 def _folders() -> dict[str, Any]:

@@ -30,7 +30,7 @@ def facts_of(run: RunFolder) -> dict[str, Any]:
     some time after the run's folder and socket.
     """
     facts: dict[str, Any] = {"run": run.name, "path": str(run.path), "last_changed": run.last_changed}
-    figures = {"step": None, "elapsed_seconds": None, "best_bits_per_char": None}
+    figures: dict[str, float | None] = {"step": None, "elapsed_seconds": None, "best_bits_per_char": None}
     corpus, problem = None, ""
     greeting = read_greeting(run)
     state = _state(run, greeting)
@@ -39,7 +39,11 @@ def facts_of(run: RunFolder) -> dict[str, Any]:
     except CheckpointError as error:
         problem = error.message if state["state"] in _ENDED else ""
     else:
-        figures = {name: getattr(info, name) for name in figures}
+        figures = {
+            "step": info.step,
+            "elapsed_seconds": info.elapsed_seconds,
+            "best_bits_per_char": info.progress.best_bits_per_char,
+        }
         corpus = info.corpus_name
     if greeting is not None:
         figures = {name: getattr(greeting, name) for name in figures}

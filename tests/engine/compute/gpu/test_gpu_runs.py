@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import torch
 
+from engine.compute import gpu_step
+from engine.config.run import Device, Precision, RuntimeConfig, TrainingConfig
 from engine.memory import CudaAllocator
 from engine.protocol import events as e
+from engine.training.trainer import Trainer
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, use_char_graphs, use_device_step
 
@@ -41,3 +48,49 @@ def test_what_can_not_be_recorded_is_one_warning_and_the_other_is_recorded(
     num_graphs = [event.num_graphs for event in h.of_type(emitted, e.StepTimes)]
     assert (max(n or 0 for n in num_graphs) > 0) == (failing != "steps")
     assert None not in num_graphs
+
+
+@pytest.mark.parametrize(("device", "num_gpus"), [("auto", 1), ("auto", 0), ("cpu", 1)])
+def test_a_run_that_is_to_choose_its_device_warns_of_a_gpu_that_torch_can_not_use(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, device: Device, num_gpus: int
+) -> None:
+    problem = RuntimeError("The NVIDIA driver on your system is too old (found version 12020).")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: num_gpus)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", mock.Mock(side_effect=problem))
+    config = replace(h.tiny_config(corpus), runtime=RuntimeConfig(device=device))
+    emitted = h.run_session(config)
+    assert h.only(emitted, e.RunStarted).device == "cpu"
+    expected = [f"A GPU is there, but torch can't use it, so the CPU trains: {problem}"]
+    assert messages(emitted) == (expected if (device, num_gpus) == ("auto", 1) else [])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("factor", [1.0, 1.03, math.nan])
+def test_a_device_that_computes_another_first_loss_than_the_cpu_is_a_warning(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, factor: float, precision: Precision
+) -> None:
+    use_device_step(monkeypatch, None)
+    sound = gpu_step.mean_loss
+    monkeypatch.setattr(gpu_step, "mean_loss", lambda *args: factor * sound(*args))
+    config = replace(h.tiny_config(corpus, max_steps=1, dropout=0.5), runtime=RuntimeConfig(precision=precision))
+    found = messages(h.run_session(config))
+    assert ["computes another loss than the CPU" in each for each in found[:1]] == ([] if factor == 1.0 else [True])
+
+
+def test_the_check_of_the_first_loss_changes_nothing_and_is_left_out_without_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use_device_step(monkeypatch, None)
+    torch.manual_seed(0)
+    tweets = h.encoded()[0]
+    trainer = Trainer(h.model_with_table(6, 8, 2, 0.5), TrainingConfig(), replace(h.CPU, precision="bfloat16"))
+    before, generator = h.copy_of_state(trainer), torch.get_rng_state()
+    assert trainer.first_loss_problem(tweets) == ""
+    h.assert_same_tensors(trainer.state(), before)
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert trainer._device_step is not None
+    assert trainer._device_step._bf16 is not None
+    assert trainer._device_step._bf16.refreshed().training
+    monkeypatch.setattr(gpu_step, "mean_loss", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
+    assert trainer.first_loss_problem(tweets) == ""

@@ -20,6 +20,7 @@ from torch import Tensor
 from engine.compute import gpu_step, optimizer
 from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import ThreadedStep
+from engine.compute.cuda_graphs import GraphedSteps
 from engine.compute.gpu_step import ResidentTweets
 from engine.compute.optimizer import OptimizerStep
 from engine.config.presets import resolve_preset
@@ -35,6 +36,7 @@ from tests.engine.helpers import (
     assert_close_tensors,
     assert_same_tensors,
     copy_of_state,
+    encoded,
     model_with_table,
     some_batches,
 )
@@ -288,7 +290,7 @@ def new_trainer(sum_over_ranks: Callable[[Tensor], None] | None = None) -> Train
 def part_of(batch: CorpusBatch, places: list[int]) -> CorpusBatch:
     """Return some tweets of a batch, as a rank has them; the last batch of an epoch is smaller."""
     rows = batch.rows[[place for place in places if place < batch.num_tweets]]
-    return CorpusBatch(batch.tweets, rows, batch.num_targets)
+    return CorpusBatch(batch.tweets, rows, batch.num_targets, batch.num_columns)
 
 
 class TwoRanks:
@@ -347,6 +349,24 @@ def test_two_ranks_take_the_steps_of_one_with_clipping_decay_average_and_empty_p
     assert first.checksum() == second.checksum() != whole.checksum()
     assert max(second.drain_report().grad_norms) > RANK_CONFIG.max_grad_norm
     assert_equal_to_rounding(first, whole)
+
+
+@pytest.mark.parametrize("recorder", ["graphs"], indirect=True)
+@pytest.mark.usefixtures("recorder")
+def test_ranks_record_the_lengths_of_whole_batches_at_the_same_steps(ranks: TwoRanks) -> None:
+    tweets = encoded()[0]
+    by_length = np.argsort(tweets.lengths)
+    batches = [tweets.batch(by_length[[number, -1 - number]]) for number in range(6)]
+    with mock.patch.object(GraphedSteps, "run", autospec=True, side_effect=GraphedSteps.run) as run:
+        for batch in batches:
+            ranks.step(batch)
+    expected = [gpu_step.bucket_length(batch.num_columns) for batch in batches]
+    for trainer in ranks.trainers:
+        assert trainer._device_step is not None
+        steps = trainer._device_step._steps
+        assert [call.kwargs["key"] for call in run.call_args_list if call.args[0] is steps] == expected
+    short = [part_of(batch, DIVISIONS[0][0]) for batch in batches]
+    assert [gpu_step.bucket_length(part.num_columns) for part in short] != expected
 
 
 ON_THE_CPU = pytest.mark.parametrize("recorder", ["cpu"], indirect=True)
