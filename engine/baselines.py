@@ -53,7 +53,7 @@ _PIECE_ROWS = 1 << 15
 """The same of the rows of a table."""
 _LEAST_ROWS = 1 << 17
 _FACTOR = 6364136223846793005  # odd, with bits everywhere: that of Knuth's MMIX generator
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Incremented when the same tweets would give other figures, or the format of an entry changes."""
 MAX_CACHE_ENTRIES = 64
 """Beyond this, the least recently used entries are deleted."""
@@ -254,10 +254,7 @@ def _num_targets(offsets: Numbers) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _Entry:
-    """A file of the cache."""
-
-    names: tuple[str, ...]
-    bits_per_char: tuple[float, ...]
+    bits_per_char: dict[str, float]
     checksum: int
 
 
@@ -280,12 +277,12 @@ def load_baselines(key: str, names: tuple[str, ...]) -> dict[str, float] | None:
     except (OSError, codec.DecodeError) as error:
         LOG.warning("baselines in the cache can't be used: %s", error)
         return None
-    if entry != _entry_of(dict(zip(entry.names, entry.bits_per_char, strict=False))) or entry.names != names:
+    if entry.checksum != _checksum(entry.bits_per_char) or tuple(entry.bits_per_char) != names:
         LOG.warning("baselines in the cache can't be used: they are damaged")
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # the time of last use, for the limit on entries
-    return dict(zip(names, entry.bits_per_char, strict=True))
+    return entry.bits_per_char
 
 
 def store_baselines(key: str, bits: dict[str, float]) -> None:
@@ -293,21 +290,16 @@ def store_baselines(key: str, bits: dict[str, float]) -> None:
     path = _path(key)
     try:
         remove_stale_temporaries(path.parent)
-        write_atomically(path, codec.encode(_entry_of(bits)).encode())
-        for old in sorted(path.parent.glob("*.json"), key=_last_use, reverse=True)[MAX_CACHE_ENTRIES:]:
+        write_atomically(path, codec.encode(_Entry(bits_per_char=bits, checksum=_checksum(bits))).encode())
+        entries = sorted(path.parent.glob("*.json"), key=lambda entry: entry.stat().st_mtime, reverse=True)
+        for old in entries[MAX_CACHE_ENTRIES:]:
             old.unlink(missing_ok=True)
     except (OSError, StorageError) as error:
         LOG.warning("baselines can't be stored in the cache: %s", error)
 
 
-def _entry_of(bits: dict[str, float]) -> _Entry:
-    """Return the entry with the checksum of its names and figures."""
-    checksum = zlib.crc32(np.array(list(bits.values()), "<f8").tobytes(), zlib.crc32(" ".join(bits).encode()))
-    return _Entry(names=tuple(bits), bits_per_char=tuple(bits.values()), checksum=checksum)
-
-
-def _last_use(path: Path) -> float:
-    return path.stat().st_mtime
+def _checksum(bits: dict[str, float]) -> int:
+    return zlib.crc32(repr(bits).encode())
 
 
 def _path(key: str) -> Path:
