@@ -246,7 +246,7 @@ def _first_columns(batch: Batch, num_columns: int) -> Batch:
 _COMPARED = PresetConfigs(
     model=ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True), training=TrainingConfig(batch_size=64)
 )
-SPEED_SECONDS = {"cpu": 0.06, "mps": 0.3, "cuda": 0.3}
+SPEED_SECONDS = {"cpu": 0.1, "mps": 0.3, "cuda": 0.3}
 """Time for the speed of each model and batch size."""
 _WARM_UP_STEPS = {"cpu": 1, "mps": 4, "cuda": 4}
 """Enough for kernels to be compiled, and for a step to be recorded as a CUDA graph."""
