@@ -20,7 +20,7 @@ from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.export.trackers.live import LiveTracker
-from engine.protocol.commands import Command
+from engine.protocol.commands import ChangeSettings, Command
 from engine.protocol.events import (
     CheckpointSaved,
     CommandRefused,
@@ -28,7 +28,6 @@ from engine.protocol.events import (
     RunFailed,
     RunFinished,
     StepsFinished,
-    Unrecorded,
     Warned,
 )
 from engine.session.state import RunState
@@ -102,8 +101,9 @@ class Reporter:
 
     def emit_refusal(self, command: Command, error: TweetgenError) -> None:
         """Emit that a command is not executed."""
-        name = type(command).__name__
-        self.emit(CommandRefused, command=name, title=error.title, detail=error.message, hint=error.hint)
+        words = {"title": error.title, "detail": error.message, "hint": error.hint}
+        settings = tuple(command.settings) if isinstance(command, ChangeSettings) else ()
+        self.emit(CommandRefused, command=type(command).__name__, settings=settings, **words)
 
     def emit_steps(self) -> StepReport:
         """Emit the steps since the last call, each with its loss or as skipped, and return them."""
@@ -146,7 +146,7 @@ class Reporter:
         event = event_type(step=step, elapsed_seconds=self._state.stopwatch.seconds, **clean)
         problem: StorageError | None = None
         try:
-            if not isinstance(event, Unrecorded):
+            if event.is_recorded:
                 self.journal.write(event)
         except StorageError as error:
             problem = error

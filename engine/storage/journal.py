@@ -18,10 +18,12 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from msgspec.structs import replace
 
 from engine.errors import StorageError, TweetgenError
 from engine.protocol import codec, events

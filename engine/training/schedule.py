@@ -9,10 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.config.run import Schedule, TrainingConfig
+from engine.config.run import BUDGETS, Schedule, TrainingConfig
 
-BUDGETS = ("max_steps", "epochs", "max_seconds")
-"""What limits a run; also the reasons of `RunFinished`."""
 FINAL_LEARNING_RATE_SHARE = 0.05
 """End of the cosine, as a share of the peak learning rate."""
 COOLDOWN_SHARE = 0.3
