@@ -40,7 +40,6 @@ from engine.compute.device import (
     derived_seed,
     generator_states,
     restore_generator_states,
-    seed_generators,
 )
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, RunConfig, TrainingConfig
@@ -766,7 +765,7 @@ class Follower:
     def _seed(self, lease: Sync) -> None:
         """Restore this rank's random generator, or seed it by rank and step."""
         rank = self._ranks.place.rank
-        seed_generators(derived_seed(lease.training.seed, GENERATOR_OF_A_RANK, rank, lease.step))
+        torch.manual_seed(derived_seed(lease.training.seed, GENERATOR_OF_A_RANK, rank, lease.step))
         if rank < len(lease.generators) and lease.generators[rank]:
             states = generator_states(self._device) | {self._device.type: from_hex(lease.generators[rank])}
             restore_generator_states(states, self._device)

@@ -15,7 +15,7 @@ import torch
 from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
 from engine.checkpoints.format import CheckpointInfo, Progress
 from engine.compute.clocks import SteadyClock, Stopwatch
-from engine.compute.device import Runtime, gpu_problem, restore_generator_states, seed_generators
+from engine.compute.device import Runtime, gpu_problem, restore_generator_states
 from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
 from engine.config.run import ModelConfig, RunConfig
@@ -75,6 +75,7 @@ def prepare(
     val_tweets = data.some_validation_tweets(num_tweets)
     early_val_tweets = data.some_validation_tweets(min(num_tweets, state.training.early_eval_tweets))
     on_stage(replace(stage, text="starting the run"))
+    warnings = tuple(_warnings(config, info, data, state))
     setup = RunSetup(
         folder=resumed or create_run_folder(config.run_name),
         training_data=data,
@@ -83,7 +84,7 @@ def prepare(
         start=start,
         resumed_from=begin.name,
         is_warm_start=begin.base is not None,
-        warnings=tuple(_warnings(config, info, data, state)),
+        warnings=warnings,
         ranks=ranks,
     )
     return setup, state
@@ -120,7 +121,7 @@ def _build_state(
     sampling.require_satisfiable()
     require_samplable(sampling, data.vocab)
     runtime.apply()
-    seed_generators(training.seed)
+    torch.manual_seed(training.seed)
     if info is None:
         model_config, model = new_model(model_config, data)
     else:
@@ -197,12 +198,7 @@ def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData
         yield f"The run starts from random weights: {lacking}."
     if info is None and config.settings.get("ngram_order") and not state.model_config.ngram_contexts:
         yield "No sequence of characters occurs often enough in these tweets: --ngram-order has no effect."
-    if config.runtime.device == "auto" and runtime.device.type == "cpu" and (gpu := gpu_problem()):
-        yield f"A GPU is there, but torch can't use it, so the CPU trains: {gpu}"
-    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
-        yield PRECISION_WARNING
-    if problem := state.trainer.first_loss_problem(data.train_tweets):
-        yield problem
+    yield from _device_warnings(config, info, data, state)
     if info is None or config.resume is None:
         return
     if info.has_finished:
@@ -212,6 +208,19 @@ def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData
     changes = computation_changes(info.computation, runtime.computation(data.part.world_size))
     if changes:
         yield f"The computation differs, so that the resume is exact to rounding only: {changes}."
+
+
+def _device_warnings(
+    config: RunConfig, info: CheckpointInfo | None, data: TrainingData, state: RunState
+) -> Iterator[str]:
+    """Yield what the device of the run, or a GPU that is not, can't do."""
+    runtime = state.runtime
+    if config.runtime.device == "auto" and runtime.device.type == "cpu" and (gpu := gpu_problem()):
+        yield f"A GPU is there, but torch can't use it, so the CPU trains: {gpu}"
+    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
+        yield PRECISION_WARNING
+    if problem := state.trainer.first_loss_problem(data.train_tweets):
+        yield problem
 
 
 def _shown_char(char: str) -> str:
