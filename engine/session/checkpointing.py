@@ -63,12 +63,12 @@ class Save:
 
     @property
     def is_best(self) -> bool:
-        """Whether it is the run's `best`."""
+        """Whether it is the run's own `best`."""
         return self.command is None and self.name == "best"
 
     @property
     def is_numbered(self) -> bool:
-        """Whether it is one of the run's `step-N`, or what is saved before a load."""
+        """Whether it is one of the run's own `step-N...`."""
         return self.command is None and self.name not in RUN_CHECKPOINTS
 
 
@@ -80,9 +80,9 @@ class Checkpointing:
         self._folder = run.setup.folder
         self._clock = run.state.stopwatch.clock
         self._tried_at = self._clock()
-        """When `latest` was last saved, or was to be."""
+        """When a save of `latest` was last tried."""
         self._changed_at: float | None = None
-        """The first change of the settings that no `latest` has."""
+        """When a setting was changed first since then."""
         self._waiting: list[Save] = []
         """All that wait but `_best`, in the order in which they will be written."""
         self._best: Save | None = None
@@ -168,7 +168,7 @@ class Checkpointing:
         if is_last:
             self.wait()
         if self._run.leader is not None:
-            self._run.leader.check_weights(is_last=is_last)
+            self._run.leader.verify(is_last=is_last)
         if self._problem is not None and not user_requested and name not in RUN_CHECKPOINTS:
             self._dropped.append(name)
             return self._problem
@@ -186,7 +186,7 @@ class Checkpointing:
                 return error
             self._add(save)
             if waits:
-                self._write_all()
+                self.wait()
             elif save not in self._writing:
                 self._warn_if_blocked(user_requested=user_requested)
             return save.problem
@@ -198,11 +198,11 @@ class Checkpointing:
         what torch raises where memory runs out.
         """
         if self._run.leader is not None:
-            self._run.leader.check_weights()
+            self._run.leader.verify()
         with self._run.state.timer.during("saving"):
             name, path = command.name, named_checkpoint_path(command.name)
             if any(save.path == path for save in (*self._writing, *self._waiting)):
-                self._write_all()
+                self.wait()
             with storage_errors(path):  # the folder may be unreadable
                 is_taken, is_pinned = path.exists(), pin_path(path).exists()
             if is_taken and not command.replace:
@@ -340,13 +340,10 @@ class Checkpointing:
     def wait(self) -> None:
         """Wait until all checkpoints that were asked for or due are on the disk, or have failed."""
         with self._run.state.timer.during("saving"):
-            self._write_all()
-
-    def _write_all(self) -> None:
-        self.poll()
-        while self._writing:
-            self._writer.join()
             self.poll()
+            while self._writing:
+                self._writer.join()
+                self.poll()
 
     def close(self) -> None:
         """Wait for the write in progress, and report nothing."""

@@ -14,7 +14,7 @@ from engine.errors import ConfigError, DistributedError, RunEndsError, TweetgenE
 from engine.protocol import commands, insight
 from engine.protocol.commands import Command, Stop
 from engine.session.questions import Questions
-from engine.session.restoring import CheckpointLoader, DivergenceRecovery
+from engine.session.restoring import Restorer
 from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import FINISHED, Run
@@ -114,8 +114,7 @@ class CommandHandler:
         settings: LiveSettings,
         sampling: Sampling,
         questions: Questions,
-        loader: CheckpointLoader,
-        recovery: DivergenceRecovery,
+        restorer: Restorer,
     ) -> None:
         self.stop_reason: str | None = None
         """Set by a `Stop`: the run is to end."""
@@ -128,8 +127,7 @@ class CommandHandler:
         self._settings = settings
         self._sampling = sampling
         self._questions = questions
-        self._loader = loader
-        self._recovery = recovery
+        self._restorer = restorer
         self._clock = run.state.stopwatch.clock
         self._num_requested_samples = 0
         self._stop_seen_at: float | None = None
@@ -261,8 +259,7 @@ class CommandHandler:
             case commands.SaveLatest():
                 run.checkpoints.save("latest", user_requested=True)
             case commands.LoadCheckpoint(name=name, halves_rate=halves_rate):
-                self._loader.load(name, halves_rate=halves_rate)
-                self._recovery.reset()
+                self._restorer.load(name, halves_rate=halves_rate)
             case _:
                 assert_never(command)
 

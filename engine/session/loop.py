@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from engine.corpus.encoded_tweets import Batch
-from engine.errors import DivergedError, RankLostError
+from engine.errors import DistributedError, DivergedError
 from engine.memory import heap_frozen
 from engine.protocol import events
 from engine.sampling.stepper import recording_failure
@@ -22,7 +23,7 @@ from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
 from engine.session.evaluation import Evaluator
 from engine.session.questions import Questions
-from engine.session.restoring import CheckpointLoader, DivergenceRecovery
+from engine.session.restoring import Restorer
 from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
@@ -49,9 +50,8 @@ class TrainingLoop:
         self._questions = Questions(run)
         self._sampling = Sampling(run, settings)
         self._evaluator = Evaluator(run)
-        loader = CheckpointLoader(run, settings, self._questions)
-        self._recovery = DivergenceRecovery(run, settings, loader)
-        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, loader, self._recovery)
+        self._restorer = Restorer(run, settings, self._questions)
+        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, self._restorer)
         self._run = run
         self._queue = queue
         self._pauses_at_end = pauses_at_end
@@ -77,7 +77,7 @@ class TrainingLoop:
                 while self._end_reason is None:
                     self._turn()
                 self._end(self._end_reason)
-            except (DivergedError, RankLostError):
+            except (DivergedError, DistributedError):
                 self._checkpoints.wait()
                 raise  # what is saved is to be continued: the last rollback, or what all processes agreed on
             except BaseException:  # raised on; an interrupt, too, must not lose steps
@@ -112,25 +112,26 @@ class TrainingLoop:
             return
         self._questions.advance()
         self._stepped_at = self._clock()
-        for rate in self._next_rates():  # with other processes, nothing but steps happens in between
-            self._train_on(self._load_batch(), rate)
+        with self._next_rates() as rates:  # with other processes, nothing but steps happens in between
+            for rate in rates:
+                self._train_on(self._load_batch(), rate)
         if not self._rolled_back() and self._clock() - self._reported_at >= REPORT_SECONDS:
             self._report()
 
-    def _next_rates(self, *, is_single: bool = False) -> Iterator[float]:
-        """Yield the learning rate of the next step, which depends on the position before its batch is loaded.
+    @contextmanager
+    def _next_rates(self, *, is_single: bool = False) -> Iterator[Sequence[float]]:
+        """Give the learning rate of the step to take in the block, which depends on the position before its batch.
 
-        With other processes, yield those of all steps that are promised to them, but only one if it `is_single`.
+        With other processes, give those of all steps that are promised to them, but only one if it `is_single`.
         """
         state, leader = self._run.state, self._run.leader
         if leader is None:
             used = budget_used(state.training, *state.elapsed)
-            yield learning_rate_at(state.training, state.step, used, state.progress.finish)
+            yield [learning_rate_at(state.training, state.step, used, state.progress.finish)]
             return
         is_alone = is_single or self._run.setup.training_data.config.overfit is not None  # which samples between steps
-        yield leader.next_rate(lambda count: upcoming_rates(state, 1 if is_alone else count))
-        while leader.has_lease:
-            yield leader.next_rate(lambda count: upcoming_rates(state, count))
+        with leader.promised(lambda count: upcoming_rates(state, 1 if is_alone else count)) as rates:
+            yield rates
 
     def _load_batch(self) -> Batch:
         """Return the next batch; until it is trained on, a resume repeats it."""
@@ -162,11 +163,11 @@ class TrainingLoop:
     def _take_shown_step(self) -> None:
         """Take a step, and emit how the loss of its batch changed, unless the step was skipped."""
         run = self._run
-        [rate] = self._next_rates(is_single=True)
-        loaded = self._load_batch()
-        batch = run.state.whole_batch(loaded)
-        loss_before = self._loss_of(batch)
-        self._train_on(loaded, rate)
+        with self._next_rates(is_single=True) as [rate]:
+            loaded = self._load_batch()
+            batch = run.state.whole_batch(loaded)
+            loss_before = self._loss_of(batch)
+            self._train_on(loaded, rate)
         report = run.reporter.emit_steps()
         if not math.isfinite(report.train_losses[-1]):
             return
@@ -262,7 +263,9 @@ class TrainingLoop:
         """Roll the run back if it has diverged; return whether it did. Raises `DivergedError`."""
         if not self._run.state.has_diverged:
             return False
-        self._recovery.roll_back()
+        if self._run.leader is not None:
+            self._run.leader.verify()  # or a rank can't compute
+        self._restorer.roll_back()
         return True
 
     def _begin(self) -> None:

@@ -1,4 +1,4 @@
-"""Continues a run from another checkpoint: one that the user loads, or its own after it has diverged.
+"""`Restorer` continues a run from another checkpoint: one that the user loads, or its own after it has diverged.
 
 A single skipped step does no harm. After `SKIPPED_IN_A_ROW` of them the weights have diverged: later steps are
 non-finite too. So the run returns to its own `latest`, halves the learning rate, and continues; if not one step from
@@ -23,9 +23,8 @@ from engine.compute.gpu_step import supported_precision
 from engine.errors import CheckpointError, DivergedError, TweetgenError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
-from engine.protocol.events import Warned
 from engine.session.questions import Questions
-from engine.session.ranks import rank_generators
+from engine.session.ranks.leader import rank_generators
 from engine.session.settings import LiveSettings
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.state import Run
@@ -36,21 +35,25 @@ CLEAR_STEPS = 100
 _HINT = "Resume from a checkpoint with a lower --learning-rate, or remove unusual tweets from the data."
 
 
-class CheckpointLoader:
-    """Loads into one run. Used by the session's thread only."""
+class Restorer:
+    """Restores one run to a checkpoint. Used by the session's thread only."""
 
     def __init__(self, run: Run, settings: LiveSettings, questions: Questions) -> None:
         self._run = run
         self._settings = settings
         self._questions = questions
+        self._num_reloads = 0
+        self._farthest_step = 0
+        """The farthest step of a rollback."""
+        self._reloaded_step: int | None = None
 
     def load(self, name: str, *, halves_rate: bool = False) -> None:
         """Continue from another checkpoint of the same vocabulary or the start of it, whatever its model's shape.
 
-        The current weights are saved as the run's own `step-N-before-load`, and the loaded ones as `latest`. With
-        `halves_rate` the run continues at half the checkpoint's learning rate, or half its own where that is lower.
-        Raises `CheckpointError`, and `StorageError` where the current weights can't be saved, before anything is
-        changed.
+        The current weights are saved as the run's own `step-N-before-load`, and the loaded ones as `latest`. A planned
+        finish is cancelled. With `halves_rate` the run continues at half the checkpoint's learning rate, or half its
+        own where that is lower. Raises `CheckpointError`, and `StorageError` where the current weights can't be saved,
+        before anything is changed.
         """
         run = self._run
         run.checkpoints.wait()
@@ -68,21 +71,58 @@ class CheckpointLoader:
         if halves_rate:
             self._settings.halve_learning_rate(checkpoint.info.training.learning_rate)
         run.checkpoints.save("latest")
+        self._num_reloads, self._farthest_step, self._reloaded_step = 0, 0, None
 
-    def go_back_to(self, name: str) -> float:
-        """Continue from the run's own `latest` or `best`; a planned finish keeps its last step.
+    def roll_back(self) -> None:
+        """Continue from the last good checkpoint of the run's own at half the rate, and warn; a planned finish stays.
 
-        Returns the checkpoint's learning rate. Raises `CheckpointError` before anything is changed.
+        Raises `DivergedError` on giving up.
         """
-        folder = self._run.setup.folder
-        self._run.checkpoints.wait()
-        path = folder.checkpoint_path(name)
-        checkpoint = load_checkpoint(path)
-        self._continue_from(checkpoint, f"{folder.name}/{name}", path)
-        return checkpoint.info.training.learning_rate
+        run, trainer = self._run, self._run.state.trainer
+        run.reporter.emit_steps()
+        num_skipped = trainer.skipped_in_a_row
+        last_finite = trainer.step_count - num_skipped
+        if last_finite >= self._farthest_step + CLEAR_STEPS:
+            self._num_reloads = 0
+        problem = f"The loss or its gradient was not finite for {num_skipped} steps in a row."
+        if self._num_reloads == MAX_RELOADS:
+            outcome = f"The run went back {MAX_RELOADS} times, each time at a lower learning rate, without success."
+            raise DivergedError(f"{problem} {outcome}", _HINT)
+        self._farthest_step = max(self._farthest_step, trainer.step_count)
+        self._num_reloads += 1
+        outcome = self._reload(("best", "latest") if last_finite == self._reloaded_step else ("latest", "best"))
+        self._reloaded_step = run.state.step
+        run.reporter.emit(
+            events.Warned,
+            message=f"{problem} {outcome} at half the learning rate ({self._num_reloads} of {MAX_RELOADS} times).",
+            kind="not-finite",
+        )
+
+    def _reload(self, names: tuple[str, ...]) -> str:
+        """Load the first readable one of the run's own checkpoints, at half the rate; return the outcome in words."""
+        run, problem = self._run, ""
+        run.checkpoints.wait()
+        for name in names:
+            path = run.setup.folder.checkpoint_path(name)
+            try:
+                checkpoint = load_checkpoint(path)
+                self._continue_from(checkpoint, f"{run.setup.folder.name}/{name}", path)
+            except TweetgenError as error:
+                problem = problem or error.message
+            else:
+                self._settings.halve_learning_rate(checkpoint.info.training.learning_rate)
+                return f"The run went back to {name}, of step {run.state.step:,}, and continues"
+        run.state.trainer.skipped_in_a_row = 0
+        self._settings.halve_learning_rate(run.state.training.learning_rate)
+        return (
+            f"There is no checkpoint to go back to ({problem.removesuffix('.')}), so the run continues with its weights"
+        )
 
     def _continue_from(self, checkpoint: Checkpoint, name: str, path: Path) -> None:
-        """Replace model, optimizer, generator states and position in the data; emit `CheckpointLoaded`."""
+        """Replace model, optimizer, generator states and position in the data; emit `CheckpointLoaded`.
+
+        Raises a `TweetgenError` before anything is changed.
+        """
         run, state, data = self._run, self._run.state, self._run.setup.training_data
         checkpoint = checkpoint.grown_to(data.vocab, state.training.seed)
         info = checkpoint.info
@@ -93,7 +133,7 @@ class CheckpointLoader:
             precision = supported_precision(model, state.training.batch_size, state.runtime.precision)
             runtime = replace(state.runtime, precision=precision)
             ranks = run.setup.ranks
-            sum_over_ranks = None if ranks is None else ranks.sum_gradients_
+            sum_over_ranks = None if ranks is None else ranks.sum_
             world_size = data.part.world_size
             trainer = Trainer(model, state.training, runtime, sum_over_ranks=sum_over_ranks, world_size=world_size)
             load_into(trainer, checkpoint, runtime)
@@ -124,60 +164,3 @@ class CheckpointLoader:
             if state.thread_tuner is not None:
                 state.thread_tuner.reset()
             run.reporter.emit(events.ModelChanged, model=info.model, num_parameters=model.num_parameters)
-
-
-class DivergenceRecovery:
-    """Rolls one run back. Used by the session's thread only."""
-
-    def __init__(self, run: Run, settings: LiveSettings, loader: CheckpointLoader) -> None:
-        self._run = run
-        self._settings = settings
-        self._loader = loader
-        self._num_reloads = 0
-        self._farthest_step = 0
-        self._reloaded_step: int | None = None
-
-    def reset(self) -> None:
-        """Forget earlier rollbacks: the user has loaded another checkpoint."""
-        self._num_reloads, self._farthest_step, self._reloaded_step = 0, 0, None
-
-    def roll_back(self) -> None:
-        """Continue from the last good checkpoint at half the rate, and warn. Raises `DivergedError` on giving up."""
-        trainer = self._run.state.trainer
-        self._run.reporter.emit_steps()
-        num_skipped = trainer.skipped_in_a_row
-        last_finite = trainer.step_count - num_skipped
-        if last_finite >= self._farthest_step + CLEAR_STEPS:
-            self._num_reloads = 0
-        problem = f"The loss or its gradient was not finite for {num_skipped} steps in a row."
-        if self._num_reloads == MAX_RELOADS:
-            outcome = f"The run went back {MAX_RELOADS} times, each time at a lower learning rate, without success."
-            raise DivergedError(f"{problem} {outcome}", _HINT)
-        self._farthest_step = max(self._farthest_step, trainer.step_count)
-        self._num_reloads += 1
-        names = ("best", "latest") if last_finite == self._reloaded_step else ("latest", "best")
-        outcome = self._reload_first_of(names)
-        self._reloaded_step = self._run.state.step
-        self._run.reporter.emit(
-            Warned,
-            message=f"{problem} {outcome} at half the learning rate ({self._num_reloads} of {MAX_RELOADS} times).",
-            kind="not-finite",
-        )
-
-    def _reload_first_of(self, names: tuple[str, ...]) -> str:
-        """Load the first readable one of the run's own checkpoints, at half the rate; return the outcome in words."""
-        run = self._run
-        problem = ""
-        for name in names:
-            try:
-                rate = self._loader.go_back_to(name)
-            except TweetgenError as error:
-                problem = problem or error.message
-            else:
-                self._settings.halve_learning_rate(rate)
-                return f"The run went back to {name}, of step {run.state.step:,}, and continues"
-        run.state.trainer.skipped_in_a_row = 0
-        self._settings.halve_learning_rate(run.state.training.learning_rate)
-        return (
-            f"There is no checkpoint to go back to ({problem.removesuffix('.')}), so the run continues with its weights"
-        )

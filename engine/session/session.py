@@ -21,24 +21,17 @@ from pathlib import Path
 
 from engine.compute.cpu.kernels import compilation_reported
 from engine.config.run import RunConfig
-from engine.errors import (
-    DeviceMemoryError,
-    DistributedError,
-    InternalError,
-    RankLostError,
-    StorageError,
-    TweetgenError,
-)
+from engine.errors import DeviceMemoryError, InternalError, RankLostError, StorageError, TweetgenError
 from engine.export.trackers.event_file import require_tensorboard
 from engine.export.trackers.live import LiveTracker
 from engine.memory import is_out_of_memory
 from engine.progress import Stage
 from engine.protocol.commands import Command
-from engine.protocol.events import Event, RunFailed, RunFinished
-from engine.session import ranks as leases
+from engine.protocol.events import Event, RunFailed, RunFinished, Warned
 from engine.session.commands import CommandQueue
 from engine.session.loop import TrainingLoop
-from engine.session.ranks import Leader, Ranks
+from engine.session.ranks.connection import Ranks
+from engine.session.ranks.leader import Leader
 from engine.session.reporter import EventStream, Reporter
 from engine.session.startup.setup import prepare
 from engine.session.state import Run
@@ -50,7 +43,6 @@ from engine.training.out_of_memory import OutOfMemoryRetry
 LOG = logging.getLogger(__name__)
 COMPILING = "compiling for this processor, once for each size of a model"
 """The detail of a stage."""
-_GOODBYE_SECONDS = 5.0
 
 
 class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
@@ -110,7 +102,7 @@ class TrainingSession:
                 run, log = self._prepare(commands, stream, opened)
                 self._train(run, log, commands, stream)
         except _StoppedEarly as stopped:
-            self._dismiss_ranks(is_early=True)
+            self._end_ranks(is_early=True)
             stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
         except RankLostError:
             raise
@@ -158,7 +150,7 @@ class TrainingSession:
                 shutil.rmtree(setup.folder.path, ignore_errors=True)  # so that its name is free again
             raise
         reporter = Reporter(state, stream, journal, tracker)
-        oom = OutOfMemoryRetry(state, reporter)
+        oom = OutOfMemoryRetry(state, lambda message: reporter.emit(Warned, message=message))
         leader = None if self._ranks is None else Leader(self._ranks, state, reporter)
         return Run(setup=setup, state=state, reporter=reporter, oom=oom, leader=leader), log
 
@@ -170,11 +162,9 @@ class TrainingSession:
         try:
             self._loop = TrainingLoop(run, commands, pauses_at_end=self._pauses_at_end)
             self._loop.run()
-            self._dismiss_ranks()
+            self._end_ranks()
         except RankLostError:
             LOG.exception("a process of the run was lost at step %d", run.state.step)
-            if self._ranks is not None:
-                self._ranks.abandon()
             raise
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", run.state.step)
@@ -198,27 +188,21 @@ class TrainingSession:
             LOG.exception("the reporter failed on the failure of the run")
         step, seconds = (0, 0.0) if run is None else (run.state.step, run.state.stopwatch.seconds)
         stream(RunFailed(step=step, elapsed_seconds=seconds, **fields))  # ignored after that of the reporter
-        if self._ranks is not None:
-            self._ranks.fail(failure)
+        self._end_ranks(failure)
 
-    def _dismiss_ranks(self, *, is_early: bool = False) -> None:
-        """Let the other processes end in order.
+    def _end_ranks(self, problem: TweetgenError | None = None, *, is_early: bool = False) -> None:
+        """Let the other processes end: in order, or with the problem of this one.
 
-        The process group stays open where they did not: closing it would wait for those in a sum. Raises
-        `RankLostError` where SIGTERM ends the run early and one of them does not answer, the reason of that signal.
+        Raises `RankLostError` where SIGTERM ends the run early and one of them is lost, the reason of that signal.
         """
-        ranks = self._ranks
-        if ranks is None:
+        if self._ranks is None:
             return
         try:
-            ranks.send(leases.Stop())
-            ranks.replies(leases.Reported, seconds=_GOODBYE_SECONDS)
-        except DistributedError:
-            if is_early and ranks.is_terminated:
+            self._ranks.end(problem)
+        except RankLostError:
+            if is_early and self._ranks.is_terminated:
                 raise
-            LOG.warning("the other processes did not answer at the end", exc_info=True)
-        else:
-            ranks.close()
+            LOG.warning("the other processes do not end in order", exc_info=True)
 
 
 def reportable_error(error: BaseException, where: str) -> TweetgenError:

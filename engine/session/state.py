@@ -30,7 +30,8 @@ from engine.training.tuning import ThreadTuner
 
 if TYPE_CHECKING:  # they import this module
     from engine.session.checkpointing import Checkpointing
-    from engine.session.ranks import Leader, Ranks
+    from engine.session.ranks.connection import Ranks
+    from engine.session.ranks.leader import Leader
     from engine.session.reporter import Reporter
     from engine.training.out_of_memory import OutOfMemoryRetry
 
@@ -97,7 +98,7 @@ class RunState:
     """In the phase "other" between two steps."""
     is_paused: bool = False
     rank_generators: dict[int, Tensor] = field(default_factory=dict)
-    """The states of the followers' random generators, by rank: as of the checkpoint that was loaded or saved last."""
+    """The states of the workers' random generators, by rank: as of the checkpoint that was loaded or saved last."""
     in_flight: Position | None = None
     """The position of the batch of the step in progress."""
     last_batch: Batch | None = None

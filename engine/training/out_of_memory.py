@@ -9,35 +9,33 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
+from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.memory import is_out_of_memory
-from engine.protocol.events import Warned
 from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, batch_loss, evaluate
-
-if TYPE_CHECKING:
-    from engine.session.state import RunState
+from engine.training.trainer import Trainer
 
 LOG = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 _HINT = "Quit other programs that use it, or train a model with a smaller --hidden-size."
 
 
-class Emitter(Protocol):
-    """What emits warnings: the reporter of a run."""
+class Training(Protocol):
+    """What is trained on what: the state of a run, or a worker of several ranks."""
 
-    def emit(self, event_type: type[Warned], *, message: str) -> None:
-        """Emit a warning."""
+    trainer: Trainer
+    batches: BatchStream
 
 
 class OutOfMemoryRetry:
     """Runs what needs much memory, in smaller pieces where it does not fit. Used by the session's thread only."""
 
-    def __init__(self, state: RunState, reporter: Emitter) -> None:
+    def __init__(self, state: Training, warn: Callable[[str], None]) -> None:
         self._state = state
-        self._reporter = reporter
+        self._warn = warn
         self._eval_batch_size = EVAL_BATCH_SIZE
 
     def take_step(self, batch: Batch, learning_rate: float) -> None:
@@ -54,7 +52,7 @@ class OutOfMemoryRetry:
                 f"Out of memory in step {trainer.step_count + 1:,}: a batch is computed in {-(-num_tweets // size)} "
                 f"parts of up to {size} tweets from now on; the batch size stays."
             )
-            self._reporter.emit(Warned, message=message)
+            self._warn(message)
 
     def next_batch(self) -> Batch:
         """Return the next batch, prepared for the trainer; where memory runs out, free some and try again."""
@@ -92,7 +90,7 @@ class OutOfMemoryRetry:
             self._eval_batch_size //= 2
             self._state.trainer.free_memory()
             message = f"Out of memory in an evaluation: it reads {self._eval_batch_size} tweets at once from now on."
-            self._reporter.emit(Warned, message=message)
+            self._warn(message)
         return found[0]
 
     @contextmanager

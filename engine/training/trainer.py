@@ -182,6 +182,11 @@ class Trainer:
             sum_over_ranks(self._flat.grads_and_loss)
 
     @property
+    def summed(self) -> Tensor:
+        """Gradient and loss, the buffer that each step sums over all ranks."""
+        return self._flat.grads_and_loss
+
+    @property
     def is_consistent(self) -> bool:
         """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
         return not self._optimizer_step.has_begun

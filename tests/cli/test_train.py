@@ -27,7 +27,7 @@ from engine.errors import DistributedError, RankLostError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.session.place import Place
+from engine.session.ranks.place import Place
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
 from tests import fakes

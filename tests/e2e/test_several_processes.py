@@ -113,3 +113,39 @@ def test_the_documented_line_of_torchrun_trains_and_continues_where_a_rank_is_ki
     assert "watched: 80 steps" in err
     assert len(losses(events_of(home))) == 80
     assert [step for step, _ in scalars_in(home / "logs/watched")[LOSS]] == list(range(1, 81))
+
+
+FAILING = """
+import os
+from engine.training.trainer import Trainer
+from tui.__main__ import main
+
+def step(self, *given, sound=Trainer.step):
+    if os.environ["RANK"] == "{rank}" and self.step_count == 20:
+        raise ZeroDivisionError("by zero")
+    sound(self, *given)
+
+Trainer.step = step
+main()
+"""
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize(
+    ("rank", "words"), [(0, "ZeroDivisionError: by zero"), (1, "Rank 1: ZeroDivisionError: by zero")]
+)
+def test_an_error_of_a_rank_ends_all_in_order_and_torchrun_starts_none_again(
+    home: Path, tweets: Path, tmp_path: Path, rank: int, words: str
+) -> None:
+    program = tmp_path / "failing.py"
+    program.write_text(FAILING.format(rank=rank), encoding="utf-8")
+    line = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "3", program, "train", "--device", "cpu"]
+    command = [sys.executable, "-m", "torch.distributed.run", *line, "--data", tweets, *QUIET, *NAMED]
+    ended = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count(f"tweetgen-tui: {words}") == 2  # by each rank
+    events = events_of(home)
+    assert len(of_type(events, e.RunStarted)) == 1
+    assert isinstance(failed := events[-1], e.RunFailed)
+    assert failed.detail == words
+    assert processes_in(home) == []

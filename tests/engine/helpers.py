@@ -46,7 +46,7 @@ from engine.protocol.events import Event
 from engine.session import checkpointing as save_queue
 from engine.session import loop
 from engine.session.checkpointing import Writer
-from engine.session.ranks import Ranks
+from engine.session.ranks.connection import Ranks
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.storage.journal import read_journal

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from engine.checkpoints.catalog import latest_of
 from engine.config.run import RunConfig, RuntimeConfig
-from engine.errors import CheckpointError, DeviceError, TweetgenError
+from engine.errors import CheckpointError, DeviceError, RankLostError, TweetgenError
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
-from engine.session.place import Place
+from engine.session.ranks.place import Place
 from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.log import versions_of
@@ -28,7 +28,7 @@ from tui.run.journal import read_history
 if TYPE_CHECKING:
     import torch
 
-    from engine.session.ranks import Ranks
+    from engine.session.ranks.connection import Ranks
 
 _PACKAGES = ("tweetgen-tui", "torch", "numpy")
 """What computes: all ranks need the same versions."""
@@ -65,7 +65,8 @@ class RunLeader:
             config = self._config_of_attempt(config)
             preflight.check(config)
         except TweetgenError as error:
-            ranks.fail(error)
+            with contextlib.suppress(RankLostError):
+                ranks.end(error)
             raise
         return config, ranks
 
@@ -112,12 +113,7 @@ class RunLeader:
 
     def dismiss_others(self, runtime: RuntimeConfig) -> None:
         """Let the other ranks of a run that has ended before end. Raises `DistributedError`."""
-        from engine.session import ranks as leases
-
-        ranks = self.join(runtime)
-        ranks.send(leases.Stop())
-        ranks.replies(leases.Reported)
-        ranks.close()
+        self.join(runtime).end()
 
     def terminate(self) -> None:
         """Record a SIGTERM, which torchrun also sends where another rank was lost. For a signal's handler."""
@@ -132,23 +128,17 @@ def follow(place: Place, runtime: RuntimeConfig) -> None:
     Signals are the leader's once all have joined: this process ends with it, so that the leader can save.
     """
     ranks = join(place, runtime)
-
-    def terminate(_number: int, _frame: object) -> None:
-        ranks.is_terminated = True
-
-    signal.signal(signal.SIGTERM, terminate)
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
-    from engine.session.ranks import Follower
+    from engine.session.ranks.worker import Worker
 
-    Follower(ranks, ranks.device, runtime.threads, is_deterministic=runtime.deterministic).run()
-    ranks.close()
+    Worker(ranks, runtime.threads, is_deterministic=runtime.deterministic).run()
 
 
 def join(place: Place, runtime: RuntimeConfig) -> Ranks:
     """Join the other ranks. Imports torch. Raises `DistributedError`, also where a rank has no device."""
-    from engine.session.ranks import Ranks
+    from engine.session.ranks.connection import Ranks
 
     return Ranks.join(place, lambda: device_of(place, runtime), versions_of(*_PACKAGES))
 

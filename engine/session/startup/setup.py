@@ -27,7 +27,8 @@ from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.progress import Stage
 from engine.sampling.filter import require_samplable
-from engine.session.ranks import Ranks, config_of_leader, load_for_all, rank_generators
+from engine.session.ranks.connection import Ranks
+from engine.session.ranks.leader import config_of_leader, load_for_all, rank_generators
 from engine.session.startup.choices import choose_settings
 from engine.session.startup.start import Start, continued, find_start
 from engine.session.state import RunSetup, RunState, require_unspent_budget
@@ -134,7 +135,7 @@ def _build_state(
         model,
         training,
         runtime,
-        sum_over_ranks=None if ranks is None else ranks.sum_gradients_,
+        sum_over_ranks=None if ranks is None else ranks.sum_,
         world_size=data.part.world_size,
     )
     if checkpoint:
@@ -184,7 +185,7 @@ def load_into(trainer: Trainer, checkpoint: Checkpoint, runtime: Runtime) -> Non
 
 def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData, state: RunState) -> Iterator[str]:
     """Yield what the user should know before the first step; `info` is the checkpoint that the run continues from."""
-    runtime, corpus = state.runtime, data.corpus
+    corpus = data.corpus
     if info is None:
         yield from corpus.report.doubts
     elif added := data.vocab.chars[len(info.vocab) :]:
@@ -205,7 +206,7 @@ def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData
         yield "The run had finished; it continues at its learning rate."
     if info.corpus_digest != corpus.digest:
         yield "The tweets are not those that the run was trained on so far; it starts with their first batch."
-    changes = computation_changes(info.computation, runtime.computation(data.part.world_size))
+    changes = computation_changes(info.computation, state.runtime.computation(data.part.world_size))
     if changes:
         yield f"The computation differs, so that the resume is exact to rounding only: {changes}."
 
@@ -213,7 +214,7 @@ def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData
 def _device_warnings(
     config: RunConfig, info: CheckpointInfo | None, data: TrainingData, state: RunState
 ) -> Iterator[str]:
-    """Yield what the device of the run, or a GPU that is not, can't do."""
+    """Yield what is not as expected of the device: a GPU that is not used, not in bfloat16, or computes wrongly."""
     runtime = state.runtime
     if config.runtime.device == "auto" and runtime.device.type == "cpu" and (gpu := gpu_problem()):
         yield f"A GPU is there, but torch can't use it, so the CPU trains: {gpu}"

@@ -24,7 +24,7 @@ from engine.errors import exit_code_for
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import restoring as divergence
+from engine.session import restoring
 from engine.session.restoring import MAX_RELOADS
 from engine.session.state import SKIPPED_IN_A_ROW
 from engine.storage.folders import find_run, folder_of_run, named_checkpoint_path
@@ -115,7 +115,7 @@ def test_after_ten_reloads_the_run_fails_its_good_state_saved(corpus: Path, monk
 
 def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six good steps and three bad ones, `latest` saved every second: each rollback is to a later step."""
-    monkeypatch.setattr(divergence, "CLEAR_STEPS", 1)
+    monkeypatch.setattr(restoring, "CLEAR_STEPS", 1)
     poison(monkeypatch, is_bad=lambda number: number % 9 >= 6)
     emitted = h.run_tiny(corpus, {step: [c.SaveLatest()] for step in range(0, 80, 2)}, max_steps=80)
     assert h.only(emitted, e.RunFinished).step == 80

@@ -198,7 +198,7 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
     setup, state, reporter = mock.MagicMock(), mock.MagicMock(), mock.MagicMock()
     state.stopwatch.clock, state.step = work.clock, 3
     reporter.emit_steps.side_effect = lambda: work.clock.advance(2.0)
-    run = Run(setup=setup, state=state, reporter=reporter, oom=OutOfMemoryRetry(state, reporter), leader=None)
+    run = Run(setup=setup, state=state, reporter=reporter, oom=OutOfMemoryRetry(state, mock.Mock()), leader=None)
     service = Questions(run)
     for number in range(4):
         service.ask(insight.MapEmbeddings(request=number))

@@ -160,10 +160,10 @@ def test_on_a_device_a_small_batch_is_halved_from_its_padded_size(monkeypatch: p
     use_device_step(monkeypatch, None)
     trainer, [batch] = Trainer(new_model(), TrainingConfig(batch_size=8), h.CPU), h.some_batches(1, 3)
     limit_device_memory(monkeypatch, 5)
-    reporter = Mock()
-    OutOfMemoryRetry(Mock(trainer=trainer), reporter).take_step(batch, RATE)
+    warn = Mock()
+    OutOfMemoryRetry(Mock(trainer=trainer), warn).take_step(batch, RATE)
     assert trainer.micro_batch_size == 4
-    reporter.emit.assert_called_once()
+    warn.assert_called_once()
 
 
 def test_a_corpus_that_does_not_fit_a_device_is_a_clear_error(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

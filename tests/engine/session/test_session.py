@@ -24,7 +24,7 @@ from engine.errors import CheckpointError, StorageError, exit_code_for
 from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import restoring as loader
+from engine.session import restoring
 from engine.session.session import COMPILING, TrainingSession
 from engine.session.startup import preflight
 from engine.session.startup.start import find_start, load_base
@@ -335,8 +335,8 @@ def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus
 
 
 def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "supported_precision", lambda *_: "bfloat16")
-    monkeypatch.setattr(loader, "load_into", mock.Mock(side_effect=CheckpointError("The checkpoint's tensors ...")))
+    monkeypatch.setattr(restoring, "supported_precision", lambda *_: "bfloat16")
+    monkeypatch.setattr(restoring, "load_into", mock.Mock(side_effect=CheckpointError("The checkpoint's tensors ...")))
     emitted = h.run_tiny(corpus, {4: [c.LoadCheckpoint(name="tiny/latest")]})
     assert h.only(emitted, e.CommandRefused).detail.startswith("The checkpoint's tensors")
     assert h.of_type(emitted, e.Warned) == []

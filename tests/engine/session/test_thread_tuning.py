@@ -392,18 +392,16 @@ def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, m
 
 
 def test_a_run_warns_of_what_its_device_can_not_do() -> None:
-    cases = {  # device, precision, whether it is deterministic
-        ("cuda", "bfloat16", False): "",
-        ("cuda", "float32", False): "This GPU does not train a model of these sizes in bfloat16",
-        ("cpu", "float32", False): "",
-        ("cuda", "bfloat16", True): "",
+    cases = {  # device, precision
+        ("cuda", "bfloat16"): "",
+        ("cuda", "float32"): "This GPU does not train a model of these sizes in bfloat16",
+        ("cpu", "float32"): "",
     }
-    for (kind, precision, is_deterministic), expected in cases.items():
+    for (kind, precision), expected in cases.items():
         asked = replace(h.CPU, device=torch.device(kind), precision="bfloat16")
-        runtime = replace(asked, precision=precision, is_deterministic=is_deterministic)
-        state = mock.Mock(runtime=runtime, model_config=ModelConfig(num_layers=2, dropout=0.1))
+        runtime = replace(asked, precision=precision)
+        state = mock.Mock(runtime=runtime, **{"trainer.first_loss_problem.return_value": ""})
         with mock.patch.object(setup, "initial_runtime", return_value=asked):
-            data = mock.Mock(foreign_share=0.0, **{"corpus.report.doubts": ()})
-            found = list(setup._warnings(RunConfig(), None, data, state))
+            found = list(setup._device_warnings(RunConfig(), None, mock.Mock(), state))
         assert len(found) == bool(expected)
         assert all(message.startswith(expected) for message in found)

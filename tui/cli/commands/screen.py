@@ -81,7 +81,7 @@ def open_screen(
 
 def _require_no_rank() -> None:
     """Raise `DistributedError` where torchrun has started this process: a run of several has one screen at most."""
-    from engine.session.place import place_from_environment
+    from engine.session.ranks.place import place_from_environment
 
     if place_from_environment() is not None:
         raise DistributedError(

@@ -18,7 +18,7 @@ from tui.process.torchrun import Order, Processes, Torchrun
 from tui.run.error_report import to_tweetgen_error
 
 if TYPE_CHECKING:
-    from engine.session.place import Place
+    from engine.session.ranks.place import Place
     from tui.cli.ranks import RunLeader
     from tui.run.view import RunView
 
@@ -47,7 +47,7 @@ def train(
     tweetgen-tui train --detach
     tweetgen-tui train --nproc-per-node 2 --device cpu
     """
-    from engine.session.place import place_from_environment
+    from engine.session.ranks.place import place_from_environment
 
     ordered, place = Order.from_arguments(order) if order else None, place_from_environment()
     if place is not None:
@@ -164,5 +164,5 @@ def _config_of(given: GivenOptions, runtime: RuntimeConfig, leader: RunLeader) -
         return config_to_train(given)
     except TweetgenError as error:
         with contextlib.suppress(DistributedError):  # they have not come
-            leader.join(runtime).fail(error)
+            leader.join(runtime).end(error)
         raise

@@ -31,13 +31,22 @@ from engine.errors import (
 )
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import ranks as ranks_module
-from engine.session import session
-from engine.session.place import TIMEOUT_VARIABLE, Place, place_from_environment
-from engine.session.ranks import Follower, Lease, Ranks, Report, Versions, connect, join
+from engine.session.ranks import leader, worker
+from engine.session.ranks import place as place_module
+from engine.session.ranks.connection import AnyOrder, Ranks, Report
+from engine.session.ranks.place import (
+    TIMEOUT_VARIABLE,
+    Place,
+    Versions,
+    connect,
+    join_attempt,
+    place_from_environment,
+)
+from engine.session.ranks.worker import Worker
 from engine.storage.folders import find_run
+from engine.training.trainer import Trainer
 from tests.engine import helpers as h
-from tests.engine.session.ranks.shared_runs import TIMEOUT_SECONDS, on_ranks, run_shared
+from tests.engine.session.ranks.shared_runs import TIMEOUT_SECONDS, is_rank_1, on_ranks, run_shared
 
 
 def events_until(error: type[Exception], match: str | None, config: RunConfig, **options: Any) -> list[e.Event]:
@@ -53,15 +62,10 @@ def events_until(error: type[Exception], match: str | None, config: RunConfig, *
     return emitted
 
 
-def is_rank_1() -> bool:
-    """Return whether the calling thread is rank 1."""
-    return threading.current_thread().name == "rank 1"
-
-
 # Other tweets, errors and weights -------------------------------------------------------------------------------------
 def test_a_file_that_one_machine_lacks_is_named_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = CorpusError("small.txt can't be read: no such file.", "Copy it.")
-    h.let_fail(monkeypatch, "engine.session.ranks.load_training_data", missing, lambda *_: is_rank_1())
+    h.let_fail(monkeypatch, "engine.session.ranks.worker.load_training_data", missing, 1)
     emitted = events_until(DistributedError, r"Rank 1 on .* can't read the tweets: small\.txt", h.tiny_config(corpus))
     failed = h.only(emitted, e.RunFailed)
     assert len(emitted) == 1
@@ -74,19 +78,19 @@ def test_a_file_that_one_machine_lacks_is_named_before_a_step(corpus: Path, monk
 def test_other_tweets_on_one_machine_are_found_before_a_step(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load_others(*args: Any) -> TrainingData:
         data = load_training_data(*args)
-        return replace(data, corpus=replace(data.corpus, digest="another")) if is_rank_1() else data
+        return replace(data, corpus=replace(data.corpus, digest="another"))
 
-    monkeypatch.setattr(ranks_module, "load_training_data", load_others)
+    monkeypatch.setattr(worker, "load_training_data", load_others)
     events_until(DistributedError, r"The tweets of rank 1 on .* are not those of rank 0", h.tiny_config(corpus))
 
 
-def test_an_error_of_the_leader_ends_the_followers_with_its_words(corpus: Path) -> None:
+def test_an_error_of_the_leader_ends_the_workers_with_its_words(corpus: Path) -> None:
     config = h.tiny_config(corpus / "missing")
 
     def work(ranks: Ranks) -> list[e.Event]:
         if ranks.place.is_leader:
             return h.run_session(config, ranks=ranks)
-        Follower(ranks, torch.device("cpu")).run()
+        Worker(ranks, num_threads=1).run()
         return []
 
     of_leader, of_follower = on_ranks(work)
@@ -94,32 +98,112 @@ def test_an_error_of_the_leader_ends_the_followers_with_its_words(corpus: Path) 
     assert error.message == h.only(of_leader.result(), e.RunFailed).detail
 
 
-def test_an_error_of_a_follower_fails_the_run_with_its_words(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for error, detail, hint in (
+@pytest.mark.parametrize(
+    ("error", "detail", "hint"),
+    [
         (DeviceMemoryError("Not enough memory.", "Train a smaller model."), "Not enough memory.", "Train a smaller"),
         (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero", ""),
-    ):
-        monkeypatch.setattr(Follower, "_take_steps", Mock(side_effect=error))
-        config = h.tiny_config(corpus, run_name=type(error).__name__)
-        failed = h.only(events_until(type(error), None, config), e.RunFailed)
-        assert failed.detail == f"Rank 1: {detail}"
-        assert failed.hint.startswith(hint)
+    ],
+)
+def test_an_error_of_a_worker_fails_the_run_with_its_words_and_no_step_that_it_lacks_is_saved(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, detail: str, hint: str
+) -> None:
+    """Also in the middle of a promise of so many steps that as many non-finite ones would be a divergence."""
+    monkeypatch.setattr(leader, "PROMISE_SECONDS", 1e9)
+    target = "engine.training.out_of_memory.OutOfMemoryRetry.take_step"
+    h.let_fail(monkeypatch, target, error, lambda oom, *_: is_rank_1() and oom._state.trainer.step_count == 4)
+    emitted = events_until(DistributedError, f"Rank 1: {detail}", h.tiny_config(corpus, max_steps=20, save_every=2))
+    failed = h.only(emitted, e.RunFailed)
+    assert failed.detail == f"Rank 1: {detail}"
+    assert failed.hint.startswith(hint)
+    assert {event.kind for event in h.of_type(emitted, e.Warned)} == {"not-finite"}  # no rollback
+    assert h.latest().step <= 4
+
+
+def test_a_worker_without_memory_for_the_model_fails_the_run_before_a_broadcast_waits_for_it(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = DeviceMemoryError("Not enough memory.", "Train a smaller model.")
+    h.let_fail(monkeypatch, "engine.session.ranks.worker.Trainer", error, lambda *_, **__: is_rank_1())
+    emitted = events_until(DistributedError, "Rank 1: Not enough memory", h.tiny_config(corpus), world_size=3)
+    assert h.only(emitted, e.RunFailed).detail == "Rank 1: Not enough memory."
+
+
+class WithoutEnd:
+    """The group of a rank, as NCCL's with a rank that is lost: whatever ends it blocks."""
+
+    def __init__(self, group: Any) -> None:
+        self.allreduce = group.allreduce
+        self.broadcast = group.broadcast
+
+    def __getattr__(self, name: str) -> Any:
+        threading.Event().wait()
+
+
+def test_after_an_error_of_the_leader_within_a_promise_all_end_in_order_without_waiting_for_each_other(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leader, "PROMISE_SECONDS", 1e9)
+    target = "engine.training.trainer.Trainer.step"
+    error = ZeroDivisionError("by zero")
+    sound = Trainer.step
+    h.let_fail(monkeypatch, target, error, lambda trainer, *_: not is_rank_1() and trainer.step_count == 5)
+
+    def work(ranks: Ranks) -> list[e.Event]:
+        if ranks.place.is_leader:
+            return h.run_session(h.tiny_config(corpus, max_steps=20), ranks=ranks)
+        Worker(ranks, num_threads=1).run()
+        return []
+
+    of_leader, of_worker = on_ranks(work, wrapped=WithoutEnd)
+    failed = h.only(of_leader.result(), e.RunFailed)
+    assert failed.detail == "ZeroDivisionError: by zero"
+    ended = of_worker.exception()
+    assert isinstance(ended, DistributedError)
+    assert not isinstance(ended, RankLostError)  # after which torchrun would start all again
+    assert ended.message == failed.detail
+    assert h.latest().step == 5
+    monkeypatch.setattr(target, sound)
+    plain = h.plain_losses(max_steps=20)
+    assert h.losses(run_shared(h.resume_config("tiny"))) == pytest.approx({s: plain[s] for s in range(6, 21)}, abs=1e-5)
+
+
+def test_a_run_that_is_stopped_while_others_read_the_tweets_ends_in_order(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
+    is_stopped = threading.Event()
+
+    def load_and_stop(*args: Any) -> TrainingData:
+        data = load_training_data(*args)
+        inbox.put(c.Stop(reason="interrupted"))
+        is_stopped.set()
+        return data
+
+    def load_later(*args: Any) -> TrainingData:
+        assert is_stopped.wait(TIMEOUT_SECONDS)
+        return load_training_data(*args)
+
+    monkeypatch.setattr(leader, "load_training_data", load_and_stop)
+    monkeypatch.setattr(worker, "load_training_data", load_later)
+    [ended] = run_shared(h.tiny_config(corpus), inbox=inbox)
+    assert isinstance(ended, e.RunFinished)
+    assert ended.reason == "interrupted"
 
 
 @pytest.fixture
 def changed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Change a weight of the followers after step 5, with leases of one step each."""
-    monkeypatch.setattr(ranks_module, "MAX_STEPS", 1)
+    """Change a weight of the workers after step 5, with promises of one step each."""
+    monkeypatch.setattr(leader, "MAX_STEPS", 1)
 
-    def change_a_weight(self: Follower, rates: tuple[float, ...]) -> None:
+    def change_a_weight(self: Worker, rates: tuple[float, ...]) -> None:
         take_steps(self, rates)
-        assert self._state is not None
-        if self._state.step == 5:
+        if self.trainer.step_count == 5:
             with torch.no_grad():
-                self._state.trainer.model.proj.bias[3] += 1e-3
+                self.trainer.model.proj.bias[3] += 1e-3
 
-    take_steps = Follower._take_steps
-    monkeypatch.setattr(Follower, "_take_steps", change_a_weight)
+    take_steps = Worker._take_steps
+    monkeypatch.setattr(Worker, "_take_steps", change_a_weight)
 
 
 @pytest.mark.usefixtures("changed_weight")
@@ -142,40 +226,47 @@ def test_a_save_that_the_user_asks_for_ends_such_a_run_and_is_not_just_refused(
 
 # Lost ranks -----------------------------------------------------------------------------------------------------------
 def test_a_rank_that_hangs_is_lost_after_the_timeout(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    next_lease = Ranks.next_lease
+    hear = Ranks.hear
 
-    def hang_at_a_report(self: Ranks) -> Lease:
-        lease = next_lease(self)
-        return next_lease(self) if isinstance(lease, Report) else lease
+    def hang_at_a_report(self: Ranks) -> AnyOrder:
+        order = hear(self)
+        return hear(self) if isinstance(order, Report) else order
 
-    pulse = count()
-    monkeypatch.setattr(Ranks, "next_lease", hang_at_a_report)
-    monkeypatch.setattr(Ranks, "_pulse", lambda self: next(pulse))  # a busy machine delays no heartbeat
-    with pytest.raises(RankLostError, match="Rank 1 does not answer for 1 s"):
+    monkeypatch.setattr(Ranks, "hear", hang_at_a_report)
+    with pytest.raises(RankLostError, match=r"ended or hangs: an answer failed\. Timed out waiting 1000ms"):
         run_shared(h.tiny_config(corpus), timeout_seconds=1.0)
 
 
-@pytest.mark.parametrize(("timeout_seconds", "is_terminated"), [(1.0, False), (60.0, True)])
-def test_a_leader_that_shows_no_sign_of_life_is_lost_after_the_timeout_or_soon_after_a_sigterm(
-    monkeypatch: pytest.MonkeyPatch, timeout_seconds: float, is_terminated: bool
-) -> None:
-    monkeypatch.setattr(Ranks, "_beat", lambda self: None)
-    monkeypatch.setattr(ranks_module, "_TERMINATED_SECONDS", 1.0)
+def test_a_rank_that_hears_no_order_is_lost_after_the_timeout() -> None:
     has_ended = threading.Event()
 
     def work(ranks: Ranks) -> None:
-        ranks.is_terminated = is_terminated
-        if ranks.place.is_leader:
+        if not ranks.place.is_leader:
             assert has_ended.wait(TIMEOUT_SECONDS)
             return
         try:
-            ranks.next_lease()
+            ranks.tell(Report())
         finally:
             has_ended.set()
 
-    lost = on_ranks(work, timeout_seconds=timeout_seconds)[1].exception()
+    lost = on_ranks(work, timeout_seconds=1.0)[0].exception()
     assert isinstance(lost, RankLostError)
-    assert lost.message == "Rank 0 has sent no heartbeat for 1 s."
+    assert "an order failed. Timed out waiting 1000ms" in lost.message
+
+
+def test_a_worker_that_waits_for_an_order_loses_a_leader_that_ends_at_once() -> None:
+    is_waiting = threading.Event()
+
+    def work(ranks: Ranks) -> None:
+        if ranks.place.is_leader:
+            assert is_waiting.wait(TIMEOUT_SECONDS)
+            return
+        is_waiting.set()
+        ranks.hear()
+
+    lost = on_ranks(work)[1].exception()
+    assert isinstance(lost, RankLostError)
+    assert "an order failed. Connection closed by peer" in lost.message
 
 
 @pytest.mark.parametrize("is_early", [True, False])
@@ -183,8 +274,7 @@ def test_a_leader_that_shows_no_sign_of_life_is_lost_after_the_timeout_or_soon_a
 def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_was_lost(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, is_lost: bool, is_early: bool
 ) -> None:
-    monkeypatch.setattr(session, "_GOODBYE_SECONDS", 0.1 if is_lost else 60.0)
-    monkeypatch.setattr(ranks_module, "_LAST_REPORT_SECONDS", 0.1 if is_lost else 60.0)
+    monkeypatch.setattr(Ranks, "LAST_SECONDS", 0.1 if is_lost else 60.0)
     emitted: list[e.Event] = []
     stop = c.Stop(reason="terminated")
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
@@ -199,20 +289,19 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
             inbox.put(stop if is_early else c.Pause())
             h.run_tiny(corpus, on_event=on_event, inbox=inbox, ranks=ranks)
         elif not (is_lost and is_early):
-            Follower(ranks, torch.device("cpu"), num_threads=1).run()
+            Worker(ranks, num_threads=1).run()
 
     if is_lost:  # while it waits in the pause, after the first save
-        reports = count(1)
-        report = Follower._report
-        monkeypatch.setattr(Follower, "_report", lambda *ask: report(*ask) if next(reports) == 1 else None)
+        answers, answer = count(1), Ranks.answer  # to `Begin`, to `Build`, and to the report of the first save
+        monkeypatch.setattr(Ranks, "answer", lambda *given: answer(*given) if next(answers) <= 3 else None)
     error = on_ranks(work)[0].exception()
     assert isinstance(error, RankLostError) == is_lost
     last = "" if is_lost and is_early else "Paused" if is_lost else "RunFinished"
     assert "".join(h.names(emitted[-1:])) == last
 
 
-def test_a_rank_that_ends_within_a_lease_is_lost_at_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Follower, "_take_steps", Mock(side_effect=RankLostError("killed")))
+def test_a_rank_that_ends_within_a_promise_is_lost_at_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Worker, "_take_steps", Mock(side_effect=RankLostError("killed")))
     events_until(RankLostError, "ended or hangs", h.tiny_config(corpus))
     assert h.latest().step == 0
 
@@ -226,9 +315,9 @@ def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_sta
 
 def test_a_last_save_without_answer_has_no_old_generators(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reports = count(1)  # the first save and `step-6` are answered; the last is not
-    target = "engine.session.ranks.Follower._report"
+    target = "engine.session.ranks.worker.Worker._report"
     h.let_fail(monkeypatch, target, RankLostError("killed"), lambda *_: next(reports) > 2)
-    monkeypatch.setattr(ranks_module, "_LAST_REPORT_SECONDS", 0.1)
+    monkeypatch.setattr(Ranks, "LAST_SECONDS", 0.1)
     events_until(RankLostError, "killed", h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
     assert "generator.cpu.1" in h.tensors_of("tiny", "step-6")
     assert h.latest().step == 9
@@ -279,7 +368,7 @@ def joined(
     """Let ranks join at the same time, the last with these versions and problem; return the outcome of each."""
     others = [(each, VERSIONS, None) for each in places[:-1]]
     with ThreadPoolExecutor(len(places)) as pool:
-        return [pool.submit(join, store, *each) for each in (*others, (places[-1], versions, problem))]
+        return [pool.submit(join_attempt, store, *each) for each in (*others, (places[-1], versions, problem))]
 
 
 def test_all_ranks_agree_on_the_attempt_also_when_an_earlier_one_left_its_keys() -> None:
@@ -299,9 +388,9 @@ def test_a_rank_that_does_not_come_is_named_on_all_that_did(monkeypatch: pytest.
             return is_there
 
     with pytest.raises(DistributedError, match="Rank 1 was not admitted within 1 s"):  # the leader does not come
-        join(HashStore(), place(1, timeout_seconds=1.0), VERSIONS)
+        join_attempt(HashStore(), place(1, timeout_seconds=1.0), VERSIONS)
     store = Watched()
-    monkeypatch.setattr(ranks_module, "time", SimpleNamespace(monotonic=lambda: store.seconds, sleep=time.sleep))
+    monkeypatch.setattr(place_module, "time", SimpleNamespace(monotonic=lambda: store.seconds, sleep=time.sleep))
     for outcome in joined(store, [place(0, timeout_seconds=1.0), place(2)]):
         assert isinstance(error := outcome.exception(), DistributedError)
         assert "1 did not join within 1 s: rank 1." in error.message

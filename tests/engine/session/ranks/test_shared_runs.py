@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from itertools import count, pairwise
@@ -22,9 +23,10 @@ from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.session import ranks as ranks_module
-from engine.session.place import Place
-from engine.session.ranks import Follower, Lease, Ranks, Read, Report, Reported, Steps, Stop, Sync
+from engine.session.ranks import leader
+from engine.session.ranks.connection import Begin, Build, End, Order, Ranks, Report, Steps, Sync
+from engine.session.ranks.place import Place
+from engine.session.ranks.worker import Worker
 from engine.storage.folders import find_run
 from engine.training import schedule
 from tests.engine import helpers as h
@@ -40,7 +42,7 @@ REGULAR: dict[str, Any] = {
     "weight_decay": 0.1,
     "average_lag": 0.1,
 }
-"""Settings with a lease that ends at step 13, where some runs are stopped, however many steps fit its time."""
+"""Settings with a promise that ends at step 13, where some runs are stopped, however many steps fit its time."""
 
 
 @pytest.mark.parametrize("seconds", [None, 5.0])
@@ -142,7 +144,7 @@ EDGE_COMMANDS: dict[str, c.Command] = {
 
 @pytest.mark.parametrize("answer", EDGE_COMMANDS)
 def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
-    monkeypatch.setattr(ranks_module, "LEASE_SECONDS", 1e9)  # leases of as many steps as may be: their length doubles
+    monkeypatch.setattr(leader, "PROMISE_SECONDS", 1e9)  # as many steps as may be: their number doubles
     unsent = [EDGE_COMMANDS[answer], *([c.Resume()] if answer == "Paused" else [])]
 
     def on_event(event: e.Event) -> list[c.Command]:
@@ -167,7 +169,9 @@ def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, mo
     assert len(measured[0]) == 2
 
 
-def test_leases_end_at_tweets_and_early_evaluations_due_by_steps(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promises_end_at_tweets_and_early_evaluations_due_by_steps(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(schedule, "_FIRST_EARLY_EVALUATION", 4)
     due: dict[str, Any] = {"sample_every": 12, "sample_pacing": "doubling", "eval_every": 20, "early_eval_tweets": 3}
     shared = run_shared(h.tiny_config(corpus, max_steps=26, **due))
@@ -210,31 +214,32 @@ def test_the_ranks_report_their_shares_of_waiting_and_the_leaders_is_of_its_step
         assert ranks.waiting_shares[0] == pytest.approx(expected, abs=1e-4)
 
 
-# A follower alone -----------------------------------------------------------------------------------------------------
-def sync(step: int, generator: str = "") -> Sync:
-    return Sync(
-        model=ModelConfig(embedding_size=8, hidden_size=8, dropout=0.5),
-        training=TrainingConfig(batch_size=8),
-        position=Position(batch=step),
-        step=step,
-        precision="float32",
-        has_weights=True,
-        generators=("", generator),
-    )
+# A worker alone -------------------------------------------------------------------------------------------------------
+def sync(step: int, generator: bytes = b"") -> list[Order]:
+    training = TrainingConfig(batch_size=8)
+    position = Position(batch=step)
+    model = ModelConfig(embedding_size=8, hidden_size=8, dropout=0.5)
+    return [
+        Build(model=model, training=training, precision="float32"),
+        Sync(training=training, position=position, step=step, has_weights=True, generators=(b"", generator)),
+    ]
 
 
-def test_a_follower_continues_from_the_state_of_its_generator_or_is_seeded_by_its_step(corpus: Path) -> None:
-    report, steps = Report(has_checksum=True, has_generator=True), Steps(learning_rates=(0.01, 0.01))
+def test_a_worker_continues_from_the_state_of_its_generator_or_is_seeded_by_its_step(corpus: Path) -> None:
+    report, steps = Report(checksum=True), Steps(rates=(0.01, 0.01))
 
-    def generators_of(*leases: Lease) -> list[str]:
-        ranks = mock.Mock(spec=Ranks, place=Place(rank=1, world_size=2), waiting_seconds=0.0)  # a sum is its own part
-        ranks.next_lease.side_effect = [Read(corpus=CorpusConfig(files=(str(corpus),)), known=None), *leases, Stop()]
-        Follower(ranks, torch.device("cpu"), num_threads=1).run()
-        replies = [call.args[0] for call in ranks.reply.call_args_list]
-        return [each.generator for each in replies if isinstance(each, Reported)][:-1]
+    def generators_of(*orders: Order) -> list[bytes]:
+        place, device = Place(rank=1, world_size=2), torch.device("cpu")
+        ranks = mock.Mock(spec=Ranks, place=place, device=device, waiting_seconds=0.0)  # a sum is its own part
+        ranks.promised.return_value = contextlib.nullcontext()
+        ranks.hear.side_effect = [Begin(corpus=CorpusConfig(files=(str(corpus),)), known=None), *orders, End()]
+        Worker(ranks, num_threads=1).run()
+        answers = [call.args[0] for call in ranks.answer.call_args_list]
+        assert [each.problem for each in answers if each.problem] == []
+        return [each.generator for each in answers if each.generator]
 
-    before, after = generators_of(sync(0), steps, report, steps, report)
+    before, after = generators_of(*sync(0), steps, report, steps, report)
     assert before != after
-    assert generators_of(sync(2, before), steps, report) == [after]
-    [first], [again], [later] = (generators_of(sync(step), report) for step in (0, 0, 2))
+    assert generators_of(*sync(2, before), steps, report) == [after]
+    [first], [again], [later] = (generators_of(*sync(step), report) for step in (0, 0, 2))
     assert first == again != later

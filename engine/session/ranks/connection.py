@@ -1,0 +1,276 @@
+"""`Ranks`: the connection of this process to the other ranks; the leader's orders, and the answers to them."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import ClassVar
+
+import msgspec
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch._C._distributed_c10d import BroadcastOptions, GatherOptions, PrefixStore
+from torch.distributed import ProcessGroup
+
+from engine.compute.device import available_cores
+from engine.config.corpus import CorpusConfig
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.corpus.position import Position
+from engine.corpus.training_data import KnownVocab
+from engine.errors import DeviceError, RankLostError, TweetgenError
+from engine.session.ranks.place import Place, Versions, connect, join_attempt
+
+_NO_LIMIT = timedelta(days=3650)
+_POLL_SECONDS = 0.05
+_SOURCE = re.compile(r"^\[\S+\] ")
+"""The place in gloo's source that its messages begin with."""
+
+
+# Orders and answers ---------------------------------------------------------------------------------------------------
+
+
+class Order(msgspec.Struct, kw_only=True, tag_field="order", tag=True):
+    """What the leader orders all workers to do next."""
+
+
+class Begin(Order):
+    """Read the tweets. Answered with their digest."""
+
+    corpus: CorpusConfig
+    known: KnownVocab | None
+    """The vocabulary that the one of the run starts with; None: a new one of the tweets."""
+
+
+class Build(Order):
+    """Make a new trainer. Answered, before a broadcast for which a rank without memory for it would be missing."""
+
+    model: ModelConfig
+    training: TrainingConfig
+    precision: str
+
+
+class Sync(Order):
+    """Continue from this state; with `has_weights`, the trainer's comes with the next broadcasts."""
+
+    training: TrainingConfig
+    position: Position
+    """Of the next batch, in batches of `training.batch_size`."""
+    step: int
+    has_weights: bool
+    generators: tuple[bytes, ...] = ()
+    """The state of each rank's random generator, by rank; an empty one is to be seeded by rank and step."""
+
+
+class Steps(Order):
+    """Take a step for each learning rate."""
+
+    rates: tuple[float, ...]
+
+
+class Report(Order):
+    """Answer with what happened since the last report; with `checksum`, also that of the weights, and the generator."""
+
+    checksum: bool = False
+
+
+class End(Order):
+    """End: in order, or with the problem that the run has failed with."""
+
+    problem: str = ""
+    hint: str = ""
+
+
+AnyOrder = Begin | Build | Sync | Steps | Report | End
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rank answers. The leader's own is among them."""
+
+    host: str = ""
+    problem: str = ""
+    """Why this rank can't go on."""
+    hint: str = ""
+    digest: str = ""
+    """Of the tweets."""
+    device: str = ""
+    seconds: float = 0.0
+    """Time since the last report, in which the rank was training."""
+    waiting_seconds: float = 0.0
+    """The part of it spent in sums over all ranks."""
+    warnings: tuple[str, ...] = ()
+    checksum: int = 0
+    """Of the weights."""
+    generator: bytes = b""
+    """The state of the rank's random generator."""
+
+
+_ORDERS = msgspec.json.Decoder(AnyOrder)
+_ANSWERS = msgspec.json.Decoder(Answer)
+
+
+# The connection -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def rank_lost_errors(what: str) -> Iterator[None]:
+    """Turn an error of torch's communication into a `RankLostError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        detail = _SOURCE.sub("", str(error).partition("\n")[0])
+        raise RankLostError(f"Another process of the run ended or hangs: {what} failed. {detail}".strip()) from error
+
+
+class Ranks:
+    """Sums, broadcasts, orders and answers among all ranks. Each method raises `RankLostError`. For one thread."""
+
+    LAST_SECONDS: ClassVar = 5.0
+    """How long the last save and the end of a run wait for the other ranks, which may be ending already."""
+
+    def __init__(self, place: Place, device: torch.device, data: ProcessGroup, orders: ProcessGroup) -> None:
+        """Compute on `device`, whose tensors the group `data` sums; orders and answers are tensors of the CPU."""
+        self.place = place
+        self.device = device
+        self.num_sums = 0
+        self.waiting_seconds = 0.0
+        """Time spent in sums so far; on a GPU, in queueing them."""
+        self.is_terminated = False
+        """Whether this process has received SIGTERM, which torchrun sends at the end of all, and where one is lost."""
+        self._data = data
+        self._orders = orders
+
+    @classmethod
+    def join(cls, place: Place, find_device: Callable[[], torch.device], versions: Versions) -> Ranks:
+        """Join the other ranks, with the device that `find_device` returns.
+
+        Raises `DistributedError` where they do not join, have other versions, or have no device.
+        """
+        store, problem, device = connect(place), None, torch.device("cpu")
+        try:
+            device = find_device()
+        except DeviceError as error:  # the leader ends all with it
+            problem = error
+        attempt = join_attempt(store, place, versions, problem)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        with rank_lost_errors("joining"):
+            dist.init_process_group(
+                "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
+                store=PrefixStore(f"tweetgen/{attempt}", store),
+                rank=place.rank,
+                world_size=place.world_size,
+                timeout=timedelta(seconds=place.timeout_seconds),
+            )
+            orders = dist.new_group(backend="gloo", timeout=_NO_LIMIT)
+        return cls(place, device, dist.group.WORLD, orders)  # type: ignore[arg-type]  # there is one now
+
+    @property
+    def backend(self) -> str:
+        """What sums the gradients: nccl or gloo."""
+        return "nccl" if self.device.type == "cuda" else "gloo"
+
+    @property
+    def share_of_cores(self) -> int:
+        """The CPU threads of each rank on this machine: its share of the cores, at least one."""
+        return max(1, available_cores() // self.place.local_world_size)
+
+    def sum_(self, tensor: Tensor) -> None:
+        """Replace a tensor, on the device, by the sum over all ranks: the same bits on each. A GPU only queues it."""
+        began = time.perf_counter()
+        with rank_lost_errors("a sum over all ranks"):
+            self._data.allreduce([tensor]).wait()
+        self.num_sums += 1
+        self.waiting_seconds += time.perf_counter() - began
+
+    def broadcast_(self, tensor: Tensor) -> None:
+        """Replace a tensor, on the device, by the leader's."""
+        with rank_lost_errors("a broadcast"):
+            self._data.broadcast(tensor, 0).wait()
+
+    def tell(self, order: Order, seconds: float | None = None) -> None:
+        """Give an order to all workers, which have `seconds`, by default the timeout, to hear it."""
+        data = torch.frombuffer(bytearray(msgspec.json.encode(order)), dtype=torch.uint8)
+        limit = timedelta(seconds=seconds or self.place.timeout_seconds)
+        with rank_lost_errors("an order"):
+            self._broadcast_order(torch.tensor([len(data)]), limit)
+            self._broadcast_order(data, limit)
+
+    def hear(self) -> AnyOrder:
+        """Wait for the leader's next order, however long it pauses."""
+        length = torch.zeros(1, dtype=torch.int64)
+        with rank_lost_errors("an order"):
+            self._broadcast_order(length, _NO_LIMIT)
+            data = torch.empty(int(length), dtype=torch.uint8)
+            self._broadcast_order(data, _NO_LIMIT)
+        return _ORDERS.decode(data.numpy().tobytes())
+
+    def _broadcast_order(self, tensor: Tensor, limit: timedelta) -> None:
+        options = BroadcastOptions()
+        options.rootRank, options.timeout = 0, limit
+        self._orders.broadcast([tensor], options).wait()
+
+    def answer(self, answer: Answer) -> None:
+        """Answer the leader's last order; returns once it is received."""
+        data = torch.frombuffer(bytearray(msgspec.json.encode(answer)), dtype=torch.uint8)
+        options = GatherOptions()
+        options.rootRank, options.timeout = 0, _NO_LIMIT
+        with rank_lost_errors("an answer"):
+            self._orders.gather([], [torch.tensor([len(data)])], options).wait()
+            self._orders.send([data], 0, 0).wait()
+
+    def answers(
+        self, own: Answer, *, seconds: float | None = None, poll: Callable[[], None] | None = None
+    ) -> list[Answer]:
+        """Return the answers of all ranks to the last order, by rank; the leader's is its `own`.
+
+        They have `seconds` to answer, by default the timeout. With `poll`, which is called meanwhile, there is no
+        limit; what it raises is raised once all have answered, as no rank hears an order before.
+        """
+        lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.place.world_size)]
+        options, stopped, found = GatherOptions(), None, [own]
+        options.rootRank = 0
+        options.timeout = _NO_LIMIT if poll else timedelta(seconds=seconds or self.place.timeout_seconds)
+        with rank_lost_errors("an answer"):
+            work = self._orders.gather([lengths], [lengths[0].clone()], options)
+            while poll is not None and stopped is None and not work.is_completed():
+                try:
+                    poll()
+                except Exception as error:  # noqa: BLE001 - raised below
+                    stopped = error
+                time.sleep(_POLL_SECONDS)
+            work.wait()
+            for rank in range(1, self.place.world_size):
+                data = torch.empty(int(lengths[rank]), dtype=torch.uint8)
+                self._orders.recv([data], rank, 0).wait(options.timeout)
+                found.append(_ANSWERS.decode(data.numpy().tobytes()))
+        if stopped is not None:
+            raise stopped
+        return found
+
+    @contextmanager
+    def promised(self, num_steps: int, summed: Tensor) -> Iterator[None]:
+        """Take the steps that were promised in the block; if it fails, contribute NaN to the sums that are left.
+
+        `summed` is the buffer that each step sums.
+        """
+        owed = self.num_sums + num_steps
+        try:
+            yield
+        except RankLostError:
+            raise
+        except BaseException as error:
+            with rank_lost_errors(f"a step ({error})"):
+                while self.num_sums < owed:
+                    self.sum_(summed.fill_(math.nan))
+                summed[-1].item()  # a GPU has only queued the sums, and this process may end next
+            raise
+
+    def end(self, problem: TweetgenError | None = None) -> None:
+        """Let the workers end: in order, or with the problem of the run, after which none is to start again."""
+        order = End() if problem is None else End(problem=problem.message, hint=problem.hint)
+        self.tell(order, self.LAST_SECONDS)

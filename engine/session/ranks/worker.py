@@ -1,0 +1,164 @@
+"""`Worker`: a rank other than 0. It executes the leader's orders until it is to end.
+
+It has no journal, no user and no clock. What goes wrong here is a part of its next answer, and the leader ends the run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import assert_never
+
+import torch
+from msgspec import structs
+
+from engine.compute.device import (
+    Runtime,
+    derived_seed,
+    generator_states,
+    restore_generator_states,
+)
+from engine.corpus.batches import BatchStream, Part
+from engine.corpus.training_data import TrainingData, load_training_data
+from engine.errors import DistributedError, RankLostError, TweetgenError
+from engine.model.gru import TextGenerator
+from engine.session.ranks.connection import Answer, Begin, Build, End, Ranks, Report, Steps, Sync
+from engine.storage.folders import home
+from engine.storage.log import log_traceback
+from engine.training.out_of_memory import OutOfMemoryRetry
+from engine.training.trainer import Trainer
+
+_GENERATOR_OF_A_RANK = 4  # purpose of a derived seed
+"""So that ranks draw different dropout masks."""
+
+
+class Worker:
+    """A rank other than 0, which has no journal and no user. For the process's main thread."""
+
+    def __init__(self, ranks: Ranks, num_threads: int = 0, *, is_deterministic: bool = False) -> None:
+        """Compute with this number of CPU threads; 0 divides the cores among the ranks of this machine."""
+        self._ranks = ranks
+        self._num_threads = num_threads or ranks.share_of_cores
+        self._is_deterministic = is_deterministic and ranks.device.type == "cuda"
+        self.trainer: Trainer
+        self.batches: BatchStream
+        self._data: TrainingData
+        self._warnings: list[str] = []
+        """Since the last report."""
+        self._oom = OutOfMemoryRetry(self, self._warnings.append)
+        self._problem: TweetgenError | None = None
+        """Why this rank can't go on. It contributes NaN to all steps, until the leader has asked why."""
+        self._seconds = self._waited = 0.0
+
+    def run(self) -> None:
+        """Execute orders until `End`. Raises `RankLostError`, and `DistributedError` with the problem of the run."""
+        while not isinstance(order := self._ranks.hear(), End):
+            match order:
+                case Begin() | Build() | Report():
+                    self._ranks.answer(self._answer_to(order))
+                case Sync():
+                    with self._noting_problem():
+                        self._sync(order)
+                case Steps(rates=rates):
+                    with self._noting_problem():
+                        self._take_steps(rates)
+                case _:
+                    assert_never(order)
+        if order.problem:
+            raise DistributedError(order.problem, order.hint)
+
+    @contextmanager
+    def _noting_problem(self) -> Iterator[None]:
+        """Store an error of the block, for the next answer."""
+        try:
+            yield
+        except RankLostError:
+            raise
+        except TweetgenError as error:
+            self._problem = self._problem or error
+        except Exception as error:  # noqa: BLE001 - the leader reports it
+            where = log_traceback(error, f"rank {self._ranks.place.rank} has failed", home() / "tweetgen.log")
+            self._problem = TweetgenError(f"{type(error).__name__}: {error}", where)
+
+    def _answer_to(self, order: Begin | Build | Report) -> Answer:
+        """Execute an order that is answered, and return the answer."""
+        answer = Answer(host=self._ranks.place.host, device=str(self._ranks.device))
+        if self._problem is None:
+            with self._noting_problem():
+                match order:
+                    case Begin():
+                        answer = structs.replace(answer, digest=self._read(order))
+                    case Build():
+                        self._build(order)
+                    case Report():
+                        answer = self._report(order, answer)
+        problem = self._problem
+        return structs.replace(answer, problem=problem.message, hint=problem.hint) if problem else answer
+
+    def _read(self, order: Begin) -> str:
+        """Read the tweets on this machine; return their digest."""
+        place = self._ranks.place
+        data = load_training_data(order.corpus, order.known, lambda _: None)
+        self._data = replace(data, part=Part(place.rank, place.world_size))
+        return data.corpus.digest
+
+    def _build(self, order: Build) -> None:
+        """Make a new trainer, whose state comes with the next `Sync`."""
+        ranks = self._ranks
+        runtime = Runtime(
+            device=ranks.device,
+            precision=order.precision,
+            num_threads=self._num_threads,
+            is_deterministic=self._is_deterministic,
+        )
+        runtime.apply()
+        model = TextGenerator.from_config(len(self._data.vocab), order.model).to(ranks.device)
+        world_size = ranks.place.world_size
+        self.trainer = Trainer(model, order.training, runtime, sum_over_ranks=ranks.sum_, world_size=world_size)
+
+    def _sync(self, order: Sync) -> None:
+        """Continue from the leader's state."""
+        self.batches = self._data.batches(order.training, order.position)
+        if order.has_weights:
+            self.trainer.broadcast_state(self._ranks.broadcast_)
+            self.trainer.step_count = order.step
+            self._seed(order)
+        self.trainer.set_batch_size(order.training.batch_size)
+
+    def _seed(self, order: Sync) -> None:
+        """Restore this rank's random generator, or seed it by rank and step."""
+        rank, device = self._ranks.place.rank, self._ranks.device
+        torch.manual_seed(derived_seed(order.training.seed, _GENERATOR_OF_A_RANK, rank, order.step))
+        if rank < len(order.generators) and order.generators[rank]:
+            own = torch.frombuffer(bytearray(order.generators[rank]), dtype=torch.uint8)
+            restore_generator_states(generator_states(device) | {device.type: own}, device)
+
+    def _take_steps(self, rates: tuple[float, ...]) -> None:
+        began = time.perf_counter()
+        with self._ranks.promised(len(rates), self.trainer.summed):
+            if self._problem is not None:
+                raise self._problem
+            for rate in rates:
+                self._oom.take_step(next(self.batches), rate)
+            self.trainer.drain_report()
+        self._seconds += time.perf_counter() - began
+
+    def _report(self, order: Report, answer: Answer) -> Answer:
+        """Return what happened since the last report."""
+        device, waited = self._ranks.device, self._ranks.waiting_seconds
+        is_save = order.checksum
+        draws = is_save and self.trainer.model.dropout.p > 0
+        answer = structs.replace(
+            answer,
+            seconds=self._seconds,
+            waiting_seconds=min(waited - self._waited, self._seconds),
+            warnings=tuple(self._warnings),
+            checksum=self.trainer.checksum() if is_save else 0,
+            generator=bytes(generator_states(device)[device.type].numpy()) if draws else b"",
+        )
+        self._warnings.clear()
+        if not is_save:
+            self._seconds, self._waited = 0.0, waited
+        return answer
