@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine.compute import gpu_step
-from engine.config.run import Device, Precision, RuntimeConfig, TrainingConfig
+from engine.config.run import Device, Precision, RunConfig, RuntimeConfig, TrainingConfig
 from engine.memory import CudaAllocator
 from engine.protocol import events as e
 from engine.training.trainer import Trainer
@@ -94,3 +94,21 @@ def test_the_check_of_the_first_loss_changes_nothing_and_is_left_out_without_mem
     assert trainer._device_step._bf16.refreshed().training
     monkeypatch.setattr(gpu_step, "mean_loss", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
     assert trainer.first_loss_problem(tweets) == ""
+
+
+def test_a_run_with_dropout_between_layers_is_recorded_and_resumed_bit_for_bit(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = FakeRecorder()
+    use_device_step(monkeypatch, recorder)
+    config = h.tiny_config(corpus, num_layers=2, dropout=0.4, max_steps=24, sample_every=7, eval_every=9)
+    whole = h.losses(h.run_session(replace(config, run_name="whole")))
+    half = h.losses(h.run_session(replace(config, run_name="half"), h.stop_at(11)))
+    resumed = h.losses(h.run_session(RunConfig(resume="half")))
+    assert half | resumed == whole
+    assert len(half) == 11
+    assert recorder.log.count("replay") > 10
+
+
+def test_ordinary_tests_see_no_gpu(pytestconfig: pytest.Config) -> None:
+    assert torch.cuda.device_count() == 0 or pytestconfig.getoption("--gpu")
