@@ -34,7 +34,7 @@ from engine.sampling.sampler import sample_tweets
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop, sample_sequence
 from engine.storage.log import versions_of
 from engine.training.trainer import Trainer
-from engine.training.trials import rotated
+from engine.training.tuning import rotated
 
 TUTORIAL, OURS = "tutorial", "ours"
 SAMPLING_SHARE = 0.15

@@ -28,7 +28,7 @@ from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
 from engine.training.schedule import budget_used, learning_rate_at, upcoming_rates
-from engine.training.tuning import runtime_change
+from engine.training.thread_tuner import runtime_change
 
 LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1

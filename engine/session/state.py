@@ -25,8 +25,8 @@ from engine.protocol import codec, events
 from engine.storage.folders import RunFolder
 from engine.storage.log import versions_of
 from engine.training.schedule import exhausted_budget
+from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.tuning import ThreadTuner
 
 if TYPE_CHECKING:  # they import this module
     from engine.session.checkpointing import Checkpointing

@@ -1,10 +1,11 @@
 """What is fastest on this machine: the sizes of a new model, the number of threads, and the precision on a CPU.
 
 None of it can be known in advance. Two GPUs differ by a factor of thirty, and processors by a factor of three in what
-bfloat16 and small batches gain or cost.
+bfloat16 and small batches gain or cost; two threads on idle cores do up to 1.6 times the work of one, and less than one
+while other processes occupy the cores.
 
 * **Before a new run** of the preset `auto`, new models are tried from the smallest on (`NewModelSpeeds`): their speeds
-  choose the sizes, and the candidate that was fastest trains the run.
+  choose the sizes, and the threads and the precision that were fastest train the run.
 * **Other new runs** take their first step on two threads in float32, and are measured after it (`ThreadTuner`). The
   trials change neither weights nor optimizer nor any generator, so only the rounding of the computation depends on a
   clock.
@@ -21,11 +22,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from typing import TypeVar
 
+import numpy as np
 import torch
 
-from engine.checkpoints.format import CheckpointInfo
 from engine.compute import device
 from engine.compute.device import Runtime, wait_for
 from engine.compute.gpu_step import supported_precision
@@ -36,52 +40,62 @@ from engine.corpus.report import counted
 from engine.corpus.training_data import TrainingData
 from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
-from engine.training.trials import Candidate, Choices, Fastest, TrialAbortedError, Trials, fastest, median_batch
 
 FIRST_THREADS = 2
 """Threads of a run before any measurement: 1.4 times as fast as one on idle cores, and at worst half as fast."""
 MAX_THREADS = 8
 """Largest candidate; bounds the time spent measuring."""
-START_SECONDS, LATER_SECONDS = 0.1, 0.35
-"""Limit of a measurement for each candidate: of the first, for which the user waits, and of later ones."""
 
 
 # What is open ---------------------------------------------------------------------------------------------------------
-def initial_runtime(config: RunConfig, info: CheckpointInfo | None, *, is_shared: bool = False) -> Runtime:
+def initial_runtime(config: RunConfig, before: Computation | None, *, is_shared: bool = False) -> Runtime:
     """Return the runtime that a run starts with. Raises `DeviceError` for what this machine lacks.
 
-    Threads and precision of a checkpoint are limited to the cores, and to bfloat16 where the device trains in it.
-    `is_shared` is a run of several processes.
+    `before` is that of the checkpoint which it continues: its threads are limited to the cores, and its precision to
+    what the device trains in. `is_shared` is a run of several processes.
     """
     wanted = config.runtime
     cores = device.available_cores()
-    if info is None:
+    if before is None:
         runtime = Runtime.resolve(wanted)
     else:
-        runtime = Runtime.resolve(replace(wanted, threads=wanted.threads or min(info.computation.num_threads, cores)))
+        runtime = Runtime.resolve(replace(wanted, threads=wanted.threads or min(before.num_threads, cores)))
         if wanted.precision == "auto" and (
-            info.computation.precision == "float32" or device.may_train_in_bfloat16(runtime.device)
+            before.precision == "float32" or device.may_train_in_bfloat16(runtime.device)
         ):
-            runtime = replace(runtime, precision=info.computation.precision)
-    is_open = choices_for(config, runtime, info).has_several and not (config.is_repeatable or is_shared)
+            runtime = replace(runtime, precision=before.precision)
+    is_open = choices_for(config, runtime, before).has_several and not (config.is_repeatable or is_shared)
     if runtime.device.type != "cpu" or not is_open:
         return runtime
-    if info is None:
+    if before is None:
         return replace(runtime, num_threads=wanted.threads or min(FIRST_THREADS, cores), tuning="due")
-    return replace(runtime, tuning=info.computation.tuning or "measured")
+    return replace(runtime, tuning=before.tuning or "measured")
 
 
-def choices_for(config: RunConfig, runtime: Runtime, info: CheckpointInfo | None) -> Choices:
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a measurement on the CPU chooses among."""
+
+    counts: tuple[int, ...]
+    """Numbers of threads, ascending."""
+    precisions: tuple[str, ...]
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there is more than one candidate."""
+        return len(self.counts) > 1 or len(self.precisions) > 1
+
+
+def choices_for(config: RunConfig, runtime: Runtime, before: Computation | None) -> Choices:
     """Return what the user left open of threads and precision, for a run that starts as `runtime`.
 
     The precision of a checkpoint is open only if it was saved before any measurement.
     """
     wanted = config.runtime
     counts = {wanted.threads} if wanted.threads else {*thread_counts(device.available_cores()), runtime.num_threads}
-    is_open = (
-        wanted.precision == "auto" and device.cpu_has_bfloat16() and (info is None or info.computation.tuning == "due")
-    )
+    is_open = wanted.precision == "auto" and device.cpu_has_bfloat16() and (before is None or before.tuning == "due")
     return Choices(
         counts=tuple(sorted(counts)), precisions=("float32", "bfloat16") if is_open else (runtime.precision,)
     )
@@ -91,6 +105,141 @@ def thread_counts(num_cores: int) -> list[int]:
     """Return the candidate numbers of threads for so many cores: the powers of two, and all cores."""
     most = min(num_cores, MAX_THREADS)
     return sorted({2**power for power in range(most.bit_length())} | {most})
+
+
+# Trials: passes of the same work, by candidates in turns --------------------------------------------------------------
+START_SECONDS, LATER_SECONDS = 0.06, 0.35
+"""Limit for each candidate: of the first measurement, for which the user waits, and of later ones."""
+MIN_ROUNDS = 3
+"""Timed passes of each candidate, even if they take longer."""
+COUNT_COLUMNS, PRECISION_COLUMNS = 32, 48
+"""Characters of each tweet in the trials of threads, some of which may be slow, and in those of precisions: bfloat16
+gains little on few."""
+PATIENCE_SECONDS = 0.05
+"""A candidate with several threads drops out once it is this far behind the fastest, and `_FAR_BEHIND` times slower."""
+_FAR_BEHIND = 1.5
+_MORE_THREADS, _FEWER_THREADS = 1.1, 1.05
+"""Speedup at which more, or fewer, threads replace those in use."""
+_BFLOAT16 = 1.15
+"""Speedup at which bfloat16 replaces float32."""
+_Variant = TypeVar("_Variant")
+_Seconds = dict[Runtime, list[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fastest:
+    """The outcome of a measurement."""
+
+    runtime: Runtime
+    ratio: float
+    """Its speedup over the runtime that was in use."""
+    chars_per_second: float
+
+
+def fastest(
+    trainer: Trainer,
+    batch: Batch,
+    in_use: Runtime,
+    choices: Choices,
+    limit_seconds: float,
+    check: Callable[[], None],
+) -> Fastest:
+    """Choose the number of threads in the precision in use, then the precision on so many threads.
+
+    On busy cores the seconds of a trial vary by a third, which is more than most processors gain by bfloat16. So
+    precisions are compared in the time that this thread computes. `check` runs before each trial and may raise. Trainer
+    and torch are left as in the last trial.
+    """
+    candidates = [replace(in_use, num_threads=number) for number in choices.counts]
+    part = _first_columns(batch, COUNT_COLUMNS)
+    seconds = compare(partial(_run_trial, trainer, part, check), candidates, limit_seconds, time.perf_counter)
+    best = best_count(seconds, in_use)
+    ratio, chars_per_second = speedup(seconds, best, in_use), part.num_targets / float(np.mean(seconds[best]))
+    if len(choices.precisions) > 1:
+        part = _first_columns(batch, PRECISION_COLUMNS)
+        candidates = [replace(best, precision=precision) for precision in choices.precisions]
+        seconds = compare(partial(_run_trial, trainer, part, check), candidates, limit_seconds, time.thread_time)
+        before, best = best, best_precision(seconds)
+        gain = speedup(seconds, best, before)
+        ratio, chars_per_second = gain * ratio, gain * chars_per_second
+    return Fastest(runtime=replace(best, tuning="measured"), ratio=ratio, chars_per_second=chars_per_second)
+
+
+def compare(
+    run: Callable[[Runtime], None], candidates: Sequence[Runtime], limit_seconds: float, clock: Callable[[], float]
+) -> _Seconds:
+    """Run rounds of trials until the time is over, `limit_seconds` a candidate; return the seconds of each, by rounds.
+
+    The first round is not timed: it allocates memory, starts threads, and compiles. A candidate that is far behind
+    drops out, but never one thread: it can't block itself, so if it is behind, that is a chance delay.
+    """
+    seconds: _Seconds = {candidate: [] for candidate in candidates}
+    remaining, deadline = list(candidates), math.inf
+    for number in count():
+        for candidate in rotated(remaining, number):
+            began = clock()
+            run(candidate)
+            if number:
+                seconds[candidate].append(max(clock() - began, 1e-9))
+        if not number:
+            deadline = clock() + limit_seconds * len(candidates)
+            continue
+        totals = {candidate: sum(seconds[candidate]) for candidate in remaining}
+        most = max(_FAR_BEHIND * min(totals.values()), min(totals.values()) + PATIENCE_SECONDS)
+        remaining = [each for each in remaining if each.num_threads == 1 or totals[each] < most]
+        if number >= MIN_ROUNDS and (clock() >= deadline or len(remaining) == 1 < len(candidates)):
+            break
+    return seconds
+
+
+def rotated(variants: Sequence[_Variant], number: int) -> list[_Variant]:
+    """Return the order of `variants` in round `number`: each round starts with another one."""
+    first = number % len(variants)
+    return [*variants[first:], *variants[:first]]
+
+
+def speedup(seconds: _Seconds, candidate: Runtime, other: Runtime) -> float:
+    """Return the speedup of `candidate` over `other` in the rounds that both ran.
+
+    It is the smaller of the speedup over all of them and the median: a chance delay of `other` does not make
+    `candidate` fast, and rare but long delays of `candidate` count in full.
+    """
+    others, own = np.array(list(zip(seconds[other], seconds[candidate], strict=False))).T
+    return float(min(others.sum() / own.sum(), np.median(others / own)))
+
+
+def best_count(seconds: _Seconds, in_use: Runtime) -> Runtime:
+    """Return the candidate `in_use`, unless one with another number of threads is clearly faster."""
+    best = in_use
+    for candidate in sorted(seconds, key=lambda each: each.num_threads):
+        needed = _MORE_THREADS if candidate.num_threads > best.num_threads else _FEWER_THREADS
+        if candidate != best and speedup(seconds, candidate, best) > needed:
+            best = candidate
+    return best
+
+
+def best_precision(seconds: _Seconds) -> Runtime:
+    """Return the candidate in float32, unless that in bfloat16 is clearly faster."""
+    bfloat16, float32 = sorted(seconds, key=lambda each: each.precision)
+    return bfloat16 if speedup(seconds, bfloat16, float32) > _BFLOAT16 else float32
+
+
+def _run_trial(trainer: Trainer, batch: Batch, check: Callable[[], None], candidate: Runtime) -> None:
+    check()
+    torch.set_num_threads(candidate.num_threads)
+    trainer.precision = candidate.precision
+    trainer.forward_backward(batch)
+
+
+def median(batches: Sequence[Batch]) -> Batch:
+    """Return the batch of median length."""
+    return sorted(batches, key=lambda batch: batch.num_targets)[len(batches) // 2]
+
+
+def _first_columns(batch: Batch, num_columns: int) -> Batch:
+    """Return a batch of the first characters of each tweet."""
+    inputs, targets = batch.inputs[:, :num_columns], batch.targets[:, :num_columns]
+    return Batch(inputs, targets, num_targets=int((targets != PAD).sum()))
 
 
 # Before the first step ------------------------------------------------------------------------------------------------
@@ -151,34 +300,23 @@ class NewModelSpeeds:
         training, runtime = configs.training, self.runtime_for(configs.model)
         runtime.apply()
         self._check()
-        batches = self._data.some_batches(training.batch_size)
+        batch = median(self._data.some_batches(training.batch_size))
         model = self._build(configs.model).to(runtime.device)
         precision = supported_precision(model, training.batch_size, runtime.precision)
         trainer = Trainer(model, training, replace(runtime, precision=precision))
         if runtime.tuning == "due":
-            found = fastest(Trials(trainer, batches, self._check), candidate_of(runtime), self._choices, START_SECONDS)
-            runtime = self._runtimes[_sizes_of(configs.model)] = measured(runtime, found)
+            found = fastest(trainer, batch, runtime, self._choices, START_SECONDS, self._check)
+            runtime = self._runtimes[_sizes_of(configs.model)] = found.runtime
             self.runtime = replace(self.runtime, num_threads=runtime.num_threads)
             self._choices = replace(self._choices, counts=(runtime.num_threads,))
             trainer.use_precision(runtime.precision)
             runtime.apply()
-        return _chars_per_second(trainer, median_batch(batches))
+        return _chars_per_second(trainer, batch)
 
 
 def _sizes_of(model: ModelConfig) -> _Sizes:
     """Return what the speed of a model depends on."""
     return model.embedding_size, model.hidden_size, model.num_layers
-
-
-def measured(runtime: Runtime, found: Fastest) -> Runtime:
-    """Return a runtime with the threads and the precision that were found to be fastest."""
-    best = found.candidate
-    return replace(runtime, num_threads=best.num_threads, precision=best.precision, tuning="measured")
-
-
-def candidate_of(runtime: Runtime) -> Candidate:
-    """Return the candidate that a runtime is."""
-    return Candidate(num_threads=runtime.num_threads, precision=runtime.precision)
 
 
 def _chars_per_second(trainer: Trainer, batch: Batch) -> float:
@@ -213,171 +351,6 @@ def new_model_speeds(
         return speeds
     on_cpu = initial_runtime(replace(config, runtime=replace(config.runtime, device="cpu")), None)
     return max((speeds, NewModelSpeeds(config, on_cpu, data, build, check)), key=lambda each: each.speed_of(_COMPARED))
-
-
-# Between steps --------------------------------------------------------------------------------------------------------
-RETRY_SECONDS = 1.0
-"""Seconds of steps before an abandoned measurement is repeated."""
-
-
-class ThreadTuner:
-    """Adapts the threads of a run while it trains, and at first its precision. Used by the session's thread."""
-
-    def __init__(self, choices: Choices, batches: Callable[[], Sequence[Batch]], *, is_due: bool) -> None:
-        """`batches` returns some for trials; `is_due` if nothing is measured yet."""
-        self._choices = choices
-        self._batches = batches
-        self._is_due = is_due
-        self._seconds = self._retry_at = 0.0
-        """Seconds of steps so far, and those from which on an abandoned measurement is repeated."""
-        self._has_stepped = False
-        self._slowdown_detector = SlowdownDetector()
-
-    @classmethod
-    def for_run(
-        cls, config: RunConfig, info: CheckpointInfo | None, runtime: Runtime, batches: Callable[[], Sequence[Batch]]
-    ) -> ThreadTuner | None:
-        """Return the tuner of a run that starts as `runtime`; None where nothing is to be measured."""
-        choices = choices_for(config, runtime, info)
-        if runtime.device.type != "cpu" or runtime.tuning == "fixed" or not choices.has_several:
-            return None
-        return cls(choices, batches, is_due=runtime.tuning == "due")
-
-    def record_step(self, seconds: float, num_chars: int, *, is_small: bool) -> None:
-        """Record the time of a step; steps of small batches are slower than those of the trials."""
-        self._has_stepped = True
-        self._seconds += seconds
-        if not is_small:
-            self._slowdown_detector.add_step(seconds, num_chars)
-
-    def reset(self) -> None:
-        """Discard all measurements: the model has another shape."""
-        self._is_due = True
-
-    def use_batches(self, batches: Callable[[], Sequence[Batch]]) -> None:
-        """Run trials on other batches from now on, and discard all measurements."""
-        self._batches = batches
-        self._is_due = True
-
-    @property
-    def should_measure(self) -> bool:
-        """Whether a measurement is due; never before the first step."""
-        is_slow = len(self._choices.counts) > 1 and self._slowdown_detector.should_measure
-        return self._has_stepped and self._seconds >= self._retry_at and (self._is_due or is_slow)
-
-    def retune(self, trainer: Trainer, runtime: Runtime, should_stop: Callable[[], bool]) -> tuple[Runtime, float]:
-        """Measure; return the best runtime and its speedup over the one in use, `runtime`. The trainer uses it.
-
-        Once `should_stop` returns true the measurement is abandoned: the runtime stays, and a new one is due soon. If
-        memory runs out, the runtime stays.
-        """
-
-        def check() -> None:
-            if should_stop():
-                raise TrialAbortedError
-
-        in_use = candidate_of(runtime)
-        found = Fastest(candidate=in_use, ratio=1.0, chars_per_second=0.0)
-        is_abandoned = False
-        try:
-            trials = Trials(trainer, self._batches(), check)
-            if self._is_due:
-                found = fastest(trials, in_use, self._choices, START_SECONDS)
-            else:
-                found = fastest(trials, in_use, replace(self._choices, precisions=(in_use.precision,)), LATER_SECONDS)
-        except TrialAbortedError:
-            is_abandoned = True
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        finally:
-            trainer.use_precision(found.candidate.precision)
-            torch.set_num_threads(found.candidate.num_threads)
-        if is_abandoned:
-            self._retry_at = self._seconds + RETRY_SECONDS
-            return runtime, 1.0
-        self._is_due = False
-        self._slowdown_detector.restart(found.chars_per_second, has_changed=found.candidate != in_use)
-        return measured(runtime, found), found.ratio
-
-
-WINDOW_SECONDS = 1.5
-LOW_SHARE = 0.7
-"""A window is low if its speed is below this share of the expected one."""
-MAX_LOW_WINDOWS = 3
-STEP_SHARE = 0.7
-"""Minimum speed of a whole step, as a share of the measured speed of the forward and backward pass alone."""
-MIN_DROP_SECONDS = 30.0
-MIN_CHECK_SECONDS, MAX_CHECK_SECONDS = 20.0, 480.0
-
-
-class SlowdownDetector:
-    """Speed of one run's steps since the last measurement, and whether it is time to measure again.
-
-    Only time spent in steps counts, so pauses, evaluations and sampling never look like a slowdown. There are two
-    reasons to measure again: the steps are much slower than expected (another process started), or a long time has
-    passed (it may have ended). Each measurement that changed nothing doubles the wait before the next one.
-    """
-
-    def __init__(self) -> None:
-        """Start without a measurement: the expected speed is that of the steps so far."""
-        self._expected = 0.0
-        self._seconds, self._num_chars = 0.0, 0
-        self._low_windows = 0
-        self._since_measured = 0.0
-        self._since_drop = math.inf
-        self._drop_seconds = MIN_DROP_SECONDS / 2  # doubled after the first drop that changed nothing
-        self._check_seconds = MIN_CHECK_SECONDS
-
-    @property
-    def has_dropped(self) -> bool:
-        """Whether the steps have been much slower than expected for several seconds."""
-        return self._low_windows >= MAX_LOW_WINDOWS and self._since_drop >= self._drop_seconds
-
-    @property
-    def should_measure(self) -> bool:
-        """Whether it is time to measure again."""
-        return self.has_dropped or self._since_measured >= self._check_seconds
-
-    def add_step(self, seconds: float, num_chars: int) -> None:
-        """Record the duration and the number of characters of a step."""
-        self._seconds += seconds
-        self._num_chars += num_chars
-        if self._seconds < WINDOW_SECONDS:
-            return
-        rate = self._num_chars / self._seconds
-        self._low_windows = self._low_windows + 1 if rate < LOW_SHARE * self._expected else 0
-        self._expected = max(self._expected, rate)
-        self._since_measured += self._seconds
-        self._since_drop += self._seconds
-        self._seconds, self._num_chars = 0.0, 0
-
-    def restart(self, measured: float, *, has_changed: bool) -> None:
-        """Start over after a measurement of `measured` characters per second; threads or precision may have changed."""
-        longer_check = min(MAX_CHECK_SECONDS, 2 * self._check_seconds)
-        if self.has_dropped:
-            longer = min(MAX_CHECK_SECONDS, 2 * self._drop_seconds)
-            self._drop_seconds = MIN_DROP_SECONDS if has_changed else longer
-            self._since_drop = 0.0
-            has_lasted = self._since_measured >= MIN_CHECK_SECONDS
-            self._check_seconds = MIN_CHECK_SECONDS if has_changed and has_lasted else longer_check
-        elif not has_changed:
-            self._check_seconds = longer_check
-        self._expected = STEP_SHARE * measured
-        self._seconds, self._num_chars = 0.0, 0
-        self._low_windows = 0
-        self._since_measured = 0.0
-
-
-# In words -------------------------------------------------------------------------------------------------------------
-def runtime_change(before: Runtime, after: Runtime, ratio: float) -> str:
-    """Return in words how precision or threads changed, which makes steps `ratio` times as fast; "" if not."""
-    if (before.precision, before.num_threads) == (after.precision, after.num_threads):
-        return ""
-    return (
-        f"{after.precision} on {counted(after.num_threads, 'thread')} in place of {before.precision} on "
-        f"{before.num_threads}, {ratio:.1f} times as fast"
-    )
 
 
 def computation_changes(before: Computation, now: Computation) -> str:

@@ -34,8 +34,9 @@ from engine.session.startup.start import Start, continued, find_start
 from engine.session.state import RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.text import harmless_char
+from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.tuning import ThreadTuner, computation_changes, initial_runtime, new_model_speeds
+from engine.training.tuning import computation_changes, initial_runtime, new_model_speeds
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
 _MAX_SHOWN_CHARS = 20
@@ -102,7 +103,8 @@ def _build_state(
 ) -> RunState:
     """Choose the settings, build and load the model, and find the position in the data."""
     checkpoint, info, base = begin.checkpoint, begin.info, begin.base
-    runtime = initial_runtime(config, info, is_shared=ranks is not None)
+    before = None if info is None else info.computation
+    runtime = initial_runtime(config, before, is_shared=ranks is not None)
     measures = info is None and ranks is None and not config.is_repeatable
     speeds = None
     if measures:
@@ -148,7 +150,7 @@ def _build_state(
     return RunState(
         trainer=trainer,
         runtime=runtime,
-        thread_tuner=ThreadTuner.for_run(config, info, runtime, some_batches),
+        thread_tuner=ThreadTuner.for_run(config, before, runtime, some_batches),
         model_config=model_config,
         training=training,
         sampling=sampling,
@@ -218,7 +220,8 @@ def _device_warnings(
     runtime = state.runtime
     if config.runtime.device == "auto" and runtime.device.type == "cpu" and (gpu := gpu_problem()):
         yield f"A GPU is there, but torch can't use it, so the CPU trains: {gpu}"
-    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, info).precision:
+    before = None if info is None else info.computation
+    if runtime.device.type != "cpu" and runtime.precision != initial_runtime(config, before).precision:
         yield PRECISION_WARNING
     if problem := state.trainer.first_loss_problem(data.train_tweets):
         yield problem

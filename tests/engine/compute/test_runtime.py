@@ -23,9 +23,8 @@ from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.training import trials as calibration
-from engine.training import tuning as slowdown
-from engine.training.trials import Candidate
+from engine.training import thread_tuner as slowdown
+from engine.training import tuning
 from tests.engine.helpers import CPU, TickingClock, losses, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
 
@@ -260,27 +259,24 @@ def test_a_run_reports_every_phase_and_they_add_up(corpus: Path) -> None:
 # Threads and precision ------------------------------------------------------------------------------------------------
 
 
-ONE, TWO, FOUR = (Candidate(num_threads=number) for number in (1, 2, 4))
-BFLOAT16 = Candidate(num_threads=2, precision="bfloat16")
+ONE, TWO, FOUR = (replace(CPU, num_threads=number) for number in (1, 2, 4))
+BFLOAT16 = replace(TWO, precision="bfloat16")
 LIMIT = 0.35
 
 
-def calibrated(speeds: dict[Candidate, float]) -> tuple[calibration.Calibration, list[Candidate], float]:
+def compared(speeds: dict[Runtime, float]) -> tuple[dict[Runtime, list[float]], list[Runtime], float]:
     """Run trials at made-up speeds, in characters per second; return the result, the trials and their seconds."""
-    clock, trials = FakeClock(), list[Candidate]()
+    clock, trials = FakeClock(), list[Runtime]()
 
-    def run_trial(candidate: Candidate, size: int) -> tuple[int, float]:
+    def run(candidate: Runtime) -> None:
         trials.append(candidate)
-        num_chars = min(2400, 128 * size)  # at most a whole batch
-        clock.advance(num_chars / speeds[candidate])
-        return num_chars, num_chars / speeds[candidate]
+        clock.advance(2400 / speeds[candidate])
 
-    found = calibration.calibrate(list(speeds), run_trial, clock, seconds_per_candidate=LIMIT)
-    return found, trials, clock.now
+    return tuning.compare(run, list(speeds), LIMIT, clock), trials, clock.now
 
 
 def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_faster() -> None:
-    assert [slowdown.thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
+    assert [tuning.thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
     counts = {
         "more threads gain little": ({TWO: 108e3, FOUR: 108e3}, ONE, ONE),
         "threads that block each other": ({TWO: 10e3, FOUR: 5e3}, TWO, ONE),
@@ -289,21 +285,26 @@ def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_
         "one in use, two clearly gain": ({TWO: 125e3}, ONE, TWO),
     }
     for name, (speeds, in_use, expected) in counts.items():
-        assert calibration.best_count(calibrated({ONE: 100e3, **speeds})[0], in_use) == expected, name
+        assert tuning.best_count(compared({ONE: 100e3, **speeds})[0], in_use) == expected, name
     for rate, expected in {110e3: TWO, 120e3: BFLOAT16, 50e3: TWO}.items():
-        assert calibration.best_precision(calibrated({TWO: 100e3, BFLOAT16: rate})[0]) == expected
-    assert calibrated({ONE: 100e3, TWO: 1e3})[1].count(TWO) == 1  # threads that block each other run one trial
+        assert tuning.best_precision(compared({TWO: 100e3, BFLOAT16: rate})[0]) == expected
+    seconds, trials, _ = compared({ONE: 100e3, TWO: 1e3})
+    assert len(seconds[TWO]) == 1  # threads that block each other run one trial, after the one that is not timed
+    assert trials.count(TWO) == 2
 
 
 @given(st.lists(st.floats(1e3, 1e7), min_size=1, max_size=8), st.floats(1e-4, 1.0))
 def test_it_ends_in_time_or_after_the_fewest_rounds_and_never_chooses_a_slower_candidate(
     rates: list[float], share: float
 ) -> None:
-    speeds = {Candidate(num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
-    measured, trials, seconds = calibrated(speeds)
-    longest = LIMIT * len(rates)
-    assert seconds <= longest + 1e-6 or trials.count(ONE) <= calibration.MIN_ROUNDS
-    assert measured.ratio(calibration.best_count(measured, ONE), ONE) >= 1.0
+    speeds = {replace(CPU, num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
+    seconds, _, _ = compared(speeds)
+    round_seconds = sum(2400 / speed for speed in speeds.values())
+    assert (
+        sum(map(sum, seconds.values())) <= LIMIT * len(rates) + round_seconds + 1e-6
+        or len(seconds[ONE]) <= tuning.MIN_ROUNDS
+    )
+    assert tuning.speedup(seconds, tuning.best_count(seconds, ONE), ONE) >= 1.0
 
 
 # Slowdowns ------------------------------------------------------------------------------------------------------------

@@ -25,10 +25,10 @@ from engine.protocol import events as e
 from engine.session.startup import setup
 from engine.session.startup.setup import new_model
 from engine.storage.folders import find_run
-from engine.training import trials, tuning
+from engine.training import thread_tuner, tuning
+from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.trials import Calibration, Candidate, Choices, Fastest
-from engine.training.tuning import NewModelSpeeds, ThreadTuner, initial_runtime, new_model_speeds
+from engine.training.tuning import Choices, Fastest, NewModelSpeeds, initial_runtime, new_model_speeds
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.session.recorded import record
@@ -49,15 +49,15 @@ def start_of(
 ) -> str:
     """Return how a run starts on a machine, and what it measures."""
     config = RunConfig(settings=settings or {}, runtime=RuntimeConfig(**{"device": "cpu", **runtime}))
-    info = None if checkpoint is None else checkpoint_info(**checkpoint)
+    before = None if checkpoint is None else checkpoint_info(**checkpoint).computation
     with (
         mock.patch.object(device, "available_cores", return_value=cores),
         mock.patch.object(device, "is_available", return_value=True),
         mock.patch.object(device, "cpu_has_bfloat16", return_value=has_bfloat16),
         mock.patch.object(device, "cudnn_supports_bfloat16", return_value=has_bfloat16),
     ):
-        start = tuning.initial_runtime(config, info, is_shared=is_shared)
-        tuner = ThreadTuner.for_run(config, info, start, list)
+        start = tuning.initial_runtime(config, before, is_shared=is_shared)
+        tuner = ThreadTuner.for_run(config, before, start, list)
     measured = "nothing" if tuner is None else f"{tuner._choices.counts} in {', '.join(tuner._choices.precisions)}"
     return f"{start.num_threads} in {start.precision}, {start.tuning}; measures {measured}"
 
@@ -139,7 +139,7 @@ def is_due_after(tuner: ThreadTuner, seconds: float, *, is_small: bool = False) 
 
 @pytest.mark.parametrize("precision", BOTH)
 def test_a_measurement_changes_no_state_and_no_later_step(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "START_SECONDS", 0.0)  # the fewest rounds
+    monkeypatch.setattr(thread_tuner, "START_SECONDS", 0.0)  # the fewest rounds
     states = []
     for is_measured in (False, True):
         trainer, batches = trainer_with_all(precision)
@@ -178,7 +178,7 @@ def test_the_first_measurement_follows_the_first_step_and_is_due_again_if_abando
     assert (chosen, torch.get_num_threads()) == (h.CPU, 1)
     h.assert_same_tensors(everything(trainer), before)
     assert not tuner.should_measure
-    assert is_due_after(tuner, tuning.RETRY_SECONDS + 0.01)
+    assert is_due_after(tuner, thread_tuner.RETRY_SECONDS + 0.01)
 
 
 def test_where_memory_runs_out_the_runtime_stays() -> None:
@@ -201,23 +201,24 @@ def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2,
     """
     in_use = [1]
 
-    def calibrate(candidates: Sequence[Candidate], run_trial: trials.RunTrial, *_: object, **__: object) -> Calibration:
+    def compare(
+        run: Callable[[Runtime], None], candidates: Sequence[Runtime], *_: object
+    ) -> dict[Runtime, list[float]]:
         gains = {"float32": 1.0, "bfloat16": bfloat16}
         for candidate in candidates:
-            run_trial(candidate, 1)
-        seconds = {each: [1000 / speeds[each.num_threads] / gains[each.precision]] for each in candidates}
-        return Calibration(num_chars=[1000], seconds=seconds)
+            run(candidate)
+        return {each: [1000 / speeds[each.num_threads] / gains[each.precision]] for each in candidates}
 
     monkeypatch.setattr(torch, "set_num_threads", lambda number: in_use.__setitem__(0, number))
     monkeypatch.setattr(torch, "get_num_threads", lambda: in_use[0])
     monkeypatch.setattr(device, "available_cores", lambda: num_cores)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: bfloat16 > 1)
-    monkeypatch.setattr(trials, "calibrate", calibrate)
+    monkeypatch.setattr(tuning, "compare", compare)
 
 
 def measure_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WINDOW_SECONDS", "MIN_CHECK_SECONDS", "MAX_CHECK_SECONDS"):
-        monkeypatch.setattr(tuning, name, 0.0)
+        monkeypatch.setattr(thread_tuner, name, 0.0)
 
 
 def on(config: RunConfig, **runtime: Any) -> RunConfig:
@@ -337,10 +338,10 @@ def test_all_that_is_open_is_tried_with_the_first_model_the_precision_with_other
 ) -> None:
     tried: list[Choices] = []
 
-    def fastest(_: trials.Trials, in_use: Candidate, choices: Choices, __: float) -> Fastest:
+    def fastest(_: Trainer, __: object, in_use: Runtime, choices: Choices, *___: object) -> Fastest:
         tried.append(choices)
-        best = Candidate(num_threads=1, precision=BOTH[len(tried) % 2])
-        return Fastest(candidate=best, ratio=1.5, chars_per_second=1.0)
+        best = replace(in_use, num_threads=1, precision=BOTH[len(tried) % 2], tuning="measured")
+        return Fastest(runtime=best, ratio=1.5, chars_per_second=1.0)
 
     monkeypatch.setattr(tuning, "fastest", fastest)
     monkeypatch.setattr(
