@@ -246,19 +246,14 @@ class DeviceStep:
         return self._model if self._bf16 is None else self._bf16.refreshed()
 
     @torch.no_grad()
-    def loss_of(self, batch: CorpusBatch) -> float:
-        """Return the loss of a batch as a step computes it, but without dropout, in nats per target; waits for it.
-
-        Raises `DeviceMemoryError` if the corpus does not fit.
-        """
+    def loss_of(self, tokens: Tensor) -> float:
+        """Return the loss of `tokens` (T + 1, B) as a step computes it, but without dropout, in nats per target."""
         network = self._network()
-        rows = torch.from_numpy(batch.rows).to(self._device)
-        tokens = resident_tweets(batch.tweets, self._device).gather(rows, bucket_length(batch.num_columns))
         was_training = network.training
         network.eval()
         try:
             with tensor_float_32(self._device):
-                return float(mean_loss(network, tokens, torch.full((), batch.num_targets, device=self._device)))
+                return float(mean_loss(network, tokens, (tokens[1:] != PAD).sum()))
         finally:
             network.train(was_training)
 
@@ -350,30 +345,32 @@ _COMPARED_TWEETS = 8
 
 
 def first_loss_problem(step: DeviceStep, model: TextGenerator, tweets: EncodedTweets) -> str:
-    """Return a warning if the device computes another loss of the first tweets than the CPU; else empty.
+    """Return a warning if the device has other tweets, or computes another loss of some, than the CPU; else empty.
 
     It computes them as in a step, the CPU by the readable model, both without dropout; no random number is drawn.
     Nothing else would show that a driver or a kernel is wrong but a worse loss. Without memory nothing is compared.
+    Raises `DeviceMemoryError` if the corpus does not fit.
     """
     batch = tweets.batch(np.arange(min(len(tweets), _COMPARED_TWEETS)))
+    inputs, targets = (torch.from_numpy(ids) for ids in (batch.inputs, batch.targets))  # (B, T)
+    resident = resident_tweets(tweets, model.device)
     try:
-        found, expected = step.loss_of(batch), _loss_on_cpu(model, batch)
+        tokens = resident.gather(torch.from_numpy(batch.rows).to(model.device), bucket_length(batch.num_columns))
+        found = step.loss_of(tokens)
+        with torch.no_grad():
+            logits, _ = copy.deepcopy(model).cpu().eval()(inputs)  # (B, T, V)
+        expected = float(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         return ""
-    if abs(found - expected) <= MAX_DIFFERENCE * expected or not math.isfinite(expected):
+    if not torch.equal(tokens[1 : 1 + batch.num_columns].t().cpu().long(), targets.long()):
+        problem = "has other tweets in its memory than the CPU"
+    elif math.isfinite(expected) and not abs(found - expected) <= MAX_DIFFERENCE * expected:
+        problem = f"computes {found:.3f} nats per character in place of the CPU's {expected:.3f} for the same tweets"
+    else:
         return ""
     return (
-        f"The GPU computes another loss than the CPU for the same tweets, {found:.3f} in place of {expected:.3f} nats "
-        "per character: its results can't be trusted. Update PyTorch and the GPU's driver, try --precision float32, or "
-        "train with --device cpu."
+        f"The GPU {problem}: its results can't be trusted. Update PyTorch and the GPU's driver, try --precision "
+        "float32, or train with --device cpu."
     )
-
-
-@torch.no_grad()
-def _loss_on_cpu(model: TextGenerator, batch: CorpusBatch) -> float:
-    """Return the loss of a batch by a copy of the model on the CPU, without dropout, in nats per target."""
-    inputs, targets = (torch.from_numpy(ids) for ids in (batch.inputs, batch.targets))  # (B, T)
-    logits, _ = copy.deepcopy(model).cpu().eval()(inputs)
-    return float(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD))
