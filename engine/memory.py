@@ -69,10 +69,10 @@ class CudaAllocator:
     """What this process may still ask of torch's CUDA allocator."""
 
     is_sound: bool = True
-    """False after a CUDA graph could not be recorded: no graph is recorded and the cache is not emptied any more.
+    """False if `empty_cache` failed after a CUDA graph could not be recorded: neither is tried any more.
 
     A capture that fails leaves torch's allocator and CUDA's streams in states that torch does not fully undo
-    (`CUDAGraph::reset` says so); `empty_cache` has died on an internal assert after it.
+    (`CUDAGraph::reset` says so); `engine.compute.cuda_graphs` undoes what it can, and tries.
     """
 
 
