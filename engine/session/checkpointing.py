@@ -391,7 +391,7 @@ class Checkpointing:
             dropped, self._dropped = self._dropped, []
             reporter.emit_disk_works(f"Not saved: {', '.join(dropped)}." if dropped else "")
         elif not save.is_last:  # at the end the reporter warns of what the journal lacks
-            reporter.warn_of_disk(save.journal_problem, is_asked=save.user_requested)
+            reporter.warn_of_disk(save.journal_problem, user_requested=save.user_requested)
 
     def _report(self, save: Save) -> None:
         """Report the outcome of a save that did not fail."""
@@ -429,7 +429,7 @@ class Checkpointing:
         """Warn that one of the run's own checkpoints is not saved; at the end of the run, name all that are lost."""
         self._problem = error
         lost = ["latest", *(["best"] if self._best else []), *self._dropped] if is_last else []
-        self._run.reporter.warn_of_disk(error, is_asked=user_requested, lost=lost)
+        self._run.reporter.warn_of_disk(error, user_requested=user_requested, lost=lost)
 
     # The run's folder -------------------------------------------------------------------------------------------------
 

@@ -172,13 +172,13 @@ class Reporter:
             message = f"{cause or problem.title}: {outlook}. {problem} {problem.hint}"
             self._emit_at(step, Warned, message=message, kind="disk")
 
-    def warn_of_disk(self, problem: TweetgenError, *, is_asked: bool = False, lost: Sequence[str] = ()) -> None:
-        """Warn that something can't be saved, once per failure of the disk; `is_asked` warns again.
+    def warn_of_disk(self, problem: TweetgenError, *, user_requested: bool = False, lost: Sequence[str] = ()) -> None:
+        """Warn that something can't be saved, once per failure of the disk; a `user_requested` save warns again.
 
         At the end of a run `lost` names the checkpoints that will not be saved any more.
         """
         self.emit_steps()
-        self._has_warned_of_disk &= not is_asked
+        self._has_warned_of_disk &= not user_requested
         self._warn_at(self._state.step, problem, lost)
 
     def emit_disk_works(self, lost: str = "") -> None:
