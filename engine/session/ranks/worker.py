@@ -19,7 +19,6 @@ from engine.compute.device import (
     derived_seed,
     generator_states,
     restore_generator_states,
-    seed_generators,
 )
 from engine.corpus.batches import BatchStream, Part
 from engine.corpus.training_data import TrainingData, load_training_data
@@ -131,14 +130,14 @@ class Worker:
     def _seed(self, order: Sync) -> None:
         """Restore this rank's random generator, or seed it by rank and step."""
         rank, device = self._ranks.place.rank, self._ranks.device
-        seed_generators(derived_seed(order.training.seed, _GENERATOR_OF_A_RANK, rank, order.step))
+        torch.manual_seed(derived_seed(order.training.seed, _GENERATOR_OF_A_RANK, rank, order.step))
         if rank < len(order.generators) and order.generators[rank]:
             own = torch.frombuffer(bytearray(order.generators[rank]), dtype=torch.uint8)
             restore_generator_states(generator_states(device) | {device.type: own}, device)
 
     def _take_steps(self, rates: tuple[float, ...]) -> None:
         began = time.perf_counter()
-        with self._ranks.promised(len(rates), self.trainer.summed):
+        with self._ranks.promised(len(rates), self.trainer.flat.grads_and_loss):
             if self._problem is not None:
                 raise self._problem
             for rate in rates:
@@ -156,7 +155,7 @@ class Worker:
             seconds=self._seconds,
             waiting_seconds=min(waited - self._waited, self._seconds),
             warnings=tuple(self._warnings),
-            checksum=self.trainer.checksum() if is_save else 0,
+            checksum=self.trainer.flat.checksum() if is_save else 0,
             generator=bytes(generator_states(device)[device.type].numpy()) if draws else b"",
         )
         self._warnings.clear()
