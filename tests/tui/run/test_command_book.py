@@ -154,9 +154,9 @@ def test_a_change_of_sampling_may_be_answered_before_a_change_of_training_that_w
     slow, quick = change(batch_size=0, learning_rate=0.1), change(temperature=1.0)
     screen.send(slow, quick)
     screen.see(FakeSession().answer(quick))
-    assert screen.book.pending == (slow,)
+    assert list(screen.book.pending) == [slow]
     screen.see(refusal_of(slow))
-    assert screen.book.pending == ()
+    assert not screen.book.pending
     assert screen.shown.sampling.temperature == 1.0
     assert [screen.undo(), screen.undo()] == ["temperature back to 0.80", ""]
 
