@@ -35,7 +35,8 @@ def with_settings(config: _Config, settings: Mapping[str, Any]) -> _Config:
     `ConfigError`.
     """
     types = _field_types(type(config))
-    return replace(config, **{name: _typed(name, settings[name], types[name]) for name in settings if name in types})
+    chosen = {name: _typed(name, value, types[name]) for name, value in settings.items() if name in types}
+    return replace(config, **chosen) if chosen else config
 
 
 @cache

@@ -20,6 +20,10 @@ from engine.session.state import FINISHED, Run
 
 MAX_CHANGES_BEFORE_STOP = 32
 """Commands that arrived before a `Stop` and are still executed first, queries not counted."""
+STOP_WAITS_SECONDS = 0.3
+"""How long a run that is to stop continues the tweet that it is sampling."""
+RUN_ENDED = RunEndsError("The run ended before this was done.")
+_REQUESTED_SAMPLE, _REQUESTED_COMPLETION = 2, 3  # purposes of derived seeds; 1 is a due sample
 
 
 class CommandQueue:
@@ -89,14 +93,6 @@ class CommandQueue:
             return self._inbox.get_nowait()
         except queue.Empty:
             return None
-
-
-STOP_WAITS_SECONDS = 0.3
-"""How long a run that is to stop continues the tweet that it is sampling."""
-_REQUESTED_SAMPLE, _REQUESTED_COMPLETION = 2, 3  # purposes of derived seeds; 1 is a due sample
-
-
-RUN_ENDED = RunEndsError("The run ended before this was done.")
 
 
 class CommandHandler:

@@ -35,7 +35,7 @@ from tests import fakes
 from tests.cli.conftest import Launch
 from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli, assert_two_line_error, without_figures
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, hosted
+from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, RawClient, hosted, line_of
 from tests.waiting import wait_until
 from tui.cli import headless, options, ranks
 from tui.cli.commands import train
@@ -43,6 +43,7 @@ from tui.cli.output import progress_display
 from tui.process.torchrun import Torchrun
 from tui.process.torchrun_bridge import TorchrunBridge
 from tui.remote.agent import Agent, StartedRun
+from tui.remote.socket_path import socket_path
 
 END = e.RunFinished(step=100, elapsed_seconds=5.0, reason="budget", total_seconds=5.0, total_chars=10)
 ENDLESS = (*SMALL_MODEL, "--max-steps", str(ENDLESS_STEPS), "--run-name", "endless")
@@ -152,6 +153,29 @@ def test_sigterm_saves_and_ends_a_run_which_can_be_resumed(launch: Launch, cli: 
     assert saved_step(home) == last["step"] > 0
     resumed = cli("train", "--json", "--resume", "endless", "--max-steps", str(last["step"] + 3))
     assert (resumed.code, resumed.objects[0]["step"]) == (0, last["step"])
+
+
+def test_settings_from_the_socket_are_changed_all_or_none_as_json_and_journal_have_it(
+    launch: Launch, home: Path, tweets: Path
+) -> None:
+    process = launch("train", "--json", "--data", tweets, *ENDLESS)
+    process.read_events("StepsFinished", 1)
+    bad, good = ({"learning_rate": 0.002, "batch_size": size} for size in (0, 5))
+    with RawClient(socket_path(folder_of_run("endless")), HELLO) as client:
+        client.receive_until("CaughtUp")
+        for command in (fakes.change(**bad), fakes.change(**good), c.Stop()):
+            client.send(line_of(command))
+        received = client.receive_all()
+    lines = process.wait().lines
+    journal = (home / "runs/endless/events.jsonl").read_text("utf-8").splitlines()
+    for found in (received, [json.loads(line) for line in lines], [json.loads(line) for line in journal]):
+        [refused] = [event for event in found if event.get("event") == "CommandRefused"]
+        [changed] = [event for event in found if event.get("event") == "SettingsChanged"]
+        assert refused["detail"] == "batch_size must be a number from 1 to 65536, not 0."
+        assert (refused["command"], set(refused["settings"])) == ("ChangeSettings", set(bad))
+        assert changed["settings"] == {**good, "first_batch_size": 0}
+    info, _ = read_info(home / "runs/endless/checkpoints/latest.safetensors")
+    assert (info.training.learning_rate, info.training.batch_size) == (0.002, 5)
 
 
 @pytest.mark.parametrize(("number", "reason"), [(signal.SIGINT, "interrupted"), (signal.SIGHUP, "hung up")])

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import inspect
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import ModelConfig, TrainingConfig
@@ -110,6 +111,32 @@ def test_a_number_out_of_range_is_refused(event: e.Event, number: str) -> None:
         line = json.dumps(wrong, separators=(",", ":")).replace('"NUMBER"', number)
         with pytest.raises(DecodeError):
             e.from_json(line.encode())
+
+
+def unbounded_numbers(kind: object, path: str) -> list[str]:
+    """Return where a type has numbers without bounds; those of a config are checked as it is made."""
+    match kind:
+        case inspect.IntType(ge=low, le=high) | inspect.FloatType(ge=low, le=high):
+            return [] if None not in (low, high) else [path]
+        case inspect.StructType(fields=fields):
+            return [found for each in fields for found in unbounded_numbers(each.type, f"{path}.{each.name}")]
+        case inspect.UnionType(types=kinds) | inspect.TupleType(item_types=kinds):
+            return [found for each in kinds for found in unbounded_numbers(each, path)]
+        case inspect.VarTupleType(item_type=item):
+            return unbounded_numbers(item, path)
+        case inspect.DictType(key_type=key, value_type=value):
+            return unbounded_numbers(key, path) + unbounded_numbers(value, path)
+        case inspect.StrType() | inspect.BoolType() | inspect.NoneType() | inspect.LiteralType():
+            return []
+        case inspect.DataclassType(cls=config) if config in {ModelConfig, TrainingConfig, SamplingConfig}:
+            return []
+        case _:
+            return [f"{path}: {kind}"]
+
+
+def test_every_number_of_an_event_or_a_command_is_bounded() -> None:
+    kinds = (*kinds_of(e.Event), *kinds_of(c.Command))
+    assert [found for kind in kinds for found in unbounded_numbers(inspect.type_info(kind), kind.__name__)] == []
 
 
 # Text -----------------------------------------------------------------------------------------------------------------

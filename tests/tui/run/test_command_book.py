@@ -149,6 +149,18 @@ def test_a_refused_setting_is_no_longer_shown() -> None:
     assert screen.shown is screen.view
 
 
+def test_a_change_of_sampling_may_be_answered_before_a_change_of_training_that_was_sent_before() -> None:
+    screen = Screen()
+    slow, quick = change(batch_size=0, learning_rate=0.1), change(temperature=1.0)
+    screen.send(slow, quick)
+    screen.see(FakeSession().answer(quick))
+    assert list(screen.book.pending) == [slow]
+    screen.see(refusal_of(slow))
+    assert not screen.book.pending
+    assert screen.shown.sampling.temperature == 1.0
+    assert [screen.undo(), screen.undo()] == ["temperature back to 0.80", ""]
+
+
 @pytest.mark.parametrize(("start", "direction", "limit"), [(9.5, 1, 10.0), (1.1e-8, -1, 1e-8)])
 def test_the_learning_rate_stops_at_its_limits(start: float, direction: int, limit: float) -> None:
     view = apply(RunView(), run_started(training=TrainingConfig(learning_rate=start)))
