@@ -113,7 +113,10 @@ class ScriptedEmit:
                 finish: Any = commands.Finish  # as in `changes`: the old protocol has both commands
                 self._inbox.put(finish(on=False))
             case ["command", name, fields]:
-                self._inbox.put(getattr(commands, name)(**fields))
+                module: Any = (
+                    commands if hasattr(commands, name) else importlib.import_module("engine.protocol.insight")
+                )
+                self._inbox.put(getattr(module, name)(**fields))
             case ["no memory", *calls]:
                 let_memory_run_out(calls)
             case ["poison"]:

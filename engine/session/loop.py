@@ -26,7 +26,7 @@ from engine.session.restoring import Restorer
 from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
-from engine.training.schedule import upcoming_rates
+from engine.training.schedule import budget_used, learning_rate_at, upcoming_rates
 from engine.training.thread_tuner import runtime_change
 
 LOG = logging.getLogger(__name__)
@@ -124,6 +124,10 @@ class TrainingLoop:
         With other processes, give those of all steps that are promised to them, but only one if it `is_single`.
         """
         state, leader = self._run.state, self._run.leader
+        if leader is None:
+            used = budget_used(state.training, *state.elapsed)
+            yield [learning_rate_at(state.training, state.step, used, state.progress.finish)]
+            return
         training, is_overfit = state.training, self._run.setup.training_data.config.overfit is not None
         is_alone = is_single or is_overfit or bool(training.steps_per_second)  # samples or waits between steps
 
@@ -131,11 +135,8 @@ class TrainingLoop:
             epochs = state.batches.upcoming_epochs(1 if is_alone else count)
             return upcoming_rates(training, state.step, epochs, state.stopwatch.seconds, state.progress.finish)
 
-        if leader is None:
-            yield rates_of(1)
-        else:
-            with leader.promised(rates_of) as rates:
-                yield rates
+        with leader.promised(rates_of) as rates:
+            yield rates
 
     def _load_batch(self) -> Batch:
         """Return the next batch; until it is trained on, a resume repeats it."""

@@ -24,7 +24,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.session import loop
-from engine.session import questions as insight_service
+from engine.session import questions as questions_module
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine import helpers as h
@@ -187,7 +187,7 @@ def test_a_finish_takes_a_tenth_of_the_steps_so_far_and_anneals_the_rate_to_zero
 # The speed limit ------------------------------------------------------------------------------------------------------
 def test_steps_are_spaced_by_the_limit_that_changes_nothing_else(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeClock()
-    monkeypatch.setattr(insight_service, "time", SimpleNamespace(sleep=clock.advance))  # only naps move the clock
+    monkeypatch.setattr(questions_module, "time", SimpleNamespace(sleep=clock.advance))  # only naps move the clock
     script: h.Script = {4: [change(steps_per_second=0)], 7: [change(steps_per_second=0.5)]}
     emitted = h.run_tiny(corpus, script, steps_per_second=4.0, clock=clock, times_seconds=0.0)
     assert h.only(emitted, e.RunStarted).training.steps_per_second == 4.0

@@ -29,7 +29,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.protocol.insight import Insight
-from engine.session import questions as insight_service
+from engine.session import questions as questions_module
 from engine.session.questions import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, Questions
 from engine.session.session import TrainingSession
 from engine.session.state import Run
@@ -96,8 +96,8 @@ class Answers:
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """Replace the answers by scripted work."""
     made = Work()
-    monkeypatch.setattr(insight_service, "Answers", lambda *arguments: Answers(made, arguments[-1]))  # the step
-    monkeypatch.setattr(insight_service, "Baselines", lambda *_: made)
+    monkeypatch.setattr(questions_module, "Answers", lambda *arguments: Answers(made, arguments[-1]))  # the step
+    monkeypatch.setattr(questions_module, "Baselines", lambda *_: made)
     return made
 
 
@@ -223,7 +223,7 @@ def test_a_newer_question_replaces_its_like_and_one_without_answer_is_refused(co
 
 
 def test_an_unexpected_exception_refuses_only_the_question(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(insight_service, "snapshot", lambda _: 1 // 0)
+    monkeypatch.setattr(questions_module, "snapshot", lambda _: 1 // 0)
     emitted = h.run_tiny(corpus, {3: [insight.MapEmbeddings()]})
     refused = h.only(emitted, e.CommandRefused)
     assert (refused.step, refused.command) == (3, "MapEmbeddings")

@@ -20,7 +20,7 @@ from syrupy.assertion import SnapshotAssertion
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.session import questions as batch_service
+from engine.session import questions as questions_module
 from tests import fakes, hostile
 from tests.fakes import batch_shown, chars_read, embeddings_mapped, text_traced, unit_held, units_scored
 from tests.strategies import hostile_text
@@ -275,7 +275,7 @@ def test_a_batch_is_drawn_as_recorded(
 
 
 def test_a_row_is_cut_where_the_session_cuts_it_and_padding_is_darker_than_characters() -> None:
-    assert batch_view.MAX_ROW_CHARS == batch_service.MAX_CHARS
+    assert batch_view.MAX_ROW_CHARS == questions_module.MAX_CHARS
     _, *spans = grid(TWO, width=80, height=12)[3]
     assert [(span.text, span.shade) for span in spans] == [
         *((text, batch_view.CHAR_SHADE) for text in ("▸", "hi", "■")),
