@@ -8,10 +8,11 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, TypeVar
 
-from engine.config.run import ModelConfig, TrainingConfig
+from msgspec.structs import replace
+
+from engine.config.run import BUDGETS, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -20,6 +21,7 @@ from engine.protocol.events import CharChance, CharRead, TextCompleted, TweetRea
 from engine.protocol.insight import Bands
 
 T = TypeVar("T")
+NO_LIMIT = dict.fromkeys(BUDGETS)
 
 
 class FakeClock:
@@ -92,6 +94,19 @@ def checkpoint_loaded(step: int, name: str, **changes: Any) -> e.CheckpointLoade
         step=step, elapsed_seconds=1.0, name=name, path=f"/{name}", bits_per_char=None, epochs=0.0
     )
     return replace(event, **changes)
+
+
+def change(**settings: Any) -> c.ChangeSettings:
+    return c.ChangeSettings(settings=settings)
+
+
+def budget(**limits: Any) -> c.ChangeSettings:
+    """Return the command that lifts all limits but these."""
+    return change(**{**NO_LIMIT, **limits})
+
+
+def settings_changed(step: int, **settings: Any) -> e.SettingsChanged:
+    return e.SettingsChanged(step=step, elapsed_seconds=step * 0.05, settings=settings, epochs=0.5)
 
 
 def paused(step: int, elapsed_seconds: float = 1.0) -> e.Paused:
@@ -312,26 +327,16 @@ class FakeSession:
                 return self._refuse("Stop", self.stop_refusal)
             case c.Stop(reason=reason):
                 return e.RunFinished(reason=reason, total_seconds=1.0, total_chars=1000, **now)
-            case c.SetSampling(sampling=sampling):
-                return e.SamplingChanged(sampling=sampling, **now)
-            case c.SetLearningRate(learning_rate=learning_rate):
-                return e.LearningRateChanged(learning_rate=learning_rate, **now)
-            case c.SetBatchSize(batch_size=batch_size):
-                return e.BatchSizeChanged(batch_size=batch_size, epochs=0.5, **now)
-            case c.SetIntervals():
-                return e.IntervalsChanged(**vars(command), **now)
-            case c.SetBudget():
-                return e.BudgetChanged(**vars(command), **now)
+            case c.ChangeSettings(settings=settings):
+                return e.SettingsChanged(settings=settings, epochs=0.5, **now)
             case c.CompleteText(text=text, request=request):
                 return text_completed(text, request, **now)
             case c.ReadTweet(text=text):
                 return tweet_read(text, **now)
             case c.SaveLatest():
                 return checkpoint_saved(name="latest", **saved)
-            case c.Finish():
-                return e.FinishPlanned(last_step=self._step + 20, **now)
-            case c.CancelFinish():
-                return e.FinishCancelled(**now)
+            case c.Finish(on=on):
+                return e.FinishPlanned(last_step=self._step + 20 if on else None, **now)
             case c.SampleNow(prime=prime):
                 self._num_tweets += 1
                 text = f"{prime or ''}asked-for tweet number {self._num_tweets}"
@@ -345,8 +350,6 @@ class FakeSession:
                 return checkpoint_saved(name=name, **saved)
             case c.TakeStep():
                 return step_taken(self._step + 1)
-            case c.SetSpeedLimit(steps_per_second=steps_per_second):
-                return insight.SpeedLimitChanged(steps_per_second=steps_per_second, **now)
             case insight.ShowBatch(shuffled=shuffled):
                 return batch_shown(shuffled=shuffled, **now)
             case insight.TraceText(text=text, request=request, layer=layer, own_from=own_from):
@@ -364,6 +367,8 @@ class FakeSession:
                 return insight.BaselinesMeasured(request=request, names=names, bits_per_char=bits, **now)
             case c.LoadCheckpoint(name=name):
                 return checkpoint_loaded(name=name, **saved)
+            case _:
+                raise TypeError(type(command))
 
     def _refuse(self, command: str, detail: str) -> e.CommandRefused:
         sentences = {"title": "The checkpoint can't be used", "hint": "Take another name."}

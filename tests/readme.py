@@ -16,15 +16,15 @@ import tempfile
 import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from unittest import mock
 
 import typer.main
 from typer._completion_shared import get_completion_script
 from typer.core import TyperArgument, TyperGroup
 
+from engine.protocol.codec import kinds_of
 from engine.protocol.events import Event
 from tui.cli.app import app
 from tui.cli.lazy_group import EXAMPLES
@@ -59,11 +59,11 @@ def _key_row(key: Key) -> str:
 
 def event_table() -> str:
     """Return the table of events with the fields that not all of them have, in Markdown."""
-    return "\n".join(["| event | fields | meaning |", "|---|---|---|", *map(_event_row, get_args(Event))]) + "\n"
+    return "\n".join(["| event | fields | meaning |", "|---|---|---|", *map(_event_row, kinds_of(Event))]) + "\n"
 
 
 def _event_row(event_type: type[Event]) -> str:
-    names = " ".join(f"`{field.name}`" for field in fields(event_type) if field.name not in {"step", "elapsed_seconds"})
+    names = " ".join(f"`{name}`" for name in event_type.__struct_fields__ if name not in {"step", "elapsed_seconds"})
     [sentence, *_] = (event_type.__doc__ or "").splitlines()
     return f"| `{event_type.__name__}` | {names} | {sentence} |"
 

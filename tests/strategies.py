@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields as fields_of
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from engine.config.run import MAX_LEARNING_RATE, ModelConfig, TrainingConfig
+from engine.config.run import LIVE_SETTINGS, MAX_LEARNING_RATE, ModelConfig, TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, MAX_TEMPERATURE, MIN_TEMPERATURE, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
+from engine.protocol.codec import kinds_of
 from engine.text import clean, defused
 from tests.fakes import steps_finished
 
@@ -47,6 +50,8 @@ QUESTIONS = (
     insight.MapEmbeddings,
     insight.MeasureBaselines,
 )
+NAMES_OF_SETTINGS = st.sampled_from(sorted(LIVE_SETTINGS)) | st.text("abcdefg_", min_size=1, max_size=12)
+SETTINGS = st.none() | st.booleans() | st.integers(-1, 2**53) | st.floats(-1, 1e9) | st.text(max_size=9)
 NAMES = st.text("abcdefgXYZ0123456789_", min_size=1, max_size=12)
 
 
@@ -99,8 +104,7 @@ def sampling_configs(primes: Sequence[str] = ("",)) -> SearchStrategy[SamplingCo
 def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
     """Any command except `Stop`; some are invalid, and a session has to refuse them."""
     prime = st.sampled_from(list(primes))
-    fields: dict[str, SearchStrategy[Any]] = {
-        "sampling": sampling_configs(primes),
+    settings: dict[str, SearchStrategy[Any]] = {
         "learning_rate": st.floats(1e-5, 0.1) | st.sampled_from([-1.0, 0.0, 99.0]),
         "batch_size": st.sampled_from([0, 1, 3, 8]),
         "eval_every": st.integers(-1, 5),
@@ -108,6 +112,10 @@ def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
         "max_steps": st.sampled_from([0, 1, 9, 30]),  # always a limit, so that every run of a test ends
         "max_seconds": st.sampled_from([None, -1.0, 1e9]),
         "epochs": st.sampled_from([None, 0.5, 100.0]),
+        "steps_per_second": st.sampled_from([-1.0, 0.0, 500.0]),
+        "hidden_size": st.just(8),
+    }
+    fields: dict[str, SearchStrategy[Any]] = {
         "prime": prime,
         "SampleNow.prime": st.none() | prime,
         "CompleteText.text": prime,
@@ -116,11 +124,13 @@ def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
         "draw": st.integers(0, 9),
         "seed": st.integers(0, 1000),
         "temperatures": st.just(LADDER_TEMPERATURES) | st.lists(temperatures(), min_size=1, max_size=3).map(tuple),
-        "steps_per_second": st.sampled_from([-1.0, 0.0, 500.0]),
         "name": st.sampled_from(["one", "two", "../up", "", "no such checkpoint"]),
     }
-    kinds = [kind for kind in get_args(c.Command) if kind not in (c.Stop, *QUESTIONS)]
-    return st.one_of([_instances(kind, fields) for kind in kinds]) | insight_questions(st.sampled_from(QUESTIONED))
+    of_training: SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({}, optional=settings)
+    changes = st.builds(c.ChangeSettings, settings=of_training | sampling_configs(primes).map(vars))
+    kinds = [kind for kind in kinds_of(c.Command) if kind not in (c.Stop, c.ChangeSettings, *QUESTIONS)]
+    others = st.one_of([_instances(kind, fields) for kind in kinds])
+    return changes | others | insight_questions(st.sampled_from(QUESTIONED))
 
 
 def insight_questions(text: SearchStrategy[str]) -> SearchStrategy[c.Command]:
@@ -141,20 +151,18 @@ def any_commands() -> SearchStrategy[c.Command]:
     fields: dict[str, SearchStrategy[Any]] = {
         **dict.fromkeys(("reason", "name", "prime", "text"), text),
         "unless_unsaved": st.just(False),
-        "max_steps": st.none() | st.integers(-1, 2**53),
-        "max_seconds": st.none() | st.floats(-1, 1e9),
-        "epochs": st.none(),
+        "settings": st.dictionaries(NAMES_OF_SETTINGS, SETTINGS, max_size=4),
         "temperatures": st.just(LADDER_TEMPERATURES),
         "seed": st.integers(0, 2**63 - 1),
     }
-    kinds = (c.Stop, c.SetBudget, c.LoadCheckpoint, c.SaveCheckpoint, c.SampleLadder, c.SampleNow, c.CompleteText)
+    kinds = (c.Stop, c.ChangeSettings, c.LoadCheckpoint, c.SaveCheckpoint, c.SampleLadder, c.SampleNow, c.CompleteText)
     free = st.one_of([_instances(kind, fields) for kind in (*kinds, c.ReadTweet)])
     return commands() | free | insight_questions(text)
 
 
 def events() -> SearchStrategy[e.Event]:
     """Any event, each type equally likely."""
-    return st.one_of([events_of(event_type) for event_type in get_args(e.Event)])
+    return st.one_of([events_of(event_type) for event_type in kinds_of(e.Event)])
 
 
 def events_of(event_type: type[e.Event]) -> SearchStrategy[Any]:
@@ -175,10 +183,13 @@ def _steps_finished() -> SearchStrategy[e.StepsFinished]:
     return st.builds(made, first_step=st.integers(0, 2**53 - 4), rows=rows, **others)
 
 
-def _instances(kind: type, fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
-    """Instances of a dataclass: each field from `fields`, by its name after that of the class or alone, or by type."""
+def _instances(kind: Any, fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    """Instances of a class: each field from `fields`, by its name after that of the class or alone, or by type."""
     values = {}
-    for name, hint in get_type_hints(kind).items():
+    names = kind.__struct_fields__ if issubclass(kind, msgspec.Struct) else [each.name for each in fields_of(kind)]
+    hints = get_type_hints(kind)
+    for name in names:
+        hint = hints[name]
         given = fields.get(f"{kind.__name__}.{name}", fields.get(name))
         values[name] = _values(hint) if given is None else given
     return st.builds(kind, **values)
@@ -200,6 +211,9 @@ def _values(hint: Any) -> SearchStrategy[Any]:
 
 
 _BY_NAME: dict[str, SearchStrategy[Any]] = {
+    "SettingsChanged.settings": st.dictionaries(
+        NAMES_OF_SETTINGS, SETTINGS.filter(lambda value: not isinstance(value, str)), max_size=4
+    ),
     "elapsed_seconds": st.floats(0, 1e18),
     "learning_rate": st.floats(0, MAX_LEARNING_RATE),  # the highest that configs allow
     "StepsThinned.first_step": st.integers(0, 1000),

@@ -56,7 +56,7 @@ def iterate_checkpoints() -> Iterator[CheckpointEntry]:
     """
     named: list[_File] = []
     of_runs: list[_File] = []
-    for name, path in _paths_by_name().items():
+    for name, path in paths_by_name().items():
         try:
             stat = path.stat()
         except OSError:  # deleted meanwhile
@@ -67,12 +67,7 @@ def iterate_checkpoints() -> Iterator[CheckpointEntry]:
             yield _entry(name, path, stat)
 
 
-def list_checkpoints() -> list[CheckpointEntry]:
-    """Return the checkpoints of `iterate_checkpoints` as a list."""
-    return list(iterate_checkpoints())
-
-
-def _paths_by_name() -> dict[str, Path]:
+def paths_by_name() -> dict[str, Path]:
     """Return every checkpoint file by its name in the list, without opening any."""
     named = {path.stem: path for path in (home() / "checkpoints").glob("*" + SUFFIX)}
     of_runs = {
@@ -83,14 +78,9 @@ def _paths_by_name() -> dict[str, Path]:
     return named | of_runs
 
 
-def checkpoint_names() -> list[str]:
-    """Return the name of every checkpoint in the list, in no order, without opening any."""
-    return list(_paths_by_name())
-
-
 def checkpoint_name(path: Path) -> str:
     """Return the name of a checkpoint file in the list, or its path if it is not listed."""
-    return next((name for name, listed in _paths_by_name().items() if listed == path), str(path))
+    return next((name for name, listed in paths_by_name().items() if listed == path), str(path))
 
 
 def _entry(name: str, path: Path, stat: os.stat_result) -> CheckpointEntry:
@@ -123,7 +113,7 @@ def resolve_checkpoint(name: str | None) -> Path:
     """
     if name is None:
         return _best_of_run("last")
-    by_name = _paths_by_name()
+    by_name = paths_by_name()
     if name in by_name:  # before paths: a name from the list never means a file in the working directory
         return by_name[name]
     path = os.path.expanduser(name)
@@ -191,7 +181,7 @@ def require_trusted_corpus(path: Path, info: CheckpointInfo, named: Iterable[str
 
 def _no_checkpoint(run: RunFolder, wanted: str, hint: str) -> CheckpointError:
     """Return the error of a run without the `wanted` checkpoint; the hint lists the ones it has."""
-    names = [name for name in _paths_by_name() if name.startswith(f"{run.name}/")]
+    names = [name for name in paths_by_name() if name.startswith(f"{run.name}/")]
     if not names:
         return CheckpointError(f"The run {run.name} has saved no checkpoint.", hint)
     found = ", ".join(names[:_MAX_OFFERED]) + (", ..." if len(names) > _MAX_OFFERED else "")
@@ -202,7 +192,7 @@ def _no_checkpoint(run: RunFolder, wanted: str, hint: str) -> CheckpointError:
 
 def find_listed(name: str) -> Path:
     """Return the file that is called `name` in the list, never a path. Raises `CheckpointError` if it is not listed."""
-    by_name = _paths_by_name()
+    by_name = paths_by_name()
     if name not in by_name:
         raise CheckpointError(f"There is no checkpoint called {name}.", "`tweetgen-tui checkpoints list` shows all.")
     return by_name[name]

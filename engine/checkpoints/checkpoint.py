@@ -268,10 +268,17 @@ def grown_tensors(tensors: dict[str, Tensor], vocab_size: int, config: ModelConf
 
     Those without V in their shape are the same objects. Draws no number from a global generator.
     """
-    new = _new_weights(vocab_size, config, seed)
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(seed)
+        new = TextGenerator.from_config(vocab_size, config).state_dict()
     initial = {f"{prefix}{name}": weights for prefix in _WEIGHTS for name, weights in new.items()}
     initial |= {f"{prefix}{name}": torch.zeros_like(weights) for prefix in _MOMENTS for name, weights in new.items()}
-    return {name: _extended(tensor, initial.get(name, tensor)) for name, tensor in tensors.items()}
+    found = dict(tensors)
+    for name, tensor in tensors.items():
+        if name in initial and initial[name].shape != tensor.shape:
+            found[name] = grown = initial[name].clone()
+            grown[tuple(map(slice, tensor.shape))] = tensor
+    return found
 
 
 def load_first_rows(model: TextGenerator, weights: Mapping[str, Tensor]) -> None:
@@ -279,19 +286,3 @@ def load_first_rows(model: TextGenerator, weights: Mapping[str, Tensor]) -> None
     own = model.state_dict()
     for name, tensor in weights.items():
         own[name][tuple(map(slice, tensor.shape))].copy_(tensor)
-
-
-def _extended(tensor: Tensor, initial: Tensor) -> Tensor:
-    """Return `initial` with `tensor` in place of its first rows and columns; `tensor` itself if there are no others."""
-    if tensor.shape == initial.shape:
-        return tensor
-    grown = initial.clone()
-    grown[tuple(slice(length) for length in tensor.shape)] = tensor
-    return grown
-
-
-def _new_weights(vocab_size: int, config: ModelConfig, seed: int) -> dict[str, Tensor]:
-    """Return the initial weights of a new model, by name."""
-    with torch.random.fork_rng(devices=()):
-        torch.default_generator.manual_seed(seed)
-        return TextGenerator.from_config(vocab_size, config).state_dict()

@@ -197,13 +197,8 @@ def parse_info(path: Path, header: Header) -> tuple[CheckpointInfo, str]:
         )
     if _digest_of(metadata.tweetgen) != metadata.tweetgen_info_sha256:
         raise damaged(path, "the checksum of its metadata does not match")
-    return _decode(path, metadata.tweetgen), metadata.tweetgen_sha256
-
-
-def _decode(path: Path, text: str) -> CheckpointInfo:
-    """Decode the JSON of the metadata. Raises `CheckpointError`."""
     try:
-        return codec.decode(text, CheckpointInfo)
+        return codec.decode(metadata.tweetgen, CheckpointInfo), metadata.tweetgen_sha256
     except codec.DecodeError as error:
         raise damaged(path, str(error)) from error
 

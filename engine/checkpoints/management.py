@@ -189,38 +189,24 @@ def prune_steps(folder: RunFolder, num_kept: int, step: int, loaded_path: Path |
 def sample_of(entry: CheckpointEntry) -> TweetSampled | None:
     """Return the last tweet that the run sampled before the checkpoint, or None if its journal has none.
 
-    Reads the disk: call it on a thread of its own.
+    Never runs the model. Reads the disk: call it on a thread of its own.
     """
-    if entry.info is None:
+    info = entry.info
+    if info is None:
         return None
     try:
-        journal = _journal_of(entry, entry.info)
-        with open_regular(journal) as file:
-            if _is_of_same_run(file.readline(_PART_BYTES), entry.info):
-                return _last_tweet(file, entry.info)
+        run = folder_of_run(info.run) if entry.is_named else RunFolder(entry.path.parent.parent)
+        with open_regular(run.journal_path) as file:
+            started = events.from_json(file.readline(_PART_BYTES))
+            wanted = (info.corpus_name, len(Vocab(info.vocab)))
+            is_same_run = isinstance(started, RunStarted) and (started.corpus, started.vocab_size) == wanted
+            return _last_tweet(file, info) if is_same_run else None
     except (OSError, TweetgenError, codec.DecodeError):
         return None
-    return None
-
-
-def _journal_of(entry: CheckpointEntry, info: CheckpointInfo) -> Path:
-    """Return the path of the journal of the checkpoint's run; it need not exist. Raises `ConfigError`."""
-    if not entry.is_named:
-        return RunFolder(entry.path.parent.parent).journal_path
-    return folder_of_run(info.run).journal_path
-
-
-def _is_of_same_run(first_line: bytes, info: CheckpointInfo) -> bool:
-    """Return whether a journal belongs to the checkpoint's run, not to another run of that name."""
-    started = events.from_json(first_line)
-    return isinstance(started, RunStarted) and (started.corpus, started.vocab_size) == (
-        info.corpus_name,
-        len(Vocab(info.vocab)),
-    )
 
 
 def _last_tweet(file: BinaryIO, info: CheckpointInfo) -> TweetSampled | None:
-    """Search the journal backwards for the last tweet before the checkpoint."""
+    """Search a journal backwards for the last tweet before the checkpoint; it may have hundreds of megabytes."""
     end = file.seek(0, os.SEEK_END)
     first, rest = max(0, end - _MAX_BYTES), b""
     while end > first:
@@ -228,12 +214,8 @@ def _last_tweet(file: BinaryIO, info: CheckpointInfo) -> TweetSampled | None:
         file.seek(start)
         rest, *lines = (file.read(end - start) + rest).split(b"\n")  # the first may be the end of a line
         for line in reversed(lines):
-            if b'"TweetSampled"' in line[:40] and (tweet := tweet_in(line)) and _is_before(tweet, info):
+            tweet = tweet_in(line) if b'"TweetSampled"' in line[:40] else None
+            if tweet and tweet.step <= info.step and tweet.elapsed_seconds <= info.elapsed_seconds:
                 return tweet
         end = start
     return None
-
-
-def _is_before(tweet: TweetSampled, info: CheckpointInfo) -> bool:
-    """Return whether a tweet was sampled before the checkpoint was saved."""
-    return tweet.step <= info.step and tweet.elapsed_seconds <= info.elapsed_seconds

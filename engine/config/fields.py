@@ -1,4 +1,4 @@
-"""The fields of the config classes: their names and help texts, copies with other values, and checks of values.
+"""The fields of the config classes: their names and help texts, checks of values, and copies with other values.
 
 A failed check raises one `ConfigError` that names the field, the value and what is allowed. Imports no torch.
 """
@@ -12,12 +12,45 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+
+import msgspec
 
 from engine.errors import ConfigError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Config = TypeVar("_Config", bound="DataclassInstance")
 LARGEST = 1e18
 """Upper bound of every number in a config; all up to it have a JSON form."""
+_TYPE_WORDS: Mapping[object, str] = {bool: "true or false", str: "a text", tuple[str, ...]: "a list of texts"}
+"""Types of fields whose other values no config class refuses itself."""
+
+
+def with_settings(config: _Config, settings: Mapping[str, Any]) -> _Config:
+    """Return a copy of `config` with the settings that are fields of it; other settings are ignored.
+
+    Their values may come from anywhere: each is converted to its field's type, such as an integer for a float. Raises
+    `ConfigError`.
+    """
+    types = _field_types(type(config))
+    return replace(config, **{name: _typed(name, settings[name], types[name]) for name in settings if name in types})
+
+
+@cache
+def _field_types(config_type: type) -> dict[str, Any]:
+    return get_type_hints(config_type)
+
+
+def _typed(name: str, value: object, field_type: object) -> Any:  # noqa: ANN401 - a value of `field_type`
+    """Return the value as the field's type. One that is not of that type is refused, here or by the config class."""
+    try:
+        return msgspec.convert(value, field_type)
+    except msgspec.ValidationError:
+        allowed = _TYPE_WORDS.get(field_type)
+        require(name, repr(value), allowed or "", is_valid=allowed is None)
+        return value
 
 
 def option_of(name: str) -> str:
@@ -42,9 +75,14 @@ def require_between(config: object, name: str, low: float, high: float = LARGEST
     if value is None and "None" in annotation:
         return
     allowed = f"a number from {low:g} to {high:g}" if high < LARGEST else f"at least {low:g}"
-    is_number = isinstance(value, int | float if "float" in annotation else int)
+    is_typed = is_number(value) and ("float" in annotation or isinstance(value, int))
     # a comparison, not isfinite: that fails on an int beyond the largest float
-    require(name, value, allowed, is_valid=is_number and low <= value <= high)
+    require(name, value, allowed, is_valid=is_typed and low <= value <= high)
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a number, which True and False are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def require_choice(config: object, name: str, choices: object) -> None:
@@ -53,22 +91,9 @@ def require_choice(config: object, name: str, choices: object) -> None:
     require(name, value, "one of " + ", ".join(get_args(choices)), is_valid=value in get_args(choices))
 
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-_Config = TypeVar("_Config", bound="DataclassInstance")
-
-
 def field_names(config_type: type) -> frozenset[str]:
     """Return the names of the fields of a config class."""
     return frozenset(inspect.get_annotations(config_type))
-
-
-def with_settings(config: _Config, settings: Mapping[str, Any]) -> _Config:
-    """Return a copy of `config` with the settings that are fields of it; other settings are ignored."""
-    names = field_names(type(config))
-    chosen: dict[str, Any] = {name: value for name, value in settings.items() if name in names}
-    return replace(config, **chosen)
 
 
 @cache

@@ -9,12 +9,20 @@ device are known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from engine.config.corpus import CorpusConfig
-from engine.config.fields import LARGEST, field_names, require, require_between, require_choice, with_settings
+from engine.config.fields import (
+    LARGEST,
+    field_names,
+    is_number,
+    require,
+    require_between,
+    require_choice,
+    with_settings,
+)
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
 from engine.errors import ConfigError
 
@@ -161,10 +169,46 @@ class TrainingConfig:
         require_between(self, "save_every", 0)
         require_between(self, "keep_checkpoints", 0)
         require_between(self, "autosave_seconds", 1.0)
-        limit: object = self.steps_per_second
-        is_valid = isinstance(limit, int | float) and (limit == 0 or MIN_STEPS_PER_SECOND <= limit <= LARGEST)
+        limit = self.steps_per_second
+        is_valid = is_number(limit) and (limit == 0 or MIN_STEPS_PER_SECOND <= limit <= LARGEST)
         require("steps_per_second", limit, f"0 or at least {MIN_STEPS_PER_SECOND:g}", is_valid=is_valid)
         require_between(self, "seed", 0, 2**63 - 1)
+
+
+BUDGETS = ("max_steps", "epochs", "max_seconds")
+"""What limits a run; also the reasons of `RunFinished`."""
+INTERVALS = ("eval_every", "sample_every", "sample_pacing")
+LIVE_SETTINGS = field_names(SamplingConfig).union(
+    {"learning_rate", "batch_size", "steps_per_second"}, INTERVALS, BUDGETS
+)
+"""What a run can change while it trains."""
+
+
+def require_live(names: Iterable[str]) -> None:
+    """Raise `ConfigError` unless a run can change all of these settings while it trains."""
+    for name in names:
+        if name in field_names(ModelConfig) | field_names(TrainingConfig) - LIVE_SETTINGS:
+            raise ConfigError(f"{name} can't be changed while a run trains.", "Set it for a new run.")
+        if name not in LIVE_SETTINGS:
+            raise ConfigError(f"There is no setting {name}.")
+
+
+def implied_settings(changes: Mapping[str, Setting], training: TrainingConfig) -> dict[str, Setting]:
+    """Return the settings that a user's changes of these ones change, too.
+
+    A user's batch size is used from now on, and a user's interval is one of steps alone. Evaluations before the first
+    regular one end where the regular ones get another interval.
+    """
+    implied: dict[str, Setting] = {}
+    if "batch_size" in changes:
+        implied["first_batch_size"] = 0
+    if changes.keys() & set(INTERVALS):
+        implied["pacing"] = "steps"
+    if "sample_every" in changes:
+        implied["sample_pacing"] = changes.get("sample_pacing", "interval")
+    if changes.get("eval_every", training.eval_every) != training.eval_every:
+        implied["early_eval_tweets"] = 0
+    return implied
 
 
 @dataclass(frozen=True, kw_only=True)

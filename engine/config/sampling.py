@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from engine.config.fields import require, require_between
-from engine.text import MAX_CHARS, comparable, has_word, has_word_inside, is_harmless, with_single_blanks
+from engine.config.fields import is_number, require, require_between
+from engine.text import MAX_CHARS, comparable, has_word, is_harmless, with_single_blanks
 
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 5.0
@@ -21,7 +21,7 @@ MAX_DRAFTS = 1000
 MAX_DRAFTS_IN_RUN = 32
 """Drafts per tweet at most in a run, which takes no step meanwhile."""
 MAX_AVOIDED_CHARS = 10_000
-"""Avoided words and phrases in total, one character more for each: so a `SetSampling` fits a line of the socket."""
+"""Avoided words and phrases in total, one character more for each: so a `ChangeSettings` fits a line of the socket."""
 MAX_REQUIRED_CHARS = 1000
 
 
@@ -74,8 +74,8 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
-        value: object = self.temperature
-        is_valid = isinstance(value, int | float) and (value == 0 or MIN_TEMPERATURE <= value <= MAX_TEMPERATURE)
+        value = self.temperature
+        is_valid = is_number(value) and (value == 0 or MIN_TEMPERATURE <= value <= MAX_TEMPERATURE)
         allowed = f"0 or a number from {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}"
         require("temperature", value, allowed, is_valid=is_valid)
         require_between(self, "top_k", 0)
@@ -104,7 +104,7 @@ class SamplingConfig:
         prime, required = comparable(self.prime), comparable(self.must_contain)
         for words in self.avoid:
             allowed, avoided = f"without the avoided word “{words}”", comparable(words)
-            require("prime", repr(self.prime), allowed, is_valid=not has_word_inside(prime, avoided))
+            require("prime", repr(self.prime), allowed, is_valid=not has_word(prime, avoided, goes_on=True))
             require("must_contain", repr(self.must_contain), allowed, is_valid=not has_word(required, avoided))
 
     def require_for_run(self) -> None:

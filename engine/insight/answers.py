@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeAlias, assert_never
+from typing import Any, TypeAlias
 
 import torch
 
@@ -24,12 +24,12 @@ from engine.insight.units import best_units, correlate, some_tweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, Vocab
 from engine.progress import Pieces
-from engine.protocol.commands import Insight
 from engine.protocol.events import Event
 from engine.protocol.insight import (
     CharPoint,
     EmbeddingsMapped,
     HoldUnit,
+    Insight,
     MapEmbeddings,
     MeasureReach,
     OwnDraw,
@@ -95,7 +95,7 @@ class Answers:
             case MapEmbeddings():
                 return self._map_embeddings(command)
             case _:
-                assert_never(command)
+                raise TypeError(type(command))
 
     @cached_property
     def _gru(self) -> ExplicitGru:

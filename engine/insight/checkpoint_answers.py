@@ -14,8 +14,8 @@ from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.insight.answers import Answers, snapshot
 from engine.progress import run_to_end
-from engine.protocol.commands import Insight
 from engine.protocol.events import Event
+from engine.protocol.insight import Insight
 
 
 class CheckpointAnswers:

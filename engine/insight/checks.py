@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from engine.errors import ConfigError
-from engine.protocol.commands import Insight
-from engine.protocol.insight import MAX_TRACED_CHARS, HoldUnit, MeasureReach, TraceText
+from engine.protocol.insight import MAX_TRACED_CHARS, HoldUnit, Insight, MeasureReach, TraceText
 
 
 def check(command: Insight, rnn: nn.GRU) -> None:

@@ -3,4 +3,4 @@
 Never imports torch or writes to disk.
 """
 
-from engine.protocol import events  # first: `insight` derives from it, and it lists the events of `insight`
+from engine.protocol import insight  # so that `from_json` of events and commands knows those in it

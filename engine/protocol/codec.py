@@ -1,20 +1,33 @@
-"""The exact JSON form of frozen dataclasses: a tag with the class name, then the fields.
+"""The exact JSON form of dataclasses and of tagged structs, whose first field is the name of their class.
 
-msgspec does the work: it supports dataclasses, checks types when it decodes, and is faster than the standard library.
+msgspec does the work: it checks types and bounds as it decodes, and is faster than the standard library.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, TypeVar, Union
 
 import msgspec
 
 from engine.errors import TweetgenError
 
 Value = TypeVar("Value")
+_Tagged = TypeVar("_Tagged", bound=msgspec.Struct)
 LARGEST = 1e39
 """Beyond every float32; sums and squares of such numbers still fit a float64."""
+# bounds that decoding checks: a journal may have been edited, a peer may be anyone, and arrays are allocated from them
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+StepNumber = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+SettingName = Annotated[str, msgspec.Meta(pattern=r"\A[a-z_]{1,40}\Z")]
+Settings = Annotated[
+    dict[SettingName, bool | Integer | Number | str | tuple[str, ...] | None], msgspec.Meta(max_length=64)
+]
+"""Settings by name; `engine.config.fields.with_settings` checks the values."""
 
 # the last two: JSON nested too deeply, and a config that refuses its values
 _DECODING_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError, TweetgenError)
@@ -24,10 +37,9 @@ class DecodeError(ValueError):
     """The text is not JSON, or does not fit the expected type."""
 
 
-def encode(value: object, tag: str | None = None) -> str:
-    """Return `value` as one line of JSON; with `tag`, the name of its class comes first under that key."""
-    fields = msgspec.to_builtins(value)
-    return msgspec.json.encode({tag: type(value).__name__, **fields} if tag else fields).decode()
+def encode(value: object) -> str:
+    """Return `value` as one line of JSON."""
+    return msgspec.json.encode(value).decode()
 
 
 def decode(text: str | bytes, value_type: type[Value]) -> Value:
@@ -38,25 +50,46 @@ def decode(text: str | bytes, value_type: type[Value]) -> Value:
         raise DecodeError(str(error)) from error
 
 
-def decode_tagged(
-    text: str | bytes, tag: str, types: Mapping[str, type[Value]], change: Callable[[str], str] | None = None
-) -> Value:
-    """Return the value of the type that `text` names under the key `tag`, one of `types`. Raises `DecodeError`.
+def decode_tagged(text: str | bytes, base: type[_Tagged], change: Callable[[str], str] | None = None) -> _Tagged:
+    """Return the struct that `text` encodes, of the class derived from `base` that it names. Raises `DecodeError`.
 
-    `change` is applied to every string in it.
+    `change` is applied to every string in it. Without, the text is decoded in one go.
     """
+    kinds, decoder = _kinds_of(base)
+    value: _Tagged
+    if change is None:
+        try:
+            value = decoder.decode(text)
+            return value
+        except _DECODING_ERRORS:
+            pass  # the words of the error name the class
     fields = decode(text, dict[str, Any])
-    kind = fields.pop(tag, None)
-    if not isinstance(kind, str) or kind not in types:
+    tag = base.__struct_config__.tag_field or ""
+    kind = fields.get(tag)
+    if not isinstance(kind, str) or kind not in kinds:
         raise DecodeError(f"unknown {tag} {kind!r}")
     try:
-        if not _is_bounded(fields):
-            raise DecodeError(f"{kind}: a number is out of range")
-        return msgspec.convert(fields if change is None else with_strings_changed(fields, change), types[kind])
-    except DecodeError:
-        raise
+        value = msgspec.convert(fields if change is None else with_strings_changed(fields, change), kinds[kind])
+        return value
     except _DECODING_ERRORS as error:
         raise DecodeError(f"{kind}: {error}") from error
+
+
+def kinds_of(base: type[Value]) -> tuple[type[Value], ...]:
+    """Return the classes derived from `base` that have no derived class themselves, in the order of their definition.
+
+    Those in the module of `base` come first.
+    """
+    children = base.__subclasses__()
+    return tuple(kind for child in children for kind in kinds_of(child)) if children else (base,)
+
+
+@cache
+def _kinds_of(base: type[_Tagged]) -> tuple[dict[str, type[_Tagged]], msgspec.json.Decoder[_Tagged]]:
+    """Return the classes derived from `base` by their tags, and a decoder of all of them."""
+    kinds = kinds_of(base)
+    union: Any = Union[kinds]  # noqa: UP007 - of classes that are known at run time only
+    return {kind.__name__: kind for kind in kinds}, msgspec.json.Decoder(union)
 
 
 def with_strings_changed(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - a JSON value
@@ -70,15 +103,15 @@ def with_strings_changed(value: Any, change: Callable[[str], str]) -> Any:  # no
     return value  # also a list that begins with a number: no type mixes numbers with anything else
 
 
-def _is_bounded(value: Any) -> bool:  # noqa: ANN401 - a JSON value
+def is_bounded(value: Any) -> bool:  # noqa: ANN401 - a JSON value
     """Return whether all integers fit 64 bits and all floats are in the range of float32."""
     if isinstance(value, int):
         return abs(value) < 2**63
     if isinstance(value, float):
         return abs(value) <= LARGEST
     if isinstance(value, dict):
-        return all(map(_is_bounded, value.values()))
-    return not isinstance(value, list) or all(map(_is_bounded, value))
+        return all(map(is_bounded, value.values()))
+    return not isinstance(value, list) or all(map(is_bounded, value))
 
 
 def pretty(value: object) -> str:

@@ -1,40 +1,41 @@
 """Commands: what a session executes between two steps, and while it is paused.
 
-Each is a frozen dataclass with an exact JSON form, like the events that answer it. A command that can't be executed is
-answered by `CommandRefused` and changes nothing.
+Each is a frozen struct with an exact JSON form, like the events that answer it. A command that can't be executed is
+answered by `CommandRefused` and changes nothing. Questions about the model are in `engine.protocol.insight`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import get_args
+from typing import ClassVar
 
-from engine.config.run import SamplePacing
+import msgspec
+
+from engine.config.fields import field_names
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import codec
-from engine.protocol.insight import (
-    HoldUnit,
-    MapEmbeddings,
-    MeasureBaselines,
-    MeasureReach,
-    ScoreUnits,
-    ShowBatch,
-    TraceText,
-)
+from engine.protocol.codec import Integer, Number, Settings
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pause:
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", tag=True):
+    """What all commands have in common."""
+
+    is_query: ClassVar[bool] = False
+    """Whether it changes nothing, so that it can be executed in the middle of an evaluation."""
+
+    def is_immediate(self) -> bool:
+        """Return whether it is executed whenever it arrives, ahead of those that wait."""
+        return False
+
+
+class Pause(Command, frozen=True):
     """Pause training; answered by `Paused`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resume:
+class Resume(Command, frozen=True):
     """Continue training; answered by `Resumed`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stop:
+class Stop(Command, frozen=True, kw_only=True):
     """Save `latest` and end the run, ahead of all queued queries; answered by `RunFinished` with this reason."""
 
     reason: str = "stopped"
@@ -42,176 +43,99 @@ class Stop:
     """Whether to refuse where `latest` can't be saved, so that the user can decide."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finish:
+class ChangeSettings(Command, frozen=True, kw_only=True):
+    """Change settings while the run goes on: all of them, or none if it is refused. Answered by `SettingsChanged`.
+
+    Which settings it may change is `engine.config.run.LIVE_SETTINGS`. A changed budget, counted from the run's first
+    step, cancels a planned finish and leaves a paused run paused; it is refused where the run would end at once. A
+    schedule that depends on the budget continues at the used share of the new one: a cosine that had ended returns to
+    a higher rate.
+    """
+
+    settings: Settings
+    """The new values by name; null for a budget is no limit."""
+
+    def is_immediate(self) -> bool:
+        """Return whether it changes sampling alone: then it is used from the next character on, within a tweet, too."""
+        return self.settings.keys() <= field_names(SamplingConfig)
+
+
+class Finish(Command, frozen=True, kw_only=True):
     """Anneal the learning rate to zero over the next 10 % of the steps, then stop; answered by `FinishPlanned`."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class CancelFinish:
-    """Cancel a `Finish`; answered by `FinishCancelled`."""
+    on: bool = True
+    """False cancels that."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TakeStep:
+class TakeStep(Command, frozen=True):
     """Take one step and pause again; answered by `Resumed`, `StepsFinished`, `StepTaken` and `Paused`.
 
     Refused unless the run is paused.
     """
 
 
-@dataclass(frozen=True, kw_only=True)
-class SaveCheckpoint:
+class SaveCheckpoint(Command, frozen=True, kw_only=True):
     """Save under a name; answered by `CheckpointSaved`. Refused where the name is taken and `replace` is false."""
 
     name: str
     replace: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class SaveLatest:
+class SaveLatest(Command, frozen=True):
     """Save the run's own `latest` now; answered by `CheckpointSaved`, or by a `Warned` of the kind "disk"."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoadCheckpoint:
+class LoadCheckpoint(Command, frozen=True, kw_only=True):
     """Continue from a checkpoint, by name or path; answered by `CheckpointLoaded`."""
 
     name: str
     halves_rate: bool = False
-    """Whether to continue at half the checkpoint's learning rate; `LearningRateChanged` follows then."""
+    """Whether to continue at half the checkpoint's learning rate; `SettingsChanged` follows then."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SetSampling:
-    """Change the sampling settings from the next character on, even within a tweet; answered by `SamplingChanged`."""
-
-    sampling: SamplingConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetLearningRate:
-    """Set the peak learning rate; answered by `LearningRateChanged`."""
-
-    learning_rate: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetBatchSize:
-    """Set the batch size, in tweets per step; answered by `BatchSizeChanged`."""
-
-    batch_size: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetIntervals:
-    """Set how often to evaluate and to sample, in steps, 0 for never; answered by `IntervalsChanged`."""
-
-    eval_every: int
-    sample_every: int
-    sample_pacing: SamplePacing = "interval"
-    """As in `TrainingConfig`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetBudget:
-    """Set where the run ends, counted from its first step; None is no limit. Answered by `BudgetChanged`.
-
-    It replaces all three limits, and a planned finish. A schedule that depends on the budget continues at the share
-    of the new one that is used: a cosine that had ended returns to a higher rate. A paused run stays paused. Refused
-    where the run would end at once.
-    """
-
-    max_steps: int | None = None
-    max_seconds: float | None = None
-    epochs: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetSpeedLimit:
-    """Take at most that many steps per second, to watch; 0 lifts the limit. Answered by `SpeedLimitChanged`."""
-
-    steps_per_second: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class SampleNow:
+class SampleNow(Command, frozen=True, kw_only=True):
     """Sample a tweet now; answered by `TweetSampled`."""
 
+    is_query: ClassVar[bool] = True
     prime: str | None = None
     """The text to begin with; None: the run's prime."""
-    draw: int | None = None
+    draw: Integer | None = None
     """That of a `CompleteText`, at least 0: with the same weights, the tweet begins with its completion. None: a new
     random tweet."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CompleteText:
+class CompleteText(Command, frozen=True, kw_only=True):
     """Continue a text with the current weights; answered by `TextCompleted`."""
 
+    is_query: ClassVar[bool] = True
     text: str
-    request: int = 0
+    request: Integer = 0
     """Any number; identifies the answer."""
-    draw: int = 0
+    draw: Integer = 0
     """At least 0; another one gives another random continuation."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadTweet:
+class ReadTweet(Command, frozen=True, kw_only=True):
     """Predict along a text, and find the training tweet nearest to it; answered by `TweetRead`."""
 
+    is_query: ClassVar[bool] = True
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class SampleLadder:
+class SampleLadder(Command, frozen=True, kw_only=True):
     """Sample one tweet per temperature from the same seed and prime; answered by `LadderSampled`."""
 
-    seed: int
+    is_query: ClassVar[bool] = True
+    seed: Integer
     prime: str = ""
-    temperatures: tuple[float, ...] = LADDER_TEMPERATURES
-
-
-Insight = TraceText | MeasureReach | ScoreUnits | HoldUnit | MapEmbeddings
-"""Questions about the weights, answered while training goes on."""
-Question = Insight | ShowBatch | MeasureBaselines
-"""Commands that change nothing and whose answers are not journalled: those that a read-only client may send."""
-Command = (
-    Pause
-    | Resume
-    | Stop
-    | SetSampling
-    | SetLearningRate
-    | SetBatchSize
-    | SetIntervals
-    | SetBudget
-    | Finish
-    | CancelFinish
-    | SampleNow
-    | CompleteText
-    | ReadTweet
-    | SampleLadder
-    | TakeStep
-    | SetSpeedLimit
-    | ShowBatch
-    | TraceText
-    | MeasureReach
-    | ScoreUnits
-    | HoldUnit
-    | MapEmbeddings
-    | MeasureBaselines
-    | SaveCheckpoint
-    | SaveLatest
-    | LoadCheckpoint
-)
-_TYPES: dict[str, type[Command]] = {command_type.__name__: command_type for command_type in get_args(Command)}
+    temperatures: tuple[Number, ...] = LADDER_TEMPERATURES
 
 
 def to_json(command: Command) -> str:
     """Return the command as one line: `{"command": NAME, ...}`."""
-    return codec.encode(command, tag="command")
+    return codec.encode(command)
 
 
 def from_json(line: str | bytes) -> Command:
     """Return the command that `line` encodes. Raises `engine.protocol.codec.DecodeError`."""
-    return codec.decode_tagged(line, "command", _TYPES)
+    return codec.decode_tagged(line, Command)

@@ -1,8 +1,8 @@
 """Events: what happened in a session, in order.
 
-Each is a frozen dataclass of numbers and strings with an exact JSON form, so the same stream can be drawn, printed,
-kept in a run's journal, replayed, or sent through a socket. Invariants of every stream, checked by
-`tests/engine/session/stream_rules.py`:
+Each is a frozen struct of bounded numbers and strings with an exact JSON form: the same stream can be drawn, printed,
+kept in a run's journal, replayed, or sent through a socket. Answers to questions about the model are in
+`engine.protocol.insight`. Invariants of every stream, checked by `tests/engine/session/stream_rules.py`:
 
 1. It begins with `RunStarted` and ends with exactly one `RunFinished` or `RunFailed`; nothing follows that. A run that
    fails before it could start is a single `RunFailed`.
@@ -16,56 +16,50 @@ kept in a run's journal, replayed, or sent through a socket. Invariants of every
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import ClassVar, Literal
 
 import msgspec
 
-from engine.config.run import ModelConfig, SamplePacing, TrainingConfig, Tuning
+from engine.config.run import ModelConfig, TrainingConfig, Tuning
 from engine.config.sampling import SamplingConfig
 from engine.protocol import codec
-from engine.protocol.codec import LARGEST
+from engine.protocol.codec import Count, Integer, Number, Seconds, Settings, StepNumber
 from engine.text import MAX_CHARS, defused, is_harmless
 
 Novelty = Literal["new", "near-copy", "copy"]
 RefusalReason = Literal["copy", "near-copy", "avoided word", "required text missing", "too short", "unfinished"]
 """Why a draft does not pass the filter of `SamplingConfig`, in the order in which the reasons are checked."""
-StepNumber = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-"""Checked when an event is decoded: a journal may have been edited, and arrays are allocated from it."""
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
-"""Checked when an event is decoded: the numbers of the events of which a journal has many."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BaseEvent:
-    """The fields of all events."""
-
-    step: StepNumber
-    """Optimizer steps taken so far."""
-    elapsed_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e18)]
-    """Seconds of training so far, pauses excluded; continues across resumes."""
-
-
 WarningKind = Literal["", "not-finite", "disk", "disk-works", "outcome", "finished"]
 """What a warning is about, where the user can act on it: "disk" is a checkpoint or journal that can't be written,
 "disk-works" ends that. Two are no warnings: "outcome" is what a run on a single tweet has learned, "finished" that a
 run with a screen is paused because its budget is used up."""
+_TWEET = b'{"event":"TweetSampled"'
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunStarted(BaseEvent):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
+    """The fields of all events."""
+
+    is_recorded: ClassVar[bool] = True
+    """Whether the journal and `--json` have it. Not so answers and progress for a screen that is looking: several a
+    second, and of no use later."""
+    step: StepNumber
+    """Optimizer steps taken so far."""
+    elapsed_seconds: Seconds
+    """Seconds of training so far, pauses excluded; continues across resumes."""
+
+
+class RunStarted(Event, frozen=True, kw_only=True):
     """Setup is complete; the first step follows."""
 
     run: str
     corpus: str
-    num_train_tweets: int
-    num_val_tweets: int
-    vocab_size: int
-    num_parameters: int
+    num_train_tweets: Count
+    num_val_tweets: Count
+    vocab_size: Count
+    num_parameters: Count
     device: str
     precision: str
-    num_threads: int
+    num_threads: Count
     tuning: Tuning
     model: ModelConfig
     training: TrainingConfig
@@ -74,13 +68,13 @@ class RunStarted(BaseEvent):
     """The checkpoint that the weights were loaded from, if any."""
     is_warm_start: bool
     """Whether the weights are those of the model shipped for small corpora."""
-    epochs: float
+    epochs: Number
     """Epochs completed before the start."""
-    world_size: int
+    world_size: Count
     """Number of processes that train together."""
     backend: str
     """What sums their gradients: nccl or gloo; empty with one process."""
-    started_at: float
+    started_at: Number
     """The time in seconds since 1970."""
     num_rows: Count = 0
     """Rows of the data, used or dropped; 0 where a single row is overfitted."""
@@ -88,99 +82,57 @@ class RunStarted(BaseEvent):
     """The number of rows that were dropped, by reason, the most frequent first."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Paused(BaseEvent):
+class Paused(Event, frozen=True):
     """Training is paused until `Resumed`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resumed(BaseEvent):
+class Resumed(Event, frozen=True):
     """Training continues."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LearningRateChanged(BaseEvent):
-    """The peak learning rate changed; the schedule still applies."""
+class SettingsChanged(Event, frozen=True, kw_only=True):
+    """Settings of the run changed, with those that a change implies; a changed budget cancels a planned finish."""
 
-    learning_rate: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchSizeChanged(BaseEvent):
-    """The batch size changed, in tweets per step."""
-
-    batch_size: int
-    epochs: float
+    settings: Settings
+    """The new values by name. Sampling settings are used from the next character on, others from the next step on."""
+    epochs: Number
     """Epochs completed so far."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class IntervalsChanged(BaseEvent):
-    """The intervals of evaluations and samples changed, in steps; 0 is never."""
+class FinishPlanned(Event, frozen=True, kw_only=True):
+    """The learning rate is annealed to zero until `last_step`, where the run ends; null cancels that."""
 
-    eval_every: int
-    sample_every: int
-    sample_pacing: SamplePacing = "interval"
+    last_step: StepNumber | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class BudgetChanged(BaseEvent):
-    """The run now ends at these limits, None being no limit; a planned finish no longer ends it."""
-
-    max_steps: int | None = None
-    max_seconds: float | None = None
-    epochs: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamplingChanged(BaseEvent):
-    """The sampling settings changed, from the next character on."""
-
-    sampling: SamplingConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class FinishPlanned(BaseEvent):
-    """The learning rate is annealed to zero from now on, and the run ends at `last_step`."""
-
-    last_step: StepNumber
-
-
-@dataclass(frozen=True, kw_only=True)
-class FinishCancelled(BaseEvent):
-    """The planned finish is cancelled: the schedule applies again."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Warned(BaseEvent):
+class Warned(Event, frozen=True, kw_only=True):
     """Something went wrong, and the run continues."""
 
     message: str
     kind: WarningKind = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CommandRefused(BaseEvent):
+class CommandRefused(Event, frozen=True, kw_only=True):
     """A command could not be executed and changed nothing."""
 
     command: str
     title: str
     detail: str
     hint: str
+    settings: tuple[str, ...] = ()
+    """Names of the settings that a `ChangeSettings` would have changed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunFinished(BaseEvent):
+class RunFinished(Event, frozen=True, kw_only=True):
     """The run reached its end or was stopped. The last event."""
 
     reason: str
-    total_seconds: float
-    total_chars: int
+    total_seconds: Number
+    total_chars: Count
     """Characters trained on, over all epochs and resumes."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunFailed(BaseEvent):
+class RunFailed(Event, frozen=True, kw_only=True):
     """The run ended with an error. The last event."""
 
     title: str
@@ -189,8 +141,7 @@ class RunFailed(BaseEvent):
     hint: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepsFinished(BaseEvent):
+class StepsFinished(Event, frozen=True, kw_only=True):
     """One or more consecutive steps; the last of them is `step`."""
 
     first_step: StepNumber
@@ -215,8 +166,7 @@ class StepsFinished(BaseEvent):
         return self.learning_rates[-1]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepsThinned(BaseEvent):
+class StepsThinned(Event, frozen=True, kw_only=True):
     """A bucket of consecutive steps, in place of their `StepsFinished` in a journal."""
 
     first_step: StepNumber
@@ -250,8 +200,7 @@ def _num_steps(first_step: int, last_step: int) -> int:
     return last_step - first_step + 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvalFinished(BaseEvent):
+class EvalFinished(Event, frozen=True, kw_only=True):
     """The model was evaluated on the validation tweets."""
 
     val_loss: Number
@@ -262,8 +211,7 @@ class EvalFinished(BaseEvent):
     """Whether it was measured on some of the tweets, before the first regular evaluation; then it is never the best."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepTimes(BaseEvent):
+class StepTimes(Event, frozen=True, kw_only=True):
     """Time spent on each part of the last seconds of training; the rest is reporting and idle time."""
 
     num_steps: Count
@@ -286,60 +234,54 @@ class StepTimes(BaseEvent):
     """CUDA graphs that replace the launch of a step's kernels; None on a device without graphs."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RanksMeasured(BaseEvent):
+class RanksMeasured(Event, frozen=True, kw_only=True):
     """How the processes of a run shared the last seconds of training; one entry per rank in each field."""
 
-    waiting_shares: tuple[float, ...]
+    waiting_shares: tuple[Number, ...]
     """Share of the time, 0 to 1, spent waiting for the sum of the gradients; the slowest rank waits least."""
     devices: tuple[str, ...]
     hosts: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ThreadsChanged(BaseEvent):
+class ThreadsChanged(Event, frozen=True, kw_only=True):
     """The steps run on another number of CPU threads or in another precision from now on, measured to be faster."""
 
-    num_threads: int
+    num_threads: Count
     precision: str
     message: str
     """Both, those before, and the speedup."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckpointSaved(BaseEvent):
+class CheckpointSaved(Event, frozen=True, kw_only=True):
     """A checkpoint is in place under its final name."""
 
     name: str
     path: str
-    bits_per_char: float | None
+    bits_per_char: Number | None
     """Of the last evaluation; None before the first."""
-    weights_step: int
+    weights_step: StepNumber
     """Step of its weights, which the run may have left behind by now."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckpointLoaded(BaseEvent):
+class CheckpointLoaded(Event, frozen=True, kw_only=True):
     """The run continues from a checkpoint; `step` is the checkpoint's."""
 
     name: str
     path: str
-    bits_per_char: float | None
+    bits_per_char: Number | None
     """Of its last evaluation; None before the first, and for a checkpoint of other tweets than the run's."""
-    epochs: float
+    epochs: Number
     """Epochs completed by the checkpoint."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelChanged(BaseEvent):
+class ModelChanged(Event, frozen=True, kw_only=True):
     """The checkpoint just loaded has a model of another shape."""
 
     model: ModelConfig
-    num_parameters: int
+    num_parameters: Count
 
 
-@dataclass(frozen=True, kw_only=True)
-class TweetSampled(BaseEvent):
+class TweetSampled(Event, frozen=True, kw_only=True):
     """The model sampled a tweet."""
 
     text: str
@@ -363,10 +305,10 @@ class TweetSampled(BaseEvent):
     """The reasons against this tweet, where no draft passed the filter and it came nearest; else ()."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TweetDelayed(BaseEvent):
+class TweetDelayed(Event, frozen=True, kw_only=True):
     """The filter delays the next tweet: its drafts take over two seconds, or its share of the time is used up."""
 
+    is_recorded: ClassVar[bool] = False
     num_drafts: Count
     """Finished drafts of the tweet; 0 while it waits."""
     max_drafts: Count
@@ -375,53 +317,49 @@ class TweetDelayed(BaseEvent):
     """Training time until it is due, at most; 0 while its drafts are sampled."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LadderTweet:
+class LadderTweet(msgspec.Struct, frozen=True, kw_only=True):
     """One rung of a temperature ladder."""
 
-    temperature: float
+    temperature: Number
     text: str
     reached_eos: bool
-    bits_per_char: float
+    bits_per_char: Number
     novelty: Novelty
 
 
-@dataclass(frozen=True, kw_only=True)
-class LadderSampled(BaseEvent):
+class LadderSampled(Event, frozen=True, kw_only=True):
     """The model sampled one tweet per temperature from the same seed and prime; answers `SampleLadder`."""
 
     prime: str
-    seed: int
+    seed: Integer
     rungs: tuple[LadderTweet, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class CharChance:
+class CharChance(msgspec.Struct, frozen=True, kw_only=True):
     """A possible next character and its probability."""
 
     char: str
     """Empty for `<EOS>`."""
-    probability: float
+    probability: Number
     """At temperature 1."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CharRead:
+class CharRead(msgspec.Struct, frozen=True, kw_only=True):
     """What the model predicted at one character of a text."""
 
     char: str
     """Empty for `<EOS>`."""
-    bits: float
+    bits: Number
     """Its cost at temperature 1; an unknown character costs its `<UNK>` plus 20."""
     likeliest: tuple[CharChance, ...]
     """The most probable characters at this place, most probable first."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextCompleted(BaseEvent):
+class TextCompleted(Event, frozen=True, kw_only=True):
     """The model's continuation of a text; answers `CompleteText`."""
 
-    request: int
+    is_recorded: ClassVar[bool] = False
+    request: Integer
     """As in the command."""
     completion: tuple[str, ...]
     """The continuation at the run's temperature; as characters, so that leading and trailing blanks survive."""
@@ -431,94 +369,29 @@ class TextCompleted(BaseEvent):
     """The most probable next characters."""
     unknown_chars: tuple[str, ...]
     """Characters of the text outside the vocabulary; if there are any, there is no completion."""
-    bits_per_char: float | None = None
+    bits_per_char: Number | None = None
     """Of the text itself, at temperature 1; None where it has no characters to predict."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TweetRead(BaseEvent):
+class TweetRead(Event, frozen=True, kw_only=True):
     """The model's predictions along a text; answers `ReadTweet`."""
 
+    is_recorded: ClassVar[bool] = False
     text: str
     chars: tuple[CharRead, ...]
     """One per character, and one for `<EOS>`."""
-    bits_per_char: float
-    copied_share: float
+    bits_per_char: Number
+    copied_share: Number
     """The share, 0 to 1, of its characters in long runs that also occur in a training tweet."""
     nearest: str
     """The most similar training tweet; empty where none has anything in common with the text."""
-    nearest_share: float
+    nearest_share: Number
     """Similarity to that tweet, 0 to 1."""
-
-
-from engine.protocol.insight import (  # noqa: E402 - those derive from `BaseEvent`
-    BaselinesMeasured,
-    BatchShown,
-    EmbeddingsMapped,
-    InsightEvent,
-    ReachMeasured,
-    SpeedLimitChanged,
-    StepTaken,
-    TextTraced,
-    UnitHeld,
-    UnitsScored,
-)
-
-Event = (
-    RunStarted
-    | StepsFinished
-    | StepsThinned
-    | EvalFinished
-    | TweetSampled
-    | TweetDelayed
-    | LadderSampled
-    | CheckpointSaved
-    | CheckpointLoaded
-    | ModelChanged
-    | LearningRateChanged
-    | BatchSizeChanged
-    | IntervalsChanged
-    | BudgetChanged
-    | StepTimes
-    | RanksMeasured
-    | TextCompleted
-    | TweetRead
-    | StepTaken
-    | SpeedLimitChanged
-    | BatchShown
-    | TextTraced
-    | ReachMeasured
-    | UnitsScored
-    | UnitHeld
-    | EmbeddingsMapped
-    | BaselinesMeasured
-    | FinishPlanned
-    | FinishCancelled
-    | ThreadsChanged
-    | SamplingChanged
-    | Paused
-    | Resumed
-    | Warned
-    | CommandRefused
-    | RunFinished
-    | RunFailed
-)
-Unrecorded = TweetDelayed | TextCompleted | TweetRead | InsightEvent | BatchShown | BaselinesMeasured
-"""Answers and progress for a screen that is looking: several a second, and of no use later.
-
-Neither in the journal nor in `--json`.
-"""
-_TYPES: dict[str, type[Event]] = {event_type.__name__: event_type for event_type in get_args(Event)}
-_HEAD = b'{"event":"'
-_FREQUENT: dict[bytes, type[Event]] = {
-    kind.__name__.encode(): kind for kind in (StepsFinished, StepsThinned, EvalFinished, TweetSampled, StepTimes)
-}
-"""Events of which a journal has many. Their types bound all numbers, so that they are decoded in one go."""
 
 
 def to_json(event: Event) -> str:
     """Return the event as one line: `{"event": NAME, "step": N, "elapsed_seconds": S, ...}`."""
-    return codec.encode(event, tag="event")
+    return codec.encode(event)
 
 
 def from_json(line: str | bytes) -> Event:
@@ -526,20 +399,17 @@ def from_json(line: str | bytes) -> Event:
 
     A journal may have been edited, and a socket's peer may be anyone: all events from outside come through here.
     """
-    event = _frequent_event_in(line) if isinstance(line, bytes) else None
-    return codec.decode_tagged(line, "event", _TYPES, None if _is_plain(line) else defused) if event is None else event
-
-
-def _frequent_event_in(line: bytes) -> Event | None:
-    """Return the event of a line as `to_json` writes it, if it is one of `_FREQUENT` and valid as it is; else None."""
-    kind = _FREQUENT.get(line[len(_HEAD) : line.find(b'"', len(_HEAD))]) if line.startswith(_HEAD) else None
-    try:
-        event = None if kind is None else codec.decode(line, kind)
-    except codec.DecodeError:
-        return None
-    if not isinstance(event, TweetSampled) or _is_plain(line):
-        return event
-    return event if is_harmless(event.text) and is_harmless(event.prime) else None
+    if _is_plain(line):
+        return codec.decode_tagged(line, Event)
+    if isinstance(line, bytes) and line.startswith(_TWEET):  # of which a journal has many, few in ASCII alone
+        try:
+            tweet = codec.decode(line, TweetSampled)
+        except codec.DecodeError:
+            pass
+        else:
+            if is_harmless(tweet.text) and is_harmless(tweet.prime):
+                return tweet
+    return codec.decode_tagged(line, Event, defused)
 
 
 def _is_plain(line: str | bytes) -> bool:

@@ -98,7 +98,7 @@ class Checkpointing:
         self._copies: list[HostSnapshot] = []
         self._copied_step: int | None = None
         """The step of the last copy; None where the state was replaced since."""
-        self._named: Save | None = None
+        self._named: tuple[Path, CheckpointInfo] | None = None
         """The last checkpoint that was written under a name of the user's."""
         self._loaded_path: Path | None = None
         """The checkpoint that was loaded last, which retention does not delete."""
@@ -219,8 +219,9 @@ class Checkpointing:
         Nothing is saved at step 0, nor where `path` or a checkpoint saved by name holds them. Raises `StorageError`
         where saving fails; then nothing has changed.
         """
-        step, named, loaded_before = self._run.state.step, self._named, self._loaded_path
-        is_named = named is not None and named.info == self._run.checkpoint_info() and named.path.is_file()
+        step, loaded_before = self._run.state.step, self._loaded_path
+        named_path, named_info = self._named or (path, None)
+        is_named = named_info == self._run.checkpoint_info() and named_path.is_file()
         if step == 0 or (path, step) == (loaded_before, self._loaded_step) or is_named:
             return
         self._loaded_path = path
@@ -397,7 +398,7 @@ class Checkpointing:
         reporter = self._run.reporter
         if save.outcome == "written":
             if save.command is not None:
-                self._named = save
+                self._named = save.path, save.info
             elif save.name == "latest":
                 self._latest_step = save.info.step
             reporter.emit_saved(save.name, save.path, save.info)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable
-from typing import assert_never
 
 from engine.compute.clocks import Phase
 from engine.compute.device import derived_seed
@@ -21,10 +20,6 @@ from engine.session.state import FINISHED, Run
 
 MAX_CHANGES_BEFORE_STOP = 32
 """Commands that arrived before a `Stop` and are still executed first, queries not counted."""
-QUERIES = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet | commands.Question
-"""Commands that change nothing and can be executed in the middle of an evaluation."""
-_AT_ONCE = commands.SetSampling | commands.Insight | insight.MeasureBaselines
-"""Commands that are executed whenever they arrive; questions are only queued by that."""
 
 
 class CommandQueue:
@@ -48,9 +43,9 @@ class CommandQueue:
         return None
 
     def receive(self, execute_now: Callable[[Command], None]) -> None:
-        """Drain the inbox. A `SetSampling` or a question is executed at once, and a `Stop` moves ahead."""
+        """Drain the inbox. A command that `is_immediate` is executed at once, and a `Stop` moves ahead."""
         while (command := self._next_new()) is not None:
-            if isinstance(command, _AT_ONCE):
+            if command.is_immediate():
                 execute_now(command)
             elif isinstance(command, Stop):
                 self._put_stop(command)
@@ -63,8 +58,8 @@ class CommandQueue:
 
     @property
     def has_query_next(self) -> bool:
-        """Whether the next command is one of `QUERIES`."""
-        return bool(self._waiting) and isinstance(self._waiting[0], QUERIES)
+        """Whether the next command changes nothing."""
+        return bool(self._waiting) and self._waiting[0].is_query
 
     @property
     def has_stop(self) -> bool:
@@ -82,7 +77,7 @@ class CommandQueue:
         before: list[Command] = []
         after: list[Command] = []
         for command in self._waiting:
-            is_before = not isinstance(command, QUERIES) and len(before) < MAX_CHANGES_BEFORE_STOP
+            is_before = not command.is_query and len(before) < MAX_CHANGES_BEFORE_STOP
             (before if is_before else after).append(command)
         self._waiting = deque([*before, stop, *after])
 
@@ -196,7 +191,7 @@ class CommandHandler:
         """Execute a command, or refuse it. Raises `DistributedError`: without the other processes, the run ends."""
         self._num_executing += 1
         try:
-            phase: Phase = "sampling" if isinstance(command, QUERIES) else "other"
+            phase: Phase = "sampling" if command.is_query else "other"
             with self._run.state.timer.during(phase), self._run.oom.memory_errors("this command"):
                 self._dispatch(command)
         except DistributedError:
@@ -216,19 +211,11 @@ class CommandHandler:
                 run.resume()
             case commands.Stop():
                 self._stop(command)
-            case commands.SetSampling(sampling=sampling):
-                self._settings.set_sampling(sampling)
-            case commands.SetLearningRate(learning_rate=learning_rate):
-                self._settings.set_learning_rate(learning_rate)
-            case commands.SetBatchSize(batch_size=batch_size):
-                self._settings.set_batch_size(batch_size)
-            case commands.SetIntervals(eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing):
-                self._settings.set_intervals(eval_every, sample_every, pacing)
-            case commands.SetBudget(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs):
-                self._settings.set_budget(max_steps, max_seconds, epochs)
-            case commands.Finish():
+            case commands.ChangeSettings(settings=settings):
+                self._settings.change(settings)
+            case commands.Finish(on=True):
                 self._settings.finish()
-            case commands.CancelFinish():
+            case commands.Finish():
                 self._settings.cancel_finish()
             case commands.SampleNow(prime=prime, draw=draw):
                 self._sample(prime, draw)
@@ -241,18 +228,9 @@ class CommandHandler:
                 self._sampling.sample_ladder(sampling, seed, temperatures)
             case commands.TakeStep():
                 self._resume_for_a_step()
-            case commands.SetSpeedLimit(steps_per_second=steps_per_second):
-                self._settings.set_speed_limit(steps_per_second)
-            case commands.ShowBatch(shuffled=shuffled):
+            case insight.ShowBatch(shuffled=shuffled):
                 self._questions.show_batch(shuffled=shuffled)
-            case (
-                insight.TraceText()
-                | insight.MeasureReach()
-                | insight.ScoreUnits()
-                | insight.HoldUnit()
-                | insight.MapEmbeddings()
-                | insight.MeasureBaselines()
-            ):
+            case insight.Insight() | insight.MeasureBaselines():
                 self._questions.ask(command)
             case commands.SaveCheckpoint():
                 run.checkpoints.save_named(command)
@@ -261,7 +239,7 @@ class CommandHandler:
             case commands.LoadCheckpoint(name=name, halves_rate=halves_rate):
                 self._restorer.load(name, halves_rate=halves_rate)
             case _:
-                assert_never(command)
+                raise TypeError(type(command))
 
     def _stop(self, command: commands.Stop) -> None:
         """Let the run end, for the reason for which it is paused at its end, if it is."""

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import DistributedError, DivergedError
 from engine.memory import heap_frozen
-from engine.protocol import events
+from engine.protocol import events, insight
 from engine.sampling.stepper import recording_failure
 from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
@@ -27,7 +26,7 @@ from engine.session.restoring import Restorer
 from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
-from engine.training.schedule import budget_used, learning_rate_at, upcoming_rates
+from engine.training.schedule import upcoming_rates
 from engine.training.thread_tuner import runtime_change
 
 LOG = logging.getLogger(__name__)
@@ -125,13 +124,18 @@ class TrainingLoop:
         With other processes, give those of all steps that are promised to them, but only one if it `is_single`.
         """
         state, leader = self._run.state, self._run.leader
+        training, is_overfit = state.training, self._run.setup.training_data.config.overfit is not None
+        is_alone = is_single or is_overfit or bool(training.steps_per_second)  # samples or waits between steps
+
+        def rates_of(count: int) -> list[float]:
+            epochs = state.batches.upcoming_epochs(1 if is_alone else count)
+            return upcoming_rates(training, state.step, epochs, state.stopwatch.seconds, state.progress.finish)
+
         if leader is None:
-            used = budget_used(state.training, *state.elapsed)
-            yield [learning_rate_at(state.training, state.step, used, state.progress.finish)]
-            return
-        is_alone = is_single or self._run.setup.training_data.config.overfit is not None  # which samples between steps
-        with leader.promised(lambda count: upcoming_rates(state, 1 if is_alone else count)) as rates:
-            yield rates
+            yield rates_of(1)
+        else:
+            with leader.promised(rates_of) as rates:
+                yield rates
 
     def _load_batch(self) -> Batch:
         """Return the next batch; until it is trained on, a resume repeats it."""
@@ -177,7 +181,7 @@ class TrainingLoop:
             run.reporter.emit(events.Warned, message=message, kind="not-finite")
             return
         run.reporter.emit(
-            events.StepTaken,
+            insight.StepTaken,
             loss_before=loss_before,
             loss_after=loss_after,
             grad_norm=report.grad_norms[-1],
@@ -270,37 +274,8 @@ class TrainingLoop:
 
     def _begin(self) -> None:
         """Announce the run, and save `latest` so that it can be resumed from here."""
-        setup, state, reporter = self._run.setup, self._run.state, self._run.reporter
-        corpus = setup.training_data.corpus
         self._checkpoints.prepare_folder()  # first: an announced run is in `runs list`
-        reporter.emit(
-            events.RunStarted,
-            run=setup.folder.name,
-            corpus=corpus.name,
-            num_train_tweets=state.batches.tweets_per_epoch,
-            num_val_tweets=len(corpus.validation),
-            vocab_size=len(setup.training_data.vocab),
-            num_parameters=state.trainer.model.num_parameters,
-            device=str(state.runtime.device),
-            precision=state.runtime.precision,
-            num_threads=state.runtime.num_threads,
-            tuning=state.runtime.tuning,
-            model=state.model_config,
-            training=state.training,
-            sampling=state.sampling,
-            resumed_from=setup.resumed_from,
-            is_warm_start=setup.is_warm_start,
-            epochs=state.batches.epochs,
-            world_size=setup.training_data.part.world_size,
-            backend="" if setup.ranks is None else setup.ranks.backend,
-            started_at=time.time(),
-            num_rows=corpus.report.num_rows,
-            dropped=tuple(corpus.report.dropped.items()),
-        )
-        for message in setup.warnings:
-            reporter.emit(events.Warned, message=message)
-        if state.progress.finish is not None:
-            reporter.emit(events.FinishPlanned, last_step=state.progress.finish.last_step)
+        self._run.announce()
         self._checkpoints.save("latest", waits=True)
         self._reported_at = self._clock()
 

@@ -19,8 +19,7 @@ from engine.errors import ConfigError, InternalError, TweetgenError
 from engine.insight.answers import Answer, Answers, snapshot
 from engine.insight.baselines import Baselines
 from engine.model.vocab import PAD, SPECIALS, Vocab
-from engine.protocol.commands import Insight
-from engine.protocol.insight import BatchRow, BatchShown, MeasureBaselines
+from engine.protocol.insight import BatchRow, BatchShown, Insight, MeasureBaselines
 from engine.session.state import Run
 from engine.text import LOST, harmless_in_place
 

@@ -14,13 +14,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.export.trackers.live import LiveTracker
-from engine.protocol.commands import Command
+from engine.protocol.commands import ChangeSettings, Command
 from engine.protocol.events import (
     CheckpointSaved,
     CommandRefused,
@@ -28,11 +26,10 @@ from engine.protocol.events import (
     RunFailed,
     RunFinished,
     StepsFinished,
-    Unrecorded,
     Warned,
 )
 from engine.session.state import RunState
-from engine.storage.journal import Journal
+from engine.storage.journal import Journal, in_shortest_digits
 from engine.text import harmless, is_harmless
 from engine.training.trainer import StepReport
 
@@ -102,8 +99,9 @@ class Reporter:
 
     def emit_refusal(self, command: Command, error: TweetgenError) -> None:
         """Emit that a command is not executed."""
-        name = type(command).__name__
-        self.emit(CommandRefused, command=name, title=error.title, detail=error.message, hint=error.hint)
+        words = {"title": error.title, "detail": error.message, "hint": error.hint}
+        settings = tuple(command.settings) if isinstance(command, ChangeSettings) else ()
+        self.emit(CommandRefused, command=type(command).__name__, settings=settings, **words)
 
     def emit_steps(self) -> StepReport:
         """Emit the steps since the last call, each with its loss or as skipped, and return them."""
@@ -146,7 +144,7 @@ class Reporter:
         event = event_type(step=step, elapsed_seconds=self._state.stopwatch.seconds, **clean)
         problem: StorageError | None = None
         try:
-            if not isinstance(event, Unrecorded):
+            if event.is_recorded:
                 self.journal.write(event)
         except StorageError as error:
             problem = error
@@ -211,13 +209,8 @@ class Reporter:
 
 
 def _in_shortest_digits(report: StepReport) -> StepReport:
-    """Return float32 values as the numbers with the fewest digits that differ from no other float32.
-
-    The device computes them in float32. Rounded here, once, they are the same in the screen, in `--json`, on the
-    socket, in checkpoints and in the journal, whose lines have half the length.
-    """
+    """Round float32 values to the fewest digits, once, for screen, `--json`, socket, checkpoints and the journal."""
     losses, norms, rates = (
-        [float(str(value)) for value in np.array(values, np.float32)]
-        for values in (report.train_losses, report.grad_norms, report.learning_rates)
+        list(in_shortest_digits(values)) for values in (report.train_losses, report.grad_norms, report.learning_rates)
     )
     return replace(report, train_losses=losses, grad_norms=norms, learning_rates=rates)

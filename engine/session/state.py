@@ -5,6 +5,7 @@ Used by the session's thread only.
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -183,6 +184,39 @@ class Run:
     checkpoints: Checkpointing = field(init=False)
     """Set by the training loop: it saves this run."""
 
+    def announce(self) -> None:
+        """Emit `RunStarted`, and what the user should know before the first step."""
+        setup, state, reporter = self.setup, self.state, self.reporter
+        corpus = setup.training_data.corpus
+        reporter.emit(
+            events.RunStarted,
+            run=setup.folder.name,
+            corpus=corpus.name,
+            num_train_tweets=state.batches.tweets_per_epoch,
+            num_val_tweets=len(corpus.validation),
+            vocab_size=len(setup.training_data.vocab),
+            num_parameters=state.trainer.model.num_parameters,
+            device=str(state.runtime.device),
+            precision=state.runtime.precision,
+            num_threads=state.runtime.num_threads,
+            tuning=state.runtime.tuning,
+            model=state.model_config,
+            training=state.training,
+            sampling=state.sampling,
+            resumed_from=setup.resumed_from,
+            is_warm_start=setup.is_warm_start,
+            epochs=state.batches.epochs,
+            world_size=setup.training_data.part.world_size,
+            backend="" if setup.ranks is None else setup.ranks.backend,
+            started_at=time.time(),
+            num_rows=corpus.report.num_rows,
+            dropped=tuple(corpus.report.dropped.items()),
+        )
+        for message in setup.warnings:
+            reporter.emit(events.Warned, message=message)
+        if state.progress.finish is not None:
+            reporter.emit(events.FinishPlanned, last_step=state.progress.finish.last_step)
+
     def pause(self) -> None:
         """Pause training and its clocks; no-op while paused."""
         state = self.state
@@ -198,7 +232,8 @@ class Run:
         state = self.state
         if state.is_finished:
             state.progress.finish = None
-            self.reporter.emit(events.FinishCancelled)
+            self.checkpoints.record_change()
+            self.reporter.emit(events.FinishPlanned, last_step=None)
         budget = state.end_reason
         if budget is not None:
             raise RunFinishedError(finished_text(budget), f"Resume it with a larger {option_of(budget)}.")

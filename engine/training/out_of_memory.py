@@ -48,11 +48,10 @@ class OutOfMemoryRetry:
                 raise DeviceMemoryError("There is not enough memory for a single tweet.", _HINT)
             size = (failed_size + 1) // 2
             trainer.set_micro_batch_size(size)
-            message = (
+            self._warn(
                 f"Out of memory in step {trainer.step_count + 1:,}: a batch is computed in {-(-num_tweets // size)} "
                 f"parts of up to {size} tweets from now on; the batch size stays."
             )
-            self._warn(message)
 
     def next_batch(self) -> Batch:
         """Return the next batch, prepared for the trainer; where memory runs out, free some and try again."""
@@ -66,22 +65,19 @@ class OutOfMemoryRetry:
         return batch
 
     def evaluate(self, tweets: EncodedTweets, should_stop: Callable[[], bool]) -> Evaluation | None:
-        """Evaluate the run's model as `engine.training.evaluation.evaluate` does, in smaller batches if need be.
+        """Evaluate the run's model, in smaller batches if need be; None if `should_stop` returned true in between.
 
         Raises `DeviceMemoryError` where one tweet is too many.
         """
-        trainer = self._state.trainer
-        return self.evaluated(lambda size: evaluate(trainer.eval_model, tweets, should_stop, size))
+        model = self._state.trainer.eval_model
+        return self._in_batches(lambda size: evaluate(model, tweets, should_stop, size))
 
     def batch_loss(self, batch: Batch) -> float:
-        """Return the loss of a batch as `engine.training.evaluation.batch_loss` does, in smaller parts if need be.
+        """Return the loss of a batch with dropout off, nats per character; computed and refused as an evaluation."""
+        model = self._state.trainer.model
+        return self._in_batches(lambda size: batch_loss(model, batch, size))
 
-        Raises `DeviceMemoryError` where one tweet is too many.
-        """
-        trainer = self._state.trainer
-        return self.evaluated(lambda size: batch_loss(trainer.model, batch, size))
-
-    def evaluated(self, work: Callable[[int], _Result]) -> _Result:
+    def _in_batches(self, work: Callable[[int], _Result]) -> _Result:
         """Return the result of `work`, which is called with the number of tweets to read at once."""
         found: list[_Result] = []
         while not self._fits(lambda: found.append(work(self._eval_batch_size)), "an evaluation"):
@@ -89,8 +85,7 @@ class OutOfMemoryRetry:
                 raise DeviceMemoryError("There is not enough memory to evaluate a single tweet.", _HINT)
             self._eval_batch_size //= 2
             self._state.trainer.free_memory()
-            message = f"Out of memory in an evaluation: it reads {self._eval_batch_size} tweets at once from now on."
-            self._warn(message)
+            self._warn(f"Out of memory in an evaluation: it reads {self._eval_batch_size} tweets at once from now on.")
         return found[0]
 
     @contextmanager

@@ -6,16 +6,11 @@ Pure functions of the step, the epochs and the seconds so far, so that a resumed
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from engine.config.run import Schedule, TrainingConfig
+from engine.config.run import BUDGETS, Schedule, TrainingConfig
 
-if TYPE_CHECKING:
-    from engine.session.state import RunState
-
-BUDGETS = ("max_steps", "epochs", "max_seconds")
-"""What limits a run; also the reasons of `RunFinished`."""
 FINAL_LEARNING_RATE_SHARE = 0.05
 """End of the cosine, as a share of the peak learning rate."""
 COOLDOWN_SHARE = 0.3
@@ -134,22 +129,22 @@ def _schedule_factor(schedule: Schedule, used: float) -> float:
             return cooldown((used - (1 - COOLDOWN_SHARE)) / COOLDOWN_SHARE)
 
 
-def upcoming_rates(state: RunState, count: int) -> list[float]:
-    """Return the learning rates of at least one and at most `count` steps.
+def upcoming_rates(
+    training: TrainingConfig, step: int, epochs: Sequence[float], seconds: float, finish: Finish | None
+) -> list[float]:
+    """Return the learning rates of the steps after `step`, at least one and at most one for each of `epochs`.
 
-    The last of them is followed by a sample, an evaluation or a save, by the end of a budget or of a finish, by a new
-    epoch, or by none of these.
+    `epochs` are those before each step. The last of the steps is followed by a sample, an evaluation or a save, by the
+    end of a budget or of a finish, or by none of these.
     """
-    training, finish = state.training, state.progress.finish
-    count = 1 if training.steps_per_second else count  # the loop waits between steps
     intervals = [each for each in (training.eval_every, training.save_every) if each]
     rates: list[float] = []
-    for step, epochs_before in enumerate(state.batches.upcoming_epochs(count), start=state.step):
-        used = training, step, epochs_before, state.stopwatch.seconds
-        is_over = exhausted_budget(*used) is not None or (finish is not None and step >= finish.last_step)
-        is_work_due = is_sample_step(training, step) or is_early_evaluation(training, step)
-        is_work_due = is_work_due or any(step % interval == 0 for interval in intervals)
+    for now, epochs_before in enumerate(epochs, start=step):
+        used = training, now, epochs_before, seconds
+        is_over = exhausted_budget(*used) is not None or (finish is not None and now >= finish.last_step)
+        is_work_due = is_sample_step(training, now) or is_early_evaluation(training, now)
+        is_work_due = is_work_due or any(now % interval == 0 for interval in intervals)
         if rates and (is_over or is_work_due):
             break
-        rates.append(learning_rate_at(training, step, budget_used(*used), finish))
+        rates.append(learning_rate_at(training, now, budget_used(*used), finish))
     return rates

@@ -81,13 +81,14 @@ class Trainer:
         self.precision = runtime.precision
         """Of the steps on a CPU; memory for another precision is kept until `use_precision`."""
         self._timer = PhaseTimer()
-        self._flat = FlatParameters(model)
-        self._adamw = FusedAdamW(self._flat, config.weight_decay)
+        self.flat = FlatParameters(model)
+        """Weights, gradient and loss, each in one buffer."""
+        self._adamw = FusedAdamW(self.flat, config.weight_decay)
         self._losses = LossBuffer(runtime.device)
         self._learning_rates: list[float] = []
         """Of the steps in the loss buffer."""
         self._optimizer_step = OptimizerStep(
-            self._flat,
+            self.flat,
             self._adamw,
             self._losses,
             max_grad_norm=config.max_grad_norm or math.inf,
@@ -105,7 +106,7 @@ class Trainer:
     def _make_device_step(self, *, may_record: bool) -> DeviceStep:
         return DeviceStep(
             self.model,
-            self._flat,
+            self.flat,
             self._optimizer_step,
             precision=self.precision,
             recorder=recorder_for(self.model) if may_record else None,
@@ -155,7 +156,7 @@ class Trainer:
 
     def _compute_gradient(self, batch: Batch) -> None:
         """Write loss and gradient of a batch, in micro-batches if it is larger than one, on the CPU."""
-        buffer = self._flat.grads_and_loss
+        buffer = self.flat.grads_and_loss
         if batch.num_tweets == 0:  # fewer tweets than ranks
             buffer.zero_()
             return
@@ -166,12 +167,12 @@ class Trainer:
         size = self.micro_batch_size or batch.num_tweets
         if batch.num_tweets <= size:
             self._timer.switch_to("forward")
-            self._flat.loss.copy_(compute(batch))
+            self.flat.loss.copy_(compute(batch))
             return
         total = torch.zeros_like(buffer)
         for part in split_batch(batch, size):
             self._timer.switch_to("forward")
-            self._flat.loss.copy_(compute(part))
+            self.flat.loss.copy_(compute(part))
             total.add_(buffer)
         buffer.copy_(total)
 
@@ -179,12 +180,7 @@ class Trainer:
         """Sum gradient and loss over all ranks; on a GPU, `DeviceStep` calls this between gradient and update."""
         self._optimizer_step.has_begun = True
         with self._timer.during("waiting"):
-            sum_over_ranks(self._flat.grads_and_loss)
-
-    @property
-    def summed(self) -> Tensor:
-        """Gradient and loss, the buffer that each step sums over all ranks."""
-        return self._flat.grads_and_loss
+            sum_over_ranks(self.flat.grads_and_loss)
 
     @property
     def is_consistent(self) -> bool:
@@ -290,7 +286,7 @@ class Trainer:
 
         The state is two moments, of the same shape, and for a table one mean square per row, (1 + R,).
         """
-        flat, adamw, of_table = self._flat, self._adamw, self._optimizer_step.table_optimizer
+        flat, adamw, of_table = self.flat, self._adamw, self._optimizer_step.table_optimizer
         tensors = {f"optimizer.step.{name}": adamw.step_count for name in flat.views(flat.weights)}
         for key, moment in (("exp_avg", adamw.exp_avg), ("exp_avg_sq", adamw.exp_avg_sq)):
             tensors |= {f"optimizer.{key}.{name}": view for name, view in flat.views(moment).items()}
@@ -324,15 +320,11 @@ class Trainer:
         Few large buffers, in the same order on all ranks; the contexts of an n-gram input are a buffer of the model.
         """
         adamw, of_table = self._adamw, self._optimizer_step.table_optimizer
-        weights = [*self.model.buffers(), self._flat.weights]
+        weights = [*self.model.buffers(), self.flat.weights]
         averages = [] if self._average is None else [*self._average.model.buffers(), self._average.weights]
         row_squares = [] if of_table is None else [of_table.row_square]
         for buffer in (*weights, *averages, adamw.exp_avg, adamw.exp_avg_sq, *row_squares, adamw.step_count):
             broadcast_(buffer)
-
-    def checksum(self) -> int:
-        """Return a number that depends on the bits and the place of each weight; waits for the device."""
-        return self._flat.checksum()
 
 
 def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:

@@ -23,7 +23,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import count
 from typing import TypeVar
 
@@ -112,9 +111,8 @@ START_SECONDS, LATER_SECONDS = 0.06, 0.35
 """Limit for each candidate: of the first measurement, for which the user waits, and of later ones."""
 MIN_ROUNDS = 3
 """Timed passes of each candidate, even if they take longer."""
-COUNT_COLUMNS, PRECISION_COLUMNS = 32, 48
-"""Characters of each tweet in the trials of threads, some of which may be slow, and in those of precisions: bfloat16
-gains little on few."""
+COLUMNS = 48
+"""Characters of each tweet in a trial; on fewer, bfloat16 gains little."""
 PATIENCE_SECONDS = 0.05
 """A candidate with several threads drops out once it is this far behind the fastest, and `_FAR_BEHIND` times slower."""
 _FAR_BEHIND = 1.5
@@ -123,7 +121,9 @@ _MORE_THREADS, _FEWER_THREADS = 1.1, 1.05
 _BFLOAT16 = 1.15
 """Speedup at which bfloat16 replaces float32."""
 _Variant = TypeVar("_Variant")
-_Seconds = dict[Runtime, list[float]]
+_Seconds = dict[Runtime, list[tuple[float, float]]]
+"""Of each candidate by rounds: on the clock, in which threads wait for busy cores and for each other; and those of this
+thread on a core, which other processes hardly change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,31 +144,41 @@ def fastest(
     limit_seconds: float,
     check: Callable[[], None],
 ) -> Fastest:
-    """Choose the number of threads in the precision in use, then the precision on so many threads.
+    """Choose the precision for each number of threads, and among these the number.
 
     On busy cores the seconds of a trial vary by a third, which is more than most processors gain by bfloat16. So
     precisions are compared in the time that this thread computes. `check` runs before each trial and may raise. Trainer
     and torch are left as in the last trial.
     """
-    candidates = [replace(in_use, num_threads=number) for number in choices.counts]
-    part = _first_columns(batch, COUNT_COLUMNS)
-    seconds = compare(partial(_run_trial, trainer, part, check), candidates, limit_seconds, time.perf_counter)
-    best = best_count(seconds, in_use)
-    ratio, chars_per_second = speedup(seconds, best, in_use), part.num_targets / float(np.mean(seconds[best]))
-    if len(choices.precisions) > 1:
-        part = _first_columns(batch, PRECISION_COLUMNS)
-        candidates = [replace(best, precision=precision) for precision in choices.precisions]
-        seconds = compare(partial(_run_trial, trainer, part, check), candidates, limit_seconds, time.thread_time)
-        before, best = best, best_precision(seconds)
-        gain = speedup(seconds, best, before)
-        ratio, chars_per_second = gain * ratio, gain * chars_per_second
-    return Fastest(runtime=replace(best, tuning="measured"), ratio=ratio, chars_per_second=chars_per_second)
+    inputs, targets = batch.inputs[:, :COLUMNS], batch.targets[:, :COLUMNS]
+    part = Batch(inputs, targets, num_targets=int((targets != PAD).sum()))
+
+    def run_trial(candidate: Runtime) -> None:
+        check()
+        torch.set_num_threads(candidate.num_threads)
+        trainer.precision = candidate.precision
+        trainer.forward_backward(part)
+
+    precisions, counts = choices.precisions, choices.counts
+    candidates = [replace(in_use, num_threads=number, precision=each) for number in counts for each in precisions]
+    seconds = compare(run_trial, candidates, limit_seconds)
+    best = best_of(seconds, in_use)
+    mean_seconds = float(np.mean([on_clock for on_clock, _ in seconds[best]]))
+    return Fastest(
+        runtime=replace(best, tuning="measured"),
+        ratio=speedup(seconds, best, in_use),
+        chars_per_second=part.num_targets / mean_seconds,
+    )
 
 
 def compare(
-    run: Callable[[Runtime], None], candidates: Sequence[Runtime], limit_seconds: float, clock: Callable[[], float]
+    run: Callable[[Runtime], None],
+    candidates: Sequence[Runtime],
+    limit_seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+    cpu_clock: Callable[[], float] = time.thread_time,
 ) -> _Seconds:
-    """Run rounds of trials until the time is over, `limit_seconds` a candidate; return the seconds of each, by rounds.
+    """Run rounds of trials until the time is over, `limit_seconds` a candidate; return the seconds of each.
 
     The first round is not timed: it allocates memory, starts threads, and compiles. A candidate that is far behind
     drops out, but never one thread: it can't block itself, so if it is behind, that is a chance delay.
@@ -177,14 +187,14 @@ def compare(
     remaining, deadline = list(candidates), math.inf
     for number in count():
         for candidate in rotated(remaining, number):
-            began = clock()
+            began, cpu_began = clock(), cpu_clock()
             run(candidate)
             if number:
-                seconds[candidate].append(max(clock() - began, 1e-9))
+                seconds[candidate].append((max(clock() - began, 1e-9), max(cpu_clock() - cpu_began, 1e-9)))
         if not number:
             deadline = clock() + limit_seconds * len(candidates)
             continue
-        totals = {candidate: sum(seconds[candidate]) for candidate in remaining}
+        totals = {candidate: sum(on_clock for on_clock, _ in seconds[candidate]) for candidate in remaining}
         most = max(_FAR_BEHIND * min(totals.values()), min(totals.values()) + PATIENCE_SECONDS)
         remaining = [each for each in remaining if each.num_threads == 1 or totals[each] < most]
         if number >= MIN_ROUNDS and (clock() >= deadline or len(remaining) == 1 < len(candidates)):
@@ -198,37 +208,30 @@ def rotated(variants: Sequence[_Variant], number: int) -> list[_Variant]:
     return [*variants[first:], *variants[:first]]
 
 
-def speedup(seconds: _Seconds, candidate: Runtime, other: Runtime) -> float:
-    """Return the speedup of `candidate` over `other` in the rounds that both ran.
+def speedup(seconds: _Seconds, candidate: Runtime, other: Runtime, *, of_cpu: bool = False) -> float:
+    """Return the speedup of `candidate` over `other` in the rounds that both ran, on the clock or in CPU time.
 
     It is the smaller of the speedup over all of them and the median: a chance delay of `other` does not make
     `candidate` fast, and rare but long delays of `candidate` count in full.
     """
-    others, own = np.array(list(zip(seconds[other], seconds[candidate], strict=False))).T
+    pairs = zip(seconds[other], seconds[candidate], strict=False)
+    others, own = np.array([(one[of_cpu], two[of_cpu]) for one, two in pairs]).T
     return float(min(others.sum() / own.sum(), np.median(others / own)))
 
 
-def best_count(seconds: _Seconds, in_use: Runtime) -> Runtime:
-    """Return the candidate `in_use`, unless one with another number of threads is clearly faster."""
-    best = in_use
-    for candidate in sorted(seconds, key=lambda each: each.num_threads):
+def best_of(seconds: _Seconds, in_use: Runtime) -> Runtime:
+    """Return the fastest candidate: another number of threads than that in use, or bfloat16, must be clearly faster."""
+    by_count: dict[int, Runtime] = {}
+    for candidate in sorted(seconds, key=lambda each: (each.num_threads, each.precision != "float32")):
+        chosen = by_count.setdefault(candidate.num_threads, candidate)
+        if candidate != chosen and speedup(seconds, candidate, chosen, of_cpu=True) > _BFLOAT16:
+            by_count[candidate.num_threads] = candidate
+    best = by_count[in_use.num_threads]
+    for candidate in by_count.values():
         needed = _MORE_THREADS if candidate.num_threads > best.num_threads else _FEWER_THREADS
         if candidate != best and speedup(seconds, candidate, best) > needed:
             best = candidate
     return best
-
-
-def best_precision(seconds: _Seconds) -> Runtime:
-    """Return the candidate in float32, unless that in bfloat16 is clearly faster."""
-    bfloat16, float32 = sorted(seconds, key=lambda each: each.precision)
-    return bfloat16 if speedup(seconds, bfloat16, float32) > _BFLOAT16 else float32
-
-
-def _run_trial(trainer: Trainer, batch: Batch, check: Callable[[], None], candidate: Runtime) -> None:
-    check()
-    torch.set_num_threads(candidate.num_threads)
-    trainer.precision = candidate.precision
-    trainer.forward_backward(batch)
 
 
 def median(batches: Sequence[Batch]) -> Batch:
@@ -236,17 +239,11 @@ def median(batches: Sequence[Batch]) -> Batch:
     return sorted(batches, key=lambda batch: batch.num_targets)[len(batches) // 2]
 
 
-def _first_columns(batch: Batch, num_columns: int) -> Batch:
-    """Return a batch of the first characters of each tweet."""
-    inputs, targets = batch.inputs[:, :num_columns], batch.targets[:, :num_columns]
-    return Batch(inputs, targets, num_targets=int((targets != PAD).sum()))
-
-
 # Before the first step ------------------------------------------------------------------------------------------------
 _COMPARED = PresetConfigs(
     model=ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True), training=TrainingConfig(batch_size=64)
 )
-SPEED_SECONDS = {"cpu": 0.06, "mps": 0.3, "cuda": 0.3}
+SPEED_SECONDS = {"cpu": 0.1, "mps": 0.3, "cuda": 0.3}
 """Time for the speed of each model and batch size."""
 _WARM_UP_STEPS = {"cpu": 1, "mps": 4, "cuda": 4}
 """Enough for kernels to be compiled, and for a step to be recorded as a CUDA graph."""

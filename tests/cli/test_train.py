@@ -19,6 +19,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.format import read_info
@@ -108,9 +109,11 @@ def test_without_json_stderr_alone_reports_the_progress(cli: Cli, tweets: Path, 
 
 
 def test_stderr_names_early_estimates_later_figures_and_refused_drafts(cli: Cli, snapshot: SnapshotAssertion) -> None:
-    early = replace(fakes.eval_finished(64, 3.01, is_best=False), is_early=True)
-    filtered = replace(fakes.tweet_sampled("hi"), num_drafts=3, refused=(("copy", 1), ("avoided word", 1)))
-    failing = replace(fakes.tweet_sampled("ho", 7), num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short"))
+    early = structs.replace(fakes.eval_finished(64, 3.01, is_best=False), is_early=True)
+    filtered = structs.replace(fakes.tweet_sampled("hi"), num_drafts=3, refused=(("copy", 1), ("avoided word", 1)))
+    failing = structs.replace(
+        fakes.tweet_sampled("ho", 7), num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short")
+    )
     faster = e.ThreadsChanged(
         step=80, elapsed_seconds=4.0, num_threads=2, precision="float32", message="2 threads in place of 1"
     )
@@ -388,7 +391,7 @@ def test_events_of_an_attached_run_come_once_until_ctrl_c(home: Path, capsys: py
             if started_at == 2.0:
                 os.kill(os.getpid(), signal.SIGINT)
                 wait_until(lambda: made.sent == [c.Stop(reason="interrupted")], "the stop")
-                emit(replace(FINISHED, reason="interrupted"))
+                emit(structs.replace(FINISHED, reason="interrupted"))
 
     with ThreadPoolExecutor() as pool:
         host = pool.submit(lambda: list(map(play, (1.0, 2.0))))

@@ -26,7 +26,7 @@ from engine.errors import CheckpointError
 from engine.export.hub import GENERATION, MODEL, VOCAB, WEIGHTS
 from engine.export.hub.read import read_folder
 from engine.protocol import commands, events
-from engine.protocol.codec import DecodeError, encode
+from engine.protocol.codec import DecodeError, encode, kinds_of
 from engine.storage.journal import SkippedLines, read_journal
 from engine.text import clean, defused, harmless, harmless_char, with_single_blanks
 from tests import fakes, hostile, strategies
@@ -172,8 +172,8 @@ def _journals() -> tuple[bytes, ...]:
     answers = (tweet("a b c"), fakes.text_completed("so"), fakes.tweet_read("so"))
     loaded = fakes.checkpoint_loaded(20, "a", bits_per_char=2.0)
     changed = (
-        events.BatchSizeChanged(**now, batch_size=8, epochs=1.5),
-        events.LearningRateChanged(**now, learning_rate=1),
+        events.SettingsChanged(**now, settings={"batch_size": 8, "avoid": ("rain",)}, epochs=1.5),
+        events.SettingsChanged(**now, settings={"learning_rate": 1}, epochs=1.5),
     )
     runs: list[tuple[events.Event, ...]] = [
         (started, *steps, fakes.eval_finished(60, 2.5), tweet("hello", 60), fakes.run_finished(60, "stopped")),
@@ -310,7 +310,7 @@ def messages(_: Path) -> Target:
 
 def _examples() -> tuple[bytes, ...]:
     """Return a few events and commands of every kind."""
-    kinds = (strategies.events_of(kind) for kind in get_args(events.Event))
+    kinds = (strategies.events_of(kind) for kind in kinds_of(events.Event))
     lines = [events.to_json(event) for kind in kinds for event in _some(kind, 4)]
     lines += [commands.to_json(command) for command in _some(strategies.any_commands(), 60)]
     return tuple(dict.fromkeys(line.encode() for line in lines))

@@ -72,8 +72,9 @@ class Answering(FakeSession):
         return self.answers.pop(0) if is_answered else super().answer(command)
 
 
-def refused(command: str, why: str, step: int = 3) -> CommandRefused:
-    return CommandRefused(step=step, elapsed_seconds=1.0, command=command, title="Not done", detail=why, hint="")
+def refused(command: str, why: str, step: int = 3, settings: tuple[str, ...] = ()) -> CommandRefused:
+    words = {"title": "Not done", "detail": why, "hint": ""}
+    return CommandRefused(step=step, elapsed_seconds=1.0, command=command, settings=settings, **words)
 
 
 async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:

@@ -14,6 +14,8 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+from msgspec import structs
 from textual.widgets import OptionList
 
 from engine.protocol.events import Event
@@ -170,15 +172,16 @@ def _short(value: Any) -> str:
     """Return a value as Python writes it, without fields that have their default or are random."""
     if isinstance(value, tuple) and len(value) > 6:
         return f"({value[0]!r}, … {len(value)} values)"
-    if not is_dataclass(value):
+    if not isinstance(value, msgspec.Struct) and not is_dataclass(value):
         return repr(value)
     shown = [
         f"{field.name}={_short(getattr(value, field.name))}"
-        for field in fields(value)
+        for field in (structs.fields(value) if isinstance(value, msgspec.Struct) else fields(value))
         if field.name not in RANDOM_FIELDS and getattr(value, field.name) != _default(field)
     ]
     return f"{type(value).__name__}({', '.join(shown)})"
 
 
 def _default(field: Any) -> Any:
-    return field.default_factory() if field.default_factory is not MISSING else field.default
+    has_factory = field.default_factory not in (MISSING, msgspec.NODEFAULT)
+    return field.default_factory() if has_factory else field.default

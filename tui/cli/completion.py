@@ -10,7 +10,7 @@ import contextlib
 import re
 from collections.abc import Iterable
 
-from engine.checkpoints.catalog import checkpoint_names
+from engine.checkpoints.catalog import paths_by_name
 from engine.storage.folders import list_runs
 
 _PLAIN_NAME = re.compile(r"[\w./+-]+")
@@ -45,7 +45,7 @@ def complete_run(incomplete: str) -> list[str]:
 
 def complete_checkpoint(incomplete: str) -> list[str]:
     """Return the names of checkpoints that begin like this, as `checkpoints list` has them."""
-    return _plain(incomplete, sorted(checkpoint_names()))
+    return _plain(incomplete, sorted(paths_by_name()))
 
 
 def _plain(incomplete: str, names: Iterable[str]) -> list[str]:

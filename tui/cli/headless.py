@@ -229,7 +229,7 @@ class _Output:
             if self._on_start is not None and has_started:
                 self._on_start(self.view)
         self._on_event(event)
-        if self._as_json and not isinstance(event, events.Unrecorded):
+        if self._as_json and event.is_recorded:
             with self._ignoring_write_errors(sys.stdout):
                 sys.stdout.write(events.to_json(event) + "\n")
                 sys.stdout.flush()
@@ -302,7 +302,7 @@ class _Received:
     def _emit(self, event: Event, line: str) -> None:
         if isinstance(event, RunStarted):
             self._started_at = event.started_at
-        if not isinstance(event, events.Unrecorded):
+        if event.is_recorded:
             self._last = line
         self._output.emit(event)
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from engine.export.trackers.records import last_remaining_steps
 from engine.protocol import events
 from engine.protocol.events import CheckpointLoaded, EvalFinished, Event, RunStarted, StepsFinished, StepsThinned
@@ -104,7 +106,7 @@ def _cut(event: Event, last_step: float) -> Event:
         "grad_norms": event.grad_norms[:count],
         "learning_rates": event.learning_rates[:count],
     }
-    return StepsFinished(**{**vars(event), **fields})
+    return replace(event, **fields)
 
 
 def _rows(event: Event) -> Iterator[_Row]:

@@ -131,7 +131,8 @@ def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[Com
 
 def _setting_text(name: str, config: ModelConfig | TrainingConfig | SamplingConfig) -> str:
     """Return the value of a setting."""
-    return format_setting(name, config) if isinstance(config, SamplingConfig) else format_value(getattr(config, name))
+    value = getattr(config, name)
+    return format_setting(name, value) if isinstance(config, SamplingConfig) else format_value(value)
 
 
 def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:

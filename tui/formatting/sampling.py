@@ -39,9 +39,8 @@ _MAX_TEXT_CELLS = 18
 FILTER_SEPARATOR = " · "
 
 
-def format_setting(name: str, sampling: SamplingConfig) -> str:
+def format_setting(name: str, value: object) -> str:
     """Return the value of a setting as `format_value` does, or "off", "after top-k/top-p/min-p", "“morning”"."""
-    value = getattr(sampling, name)
     if name == "temperature_last":
         return f"{'after' if value else 'before'} top-k/top-p/min-p"
     if name in _OFF and value == _OFF[name]:

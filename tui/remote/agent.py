@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from engine.errors import StorageError
 from engine.protocol import codec
+from engine.protocol.codec import Count, Number
 from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.files import is_locked, new_file, read_regular
 from engine.storage.folders import RunFolder, home
@@ -26,8 +27,8 @@ _MAX_BYTES = 4096
 class Agent:
     """One torchrun."""
 
-    pid: int
-    started: float
+    pid: Count
+    started: Number
     """Seconds since 1970."""
 
     @classmethod

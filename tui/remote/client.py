@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
+
+import msgspec
 
 from engine.config.run import RunConfig
 from engine.errors import RemoteError, TweetgenError
@@ -18,6 +19,7 @@ from engine.protocol import commands
 from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
+from engine.protocol.insight import Question
 from engine.storage.folders import RunFolder
 from engine.storage.journal import last_event
 from tui.remote.agent import Agent
@@ -127,7 +129,7 @@ class RemoteBridge:
 
     def send(self, command: Command) -> None:
         """Send a command to the run; a read-only screen sends only those that change nothing."""
-        is_allowed = not self.is_read_only or isinstance(command, commands.Question)
+        is_allowed = not self.is_read_only or isinstance(command, Question)
         if is_allowed and self._connection is not None:
             self._connection.send(commands.to_json(command).encode() + b"\n")
 
@@ -295,7 +297,9 @@ class RemoteBridge:
             return RunFinished(step=step, elapsed_seconds=seconds, reason=reason, total_seconds=seconds, total_chars=0)
         if failure.hint or not self._has_snapshot.is_set():
             return failure
-        return replace(failure, hint=f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}")
+        return msgspec.structs.replace(
+            failure, hint=f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
+        )
 
     def _failure(self) -> RunFailed:
         """Return the error of a run whose process is gone."""

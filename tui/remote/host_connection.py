@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 
 from engine.protocol import commands
 from engine.protocol.codec import DecodeError
-from engine.protocol.commands import Command, Question, Stop
+from engine.protocol.commands import Command, Stop
+from engine.protocol.insight import Question
 from engine.text import harmless
 from tui.remote.protocol import MAX_CLIENT_LINE_BYTES, Greeting, Hello, Message, Refusal, message_in, to_line
 from tui.remote.socket_path import is_same_user

@@ -14,11 +14,13 @@ invalid line by `Refusal`, and closes the connection. The class names are part o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
+
+import msgspec
 
 from engine.config.run import RunConfig
 from engine.protocol import codec
+from engine.protocol.codec import Count, Number, Seconds, StepNumber
 from engine.protocol.events import TweetSampled
 from engine.text import defused
 from tui.remote.agent import Agent
@@ -30,32 +32,33 @@ MAX_CLIENT_LINE_BYTES = 64 * 1024
 _TWEETS_A_LINE = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Greeting:
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="message", tag=True):
+    """What all messages have in common."""
+
+
+class Greeting(Message, frozen=True, kw_only=True):
     """The host's first line."""
 
     run: str
-    pid: int
+    pid: Count
     agent: Agent | None = None
     """What starts its processes again where one is lost; None for a run of one process."""
     phase: RunPhase
-    step: int
-    elapsed_seconds: float
-    best_bits_per_char: float | None
+    step: StepNumber
+    elapsed_seconds: Seconds
+    best_bits_per_char: Number | None
     corpus: str
     """The name of its tweets; empty until the run has started."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hello:
+class Hello(Message, frozen=True, kw_only=True):
     """The client's first line."""
 
     is_read_only: bool = False
     """The host refuses its commands, except for those that change nothing."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ViewTold:
+class ViewTold(Message, frozen=True, kw_only=True):
     """The run so far without its tweets; those in the lines that follow replace all sent before."""
 
     view: dict[str, Any]
@@ -64,47 +67,40 @@ class ViewTold:
     """With which the run was started."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TweetsTold:
+class TweetsTold(Message, frozen=True, kw_only=True):
     """Some of the tweets so far, in order."""
 
     tweets: tuple[TweetSampled, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class CaughtUp:
+class CaughtUp(Message, frozen=True):
     """The view is complete; the events that follow came after it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Screens:
+class Screens(Message, frozen=True, kw_only=True):
     """How many clients are attached, including the receiver."""
 
-    count: int
+    count: Count
 
 
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
+class Refusal(Message, frozen=True, kw_only=True):
     """The host's last line to a client that it disconnects."""
 
     reason: str
-    hint: str = field(default="")
+    hint: str = ""
 
 
-Message = Greeting | Hello | ViewTold | TweetsTold | CaughtUp | Screens | Refusal
-_TYPES: dict[str, type[Message]] = {message_type.__name__: message_type for message_type in get_args(Message)}
-_TAG = "message"
 START_OF_EVENT = b'{"event":'
 
 
 def to_line(message: Message) -> bytes:
     """Encode a message as a line."""
-    return codec.encode(message, _TAG).encode() + b"\n"
+    return codec.encode(message).encode() + b"\n"
 
 
 def message_in(line: bytes) -> Message:
     """Decode a line, and make its strings harmless. Raises `DecodeError`."""
-    return codec.decode_tagged(line, _TAG, _TYPES, defused)
+    return codec.decode_tagged(line, Message, defused)
 
 
 def lines_of(view: RunView, config: RunConfig) -> Iterator[bytes]:

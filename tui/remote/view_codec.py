@@ -31,6 +31,8 @@ def encode_view(view: RunView) -> dict[str, Any]:
 def decode_view(form: dict[str, Any]) -> RunView:
     """Return the view that `encode_view` encoded. Raises `DecodeError`."""
     try:
+        if not codec.is_bounded(form):
+            raise DecodeError("not a view of a run: a number is out of range")
         fields = {name: msgspec.convert(form[name], hint, dec_hook=_array) for name, hint in _FIELDS.items()}
         ended = None if form["ended"] is None else events.from_json(codec.encode(form["ended"]))
     except (KeyError, TypeError, OverflowError, ValueError, msgspec.MsgspecError, TweetgenError) as error:

@@ -29,7 +29,7 @@ from typing import Literal
 
 from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
-from engine.protocol.commands import Command, Finish, LoadCheckpoint, Resume, SaveLatest, SetBudget
+from engine.protocol.commands import ChangeSettings, Command, Finish, LoadCheckpoint, Resume, SaveLatest
 from engine.protocol.events import (
     CheckpointLoaded,
     CommandRefused,
@@ -39,6 +39,7 @@ from engine.protocol.events import (
 )
 from engine.training.schedule import finish_after
 from tui.formatting.loss_units import NATS_PER_UNIT, LossUnit, format_bits
+from tui.run.continuation import NO_LIMIT
 from tui.run.view import RunView, is_over
 
 AlertKind = Literal["memory", "not-finite", "diverging", "disk", "validation"]
@@ -228,7 +229,8 @@ def commands_for(alert: Alert, view: RunView) -> Iterator[Command]:
         case "validation":
             yield LoadCheckpoint(name=name_to_reload(view))
             if is_over(view) and view.best is not None:  # a budget that is used up would refuse the finish
-                yield SetBudget(max_steps=finish_after(view.best.step).last_step)
+                budget = {**NO_LIMIT, "max_steps": finish_after(view.best.step).last_step}
+                yield ChangeSettings(settings=budget)
             yield Finish()
             if is_over(view):
                 yield Resume()

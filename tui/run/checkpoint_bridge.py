@@ -11,9 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from engine.protocol.commands import Insight
 from engine.protocol.events import CommandRefused, Event
-from engine.protocol.insight import ScoreUnits
+from engine.protocol.insight import Insight, ScoreUnits
 from tui.run.error_report import to_tweetgen_error
 
 

@@ -1,7 +1,8 @@
 """`CommandBook`: which commands of this screen have no answer yet, and which of its changes can be undone. Pure.
 
 A session handles the commands of a type in the order in which they were sent, so an event answers the oldest of its
-type. An event caused by another client's command looks the same; therefore a type is pending until its last answer.
+type; of changes of settings, the oldest with the values of the event. An event caused by another client's command looks
+the same; therefore a type is pending until its last answer.
 
 A change is recorded as its command is sent, with what the screen showed before, so that a key pressed before any answer
 is undone correctly. A refused command has changed nothing and is removed. There is no redo.
@@ -11,13 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from engine.config.run import Setting
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.protocol.commands import Command
+from engine.protocol.commands import ChangeSettings, Command
 from engine.protocol.events import Event
 from tui.run.reducer import apply
-from tui.run.setting_commands import SettingCommand, expected_answer, inverse_of, is_setting, undo_description
+from tui.run.setting_commands import expected_answer, inverse_of, undo_description
 from tui.run.view import RunView
 
 MAX_CHANGES = 1000
@@ -28,12 +30,7 @@ _ANSWERS: dict[type[Command], type[Event]] = {
     c.Pause: e.Paused,
     c.Resume: e.Resumed,
     c.Finish: e.FinishPlanned,
-    c.CancelFinish: e.FinishCancelled,
-    c.SetSampling: e.SamplingChanged,
-    c.SetLearningRate: e.LearningRateChanged,
-    c.SetBatchSize: e.BatchSizeChanged,
-    c.SetIntervals: e.IntervalsChanged,
-    c.SetSpeedLimit: insight.SpeedLimitChanged,
+    c.ChangeSettings: e.SettingsChanged,
     c.TakeStep: insight.StepTaken,
     c.LoadCheckpoint: e.CheckpointLoaded,
     c.SaveLatest: e.CheckpointSaved,
@@ -43,11 +40,11 @@ _ANSWERS: dict[type[Command], type[Event]] = {
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """One change of a setting."""
+    """One change of settings."""
 
-    inverse: SettingCommand
+    inverse: ChangeSettings
     """The command that undoes it."""
-    command: SettingCommand
+    command: ChangeSettings
     sent: Command
     """`command`, or the reload at half the learning rate that included it."""
 
@@ -70,9 +67,9 @@ class CommandBook:
         """Return the book once a command was sent, over a screen that showed `shown`."""
         command = sent
         if isinstance(sent, c.LoadCheckpoint) and sent.halves_rate and shown.training is not None:
-            command = c.SetLearningRate(learning_rate=shown.training.learning_rate / 2)  # the change to undo
+            command = ChangeSettings(settings={"learning_rate": shown.training.learning_rate / 2})  # to undo
         book = self._with_pending(sent)
-        if not is_setting(command):
+        if not isinstance(command, ChangeSettings):
             return book
         change = Change(inverse_of(command, shown), command, sent)
         return replace(book, changes=(*self.changes[-(MAX_CHANGES - 1) :], change)) if change.description else book
@@ -101,10 +98,11 @@ class CommandBook:
 
     def apply_to(self, view: RunView) -> RunView:
         """Return the view as it will be once all pending settings are in use."""
-        for command in {type(command): command for command in self.pending}.values():
-            if is_setting(command):
-                view = apply(view, expected_answer(command, view))
-        return view
+        settings: dict[str, Setting] = {}
+        for command in self.pending:
+            if isinstance(command, ChangeSettings):
+                settings |= command.settings
+        return apply(view, expected_answer(settings, view)) if settings else view
 
     def pause_toggled(self, view: RunView) -> c.Pause | c.Resume:
         """Return the command that leads to the other state than the one reached or pending."""
@@ -116,12 +114,10 @@ class CommandBook:
         """Whether a single step is not finished yet."""
         return any(isinstance(command, c.TakeStep) for command in self.pending)
 
-    def finish_toggled(self, view: RunView) -> c.Finish | c.CancelFinish:
+    def finish_toggled(self, view: RunView) -> c.Finish:
         """Return the command that leads to the other state than the one reached or pending."""
-        pending = [
-            isinstance(command, c.Finish) for command in self.pending if isinstance(command, c.Finish | c.CancelFinish)
-        ]
-        return c.CancelFinish() if [view.is_finishing, *pending][-1] else c.Finish()
+        pending = [command.on for command in self.pending if isinstance(command, c.Finish)]
+        return c.Finish(on=not [view.is_finishing, *pending][-1])
 
     def _with_pending(self, command: Command) -> CommandBook:
         if type(command) not in _ANSWERS:
@@ -132,22 +128,26 @@ class CommandBook:
         return replace(self, pending=(*others, command))
 
     def _changes_without(self, refused: Command) -> tuple[Change, ...]:
-        """Return the changes without a refused one; the next of its type then goes back to where that began."""
+        """Return the changes without a refused one; the next ones of its settings go back to where that began."""
         place = next((place for place, change in enumerate(self.changes) if change.sent is refused), None)
         if place is None:
             return self.changes
-        never_made, later = self.changes[place], list(self.changes[place + 1 :])
+        before, later = dict(self.changes[place].inverse.settings), list(self.changes[place + 1 :])
         for index, change in enumerate(later):
-            if type(change.command) is type(never_made.command):
-                later[index] = replace(change, inverse=never_made.inverse)
-                break
+            values = {name: before.pop(name, value) for name, value in change.inverse.settings.items()}
+            later[index] = replace(change, inverse=ChangeSettings(settings=values))
         return (*self.changes[:place], *later)
 
 
 def _answers(event: Event, command: Command) -> bool:
     """Return whether `event` answers commands of the type of `command`."""
     if isinstance(event, e.CommandRefused):
-        return event.command == type(command).__name__
+        names = set(command.settings) if isinstance(command, ChangeSettings) else set()
+        return event.command == type(command).__name__ and set(event.settings) == names
+    if isinstance(command, ChangeSettings) and isinstance(event, e.SettingsChanged):
+        return command.settings.items() <= event.settings.items()
+    if isinstance(command, c.Finish) and isinstance(event, e.FinishPlanned):
+        return command.on == (event.last_step is not None)
     if isinstance(command, c.SaveLatest) and isinstance(event, e.CheckpointSaved):
         return event.name == "latest"  # others are written at any time
     return isinstance(event, _ANSWERS[type(command)])

@@ -8,12 +8,12 @@ rises again, the less the shorter the extension.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-from engine.config.run import Setting
-from engine.protocol.commands import Command, Finish, SetBudget
-from engine.protocol.events import BudgetChanged
+from engine.config.fields import with_settings
+from engine.config.run import BUDGETS, Setting
+from engine.protocol.commands import ChangeSettings, Command, Finish
 from engine.training import schedule
 from tui.formatting.numbers import format_count, format_duration, format_learning_rate
 from tui.run.amounts import Amount, Unit
@@ -22,7 +22,9 @@ from tui.run.view import SPENT, RunView, is_over
 
 ChoiceName = Literal["steps", "time", "double", "amount", "unlimited", "finish", "new run"]
 MORE_STEPS, MORE_TIME = Amount(1000, "steps"), Amount(60, "seconds")
-_NO_LIMIT = SetBudget()
+Budget = dict[str, Setting]
+"""The limits of a run by name, all of `BUDGETS`; None is no limit."""
+NO_LIMIT: Budget = dict.fromkeys(BUDGETS)
 _FIELDS: dict[Unit, str] = {"steps": "max_steps", "seconds": "max_seconds", "epochs": "epochs"}
 
 
@@ -40,14 +42,14 @@ class Choice:
     """What happens to the other limits and to the learning rate, in a sentence or two; may be empty."""
 
 
-def budget_after(view: RunView, amount: Amount) -> SetBudget:
+def budget_after(view: RunView, amount: Amount) -> Budget:
     """Return the budget that ends a run this much later: than its limit in the same unit, or else than now."""
     limit, used = _limit(view, amount.unit), _used(view, amount.unit)
     begin = used if limit is None or is_over(view) else max(limit, used)
     return _budget(amount.unit, (begin if amount.unit == "epochs" else round(begin)) + amount.number)
 
 
-def doubled_budget(view: RunView) -> SetBudget:
+def doubled_budget(view: RunView) -> Budget:
     """Return twice the limit that ends the run first, or twice the steps where none has ended it."""
     limits = {unit: limit for unit in _FIELDS if (limit := _limit(view, unit)) is not None}
     share, unit = max(((_used(view, unit) / limit, unit) for unit, limit in limits.items()), default=(0.0, "steps"))
@@ -56,15 +58,9 @@ def doubled_budget(view: RunView) -> SetBudget:
     return _budget(unit, 2 * max(limits[unit], _used(view, unit) if share >= 2 else 0))
 
 
-def _budget(unit: Unit, limit: float) -> SetBudget:
+def _budget(unit: Unit, limit: float) -> Budget:
     """Return the budget with one limit."""
-    match unit:
-        case "steps":
-            return SetBudget(max_steps=int(limit))
-        case "seconds":
-            return SetBudget(max_seconds=round(limit, 3))
-        case "epochs":
-            return SetBudget(epochs=round(limit, 3))
+    return {**NO_LIMIT, _FIELDS[unit]: int(limit) if unit == "steps" else round(limit, 3)}
 
 
 def _used(view: RunView, unit: Unit) -> float:
@@ -76,35 +72,35 @@ def _limit(view: RunView, unit: Unit) -> float | None:
     return getattr(view.training, _FIELDS[unit], None)
 
 
-def limit_text(budget: SetBudget | BudgetChanged) -> str:
+def limit_text(budget: Budget) -> str:
     """Return where a budget ends the run: "until step 2,000", "until 3:05 of training", "until you quit"."""
     limits = []
-    if budget.max_steps is not None:
-        limits.append(f"step {format_count(budget.max_steps)}")
-    if budget.max_seconds is not None:
-        limits.append(f"{format_duration(budget.max_seconds)} of training")
-    if budget.epochs is not None:
-        limits.append(f"epoch {budget.epochs:g}")
+    if (steps := budget["max_steps"]) is not None:
+        limits.append(f"step {format_count(steps)}")
+    if (seconds := budget["max_seconds"]) is not None:
+        limits.append(f"{format_duration(seconds)} of training")
+    if (epochs := budget["epochs"]) is not None:
+        limits.append(f"epoch {epochs:g}")
     return f"until {' or '.join(limits) or 'you quit'}"
 
 
-def budget_in(settings: Mapping[str, Setting]) -> SetBudget:
+def budget_in(settings: Mapping[str, Setting]) -> Budget:
     """Return the budget in the settings of a run."""
-    return SetBudget(**{name: settings[name] for name in _FIELDS.values() if name in settings})
+    return {name: settings.get(name) for name in BUDGETS}
 
 
-def choices(view: RunView, at_start: SetBudget = _NO_LIMIT) -> tuple[Choice, ...]:
+def choices(view: RunView, at_start: Budget = NO_LIMIT) -> tuple[Choice, ...]:
     """Return the rows of the dialog for a run as it is now; `at_start` is the budget that it began with."""
     return tuple(_choices(view, at_start))
 
 
-def _choices(view: RunView, at_start: SetBudget) -> Iterator[Choice]:
+def _choices(view: RunView, at_start: Budget) -> Iterator[Choice]:
     more_steps, more_time = (budget_after(view, amount) for amount in (MORE_STEPS, MORE_TIME))
     yield _with_budget(view, "steps", f"+{MORE_STEPS.number:,.0f} steps", more_steps)
     yield _with_budget(view, "time", "+1 minute", more_time)
     yield _with_budget(view, "double", "as much again", doubled_budget(view))
     yield Choice(name="amount", label="another number", effect="steps, time or epochs")
-    yield _with_budget(view, "unlimited", "without limit", SetBudget())
+    yield _with_budget(view, "unlimited", "without limit", NO_LIMIT)
     if not view.is_finishing:
         yield finish_choice(view)
     if is_over(view):
@@ -121,50 +117,51 @@ def amount_choice(view: RunView, amount: Amount) -> Choice:
     return _with_budget(view, "amount", "another number", budget_after(view, amount))
 
 
-def _with_budget(view: RunView, name: ChoiceName, label: str, budget: SetBudget) -> Choice:
+def _with_budget(view: RunView, name: ChoiceName, label: str, budget: Budget) -> Choice:
     note = " ".join(filter(None, (_lifted(view, budget), _rate_text(view, budget))))
-    return Choice(name=name, label=label, effect=limit_text(budget), commands=(budget,), note=note)
+    commands = (ChangeSettings(settings=budget),)
+    return Choice(name=name, label=label, effect=limit_text(budget), commands=commands, note=note)
 
 
 def finish_choice(view: RunView) -> Choice:
     """Return the choice to finish; a run whose budget is used up gets as many steps as that takes."""
     finish = schedule.finish_after(view.step)
     last_step = finish.last_step
-    budget = SetBudget(max_steps=last_step)
+    budget: Budget = {**NO_LIMIT, "max_steps": last_step}
     return Choice(
         name="finish",
         label="finish",
         effect=f"until step {format_count(last_step)}, annealing the rate to zero",
-        commands=(budget, Finish()) if is_over(view) else (Finish(),),
+        commands=(ChangeSettings(settings=budget), Finish()) if is_over(view) else (Finish(),),
         note=" ".join(filter(None, (_lifted(view, budget), _rate_text(view, budget, finish)))) if is_over(view) else "",
     )
 
 
-def _lifted(view: RunView, budget: SetBudget) -> str:
+def _lifted(view: RunView, budget: Budget) -> str:
     """Return which limits are lifted; empty if none are."""
     training = view.training
-    if training is None or budget == SetBudget():
+    if training is None or budget == NO_LIMIT:
         return ""
     lifted = []
-    if training.max_steps is not None and budget.max_steps is None:
+    if training.max_steps is not None and budget["max_steps"] is None:
         lifted.append(f"{format_count(training.max_steps)} steps")
-    if training.max_seconds is not None and budget.max_seconds is None:
+    if training.max_seconds is not None and budget["max_seconds"] is None:
         lifted.append(format_duration(training.max_seconds))
-    if training.epochs is not None and budget.epochs is None:
+    if training.epochs is not None and budget["epochs"] is None:
         lifted.append(f"{training.epochs:g} epoch{'' if training.epochs == 1 else 's'}")
     return f"The limit of {' and of '.join(lifted)} is lifted." if lifted else ""
 
 
-def _rate_text(view: RunView, budget: SetBudget, planned: schedule.Finish | None = None) -> str:
+def _rate_text(view: RunView, budget: Budget, planned: schedule.Finish | None = None) -> str:
     """Return how the learning rate changes; empty where it does not."""
     if view.training is None:
         return ""
-    training = replace(view.training, max_steps=budget.max_steps, max_seconds=budget.max_seconds, epochs=budget.epochs)
+    training = with_settings(view.training, budget)
     is_annealed = is_over(view) or view.is_finishing
     before = format_learning_rate(view.learning_rate if is_annealed else next_rate(view, view.training))
     after = format_learning_rate(next_rate(view, training, planned))
     if before == after:
         return ""
-    has_schedule = training.schedule != "constant" and budget != SetBudget()
+    has_schedule = training.schedule != "constant" and budget != NO_LIMIT
     why = f", its place on the longer {training.schedule} schedule" if has_schedule else ""
     return f"The learning rate goes from {before} to {after}{why}."

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.config.fields import with_settings
+from engine.config.run import TrainingConfig
 from engine.config.sampling import SamplingConfig
+from engine.errors import ConfigError
 from engine.protocol.events import (
-    BatchSizeChanged,
     CheckpointLoaded,
     CheckpointSaved,
     Event,
-    FinishCancelled,
     FinishPlanned,
-    LearningRateChanged,
     Paused,
-    SamplingChanged,
+    SettingsChanged,
 )
 from engine.storage.folders import RUN_CHECKPOINTS
 from engine.text import harmless
@@ -45,7 +45,7 @@ class Mark:
 
 def with_marks(marks: tuple[Mark, ...], event: Event, sampling: SamplingConfig) -> tuple[Mark, ...]:
     """Return the marks after `event`; `sampling` is that before it. Only the last of a kind at a step is stored."""
-    if isinstance(event, FinishCancelled):
+    if isinstance(event, FinishPlanned) and event.last_step is None:
         return tuple(mark for mark in marks if mark.kind != "finishing")
     for mark in _marks_of(event, sampling):
         others = [each for each in marks if (each.step, each.kind) != (mark.step, mark.kind)]
@@ -56,12 +56,8 @@ def with_marks(marks: tuple[Mark, ...], event: Event, sampling: SamplingConfig) 
 def _marks_of(event: Event, before: SamplingConfig) -> Iterator[Mark]:
     """Yield the marks of an event; `before` are the sampling settings before it."""
     match event:
-        case SamplingChanged(step=step, sampling=sampling):
-            yield from _sampling_marks(step, before, sampling)
-        case LearningRateChanged(step=step, learning_rate=rate):
-            yield Mark(step=step, kind="learning rate", label=f"learning rate {rate:.3g}")
-        case BatchSizeChanged(step=step, batch_size=batch_size):
-            yield Mark(step=step, kind="batch size", label=f"batch size {batch_size}")
+        case SettingsChanged():
+            yield from _setting_marks(event, before)
         case Paused(step=step):
             yield Mark(step=step, kind="paused", label="paused")
         case CheckpointSaved(name=name) if name not in RUN_CHECKPOINTS:
@@ -70,6 +66,20 @@ def _marks_of(event: Event, before: SamplingConfig) -> Iterator[Mark]:
             yield Mark(step=step, kind="loaded", label=f"loaded {name}")
         case FinishPlanned(step=step):
             yield Mark(step=step, kind="finishing", label="finishing")
+
+
+def _setting_marks(event: SettingsChanged, before: SamplingConfig) -> Iterator[Mark]:
+    """Yield the marks of changed settings, each with its new value."""
+    step, settings = event.step, event.settings
+    try:
+        training, sampling = with_settings(TrainingConfig(), settings), with_settings(before, settings)
+    except ConfigError:  # only in an edited journal
+        return
+    yield from _sampling_marks(step, before, sampling)
+    if "learning_rate" in settings:
+        yield Mark(step=step, kind="learning rate", label=f"learning rate {training.learning_rate:.3g}")
+    if "batch_size" in settings:
+        yield Mark(step=step, kind="batch size", label=f"batch size {training.batch_size}")
 
 
 def _sampling_marks(step: int, before: SamplingConfig, after: SamplingConfig) -> Iterator[Mark]:

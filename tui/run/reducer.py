@@ -7,23 +7,17 @@ live session as from a run's journal (`tui.run.journal`).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, assert_never
 
+from engine.config.fields import field_names, with_settings
+from engine.config.run import BUDGETS, INTERVALS
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.protocol.events import (
-    BatchSizeChanged,
-    BudgetChanged,
     CheckpointLoaded,
     CheckpointSaved,
-    CommandRefused,
     EvalFinished,
     Event,
-    FinishCancelled,
     FinishPlanned,
-    IntervalsChanged,
-    LadderSampled,
-    LearningRateChanged,
     ModelChanged,
     Paused,
     RanksMeasured,
@@ -31,18 +25,16 @@ from engine.protocol.events import (
     RunFailed,
     RunFinished,
     RunStarted,
-    SamplingChanged,
+    SettingsChanged,
     StepsFinished,
     StepsThinned,
     StepTimes,
-    TextCompleted,
     ThreadsChanged,
     TweetDelayed,
-    TweetRead,
     TweetSampled,
     Warned,
 )
-from engine.protocol.insight import BaselinesMeasured, BatchShown, InsightEvent, SpeedLimitChanged, StepTaken
+from engine.protocol.insight import BaselinesMeasured, StepTaken
 from tui.run.drafts import DraftCounts, has_same_filter
 from tui.run.levels import levels_from, uncrossed_after, with_crossings
 from tui.run.marks import with_marks
@@ -78,54 +70,32 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return _at_epochs(_with_new_pace(view, event), epochs)
         case ModelChanged(model=model, num_parameters=num_parameters):
             return replace(view, model=model, num_parameters=num_parameters)
-        case LearningRateChanged(learning_rate=learning_rate):
-            return _at_learning_rate(view, learning_rate)
-        case BatchSizeChanged(batch_size=batch_size, epochs=epochs):
-            view = _at_epochs(_with_new_pace(view, event), epochs)
-            return _retrained(view, batch_size=batch_size, first_batch_size=0)
-        case IntervalsChanged(eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing):
-            view, training = replace(_with_new_pace(view, event), tweet_delayed=None), view.training
-            if training is not None and training.eval_every != eval_every:
-                view = _retrained(view, early_eval_tweets=0)
-            return _retrained(view, eval_every=eval_every, sample_every=sample_every, sample_pacing=pacing)
-        case BudgetChanged(max_steps=max_steps, max_seconds=max_seconds, epochs=epochs):
-            view = replace(view, finishes_at=None)
-            return _retrained(view, max_steps=max_steps, max_seconds=max_seconds, epochs=epochs)
+        case SettingsChanged():
+            return _with_changed_settings(view, event)
         case FinishPlanned(last_step=last_step):
             return replace(view, finishes_at=last_step)
-        case FinishCancelled():
-            return replace(view, finishes_at=None)
         case ThreadsChanged(num_threads=num_threads, precision=precision):
             view = _with_new_pace(view, event)
             return replace(view, num_threads=num_threads, precision=precision)
-        case SamplingChanged(sampling=sampling):
-            return _sampling_with(view, sampling)
         case Paused():
             return replace(view, phase="paused")
         case Resumed():
             return replace(view, phase="training")
         case Warned():
             return replace(view, warnings=(*view.warnings[-(MAX_WARNINGS - 1) :], event))
-        case CommandRefused() | LadderSampled() | TextCompleted() | TweetRead() | InsightEvent():
-            return view
         case BaselinesMeasured(names=names, bits_per_char=bits_per_char):
             points = ((point.step, point.bits_per_char) for point in view.val_points)
             return replace(view, levels=with_crossings(levels_from(names, bits_per_char, view.levels), points))
-        case BatchShown():
-            return view
         case TweetDelayed():
             return replace(view, tweet_delayed=event)
         case StepTaken():
             return replace(view, step_taken=event)
-        case SpeedLimitChanged(steps_per_second=steps_per_second):
-            view = _retrained(_with_new_pace(view, event), steps_per_second=steps_per_second)
-            return replace(view, speed_limit=steps_per_second)
         case RunFinished():
             return replace(view, phase="finished", ended=event)
         case RunFailed():
             return replace(view, phase="failed", ended=event)
-        case _:
-            assert_never(event)
+        case _:  # an answer that only a dialog shows
+            return view
 
 
 def _is_pause_by_the_run(view: RunView, event: Event) -> bool:
@@ -152,22 +122,27 @@ def _sampling_with(view: RunView, sampling: SamplingConfig) -> RunView:
     return replace(view, sampling=sampling, drafts=drafts)
 
 
-def _at_learning_rate(view: RunView, peak: float) -> RunView:
-    """Return the view with another peak learning rate; warm-up and schedule scale it as before."""
-    before = view.training.learning_rate if view.training is not None else 0.0
-    if not before:  # only in an edited journal
-        return view
-    return _retrained(replace(view, learning_rate=view.learning_rate * peak / before), learning_rate=peak)
-
-
-def _retrained(view: RunView, **changes: Any) -> RunView:  # noqa: ANN401 - as in `dataclasses.replace`
-    """Return the view with changed training settings."""
-    if view.training is None:
-        return view
+def _with_changed_settings(view: RunView, event: SettingsChanged) -> RunView:
+    """Return the view with changed settings of sampling and training; unknown names come from other versions."""
+    before = view.training
     try:
-        return replace(view, training=replace(view.training, **changes))
+        sampling = with_settings(view.sampling, event.settings)
+        training = None if before is None else with_settings(before, event.settings)
     except ConfigError:  # only in an edited journal
         return view
+    view, names = _sampling_with(view, sampling), event.settings.keys() - field_names(SamplingConfig)
+    if before is None or training is None:
+        return view
+    view = replace(view, training=training)
+    if "learning_rate" in names:  # warm-up and schedule scale it as before
+        view = replace(view, learning_rate=view.learning_rate * training.learning_rate / before.learning_rate)
+    if names & set(BUDGETS):
+        view = replace(view, finishes_at=None)
+    if "batch_size" in names:
+        view = _at_epochs(view, event.epochs)
+    if names & set(INTERVALS):
+        view = replace(view, tweet_delayed=None)
+    return _with_new_pace(view, event) if names - {"learning_rate", *BUDGETS} else view
 
 
 def _started(view: RunView, event: RunStarted) -> RunView:
@@ -187,7 +162,6 @@ def _started(view: RunView, event: RunStarted) -> RunView:
         num_threads=event.num_threads,
         precision=event.precision,
         finishes_at=None,
-        speed_limit=event.training.steps_per_second,
         step_taken=None,
         tweet_delayed=None,
         paced_from_step=event.step,

@@ -10,10 +10,12 @@ import math
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from engine.config.run import RunConfig
 from engine.errors import CheckpointError
@@ -192,4 +194,6 @@ def _joined(reports: Sequence[StepsFinished]) -> StepsFinished:
     norms = tuple(chain.from_iterable(report.grad_norms for report in reports))
     rates = tuple(chain.from_iterable(report.learning_rates for report in reports))
     first_step = reports[0].first_step
-    return replace(reports[-1], first_step=first_step, train_losses=losses, grad_norms=norms, learning_rates=rates)
+    return msgspec.structs.replace(
+        reports[-1], first_step=first_step, train_losses=losses, grad_norms=norms, learning_rates=rates
+    )

@@ -1,116 +1,107 @@
-"""The commands that change a setting of a run: the step of a key, the expected answer, the inverse. Pure."""
+"""The commands that change settings of a run: the step of a key, the expected answer, the inverse, in words. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Literal, TypeGuard, get_args
+from collections.abc import Iterator, Mapping
+from typing import Literal, get_args
 
-from engine.config.run import MAX_LEARNING_RATE, MIN_LEARNING_RATE, TrainingConfig
+from engine.config.run import (
+    LIVE_SETTINGS,
+    MAX_LEARNING_RATE,
+    MIN_LEARNING_RATE,
+    Setting,
+    TrainingConfig,
+    implied_settings,
+)
 from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE, SamplingConfig
-from engine.protocol.commands import Command, SetBatchSize, SetIntervals, SetLearningRate, SetSampling, SetSpeedLimit
-from engine.protocol.events import BatchSizeChanged, Event, IntervalsChanged, LearningRateChanged, SamplingChanged
-from engine.protocol.insight import SpeedLimitChanged
+from engine.protocol.commands import ChangeSettings
+from engine.protocol.events import SettingsChanged
 from tui.formatting.numbers import format_count, format_learning_rate, format_temperature, shortened
 from tui.formatting.sampling import SETTING_LABELS, format_setting
 from tui.run.view import RunView
 
 Interval = Literal["eval_every", "sample_every"]
-SettingCommand = SetSampling | SetLearningRate | SetBatchSize | SetIntervals | SetSpeedLimit
 INTERVALS_IN_STEPS: tuple[Interval, ...] = get_args(Interval)
 
 TEMPERATURE_STEP = 0.05
 LEARNING_RATE_FACTOR = 10**0.1
 """Ten steps are a factor of ten."""
 _MAX_VALUE_CELLS = 24
+_IN_WORDS = (
+    *("temperature", "prime", *SETTING_LABELS),
+    *("learning_rate", "batch_size", "steps_per_second", "eval_every"),
+)
+"""The settings whose change can be undone, besides that of `sample_every`."""
 
 
-def is_setting(command: Command) -> TypeGuard[SettingCommand]:
-    """Return whether a command changes a setting."""
-    return isinstance(command, SettingCommand)
-
-
-def other_temperature(view: RunView, direction: int) -> SetSampling:
+def other_temperature(view: RunView, direction: int) -> ChangeSettings:
     """Return the command for one temperature step up (1) or down (-1) from what is shown."""
     temperature = round(view.sampling.temperature + direction * TEMPERATURE_STEP, 2)
-    temperature = min(max(temperature, MIN_TEMPERATURE), MAX_TEMPERATURE)
-    return SetSampling(sampling=replace(view.sampling, temperature=temperature))
+    return ChangeSettings(settings={"temperature": min(max(temperature, MIN_TEMPERATURE), MAX_TEMPERATURE)})
 
 
-def other_learning_rate(view: RunView, direction: int) -> SetLearningRate:
+def other_learning_rate(view: RunView, direction: int) -> ChangeSettings:
     """Return the command for one step of the peak learning rate up (1) or down (-1) from what is shown."""
     training = view.training or TrainingConfig()
     rate = float(f"{training.learning_rate * LEARNING_RATE_FACTOR**direction:.6g}")
-    return SetLearningRate(learning_rate=min(max(rate, MIN_LEARNING_RATE), MAX_LEARNING_RATE))
+    return ChangeSettings(settings={"learning_rate": min(max(rate, MIN_LEARNING_RATE), MAX_LEARNING_RATE)})
 
 
-def expected_answer(command: SettingCommand, view: RunView) -> Event:
-    """Return the event that will answer `command`, as far as a screen can predict it."""
-    step, seconds = view.step, view.elapsed_seconds
-    match command:
-        case SetSampling(sampling=sampling):
-            return SamplingChanged(step=step, elapsed_seconds=seconds, sampling=sampling)
-        case SetLearningRate(learning_rate=rate):
-            return LearningRateChanged(step=step, elapsed_seconds=seconds, learning_rate=rate)
-        case SetBatchSize(batch_size=size):
-            return BatchSizeChanged(step=step, elapsed_seconds=seconds, batch_size=size, epochs=view.epoch)
-        case SetIntervals():
-            return IntervalsChanged(step=step, elapsed_seconds=seconds, **vars(command))
-        case SetSpeedLimit(steps_per_second=limit):
-            return SpeedLimitChanged(step=step, elapsed_seconds=seconds, steps_per_second=limit)
+def other_sampling(view: RunView, sampling: SamplingConfig) -> ChangeSettings:
+    """Return the command for other sampling settings than those shown."""
+    shown = vars(view.sampling)
+    return ChangeSettings(settings={name: value for name, value in vars(sampling).items() if value != shown[name]})
 
 
-def inverse_of(command: SettingCommand, view: RunView) -> SettingCommand:
-    """Return the command that restores what `command` changes to its value in `view`."""
+def other_interval(training: TrainingConfig, name: Interval, steps: int) -> dict[str, Setting]:
+    """Return the settings for this interval, at which alone tweets are then sampled; none if `training` has them."""
+    settings: dict[str, Setting] = {name: steps}
+    if name == "sample_every":
+        settings["sample_pacing"] = "interval"
+    return settings if settings.items() - vars(training).items() else {}
+
+
+def expected_answer(settings: Mapping[str, Setting], view: RunView) -> SettingsChanged:
+    """Return the event that will answer the command to change these settings."""
+    changed = {**settings, **implied_settings(settings, view.training or TrainingConfig())}
+    return SettingsChanged(step=view.step, elapsed_seconds=view.elapsed_seconds, settings=changed, epochs=view.epoch)
+
+
+def inverse_of(command: ChangeSettings, view: RunView) -> ChangeSettings:
+    """Return the command that restores what `command` changes to its values in `view`."""
     training = view.training or TrainingConfig()
-    match command:
-        case SetSampling():
-            return SetSampling(sampling=view.sampling)
-        case SetLearningRate():
-            return SetLearningRate(learning_rate=training.learning_rate)
-        case SetBatchSize():
-            return SetBatchSize(batch_size=training.batch_size)
-        case SetIntervals():
-            return intervals_of(training)
-        case SetSpeedLimit():
-            return SetSpeedLimit(steps_per_second=view.speed_limit)
+    values = vars(training) | vars(view.sampling)
+    changed = LIVE_SETTINGS.intersection([*command.settings, *implied_settings(command.settings, training)])
+    return ChangeSettings(settings={name: value for name, value in values.items() if name in changed})
 
 
-def intervals_of(training: TrainingConfig) -> SetIntervals:
-    """Return the command that sets the intervals of `training`."""
-    return SetIntervals(
-        eval_every=training.eval_every, sample_every=training.sample_every, sample_pacing=training.sample_pacing
-    )
+def undo_description(inverse: ChangeSettings, command: ChangeSettings) -> str:
+    """Describe what `inverse` restores after `command`; empty where both set the same, and for a budget."""
+    return ", ".join(_differences(inverse.settings, command.settings))
 
 
-def with_interval(intervals: SetIntervals, name: Interval, steps: int) -> SetIntervals:
-    """Return the command that changes one interval; tweets are then sampled at that interval alone."""
-    if name == "eval_every":
-        return replace(intervals, eval_every=steps)
-    return replace(intervals, sample_every=steps, sample_pacing="interval")
-
-
-def undo_description(inverse: SettingCommand, command: SettingCommand) -> str:
-    """Describe what `inverse`, of the type of `command`, restores; empty where both set the same."""
-    return ", ".join(_differences(inverse, command))
-
-
-def _differences(back: SettingCommand, command: SettingCommand) -> Iterator[str]:
+def _differences(back: Mapping[str, Setting], settings: Mapping[str, Setting]) -> Iterator[str]:
     """Yield each setting that differs, with its value in `back`."""
-    match back, command:
-        case SetSampling(sampling=sampling), SetSampling(sampling=other):
-            yield from _sampling_differences(sampling, other)
-        case SetLearningRate(learning_rate=rate), SetLearningRate(learning_rate=other_rate) if rate != other_rate:
-            yield f"learning rate back to {format_learning_rate(rate)}"
-        case SetBatchSize(batch_size=size), SetBatchSize(batch_size=other_size) if size != other_size:
-            yield f"batch size back to {format_count(size)}"
-        case SetSpeedLimit(steps_per_second=limit), SetSpeedLimit(steps_per_second=other_limit) if limit != other_limit:
-            yield f"speed limit back to {format_speed_limit(limit)}" if limit else "speed limit lifted"
-        case SetIntervals(), SetIntervals():
-            if back.eval_every != command.eval_every:
-                yield f"evaluations back to {format_interval(back.eval_every)}"
-            if format_samples(back) != format_samples(command):
-                yield f"tweets back to {format_samples(back)}"
+    for name in _IN_WORDS:
+        if name not in back or name not in settings or settings[name] == (value := back[name]):
+            continue
+        match name:
+            case "temperature":
+                yield f"temperature back to {format_temperature(value)}"
+            case "prime":
+                yield f"prime back to “{shortened(value, _MAX_VALUE_CELLS)}”" if value else "prime cleared"
+            case "learning_rate":
+                yield f"learning rate back to {format_learning_rate(value)}"
+            case "batch_size":
+                yield f"batch size back to {format_count(value)}"
+            case "steps_per_second":
+                yield f"speed limit back to {format_speed_limit(value)}" if value else "speed limit lifted"
+            case "eval_every":
+                yield f"evaluations back to {format_interval(value)}"
+            case _:
+                yield f"{SETTING_LABELS[name]} back to {shortened(format_setting(name, value), _MAX_VALUE_CELLS)}"
+    if "sample_every" in settings and format_samples(back) != format_samples(settings):
+        yield f"tweets back to {format_samples(back)}"
 
 
 def format_interval(interval: int) -> str:
@@ -118,22 +109,12 @@ def format_interval(interval: int) -> str:
     return f"every {format_count(interval)} steps" if interval else "never"
 
 
-def format_samples(intervals: SetIntervals) -> str:
+def format_samples(settings: Mapping[str, Setting]) -> str:
     """Describe when tweets are sampled."""
-    is_timed = intervals.sample_every and intervals.sample_pacing == "seconds"
-    return "about one every 2 seconds" if is_timed else format_interval(intervals.sample_every)
+    is_timed = settings["sample_every"] and settings.get("sample_pacing") == "seconds"
+    return "about one every 2 seconds" if is_timed else format_interval(settings["sample_every"])
 
 
 def format_speed_limit(steps_per_second: float) -> str:
     """Return a speed limit, not 0: "5 steps/s"."""
     return f"{steps_per_second:g} step{'' if steps_per_second == 1 else 's'}/s"
-
-
-def _sampling_differences(sampling: SamplingConfig, other: SamplingConfig) -> Iterator[str]:
-    if sampling.temperature != other.temperature:
-        yield f"temperature back to {format_temperature(sampling.temperature)}"
-    if sampling.prime != other.prime:
-        yield f"prime back to “{shortened(sampling.prime, _MAX_VALUE_CELLS)}”" if sampling.prime else "prime cleared"
-    for name, label in SETTING_LABELS.items():
-        if getattr(sampling, name) != getattr(other, name):
-            yield f"{label} back to {shortened(format_setting(name, sampling), _MAX_VALUE_CELLS)}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from engine.config.run import BUDGETS
 from engine.protocol.events import RunFailed, RunFinished
 from engine.text import harmless
-from engine.training.schedule import BUDGETS
 from tui.formatting.loss_units import LossUnit, format_bits
 from tui.formatting.numbers import format_count, format_duration
 from tui.formatting.shell import quoted

@@ -14,9 +14,9 @@ from typing import TypeVar
 import numpy as np
 
 from engine.protocol.events import (
-    BaseEvent,
     CheckpointSaved,
     EvalFinished,
+    Event,
     RanksMeasured,
     StepsFinished,
     StepsThinned,
@@ -36,7 +36,7 @@ _MAX_TOTAL = 1e30
 """Of the losses of a bucket, so that their sums can be sent; only an edited journal has more."""
 
 StepReport = StepsFinished | StepsThinned
-_Kind = TypeVar("_Kind", bound=BaseEvent)
+_Kind = TypeVar("_Kind", bound=Event)
 TrainingEvent = StepReport | EvalFinished | TweetSampled | StepTimes | RanksMeasured | CheckpointSaved
 """None of them changes what another one changes, but for the step and the time of the view."""
 

@@ -70,8 +70,6 @@ class RunView:
     elapsed_seconds: float = 0.0
     learning_rate: float = 0.0
     chars_per_second: float = 0.0
-    speed_limit: float = 0.0
-    """Steps per second at most; 0 is no limit."""
     step_taken: StepTaken | None = None
     """The last single step that was taken while paused."""
     paced_from_step: int = 0

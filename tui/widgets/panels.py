@@ -133,4 +133,4 @@ class Panels(PanelLayout):
 
 def _awaited(view: RunView) -> tuple[object, ...]:
     """Return the parts of a view that keys change."""
-    return view.phase, view.sampling, view.training, view.saved, view.finishes_at, view.speed_limit, view.step_taken
+    return view.phase, view.sampling, view.training, view.saved, view.finishes_at, view.step_taken

@@ -24,6 +24,8 @@ every precision.
 used only in tests, calls the scalar library function.
 """
 
+# ruff: noqa: SLF001 - Numba has no public way to replace its cache
+
 from __future__ import annotations
 
 import contextlib
@@ -33,7 +35,8 @@ import math
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias, cast
 
 import numba
 import numpy as np
@@ -42,69 +45,23 @@ from llvmlite import ir
 from numba import types
 from numba.core import caching as untyped_caching
 from numba.core import event
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 from engine.model.vocab import PAD
 
+Rows: TypeAlias = npt.NDArray[np.floating] | npt.NDArray[np.uint16]  # (n, ...); uint16 holds bfloat16
+
 RELAXED = {"contract", "nsz", "arcp"}
 """Floating-point optimizations of the kernels. NaN stays NaN: a non-finite step must be detected."""
-
-
-def _float_of_bits(_: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own objects
-    """Numba intrinsic: reinterpret 32 bits as a float32."""
-    return types.float32(bits), lambda _, builder, __, args: builder.bitcast(args[0], ir.FloatType())
-
-
-def _rounded_bits(_: Any, number: Any) -> Any:  # noqa: ANN401 - numba's own objects
-    """Numba intrinsic: round a float32 to the nearest bfloat16, ties to even; returns its 16 bits.
-
-    NaN is a case of its own: the rounding addition could turn its bits into a number's. LLVM integers are used because
-    Numba's own would grow to 64 bits.
-    """
-
-    def build(_: Any, builder: Any, __: Any, args: Any) -> Any:  # noqa: ANN401 - numba's own objects
-        word, half = ir.IntType(32), ir.IntType(16)
-        bits = builder.bitcast(args[0], word)
-        is_odd = builder.and_(builder.lshr(bits, word(16)), word(1))
-        rounded = builder.lshr(builder.add(builder.add(bits, word(0x7FFF)), is_odd), word(16))
-        is_nan = builder.fcmp_unordered("uno", args[0], args[0])
-        return builder.select(is_nan, half(0x7FC0), builder.trunc(rounded, half))
-
-    return types.uint16(number), build
-
-
-float_of_bits: Any = intrinsic(_float_of_bits)
-_bfloat16_of_float: Any = intrinsic(_rounded_bits)
-
-
-def as_float(x: Any) -> Any:  # noqa: ANN401 - a float, or the bits of a bfloat16
-    """Return the value of a float, or of the bits of a bfloat16."""
-    return x
-
-
-def _overload_as_float(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
-    return (lambda x: float_of_bits(np.int32(np.int32(x) << 16))) if x == types.uint16 else lambda x: x
-
-
-def as_stored(x: Any, target: Any) -> Any:  # noqa: ANN401, ARG001 - a float; what stands where it is to be as_stored
-    """Return `x` in the representation of `target`."""
-    return x
-
-
-def _overload_as_stored(x, target):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG001 - as numba wants it
-    if target == types.uint16:
-        return lambda x, target: _bfloat16_of_float(x)  # noqa: ARG005 - numba wants the same arguments
-    return lambda x, target: x  # noqa: ARG005 - numba wants the same arguments
-
-
-overload(as_float, jit_options={"fastmath": RELAXED})(_overload_as_float)
-overload(as_stored, jit_options={"fastmath": RELAXED})(_overload_as_stored)
-
-
-# ruff: noqa: SLF001 - Numba has no public way to replace its cache
-
-
 caching: Any = untyped_caching
+njit: Any = numba.njit
+
+
+@functools.cache
+def _sources() -> tuple[tuple[int, int], ...]:
+    """Return time and size of each file of this folder: a compiled function contains those that it calls."""
+    stats = (path.stat() for path in sorted(Path(__file__).parent.glob("*.py")))
+    return tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
 
 
 class OneFilePerVersion:
@@ -113,10 +70,10 @@ class OneFilePerVersion:
     def __init__(self, files: Any) -> None:  # noqa: ANN401 - numba's own objects
         """Use the folder, and what is written and read, of Numba's `IndexDataCacheFile`."""
         self._files = files
-        self._origin = numba.__version__, files._source_stamp
+        self._origin = numba.__version__, files._source_stamp, _sources()
 
     def save(self, key: Any, data: Any) -> None:  # noqa: ANN401 - numba's own objects
-        """Save the version with this key: types of arguments, CPU, and hashes of the bytecode and its closure."""
+        """Save the version with this key: types of arguments, CPU, and what the code depends on."""
         self._files._save_data(self._name(key), (self._origin, self._files._dump(data)))
 
     def load(self, key: Any) -> Any:  # noqa: ANN401 - numba's own objects
@@ -131,36 +88,43 @@ class OneFilePerVersion:
         return self._files._data_name(int(hashlib.sha256(repr(key).encode()).hexdigest()[:16], 16))
 
 
-def named_for(size: int, *functions: Callable[..., None]) -> tuple[Callable[..., None], ...]:
-    """Return functions whose code depends on this size, under qualified names that contain it."""
-    for function in functions:
-        function.__qualname__ += f"_{size}"
-    return functions
+class _Cache(caching.FunctionCache):  # type: ignore[misc] # numba is untyped
+    """Numba's, with a file for each version; a version that can't be written is compiled again by each process."""
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        super().__init__(function)
+        self._function = function
+        self._cache_file: Any = OneFilePerVersion(self._cache_file)
+
+    def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401 - numba's own objects
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:  # noqa: ANN401 - numba's own objects
+        """Name compiled functions among the variables of a closure, which Numba would pickle with random numbers."""
+        cells = [cell.cell_contents for cell in self._function.__closure__ or ()]
+        variables = [getattr(variable, "__qualname__", variable) for variable in cells]
+        return sig, codegen.magic_tuple(), self._function.__code__.co_code, variables
 
 
 def compiled(function: Callable[..., None], *, may_reorder_sums: bool = False) -> Callable[..., None]:
     """Return a function that Numba compiles on its first call and caches on disk where that is possible."""
     fastmath = RELAXED | {"reassoc"} if may_reorder_sums else RELAXED
-    compiler: Any = functools.partial(numba.njit, fastmath=fastmath, error_model="numpy", nogil=True)
-    run = compiler()(function)
-    try:
-        cache = caching.FunctionCache(function)
-    except RuntimeError:  # no writable folder for the cache
-        pass
-    else:
-        cache._cache_file = OneFilePerVersion(cache._cache_file)
-        run._cache = cache  # as `cache=True` does
+    run = njit(fastmath=fastmath, error_model="numpy", nogil=True, no_cfunc_wrapper=True)(function)
+    with contextlib.suppress(RuntimeError):  # no writable folder for the cache
+        run._cache = _Cache(function)  # as `cache=True` does
+    return cast("Callable[..., None]", run)
 
-    @functools.wraps(function)
-    def run_or_compile_without_cache(*arguments: Any) -> None:  # noqa: ANN401 - those of `function`
-        nonlocal run
-        try:
-            run(*arguments)
-        except OSError:  # the cache can't be written: raised after compiling, before anything is computed
-            run = compiler()(function)
-            run(*arguments)
 
-    return run_or_compile_without_cache
+inlined = njit(fastmath=RELAXED, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Compiles what only compiled functions call: once for each type of arguments, of which a constant is one."""
+
+
+def named_for(size: int, *functions: Callable[..., None]) -> tuple[Callable[..., None], ...]:
+    """Return functions whose code depends on this size, under qualified names that contain it."""
+    for function in functions:
+        function.__qualname__ += f"_{size}"
+    return functions
 
 
 class _OnCompilation(event.Listener):
@@ -183,18 +147,46 @@ def compilation_reported(report: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-Rows: TypeAlias = npt.NDArray[np.floating] | npt.NDArray[np.uint16]  # (n, ...); uint16 holds bfloat16
+# Numbers --------------------------------------------------------------------------------------------------------------
 
 
-def _exp(x: Any) -> Any:  # noqa: ANN401 - a float of the type at hand
-    """Return e^x; compiled code uses `_exp32` or `_exp64` instead."""
-    return math.exp(x)
+def _as_float_code(_: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    """Return the value of a float, or of the 16 bits of a bfloat16."""
+    if bits != types.uint16:
+        return bits(bits), lambda _, __, ___, args: args[0]
+
+    def build(_: Any, builder: Any, __: Any, args: Any) -> Any:  # noqa: ANN401 - numba's own objects
+        word = ir.IntType(32)
+        return builder.bitcast(builder.shl(builder.zext(args[0], word), word(16)), ir.FloatType())
+
+    return types.float32(bits), build
 
 
-def _exp64(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
-    return math.exp(x)
+def _as_stored_code(_: Any, number: Any, target: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    """Return a number in the representation of `target`; as bfloat16, rounded to the nearest, ties to even.
+
+    NaN is a case of its own: the rounding addition could turn its bits into a number's.
+    """
+    if target != types.uint16:
+        return number(number, target), lambda _, __, ___, args: args[0]
+
+    def build(_: Any, builder: Any, __: Any, args: Any) -> Any:  # noqa: ANN401 - numba's own objects
+        word, half = ir.IntType(32), ir.IntType(16)
+        bits = builder.bitcast(args[0], word)
+        is_odd = builder.and_(builder.lshr(bits, word(16)), word(1))
+        rounded = builder.lshr(builder.add(builder.add(bits, word(0x7FFF)), is_odd), word(16))
+        is_nan = builder.fcmp_unordered("uno", args[0], args[0])
+        return builder.select(is_nan, half(0x7FC0), builder.trunc(rounded, half))
+
+    return types.uint16(number, target), build
 
 
+def _float_of_bits_code(_: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    """Return the float32 of 32 bits."""
+    return types.float32(bits), lambda _, builder, __, args: builder.bitcast(args[0], ir.FloatType())
+
+
+_float_of_bits: Any = intrinsic(_float_of_bits_code)
 _LIMIT, _HALF, _ONE = np.float32(87.0), np.float32(0.5), np.float32(1.0)
 _LOG2_E = np.float32(1.44269504)
 _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
@@ -203,7 +195,7 @@ _P3, _P4, _P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.flo
 _MANTISSA_BITS, _EXPONENT_BIAS = np.int32(23), np.int32(127)
 
 
-def _exp32(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
+def _exp32_code(x: Any) -> Any:  # noqa: ANN401 - a float32
     """Return e^x = 2^k e^r with |r| <= ln(2) / 2, e^r by the polynomial of Cephes' expf (Moshier 1992).
 
     x is clipped to +-87, the range of float32.
@@ -214,31 +206,53 @@ def _exp32(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wa
     whole = np.float32(k)
     r = x - whole * _LN2_HIGH - whole * _LN2_LOW
     p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
-    return (p * r * r + r + _ONE) * float_of_bits(np.int32((k + _EXPONENT_BIAS) << _MANTISSA_BITS))
+    return (p * r * r + r + _ONE) * _float_of_bits(np.int32((k + _EXPONENT_BIAS) << _MANTISSA_BITS))
 
 
-def _choose_exp(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
-    return _exp32 if x == types.float32 else _exp64
+_exp32 = inlined(_exp32_code)
 
 
-overload(_exp, jit_options={"fastmath": RELAXED})(_choose_exp)
+def _exp_code(typing_context: Any, x: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    """Return e^x, by `_exp32` for a float32."""
+    function = typing_context.resolve_value_type(_exp32 if x == types.float32 else math.exp)
+    signature = function.get_call_type(typing_context, (x,), {})
+
+    def build(context: Any, builder: Any, _: Any, args: Any) -> Any:  # noqa: ANN401 - numba's own objects
+        run = context.get_function(function, signature)
+        context.add_linking_libs(getattr(run, "libs", ()))
+        return run(builder, args)
+
+    return signature, build
+
+
+as_float: Any = intrinsic(_as_float_code)
+as_stored: Any = intrinsic(_as_stored_code)
+_exp: Any = intrinsic(_exp_code)
+
+
+# Passes ---------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """The compiled passes for one hidden size. Arrays are (n, H) unless noted, and may have more rows than n."""
+    """The compiled passes for one hidden size: one time step of `count` tweets.
 
-    forward_step: Callable[[Rows, Rows, Rows], None]
-    """(gates, state, after): turn the sums `r z m n` (n, 4H) into gates in place, update `state` in place and write it
-    to `after`."""
-    backward_step: Callable[[Rows, Rows, Rows, Rows, Rows], None]
-    """(gates, before, output_grads, state_grad, product): overwrite the gates `r z m n` (n, 4H) with the gradients by
-    `a b m c`. h_bar is the sum of the last three arguments; h_bar * z overwrites `state_grad`."""
+    Gates and states are those of all steps, (N, 4H) and (N, H); the step's rows are `count` from `first` on. The other
+    arrays, (B, H), are of the running step: its rows are the first `count`.
+    """
+
+    forward_step: Callable[[Rows, Rows, Rows, int, int], None]
+    """(gates, state, states, first, count): turn the sums `r z m n` into gates in place, update `state` in place and
+    write it to `states`."""
+    backward_step: Callable[[Rows, Rows, Rows, Rows, Rows, int, int], None]
+    """(gates, before, output_grads, state_grad, product, first, count): overwrite the gates `r z m n` with the
+    gradients by `a b m c`. h_bar is the sum of `output_grads` (N, H), `state_grad` and `product`; h_bar * z overwrites
+    `state_grad`. `before` (N, H) are the states before each row."""
 
 
 @functools.cache
 def kernels_for(hidden_size: int) -> Kernels:
-    """Return the kernels for a hidden size, from Numba's cache on disk or compiled in about half a second."""
+    """Return the kernels for a hidden size, from Numba's cache on disk or compiled in a fifth of a second each."""
     return Kernels(*(compiled(step) for step in steps_for(hidden_size)))
 
 
@@ -246,10 +260,10 @@ def steps_for(hidden_size: int) -> tuple[Callable[..., None], ...]:
     """Return the passes of `Kernels`, forward and backward, for Numba to compile."""
     size = hidden_size
 
-    def forward_step(gates: Rows, state: Rows, after: Rows) -> None:
+    def forward_step(gates: Rows, state: Rows, states: Rows, first: int, count: int) -> None:
         one = state.dtype.type(1)
-        for row in range(gates.shape[0]):
-            g, h, stored = gates[row], state[row], after[row]
+        for row in range(count):
+            g, h, stored = gates[first + row], state[row], states[first + row]
             for j in range(size):
                 r, z = one / (one + _exp(-as_float(g[j]))), one / (one + _exp(-as_float(g[size + j])))
                 g[j], g[size + j] = as_stored(r, g[j]), as_stored(z, g[j])
@@ -261,10 +275,12 @@ def steps_for(hidden_size: int) -> tuple[Callable[..., None], ...]:
                 h[j] = n + z * (h[j] - n)
                 stored[j] = as_stored(h[j], stored[j])
 
-    def backward_step(gates: Rows, before: Rows, output_grads: Rows, state_grad: Rows, product: Rows) -> None:
+    def backward_step(
+        gates: Rows, before: Rows, output_grads: Rows, state_grad: Rows, product: Rows, first: int, count: int
+    ) -> None:
         one = state_grad.dtype.type(1)
-        for row in range(gates.shape[0]):
-            g, h, out_grad = gates[row], before[row], output_grads[row]
+        for row in range(count):
+            g, h, out_grad = gates[first + row], before[first + row], output_grads[first + row]
             state_bar, more = state_grad[row], product[row]
             for j in range(size):
                 r, z, m, n = as_float(g[j]), as_float(g[size + j]), as_float(g[2 * size + j]), as_float(g[3 * size + j])
@@ -298,7 +314,9 @@ def _to_loss_grads(logits: Rows, targets: npt.NDArray[np.int64], losses: Rows) -
     for row in range(logits.shape[0]):
         x, target = logits[row], targets[row]
         if target == PAD:
-            x[:], losses[row] = 0, 0
+            losses[row] = 0
+            for j in range(x.shape[0]):
+                x[j] = 0
             continue
         highest = x[0]
         for j in range(x.shape[0]):

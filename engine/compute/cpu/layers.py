@@ -50,7 +50,6 @@ summed before the two products.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -240,23 +239,20 @@ class GruLayer:
 
     def _panels(self, weight: Tensor) -> Rows:
         """Return weights (K, M) as panels."""
-        panels = as_array(self._full.get("panels", *panels_shape(*weight.shape)))
-        pack(as_array(weight.detach()), panels)
-        return panels
+        panels = self._full.get("panels", *panels_shape(*weight.shape))
+        pack(weight.detach(), panels)
+        return as_array(panels)
 
     def _forward_steps(self, counts: list[int], state: Tensor, weight_t: Tensor) -> None:
         """Compute gates and states of each step; `state` (B, H) is updated in place."""
         before, states = self._states.split_with_sizes([counts[0], len(self._gates)])
-        gate_rows, after_rows, state_rows = (
-            _arrays_by_step(self._gates, counts),
-            _arrays_by_step(states, counts),
-            as_array(state),
-        )
-        columns = self._gates[:, : 3 * self.hidden_size], states
-        for number, (products, after) in enumerate(_by_step(counts, *columns)):
+        arrays = as_array(self._gates), as_array(state), as_array(states)
+        first = 0
+        for products, after in _by_step(counts, self._gates[:, : 3 * self.hidden_size], states):
             products.addmm_(_first_rows(before, after), weight_t)
-            self._kernels.forward_step(gate_rows[number], state_rows, after_rows[number])
+            self._kernels.forward_step(*arrays, first, len(after))
             before = after
+            first += len(after)
 
     def backward(self, packed: PackedBatch, output_grads: Tensor) -> Tensor:
         """Return the gradient by `a b m c` (N, 4H), given that by the states from the layer above, (N, H).
@@ -298,21 +294,13 @@ class GruLayer:
 
     def _backward_steps(self, counts: list[int], previous: Tensor, output_grads: Tensor, weight: Tensor) -> None:
         """Overwrite the gates with gradients, from the last step to the first; `previous` (N, H) is h' of each row."""
-        gate_rows, previous_rows, output_grad_rows = (
-            _arrays_by_step(rows, counts) for rows in (self._gates, previous, output_grads)
-        )
-        state_grad, product = as_array(self._state_grad), as_array(self._product)
-        for number, (grads,) in reversed(list(enumerate(_by_step(counts, self._gates[:, : 3 * self.hidden_size])))):
-            self._kernels.backward_step(
-                gate_rows[number], previous_rows[number], output_grad_rows[number], state_grad, product
-            )
+        rows = as_array(self._gates), as_array(previous), as_array(output_grads)
+        sums = as_array(self._state_grad), as_array(self._product)
+        first = sum(counts)
+        for (grads,) in reversed(_by_step(counts, self._gates[:, : 3 * self.hidden_size])):
+            first -= len(grads)
+            self._kernels.backward_step(*rows, *sums, first, len(grads))
             torch.mm(grads, weight, out=_first_rows(self._product, grads))
-
-
-def _arrays_by_step(tensor: Tensor, counts: list[int]) -> list[Rows]:
-    """Return the rows of each step of a tensor of N rows, as arrays for the kernels."""
-    array = as_array(tensor)
-    return [array[end - count : end] for end, count in zip(accumulate(counts), counts, strict=True)]
 
 
 def _by_step(counts: list[int], *columns: Tensor) -> list[tuple[Tensor, ...]]:

@@ -12,22 +12,19 @@ import math
 import numpy as np
 import numpy.typing as npt
 import torch
-from numba.extending import register_jitable
 from torch import Tensor
 
-from engine.compute.cpu.kernels import Rows, as_float, as_stored, compiled
+from engine.compute.cpu.kernels import Rows, as_float, as_stored, compiled, inlined
 from engine.compute.cpu.layers import PackedBatch, as_array, grad_of
 from engine.model.gru import NgramInput
 from engine.model.vocab import EMPTY_WINDOW, ORDERS, PAD, appended, context_code
 
 Ids = npt.NDArray[np.int64]  # (n,)
 
-_SHORTEST, _NUM_ORDERS = ORDERS[0], len(ORDERS)
-_appended, _context_code = register_jitable(appended), register_jitable(context_code)
+_SHORTEST = ORDERS[0]
 
 
-@register_jitable
-def _row_of(code: int, contexts: Ids) -> int:
+def _row_of_code(code: int, contexts: Ids) -> int:
     """Return the row of a code, 1 + its index in ascending `contexts` (R,); 0 if it is not there."""
     low, count = 0, len(contexts)
     while count > 1:
@@ -37,17 +34,21 @@ def _row_of(code: int, contexts: Ids) -> int:
     return low + 1 if contexts[low] == code else 0
 
 
-def _find_rows(inputs: Ids, previous: Ids, is_real: npt.NDArray[np.bool_], contexts: Ids, rows: Ids) -> None:
-    """Write the rows of the contexts of N places, `inputs` (N,), to `rows` (N, 3).
+_appended, _context_code, _row_of = inlined(appended), inlined(context_code), inlined(_row_of_code)
 
-    `previous` (N,) is the index of the character before each one, less than its own, and negative at the start of a
-    tweet. A place that is not real has row 0.
+
+def _find_rows(
+    inputs: Ids, previous: Ids, windows: Ids, is_real: npt.NDArray[np.bool_], contexts: Ids, rows: Ids
+) -> None:
+    """Write the rows of the contexts of N places, `inputs` (N,), to `rows` (N, 3), and their windows to `windows` (N,).
+
+    `previous` (N,) is the index of the character before each one, at most its own, whose window is read; negative at
+    the start of a tweet. A place that is not real has row 0.
     """
-    windows = np.empty_like(inputs)
     for place in range(len(inputs)):
         before = previous[place]
         windows[place] = _appended(windows[before] if before >= 0 else EMPTY_WINDOW, inputs[place])
-        for number in range(_NUM_ORDERS):
+        for number in range(rows.shape[1]):  # not a constant: a loop that is unrolled takes longer to compile
             code = _context_code(windows[place], _SHORTEST + number)
             rows[place, number] = _row_of(code, contexts) if is_real[place] else 0
 
@@ -62,31 +63,21 @@ def _add_to_candidates(gates: Rows, rows: Ids, table: Rows) -> None:
             g[3 * size + j] = as_stored(as_float(x) + (row_2[j] + row_3[j] + row_4[j]), x)
 
 
-def _add_next_rows(candidate: Rows, window: Ids, token_id: int, contexts: Ids, table: Rows) -> None:
-    """Append a character to a window, (1,), and add the rows of `table` (1 + R, H) there to `candidate` (H,)."""
-    window[0] = _appended(window[0], token_id)
-    for order in ORDERS:
-        row = _row_of(_context_code(window[0], order), contexts)
-        if row > 0:
-            added = table[row]
-            for j in range(candidate.shape[0]):
-                candidate[j] += added[j]
+def _scatter(gate_grads: Rows, rows: Ids, grads: Rows, touched: Rows) -> None:
+    """Write the gradient: the sum of the columns `c` of `gate_grads`, `a b m c` (N, 4H), over the places of each row.
 
-
-def _clear(grads: Rows, touched: Rows) -> None:
-    """Zero the rows of `grads` (1 + R, H) that are `touched` (1 + R,), and their counts."""
+    `rows` (N, 3) are those of each place; they are counted in `touched` (1 + R,). Where that was zero, `grads`
+    (1 + R, H) must be.
+    """
+    size = grads.shape[1]
     for row in range(touched.shape[0]):
         if touched[row] > 0:
-            grads[row] = 0
             touched[row] = 0
-
-
-def _scatter(gate_grads: Rows, rows: Ids, grads: Rows, touched: Rows) -> None:
-    """Add the columns `c` of the gradient by `a b m c` (N, 4H) to all rows of each place; count these in `touched`."""
-    size = grads.shape[1]
+            for j in range(size):
+                grads[row, j] = 0
     for place in range(gate_grads.shape[0]):
         added = gate_grads[place]
-        for number in range(_NUM_ORDERS):
+        for number in range(rows.shape[1]):
             row = rows[place, number]
             if row > 0:
                 touched[row] += 1
@@ -123,8 +114,8 @@ def _update_touched(weights: Rows, grads: Rows, touched: Rows, squares: Rows, co
                 w[j] -= factor * g[j]
 
 
-find_rows, add_to_candidates, add_next_rows, clear, scatter, add_touched = (
-    compiled(kernel) for kernel in (_find_rows, _add_to_candidates, _add_next_rows, _clear, _scatter, _add_touched)
+find_rows, add_to_candidates, scatter, add_touched = (
+    compiled(kernel) for kernel in (_find_rows, _add_to_candidates, _scatter, _add_touched)
 )
 update_touched = compiled(_update_touched, may_reorder_sums=True)
 
@@ -133,7 +124,8 @@ def rows_of(packed: PackedBatch, contexts: Tensor) -> Ids:
     """Return the rows of a batch's places, (N, 3); 0 for the rows added to the batch."""
     rows = np.empty((len(packed), len(ORDERS)), dtype=np.int64)
     previous = (packed.previous - len(packed.order)).numpy()  # (N,)
-    find_rows(packed.inputs.numpy(), previous, (packed.targets != PAD).numpy(), contexts.numpy(), rows)
+    inputs, is_real = packed.inputs.numpy(), (packed.targets != PAD).numpy()
+    find_rows(inputs, previous, np.empty_like(inputs), is_real, contexts.numpy(), rows)
     return rows
 
 
@@ -156,6 +148,4 @@ class PackedRows:
 
     def backward(self, gate_grads: Tensor) -> None:
         """Write the gradient, given that of the last batch by `a b m c` (N, 4H)."""
-        grads, touched = grad_of(self._ngrams.weight).numpy(), self._touched.numpy()
-        clear(grads, touched)
-        scatter(as_array(gate_grads), self._rows, grads, touched)
+        scatter(as_array(gate_grads), self._rows, grad_of(self._ngrams.weight).numpy(), self._touched.numpy())

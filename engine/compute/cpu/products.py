@@ -22,47 +22,74 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils as untyped_cgutils
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
+from torch import Tensor
 
-from engine.compute.cpu.kernels import RELAXED, Rows, compiled, named_for, steps_for
+from engine.compute.cpu.kernels import Rows, compiled, inlined, kernels_for, named_for
 
 COLUMNS = 16 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 8
 """Columns of a tile: the sums of eight rows fill at most half of the registers."""
 _WORD = ir.IntType(64)
 cgutils: Any = untyped_cgutils
 
+_ZERO: Any = np.int64(0)
+"""A plain 0 in a call would compile a version of the called function for that constant."""
+
+Counts = npt.NDArray[np.int64]  # (T,)
+
 
 def _tile(num_rows: int) -> Any:  # noqa: ANN401 - numba's own objects
-    """Return an intrinsic that adds to `out` (num_rows, COLUMNS) the product of `matrix` (num_rows, K) and a panel."""
+    """Return an intrinsic that adds one tile of a product to `out`: `num_rows` rows from `first` on, of one panel.
 
-    def typed(_: Any, out: Any, matrix: Any, panel: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    Those of `matrix` are from `first_summed` on, and `num_summed` numbers long.
+    """
+
+    def typed(
+        _: Any,  # noqa: ANN401 - numba's own objects
+        out: Any,  # noqa: ANN401
+        first: Any,  # noqa: ANN401
+        matrix: Any,  # noqa: ANN401
+        first_summed: Any,  # noqa: ANN401
+        num_summed: Any,  # noqa: ANN401
+        panels: Any,  # noqa: ANN401
+        number: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
         def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401 - numba's own objects
-            pairs = zip(signature.args, args, strict=True)
-            _build_tile(builder, num_rows, *(context.make_array(kind)(context, builder, arg) for kind, arg in pairs))
+            out, matrix, panels = (
+                context.make_array(signature.args[place])(context, builder, args[place]) for place in (0, 2, 5)
+            )
+            first, first_summed, num_summed, number = args[1], args[3], args[4], args[6]
+            column, zero = builder.mul(number, _WORD(COLUMNS)), _WORD(0)
+            places = [_WORD(place) for place in range(num_rows)]
+            sums_at = [_pointer(builder, out, builder.add(first, place), column) for place in places]
+            rows_at = [_pointer(builder, matrix, builder.add(first_summed, place), zero) for place in places]
+            _build_tile(builder, num_summed, sums_at, rows_at, _pointer(builder, panels, number, zero, zero))
             return context.get_dummy_value()
 
-        return types.void(out, matrix, panel), build
+        return types.void(out, first, matrix, first_summed, num_summed, panels, number), build
 
     return intrinsic(typed)
 
 
-def _build_tile(builder: Any, num_rows: int, out: Any, matrix: Any, panel: Any) -> None:  # noqa: ANN401 - numba's own objects
+def _pointer(builder: Any, array: Any, *indices: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    """Return a pointer to an element of an array."""
+    strides = cgutils.unpack_tuple(builder, array.strides)
+    offset = functools.reduce(builder.add, (builder.mul(*pair) for pair in zip(strides, indices, strict=True)))
+    return cgutils.pointer_add(builder, array.data, offset)
+
+
+def _build_tile(builder: Any, num_summed: Any, sums_at: Any, rows_at: Any, panel_at: Any) -> None:  # noqa: ANN401 - numba's own objects
     """Emit LLVM code: load the sums, loop over k, store the sums."""
-    number = panel.data.type.pointee
-    vector = ir.VectorType(number, COLUMNS)
+    vector = ir.VectorType(panel_at.type.pointee, COLUMNS)
     undefined, first = ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), COLUMNS), None)
-    sums_at, rows_at = (
-        [_row_pointer(builder, array, row, pointee) for row in range(num_rows)]
-        for array, pointee in ((out, vector), (matrix, number))
-    )
-    weights_at = _row_pointer(builder, panel, 0, vector)
+    sums_at = [builder.bitcast(pointer, vector.as_pointer()) for pointer in sums_at]
+    panel_at = builder.bitcast(panel_at, vector.as_pointer())
     initial = [builder.load(pointer, align=4) for pointer in sums_at]
-    [_, num_summed] = cgutils.unpack_tuple(builder, matrix.shape)
     before, loop, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
     builder.branch(loop)
     builder.position_at_end(loop)
     k, sums = builder.phi(_WORD), [builder.phi(vector) for _ in initial]
-    weights = builder.load(builder.gep(weights_at, [k]), align=4)
+    weights = builder.load(builder.gep(panel_at, [k]), align=4)
     totals = []
     for total, row_at in zip(sums, rows_at, strict=True):
         factor = builder.insert_element(undefined, builder.load(builder.gep(row_at, [k])), ir.IntType(32)(0))
@@ -78,45 +105,44 @@ def _build_tile(builder: Any, num_rows: int, out: Any, matrix: Any, panel: Any) 
         builder.store(total, pointer, align=4)
 
 
-def _row_pointer(builder: Any, array: Any, row: int, pointee: ir.Type) -> Any:  # noqa: ANN401 - numba's own objects
-    """Return a pointer to a row of a two-dimensional array."""
-    row_stride, _ = cgutils.unpack_tuple(builder, array.strides)
-    return cgutils.pointer_add(builder, array.data, builder.mul(row_stride, _WORD(row)), pointee.as_pointer())
-
-
 _add_8_rows, _add_4_rows, _add_1_row = _tile(8), _tile(4), _tile(1)
 
 
-@register_jitable
-def add_product(out: Rows, matrix: Rows, panels: Rows, num_columns: int) -> None:
-    """Add `matrix` (n, K) times the packed weights (K, M) to the first M = `num_columns` of `out`, in compiled code.
+def _add_product(
+    out: Rows,
+    first: int,
+    matrix: Rows,
+    first_summed: int,
+    num_rows: int,
+    num_summed: int,
+    panels: Rows,
+    num_columns: int,
+) -> None:
+    """Add rows of `matrix` (n, K) times the packed weights (K, M) to rows of `out`, in compiled code.
 
-    `panels` (P, K, COLUMNS); rows are contiguous.
+    These are `num_rows` from `first` on in `out`, from `first_summed` on in `matrix`. M = `num_columns` and
+    K = `num_summed` are the first columns of both; `panels` (P, K, COLUMNS); all are contiguous.
     """
     num_complete = num_columns // COLUMNS
     for number in range(num_complete):
-        columns, panel, row = out[:, number * COLUMNS : (number + 1) * COLUMNS], panels[number], 0
-        while row + 8 <= len(matrix):
-            _add_8_rows(columns[row : row + 8], matrix[row : row + 8], panel)
+        row = 0
+        while row + 8 <= num_rows:
+            _add_8_rows(out, first + row, matrix, first_summed + row, num_summed, panels, number)
             row += 8
-        if row + 4 <= len(matrix):
-            _add_4_rows(columns[row : row + 4], matrix[row : row + 4], panel)
+        if row + 4 <= num_rows:
+            _add_4_rows(out, first + row, matrix, first_summed + row, num_summed, panels, number)
             row += 4
-        while row < len(matrix):
-            _add_1_row(columns[row : row + 1], matrix[row : row + 1], panel)
+        while row < num_rows:
+            _add_1_row(out, first + row, matrix, first_summed + row, num_summed, panels, number)
             row += 1
-    for row in range(len(matrix)):
+    for row in range(num_rows):
         for column in range(num_complete * COLUMNS, num_columns):
-            for k in range(matrix.shape[1]):
-                out[row, column] += matrix[row, k] * panels[num_complete, k, column - num_complete * COLUMNS]
+            for k in range(num_summed):
+                weight = panels[num_complete, k, column - num_complete * COLUMNS]
+                out[first + row, column] += matrix[first_summed + row, k] * weight
 
 
-def _pack(weight: Rows, panels: Rows) -> None:
-    """Write `weight` (K, M) to `panels` (P, K, COLUMNS)."""
-    for column in range(weight.shape[1]):
-        panel, place = panels[column // COLUMNS], column % COLUMNS
-        for k in range(weight.shape[0]):
-            panel[k, place] = weight[k, column]
+add_product = inlined(_add_product)
 
 
 def panels_shape(num_summed: int, num_columns: int) -> tuple[int, int, int]:
@@ -124,10 +150,13 @@ def panels_shape(num_summed: int, num_columns: int) -> tuple[int, int, int]:
     return -(-num_columns // COLUMNS), num_summed, COLUMNS
 
 
-pack = compiled(_pack)
-
-
-Counts = npt.NDArray[np.int64]  # (T,)
+def pack(weight: Tensor, panels: Tensor) -> None:
+    """Write `weight` (K, M) to `panels` (P, K, COLUMNS)."""
+    num_complete, rest = divmod(weight.shape[1], COLUMNS)
+    complete, last = weight.split_with_sizes([num_complete * COLUMNS, rest], dim=1)
+    panels[:num_complete].copy_(complete.view(len(weight), num_complete, COLUMNS).transpose(0, 1))
+    if rest:
+        panels[num_complete, :, :rest].copy_(last)
 
 
 @dataclass(frozen=True)
@@ -145,27 +174,31 @@ class Recurrence:
 @functools.cache
 def recurrence_for(hidden_size: int) -> Recurrence:
     """Return the passes for a hidden size, from Numba's cache on disk or compiled in about a second."""
-    size = hidden_size
-    forward_step, backward_step = (register_jitable(fastmath=RELAXED)(step) for step in steps_for(hidden_size))
+    kernels = kernels_for(hidden_size)
+    forward_step, backward_step = kernels.forward_step, kernels.backward_step
 
     def forward(row_counts: Counts, gates: Rows, state: Rows, states: Rows, panels: Rows) -> None:
-        first = 0
+        size, start = state.shape[1], _ZERO
+        first = start
         for count in row_counts:
-            rows = gates[first : first + count]
-            add_product(rows, state[:count], panels, 3 * size)
-            forward_step(rows, state, states[first : first + count])
+            add_product(gates, first, state, start, count, size, panels, 3 * size)
+            forward_step(gates, state, states, first, count)
             first += count
 
     def backward(
         row_counts: Counts, gates: Rows, before: Rows, output_grads: Rows, state_grad: Rows, product: Rows, panels: Rows
     ) -> None:
-        end = row_counts.sum()
-        for count in row_counts[::-1]:
-            first = end - count
-            rows, own = gates[first:end], product[:count]
-            backward_step(rows, before[first:end], output_grads[first:end], state_grad, product)
-            own[:] = 0
-            add_product(own, rows[:, : 3 * size], panels, size)
-            end = first
+        size, start = product.shape[1], _ZERO
+        first = start
+        for count in row_counts:
+            first += count
+        for step in range(len(row_counts) - 1, -1, -1):
+            count = row_counts[step]
+            first -= count
+            backward_step(gates, before, output_grads, state_grad, product, first, count)
+            for row in range(count):
+                for j in range(size):
+                    product[row, j] = 0
+            add_product(product, start, gates, first, count, 3 * size, panels, size)
 
-    return Recurrence(*(compiled(function) for function in named_for(size, forward, backward)))
+    return Recurrence(*(compiled(function) for function in named_for(hidden_size, forward, backward)))

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.kernels import Rows, compiled, kernels_for
-from engine.compute.cpu.ngrams import add_next_rows
+from engine.compute.cpu.ngrams import find_rows
+from engine.model.vocab import ORDERS
 
 _BLOCK_ROWS = 4
 _THREADED_BYTES = 3 * 2**19
@@ -51,10 +52,12 @@ def _add_product(weight: Rows, vector: Rows, sums: Rows, is_backwards: bool) -> 
 
 def _normalize(logits: Rows) -> None:
     """Replace logits (V,) by log-probabilities; if one is not finite, all become NaN."""
-    highest = logits.max()
+    highest = logits[0]
+    for j in range(len(logits)):
+        highest = logits[j] if logits[j] > highest else highest  # noqa: FURB136 - compiled in a tenth of the time of max
     total = 0.0
-    for logit in logits:
-        total += math.exp(logit - highest)
+    for j in range(len(logits)):
+        total += math.exp(logits[j] - highest)
     log_total = math.log(total)
     for j in range(len(logits)):
         logits[j] = (logits[j] - highest) - log_total
@@ -76,7 +79,8 @@ class SingleRowStepper:
         )
         ngrams = weights.ngrams
         self._ngrams = None if ngrams is None else (ngrams.contexts.numpy(), ngrams.weight.numpy())
-        self._window = windows.numpy()
+        self._window, self._before, self._is_real = windows.numpy(), np.zeros(1, np.int64), np.ones(1, np.bool_)
+        self._rows = np.empty((1, len(ORDERS)), np.int64)
         self._layers = [_Layer(layer.weight_ih, layer.weight_hh, layer.bias) for layer in weights.layers]
         self._state_rows = [state.numpy() for state in states]
         self._columns, self._after = np.empty_like(self._table, shape=(1, 4 * size)), np.empty_like(self._state_rows[0])
@@ -89,7 +93,11 @@ class SingleRowStepper:
         """Process a character, (1,); return the log-probabilities (1, V) of the next one, in nats."""
         self._row[:] = self._table[token_ids[0]]
         if self._ngrams is not None:
-            add_next_rows(self._new, self._window, token_ids[0], *self._ngrams)
+            contexts, table = self._ngrams
+            find_rows(token_ids, self._before, self._window, self._is_real, contexts, self._rows)
+            for row in self._rows[0]:
+                if row > 0:
+                    self._new += table[row]
         for number, (layer, state) in enumerate(zip(self._layers, self._state_rows, strict=True)):
             if number > 0:
                 self._row[:] = layer.bias
@@ -99,7 +107,7 @@ class SingleRowStepper:
                 add_product(layer.weight_hh, state[0], self._products, self._is_backwards)
             else:
                 self._threaded_products.addmv_(layer.threaded_weight_hh, self.states[number][0])
-            self._forward_step(self._columns, state, self._after)
+            self._forward_step(self._columns, state, self._after, 0, 1)
         self._is_backwards = not self._is_backwards
         log_probs = self._proj_bias[None].copy()  # (1, V)
         add_product(self._proj_weight, self._after[0], log_probs[0], False)  # noqa: FBT003 - compiled code takes no names

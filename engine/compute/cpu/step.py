@@ -237,5 +237,5 @@ class ForwardPass:
                     layer.write_input(after, gates)  # `after` is still the state of the layer below
                 state = states_by_layer[number][: len(after)]
                 gates[:, : 3 * size].addmm_(state, layer.weight_hh_t)
-                self._forward_step(gates.numpy(), state.numpy(), after.numpy())
+                self._forward_step(gates.numpy(), state.numpy(), after.numpy(), 0, len(after))
         return states

@@ -118,7 +118,7 @@ class Leader:
         rates = upcoming(self._num_steps)
         began = time.perf_counter()
         self._ranks.tell(Steps(rates=tuple(rates)))
-        with self._ranks.promised(len(rates), trainer.summed):
+        with self._ranks.promised(len(rates), trainer.flat.grads_and_loss):
             yield rates
         seconds = (time.perf_counter() - began) / len(rates)
         self._num_steps = max(1, min(MAX_STEPS, round(PROMISE_SECONDS / max(seconds, 1e-6)), 2 * len(rates)))
@@ -160,7 +160,7 @@ class Leader:
             return
         try:
             seconds = ranks.LAST_SECONDS if is_last else None
-            own, *others = self._ask(Report(checksum=True), Answer(checksum=state.trainer.checksum()), seconds)
+            own, *others = self._ask(Report(checksum=True), Answer(checksum=state.trainer.flat.checksum()), seconds)
         except RankLostError:
             if not is_last or ranks.is_terminated:
                 raise

@@ -137,7 +137,7 @@ class Worker:
 
     def _take_steps(self, rates: tuple[float, ...]) -> None:
         began = time.perf_counter()
-        with self._ranks.promised(len(rates), self.trainer.summed):
+        with self._ranks.promised(len(rates), self.trainer.flat.grads_and_loss):
             if self._problem is not None:
                 raise self._problem
             for rate in rates:
@@ -155,7 +155,7 @@ class Worker:
             seconds=self._seconds,
             waiting_seconds=min(waited - self._waited, self._seconds),
             warnings=tuple(self._warnings),
-            checksum=self.trainer.checksum() if is_save else 0,
+            checksum=self.trainer.flat.checksum() if is_save else 0,
             generator=bytes(generator_states(device)[device.type].numpy()) if draws else b"",
         )
         self._warnings.clear()

@@ -29,7 +29,7 @@ from engine.storage.folders import RunFolder, create_run_folder, find_run, folde
 from engine.storage.journal import Journal
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
-from tests.fakes import run_started, steps_finished, tweet_sampled
+from tests.fakes import change, run_started, steps_finished, tweet_sampled
 from tui.run.branching import Branch
 
 
@@ -53,7 +53,7 @@ def test_the_list_has_checkpoints_saved_by_name_before_those_of_runs_the_latest_
     old = save_named("old", 1000)
     save_named("new", 2000)
     save_of_run("a run", "best", "latest")
-    assert [entry.name for entry in catalog.list_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
+    assert [entry.name for entry in catalog.iterate_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
     entries = catalog.iterate_checkpoints()
     first = next(entries)
     old.unlink()
@@ -103,7 +103,7 @@ def write_run(*lines: e.Event | str) -> None:
 def sample_at(step: int, elapsed_seconds: float) -> str | None:
     """Return the text of the sample of a checkpoint saved at this step and time."""
     write_checkpoint(named_checkpoint_path("mine"), {}, step=step, elapsed_seconds=elapsed_seconds, run="a run")
-    found = sample_of(catalog.list_checkpoints()[0])
+    found = sample_of(next(catalog.iterate_checkpoints()))
     return found.text if found else None
 
 
@@ -218,7 +218,7 @@ def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(secret: Pa
 
 def test_a_branch_of_a_foreign_checkpoint_names_no_files(foreign: str) -> None:
     named_checkpoint_path("linked").symlink_to(foreign)
-    by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in catalog.list_checkpoints()}
+    by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in catalog.iterate_checkpoints()}
     assert by_name["theirs"].corpus is by_name["linked"].corpus is None
     assert by_name["mine"].corpus is not None
     assert isinstance(h.run_session(replace(by_name["theirs"], run_name="branch"))[0], e.RunFailed)
@@ -239,7 +239,7 @@ def run(home: Path) -> RunFolder:
 
 def names() -> dict[str, bool]:
     """Return the listed names, and whether each is pinned."""
-    return {entry.name: entry.is_pinned for entry in catalog.list_checkpoints()}
+    return {entry.name: entry.is_pinned for entry in catalog.iterate_checkpoints()}
 
 
 def test_renaming_keeps_content_and_pin_and_is_refused_for_an_existing_name(mine: Path) -> None:
@@ -336,7 +336,7 @@ def test_a_run_saves_every_save_every_steps_and_keeps_the_loaded_one_and_the_sta
 def test_the_states_before_loads_at_one_step_replace_no_checkpoint_and_outlive_retention(corpus: Path) -> None:
     save, load, visits = {2: [c.SaveCheckpoint(name="two")]}, c.LoadCheckpoint(name="two"), count()
     twice = h.whenever(e.StepsFinished, lambda report: [load] if report.step == 5 and next(visits) < 2 else [])
-    once: h.Once = {e.CheckpointLoaded: [c.SetLearningRate(learning_rate=0.05)]}
+    once: h.Once = {e.CheckpointLoaded: [change(learning_rate=0.05)]}
     emitted = h.run_tiny(corpus, save, twice, once=once, save_every=1, keep_checkpoints=1)
     folder = folder_of_run("tiny")
     before, again = (folder.checkpoint_path(f"step-5-before-load{end}") for end in ("", "-2"))

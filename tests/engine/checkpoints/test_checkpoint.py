@@ -19,7 +19,7 @@ from safetensors.torch import load, save, save_file
 from torch import Tensor
 
 from engine.checkpoints import checkpoint
-from engine.checkpoints.catalog import list_checkpoints
+from engine.checkpoints.catalog import iterate_checkpoints
 from engine.checkpoints.checkpoint import HostSnapshot, load_checkpoint
 from engine.checkpoints.format import MAX_HEADER_BYTES, Header, encode_header, read_header, read_info
 from engine.checkpoints.management import export_checkpoint, import_checkpoint
@@ -194,7 +194,7 @@ def test_what_is_not_a_regular_file_is_refused_by_every_reader(home: Path, make:
     ):
         with pytest.raises(CheckpointError, match=r"odd\.safetensors"):
             read()
-    [entry] = list_checkpoints()
+    [entry] = iterate_checkpoints()
     assert "odd" in entry.problem
 
 

@@ -260,19 +260,19 @@ def test_a_run_reports_every_phase_and_they_add_up(corpus: Path) -> None:
 
 
 ONE, TWO, FOUR = (replace(CPU, num_threads=number) for number in (1, 2, 4))
-BFLOAT16 = replace(TWO, precision="bfloat16")
+BFLOAT16, ONE_BFLOAT16 = (replace(each, precision="bfloat16") for each in (TWO, ONE))
 LIMIT = 0.35
 
 
-def compared(speeds: dict[Runtime, float]) -> tuple[dict[Runtime, list[float]], list[Runtime], float]:
-    """Run trials at made-up speeds, in characters per second; return the result, the trials and their seconds."""
+def compared(speeds: dict[Runtime, float]) -> tuple[dict[Runtime, list[tuple[float, float]]], list[Runtime]]:
+    """Run trials at made-up speeds, in characters per second; return their seconds, and the trials."""
     clock, trials = FakeClock(), list[Runtime]()
 
     def run(candidate: Runtime) -> None:
         trials.append(candidate)
         clock.advance(2400 / speeds[candidate])
 
-    return tuning.compare(run, list(speeds), LIMIT, clock), trials, clock.now
+    return tuning.compare(run, list(speeds), LIMIT, clock, clock), trials
 
 
 def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_faster() -> None:
@@ -283,12 +283,13 @@ def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_
         "two in use gain little": ({TWO: 105e3}, TWO, TWO),
         "two in use lose": ({TWO: 93e3}, TWO, ONE),
         "one in use, two clearly gain": ({TWO: 125e3}, ONE, TWO),
+        "bfloat16 gains on one thread only": ({TWO: 105e3, BFLOAT16: 110e3, ONE_BFLOAT16: 140e3}, TWO, ONE_BFLOAT16),
     }
     for name, (speeds, in_use, expected) in counts.items():
-        assert tuning.best_count(compared({ONE: 100e3, **speeds})[0], in_use) == expected, name
+        assert tuning.best_of(compared({ONE: 100e3, **speeds})[0], in_use) == expected, name
     for rate, expected in {110e3: TWO, 120e3: BFLOAT16, 50e3: TWO}.items():
-        assert tuning.best_precision(compared({TWO: 100e3, BFLOAT16: rate})[0]) == expected
-    seconds, trials, _ = compared({ONE: 100e3, TWO: 1e3})
+        assert tuning.best_of(compared({TWO: 100e3, BFLOAT16: rate})[0], TWO) == expected
+    seconds, trials = compared({ONE: 100e3, TWO: 1e3})
     assert len(seconds[TWO]) == 1  # threads that block each other run one trial, after the one that is not timed
     assert trials.count(TWO) == 2
 
@@ -298,13 +299,13 @@ def test_it_ends_in_time_or_after_the_fewest_rounds_and_never_chooses_a_slower_c
     rates: list[float], share: float
 ) -> None:
     speeds = {replace(CPU, num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
-    seconds, _, _ = compared(speeds)
+    seconds, _ = compared(speeds)
     round_seconds = sum(2400 / speed for speed in speeds.values())
     assert (
-        sum(map(sum, seconds.values())) <= LIMIT * len(rates) + round_seconds + 1e-6
+        sum(on_clock for each in seconds.values() for on_clock, _ in each) <= LIMIT * len(rates) + round_seconds + 1e-6
         or len(seconds[ONE]) <= tuning.MIN_ROUNDS
     )
-    assert tuning.speedup(seconds, tuning.best_count(seconds, ONE), ONE) >= 1.0
+    assert tuning.speedup(seconds, tuning.best_of(seconds, ONE), ONE) >= 1.0
 
 
 # Slowdowns ------------------------------------------------------------------------------------------------------------

@@ -34,7 +34,6 @@ from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS, Vocab
 from engine.progress import Pieces, run_to_end
-from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
@@ -63,7 +62,7 @@ def held_out() -> EncodedTweets:
     return encoded_with(VOCAB, small_tweets(30))
 
 
-def answer(command: c.Insight, model: TextGenerator = MODEL, vocab: Vocab = VOCAB) -> Any:
+def answer(command: insight.Insight, model: TextGenerator = MODEL, vocab: Vocab = VOCAB) -> Any:
     """Return the event that answers a question, which survives JSON."""
     event_type, fields = run_to_end(Answers(model, vocab, held_out, SAMPLING, weights_step=7).job(command))
     event: Any = event_type(step=9, elapsed_seconds=1.0, **fields)
@@ -188,7 +187,7 @@ def test_the_map_has_the_most_frequent_characters_in_the_order_of_the_vocabulary
     assert event.variance_shares == pytest.approx(found.variance_shares.tolist(), abs=1e-3)
 
 
-INVALID: tuple[c.Insight, ...] = (
+INVALID: tuple[insight.Insight, ...] = (
     *(insight.TraceText(text=text) for text in ("", "x" * 501)),
     *(insight.TraceText(text="abc", layer=layer) for layer in (2, -1)),
     *(insight.TraceText(text="abc", own_from=first) for first in (4, -1)),
@@ -213,7 +212,9 @@ def test_an_invalid_question_is_refused_before_any_work(snapshot: SnapshotAssert
 
 
 @pytest.mark.parametrize("command", EACH)
-def test_an_answer_uses_no_random_number_and_changes_no_mode_and_a_non_finite_model_raises(command: c.Insight) -> None:
+def test_an_answer_uses_no_random_number_and_changes_no_mode_and_a_non_finite_model_raises(
+    command: insight.Insight,
+) -> None:
     state = torch.get_rng_state()
     for _ in Answers(MODEL, VOCAB, held_out, SAMPLING, weights_step=7).job(command):
         assert torch.is_grad_enabled()

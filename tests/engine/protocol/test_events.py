@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,11 +20,12 @@ from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.codec import DecodeError
+from engine.protocol.codec import DecodeError, kinds_of
 from engine.session.sampling import MAX_READ_CHARS
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
 from tests import fakes, hostile, strategies
 from tests.engine.helpers import latest, losses, of_type, only, plain_losses, run_tiny
+from tests.fakes import change
 from tests.hostile import obeyed
 from tests.strategies import hostile_text
 
@@ -38,20 +39,21 @@ JSON_VALUES = st.recursive(
 )
 
 
-def fields_of(kind: type) -> str:
-    """Return the names of a dataclass's fields in order."""
-    return " ".join([kind.__name__, *(field.name for field in dataclasses.fields(kind))])
+def fields_of(kind: Any) -> str:
+    """Return the names of the fields of a class in order."""
+    names = kind.__struct_fields__ if issubclass(kind, msgspec.Struct) else [each.name for each in fields(kind)]
+    return " ".join([kind.__name__, *names])
 
 
 def test_events_commands_and_settings_have_the_recorded_fields(snapshot: SnapshotAssertion) -> None:
     """Scripts rely on them."""
-    kinds = (*get_args(e.Event), *get_args(c.Command), ModelConfig, TrainingConfig, SamplingConfig)
+    kinds = (*kinds_of(e.Event), *kinds_of(c.Command), ModelConfig, TrainingConfig, SamplingConfig)
     assert "\n".join(map(fields_of, kinds)) == snapshot
 
 
 def test_the_json_form_begins_with_the_name_and_is_one_line(snapshot: SnapshotAssertion) -> None:
     tweet = fakes.tweet_sampled("hi", char_bits=(1.5,), num_drafts=3, refused=(("copy", 2),))
-    ladder, sampling = c.SampleLadder(seed=1, temperatures=(0.2, 1.0)), c.SetSampling(sampling=SamplingConfig())
+    ladder, sampling = c.SampleLadder(seed=1, temperatures=(0.2, 1.0)), change(temperature=0.5, avoid=("rain",))
     lines = [e.to_json(tweet), e.to_json(PAUSED), c.to_json(ladder), c.to_json(sampling), c.to_json(c.Pause())]
     assert "\n".join(lines) == snapshot
 
@@ -91,7 +93,7 @@ def test_any_json_is_decoded_or_refused(value: Any, tag: str, read: Callable[[st
         return
 
 
-TIMES: dict[str, Any] = {field.name: 1.5 for field in dataclasses.fields(e.StepTimes) if "seconds" in field.name}
+TIMES: dict[str, Any] = {name: 1.5 for name in e.StepTimes.__struct_fields__ if "seconds" in name}
 FREQUENT: tuple[e.Event, ...] = (
     *(fakes.steps_finished(7, [1.5]), fakes.steps_thinned(1, 7), fakes.eval_finished(7, 1.5)),
     *(fakes.tweet_sampled("hi", char_bits=(1.5,)), e.StepTimes(step=7, num_steps=3, **TIMES)),
@@ -134,6 +136,10 @@ EMITTED = (
 
 def strings_in(value: Any) -> list[str]:
     """Return all strings of an event, however nested."""
+    if isinstance(value, msgspec.Struct):
+        value = tuple(getattr(value, name) for name in value.__struct_fields__)
+    if isinstance(value, dict):
+        value = (*value, *value.values())
     if is_dataclass(value):
         value = tuple(getattr(value, each.name) for each in fields(value))
     if isinstance(value, tuple):
@@ -214,23 +220,33 @@ def line(command: str, **fields: Any) -> str:
 
 
 UNDECODED = [
-    line("SetBatchSize", batch_size=2**64),
-    line("SetBatchSize", batch_size=8.5),
-    line("SetLearningRate", learning_rate=float("nan")),
-    '{"command":"SetLearningRate","learning_rate":1e999}',
-    line("SetSampling", sampling={"temperature": 0.001}),
-    line("SetSampling", sampling={"prime": "\x1b]0;title\x07"}),
+    line("ChangeSettings", settings={"batch_size": 2**64}),
+    line("ChangeSettings", settings={"learning_rate": float("nan")}),
+    '{"command":"ChangeSettings","settings":{"learning_rate":1e999}}',
+    line("ChangeSettings", settings={"avoid": [1]}),
+    line("ChangeSettings", settings={"\x1b[2J": 1}),
+    line("ChangeSettings", settings={f"a{chr(97 + number // 26)}{chr(97 + number % 26)}": 1 for number in range(65)}),
+    line("ChangeSettings", settings=[]),
     line("SampleLadder", seed=0, temperatures=["hot"]),
     line("Stop", reason=None),
     line("SampleNow", prime="\ud800"),
 ]
 """Commands with values of which there is no command."""
 REFUSED: dict[str, list[dict[str, Any]]] = {
-    "SetBatchSize": [{"batch_size": 10**18}, {"batch_size": 0}],
-    "SetLearningRate": [{"learning_rate": 1e38}],
-    "SetIntervals": [{"eval_every": -1, "sample_every": 0}],
-    "SetBudget": [{"max_steps": 0}, {"max_seconds": -1.0}],
-    "SetSampling": [{"sampling": {"prime": "ß☃"}}],
+    "ChangeSettings": [
+        {"settings": settings}
+        for settings in (
+            *(
+                {"batch_size": 10**18},
+                {"batch_size": 0},
+                {"batch_size": 8.5},
+                {"batch_size": "8"},
+                {"batch_size": True},
+            ),
+            *({"learning_rate": 1e38}, {"eval_every": -1}, {"max_steps": 0}, {"max_seconds": -1.0}),
+            *({"prime": "ß☃"}, {"prime": "\x1b]0;title\x07"}, {"temperature": 0.001}, {"no_such_setting": 1}),
+        )
+    ],
     "SampleNow": [{"prime": text} for text in ("\x1b[2J", "x" * 60_000, "☃")],
     "SampleLadder": [{"seed": 0, "temperatures": [1] * 20_000}, {"seed": 0, "prime": "\x1b[2J"}],
     "SaveCheckpoint": [{"name": name} for name in ("../../x", "x" * 60_000, "\x1b[31m\x00")],

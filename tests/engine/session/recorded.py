@@ -60,7 +60,7 @@ def lines_of(emitted: Iterable[e.Event]) -> str:
 
 def line_of(event: e.Event) -> str:
     """Return step, time, type and fields that are not empty."""
-    names = SHOWN.get(type(event), tuple(field.name for field in fields(event)[2:]))
+    names = SHOWN.get(type(event), event.__struct_fields__[2:])
     if isinstance(event, e.RunStarted) and not _is_usual(event):
         names = (*names, *COMPUTED)
     values = {name: getattr(event, name) for name in names}

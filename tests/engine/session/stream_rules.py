@@ -7,6 +7,8 @@ import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from engine.protocol import events as e
 
 MAX_CHARS = 4000
@@ -81,6 +83,10 @@ def _values(value: object) -> Iterator[object]:
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield from _values(getattr(value, field.name))
+    elif isinstance(value, msgspec.Struct):
+        yield from _values(tuple(getattr(value, name) for name in value.__struct_fields__))
+    elif isinstance(value, dict):
+        yield from _values((*value, *value.values()))
     elif isinstance(value, tuple):
         for item in value:
             yield from _values(item)

@@ -29,7 +29,7 @@ from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, change
 from tests.strategies import any_commands, commands
 
 
@@ -48,7 +48,7 @@ def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: Sam
     def answers() -> Iterator[c.Command | None]:
         while 4 not in steps:
             yield None
-        yield c.SetSampling(sampling=sampling)
+        yield change(**vars(sampling))
         yield from [None] * num_polls
         yield c.Stop()
 
@@ -61,11 +61,11 @@ def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: Sam
 
 @pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
 def test_a_new_batch_size_keeps_the_share_of_the_epoch_to_half_a_batch(corpus: Path, before: int, after: int) -> None:
-    emitted = h.run_tiny(corpus, {9: [c.SetBatchSize(batch_size=after), c.Stop()]}, batch_size=before)
+    emitted = h.run_tiny(corpus, {9: [change(batch_size=after), c.Stop()]}, batch_size=before)
     epochs_there = 1.5 if before == 8 else 0.9
     steps_per_epoch = math.ceil(48 / after)  # tweets to train on
-    changed = h.only(emitted, e.BatchSizeChanged)
-    assert changed.batch_size == h.latest().training.batch_size == after
+    changed = h.only(emitted, e.SettingsChanged)
+    assert changed.settings["batch_size"] == h.latest().training.batch_size == after
     assert abs(changed.epochs - epochs_there) <= 0.5 / steps_per_epoch + 1e-9
     assert h.latest().position.epoch + h.latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
 
@@ -77,19 +77,99 @@ def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(co
     saved_at: list[float] = []
 
     def note(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.BatchSizeChanged | e.LearningRateChanged):
+        if isinstance(event, e.SettingsChanged):
             changed_at.append(clock.now)
         if isinstance(event, e.CheckpointSaved) and event.step and event.name == "latest":
             saved_at.append(clock.now)
             return [c.Stop()]
         return []
 
-    script: h.Script = {2: [c.Pause(), c.SetBatchSize(batch_size=4)]}
+    script: h.Script = {2: [c.Pause(), change(batch_size=4)]}
     if not is_paused:  # continual changes postpone nothing
-        script = {step: [c.SetLearningRate(learning_rate=0.1)] for step in range(2, 200)}
+        script = {step: [change(learning_rate=0.1)] for step in range(2, 200)}
     h.run_tiny(corpus, script, note, max_steps=200, clock=clock)
     assert 1.9 <= saved_at[0] - changed_at[0] <= 2.5
     assert is_paused or len(changed_at) > 3
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True], ids=["planned", "cancelled"])
+def test_a_planned_finish_is_saved_two_seconds_later(corpus: Path, is_cancelled: bool) -> None:
+    """A kill must not undo what the user saw."""
+    clock = h.TickingClock(0.02)
+    saved: list[tuple[float, bool]] = []
+
+    def note(event: e.Event) -> Iterable[c.Command]:
+        if isinstance(event, e.FinishPlanned):
+            saved.clear()
+        if isinstance(event, e.CheckpointSaved) and event.name == "latest":
+            saved.append((event.elapsed_seconds, h.latest().progress.finish is not None))
+        return [c.Stop()] if len(saved) == 1 and event.step > 4 else []
+
+    script: h.Script = {4: [c.Finish(), *([c.Finish(on=False)] if is_cancelled else [])]}
+    emitted = h.run_tiny(corpus, script, note, max_steps=300, clock=clock, autosave_seconds=1e6)
+    planned = h.of_type(emitted, e.FinishPlanned)[0].elapsed_seconds
+    assert 1.9 <= saved[0][0] - planned <= 2.5
+    assert saved[0][1] == (not is_cancelled)
+
+
+TAKEN = 5
+ONE_IS_BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown name": ({"no_such_setting": 1}, "There is no setting no_such_setting."),
+    "not live": ({"hidden_size": 16}, "hidden_size can't be changed while a run trains."),
+    "not live, of training": ({"weight_decay": 0.1}, "weight_decay can't be changed while a run trains."),
+    "out of range": ({"batch_size": 0}, "batch_size must be a number from 1 to 65536, not 0."),
+    "no whole number": ({"batch_size": 8.5}, "batch_size must be a number from 1 to 65536, not 8.5."),
+    "text for a number": ({"batch_size": "eight"}, "batch_size must be a number from 1 to 65536, not eight."),
+    "true for a number": ({"eval_every": True}, "eval_every must be at least 0, not True."),
+    "none for a number": ({"steps_per_second": None}, "steps_per_second must be 0 or at least 0.01, not None."),
+    "not a number": ({"temperature": math.nan}, "temperature must be 0 or a number from 0.05 to 5, not nan."),
+    "infinite": ({"max_seconds": math.inf}, "max_seconds must be at least 0.1, not inf."),
+    "no choice": ({"sample_pacing": "rarely"}, "sample_pacing must be one of interval, doubling, seconds, not rarely."),
+    "a number for a text": ({"prime": 7}, "prime must be a text, not 7."),
+    "a text for texts": ({"avoid": "rain"}, "avoid must be a list of texts, not 'rain'."),
+    "a number for true or false": ({"only_new": 1}, "only_new must be true or false, not 1."),
+    "two that exclude each other": ({"min_length": 20}, "min_length must be below --max-length, 20, and at most 4,000"),
+    "a prime that no tweet can have": ({"prime": "寿"}, "The vocabulary lacks '寿' (U+5BFF)."),
+    "a spent budget": (
+        {"max_steps": TAKEN},
+        "The run has taken 5 steps already; it would end at once, by --max-steps 5.",
+    ),
+}
+GOOD: dict[str, Any] = {"learning_rate": 0.001, "sample_every": 3, "top_k": 5, "epochs": 90.0}
+
+
+@pytest.mark.parametrize("name", ONE_IS_BAD)
+def test_of_settings_one_of_which_is_refused_none_is_changed(corpus: Path, name: str) -> None:
+    bad, words = ONE_IS_BAD[name]
+    emitted = h.run_tiny(corpus, {TAKEN: [change(**GOOD, **bad), change(**bad, **GOOD)]})
+    refused = h.of_type(emitted, e.CommandRefused)
+    assert [each.detail[: len(words)] for each in refused] == [words] * 2
+    assert {frozenset(each.settings) for each in refused} == {frozenset((*GOOD, *bad))}
+    assert not h.of_type(emitted, e.SettingsChanged)
+    started = h.only(emitted, e.RunStarted)
+    assert (h.latest().training, h.latest().sampling) == (started.training, started.sampling)
+    assert h.losses(emitted) == h.plain_losses()
+
+
+def test_several_settings_are_changed_by_one_command_and_restored_by_the_values_before(corpus: Path) -> None:
+    settings: dict[str, Any] = {"batch_size": 4, "temperature": 1, "avoid": ("rain",), "steps_per_second": 0}
+    before = {"batch_size": 8, "temperature": 0.8, "avoid": (), "steps_per_second": 0.0}
+    emitted = h.run_tiny(corpus, {3: [change(**settings)], 7: [change(**before)]})
+    first, second = h.of_type(emitted, e.SettingsChanged)
+    assert first.settings == {**settings, "first_batch_size": 0}
+    assert [type(first.settings[name]) for name in ("temperature", "steps_per_second")] == [float, float]
+    started = h.only(emitted, e.RunStarted)
+    assert (h.latest().training, h.latest().sampling) == (started.training, started.sampling)
+    assert second.epochs == pytest.approx(5 / 6)
+
+
+def test_steps_before_another_batch_size_are_emitted_before_its_event(corpus: Path) -> None:
+    inbox = h.AnsweringInbox([*[None] * 6, change(batch_size=4)])
+    emitted = h.run_tiny(corpus, inbox=inbox, report_seconds=1e9)
+    changed = h.only(emitted, e.SettingsChanged)
+    before = emitted[emitted.index(changed) - 1]
+    assert isinstance(before, e.StepsFinished)
+    assert 0 < before.step == changed.step < 12
 
 
 @given(step=st.integers(0, 10**7))
@@ -108,26 +188,30 @@ def test_a_finish_takes_a_tenth_of_the_steps_so_far_and_anneals_the_rate_to_zero
 def test_steps_are_spaced_by_the_limit_that_changes_nothing_else(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeClock()
     monkeypatch.setattr(insight_service, "time", SimpleNamespace(sleep=clock.advance))  # only naps move the clock
-    script: h.Script = {4: [c.SetSpeedLimit(steps_per_second=0)], 7: [c.SetSpeedLimit(steps_per_second=0.5)]}
+    script: h.Script = {4: [change(steps_per_second=0)], 7: [change(steps_per_second=0.5)]}
     emitted = h.run_tiny(corpus, script, steps_per_second=4.0, clock=clock, times_seconds=0.0)
     assert h.only(emitted, e.RunStarted).training.steps_per_second == 4.0
     times = [event.elapsed_seconds for event in h.of_type(emitted, e.StepsFinished)]
     gaps = [later - earlier for earlier, later in pairwise([0.0, *times])]
     assert gaps == pytest.approx([0.0] + [0.25] * 3 + [0.0] * 3 + [2.0] * 5)
     assert sum(event.seconds for event in h.of_type(emitted, e.StepTimes)) == 0.0
-    assert [event.steps_per_second for event in h.of_type(emitted, insight.SpeedLimitChanged)] == [0.0, 0.5]
+    assert [event.settings for event in h.of_type(emitted, e.SettingsChanged)] == [
+        {"steps_per_second": 0.0},
+        {"steps_per_second": 0.5},
+    ]
     assert h.latest().training.steps_per_second == 0.5
     assert h.losses(emitted) == h.plain_losses()
 
 
 def test_commands_are_executed_while_the_next_step_waits(corpus: Path) -> None:
     """The clock stands, so that no second step is ever due."""
-    limit, rate = c.SetSpeedLimit(steps_per_second=0.01), c.SetLearningRate(learning_rate=0.1)
+    limit, rate = change(steps_per_second=0.01), change(learning_rate=0.1)
     inbox = h.AnsweringInbox([None, None, limit, *[None] * 9, rate, None, c.Stop()])
     with mock.patch.object(loop, "NAP_SECONDS", 0.0):
         emitted = h.run_tiny(corpus, clock=FakeClock(), inbox=inbox)
-    assert h.only(emitted, e.LearningRateChanged).learning_rate == 0.1
-    assert len(h.losses(emitted)) == h.only(emitted, insight.SpeedLimitChanged).step > 0
+    limited, changed = h.of_type(emitted, e.SettingsChanged)
+    assert changed.settings == {"learning_rate": 0.1}
+    assert len(h.losses(emitted)) == limited.step > 0
 
 
 # Single steps ---------------------------------------------------------------------------------------------------------
@@ -140,7 +224,7 @@ def step_by_step(event: e.Event) -> Iterable[c.Command]:
 
 
 def test_a_single_step_is_answered_between_resumed_and_paused_and_later_commands_follow_it(corpus: Path) -> None:
-    sent: list[c.Command] = [c.Pause(), c.TakeStep(), c.SetLearningRate(learning_rate=0.01), c.TakeStep(), c.Stop()]
+    sent: list[c.Command] = [c.Pause(), c.TakeStep(), change(learning_rate=0.01), c.TakeStep(), c.Stop()]
     emitted = h.run_tiny(corpus, {3: sent})
     first = h.names(emitted).index("Paused")
     answers = [(type(event).__name__, event.step) for event in emitted[first : first + 5]]

@@ -33,6 +33,7 @@ from engine.training import schedule
 from engine.training.evaluation import Evaluation, evaluate
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
+from tests.fakes import change
 
 ALWAYS = 10**9
 
@@ -65,8 +66,8 @@ def test_after_three_skipped_steps_latest_is_loaded_at_half_rate(corpus: Path, m
     assert loaded.path == str(find_run("tiny").checkpoint_path("latest"))
     place = emitted.index(loaded)
     assert [event.step for event in h.of_type(emitted[:place], e.Warned)] == [7, 8, 9]
-    assert h.names(emitted)[place : place + 3] == ["CheckpointLoaded", "LearningRateChanged", "Warned"]
-    assert h.only(emitted, e.LearningRateChanged).learning_rate == 0.002
+    assert h.names(emitted)[place : place + 3] == ["CheckpointLoaded", "SettingsChanged", "Warned"]
+    assert h.only(emitted, e.SettingsChanged).settings == {"learning_rate": 0.002}
     [summary] = summaries(emitted)
     assert summary.kind == "not-finite"
     assert "3 steps in a row" in summary.message
@@ -79,8 +80,8 @@ def test_after_three_skipped_steps_latest_is_loaded_at_half_rate(corpus: Path, m
 
 def test_half_the_rate_is_half_of_the_reloaded_checkpoints(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, 7, 8, 9, 12, 13, 14)
-    emitted = h.run_tiny(corpus, {**SAVE_AT_FIVE, 6: [c.SetLearningRate(learning_rate=0.4)]}, learning_rate=0.004)
-    rates = [event.learning_rate for event in h.of_type(emitted, e.LearningRateChanged)]
+    emitted = h.run_tiny(corpus, {**SAVE_AT_FIVE, 6: [change(learning_rate=0.4)]}, learning_rate=0.004)
+    rates = [event.settings["learning_rate"] for event in h.of_type(emitted, e.SettingsChanged)]
     assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
 
 
@@ -106,7 +107,7 @@ def test_after_ten_reloads_the_run_fails_its_good_state_saved(corpus: Path, monk
     assert "--learning-rate" in failed.hint
     assert str(find_run("tiny").log_path) in failed.hint
     assert h.names(emitted).count("CheckpointLoaded") == MAX_RELOADS
-    assert h.of_type(emitted, e.LearningRateChanged)[-1].learning_rate == pytest.approx(0.004 / 2**10)
+    assert h.of_type(emitted, e.SettingsChanged)[-1].settings["learning_rate"] == pytest.approx(0.004 / 2**10)
     late = [event for event in h.of_type(emitted, e.Warned) if event.step > 5]
     assert len(late) == SKIPPED_IN_A_ROW * (MAX_RELOADS + 1)
     assert (h.latest().step, h.latest().training.learning_rate) == (5, 0.004)
@@ -131,7 +132,7 @@ def test_without_a_readable_latest_the_run_keeps_its_weights(corpus: Path, monke
     [summary] = summaries(emitted)
     assert "no checkpoint to go back to (" in summary.message
     assert "latest.safetensors is damaged" in summary.message
-    assert h.only(emitted, e.LearningRateChanged).learning_rate == 0.002
+    assert h.only(emitted, e.SettingsChanged).settings == {"learning_rate": 0.002}
     assert (emitted[-1].step, list(h.losses(emitted))) == (12, [1, 2, 3, 4, 5, 6, 10, 11, 12])
 
 
@@ -155,7 +156,7 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
             poison(patch, *bad)
         emitted = h.run_tiny(corpus, {step: [c.SaveLatest()] for step in saved}, max_steps=15, eval_every=6)
         assert isinstance(emitted[-1], e.RunFinished | e.RunFailed)
-        reloads, changes = h.names(emitted).count("CheckpointLoaded"), h.names(emitted).count("LearningRateChanged")
+        reloads, changes = h.names(emitted).count("CheckpointLoaded"), h.names(emitted).count("SettingsChanged")
         assert reloads == changes == len(summaries(emitted)) <= MAX_RELOADS
         has_failed = isinstance(emitted[-1], e.RunFailed)
         assert reloads == MAX_RELOADS if has_failed else emitted[-1].step == 15

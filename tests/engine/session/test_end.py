@@ -25,7 +25,7 @@ from engine.session.state import require_unspent_budget
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine import helpers as h
 from tests.engine.session.ranks.shared_runs import run_shared
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, budget, change
 
 
 def run_paused_at_end(config: RunConfig, sent: list[c.Command]) -> list[e.Event]:
@@ -67,9 +67,9 @@ def test_a_finished_run_can_be_resumed_where_it_pauses_at_its_end_but_not_beyond
 @pytest.mark.parametrize(
     ("command", "answer"),
     [
-        (c.SetLearningRate(learning_rate=0.1), "LearningRateChanged"),
+        (change(learning_rate=0.1), "SettingsChanged"),
         (c.SaveCheckpoint(name="mine"), "CheckpointSaved"),
-        (c.CancelFinish(), "FinishCancelled"),
+        (c.Finish(on=False), "FinishPlanned"),
         (c.CompleteText(text="the "), "TextCompleted"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -153,14 +153,14 @@ class BusyInbox(queue.SimpleQueue[c.Command]):
         except queue.Empty:
             if not self.is_closed:
                 self.num_sent += 1
-                self.put(c.SetLearningRate(learning_rate=self.num_sent / 1000))
+                self.put(change(learning_rate=self.num_sent / 1000))
             raise
 
 
 def test_commands_sent_during_the_setup_are_executed_in_order(corpus: Path) -> None:
     inbox = BusyInbox()
     emitted = h.run_tiny(corpus, inbox=inbox, once={e.RunStarted: [lambda: setattr(inbox, "is_closed", True)]})
-    rates = [event.learning_rate for event in h.of_type(emitted, e.LearningRateChanged)]
+    rates = [event.settings["learning_rate"] for event in h.of_type(emitted, e.SettingsChanged)]
     assert rates == [number / 1000 for number in range(1, inbox.num_sent + 1)]
     assert len(rates) > 1
 
@@ -182,7 +182,7 @@ Budget = dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("before", "budget"),
+    ("before", "limits"),
     [
         pytest.param({"max_steps": 6}, {"max_steps": 10}, id="steps"),
         pytest.param({"max_steps": 100, "epochs": 1.0}, {"epochs": 2.0}, id="epochs"),
@@ -191,30 +191,29 @@ Budget = dict[str, Any]
         pytest.param({"max_steps": 6, "epochs": 50.0}, {"max_seconds": 4.0}, id="steps to seconds"),
     ],
 )
-def test_a_run_continues_to_the_end_of_a_larger_budget(corpus: Path, before: Budget, budget: Budget) -> None:
-    emitted = run_extended(corpus, c.SetBudget(**budget), c.Resume(), clock=h.TickingClock(0.01), **before)
+def test_a_run_continues_to_the_end_of_a_larger_budget(corpus: Path, before: Budget, limits: Budget) -> None:
+    emitted = run_extended(corpus, budget(**limits), c.Resume(), clock=h.TickingClock(0.01), **before)
     first, second = (event.step for event in h.of_type(emitted, e.Warned))
     assert 0 < first < second == h.only(emitted, e.RunFinished).step
     assert sorted(h.losses(emitted)) == list(range(1, second + 1))
-    changed = h.only(emitted, e.BudgetChanged)
-    assert changed == replace(changed, **{"max_steps": None, "max_seconds": None, "epochs": None, **budget})
+    assert h.only(emitted, e.SettingsChanged).settings == budget(**limits).settings
 
 
 def test_a_larger_budget_leaves_a_paused_run_paused(corpus: Path) -> None:
-    emitted = run_extended(corpus, c.SetBudget(max_steps=9), c.SampleNow(), c.Stop(), max_steps=6)
+    emitted = run_extended(corpus, budget(max_steps=9), c.SampleNow(), c.Stop(), max_steps=6)
     assert not h.of_type(emitted, e.Resumed)
     assert (h.only(emitted, e.RunFinished).step, h.only(emitted, e.RunFinished).reason) == (6, "stopped")
     assert h.latest().training.max_steps == 9
 
 
 def test_a_run_extended_while_it_trains_equals_one_that_had_the_budget_from_the_start(corpus: Path) -> None:
-    emitted = h.run_tiny(corpus, {4: [c.SetBudget(max_steps=14)]}, max_steps=8)
+    emitted = h.run_tiny(corpus, {4: [budget(max_steps=14)]}, max_steps=8)
     assert h.losses(emitted) == h.plain_losses(max_steps=14)
     assert h.only(emitted, e.RunFinished).reason == "max_steps"
 
 
 def test_a_smaller_budget_ends_the_run_earlier_and_a_used_up_one_is_refused_to_its_last_digit(corpus: Path) -> None:
-    emitted = h.run_tiny(corpus, {5: [c.SetBudget(max_steps=5), c.SetBudget(max_steps=8)]})
+    emitted = h.run_tiny(corpus, {5: [budget(max_steps=5), budget(max_steps=8)]})
     refused = h.only(emitted, e.CommandRefused)
     assert refused.detail == "The run has taken 5 steps already; it would end at once, by --max-steps 5."
     assert refused.hint == "Set a larger --max-steps."
@@ -224,23 +223,23 @@ def test_a_smaller_budget_ends_the_run_earlier_and_a_used_up_one_is_refused_to_i
 
 
 def test_without_a_limit_the_run_continues_until_it_is_stopped(corpus: Path) -> None:
-    emitted = h.run_tiny(corpus, {3: [c.SetBudget()], 20: [c.Stop()]}, max_steps=6)
+    emitted = h.run_tiny(corpus, {3: [budget()], 20: [c.Stop()]}, max_steps=6)
     assert h.only(emitted, e.RunFinished).reason == "stopped"
     assert (h.latest().training.max_steps, h.latest().training.max_seconds, h.latest().training.epochs) == (None,) * 3
 
 
 def test_a_budget_replaces_a_planned_finish_and_one_that_is_over(corpus: Path) -> None:
     finish = c.Finish()
-    planned = h.run_tiny(corpus, {5: [finish], 10: [c.SetBudget(max_steps=30)]}, run_name="planned", max_steps=10**6)
+    planned = h.run_tiny(corpus, {5: [finish], 10: [budget(max_steps=30)]}, run_name="planned", max_steps=10**6)
     assert h.only(planned, e.RunFinished).step == 30
-    over = run_extended(corpus, c.SetBudget(max_steps=30), c.Resume(), script={5: [finish]}, max_steps=10**6)
+    over = run_extended(corpus, budget(max_steps=30), c.Resume(), script={5: [finish]}, max_steps=10**6)
     assert [event.step for event in h.of_type(over, e.Warned)] == [25, 30]
     assert h.rates(over)[25] < h.rates(over)[26] == 0.004
     assert not h.latest().progress.finish
 
 
 def test_a_finish_after_the_end_anneals_the_rate_over_the_steps_that_a_larger_budget_allows(corpus: Path) -> None:
-    emitted = run_extended(corpus, c.SetBudget(max_steps=26), c.Finish(), c.Resume(), max_steps=6)
+    emitted = run_extended(corpus, budget(max_steps=26), c.Finish(), c.Resume(), max_steps=6)
     assert [event.step for event in h.of_type(emitted, e.Warned)] == [6, 26]
     assert h.rates(emitted)[6] == h.rates(emitted)[7] == 0.004
     assert 0 < h.rates(emitted)[26] < 0.0002
@@ -249,14 +248,14 @@ def test_a_finish_after_the_end_anneals_the_rate_over_the_steps_that_a_larger_bu
 def test_the_rate_of_an_extended_cosine_run_rises_to_its_place_on_the_longer_schedule(corpus: Path) -> None:
     """As documented: a function of the used share of the budget, so that a resumed run has the same rates."""
     whole = h.run_tiny(corpus, run_name="whole", schedule="cosine", max_steps=20)
-    extended = run_extended(corpus, c.SetBudget(max_steps=20), c.Resume(), schedule="cosine", max_steps=10)
+    extended = run_extended(corpus, budget(max_steps=20), c.Resume(), schedule="cosine", max_steps=10)
     assert h.rates(extended)[10] < 0.004 * 2 * FINAL_LEARNING_RATE_SHARE
     after = {step: rate for step, rate in h.rates(extended).items() if step > 10}
     assert after == {step: rate for step, rate in h.rates(whole).items() if step > 10}
 
 
 def test_a_new_budget_is_saved_with_the_run_and_an_option_of_a_resume_replaces_it(corpus: Path) -> None:
-    h.run_tiny(corpus, {4: [c.SetBudget(max_steps=14, max_seconds=1e6)], 6: [c.Stop()]}, max_steps=8)
+    h.run_tiny(corpus, {4: [budget(max_steps=14, max_seconds=1e6)], 6: [c.Stop()]}, max_steps=8)
     emitted = h.run_session(h.resume_config(max_steps=9))
     assert h.only(emitted, e.RunStarted).training.max_seconds == 1e6
     assert h.only(emitted, e.RunFinished).step == 9
@@ -264,7 +263,7 @@ def test_a_new_budget_is_saved_with_the_run_and_an_option_of_a_resume_replaces_i
 
 def test_several_ranks_continue_to_the_end_of_a_larger_budget_together(corpus: Path) -> None:
     end_of_an_epoch = 6  # where a lease ends, however many steps of it fit its time
-    shared = run_shared(h.tiny_config(corpus, max_steps=12), script={end_of_an_epoch: [c.SetBudget(epochs=10.0)]})
+    shared = run_shared(h.tiny_config(corpus, max_steps=12), script={end_of_an_epoch: [budget(epochs=10.0)]})
     assert h.only(shared, e.RunFinished).reason == "epochs"
     assert h.only(shared, e.RunFinished).step > 12
 

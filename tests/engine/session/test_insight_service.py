@@ -28,7 +28,7 @@ from engine.progress import Pieces
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.protocol.commands import Insight
+from engine.protocol.insight import Insight
 from engine.session import questions as insight_service
 from engine.session.questions import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, Questions
 from engine.session.session import TrainingSession
@@ -37,7 +37,7 @@ from engine.storage.folders import find_run, named_checkpoint_path
 from engine.training.out_of_memory import OutOfMemoryRetry
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, change
 
 PIECE_SECONDS = 0.004
 STEP_SECONDS = 0.02
@@ -150,7 +150,7 @@ def test_while_paused_the_work_is_done_without_a_limit_and_without_waiting(corpu
 
 
 def test_a_speed_limit_leaves_all_time_between_two_steps_to_questions(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {0: [c.SetSpeedLimit(steps_per_second=1.0)], 3: [insight.ScoreUnits()], 4: [c.Stop()]})
+    emitted = work.run(corpus, {0: [change(steps_per_second=1.0)], 3: [insight.ScoreUnits()], 4: [c.Stop()]})
     assert h.only(emitted, insight.EmbeddingsMapped).step == 3
     assert emitted[-1].step == 4
 

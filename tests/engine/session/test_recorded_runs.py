@@ -12,11 +12,12 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import PresetName
-from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
+from engine.config.sampling import MAX_DRAFTS_IN_RUN
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.engine import helpers as h
 from tests.engine.session.recorded import lines_of, record
+from tests.fakes import change
 
 Run = Callable[[Path], str]
 """Records a run on a corpus; its lines are the event stream and the last checkpoint."""
@@ -81,7 +82,7 @@ FINISHES: Runs = {
         {30: [c.Finish()]}, **ENDLESS, eval_every=500
     ),
     "a finished run resumed trains at its own rate": after(tiny({3: [c.Finish()]}, **ENDLESS), resumed(h.stop_at(26))),
-    "a finish that is cancelled": tiny({30: [c.Finish()], 35: [c.CancelFinish()]}, max_steps=45),
+    "a finish that is cancelled": tiny({30: [c.Finish()], 35: [c.Finish(on=False)]}, max_steps=45),
     "a run that is stopped while finishing plans the same end when it is resumed": after(
         tiny({3: [c.Finish()], 9: [c.Stop()]}, **ENDLESS), resumed()
     ),
@@ -92,29 +93,30 @@ FINISHES: Runs = {
     ),
     "loading a checkpoint cancels a finish": tiny(
         {10: [c.SaveCheckpoint(name="early")], 30: [c.Finish()], 35: [c.LoadCheckpoint(name="early")]},
-        {e.FinishCancelled: [c.Stop()]},
+        {e.CheckpointLoaded: [c.Stop()]},
         **ENDLESS,
     ),
 }
-COLD = SamplingConfig(temperature=0.0, prime="the ", max_length=15)
 SETTINGS: Runs = {
     "a paused run takes no step and its clock stands": tiny(
         {3: [c.Pause(), c.SampleNow(), c.Resume()]},
         max_steps=6,
         seconds={e.StepsFinished: 0.125, e.TweetSampled: 3600.0},
     ),
-    "new sampling applies to the next tweet": tiny({2: [c.SetSampling(sampling=COLD)]}, sample_every=1, max_steps=4),
+    "new sampling applies to the next tweet": tiny(
+        {2: [change(temperature=0.0, prime="the ", max_length=15)]}, sample_every=1, max_steps=4
+    ),
     "changed intervals apply from the next step on, and 0 disables": tiny(
-        {5: [c.SetIntervals(eval_every=3, sample_every=0)], 10: [c.SetIntervals(eval_every=0, sample_every=5)]},
+        {5: [change(eval_every=3, sample_every=0)], 10: [change(eval_every=0, sample_every=5)]},
         sample_every=2,
         eval_every=4,
         max_steps=16,
     ),
     "the peak learning rate is changed, and the warm-up still multiplies it": tiny(
-        {4: [c.SetLearningRate(learning_rate=0.02)]}, learning_rate=0.01, warmup_steps=10, max_steps=8
+        {4: [change(learning_rate=0.02)]}, learning_rate=0.01, warmup_steps=10, max_steps=8
     ),
     "a batch size that is set ends the small batches of the start": tiny(
-        {6: [c.SetBatchSize(batch_size=16), c.Stop()]}, first_batch_size=2
+        {6: [change(batch_size=16), c.Stop()]}, first_batch_size=2
     ),
     "and so does one that is set for a resume": after(
         tiny(h.stop_at(8), first_batch_size=2), resumed(h.stop_at(9), batch_size=8)
@@ -125,11 +127,11 @@ SETTINGS: Runs = {
     "settings that a run can't have are refused": tiny(
         {
             3: [
-                c.SetSpeedLimit(steps_per_second=0.001),
-                c.SetSampling(sampling=SamplingConfig(best_of=MAX_DRAFTS_IN_RUN + 1)),
-                c.SetSampling(sampling=SamplingConfig(must_contain="the 寿")),
-                c.SetSampling(sampling=SamplingConfig(avoid=("the",), prime="the the ")),
-                c.SetSampling(sampling=SamplingConfig(avoid=("the",))),
+                change(steps_per_second=0.001),
+                change(best_of=MAX_DRAFTS_IN_RUN + 1),
+                change(must_contain="the 寿"),
+                change(avoid=("the",), prime="the the "),
+                change(avoid=("the",)),
                 c.SampleNow(prime="the the "),
                 c.CompleteText(text="the ", draw=-1),
                 c.SampleNow(draw=-1),
@@ -163,13 +165,13 @@ CHECKPOINTS: Runs = {
     "a checkpoint loaded in a pause leaves the run paused": loading(c.Pause(), LOAD_THREE, c.SampleNow(), c.Resume()),
     "a state just saved by name is not saved again before a load": loading(c.SaveCheckpoint(name="six"), LOAD_THREE),
     "a state whose rate has changed since is saved before a load": loading(
-        c.SaveCheckpoint(name="six"), c.SetLearningRate(learning_rate=0.05), LOAD_THREE
+        c.SaveCheckpoint(name="six"), change(learning_rate=0.05), LOAD_THREE
     ),
     "a load that halves the rate halves that of the checkpoint, which is lower": loading(
-        c.SetLearningRate(learning_rate=0.4), c.LoadCheckpoint(name="three", halves_rate=True)
+        change(learning_rate=0.4), c.LoadCheckpoint(name="three", halves_rate=True)
     ),
     "a load that halves the rate halves that of the run, which is lower": loading(
-        c.SetLearningRate(learning_rate=0.001), c.LoadCheckpoint(name="three", halves_rate=True)
+        change(learning_rate=0.001), c.LoadCheckpoint(name="three", halves_rate=True)
     ),
     "a checkpoint of another shape is loaded, and the run resumed with it": after(
         tiny({3: [c.SaveCheckpoint(name="wide")]}, run_name="wide", hidden_size=18, num_layers=2),
@@ -204,10 +206,10 @@ DUE: Runs = {
     ),
     "by time an interval of 0 samples nothing": tiny(**BY_TIME | {"sample_every": 0}, seconds={e.StepsFinished: 3.0}),
     "an interval that the user sets is followed to the step": tiny(
-        {1: [c.SetIntervals(eval_every=0, sample_every=3)]}, **BY_TIME, pacing="seconds", seconds=SLOW
+        {1: [change(eval_every=0, sample_every=3)]}, **BY_TIME, pacing="seconds", seconds=SLOW
     ),
     "a change of the evaluations leaves tweets by time": tiny(
-        {1: [c.SetIntervals(eval_every=2, sample_every=50, sample_pacing="seconds")]}, **BY_TIME, early_eval_tweets=3
+        {1: [change(eval_every=2, sample_every=50, sample_pacing="seconds")]}, **BY_TIME, early_eval_tweets=3
     ),
     "early evaluations at powers of two, none of them the best": tiny(**EARLY),
     "a resume at an interval of the user's has none": after(tiny(h.stop_at(5), **EARLY), resumed(eval_every=10)),

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import torch
+from msgspec import structs
 from torch import Tensor
 
 from engine.compute import device
 from engine.config.run import RunConfig, Setting
-from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -23,6 +23,7 @@ from engine.storage.folders import find_run
 from engine.storage.journal import read_journal
 from engine.training import schedule
 from tests.engine import helpers as h
+from tests.fakes import budget, change
 
 LAST_STEP = 26
 EPOCH_STEPS = 5  # 48 tweets to train on, 10 in a batch
@@ -63,9 +64,9 @@ def facts(emitted: Iterable[e.Event]) -> Facts:
     for event in emitted:
         match event:
             case e.StepsFinished():
-                found.append(replace(event, elapsed_seconds=0.0, chars_per_second=0.0))
+                found.append(structs.replace(event, elapsed_seconds=0.0, chars_per_second=0.0))
             case e.TweetSampled() | e.EvalFinished():
-                found.append(replace(event, elapsed_seconds=0.0))
+                found.append(structs.replace(event, elapsed_seconds=0.0))
     found.sort(key=lambda event: (event.step, type(event).__name__))  # an evaluation at the end comes earlier
     return found, h.tensors_of("tiny")
 
@@ -82,12 +83,12 @@ def demanding(folder: Path, *, precision: Any = "float32", **changes: Setting) -
 
 
 STEERED: h.Script = {
-    3: [c.SetBatchSize(batch_size=7)],
-    7: [c.SetLearningRate(learning_rate=0.02), c.SetSampling(sampling=SamplingConfig(temperature=1.5, max_length=20))],
-    8: [c.SetIntervals(eval_every=5, sample_every=2)],
-    11: [c.SetBatchSize(batch_size=20), c.SetIntervals(eval_every=4, sample_every=3)],
-    14: [c.SetBudget(max_steps=60, epochs=4.9)],
-    17: [c.SetLearningRate(learning_rate=0.01), c.SetBatchSize(batch_size=10)],
+    3: [change(batch_size=7)],
+    7: [change(learning_rate=0.02), change(temperature=1.5, max_length=20)],
+    8: [change(eval_every=5, sample_every=2)],
+    11: [change(batch_size=20), change(eval_every=4, sample_every=3)],
+    14: [budget(max_steps=60, epochs=4.9)],
+    17: [change(learning_rate=0.01), change(batch_size=10)],
 }
 RUNS: dict[str, tuple[dict[str, Setting], h.Script]] = {
     "demanding": ({}, {}),
@@ -95,7 +96,7 @@ RUNS: dict[str, tuple[dict[str, Setting], h.Script]] = {
     "early evaluations": ({"eval_every": 20, "early_eval_tweets": 3}, {}),
     "small batches at the start": ({"first_batch_size": 4}, {}),
     "steered": ({}, STEERED),
-    "with a larger budget": ({"max_steps": 10}, {6: [c.SetBudget(max_steps=24)]}),
+    "with a larger budget": ({"max_steps": 10}, {6: [budget(max_steps=24)]}),
     "finishing": ({"max_steps": 10**6, "schedule": "constant"}, {10: [c.Finish()]}),
     "constant rate": ({"max_steps": 18, "schedule": "constant"}, {}),
     "bfloat16": ({"precision": "bfloat16", "max_steps": 14}, {}),
@@ -157,7 +158,7 @@ def test_a_stop_between_a_sample_and_an_evaluation_of_one_step_repeats_neither(h
 
 
 def test_the_best_evaluation_before_a_stop_is_still_the_best_after_a_resume(home: Path) -> None:
-    h.run_session(demanding(home, schedule="constant"), {14: [c.SetLearningRate(learning_rate=9), c.Stop()]})
+    h.run_session(demanding(home, schedule="constant"), {14: [change(learning_rate=9), c.Stop()]})
     first = h.of_type(h.run_session(h.resume_config()), e.EvalFinished)[0]
     assert (first.step, first.is_best) == (18, False)
     assert h.info_of("tiny", "best").step == 12

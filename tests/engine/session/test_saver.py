@@ -131,6 +131,14 @@ def test_an_autosave_and_a_best_that_wait_are_replaced_by_newer_ones(corpus: Pat
     assert [h.info_of("tiny", name).step for name in ("best", "latest")] == [10, 10]
 
 
+def test_a_best_that_waits_holds_back_no_autosave_and_is_written_before_it(corpus: Path) -> None:
+    settings: dict[str, Any] = {"eval_every": 2, "learning_rate": 0.02, "max_steps": 5}
+    script = blocked(1, 5, {1: [c.SaveLatest()]})
+    emitted = run_blocked(corpus, script, seconds={e.StepsFinished: 25.0}, **settings)
+    assert [event.step for event in h.of_type(emitted, e.EvalFinished) if event.is_best][:2] == [2, 4]
+    assert saved(emitted)[1:4] == [("latest", 5, 1), ("best", 5, 4), ("latest", 5, 4)]
+
+
 def test_saves_of_one_step_share_one_copy(corpus: Path, copies: Copies) -> None:
     emitted = h.run_tiny(corpus, {4: [c.SaveLatest(), c.SaveCheckpoint(name="mine")]}, eval_every=4, save_every=4)
     assert {name for name, _, step in saved(emitted) if step == 4} == {"mine", "latest", "best", "step-4"}

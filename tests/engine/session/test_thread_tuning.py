@@ -202,12 +202,12 @@ def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2,
     in_use = [1]
 
     def compare(
-        run: Callable[[Runtime], None], candidates: Sequence[Runtime], *_: object
-    ) -> dict[Runtime, list[float]]:
+        run: Callable[[Runtime], None], candidates: Sequence[Runtime], _: float
+    ) -> dict[Runtime, list[tuple[float, float]]]:
         gains = {"float32": 1.0, "bfloat16": bfloat16}
         for candidate in candidates:
             run(candidate)
-        return {each: [1000 / speeds[each.num_threads] / gains[each.precision]] for each in candidates}
+        return {each: [(1000 / speeds[each.num_threads] / gains[each.precision],) * 2] for each in candidates}
 
     monkeypatch.setattr(torch, "set_num_threads", lambda number: in_use.__setitem__(0, number))
     monkeypatch.setattr(torch, "get_num_threads", lambda: in_use[0])

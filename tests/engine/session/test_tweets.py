@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.checkpoint import load_checkpoint
@@ -40,7 +41,7 @@ from engine.training.schedule import is_early_evaluation, next_evaluation
 from engine.training.trainer import StepReport, Trainer
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, change
 
 BY_TIME: dict[str, Setting] = {"sample_every": 50, "sample_pacing": "seconds", "max_length": 20}
 UNLIKELY = "the the the"
@@ -123,7 +124,9 @@ def test_neither_filter_nor_tweets_by_time_change_the_training_and_the_filter_no
     pairs = zip(tweets, h.of_type(filtered, e.TweetSampled), strict=True)
     same = [(one, other) for one, other in pairs if other.num_drafts == 1]
     assert same
-    assert all(replace(one, elapsed_seconds=0) == replace(other, elapsed_seconds=0) for one, other in same)
+    assert all(
+        structs.replace(one, elapsed_seconds=0) == structs.replace(other, elapsed_seconds=0) for one, other in same
+    )
 
 
 def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -> None:
@@ -137,7 +140,7 @@ def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -
 
 def test_a_filter_that_is_set_applies_from_the_next_tweet_is_saved_and_ends_at_the_best_draft(corpus: Path) -> None:
     sampling = SamplingConfig(max_length=20, must_contain=UNLIKELY, avoid=("a b",))
-    emitted = h.run_tiny(corpus, {2: [c.SetSampling(sampling=sampling)]}, sample_every=1, max_steps=4)
+    emitted = h.run_tiny(corpus, {2: [change(**vars(sampling))]}, sample_every=1, max_steps=4)
     tweets = h.of_type(emitted, e.TweetSampled)
     assert [tweet.num_drafts for tweet in tweets] == [1, 1, *[MAX_DRAFTS_IN_RUN] * 2]
     assert tweets[-1].refused == (("required text missing", MAX_DRAFTS_IN_RUN),)
@@ -159,7 +162,7 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
         while not seen:
             yield None
         yield from [None] * 8
-        yield c.SetSampling(sampling=cold)
+        yield change(**vars(cold))
 
     config = h.tiny_config(corpus, max_steps=3, sample_every=2, temperature=5.0, max_length=12, must_contain=UNLIKELY)
     with mock.patch.object(TweetSampler, "advance", noted):
@@ -174,7 +177,7 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
 
 def test_slow_drafts_and_the_wait_after_them_are_reported_not_journalled_and_end_with_the_filter(corpus: Path) -> None:
     config = h.tiny_config(corpus, must_contain=UNLIKELY, max_steps=16, **BY_TIME)
-    off = {10: [c.SetSampling(sampling=SamplingConfig(max_length=20))]}
+    off = {10: [change(must_contain="")]}
     emitted = h.run_session(config, off, clock=h.TickingClock(0.1))
     tweets, delays = h.of_type(emitted, e.TweetSampled), h.of_type(emitted, e.TweetDelayed)
     assert {delay.max_drafts for delay in delays} == {MAX_DRAFTS_IN_RUN}
@@ -196,7 +199,7 @@ def test_ladder_and_completion_ignore_the_filter(corpus: Path) -> None:
     without = h.run_tiny(corpus, script, run_name="without", max_steps=4)
     with_filter = h.run_tiny(corpus, script, max_steps=4, must_contain=UNLIKELY, min_length=19)
     for kind in (e.LadderSampled, e.TextCompleted):
-        one, other = (replace(h.only(stream, kind), elapsed_seconds=0) for stream in (with_filter, without))
+        one, other = (structs.replace(h.only(stream, kind), elapsed_seconds=0) for stream in (with_filter, without))
         assert one == other
 
 
@@ -278,7 +281,7 @@ def test_many_long_tweets_are_cut_and_an_unknown_character_is_marked(home: Path)
 
 def test_a_shuffled_batch_has_random_tweets_of_any_length_more_padding_and_changes_no_step(corpus: Path) -> None:
     asked = [insight.ShowBatch(), insight.ShowBatch(shuffled=True), insight.ShowBatch(shuffled=True)]
-    resized: list[c.Command] = [c.SetBatchSize(batch_size=1), insight.ShowBatch(), insight.ShowBatch()]
+    resized: list[c.Command] = [change(batch_size=1), insight.ShowBatch(), insight.ShowBatch()]
     with mock.patch("engine.session.questions.padding_shares", side_effect=padding_shares) as computed:
         emitted = h.run_tiny(corpus, {0: asked[1:], 3: asked, 12: resized})
     first, same, trained, second, _, single, _ = h.of_type(emitted, insight.BatchShown)

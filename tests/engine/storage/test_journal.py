@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from engine.config.run import TrainingConfig
 from engine.errors import StorageError
@@ -217,7 +217,7 @@ def runs(draw: st.DrawFn, kinds: str = "steps steps steps tweet eval save load s
             case "tweet":
                 actions.append(tweet_sampled("hi", **now))
             case "eval":
-                actions.append(replace(eval_finished(step, 2.5), elapsed_seconds=seconds))
+                actions.append(structs.replace(eval_finished(step, 2.5), elapsed_seconds=seconds))
             case "save":
                 actions.append(None)
             case "load":

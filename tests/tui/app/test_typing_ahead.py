@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec import structs
 from textual.app import App
 from textual.events import Key, Paste
 from textual.widgets import Input, OptionList
@@ -17,7 +17,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
-from tests.fakes import FakeClock, FakeSession, run_started
+from tests.fakes import FakeClock, FakeSession, change, run_started
 from tests.tui.conftest import SCRIPT, LateSession, Stage, opened, shows, toasted, wait_until
 from tui.app import typing_ahead
 from tui.app.typing_ahead import TypingAhead
@@ -106,7 +106,7 @@ async def test_keys_around_one_that_opens_a_dialog_keep_their_order(stage: Stage
         ([",", "escape", "g"], [c.SampleNow()]),
         (["p", *"hello", "escape", "g"], [c.SampleNow()]),
         (["t", "q", "space"], [c.SampleLadder(seed=0), c.Pause()]),
-        (["ctrl+p", *"batch size", "enter", *"64", "enter", "g"], [c.SetBatchSize(batch_size=64), c.SampleNow()]),
+        (["ctrl+p", *"batch size", "enter", *"64", "enter", "g"], [change(batch_size=64), c.SampleNow()]),
         (["ctrl+p", *"speed", "enter", "enter", "g"], [c.SampleNow()]),
         (["ctrl+p", "escape", "ctrl+p", "ctrl+p", *"tweet now", "enter"], [c.SampleNow()]),
     ],
@@ -118,7 +118,9 @@ async def test_keys_typed_after_one_that_closes_something_act_on_what_is_below(
     async with stage.running() as (app, _, session):
         post(app, keys)
         await wait_until(lambda: session.received[-1:] == sent[-1:], "the last command")
-        received = [replace(each, seed=0) if isinstance(each, c.SampleLadder) else each for each in session.received]
+        received = [
+            structs.replace(each, seed=0) if isinstance(each, c.SampleLadder) else each for each in session.received
+        ]
         assert [each for each in received if not isinstance(each, c.CompleteText)] == sent
         assert app.failure is None
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from msgspec import structs
 
 from engine.model.vocab import UNK
 from engine.protocol import commands as c
@@ -47,7 +47,7 @@ class LessonSession(FakeSession):
         if isinstance(answer, insight.TextTraced):
             pairs = zip(answer.text, answer.token_ids[1:], strict=True)
             ids = [UNK if char in "$~" else token_id for char, token_id in pairs]
-            return replace(answer, token_ids=(answer.token_ids[0], *ids))
+            return structs.replace(answer, token_ids=(answer.token_ids[0], *ids))
         return answer
 
     def commands(self, kind: type[Kind]) -> list[Kind]:

@@ -15,7 +15,7 @@ from engine.protocol import events as e
 from engine.protocol import insight
 from engine.storage.folders import folder_of_run
 from tests.engine.checkpoints.saved import write_checkpoint
-from tests.fakes import RaisingSession, batch_shown, eval_finished, run_started, steps_finished, tweet_sampled
+from tests.fakes import RaisingSession, batch_shown, change, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import opened, screen_text, toasted, wait_until
 from tests.tui.lesson.conftest import PROGRESS, LessonSession, Open, Visit
 from tui.lesson.progress import Progress, read_progress
@@ -182,7 +182,7 @@ async def test_leaving_at_one_tweet_a_step_sets_the_usual_batch_size_before_the_
         await at.press("enter", "q")
         await wait_until(lambda: not at.app.is_running)
     await wait_until(lambda: session.commands(c.Stop))
-    assert session.received[-2] == c.SetBatchSize(batch_size=32)
+    assert session.received[-2] == change(batch_size=32)
     assert at.app.return_value == Outcome()
 
 
@@ -349,7 +349,7 @@ async def compare_batch_sizes(at: Visit, first: LessonSession, _: LessonSession)
     for size, speed, noise, first_step in ((1, 9_000.0, 1.0, 301), (32, 90_000.0, 0.25, 401)):
         assert not_done(at)
         await at.press("enter")
-        command = c.SetBatchSize(batch_size=size)
+        command = change(batch_size=size)
         await wait_until(lambda command=command: command in first.received, "the size")  # type: ignore[misc]
         first.emit(steps_finished(first_step, [2.0, 2.0 + noise] * 20, chars_per_second=speed))
         await at.shows(f"▸ {size} a step")
@@ -422,4 +422,4 @@ async def test_a_stop_from_its_task_to_done(number: int, visit: Open, home: Path
             await at.shows("step 3   loss 0.06 bits", "written: good morning")  # a tweet known by heart is kept
             await wait_until(lambda: isinstance(further.received[-1], c.Stop), "the end of the run on one tweet")
         elif number == 6:
-            await wait_until(lambda: first.commands(c.SetBatchSize)[-1].batch_size == 32, "the usual size")
+            await wait_until(lambda: first.commands(c.ChangeSettings)[-1] == change(batch_size=32), "the usual size")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
@@ -172,7 +173,7 @@ CHANCES = tuple(CharChance(char=char, probability=share) for char, share in (("e
 NEXT = text_traced(
     "hi",
     next_log_probs=tuple(math.log(share) for share in (0.5, 0.25, 0.2, *[0.05 / 110] * 110)),
-    chars=(replace(text_traced("hi").chars[-1], likeliest=CHANCES),),
+    chars=(structs.replace(text_traced("hi").chars[-1], likeliest=CHANCES),),
 )
 LEVELS = levels_from(("uniform", "unigram", "2-gram"), (6.87, 4.6, 3.6))
 LOOP = "I love the love the love the"

@@ -122,7 +122,7 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_ba
         await toasted(at.app, READ_ONLY)
         await at.press("escape", opens=MainScreen)
         now: dict[str, Any] = {"step": 100, "elapsed_seconds": 9.0}
-        await at.emit(e.BudgetChanged(max_steps=100, **now), e.Paused(**now))
+        await at.emit(e.SettingsChanged(settings={"max_steps": 100}, epochs=0.1, **now), e.Paused(**now))
         await shows(at.app, "■ finished: 100 steps in 0:09")
         assert "space" not in at.app.screen.query_one(EndBar).render().plain
         for key_of_the_end in ("space", "f"):

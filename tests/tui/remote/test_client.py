@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from engine.config import sampling
 from engine.config.run import RunConfig
@@ -33,7 +34,7 @@ from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from engine.text import MAX_CHARS
 from tests import strategies
-from tests.fakes import chars_read, eval_finished, run_started, steps_finished, text_traced, tweet_sampled
+from tests.fakes import change, chars_read, eval_finished, run_started, steps_finished, text_traced, tweet_sampled
 from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted, line_of
 from tests.waiting import wait_until
 from tui.remote import client, connect, protocol
@@ -157,7 +158,9 @@ def test_badges_show_how_screens_are_attached_and_a_read_only_one_sends_only_que
 def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
     text = "x" * 500
     rows: Bands = ((-0.123,) * 32,) * 502
-    chars = (replace(chars_read("x", 12.345)[0], likeliest=(CharChance(char="x", probability=0.1234567),) * 8),) * 501
+    chars = (
+        structs.replace(chars_read("x", 12.345)[0], likeliest=(CharChance(char="x", probability=0.1234567),) * 8),
+    ) * 501
     own = insight.OwnDraw(first=0, text=text, reached_eos=False, chars=chars, hidden_bands=rows)
     names = ("embedding_bands", "hidden_bands", "reset_bands", "update_bands", "candidate_bands")
     bands: dict[str, Any] = dict.fromkeys(names, rows)
@@ -299,7 +302,7 @@ def test_the_largest_sampling_settings_fit_a_line_of_the_socket() -> None:
             must_contain="😀" * sampling.MAX_REQUIRED_CHARS,
             max_length=sampling.MAX_TWEET_CHARS,
         )
-        line = line_of(c.SetSampling(sampling=config))
+        line = line_of(change(**vars(config)))
         assert len(line) < protocol.MAX_CLIENT_LINE_BYTES
 
 

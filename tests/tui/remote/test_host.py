@@ -24,7 +24,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.storage.folders import RunFolder
-from tests.fakes import run_started, steps_finished, tweet_sampled
+from tests.fakes import change, run_started, steps_finished, tweet_sampled
 from tests.recorded_runs import write_run
 from tests.tui.conftest import wait_until as wait_async
 from tests.tui.remote.host_and_client import (
@@ -173,14 +173,17 @@ def test_runs_of_any_path_have_sockets_of_short_different_names_and_the_same_und
     assert socket_path(RunFolder(tmp_path / "link")) == names[0]
 
 
+SETTING = b'{"command":"ChangeSettings","settings":{"learning_rate":%s}}\n'
+
+
 def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only() -> None:
     no_hello = (b"\n", b"GET / HTTP/1.1\r\n", b"[" * 70_000 + b"\n", HELLO.replace(b"Hello", b"CaughtUp"))
     no_command = {
         HELLO: "unknown command None",
         b"garbage\n": "JSON is malformed: invalid character (byte 0)",
         b'{"command":"Fly\\u001b"}\n': r"unknown command 'Fly\x1b'",
-        b'{"command":"SetLearningRate","learning_rate":1e99}\n': "SetLearningRate: a number is out of range",
-        b'{"command":"SetBatchSize","batch_size":"8"}\n': "SetBatchSize: Expected `int`, got `str` - at `$.batch_size`",
+        SETTING % b"1e99": "ChangeSettings: Expected `float` <= 1e+39 - at `$.settings[...]`",
+        SETTING % b"[8]": "ChangeSettings: Expected `str`, got `int` - at `$.settings[...][0]`",
         b"[" * 70_000 + b"\n": "the line is longer than 64 KiB",
         line_of(c.Stop())[:-1]: "the line has no end",
     }
@@ -216,7 +219,7 @@ def test_a_read_only_client_can_not_steer_and_its_questions_wait_until_the_sessi
 
 
 def test_a_stop_is_forwarded_at_once_with_the_queued_commands() -> None:
-    commands: list[c.Command] = [c.Pause(), c.SetBatchSize(batch_size=8), c.Stop()]
+    commands: list[c.Command] = [c.Pause(), change(batch_size=8), c.Stop()]
     with hosted(num_waiting=lambda: 1000) as made, RawClient(made.path, HELLO) as client:
         client.send(b"".join(map(line_of, commands[:2])))
         client.receive_until("CaughtUp")
@@ -229,7 +232,7 @@ def test_a_stop_is_forwarded_at_once_with_the_queued_commands() -> None:
 def test_commands_of_a_disconnected_client_are_forwarded_in_order_without_an_incomplete_one() -> None:
     is_busy = threading.Event()
     is_busy.set()
-    commands: list[c.Command] = [c.SetBatchSize(batch_size=size) for size in range(1, 100)]
+    commands: list[c.Command] = [change(batch_size=size) for size in range(1, 100)]
     with hosted(num_waiting=lambda: 1000 if is_busy.is_set() else 0) as made:
         with RawClient(made.path, HELLO) as client:
             client.send(b"".join(map(line_of, commands)) + line_of(c.Stop())[:-1])

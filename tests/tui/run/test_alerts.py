@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig
@@ -15,7 +16,7 @@ from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
 from engine.protocol.events import WarningKind
 from tests import fakes
-from tests.fakes import checkpoint_loaded, checkpoint_saved, eval_finished, paused, run_failed, steps_finished
+from tests.fakes import budget, checkpoint_loaded, checkpoint_saved, eval_finished, paused, run_failed, steps_finished
 from tui.run.alerts import Alert, AlertMonitor, commands_for
 from tui.run.folding import fold
 from tui.run.view import RunView
@@ -173,7 +174,11 @@ RUNS: dict[str, list[e.Event]] = {
     ],
     "validation rises": evaluations(2.6, 2.40, 2.45, 2.46, 2.47, 2.48),
     "a run that finishes is being put right": [*RISING, e.FinishPlanned(**NOW, last_step=600)],
-    "a run that is over gets more steps": [*RISING, e.BudgetChanged(**NOW, max_steps=500), paused(500, 25.0)],
+    "a run that is over gets more steps": [
+        *RISING,
+        fakes.settings_changed(NOW["step"], **budget(max_steps=500).settings),
+        paused(500, 25.0),
+    ],
     "the most urgent": [*RISING, warned(500, "disk", "Full."), *skipped(501, 502, 503)],
 }
 
@@ -210,7 +215,7 @@ def test_an_alert_is_hidden_once_its_remedy_is_sent_and_returns_only_if_that_com
     scene.monitor = scene.monitor.with_remedy_sent(scene.alert, remedy)
     assert scene.kind == ""
     refusal = e.CommandRefused(step=3, elapsed_seconds=1.0, command="LoadCheckpoint", title="", detail="", hint="")
-    same_by_hand = replace(remedy[0])
+    same_by_hand = structs.replace(remedy[0])
     for answered in (None, same_by_hand):
         scene.monitor = scene.monitor.after_event(refusal, answered)
         assert scene.kind == ""

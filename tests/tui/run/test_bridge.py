@@ -16,8 +16,8 @@ from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.protocol.commands import Insight
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
+from engine.protocol.insight import Insight
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_finished, run_started, steps_finished
 from tests.waiting import wait_until

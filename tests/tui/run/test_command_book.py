@@ -11,32 +11,27 @@ from engine.config.run import TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, checkpoint_saved, run_started, steps_finished
+from tests.fakes import FakeSession, budget, change, checkpoint_saved, run_started, steps_finished
 from tui.run.command_book import CommandBook
 from tui.run.reducer import apply
 from tui.run.setting_commands import (
-    SettingCommand,
-    intervals_of,
+    other_interval,
     other_learning_rate,
     other_temperature,
-    with_interval,
 )
 from tui.run.view import RunView
 
 KEYS = {"+": 1, "-": -1, "]": 1, "[": -1}
 SETTINGS = st.one_of(
-    st.builds(c.SetBatchSize, batch_size=st.integers(1, 4)),
-    st.builds(c.SetLearningRate, learning_rate=st.sampled_from([0.001, 0.002, 0.004])),
-    st.builds(c.SetSpeedLimit, steps_per_second=st.integers(0, 2)),
-    st.builds(c.SetIntervals, eval_every=st.integers(0, 2), sample_every=st.integers(0, 2)),
-    st.builds(
-        c.SetSampling,
-        sampling=st.builds(
-            SamplingConfig, temperature=st.sampled_from([0.5, 0.8, 1.0]), prime=st.sampled_from(["", "the "])
-        ),
-    ),
+    st.builds(change, batch_size=st.integers(1, 4)),
+    st.builds(change, learning_rate=st.sampled_from([0.001, 0.002, 0.004])),
+    st.builds(change, steps_per_second=st.integers(0, 2)),
+    st.builds(change, eval_every=st.integers(0, 2)),
+    st.builds(change, eval_every=st.integers(0, 2), sample_every=st.integers(0, 2)),
+    st.builds(change, temperature=st.sampled_from([0.5, 0.8, 1.0]), prime=st.sampled_from(["", "the "])),
+    st.builds(change, temperature=st.sampled_from([0.5, 0.8]), batch_size=st.integers(1, 4)),
 )
-OTHERS = st.sampled_from([c.Finish(), c.CancelFinish(), c.LoadCheckpoint(name="best"), c.SampleNow(), c.SaveLatest()])
+OTHERS = st.sampled_from([c.Finish(), c.Finish(on=False), c.LoadCheckpoint(name="best"), c.SampleNow(), c.SaveLatest()])
 HALVING = c.LoadCheckpoint(name="best", halves_rate=True)
 
 
@@ -58,8 +53,8 @@ class Screen:
         return self.shown.training
 
     @property
-    def settings(self) -> tuple[SamplingConfig, TrainingConfig, float]:
-        return self.shown.sampling, self.training, self.shown.speed_limit
+    def settings(self) -> tuple[SamplingConfig, TrainingConfig]:
+        return self.shown.sampling, self.training
 
     def send(self, *commands: c.Command) -> None:
         for command in commands:
@@ -85,8 +80,9 @@ class Screen:
 
 
 def refusal_of(command: c.Command) -> e.CommandRefused:
-    kind = type(command).__name__
-    return e.CommandRefused(step=0, elapsed_seconds=0.0, command=kind, title="no", detail="no", hint="")
+    kind, words = type(command).__name__, {"title": "no", "detail": "no", "hint": ""}
+    names = tuple(command.settings) if isinstance(command, c.ChangeSettings) else ()
+    return e.CommandRefused(step=0, elapsed_seconds=0.0, command=kind, settings=names, **words)
 
 
 # Pending --------------------------------------------------------------------------------------------------------------
@@ -132,7 +128,7 @@ def test_each_f_sends_finish_or_cancel_in_alternation_however_fast_they_come(tur
             screen.send(asked[-1])
         else:
             screen.answer()
-    assert asked == [c.CancelFinish() if number % 2 else c.Finish() for number in range(len(asked))]
+    assert asked == [c.Finish(on=False) if number % 2 else c.Finish() for number in range(len(asked))]
 
 
 def test_space_before_the_answer_sends_the_opposite_and_only_the_last_is_pending() -> None:
@@ -146,7 +142,7 @@ def test_space_before_the_answer_sends_the_opposite_and_only_the_last_is_pending
 
 def test_a_refused_setting_is_no_longer_shown() -> None:
     screen = Screen()
-    screen.send(c.SetBatchSize(batch_size=64))
+    screen.send(change(batch_size=64))
     assert screen.training.batch_size == 64
     assert screen.shown.epoch == pytest.approx(screen.view.epoch)
     screen.answer(is_refused=True)
@@ -156,7 +152,7 @@ def test_a_refused_setting_is_no_longer_shown() -> None:
 @pytest.mark.parametrize(("start", "direction", "limit"), [(9.5, 1, 10.0), (1.1e-8, -1, 1e-8)])
 def test_the_learning_rate_stops_at_its_limits(start: float, direction: int, limit: float) -> None:
     view = apply(RunView(), run_started(training=TrainingConfig(learning_rate=start)))
-    assert other_learning_rate(view, direction) == c.SetLearningRate(learning_rate=limit)
+    assert other_learning_rate(view, direction) == change(learning_rate=limit)
 
 
 # Undo -----------------------------------------------------------------------------------------------------------------
@@ -181,15 +177,17 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
         assert len(screen.book.changes) == len(before) - 1
 
 
-CHANGES: list[SettingCommand] = [
-    c.SetLearningRate(learning_rate=0.1),
-    c.SetBatchSize(batch_size=64),
-    c.SetSpeedLimit(steps_per_second=5),
-    c.SetIntervals(eval_every=0, sample_every=7),
-    c.SetSampling(sampling=SamplingConfig(prime="the ")),
-    c.SetSampling(sampling=SamplingConfig(temperature=1.0, top_k=5)),
-    c.SetSampling(sampling=SamplingConfig(only_new=True, avoid=("a", "b"), best_of=4)),
-    c.SetSampling(sampling=SamplingConfig(must_contain="x", min_length=9, max_length=99, temperature_last=True)),
+CHANGES = [
+    change(learning_rate=0.1),
+    change(batch_size=64),
+    change(steps_per_second=5),
+    change(eval_every=0, sample_every=7),
+    change(prime="the "),
+    change(temperature=1.0, top_k=5),
+    change(only_new=True, avoid=("a", "b"), best_of=4),
+    change(must_contain="x", min_length=9, max_length=99, temperature_last=True),
+    change(temperature=1.0, learning_rate=0.1, batch_size=64),
+    budget(max_steps=9),
 ]
 
 
@@ -198,7 +196,7 @@ def test_undo_reports_the_restored_values(snapshot: SnapshotAssertion) -> None:
     for command in CHANGES:
         screen = Screen()
         screen.send(command)
-        lines.append(f"{type(command).__name__}: {screen.undo()}")
+        lines.append(f"{', '.join(command.settings)}: {screen.undo()}")
     assert "\n".join(lines) == snapshot
 
 
@@ -206,9 +204,9 @@ def test_an_interval_of_tweets_replaces_their_pace_by_time_until_it_is_undone() 
     paced = TrainingConfig(sample_every=50, sample_pacing="seconds")
     screen = Screen(run_started(training=paced))
 
-    screen.send(with_interval(intervals_of(screen.training), "eval_every", 7))
+    screen.send(change(**other_interval(screen.training, "eval_every", 7)))
     assert (screen.training.eval_every, screen.training.sample_pacing) == (7, "seconds")
-    screen.send(with_interval(intervals_of(screen.training), "sample_every", 50))
+    screen.send(change(**other_interval(screen.training, "sample_every", 50)))
     assert screen.training.sample_pacing == "interval"
 
     assert screen.undo() == "tweets back to about one every 2 seconds"
@@ -218,8 +216,8 @@ def test_an_interval_of_tweets_replaces_their_pace_by_time_until_it_is_undone() 
 
 def test_a_refused_change_is_removed_from_the_undo_stack_and_its_neighbours_stay() -> None:
     screen = Screen()
-    sizes = [c.SetBatchSize(batch_size=size) for size in (16, 8, 4)]
-    screen.send(sizes[0], c.SetLearningRate(learning_rate=0.1), *sizes[1:])
+    sizes = [change(batch_size=size) for size in (16, 8, 4)]
+    screen.send(sizes[0], change(learning_rate=0.1), *sizes[1:])
     for is_refused in (False, False, True, False):
         screen.answer(is_refused=is_refused)
     descriptions = [screen.undo() for _ in range(4)]

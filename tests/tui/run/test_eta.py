@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig, TrainingConfig
@@ -24,10 +25,11 @@ from engine.training.schedule import exhausted_budget
 from tests.fakes import eval_finished, paused, run_finished, run_started, steps_finished, tweet_sampled
 from tui.run.amounts import Amount, amount_in
 from tui.run.branching import config_at_start
-from tui.run.continuation import Choice, amount_choice, choices, limit_text
+from tui.run.continuation import NO_LIMIT, Choice, amount_choice, choices, limit_text
 from tui.run.epochs import EpochCount
 from tui.run.eta import Eta, eta_of
 from tui.run.folding import fold
+from tui.run.setting_commands import expected_answer
 from tui.run.view import RunView, is_over
 
 
@@ -74,14 +76,14 @@ def test_there_is_no_eta_without_a_budget_nor_before_the_pace_is_known_nor_after
 
 def test_the_eta_is_right_at_once_after_a_resume_whatever_the_pace_before_it() -> None:
     before = a_steady_run(60, tenth=5.0)
-    resumed = replace(started(max_steps=1000), step=600, elapsed_seconds=300.0, resumed_from="latest")
+    resumed = structs.replace(started(max_steps=1000), step=600, elapsed_seconds=300.0, resumed_from="latest")
     eta = eta_after(started(max_steps=1000), *before, resumed, *a_steady_run(1, first_step=601, begin=300.0))
     assert eta.seconds == pytest.approx(390 / 20)
 
 
 def test_the_pace_is_reset_when_the_work_per_step_changes() -> None:
     slow, fast = a_steady_run(10, tenth=5.0), a_steady_run(1, first_step=101, begin=50.0)
-    change = e.BatchSizeChanged(step=100, elapsed_seconds=50.0, batch_size=8, epochs=0.1)
+    change = e.SettingsChanged(step=100, elapsed_seconds=50.0, settings={"batch_size": 8}, epochs=0.1)
     assert eta_after(started(max_steps=1000), *slow, change, *fast).seconds == pytest.approx(890 / 20)
     assert eta_after(started(max_steps=1000), *slow, *fast).seconds > 890 / 10
 
@@ -160,9 +162,9 @@ def row(choice: Choice) -> str:
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_the_choices_of_the_dialog_and_the_budget_of_each(name: str, snapshot: SnapshotAssertion) -> None:
-    rows = choices(VIEWS[name], c.SetBudget(max_steps=9, epochs=1.5))
+    rows = choices(VIEWS[name], {**NO_LIMIT, "max_steps": 9, "epochs": 1.5})
     assert "\n".join(map(row, (*rows, amount_choice(VIEWS[name], Amount(2, "epochs"))))) == snapshot
-    assert limit_text(c.SetBudget(max_steps=2000, max_seconds=185.0)) == "until step 2,000 or 3:05 of training"
+    assert limit_text({**NO_LIMIT, "max_steps": 2000, "max_seconds": 185.0}) == "until step 2,000 or 3:05 of training"
 
 
 @given(
@@ -182,11 +184,13 @@ def test_after_every_choice_the_run_goes_on_whatever_its_budget_was(
     num_steps: int, seconds: float, budget: dict[str, Any], is_paused: bool
 ) -> None:
     view = run_of(num_steps, seconds, is_paused=is_paused, **budget)
-    budgets = [command for choice in choices(view) for command in choice.commands if isinstance(command, c.SetBudget)]
+    budgets = [
+        command for choice in choices(view) for command in choice.commands if isinstance(command, c.ChangeSettings)
+    ]
     assert len(budgets) >= 4
     for command in budgets:
-        limits = {name: getattr(command, name) for name in LIMITS}
-        after = fold(view, [e.BudgetChanged(step=view.step, elapsed_seconds=view.elapsed_seconds, **limits)])
+        limits = command.settings
+        after = fold(view, [expected_answer(limits, view)])
         assert after.training is not None
         assert {name: getattr(after.training, name) for name in LIMITS} == limits
         assert exhausted_budget(after.training, after.step, after.epoch, after.elapsed_seconds) is None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import queue
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.errors import CheckpointError
@@ -95,7 +95,7 @@ def test_the_latest_measurements_are_read(tmp_path: Path) -> None:
     times: dict[str, Any] = dict.fromkeys(("seconds", *(f"{name}_seconds" for name in PHASES)), 0.5)
     events: list[e.Event] = [run_started()]
     events += [e.StepTimes(step=step, elapsed_seconds=1.0, num_steps=9, **times) for step in range(50)]
-    events += [replace(fakes.ranks_measured((0.0, share)), step=49) for share in (0.25, 0.75)]
+    events += [structs.replace(fakes.ranks_measured((0.0, share)), step=49) for share in (0.25, 0.75)]
     (tmp_path / "j").write_bytes(lines_of(events))
     view, _ = read_history(tmp_path / "j")
     expected = fold(RunView(), events)

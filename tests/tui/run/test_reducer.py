@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import ModelConfig
-from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol import insight
 from tests import fakes
@@ -67,7 +66,7 @@ def facts(view: RunView) -> Iterator[tuple[str, object]]:
         yield "batch size", training.batch_size
         yield "evaluations and tweets every", f"{training.eval_every}, {training.sample_every}"
         yield "parameters", f"{view.num_parameters}, hidden size {view.model.hidden_size}"
-        yield "steps per second at most", f"{training.steps_per_second:g}, shown {view.speed_limit:g}"
+        yield "steps per second at most", f"{training.steps_per_second:g}"
     yield "threads", f"{view.num_threads} {view.precision}"
     yield "pace from step", view.paced_from_step
     yield "ends at steps", ", ".join(f"{limit:g}" for limit in view.limits_in_steps)
@@ -136,7 +135,7 @@ USUAL: dict[str, Callable[[int], e.Event]] = {
     "StepTaken": fakes.step_taken,
     "RunFinished": fakes.run_finished,
     "RunFailed": fakes.run_failed,
-    "SamplingChanged": lambda step: e.SamplingChanged(**now(step), sampling=SamplingConfig()),
+    "SettingsChanged": fakes.settings_changed,
     "ModelChanged": lambda step: e.ModelChanged(**now(step), model=ModelConfig(), num_parameters=0),
 }
 STORIES = stories("stories")

@@ -18,9 +18,9 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from engine.config.sampling import SamplingConfig
-from engine.protocol.events import SamplingChanged, TweetDelayed, TweetSampled
+from engine.protocol.events import TweetDelayed, TweetSampled
 from engine.text import harmless
-from tests.fakes import run_started, tweet_sampled
+from tests.fakes import run_started, settings_changed, tweet_sampled
 from tests.tui.conftest import idle, wait_until
 from tests.tui.transcripts import Step, plays, set_up
 from tui.formatting.cells import wrap
@@ -259,7 +259,7 @@ async def test_the_titles_show_counts_drafts_and_selection_as_far_as_there_is_ro
     start = fold(RunView(), [run_started(sampling=SamplingConfig(only_new=True))])
     filtered = view_of([tweet_sampled("first", 1), DRAFTED, FAILING], start)
     delayed = fold(filtered, [TweetDelayed(step=3, elapsed_seconds=1.0, num_drafts=16, max_drafts=32)])
-    other_filter = SamplingChanged(step=3, elapsed_seconds=1.0, sampling=SamplingConfig(min_length=9))
+    other_filter = settings_changed(3, min_length=9, only_new=False)
     many = [tweet_sampled("hi", step, novelty="copy" if step % 2 else "new") for step in range(4, 1300)]
     lines: list[str] = []
     async with feed_of(filtered, (200, 24)) as (feed, pilot):

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
@@ -87,7 +88,7 @@ def training_together(num_ranks: int, num_hosts: int = 1, device: str = "cuda") 
     """Return a run of several processes, the last of which is the slowest."""
     started = run_started(device=device, world_size=num_ranks, backend="nccl")
     ranks = ranks_measured((0.01 * (num_ranks - rank) for rank in range(num_ranks)), num_hosts, device)
-    return fold(RunView(), [started, replace(TIMES, waiting_seconds=0.2), ranks])
+    return fold(RunView(), [started, structs.replace(TIMES, waiting_seconds=0.2), ranks])
 
 
 def text_of(
@@ -138,7 +139,7 @@ def test_the_shares_of_the_parts_add_up_to_100_percent_even_if_the_parts_overlap
     seconds: list[float], whole: float
 ) -> None:
     parts: dict[str, Any] = dict(zip(SECONDS, seconds, strict=False))
-    lines = text_of(training(times=replace(TIMES, seconds=whole, **parts))).splitlines()
+    lines = text_of(training(times=structs.replace(TIMES, seconds=whole, **parts))).splitlines()
     percents = [int(line.partition("ms")[2].split()[0]) for line in lines if line.count(" %") and " ms " in line]
     assert len(percents) == 8
     assert sum(percents) == 100

@@ -13,6 +13,7 @@ from difflib import ndiff
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment
@@ -104,7 +105,7 @@ FIRST_EVALUATION = {
     "early ones": TrainingConfig(eval_every=2000, early_eval_tweets=250),
     "never": TrainingConfig(eval_every=0),
 }
-ESTIMATE = replace(eval_finished(64, 3.01, is_best=False), is_early=True)
+ESTIMATE = structs.replace(eval_finished(64, 3.01, is_best=False), is_early=True)
 DRAW = SamplingConfig(temperature=1.05, top_k=40, prime="good [/b] morning")
 FILTER = replace(DRAW, top_p=0.9, min_p=0.1, temperature_last=True, only_new=True, avoid=("a", "b"))
 WARM = (run_started(is_warm_start=True), run_started(step=600, epochs=1.01, resumed_from=f"{run_started().run}/latest"))
@@ -125,7 +126,7 @@ VIEWS = {
         running(),
         started=run_started(num_rows=20_600, dropped=DROPPED),
     ),
-    "speed limit": replace(running(), speed_limit=5.0),
+    "speed limit": running(TrainingConfig(steps_per_second=5.0)),
     "2 ranks": running_together(2),
     "2 ranks, not measured": running_together(2, is_measured=False),
     "16 ranks": running_together(16, 2),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from itertools import product
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import structs
 from rich.color import ColorSystem
 from syrupy.assertion import SnapshotAssertion
 from textual.app import App, ComposeResult
@@ -185,9 +186,11 @@ def scattered(chars: str, **places: tuple[float, float]) -> tuple[CharPoint, ...
 def test_a_map_does_not_jump_when_axes_change_sign_or_order(swaps: bool, signs: tuple[float, float]) -> None:
     before = embeddings_mapped(points=scattered("aeioubcdfghjklmnpqrst"))
     places = [(point.y, point.x) if swaps else (point.x, point.y) for point in before.points]
-    points = (replace(old, x=signs[0] * x, y=signs[1] * y) for old, (x, y) in zip(before.points, places, strict=True))
+    points = (
+        structs.replace(old, x=signs[0] * x, y=signs[1] * y) for old, (x, y) in zip(before.points, places, strict=True)
+    )
     shares = before.variance_shares[::-1] if swaps else before.variance_shares
-    after = aligned(replace(before, points=tuple(points), variance_shares=shares), before)
+    after = aligned(structs.replace(before, points=tuple(points), variance_shares=shares), before)
     assert after.variance_shares == before.variance_shares
     assert [each.x for each in after.points] == pytest.approx([1.1 * each.x for each in before.points])
     assert [each.y for each in after.points] == pytest.approx([1.1 * each.y for each in before.points])

@@ -6,7 +6,6 @@ A recorded text has the strip with the values of the view and their legend, the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import product
 from math import log
@@ -15,6 +14,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from syrupy.assertion import SnapshotAssertion
 
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS

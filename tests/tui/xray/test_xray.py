@@ -6,10 +6,10 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 from textual.app import App, ComposeResult
 
@@ -47,8 +47,8 @@ SIZE = (80, 23)
 def lacking(event: insight.InsightEvent) -> insight.InsightEvent:
     """Return a trace by a model with two layers and without any character of the text."""
     assert isinstance(event, insight.TextTraced)
-    chars = tuple(replace(read, bits=read.bits + UNKNOWN_CHAR_BITS) for read in event.chars[:-1])
-    return replace(event, num_layers=2, token_ids=(1, *(UNK,) * len(chars)), chars=(*chars, event.chars[-1]))
+    chars = tuple(structs.replace(read, bits=read.bits + UNKNOWN_CHAR_BITS) for read in event.chars[:-1])
+    return structs.replace(event, num_layers=2, token_ids=(1, *(UNK,) * len(chars)), chars=(*chars, event.chars[-1]))
 
 
 class PanelApp(App[None]):
@@ -62,7 +62,7 @@ class PanelApp(App[None]):
         super().__init__()
         self.clock = FakeClock()
         self.panel = XrayPanel(text, view, self.clock)
-        self.commands: list[c.Insight] = []
+        self.commands: list[insight.Insight] = []
         self._session = FakeSession()
         self._num_answered = self._num_described = 0
         self._seeds: dict[int, int] = {}
@@ -80,7 +80,7 @@ class PanelApp(App[None]):
         """Describe the commands since the last call, without the number that they have in common; seeds in turn."""
         described = []
         for command in self.commands[self._num_described :]:
-            fields = asdict(command)
+            fields = structs.asdict(command)
             del fields["request"]
             if fields.get("seed"):
                 fields["seed"] = f"number {self._seeds.setdefault(fields['seed'], len(self._seeds) + 1)}"
@@ -169,8 +169,8 @@ async def test_the_map_does_not_flip_between_two_answers() -> None:
 
         def mirrored(event: insight.InsightEvent) -> insight.InsightEvent:
             assert isinstance(event, insight.EmbeddingsMapped)
-            points = tuple(replace(point, x=-point.x, y=-point.y) for point in event.points)
-            return replace(event, points=points, weights_step=500)
+            points = tuple(structs.replace(point, x=-point.x, y=-point.y) for point in event.points)
+            return structs.replace(event, points=points, weights_step=500)
 
         app.clock.advance(1)
         app.panel.tick(500)
@@ -185,7 +185,7 @@ async def test_it_asks_again_while_the_training_goes_on_unless_it_holds_still_or
         app.clock.advance(seconds)
         app.num_waiting_bytes = num_waiting_bytes
         app.panel.tick(step)
-        await app.answer(lambda event: replace(event, weights_step=step))
+        await app.answer(lambda event: structs.replace(event, weights_step=step))
         return len(app.commands)
 
     async with app.run_test(size=SIZE) as pilot:
@@ -294,9 +294,9 @@ def test_a_refused_command_is_not_asked_again_until_it_changes_or_all_is_asked_a
     assert questions.is_due(insight.TraceText(text="hello", request=8), 99, is_following=True)
     assert not questions.accept(answer), "an answer of before"
     assert questions.refuse("TraceText", "another client's")
-    assert questions.accept(replace(answer, request=8)), "it comes although a refusal came"
+    assert questions.accept(structs.replace(answer, request=8)), "it comes although a refusal came"
     assert questions.problem(insight.TraceText) == ""
-    assert not questions.accept(replace(answer, request=8)), "it was answered"
+    assert not questions.accept(structs.replace(answer, request=8)), "it was answered"
 
 
 # The screen over a run ------------------------------------------------------------------------------------------------
@@ -363,7 +363,8 @@ async def test_an_x_ray_opened_before_the_start_shows_a_training_tweet_once_the_
 async def test_any_text_is_typed_and_the_run_stepped(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
-    monkeypatch.setitem(AGAIN_SECONDS, insight.TraceText, 0.0)  # no second between a step and the next question
+    kind: type[insight.Insight] = insight.TraceText
+    monkeypatch.setitem(AGAIN_SECONDS, kind, 0.0)  # no second between a step and the next question
     async with stage.running(FakeSession(SCRIPT)) as at:
         await at.press("x", "right", "g", shows="hello there")
         await at.press(*"pt q.", "enter", shows=("▸t q.■", "At the start the model gave ‘t’"))

@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from engine.checkpoints import management as checkpoint_files
-from engine.checkpoints.catalog import CheckpointEntry, find_listed, list_checkpoints, resolve_checkpoint
+from engine.checkpoints.catalog import CheckpointEntry, find_listed, iterate_checkpoints, resolve_checkpoint
 from engine.checkpoints.format import read_info
 from engine.errors import CheckpointError, ConfigError
 from engine.storage.files import storage_errors
@@ -44,7 +44,7 @@ _STANDARD_STREAM = "-"
 @app.command("list")
 def list_all(*, as_json: AsJson = False) -> None:
     """List all checkpoints: those saved by name, then each run's own."""
-    entries = list_checkpoints()
+    entries = list(iterate_checkpoints())
     if as_json:
         for entry in entries:
             print_json(_facts(entry))

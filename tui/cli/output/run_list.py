@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from engine.checkpoints.format import read_info
+from engine.config.run import BUDGETS
 from engine.errors import CheckpointError
 from engine.protocol.codec import DecodeError, decode
 from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.files import is_locked
 from engine.storage.folders import RunFolder
 from engine.storage.journal import last_event
-from engine.training.schedule import BUDGETS
 from tui.formatting.loss_units import format_bits
 from tui.formatting.numbers import format_duration
 from tui.remote.agent import restarting_agent

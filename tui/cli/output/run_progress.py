@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.config.run import Tuning
+from engine.config.run import BUDGETS, Tuning
 from engine.corpus.report import counted
 from engine.progress import Stage
 from engine.protocol import events
@@ -25,8 +25,8 @@ _TUNING: dict[Tuning, str] = {
 }
 
 
-def describe(event: Event) -> str | None:  # noqa: C901 - one case per kind of event
-    """Return an event as a line; None for events that only move the progress."""
+def describe(event: Event, view: RunView) -> str | None:  # noqa: C901 - one case per kind of event
+    """Return an event as a line, `view` being that after it; None for events that only move the progress."""
     step = f"step {format_count(event.step)}"
     match event:
         case events.RunStarted():
@@ -38,16 +38,16 @@ def describe(event: Event) -> str | None:  # noqa: C901 - one case per kind of e
             return f"{step}: {event.text}"
         case events.CheckpointSaved(name=name) if name not in RUN_CHECKPOINTS:
             return f"saved {name}"
-        case events.FinishPlanned(last_step=last_step):
-            return f"{step}: finishing at step {format_count(last_step)}"
-        case events.FinishCancelled():
+        case events.FinishPlanned(last_step=None):
             return f"{step}: finish cancelled"
+        case events.FinishPlanned(last_step=int(last_step)):
+            return f"{step}: finishing at step {format_count(last_step)}"
         case events.ThreadsChanged(message=message):
             return f"{step}: {message}"
         case events.Warned(message=message, kind=kind):
             return message if kind in {"outcome", "finished"} else f"warning: {message}"
-        case events.BudgetChanged():
-            return f"{step}: the run trains {limit_text(event)}"
+        case events.SettingsChanged(settings=settings) if view.training is not None and settings.keys() & set(BUDGETS):
+            return f"{step}: the run trains {limit_text(vars(view.training))}"
         case events.RunFinished(reason=reason):
             return f"ended: {reason.replace('_', ' ')}"
         case _:
@@ -102,7 +102,7 @@ class RunProgress:
 
     def show(self, event: Event, view: RunView) -> None:
         """Show an event; `view` is the run's view after it."""
-        line = describe(event)
+        line = describe(event, view)
         if line is not None:
             self._display.print(line)
         if isinstance(event, events.TweetSampled):

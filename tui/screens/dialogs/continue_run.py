@@ -10,10 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
-from engine.protocol.commands import SetBudget
 from engine.text import harmless
 from tui.run.amounts import amount_in
-from tui.run.continuation import Choice, ChoiceName, amount_choice, choices
+from tui.run.continuation import Budget, Choice, ChoiceName, amount_choice, choices
 from tui.run.view import RunView, is_over
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.input.line_input import LineInput
@@ -45,7 +44,7 @@ class ContinueDialog(Dialog[Choice]):
     ContinueDialog #hint { min-height: 2; margin: 0; padding: 0 1; }
     """
 
-    def __init__(self, view: RunView, at_start: SetBudget, chosen: ChoiceName = "steps") -> None:
+    def __init__(self, view: RunView, at_start: Budget, chosen: ChoiceName = "steps") -> None:
         """Offer the choices of a run as it is now, the cursor on `chosen`; `at_start` is the budget it began with."""
         super().__init__("Continue the run" if is_over(view) else "Change the budget")
         self._view = view

@@ -70,7 +70,7 @@ class FilterDialog(SettingList):
         return SETTING_LABELS[name]
 
     def _value(self, name: str) -> str:
-        return format_setting(name, self._sampling)
+        return format_setting(name, getattr(self._sampling, name))
 
     def _is_default(self, name: str) -> bool:
         return bool(getattr(self._sampling, name) == getattr(self._defaults, name))

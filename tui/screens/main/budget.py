@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from engine.errors import TweetgenError
-from engine.protocol.commands import Finish, Resume, SetBudget
+from engine.protocol.commands import Finish, Resume
 from tui.run.branching import config_at_start, config_of_new_run, curve_of
-from tui.run.continuation import Choice, ChoiceName, budget_in, finish_choice
+from tui.run.continuation import NO_LIMIT, Budget, Choice, ChoiceName, budget_in, finish_choice
 from tui.run.view import is_over
 from tui.screens.dialogs.continue_run import ContinueDialog
 from tui.screens.main.leaving import LeavingController
@@ -35,11 +35,11 @@ class BudgetController(Controller):
             dialog = ContinueDialog(self._run.view, self._budget_at_start(), chosen)
             self._run.app.push_screen(dialog, self._apply)
 
-    def _budget_at_start(self) -> SetBudget:
+    def _budget_at_start(self) -> Budget:
         """Return the budget that the run began with, which a new run gets."""
         started = self._run.view.started
         if started is None or not is_over(self._run.view):
-            return SetBudget()
+            return NO_LIMIT
         return budget_in(config_at_start(self._run.bridge.config, started).settings)
 
     def _apply(self, choice: Choice | None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal
 
+from engine.config.fields import field_names
+from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.protocol.events import TextCompleted, TweetRead
@@ -24,6 +26,11 @@ from tui.screens.main.xray import XrayController
 
 _TOASTED = {replay.TITLE}
 """Titles of refusals that come with every key: a dialog each would be in the way."""
+
+
+def _is_of_sampling(refusal: e.CommandRefused) -> bool:
+    """Return whether only settings of sampling were to be changed."""
+    return field_names(SamplingConfig).issuperset(refusal.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,40 +71,23 @@ class EventRouter:
                 self._route_end(event)
             case e.RunStarted(run=run):
                 self.pins_and_export.open_file(run)
+            case e.FinishPlanned(last_step=None):
+                toast("Finish cancelled: the learning rate follows its schedule again.")
             case e.FinishPlanned(last_step=last_step):
                 toast(f"Finishing: the learning rate falls to zero until step {last_step:,}. f cancels.")
             case e.ThreadsChanged(message=message):
                 toast(f"The steps now run in {message}.")
-            case e.FinishCancelled():
-                toast("Finish cancelled: the learning rate follows its schedule again.")
             case TextCompleted():
                 self.sampling.prompt.show(event)
             case TweetRead():
                 self.tweet_details.show(event)
-            case (
-                e.StepsFinished()
-                | e.StepsThinned()
-                | e.EvalFinished()
-                | e.TweetSampled()
-                | e.TweetDelayed()
-                | e.StepTimes()
-            ):
-                pass  # the panels show it
-            case e.Paused() | e.Resumed() | e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged():
-                pass
-            case e.BatchSizeChanged() | e.IntervalsChanged() | insight.SpeedLimitChanged() | e.RanksMeasured():
-                pass
-            case e.BudgetChanged():
-                pass
             case insight.BatchShown():
                 self.batches.show(event)
                 self.xray.show_batch(event)
             case insight.InsightEvent():
                 self.xray.show(event)
-            case insight.StepTaken() | insight.BaselinesMeasured():
-                pass
             case _:
-                assert_never(event)
+                pass  # the panels show it
 
     def _route_refusal(self, refusal: e.CommandRefused) -> None:
         """Show a refusal where its command came from, as a toast, or in a dialog."""
@@ -107,7 +97,7 @@ class EventRouter:
                 self.leaving.confirm_unsaved_exit(refusal)
             case "CompleteText":
                 self.sampling.prompt.show_refusal(refusal.detail)
-            case "SetSampling" if self.sampling.show_refusal(refusal.detail):
+            case "ChangeSettings" if _is_of_sampling(refusal) and self.sampling.show_refusal(refusal.detail):
                 pass
             case "ReadTweet" if self.tweet_details.show_refusal(refusal.detail):
                 pass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tui.run.setting_commands import INTERVALS_IN_STEPS, intervals_of, with_interval
+from engine.config.run import Setting
+from engine.protocol.commands import ChangeSettings
+from tui.run.setting_commands import INTERVALS_IN_STEPS, other_interval
 from tui.run.summary import ending_of
 from tui.run.view import is_over
 from tui.screens.dialogs.help import HelpScreen
@@ -54,9 +56,9 @@ class ScreenPreferencesController(Controller):
         view = self._run.view
         is_live = view.phase in {"training", "paused"} and not view.is_replay and not self._run.bridge.refusal
         if view.training is not None and is_live:
-            before = changed = intervals_of(view.training)
+            settings: dict[str, Setting] = {}
             for name in INTERVALS_IN_STEPS:
                 if isinstance(steps := changes.get(name), int):
-                    changed = with_interval(changed, name, steps)
-            if changed != before:
-                self._run.send(changed)
+                    settings |= other_interval(view.training, name, steps)
+            if settings:
+                self._run.send(ChangeSettings(settings=settings))

@@ -7,8 +7,9 @@ import secrets
 from textual.widget import Widget
 
 from engine.config.sampling import SamplingConfig
-from engine.protocol.commands import CompleteText, SampleLadder, SampleNow, SetSampling
+from engine.protocol.commands import CompleteText, SampleLadder, SampleNow
 from engine.protocol.events import LadderSampled
+from tui.run.setting_commands import other_sampling
 from tui.screens.dialogs.ladder import LadderDialog
 from tui.screens.dialogs.tweet_filter import FilterDialog
 from tui.screens.main.run_control import Controller, RunControl
@@ -83,7 +84,7 @@ class SamplingController(Controller):
 
     def _set_sampling(self, sampling: SamplingConfig) -> None:
         if self._run.can_command():
-            self._run.send(SetSampling(sampling=sampling))
+            self._run.send(other_sampling(self._run.shown_view, sampling))
 
     def show_refusal(self, reason: str) -> bool:
         """Show in the filter's dialog why the run refuses a setting; return whether the dialog is on the screen."""

@@ -6,17 +6,16 @@ import math
 from functools import partial
 
 from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
-from engine.protocol.commands import Pause, SetBatchSize, SetSpeedLimit, TakeStep
+from engine.protocol.commands import ChangeSettings, Pause, TakeStep
 from tui.run.alerts import Alert, commands_for, config_to_resume
 from tui.run.setting_commands import (
     Interval,
     format_interval,
     format_samples,
     format_speed_limit,
-    intervals_of,
+    other_interval,
     other_learning_rate,
     other_temperature,
-    with_interval,
 )
 from tui.screens.dialogs.number import NumberDialog, NumberQuestion
 from tui.screens.main.budget import BudgetController
@@ -92,7 +91,7 @@ class SteeringController(Controller):
 
     def _set_batch_size(self, batch_size: int | None) -> None:
         if batch_size is not None and batch_size != self._training.batch_size and self._run.can_command():
-            self._run.send(SetBatchSize(batch_size=batch_size))
+            self._run.send(ChangeSettings(settings={"batch_size": batch_size}))
 
     def action_speed_limit(self) -> None:
         """Ask for a limit of the steps per second."""
@@ -100,39 +99,38 @@ class SteeringController(Controller):
             question = NumberQuestion(
                 title="Speed limit",
                 sentence="Steps per second at most, to watch the model learn; 0: no limit.",
-                value=math.ceil(self._run.shown_view.speed_limit),
+                value=math.ceil(self._training.steps_per_second),
                 low=0,
                 high=MAX_STEPS_PER_SECOND,
             )
             self._run.app.push_screen(NumberDialog(question), self._set_speed_limit)
 
     def _set_speed_limit(self, limit: int | None) -> None:
-        if limit is None or limit == self._run.shown_view.speed_limit or not self._run.can_command():
+        if limit is None or limit == self._training.steps_per_second or not self._run.can_command():
             return
-        self._run.send(SetSpeedLimit(steps_per_second=limit))
+        self._run.send(ChangeSettings(settings={"steps_per_second": limit}))
         toast = f"Speed limit: {format_speed_limit(limit)}; u undoes it." if limit else "No speed limit."
         self._run.messages.toast(toast)
 
     def action_interval(self, what: Interval) -> None:
         """Ask how often to evaluate, or to sample a tweet for the feed."""
         if self._run.can_command():
-            is_evaluation, intervals = what == "eval_every", intervals_of(self._training)
+            is_evaluation, training = what == "eval_every", self._training
             question = NumberQuestion(
                 title=f"Steps between {'evaluations' if is_evaluation else 'tweets'}",
                 sentence=f"Steps between two {'evaluations' if is_evaluation else 'tweets of the feed'}; 0: none. "
-                f"Now {format_interval(intervals.eval_every) if is_evaluation else format_samples(intervals)}.",
-                value=getattr(intervals, what),
+                f"Now {format_interval(training.eval_every) if is_evaluation else format_samples(vars(training))}.",
+                value=getattr(training, what),
                 low=0,
                 high=MAX_INTERVAL,
             )
             self._run.app.push_screen(NumberDialog(question), partial(self._set_interval, what))
 
     def _set_interval(self, what: Interval, interval: int | None) -> None:
-        before = intervals_of(self._training)
-        changed = before if interval is None else with_interval(before, what, interval)
-        if interval is None or changed == before or not self._run.can_command():
+        settings = {} if interval is None else other_interval(self._training, what, interval)
+        if interval is None or not settings or not self._run.can_command():
             return
-        self._run.send(changed)
+        self._run.send(ChangeSettings(settings=settings))
         subject = "Evaluations" if what == "eval_every" else "Tweets"
         self._run.messages.toast(f"{subject}: {format_interval(interval)}.")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
+from engine.config.fields import with_settings
 from engine.errors import ConfigError
-from engine.protocol.commands import ReadTweet, SetSampling
+from engine.protocol.commands import ChangeSettings, ReadTweet
 from engine.protocol.events import TweetRead, TweetSampled
 from tui.screens.dialogs.tweet import TweetActions, TweetDialog
 from tui.screens.main.pins_and_export import PinsAndExportController
@@ -115,11 +115,11 @@ class TweetDetailsController(Controller):
         if not prime and not self._run.allows("a prime"):
             return
         try:
-            sampling = replace(self._run.shown_view.sampling, prime=prime)
+            with_settings(self._run.shown_view.sampling, {"prime": prime})
         except ConfigError as error:
             self._run.messages.toast(error.message, "warning")
             return
-        self._run.send(SetSampling(sampling=sampling))
+        self._run.send(ChangeSettings(settings={"prime": prime}))
         self._run.messages.toast(f"All new tweets begin with “{prime}”; P clears it." if prime else "Prime cleared.")
 
     def _on_dialog_closed(self, _answer: None) -> None:

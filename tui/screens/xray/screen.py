@@ -12,8 +12,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from engine.protocol.commands import Insight
-from engine.protocol.insight import MAX_TRACED_CHARS
+from engine.protocol.insight import MAX_TRACED_CHARS, Insight
 from tui.run.view import RunView
 from tui.settings.availability import KeyState
 from tui.settings.keymap import KeyMap, mapped

@@ -81,7 +81,7 @@ def sampling_settings(view: RunView) -> Iterator[tuple[str, str]]:
     if sampling.min_p:
         yield "min-p", f"{sampling.min_p:g}"
     if sampling.temperature_last:
-        yield SETTING_LABELS["temperature_last"], format_setting("temperature_last", sampling)
+        yield SETTING_LABELS["temperature_last"], format_setting("temperature_last", sampling.temperature_last)
     if view.started is not None and sampling.max_length != view.started.sampling.max_length:
         yield "max length", format_count(sampling.max_length)
 
@@ -129,5 +129,5 @@ def changed_batch_size(view: RunView) -> Iterator[str]:
 
 def speed_limits(view: RunView) -> Iterator[str]:
     """Yield the speed limit, if there is one."""
-    if view.speed_limit:
-        yield format_speed_limit(view.speed_limit)
+    if view.training is not None and view.training.steps_per_second:
+        yield format_speed_limit(view.training.steps_per_second)

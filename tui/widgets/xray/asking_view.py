@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from textual.message import Message
 from textual.reactive import reactive
 
-from engine.protocol.commands import Insight
-from engine.protocol.insight import EmbeddingsMapped, InsightEvent, MapEmbeddings, ScoreUnits, UnitsScored
+from engine.protocol.insight import EmbeddingsMapped, Insight, InsightEvent, MapEmbeddings, ScoreUnits, UnitsScored
 from engine.text import defused
 from tui.terminal.frame_pacing import MAX_WAITING_BYTES
 from tui.widgets.terminal_info import TerminalInfo

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
+
+import msgspec
 
 from engine.model.vocab import UNK
 from engine.protocol.insight import (
@@ -82,7 +84,7 @@ def _traced(state: XrayState, questions: Questions) -> TextTraced | None:
         return None
     command, traced = answer
     is_wanted = (command.own_from, command.seed) == (state.own_from, state.seed)
-    return traced if is_wanted else replace(traced, own=None)
+    return traced if is_wanted else msgspec.structs.replace(traced, own=None)
 
 
 def _of_reach(state: XrayState, questions: Questions, glyphs: Glyphs) -> Content | None:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from engine.protocol.commands import Insight
 from engine.protocol.insight import (
     EmbeddingsMapped,
     HoldUnit,
+    Insight,
     InsightEvent,
     MapEmbeddings,
     MeasureReach,

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from engine.protocol.commands import Insight
-from engine.protocol.insight import HoldUnit, MapEmbeddings, MeasureReach, ReachMethod, ScoreUnits, TraceText
+from engine.protocol.insight import HoldUnit, Insight, MapEmbeddings, MeasureReach, ReachMethod, ScoreUnits, TraceText
 from tui.xray.gates_view import GATE_NAMES, GateName
 from tui.xray.units_view import UnitId
 from tui.xray.view_names import VIEW_NAMES, ViewName

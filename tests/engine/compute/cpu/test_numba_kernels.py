@@ -29,7 +29,7 @@ def assert_accurate(gates: Rows, before: Rows, tolerance: float) -> None:
     r, z = r.sigmoid(), z.sigmoid()
     n = (n + r * m).tanh()
     states, after = n + z * (torch.from_numpy(before).double() - n), np.empty_like(before)
-    kernels_for(SIZE).forward_step(gates, before, after)
+    kernels_for(SIZE).forward_step(gates, before, after, 0, len(gates))
     found = [*torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1), torch.from_numpy(after).double()]
     del found[2]  # m
     for each, exact in zip(found, (r, z, n, states), strict=True):
@@ -60,7 +60,7 @@ def test_every_float32_is_rounded_to_bfloat16_as_by_torch(patterns: list[int]) -
     gates[:, SIZE : 2 * SIZE] = 0x42C8  # 100 in bfloat16
     expected = (torch.from_numpy(state) + 0.0).bfloat16()
     after = torch.empty(state.shape, dtype=torch.bfloat16)
-    kernels_for(SIZE).forward_step(gates, state.copy(), after.view(torch.uint16).numpy())
+    kernels_for(SIZE).forward_step(gates, state.copy(), after.view(torch.uint16).numpy(), 0, len(state))
     assert torch.equal(after.isnan(), expected.isnan())
     assert torch.equal(after.nan_to_num(nan=0.0), expected.nan_to_num(nan=0.0))
 
@@ -68,8 +68,9 @@ def test_every_float32_is_rounded_to_bfloat16_as_by_torch(patterns: list[int]) -
 # Products of rows and columns -----------------------------------------------------------------------------------------
 
 
-def _add(out: Rows, matrix: Rows, panels: Rows, num_columns: int) -> None:
-    add_product(out, matrix, panels, num_columns)
+def _add(out: Rows, matrix: Rows, panels: Rows, first: int, num_columns: int) -> None:
+    """Add to the rows of `out` from `first` on."""
+    add_product(out, first, matrix, first, len(matrix) - first, matrix.shape[1], panels, num_columns)
 
 
 add = compiled(_add)
@@ -84,12 +85,12 @@ def test_the_product_is_added_to_the_first_columns_with_the_same_bits_whatever_t
     matrix, weight, out = (generator.standard_normal(size, np.float32) for size in sizes)
     expected, alone = out.copy(), out.copy()
     expected[:, :num_columns] += matrix @ weight
-    panels = np.empty(panels_shape(num_summed, num_columns), np.float32)
-    pack(weight, panels)
-    add(out, matrix, panels, num_columns)
+    panels = torch.empty(panels_shape(num_summed, num_columns))
+    pack(torch.from_numpy(weight), panels)
+    add(out, matrix, panels.numpy(), 0, num_columns)
     assert np.allclose(out, expected, rtol=0, atol=200 * np.finfo(np.float32).eps)
     for row in range(num_rows):
-        add(alone[row : row + 1], matrix[row : row + 1], panels, num_columns)
+        add(alone[: row + 1], matrix[: row + 1], panels.numpy(), row, num_columns)
     assert np.array_equal(out, alone)
 
 
@@ -99,6 +100,7 @@ def test_the_product_is_added_to_the_first_columns_with_the_same_bits_whatever_t
 USE_SIZES = """
 import sys
 import numpy as np
+import torch
 from engine.compute.cpu.products import recurrence_for
 from engine.compute.cpu.products import pack, panels_shape
 
@@ -107,7 +109,7 @@ for size in map(int, sys.argv[1:]):
     gates, weight = (generator.standard_normal(shape, np.float32) for shape in ((12, 4 * size), (size, 3 * size)))
     shapes = panels_shape(*weight.shape), (4, size), (12, size)
     panels, state, states = (np.zeros(shape, np.float32) for shape in shapes)
-    pack(weight, panels)
+    pack(torch.from_numpy(weight), torch.from_numpy(panels))
     recurrence_for(size).forward(np.array([4, 4, 4]), gates, state, states, panels)
     print(size, states.tobytes().hex())
 """

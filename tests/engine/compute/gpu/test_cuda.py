@@ -173,7 +173,7 @@ def test_recorded_steps_of_a_rank_with_half_of_the_gradient_equal_those_of_the_w
     assert rank._device_step is not None
     assert rank._device_step._updates.num_recorded == 1
     assert found == pytest.approx(expected, rel=2e-3)
-    assert rank.checksum() == FlatParameters(rank.model).checksum()
+    assert rank.flat.checksum() == FlatParameters(rank.model).checksum()
 
 
 # All that a GPU computes ----------------------------------------------------------------------------------------------

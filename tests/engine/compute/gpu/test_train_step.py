@@ -199,9 +199,9 @@ def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights_an
     copied = trainer._device_step._bf16.refreshed()
     types = {name: weight.dtype for name, weight in copied.named_parameters()}
     assert [name for name, dtype in types.items() if dtype != torch.bfloat16] == ["ngram_input.weight"]
-    assert trainer._flat.table is not None
+    assert trainer.flat.table is not None
     tables = [model.get_parameter("ngram_input.weight").data_ptr() for model in (copied, trainer.model)]
-    assert set(tables) == {trainer._flat.table.weight.data_ptr()}
+    assert set(tables) == {trainer.flat.table.weight.data_ptr()}
 
 
 # requirements of a CUDA graph ----------------------------------------------------------------------------------------
@@ -347,7 +347,7 @@ def test_two_ranks_take_the_steps_of_one_with_clipping_decay_average_and_empty_p
     first, second = ranks.trainers
     assert ranks.num_sums == len(batches)
     assert_same_tensors(second.state(), first.state())
-    assert first.checksum() == second.checksum() != whole.checksum()
+    assert first.flat.checksum() == second.flat.checksum() != whole.flat.checksum()
     assert max(second.drain_report().grad_norms) > RANK_CONFIG.max_grad_norm
     assert_equal_to_rounding(first, whole)
 
@@ -384,7 +384,7 @@ def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(ranks: TwoRanks) -> N
 
     def spoiled(part: Batch) -> Tensor:
         loss = sound(part)
-        second._flat.dense_grads[3] = math.inf
+        second.flat.dense_grads[3] = math.inf
         return loss
 
     with mock.patch.object(step, "loss_and_grads", spoiled):
@@ -489,4 +489,4 @@ def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
     buffers = iter(sent)
     follower.broadcast_state(Mock(side_effect=lambda tensor: tensor.copy_(next(buffers))))
     assert_same_tensors(follower.state(), leader.state())
-    assert follower.checksum() == leader.checksum()
+    assert follower.flat.checksum() == leader.flat.checksum()

@@ -21,7 +21,7 @@ from unittest import mock
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from engine.checkpoints.catalog import find_listed, is_taken, list_checkpoints
+from engine.checkpoints.catalog import find_listed, is_taken, iterate_checkpoints
 from engine.checkpoints.management import delete_checkpoint, import_checkpoint, rename_checkpoint, sample_of, set_pinned
 from engine.config.run import RunConfig
 from engine.corpus.download.catalog import SENTIMENT140, Dataset, find_dataset
@@ -264,6 +264,6 @@ def test_the_run_of_a_checkpoint_is_searched_in_the_data_folder_only(around: Pat
     for place in (around, around / "elsewhere", around / "data", around / "data" / "runs" / "a run"):
         (place / "events.jsonl").write_text(journal)
     write_checkpoint(named_checkpoint_path("mine"), run=run)
-    [entry] = [entry for entry in list_checkpoints() if entry.name == "mine"]
+    [entry] = [entry for entry in iterate_checkpoints() if entry.name == "mine"]
     assert entry.problem == ""
     assert (sample_of(entry) is not None) == (run == "a run")

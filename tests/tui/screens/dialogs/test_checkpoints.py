@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import structs
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 from textual import events as te
@@ -174,7 +175,7 @@ def loaded(name: str) -> e.CheckpointLoaded:
     return e.CheckpointLoaded(step=9, elapsed_seconds=9.0, name=name, path="/best", bits_per_char=None, epochs=0.0)
 
 
-BEST_OF_2 = replace(loaded("now/best"), step=2)
+BEST_OF_2 = structs.replace(loaded("now/best"), step=2)
 PLAYS = plays("checkpoints", globals())
 SET_UP: dict[str, tuple[Entries, dict[str, Any]]] = {
     "an empty list": (in_turn(list, failing, named("happy"), named("then/latest", step=0)), {}),

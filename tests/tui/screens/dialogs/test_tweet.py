@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 from textual.app import App, ComposeResult
 from textual.events import Key
@@ -15,7 +15,7 @@ from textual.events import Key
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, run_started, steps_finished, tweet_read, tweet_sampled
+from tests.fakes import FakeSession, change, run_started, steps_finished, tweet_read, tweet_sampled
 from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused
 from tests.tui.transcripts import Entry, Size, Step, Typed, plays, set_up, transcript
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -36,10 +36,10 @@ def run_of(*tweets: e.TweetSampled, **sampling: Any) -> FakeSession:
 
 OTHERS = (
     tweet_sampled("", 3, char_bits=(0.25,)),
-    replace(OF_FEED, text="a word " * 30 + "end", char_bits=()),
-    replace(OF_FEED, novelty="copy"),
-    replace(OF_FEED, num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short")),
-    replace(OF_FEED, num_drafts=12, refused=(("copy", 8), ("avoided word", 1))),
+    structs.replace(OF_FEED, text="a word " * 30 + "end", char_bits=()),
+    structs.replace(OF_FEED, novelty="copy"),
+    structs.replace(OF_FEED, num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short")),
+    structs.replace(OF_FEED, num_drafts=12, refused=(("copy", 8), ("avoided word", 1))),
 )
 NOT_READ = refused("ReadTweet", "It has gone wrong.")
 ANOTHER = tweet_read("quite another text", step=101)
@@ -118,7 +118,7 @@ def setting(name: str, *texts: str) -> Iterator[Step]:
 
 
 TOO_MANY_WORDS = Typed("x" * 10_000)
-SHORTER = e.SamplingChanged(sampling=SamplingConfig(max_length=20, prime="x" * 15), **NOW)
+SHORTER = e.SettingsChanged(settings={"max_length": 20, "min_length": 0, "prime": "x" * 15}, epochs=0.5, **NOW)
 FILTERS = plays("filter", globals())
 SAMPLINGS = {
     "del restores": SamplingConfig(avoid=("rain",), max_length=300, min_length=200),
@@ -147,7 +147,7 @@ async def test_avoided_words_come_from_a_file_and_a_refusal_is_shown_in_a_filter
 ) -> None:
     path = tmp_path / "words.txt"
     path.write_text("@anna\nrain\n")
-    session = Answering(c.SetSampling, script=(STEPS, OF_FEED))
+    session = Answering(c.ChangeSettings, script=(STEPS, OF_FEED))
     async with stage.running(session) as at:
         sampling = at.app._main_screen.sampling
         sampling.action_filter()
@@ -159,7 +159,6 @@ async def test_avoided_words_come_from_a_file_and_a_refusal_is_shown_in_a_filter
         await at.press(shows="2: @anna, rain  *")
         await transcript(at, "enter", "end", *",tea", "enter")
         [_, changed] = session.received
-        assert isinstance(changed, c.SetSampling)
-        assert changed.sampling.avoid == ("@anna", "rain", "tea")
-        session.answers.append(refused("SetSampling", "No 寿."))
+        assert changed == change(avoid=("@anna", "rain", "tea"))
+        session.answers.append(refused("ChangeSettings", "No 寿.", settings=("must_contain",)))
         assert await transcript(at, *setting("must_contain", "寿"), "escape", OVER, "/") == snapshot

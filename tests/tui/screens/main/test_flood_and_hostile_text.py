@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from textual import events as te
 from textual.widgets import Input
 
@@ -120,7 +121,7 @@ async def test_hostile_text_is_shown_as_plain_text(
     saved = [entry(f"zqj{number}{WORST[:400]}", training=training, step=9, **texts) for number in range(2)]
     started = run_started(corpus=WORST, device=WORST, resumed_from=WORST)
     if place is in_the_feed:
-        started = replace(started, run=WORST)
+        started = structs.replace(started, run=WORST)
     session = FakeSession((steps_finished(1, [4.5, 4.2, 4.0]), *TWEETS), started)
     config = RunConfig(corpus=CorpusConfig(files=(str(folder / "x.csv"),)))
     app = stage.app(session, config=config, entries=lambda: saved)

@@ -6,11 +6,11 @@ import html
 import queue
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig, TrainingConfig
@@ -144,7 +144,7 @@ class Completing(FakeSession):
 
     def answer(self, command: c.Command) -> e.Event:
         answered = super().answer(command)
-        return replace(answered, bits_per_char=3.0) if isinstance(answered, e.TextCompleted) else answered
+        return structs.replace(answered, bits_per_char=3.0) if isinstance(answered, e.TextCompleted) else answered
 
 
 async def test_b_switches_every_loss_on_the_screen(stage: Stage) -> None:

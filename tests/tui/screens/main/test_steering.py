@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
@@ -131,7 +131,7 @@ class Measuring(FakeSession):
 
 def measured(step_and_number: str) -> insight.BaselinesMeasured:
     step, num = map(int, step_and_number.split())
-    return replace(fakes.baselines_measured(step, NAMES[:num], BITS[:num]), is_complete=num == 4)
+    return structs.replace(fakes.baselines_measured(step, NAMES[:num], BITS[:num]), is_complete=num == 4)
 
 
 def evaluated(bits: str) -> tuple[e.Event, ...]:

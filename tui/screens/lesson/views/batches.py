@@ -8,8 +8,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.protocol.commands import SetBatchSize
-from engine.protocol.events import BatchSizeChanged, Event, StepsFinished
+from engine.protocol.commands import ChangeSettings
+from engine.protocol.events import Event, SettingsChanged, StepsFinished
 from engine.protocol.insight import BatchShown, ShowBatch
 from tui.lesson.checks import COMPARED_BATCHES
 from tui.lesson.pictures.batch_picture import Measured, comparison_picture, noise_of
@@ -100,7 +100,7 @@ class BatchesView(StopView):
     def closed(self) -> None:
         """Set the usual batch size again."""
         if self._current not in {None, _USUAL}:
-            self.lesson.run.send(SetBatchSize(batch_size=_USUAL))
+            self.lesson.run.send(ChangeSettings(settings={"batch_size": _USUAL}))
         self._current = None
 
     def wants_training(self) -> bool:
@@ -114,7 +114,7 @@ class BatchesView(StopView):
         smallest, largest = min(COMPARED_BATCHES), max(COMPARED_BATCHES)
         self._current = largest if self._current == smallest else smallest
         self._measuring[self._current] = _Measuring()
-        self.lesson.run.send(SetBatchSize(batch_size=self._current))
+        self.lesson.run.send(ChangeSettings(settings={"batch_size": self._current}))
 
     def compare(self) -> None:
         """Show a batch that is not sorted by length, or one that is."""
@@ -131,8 +131,9 @@ class BatchesView(StopView):
             if event.num_tweets == 1:  # one tweet has no padding
                 return
             self._batches[event.shuffled] = event
-        elif isinstance(event, BatchSizeChanged):
-            self._measuring[event.batch_size] = _Measuring()
+        elif isinstance(event, SettingsChanged):
+            if isinstance(size := event.settings.get("batch_size"), int):
+                self._measuring[size] = _Measuring()
         elif isinstance(event, StepsFinished):
             self.lesson.run.send(ShowBatch(shuffled=self._is_shuffled))
             if training is None or training.batch_size != self._current:

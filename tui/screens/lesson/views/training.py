@@ -6,7 +6,7 @@ import math
 
 from textual.app import ComposeResult
 
-from engine.protocol.commands import SetSpeedLimit
+from engine.protocol.commands import ChangeSettings
 from engine.protocol.events import CommandRefused, EvalFinished, Event, StepsFinished
 from engine.protocol.insight import BaselinesMeasured, MeasureBaselines
 from tui.lesson.pictures.loss_scale import Place, note_on_units, place_of, scale_picture, sentence_on
@@ -47,7 +47,7 @@ class TrainingView(StopView):
         if not has_all(self._levels):
             self.lesson.run.send(MeasureBaselines(request=_REQUEST))
         if self._is_slow:
-            self.lesson.run.send(SetSpeedLimit(steps_per_second=_SLOW_STEPS_PER_SECOND))
+            self.lesson.run.send(ChangeSettings(settings={"steps_per_second": _SLOW_STEPS_PER_SECOND}))
 
     @property
     def _levels(self) -> tuple[Level, ...]:
@@ -97,7 +97,7 @@ class TrainingView(StopView):
     def _lift_speed_limit(self) -> None:
         if self._is_slow:
             self._is_slow = False
-            self.lesson.run.send(SetSpeedLimit(steps_per_second=0.0))
+            self.lesson.run.send(ChangeSettings(settings={"steps_per_second": 0.0}))
 
     def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         view = self.lesson.run.main_view
