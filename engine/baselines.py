@@ -4,12 +4,12 @@ The models are nested: each order interpolates its counts with the order below, 
 with the uniform distribution. So every symbol always has a positive probability, and probabilities sum to one. A tweet
 starts after n - 1 times `BOS`; its `EOS` is predicted like any character.
 
-A context of length n is the pair of the index of its last n - 1 characters and the character before them. Pairs are
-numbered in sorted order, and looked up in a table where that is small, else by binary search: so no vocabulary is too
-large, and nothing is hashed. Only the contexts of the tweets to predict get an index, as no others are needed.
+Contexts are the nodes of a tree: the root, 0, is the empty context, and a child has one more character before it. Only
+the contexts of the tweets to predict are nodes. A hash table finds a child, another counts a character after a context;
+the key of both is `node * V + token id`, so that no vocabulary is too large, and nothing collides.
 
 The tweets to predict are processed in large chunks, with one pass over the training tweets for each. Memory is bounded
-by the n-grams that start with a context of the chunk, about 0.6 GB for 90 million training characters.
+by the n-grams that start with a context of the chunk, about 0.3 GB for 90 million training characters.
 
 Measured figures are cached: one small JSON file per training tweets, validation tweets and vocabulary. A damaged entry,
 or one of another version, is a miss. The cache never fails a run: its errors are logged.
@@ -20,15 +20,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numba.extending import register_jitable
 
+from engine.compute.cpu.kernels import compiled
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import StorageError
 from engine.model.vocab import BOS, EOS, UNKNOWN_CHAR_BITS, Vocab
@@ -38,206 +42,152 @@ from engine.storage.files import remove_stale_temporaries, write_atomically
 from engine.storage.folders import cache_folder
 
 LOG = logging.getLogger(__name__)
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.integer]
+Numbers = npt.NDArray[np.int64]
 HIGHEST_ORDER = 7
 NAMES = ("uniform", "unigram", *(f"witten_bell_{order}" for order in range(2, HIGHEST_ORDER + 1)))
-_HELD_OUT_TARGETS = 1 << 23
-_TRAIN_TARGETS = 1 << 20
-PIECE_TARGETS = 1 << 13
-"""Training targets to count in a few milliseconds."""
-LOOKUP_TABLE_SIZE = 1 << 23
-"""Entries of a `PairLookup`, of 4 bytes each."""
-_SORTED_TOGETHER = 1 << 16
-"""Minimum size of a new run: smaller runs take more time in total, larger ones more time at once."""
-COUNT_TABLE_SIZE = 1 << 21
-"""Entries of a `ValueCounter`, of 8 bytes each. Adding to a table is some 20 times as fast as sorting."""
-_ENTRIES_PER_VALUE = 4
-"""Of a table, at most, for the values that are added to it together."""
-CACHE_VERSION = 1
+_CHUNK_TARGETS = 1 << 22
+_PIECE_TARGETS = 1 << 11
+"""Targets to process in a few milliseconds."""
+_PIECE_ROWS = 1 << 15
+"""The same of the rows of a table."""
+_LEAST_ROWS = 1 << 17
+_FACTOR = 6364136223846793005  # odd, with bits everywhere: that of Knuth's MMIX generator
+CACHE_VERSION = 2
 """Incremented when the same tweets would give other figures, or the format of an entry changes."""
 MAX_CACHE_ENTRIES = 64
 """Beyond this, the least recently used entries are deleted."""
 
 
-@dataclass(frozen=True)
-class TokenStream:
-    """Concatenated tweets, each with some `BOS` before it and an `EOS` after it."""
+class Table(NamedTuple):
+    """A hash table from keys, at least 0, to numbers, with open addressing and linear probing."""
 
-    token_ids: IntArray  # (tokens,), with `BOS` and `EOS`
-    positions: IntArray  # (targets,)
-    """Positions of the targets: every character and every `EOS`."""
+    rows: Numbers  # (a power of two, 2): key and number, -1 and 0 in a free row
+    num_keys: Numbers  # (1,)
 
     @classmethod
-    def of(cls, tweets: EncodedTweets, first: int, last: int, num_bos: int) -> TokenStream:
-        """Concatenate the tweets `first` to `last` (exclusive), each after `num_bos` times `BOS`."""
-        offsets = tweets.offsets[first : last + 1]
-        shifts = (
-            num_bos + (num_bos + 1) * np.arange(last - first) - offsets[0]
-        )  # of each tweet's characters in the stream
-        at = np.arange(offsets[0], offsets[-1]) + np.repeat(shifts, np.diff(offsets))
-        token_ids = np.full(len(at) + (num_bos + 1) * len(shifts), BOS, dtype=np.int64)
-        is_target = np.zeros(len(token_ids), dtype=np.bool_)
-        token_ids[at] = tweets.token_ids[offsets[0] : offsets[-1]]
-        token_ids[offsets[1:] + shifts] = EOS
-        is_target[at] = is_target[offsets[1:] + shifts] = True
-        return cls(token_ids, np.flatnonzero(is_target))
+    def empty(cls, num_rows: int) -> Table:
+        """Return a table without keys."""
+        rows = np.zeros((num_rows, 2), dtype=np.int64)
+        rows[:, 0] = -1
+        return cls(rows, np.zeros(1, dtype=np.int64))
+
+    def with_room(self, num_more: int) -> Table:
+        """Return a table with the same keys that has a third of its rows free after `num_more` keys."""
+        num_rows = len(self.rows)
+        while 3 * (self.num_keys[0] + num_more) > 2 * num_rows:
+            num_rows *= 2
+        if num_rows == len(self.rows):
+            return self
+        larger = Table.empty(num_rows)
+        copy_rows(self.rows, larger.rows)
+        larger.num_keys[:] = self.num_keys
+        return larger
 
 
-def token_streams(tweets: EncodedTweets, num_targets: int, num_bos: int) -> Iterator[TokenStream]:
-    """Yield all tweets in order, in streams of about `num_targets` targets, at least one whole tweet each."""
-    ends = tweets.offsets + np.arange(len(tweets.offsets))  # targets before each tweet
-    first = 0
-    while first < len(tweets):
-        last = max(first + 1, int(np.searchsorted(ends, ends[first] + num_targets, side="right")) - 1)
-        yield TokenStream.of(tweets, first, last, num_bos)
-        first = last
+@register_jitable
+def _row_of(key: int, rows: Numbers) -> int:
+    """Return the index of the row of a key, or of the free one where it belongs."""
+    last = len(rows) - 1
+    row = (key * _FACTOR >> 32) & last
+    while rows[row, 0] != key and rows[row, 0] >= 0:
+        row = (row + 1) & last
+    return row
 
 
-class PairLookup:
-    """Finds the indices of integers in a sorted array."""
-
-    def __init__(self, distinct: IntArray, limit: int) -> None:
-        """`distinct` is sorted; all integers are from 0 to below `limit`."""
-        self.distinct = distinct
-        self._table: npt.NDArray[np.int32] | None = None
-        if limit <= LOOKUP_TABLE_SIZE:
-            self._table = np.full(limit, -1, dtype=np.int32)
-            self._table[distinct] = np.arange(len(distinct))
-
-    def indices_of(self, values: IntArray) -> IntArray:
-        """Return the index of each of `values`, (values,); -1 where there is none."""
-        if self._table is not None:
-            return self._table[values].astype(np.int64)
-        found = np.minimum(np.searchsorted(self.distinct, values), len(self.distinct) - 1)
-        return np.where(self.distinct[found] == values, found, -1)
+def _copy_rows(rows: Numbers, larger: Numbers) -> None:
+    """Insert all rows of a table into a larger, empty one."""
+    for row in range(len(rows)):
+        if rows[row, 0] >= 0:
+            larger[_row_of(rows[row, 0], larger)] = rows[row]
 
 
-class Contexts:
-    """Contexts of 0 to some characters in one stream."""
-
-    def __init__(self, vocab_size: int) -> None:
-        """Start with the empty context."""
-        self._vocab_size = vocab_size
-        self._lookups: list[PairLookup] = []
-
-    @classmethod
-    def of(cls, stream: TokenStream, longest: int, vocab_size: int) -> Pieces[Contexts]:
-        """Index the contexts of `stream`, whose tweets each follow `longest` times `BOS`."""
-        contexts = cls(vocab_size)
-        indices = np.zeros(len(stream.positions), dtype=np.int64)
-        for length in range(1, longest + 1):
-            pairs = indices * vocab_size + stream.token_ids[stream.positions - length]
-            distinct, indices = np.unique(pairs, return_inverse=True)
-            contexts._lookups.append(PairLookup(distinct, contexts.num_contexts[-1] * vocab_size))
-            yield
-        return contexts
-
-    @property
-    def num_contexts(self) -> list[int]:
-        """Number of contexts of each length, from 0 on."""
-        return [1, *(len(lookup.distinct) for lookup in self._lookups)]
-
-    def lookup(self, stream: TokenStream) -> Iterator[tuple[IntArray, IntArray]]:
-        """Yield, for each length from 0 on, the targets of `stream` with a known context and the contexts' indices.
-
-        Both (known,); the targets are token ids, in order.
-        """
-        positions, indices = stream.positions, np.zeros(len(stream.positions), dtype=np.int64)
-        yield stream.token_ids[positions], indices
-        for length, lookup in enumerate(self._lookups, start=1):
-            found = lookup.indices_of(indices * self._vocab_size + stream.token_ids[positions - length])
-            is_known = found >= 0
-            positions, indices = positions[is_known], found[is_known]
-            yield stream.token_ids[positions], indices
+def _add_contexts(ids: Ids, offsets: Numbers, vocab_size: int, longest: int, tree: Table) -> None:
+    """Add the contexts of 1 to `longest` characters before each target of some tweets to the tree."""
+    for tweet in range(len(offsets) - 1):
+        start = offsets[tweet]
+        for at in range(start, offsets[tweet + 1] + 1):
+            node = 0
+            for before in range(at - 1, at - 1 - longest, -1):
+                key = node * vocab_size + (ids[before] if before >= start else BOS)
+                row = _row_of(key, tree.rows)
+                if tree.rows[row, 0] < 0:
+                    tree.num_keys[0] += 1
+                    tree.rows[row, 0], tree.rows[row, 1] = key, tree.num_keys[0]
+                node = tree.rows[row, 1]
 
 
-class ValueCounter:
-    """Counts of integers in a table, or in sorted arrays, whose memory grows with the number of distinct values."""
+def _count(ids: Ids, offsets: Numbers, vocab_size: int, longest: int, tree: Table, grams: Table) -> None:
+    """Count each target of some tweets after each of its contexts in the tree.
 
-    def __init__(self, limit: int) -> None:
-        """Start without counts; all values are from 0 to below `limit`."""
-        self._table = np.zeros(limit, dtype=np.int64) if limit <= COUNT_TABLE_SIZE else None
-        self._counted_together = max(_SORTED_TOGETHER, 0 if self._table is None else limit // _ENTRIES_PER_VALUE)
-        self._waiting: list[IntArray] = []
-        self._runs: list[tuple[IntArray, IntArray]] = []
-
-    def add(self, values: IntArray) -> None:
-        """Count all `values`, once enough wait to be counted together."""
-        self._waiting.append(values)
-        if sum(map(len, self._waiting)) >= self._counted_together:
-            self._count_waiting()
-
-    def _count_waiting(self) -> None:
-        """Count the waiting values."""
-        values = np.concatenate(self._waiting)
-        self._waiting.clear()
-        if self._table is None:
-            self._sort(values)
-        else:
-            self._table += np.bincount(values, minlength=len(self._table))
-
-    def _sort(self, values: IntArray) -> None:
-        """Sort values into a run. Runs are merged once they are less than twice the size of the next."""
-        self._runs.append(np.unique(values, return_counts=True))
-        while len(self._runs) > 1 and len(self._runs[-2][0]) < 2 * len(self._runs[-1][0]):
-            self._merge_last_two()
-
-    def finish(self) -> tuple[IntArray, IntArray]:
-        """Return the distinct values in order, and their counts."""
-        if self._waiting:
-            self._count_waiting()
-        if self._table is not None:
-            values = np.flatnonzero(self._table)
-            return values, self._table[values]
-        while len(self._runs) > 1:
-            self._merge_last_two()
-        return self._runs[0] if self._runs else (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
-
-    def _merge_last_two(self) -> None:
-        """Merge the last two sorted runs."""
-        (values, counts), (more_values, more_counts) = self._runs[-2:]
-        values = np.concatenate([values, more_values])
-        order = np.argsort(values, kind="stable")  # a stable sort detects the two sorted runs and merges them
-        values, counts = values[order], np.concatenate([counts, more_counts])[order]
-        starts = np.flatnonzero(np.diff(values, prepend=-1))
-        self._runs[-2:] = [(values[starts], np.add.reduceat(counts, starts) if len(starts) else counts)]
+    One length after the other, not one target: a CPU overlaps the cache misses of look-ups that do not depend on each
+    other, and takes half the time.
+    """
+    for tweet in range(len(offsets) - 1):
+        start, end = offsets[tweet], offsets[tweet + 1]
+        targets = np.arange(start, end + 1)  # (known,): where the targets with a known context are
+        nodes = np.zeros_like(targets)  # (known,)
+        num_known = len(targets)
+        for length in range(longest + 1):
+            for index in range(num_known):
+                at = targets[index]
+                key = nodes[index] * vocab_size + (ids[at] if at < end else EOS)
+                row = _row_of(key, grams.rows)
+                grams.num_keys[0] += grams.rows[row, 0] < 0
+                grams.rows[row, 0] = key
+                grams.rows[row, 1] += 1
+            num_before, num_known = num_known if length < longest else 0, 0
+            for index in range(num_before):
+                before = targets[index] - 1 - length
+                row = _row_of(nodes[index] * vocab_size + (ids[before] if before >= start else BOS), tree.rows)
+                targets[num_known], nodes[num_known] = targets[index], tree.rows[row, 1]
+                num_known += tree.rows[row, 0] >= 0
 
 
-@dataclass(frozen=True)
-class NgramCounts:
-    """Counts of the characters that follow each context of one length in the training tweets."""
+def _sum_counts(rows: Numbers, vocab_size: int, totals: Numbers) -> None:
+    """Add the targets after each context, and the distinct ones, in some rows of counts to `totals` (nodes, 2)."""
+    for row in range(len(rows)):
+        if rows[row, 0] >= 0:
+            node = rows[row, 0] // vocab_size
+            totals[node, 0] += rows[row, 1]
+            totals[node, 1] += 1
 
-    vocab_size: int
-    grams: IntArray  # (distinct n-grams,): context * vocab_size + next character, sorted
-    counts: IntArray  # (distinct n-grams,)
-    totals: FloatArray  # (contexts,): occurrences of each context
-    num_distinct: FloatArray  # (contexts,): distinct characters after it
 
-    @classmethod
-    def of(cls, counter: ValueCounter, num_contexts: int, vocab_size: int) -> NgramCounts:
-        """Build from the counted n-grams, each context * vocab_size + next character."""
-        grams, counts = counter.finish()
-        contexts = grams // vocab_size
-        totals = np.bincount(contexts, weights=counts, minlength=num_contexts).astype(np.float64)
-        num_distinct = np.bincount(contexts, minlength=num_contexts).astype(np.float64)
-        return cls(vocab_size, grams, counts, totals, num_distinct)
+def _add_bits(
+    ids: Ids,
+    offsets: Numbers,
+    vocab_size: int,
+    tree: Table,
+    grams: Table,
+    totals: Numbers,
+    bits: npt.NDArray[np.float64],
+) -> None:
+    """Add the surprisal of some tweets by each baseline to `bits` (baselines,), in the order of `NAMES`.
 
-    def interpolated(self, shorter: FloatArray, contexts: IntArray, targets: IntArray) -> FloatArray:
-        """Return the probability of each target after its context, given that after the context one character shorter.
+    p(w | h) = (c(h w) + T(h) p(w | h')) / (c(h) + T(h)), where T(h) is the number of distinct characters after h, and
+    h' is one character shorter: Witten and Bell (1991), method C, in the interpolated form of Chen and Goodman (1998,
+    TR-10-98). An unseen context has the probability of the shorter one.
+    """
+    for tweet in range(len(offsets) - 1):
+        start, end = offsets[tweet], offsets[tweet + 1]
+        for at in range(start, end + 1):
+            target = ids[at] if at < end else EOS
+            node, probability = 0, 1 / vocab_size
+            bits[0] -= math.log2(probability)
+            for order in range(1, len(bits)):
+                total, num_distinct = totals[node, 0], totals[node, 1]
+                if total > 0:
+                    row = _row_of(node * vocab_size + target, grams.rows)
+                    probability = (grams.rows[row, 1] + num_distinct * probability) / (total + num_distinct)
+                bits[order] -= math.log2(probability)
+                before = at - order
+                row = _row_of(node * vocab_size + (ids[before] if before >= start else BOS), tree.rows)
+                node = tree.rows[row, 1]
 
-        p(w | h) = (c(h w) + T(h) p(w | h')) / (c(h) + T(h)), where T(h) is the number of distinct characters after h:
-        Witten and Bell (1991), method C, in the interpolated form of Chen and Goodman (1998, TR-10-98). An unseen
-        context has the probability of the shorter one. All arrays (targets,).
-        """
-        grams = contexts * self.vocab_size + targets
-        indices = np.searchsorted(self.grams, grams)
-        is_known = indices < len(self.grams)
-        is_known[is_known] = self.grams[indices[is_known]] == grams[is_known]
-        probabilities = self.num_distinct[contexts] * shorter
-        probabilities[is_known] += self.counts[indices[is_known]]
-        weights = self.totals[contexts] + self.num_distinct[contexts]
-        return np.divide(probabilities, weights, out=shorter.copy(), where=weights > 0)
+
+copy_rows, add_contexts, count, sum_counts, add_bits = (
+    compiled(kernel) for kernel in (_copy_rows, _add_contexts, _count, _sum_counts, _add_bits)
+)
 
 
 def baseline_bits(
@@ -247,7 +197,7 @@ def baseline_bits(
 
     Every target counts; a character outside the vocabulary costs its `<UNK>` plus 20 bits.
     """
-    return run_to_end(baseline_pieces(train, held_out, vocab_size, on_progress, _TRAIN_TARGETS))
+    return run_to_end(baseline_pieces(train, held_out, vocab_size, on_progress))
 
 
 def baseline_pieces(
@@ -255,61 +205,56 @@ def baseline_pieces(
     held_out: EncodedTweets,
     vocab_size: int,
     on_progress: OnProgress = no_progress,
-    piece_targets: int = PIECE_TARGETS,
     highest_order: int = HIGHEST_ORDER,
 ) -> Pieces[dict[str, float]]:
-    """Do the work of `baseline_bits` in pieces, of about `piece_targets` training targets each.
-
-    The baselines of the orders above `highest_order` are left out.
-    """
-    longest = highest_order - 1
-    bits = dict.fromkeys(NAMES[: highest_order + 1], held_out.num_unknown_chars * UNKNOWN_CHAR_BITS)
+    """Do the work of `baseline_bits` in pieces; the baselines of the orders above `highest_order` are left out."""
+    bits = np.zeros(1 + highest_order)
     num_done = 0
-    for chunk in token_streams(held_out, _HELD_OUT_TARGETS, longest):
-        contexts = yield from Contexts.of(chunk, longest, vocab_size)
-        counters = [ValueCounter(num_contexts * vocab_size) for num_contexts in contexts.num_contexts]
-        begin, num_done = num_done, num_done + len(chunk.positions)
+    for chunk in _parts(held_out.offsets, _CHUNK_TARGETS):
+        tree, grams = Table.empty(_LEAST_ROWS), Table.empty(_LEAST_ROWS)
+        for part in _parts(chunk, _PIECE_TARGETS):
+            tree = tree.with_room(highest_order * _num_targets(part))
+            add_contexts(held_out.token_ids, part, vocab_size, highest_order - 1, tree)
+            yield
+        begin, num_done, num_counted = num_done, num_done + _num_targets(chunk), 0
         on_count_progress = part_of(on_progress, begin / held_out.num_targets, num_done / held_out.num_targets)
-        for num_counted in _count(token_streams(train, piece_targets, longest), contexts, counters, vocab_size):
+        for part in _parts(train.offsets, _PIECE_TARGETS):
+            grams = grams.with_room(highest_order * _num_targets(part))
+            count(train.token_ids, part, vocab_size, highest_order - 1, tree, grams)
+            num_counted += _num_targets(part)
             on_count_progress(num_counted / train.num_targets, "counting n-grams")
             yield
-        for name, probabilities in zip(bits, _probabilities(chunk, contexts, counters, vocab_size), strict=True):
-            bits[name] -= float(np.log2(probabilities).sum())
+        totals = np.zeros((1 + tree.num_keys[0], 2), dtype=np.int64)
+        for first in range(0, len(grams.rows), _PIECE_ROWS):
+            sum_counts(grams.rows[first : first + _PIECE_ROWS], vocab_size, totals)
             yield
-    return {name: total / held_out.num_targets for name, total in bits.items()}
+        for part in _parts(chunk, _PIECE_TARGETS):
+            bits_of_part = np.zeros_like(bits)  # one long sum would lose digits
+            add_bits(held_out.token_ids, part, vocab_size, tree, grams, totals, bits_of_part)
+            bits += bits_of_part
+            yield
+    bits += held_out.num_unknown_chars * UNKNOWN_CHAR_BITS
+    return dict(zip(NAMES, (bits / held_out.num_targets).tolist(), strict=False))
 
 
-def _count(
-    train: Iterator[TokenStream], contexts: Contexts, counters: list[ValueCounter], vocab_size: int
-) -> Iterator[int]:
-    """Count the characters after the contexts of each length; yield the number of training targets done."""
-    num_done = 0
-    for piece in train:
-        for counter, (targets, indices) in zip(counters, contexts.lookup(piece), strict=True):
-            counter.add(indices * vocab_size + targets)
-        num_done += len(piece.positions)
-        yield num_done
+def _parts(offsets: Numbers, num_targets: int) -> Iterator[Numbers]:
+    """Yield the offsets of tweets in parts of about so many targets, at least one whole tweet each."""
+    ends = offsets + np.arange(len(offsets))  # targets before each tweet
+    first = 0
+    while first < len(offsets) - 1:
+        last = max(first + 1, int(np.searchsorted(ends, ends[first] + num_targets, side="right")) - 1)
+        yield offsets[first : last + 1]
+        first = last
 
 
-def _probabilities(
-    stream: TokenStream, contexts: Contexts, counters: list[ValueCounter], vocab_size: int
-) -> Iterator[FloatArray]:
-    """Yield the probability of each target of `stream`, (targets,), for each baseline in the order of `NAMES`."""
-    probabilities = np.full(len(stream.positions), 1 / vocab_size)
-    yield probabilities
-    known = zip(counters, contexts.num_contexts, contexts.lookup(stream), strict=True)
-    for counter, num_contexts, (targets, indices) in known:
-        counts = NgramCounts.of(counter, num_contexts, vocab_size)
-        probabilities = counts.interpolated(probabilities, indices, targets)
-        yield probabilities
+def _num_targets(offsets: Numbers) -> int:
+    """Return the number of targets, every character and one `EOS` each, of tweets with these offsets."""
+    return int(offsets[-1] - offsets[0]) + len(offsets) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Entry:
-    """A file of the cache."""
-
-    names: tuple[str, ...]
-    bits_per_char: tuple[float, ...]
+    bits_per_char: dict[str, float]
     checksum: int
 
 
@@ -332,12 +277,12 @@ def load_baselines(key: str, names: tuple[str, ...]) -> dict[str, float] | None:
     except (OSError, codec.DecodeError) as error:
         LOG.warning("baselines in the cache can't be used: %s", error)
         return None
-    if entry != _entry_of(dict(zip(entry.names, entry.bits_per_char, strict=False))) or entry.names != names:
+    if entry.checksum != _checksum(entry.bits_per_char) or tuple(entry.bits_per_char) != names:
         LOG.warning("baselines in the cache can't be used: they are damaged")
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # the time of last use, for the limit on entries
-    return dict(zip(names, entry.bits_per_char, strict=True))
+    return entry.bits_per_char
 
 
 def store_baselines(key: str, bits: dict[str, float]) -> None:
@@ -345,21 +290,16 @@ def store_baselines(key: str, bits: dict[str, float]) -> None:
     path = _path(key)
     try:
         remove_stale_temporaries(path.parent)
-        write_atomically(path, codec.encode(_entry_of(bits)).encode())
-        for old in sorted(path.parent.glob("*.json"), key=_last_use, reverse=True)[MAX_CACHE_ENTRIES:]:
+        write_atomically(path, codec.encode(_Entry(bits_per_char=bits, checksum=_checksum(bits))).encode())
+        entries = sorted(path.parent.glob("*.json"), key=lambda entry: entry.stat().st_mtime, reverse=True)
+        for old in entries[MAX_CACHE_ENTRIES:]:
             old.unlink(missing_ok=True)
     except (OSError, StorageError) as error:
         LOG.warning("baselines can't be stored in the cache: %s", error)
 
 
-def _entry_of(bits: dict[str, float]) -> _Entry:
-    """Return the entry with the checksum of its names and figures."""
-    checksum = zlib.crc32(np.array(list(bits.values()), "<f8").tobytes(), zlib.crc32(" ".join(bits).encode()))
-    return _Entry(names=tuple(bits), bits_per_char=tuple(bits.values()), checksum=checksum)
-
-
-def _last_use(path: Path) -> float:
-    return path.stat().st_mtime
+def _checksum(bits: dict[str, float]) -> int:
+    return zlib.crc32(repr(bits).encode())
 
 
 def _path(key: str) -> Path:

@@ -1,25 +1,8 @@
-"""The exceptions of this program, each with its exit code. Never raised for control flow.
-
-    TweetgenError            1   a problem with the user's files or settings
-    ├── ConfigError          1   a setting out of range, or two that do not fit together
-    │   └── RunFinishedError     1   a command that a finished run can't execute
-    ├── CorpusError          1   text that can't be read, or too little of it
-    ├── VocabError           1   a character that is not in the vocabulary
-    ├── CheckpointError      1   a checkpoint that is missing, damaged, foreign or does not fit
-    ├── StorageError         1   a folder or file that can't be written
-    ├── DownloadError        1   a file that can't be fetched, or has the wrong checksum
-    ├── RemoteError          1   a run in another process that can't be reached
-    ├── DeviceError          1   a device or precision that this machine lacks
-    │   └── DeviceMemoryError    1   a device that is out of memory
-    ├── DistributedError     1   several processes that can't train together
-    │   └── RankLostError    75  one of them ended or hangs; all are to start again from the latest checkpoint
-    │       └── WeightsDifferError   75   the same, where a process has other weights than the leader
-    ├── DivergedError        1   a loss or gradient that stays non-finite
-    ├── RunEndsError         1   a command that the end of a run leaves unexecuted
-    └── InternalError        3   a bug in this program; the traceback is in the log
+"""The exceptions of this program, each with the title and the exit code that the user sees. Never for control flow.
 
 Every error is two lines: `message` names the thing and what is wrong with it, `hint` the remedy. Both are plain text
-and safe to print.
+and safe to print. The exit code is 1 for a problem with the user's files, settings or machine, 75 where another try may
+succeed, and 3 for a bug.
 """
 
 from __future__ import annotations
@@ -36,7 +19,6 @@ class TweetgenError(Exception):
     title: ClassVar[str] = "Error"
 
     def __init__(self, message: str, hint: str = "") -> None:
-        """Store both lines as they are shown: one line each, sanitized and bounded."""
         self.message = harmless(message)
         self.hint = harmless(hint)
         super().__init__(self.message)
@@ -134,7 +116,7 @@ class RunEndsError(TweetgenError):
 
 
 class InternalError(TweetgenError):
-    """A bug in this program, not in the user's input."""
+    """A bug in this program, not in the user's input; the traceback is in the log."""
 
     exit_code = 3
     title = "The program has a bug"

@@ -41,9 +41,8 @@ def torch_imported_uncollected() -> Iterator[None]:
 def heap_frozen() -> Iterator[None]:
     """Exclude all objects that exist now from garbage collection during the block; no-op if some are frozen already.
 
-    Torch, the screen and the corpus are some 300,000 objects that live as long as the run. A full collection visits
-    each of them: 127 ms every 800 steps of 11 ms, 1.5 % of the time and a visible pause. With them frozen, all
-    collections together take 0.1 %. Objects created later are collected as usual.
+    A full collection visits all that torch, the screen and the corpus have created: 127 ms every 800 steps of 11 ms,
+    1.5 % of the time and a visible pause. With that frozen, all collections together take 0.1 %.
     """
     if gc.get_freeze_count():
         yield
@@ -70,10 +69,10 @@ class CudaAllocator:
     """What this process may still ask of torch's CUDA allocator."""
 
     is_sound: bool = True
-    """False after a CUDA graph could not be recorded: no graph is recorded and the cache is not emptied any more.
+    """False if `empty_cache` failed after a CUDA graph could not be recorded: neither is tried any more.
 
     A capture that fails leaves torch's allocator and CUDA's streams in states that torch does not fully undo
-    (`CUDAGraph::reset` says so); `empty_cache` has died on an internal assert after it.
+    (`CUDAGraph::reset` says so); `engine.compute.cuda_graphs` undoes what it can, and tries.
     """
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
 from itertools import chain, groupby
 
 ELLIPSIS = "…"
@@ -192,18 +191,13 @@ def defused(text: str, max_chars: int = MAX_CHARS) -> str:
         text = text[: max_chars - 1] + ELLIPSIS
     if text.isprintable() and _WITH_SINGLE_SELECTORS.fullmatch(text):
         return text
-    return _without_floods("".join(map(_defused_char, text)))
+    safe = (" " if char.isspace() else LOST if _is_dangerous(char) else char for char in text)
+    return _without_floods("".join(safe))
 
 
 def is_harmless(text: str) -> bool:
     """Return whether text is safe to show unchanged."""
     return defused(text) == text
-
-
-def _defused_char(char: str) -> str:
-    if char.isspace():
-        return " "
-    return LOST if _is_dangerous(char) else char
 
 
 def comparable(text: str) -> str:
@@ -212,28 +206,23 @@ def comparable(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-def has_word(text: str, word: str) -> bool:
-    """Return whether a word or phrase, not empty, occurs in `text` as whole words; both are comparable."""
-    return next(_ends_of(text, word), None) is not None
+def has_word(text: str, word: str, *, goes_on: bool = False) -> bool:
+    """Return whether a word or phrase, not empty, occurs in `text` as whole words; both are comparable.
 
-
-def has_word_inside(text: str, word: str) -> bool:
-    """Return the same of a text that goes on: at its end, the word may be the start of a longer one."""
-    return any(end < len(text) for end in _ends_of(text, word))
-
-
-def _ends_of(text: str, word: str) -> Iterator[int]:
-    """Yield where the whole words of `has_word` end."""
+    In a text that `goes_on`, the word at its end does not count: it may be the start of a longer one.
+    """
     at = text.find(word)
     while at >= 0:
         end = at + len(word)
-        if not _is_inside_word(text[at - 1 : at + 1]) and not _is_inside_word(text[end - 1 : end + 1]):
-            yield end
+        is_whole = not _is_inside_word(text[at - 1 : at + 1]) and not _is_inside_word(text[end - 1 : end + 1])
+        if is_whole and not (goes_on and end == len(text)):
+            return True
         at = text.find(word, at + 1)
+    return False
 
 
 def _is_inside_word(pair: str) -> bool:
-    """Return whether two characters in sequence belong to one word; an end of the text has fewer than two."""
+    """Return whether two characters in sequence belong to one word; at an end of the text there are fewer."""
     if len(pair) < 2:
         return False
     if _is_mark(pair[1]) or _KEPT_FORMAT_CHARACTERS.intersection(pair):

@@ -21,8 +21,8 @@ MAX_AUTO_THREADS = 4
 """Upper bound where the number of threads is not measured. Lower than `tuning.MAX_THREADS`, because without a
 measurement nothing detects threads that wait for a busy core."""
 _CUBLAS_WORKSPACE, _DETERMINISTIC_WORKSPACES = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
-_FIRST_TORCH = (2, 10)
-_FIRST_CUDNN = 91300
+"""The results of cuBLAS, and of cuDNN's recurrent layers, depend on the size of a workspace, which they read when they
+start. torch's deterministic mode accepts two sizes only."""
 _NUM_WORDS = 624
 """Words in the state of a Mersenne Twister."""
 
@@ -42,8 +42,8 @@ class Runtime:
     @classmethod
     def resolve(cls, config: RuntimeConfig) -> Runtime:
         """Resolve `config` on this machine. Raises `DeviceError` if it lacks the device, bfloat16 or the cores."""
-        if config.deterministic:
-            _fix_cublas_workspace()
+        if config.deterministic and os.environ.get(_CUBLAS_WORKSPACE) not in _DETERMINISTIC_WORKSPACES:
+            os.environ[_CUBLAS_WORKSPACE] = _DETERMINISTIC_WORKSPACES[0]
         if config.threads > available_cores():
             raise DeviceError(
                 f"This program may use {available_cores()} CPU cores; {config.threads} threads would wait for each "
@@ -51,14 +51,16 @@ class Runtime:
                 "Leave --threads out to have it measured, or set fewer.",
             )
         device = torch.device(_resolve_device(config.device))
-        if config.precision == "bfloat16" and device.type == "cuda":
-            _require_bfloat16()
-        precision = _auto_precision(device) if config.precision == "auto" else config.precision
+        is_cuda, precision = device.type == "cuda", config.precision
+        if precision == "bfloat16" and is_cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise DeviceError("This GPU has no bfloat16.", "Leave --precision out, or set it to float32.")
+        if precision == "auto":  # float32 products of a step on a GPU use TF32 where available
+            precision = "bfloat16" if is_cuda and may_train_in_bfloat16(device) else "float32"
         return cls(
             device=device,
             precision=precision,
             num_threads=config.threads or auto_threads(),
-            is_deterministic=config.deterministic and device.type == "cuda",
+            is_deterministic=config.deterministic and is_cuda,
         )
 
     def computation(self, world_size: int) -> Computation:
@@ -107,21 +109,6 @@ def gpu_problem() -> str:
     return "" if torch.cuda.is_available() else "CUDA is not available"
 
 
-def _fix_cublas_workspace() -> None:
-    """Make cuBLAS, and cuDNN's recurrent layers, use a workspace of fixed size, as their results depend on it.
-
-    Both read the variable when they start, and torch's deterministic mode accepts two values only.
-    """
-    if os.environ.get(_CUBLAS_WORKSPACE) not in _DETERMINISTIC_WORKSPACES:
-        os.environ[_CUBLAS_WORKSPACE] = _DETERMINISTIC_WORKSPACES[0]
-
-
-def _require_bfloat16() -> None:
-    """Raise `DeviceError` unless the GPU has native bfloat16; torch emulates it on others."""
-    if not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise DeviceError("This GPU has no bfloat16.", "Leave --precision out, or set it to float32.")
-
-
 def available_cores() -> int:
     """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -137,11 +124,9 @@ def cudnn_supports_bfloat16() -> bool:
 
     Since cuDNN 9.13 and torch 2.10 (pytorch/pytorch#164411), from compute capability 8.0 on.
     """
-    if not torch.cuda.is_available():
-        return False
     version = tuple(int(part) for part in torch.__version__.split(".")[:2])
-    has_cudnn = version >= _FIRST_TORCH and cudnn_version() >= _FIRST_CUDNN
-    return has_cudnn and torch.cuda.get_device_capability() >= (8, 0)
+    is_recent = torch.cuda.is_available() and version >= (2, 10) and cudnn_version() >= 91300
+    return is_recent and torch.cuda.get_device_capability() >= (8, 0)
 
 
 def cudnn_version() -> int:
@@ -168,11 +153,6 @@ def auto_threads() -> int:
     return max(1, min(MAX_AUTO_THREADS, available_cores() - 1))
 
 
-def _auto_precision(device: torch.device) -> str:
-    """Return the precision without a measurement; float32 products of a step on a GPU use TF32 where available."""
-    return "bfloat16" if device.type != "cpu" and may_train_in_bfloat16(device) else "float32"
-
-
 def _resolve_device(wanted: str) -> str:
     """Return the name of an available device. Raises `DeviceError`."""
     if wanted == "auto":
@@ -192,11 +172,6 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def seed_generators(seed: int) -> None:
-    """Seed torch's global generators, the source of initial weights and dropout masks."""
-    torch.manual_seed(seed)
 
 
 def generator_states(device: torch.device) -> dict[str, Tensor]:

@@ -196,12 +196,17 @@ class DeviceStep:
 
         A non-finite loss or gradient changes nothing. Raises `DeviceMemoryError` if the corpus does not fit.
         """
-        self._use_tweets(resident_tweets(batch.tweets, self._device))
+        tweets = resident_tweets(batch.tweets, self._device)
+        if tweets is not self._tweets:
+            self.discard_graphs()  # they gather from other tweets
+            self._tweets = tweets
         self._learning_rate.fill_(learning_rate)
         self._total_targets.fill_(batch.total_targets)
         if batch.num_targets:
             rows = torch.from_numpy(padded_rows(batch.rows, batch_size))
-            self._run_recorded(rows, bucket_length(batch.total_columns))  # all ranks have, and record, the same buckets
+            length = bucket_length(batch.total_columns)  # of the whole batch, so that all ranks record at the same step
+            step = self._step if self._sum_over_ranks is None else self._compute_gradients
+            self._steps.run(lambda rows: step(tweets.gather(rows, length)), rows, key=length)
         else:
             self._flat.grads_and_loss.zero_()  # fewer tweets than ranks
         if self._sum_over_ranks is not None:
@@ -209,46 +214,6 @@ class DeviceStep:
             self._updates.run(self._update, torch.empty(0))
         if self._backlog is not None:
             self._backlog.add_step()
-
-    @torch.no_grad()
-    def loss_of(self, batch: CorpusBatch) -> float:
-        """Return the loss of a batch as a step computes it, but without dropout, in nats per target; waits for it."""
-        self._use_tweets(resident_tweets(batch.tweets, self._device))
-        network = self._model if self._bf16 is None else self._bf16.refreshed()
-        was_training = network.training
-        network.eval()
-        tokens = self._gathered(torch.from_numpy(batch.rows).to(self._device), bucket_length(batch.num_columns))
-        with tensor_float_32(self._device):
-            loss = mean_loss(network, tokens, torch.full((), batch.num_targets, device=self._device))
-        network.train(was_training)
-        return float(loss)
-
-    def _use_tweets(self, tweets: ResidentTweets) -> None:
-        """Gather batches from these tweets; graphs that gather from others are freed."""
-        if tweets is not self._tweets:
-            self.discard_graphs()
-            self._tweets = tweets
-
-    def _run_recorded(self, rows: Tensor, length: int) -> None:
-        """Run the step, or with several ranks its part before the sum, recorded where possible."""
-        step = self._step if self._sum_over_ranks is None else self._compute_gradients
-        self._steps.run(lambda rows: step(self._gathered(rows, length)), rows, key=length)
-
-    def _gathered(self, rows: Tensor, length: int) -> Tensor:
-        """Return the token ids of the tweets at `rows`, (B,) on the device: (length + 1, B)."""
-        if self._tweets is None:
-            raise TypeError("there are no tweets")
-        return self._tweets.gather(rows, length)
-
-    def discard_graphs(self) -> None:
-        """Free all CUDA graphs; later steps are recorded again."""
-        self._steps.discard_all()
-        self._updates.discard_all()
-
-    def set_micro_batch_size(self, size: int | None) -> None:
-        """Split batches into micro-batches of at most `size` tweets from now on (None: never), and free memory."""
-        self._micro_batch_size = size
-        self.discard_graphs()
 
     def _step(self, tokens: Tensor) -> None:
         """Run the whole step on `tokens` (T + 1, B) int32."""
@@ -262,59 +227,45 @@ class DeviceStep:
     def _compute_gradients(self, tokens: Tensor) -> None:
         """Compute loss and gradient, of all targets but padding, in nats per target of the whole step."""
         self._optimizer_step.has_begun = False  # a failed recording before this has changed nothing
-        network = self._model if self._bf16 is None else self._bf16.refreshed()
+        network, flat = self._network(), self._flat
         size = self._micro_batch_size or tokens.shape[1]
+        flat.grads_and_loss.zero_()
         with tensor_float_32(self._device):
             for first in range(0, tokens.shape[1], size):
                 part = tokens[:, first : first + size]
                 loss = mean_loss(network, part, self._total_targets)
-                self._add_grads(loss, network, is_first=first == 0)
-                if network.ngram_input is not None and self._flat.table is not None:
+                torch._foreach_add_(flat.views_of_grads, torch.autograd.grad(loss, list(network.parameters())))
+                flat.loss.add_(loss.detach())
+                if network.ngram_input is not None and flat.table is not None:
                     rows = network.ngram_input.rows_of(part[:-1].t()).flatten()
-                    self._flat.table.touched.index_fill_(0, rows, 1)
-                    self._flat.table.touched[NO_ROW].zero_()
+                    flat.table.touched.index_fill_(0, rows, 1)
+                    flat.table.touched[NO_ROW].zero_()
 
-    def _add_grads(self, loss: Tensor, network: TextGenerator, *, is_first: bool) -> None:
-        """Add a loss and its gradient to the flat buffer; the first replace what is there."""
-        if is_first:
-            self._flat.grads_and_loss.zero_()
-        torch._foreach_add_(self._flat.views_of_grads, torch.autograd.grad(loss, list(network.parameters())))
-        self._flat.loss.add_(loss.detach())
+    def _network(self) -> TextGenerator:
+        """Return the model, or its copy in bfloat16 with the present weights."""
+        return self._model if self._bf16 is None else self._bf16.refreshed()
 
+    @torch.no_grad()
+    def loss_of(self, tokens: Tensor) -> float:
+        """Return the loss of `tokens` (T + 1, B) as a step computes it, but without dropout, in nats per target."""
+        network = self._network()
+        was_training = network.training
+        network.eval()
+        try:
+            with tensor_float_32(self._device):
+                return float(mean_loss(network, tokens, (tokens[1:] != PAD).sum()))
+        finally:
+            network.train(was_training)
 
-MAX_DIFFERENCE = 0.02
-"""Of a loss on a device from that on the CPU: more than the rounding of bfloat16."""
-_COMPARED_TWEETS = 8
+    def discard_graphs(self) -> None:
+        """Free all CUDA graphs; later steps are recorded again."""
+        self._steps.discard_all()
+        self._updates.discard_all()
 
-
-def first_loss_problem(step: DeviceStep, model: TextGenerator, tweets: EncodedTweets) -> str:
-    """Return a warning if the device computes another loss of the first tweets than the CPU; else empty.
-
-    It computes them as in a step, the CPU by the readable model, both without dropout; no random number is drawn.
-    Nothing else would show that a driver or a kernel is wrong but a worse loss. Without memory nothing is compared.
-    """
-    batch = tweets.batch(np.arange(min(len(tweets), _COMPARED_TWEETS)))
-    try:
-        found, expected = step.loss_of(batch), _loss_on_cpu(model, batch)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return ""
-    if abs(found - expected) <= MAX_DIFFERENCE * expected or not math.isfinite(expected):
-        return ""
-    return (
-        f"The GPU computes another loss than the CPU for the same tweets, {found:.3f} in place of {expected:.3f} nats "
-        "per character: its results can't be trusted. Update PyTorch and the GPU's driver, try --precision float32, or "
-        "train with --device cpu."
-    )
-
-
-@torch.no_grad()
-def _loss_on_cpu(model: TextGenerator, batch: CorpusBatch) -> float:
-    """Return the loss of a batch by a copy of the model on the CPU, without dropout, in nats per target."""
-    inputs, targets = (torch.from_numpy(ids) for ids in (batch.inputs, batch.targets))  # (B, T)
-    logits, _ = copy.deepcopy(model).cpu().eval()(inputs)
-    return float(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD))
+    def set_micro_batch_size(self, size: int | None) -> None:
+        """Split batches into micro-batches of at most `size` tweets from now on (None: never), and free memory."""
+        self._micro_batch_size = size
+        self.discard_graphs()
 
 
 def mean_loss(network: TextGenerator, tokens: Tensor, total_targets: Tensor) -> Tensor:
@@ -386,3 +337,40 @@ def _compute_gradient(model: TextGenerator, batch_size: int, length: int) -> Non
     network = copy.deepcopy(model).to(torch.bfloat16).train()
     tokens = torch.full((length + 1, batch_size), EOS, dtype=torch.int32, device=model.device)
     torch.autograd.grad(mean_loss(network, tokens, torch.ones((), device=model.device)), list(network.parameters()))
+
+
+MAX_DIFFERENCE = 0.02
+"""Of a loss on a device from that on the CPU: more than the rounding of bfloat16."""
+_COMPARED_TWEETS = 8
+
+
+def first_loss_problem(step: DeviceStep, model: TextGenerator, tweets: EncodedTweets) -> str:
+    """Return a warning if the device has other tweets, or computes another loss of some, than the CPU; else empty.
+
+    It computes them as in a step, the CPU by the readable model, both without dropout; no random number is drawn.
+    Nothing else would show that a driver or a kernel is wrong but a worse loss. Without memory nothing is compared.
+    Raises `DeviceMemoryError` if the corpus does not fit.
+    """
+    batch = tweets.batch(np.arange(min(len(tweets), _COMPARED_TWEETS)))
+    inputs, targets = (torch.from_numpy(ids) for ids in (batch.inputs, batch.targets))  # (B, T)
+    resident = resident_tweets(tweets, model.device)
+    try:
+        tokens = resident.gather(torch.from_numpy(batch.rows).to(model.device), bucket_length(batch.num_columns))
+        found = step.loss_of(tokens)
+        with torch.no_grad():
+            logits, _ = copy.deepcopy(model).cpu().eval()(inputs)  # (B, T, V)
+        expected = float(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return ""
+    if not torch.equal(tokens[1 : 1 + batch.num_columns].t().cpu().long(), targets.long()):
+        problem = "has other tweets in its memory than the CPU"
+    elif math.isfinite(expected) and not abs(found - expected) <= MAX_DIFFERENCE * expected:
+        problem = f"computes {found:.3f} nats per character in place of the CPU's {expected:.3f} for the same tweets"
+    else:
+        return ""
+    return (
+        f"The GPU {problem}: its results can't be trusted. Update PyTorch and the GPU's driver, try --precision "
+        "float32, or train with --device cpu."
+    )

@@ -236,7 +236,7 @@ class OptimizerStep:
         """Update the weights of `flat`; infinity for `max_grad_norm` clips nothing, `ngram_decay` is of the table."""
         self._flat = flat
         self._adamw = adamw
-        self.of_table = None if flat.table is None else RowRmsprop(flat.table, adamw.step_count, ngram_decay)
+        self.table_optimizer = None if flat.table is None else RowRmsprop(flat.table, adamw.step_count, ngram_decay)
         """None without an n-gram input."""
         self._losses = losses
         self._max_grad_norm = max_grad_norm
@@ -253,7 +253,7 @@ class OptimizerStep:
         is_skipped: Tensor = ~(loss.isfinite() & grad_norm.isfinite())
         self.has_begun = True
         self._adamw.step(learning_rate, is_skipped)
-        if self.of_table is not None:
-            self.of_table.step(learning_rate, is_skipped)
+        if self.table_optimizer is not None:
+            self.table_optimizer.step(learning_rate, is_skipped)
         self._losses.write(loss, grad_norm)
         return is_skipped

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from engine.config.fields import is_number, require, require_between
-from engine.text import MAX_CHARS, comparable, has_word, has_word_inside, is_harmless, with_single_blanks
+from engine.text import MAX_CHARS, comparable, has_word, is_harmless, with_single_blanks
 
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 5.0
@@ -104,7 +104,7 @@ class SamplingConfig:
         prime, required = comparable(self.prime), comparable(self.must_contain)
         for words in self.avoid:
             allowed, avoided = f"without the avoided word “{words}”", comparable(words)
-            require("prime", repr(self.prime), allowed, is_valid=not has_word_inside(prime, avoided))
+            require("prime", repr(self.prime), allowed, is_valid=not has_word(prime, avoided, goes_on=True))
             require("must_contain", repr(self.must_contain), allowed, is_valid=not has_word(required, avoided))
 
     def require_for_run(self) -> None:

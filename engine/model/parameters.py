@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from engine.model.gru import TextGenerator
+from engine.model.gru import TABLE_NAME, TextGenerator
 
 ALIGNMENT = 64
 """In elements: a cache line of a CPU, or an aligned load of a GPU, in each precision."""
@@ -56,7 +56,6 @@ class FlatParameters:
         self._names = list(named)
         self._shapes = [parameter.shape for parameter in parameters]
         table = None if model.ngram_input is None else model.ngram_input.weight
-        self._table_shape = None if table is None else table.shape
         num_rows, num_in_table = (0, 0) if table is None else (len(table), table.numel())
         weights = _common_buffer(parameters)
         if weights is None:
@@ -76,17 +75,11 @@ class FlatParameters:
         self.table = None
         """None without an `NgramInput`."""
         if table is not None:
-            self.table = Table(self.table_of(weights), self.table_of(grads_of_all), touched)
+            self.table = Table(self.views(weights)[TABLE_NAME], self.views(grads_of_all)[TABLE_NAME], touched)
         self.views_of_grads = list(self.views(grads_of_all).values())
         """Each parameter's `grad`, in the order of `model.parameters()`."""
         for parameter, grad in zip(parameters, self.views_of_grads, strict=True):
             parameter.grad = grad
-
-    def table_of(self, buffer: Tensor) -> Tensor:
-        """Return the table, (1 + R, H), in a buffer (P,) of this layout."""
-        if self._table_shape is None:
-            raise TypeError("the model has no table")
-        return buffer[self.num_dense :].view(self._table_shape)
 
     def views(self, buffer: Tensor) -> dict[str, Tensor]:
         """Return the part of each parameter, by name and in its shape, of a buffer (P,) or (D,) of this layout."""
@@ -196,7 +189,7 @@ class WeightAverage:
         self._exponent = 1 / lag - 1
         self._dense, self._dense_average = flat.dense_weights, self.weights[: flat.num_dense]
         self._table = None if flat.table is None else flat.table.weight
-        self._table_average = None if flat.table is None else flat.table_of(self.weights)
+        self._table_average = flat.views(self.weights).get(TABLE_NAME)
 
     @torch.no_grad()
     def update(self, step: int) -> None:
@@ -209,5 +202,4 @@ class WeightAverage:
 
     def _share(self, step: int, num_steps: int) -> float:
         """Return the share of the weights after the last `num_steps` steps in the average after `step`."""
-        left: float = (1 - num_steps / step) ** self._exponent
-        return 1 - left
+        return 1 - float((1 - num_steps / step) ** self._exponent)

@@ -65,11 +65,9 @@ class Vocab:
         return len(self.itos)
 
     def __eq__(self, other: object) -> bool:
-        """Compare the symbols and their order."""
         return isinstance(other, Vocab) and self.itos == other.itos
 
     def __hash__(self) -> int:
-        """Hash the symbols in order."""
         return hash(self.itos)
 
     @property

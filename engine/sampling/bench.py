@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, seed_generators, wait_for
+from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, wait_for
 from engine.compute.gpu_step import supported_precision
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
@@ -210,7 +210,7 @@ class TrainingTrials:
         self._batches = data.batches(self._training, Position())
         self._round: int | None = None
         self._round_batches: list[CorpusBatch] = []
-        seed_generators(0)
+        torch.manual_seed(0)
         self.model = TextGenerator.from_config(self._vocab_size, self._config).to(device)
         """The program's model, trained by its trials in float32 on all cores."""
         self._first_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}

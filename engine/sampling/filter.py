@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from engine.compute.device import derived_seed
 from engine.config.sampling import SamplingConfig
@@ -35,18 +35,14 @@ class TweetFilter:
 
     def __init__(self, sampling: SamplingConfig, copied_share: CopiedShare | None) -> None:
         """`copied_share` may be None unless `sampling.only_new`."""
-        self.best_of = sampling.best_of
-        self.max_length = sampling.max_length
-        self.is_greedy = sampling.temperature == 0
-        """Whether all drafts are the same."""
-        self._sampling = sampling
+        self.sampling = sampling
         self._copied_share = copied_share if sampling.only_new else None
         self._avoided = tuple(dict.fromkeys(map(comparable, sampling.avoid)))
         self._required = comparable(sampling.must_contain)
 
     def reasons(self, draft: SampledTweet) -> tuple[RefusalReason, ...]:
         """Return the reasons against a draft, in the order of `RefusalReason`; () if it passes."""
-        if not self._sampling.has_filter:
+        if not self.sampling.has_filter:
             return ()
         text = comparable(harmless(draft.text))
         novelty = "new" if self._copied_share is None else novelty_of(self._copied_share(draft.text))
@@ -55,7 +51,7 @@ class TweetFilter:
             "near-copy": novelty == "near-copy",
             "avoided word": any(has_word(text, word) for word in self._avoided),
             "required text missing": self._required not in text,
-            "too short": len(draft.text) < self._sampling.min_length,
+            "too short": len(draft.text) < self.sampling.min_length,
             "unfinished": not draft.reached_eos,
         }
         return tuple(reason for reason, is_true in claims.items() if is_true)
@@ -85,6 +81,7 @@ MAX_BATCH_SIZE = 256
 MAX_BATCH_CHARS = 1_000_000
 """Characters of the drafts sampled at once at most, at their maximum length: a character takes 20 bytes meanwhile."""
 _DRAFT = 5  # purpose of derived seeds
+_REASONS: tuple[RefusalReason, ...] = get_args(RefusalReason)
 SampleDrafts = Callable[[Sequence[int]], list[SampledTweet]]
 """Samples one draft per seed."""
 
@@ -117,56 +114,39 @@ class _Drafts:
         self._filter = tweet_filter
         self._max_drafts = max_drafts
         self._num_judged = 0
-        self._refused: Counter[RefusalReason] = Counter()
-        self._nearest: _Judged | None = None
-
-    @property
-    def _num_missing(self) -> int:
+        self._num_missing = tweet_filter.sampling.best_of
         """How many more drafts have to pass the filter."""
-        return self._filter.best_of - (self._num_judged - self._refused.total())
+        self._refused: Counter[RefusalReason] = Counter()
+        self._nearest: tuple[tuple[int, float], SampledTweet, tuple[RefusalReason, ...]] | None = None
+        """The nearest draft so far, after its distance and before the reasons against it."""
 
     def next_seeds(self, max_count: int) -> list[int]:
         """Return the seeds of the drafts to sample next: as many as are missing, or as were judged already."""
         first = self._num_judged
         count = min(max(self._num_missing, first), self._max_drafts - first, max_count)
-        return [self._seed_of(number) for number in range(first, first + count)]
+        numbers = range(first, first + count)
+        return [derived_seed(self._seed, _DRAFT, number) if number else self._seed for number in numbers]
 
-    def _seed_of(self, number: int) -> int:
-        return self._seed if number == 0 else derived_seed(self._seed, _DRAFT, number)
-
-    def judge(self, drafts: Sequence[SampledTweet]) -> None:
+    def judge(self, drafts: Iterable[SampledTweet]) -> None:
         """Judge the next drafts, in the order of their seeds, as far as they are needed."""
         for draft in drafts:
             if self.choice is not None:
                 return
-            judged = _Judged(draft, self._num_judged, self._filter.reasons(draft))
+            reasons = self._filter.reasons(draft)
+            distance = len(reasons), draft.bits_per_char
+            if self._nearest is None or distance < self._nearest[0]:
+                self._nearest = distance, draft, reasons
             self._num_judged += 1
-            if judged.unmet:
-                self._refused[judged.unmet[0]] += 1
-            nearest = judged if self._nearest is None else min(self._nearest, judged, key=_Judged.distance)
-            self._nearest = nearest
+            self._num_missing -= not reasons
+            self._refused.update(reasons[:1])
             if self._num_missing == 0 or self._num_judged == self._max_drafts:
                 self.choice = ChosenDraft(
-                    draft=nearest.draft,
+                    draft=self._nearest[1],
                     seed=self._seed,
                     num_drafts=self._num_judged,
-                    refused=tuple(
-                        (reason, count) for reason in get_args(RefusalReason) if (count := self._refused[reason])
-                    ),
-                    unmet=nearest.unmet,
+                    refused=tuple((reason, self._refused[reason]) for reason in _REASONS if reason in self._refused),
+                    unmet=self._nearest[2],
                 )
-
-
-class _Judged(NamedTuple):
-    """A draft, and the reasons against it."""
-
-    draft: SampledTweet
-    number: int
-    unmet: tuple[RefusalReason, ...]
-
-    def distance(self) -> tuple[int, float, int]:
-        """Return how far it is from what is wanted: reasons against it, then bits per character, then its number."""
-        return len(self.unmet), self.draft.bits_per_char, self.number
 
 
 def draft_tweets(
@@ -183,29 +163,24 @@ def draft_tweets(
     judged, so at most about half of them are sampled in vain.
     """
     if batch_size is None:
-        batch_size = max(1, min(MAX_BATCH_SIZE, MAX_BATCH_CHARS // tweet_filter.max_length))
-    waiting = iter(seeds)
-    max_drafts = 1 if tweet_filter.is_greedy else max_drafts
-    undecided: deque[_Drafts] = deque()
+        batch_size = max(1, min(MAX_BATCH_SIZE, MAX_BATCH_CHARS // tweet_filter.sampling.max_length))
+    if tweet_filter.sampling.temperature == 0:
+        max_drafts = 1
+    tweets = (_Drafts(seed, tweet_filter, max_drafts) for seed in seeds)
+    waiting: deque[_Drafts] = deque()  # from the first undecided one on, in order
     while True:
-        new = islice(waiting, batch_size - len(undecided))
-        undecided.extend(_Drafts(seed, tweet_filter, max_drafts) for seed in new)
-        if not undecided:
+        waiting.extend(islice(tweets, batch_size - len(waiting)))
+        if not waiting:
             return
-        _sample_batch(sample, undecided, batch_size)
-        while undecided and (choice := undecided[0].choice) is not None:
-            undecided.popleft()
+        planned: list[tuple[_Drafts, list[int]]] = []
+        num_free = batch_size
+        for tweet in waiting:
+            if tweet.choice is None and num_free:
+                planned.append((tweet, tweet.next_seeds(num_free)))
+                num_free -= len(planned[-1][1])
+        drafts = iter(sample([seed for _, its_seeds in planned for seed in its_seeds]))
+        for tweet, its_seeds in planned:
+            tweet.judge(list(islice(drafts, len(its_seeds))))
+        while waiting and (choice := waiting[0].choice) is not None:
+            waiting.popleft()
             yield choice
-
-
-def _sample_batch(sample: SampleDrafts, tweets: Iterable[_Drafts], batch_size: int) -> None:
-    """Sample and judge one batch of drafts of the undecided among these tweets, at least one."""
-    planned: list[tuple[_Drafts, list[int]]] = []
-    num_free = batch_size
-    for tweet in tweets:
-        if tweet.choice is None and num_free:
-            planned.append((tweet, tweet.next_seeds(num_free)))
-            num_free -= len(planned[-1][1])
-    drafts = iter(sample([seed for _, seeds in planned for seed in seeds]))
-    for tweet, seeds in planned:
-        tweet.judge(list(islice(drafts, len(seeds))))

@@ -29,7 +29,7 @@ from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import CheckpointError, CorpusError
 from engine.progress import OnProgress, no_progress
 from engine.protocol.events import Novelty, RefusalReason
-from engine.sampling.filter import ChosenDraft, TweetFilter, draft_tweets, require_samplable
+from engine.sampling.filter import TweetFilter, draft_tweets, require_samplable
 from engine.sampling.sampler import SampledTweet, sample_tweets
 from engine.text import defused
 
@@ -72,24 +72,22 @@ def compare(written: Sequence[GeneratedTweet], held_out: FlatTweets, corpus: Cor
 
     `corpus` is the model's training corpus.
     """
-    texts, real = [tweet.text for tweet in written], evenly_spaced(held_out, len(written))
+    num_real = min(len(written), len(held_out))
+    evenly_spaced = np.linspace(0, len(held_out), num_real, endpoint=False).astype(np.int64)
+    texts, real = [tweet.text for tweet in written], list(held_out.select(evenly_spaced))
     unknown_words = unknown_words_in(corpus.train, [*texts, *real])
     num_ended = sum(tweet.reached_eos for tweet in written)
-    of_written, of_real = (
-        quality_of(tweets, num_ended=ended, unknown_words=unknown_words, novelty=corpus.novelty)
-        for tweets, ended in ((texts, num_ended), (real, len(real)))  # a real tweet always ended
-    )
     return Comparison(
         temperature=written[0].temperature,
         seed=written[0].seed,
-        written=of_written,
-        held_out=of_real,
+        written=_quality_of(texts, num_ended, unknown_words, corpus.novelty),
+        held_out=_quality_of(real, num_real, unknown_words, corpus.novelty),  # a real tweet always ended
         train_mean_chars=sum(corpus.char_counts.values()) / len(corpus.train),
     )
 
 
-def quality_of(
-    tweets: Sequence[str], *, num_ended: int, unknown_words: Collection[str], novelty: NoveltyIndex
+def _quality_of(
+    tweets: Sequence[str], num_ended: int, unknown_words: Collection[str], novelty: NoveltyIndex
 ) -> Quality:
     """Return the statistics of at least one tweet; `unknown_words` are those of `unknown_words_in`."""
     words = [word for tweet in tweets for word in words_of(tweet)]
@@ -97,8 +95,8 @@ def quality_of(
     judged = Counter(map(novelty.classify, tweets))
     return Quality(
         num_tweets=len(tweets),
-        known_word_share=_share(sum(word not in unknown_words for word in words), len(words)),
-        distinct_3=_share(len(trigrams), trigrams.total()),
+        known_word_share=sum(word not in unknown_words for word in words) / max(1, len(words)),
+        distinct_3=len(trigrams) / max(1, trigrams.total()),
         copy_share=judged["copy"] / len(tweets),
         near_copy_share=judged["near-copy"] / len(tweets),
         mean_chars=sum(map(len, tweets)) / len(tweets),
@@ -117,17 +115,6 @@ def unknown_words_in(train: Iterable[str], tweets: Iterable[str]) -> frozenset[s
     for tweet in train:
         words.difference_update(words_of(tweet))
     return frozenset(words)
-
-
-def evenly_spaced(tweets: FlatTweets, count: int) -> list[str]:
-    """Return `count` of `tweets` at equal distances, or all if there are fewer."""
-    indices = np.linspace(0, len(tweets), min(count, len(tweets)), endpoint=False).astype(np.int64)
-    return list(tweets.select(indices))
-
-
-def _share(part: int, whole: int) -> float:
-    """Return `part` / `whole`, or 0 if `whole` is 0."""
-    return part / whole if whole else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,20 +190,16 @@ class Generator:
                 return sample_tweets(self._model, self._vocab, sampling, seeds, may_compile=False)
 
         tweet_filter = TweetFilter(sampling, self._novelty.copied_share if self._novelty else None)
-        seeds = range(seed, seed + count)
-        yield from map(self._to_generated, draft_tweets(sample, tweet_filter, seeds, MAX_DRAFTS))
-
-    def _to_generated(self, chosen: ChosenDraft) -> GeneratedTweet:
-        """Return the tweet with its text defused, and its novelty."""
-        tweet = chosen.draft
-        return GeneratedTweet(
-            text=defused(tweet.text),
-            temperature=tweet.temperature,
-            seed=chosen.seed,
-            reached_eos=tweet.reached_eos,
-            bits_per_char=tweet.bits_per_char,
-            novelty=self._novelty.classify(tweet.text) if self._novelty else None,
-            num_drafts=chosen.num_drafts,
-            refused=chosen.refused,
-            unmet=chosen.unmet,
-        )
+        for chosen in draft_tweets(sample, tweet_filter, range(seed, seed + count), MAX_DRAFTS):
+            tweet = chosen.draft
+            yield GeneratedTweet(
+                text=defused(tweet.text),
+                temperature=tweet.temperature,
+                seed=chosen.seed,
+                reached_eos=tweet.reached_eos,
+                bits_per_char=tweet.bits_per_char,
+                novelty=self._novelty.classify(tweet.text) if self._novelty else None,
+                num_drafts=chosen.num_drafts,
+                refused=chosen.refused,
+                unmet=chosen.unmet,
+            )

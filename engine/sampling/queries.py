@@ -25,16 +25,12 @@ from engine.sampling.sampler import TweetSampler
 from engine.sampling.stepper import CharStepper
 from engine.text import harmless, harmless_char
 
-_TRIGRAM = 3
 _NUM_COMPARED = 100
 """Candidates of the second pass: byte trigrams are so close to character trigrams that the best is among them."""
-_NUM_KEYS, _KEY_SHIFT = 1 << 15, 5
+_NUM_KEYS = 1 << 15
 """`key = (key << 5) ^ byte`, truncated to 15 bits: a byte has left the key three bytes later, and lower-case letters
 differ in their low five bits, so their trigrams have distinct keys."""
-_SHIFT, _KEPT_BITS = np.uint32(_KEY_SHIFT), np.uint32(_NUM_KEYS - 1)
-
-Table = npt.NDArray[np.uint16]
-Shares = npt.NDArray[np.float32]
+_SHIFT, _KEPT_BITS = np.uint32(5), np.uint32(_NUM_KEYS - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +57,14 @@ def nearest_tweet(train: FlatTweets, text: str) -> NearestTweet:
 
 
 def _trigrams(text: str) -> set[str]:
-    return {text[at : at + _TRIGRAM] for at in range(len(text) - _TRIGRAM + 1)}
+    return {text[at : at + 3] for at in range(len(text) - 2)}
 
 
 def _candidates(train: FlatTweets, text: str) -> list[int]:
     """Return the indices, in order, of the tweets that share most byte trigrams with `text`."""
     utf8 = text.encode("utf-8", "surrogatepass")
-    keys = list({_key(*run) for run in zip(utf8, utf8[1:], utf8[2:], strict=False)})
+    runs = zip(utf8, utf8[1:], utf8[2:], strict=False)
+    keys = list({((first << 10) ^ (second << 5) ^ third) % _NUM_KEYS for first, second, third in runs})
     table = np.zeros(_NUM_KEYS, dtype=np.uint16)
     table[keys] = np.arange(1, len(keys) + 1)
     shares = np.zeros(len(train), dtype=np.float32)
@@ -80,9 +77,9 @@ def _candidates(train: FlatTweets, text: str) -> list[int]:
 def _count_shared(
     utf8: npt.NDArray[np.uint8],
     offsets: npt.NDArray[np.int64],
-    table: Table,
+    table: npt.NDArray[np.uint16],
     last_seen: npt.NDArray[np.int32],
-    shares: Shares,
+    shares: npt.NDArray[np.float32],
 ) -> None:
     """Write the approximate Jaccard index of the byte trigrams of each text and the query to `shares` (texts,).
 
@@ -105,11 +102,6 @@ def _count_shared(
 
 
 _compiled_count_shared = compiled(_count_shared)
-
-
-def _key(first: int, second: int, third: int) -> int:
-    """Return the key of a byte trigram."""
-    return ((first << 2 * _KEY_SHIFT) ^ (second << _KEY_SHIFT) ^ third) & (_NUM_KEYS - 1)
 
 
 NUM_TOP_CHARS = 8
@@ -150,11 +142,12 @@ def complete(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, text:
     while not sampler.is_done:
         sampler.advance()
     [tweet] = sampler.results()
-    continuation = "".join(map(harmless_char, tweet.text[len(text) :]))
     bits = tweet.char_bits[: len(text)]
-    bits_per_char = round(sum(bits) / len(bits), 3) if bits else None
     return Completion(
-        text=continuation, reached_eos=tweet.reached_eos, next_chars=next_chars, bits_per_char=bits_per_char
+        text="".join(map(harmless_char, tweet.text[len(text) :])),
+        reached_eos=tweet.reached_eos,
+        next_chars=next_chars,
+        bits_per_char=round(sum(bits) / len(bits), 3) if bits else None,
     )
 
 
@@ -187,11 +180,8 @@ def next_log_probs(log_probs: Floats) -> tuple[float, ...]:
 
 def top_chars(vocab: Vocab, log_probs: Floats) -> tuple[CharChance, ...]:
     """Return the most likely next characters, given log-probabilities (V,)."""
-    order = np.argsort(-log_probs)[: NUM_TOP_CHARS + len(NEVER_SAMPLED)].tolist()
-    return tuple(
-        CharChance(
-            char="" if index == EOS else harmless_char(vocab.itos[index]),
-            probability=round(math.exp(log_probs[index]), 4),
-        )
-        for index in [index for index in order if index not in NEVER_SAMPLED][:NUM_TOP_CHARS]
-    )
+    likeliest = np.argsort(-log_probs)[: NUM_TOP_CHARS + len(NEVER_SAMPLED)].tolist()
+    shown = [token_id for token_id in likeliest if token_id not in NEVER_SAMPLED][:NUM_TOP_CHARS]
+    chars = ["" if token_id == EOS else harmless_char(vocab.itos[token_id]) for token_id in shown]
+    probabilities = [round(math.exp(log_probs[token_id]), 4) for token_id in shown]
+    return tuple(CharChance(char=char, probability=share) for char, share in zip(chars, probabilities, strict=True))

@@ -75,12 +75,8 @@ class TweetSampler:
         self._batch_rows = self._rows
         self._results: dict[int, SampledTweet] = {}
         self._stepper = CharStepper(model, may_compile=may_compile, held=held)
-        self._log_probs = self._process_prime(prime_ids)  # log-probabilities (B, V)
-
-    @property
-    def log_probs(self) -> Floats:
+        self.log_probs = self._process_prime(prime_ids)
         """Log-probabilities (B, V) of the next character of each unfinished tweet, in nats."""
-        return self._log_probs
 
     @property
     def is_done(self) -> bool:
@@ -100,25 +96,22 @@ class TweetSampler:
 
     def advance(self) -> None:
         """Sample one character of each unfinished tweet. Raises `DivergedError` if the model's output is not finite."""
-        if not np.isfinite(self._log_probs[:, EOS]).all():  # one non-finite logit makes all of its row NaN
+        if not np.isfinite(self.log_probs[:, EOS]).all():  # one non-finite logit makes all of its row NaN
             raise DivergedError("The model's output is not finite, so it can't sample.", "Load a checkpoint.")
-        temperatures = self._row_temperatures()
-        weights = next_char_weights(self._log_probs, self.sampling, temperatures)
+        if self._temperatures is None:
+            temperatures = np.full((len(self._rows), 1), self.sampling.temperature, dtype=np.float32)
+        else:
+            temperatures = self._temperatures[self._rows, None]  # (B, 1)
+        weights = next_char_weights(self.log_probs, self.sampling, temperatures)
         chosen = draw(weights, self._uniforms[self._rows, self._length])  # (B,)
-        self._nats[self._rows, self._length] = -self._log_probs[self._batch_rows, chosen]
+        self._nats[self._rows, self._length] = -self.log_probs[self._batch_rows, chosen]
         self._ids[self._rows, self._length] = chosen
         self._length += 1
         has_ended = chosen == EOS
         if has_ended.any() or self._length == self.sampling.max_length:
             chosen = chosen[self._remove_finished(has_ended, temperatures)]
         if len(chosen):
-            self._log_probs = self._stepper.step(chosen)
-
-    def _row_temperatures(self) -> Floats:
-        """Return the temperatures of the unfinished tweets, (B, 1)."""
-        if self._temperatures is not None:
-            return self._temperatures[self._rows, None]
-        return np.full((len(self._rows), 1), self.sampling.temperature, dtype=np.float32)
+            self.log_probs = self._stepper.step(chosen)
 
     def _process_prime(self, prime_ids: list[int]) -> Floats:
         """Process `<BOS>` and the prime, once for all tweets; return the log-probabilities after them, (B, V)."""

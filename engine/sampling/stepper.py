@@ -87,7 +87,7 @@ class CharStepper:
         self._may_compile = may_compile and held is None
         self._held = held
         self._weights = InferenceWeights(model)
-        self._graph = char_graph_of(model) if model.device.type == "cuda" and held is None else None
+        self._graph = char_graph_of(model, self._weights) if model.device.type == "cuda" and held is None else None
         self._rows = self._make_stepper(*initial_state(self._weights))
 
     def select(self, rows: Ids) -> None:
@@ -182,24 +182,12 @@ class CharGraph(_BatchStepper):
         super().__init__(weights, *initial_state(weights), None)
         self._device = model.device
         self._on_host = torch.empty(self._log_probs.shape, pin_memory=self._device.type == "cuda")
-        self._steps = GraphedSteps(self._device, recorder)
+        self.steps = GraphedSteps(self._device, recorder)
         self._tweet: Callable[[], RecordedStepper | None] = lambda: None
 
-    @property
-    def failure(self) -> str:
-        """Why the kernels can't be recorded; empty if they can, or have not been yet."""
-        return self._steps.failure
-
-    def fits(self, model: TextGenerator) -> bool:
-        """Return whether the model has the sizes of this graph."""
-        num_contexts = 0 if model.ngram_input is None else len(model.ngram_input.contexts)
-        own_contexts = 0 if self._weights.ngrams is None else len(self._weights.ngrams.contexts)
-        sizes = model.rnn.num_layers, model.rnn.hidden_size, len(model.proj.bias), num_contexts
-        return sizes == (len(self.states), self._weights.hidden_size, len(self._weights.table), own_contexts)
-
-    def discard(self) -> None:
-        """Free the recording."""
-        self._steps.discard_all()
+    def fits(self, weights: InferenceWeights) -> bool:
+        """Return whether these are of a model of the same sizes."""
+        return [each.shape for each in _used(weights)] == [each.shape for each in _used(self._weights)]
 
     def step_of(self, tweet: RecordedStepper, token_ids: Ids) -> Floats:
         """Process a character of a tweet, (1,); return the log-probabilities (1, V) of the next one."""
@@ -209,7 +197,7 @@ class CharGraph(_BatchStepper):
             for here, there in zip(own, [*_used(tweet.weights), *tweet.states, tweet.windows], strict=True):
                 here.copy_(there)
             self._tweet = weakref.ref(tweet)
-        self._steps.run(self._compute_and_copy, torch.from_numpy(token_ids))
+        self.steps.run(self._compute_and_copy, torch.from_numpy(token_ids))
         if self._device.type == "cuda":
             torch.cuda.current_stream(self._device).synchronize()
         log_probs: Floats = self._on_host.numpy().copy()
@@ -246,16 +234,16 @@ _GRAPHS: dict[torch.device, CharGraph] = {}
 """The one in use of each device."""
 
 
-def char_graph_of(model: TextGenerator) -> CharGraph:
-    """Return the graph for tweets of a model on a GPU; one of a model of other sizes is freed."""
+def char_graph_of(model: TextGenerator, weights: InferenceWeights) -> CharGraph:
+    """Return the graph for tweets of a model on a GPU; one for other sizes is freed."""
     graph = _GRAPHS.get(model.device)
-    if graph is None or not graph.fits(model):
+    if graph is None or not graph.fits(weights):
         if graph is not None:
-            graph.discard()
+            graph.steps.discard_all()
         graph = _GRAPHS[model.device] = CharGraph(model, CudaRecorder(model.device))
     return graph
 
 
 def recording_failure(device: torch.device) -> str:
     """Return why characters of tweets can't be recorded on a device; empty if they can, or have not been yet."""
-    return _GRAPHS[device].failure if device in _GRAPHS else ""
+    return _GRAPHS[device].steps.failure if device in _GRAPHS else ""

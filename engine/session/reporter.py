@@ -14,8 +14,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
@@ -31,7 +29,7 @@ from engine.protocol.events import (
     Warned,
 )
 from engine.session.state import RunState
-from engine.storage.journal import Journal
+from engine.storage.journal import Journal, in_shortest_digits
 from engine.text import harmless, is_harmless
 from engine.training.trainer import StepReport
 
@@ -211,13 +209,8 @@ class Reporter:
 
 
 def _in_shortest_digits(report: StepReport) -> StepReport:
-    """Return float32 values as the numbers with the fewest digits that differ from no other float32.
-
-    The device computes them in float32. Rounded here, once, they are the same in the screen, in `--json`, on the
-    socket, in checkpoints and in the journal, whose lines have half the length.
-    """
+    """Round float32 values to the fewest digits, once, for screen, `--json`, socket, checkpoints and the journal."""
     losses, norms, rates = (
-        [float(str(value)) for value in np.array(values, np.float32)]
-        for values in (report.train_losses, report.grad_norms, report.learning_rates)
+        list(in_shortest_digits(values)) for values in (report.train_losses, report.grad_norms, report.learning_rates)
     )
     return replace(report, train_losses=losses, grad_norms=norms, learning_rates=rates)

@@ -14,6 +14,7 @@ $TWEETGEN_HOME/cache, or the platform's user cache folder
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -42,9 +43,7 @@ _RESERVED_NAMES = {"run": {"last"}, "checkpoint": {"last", *RUN_CHECKPOINTS}}
 def home() -> Path:
     """Return the data folder; it need not exist."""
     override = os.environ.get("TWEETGEN_HOME")
-    return (
-        Path(os.path.expanduser(override)) if override else Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
-    )
+    return Path(os.path.expanduser(override) if override else platformdirs.user_data_dir(APP_NAME, appauthor=False))
 
 
 def cache_folder() -> Path:
@@ -115,16 +114,11 @@ class RunFolder:
     @property
     def last_changed(self) -> float:
         """When its journal, settings or checkpoints last changed, seconds since 1970."""
-        paths = (self.checkpoint_path("latest"), self.checkpoint_path("best"), self.journal_path, self.config_path)
-        return max(map(_changed_at, paths))
-
-
-def _changed_at(path: Path) -> float:
-    """Return when a file was changed, seconds since 1970; 0 if it is missing."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
+        changed_at = 0.0
+        for path in (*map(self.checkpoint_path, RUN_CHECKPOINTS), self.journal_path, self.config_path):
+            with contextlib.suppress(OSError):
+                changed_at = max(changed_at, path.stat().st_mtime)
+        return changed_at
 
 
 def named_checkpoint_path(name: str) -> Path:
@@ -140,16 +134,12 @@ def list_runs() -> list[RunFolder]:
 
 def find_run(name: str) -> RunFolder:
     """Return the run called `name`, or the latest for "last". Raises `CheckpointError` if there is no such run."""
-    runs = list_runs()
+    found = [run for run in list_runs() if name in (run.name, "last")]
+    if found:
+        return found[0]
     if name == "last":
-        found = runs[:1]
-        if not found:
-            raise CheckpointError("There is no run yet.", "Start one with `tweetgen-tui` or `tweetgen-tui train`.")
-    else:
-        found = [run for run in runs if run.name == name]
-        if not found:
-            raise CheckpointError(f"There is no run called {name}.", "`tweetgen-tui runs list` shows all runs.")
-    return found[0]
+        raise CheckpointError("There is no run yet.", "Start one with `tweetgen-tui` or `tweetgen-tui train`.")
+    raise CheckpointError(f"There is no run called {name}.", "`tweetgen-tui runs list` shows all runs.")
 
 
 def folder_of_run(name: str) -> RunFolder:
@@ -165,13 +155,14 @@ def create_run_folder(name: str | None) -> RunFolder:
     runs = home() / "runs"
     candidates = _names_by_time() if name is None else [checked_name(name, "run")]
     for candidate in candidates:
-        with storage_errors(runs / candidate):
+        run = RunFolder(runs / candidate)
+        with storage_errors(run.path):
             runs.mkdir(parents=True, exist_ok=True)
             try:
-                (runs / candidate).mkdir()
+                run.path.mkdir()
             except FileExistsError:
                 continue
-        return RunFolder(runs / candidate)
+        return run
     raise name_taken_error(RunFolder(runs / candidates[0]))
 
 

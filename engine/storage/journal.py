@@ -84,48 +84,37 @@ class Journal:
         if isinstance(event, RunStarted):
             self._started = event
         self._last = event
-        self._write_lines(self._buckets.add(event))
+        self._write_events(self._buckets.add(event))
 
     def end_bucket(self) -> None:
         """Append the steps that are in memory, so that no bucket has steps before and after. Raises as `write`."""
-        self._write_lines(self._buckets.flush())
+        self._write_events(self._buckets.flush())
 
     def flush(self) -> None:
         """Write all that is in memory, even after a failed write. Raises `StorageError`."""
-        self._waiting += map(to_line, self._buckets.flush())
-        self._write_waiting()
+        self._write_events(self._buckets.flush(), is_retry=True)
 
-    def _write_lines(self, events_to_write: Iterable[Event]) -> None:
-        """Append events; after a failed write only buffer them. Raises `StorageError` on the first failure."""
-        self._waiting += map(to_line, events_to_write)
-        if self.is_failing:
-            self._drop_oldest()
-        else:
-            self._write_waiting()
-
-    def _write_waiting(self) -> None:
-        """Write the buffered lines. Raises `StorageError`."""
-        if not self._waiting:
-            return
-        try:
-            self.append(b"".join(self._waiting))
-        except StorageError:
-            self.is_failing = True
-            raise
-        self.is_failing = False
-        self._waiting.clear()
-
-    def _drop_oldest(self) -> None:
-        """Shrink the buffer to `MAX_WAITING_BYTES`."""
-        num_bytes = sum(map(len, self._waiting))
-        while num_bytes > MAX_WAITING_BYTES and len(self._waiting) > 1:
-            num_bytes -= len(self._waiting.popleft())
-            self.num_lost += 1
+    def _write_events(self, new_events: Iterable[Event], *, is_retry: bool = False) -> None:
+        """Append events after those that are buffered; after a failed write, only buffer them unless `is_retry`."""
+        self._waiting += map(to_line, new_events)
+        if self.is_failing and not is_retry:
+            num_bytes = sum(map(len, self._waiting))
+            while num_bytes > MAX_WAITING_BYTES and len(self._waiting) > 1:
+                num_bytes -= len(self._waiting.popleft())
+                self.num_lost += 1
+        elif self._waiting:
+            try:
+                self.append(b"".join(self._waiting))
+            except StorageError:
+                self.is_failing = True
+                raise
+            self.is_failing = False
+            self._waiting.clear()
 
     def append(self, lines: bytes) -> None:
         """Append whole lines, all or none. Raises `StorageError`.
 
-        A partial write is truncated at once, or before the next append if that fails too.
+        A partial write is truncated at once, or before the next one if that fails too.
         """
         with storage_errors(self.path):
             self._truncate_partial_write()
@@ -139,7 +128,6 @@ class Journal:
             self._is_torn = False
 
     def _truncate_partial_write(self) -> None:
-        """Truncate what a failed append wrote. Raises `OSError`."""
         if os.fstat(self._descriptor).st_size > self._num_bytes:
             os.ftruncate(self._descriptor, self._num_bytes)
 
@@ -179,17 +167,15 @@ class Journal:
                 status = os.fstat(descriptor)
                 if not stat.S_ISREG(status.st_mode):  # a pipe blocks when it is full
                     raise OSError(errno.EINVAL, "Not a regular file")
-                num_bytes = status.st_size
-                is_torn = num_bytes > 0 and os.pread(descriptor, 1, num_bytes - 1) != b"\n"
-                folder = os.open(
-                    self.path.parent, os.O_RDONLY
-                )  # while it is open, its inode can't be reused by a new folder
+                is_torn = status.st_size > 0 and os.pread(descriptor, 1, status.st_size - 1) != b"\n"
+                # while it is open, its inode can't be reused by a new folder
+                folder = os.open(self.path.parent, os.O_RDONLY)
             except BaseException:  # re-raised; no descriptor is left open
                 os.close(descriptor)
                 raise
         self._close_file()
         self._descriptor, self._folder = descriptor, folder
-        self._num_bytes, self._is_torn = num_bytes, is_torn
+        self._num_bytes, self._is_torn = status.st_size, is_torn
 
     def close(self) -> None:
         """Try a last time to write what is in memory, and close the file. Idempotent."""
@@ -246,39 +232,49 @@ class StepBuckets:
         self._seconds = event.elapsed_seconds
         yield event
 
-    def flush(self) -> Iterator[StepsThinned]:
-        """Yield the open bucket, if there is one; the next step begins another."""
-        if self._open:
-            yield _bucket_of(self._open, self._seconds)
-            self._open = []
-
     def _add_steps(self, report: StepsFinished) -> Iterator[StepsFinished | StepsThinned]:
         """Cut a report where steps stop being whole and where buckets end; yield what is whole or complete."""
         start, count = 0, len(report.train_losses)
         while start < count:
             first = report.first_step + start
             is_whole = first < self._whole_until
-            room = self._whole_until - first if is_whole else self._room_at(first)
-            length = int(min(room, count - start))
-            part = _part_of(report, start, length)
+            width = 1 << ((first - (self._first_step or 0)) // WHOLE_STEPS).bit_length()
+            room = self._whole_until - first if is_whole else width - first % width
+            part = _part_of(report, start, int(min(room, count - start)))
             if is_whole:
                 yield part
             else:
                 self._open.append(part)
-            if length == room:
+            start += len(part.train_losses)
+            if len(part.train_losses) == room:
                 yield from self.flush()
-            start += length
 
-    def _room_at(self, step: int) -> int:
-        """Return how many steps the bucket that has `step` next can still take."""
-        width = 1 << ((step - (self._first_step or 0)) // WHOLE_STEPS).bit_length()
-        return width - step % width
+    def flush(self) -> Iterator[StepsThinned]:
+        """Yield the open bucket, if there is one; the next step begins another."""
+        parts, self._open = self._open, []
+        if not parts:
+            return
+        last = parts[-1]
+        losses = [loss for part in parts for loss in part.train_losses]
+        norms = [norm for part in parts for norm in part.grad_norms]
+        mean_loss, mean_norm, rate = in_shortest_digits([fmean(losses), fmean(norms), last.chars_per_second])
+        yield StepsThinned(
+            step=last.step,
+            elapsed_seconds=max(last.elapsed_seconds, self._seconds),  # a journal's time never goes back
+            first_step=parts[0].first_step,
+            least_loss=min(losses),
+            mean_loss=mean_loss,
+            greatest_loss=max(losses),
+            least_grad_norm=min(norms),
+            mean_grad_norm=mean_norm,
+            greatest_grad_norm=max(norms),
+            learning_rate=last.learning_rate,
+            chars_per_second=rate,
+        )
 
 
 def _part_of(report: StepsFinished, start: int, length: int) -> StepsFinished:
     """Return `length` steps of a report."""
-    if length == len(report.train_losses):
-        return report
     first, inside = report.first_step + start, slice(start, start + length)
     return replace(
         report,
@@ -290,31 +286,11 @@ def _part_of(report: StepsFinished, start: int, length: int) -> StepsFinished:
     )
 
 
-def _bucket_of(parts: list[StepsFinished], seconds: float) -> StepsThinned:
-    """Return the bucket of some consecutive steps, its time at least `seconds`: a journal's time never goes back."""
-    last = parts[-1]
-    losses = [loss for part in parts for loss in part.train_losses]
-    norms = [norm for part in parts for norm in part.grad_norms]
-    return StepsThinned(
-        step=last.step,
-        elapsed_seconds=max(last.elapsed_seconds, seconds),
-        first_step=parts[0].first_step,
-        least_loss=min(losses),
-        mean_loss=_in_shortest_digits(fmean(losses)),
-        greatest_loss=max(losses),
-        least_grad_norm=min(norms),
-        mean_grad_norm=_in_shortest_digits(fmean(norms)),
-        greatest_grad_norm=max(norms),
-        learning_rate=last.learning_rate,
-        chars_per_second=_in_shortest_digits(last.chars_per_second),
-    )
-
-
-def _in_shortest_digits(value: float) -> float:
-    """Return the nearest float32 as the number with the fewest digits: losses and norms have no more."""
+def in_shortest_digits(values: Iterable[float]) -> tuple[float, ...]:
+    """Return float32 values as the numbers with the fewest digits that differ from no other float32."""
     import numpy as np  # late: who only reads a journal starts without it
 
-    return float(str(np.float32(value)))
+    return tuple(float(str(np.float32(value))) for value in values)
 
 
 _TAIL_BYTES = 256 * 1024
@@ -337,18 +313,6 @@ class SkippedLines:
         return ""
 
 
-def read_events(lines: Iterable[bytes], skipped: SkippedLines) -> Iterator[Event]:
-    """Yield the events of the lines of a journal in order; count the other lines in `skipped`."""
-    for line in lines:
-        try:
-            event = events.from_json(line)
-        except (codec.DecodeError, TweetgenError):
-            skipped.num_torn += bool(line.strip())
-            continue
-        skipped.num_sessions += isinstance(event, RunStarted)
-        yield event
-
-
 def read_journal(path: Path, skipped: SkippedLines | None = None) -> Iterator[Event]:
     """Yield the events of a journal in order, none if the file is missing; count the other lines in `skipped`.
 
@@ -359,11 +323,33 @@ def read_journal(path: Path, skipped: SkippedLines | None = None) -> Iterator[Ev
 
 def read_lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of a journal, none if the file is missing. Raises `OSError` if it can't be read."""
+    with contextlib.suppress(FileNotFoundError), open_regular(path) as file:
+        yield from file
+
+
+def read_events(lines: Iterable[bytes], skipped: SkippedLines) -> Iterator[Event]:
+    """Yield the events of the lines of a journal in order; count the other lines in `skipped`."""
+    for line in lines:
+        event = event_in(line)
+        if event is None:
+            skipped.num_torn += bool(line.strip())
+        else:
+            skipped.num_sessions += isinstance(event, RunStarted)
+            yield event
+
+
+def event_in(line: bytes) -> Event | None:
+    """Return the event that a line of a journal records; None if it is torn."""
     try:
-        with open_regular(path) as file:
-            yield from file
-    except FileNotFoundError:
-        return
+        return events.from_json(line)
+    except (codec.DecodeError, TweetgenError):
+        return None
+
+
+def tweet_in(line: bytes) -> TweetSampled | None:
+    """Return the tweet that a line of a journal records; None if it is another event or torn."""
+    event = event_in(line)
+    return event if isinstance(event, TweetSampled) else None
 
 
 def last_event(path: Path) -> Event | None:
@@ -375,15 +361,7 @@ def last_event(path: Path) -> Event | None:
     except OSError:
         return None
     for line in reversed(lines):
-        with contextlib.suppress(codec.DecodeError, TweetgenError):
-            return events.from_json(line)
+        event = event_in(line)
+        if event is not None:
+            return event
     return None
-
-
-def tweet_in(line: bytes) -> TweetSampled | None:
-    """Return the tweet that a line of a journal records; None if it is another event or torn."""
-    try:
-        event = events.from_json(line)
-    except codec.DecodeError:
-        return None
-    return event if isinstance(event, TweetSampled) else None

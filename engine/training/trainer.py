@@ -286,7 +286,7 @@ class Trainer:
 
         The state is two moments, of the same shape, and for a table one mean square per row, (1 + R,).
         """
-        flat, adamw, of_table = self.flat, self._adamw, self._optimizer_step.of_table
+        flat, adamw, of_table = self.flat, self._adamw, self._optimizer_step.table_optimizer
         tensors = {f"optimizer.step.{name}": adamw.step_count for name in flat.views(flat.weights)}
         for key, moment in (("exp_avg", adamw.exp_avg), ("exp_avg_sq", adamw.exp_avg_sq)):
             tensors |= {f"optimizer.{key}.{name}": view for name, view in flat.views(moment).items()}
@@ -319,7 +319,7 @@ class Trainer:
 
         Few large buffers, in the same order on all ranks; the contexts of an n-gram input are a buffer of the model.
         """
-        adamw, of_table = self._adamw, self._optimizer_step.of_table
+        adamw, of_table = self._adamw, self._optimizer_step.table_optimizer
         weights = [*self.model.buffers(), self.flat.weights]
         averages = [] if self._average is None else [*self._average.model.buffers(), self._average.weights]
         row_squares = [] if of_table is None else [of_table.row_square]

@@ -19,7 +19,6 @@ from engine.compute.device import (
     derived_seed,
     generator_states,
     restore_generator_states,
-    seed_generators,
 )
 from engine.corpus.batches import BatchStream, Part
 from engine.corpus.training_data import TrainingData, load_training_data
@@ -131,7 +130,7 @@ class Worker:
     def _seed(self, order: Sync) -> None:
         """Restore this rank's random generator, or seed it by rank and step."""
         rank, device = self._ranks.place.rank, self._ranks.device
-        seed_generators(derived_seed(order.training.seed, _GENERATOR_OF_A_RANK, rank, order.step))
+        torch.manual_seed(derived_seed(order.training.seed, _GENERATOR_OF_A_RANK, rank, order.step))
         if rank < len(order.generators) and order.generators[rank]:
             own = torch.frombuffer(bytearray(order.generators[rank]), dtype=torch.uint8)
             restore_generator_states(generator_states(device) | {device.type: own}, device)

@@ -15,7 +15,7 @@ import torch
 from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
 from engine.checkpoints.format import CheckpointInfo, Progress
 from engine.compute.clocks import SteadyClock, Stopwatch
-from engine.compute.device import Runtime, gpu_problem, restore_generator_states, seed_generators
+from engine.compute.device import Runtime, gpu_problem, restore_generator_states
 from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
 from engine.config.run import ModelConfig, RunConfig
@@ -124,7 +124,7 @@ def _build_state(
     sampling.require_satisfiable()
     require_samplable(sampling, data.vocab)
     runtime.apply()
-    seed_generators(training.seed)
+    torch.manual_seed(training.seed)
     if info is None:
         model_config, model = new_model(model_config, data)
     else:

@@ -390,7 +390,7 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_re
     for token_id in range(4, 10):
         assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
     assert allocator.is_sound
-    assert recording_failure(model.device) == graph.failure == "operation not permitted when stream is capturing"
+    assert recording_failure(model.device) == graph.steps.failure == "operation not permitted when stream is capturing"
     training = FakeRecorder()
     steps = GraphedSteps(model.device, training)
     for _ in range(4):

@@ -223,22 +223,20 @@ def assert_equals_naive(
     train=tiny_corpora(),
     held_out=tiny_corpora(),
     known=st.sampled_from(["abcdé 寿", "abc", "d"]),
-    max_table_size=st.sampled_from([baselines.LOOKUP_TABLE_SIZE, 20, 0]),
+    least_rows=st.sampled_from([baselines._LEAST_ROWS, 1]),
 )
 def test_every_order_equals_the_naive_implementation(
-    train: list[str], held_out: list[str], known: str, max_table_size: int
+    train: list[str], held_out: list[str], known: str, least_rows: int
 ) -> None:
-    with (
-        mock.patch.object(baselines, "LOOKUP_TABLE_SIZE", max_table_size),
-        mock.patch.object(baselines, "COUNT_TABLE_SIZE", max_table_size),
-    ):
+    with mock.patch.object(baselines, "_LEAST_ROWS", least_rows):
         assert_equals_naive(train, held_out, Vocab(known))
 
 
 def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "_HELD_OUT_TARGETS", 200)
-    monkeypatch.setattr(baselines, "_TRAIN_TARGETS", 300)
-    monkeypatch.setattr(baselines, "_SORTED_TOGETHER", 500)
+    monkeypatch.setattr(baselines, "_CHUNK_TARGETS", 200)
+    monkeypatch.setattr(baselines, "_PIECE_TARGETS", 300)
+    monkeypatch.setattr(baselines, "_PIECE_ROWS", 500)
+    monkeypatch.setattr(baselines, "_LEAST_ROWS", 64)
     tweets, shares = small_tweets(100), list[float | None]()
     vocab = vocab_of(tweets[:80], min_count=20)
     assert_equals_naive(tweets[:80], tweets[80:], vocab, lambda share, _: shares.append(share))

@@ -28,8 +28,9 @@ from engine.memory import CUDA_ALLOCATOR, free_memory
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters
 from engine.protocol import events as e
+from engine.sampling import stepper
 from engine.sampling.sampler import sample_tweets
-from engine.sampling.stepper import CharStepper, char_graph_of
+from engine.sampling.stepper import CharStepper
 from engine.storage.folders import find_run
 from engine.storage.journal import read_journal
 from engine.training.evaluation import evaluate
@@ -213,10 +214,10 @@ def test_a_recorded_character_has_the_probabilities_of_the_cpu(num_layers: int) 
     plain = CharStepper(model, may_compile=False)
     expected = [plain.step(one) for one in token_ids]
     recorded, other = (CharStepper(model.to(DEVICE)) for _ in range(2))
-    found = [stepper.step(one) for one in token_ids for stepper in (recorded, other)]
+    found = [each.step(one) for one in token_ids for each in (recorded, other)]
     assert np.allclose(found[::2], expected, rtol=1e-3, atol=1e-3)
     assert np.array_equal(found[1::2], found[::2])
-    assert char_graph_of(model)._steps.num_recorded == 1
+    assert stepper._GRAPHS[model.device].steps.num_recorded == 1
 
 
 def test_many_tweets_are_sampled_while_graphs_are_recorded_and_freed() -> None:
@@ -321,7 +322,7 @@ def fail_to_record() -> None:
     assert CUDA_ALLOCATOR.is_sound
     assert all(trainer.recording_failure for trainer in (first, second))
     sample_tweets(first.model, encoded()[1], SamplingConfig(max_length=30), [1])
-    assert char_graph_of(first.model)._steps.num_recorded == 1
+    assert stepper._GRAPHS[first.model.device].steps.num_recorded == 1
     reports = [trainer.drain_report().train_losses for trainer in (first, second)]
     assert len(reports[0]) == 7
     assert reports[0] == pytest.approx(reports[1], rel=1e-3)

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from engine.compute import gpu_step
-from engine.config.run import Device, Precision, RuntimeConfig, TrainingConfig
+from engine.compute.gpu_step import ResidentTweets
+from engine.config.run import Device, Precision, RunConfig, RuntimeConfig, TrainingConfig
 from engine.memory import CudaAllocator
 from engine.protocol import events as e
 from engine.training.trainer import Trainer
@@ -75,7 +76,16 @@ def test_a_device_that_computes_another_first_loss_than_the_cpu_is_a_warning(
     monkeypatch.setattr(gpu_step, "mean_loss", lambda *args: factor * sound(*args))
     config = replace(h.tiny_config(corpus, max_steps=1, dropout=0.5), runtime=RuntimeConfig(precision=precision))
     found = messages(h.run_session(config))
-    assert ["computes another loss than the CPU" in each for each in found[:1]] == ([] if factor == 1.0 else [True])
+    assert ["in place of the CPU's" in each for each in found[:1]] == ([] if factor == 1.0 else [True])
+
+
+def test_a_device_that_gathers_other_tweets_is_a_warning(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first step, the loss of any tweets is about the same."""
+    use_device_step(monkeypatch, None)
+    sound = ResidentTweets.gather
+    monkeypatch.setattr(ResidentTweets, "gather", lambda own, rows, length: sound(own, rows.flip(0), length))
+    [message] = messages(h.run_tiny(corpus, max_steps=1))
+    assert "The GPU has other tweets in its memory than the CPU" in message
 
 
 def test_the_check_of_the_first_loss_changes_nothing_and_is_left_out_without_memory(
@@ -94,3 +104,21 @@ def test_the_check_of_the_first_loss_changes_nothing_and_is_left_out_without_mem
     assert trainer._device_step._bf16.refreshed().training
     monkeypatch.setattr(gpu_step, "mean_loss", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
     assert trainer.first_loss_problem(tweets) == ""
+
+
+def test_a_run_with_dropout_between_layers_is_recorded_and_resumed_bit_for_bit(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = FakeRecorder()
+    use_device_step(monkeypatch, recorder)
+    config = h.tiny_config(corpus, num_layers=2, dropout=0.4, max_steps=24, sample_every=7, eval_every=9)
+    whole = h.losses(h.run_session(replace(config, run_name="whole")))
+    half = h.losses(h.run_session(replace(config, run_name="half"), h.stop_at(11)))
+    resumed = h.losses(h.run_session(RunConfig(resume="half")))
+    assert half | resumed == whole
+    assert len(half) == 11
+    assert recorder.log.count("replay") > 10
+
+
+def test_ordinary_tests_see_no_gpu(pytestconfig: pytest.Config) -> None:
+    assert torch.cuda.device_count() == 0 or pytestconfig.getoption("--gpu")

@@ -21,7 +21,7 @@ from engine.compute import gpu_step, optimizer
 from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import ThreadedStep
 from engine.compute.cuda_graphs import GraphedSteps
-from engine.compute.gpu_step import ResidentTweets
+from engine.compute.gpu_step import ResidentTweets, resident_tweets
 from engine.compute.optimizer import OptimizerStep
 from engine.config.presets import resolve_preset
 from engine.config.run import Setting, TrainingConfig
@@ -216,9 +216,10 @@ def test_a_step_copies_no_value_to_or_from_the_host(
     trainer = Trainer(new_model(1, dropout), CONFIG, replace(CPU, precision=precision))
     losses_of(trainer, some_batches(2, 7))
     assert trainer._device_step is not None
-    rows = torch.from_numpy(some_batches(1, 7)[0].rows)
+    [batch] = some_batches(1, 7)
+    rows, tweets = torch.from_numpy(batch.rows), resident_tweets(batch.tweets, CPU.device)
     with fakes.Operations() as recorded:
-        trainer._device_step._step(trainer._device_step._gathered(rows, 16))
+        trainer._device_step._step(tweets.gather(rows, 16))
     names = {schema.name.removeprefix("aten::") for schema in recorded.schemas}
     assert {"_fused_adamw_", "nll_loss_backward", "where"} <= names
     assert not names & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
