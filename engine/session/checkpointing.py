@@ -97,17 +97,15 @@ class Checkpointing:
     def save_if_due(self) -> None:
         """Save `step-N` and `latest` at their intervals, and `latest` soon after a change of the settings.
 
-        While the run is paused, `latest` is due only after a change, and where it failed before. On a slow disk it is
-        due until what the user asked for, and a `step-N`, no longer wait.
+        While the run is paused, `latest` is due only after a change or a failure. On a slow disk, `step-N` and what the
+        user asked for are written first.
         """
         state = self._run.state
-        if state.is_paused:
-            has_news = self._problem is not None or self._run.reporter.journal.is_failing
-        elif state.trainer.skipped_in_a_row:
-            return  # these weights may have diverged
-        else:
+        if not state.is_paused:
+            if state.trainer.skipped_in_a_row:
+                return  # these weights may have diverged
             self.save_step_if_due()
-            has_news = True
+        has_news = not state.is_paused or self._problem is not None or self._run.reporter.journal.is_failing
         now = self._clock()
         is_time = has_news and now - self._tried_at >= state.training.autosave_seconds
         has_changed = self._changed_at is not None and now - self._changed_at >= CHANGE_SECONDS
@@ -231,13 +229,12 @@ class Checkpointing:
 
         An update that was interrupted may have changed the weights in part; then `latest` stays as it is.
         """
-        state = self._run.state
-        if state.trainer.is_consistent:
+        if self._run.state.trainer.is_consistent:
             self.save_last()
-            return
-        self.wait()
-        message = f"The update of step {state.step + 1:,} was interrupted: its weights were not saved."
-        self._run.reporter.emit(Warned, message=message)
+        else:
+            self.wait()
+            message = f"The update of step {self._run.state.step + 1:,} was interrupted: its weights were not saved."
+            self._run.reporter.emit(Warned, message=message)
 
     def _copied(self, name: str, path: Path, *, user_requested: bool, command: SaveCheckpoint | None = None) -> Save:
         """Report all steps so far, and copy the state; saves of one step share a copy, if no random number was drawn.
@@ -342,14 +339,14 @@ class Checkpointing:
                 self._latest_step = save.info.step
             reporter.emit_saved(save.name, save.path, save.info)
         elif save.outcome == "not finite":
-            reason, unchanged = "The weights are no longer finite", "earlier checkpoints are unchanged."
-            hint = "Load a checkpoint, or leave without saving."
-            save.problem = DivergedError(f"{reason}, so they can't be saved; {unchanged}", hint)
+            save.problem = DivergedError(
+                f"The weights are no longer finite: {save.name} was not saved, and earlier checkpoints are unchanged.",
+                "Load a checkpoint, or leave without saving.",
+            )
             if save.command is not None:
                 reporter.emit_refusal(save.command, save.problem)
             else:
-                message = f"{reason}: {save.name} was not saved, and {unchanged}"
-                reporter.emit(Warned, message=message, kind="not-finite")
+                reporter.emit(Warned, message=save.problem.message, kind="not-finite")
 
     def _fail(self, saves: list[Save], error: TweetgenError) -> None:
         """Report a write that failed; a `best` waits for the next one, a `step-N` is dropped."""
@@ -385,7 +382,6 @@ class Checkpointing:
 
     def _write_config(self) -> None:
         """Write `config.json`. Raises `StorageError`."""
-        self._has_config = False
         write_atomically(self._folder.config_path, self._run.config_content())
         self._has_config = True
 
@@ -394,14 +390,9 @@ class Checkpointing:
         state, reporter, path = self._run.state, self._run.reporter, self._folder.config_path
         with storage_errors(path):
             has_folder = path.exists()
-        is_new = reporter.journal.recreate_if_missing(
-            model=state.model_config,
-            training=state.training,
-            sampling=state.sampling,
-            epochs=state.batches.epochs,
-            started_at=time.time(),
-        )
-        if is_new:
+        settings = {"model": state.model_config, "training": state.training, "sampling": state.sampling}
+        epochs = state.batches.epochs
+        if reporter.journal.recreate_if_missing(**settings, epochs=epochs, started_at=time.time()):
             self._latest_step = self._latest_step if has_folder else None
             deleted = f"The {'journal' if has_folder else 'folder'} of the run {self._folder.name} was deleted"
             reporter.emit(Warned, message=f"{deleted}; it was created again, without its former contents.")
