@@ -93,7 +93,7 @@ class TrainingLoop:
         state = self._run.state
         self._checkpoints.poll()
         if state.is_paused and not self._queue:
-            self._checkpoints.save_if_changed()
+            self._checkpoints.save_if_due()
             self._questions.work_or_sleep(PAUSED_POLL_SECONDS)
         self._end_reason = self._commands.execute_waiting()
         if self._commands.take_asked_step():
@@ -277,7 +277,8 @@ class TrainingLoop:
         """Announce the run, and save `latest` so that it can be resumed from here."""
         self._checkpoints.prepare_folder()  # first: an announced run is in `runs list`
         self._run.announce()
-        self._checkpoints.save("latest", waits=True)
+        self._checkpoints.save("latest")
+        self._checkpoints.wait()
         self._reported_at = self._clock()
 
     def _finish_or_pause(self, reason: str) -> None:
@@ -304,7 +305,7 @@ class TrainingLoop:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         state = self._run.state
         if not self._commands.is_saved:
-            self._checkpoints.save("latest", user_requested=True, is_last=True, waits=True)
+            self._checkpoints.save_last()
         self._commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,
