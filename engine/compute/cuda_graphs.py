@@ -55,8 +55,6 @@ class _Bucket:
     """Its input, always at the same address."""
     num_visits: int = 0
     recording: torch.cuda.CUDAGraph | None = None
-    lacks_memory: bool = False
-    """Whether there was no memory to record it."""
 
 
 class GraphedSteps:
@@ -98,9 +96,9 @@ class GraphedSteps:
         if self._recorder is None:
             work()
             return
-        if self._may_record(bucket) and not self._record(work, bucket, self._recorder) and not self.failure:
-            free_memory(self._device)
-            bucket.lacks_memory = not self._record(work, bucket, self._recorder)
+        is_due = bucket.num_visits == WARM_UP_VISITS + 1  # tried then or never
+        if is_due and not self.failure and self.num_recorded < self._max_graphs:
+            self._record(work, bucket, self._recorder)
         if bucket.recording is None:
             self._recorder.run_on_side_stream(work)
         else:
@@ -113,24 +111,23 @@ class GraphedSteps:
                 self._recorder.discard(bucket.recording)
         self._buckets.clear()
 
-    def _may_record(self, bucket: _Bucket) -> bool:
-        if bucket.recording is not None or bucket.lacks_memory or bucket.num_visits <= WARM_UP_VISITS:
-            return False
-        if not CUDA_ALLOCATOR.is_sound and not self.failure:
+    def _record(self, work: Callable[[], None], bucket: _Bucket, recorder: CudaRecorder) -> None:
+        """Record a bucket's work, with torch's cache empty where memory does not suffice otherwise."""
+        if not CUDA_ALLOCATOR.is_sound:
             self._fail("torch's CUDA allocator is not usable after an earlier failure")
-        return not self.failure and self.num_recorded < self._max_graphs
-
-    def _record(self, work: Callable[[], None], bucket: _Bucket, recorder: CudaRecorder) -> bool:
-        """Record a bucket's work; return false if memory does not suffice, or after a failure."""
-        try:
-            bucket.recording = recorder.record(work)
-        except RuntimeError as error:
-            LOG.warning("a CUDA graph can't be recorded", exc_info=True)
-            if not is_out_of_memory(error):
-                self._fail(str(error).partition("\n")[0] or type(error).__name__)
-                self.discard_all()
-            return False
-        return True
+            return
+        for is_repeated in (False, True):
+            if is_repeated:
+                free_memory(self._device)
+            try:
+                bucket.recording = recorder.record(work)
+                return
+            except RuntimeError as error:
+                LOG.warning("a CUDA graph can't be recorded", exc_info=True)
+                if not is_out_of_memory(error):
+                    self._fail(str(error).partition("\n")[0] or type(error).__name__)
+                    self.discard_all()
+                    return
 
     def _fail(self, failure: str) -> None:
         """Record nothing any more."""

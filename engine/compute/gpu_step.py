@@ -172,7 +172,6 @@ class DeviceStep:
         self._total_targets = torch.ones((), device=self._device)
         self._may_record = recorder is not None
         self._graphs = GraphedSteps("steps", self._device, recorder)
-        self._micro_batch_size: int | None = None
         self._tweets: ResidentTweets | None = None
         self._backlog = Backlog() if self._device.type == "cuda" else None
 
@@ -181,10 +180,13 @@ class DeviceStep:
         """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
         return self._graphs.num_recorded if self._may_record else None
 
-    def run(self, batch: CorpusBatch, batch_size: int, learning_rate: float) -> None:
+    def run(
+        self, batch: CorpusBatch, batch_size: int, learning_rate: float, micro_batch_size: int | None = None
+    ) -> None:
         """Train on a batch, padded to `batch_size` tweets; returns before the device is done.
 
-        A non-finite loss or gradient changes nothing. Raises `DeviceMemoryError` if the corpus does not fit.
+        It is computed in parts of at most `micro_batch_size` tweets; `discard_graphs` comes before another size. A
+        non-finite loss or gradient changes nothing. Raises `DeviceMemoryError` if the corpus does not fit.
         """
         tweets = resident_tweets(batch.tweets, self._device)
         if tweets is not self._tweets:
@@ -195,7 +197,11 @@ class DeviceStep:
         if batch.num_targets:
             rows = np.pad(batch.rows, (0, max(0, batch_size - len(batch.rows))), constant_values=NO_TWEET)
             length = bucket_length(batch.total_columns)  # of the whole batch, so that all ranks record at the same step
-            self._graphs.run(lambda rows: self._step(tweets.gather(rows, length)), torch.from_numpy(rows), key=length)
+            self._graphs.run(
+                lambda rows: self._step(tweets.gather(rows, length), micro_batch_size),
+                torch.from_numpy(rows),
+                key=length,
+            )
         else:
             self._flat.grads_and_loss.zero_()  # fewer tweets than ranks
         if self._sum_over_ranks is not None:
@@ -204,14 +210,14 @@ class DeviceStep:
         if self._backlog is not None:
             self._backlog.add_step()
 
-    def _step(self, tokens: Tensor) -> None:
+    def _step(self, tokens: Tensor, micro_batch_size: int | None = None) -> None:
         """Compute loss and gradient of all targets in `tokens` (T + 1, B) int32 but padding.
 
         In nats per target of the whole step. Then update the weights, unless the ranks' gradients are summed first.
         """
         self._optimizer_step.has_begun = False  # a failed recording before this has changed nothing
         network, flat = self._network(), self._flat
-        size = self._micro_batch_size or tokens.shape[1]
+        size = micro_batch_size or tokens.shape[1]
         flat.grads_and_loss.zero_()
         with tensor_float_32(self._device, is_allowed=True):
             for first in range(0, tokens.shape[1], size):
@@ -273,11 +279,6 @@ class DeviceStep:
     def discard_graphs(self) -> None:
         """Free all CUDA graphs; later steps are recorded again."""
         self._graphs.discard_all()
-
-    def set_micro_batch_size(self, size: int | None) -> None:
-        """Split batches into micro-batches of at most `size` tweets from now on (None: never), and free memory."""
-        self._micro_batch_size = size
-        self.discard_graphs()
 
 
 def mean_loss(network: TextGenerator, tokens: Tensor, total_targets: Tensor) -> Tensor:

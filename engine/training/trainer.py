@@ -123,7 +123,7 @@ class Trainer:
             if self._device_step is None:
                 self._step_on_cpu(batch, learning_rate)
             elif isinstance(batch, CorpusBatch):
-                self._device_step.run(batch, self.num_rows(batch), learning_rate)
+                self._device_step.run(batch, self.num_rows(batch), learning_rate, self.micro_batch_size)
             else:
                 raise TypeError("a GPU gathers its batches from a corpus")
             if self._average is not None:
@@ -240,8 +240,7 @@ class Trainer:
 
     def free_memory(self) -> None:
         """Free all memory that is only kept to make steps faster."""
-        if self._device_step is not None:
-            self._device_step.set_micro_batch_size(self.micro_batch_size)
+        self.close()
         self._cpu_steps.clear()
         free_memory(self._device)
 
