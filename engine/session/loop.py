@@ -13,11 +13,11 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from engine.compute.cuda_graphs import new_failures
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import DistributedError, DivergedError
 from engine.memory import heap_frozen
 from engine.protocol import events, insight
-from engine.sampling.stepper import recording_failure
 from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
 from engine.session.evaluation import Evaluator
@@ -57,8 +57,6 @@ class TrainingLoop:
         self._end_reason: str | None = None
         self._clock = run.state.stopwatch.clock
         self._reported_at = self._stepped_at = -math.inf
-        self._unrecorded: set[str] = set()
-        """What the user has been warned of by `_warn_of_recordings`."""
 
     @property
     def num_waiting(self) -> int:
@@ -246,23 +244,14 @@ class TrainingLoop:
         """Emit the steps since the last report and, every `TIMES_SECONDS`, where their time went."""
         run = self._run
         run.reporter.emit_steps()
-        self._warn_of_recordings()
+        for message in new_failures():  # of CUDA graphs
+            run.reporter.emit(events.Warned, message=message)
         if run.state.timer.seconds >= TIMES_SECONDS:
             times = run.state.timer.drain()
             run.reporter.emit(events.StepTimes, **times, num_graphs=run.state.trainer.num_graphs)
             if run.leader is not None:
                 run.leader.report_times(times)
         self._reported_at = self._clock()
-
-    def _warn_of_recordings(self) -> None:
-        """Warn, once for each, if steps or the characters of tweets can't be recorded as CUDA graphs."""
-        trainer = self._run.state.trainer
-        failures = {"steps": trainer.recording_failure, "characters of tweets": recording_failure(trainer.model.device)}
-        for what, failure in failures.items():
-            if failure and what not in self._unrecorded:
-                self._unrecorded.add(what)
-                message = f"The {what} can't be recorded as CUDA graphs, so that they take longer: {failure}"
-                self._run.reporter.emit(events.Warned, message=message)
 
     def _rolled_back(self) -> bool:
         """Roll the run back if it has diverged; return whether it did. Raises `DivergedError`."""

@@ -14,6 +14,7 @@ from typing import assert_never
 import torch
 from msgspec import structs
 
+from engine.compute.cuda_graphs import new_failures
 from engine.compute.device import (
     Runtime,
     derived_seed,
@@ -154,7 +155,7 @@ class Worker:
             answer,
             seconds=self._seconds,
             waiting_seconds=min(waited - self._waited, self._seconds),
-            warnings=tuple(self._warnings),
+            warnings=(*self._warnings, *new_failures()),
             checksum=self.trainer.flat.checksum() if is_save else 0,
             generator=bytes(generator_states(device)[device.type].numpy()) if draws else b"",
         )

@@ -18,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import baselines
-from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.step import ForwardPass
+from engine.compute.device import tensor_float_32
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
+from engine.model.parameters import InferenceWeights
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.progress import OnProgress, no_progress
 from engine.storage import files
@@ -98,7 +99,7 @@ def test_a_gpu_evaluates_without_tf32_and_allows_it_again_after(monkeypatch: pyt
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
     try:
-        with evaluation.without_tensor_float_32(torch.device("cuda")):
+        with tensor_float_32(torch.device("cuda"), is_allowed=False):
             assert allowed() == (False, "highest")
         assert allowed() == (True, "high")
     finally:

@@ -257,6 +257,7 @@ def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("not permitted")])
+@pytest.mark.usefixtures("allocator")
 def test_a_step_that_can_not_be_recorded_is_taken_eagerly(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
     class Recorder(fakes.FailingRecorder):
         def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
@@ -364,8 +365,8 @@ def test_ranks_record_the_lengths_of_whole_batches_at_the_same_steps(ranks: TwoR
     expected = [gpu_step.bucket_length(batch.num_columns) for batch in batches]
     for trainer in ranks.trainers:
         assert trainer._device_step is not None
-        steps = trainer._device_step._steps
-        assert [call.kwargs["key"] for call in run.call_args_list if call.args[0] is steps] == expected
+        keys = [call.kwargs["key"] for call in run.call_args_list if call.args[0] is trainer._device_step._graphs]
+        assert keys == [key for length in expected for key in (length, "update")]
     short = [part_of(batch, DIVISIONS[0][0]) for batch in batches]
     assert [gpu_step.bucket_length(part.num_columns) for part in short] != expected
 
