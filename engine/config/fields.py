@@ -76,7 +76,7 @@ def require(name: str, value: object, allowed: str, *, is_valid: bool) -> None:
         raise ConfigError(f"{name} must be {allowed}, not {shown}.", f"Change {option_of(name)}, or leave it out.")
 
 
-def require_valid(config: object) -> None:
+def require_valid(config: DataclassInstance) -> None:
     """Raise `ConfigError` unless each field of a `Literal` type, or with a range, has an allowed value."""
     for name, kind in _field_types(type(config)).items():
         if get_origin(kind) is Literal:
