@@ -83,8 +83,9 @@ def require_valid(config: DataclassInstance) -> None:
             value = getattr(config, name)
             require(name, value, "one of " + ", ".join(get_args(kind)), is_valid=value in get_args(kind))
         elif get_origin(kind) is Annotated:
-            [between] = kind.__metadata__
-            require_between(config, name, between.low, between.high, or_zero=between.or_zero)
+            for between in kind.__metadata__:
+                if isinstance(between, Between):
+                    require_between(config, name, between.low, between.high, or_zero=between.or_zero)
 
 
 def require_between(config: object, name: str, low: float, high: float = LARGEST, *, or_zero: bool = False) -> None:

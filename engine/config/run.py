@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias
 
 from engine.config.corpus import CorpusConfig
 from engine.config.fields import Between, field_names, require, require_valid, with_settings
@@ -213,7 +213,7 @@ class Computation:
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
         require_valid(self)
-        require("precision", self.precision, "float32 or bfloat16", is_valid=self.precision in get_args(Precision))
+        require("precision", self.precision, "float32 or bfloat16", is_valid=self.precision in {"float32", "bfloat16"})
 
 
 @dataclass(frozen=True, kw_only=True)

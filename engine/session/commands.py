@@ -23,7 +23,6 @@ MAX_CHANGES_BEFORE_STOP = 32
 """Commands that arrived before a `Stop` and are still executed first, queries not counted."""
 STOP_WAITS_SECONDS = 0.3
 """How long a run that is to stop continues the tweet that it is sampling."""
-RUN_ENDED = RunEndsError("The run ended before this was done.")
 _REQUESTED_SAMPLE, _REQUESTED_COMPLETION = 2, 3  # purposes of derived seeds; 1 is a due sample
 
 
@@ -115,7 +114,6 @@ class CommandHandler:
         self._sampling = sampling
         self._questions = questions
         self._restorer = restorer
-        self._clock = run.state.stopwatch.clock
         self._num_requested_samples = 0
         self._stop_seen_at: float | None = None
         self._num_executing = 0
@@ -166,7 +164,7 @@ class CommandHandler:
         """
         self.receive()
         if self._queue.has_stop:
-            now = self._clock()
+            now = self._run.state.stopwatch.clock()
             self._stop_seen_at = self._stop_seen_at or now
             if now - self._stop_seen_at > STOP_WAITS_SECONDS:
                 raise RunEndsError("The run is stopping, so this tweet was not finished.")
@@ -174,10 +172,11 @@ class CommandHandler:
 
     def refuse_remaining(self) -> None:
         """Refuse all commands that the end of the run leaves unexecuted."""
+        error = RunEndsError("The run ended before this was done.")
         for command in self._queue.drain_remaining():
             if not isinstance(command, commands.Stop):
-                self._run.reporter.emit_refusal(command, RUN_ENDED)
-        self._questions.refuse_all(RUN_ENDED)
+                self._run.reporter.emit_refusal(command, error)
+        self._questions.refuse_all(error)
 
     def execute(self, command: Command) -> None:
         """Execute a command, or refuse it. Raises `DistributedError`: without the other processes, the run ends."""
