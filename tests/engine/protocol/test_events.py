@@ -212,6 +212,13 @@ def test_too_deeply_nested_json_is_refused() -> None:
             e.from_json(e.to_json(EMITTED[0]).replace('"R"', "[" * depth + '"é"' + "]" * depth))
 
 
+@given(text=hostile_text() | st.text('"\\ \u0301\ufe0f\u200d\x1b❤é'), is_ascii=st.booleans())
+def test_a_line_that_is_decoded_in_one_go_has_no_text_that_another_way_changes(text: str, is_ascii: bool) -> None:
+    written = text.encode("utf-8", "ignore").decode()
+    line = e.to_json(fakes.tweet_sampled("R")).replace('"R"', json.dumps(written, ensure_ascii=is_ascii))
+    assert [e.from_json(each) for each in (line, line.encode())] == [fakes.tweet_sampled(defused(written))] * 2
+
+
 @given(text=hostile_text())
 def test_harmless_text_is_left_unchanged_blanks_included(text: str) -> None:
     for shown in (harmless(text), clean(text)[:MAX_CHARS], f" {harmless(text)}  "):
@@ -262,7 +269,17 @@ UNDECODED = [
 REFUSED: dict[str, list[dict[str, Any]]] = {
     "ChangeSettings": [
         {"settings": settings}
-        for settings in ({"batch_size": 10**18}, {"learning_rate": 1e38}, {"prime": "\x1b]0;title\x07"})
+        for settings in (
+            *(
+                {"batch_size": 10**18},
+                {"batch_size": 0},
+                {"batch_size": 8.5},
+                {"batch_size": "8"},
+                {"batch_size": True},
+            ),
+            *({"learning_rate": 1e38}, {"eval_every": -1}, {"max_steps": 0}, {"max_seconds": -1.0}),
+            *({"prime": "ß☃"}, {"prime": "\x1b]0;title\x07"}, {"temperature": 0.001}, {"no_such_setting": 1}),
+        )
     ],
     "SampleNow": [{"prime": text} for text in ("\x1b[2J", "x" * 60_000, "☃")],
     "SampleLadder": [{"seed": 0, "temperatures": [1] * 20_000}, {"seed": 0, "prime": "\x1b[2J"}],
@@ -271,7 +288,7 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
     "CompleteText": [{"text": "x" * 60_000}],
     "ReadTweet": [{"text": text} for text in ("", "x" * (MAX_READ_CHARS + 1))],
 }
-"""Fields of commands that a run refuses; more settings are refused in `tests/engine/session/test_commands.py`."""
+"""Fields of commands that a run refuses."""
 
 
 @pytest.mark.parametrize("line_of_command", UNDECODED)

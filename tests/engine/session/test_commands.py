@@ -119,8 +119,6 @@ ONE_IS_BAD: dict[str, tuple[dict[str, Any], str]] = {
     "not live, of training": ({"weight_decay": 0.1}, "weight_decay can't be changed while a run trains."),
     "out of range": ({"batch_size": 0}, "batch_size must be a number from 1 to 65536, not 0."),
     "no whole number": ({"batch_size": 8.5}, "batch_size must be a number from 1 to 65536, not 8.5."),
-    "negative": ({"max_seconds": -1.0}, "max_seconds must be at least 0.1, not -1."),
-    "none of a budget": ({"max_steps": 0}, "max_steps must be at least 1, not 0."),
     "text for a number": ({"batch_size": "eight"}, "batch_size must be a number from 1 to 65536, not eight."),
     "true for a number": ({"eval_every": True}, "eval_every must be at least 0, not True."),
     "none for a number": ({"steps_per_second": None}, "steps_per_second must be 0 or at least 0.01, not None."),
