@@ -394,15 +394,8 @@ def from_json(line: str | bytes) -> Event:
 
     A journal may have been edited, and a socket's peer may be anyone: all events from outside come through here.
     """
-    return codec.decode_tagged(line, Event, None if _is_plain(line) else defused)
-
-
-def _is_plain(line: str | bytes) -> bool:
-    """Return whether no string of a line can be harmful: printable, short, no combining mark, no escape but a quote."""
-    try:
-        text = line.decode() if isinstance(line, bytes) else line
-    except UnicodeDecodeError:
-        return False
-    text = text.replace('\\"', "")
-    is_printable = "\\" not in text and text.isprintable() and len(text) <= MAX_CHARS
-    return is_printable and (text.isascii() or WITHOUT_MARKS.fullmatch(text) is not None)
+    text = (line if isinstance(line, str) else line.decode(errors="replace")).replace('\\"', "")
+    # most lines: no string of a short, printable line without combining marks and escapes but quotes can do harm
+    is_harmless = "\\" not in text and text.isprintable() and len(text) <= MAX_CHARS
+    is_harmless = is_harmless and (text.isascii() or WITHOUT_MARKS.fullmatch(text) is not None)
+    return codec.decode_tagged(line, Event, None if is_harmless else defused)
