@@ -212,6 +212,13 @@ def test_too_deeply_nested_json_is_refused() -> None:
             e.from_json(e.to_json(EMITTED[0]).replace('"R"', "[" * depth + '"é"' + "]" * depth))
 
 
+@given(text=hostile_text() | st.text('"\\ \u0301\ufe0f\u200d\x1b❤é'), is_ascii=st.booleans())
+def test_a_line_that_is_decoded_in_one_go_has_no_text_that_another_way_changes(text: str, is_ascii: bool) -> None:
+    written = text.encode("utf-8", "ignore").decode()
+    line = e.to_json(fakes.tweet_sampled("R")).replace('"R"', json.dumps(written, ensure_ascii=is_ascii))
+    assert [e.from_json(each) for each in (line, line.encode())] == [fakes.tweet_sampled(defused(written))] * 2
+
+
 @given(text=hostile_text())
 def test_harmless_text_is_left_unchanged_blanks_included(text: str) -> None:
     for shown in (harmless(text), clean(text)[:MAX_CHARS], f" {harmless(text)}  "):
