@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import DistributedError, DivergedError
@@ -26,7 +26,6 @@ from engine.session.restoring import Restorer
 from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
-from engine.training.schedule import budget_used, learning_rate_at, upcoming_rates
 from engine.training.thread_tuner import runtime_change
 
 LOG = logging.getLogger(__name__)
@@ -111,32 +110,23 @@ class TrainingLoop:
             return
         self._questions.advance()
         self._stepped_at = self._clock()
-        with self._next_rates() as rates:  # with other processes, nothing but steps happens in between
+        with self._next_rates() as rates:
             for rate in rates:
                 self._train_on(self._load_batch(), rate)
         if not self._rolled_back() and self._clock() - self._reported_at >= REPORT_SECONDS:
             self._report()
 
-    @contextmanager
-    def _next_rates(self, *, is_single: bool = False) -> Iterator[Sequence[float]]:
-        """Give the learning rate of the step to take in the block, which depends on the position before its batch.
+    def _next_rates(self, *, is_single: bool = False) -> AbstractContextManager[list[float]]:
+        """Give the learning rate of the step to take in the block; with other processes, those of all promised steps.
 
-        With other processes, give those of all steps that are promised to them, but only one if it `is_single`.
+        There nothing but steps happens in the block. One is promised if it `is_single`, or something happens between
+        two steps: samples or waits.
         """
-        state, leader = self._run.state, self._run.leader
+        leader, state = self._run.leader, self._run.state
         if leader is None:
-            used = budget_used(state.training, *state.elapsed)
-            yield [learning_rate_at(state.training, state.step, used, state.progress.finish)]
-            return
-        training, is_overfit = state.training, self._run.setup.training_data.config.overfit is not None
-        is_alone = is_single or is_overfit or bool(training.steps_per_second)  # samples or waits between steps
-
-        def rates_of(count: int) -> list[float]:
-            epochs = state.batches.upcoming_epochs(1 if is_alone else count)
-            return upcoming_rates(training, state.step, epochs, state.stopwatch.seconds, state.progress.finish)
-
-        with leader.promised(rates_of) as rates:
-            yield rates
+            return nullcontext(state.upcoming_rates(1))
+        is_overfit = self._run.setup.training_data.config.overfit is not None
+        return leader.promised(is_single=is_single or is_overfit or bool(state.training.steps_per_second))
 
     def _load_batch(self) -> Batch:
         """Return the next batch; until it is trained on, a resume repeats it."""

@@ -25,7 +25,13 @@ from engine.errors import ConfigError, RunFinishedError
 from engine.protocol import codec, events
 from engine.storage.folders import RunFolder
 from engine.storage.log import versions_of
-from engine.training.schedule import exhausted_budget
+from engine.training.schedule import (
+    budget_used,
+    exhausted_budget,
+    is_early_evaluation,
+    is_sample_step,
+    learning_rate_at,
+)
 from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
 
@@ -140,6 +146,28 @@ class RunState:
     def end_reason(self) -> str | None:
         """`FINISHED` or the name of the budget that is used up; None while the run continues."""
         return FINISHED if self.is_finished else exhausted_budget(self.training, *self.elapsed)
+
+    def upcoming_rates(self, max_steps: int) -> list[float]:
+        """Return the learning rates of the next steps, at least one and at most `max_steps`.
+
+        The rate of a step depends on the position before its batch. The last of the steps is followed by a sample, an
+        evaluation or a save, by the end of a budget or of a finish, or by none of these.
+        """
+        training, seconds, finish = self.training, self.stopwatch.seconds, self.progress.finish
+        intervals = [each for each in (training.eval_every, training.save_every) if each]
+        rates: list[float] = []
+        for step, epochs in enumerate(self.batches.upcoming_epochs(max_steps), start=self.step):
+            if rates and (
+                exhausted_budget(training, step, epochs, seconds)
+                or (finish is not None and step >= finish.last_step)
+                or is_sample_step(training, step)
+                or is_early_evaluation(training, step)
+                or any(step % interval == 0 for interval in intervals)
+            ):
+                break
+            used = budget_used(training, step, epochs, seconds)
+            rates.append(learning_rate_at(training, step, used, finish))
+        return rates
 
     def generators(self) -> dict[str, Tensor]:
         """Return the states of the generators, `generator.*`; `generator.DEVICE.RANK` are those of other processes."""

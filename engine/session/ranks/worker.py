@@ -24,7 +24,7 @@ from engine.corpus.batches import BatchStream, Part
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError, RankLostError, TweetgenError
 from engine.model.gru import TextGenerator
-from engine.session.ranks.connection import Answer, Begin, Build, End, Ranks, Report, Steps, Sync
+from engine.session.ranks.connection import Answer, Begin, Build, End, Ranks, Report, Steps, Sync, make_trainer
 from engine.storage.folders import home
 from engine.storage.log import log_traceback
 from engine.training.out_of_memory import OutOfMemoryRetry
@@ -115,8 +115,7 @@ class Worker:
         )
         runtime.apply()
         model = TextGenerator.from_config(len(self._data.vocab), order.model).to(ranks.device)
-        world_size = ranks.place.world_size
-        self.trainer = Trainer(model, order.training, runtime, sum_over_ranks=ranks.sum_, world_size=world_size)
+        self.trainer = make_trainer(model, order.training, runtime, ranks)
 
     def _sync(self, order: Sync) -> None:
         """Continue from the leader's state."""

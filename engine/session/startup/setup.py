@@ -27,7 +27,7 @@ from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.progress import Stage
 from engine.sampling.filter import require_samplable
-from engine.session.ranks.connection import Ranks
+from engine.session.ranks.connection import Ranks, make_trainer
 from engine.session.ranks.leader import config_of_leader, load_for_all, rank_generators
 from engine.session.startup.choices import choose_settings
 from engine.session.startup.start import Start, continued, find_start
@@ -133,13 +133,7 @@ def _build_state(
     if base:
         load_first_rows(model, weights_with_prefix(base.tensors, "model."))
     runtime = replace(runtime, precision=supported_precision(model, training.batch_size, runtime.precision))
-    trainer = Trainer(
-        model,
-        training,
-        runtime,
-        sum_over_ranks=None if ranks is None else ranks.sum_,
-        world_size=data.part.world_size,
-    )
+    trainer = make_trainer(model, training, runtime, ranks)
     if checkpoint:
         load_into(trainer, checkpoint.grown_to(data.vocab, training.seed), runtime)
     if info is None:
