@@ -49,7 +49,7 @@ class TrainingLoop:
         self._sampling = Sampling(run, settings)
         self._evaluator = Evaluator(run)
         self._restorer = Restorer(run, settings, self._questions)
-        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, self._restorer)
+        self.commands = CommandHandler(run, queue, settings, self._sampling, self._questions, self._restorer)
         self._run = run
         self._queue = queue
         self._pauses_at_end = pauses_at_end
@@ -57,12 +57,7 @@ class TrainingLoop:
         self._clock = run.state.stopwatch.clock
         self._reported_at = self._stepped_at = -math.inf
         self._unrecorded: set[str] = set()
-        """What the user has been warned of by `_warn_of_recordings`."""
-
-    @property
-    def num_waiting(self) -> int:
-        """How many commands were received and are not executed to the end yet. For any thread."""
-        return self._commands.num_pending
+        """What the user has been warned of that can't be recorded as CUDA graphs."""
 
     def run(self) -> None:
         """Train until a command or the budget ends the run.
@@ -71,7 +66,10 @@ class TrainingLoop:
         """
         with heap_frozen():
             try:
-                self._begin()
+                self._checkpoints.prepare_folder()  # first: an announced run is in `runs list`
+                self._run.announce()
+                self._checkpoints.save("latest", waits=True)  # so that the run can be resumed from here
+                self._reported_at = self._clock()
                 while self._end_reason is None:
                     self._turn()
                 self._end(self._end_reason)
@@ -94,8 +92,8 @@ class TrainingLoop:
         if state.is_paused and not self._queue:
             self._checkpoints.save_if_changed()
             self._questions.work_or_sleep(PAUSED_POLL_SECONDS)
-        self._end_reason = self._commands.execute_waiting()
-        if self._commands.take_asked_step():
+        self._end_reason = self.commands.execute_waiting()
+        if self.commands.take_asked_step():
             self._single_step()
             return
         if self._end_reason is not None or state.is_paused:
@@ -105,7 +103,7 @@ class TrainingLoop:
             if not self._rolled_back():
                 self._finish_or_pause(reason)
             return
-        self._do_due_work(self._commands.answer_queries)
+        self._do_due_work(self.commands.answer_queries)
         if self._queue or self._naps():
             return
         self._questions.advance()
@@ -149,7 +147,7 @@ class TrainingLoop:
         A `Stop` may interrupt what is due; then no step is taken. The last step of a budget does not pause: the run
         ends as it would have without pauses.
         """
-        if self._do_due_work(self._commands.answer_queries_before_stop):
+        if self._do_due_work(self.commands.answer_queries_before_stop):
             self._take_shown_step()
             self._rolled_back()
         if self._run.state.end_reason is None:
@@ -195,7 +193,7 @@ class TrainingLoop:
         An evaluation is abandoned, and due again, once `should_stop` returns true.
         """
         self._retune()
-        is_sampled = self._sampling.sample_if_due(self._commands.current_sampling)
+        is_sampled = self._sampling.sample_if_due(self.commands.current_sampling)
         is_evaluated = self._evaluator.evaluate_if_due(should_stop)
         self._checkpoints.save_if_due()
         return is_sampled and is_evaluated
@@ -211,7 +209,7 @@ class TrainingLoop:
         before = state.runtime
         reporter.emit_steps()
         state.timer.stop()
-        chosen, ratio = tuner.retune(state.trainer, before, self._commands.receive)
+        chosen, ratio = tuner.retune(state.trainer, before, self.commands.receive)
         state.timer.resume()
         reporter.reset_throughput()
         state.runtime = chosen
@@ -233,26 +231,23 @@ class TrainingLoop:
         return remaining > 0
 
     def _report(self) -> None:
-        """Emit the steps since the last report and, every `TIMES_SECONDS`, where their time went."""
-        run = self._run
+        """Emit the steps since the last report, once what can't be recorded and, at times, where their time went."""
+        run, trainer = self._run, self._run.state.trainer
         run.reporter.emit_steps()
-        self._warn_of_recordings()
+        if trainer.num_graphs is not None:
+            failures = {"steps": trainer.recording_failure}
+            failures["characters of tweets"] = recording_failure(trainer.model.device)
+            for what, failure in failures.items():
+                if failure and what not in self._unrecorded:
+                    self._unrecorded.add(what)
+                    message = f"The {what} can't be recorded as CUDA graphs, so that they take longer: {failure}"
+                    run.reporter.emit(events.Warned, message=message)
         if run.state.timer.seconds >= TIMES_SECONDS:
             times = run.state.timer.drain()
-            run.reporter.emit(events.StepTimes, **times, num_graphs=run.state.trainer.num_graphs)
+            run.reporter.emit(events.StepTimes, **times, num_graphs=trainer.num_graphs)
             if run.leader is not None:
                 run.leader.report_times(times)
         self._reported_at = self._clock()
-
-    def _warn_of_recordings(self) -> None:
-        """Warn, once for each, if steps or the characters of tweets can't be recorded as CUDA graphs."""
-        trainer = self._run.state.trainer
-        failures = {"steps": trainer.recording_failure, "characters of tweets": recording_failure(trainer.model.device)}
-        for what, failure in failures.items():
-            if failure and what not in self._unrecorded:
-                self._unrecorded.add(what)
-                message = f"The {what} can't be recorded as CUDA graphs, so that they take longer: {failure}"
-                self._run.reporter.emit(events.Warned, message=message)
 
     def _rolled_back(self) -> bool:
         """Roll the run back if it has diverged; return whether it did. Raises `DivergedError`."""
@@ -263,21 +258,14 @@ class TrainingLoop:
         self._restorer.roll_back()
         return True
 
-    def _begin(self) -> None:
-        """Announce the run, and save `latest` so that it can be resumed from here."""
-        self._checkpoints.prepare_folder()  # first: an announced run is in `runs list`
-        self._run.announce()
-        self._checkpoints.save("latest", waits=True)
-        self._reported_at = self._clock()
-
     def _finish_or_pause(self, reason: str) -> None:
         """Evaluate once more; then end, or pause with the model loaded. Commands that arrive meanwhile go first."""
         run = self._run
         if run.state.training.eval_every:
-            self._evaluator.evaluate(self._commands.answer_queries)
+            self._evaluator.evaluate(self.commands.answer_queries)
         if self._queue:
             return
-        self._sampling.emit_outcome(self._commands.current_sampling)
+        self._sampling.emit_outcome(self.commands.current_sampling)
         self._checkpoints.save_step_if_due()
         if not self._pauses_at_end:
             self._end_reason = reason
@@ -293,9 +281,9 @@ class TrainingLoop:
     def _end(self, reason: str) -> None:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         state = self._run.state
-        if not self._commands.is_saved:
+        if not self.commands.is_saved:
             self._checkpoints.save("latest", user_requested=True, is_last=True, waits=True)
-        self._commands.refuse_remaining()
+        self.commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,
             reason=reason,
