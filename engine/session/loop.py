@@ -22,7 +22,7 @@ from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
 from engine.session.evaluation import Evaluator
 from engine.session.questions import Questions
-from engine.session.restoring import Restorer
+from engine.session.restoring import SKIPPED_IN_A_ROW, Restorer
 from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
@@ -251,7 +251,7 @@ class TrainingLoop:
 
     def _rolled_back(self) -> bool:
         """Roll the run back if it has diverged; return whether it did. Raises `DivergedError`."""
-        if not self._run.state.has_diverged:
+        if self._run.state.trainer.skipped_in_a_row < SKIPPED_IN_A_ROW:
             return False
         if self._run.leader is not None:
             self._run.leader.verify()  # or a rank can't compute

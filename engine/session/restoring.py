@@ -30,6 +30,7 @@ from engine.session.settings import LiveSettings
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.state import Run
 
+SKIPPED_IN_A_ROW = 3
 MAX_RELOADS = 10
 CLEAR_STEPS = 100
 _HINT = "Resume from a checkpoint with a lower --learning-rate, or remove unusual tweets from the data."

@@ -42,7 +42,6 @@ if TYPE_CHECKING:  # they import this module
     from engine.session.reporter import Reporter
     from engine.training.out_of_memory import OutOfMemoryRetry
 
-SKIPPED_IN_A_ROW = 3
 FINISHED = "finished"
 """The reason of a run that ends after its planned finish."""
 
@@ -138,11 +137,6 @@ class RunState:
         return finish is not None and self.step >= finish.last_step
 
     @property
-    def has_diverged(self) -> bool:
-        """Whether `SKIPPED_IN_A_ROW` steps were skipped: later ones are non-finite too."""
-        return self.trainer.skipped_in_a_row >= SKIPPED_IN_A_ROW
-
-    @property
     def end_reason(self) -> str | None:
         """`FINISHED` or the name of the budget that is used up; None while the run continues."""
         return FINISHED if self.is_finished else exhausted_budget(self.training, *self.elapsed)
@@ -215,7 +209,7 @@ class Run:
     def announce(self) -> None:
         """Emit `RunStarted`, and what the user should know before the first step."""
         setup, state, reporter = self.setup, self.state, self.reporter
-        corpus = setup.training_data.corpus
+        corpus, computation = setup.training_data.corpus, state.runtime.computation(setup.training_data.part.world_size)
         reporter.emit(
             events.RunStarted,
             run=setup.folder.name,
@@ -224,17 +218,13 @@ class Run:
             num_val_tweets=len(corpus.validation),
             vocab_size=len(setup.training_data.vocab),
             num_parameters=state.trainer.model.num_parameters,
-            device=str(state.runtime.device),
-            precision=state.runtime.precision,
-            num_threads=state.runtime.num_threads,
-            tuning=state.runtime.tuning,
+            **(asdict(computation) | {"device": str(state.runtime.device)}),
             model=state.model_config,
             training=state.training,
             sampling=state.sampling,
             resumed_from=setup.resumed_from,
             is_warm_start=setup.is_warm_start,
             epochs=state.batches.epochs,
-            world_size=setup.training_data.part.world_size,
             backend="" if setup.ranks is None else setup.ranks.backend,
             started_at=time.time(),
             num_rows=corpus.report.num_rows,
