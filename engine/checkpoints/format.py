@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import msgspec
 
@@ -78,7 +78,7 @@ class Progress:
 
     def without_figures(self) -> Progress:
         """Return it without losses and evaluations, which do not hold for other tweets."""
-        figures = dict.fromkeys(("train_loss", "val_loss", "bits_per_char", "best_bits_per_char"))
+        figures: dict[str, Any] = dict.fromkeys(("train_loss", "val_loss", "bits_per_char", "best_bits_per_char"))
         return replace(self, last_eval_step=0, is_eval_early=False, **figures)
 
     def restored_to(self, saved: Progress) -> Progress:

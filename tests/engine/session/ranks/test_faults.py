@@ -124,7 +124,7 @@ def test_a_worker_without_memory_for_the_model_fails_the_run_before_a_broadcast_
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = DeviceMemoryError("Not enough memory.", "Train a smaller model.")
-    h.let_fail(monkeypatch, "engine.session.ranks.worker.Trainer", error, lambda *_, **__: is_rank_1())
+    h.let_fail(monkeypatch, "engine.session.ranks.connection.Trainer", error, lambda *_, **__: is_rank_1())
     emitted = events_until(DistributedError, "Rank 1: Not enough memory", h.tiny_config(corpus), world_size=3)
     assert h.only(emitted, e.RunFailed).detail == "Rank 1: Not enough memory."
 
