@@ -20,20 +20,18 @@ from torch import Tensor
 from engine.compute.cpu import single_row
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.single_row import SingleRowStepper
-from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps
+from engine.compute.cuda_graphs import WARM_UP_VISITS
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
-from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab
-from engine.sampling import stepper as stepper_module
 from engine.sampling.logits import NEVER_SAMPLED, Floats, Ids, draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from engine.sampling.stepper import CharGraph, CharStepper, RecordedStepper, recording_failure
+from engine.sampling.stepper import CharGraph, CharStepper, RecordedStepper
 from engine.training.evaluation import evaluate
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
-from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations, use_char_graphs
+from tests.engine.compute.gpu.device_steps import FakeRecorder, Operations, use_char_graphs
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.strategies import sampling_configs
 
@@ -377,25 +375,6 @@ def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> Non
         assert np.array_equal(recorded.step(one), log_probs)
         assert np.allclose(compiled.step(one), log_probs, atol=1e-5)
     assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * (20 - WARM_UP_VISITS)
-
-
-def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_recorded(
-    monkeypatch: pytest.MonkeyPatch, allocator: CudaAllocator
-) -> None:
-    model = model_of(num_layers=1)
-    recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
-    graph = CharGraph(model, recorder)
-    monkeypatch.setitem(stepper_module._GRAPHS, model.device, graph)
-    recorded, plain = RecordedStepper(*start_of(model), graph), CharStepper(model, may_compile=False)
-    for token_id in range(4, 10):
-        assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
-    assert allocator.is_sound
-    assert recording_failure(model.device) == graph.steps.failure == "operation not permitted when stream is capturing"
-    training = FakeRecorder()
-    steps = GraphedSteps(model.device, training)
-    for _ in range(4):
-        steps.run(lambda _: None, torch.zeros(1))
-    assert training.log[-2:] == ["replay", "replay"]
 
 
 @pytest.fixture
