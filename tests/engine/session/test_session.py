@@ -65,17 +65,17 @@ def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: P
 
 
 def test_the_journal_has_all_events_its_buckets_end_at_checkpoints(corpus: Path) -> None:
-    config = h.tiny_config(corpus, max_steps=150, sample_every=20, save_every=51)
-    with mock.patch.object(journal, "WHOLE_STEPS", 16):
-        emitted = h.run_session(config, {67: [c.SaveCheckpoint(name="mine")]})
+    config = h.tiny_config(corpus, max_steps=60, sample_every=8, save_every=21)
+    with mock.patch.object(journal, "WHOLE_STEPS", 4):
+        emitted = h.run_session(config, {27: [c.SaveCheckpoint(name="mine")]})
     journalled, steps = h.journalled(), e.StepsFinished | e.StepsThinned
     others = [each for each in emitted if not isinstance(each, steps)]
     assert [each for each in journalled if not isinstance(each, steps)] == others
     assert h.losses(journalled).items() <= h.losses(emitted).items()
     buckets = h.of_type(journalled, e.StepsThinned)
-    assert len(h.losses(journalled)) + sum(each.num_steps for each in buckets) == 150
+    assert len(h.losses(journalled)) + sum(each.num_steps for each in buckets) == 60
     saved = {event.weights_step for event in h.of_type(emitted, e.CheckpointSaved)}
-    assert saved == {0, 51, 67, 102, 150}
+    assert saved == {0, 21, 27, 42, 60}
     assert not [step for step in saved for each in buckets if each.first_step <= step < each.step]
 
 
