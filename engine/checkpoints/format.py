@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import msgspec
 
@@ -78,15 +78,8 @@ class Progress:
 
     def without_figures(self) -> Progress:
         """Return it without losses and evaluations, which do not hold for other tweets."""
-        return replace(
-            self,
-            train_loss=None,
-            last_eval_step=0,
-            is_eval_early=False,
-            val_loss=None,
-            bits_per_char=None,
-            best_bits_per_char=None,
-        )
+        figures: dict[str, Any] = dict.fromkeys(("train_loss", "val_loss", "bits_per_char", "best_bits_per_char"))
+        return replace(self, last_eval_step=0, is_eval_early=False, **figures)
 
     def restored_to(self, saved: Progress) -> Progress:
         """Return the steps and figures of a checkpoint; the best of this run, its characters and its finish stay."""

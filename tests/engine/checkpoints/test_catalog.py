@@ -183,7 +183,8 @@ def test_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names_the
     name = "theirs" if is_imported else foreign
     refused = started_from(name)
     assert isinstance(refused, e.RunFailed)
-    assert str(secret) in refused.detail
+    assert f".safetensors comes from elsewhere. It was trained on {secret}" in refused.detail
+    assert not folder_of_run("other").path.exists()
     assert f"--data {secret}" in refused.hint
     with pytest.raises(CheckpointError, match="read only if you name it"):
         preflight.check(RunConfig(checkpoint=name))

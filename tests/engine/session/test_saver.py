@@ -209,7 +209,7 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
     assert [(event.kind, event.step) for event in (failed, again)] == [("disk", 8), ("disk", 12)]
     assert "the run ends without latest, step-9" in again.message
     refused = h.only(emitted, e.CommandRefused)
-    assert (refused.command, refused.step) == ("SaveCheckpoint", 8)
+    assert (refused.command, refused.title, refused.step) == ("SaveCheckpoint", StorageError.title, 8)
 
 
 def test_an_exception_in_a_write_ends_the_run_later_steps_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
