@@ -95,13 +95,14 @@ class RunProcess:
         self._offset = self._journal.stat().st_size if self._journal.exists() else 0
         self.events: list[Event] = []
         self._checkpoints = folder.checkpoint_path("latest").parent
+        self._has_ended = False
         self._pid = os.fork()
         if not self._pid:
             if has_buckets:
                 journal.WHOLE_STEPS = FEW_WHOLE_STEPS
             _train(config)
 
-    def _read_new(self) -> None:
+    def read_new(self) -> None:
         """Read the complete new lines of the journal. Raises `ValueError` for an invalid one."""
         if self._journal.exists():
             with self._journal.open("rb") as file:
@@ -115,20 +116,27 @@ class RunProcess:
         deadline = time.monotonic() + START_SECONDS
         while not losses_of(self.events):
             ended, status = os.waitpid(self._pid, os.WNOHANG)
-            if ended or time.monotonic() > deadline:
+            self._has_ended = bool(ended)
+            self.read_new()
+            if self._has_ended or time.monotonic() > deadline:
                 raise ValueError(f"it took no step: status {status}, {self.events[-1:]}")
             time.sleep(_POLL_SECONDS)
-            self._read_new()
 
     def stop_in_save(self, chance: random.Random) -> None:
-        """Send SIGSTOP at a random moment during a save. Raises `ValueError` if there was no save by the deadline."""
+        """Send SIGSTOP at a random moment during a save.
+
+        Raises `ValueError` if the run ends before, or if there was no save by the deadline.
+        """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if not self._is_saving():
                 continue
             time.sleep(chance.uniform(0.0, _MAX_DELAY_IN_SAVE_SECONDS))
             os.kill(self._pid, signal.SIGSTOP)
-            os.waitpid(self._pid, os.WUNTRACED)
+            _, status = os.waitpid(self._pid, os.WUNTRACED)
+            self._has_ended = not os.WIFSTOPPED(status)
+            if self._has_ended:
+                raise ValueError(f"it ended: status {status}")
             if self._is_saving():
                 return
             os.kill(self._pid, signal.SIGCONT)
@@ -139,10 +147,11 @@ class RunProcess:
             return any(entry.name.endswith(".tmp") for entry in entries)
 
     def kill(self) -> None:
-        """Send SIGKILL, and read the rest of the journal. Raises `ValueError` for an invalid line."""
-        os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
-        self._read_new()
+        """Send SIGKILL, unless the process has ended."""
+        if not self._has_ended:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._has_ended = True
 
 
 def _train(config: RunConfig) -> None:
@@ -252,12 +261,15 @@ def kill_many(times: int, seed: int) -> Tally:
             try:
                 config = config_of(corpus, name, is_resumed=is_resumed)
                 run = RunProcess(config, folder_of_run(name), has_buckets=run_number % 2 == 1)
-                if not is_early:
-                    run.wait_for_step()
-                time.sleep(chance.uniform(0.0, _MAX_EARLY_DELAY_SECONDS if is_early else _MAX_DELAY_SECONDS))
-                if number % 2:
-                    run.stop_in_save(chance)
-                run.kill()
+                try:
+                    if not is_early:
+                        run.wait_for_step()
+                    time.sleep(chance.uniform(0.0, _MAX_EARLY_DELAY_SECONDS if is_early else _MAX_DELAY_SECONDS))
+                    if number % 2:
+                        run.stop_in_save(chance)
+                finally:
+                    run.kill()  # also after a wait that failed: it writes to the folder that is removed at the end
+                run.read_new()
                 tally.num_kills += 1
                 check_files(folder_of_run(name), run.events, tally)
                 if is_resumed and not is_early:

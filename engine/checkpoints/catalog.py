@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import shlex
@@ -15,7 +16,6 @@ from engine.storage.folders import SUFFIX, RunFolder, find_run, home, list_runs,
 
 _PIN_SUFFIX = ".pinned"
 _MAX_OFFERED = 12
-_File = tuple[str, Path, os.stat_result]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,17 +54,25 @@ def iterate_checkpoints() -> Iterator[CheckpointEntry]:
 
     They are sorted before the first file is opened, so a list can be shown while the rest is read.
     """
-    named: list[_File] = []
-    of_runs: list[_File] = []
+    files: list[tuple[str, Path, os.stat_result]] = []
     for name, path in paths_by_name().items():
+        with contextlib.suppress(OSError):  # deleted meanwhile
+            files.append((name, path, path.stat()))
+    for name, path, stat in sorted(files, key=lambda file: ("/" in file[0], -file[2].st_mtime)):
+        info, problem = None, ""
         try:
-            stat = path.stat()
-        except OSError:  # deleted meanwhile
-            continue
-        (of_runs if "/" in name else named).append((name, path, stat))
-    for part in (named, of_runs):
-        for name, path, stat in sorted(part, key=lambda file: file[2].st_mtime, reverse=True):
-            yield _entry(name, path, stat)
+            info, _ = read_info(path)
+        except CheckpointError as error:
+            problem = error.message
+        yield CheckpointEntry(
+            name=name,
+            path=path,
+            saved_at=stat.st_mtime,
+            num_bytes=stat.st_size,
+            info=info,
+            problem=problem,
+            is_pinned=pin_path(path).exists(),
+        )
 
 
 def paths_by_name() -> dict[str, Path]:
@@ -81,24 +89,6 @@ def paths_by_name() -> dict[str, Path]:
 def checkpoint_name(path: Path) -> str:
     """Return the name of a checkpoint file in the list, or its path if it is not listed."""
     return next((name for name, listed in paths_by_name().items() if listed == path), str(path))
-
-
-def _entry(name: str, path: Path, stat: os.stat_result) -> CheckpointEntry:
-    """Read the metadata of one file."""
-    info, problem = None, ""
-    try:
-        info, _ = read_info(path)
-    except CheckpointError as error:
-        problem = error.message
-    return CheckpointEntry(
-        name=name,
-        path=path,
-        saved_at=stat.st_mtime,
-        num_bytes=stat.st_size,
-        info=info,
-        problem=problem,
-        is_pinned=pin_path(path).exists(),
-    )
 
 
 def pin_path(path: Path) -> Path:
@@ -124,9 +114,21 @@ def resolve_checkpoint(name: str | None) -> Path:
         return _best_of_run(name)
     if path.endswith(SUFFIX):
         return Path(path)
-    near = difflib.get_close_matches(name, [*by_name, *runs], n=3)
+    raise _not_found(name, [*by_name, *runs])
+
+
+def find_listed(name: str) -> Path:
+    """Return the file that is called `name` in the list, never a path. Raises `CheckpointError` if it is not listed."""
+    by_name = paths_by_name()
+    if name not in by_name:
+        raise _not_found(name, by_name)
+    return by_name[name]
+
+
+def _not_found(name: str, others: Iterable[str]) -> CheckpointError:
+    near = difflib.get_close_matches(name, list(others), n=3)
     hint = f"Did you mean {', '.join(near)}?" if near else "`tweetgen-tui checkpoints list` shows all."
-    raise CheckpointError(f"There is no checkpoint called {name}.", hint)
+    return CheckpointError(f"There is no checkpoint called {name}.", hint)
 
 
 def _best_of_run(run_name: str) -> Path:
@@ -188,14 +190,6 @@ def _no_checkpoint(run: RunFolder, wanted: str, hint: str) -> CheckpointError:
     return CheckpointError(
         f"The run {run.name} has no checkpoint {wanted}.", f"Choose another one with --checkpoint: {found}."
     )
-
-
-def find_listed(name: str) -> Path:
-    """Return the file that is called `name` in the list, never a path. Raises `CheckpointError` if it is not listed."""
-    by_name = paths_by_name()
-    if name not in by_name:
-        raise CheckpointError(f"There is no checkpoint called {name}.", "`tweetgen-tui checkpoints list` shows all.")
-    return by_name[name]
 
 
 def is_taken(name: str) -> bool:

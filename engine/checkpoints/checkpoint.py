@@ -7,10 +7,8 @@ JSON, and a SHA-256 of the tensors. Loading checks everything and raises `Checkp
 without a further copy and mostly without the interpreter's lock. It uses NumPy for that: torch would start threads of
 its own beside the run's.
 
-A model can grow: characters that its vocabulary lacks get rows of their own after the others (`grown_tensors`). The new
-rows of embedding, projection and bias are drawn as those of a new model, from a generator of their own. Their averages
-equal them, and the moments of the optimizer there are zero. All else is unchanged: the contexts of an n-gram input stay
-those of the first training tweets.
+A model can grow: characters that its vocabulary lacks get rows after the others (`grown_tensors`). The contexts of an
+n-gram input stay those of the first training tweets.
 """
 
 from __future__ import annotations
@@ -170,7 +168,7 @@ def write_checkpoint(path: Path, info: CheckpointInfo, copy: HostSnapshot) -> No
     header = encode_header(Metadata.of(info, _digest(copy.tensors)), copy.specs)
     with new_file(path) as new:
         new.write(header)
-        new.write(copy.content)
+        new.write(copy.buffer.numpy().data)  # no further copy
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
@@ -190,6 +188,8 @@ class HostSnapshot:
     """All bytes, (N,) uint8; pinned if the tensors are on a CUDA device."""
     tensors: dict[str, Tensor]
     """Views of the buffer in the order of the file: larger elements first, so that all are aligned; then by name."""
+    specs: dict[str, TensorSpec]
+    """Dtype, shape and offsets of each tensor, as in the header of the file."""
     is_copied: torch.cuda.Event | None
     """Recorded after the copies of a CUDA device; None where they are complete."""
 
@@ -208,18 +208,21 @@ class HostSnapshot:
         else:
             buffer = torch.empty(num_bytes, dtype=torch.uint8, pin_memory=device is not None)
         views: dict[str, Tensor] = {}
+        specs: dict[str, TensorSpec] = {}
         first = 0
         for name in order:
             source = tensors[name].detach()
             last = first + source.nbytes
             views[name] = buffer[first:last].view(source.dtype).view(source.shape)
             views[name].copy_(source, non_blocking=source.is_cuda)
+            kind = "F" if source.is_floating_point() else "I" if source.is_signed() else "U"
+            specs[name] = TensorSpec(f"{kind}{8 * source.element_size()}", tuple(source.shape), (first, last))
             first = last
         is_copied = None
         if device is not None:
             is_copied = torch.cuda.Event()  # type: ignore[no-untyped-call] # torch leaves it untyped
             is_copied.record(torch.cuda.current_stream(device))
-        return cls(buffer, views, is_copied)
+        return cls(buffer, views, specs, is_copied)
 
     def wait(self) -> None:
         """Wait until the device has copied."""
@@ -231,23 +234,6 @@ class HostSnapshot:
         return all(name in self.tensors and torch.equal(each, self.tensors[name]) for name, each in tensors.items())
 
     @property
-    def specs(self) -> dict[str, TensorSpec]:
-        """Dtype, shape and offsets of each tensor, as in the header of the file."""
-        specs: dict[str, TensorSpec] = {}
-        first = 0
-        for name, tensor in self.tensors.items():
-            kind = "F" if tensor.is_floating_point() else "I" if tensor.is_signed() else "U"
-            last = first + tensor.nbytes
-            specs[name] = TensorSpec(f"{kind}{8 * tensor.element_size()}", tuple(tensor.shape), (first, last))
-            first = last
-        return specs
-
-    @property
-    def content(self) -> memoryview:
-        """All bytes of the tensors; not a copy."""
-        return self.buffer.numpy().data
-
-    @property
     def is_finite(self) -> bool:
         """Whether all numbers are finite, so that the checkpoint can be loaded.
 
@@ -256,17 +242,19 @@ class HostSnapshot:
         for name, tensor in self.tensors.items():
             values = tensor.numpy()
             with np.errstate(all="ignore"):  # a sum of finite numbers may overflow
-                if tensor.is_floating_point() and not np.isfinite(values.sum()) and not np.isfinite(values).all():
-                    is_square = name.startswith(SQUARES)
-                    if not is_square or not (values >= 0).all():
-                        return False
+                if np.isfinite(values.sum()) or np.isfinite(values).all():
+                    continue
+                if not (name.startswith(SQUARES) and (values >= 0).all()):
+                    return False
         return True
 
 
 def grown_tensors(tensors: dict[str, Tensor], vocab_size: int, config: ModelConfig, seed: int) -> dict[str, Tensor]:
     """Return a checkpoint's tensors for a vocabulary of `vocab_size` symbols, V, which starts with the checkpoint's.
 
-    Those without V in their shape are the same objects. Draws no number from a global generator.
+    The new rows of embedding, projection and bias, and of their averages, are those of a new model of this seed; the
+    moments there are zero. Tensors without V in their shape are the same objects. Draws no number from a global
+    generator.
     """
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(seed)

@@ -210,13 +210,6 @@ class TensorSpec(msgspec.Struct, frozen=True):
     data_offsets: tuple[_Size, _Size] = (0, 0)
     """Its first byte and the one after its last, from the end of the header."""
 
-    @property
-    def num_bytes(self) -> int:
-        """Bytes that its shape takes. Raises `HeaderError` on an unsupported dtype."""
-        if self.dtype not in _NUM_BYTES:
-            raise HeaderError("it has tensors of an unsupported type")
-        return _NUM_BYTES[self.dtype] * math.prod(self.shape)
-
 
 class Metadata(msgspec.Struct, frozen=True):
     """The metadata strings of a checkpoint; empty if missing."""
@@ -259,7 +252,9 @@ class Header(msgspec.Struct, frozen=True):
         end = 0
         for spec in sorted(tensor_specs.values(), key=lambda spec: spec.data_offsets):
             first, last = spec.data_offsets
-            if first != end or last - first != spec.num_bytes:
+            if spec.dtype not in _NUM_BYTES:
+                raise HeaderError("it has tensors of an unsupported type")
+            if first != end or last - first != _NUM_BYTES[spec.dtype] * math.prod(spec.shape):
                 raise HeaderError("its tensors overlap, or leave a gap")
             end = last
         if end != self.num_data_bytes:

@@ -57,9 +57,7 @@ def rename_checkpoint(old: str, new: str) -> Path:
             f"{old} belongs to its run and can't be renamed.", "Only checkpoints saved by name can be renamed."
         )
     target = named_checkpoint_path(new)
-    if target.exists() and not target.samefile(
-        path
-    ):  # the same file: only the case differs, on a case-insensitive disk
+    if target.exists() and not target.samefile(path):  # only the case may differ, on a case-insensitive disk
         raise CheckpointError(f"There is already a checkpoint called {new}.", "Choose another name.")
     with storage_errors(target):
         if pin_path(path).exists():
@@ -99,6 +97,15 @@ def _refuse_in_use(name: str, path: Path, verb: str) -> None:
         )
 
 
+def checked_content(path: Path) -> bytes:
+    """Return the content of a checkpoint file, after the checks of a load. Raises `CheckpointError`."""
+    from engine.checkpoints.checkpoint import load_checkpoint  # imports torch, which listing does not need
+
+    load_checkpoint(path)
+    with open_checkpoint(path) as file:
+        return file.read()
+
+
 def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
     """Copy the checkpoint `name` (a name or path) to the file or into the folder `target`; return the file written.
 
@@ -106,7 +113,7 @@ def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
     or can't be written.
     """
     path = resolve_checkpoint(name)
-    content = _checked_content(path)
+    content = checked_content(path)
     if target.is_dir():
         is_of_run = path.parent.parent.parent == home() / "runs"
         target /= f"{path.parent.parent.name}-{path.name}" if is_of_run else path.name
@@ -119,11 +126,6 @@ def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
     except StorageError as error:
         raise StorageError(error.message, "Export to another folder.") from error
     return target
-
-
-def export_bytes(name: str) -> bytes:
-    """Return the checked content of the checkpoint `name` (a name or path). Raises `CheckpointError`."""
-    return _checked_content(resolve_checkpoint(name))
 
 
 def import_checkpoint(
@@ -142,23 +144,11 @@ def import_checkpoint(
             f"There is already a checkpoint called {name}.", "Choose another name, or replace it (--force)."
         )
     _refuse_pinned(name, target)
-    from engine.checkpoints.checkpoint import (  # imports torch, which listing does not need
-        load_checkpoint,
-        save_checkpoint,
-    )
+    from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint  # imports torch
 
     checkpoint = (load or load_checkpoint)(source)
     save_checkpoint(target, dataclasses.replace(checkpoint.info, is_imported=True), checkpoint.tensors)
     return target
-
-
-def _checked_content(path: Path) -> bytes:
-    """Return the content of a checkpoint file, after the checks of a load. Raises `CheckpointError`."""
-    from engine.checkpoints.checkpoint import load_checkpoint  # imports torch, which listing does not need
-
-    load_checkpoint(path)
-    with open_checkpoint(path) as file:
-        return file.read()
 
 
 def sample_of(entry: CheckpointEntry) -> TweetSampled | None:

@@ -391,8 +391,7 @@ class Checkpointing:
         with storage_errors(path):
             has_folder = path.exists()
         settings = {"model": state.model_config, "training": state.training, "sampling": state.sampling}
-        epochs = state.batches.epochs
-        if reporter.journal.recreate_if_missing(**settings, epochs=epochs, started_at=time.time()):
+        if reporter.journal.recreate_if_missing(**settings, epochs=state.batches.epochs, started_at=time.time()):
             self._latest_step = self._latest_step if has_folder else None
             deleted = f"The {'journal' if has_folder else 'folder'} of the run {self._folder.name} was deleted"
             reporter.emit(Warned, message=f"{deleted}; it was created again, without its former contents.")

@@ -143,10 +143,8 @@ class Restorer:
         if not has_new_shape and state.trainer.micro_batch_size is not None:
             trainer.set_micro_batch_size(state.trainer.micro_batch_size)
         state.model_config = info.model
-        has_same_tweets = info.corpus_digest == data.corpus.digest
-        state.progress = state.progress.restored_to(
-            info.progress if has_same_tweets else info.progress.without_figures()
-        )
+        progress = info.progress if info.corpus_digest == data.corpus.digest else info.progress.without_figures()
+        state.progress = state.progress.restored_to(progress)
         state.replace_trainer(trainer, batches)
         self._questions.restart()
         run.reporter.reset_throughput()

@@ -277,7 +277,7 @@ def test_the_checkpoints_of_an_active_run_are_protected(run: RunFolder) -> None:
 def test_export_and_import_change_nothing_but_the_imported_flag(mine: Path, elsewhere: Path) -> None:
     exported = management.export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
     back, own = load_checkpoint(management.import_checkpoint(exported, "back", replace=False)), load_checkpoint(mine)
-    assert exported.read_bytes() == mine.read_bytes() == management.export_bytes("mine")
+    assert exported.read_bytes() == mine.read_bytes() == management.checked_content(mine)
     assert back.info == replace(own.info, is_imported=True)
     h.assert_same_tensors(back.tensors, own.tensors)
     assert names() == {"back": False, "mine": False}

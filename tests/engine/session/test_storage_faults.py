@@ -188,6 +188,13 @@ def test_a_deleted_folder_or_journal_is_created_again(corpus: Path, what: str) -
     assert {**h.losses(emitted), **h.losses(h.run_session(h.resume_config(max_steps=12)))} == h.plain_losses()
 
 
+def test_deleted_settings_are_written_again_without_a_warning(corpus: Path) -> None:
+    emitted = h.run_tiny(corpus, at_step_three(lambda run: run.config_path.unlink()), max_steps=8)
+    assert folder_of_run("tiny").config_path.is_file()
+    assert not h.of_type(emitted, e.Warned)
+    assert h.journalled() == emitted
+
+
 def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -> None:
     def taken(run: RunFolder) -> None:
         shutil.rmtree(run.path)

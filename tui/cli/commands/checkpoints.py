@@ -129,7 +129,7 @@ def export(
             raise ConfigError(
                 "A checkpoint is binary: it can't be printed on a terminal.", "Name a file, or redirect: ... - > FILE"
             )
-        sys.stdout.buffer.write(checkpoint_files.export_bytes(name))
+        sys.stdout.buffer.write(checkpoint_files.checked_content(resolve_checkpoint(name)))
         sys.stdout.buffer.flush()
         return
     path = checkpoint_files.export_checkpoint(name, Path(file).expanduser(), replace=force)
