@@ -57,6 +57,8 @@ class TrainingLoop:
         self._end_reason: str | None = None
         self._clock = run.state.stopwatch.clock
         self._reported_at = self._stepped_at = -math.inf
+        self._unrecorded: set[str] = set()
+        """What can't be recorded as CUDA graphs, as the user knows."""
 
     @property
     def num_waiting(self) -> int:
@@ -244,7 +246,7 @@ class TrainingLoop:
         """Emit the steps since the last report and, every `TIMES_SECONDS`, where their time went."""
         run = self._run
         run.reporter.emit_steps()
-        for message in new_failures():  # of CUDA graphs
+        for message in new_failures(self._unrecorded):
             run.reporter.emit(events.Warned, message=message)
         if run.state.timer.seconds >= TIMES_SECONDS:
             times = run.state.timer.drain()
