@@ -12,6 +12,7 @@ WINDOW_SECONDS = 5.0
 """Over which the training speed is measured."""
 GAP_SECONDS = 60.0
 """Gaps between two readings from this length on are checked for CPU time."""
+_CPU_READ_SECONDS = 1.0
 
 
 class ProcessStops:
@@ -70,12 +71,16 @@ class SteadyClock:
         """Return seconds; never less than before."""
         now = self._clock()
         gap = now - self._last
-        if gap < 0.0 or (gap >= GAP_SECONDS and self._cpu_clock() - self._cpu_seconds < 0.1 * gap):
+        if gap < 0.0 or (gap >= GAP_SECONDS and self._was_idle(gap)):
             self._excluded += gap
-        if not 0.0 <= now - self._cpu_read_at < 1.0:
+        if not 0.0 <= now - self._cpu_read_at < _CPU_READ_SECONDS:
             self._cpu_read_at, self._cpu_seconds = now, self._cpu_clock()
         self._last = now
         return now - self._excluded
+
+    def _was_idle(self, gap: float) -> bool:
+        """Return whether the process hardly ran during the gap that just ended and the second before it."""
+        return self._cpu_clock() - self._cpu_seconds < 0.1 * gap
 
 
 class Stopwatch:

@@ -37,14 +37,14 @@ MAX_GRAPHS = 64
 _END_ALLOCATION = ("_cuda_endAllocateToPool", "_cuda_endAllocateCurrentStreamToPool")
 """Names of one function of torch, the second before 2.8; there is no public one."""
 _FAILURES: dict[str, str] = {}
-"""Warnings by what can't be recorded; empty ones have been returned by `new_failures`."""
+"""Why nothing is recorded any more, by kind of work: that of its latest `GraphedSteps`."""
 
 
-def new_failures() -> list[str]:
-    """Return a warning for each kind of work that could not be recorded since the last call, once in a process."""
-    found = [message for message in _FAILURES.values() if message]
-    _FAILURES.update(dict.fromkeys(_FAILURES, ""))
-    return found
+def new_failures(reported: set[str]) -> list[str]:
+    """Return a warning for each kind of work that can't be recorded and is not in `reported`, and add it there."""
+    new = sorted(_FAILURES.keys() - reported)
+    reported.update(new)
+    return [f"The {what} can't be recorded as CUDA graphs, so that they take longer: {_FAILURES[what]}" for what in new]
 
 
 @dataclass
@@ -68,6 +68,7 @@ class GraphedSteps:
         self, what: str, device: torch.device, recorder: CudaRecorder | None, max_graphs: int = MAX_GRAPHS
     ) -> None:
         """Run steps on the device, which warnings call `what`; without a `recorder`, always eagerly."""
+        _FAILURES.pop(what, None)
         self.failure = ""
         """Why nothing is recorded any more; empty while it is, and where memory does not suffice."""
         self._what = what
@@ -131,9 +132,7 @@ class GraphedSteps:
 
     def _fail(self, failure: str) -> None:
         """Record nothing any more."""
-        self.failure = failure
-        message = f"The {self._what} can't be recorded as CUDA graphs, so that they take longer: {failure}"
-        _FAILURES.setdefault(self._what, message)
+        self.failure = _FAILURES[self._what] = failure
 
 
 @cache

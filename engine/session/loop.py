@@ -56,6 +56,8 @@ class TrainingLoop:
         self._end_reason: str | None = None
         self._clock = run.state.stopwatch.clock
         self._reported_at = self._stepped_at = -math.inf
+        self._unrecorded: set[str] = set()
+        """What can't be recorded as CUDA graphs, as the user knows."""
 
     def run(self) -> None:
         """Train until a command or the budget ends the run.
@@ -232,7 +234,7 @@ class TrainingLoop:
         """Emit the steps since the last report, what can't be recorded and, at times, where the time of steps went."""
         run = self._run
         run.reporter.emit_steps()
-        for message in new_failures():  # of CUDA graphs
+        for message in new_failures(self._unrecorded):
             run.reporter.emit(events.Warned, message=message)
         if run.state.timer.seconds >= TIMES_SECONDS:
             times = run.state.timer.drain()

@@ -48,6 +48,8 @@ class Worker:
         self._data: TrainingData
         self._warnings: list[str] = []
         """Since the last report."""
+        self._unrecorded: set[str] = set()
+        """What can't be recorded as CUDA graphs, as the leader knows."""
         self._oom = OutOfMemoryRetry(self, self._warnings.append)
         self._problem: TweetgenError | None = None
         """Why this rank can't go on. It contributes NaN to all steps, until the leader has asked why."""
@@ -146,7 +148,7 @@ class Worker:
             answer,
             seconds=self._seconds,
             waiting_seconds=min(waited - self._waited, self._seconds),
-            warnings=(*self._warnings, *new_failures()),
+            warnings=(*self._warnings, *new_failures(self._unrecorded)),
             checksum=self.trainer.flat.checksum() if is_save else 0,
             generator=bytes(generator_states(device)[device.type].numpy()) if draws else b"",
         )

@@ -320,7 +320,7 @@ def fail_to_record() -> None:
         trainer.step(batch, RATE)
     assert CUDA_ALLOCATOR.is_sound
     assert [trainer.num_graphs for trainer in (first, second)] == [0, 0]
-    assert len(new_failures()) == 1
+    assert len(new_failures(set())) == 1
     sample_tweets(first.model, encoded()[1], SamplingConfig(max_length=30), [1])
     assert stepper._GRAPHS[first.model.device].steps.num_recorded == 1
     reports = [trainer.drain_report().train_losses for trainer in (first, second)]

@@ -37,8 +37,10 @@ def test_what_can_not_be_recorded_is_one_warning_and_the_other_is_recorded(
         characters = FailingRecorder(NOT_PERMITTED, failing=range(99))
     use_device_step(monkeypatch, steps)
     use_char_graphs(monkeypatch, characters)
-    emitted = h.run_tiny(corpus, max_steps=24, sample_every=3, times_seconds=0.0)
+    config = h.tiny_config(corpus, max_steps=24, sample_every=3)
+    emitted, again = (h.run_session(replace(config, run_name=name), times_seconds=0.0) for name in ("one", "two"))
     [message] = messages(emitted)
+    assert messages(again) == [message]  # in the same process
     assert message == (
         f"The {failing} can't be recorded as CUDA graphs, so that they take longer: operation not permitted when "
         "stream is capturing"
