@@ -24,6 +24,8 @@ MAX_DRAFTS_IN_RUN = 32
 MAX_AVOIDED_CHARS = 10_000
 """Avoided words and phrases in total, one character more for each: so a `ChangeSettings` fits a line of the socket."""
 MAX_REQUIRED_CHARS = 1000
+DRAW_FIELDS = ("top_k", "top_p", "min_p", "temperature_last")
+"""The settings of how each character is drawn, besides the temperature; their defaults disable them."""
 
 
 @dataclass(frozen=True, kw_only=True)

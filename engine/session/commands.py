@@ -40,7 +40,7 @@ class CommandQueue:
 
     def early_stop(self) -> Stop | None:
         """Return a `Stop` that arrived during setup, if any; other commands are stored for the run."""
-        for command in self._arrivals():
+        for command in self._drained():
             if isinstance(command, Stop):
                 return command
             self._early.append(command)
@@ -85,6 +85,10 @@ class CommandQueue:
         """Remove and yield the commands that were not received yet, in order."""
         while self._early:
             yield self._early.popleft()
+        yield from self._drained()
+
+    def _drained(self) -> Iterator[Command]:
+        """Remove and yield the commands in the inbox."""
         with contextlib.suppress(queue.Empty):
             while True:
                 yield self._inbox.get_nowait()

@@ -19,7 +19,7 @@ import typer
 from engine.config.corpus import CorpusConfig
 from engine.config.fields import field_help, field_names
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
-from engine.config.sampling import SamplingConfig
+from engine.config.sampling import DRAW_FIELDS, SamplingConfig
 from engine.errors import ConfigError
 from engine.storage.files import in_use_error
 from engine.storage.folders import find_run, home
@@ -89,7 +89,7 @@ TWEETS = (
     OptionGroup("Cleaning", CorpusConfig, CLEANING),
 )
 SAMPLING = OptionGroup("Sampling", SamplingConfig, ("temperature", "prime"))
-TRUNCATION = OptionGroup("Sampling details", SamplingConfig, ("top_k", "top_p", "min_p", "temperature_last"))
+TRUNCATION = OptionGroup("Sampling details", SamplingConfig, DRAW_FIELDS)
 TWEET_FILTER = OptionGroup(
     "Tweet filter", SamplingConfig, ("only_new", "avoid", "must_contain", "min_length", "best_of")
 )

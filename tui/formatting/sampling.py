@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from engine.config.sampling import SamplingConfig
+from engine.config.sampling import DRAW_FIELDS, SamplingConfig
 from engine.protocol.events import RefusalReason
 from tui.formatting.numbers import format_count, shortened
 
@@ -24,8 +24,7 @@ SETTING_LABELS = {
     "temperature_last": "temp order",
 }
 """By the name of the field; temperature and prime, which have keys of their own, are elsewhere."""
-_OFF = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
-"""The values that disable a setting."""
+_DEFAULTS = SamplingConfig()
 _REASONS: dict[RefusalReason, tuple[str, str]] = {
     "copy": ("copy", "copies"),
     "near-copy": ("near-copy", "near-copies"),
@@ -43,7 +42,7 @@ def format_setting(name: str, value: object) -> str:
     """Return the value of a setting as `format_value` does, or "off", "after top-k/top-p/min-p", "“morning”"."""
     if name == "temperature_last":
         return f"{'after' if value else 'before'} top-k/top-p/min-p"
-    if name in _OFF and value == _OFF[name]:
+    if name in DRAW_FIELDS and value == getattr(_DEFAULTS, name):
         return "off"
     return f"“{value}”" if value and isinstance(value, str) else format_value(value)
 
@@ -65,11 +64,11 @@ def format_value(value: object) -> str:
             return str(value)
 
 
-def truncation_settings(sampling: SamplingConfig) -> Iterator[tuple[str, str]]:
-    """Yield label and value of each setting that excludes unlikely characters."""
-    for name, off in _OFF.items():
+def draw_settings(sampling: SamplingConfig) -> Iterator[tuple[str, str]]:
+    """Yield label and value of each setting of how characters are drawn that is not at its default."""
+    for name in DRAW_FIELDS:
         value = getattr(sampling, name)
-        if value != off:
+        if value != getattr(_DEFAULTS, name):
             yield SETTING_LABELS[name], format_setting(name, value)
 
 

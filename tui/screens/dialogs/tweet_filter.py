@@ -8,17 +8,17 @@ from functools import partial
 from typing import Any
 
 from engine.config.fields import option_of
-from engine.config.sampling import MAX_AVOIDED_CHARS, MAX_DRAFTS_IN_RUN, SamplingConfig
+from engine.config.sampling import DRAW_FIELDS, MAX_AVOIDED_CHARS, MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.errors import ConfigError
 from tui.files.avoided_words import avoided_words
-from tui.formatting.sampling import SETTING_LABELS, format_setting, truncation_settings
+from tui.formatting.sampling import SETTING_LABELS, draw_settings, format_setting
 from tui.run.drafts import FILTER_FIELDS
 from tui.screens.dialogs.setting_list import SettingList
 from tui.screens.dialogs.setting_values import ValueDialog, number_or_text
 
 _GROUPS = {
     f"Filter: up to {MAX_DRAFTS_IN_RUN} drafts a tweet": FILTER_FIELDS,
-    "Draw of each character": ("top_k", "top_p", "min_p", "temperature_last"),
+    "Draw of each character": DRAW_FIELDS,
 }
 _SENTENCES = {
     "only_new": "Refuse drafts that copy training tweets; names, links, case and punctuation are ignored.",
@@ -77,7 +77,7 @@ class FilterDialog(SettingList):
 
     def _sentence(self, name: str) -> str:
         sampling = self._sampling
-        if name == "temperature_last" and not any(truncation_settings(sampling)):
+        if name == "temperature_last" and not any(draw_settings(replace(sampling, temperature_last=False))):
             return _NO_EFFECT
         needs_only_new = name == "best_of" and not sampling.only_new
         return _SENTENCES[name] + (_COPIES_ARE_LIKELY if needs_only_new else "")

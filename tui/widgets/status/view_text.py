@@ -12,7 +12,7 @@ from tui.formatting.numbers import (
     format_learning_rate,
     format_temperature,
 )
-from tui.formatting.sampling import FILTER_SEPARATOR, SETTING_LABELS, filter_parts, format_setting, truncation_settings
+from tui.formatting.sampling import FILTER_SEPARATOR, draw_settings, filter_parts
 from tui.run.eta import eta_of
 from tui.run.setting_commands import format_speed_limit
 from tui.run.view import SPENT, RunPhase, RunView
@@ -74,9 +74,7 @@ def sampling_settings(view: RunView) -> Iterator[tuple[str, str]]:
         yield "filter", FILTER_SEPARATOR.join(filter_parts(sampling))
     if sampling.prime:
         yield "prime", sampling.prime
-    yield from truncation_settings(sampling)
-    if sampling.temperature_last:
-        yield SETTING_LABELS["temperature_last"], format_setting("temperature_last", sampling.temperature_last)
+    yield from draw_settings(sampling)
     if view.started is not None and sampling.max_length != view.started.sampling.max_length:
         yield "max length", format_count(sampling.max_length)
 
