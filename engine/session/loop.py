@@ -13,11 +13,11 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
+from engine.compute.cuda_graphs import new_failures
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import DistributedError, DivergedError
 from engine.memory import heap_frozen
 from engine.protocol import events, insight
-from engine.sampling.stepper import recording_failure
 from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
 from engine.session.evaluation import Evaluator
@@ -56,8 +56,6 @@ class TrainingLoop:
         self._end_reason: str | None = None
         self._clock = run.state.stopwatch.clock
         self._reported_at = self._stepped_at = -math.inf
-        self._unrecorded: set[str] = set()
-        """What the user has been warned of that can't be recorded as CUDA graphs."""
 
     def run(self) -> None:
         """Train until a command or the budget ends the run.
@@ -90,7 +88,7 @@ class TrainingLoop:
         state = self._run.state
         self._checkpoints.poll()
         if state.is_paused and not self._queue:
-            self._checkpoints.save_if_changed()
+            self._checkpoints.save_if_due()
             self._questions.work_or_sleep(PAUSED_POLL_SECONDS)
         self._end_reason = self.commands.execute_waiting()
         if self.commands.take_asked_step():
@@ -231,20 +229,14 @@ class TrainingLoop:
         return remaining > 0
 
     def _report(self) -> None:
-        """Emit the steps since the last report, once what can't be recorded and, at times, where their time went."""
-        run, trainer = self._run, self._run.state.trainer
+        """Emit the steps since the last report, what can't be recorded and, at times, where the time of steps went."""
+        run = self._run
         run.reporter.emit_steps()
-        if trainer.num_graphs is not None:
-            failures = {"steps": trainer.recording_failure}
-            failures["characters of tweets"] = recording_failure(trainer.model.device)
-            for what, failure in failures.items():
-                if failure and what not in self._unrecorded:
-                    self._unrecorded.add(what)
-                    message = f"The {what} can't be recorded as CUDA graphs, so that they take longer: {failure}"
-                    run.reporter.emit(events.Warned, message=message)
+        for message in new_failures():  # of CUDA graphs
+            run.reporter.emit(events.Warned, message=message)
         if run.state.timer.seconds >= TIMES_SECONDS:
             times = run.state.timer.drain()
-            run.reporter.emit(events.StepTimes, **times, num_graphs=trainer.num_graphs)
+            run.reporter.emit(events.StepTimes, **times, num_graphs=run.state.trainer.num_graphs)
             if run.leader is not None:
                 run.leader.report_times(times)
         self._reported_at = self._clock()
@@ -282,7 +274,7 @@ class TrainingLoop:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         state = self._run.state
         if not self.commands.is_saved:
-            self._checkpoints.save("latest", user_requested=True, is_last=True, waits=True)
+            self._checkpoints.save_last()
         self.commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,

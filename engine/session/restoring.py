@@ -68,7 +68,7 @@ class Restorer:
         run.checkpoints.save_before_load(path)
         self._continue_from(checkpoint, name, path)
         if run.state.progress.finish is not None:
-            self._settings.cancel_finish()
+            self._settings.plan_finish(on=False)
         if halves_rate:
             self._settings.halve_learning_rate(checkpoint.info.training.learning_rate)
         run.checkpoints.save("latest")

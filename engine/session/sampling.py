@@ -119,7 +119,7 @@ class Sampling:
         progress.num_exact_samples = progress.num_exact_samples + 1 if is_low and text == self._overfit else 0
         is_ending = progress.finish is not None or state.end_reason is not None
         if progress.num_exact_samples == EXACT_SAMPLES and not is_ending:
-            self._settings.finish()
+            self._settings.plan_finish(on=True)
 
     def emit_outcome(self, current: Callable[[], SamplingConfig]) -> None:
         """Sample what a model of a single tweet writes after the start of another; emit what was learned and what not.

@@ -14,7 +14,13 @@ from typing import assert_never
 import torch
 from msgspec import structs
 
-from engine.compute.device import Runtime, derived_seed, generator_states, restore_generator_states
+from engine.compute.cuda_graphs import new_failures
+from engine.compute.device import (
+    Runtime,
+    derived_seed,
+    generator_states,
+    restore_generator_states,
+)
 from engine.corpus.batches import BatchStream, Part
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError, RankLostError, TweetgenError
@@ -140,7 +146,7 @@ class Worker:
             answer,
             seconds=self._seconds,
             waiting_seconds=min(waited - self._waited, self._seconds),
-            warnings=tuple(self._warnings),
+            warnings=(*self._warnings, *new_failures()),
             checksum=self.trainer.flat.checksum() if is_save else 0,
             generator=bytes(generator_states(device)[device.type].numpy()) if draws else b"",
         )
