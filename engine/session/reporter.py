@@ -200,7 +200,7 @@ class Reporter:
         try:
             self.journal.end_bucket()
         except StorageError as problem:
-            self._warn_at(self._state.step, problem)
+            self.warn_of_disk(problem)
 
     def flush_journal(self) -> StorageError | None:
         """Write the events that wait in memory for the disk; return the error if that fails."""
