@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.kernels import Rows, as_float, as_stored, compiled, inlined
-from engine.compute.cpu.layers import PackedBatch, as_array, grad_of
+from engine.compute.cpu.layers import as_array, grad_of
+from engine.compute.cpu.packed_batch import PackedBatch
 from engine.model.gru import NgramInput
 from engine.model.vocab import EMPTY_WINDOW, ORDERS, PAD, appended, context_code
 
