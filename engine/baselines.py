@@ -30,9 +30,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
 
-from engine.compute.cpu.kernels import compiled
+from engine.compute.cpu.kernels import compiled, inlined
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import StorageError
 from engine.model.vocab import BOS, EOS, UNKNOWN_CHAR_BITS, Vocab
@@ -80,13 +79,16 @@ class Table(NamedTuple):
         if num_rows == len(self.rows):
             return self
         larger = Table.empty(num_rows)
-        copy_rows(self.rows, larger.rows)
+        insert_rows(self.rows, larger.rows)
         larger.num_keys[:] = self.num_keys
         return larger
 
 
-@register_jitable
-def _row_of(key: int, rows: Numbers) -> int:
+# Compiled code --------------------------------------------------------------------------------------------------------
+# Rows of tables, not tables; numbers assigned one by one; no new arrays: each of these takes seconds to compile.
+
+
+def _row_of_key(key: int, rows: Numbers) -> int:
     """Return the index of the row of a key, or of the free one where it belongs."""
     last = len(rows) - 1
     row = (key * _FACTOR >> 32) & last
@@ -95,74 +97,92 @@ def _row_of(key: int, rows: Numbers) -> int:
     return row
 
 
-def _copy_rows(rows: Numbers, larger: Numbers) -> None:
+_row_of = inlined(_row_of_key)
+
+
+def _insert_rows(rows: Numbers, larger: Numbers) -> None:
     """Insert all rows of a table into a larger, empty one."""
     for row in range(len(rows)):
-        if rows[row, 0] >= 0:
-            larger[_row_of(rows[row, 0], larger)] = rows[row]
+        key = rows[row, 0]
+        if key >= 0:
+            place = _row_of(key, larger)
+            larger[place, 0] = key
+            larger[place, 1] = rows[row, 1]
 
 
-def _add_contexts(ids: Ids, offsets: Numbers, vocab_size: int, longest: int, tree: Table) -> None:
-    """Add the contexts of 1 to `longest` characters before each target of some tweets to the tree."""
+def _add_contexts(ids: Ids, offsets: Numbers, vocab_size: int, longest: int, tree: Numbers, num_nodes: Numbers) -> None:
+    """Add the contexts of 1 to `longest` characters before each target of some tweets to the rows of the tree.
+
+    `num_nodes` (1,) counts them.
+    """
     for tweet in range(len(offsets) - 1):
         start = offsets[tweet]
         for at in range(start, offsets[tweet + 1] + 1):
             node = 0
             for before in range(at - 1, at - 1 - longest, -1):
                 key = node * vocab_size + (ids[before] if before >= start else BOS)
-                row = _row_of(key, tree.rows)
-                if tree.rows[row, 0] < 0:
-                    tree.num_keys[0] += 1
-                    tree.rows[row, 0], tree.rows[row, 1] = key, tree.num_keys[0]
-                node = tree.rows[row, 1]
+                row = _row_of(key, tree)
+                if tree[row, 0] < 0:
+                    num_nodes[0] += 1
+                    tree[row, 0] = key
+                    tree[row, 1] = num_nodes[0]
+                node = tree[row, 1]
 
 
-def _count(ids: Ids, offsets: Numbers, vocab_size: int, longest: int, tree: Table, grams: Table) -> None:
-    """Count each target of some tweets after each of its contexts in the tree.
+def _count(
+    ids: Ids,
+    offsets: Numbers,
+    vocab_size: int,
+    longest: int,
+    tree: Numbers,
+    grams: Numbers,
+    num_grams: Numbers,
+    known: Numbers,
+) -> None:
+    """Count each target of some tweets after each of its contexts in the tree, in the rows of `grams`.
+
+    `num_grams` (1,) counts the rows. `known` (2, targets) is memory for a tweet's targets that have a known context:
+    where they are, and the context's node.
 
     One length after the other, not one target: a CPU overlaps the cache misses of look-ups that do not depend on each
     other, and takes half the time.
     """
+    targets, nodes = known[0], known[1]
     for tweet in range(len(offsets) - 1):
         start, end = offsets[tweet], offsets[tweet + 1]
-        targets = np.arange(start, end + 1)  # (known,): where the targets with a known context are
-        nodes = np.zeros_like(targets)  # (known,)
-        num_known = len(targets)
+        num_known = end + 1 - start
+        for index in range(num_known):
+            targets[index] = start + index
+            nodes[index] = 0
         for length in range(longest + 1):
             for index in range(num_known):
                 at = targets[index]
                 key = nodes[index] * vocab_size + (ids[at] if at < end else EOS)
-                row = _row_of(key, grams.rows)
-                grams.num_keys[0] += grams.rows[row, 0] < 0
-                grams.rows[row, 0] = key
-                grams.rows[row, 1] += 1
+                row = _row_of(key, grams)
+                num_grams[0] += grams[row, 0] < 0
+                grams[row, 0] = key
+                grams[row, 1] += 1
             num_before, num_known = num_known if length < longest else 0, 0
             for index in range(num_before):
                 before = targets[index] - 1 - length
-                row = _row_of(nodes[index] * vocab_size + (ids[before] if before >= start else BOS), tree.rows)
-                targets[num_known], nodes[num_known] = targets[index], tree.rows[row, 1]
-                num_known += tree.rows[row, 0] >= 0
-
-
-def _sum_counts(rows: Numbers, vocab_size: int, totals: Numbers) -> None:
-    """Add the targets after each context, and the distinct ones, in some rows of counts to `totals` (nodes, 2)."""
-    for row in range(len(rows)):
-        if rows[row, 0] >= 0:
-            node = rows[row, 0] // vocab_size
-            totals[node, 0] += rows[row, 1]
-            totals[node, 1] += 1
+                row = _row_of(nodes[index] * vocab_size + (ids[before] if before >= start else BOS), tree)
+                targets[num_known] = targets[index]
+                nodes[num_known] = tree[row, 1]
+                num_known += tree[row, 0] >= 0
 
 
 def _add_bits(
     ids: Ids,
     offsets: Numbers,
     vocab_size: int,
-    tree: Table,
-    grams: Table,
+    tree: Numbers,
+    grams: Numbers,
     totals: Numbers,
     bits: npt.NDArray[np.float64],
 ) -> None:
     """Add the surprisal of some tweets by each baseline to `bits` (baselines,), in the order of `NAMES`.
+
+    `totals` (2, nodes) are the targets after each context, and the distinct ones.
 
     p(w | h) = (c(h w) + T(h) p(w | h')) / (c(h) + T(h)), where T(h) is the number of distinct characters after h, and
     h' is one character shorter: Witten and Bell (1991), method C, in the interpolated form of Chen and Goodman (1998,
@@ -175,19 +195,21 @@ def _add_bits(
             node, probability = 0, 1 / vocab_size
             bits[0] -= math.log2(probability)
             for order in range(1, len(bits)):
-                total, num_distinct = totals[node, 0], totals[node, 1]
+                total, num_distinct = totals[0, node], totals[1, node]
                 if total > 0:
-                    row = _row_of(node * vocab_size + target, grams.rows)
-                    probability = (grams.rows[row, 1] + num_distinct * probability) / (total + num_distinct)
+                    row = _row_of(node * vocab_size + target, grams)
+                    probability = (grams[row, 1] + num_distinct * probability) / (total + num_distinct)
                 bits[order] -= math.log2(probability)
                 before = at - order
-                row = _row_of(node * vocab_size + (ids[before] if before >= start else BOS), tree.rows)
-                node = tree.rows[row, 1]
+                row = _row_of(node * vocab_size + (ids[before] if before >= start else BOS), tree)
+                node = tree[row, 1]
 
 
-copy_rows, add_contexts, count, sum_counts, add_bits = (
-    compiled(kernel) for kernel in (_copy_rows, _add_contexts, _count, _sum_counts, _add_bits)
+insert_rows, add_contexts, count, add_bits = (
+    compiled(kernel) for kernel in (_insert_rows, _add_contexts, _count, _add_bits)
 )
+
+# The work in pieces ---------------------------------------------------------------------------------------------------
 
 
 def baseline_bits(
@@ -214,23 +236,27 @@ def baseline_pieces(
         tree, grams = Table.empty(_LEAST_ROWS), Table.empty(_LEAST_ROWS)
         for part in _parts(chunk, _PIECE_TARGETS):
             tree = tree.with_room(highest_order * _num_targets(part))
-            add_contexts(held_out.token_ids, part, vocab_size, highest_order - 1, tree)
+            add_contexts(held_out.token_ids, part, vocab_size, highest_order - 1, *tree)
             yield
         begin, num_done, num_counted = num_done, num_done + _num_targets(chunk), 0
         on_count_progress = part_of(on_progress, begin / held_out.num_targets, num_done / held_out.num_targets)
         for part in _parts(train.offsets, _PIECE_TARGETS):
             grams = grams.with_room(highest_order * _num_targets(part))
-            count(train.token_ids, part, vocab_size, highest_order - 1, tree, grams)
+            known = np.empty((2, _num_targets(part)), dtype=np.int64)
+            count(train.token_ids, part, vocab_size, highest_order - 1, tree.rows, *grams, known)
             num_counted += _num_targets(part)
             on_count_progress(num_counted / train.num_targets, "counting n-grams")
             yield
-        totals = np.zeros((1 + tree.num_keys[0], 2), dtype=np.int64)
+        totals = np.zeros((2, 1 + tree.num_keys[0]), dtype=np.int64)
         for first in range(0, len(grams.rows), _PIECE_ROWS):
-            sum_counts(grams.rows[first : first + _PIECE_ROWS], vocab_size, totals)
+            rows = grams.rows[first : first + _PIECE_ROWS]
+            keys, counts = rows[rows[:, 0] >= 0].T
+            np.add.at(totals[0], keys // vocab_size, counts)
+            np.add.at(totals[1], keys // vocab_size, 1)
             yield
         for part in _parts(chunk, _PIECE_TARGETS):
             bits_of_part = np.zeros_like(bits)  # one long sum would lose digits
-            add_bits(held_out.token_ids, part, vocab_size, tree, grams, totals, bits_of_part)
+            add_bits(held_out.token_ids, part, vocab_size, tree.rows, grams.rows, totals, bits_of_part)
             bits += bits_of_part
             yield
     bits += held_out.num_unknown_chars * UNKNOWN_CHAR_BITS

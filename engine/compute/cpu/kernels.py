@@ -110,13 +110,13 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc] # numba is untyped
 def compiled(function: Callable[..., None], *, may_reorder_sums: bool = False) -> Callable[..., None]:
     """Return a function that Numba compiles on its first call and caches on disk where that is possible."""
     fastmath = RELAXED | {"reassoc"} if may_reorder_sums else RELAXED
-    run = njit(fastmath=fastmath, error_model="numpy", nogil=True, no_cfunc_wrapper=True)(function)
+    run = njit(fastmath=fastmath, error_model="numpy", nogil=True, no_cfunc_wrapper=True, _nrt=False)(function)
     with contextlib.suppress(RuntimeError):  # no writable folder for the cache
         run._cache = _Cache(function)  # as `cache=True` does
     return cast("Callable[..., None]", run)
 
 
-inlined = njit(fastmath=RELAXED, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inlined = njit(fastmath=RELAXED, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 """Compiles what only compiled functions call: once for each type of arguments, of which a constant is one."""
 
 
@@ -285,7 +285,7 @@ def steps_for(hidden_size: int) -> tuple[Callable[..., None], ...]:
             for j in range(size):
                 r, z, m, n = as_float(g[j]), as_float(g[size + j]), as_float(g[2 * size + j]), as_float(g[3 * size + j])
                 h_bar = as_float(out_grad[j]) + state_bar[j] + as_float(more[j])
-                state_bar[j] = h_bar * z
+                state_bar[j], more[j] = h_bar * z, 0
                 c_bar = h_bar * (one - z) * (one - n * n)
                 m_bar = c_bar * r
                 g[j], g[2 * size + j] = as_stored(m_bar * m * (one - r), g[j]), as_stored(m_bar, g[j])

@@ -15,26 +15,15 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.kernels import Rows, as_float, as_stored, compiled, inlined
-from engine.compute.cpu.layers import PackedBatch, as_array, grad_of
+from engine.compute.cpu.layers import as_array, grad_of
+from engine.compute.cpu.packed_batch import PackedBatch
 from engine.model.gru import NgramInput
 from engine.model.vocab import EMPTY_WINDOW, ORDERS, PAD, appended, context_code
 
 Ids = npt.NDArray[np.int64]  # (n,)
 
 _SHORTEST = ORDERS[0]
-
-
-def _row_of_code(code: int, contexts: Ids) -> int:
-    """Return the row of a code, 1 + its index in ascending `contexts` (R,); 0 if it is not there."""
-    low, count = 0, len(contexts)
-    while count > 1:
-        half = count >> 1
-        low += half if contexts[low + half] <= code else 0
-        count -= half
-    return low + 1 if contexts[low] == code else 0
-
-
-_appended, _context_code, _row_of = inlined(appended), inlined(context_code), inlined(_row_of_code)
+_appended, _context_code = inlined(appended), inlined(context_code)
 
 
 def _find_rows(
@@ -42,6 +31,7 @@ def _find_rows(
 ) -> None:
     """Write the rows of the contexts of N places, `inputs` (N,), to `rows` (N, 3), and their windows to `windows` (N,).
 
+    A context's row is 1 + its index in ascending `contexts` (R,), found by bisection, or 0 if it is not there.
     `previous` (N,) is the index of the character before each one, at most its own, whose window is read; negative at
     the start of a tweet. A place that is not real has row 0.
     """
@@ -50,7 +40,12 @@ def _find_rows(
         windows[place] = _appended(windows[before] if before >= 0 else EMPTY_WINDOW, inputs[place])
         for number in range(rows.shape[1]):  # not a constant: a loop that is unrolled takes longer to compile
             code = _context_code(windows[place], _SHORTEST + number)
-            rows[place, number] = _row_of(code, contexts) if is_real[place] else 0
+            low, count = 0, len(contexts)
+            while count > 1:
+                half = count >> 1
+                low += half if contexts[low + half] <= code else 0
+                count -= half
+            rows[place, number] = low + 1 if is_real[place] and contexts[low] == code else 0
 
 
 def _add_to_candidates(gates: Rows, rows: Ids, table: Rows) -> None:

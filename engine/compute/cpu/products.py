@@ -137,9 +137,10 @@ def _add_product(
             row += 1
     for row in range(num_rows):
         for column in range(num_complete * COLUMNS, num_columns):
+            total = out[first + row, column]
             for k in range(num_summed):
-                weight = panels[num_complete, k, column - num_complete * COLUMNS]
-                out[first + row, column] += matrix[first_summed + row, k] * weight
+                total += matrix[first_summed + row, k] * panels[num_complete, k, column - num_complete * COLUMNS]
+            out[first + row, column] = total
 
 
 add_product = inlined(_add_product)
@@ -196,9 +197,6 @@ def recurrence_for(hidden_size: int) -> Recurrence:
             count = row_counts[step]
             first -= count
             backward_step(gates, before, output_grads, state_grad, product, first, count)
-            for row in range(count):
-                for j in range(size):
-                    product[row, j] = 0
             add_product(product, start, gates, first, count, 3 * size, panels, size)
 
     return Recurrence(*(compiled(function) for function in named_for(hidden_size, forward, backward)))

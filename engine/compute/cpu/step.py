@@ -30,8 +30,9 @@ from torch import Tensor, nn
 
 from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.kernels import kernels_for
-from engine.compute.cpu.layers import Buffers, Dropout, GruLayer, InputProjection, OutputLoss, PackedBatch, TokenInput
+from engine.compute.cpu.layers import Buffers, Dropout, GruLayer, InputProjection, OutputLoss, TokenInput
 from engine.compute.cpu.ngrams import PackedRows, add_to_candidates, add_touched, rows_of
+from engine.compute.cpu.packed_batch import PackedBatch
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters, InferenceWeights
@@ -94,7 +95,7 @@ class GruStep:
         for number in reversed(range(len(self._layers))):
             gate_grads = self._layers[number].backward(packed, self.dropouts[number].backward(grads))
             if number == 0:
-                self._tokens.backward(packed)
+                self._tokens.backward(packed, gate_grads)
                 if self._ngrams is not None:
                     self._ngrams.backward(gate_grads)
             else:

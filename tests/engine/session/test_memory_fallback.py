@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from engine.compute import gpu_step
-from engine.compute.cpu.layers import PackedBatch
+from engine.compute.cpu.packed_batch import PackedBatch
 from engine.compute.cpu.step import GruStep
 from engine.config.run import TrainingConfig
 from engine.errors import DeviceMemoryError

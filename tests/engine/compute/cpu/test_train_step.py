@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import functional_call
 
-from engine.compute.cpu.layers import PackedBatch, padded_num_rows
+from engine.compute.cpu.packed_batch import PackedBatch, padded_num_rows
 from engine.compute.cpu.step import GruStep, ThreadedStep, one_torch_thread
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
