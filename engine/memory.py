@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
+def without_collection() -> Iterator[None]:
+    """Disable garbage collection during the block."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
 def torch_imported_uncollected() -> Iterator[None]:
     """Disable garbage collection while the block imports torch, and exclude what it imports from later collections.
 
@@ -27,14 +39,9 @@ def torch_imported_uncollected() -> Iterator[None]:
     if "torch" in sys.modules:
         yield
         return
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with without_collection():
         yield
         gc.freeze()
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextlib.contextmanager

@@ -55,6 +55,7 @@ import engine.checkpoints.catalog, engine.corpus.inspection, engine.session.star
 import tui.app.app, tui.run.engine_bridge, tui.lesson.progress
 """,
     "the lesson": "import tui.app.lesson_app",
+    "questions": "import engine.insight.answers, engine.sampling.queries, engine.sampling.stepper",
     "the weights": """
 import torch
 from pathlib import Path
@@ -84,6 +85,7 @@ NOT_YET = {
         "engine.insight",
     ),
     "the lesson": ("torch",),
+    "questions": ("numba",),
     "the weights": (),
 }
 """What is not imported up to the end of a stage: packages, or modules with all below them."""

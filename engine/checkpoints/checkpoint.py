@@ -29,13 +29,13 @@ from torch import Tensor
 
 from engine.checkpoints.format import (
     CheckpointInfo,
+    Metadata,
     TensorSpec,
     damaged,
     encode_header,
     open_checkpoint,
     parse_info,
     read_header,
-    to_metadata,
 )
 from engine.compute import device as runtime
 from engine.config.run import ModelConfig
@@ -167,7 +167,7 @@ def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]
 def write_checkpoint(path: Path, info: CheckpointInfo, copy: HostSnapshot) -> None:
     """Write a checkpoint atomically, from its copy. For any thread. Raises `StorageError`."""
     copy.wait()
-    header = encode_header(to_metadata(info, _digest(copy.tensors)), copy.specs)
+    header = encode_header(Metadata.of(info, _digest(copy.tensors)), copy.specs)
     with new_file(path) as new:
         new.write(header)
         new.write(copy.content)

@@ -16,12 +16,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import msgspec
 
 from engine.config.corpus import CorpusConfig
-from engine.config.fields import require, require_between
+from engine.config.fields import LARGEST, require, require_between
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
@@ -39,62 +39,47 @@ _NUM_BYTES = {"I64": 8, "F32": 4, "U8": 1}
 """Bytes per element, by the dtypes that a checkpoint may have."""
 _METADATA = "__metadata__"
 _ALIGNMENT = 8
-_INFO_KEY = "tweetgen"
-_INFO_DIGEST_KEY = "tweetgen_info_sha256"
-_DIGEST_KEY = "tweetgen_sha256"
-_Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
+_Figure = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+"""A loss or bits per character; a valid SHA-256 does not make a file trusted."""
+_Size = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
 
 
 @dataclass(kw_only=True)
 class Progress:
     """What a run has done last, and its latest figures: with the step, all that decides what is due next."""
 
-    last_sample_step: int = -1
+    last_sample_step: Annotated[int, msgspec.Meta(ge=-1, le=2**53)] = -1
     """Step of the feed's last tweet; -1 before the first."""
-    num_exact_samples: int = 0
+    num_exact_samples: codec.Count = 0
     """Samples in a row that equalled the only tweet of an overfit run."""
-    last_eval_step: int = 0
+    last_eval_step: codec.StepNumber = 0
     """The untrained model is not evaluated: its loss is ln V."""
     is_eval_early: bool = False
     """Whether that evaluation was on some of the tweets; its figure is not the best then."""
-    last_save_step: int = 0
+    last_save_step: codec.StepNumber = 0
     """Step at which a `step-N` was last due."""
-    total_chars: int = 0
+    total_chars: codec.Count = 0
     """Characters trained on, over all epochs and resumes."""
-    train_loss: float | None = None
+    train_loss: _Figure | None = None
     """Nats per character, of the last step with a finite loss."""
-    val_loss: float | None = None
+    val_loss: _Figure | None = None
     """Of the last evaluation, nats per character; None if that was not finite."""
-    bits_per_char: float | None = None
+    bits_per_char: _Figure | None = None
     """Of the last evaluation."""
-    best_bits_per_char: float | None = None
+    best_bits_per_char: _Figure | None = None
     finish: Finish | None = None
     """The annealing phase, if the run was asked to finish."""
 
     def __post_init__(self) -> None:
-        """Check every number. Raises `ConfigError`."""
-        require_between(self, "last_sample_step", -1)
-        for name in ("num_exact_samples", "last_eval_step", "total_chars"):
-            require_between(self, name, 0)
-        for name in ("train_loss", "val_loss", "bits_per_char", "best_bits_per_char"):
-            require_between(self, name, 0.0)
+        """Check the finish. Raises `ConfigError`."""
         if self.finish is not None:
-            require_between(self.finish, "first_step", 0)
-            require_between(self.finish, "last_step", 1)
-            is_after = self.finish.last_step > self.finish.first_step
-            require("finish", self.finish.last_step, f"after step {self.finish.first_step}", is_valid=is_after)
+            first, last = self.finish.first_step, self.finish.last_step
+            require("finish", last, f"after step {first}", is_valid=0 <= first < last <= LARGEST)
 
     def without_figures(self) -> Progress:
         """Return it without losses and evaluations, which do not hold for other tweets."""
-        return replace(
-            self,
-            train_loss=None,
-            last_eval_step=0,
-            is_eval_early=False,
-            val_loss=None,
-            bits_per_char=None,
-            best_bits_per_char=None,
-        )
+        figures: dict[str, Any] = dict.fromkeys(("train_loss", "val_loss", "bits_per_char", "best_bits_per_char"))
+        return replace(self, last_eval_step=0, is_eval_early=False, **figures)
 
     def restored_to(self, saved: Progress) -> Progress:
         """Return the steps and figures of a checkpoint; the best of this run, its characters and its finish stay."""
@@ -102,14 +87,15 @@ class Progress:
             saved, total_chars=self.total_chars, best_bits_per_char=self.best_bits_per_char, finish=self.finish
         )
 
-    def record_non_finite(self, step: int, *, is_early: bool) -> None:
-        """Record a non-finite evaluation at `step`: there is no figure for these weights."""
+    def record_evaluation(self, step: int, evaluation: Evaluation, *, is_early: bool) -> bool:
+        """Record an evaluation at `step`; return whether it is the best so far, which an early one never is.
+
+        One that is not finite leaves no figure for these weights.
+        """
         self.last_eval_step, self.is_eval_early = step, is_early
         self.val_loss = self.bits_per_char = None
-
-    def record_evaluation(self, step: int, evaluation: Evaluation, *, is_early: bool) -> bool:
-        """Record an evaluation at `step`; return whether it is the best so far, which an early one never is."""
-        self.last_eval_step, self.is_eval_early = step, is_early
+        if not math.isfinite(evaluation.total_nats):
+            return False
         self.val_loss, self.bits_per_char = evaluation.nats_per_char, evaluation.bits_per_char
         is_best = not is_early and (self.best_bits_per_char is None or self.bits_per_char < self.best_bits_per_char)
         if is_best:
@@ -133,19 +119,17 @@ class CheckpointInfo:
     vocab: Annotated[tuple[str, ...], msgspec.Meta(max_length=sys.maxunicode)]
     """The characters in the order of their token ids, without the special symbols."""
     computation: Computation
-    step: int
+    step: codec.StepNumber
     position: Position
     """The next batch."""
-    elapsed_seconds: float
+    elapsed_seconds: codec.Seconds
     progress: Progress
     is_imported: bool = False
     """Whether it was imported: the files that its `corpus` names are read only if the user names them too."""
     versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check every number: a valid SHA-256 does not make the file trusted. Raises `ConfigError`."""
-        require_between(self, "step", 0)
-        require_between(self, "elapsed_seconds", 0.0)
+        """Check the position. Raises `ConfigError`."""
         require_between(self.position, "epoch", 0)
         require_between(self.position, "batch", 0)
 
@@ -163,12 +147,6 @@ class CheckpointInfo:
     def has_finished(self) -> bool:
         """Whether the run was asked to finish and has reached the last step."""
         return self.progress.finish is not None and self.step >= self.progress.finish.last_step
-
-
-def to_metadata(info: CheckpointInfo, digest: str) -> dict[str, str]:
-    """Return the safetensors metadata; `digest` is the SHA-256 of the tensors."""
-    text = codec.encode(info)
-    return {_INFO_KEY: text, _INFO_DIGEST_KEY: _digest_of(text), _DIGEST_KEY: digest}
 
 
 def _digest_of(text: str) -> str:
@@ -228,8 +206,8 @@ class TensorSpec(msgspec.Struct, frozen=True):
     """Dtype, shape and offsets of one tensor."""
 
     dtype: str = ""
-    shape: Annotated[tuple[_Count, ...], msgspec.Meta(max_length=8)] = ()
-    data_offsets: tuple[_Count, _Count] = (0, 0)
+    shape: Annotated[tuple[_Size, ...], msgspec.Meta(max_length=8)] = ()
+    data_offsets: tuple[_Size, _Size] = (0, 0)
     """Its first byte and the one after its last, from the end of the header."""
 
     @property
@@ -244,8 +222,16 @@ class Metadata(msgspec.Struct, frozen=True):
     """The metadata strings of a checkpoint; empty if missing."""
 
     tweetgen: str = ""
+    """`CheckpointInfo` as JSON."""
     tweetgen_info_sha256: str = ""
     tweetgen_sha256: str = ""
+    """Of the tensors."""
+
+    @classmethod
+    def of(cls, info: CheckpointInfo, digest: str) -> Metadata:
+        """Return the metadata of a checkpoint; `digest` is the SHA-256 of its tensors."""
+        text = codec.encode(info)
+        return cls(text, _digest_of(text), digest)
 
 
 class _OnlyMetadata(msgspec.Struct, frozen=True):
@@ -295,7 +281,7 @@ def read_header(file: BinaryIO) -> Header:
     return Header(_decoded(text, _OnlyMetadata).metadata, text, num_file_bytes - 8 - num_bytes)
 
 
-def encode_header(metadata: Mapping[str, str], tensor_specs: Mapping[str, TensorSpec]) -> bytes:
+def encode_header(metadata: Metadata | Mapping[str, str], tensor_specs: Mapping[str, TensorSpec]) -> bytes:
     """Return the start of a file up to its tensors; padded, so that they are aligned."""
     text = codec.encode({_METADATA: metadata, **tensor_specs}).encode()
     text += b" " * (-len(text) % _ALIGNMENT)

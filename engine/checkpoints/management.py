@@ -1,4 +1,4 @@
-"""What is done with checkpoint files besides saving and loading: delete, rename, pin, export, import, prune, preview.
+"""What is done with checkpoint files besides saving and loading: delete, rename, pin, export, import, preview.
 
 A pin is an empty file `NAME.pinned` beside the checkpoint: it needs no lock, can't be damaged, and moves with its
 folder. Names are resolved by the list (`find_listed`), so only an export writes outside the data folder.
@@ -7,7 +7,6 @@ folder. Names are resolved by the list (`find_listed`), so only an export writes
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,15 +19,13 @@ from engine.model.vocab import Vocab
 from engine.protocol import codec, events
 from engine.protocol.events import RunStarted, TweetSampled
 from engine.storage.files import is_locked, open_regular, storage_errors, write_atomically
-from engine.storage.folders import RUN_CHECKPOINTS, SUFFIX, RunFolder, folder_of_run, home, named_checkpoint_path
+from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, folder_of_run, home, named_checkpoint_path
 from engine.storage.journal import tweet_in
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint import Checkpoint
 
 
-LOG = logging.getLogger(__name__)
-_PREFIX = "step-"
 _PART_BYTES = 1024 * 1024
 _MAX_BYTES = 64 * 1024 * 1024
 """How much of the journal's end is searched: a few million steps."""
@@ -162,28 +159,6 @@ def _checked_content(path: Path) -> bytes:
     load_checkpoint(path)
     with open_checkpoint(path) as file:
         return file.read()
-
-
-def prune_steps(folder: RunFolder, num_kept: int, step: int, loaded_path: Path | None = None) -> None:
-    """Delete all but the newest `num_kept` checkpoints `step-N` of a run that is at `step`; 0 keeps all.
-
-    Pinned ones, and the one at `loaded_path`, are neither deleted nor counted. Age is measured in steps, since clocks
-    can be set back: steps after `step`, abandoned by loading an earlier checkpoint, go first, then the lowest. Errors
-    are logged.
-    """
-    if not num_kept:
-        return
-    try:
-        numbered = {
-            int(digits): path
-            for path in folder.checkpoint_path("latest").parent.glob(f"{_PREFIX}*{SUFFIX}")
-            if (digits := path.stem.removeprefix(_PREFIX)).isdecimal() and not pin_path(path).exists()
-            if loaded_path is None or path.resolve() != loaded_path.resolve()
-        }
-        for number in sorted(numbered, key=lambda number: (number <= step, number))[:-num_kept]:
-            numbered[number].unlink()
-    except OSError as error:
-        LOG.warning("old checkpoints of %s can't be deleted: %s", folder.path, error)
 
 
 def sample_of(entry: CheckpointEntry) -> TweetSampled | None:

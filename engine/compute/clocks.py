@@ -1,8 +1,4 @@
-"""Clocks that exclude pauses and suspended time, training throughput, and the time of a run by phase of its work.
-
-Never reads the time of day, and never waits for a device: time on a GPU counts for the phase in which the host waits
-for it.
-"""
+"""Clocks that exclude pauses and suspended time, training throughput, and the time of a run by phase of its work."""
 
 from __future__ import annotations
 
@@ -13,20 +9,18 @@ from collections.abc import Callable, Iterator
 from typing import Literal, get_args
 
 WINDOW_SECONDS = 5.0
+"""Over which the training speed is measured."""
 GAP_SECONDS = 60.0
 """Gaps between two readings from this length on are checked for CPU time."""
-_IDLE_SHARE = 0.1
-_CPU_READ_SECONDS = 1.0
 
 
 class ProcessStops:
     """How long this process has been stopped, as by ctrl+z. Set by the signal handler, readable from any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with the process running."""
         self._clock = clock
         self._stops: tuple[float, float | None] = 0.0, None
-        # seconds of all earlier stops, start of the current one: one value, so that no thread reads half a change
+        """Seconds of all earlier stops, start of the current one: one value, so that no thread reads half a change."""
 
     @property
     def seconds(self) -> float:
@@ -44,7 +38,6 @@ class ProcessStops:
 
 
 PROCESS_STOPS = ProcessStops()
-"""Stops of this process."""
 
 
 class SteadyClock:
@@ -77,23 +70,18 @@ class SteadyClock:
         """Return seconds; never less than before."""
         now = self._clock()
         gap = now - self._last
-        if gap < 0.0 or (gap >= GAP_SECONDS and self._was_idle(gap)):
+        if gap < 0.0 or (gap >= GAP_SECONDS and self._cpu_clock() - self._cpu_seconds < 0.1 * gap):
             self._excluded += gap
-        if not 0.0 <= now - self._cpu_read_at < _CPU_READ_SECONDS:
+        if not 0.0 <= now - self._cpu_read_at < 1.0:
             self._cpu_read_at, self._cpu_seconds = now, self._cpu_clock()
         self._last = now
         return now - self._excluded
-
-    def _was_idle(self, gap: float) -> bool:
-        """Return whether the process hardly ran during the gap that just ended and the second before it."""
-        return self._cpu_clock() - self._cpu_seconds < _IDLE_SHARE * gap
 
 
 class Stopwatch:
     """Seconds of training, counted from `offset` on and without pauses."""
 
     def __init__(self, clock: Callable[[], float], offset: float = 0.0) -> None:
-        """Start running. `clock` returns monotonic seconds."""
         self.clock = clock
         self._started = clock() - offset
         self._paused_at: float | None = None
@@ -119,7 +107,6 @@ class Throughput:
     """Training speed in characters per second over the last `WINDOW_SECONDS`."""
 
     def __init__(self) -> None:
-        """Start with an empty window."""
         self._marks: deque[tuple[float, int]] = deque()
 
     def update(self, elapsed_seconds: float, total_chars: int) -> float:
@@ -134,14 +121,13 @@ class Throughput:
 
 Phase = Literal["data", "forward", "backward", "optimizer", "waiting", "sampling", "evaluation", "saving", "other"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
-_DECIMALS = 6
 
 
 class PhaseTimer:
     """Seconds of each phase since the last `drain`. Not thread-safe.
 
-    One phase is active at a time: `switch_to` ends it and starts another, `during` activates one for a block. A switch
-    takes less than a microsecond, so a step can afford several.
+    One phase is active at a time. A switch takes less than a microsecond, so a step can afford several. It never waits
+    for a device: time on a GPU counts for the phase in which the host waits for it.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -189,8 +175,8 @@ class PhaseTimer:
 
     def drain(self) -> dict[str, float]:
         """Return the fields of a `StepTimes` event, rounded to microseconds, and reset all counts."""
-        fields = {"num_steps": self.num_steps, "seconds": round(self.seconds, _DECIMALS)}
-        fields |= {f"{phase}_seconds": round(self._seconds[phase], _DECIMALS) for phase in PHASES if phase != "other"}
+        fields = {"num_steps": self.num_steps, "seconds": round(self.seconds, 6)}
+        fields |= {f"{phase}_seconds": round(self._seconds[phase], 6) for phase in PHASES if phase != "other"}
         self.num_steps = 0
         self._seconds = dict.fromkeys(PHASES, 0.0)
         return fields

@@ -3,7 +3,7 @@
 The rules are torch's ("CUDA Graphs" in its CUDA semantics):
 
 * **Warm-up on the side stream** that records: cuDNN, cuBLAS and the allocator initialize in the first runs, which can't
-  be recorded. The warm-up runs are real steps, so nothing has to be undone. Recording executes nothing.
+  be recorded. They are real steps, so nothing has to be undone. Recording executes nothing.
 * **Fixed addresses.** The input is copied to the bucket's own tensor before each replay; weights, optimizer state and
   learning rate are updated in place; the output goes to a `LossBuffer`.
 * **One memory pool.** Graphs may share a pool if none needs another's results and no two run at once: all results are
@@ -12,36 +12,39 @@ The rules are torch's ("CUDA Graphs" in its CUDA semantics):
   graph during the recording. Other threads may use CUDA meanwhile, as that of NCCL and that of a checkpoint do: only
   what the recording thread does is forbidden.
 
-A recording that runs out of memory is tried again with torch's cache empty; if that fails too, inputs of this shape are
-computed eagerly. After any other failure all are, and `GraphedSteps.failure` says why.
-
 The host queues a step in a fraction of the time that the device needs for it; `Backlog` limits how far it runs ahead.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache, partial
 
 import torch
 from torch import Tensor
 
-from engine.memory import CUDA_ALLOCATOR, free_memory, is_out_of_memory
+from engine.memory import CUDA_ALLOCATOR, free_memory, is_out_of_memory, without_collection
 
 LOG = logging.getLogger(__name__)
 WARM_UP_VISITS = 2
 """Eager runs of a bucket before it is recorded; so a rare shape costs no recording."""
 MAX_GRAPHS = 64
 """Inputs of further shapes are computed eagerly: tweets of up to 2,048 characters have 48 lengths (`bucket_length`)."""
-_MODE = "thread_local"
-"""Other threads may use CUDA during a capture."""
 _END_ALLOCATION = ("_cuda_endAllocateToPool", "_cuda_endAllocateCurrentStreamToPool")
 """Names of one function of torch, the second before 2.8; there is no public one."""
+_FAILURES: dict[str, str] = {}
+"""Warnings by what can't be recorded; empty ones have been returned by `new_failures`."""
+
+
+def new_failures() -> list[str]:
+    """Return a warning for each kind of work that could not be recorded since the last call, once in a process."""
+    found = [message for message in _FAILURES.values() if message]
+    _FAILURES.update(dict.fromkeys(_FAILURES, ""))
+    return found
 
 
 @dataclass
@@ -52,17 +55,22 @@ class _Bucket:
     """Its input, always at the same address."""
     num_visits: int = 0
     recording: torch.cuda.CUDAGraph | None = None
-    lacks_memory: bool = False
-    """Whether there was no memory to record it."""
 
 
 class GraphedSteps:
-    """Runs a step on inputs of few shapes, recorded where possible. Not thread-safe."""
+    """Runs steps on inputs of few shapes, recorded where possible. Not thread-safe.
 
-    def __init__(self, device: torch.device, recorder: CudaRecorder | None, max_graphs: int = MAX_GRAPHS) -> None:
-        """Run steps on the device; without a `recorder`, always eagerly."""
+    A recording that runs out of memory is tried again with torch's cache empty; if that fails too, inputs of this shape
+    are computed eagerly. After any other failure all are, and `new_failures` says why.
+    """
+
+    def __init__(
+        self, what: str, device: torch.device, recorder: CudaRecorder | None, max_graphs: int = MAX_GRAPHS
+    ) -> None:
+        """Run steps on the device, which warnings call `what`; without a `recorder`, always eagerly."""
         self.failure = ""
         """Why nothing is recorded any more; empty while it is, and where memory does not suffice."""
+        self._what = what
         self._device = device
         self._recorder = recorder
         self._max_graphs = max_graphs
@@ -78,16 +86,18 @@ class GraphedSteps:
 
         CUDA copies up to 64 KB of pageable memory without waiting for the device: the rows of 8,192 tweets.
         """
-        bucket = self._buckets.get((key, *inputs.shape))
-        if bucket is None:
-            bucket = self._buckets[(key, *inputs.shape)] = _Bucket(torch.empty_like(inputs, device=self._device))
+        place = (key, *inputs.shape)
+        if place not in self._buckets:
+            self._buckets[place] = _Bucket(torch.empty_like(inputs, device=self._device))
+        bucket = self._buckets[place]
         bucket.inputs.copy_(inputs, non_blocking=True)
         bucket.num_visits += 1
         work = partial(step, bucket.inputs)
         if self._recorder is None:
             work()
             return
-        if self._may_record(bucket):
+        is_due = bucket.num_visits == WARM_UP_VISITS + 1  # tried then or never
+        if is_due and not self.failure and self.num_recorded < self._max_graphs:
             self._record(work, bucket, self._recorder)
         if bucket.recording is None:
             self._recorder.run_on_side_stream(work)
@@ -101,31 +111,29 @@ class GraphedSteps:
                 self._recorder.discard(bucket.recording)
         self._buckets.clear()
 
-    def _may_record(self, bucket: _Bucket) -> bool:
-        if bucket.recording is not None or bucket.lacks_memory or bucket.num_visits <= WARM_UP_VISITS:
-            return False
-        if not CUDA_ALLOCATOR.is_sound:
-            self.failure = self.failure or "torch's CUDA allocator is not usable after an earlier failure"
-        return not self.failure and self.num_recorded < self._max_graphs
-
     def _record(self, work: Callable[[], None], bucket: _Bucket, recorder: CudaRecorder) -> None:
-        """Record a bucket's step, with torch's cache emptied if memory does not suffice."""
-        bucket.recording = self._recorded(work, recorder)
-        if bucket.recording is None and not self.failure:
-            free_memory(self._device)
-            bucket.recording = self._recorded(work, recorder)
-            bucket.lacks_memory = bucket.recording is None
+        """Record a bucket's work, with torch's cache empty where memory does not suffice otherwise."""
+        if not CUDA_ALLOCATOR.is_sound:
+            self._fail("torch's CUDA allocator is not usable after an earlier failure")
+            return
+        for is_repeated in (False, True):
+            if is_repeated:
+                free_memory(self._device)
+            try:
+                bucket.recording = recorder.record(work)
+                return
+            except RuntimeError as error:
+                LOG.warning("a CUDA graph can't be recorded", exc_info=True)
+                if not is_out_of_memory(error):
+                    self._fail(str(error).partition("\n")[0] or type(error).__name__)
+                    self.discard_all()
+                    return
 
-    def _recorded(self, work: Callable[[], None], recorder: CudaRecorder) -> torch.cuda.CUDAGraph | None:
-        """Return the recording; None if memory does not suffice. After another failure, none is left or made later."""
-        try:
-            return recorder.record(work)
-        except RuntimeError as error:
-            LOG.warning("a CUDA graph can't be recorded", exc_info=True)
-            if not is_out_of_memory(error):
-                self.failure = str(error).partition("\n")[0] or type(error).__name__
-                self.discard_all()
-        return None
+    def _fail(self, failure: str) -> None:
+        """Record nothing any more."""
+        self.failure = failure
+        message = f"The {self._what} can't be recorded as CUDA graphs, so that they take longer: {failure}"
+        _FAILURES.setdefault(self._what, message)
 
 
 @cache
@@ -146,7 +154,6 @@ class CudaRecorder:
     """Records CUDA graphs with one shared memory pool on the device's side stream."""
 
     def __init__(self, device: torch.device) -> None:
-        """Record on this device."""
         self._device = device
         self._stream = side_stream(device)
         self._pool = torch.cuda.graph_pool_handle()
@@ -174,9 +181,9 @@ class CudaRecorder:
         failures: list[RuntimeError] = []
         try:
             with (
-                _without_collection(),
+                without_collection(),
                 torch.cuda.stream(self._stream),
-                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode=_MODE),
+                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
             ):
                 try:
                     work()
@@ -215,18 +222,6 @@ class CudaRecorder:
         self._num_recorded -= 1
 
 
-@contextlib.contextmanager
-def _without_collection() -> Iterator[None]:
-    """Disable Python's garbage collector during the block."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 QUEUED_SECONDS = 0.02
 MIN_STEPS = 2
 _SMOOTHING = 0.1
@@ -246,17 +241,14 @@ class Backlog:
     """
 
     def __init__(self, make_event: Callable[[], torch.cuda.Event] = cuda_event) -> None:
+        self.limit = MIN_STEPS
+        """How many steps may be queued."""
         self._make_event = make_event
         self._queued: deque[torch.cuda.Event] = deque()
         self._last: torch.cuda.Event | None = None
         """The end of the last step that the device is known to have completed."""
         self._step_seconds: float | None = None
         """Smoothed time between the ends of two steps."""
-
-    @property
-    def limit(self) -> int:
-        """How many steps may be queued."""
-        return MIN_STEPS if self._step_seconds is None else max(MIN_STEPS, int(QUEUED_SECONDS / self._step_seconds))
 
     def add_step(self) -> None:
         """Record that a step has been queued; wait until at most `limit` are left."""
@@ -267,10 +259,8 @@ class Backlog:
             first = self._queued.popleft()
             first.synchronize()
             if self._last is not None:
-                self._measure(max(self._last.elapsed_time(first) / 1000, 1e-6))
+                seconds = max(self._last.elapsed_time(first) / 1000, 1e-6)
+                before = seconds if self._step_seconds is None else self._step_seconds
+                self._step_seconds = before + _SMOOTHING * (seconds - before)
+                self.limit = max(MIN_STEPS, int(QUEUED_SECONDS / self._step_seconds))
             self._last = first
-
-    def _measure(self, seconds: float) -> None:
-        """Include the time of a step in the mean."""
-        before = seconds if self._step_seconds is None else self._step_seconds
-        self._step_seconds = before + _SMOOTHING * (seconds - before)

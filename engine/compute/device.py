@@ -23,8 +23,6 @@ measurement nothing detects threads that wait for a busy core."""
 _CUBLAS_WORKSPACE, _DETERMINISTIC_WORKSPACES = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
 """The results of cuBLAS, and of cuDNN's recurrent layers, depend on the size of a workspace, which they read when they
 start. torch's deterministic mode accepts two sizes only."""
-_NUM_WORDS = 624
-"""Words in the state of a Mersenne Twister."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +42,22 @@ class Runtime:
         """Resolve `config` on this machine. Raises `DeviceError` if it lacks the device, bfloat16 or the cores."""
         if config.deterministic and os.environ.get(_CUBLAS_WORKSPACE) not in _DETERMINISTIC_WORKSPACES:
             os.environ[_CUBLAS_WORKSPACE] = _DETERMINISTIC_WORKSPACES[0]
-        if config.threads > available_cores():
+        cores = available_cores()
+        if config.threads > cores:
             raise DeviceError(
-                f"This program may use {available_cores()} CPU cores; {config.threads} threads would wait for each "
-                "other.",
+                f"This program may use {cores} CPU cores; {config.threads} threads would wait for each other.",
                 "Leave --threads out to have it measured, or set fewer.",
             )
-        device = torch.device(_resolve_device(config.device))
-        is_cuda, precision = device.type == "cuda", config.precision
+        name = config.device
+        if name == "auto":
+            name = next(each for each in ("cuda", "mps", "cpu") if is_available(each))
+        elif not is_available(name):
+            problem = gpu_problem() if name == "cuda" else ""
+            raise DeviceError(
+                f"This machine has no {name} device that torch can use{f': {problem}' if problem else '.'}",
+                "Leave --device out, or set it to cpu.",
+            )
+        device, is_cuda, precision = torch.device(name), name == "cuda", config.precision
         if precision == "bfloat16" and is_cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
             raise DeviceError("This GPU has no bfloat16.", "Leave --precision out, or set it to float32.")
         if precision == "auto":  # float32 products of a step on a GPU use TF32 where available
@@ -59,7 +65,9 @@ class Runtime:
         return cls(
             device=device,
             precision=precision,
-            num_threads=config.threads or auto_threads(),
+            # Threads that wait for a core occupied by another process, as the screen's, can be ten times slower than
+            # a single thread. `engine.training.tuning` measures the number during training.
+            num_threads=config.threads or max(1, min(MAX_AUTO_THREADS, cores - 1)),
             is_deterministic=config.deterministic and is_cuda,
         )
 
@@ -119,6 +127,12 @@ def may_train_in_bfloat16(device: torch.device) -> bool:
     return cpu_has_bfloat16() if device.type == "cpu" else device.type == "cuda" and cudnn_supports_bfloat16()
 
 
+def cpu_has_bfloat16() -> bool:
+    """Return whether torch reports native bfloat16 matrix products for this CPU."""
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return any("bf16" in name for name, is_there in capabilities.items() if is_there is True)
+
+
 def cudnn_supports_bfloat16() -> bool:
     """Return whether cuDNN's GRU supports bfloat16 on this GPU; if not, torch runs a kernel per character.
 
@@ -138,40 +152,31 @@ def cudnn_version() -> int:
         return 0
 
 
-def cpu_has_bfloat16() -> bool:
-    """Return whether torch reports native bfloat16 matrix products for this CPU."""
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return any("bf16" in name for name, is_there in capabilities.items() if is_there is True)
-
-
-def auto_threads() -> int:
-    """Return the number of threads without a measurement: all cores but one for the screen, at most `MAX_AUTO_THREADS`.
-
-    Threads that wait for a core occupied by another process can be ten times slower than a single thread.
-    `engine.training.tuning` measures the number during training.
-    """
-    return max(1, min(MAX_AUTO_THREADS, available_cores() - 1))
-
-
-def _resolve_device(wanted: str) -> str:
-    """Return the name of an available device. Raises `DeviceError`."""
-    if wanted == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if is_available(name))
-    if not is_available(wanted):
-        problem = gpu_problem() if wanted == "cuda" else ""
-        raise DeviceError(
-            f"This machine has no {wanted} device that torch can use{f': {problem}' if problem else '.'}",
-            "Leave --device out, or set it to cpu.",
-        )
-    return wanted
-
-
 def wait_for(device: torch.device) -> None:
     """Wait until the device has completed all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
+
+
+@contextlib.contextmanager
+def tensor_float_32(device: torch.device, *, is_allowed: bool) -> Iterator[None]:
+    """Compute CUDA's float32 products in TF32, which has 10 bits of mantissa, or not, during the block.
+
+    torch's default allows it in cuDNN, and in cuBLAS where `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE` is set.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    in_cudnn, precision = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    torch.backends.cudnn.allow_tf32 = is_allowed
+    torch.set_float32_matmul_precision("high" if is_allowed else "highest")
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = in_cudnn
+        torch.set_float32_matmul_precision(precision)
 
 
 def generator_states(device: torch.device) -> dict[str, Tensor]:
@@ -193,22 +198,6 @@ def restore_generator_states(states: dict[str, Tensor], device: torch.device) ->
         torch.mps.set_rng_state(states["mps"])
 
 
-def is_generator_state(state: Tensor) -> bool:
-    """Return whether `state`, (5056,) uint8, is a valid state of torch's CPU generator.
-
-    Torch does not check that the state's position in its 624 words and the count of those left agree; if they do not,
-    it reads out of bounds.
-    """
-    if state.dtype != torch.uint8 or state.shape != torch.get_rng_state().shape:
-        return False
-    try:
-        torch.Generator().set_state(state)
-    except (RuntimeError, TypeError):
-        return False
-    left, _, position = struct.unpack_from("<iiQ", state.numpy().tobytes(), 8)
-    return int(left) + int(position) <= _NUM_WORDS + 1
-
-
 @contextlib.contextmanager
 def generators_restored_on_error(device: torch.device) -> Iterator[None]:
     """Restore torch's global generators to their present state if the block raises an exception."""
@@ -218,6 +207,22 @@ def generators_restored_on_error(device: torch.device) -> Iterator[None]:
     except BaseException:  # re-raised; a retry draws the same numbers
         restore_generator_states(states, device)
         raise
+
+
+def is_generator_state(state: Tensor) -> bool:
+    """Return whether `state`, (5056,) uint8, is a valid state of torch's CPU generator.
+
+    Torch does not check that the state's position in the 624 words of the Mersenne Twister and the count of those left
+    agree; if they do not, it reads out of bounds.
+    """
+    if state.dtype != torch.uint8 or state.shape != torch.get_rng_state().shape:
+        return False
+    try:
+        torch.Generator().set_state(state)
+    except (RuntimeError, TypeError):
+        return False
+    left, _, position = struct.unpack_from("<iiQ", state.numpy().tobytes(), 8)
+    return int(left) + int(position) <= 624 + 1
 
 
 def derived_seed(seed: int, *where: int) -> int:

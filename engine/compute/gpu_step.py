@@ -4,22 +4,17 @@ A GPU is slow only when it waits: for Python between two kernels, for a batch, o
 
 * the encoded corpus lies on the device, which cuts its batches itself (`ResidentTweets`);
 * batches are padded to few shapes, without changing the gradient (`bucket_length`), and a step is recorded once per
-  shape as a CUDA graph, whose kernels are launched in one call (`engine.compute.cuda_graphs`);
+  shape as a CUDA graph (`engine.compute.cuda_graphs`);
 * losses stay on the device until a report reads many (`engine.compute.optimizer.LossBuffer`);
-* products run in TF32 where available, or everything in bfloat16 with float32 weights (`Bfloat16Copy`).
-
-`DeviceStep` computes what `TextGenerator.forward`, `F.cross_entropy`, `clip_grad_norm_` and AdamW compute on the same
-tweets without padding. For speed,
-
+* products run in TF32 where available, or everything in bfloat16 with float32 weights (`Bfloat16Copy`);
 * the input is time-major, as in cuDNN, which would transpose a batch-first one; and cuDNN uses the weights of a single
   layer in place (`FlatParameters`), unless there is an n-gram input (`widened_weight`);
-* gradients go to one buffer, so that clipping, update and the sum over ranks are one operation each;
-* the learning rate is a tensor, because a CUDA graph would record a number as a constant;
-* gradients are computed by `torch.autograd.grad`, and nothing of autograd's graph outlives a step: its nodes reference
-  the stream that they were created on, which must be the recording one.
+* gradients go to one buffer, so that clipping, update and the sum over ranks are one operation each.
 
-**Dropout and graphs.** torch's dropout draws from the default CUDA generator, which every graph registers: a replay
-continues its sequence like an eager step, and a checkpoint stores its state. That of cuDNN is not used (`run_gru`).
+A CUDA graph records numbers as constants, so the learning rate is a tensor. Nothing of autograd's graph outlives a step
+(`torch.autograd.grad`): its nodes reference the stream that they were created on, which must be the recording one.
+Dropout draws from the default CUDA generator, which every graph registers: a replay continues its sequence like an
+eager step, and a checkpoint stores its state. That of cuDNN is not used (`run_gru`).
 
 Everything but the recording itself also runs on a CPU, where the tests compare it with the readable reference,
 `TextGenerator.forward` and autograd. Never used to train on a CPU.
@@ -27,11 +22,10 @@ Everything but the recording itself also runs on a CPU, where the tests compare 
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -40,8 +34,9 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute.cuda_graphs import Backlog, CudaRecorder, GraphedSteps
+from engine.compute.device import tensor_float_32
 from engine.compute.optimizer import OptimizerStep
-from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets, Ids
+from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import NO_ROW, TextGenerator, run_gru
@@ -49,32 +44,25 @@ from engine.model.parameters import FlatParameters
 from engine.model.vocab import BOS, EOS, PAD
 
 LOG = logging.getLogger(__name__)
-MIN_SPACING = 8
-SPACINGS_PER_LENGTH = 16
-"""Bucket lengths are multiples of 8 up to 128, of 16 up to 256 and so on: padding adds less than an eighth (except to
-tweets under 64 characters), and tweets of up to 144 characters need 17 lengths."""
 NO_TWEET = -1
 """The row of an empty tweet, which is all padding."""
+
+
+# The batch ------------------------------------------------------------------------------------------------------------
 
 
 def bucket_length(length: int) -> int:
     """Return the padded length of a batch whose longest tweet has `length` targets.
 
+    They are multiples of 8 up to 128, of 16 up to 256 and so on: padding adds less than an eighth (except to tweets
+    under 64 characters), and tweets of up to 144 characters need 17 lengths.
+
     A CUDA graph has one shape, and cuDNN plans for one shape at a time. Padding does not change the result: it follows
     a tweet's end, so it affects no state of the tweet, and the loss counts no target that is padding.
     """
     next_power_of_two = 1 << (length - 1).bit_length()
-    spacing = max(MIN_SPACING, next_power_of_two // SPACINGS_PER_LENGTH)
+    spacing = max(8, next_power_of_two // 16)
     return -(-length // spacing) * spacing
-
-
-def padded_rows(rows: Ids, batch_size: int) -> Ids:
-    """Return the rows of a batch, (B,), with empty tweets up to `batch_size`."""
-    return np.pad(rows, (0, max(0, batch_size - len(rows))), constant_values=NO_TWEET)
-
-
-_SMALL_TYPES: dict[type[np.generic], type[np.generic]] = {np.uint8: np.uint8, np.uint16: np.int32}
-"""Type on the device by type on the host: torch has few kernels for uint16."""
 
 
 class ResidentTweets:
@@ -85,10 +73,12 @@ class ResidentTweets:
 
     def __init__(self, tweets: EncodedTweets, device: torch.device) -> None:
         """Copy the tweets to the device. Raises `DeviceMemoryError`."""
-        device_type = _SMALL_TYPES.get(tweets.token_ids.dtype.type, np.int64)
+        token_ids = tweets.token_ids
         problem = ""
         try:
-            self._token_ids = torch.from_numpy(tweets.token_ids.astype(device_type, copy=False)).to(device)
+            if token_ids.dtype != np.uint8:  # torch has few kernels for longer unsigned numbers
+                token_ids = token_ids.astype(np.int32)
+            self._token_ids = torch.from_numpy(token_ids).to(device)
             self._offsets = torch.from_numpy(tweets.offsets).to(device)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -125,14 +115,16 @@ def resident_tweets(tweets: EncodedTweets, device: torch.device) -> ResidentTwee
     return copies[device]
 
 
+# The step -------------------------------------------------------------------------------------------------------------
+
+
 class Bfloat16Copy:
     """A bfloat16 copy of one model for a step's products and states; weights and updates stay in float32.
 
     Autocast is no alternative: its cuDNN RNN runs in **float16**, whatever type was requested (`AutocastRNN.cpp` casts
-    to `kHalf`), and gradients of a mean over thousands of characters underflow float16. So the step uses a copy,
-    refreshed from the float32 weights each time: a few megabytes at fixed addresses, as a CUDA graph needs them.
-    bfloat16 has the range of float32, so no loss scaling is needed. The copy shares the table of an n-gram input with
-    the model, in float32: a step reads a few of its rows, and only their sums are rounded.
+    to `kHalf`), and gradients of a mean over thousands of characters underflow float16. bfloat16 has the range of
+    float32, so no loss scaling is needed. The copy shares the table of an n-gram input with the model, in float32: a
+    step reads a few of its rows, and only their sums are rounded.
     """
 
     def __init__(self, model: TextGenerator, flat: FlatParameters) -> None:
@@ -143,9 +135,14 @@ class Bfloat16Copy:
         self._rounded = flat.bind_copy(self._model)  # in the order that cuDNN's GRU needs, too
 
     def refreshed(self) -> TextGenerator:
-        """Return the copy with the model's present weights, rounded."""
+        """Return the copy with the model's present weights, rounded, at the addresses that a CUDA graph has."""
         self._rounded.copy_(self._source)
         return self._model
+
+
+MAX_DIFFERENCE = 0.02
+"""Of a loss on a device from that on the CPU: more than the rounding of bfloat16."""
+_COMPARED_TWEETS = 8
 
 
 class DeviceStep:
@@ -159,10 +156,9 @@ class DeviceStep:
         *,
         precision: str,
         recorder: CudaRecorder | None,
-        backlog: Backlog | None,
         sum_over_ranks: Callable[[], None] | None = None,
     ) -> None:
-        """Use a model that stays on its device, and its buffers; with a `backlog`, wait for steps that are queued.
+        """Use a model that stays on its device, and its buffers.
 
         With `sum_over_ranks`, gradient and update are recorded apart, and it is called between the two.
         """
@@ -175,26 +171,22 @@ class DeviceStep:
         self._learning_rate = torch.zeros((), device=self._device)
         self._total_targets = torch.ones((), device=self._device)
         self._may_record = recorder is not None
-        self._steps = GraphedSteps(self._device, recorder)
-        self._updates = GraphedSteps(self._device, recorder)
-        self._micro_batch_size: int | None = None
+        self._graphs = GraphedSteps("steps", self._device, recorder)
         self._tweets: ResidentTweets | None = None
-        self._backlog = backlog
+        self._backlog = Backlog() if self._device.type == "cuda" else None
 
     @property
     def num_graphs(self) -> int | None:
         """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
-        return self._steps.num_recorded + self._updates.num_recorded if self._may_record else None
+        return self._graphs.num_recorded if self._may_record else None
 
-    @property
-    def recording_failure(self) -> str:
-        """Why steps can't be recorded; empty if they can, or have not been yet."""
-        return self._steps.failure or self._updates.failure
-
-    def run(self, batch: CorpusBatch, batch_size: int, learning_rate: float) -> None:
+    def run(
+        self, batch: CorpusBatch, batch_size: int, learning_rate: float, micro_batch_size: int | None = None
+    ) -> None:
         """Train on a batch, padded to `batch_size` tweets; returns before the device is done.
 
-        A non-finite loss or gradient changes nothing. Raises `DeviceMemoryError` if the corpus does not fit.
+        It is computed in parts of at most `micro_batch_size` tweets; `discard_graphs` comes before another size. A
+        non-finite loss or gradient changes nothing. Raises `DeviceMemoryError` if the corpus does not fit.
         """
         tweets = resident_tweets(batch.tweets, self._device)
         if tweets is not self._tweets:
@@ -203,34 +195,31 @@ class DeviceStep:
         self._learning_rate.fill_(learning_rate)
         self._total_targets.fill_(batch.total_targets)
         if batch.num_targets:
-            rows = torch.from_numpy(padded_rows(batch.rows, batch_size))
+            rows = np.pad(batch.rows, (0, max(0, batch_size - len(batch.rows))), constant_values=NO_TWEET)
             length = bucket_length(batch.total_columns)  # of the whole batch, so that all ranks record at the same step
-            step = self._step if self._sum_over_ranks is None else self._compute_gradients
-            self._steps.run(lambda rows: step(tweets.gather(rows, length)), rows, key=length)
+            self._graphs.run(
+                lambda rows: self._step(tweets.gather(rows, length), micro_batch_size),
+                torch.from_numpy(rows),
+                key=length,
+            )
         else:
             self._flat.grads_and_loss.zero_()  # fewer tweets than ranks
         if self._sum_over_ranks is not None:
             self._sum_over_ranks()
-            self._updates.run(self._update, torch.empty(0))
+            self._graphs.run(lambda _: self._update(), torch.empty(0), key="update")
         if self._backlog is not None:
             self._backlog.add_step()
 
-    def _step(self, tokens: Tensor) -> None:
-        """Run the whole step on `tokens` (T + 1, B) int32."""
-        self._compute_gradients(tokens)
-        self._update(tokens)
+    def _step(self, tokens: Tensor, micro_batch_size: int | None = None) -> None:
+        """Compute loss and gradient of all targets in `tokens` (T + 1, B) int32 but padding.
 
-    def _update(self, _: Tensor) -> None:
-        """Update the weights by the gradient."""
-        self._optimizer_step.run(self._learning_rate)
-
-    def _compute_gradients(self, tokens: Tensor) -> None:
-        """Compute loss and gradient, of all targets but padding, in nats per target of the whole step."""
+        In nats per target of the whole step. Then update the weights, unless the ranks' gradients are summed first.
+        """
         self._optimizer_step.has_begun = False  # a failed recording before this has changed nothing
         network, flat = self._network(), self._flat
-        size = self._micro_batch_size or tokens.shape[1]
+        size = micro_batch_size or tokens.shape[1]
         flat.grads_and_loss.zero_()
-        with tensor_float_32(self._device):
+        with tensor_float_32(self._device, is_allowed=True):
             for first in range(0, tokens.shape[1], size):
                 part = tokens[:, first : first + size]
                 loss = mean_loss(network, part, self._total_targets)
@@ -240,32 +229,56 @@ class DeviceStep:
                     rows = network.ngram_input.rows_of(part[:-1].t()).flatten()
                     flat.table.touched.index_fill_(0, rows, 1)
                     flat.table.touched[NO_ROW].zero_()
+        if self._sum_over_ranks is None:
+            self._update()
+
+    def _update(self) -> None:
+        self._optimizer_step.run(self._learning_rate)
 
     def _network(self) -> TextGenerator:
         """Return the model, or its copy in bfloat16 with the present weights."""
         return self._model if self._bf16 is None else self._bf16.refreshed()
 
-    @torch.no_grad()
-    def loss_of(self, tokens: Tensor) -> float:
-        """Return the loss of `tokens` (T + 1, B) as a step computes it, but without dropout, in nats per target."""
-        network = self._network()
+    def first_loss_problem(self, tweets: EncodedTweets) -> str:
+        """Return a warning if the device has other tweets, or computes another loss of some, than the CPU; else empty.
+
+        It computes them as in a step, the CPU by the readable model, both without dropout; no random number is drawn.
+        Nothing else would show that a driver or a kernel is wrong but a worse loss. Without memory nothing is compared.
+        Raises `DeviceMemoryError` if the corpus does not fit.
+        """
+        batch = tweets.batch(np.arange(min(len(tweets), _COMPARED_TWEETS)))
+        inputs, targets = (torch.from_numpy(ids) for ids in (batch.inputs, batch.targets))  # (B, T)
+        resident, network = resident_tweets(tweets, self._device), self._network()
         was_training = network.training
-        network.eval()
         try:
-            with tensor_float_32(self._device):
-                return float(mean_loss(network, tokens, (tokens[1:] != PAD).sum()))
+            tokens = resident.gather(torch.from_numpy(batch.rows).to(self._device), bucket_length(batch.num_columns))
+            network.eval()
+            with torch.no_grad(), tensor_float_32(self._device, is_allowed=True):
+                found = float(mean_loss(network, tokens, (tokens[1:] != PAD).sum()))
+                logits, _ = copy.deepcopy(self._model).cpu().eval()(inputs)  # (B, T, V)
+            expected = float(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return ""
         finally:
             network.train(was_training)
+        if not torch.equal(tokens[1 : 1 + batch.num_columns].t().cpu().long(), targets.long()):
+            problem = "has other tweets in its memory than the CPU"
+        elif math.isfinite(expected) and not abs(found - expected) <= MAX_DIFFERENCE * expected:
+            problem = (
+                f"computes {found:.3f} nats per character in place of the CPU's {expected:.3f} for the same tweets"
+            )
+        else:
+            return ""
+        return (
+            f"The GPU {problem}: its results can't be trusted. Update PyTorch and the GPU's driver, try --precision "
+            "float32, or train with --device cpu."
+        )
 
     def discard_graphs(self) -> None:
         """Free all CUDA graphs; later steps are recorded again."""
-        self._steps.discard_all()
-        self._updates.discard_all()
-
-    def set_micro_batch_size(self, size: int | None) -> None:
-        """Split batches into micro-batches of at most `size` tweets from now on (None: never), and free memory."""
-        self._micro_batch_size = size
-        self.discard_graphs()
+        self._graphs.discard_all()
 
 
 def mean_loss(network: TextGenerator, tokens: Tensor, total_targets: Tensor) -> Tensor:
@@ -292,18 +305,7 @@ def recorder_for(model: TextGenerator) -> CudaRecorder | None:
     return CudaRecorder(model.device) if model.device.type == "cuda" else None
 
 
-@contextlib.contextmanager
-def tensor_float_32(device: torch.device) -> Iterator[None]:
-    """Use TF32, with 10 bits of mantissa, in CUDA's float32 products; cuDNN's GRU does so by torch's default."""
-    if device.type != "cuda":
-        yield
-        return
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+# The trial of bfloat16 ------------------------------------------------------------------------------------------------
 
 
 LENGTHS = (8, 144)
@@ -319,17 +321,16 @@ def supported_precision(model: TextGenerator, batch_size: int, precision: str) -
     """
     if precision != "bfloat16" or model.device.type == "cpu":
         return precision
-    is_supported = True
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         try:
             for length in LENGTHS:
                 _compute_gradient(model, batch_size, length)
         except RuntimeError as error:
-            is_supported = is_out_of_memory(error)
             LOG.warning("the model can't be trained in bfloat16", exc_info=True)
+            precision = "bfloat16" if is_out_of_memory(error) else "float32"
     free_memory(model.device)
-    return precision if is_supported else "float32"
+    return precision
 
 
 def _compute_gradient(model: TextGenerator, batch_size: int, length: int) -> None:
@@ -337,40 +338,3 @@ def _compute_gradient(model: TextGenerator, batch_size: int, length: int) -> Non
     network = copy.deepcopy(model).to(torch.bfloat16).train()
     tokens = torch.full((length + 1, batch_size), EOS, dtype=torch.int32, device=model.device)
     torch.autograd.grad(mean_loss(network, tokens, torch.ones((), device=model.device)), list(network.parameters()))
-
-
-MAX_DIFFERENCE = 0.02
-"""Of a loss on a device from that on the CPU: more than the rounding of bfloat16."""
-_COMPARED_TWEETS = 8
-
-
-def first_loss_problem(step: DeviceStep, model: TextGenerator, tweets: EncodedTweets) -> str:
-    """Return a warning if the device has other tweets, or computes another loss of some, than the CPU; else empty.
-
-    It computes them as in a step, the CPU by the readable model, both without dropout; no random number is drawn.
-    Nothing else would show that a driver or a kernel is wrong but a worse loss. Without memory nothing is compared.
-    Raises `DeviceMemoryError` if the corpus does not fit.
-    """
-    batch = tweets.batch(np.arange(min(len(tweets), _COMPARED_TWEETS)))
-    inputs, targets = (torch.from_numpy(ids) for ids in (batch.inputs, batch.targets))  # (B, T)
-    resident = resident_tweets(tweets, model.device)
-    try:
-        tokens = resident.gather(torch.from_numpy(batch.rows).to(model.device), bucket_length(batch.num_columns))
-        found = step.loss_of(tokens)
-        with torch.no_grad():
-            logits, _ = copy.deepcopy(model).cpu().eval()(inputs)  # (B, T, V)
-        expected = float(F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD))
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return ""
-    if not torch.equal(tokens[1 : 1 + batch.num_columns].t().cpu().long(), targets.long()):
-        problem = "has other tweets in its memory than the CPU"
-    elif math.isfinite(expected) and not abs(found - expected) <= MAX_DIFFERENCE * expected:
-        problem = f"computes {found:.3f} nats per character in place of the CPU's {expected:.3f} for the same tweets"
-    else:
-        return ""
-    return (
-        f"The GPU {problem}: its results can't be trusted. Update PyTorch and the GPU's driver, try --precision "
-        "float32, or train with --device cpu."
-    )

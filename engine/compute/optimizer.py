@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.cpu.ngrams import update_touched
+from engine.config.run import TrainingConfig
 from engine.model.parameters import FlatParameters, Table
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # as in torch.optim
@@ -47,19 +48,14 @@ class FusedAdamW:
 
         As a CUDA graph records numbers as constants, `learning_rate` is a () float32 on the device there.
         """
-        if self.flat.weights.device.type not in IGNORE_FOUND_INF:
-            self._update(learning_rate, is_skipped.float())
-            return
-        updated = (self.flat.dense_weights, self.exp_avg, self.exp_avg_sq, self.step_count)
+        weights = self.flat.dense_weights
+        ignores_found_inf = weights.device.type in IGNORE_FOUND_INF
+        found_inf = None if ignores_found_inf else is_skipped.float()
+        updated = (weights, self.exp_avg, self.exp_avg_sq, self.step_count) if ignores_found_inf else ()
         before = [tensor.clone() for tensor in updated]
-        self._update(learning_rate, None)
-        for tensor, old in zip(updated, before, strict=True):
-            tensor.copy_(torch.where(is_skipped, old, tensor))
-
-    def _update(self, learning_rate: float | Tensor, found_inf: Tensor | None) -> None:
         self.step_count.add_(1)
         torch._fused_adamw_(
-            [self.flat.dense_weights],
+            [weights],
             [self.flat.dense_grads],
             [self.exp_avg],
             [self.exp_avg_sq],
@@ -76,6 +72,8 @@ class FusedAdamW:
         )
         if found_inf is not None:
             self.step_count.sub_(found_inf)  # a skipped step does not count
+        for tensor, old in zip(updated, before, strict=True):
+            tensor.copy_(torch.where(is_skipped, old, tensor))
 
 
 NGRAM_RATE_FACTOR = 2.0
@@ -97,19 +95,18 @@ class RowRmsprop:
     which a row that occurs rarely would lose in the steps between. So the state is R numbers, where Adam's would be
     twice the table.
 
-    **Weight decay** is decoupled as in AdamW, and acts on all rows alike, touched or not: the rarer a context, the less
-    its row learns between two decays, and the smaller it stays. At step t the rows whose number is t modulo
-    `DECAY_EVERY` decay for as many steps at once, w *= (1 - rate * decay)^DECAY_EVERY, so that a step reads a small
-    part of the table.
+    **Weight decay** is decoupled as in AdamW, and acts on all rows alike, touched or not: the rarer a context, the
+    smaller its row stays. At step t the rows whose number is t modulo `DECAY_EVERY` decay for as many steps at once,
+    w *= (1 - rate * decay)^DECAY_EVERY, so that a step reads a small part of the table.
 
     On a CPU only the touched rows are read; on other devices masks do the same to all rows, so that a CUDA graph can
     record the update.
     """
 
     def __init__(self, table: Table, step_count: Tensor, decay: float) -> None:
-        """Optimize `table`; AdamW, which is run first, counts the steps that are not skipped in `step_count`, ().
+        """Optimize `table` with this weight decay.
 
-        `decay` is the decoupled weight decay.
+        AdamW, which is run first, counts the steps that are not skipped in `step_count`, ().
         """
         self._table = table
         self._step_count = step_count
@@ -123,22 +120,19 @@ class RowRmsprop:
 
         `learning_rate` is that of the other weights, a number or () on the device.
         """
-        if self._table.weight.device.type != "cpu":
+        table = self._table
+        if table.weight.device.type != "cpu":
             self.update_by_masks(learning_rate, is_skipped)
-        elif not is_skipped.item():
-            rate = NGRAM_RATE_FACTOR * float(learning_rate)
-            if self._decay:
-                first = int(self._step_count) % DECAY_EVERY
-                self._table.weight[first::DECAY_EVERY].mul_(max(0.0, 1 - rate * self._decay) ** DECAY_EVERY)
-            self._update_touched(rate)
-
-    def _update_touched(self, rate: float) -> None:
-        table, correction = self._table, 1 - BETA_2 ** float(self._step_count)
-        weight, grad, touched, row_square = (
-            tensor.numpy() for tensor in (table.weight, table.grad, table.touched, self.row_square)
-        )
-        constants = [rate, 1 - BETA_2, correction, EPSILON]
-        update_touched(weight, grad, touched, row_square, np.array(constants, dtype=weight.dtype))
+            return
+        if is_skipped.item():
+            return
+        rate, count = NGRAM_RATE_FACTOR * float(learning_rate), int(self._step_count)
+        if self._decay:
+            due = table.weight[count % DECAY_EVERY :: DECAY_EVERY]
+            due.mul_(max(0.0, 1 - rate * self._decay) ** DECAY_EVERY)
+        arrays = [each.numpy() for each in (table.weight, table.grad, table.touched, self.row_square)]
+        constants = [rate, 1 - BETA_2, 1 - BETA_2**count, EPSILON]
+        update_touched(*arrays, np.array(constants, dtype=arrays[0].dtype))
 
     def update_by_masks(self, learning_rate: float | Tensor, is_skipped: Tensor) -> None:
         """Do the same on any device, without waiting for it."""
@@ -174,7 +168,6 @@ class LossBuffer:
     """
 
     def __init__(self, device: torch.device) -> None:
-        """Allocate an empty buffer on the device."""
         self._ring = torch.zeros(2, CAPACITY, device=device)
         self._columns = torch.arange(CAPACITY, device=device)
         self._position = torch.zeros(1, dtype=torch.int64, device=device)  # of the device's next write
@@ -202,9 +195,8 @@ class LossBuffer:
     def _read_device(self) -> None:
         """Copy the unread steps to the host; waits for the device."""
         losses, norms = self._ring.tolist()
-        first = self._num_counted - self._num_unread
-        positions = [number % CAPACITY for number in range(first, self._num_counted)]
-        self._read += [(losses[position], norms[position]) for position in positions]
+        for number in range(self._num_counted - self._num_unread, self._num_counted):
+            self._read.append((losses[number % CAPACITY], norms[number % CAPACITY]))
         self._num_unread = 0
 
     def drain(self) -> tuple[list[float], list[float]]:
@@ -224,22 +216,16 @@ class LossBuffer:
 class OptimizerStep:
     """The update of one model's weights, and whether a step can no longer be repeated."""
 
-    def __init__(
-        self,
-        flat: FlatParameters,
-        adamw: FusedAdamW,
-        losses: LossBuffer,
-        *,
-        max_grad_norm: float,
-        ngram_decay: float = 0.0,
-    ) -> None:
-        """Update the weights of `flat`; infinity for `max_grad_norm` clips nothing, `ngram_decay` is of the table."""
+    def __init__(self, flat: FlatParameters, config: TrainingConfig) -> None:
+        """Update the weights of `flat` by their gradient."""
         self._flat = flat
-        self._adamw = adamw
-        self.table_optimizer = None if flat.table is None else RowRmsprop(flat.table, adamw.step_count, ngram_decay)
+        self._max_grad_norm = config.max_grad_norm
+        self.adamw = FusedAdamW(flat, config.weight_decay)
+        self.table_optimizer = (
+            None if flat.table is None else RowRmsprop(flat.table, self.adamw.step_count, config.ngram_decay)
+        )
         """None without an n-gram input."""
-        self._losses = losses
-        self._max_grad_norm = max_grad_norm
+        self.losses = LossBuffer(flat.weights.device)
         self.has_begun = False
         """True from the first changed weight, or from the sum over all processes, until the caller resets it after the
         step. If an exception is raised in between, the step can't be repeated."""
@@ -248,12 +234,12 @@ class OptimizerStep:
     def run(self, learning_rate: float | Tensor) -> Tensor:
         """Update the weights by the gradient; return whether the step was skipped, () bool on the device."""
         grad_norm, loss = self._flat.grad_norm(), self._flat.loss
-        if self._max_grad_norm < math.inf:
+        if self._max_grad_norm:
             self._flat.dense_grads.mul_((self._max_grad_norm / (grad_norm + 1e-6)).clamp(max=1.0))  # as torch clips
         is_skipped: Tensor = ~(loss.isfinite() & grad_norm.isfinite())
         self.has_begun = True
-        self._adamw.step(learning_rate, is_skipped)
+        self.adamw.step(learning_rate, is_skipped)
         if self.table_optimizer is not None:
             self.table_optimizer.step(learning_rate, is_skipped)
-        self._losses.write(loss, grad_norm)
+        self.losses.write(loss, grad_norm)
         return is_skipped

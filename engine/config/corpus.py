@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from engine.config.fields import require, require_between, require_choice
+from engine.config.fields import Between, require, require_valid
 
 FileFormat = Literal["auto", "csv", "x", "mastodon", "bluesky", "jsonl", "json", "parquet", "text"]
 STANDARD_INPUT = "-"
@@ -58,37 +58,26 @@ class CorpusConfig:
     """Replace every @name with @user."""
     ascii: bool = False
     """Remove accents from letters, and all other non-ASCII characters."""
-    max_length: int = 140
+    max_length: Annotated[int, Between(1, 100_000)] = 140
     """Maximum length of a training tweet in characters: longer ones are dropped, and sampled ones are cut there."""
     keep_duplicates: bool = False
     """Keep duplicates and near-duplicates; by default only the first tweet of each group is kept."""
-    min_char_count: int = 1
+    min_char_count: Annotated[int, Between(1)] = 1
     """Minimum count in the training tweets for a character to enter the vocabulary."""
-    overfit: int | None = None
+    overfit: Annotated[int | None, Between(0)] = None
     """Overfit one row of the data, counted from 0 (the tutorial uses 200)."""
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
-        require_choice(self, "format", FileFormat)
-        require_between(self, "max_length", 1, 100_000)
-        require_between(self, "min_char_count", 1)
-        require_between(self, "overfit", 0)
+        require_valid(self)
         allowed = "happy, sad, neutral, all or a value"
         require("label", repr(self.label), allowed, is_valid=bool(self.label.strip()))
         allowed = "a text encoding, such as gbk, big5, euc-kr, shift_jis, koi8-r, windows-1251 or iso-8859-2"
         require("encoding", repr(self.encoding), allowed, is_valid=self.encoding is None or _decodes(self.encoding))
-        self._check_separator()
-        self._check_weight()
-
-    def _check_separator(self) -> None:
-        """Require no separator, or a line that is not blank and the only way to separate tweets."""
         is_line = self.separator is None or (bool(self.separator.strip()) and len(self.separator.splitlines()) == 1)
         require("separator", repr(self.separator), "one line that is not blank", is_valid=is_line)
         is_alone = self.separator is None or not self.blank_line_separated
         require("separator", self.separator, "omitted with --blank-line-separated", is_valid=is_alone)
-
-    def _check_weight(self) -> None:
-        """Require no weights, or one valid weight per file."""
         allowed = "one number per --data file, each from 0.01 to 100 and the largest at least 1"
         is_complete = (
             len(self.weight) == len(self.files)

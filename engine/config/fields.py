@@ -9,10 +9,10 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -28,6 +28,16 @@ _TYPE_WORDS: Mapping[object, str] = {bool: "true or false", str: "a text", tuple
 """Types of fields whose other values no config class refuses itself."""
 
 
+@dataclass(frozen=True)
+class Between:
+    """The range of a numeric field, in its annotation: `Annotated[int, Between(1, 16)]` is an integer from 1 to 16."""
+
+    low: float
+    high: float = LARGEST
+    or_zero: bool = False
+    """Whether 0 is allowed, too."""
+
+
 def with_settings(config: _Config, settings: Mapping[str, Any]) -> _Config:
     """Return a copy of `config` with the settings that are fields of it; other settings are ignored.
 
@@ -41,7 +51,7 @@ def with_settings(config: _Config, settings: Mapping[str, Any]) -> _Config:
 
 @cache
 def _field_types(config_type: type) -> dict[str, Any]:
-    return get_type_hints(config_type)
+    return get_type_hints(config_type, include_extras=True)
 
 
 def _typed(name: str, value: object, field_type: object) -> Any:  # noqa: ANN401 - a value of `field_type`
@@ -66,7 +76,19 @@ def require(name: str, value: object, allowed: str, *, is_valid: bool) -> None:
         raise ConfigError(f"{name} must be {allowed}, not {shown}.", f"Change {option_of(name)}, or leave it out.")
 
 
-def require_between(config: object, name: str, low: float, high: float = LARGEST) -> None:
+def require_valid(config: DataclassInstance) -> None:
+    """Raise `ConfigError` unless each field of a `Literal` type, or with a range, has an allowed value."""
+    for name, kind in _field_types(type(config)).items():
+        if get_origin(kind) is Literal:
+            value = getattr(config, name)
+            require(name, value, "one of " + ", ".join(get_args(kind)), is_valid=value in get_args(kind))
+        elif get_origin(kind) is Annotated:
+            for between in kind.__metadata__:
+                if isinstance(between, Between):
+                    require_between(config, name, between.low, between.high, or_zero=between.or_zero)
+
+
+def require_between(config: object, name: str, low: float, high: float = LARGEST, *, or_zero: bool = False) -> None:
     """Raise `ConfigError` unless the field `name` is a number of its annotated type in [low, high], or an allowed None.
 
     The type is read from the annotation: "int", "float", "int | None" and so on.
@@ -76,20 +98,10 @@ def require_between(config: object, name: str, low: float, high: float = LARGEST
     if value is None and "None" in annotation:
         return
     allowed = f"a number from {low:g} to {high:g}" if high < LARGEST else f"at least {low:g}"
-    is_typed = is_number(value) and ("float" in annotation or isinstance(value, int))
+    is_typed = isinstance(value, int | float if "float" in annotation else int) and not isinstance(value, bool)
     # a comparison, not isfinite: that fails on an int beyond the largest float
-    require(name, value, allowed, is_valid=is_typed and low <= value <= high)
-
-
-def is_number(value: object) -> bool:
-    """Return whether a value is a number, which True and False are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def require_choice(config: object, name: str, choices: object) -> None:
-    """Raise `ConfigError` unless the field `name` is one of a Literal's values."""
-    value = getattr(config, name)
-    require(name, value, "one of " + ", ".join(get_args(choices)), is_valid=value in get_args(choices))
+    is_valid = is_typed and (low <= value <= high or (or_zero and value == 0))
+    require(name, value, f"0 or {allowed}" if or_zero else allowed, is_valid=is_valid)
 
 
 def field_names(config_type: type) -> frozenset[str]:

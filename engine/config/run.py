@@ -11,18 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from engine.config.corpus import CorpusConfig
-from engine.config.fields import (
-    LARGEST,
-    field_names,
-    is_number,
-    require,
-    require_between,
-    require_choice,
-    with_settings,
-)
+from engine.config.fields import Between, field_names, require, require_valid, with_settings
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
 from engine.errors import ConfigError
 
@@ -49,30 +41,26 @@ MIN_STEPS_PER_SECOND = 0.01
 class ModelConfig:
     """Sizes of a `TextGenerator`, except its vocabulary."""
 
-    embedding_size: int = 128
+    embedding_size: Annotated[int, Between(1, 8192)] = 128
     """Size of the character embedding (E)."""
-    hidden_size: int = 128
+    hidden_size: Annotated[int, Between(1, 8192)] = 128
     """Size of the GRU's hidden state (H)."""
-    num_layers: int = 1
+    num_layers: Annotated[int, Between(1, 16)] = 1
     """Number of stacked GRU layers (L)."""
-    dropout: float = 0.0
+    dropout: Annotated[float, Between(0.0, 0.95)] = 0.0
     """Dropout probability between GRU layers and before the output projection."""
     tied_embeddings: bool = False
     """Share one matrix between embedding and output projection."""
     ngram_order: int = 0
     """Learn an input of the first layer for each frequent sequence of the last 2 to N characters, N up to 4; 0 disables
     it. At most 16,384 sequences, fewer with a hidden size of more than 256."""
-    ngram_contexts: int = 0
+    ngram_contexts: Annotated[int, Between(0, MAX_NGRAM_CONTEXTS)] = 0
     """Number of these sequences (R), counted in the training tweets at the start of a run."""
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
-        require_between(self, "embedding_size", 1, 8192)
-        require_between(self, "hidden_size", 1, 8192)
-        require_between(self, "num_layers", 1, 16)
-        require_between(self, "dropout", 0.0, 0.95)
+        require_valid(self)
         require("ngram_order", self.ngram_order, "0, 2, 3 or 4", is_valid=self.ngram_order in {0, 2, 3, 4})
-        require_between(self, "ngram_contexts", 0, MAX_NGRAM_CONTEXTS)
         is_square = not self.tied_embeddings or self.embedding_size == self.hidden_size
         allowed = f"equal to hidden_size, {self.hidden_size}, with tied embeddings"
         require("embedding_size", self.embedding_size, allowed, is_valid=is_square)
@@ -94,38 +82,38 @@ class TrainingConfig:
     """Starting settings: auto fits corpus and budget; tutorial is CSC321 Tutorial 11."""
     preset_reason: str = ""
     """Why the preset chose these settings, in one line."""
-    batch_size: int = 32
+    batch_size: Annotated[int, Between(1, MAX_BATCH_SIZE)] = 32
     """Tweets per step (B)."""
-    first_batch_size: int = 0
+    first_batch_size: Annotated[int, Between(0, MAX_BATCH_SIZE)] = 0
     """Tweets per step for the first 8,000 tweets of a run; 0: as later."""
-    learning_rate: float = 0.004
+    learning_rate: Annotated[float, Between(MIN_LEARNING_RATE, MAX_LEARNING_RATE)] = 0.004
     """Peak learning rate of AdamW."""
     schedule: Schedule = "constant"
     """Learning rate after the warm-up: constant, cosine (to 5 % of the peak) or cooldown (to zero, at the end)."""
-    warmup_steps: int = 0
+    warmup_steps: Annotated[int, Between(0)] = 0
     """Steps of linear warm-up of the learning rate."""
-    weight_decay: float = 0.0
+    weight_decay: Annotated[float, Between(0.0, 10.0)] = 0.0
     """Decoupled weight decay of AdamW."""
-    ngram_decay: float = 0.0
+    ngram_decay: Annotated[float, Between(0.0, 10.0)] = 0.0
     """The same of the n-gram input; auto sets it, lower the more tweets there are."""
-    max_grad_norm: float = 0.0
+    max_grad_norm: Annotated[float, Between(0.0)] = 0.0
     """Clip the gradient to this norm; 0 disables clipping."""
-    average_lag: float = 0.0
+    average_lag: Annotated[float, Between(0.0, 0.45)] = 0.0
     """Sample and evaluate with averaged weights; their mean age as a share of all steps. 0 disables averaging."""
-    epochs: float | None = None
+    epochs: Annotated[float | None, Between(0.001)] = None
     """Stop after this many passes over the training tweets."""
-    max_steps: int | None = None
+    max_steps: Annotated[int | None, Between(1)] = None
     """Stop after this many steps."""
-    max_seconds: float | None = None
+    max_seconds: Annotated[float | None, Between(0.1)] = None
     """Stop after this many seconds, pauses excluded."""
-    eval_every: int = 500
+    eval_every: Annotated[int, Between(0)] = 500
     """Steps between evaluations; 0 disables them. Without it, auto also evaluates at steps 64, 128 and so on below its
     interval, on up to 250 of the tweets: an early estimate, which is never the best."""
-    eval_tweets: int = 2000
+    eval_tweets: Annotated[int, Between(1)] = 2000
     """Validation tweets per evaluation during training, always the same ones."""
-    early_eval_tweets: int = 0
+    early_eval_tweets: Annotated[int, Between(0)] = 0
     """Validation tweets of each evaluation at steps 64, 128 and so on before the first regular one; 0 disables them."""
-    sample_every: int = 100
+    sample_every: Annotated[int, Between(0)] = 100
     """Steps between sampled tweets; 0 disables them. Without it, auto samples at steps 1, 2, 4, 8 and so on, and about
     every 2 seconds, in at most 2 % of the time; with --seed at steps 1, 2, 4 to 32 and every 50 steps."""
     sample_pacing: SamplePacing = "interval"
@@ -133,46 +121,22 @@ class TrainingConfig:
     time."""
     pacing: Pacing = "steps"
     """What paces evaluations, and samples at an interval: steps alone, or also a limited share of the time."""
-    save_every: int = 0
+    save_every: Annotated[int, Between(0)] = 0
     """Steps between checkpoints named step-N; 0 disables them."""
-    keep_checkpoints: int = 10
+    keep_checkpoints: Annotated[int, Between(0)] = 10
     """Number of step-N checkpoints to keep; older ones are deleted unless pinned. 0 keeps all."""
-    autosave_seconds: float = 60.0
+    autosave_seconds: Annotated[float, Between(1.0)] = 60.0
     """Seconds between saves of the latest checkpoint."""
     keep_every_step: bool = False
     """Write every step to the run's journal; else those after the first 8,192 are written in buckets."""
-    steps_per_second: float = 0.0
+    steps_per_second: Annotated[float, Between(MIN_STEPS_PER_SECOND, or_zero=True)] = 0.0
     """Take at most this many steps per second, to watch; 0 is no limit."""
-    seed: int = 0
+    seed: Annotated[int, Between(0, 2**63 - 1)] = 0
     """Random seed; if given, the same command repeats the run bit for bit on the same machine."""
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
-        require_between(self, "batch_size", 1, MAX_BATCH_SIZE)
-        require_between(self, "first_batch_size", 0, MAX_BATCH_SIZE)
-        require_between(self, "learning_rate", MIN_LEARNING_RATE, MAX_LEARNING_RATE)
-        require_choice(self, "schedule", Schedule)
-        require_choice(self, "sample_pacing", SamplePacing)
-        require_choice(self, "pacing", Pacing)
-        require_between(self, "warmup_steps", 0)
-        require_between(self, "weight_decay", 0.0, 10.0)
-        require_between(self, "ngram_decay", 0.0, 10.0)
-        require_between(self, "max_grad_norm", 0.0)
-        require_between(self, "average_lag", 0.0, 0.45)
-        require_between(self, "epochs", 0.001)
-        require_between(self, "max_steps", 1)
-        require_between(self, "max_seconds", 0.1)
-        require_between(self, "eval_every", 0)
-        require_between(self, "eval_tweets", 1)
-        require_between(self, "early_eval_tweets", 0)
-        require_between(self, "sample_every", 0)
-        require_between(self, "save_every", 0)
-        require_between(self, "keep_checkpoints", 0)
-        require_between(self, "autosave_seconds", 1.0)
-        limit = self.steps_per_second
-        is_valid = is_number(limit) and (limit == 0 or MIN_STEPS_PER_SECOND <= limit <= LARGEST)
-        require("steps_per_second", limit, f"0 or at least {MIN_STEPS_PER_SECOND:g}", is_valid=is_valid)
-        require_between(self, "seed", 0, 2**63 - 1)
+        require_valid(self)
 
 
 BUDGETS = ("max_steps", "epochs", "max_seconds")
@@ -219,7 +183,7 @@ class RuntimeConfig:
     """cpu, cuda, mps, or auto: the fastest one available."""
     precision: Precision = "auto"
     """float32, bfloat16, or auto: the faster one as measured during training; with --seed, float32 on a CPU."""
-    threads: int = 0
+    threads: Annotated[int, Between(0, 1024)] = 0
     """CPU threads; 0: measured during training, or with --seed all cores but one, at most 4."""
     deterministic: bool = False
     """Repeat the run bit for bit on a GPU, too, at some cost in speed: slower kernels, sizes by rule, samples and
@@ -229,9 +193,7 @@ class RuntimeConfig:
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
-        require_choice(self, "device", Device)
-        require_choice(self, "precision", Precision)
-        require_between(self, "threads", 0, 1024)
+        require_valid(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +203,7 @@ class Computation:
     device: str
     """The type of the device: cpu, cuda or mps."""
     precision: str
-    num_threads: int
+    num_threads: Annotated[int, Between(1)]
     """CPU threads."""
     tuning: Tuning
     """How precision and threads were chosen."""
@@ -250,8 +212,8 @@ class Computation:
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
-        require_choice(self, "precision", Precision)
-        require_between(self, "num_threads", 1)
+        require_valid(self)
+        require("precision", self.precision, "float32 or bfloat16", is_valid=self.precision in {"float32", "bfloat16"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +244,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Validate every field and every setting. Raises `ConfigError`."""
-        require_choice(self, "preset", PresetName)
+        require_valid(self)
         known = field_names(ModelConfig) | field_names(TrainingConfig) | field_names(SamplingConfig)
         for name, value in self.settings.items():
             if name not in known:

@@ -7,8 +7,9 @@ drafts, are sampled until one passes (`engine.sampling.filter`).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
-from engine.config.fields import is_number, require, require_between
+from engine.config.fields import Between, require, require_valid
 from engine.text import MAX_CHARS, comparable, has_word, is_harmless, with_single_blanks
 
 MIN_TEMPERATURE = 0.05
@@ -29,17 +30,17 @@ MAX_REQUIRED_CHARS = 1000
 class SamplingConfig:
     """How the next character is sampled from the model's distribution, and which whole tweets are wanted."""
 
-    temperature: float = 0.8
+    temperature: Annotated[float, Between(MIN_TEMPERATURE, MAX_TEMPERATURE, or_zero=True)] = 0.8
     """Sampling temperature, 0.05 to 5: low is repetitive, 1 is the model's own distribution; 0 is greedy."""
-    top_k: int = 0
+    top_k: Annotated[int, Between(0)] = 0
     """Sample from the k most likely characters only; 0 disables."""
-    top_p: float = 1.0
+    top_p: Annotated[float, Between(0.001, 1.0)] = 1.0
     """Sample from the most likely characters with this total probability only (nucleus); 1 disables."""
-    min_p: float = 0.0
+    min_p: Annotated[float, Between(0.0, 0.999)] = 0.0
     """Exclude characters less likely than this share of the most likely one; 0 disables."""
     prime: str = ""
     """Text that every sampled tweet starts with."""
-    max_length: int = 140
+    max_length: Annotated[int, Between(1, MAX_TWEET_CHARS)] = 140
     """Maximum length of a sampled tweet in characters, the prime included: longer ones are cut, with a filter
     refused."""
     only_new: bool = False
@@ -53,9 +54,9 @@ class SamplingConfig:
     name."""
     must_contain: str = ""
     """Refuse drafts without this text, in any case, also within words."""
-    min_length: int = 0
+    min_length: Annotated[int, Between(0)] = 0
     """Refuse drafts with fewer characters, the prime included."""
-    best_of: int = 1
+    best_of: Annotated[int, Between(1, MAX_DRAFTS)] = 1
     """Of the first N drafts that pass the filter, return the one with the fewest bits per character. Add --only-new:
     copies have the fewest."""
     temperature_last: bool = False
@@ -74,16 +75,7 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
-        value = self.temperature
-        is_valid = is_number(value) and (value == 0 or MIN_TEMPERATURE <= value <= MAX_TEMPERATURE)
-        allowed = f"0 or a number from {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}"
-        require("temperature", value, allowed, is_valid=is_valid)
-        require_between(self, "top_k", 0)
-        require_between(self, "top_p", 0.001, 1.0)
-        require_between(self, "min_p", 0.0, 0.999)
-        require_between(self, "max_length", 1, MAX_TWEET_CHARS)
-        require_between(self, "best_of", 1, MAX_DRAFTS)
-        require_between(self, "min_length", 0)
+        require_valid(self)
         longest = min(self.max_length - 1, MAX_CHARS)
         allowed = f"below --max-length, {self.max_length}, and at most {MAX_CHARS:,}"
         require("min_length", self.min_length, allowed, is_valid=self.min_length <= longest)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, TypeVar, Union
+from typing import Annotated, Any, TypeVar, Union, cast
 
 import msgspec
 
@@ -56,21 +56,20 @@ def decode_tagged(text: str | bytes, base: type[_Tagged], change: Callable[[str]
     `change` is applied to every string in it. Without, the text is decoded in one go.
     """
     kinds, decoder = _kinds_of(base)
-    value: _Tagged
     if change is None:
         try:
-            value = decoder.decode(text)
-            return value
+            return cast("_Tagged", decoder.decode(text))
         except _DECODING_ERRORS:
-            pass  # the words of the error name the class
+            pass  # the words of the error below name the class
     fields = decode(text, dict[str, Any])
     tag = base.__struct_config__.tag_field or ""
     kind = fields.get(tag)
     if not isinstance(kind, str) or kind not in kinds:
         raise DecodeError(f"unknown {tag} {kind!r}")
     try:
-        value = msgspec.convert(fields if change is None else with_strings_changed(fields, change), kinds[kind])
-        return value
+        return cast(
+            "_Tagged", msgspec.convert(_with_strings_changed(fields, change) if change else fields, kinds[kind])
+        )
     except _DECODING_ERRORS as error:
         raise DecodeError(f"{kind}: {error}") from error
 
@@ -92,26 +91,15 @@ def _kinds_of(base: type[_Tagged]) -> tuple[dict[str, type[_Tagged]], msgspec.js
     return {kind.__name__: kind for kind in kinds}, msgspec.json.Decoder(union)
 
 
-def with_strings_changed(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - a JSON value
+def _with_strings_changed(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - a JSON value
     """Return a JSON value with `change` applied to each string but field names, and strings in a list of numbers."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {name: with_strings_changed(each, change) for name, each in value.items()}
+        return {name: _with_strings_changed(each, change) for name, each in value.items()}
     if isinstance(value, list) and value and not isinstance(value[0], int | float):
-        return [with_strings_changed(each, change) for each in value]
+        return [_with_strings_changed(each, change) for each in value]
     return value  # also a list that begins with a number: no type mixes numbers with anything else
-
-
-def is_bounded(value: Any) -> bool:  # noqa: ANN401 - a JSON value
-    """Return whether all integers fit 64 bits and all floats are in the range of float32."""
-    if isinstance(value, int):
-        return abs(value) < 2**63
-    if isinstance(value, float):
-        return abs(value) <= LARGEST
-    if isinstance(value, dict):
-        return all(map(is_bounded, value.values()))
-    return not isinstance(value, list) or all(map(is_bounded, value))
 
 
 def pretty(value: object) -> str:

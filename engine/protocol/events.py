@@ -24,7 +24,7 @@ from engine.config.run import ModelConfig, TrainingConfig, Tuning
 from engine.config.sampling import SamplingConfig
 from engine.protocol import codec
 from engine.protocol.codec import Count, Integer, Number, Seconds, Settings, StepNumber
-from engine.text import MAX_CHARS, defused, is_harmless
+from engine.text import MAX_CHARS, WITHOUT_MARKS, defused
 
 Novelty = Literal["new", "near-copy", "copy"]
 RefusalReason = Literal["copy", "near-copy", "avoided word", "required text missing", "too short", "unfinished"]
@@ -33,7 +33,6 @@ WarningKind = Literal["", "not-finite", "disk", "disk-works", "outcome", "finish
 """What a warning is about, where the user can act on it: "disk" is a checkpoint or journal that can't be written,
 "disk-works" ends that. Two are no warnings: "outcome" is what a run on a single tweet has learned, "finished" that a
 run with a screen is paused because its budget is used up."""
-_TWEET = b'{"event":"TweetSampled"'
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
@@ -156,8 +155,10 @@ class StepsFinished(Event, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raise `ValueError` unless there is a step, and one number per step: a journal may have been edited."""
-        num_steps = _num_steps(self.first_step, self.step)
-        if any(len(each) != num_steps for each in (self.train_losses, self.grad_norms, self.learning_rates)):
+        num_steps = self.step - self.first_step + 1
+        if num_steps < 1 or any(
+            len(each) != num_steps for each in (self.train_losses, self.grad_norms, self.learning_rates)
+        ):
             raise ValueError(f"not one loss, norm and learning rate for each of {num_steps} steps")
 
     @property
@@ -185,19 +186,13 @@ class StepsThinned(Event, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raise `ValueError` unless there is a step."""
-        _num_steps(self.first_step, self.step)
+        if self.num_steps < 1:
+            raise ValueError(f"the last step, {self.step}, is before the first, {self.first_step}")
 
     @property
     def num_steps(self) -> int:
         """Number of its steps."""
         return self.step - self.first_step + 1
-
-
-def _num_steps(first_step: int, last_step: int) -> int:
-    """Return the number of consecutive steps. Raises `ValueError` if there is none."""
-    if last_step < first_step:
-        raise ValueError(f"the last step, {last_step}, is before the first, {first_step}")
-    return last_step - first_step + 1
 
 
 class EvalFinished(Event, frozen=True, kw_only=True):
@@ -399,23 +394,8 @@ def from_json(line: str | bytes) -> Event:
 
     A journal may have been edited, and a socket's peer may be anyone: all events from outside come through here.
     """
-    if _is_plain(line):
-        return codec.decode_tagged(line, Event)
-    if isinstance(line, bytes) and line.startswith(_TWEET):  # of which a journal has many, few in ASCII alone
-        try:
-            tweet = codec.decode(line, TweetSampled)
-        except codec.DecodeError:
-            pass
-        else:
-            if is_harmless(tweet.text) and is_harmless(tweet.prime):
-                return tweet
-    return codec.decode_tagged(line, Event, defused)
-
-
-def _is_plain(line: str | bytes) -> bool:
-    r"""Return whether no string of a line can be harmful: ASCII without a backslash or DEL, which JSON allows raw."""
-    if len(line) > MAX_CHARS or not line.isascii():
-        return False
-    if isinstance(line, bytes):
-        return b"\\" not in line and b"\x7f" not in line
-    return "\\" not in line and "\x7f" not in line
+    text = (line if isinstance(line, str) else line.decode(errors="replace")).replace('\\"', "")
+    # most lines: no string of a short, printable line without combining marks and escapes but quotes can do harm
+    is_harmless = "\\" not in text and text.isprintable() and len(text) <= MAX_CHARS
+    is_harmless = is_harmless and (text.isascii() or WITHOUT_MARKS.fullmatch(text) is not None)
+    return codec.decode_tagged(line, Event, None if is_harmless else defused)

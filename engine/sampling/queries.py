@@ -7,13 +7,14 @@ and eight bytes of memory per tweet. The second decodes the best candidates and 
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.compute.cpu.kernels import compiled
 from engine.config.sampling import SamplingConfig
 from engine.corpus.flat_tweets import FlatTweets
 from engine.errors import DivergedError
@@ -68,7 +69,8 @@ def _candidates(train: FlatTweets, text: str) -> list[int]:
     table = np.zeros(_NUM_KEYS, dtype=np.uint16)
     table[keys] = np.arange(1, len(keys) + 1)
     shares = np.zeros(len(train), dtype=np.float32)
-    _compiled_count_shared(train.utf8, train.offsets, table, np.full(len(keys) + 1, -1, dtype=np.int32), shares)
+    last_seen = np.full(len(keys) + 1, -1, dtype=np.int32)
+    _compiled_count_shared()(train.utf8, train.offsets, table, last_seen, shares)
     lowest = np.partition(shares, -_NUM_COMPARED)[-_NUM_COMPARED] if len(shares) > _NUM_COMPARED else 0.0
     best = np.flatnonzero((shares >= lowest) & (shares > 0))
     return sorted(best[np.argsort(-shares[best], kind="stable")][:_NUM_COMPARED].tolist())
@@ -101,7 +103,12 @@ def _count_shared(
         shares[text] = count / max(1.0, num_query + float(end - start) - 2.0 - count)
 
 
-_compiled_count_shared = compiled(_count_shared)
+@functools.cache
+def _compiled_count_shared() -> Callable[..., None]:
+    """Return `_count_shared` as compiled code; Numba is imported late, as most queries do not need it."""
+    from engine.compute.cpu.kernels import compiled
+
+    return compiled(_count_shared)
 
 
 NUM_TOP_CHARS = 8

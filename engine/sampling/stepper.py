@@ -1,9 +1,9 @@
 """`CharStepper`: inference of B tweets, one character at a time, without gradient and dropout.
 
 `TextGenerator.forward` is the readable reference. For sequences of one character `nn.GRU` is slowest, as most of its
-time goes into dispatch. Here the weights are laid out in advance (`engine.compute.cpu.inference_weights`), gates are
-computed in place, and a single tweet runs in compiled code on a CPU (`engine.compute.cpu.single_row`) and as a CUDA
-graph on a GPU (`CharGraph`), where launching some 15 kernels one by one takes longer than their work.
+time goes into dispatch. Here the weights are laid out in advance (`InferenceWeights`), gates are computed in place, and
+a single tweet runs in compiled code on a CPU (`engine.compute.cpu.single_row`) and as a CUDA graph on a GPU
+(`CharGraph`), where launching some 15 kernels one by one takes longer than their work.
 """
 
 from __future__ import annotations
@@ -16,46 +16,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.compute.cpu.inference_weights import InferenceWeights, NgramTable
 from engine.compute.cuda_graphs import CudaRecorder, GraphedSteps
 from engine.model.gru import TextGenerator
+from engine.model.parameters import InferenceWeights
 from engine.model.vocab import EMPTY_WINDOW, ID_BITS, LONGEST, NUM_IDS, ORDERS, UNK
 from engine.sampling.logits import Floats, Ids
-
-
-class NgramLookup:
-    """The n-gram input of B tweets, one character at a time; `NgramInput.forward` is the readable reference.
-
-    Owns the last characters and the buffers of a step, and allocates no memory, so that a CUDA graph can record it.
-    """
-
-    def __init__(self, table: NgramTable, windows: Tensor, vocab_size: int) -> None:
-        """Continue after `windows` (B,) of token ids, which are updated in place."""
-        self._table = table
-        self._windows = windows
-        ids = torch.arange(vocab_size, device=windows.device)
-        self._ids = ids.masked_fill_(ids >= NUM_IDS, UNK)  # (V,): each character's in a window
-        self._shifts = ID_BITS * (LONGEST - torch.tensor(ORDERS, device=windows.device)[:, None])  # (3, 1)
-        num_tweets = len(windows)
-        self._last = torch.empty_like(windows)
-        self._codes, self._rows, self._found = (windows.new_empty(len(ORDERS), num_tweets) for _ in range(3))
-        self._is_found = torch.empty_like(self._codes, dtype=torch.bool)
-        self._added = table.weight.new_empty(num_tweets, table.weight.shape[1])  # (B, H)
-
-    def add_to(self, candidate: Tensor, token_ids: Tensor) -> None:
-        """Append a character, (B,), to each tweet, and add the rows of its contexts to `candidate` (B, H)."""
-        torch.index_select(self._ids, 0, token_ids, out=self._last)
-        self._windows.bitwise_left_shift_(ID_BITS).bitwise_or_(self._last)
-        torch.bitwise_left_shift(self._windows, self._shifts, out=self._codes)
-        contexts = self._table.contexts
-        torch.searchsorted(contexts, self._codes, out=self._rows)
-        self._rows.clamp_(max=len(contexts) - 1)
-        torch.index_select(contexts, 0, self._rows.view(-1), out=self._found.view(-1))
-        torch.eq(self._found, self._codes, out=self._is_found)
-        self._rows.add_(1).mul_(self._is_found)
-        for rows in self._rows:
-            candidate.add_(torch.index_select(self._table.weight, 0, rows, out=self._added))
-
 
 if TYPE_CHECKING:  # it imports Numba, which sampling a few tweets does not need
     from engine.compute.cpu.single_row import SingleRowStepper
@@ -115,6 +80,46 @@ class CharStepper:
         return self._rows.step(token_ids)
 
 
+def initial_state(weights: InferenceWeights) -> tuple[list[Tensor], Tensor]:
+    """Return the state at the start of a tweet: (1, H) per layer, and the window (1,) of token ids."""
+    states = [weights.table.new_zeros(1, weights.hidden_size) for _ in weights.layers]
+    return states, torch.full((1,), EMPTY_WINDOW, device=weights.table.device)
+
+
+class NgramLookup:
+    """The n-gram input of B tweets, one character at a time; `NgramInput.forward` is the readable reference.
+
+    Owns the buffers of a step, and allocates no memory, so that a CUDA graph can record it.
+    """
+
+    def __init__(self, contexts: Tensor, table: Tensor, windows: Tensor, vocab_size: int) -> None:
+        """Continue after `windows` (B,) of token ids, which are updated in place.
+
+        `contexts` (R,) have the rows 1 to R of `table` (1 + R, H).
+        """
+        self._contexts, self._table, self._windows = contexts, table, windows
+        ids = torch.arange(vocab_size, device=windows.device)
+        self._ids = ids.masked_fill_(ids >= NUM_IDS, UNK)  # (V,): each character's in a window
+        self._shifts = ID_BITS * (LONGEST - torch.tensor(ORDERS, device=windows.device)[:, None])  # (3, 1)
+        self._last = torch.empty_like(windows)
+        self._codes, self._rows, self._found = (windows.new_empty(len(ORDERS), len(windows)) for _ in range(3))
+        self._is_found = torch.empty_like(self._codes, dtype=torch.bool)
+        self._added = table.new_empty(len(windows), table.shape[1])  # (B, H)
+
+    def add_to(self, candidate: Tensor, token_ids: Tensor) -> None:
+        """Append a character, (B,), to each tweet, and add the rows of its contexts to `candidate` (B, H)."""
+        torch.index_select(self._ids, 0, token_ids, out=self._last)
+        self._windows.bitwise_left_shift_(ID_BITS).bitwise_or_(self._last)
+        torch.bitwise_left_shift(self._windows, self._shifts, out=self._codes)
+        torch.searchsorted(self._contexts, self._codes, out=self._rows)
+        self._rows.clamp_(max=len(self._contexts) - 1)
+        torch.index_select(self._contexts, 0, self._rows.view(-1), out=self._found.view(-1))
+        torch.eq(self._found, self._codes, out=self._is_found)
+        self._rows.add_(1).mul_(self._is_found)
+        for rows in self._rows:
+            candidate.add_(torch.index_select(self._table, 0, rows, out=self._added))
+
+
 class _BatchStepper:
     """The hidden state of B tweets and the buffers of a step, in PyTorch operations."""
 
@@ -122,7 +127,7 @@ class _BatchStepper:
         """Start from these states, (B, H) per layer, and `windows` (B,) of token ids; updated in place."""
         self.states, self.windows = states, windows
         [num_rows, size], num_chars = states[0].shape, len(weights.table)
-        self._ngrams = None if weights.ngrams is None else NgramLookup(weights.ngrams, windows, num_chars)
+        self._ngrams = None if weights.ngrams is None else NgramLookup(*weights.ngrams, windows, num_chars)
         self._weights = weights
         self._held = held
         self._columns, self._logits = (states[0].new_empty(num_rows, width) for width in (4 * size, num_chars))
@@ -178,11 +183,12 @@ class CharGraph(_BatchStepper):
         """Compute tweets of models of the sizes of `model`, on its device."""
         weights = InferenceWeights(model)
         if weights.ngrams is not None:
-            weights.ngrams.contexts = weights.ngrams.contexts.clone()  # it is the model's own
+            contexts, table = weights.ngrams
+            weights.ngrams = contexts.clone(), table  # the contexts are the model's own
         super().__init__(weights, *initial_state(weights), None)
         self._device = model.device
         self._on_host = torch.empty(self._log_probs.shape, pin_memory=self._device.type == "cuda")
-        self.steps = GraphedSteps(self._device, recorder)
+        self.steps = GraphedSteps("characters of tweets", self._device, recorder)
         self._tweet: Callable[[], RecordedStepper | None] = lambda: None
 
     def fits(self, weights: InferenceWeights) -> bool:
@@ -216,18 +222,12 @@ class CharGraph(_BatchStepper):
         self._on_host.copy_(self._log_probs, non_blocking=True)
 
 
-def initial_state(weights: InferenceWeights) -> tuple[list[Tensor], Tensor]:
-    """Return the state at the start of a tweet: (1, H) per layer, and the window (1,) of token ids."""
-    states = [weights.table.new_zeros(1, weights.hidden_size) for _ in weights.layers]
-    return states, torch.full((1,), EMPTY_WINDOW, device=weights.table.device)
-
-
 def _used(weights: InferenceWeights) -> list[Tensor]:
     """Return all weights that a character's kernels read, in the same order for models of the same sizes."""
     used = [weights.table, weights.proj_weight_t, weights.proj_bias]
     for number, layer in enumerate(weights.layers):
         used += [layer.weight_hh_t, *([layer.weight_ih_t, layer.bias] if number else [])]
-    return used if weights.ngrams is None else [*used, weights.ngrams.weight, weights.ngrams.contexts]
+    return [*used, *(weights.ngrams or ())]
 
 
 _GRAPHS: dict[torch.device, CharGraph] = {}
@@ -242,8 +242,3 @@ def char_graph_of(model: TextGenerator, weights: InferenceWeights) -> CharGraph:
             graph.steps.discard_all()
         graph = _GRAPHS[model.device] = CharGraph(model, CudaRecorder(model.device))
     return graph
-
-
-def recording_failure(device: torch.device) -> str:
-    """Return why characters of tweets can't be recorded on a device; empty if they can, or have not been yet."""
-    return _GRAPHS[device].steps.failure if device in _GRAPHS else ""

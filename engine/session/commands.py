@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from engine.compute.clocks import Phase
 from engine.compute.device import derived_seed
@@ -22,7 +23,6 @@ MAX_CHANGES_BEFORE_STOP = 32
 """Commands that arrived before a `Stop` and are still executed first, queries not counted."""
 STOP_WAITS_SECONDS = 0.3
 """How long a run that is to stop continues the tweet that it is sampling."""
-RUN_ENDED = RunEndsError("The run ended before this was done.")
 _REQUESTED_SAMPLE, _REQUESTED_COMPLETION = 2, 3  # purposes of derived seeds; 1 is a due sample
 
 
@@ -40,19 +40,26 @@ class CommandQueue:
 
     def early_stop(self) -> Stop | None:
         """Return a `Stop` that arrived during setup, if any; other commands are stored for the run."""
-        while (command := self._next_of_inbox()) is not None:
+        for command in self._arrivals():
             if isinstance(command, Stop):
                 return command
             self._early.append(command)
         return None
 
     def receive(self, execute_now: Callable[[Command], None]) -> None:
-        """Drain the inbox. A command that `is_immediate` is executed at once, and a `Stop` moves ahead."""
-        while (command := self._next_new()) is not None:
+        """Drain the inbox. A command that `is_immediate` is executed at once.
+
+        A `Stop` is queued ahead of all queries, and behind the first of the earlier changes.
+        """
+        for command in self._arrivals():
             if command.is_immediate():
                 execute_now(command)
             elif isinstance(command, Stop):
-                self._put_stop(command)
+                changes, others = list[Command](), list[Command]()
+                for each in self._waiting:
+                    is_before = not each.is_query and len(changes) < MAX_CHANGES_BEFORE_STOP
+                    (changes if is_before else others).append(each)
+                self._waiting = deque([*changes, command, *others])
             else:
                 self._waiting.append(command)
 
@@ -72,27 +79,15 @@ class CommandQueue:
 
     def drain_remaining(self) -> list[Command]:
         """Drain the inbox and return all commands that the end of the run leaves unexecuted."""
-        while (command := self._next_new()) is not None:
-            self._waiting.append(command)
-        return list(self._waiting)
+        return [*self._waiting, *self._arrivals()]
 
-    def _put_stop(self, stop: Stop) -> None:
-        """Queue a `Stop` ahead of all queries, and behind the first of the earlier changes."""
-        before: list[Command] = []
-        after: list[Command] = []
-        for command in self._waiting:
-            is_before = not command.is_query and len(before) < MAX_CHANGES_BEFORE_STOP
-            (before if is_before else after).append(command)
-        self._waiting = deque([*before, stop, *after])
-
-    def _next_new(self) -> Command | None:
-        return self._early.popleft() if self._early else self._next_of_inbox()
-
-    def _next_of_inbox(self) -> Command | None:
-        try:
-            return self._inbox.get_nowait()
-        except queue.Empty:
-            return None
+    def _arrivals(self) -> Iterator[Command]:
+        """Remove and yield the commands that were not received yet, in order."""
+        while self._early:
+            yield self._early.popleft()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                yield self._inbox.get_nowait()
 
 
 class CommandHandler:
@@ -119,7 +114,6 @@ class CommandHandler:
         self._sampling = sampling
         self._questions = questions
         self._restorer = restorer
-        self._clock = run.state.stopwatch.clock
         self._num_requested_samples = 0
         self._stop_seen_at: float | None = None
         self._num_executing = 0
@@ -170,7 +164,7 @@ class CommandHandler:
         """
         self.receive()
         if self._queue.has_stop:
-            now = self._clock()
+            now = self._run.state.stopwatch.clock()
             self._stop_seen_at = self._stop_seen_at or now
             if now - self._stop_seen_at > STOP_WAITS_SECONDS:
                 raise RunEndsError("The run is stopping, so this tweet was not finished.")
@@ -178,10 +172,11 @@ class CommandHandler:
 
     def refuse_remaining(self) -> None:
         """Refuse all commands that the end of the run leaves unexecuted."""
+        error = RunEndsError("The run ended before this was done.")
         for command in self._queue.drain_remaining():
             if not isinstance(command, commands.Stop):
-                self._run.reporter.emit_refusal(command, RUN_ENDED)
-        self._questions.refuse_all(RUN_ENDED)
+                self._run.reporter.emit_refusal(command, error)
+        self._questions.refuse_all(error)
 
     def execute(self, command: Command) -> None:
         """Execute a command, or refuse it. Raises `DistributedError`: without the other processes, the run ends."""
@@ -209,14 +204,13 @@ class CommandHandler:
                 self._stop(command)
             case commands.ChangeSettings(settings=settings):
                 self._settings.change(settings)
-            case commands.Finish(on=True):
-                self._settings.finish()
-            case commands.Finish():
-                self._settings.cancel_finish()
+            case commands.Finish(on=on):
+                self._settings.plan_finish(on=on)
             case commands.SampleNow(prime=prime, draw=draw):
                 self._sample(prime, draw)
             case commands.CompleteText(text=text, request=request, draw=draw):
-                self._complete(text, request, draw)
+                # with the same draw, only training changes the continuation
+                self._sampling.complete_text(text, request, run.state.sampling, self._completion_seed(draw))
             case commands.ReadTweet(text=text):
                 self._sampling.read_tweet(text)
             case commands.SampleLadder(prime=prime, seed=seed, temperatures=temperatures):
@@ -260,11 +254,6 @@ class CommandHandler:
         place = (_REQUESTED_SAMPLE, self._run.state.step, self._num_requested_samples)
         seed = derived_seed(self._run.state.training.seed, *place) if draw is None else self._completion_seed(draw)
         self._sampling.sample_tweet(self.current_sampling, seed, prime)
-
-    def _complete(self, text: str, request: int, draw: int) -> None:
-        """Continue a text: with the same draw, only training changes the continuation."""
-        seed = self._completion_seed(draw)
-        self._sampling.complete_text(text, request, self._run.state.sampling, seed)
 
     def _completion_seed(self, draw: int) -> int:
         """Return the seed of a completion. Raises `ConfigError`."""

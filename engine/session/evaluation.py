@@ -9,7 +9,6 @@ if `sample_pacing` is "seconds", tweets are due as soon as the limiter allows on
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterator
 
 from engine.protocol import events
@@ -90,11 +89,10 @@ class Evaluator:
             evaluation = self._run.oom.evaluate(tweets, should_stop)
         if evaluation is None:
             return
-        if not math.isfinite(evaluation.total_nats):
-            progress.record_non_finite(state.step, is_early=is_early)
+        is_best = progress.record_evaluation(state.step, evaluation, is_early=is_early)
+        if progress.val_loss is None:
             reporter.emit(events.Warned, message="The validation loss is not finite.")
             return
-        is_best = progress.record_evaluation(state.step, evaluation, is_early=is_early)
         reporter.emit(
             events.EvalFinished,
             val_loss=evaluation.nats_per_char,

@@ -10,23 +10,22 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
+from engine.compute.cuda_graphs import new_failures
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import DistributedError, DivergedError
 from engine.memory import heap_frozen
 from engine.protocol import events, insight
-from engine.sampling.stepper import recording_failure
 from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
 from engine.session.evaluation import Evaluator
 from engine.session.questions import Questions
-from engine.session.restoring import Restorer
+from engine.session.restoring import SKIPPED_IN_A_ROW, Restorer
 from engine.session.sampling import Sampling
 from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
-from engine.training.schedule import budget_used, learning_rate_at, upcoming_rates
 from engine.training.thread_tuner import runtime_change
 
 LOG = logging.getLogger(__name__)
@@ -50,20 +49,13 @@ class TrainingLoop:
         self._sampling = Sampling(run, settings)
         self._evaluator = Evaluator(run)
         self._restorer = Restorer(run, settings, self._questions)
-        self._commands = CommandHandler(run, queue, settings, self._sampling, self._questions, self._restorer)
+        self.commands = CommandHandler(run, queue, settings, self._sampling, self._questions, self._restorer)
         self._run = run
         self._queue = queue
         self._pauses_at_end = pauses_at_end
         self._end_reason: str | None = None
         self._clock = run.state.stopwatch.clock
         self._reported_at = self._stepped_at = -math.inf
-        self._unrecorded: set[str] = set()
-        """What the user has been warned of by `_warn_of_recordings`."""
-
-    @property
-    def num_waiting(self) -> int:
-        """How many commands were received and are not executed to the end yet. For any thread."""
-        return self._commands.num_pending
 
     def run(self) -> None:
         """Train until a command or the budget ends the run.
@@ -72,7 +64,10 @@ class TrainingLoop:
         """
         with heap_frozen():
             try:
-                self._begin()
+                self._checkpoints.prepare_folder()  # first: an announced run is in `runs list`
+                self._run.announce()
+                self._checkpoints.save("latest", waits=True)  # so that the run can be resumed from here
+                self._reported_at = self._clock()
                 while self._end_reason is None:
                     self._turn()
                 self._end(self._end_reason)
@@ -93,10 +88,10 @@ class TrainingLoop:
         state = self._run.state
         self._checkpoints.poll()
         if state.is_paused and not self._queue:
-            self._checkpoints.save_if_changed()
+            self._checkpoints.save_if_due()
             self._questions.work_or_sleep(PAUSED_POLL_SECONDS)
-        self._end_reason = self._commands.execute_waiting()
-        if self._commands.take_asked_step():
+        self._end_reason = self.commands.execute_waiting()
+        if self.commands.take_asked_step():
             self._single_step()
             return
         if self._end_reason is not None or state.is_paused:
@@ -106,37 +101,28 @@ class TrainingLoop:
             if not self._rolled_back():
                 self._finish_or_pause(reason)
             return
-        self._do_due_work(self._commands.answer_queries)
+        self._do_due_work(self.commands.answer_queries)
         if self._queue or self._naps():
             return
         self._questions.advance()
         self._stepped_at = self._clock()
-        with self._next_rates() as rates:  # with other processes, nothing but steps happens in between
+        with self._next_rates() as rates:
             for rate in rates:
                 self._train_on(self._load_batch(), rate)
         if not self._rolled_back() and self._clock() - self._reported_at >= REPORT_SECONDS:
             self._report()
 
-    @contextmanager
-    def _next_rates(self, *, is_single: bool = False) -> Iterator[Sequence[float]]:
-        """Give the learning rate of the step to take in the block, which depends on the position before its batch.
+    def _next_rates(self, *, is_single: bool = False) -> AbstractContextManager[list[float]]:
+        """Give the learning rate of the step to take in the block; with other processes, those of all promised steps.
 
-        With other processes, give those of all steps that are promised to them, but only one if it `is_single`.
+        There nothing but steps happens in the block. One is promised if it `is_single`, or something happens between
+        two steps: samples or waits.
         """
-        state, leader = self._run.state, self._run.leader
+        leader, state = self._run.leader, self._run.state
         if leader is None:
-            used = budget_used(state.training, *state.elapsed)
-            yield [learning_rate_at(state.training, state.step, used, state.progress.finish)]
-            return
-        training, is_overfit = state.training, self._run.setup.training_data.config.overfit is not None
-        is_alone = is_single or is_overfit or bool(training.steps_per_second)  # samples or waits between steps
-
-        def rates_of(count: int) -> list[float]:
-            epochs = state.batches.upcoming_epochs(1 if is_alone else count)
-            return upcoming_rates(training, state.step, epochs, state.stopwatch.seconds, state.progress.finish)
-
-        with leader.promised(rates_of) as rates:
-            yield rates
+            return nullcontext(state.upcoming_rates(1))
+        is_overfit = self._run.setup.training_data.config.overfit is not None
+        return leader.promised(is_single=is_single or is_overfit or bool(state.training.steps_per_second))
 
     def _load_batch(self) -> Batch:
         """Return the next batch; until it is trained on, a resume repeats it."""
@@ -159,7 +145,7 @@ class TrainingLoop:
         A `Stop` may interrupt what is due; then no step is taken. The last step of a budget does not pause: the run
         ends as it would have without pauses.
         """
-        if self._do_due_work(self._commands.answer_queries_before_stop):
+        if self._do_due_work(self.commands.answer_queries_before_stop):
             self._take_shown_step()
             self._rolled_back()
         if self._run.state.end_reason is None:
@@ -205,7 +191,7 @@ class TrainingLoop:
         An evaluation is abandoned, and due again, once `should_stop` returns true.
         """
         self._retune()
-        is_sampled = self._sampling.sample_if_due(self._commands.current_sampling)
+        is_sampled = self._sampling.sample_if_due(self.commands.current_sampling)
         is_evaluated = self._evaluator.evaluate_if_due(should_stop)
         self._checkpoints.save_if_due()
         return is_sampled and is_evaluated
@@ -221,7 +207,7 @@ class TrainingLoop:
         before = state.runtime
         reporter.emit_steps()
         state.timer.stop()
-        chosen, ratio = tuner.retune(state.trainer, before, self._commands.receive)
+        chosen, ratio = tuner.retune(state.trainer, before, self.commands.receive)
         state.timer.resume()
         reporter.reset_throughput()
         state.runtime = chosen
@@ -243,10 +229,11 @@ class TrainingLoop:
         return remaining > 0
 
     def _report(self) -> None:
-        """Emit the steps since the last report and, every `TIMES_SECONDS`, where their time went."""
+        """Emit the steps since the last report, what can't be recorded and, at times, where the time of steps went."""
         run = self._run
         run.reporter.emit_steps()
-        self._warn_of_recordings()
+        for message in new_failures():  # of CUDA graphs
+            run.reporter.emit(events.Warned, message=message)
         if run.state.timer.seconds >= TIMES_SECONDS:
             times = run.state.timer.drain()
             run.reporter.emit(events.StepTimes, **times, num_graphs=run.state.trainer.num_graphs)
@@ -254,40 +241,23 @@ class TrainingLoop:
                 run.leader.report_times(times)
         self._reported_at = self._clock()
 
-    def _warn_of_recordings(self) -> None:
-        """Warn, once for each, if steps or the characters of tweets can't be recorded as CUDA graphs."""
-        trainer = self._run.state.trainer
-        failures = {"steps": trainer.recording_failure, "characters of tweets": recording_failure(trainer.model.device)}
-        for what, failure in failures.items():
-            if failure and what not in self._unrecorded:
-                self._unrecorded.add(what)
-                message = f"The {what} can't be recorded as CUDA graphs, so that they take longer: {failure}"
-                self._run.reporter.emit(events.Warned, message=message)
-
     def _rolled_back(self) -> bool:
         """Roll the run back if it has diverged; return whether it did. Raises `DivergedError`."""
-        if not self._run.state.has_diverged:
+        if self._run.state.trainer.skipped_in_a_row < SKIPPED_IN_A_ROW:
             return False
         if self._run.leader is not None:
             self._run.leader.verify()  # or a rank can't compute
         self._restorer.roll_back()
         return True
 
-    def _begin(self) -> None:
-        """Announce the run, and save `latest` so that it can be resumed from here."""
-        self._checkpoints.prepare_folder()  # first: an announced run is in `runs list`
-        self._run.announce()
-        self._checkpoints.save("latest", waits=True)
-        self._reported_at = self._clock()
-
     def _finish_or_pause(self, reason: str) -> None:
         """Evaluate once more; then end, or pause with the model loaded. Commands that arrive meanwhile go first."""
         run = self._run
         if run.state.training.eval_every:
-            self._evaluator.evaluate(self._commands.answer_queries)
+            self._evaluator.evaluate(self.commands.answer_queries)
         if self._queue:
             return
-        self._sampling.emit_outcome(self._commands.current_sampling)
+        self._sampling.emit_outcome(self.commands.current_sampling)
         self._checkpoints.save_step_if_due()
         if not self._pauses_at_end:
             self._end_reason = reason
@@ -303,9 +273,9 @@ class TrainingLoop:
     def _end(self, reason: str) -> None:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         state = self._run.state
-        if not self._commands.is_saved:
-            self._checkpoints.save("latest", user_requested=True, is_last=True, waits=True)
-        self._commands.refuse_remaining()
+        if not self.commands.is_saved:
+            self._checkpoints.save_last()
+        self.commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,
             reason=reason,

@@ -60,7 +60,6 @@ class Reporter:
     def __init__(
         self, state: RunState, emit: Callable[[Event], None], journal: Journal, tracker: LiveTracker | None = None
     ) -> None:
-        """Emit to `emit`, to the journal, and to the `tracker` if there is one."""
         self.journal = journal
         self._tracker = tracker
         self._state = state
@@ -89,13 +88,14 @@ class Reporter:
 
         So the event has the step of the checkpoint's weights, unless later ones are reported by now.
         """
-        fields = {
-            "name": name,
-            "path": str(path),
-            "bits_per_char": info.progress.bits_per_char,
-            "weights_step": info.step,
-        }
-        self._emit_at(self._reported_step, CheckpointSaved, **fields)
+        self._emit_at(
+            self._reported_step,
+            CheckpointSaved,
+            name=name,
+            path=str(path),
+            bits_per_char=info.progress.bits_per_char,
+            weights_step=info.step,
+        )
 
     def emit_refusal(self, command: Command, error: TweetgenError) -> None:
         """Emit that a command is not executed."""
@@ -105,29 +105,33 @@ class Reporter:
 
     def emit_steps(self) -> StepReport:
         """Emit the steps since the last call, each with its loss or as skipped, and return them."""
-        report = _in_shortest_digits(self._state.trainer.drain_report())
+        report = self._state.trainer.drain_report()
+        losses, norms, rates = (  # of float32 values: the fewest digits, the same wherever they are shown or stored
+            list(in_shortest_digits(values))
+            for values in (report.train_losses, report.grad_norms, report.learning_rates)
+        )
+        report = replace(report, train_losses=losses, grad_norms=norms, learning_rates=rates)
         self._reported_step = self._state.step
         total_chars = self._state.progress.total_chars
-        rate = self._throughput.update(self._state.stopwatch.seconds, total_chars) if report.train_losses else 0.0
+        chars_per_second = self._throughput.update(self._state.stopwatch.seconds, total_chars) if losses else 0.0
         end = 0
-        for is_skipped, group in groupby(report.train_losses, key=math.isnan):
-            losses = tuple(group)
-            first, end = end, end + len(losses)
-            first_step, step = report.first_step + first, report.first_step + end - 1
+        for is_skipped, group in groupby(losses, key=math.isnan):
+            first, end = end, end + len(list(group))
+            first_step, last_step = report.first_step + first, report.first_step + end - 1
             if is_skipped:
                 message = "The loss or its gradient was not finite; the step was skipped and the weights are unchanged."
-                for skipped in range(first_step, step + 1):
-                    self._emit_at(skipped, Warned, message=message, kind="not-finite")
+                for step in range(first_step, last_step + 1):
+                    self._emit_at(step, Warned, message=message, kind="not-finite")
                 continue
-            self._state.progress.train_loss = losses[-1]
+            self._state.progress.train_loss = losses[end - 1]
             self._emit_at(
-                step,
+                last_step,
                 StepsFinished,
                 first_step=first_step,
-                train_losses=losses,
-                grad_norms=tuple(report.grad_norms[first:end]),
-                learning_rates=tuple(report.learning_rates[first:end]),
-                chars_per_second=rate,
+                train_losses=tuple(losses[first:end]),
+                grad_norms=tuple(norms[first:end]),
+                learning_rates=tuple(rates[first:end]),
+                chars_per_second=chars_per_second,
             )
         return report
 
@@ -142,7 +146,7 @@ class Reporter:
             for name, value in fields.items()
         }
         event = event_type(step=step, elapsed_seconds=self._state.stopwatch.seconds, **clean)
-        problem: StorageError | None = None
+        problem = None
         try:
             if event.is_recorded:
                 self.journal.write(event)
@@ -206,11 +210,3 @@ class Reporter:
         except StorageError as error:
             return error
         return None
-
-
-def _in_shortest_digits(report: StepReport) -> StepReport:
-    """Round float32 values to the fewest digits, once, for screen, `--json`, socket, checkpoints and the journal."""
-    losses, norms, rates = (
-        list(in_shortest_digits(values)) for values in (report.train_losses, report.grad_norms, report.learning_rates)
-    )
-    return replace(report, train_losses=losses, grad_norms=norms, learning_rates=rates)

@@ -24,12 +24,13 @@ from engine.errors import CheckpointError, DivergedError, TweetgenError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
 from engine.session.questions import Questions
+from engine.session.ranks.connection import make_trainer
 from engine.session.ranks.leader import rank_generators
 from engine.session.settings import LiveSettings
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.state import Run
-from engine.training.trainer import Trainer
 
+SKIPPED_IN_A_ROW = 3
 MAX_RELOADS = 10
 CLEAR_STEPS = 100
 _HINT = "Resume from a checkpoint with a lower --learning-rate, or remove unusual tweets from the data."
@@ -67,7 +68,7 @@ class Restorer:
         run.checkpoints.save_before_load(path)
         self._continue_from(checkpoint, name, path)
         if run.state.progress.finish is not None:
-            self._settings.cancel_finish()
+            self._settings.plan_finish(on=False)
         if halves_rate:
             self._settings.halve_learning_rate(checkpoint.info.training.learning_rate)
         run.checkpoints.save("latest")
@@ -132,10 +133,7 @@ class Restorer:
             model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(state.runtime.device)
             precision = supported_precision(model, state.training.batch_size, state.runtime.precision)
             runtime = replace(state.runtime, precision=precision)
-            ranks = run.setup.ranks
-            sum_over_ranks = None if ranks is None else ranks.sum_
-            world_size = data.part.world_size
-            trainer = Trainer(model, state.training, runtime, sum_over_ranks=sum_over_ranks, world_size=world_size)
+            trainer = make_trainer(model, state.training, runtime, run.setup.ranks)
             load_into(trainer, checkpoint, runtime)
         if precision != state.runtime.precision:
             run.reporter.emit(events.Warned, message=PRECISION_WARNING)

@@ -70,21 +70,23 @@ class Sampling:
         """
         if not self._is_due():
             return True
-        run, state, progress = self._run, self._run.state, self._run.state.progress
+        run, state, progress, limiter = self._run, self._run.state, self._run.state.progress, self._limiter
         last_sample_step, progress.last_sample_step = progress.last_sample_step, state.step
         run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the sampling time
         try:
             seed = derived_seed(state.training.seed, _DUE_SAMPLE, state.step)
             with (
-                self._limiter.working(),
+                limiter.working(),
                 state.timer.during("sampling"),
                 run.oom.memory_errors("sampling a tweet"),
             ):
                 text = self.sample_tweet(current, seed)
-            if self._overfit is None:
-                self._report_wait()
-            else:
+            seconds, is_due_by_time = limiter.seconds_left, state.training.sample_pacing == "seconds"
+            if self._overfit is not None:
                 self._record_overfit_sample(text)
+            elif state.sampling.has_filter and is_due_by_time and seconds > MIN_WAIT_SECONDS:  # the drafts took long
+                fields = {"num_drafts": 0, "max_drafts": MAX_DRAFTS_IN_RUN, "due_in_seconds": seconds}
+                run.reporter.emit(events.TweetDelayed, **fields)
         except (DivergedError, DeviceMemoryError) as error:
             run.reporter.emit(events.Warned, message=error.message)
         except RunEndsError:
@@ -108,14 +110,6 @@ class Sampling:
         is_learning = self._overfit is not None and state.progress.num_exact_samples < EXACT_SAMPLES
         return is_learning and is_due_when_overfitting(state.step, last_step)
 
-    def _report_wait(self) -> None:
-        """Emit when the next tweet is due, where the drafts of the last took so long that it is late."""
-        state, seconds = self._run.state, self._limiter.seconds_left
-        is_due_by_time = state.training.sample_pacing == "seconds"
-        if state.sampling.has_filter and is_due_by_time and seconds > MIN_WAIT_SECONDS:
-            fields = {"num_drafts": 0, "max_drafts": MAX_DRAFTS_IN_RUN, "due_in_seconds": seconds}
-            self._run.reporter.emit(events.TweetDelayed, **fields)
-
     # A run on a single tweet ------------------------------------------------------------------------------------------
     def _record_overfit_sample(self, text: str) -> None:
         """Record the sample of this step; the run finishes once enough in a row equal the tweet."""
@@ -125,7 +119,7 @@ class Sampling:
         progress.num_exact_samples = progress.num_exact_samples + 1 if is_low and text == self._overfit else 0
         is_ending = progress.finish is not None or state.end_reason is not None
         if progress.num_exact_samples == EXACT_SAMPLES and not is_ending:
-            self._settings.finish()
+            self._settings.plan_finish(on=True)
 
     def emit_outcome(self, current: Callable[[], SamplingConfig]) -> None:
         """Sample what a model of a single tweet writes after the start of another; emit what was learned and what not.
@@ -275,15 +269,16 @@ def outcome_text(loss: float, proof: str) -> str:
 
 
 def start_of_another(tweet: str, others: Iterable[str], chars: Iterable[str]) -> str:
-    """Return the longest start of one of `others` that consists of `chars` and is no start of `tweet`; "" if none."""
-    known = frozenset(chars)
-    starts = (_known_start(other, known) for other in others)
-    return max((start for start in starts if not tweet.startswith(start)), key=len, default="")
+    """Return the longest start of one of `others` that consists of `chars` and is no start of `tweet`; "" if none.
 
-
-def _known_start(text: str, known: frozenset[str]) -> str:
-    """Return the first characters of `text` while they are `known`, whole words if there is one."""
-    start = "".join(takewhile(known.__contains__, text[:MAX_PROMPT_CHARS]))
-    is_cut = not text.startswith(f"{start} ") and start != text
-    words = start.rpartition(" ")[0] if is_cut else start
-    return (words or start).strip()
+    It has at most `MAX_PROMPT_CHARS` characters, and whole words if there is one.
+    """
+    known, longest = frozenset(chars), ""
+    for other in others:
+        start = "".join(takewhile(known.__contains__, other[:MAX_PROMPT_CHARS]))
+        if not other.startswith(f"{start} ") and start != other:  # cut within a word
+            start = start.rpartition(" ")[0] or start
+        start = start.strip()
+        if len(start) > len(longest) and not tweet.startswith(start):
+            longest = start
+    return longest

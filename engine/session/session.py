@@ -46,11 +46,7 @@ COMPILING = "compiling for this processor, once for each size of a model"
 
 
 class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
-    """A `Stop` came before the run could start."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """A `Stop` came before the run could start; its text is the reason of the `Stop`."""
 
 
 class TrainingSession:
@@ -70,10 +66,10 @@ class TrainingSession:
         """Store the config; nothing is read before `run`.
 
         `on_stage` is called with the progress of the setup, and where code is compiled, which delays the first step of
-        the first start; maybe on another thread. `clock` gives the seconds of all that
-        the run measures. With `pauses_at_end` a run whose budget is used up pauses instead of ending, for a user to
-        continue it. `notices` are warnings at its start. `ranks` are the other processes that train the same run: this
-        one leads them. A run that `is_restarted`, as one of them was lost, may have reached its end before.
+        the first start; maybe on another thread. `clock` gives the seconds of all that the run measures. With
+        `pauses_at_end` a run whose budget is used up pauses instead of ending, for a user to continue it. `notices` are
+        warnings at its start. `ranks` are the other processes that train the same run: this one leads them. A run that
+        `is_restarted`, as one of them was lost, may have reached its end before.
         """
         self._config = config
         self._pauses_at_end = pauses_at_end
@@ -89,7 +85,7 @@ class TrainingSession:
     def num_waiting(self) -> int:
         """How many commands were received and are not executed to the end yet. For any thread."""
         loop = self._loop
-        return 0 if loop is None else loop.num_waiting
+        return 0 if loop is None else loop.commands.num_pending
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise.
@@ -100,13 +96,26 @@ class TrainingSession:
         try:
             with compilation_reported(self._report_compilation), contextlib.ExitStack() as opened:
                 run, log = self._prepare(commands, stream, opened)
-                self._train(run, log, commands, stream)
+                try:
+                    self._loop = TrainingLoop(run, commands, pauses_at_end=self._pauses_at_end)
+                    self._loop.run()
+                    self._end_ranks()
+                except BaseException as error:
+                    LOG.exception("the run failed at step %d", run.state.step)
+                    if not stream.is_over and not isinstance(error, RankLostError):
+                        where = log.traceback_location
+                        failure = reportable_error(error, where)
+                        hint = failure.hint if where in failure.hint else f"{failure.hint} {where}".strip()
+                        self._fail(type(failure)(failure.message, hint), stream, run)
+                    raise
+                finally:
+                    self._loop = None  # frees the model
         except _StoppedEarly as stopped:
             self._end_ranks(is_early=True)
-            stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
+            stream(RunFinished(step=0, elapsed_seconds=0.0, reason=str(stopped), total_seconds=0.0, total_chars=0))
         except RankLostError:
             raise
-        except BaseException as error:  # whatever it is, it becomes an event
+        except BaseException as error:  # whatever it is, the stream ends with it
             if not stream.is_over:
                 is_expected, path = isinstance(error, TweetgenError), home() / "tweetgen.log"
                 where = "" if is_expected else log_traceback(error, "before the run could start", path)
@@ -122,8 +131,7 @@ class TrainingSession:
         def on_stage(stage: Stage) -> None:
             self._stage = stage
             self._on_stage(stage)
-            stop = commands.early_stop()
-            if stop is not None:
+            if (stop := commands.early_stop()) is not None:
                 raise _StoppedEarly(stop.reason)
 
         def opened_journal(folder: RunFolder) -> Journal:
@@ -156,27 +164,6 @@ class TrainingSession:
 
     def _report_compilation(self) -> None:
         self._on_stage(replace(self._stage, detail=COMPILING))
-
-    def _train(self, run: Run, log: LogFile, commands: CommandQueue, stream: EventStream) -> None:
-        """Run the loop, which emits the last event unless it fails."""
-        try:
-            self._loop = TrainingLoop(run, commands, pauses_at_end=self._pauses_at_end)
-            self._loop.run()
-            self._end_ranks()
-        except RankLostError:
-            LOG.exception("a process of the run was lost at step %d", run.state.step)
-            raise
-        except BaseException as error:  # whatever it is, the stream ends with it
-            LOG.exception("the run failed at step %d", run.state.step)
-            if not stream.is_over:
-                where = log.traceback_location
-                failure = reportable_error(error, where)
-                hint = failure.hint if where in failure.hint else f"{failure.hint} {where}".strip()
-                self._fail(type(failure)(failure.message, hint), stream, run)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            self._loop = None  # frees the model
 
     def _fail(self, failure: TweetgenError, stream: EventStream, run: Run | None = None) -> None:
         """End the stream and the other processes with an error; without the reporter if that fails, too."""

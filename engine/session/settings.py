@@ -63,22 +63,19 @@ class LiveSettings:
         if after != before:
             self.change({"learning_rate": after})
 
-    def finish(self) -> None:
-        """Anneal the learning rate to zero, then end. Raises `ConfigError` where the run is finishing or finished."""
-        state = self._run.state
-        if state.end_reason is not None:
-            raise RunFinishedError(finished_text(state.end_reason))
-        if state.progress.finish is not None:
-            raise ConfigError(f"The run is finishing already: it ends at step {state.progress.finish.last_step:,}.")
-        state.progress.finish = finish = finish_after(state.step)
-        self._run.checkpoints.record_change()
-        self._run.reporter.emit(FinishPlanned, last_step=finish.last_step)
+    def plan_finish(self, *, on: bool) -> None:
+        """Anneal the learning rate to zero, then end; or cancel that, if it is planned.
 
-    def cancel_finish(self) -> None:
-        """Cancel the planned finish, if any; emit `FinishPlanned` without a step in either case."""
-        self._run.state.progress.finish = None
+        Raises `ConfigError` where a run that is to finish is finishing or finished.
+        """
+        state = self._run.state
+        if on and state.end_reason is not None:
+            raise RunFinishedError(finished_text(state.end_reason))
+        if on and state.progress.finish is not None:
+            raise ConfigError(f"The run is finishing already: it ends at step {state.progress.finish.last_step:,}.")
+        state.progress.finish = finish = finish_after(state.step) if on else None
         self._run.checkpoints.record_change()
-        self._run.reporter.emit(FinishPlanned, last_step=None)
+        self._run.reporter.emit(FinishPlanned, last_step=finish and finish.last_step)
 
 
 def _sizes(training: TrainingConfig) -> tuple[int, int]:

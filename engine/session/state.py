@@ -25,7 +25,13 @@ from engine.errors import ConfigError, RunFinishedError
 from engine.protocol import codec, events
 from engine.storage.folders import RunFolder
 from engine.storage.log import versions_of
-from engine.training.schedule import exhausted_budget
+from engine.training.schedule import (
+    budget_used,
+    exhausted_budget,
+    is_early_evaluation,
+    is_sample_step,
+    learning_rate_at,
+)
 from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
 
@@ -36,7 +42,6 @@ if TYPE_CHECKING:  # they import this module
     from engine.session.reporter import Reporter
     from engine.training.out_of_memory import OutOfMemoryRetry
 
-SKIPPED_IN_A_ROW = 3
 FINISHED = "finished"
 """The reason of a run that ends after its planned finish."""
 
@@ -132,14 +137,31 @@ class RunState:
         return finish is not None and self.step >= finish.last_step
 
     @property
-    def has_diverged(self) -> bool:
-        """Whether `SKIPPED_IN_A_ROW` steps were skipped: later ones are non-finite too."""
-        return self.trainer.skipped_in_a_row >= SKIPPED_IN_A_ROW
-
-    @property
     def end_reason(self) -> str | None:
         """`FINISHED` or the name of the budget that is used up; None while the run continues."""
         return FINISHED if self.is_finished else exhausted_budget(self.training, *self.elapsed)
+
+    def upcoming_rates(self, max_steps: int) -> list[float]:
+        """Return the learning rates of the next steps, at least one and at most `max_steps`.
+
+        The rate of a step depends on the position before its batch. The last of the steps is followed by a sample, an
+        evaluation or a save, by the end of a budget or of a finish, or by none of these.
+        """
+        training, seconds, finish = self.training, self.stopwatch.seconds, self.progress.finish
+        intervals = [each for each in (training.eval_every, training.save_every) if each]
+        rates: list[float] = []
+        for step, epochs in enumerate(self.batches.upcoming_epochs(max_steps), start=self.step):
+            if rates and (
+                exhausted_budget(training, step, epochs, seconds)
+                or (finish is not None and step >= finish.last_step)
+                or is_sample_step(training, step)
+                or is_early_evaluation(training, step)
+                or any(step % interval == 0 for interval in intervals)
+            ):
+                break
+            used = budget_used(training, step, epochs, seconds)
+            rates.append(learning_rate_at(training, step, used, finish))
+        return rates
 
     def generators(self) -> dict[str, Tensor]:
         """Return the states of the generators, `generator.*`; `generator.DEVICE.RANK` are those of other processes."""
@@ -187,7 +209,7 @@ class Run:
     def announce(self) -> None:
         """Emit `RunStarted`, and what the user should know before the first step."""
         setup, state, reporter = self.setup, self.state, self.reporter
-        corpus = setup.training_data.corpus
+        corpus, computation = setup.training_data.corpus, state.runtime.computation(setup.training_data.part.world_size)
         reporter.emit(
             events.RunStarted,
             run=setup.folder.name,
@@ -196,17 +218,13 @@ class Run:
             num_val_tweets=len(corpus.validation),
             vocab_size=len(setup.training_data.vocab),
             num_parameters=state.trainer.model.num_parameters,
-            device=str(state.runtime.device),
-            precision=state.runtime.precision,
-            num_threads=state.runtime.num_threads,
-            tuning=state.runtime.tuning,
+            **(asdict(computation) | {"device": str(state.runtime.device)}),
             model=state.model_config,
             training=state.training,
             sampling=state.sampling,
             resumed_from=setup.resumed_from,
             is_warm_start=setup.is_warm_start,
             epochs=state.batches.epochs,
-            world_size=setup.training_data.part.world_size,
             backend="" if setup.ranks is None else setup.ranks.backend,
             started_at=time.time(),
             num_rows=corpus.report.num_rows,

@@ -22,10 +22,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.step import ForwardPass, one_torch_thread
+from engine.compute.device import tensor_float_32
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
+from engine.model.parameters import InferenceWeights
 from engine.model.vocab import PAD, UNKNOWN_CHAR_BITS
 from engine.training.trainer import split_batch
 
@@ -128,28 +129,9 @@ def _sum_by_forward(model: TextGenerator, batch: Batch) -> Tensor:
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode(), without_tensor_float_32(model.device):
+        with torch.inference_mode(), tensor_float_32(model.device, is_allowed=False):
             logits, _ = model(inputs)  # (B, T, V)
             losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="none")
             return losses.sum()  # as a reduction, one warp of a GPU would add them up
     finally:
         model.train(was_training)
-
-
-@contextlib.contextmanager
-def without_tensor_float_32(device: torch.device) -> Iterator[None]:
-    """Compute float32 products on CUDA without TF32, which has 10 bits of mantissa.
-
-    torch allows it in cuDNN by default, and in cuBLAS where `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE` is set.
-    """
-    if device.type != "cuda":
-        yield
-        return
-    in_cudnn, precision = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
-    torch.backends.cudnn.allow_tf32 = False
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = in_cudnn
-        torch.set_float32_matmul_precision(precision)

@@ -6,7 +6,6 @@ Pure functions of the step, the epochs and the seconds so far, so that a resumed
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.config.run import BUDGETS, Schedule, TrainingConfig
@@ -127,24 +126,3 @@ def _schedule_factor(schedule: Schedule, used: float) -> float:
             return FINAL_LEARNING_RATE_SHARE + (1 - FINAL_LEARNING_RATE_SHARE) * cosine
         case "cooldown":
             return cooldown((used - (1 - COOLDOWN_SHARE)) / COOLDOWN_SHARE)
-
-
-def upcoming_rates(
-    training: TrainingConfig, step: int, epochs: Sequence[float], seconds: float, finish: Finish | None
-) -> list[float]:
-    """Return the learning rates of the steps after `step`, at least one and at most one for each of `epochs`.
-
-    `epochs` are those before each step. The last of the steps is followed by a sample, an evaluation or a save, by the
-    end of a budget or of a finish, or by none of these.
-    """
-    intervals = [each for each in (training.eval_every, training.save_every) if each]
-    rates: list[float] = []
-    for now, epochs_before in enumerate(epochs, start=step):
-        used = training, now, epochs_before, seconds
-        is_over = exhausted_budget(*used) is not None or (finish is not None and now >= finish.last_step)
-        is_work_due = is_sample_step(training, now) or is_early_evaluation(training, now)
-        is_work_due = is_work_due or any(now % interval == 0 for interval in intervals)
-        if rates and (is_over or is_work_due):
-            break
-        rates.append(learning_rate_at(training, now, budget_used(*used), finish))
-    return rates

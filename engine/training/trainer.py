@@ -32,10 +32,9 @@ from torch import Tensor
 
 from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import ThreadedStep, one_torch_thread
-from engine.compute.cuda_graphs import Backlog
 from engine.compute.device import Runtime, generators_restored_on_error
-from engine.compute.gpu_step import DeviceStep, first_loss_problem, recorder_for
-from engine.compute.optimizer import FusedAdamW, LossBuffer, OptimizerStep
+from engine.compute.gpu_step import DeviceStep, recorder_for
+from engine.compute.optimizer import OptimizerStep
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
 from engine.memory import free_memory
@@ -83,17 +82,9 @@ class Trainer:
         self._timer = PhaseTimer()
         self.flat = FlatParameters(model)
         """Weights, gradient and loss, each in one buffer."""
-        self._adamw = FusedAdamW(self.flat, config.weight_decay)
-        self._losses = LossBuffer(runtime.device)
+        self._optimizer_step = OptimizerStep(self.flat, config)
         self._learning_rates: list[float] = []
         """Of the steps in the loss buffer."""
-        self._optimizer_step = OptimizerStep(
-            self.flat,
-            self._adamw,
-            self._losses,
-            max_grad_norm=config.max_grad_norm or math.inf,
-            ngram_decay=config.ngram_decay,
-        )
         self._world_size = world_size
         self._sum_over_ranks = sum_over_ranks
         self._batch_size = config.batch_size
@@ -110,7 +101,6 @@ class Trainer:
             self._optimizer_step,
             precision=self.precision,
             recorder=recorder_for(self.model) if may_record else None,
-            backlog=Backlog() if self._device.type == "cuda" else None,
             sum_over_ranks=self._sum_over_ranks and partial(self._sum_gradients, self._sum_over_ranks),
         )
 
@@ -133,13 +123,13 @@ class Trainer:
             if self._device_step is None:
                 self._step_on_cpu(batch, learning_rate)
             elif isinstance(batch, CorpusBatch):
-                self._device_step.run(batch, self.num_rows(batch), learning_rate)
+                self._device_step.run(batch, self.num_rows(batch), learning_rate, self.micro_batch_size)
             else:
                 raise TypeError("a GPU gathers its batches from a corpus")
             if self._average is not None:
                 with one_torch_thread() if self._device_step is None else nullcontext():
                     self._average.update(self.step_count + 1)
-            self._losses.count()
+            self._optimizer_step.losses.count()
             self._learning_rates.append(learning_rate)
             self.step_count += 1
         self._optimizer_step.has_begun = False
@@ -192,20 +182,15 @@ class Trainer:
         """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
         return self._device_step.num_graphs if self._device_step else None
 
-    @property
-    def recording_failure(self) -> str:
-        """Why steps can't be recorded as CUDA graphs; empty if they can, or have not been yet."""
-        return self._device_step.recording_failure if self._device_step else ""
-
     def first_loss_problem(self, tweets: EncodedTweets) -> str:
         """Return a warning if a device computes another loss of the first tweets than the CPU; else empty."""
-        return first_loss_problem(self._device_step, self.model, tweets) if self._device_step else ""
+        return self._device_step.first_loss_problem(tweets) if self._device_step else ""
 
     def drain_report(self) -> StepReport:
         """Return all steps since the last report; waits for the device once."""
-        first_step = self.step_count - len(self._losses) + 1
+        first_step = self.step_count - len(self._optimizer_step.losses) + 1
         with self._timer.during("forward"):  # on a GPU this waits for the steps
-            losses, norms = self._losses.drain()
+            losses, norms = self._optimizer_step.losses.drain()
         was_taken = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
         if self._device_step is not None:
             for each in was_taken:
@@ -255,8 +240,7 @@ class Trainer:
 
     def free_memory(self) -> None:
         """Free all memory that is only kept to make steps faster."""
-        if self._device_step is not None:
-            self._device_step.set_micro_batch_size(self.micro_batch_size)
+        self.close()
         self._cpu_steps.clear()
         free_memory(self._device)
 
@@ -286,7 +270,7 @@ class Trainer:
 
         The state is two moments, of the same shape, and for a table one mean square per row, (1 + R,).
         """
-        flat, adamw, of_table = self.flat, self._adamw, self._optimizer_step.table_optimizer
+        flat, adamw, of_table = self.flat, self._optimizer_step.adamw, self._optimizer_step.table_optimizer
         tensors = {f"optimizer.step.{name}": adamw.step_count for name in flat.views(flat.weights)}
         for key, moment in (("exp_avg", adamw.exp_avg), ("exp_avg_sq", adamw.exp_avg_sq)):
             tensors |= {f"optimizer.{key}.{name}": view for name, view in flat.views(moment).items()}
@@ -310,7 +294,7 @@ class Trainer:
         self.step_count = step_count
         self.skipped_in_a_row = 0
         self._optimizer_step.has_begun = False
-        self._losses.clear()
+        self._optimizer_step.losses.clear()
         self._learning_rates.clear()
         self.close()
 
@@ -319,7 +303,7 @@ class Trainer:
 
         Few large buffers, in the same order on all ranks; the contexts of an n-gram input are a buffer of the model.
         """
-        adamw, of_table = self._adamw, self._optimizer_step.table_optimizer
+        adamw, of_table = self._optimizer_step.adamw, self._optimizer_step.table_optimizer
         weights = [*self.model.buffers(), self.flat.weights]
         averages = [] if self._average is None else [*self._average.model.buffers(), self._average.weights]
         row_squares = [] if of_table is None else [of_table.row_square]

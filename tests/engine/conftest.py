@@ -20,8 +20,9 @@ def corpus(home: Path) -> Path:
 
 @pytest.fixture
 def allocator(monkeypatch: pytest.MonkeyPatch) -> CudaAllocator:
-    """Replace what the process records of CUDA's allocator, for one test."""
+    """Replace what the process records of CUDA's allocator and of failed recordings, for one test."""
     allocator = CudaAllocator()
     for module in (memory, cuda_graphs):
         monkeypatch.setattr(module, "CUDA_ALLOCATOR", allocator)
+    monkeypatch.setattr(cuda_graphs, "_FAILURES", {})
     return allocator

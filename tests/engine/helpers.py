@@ -30,6 +30,7 @@ from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.format import CheckpointInfo, read_info
+from engine.checkpoints.writer import Writer
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
@@ -43,9 +44,7 @@ from engine.model.vocab import Vocab, appended, context_code
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.session import checkpointing as save_queue
-from engine.session import loop
-from engine.session.checkpointing import Writer
+from engine.session import checkpointing, loop
 from engine.session.ranks.connection import Ranks
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
@@ -195,35 +194,30 @@ def never(_: Event) -> Iterable[Command]:
 class QuickWriter(Writer):
     """The thread of a disk that is so quick that no step is taken meanwhile."""
 
-    def start(self, job: Callable[[], None]) -> None:
-        super().start(job)
+    def start(self) -> None:
+        super().start()
         self.join()
 
 
 def late_writer(num_looks: int) -> type[Writer]:
-    """Return a writer that runs a job once it was looked at so often: no thread, always at the same place of a run."""
+    """Return a writer that writes once it was looked at so often: no thread, always at the same place of a run."""
 
     class LateWriter(Writer):
-        def __init__(self) -> None:
-            super().__init__()
-            self._waiting: Callable[[], None] | None = None
-            self._looks_left = 0
+        _looks_left = num_looks
 
-        def start(self, job: Callable[[], None]) -> None:
-            self._waiting, self._looks_left = job, num_looks
+        def start(self) -> None:
+            """Start nothing yet."""
 
-        @property
-        def is_running(self) -> bool:
+        def is_alive(self) -> bool:
             self._looks_left -= 1
             if self._looks_left < 0:
                 self.join()
-            return self._waiting is not None
+            return self.ident is None
 
-        def join(self, timeout_seconds: float | None = None) -> None:
-            job, self._waiting = self._waiting, None
-            if job is not None:
-                super().start(job)
-                super().join(timeout_seconds)
+        def join(self, timeout: float | None = None) -> None:
+            if self.ident is None:
+                super().start()
+            super().join(timeout)
 
     return LateWriter
 
@@ -307,7 +301,7 @@ def run_session(
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
         mock.patch.object(loop, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
-        mock.patch.object(save_queue, "Writer", writer or QuickWriter),
+        mock.patch.object(checkpointing, "Writer", writer or QuickWriter),
     ):
         options: Any = {"pauses_at_end": pauses_at_end, "ranks": ranks, "is_restarted": is_restarted}
         session = TrainingSession(config, clock=clock, **options)

@@ -65,6 +65,14 @@ def format_value(value: object) -> str:
             return str(value)
 
 
+def truncation_settings(sampling: SamplingConfig) -> Iterator[tuple[str, str]]:
+    """Yield label and value of each setting that excludes unlikely characters."""
+    for name, off in _OFF.items():
+        value = getattr(sampling, name)
+        if value != off:
+            yield SETTING_LABELS[name], format_setting(name, value)
+
+
 def filter_parts(sampling: SamplingConfig) -> Iterator[str]:
     """Yield each setting of the filter in a few cells: "new", "avoid 3", "“morning”", "20+ chars", "best of 4"."""
     if sampling.only_new:

@@ -31,7 +31,7 @@ def encode_view(view: RunView) -> dict[str, Any]:
 def decode_view(form: dict[str, Any]) -> RunView:
     """Return the view that `encode_view` encoded. Raises `DecodeError`."""
     try:
-        if not codec.is_bounded(form):
+        if not _is_bounded(form):
             raise DecodeError("not a view of a run: a number is out of range")
         fields = {name: msgspec.convert(form[name], hint, dec_hook=_array) for name, hint in _FIELDS.items()}
         ended = None if form["ended"] is None else events.from_json(codec.encode(form["ended"]))
@@ -40,6 +40,17 @@ def decode_view(form: dict[str, Any]) -> RunView:
     if ended is not None and not isinstance(ended, RunFinished | RunFailed):
         raise DecodeError("not a view of a run: it ends with another event")
     return RunView(**fields, ended=ended)
+
+
+def _is_bounded(value: Any) -> bool:  # noqa: ANN401 - a JSON value
+    """Return whether all integers fit 64 bits and all floats are in the range of float32."""
+    if isinstance(value, int):
+        return abs(value) < 2**63
+    if isinstance(value, float):
+        return abs(value) <= codec.LARGEST
+    if isinstance(value, dict):
+        return all(map(_is_bounded, value.values()))
+    return not isinstance(value, list) or all(map(_is_bounded, value))
 
 
 def _array(kind: object, values: list[float]) -> NDArray[Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal, get_args
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Literal, get_args
 
 from engine.config.run import (
     LIVE_SETTINGS,
@@ -27,11 +28,6 @@ TEMPERATURE_STEP = 0.05
 LEARNING_RATE_FACTOR = 10**0.1
 """Ten steps are a factor of ten."""
 _MAX_VALUE_CELLS = 24
-_IN_WORDS = (
-    *("temperature", "prime", *SETTING_LABELS),
-    *("learning_rate", "batch_size", "steps_per_second", "eval_every"),
-)
-"""The settings whose change can be undone, besides that of `sample_every`."""
 
 
 def other_temperature(view: RunView, direction: int) -> ChangeSettings:
@@ -82,24 +78,9 @@ def undo_description(inverse: ChangeSettings, command: ChangeSettings) -> str:
 
 def _differences(back: Mapping[str, Setting], settings: Mapping[str, Setting]) -> Iterator[str]:
     """Yield each setting that differs, with its value in `back`."""
-    for name in _IN_WORDS:
-        if name not in back or name not in settings or settings[name] == (value := back[name]):
-            continue
-        match name:
-            case "temperature":
-                yield f"temperature back to {format_temperature(value)}"
-            case "prime":
-                yield f"prime back to “{shortened(value, _MAX_VALUE_CELLS)}”" if value else "prime cleared"
-            case "learning_rate":
-                yield f"learning rate back to {format_learning_rate(value)}"
-            case "batch_size":
-                yield f"batch size back to {format_count(value)}"
-            case "steps_per_second":
-                yield f"speed limit back to {format_speed_limit(value)}" if value else "speed limit lifted"
-            case "eval_every":
-                yield f"evaluations back to {format_interval(value)}"
-            case _:
-                yield f"{SETTING_LABELS[name]} back to {shortened(format_setting(name, value), _MAX_VALUE_CELLS)}"
+    for name, words in UNDO_WORDS.items():
+        if name in back and name in settings and settings[name] != back[name]:
+            yield words(back[name])
     if "sample_every" in settings and format_samples(back) != format_samples(settings):
         yield f"tweets back to {format_samples(back)}"
 
@@ -118,3 +99,21 @@ def format_samples(settings: Mapping[str, Setting]) -> str:
 def format_speed_limit(steps_per_second: float) -> str:
     """Return a speed limit, not 0: "5 steps/s"."""
     return f"{steps_per_second:g} step{'' if steps_per_second == 1 else 's'}/s"
+
+
+def _setting_back(name: str, value: Setting) -> str:
+    return f"{SETTING_LABELS[name]} back to {shortened(format_setting(name, value), _MAX_VALUE_CELLS)}"
+
+
+UNDO_WORDS: Mapping[str, Callable[[Any], str]] = {
+    "temperature": lambda value: f"temperature back to {format_temperature(value)}",
+    "prime": lambda value: f"prime back to “{shortened(value, _MAX_VALUE_CELLS)}”" if value else "prime cleared",
+    **{name: partial(_setting_back, name) for name in SETTING_LABELS},
+    "learning_rate": lambda value: f"learning rate back to {format_learning_rate(value)}",
+    "batch_size": lambda value: f"batch size back to {format_count(value)}",
+    "steps_per_second": lambda value: (
+        f"speed limit back to {format_speed_limit(value)}" if value else "speed limit lifted"
+    ),
+    "eval_every": lambda value: f"evaluations back to {format_interval(value)}",
+}
+"""The words for a setting that an undo restores to a value, in the order of a description; budgets have no undo."""

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.kernels import Rows, compiled, kernels_for
 from engine.compute.cpu.ngrams import find_rows
+from engine.model.parameters import InferenceWeights
 from engine.model.vocab import ORDERS
 
 _BLOCK_ROWS = 4
@@ -78,7 +78,7 @@ class SingleRowStepper:
             tensor.numpy() for tensor in (weights.table, weights.proj_weight, weights.proj_bias)
         )
         ngrams = weights.ngrams
-        self._ngrams = None if ngrams is None else (ngrams.contexts.numpy(), ngrams.weight.numpy())
+        self._ngrams = None if ngrams is None else [tensor.numpy() for tensor in ngrams]
         self._window, self._before, self._is_real = windows.numpy(), np.zeros(1, np.int64), np.ones(1, np.bool_)
         self._rows = np.empty((1, len(ORDERS)), np.int64)
         self._layers = [_Layer(layer.weight_ih, layer.weight_hh, layer.bias) for layer in weights.layers]

@@ -29,13 +29,12 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
 from engine.compute.clocks import PhaseTimer
-from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.kernels import kernels_for
 from engine.compute.cpu.layers import Buffers, Dropout, GruLayer, InputProjection, OutputLoss, PackedBatch, TokenInput
 from engine.compute.cpu.ngrams import PackedRows, add_to_candidates, add_touched, rows_of
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
-from engine.model.parameters import FlatParameters
+from engine.model.parameters import FlatParameters, InferenceWeights
 from engine.model.vocab import PAD
 
 
@@ -225,12 +224,12 @@ class ForwardPass:
         states = self._buffers.get("states", len(packed), size)
         steps = zip(packed.inputs.split_with_sizes(counts), states.split_with_sizes(counts), strict=True)
         table, first = self._weights.ngrams, 0
-        rows = None if table is None else rows_of(packed, table.contexts)  # (N, 3)
+        rows = None if table is None else rows_of(packed, table[0])  # (N, 3)
         for token_ids, after in steps:
             gates = all_gates[: len(after)]
             torch.index_select(self._weights.table, 0, token_ids, out=gates)
             if table is not None and rows is not None:
-                add_to_candidates(gates.numpy(), rows[first : first + len(after)], table.weight.numpy())
+                add_to_candidates(gates.numpy(), rows[first : first + len(after)], table[1].numpy())
                 first += len(after)
             for number, layer in enumerate(self._weights.layers):
                 if number > 0:

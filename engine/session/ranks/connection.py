@@ -17,13 +17,15 @@ from torch import Tensor
 from torch._C._distributed_c10d import BroadcastOptions, GatherOptions, PrefixStore
 from torch.distributed import ProcessGroup
 
-from engine.compute.device import available_cores
+from engine.compute.device import Runtime, available_cores
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.corpus.training_data import KnownVocab
 from engine.errors import DeviceError, RankLostError, TweetgenError
+from engine.model.gru import TextGenerator
 from engine.session.ranks.place import Place, Versions, connect, join_attempt
+from engine.training.trainer import Trainer
 
 _NO_LIMIT = timedelta(days=3650)
 _POLL_SECONDS = 0.05
@@ -274,3 +276,10 @@ class Ranks:
         """Let the workers end: in order, or with the problem of the run, after which none is to start again."""
         order = End() if problem is None else End(problem=problem.message, hint=problem.hint)
         self.tell(order, self.LAST_SECONDS)
+
+
+def make_trainer(model: TextGenerator, training: TrainingConfig, runtime: Runtime, ranks: Ranks | None) -> Trainer:
+    """Return a trainer of a model on its device, whose gradients are summed over all ranks, if there are others."""
+    if ranks is None:
+        return Trainer(model, training, runtime)
+    return Trainer(model, training, runtime, world_size=ranks.place.world_size, sum_over_ranks=ranks.sum_)

@@ -32,8 +32,6 @@ MAX_STEPS = 200
 AUTOSAVE_SECONDS = 20.0
 """Between saves of `latest`, unless the user set it: what is lost when one of many processes is lost."""
 _PHASES_OF_A_STEP: tuple[Phase, ...] = ("data", "forward", "backward", "optimizer", "waiting")
-UpcomingRates = Callable[[int], list[float]]
-"""Returns the learning rates of the next steps, at least one, up to a number, and none beyond what is due."""
 
 
 # Preparation ----------------------------------------------------------------------------------------------------------
@@ -111,11 +109,11 @@ class Leader:
         self._verified_at: tuple[object, int] = (None, -1)
 
     @contextmanager
-    def promised(self, upcoming: UpcomingRates) -> Iterator[Sequence[float]]:
-        """Promise the next steps to all ranks. The block takes one for each of the learning rates, and nothing else."""
+    def promised(self, *, is_single: bool) -> Iterator[list[float]]:
+        """Promise the next steps to all ranks, or one. The block takes one for each learning rate, and nothing else."""
         trainer = self._state.trainer
         self._sync()
-        rates = upcoming(self._num_steps)
+        rates = self._state.upcoming_rates(1 if is_single else self._num_steps)
         began = time.perf_counter()
         self._ranks.tell(Steps(rates=tuple(rates)))
         with self._ranks.promised(len(rates), trainer.flat.grads_and_loss):

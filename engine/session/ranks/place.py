@@ -28,7 +28,6 @@ TIMEOUT_VARIABLE = "TWEETGEN_RANK_TIMEOUT"
 """Seconds after which a rank that has not joined, or does not answer, counts as lost."""
 Versions = dict[str, str]
 _POLL_SECONDS = 0.02
-_ADDRESS_IN_USE = ("EADDRINUSE", "address already in use", "Address already in use")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +136,7 @@ def connect(place: Place) -> Store:
         return store
     except (RuntimeError, ValueError) as error:
         text = str(error).splitlines()[0]
-        if any(words in text for words in _ADDRESS_IN_USE):
+        if "eaddrinuse" in text.lower() or "address already in use" in text.lower():
             failure = DistributedError(
                 "The port of the rendezvous, MASTER_PORT, is in use by another program.",
                 "Choose another one: torchrun --rdzv-endpoint HOST:PORT",

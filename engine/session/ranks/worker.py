@@ -1,6 +1,6 @@
-"""`Worker`: a rank other than 0. It executes the leader's orders until it is to end.
+"""`Worker`: a rank other than 0. It executes the leader's orders until it is to end, without journal, user and clock.
 
-It has no journal, no user and no clock. What goes wrong here is a part of its next answer, and the leader ends the run.
+What goes wrong here is a part of its next answer, and the leader ends the run.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import assert_never
 import torch
 from msgspec import structs
 
+from engine.compute.cuda_graphs import new_failures
 from engine.compute.device import (
     Runtime,
     derived_seed,
@@ -24,7 +25,7 @@ from engine.corpus.batches import BatchStream, Part
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError, RankLostError, TweetgenError
 from engine.model.gru import TextGenerator
-from engine.session.ranks.connection import Answer, Begin, Build, End, Ranks, Report, Steps, Sync
+from engine.session.ranks.connection import Answer, Begin, Build, End, Ranks, Report, Steps, Sync, make_trainer
 from engine.storage.folders import home
 from engine.storage.log import log_traceback
 from engine.training.out_of_memory import OutOfMemoryRetry
@@ -35,7 +36,7 @@ _GENERATOR_OF_A_RANK = 4  # purpose of a derived seed
 
 
 class Worker:
-    """A rank other than 0, which has no journal and no user. For the process's main thread."""
+    """Executes the orders of the leader on the process's main thread."""
 
     def __init__(self, ranks: Ranks, num_threads: int = 0, *, is_deterministic: bool = False) -> None:
         """Compute with this number of CPU threads; 0 divides the cores among the ranks of this machine."""
@@ -55,19 +56,37 @@ class Worker:
     def run(self) -> None:
         """Execute orders until `End`. Raises `RankLostError`, and `DistributedError` with the problem of the run."""
         while not isinstance(order := self._ranks.hear(), End):
-            match order:
-                case Begin() | Build() | Report():
-                    self._ranks.answer(self._answer_to(order))
-                case Sync():
-                    with self._noting_problem():
-                        self._sync(order)
-                case Steps(rates=rates):
-                    with self._noting_problem():
-                        self._take_steps(rates)
-                case _:
-                    assert_never(order)
+            answer = Answer(host=self._ranks.place.host, device=str(self._ranks.device))
+            with self._noting_problem():
+                answer = self._execute(order, answer)
+            if isinstance(order, Begin | Build | Report):
+                if (problem := self._problem) is not None:
+                    answer = structs.replace(answer, problem=problem.message, hint=problem.hint)
+                self._ranks.answer(answer)
         if order.problem:
             raise DistributedError(order.problem, order.hint)
+
+    def _execute(self, order: Begin | Build | Sync | Steps | Report, answer: Answer) -> Answer:
+        """Execute an order; return the answer. After a problem, only those that the other ranks take part in."""
+        place = self._ranks.place
+        match order:
+            case Sync():
+                self._sync(order)
+            case Steps(rates=rates):
+                self._take_steps(rates)
+            case _ if self._problem is not None:
+                pass
+            case Begin():
+                data = load_training_data(order.corpus, order.known, lambda _: None)
+                self._data = replace(data, part=Part(place.rank, place.world_size))
+                return structs.replace(answer, digest=data.corpus.digest)
+            case Build():
+                self._build(order)
+            case Report():
+                return self._report(order, answer)
+            case _:
+                assert_never(order)
+        return answer
 
     @contextmanager
     def _noting_problem(self) -> Iterator[None]:
@@ -82,28 +101,6 @@ class Worker:
             where = log_traceback(error, f"rank {self._ranks.place.rank} has failed", home() / "tweetgen.log")
             self._problem = TweetgenError(f"{type(error).__name__}: {error}", where)
 
-    def _answer_to(self, order: Begin | Build | Report) -> Answer:
-        """Execute an order that is answered, and return the answer."""
-        answer = Answer(host=self._ranks.place.host, device=str(self._ranks.device))
-        if self._problem is None:
-            with self._noting_problem():
-                match order:
-                    case Begin():
-                        answer = structs.replace(answer, digest=self._read(order))
-                    case Build():
-                        self._build(order)
-                    case Report():
-                        answer = self._report(order, answer)
-        problem = self._problem
-        return structs.replace(answer, problem=problem.message, hint=problem.hint) if problem else answer
-
-    def _read(self, order: Begin) -> str:
-        """Read the tweets on this machine; return their digest."""
-        place = self._ranks.place
-        data = load_training_data(order.corpus, order.known, lambda _: None)
-        self._data = replace(data, part=Part(place.rank, place.world_size))
-        return data.corpus.digest
-
     def _build(self, order: Build) -> None:
         """Make a new trainer, whose state comes with the next `Sync`."""
         ranks = self._ranks
@@ -115,25 +112,20 @@ class Worker:
         )
         runtime.apply()
         model = TextGenerator.from_config(len(self._data.vocab), order.model).to(ranks.device)
-        world_size = ranks.place.world_size
-        self.trainer = Trainer(model, order.training, runtime, sum_over_ranks=ranks.sum_, world_size=world_size)
+        self.trainer = make_trainer(model, order.training, runtime, ranks)
 
     def _sync(self, order: Sync) -> None:
-        """Continue from the leader's state."""
+        """Continue from the leader's state; this rank's random generator is restored, or seeded by rank and step."""
+        rank, device = self._ranks.place.rank, self._ranks.device
         self.batches = self._data.batches(order.training, order.position)
         if order.has_weights:
             self.trainer.broadcast_state(self._ranks.broadcast_)
             self.trainer.step_count = order.step
-            self._seed(order)
+            torch.manual_seed(derived_seed(order.training.seed, _GENERATOR_OF_A_RANK, rank, order.step))
+            if rank < len(order.generators) and order.generators[rank]:
+                own = torch.frombuffer(bytearray(order.generators[rank]), dtype=torch.uint8)
+                restore_generator_states(generator_states(device) | {device.type: own}, device)
         self.trainer.set_batch_size(order.training.batch_size)
-
-    def _seed(self, order: Sync) -> None:
-        """Restore this rank's random generator, or seed it by rank and step."""
-        rank, device = self._ranks.place.rank, self._ranks.device
-        torch.manual_seed(derived_seed(order.training.seed, _GENERATOR_OF_A_RANK, rank, order.step))
-        if rank < len(order.generators) and order.generators[rank]:
-            own = torch.frombuffer(bytearray(order.generators[rank]), dtype=torch.uint8)
-            restore_generator_states(generator_states(device) | {device.type: own}, device)
 
     def _take_steps(self, rates: tuple[float, ...]) -> None:
         began = time.perf_counter()
@@ -154,7 +146,7 @@ class Worker:
             answer,
             seconds=self._seconds,
             waiting_seconds=min(waited - self._waited, self._seconds),
-            warnings=tuple(self._warnings),
+            warnings=(*self._warnings, *new_failures()),
             checksum=self.trainer.flat.checksum() if is_save else 0,
             generator=bytes(generator_states(device)[device.type].numpy()) if draws else b"",
         )

@@ -27,10 +27,10 @@ from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.progress import Stage
 from engine.sampling.filter import require_samplable
-from engine.session.ranks.connection import Ranks
+from engine.session.ranks.connection import Ranks, make_trainer
 from engine.session.ranks.leader import config_of_leader, load_for_all, rank_generators
 from engine.session.startup.choices import choose_settings
-from engine.session.startup.start import Start, continued, find_start
+from engine.session.startup.start import WARM_START, Start, continued, find_start
 from engine.session.state import RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.text import harmless_char
@@ -66,7 +66,8 @@ def prepare(
     corpus_config = corpus_config_of(config, info.corpus if info else None)
     data = load_for_all(ranks, corpus_config, begin.known_vocab, on_stage)
     begin = begin if data.uses_known_vocab else replace(begin, base=None)
-    stage = Stage("building the model", report=(*summary_lines(data.corpus.report), *begin.report_lines))
+    warm_start = () if begin.base is None else (WARM_START,)
+    stage = Stage("building the model", report=(*summary_lines(data.corpus.report), *warm_start))
     on_stage(stage)
     on_trial = partial(on_stage, replace(stage, text="measuring what is fastest here"))
     start = None if info is None else continued(info, data.corpus.digest, is_resumed=config.resume is not None)
@@ -105,9 +106,8 @@ def _build_state(
     checkpoint, info, base = begin.checkpoint, begin.info, begin.base
     before = None if info is None else info.computation
     runtime = initial_runtime(config, before, is_shared=ranks is not None)
-    measures = info is None and ranks is None and not config.is_repeatable
     speeds = None
-    if measures:
+    if info is None and ranks is None and not config.is_repeatable:
         speeds = new_model_speeds(config, runtime, data, lambda model: new_model(model, data)[1], on_trial)
         runtime = speeds.runtime
     model_config, training = choose_settings(
@@ -133,13 +133,7 @@ def _build_state(
     if base:
         load_first_rows(model, weights_with_prefix(base.tensors, "model."))
     runtime = replace(runtime, precision=supported_precision(model, training.batch_size, runtime.precision))
-    trainer = Trainer(
-        model,
-        training,
-        runtime,
-        sum_over_ranks=None if ranks is None else ranks.sum_,
-        world_size=data.part.world_size,
-    )
+    trainer = make_trainer(model, training, runtime, ranks)
     if checkpoint:
         load_into(trainer, checkpoint.grown_to(data.vocab, training.seed), runtime)
     if info is None:

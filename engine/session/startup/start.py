@@ -20,6 +20,8 @@ from engine.storage.folders import RunFolder
 
 MAX_WARM_START_TWEETS = 4_000
 """A run on as many training tweets starts from random weights: there it gains almost nothing (docs/recipes.md)."""
+WARM_START = "starts from the shipped model, trained on synthetic tweets; --from-scratch starts from random weights"
+"""A line of the report of such a run."""
 _SIZES = ("embedding_size", "hidden_size", "num_layers")
 
 
@@ -37,12 +39,6 @@ class Start:
     def info(self) -> CheckpointInfo | None:
         """The metadata of the checkpoint."""
         return None if self.checkpoint is None else self.checkpoint.info
-
-    @property
-    def report_lines(self) -> tuple[str, ...]:
-        """What the user is to read about a warm start."""
-        text = "starts from the shipped model, trained on synthetic tweets; --from-scratch starts from random weights"
-        return () if self.base is None else (text,)
 
     @property
     def known_vocab(self) -> KnownVocab | None:

@@ -16,7 +16,8 @@ import pytest
 from engine.checkpoints import catalog, management
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.format import read_info
-from engine.checkpoints.management import prune_steps, sample_of
+from engine.checkpoints.management import sample_of
+from engine.checkpoints.writer import prune_steps
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import CheckpointError
@@ -182,7 +183,8 @@ def test_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names_the
     name = "theirs" if is_imported else foreign
     refused = started_from(name)
     assert isinstance(refused, e.RunFailed)
-    assert str(secret) in refused.detail
+    assert f".safetensors comes from elsewhere. It was trained on {secret}" in refused.detail
+    assert not folder_of_run("other").path.exists()
     assert f"--data {secret}" in refused.hint
     with pytest.raises(CheckpointError, match="read only if you name it"):
         preflight.check(RunConfig(checkpoint=name))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -105,6 +108,33 @@ def test_the_heap_is_frozen_during_a_run_unless_it_is_already(num_frozen: int) -
             assert heap.freeze.called == (num_frozen == 0)
             assert not heap.unfreeze.called
         assert heap.unfreeze.called == (num_frozen == 0)
+
+
+@pytest.fixture
+def _collects() -> Iterator[None]:
+    """Enable collection, which a test that opens the screen in this process disables as the program does."""
+    was_enabled = gc.isenabled()
+    gc.enable()
+    yield
+    if not was_enabled:
+        gc.disable()
+
+
+@pytest.mark.usefixtures("_collects")
+def test_the_first_import_of_torch_is_not_collected_and_its_objects_are_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = gc.get_freeze_count()
+    with memory.torch_imported_uncollected():
+        assert gc.isenabled(), "nothing changes where it is imported already"
+    assert gc.get_freeze_count() == before
+    monkeypatch.delitem(sys.modules, "torch")
+    with memory.torch_imported_uncollected():
+        assert not gc.isenabled()
+        kept = [[number] for number in range(1000)]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() >= before + len(kept)
+    with pytest.raises(ImportError), memory.torch_imported_uncollected():
+        raise ImportError
+    assert gc.isenabled()
 
 
 # The trial of bfloat16 ------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from engine.insight.embedding_map import map_embeddings
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
-from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS, Vocab
+from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS, Vocab
 from engine.progress import Pieces, run_to_end
 from engine.protocol import events as e
 from engine.protocol import insight
@@ -219,12 +219,11 @@ def test_an_answer_uses_no_random_number_and_changes_no_mode_and_a_non_finite_mo
     for _ in Answers(MODEL, VOCAB, held_out, SAMPLING, weights_step=7).job(command):
         assert torch.is_grad_enabled()
     assert torch.equal(torch.get_rng_state(), state)
-    model = small_model(2)
-    for parameter in model.parameters():
-        parameter[0] = math.nan
-    model.embed.weight[-1] = math.nan
-    with pytest.raises(DivergedError):
-        answer(command, model)
+    for spoiled in (math.nan, math.inf):
+        model = small_model(2)
+        model.proj.bias[EOS] = model.get_parameter("rnn.weight_hh_l1")[0, 0] = model.embed.weight[-1] = spoiled
+        with pytest.raises(DivergedError):
+            answer(command, model)
 
 
 EMBEDDING = torch.randn(40, 7, generator=torch.Generator().manual_seed(3)) * torch.tensor([3.0, 2, 1, 1, 0.5, 0.5, 0.1])

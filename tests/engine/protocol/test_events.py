@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -94,25 +93,6 @@ def test_any_json_is_decoded_or_refused(value: Any, tag: str, read: Callable[[st
         return
 
 
-TIMES: dict[str, Any] = {name: 1.5 for name in e.StepTimes.__struct_fields__ if "seconds" in name}
-FREQUENT: tuple[e.Event, ...] = (
-    *(fakes.steps_finished(7, [1.5]), fakes.steps_thinned(1, 7), fakes.eval_finished(7, 1.5)),
-    *(fakes.tweet_sampled("hi", char_bits=(1.5,)), e.StepTimes(step=7, num_steps=3, **TIMES)),
-)
-"""The events of which a journal has many, one of each type."""
-
-
-@pytest.mark.parametrize("event", FREQUENT, ids=lambda event: type(event).__name__)
-@pytest.mark.parametrize("number", ["1e300", "-1e300", "1" + "0" * 45])
-def test_a_number_out_of_range_is_refused(event: e.Event, number: str) -> None:
-    record = json.loads(e.to_json(event))
-    for field in [name for name, value in record.items() if not isinstance(value, str | bool)]:
-        wrong = record | {field: ["NUMBER"] if isinstance(record[field], list) else "NUMBER"}
-        line = json.dumps(wrong, separators=(",", ":")).replace('"NUMBER"', number)
-        with pytest.raises(DecodeError):
-            e.from_json(line.encode())
-
-
 def unbounded_numbers(kind: object, path: str) -> list[str]:
     """Return where a type has numbers without bounds; those of a config are checked as it is made."""
     match kind:
@@ -161,7 +141,7 @@ EMITTED = (
 """Events with an R in place of any text."""
 
 
-def strings_in(value: Any) -> list[str]:
+def strings_in(value: Any) -> set[str]:
     """Return all strings of an event, however nested."""
     if isinstance(value, msgspec.Struct):
         value = tuple(getattr(value, name) for name in value.__struct_fields__)
@@ -170,16 +150,18 @@ def strings_in(value: Any) -> list[str]:
     if is_dataclass(value):
         value = tuple(getattr(value, each.name) for each in fields(value))
     if isinstance(value, tuple):
-        return [text for each in value for text in strings_in(each)]
-    return [value] if isinstance(value, str) else []
+        return {text for each in value for text in strings_in(each)}
+    return {value} if isinstance(value, str) else set()
 
 
 @pytest.mark.parametrize("event", EMITTED, ids=lambda event: type(event).__name__)
 def test_all_text_of_a_decoded_event_is_harmless(event: e.Event) -> None:
-    for text, is_ascii in product(TEXTS, (True, False)):
-        line = e.to_json(event).replace('"R"', json.dumps(text, ensure_ascii=is_ascii))
-        found = e.from_json(line)
-        assert e.from_json(line.encode()) == found
+    for text in TEXTS:
+        plain, escaped = (
+            e.to_json(event).replace('"R"', json.dumps(text, ensure_ascii=each)) for each in (False, True)
+        )
+        found = e.from_json(plain)
+        assert e.from_json(escaped.encode()) == found
         for string in strings_in(found):
             assert is_harmless(string) or len(string) == 1
             assert hostile.obeyed(string) == []
@@ -210,6 +192,13 @@ def test_too_deeply_nested_json_is_refused() -> None:
     for depth in (200, 600, 900, 100_000):
         with pytest.raises(DecodeError):
             e.from_json(e.to_json(EMITTED[0]).replace('"R"', "[" * depth + '"é"' + "]" * depth))
+
+
+@given(text=hostile_text() | st.text('"\\ \u0301\ufe0f\u200d\x1b❤é'), is_ascii=st.booleans())
+def test_a_line_that_is_decoded_in_one_go_has_no_text_that_another_way_changes(text: str, is_ascii: bool) -> None:
+    written = text.encode("utf-8", "ignore").decode()
+    line = e.to_json(fakes.tweet_sampled("R")).replace('"R"', json.dumps(written, ensure_ascii=is_ascii))
+    assert [e.from_json(each) for each in (line, line.encode())] == [fakes.tweet_sampled(defused(written))] * 2
 
 
 @given(text=hostile_text())
@@ -263,15 +252,8 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
     "ChangeSettings": [
         {"settings": settings}
         for settings in (
-            *(
-                {"batch_size": 10**18},
-                {"batch_size": 0},
-                {"batch_size": 8.5},
-                {"batch_size": "8"},
-                {"batch_size": True},
-            ),
-            *({"learning_rate": 1e38}, {"eval_every": -1}, {"max_steps": 0}, {"max_seconds": -1.0}),
-            *({"prime": "ß☃"}, {"prime": "\x1b]0;title\x07"}, {"temperature": 0.001}, {"no_such_setting": 1}),
+            *({"batch_size": 10**18}, {"learning_rate": 1e38}, {"max_seconds": -1.0}, {"temperature": 0.001}),
+            *({"prime": "ß☃"}, {"prime": "\x1b]0;title\x07"}),
         )
     ],
     "SampleNow": [{"prime": text} for text in ("\x1b[2J", "x" * 60_000, "☃")],
@@ -302,12 +284,3 @@ def test_invalid_commands_are_refused_and_the_losses_are_unchanged(corpus: Path,
     assert latest().training == only(emitted, e.RunStarted).training
     assert sorted(home.parent.iterdir()) == before
     assert list((home / "checkpoints").glob("*")) == []
-
-
-def test_the_reason_of_a_stop_is_made_harmless_and_short(corpus: Path) -> None:
-    reason = "\x1b[2J\x07\u202e" + "x" * 60_000
-    emitted = run_tiny(corpus, {3: [c.from_json(line("Stop", reason=reason))]})
-    last = only(emitted, e.RunFinished)
-    assert last.step == 3
-    assert not obeyed(last.reason)
-    assert len(last.reason) < 10_000

@@ -18,19 +18,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.compute.cpu import single_row
-from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.single_row import SingleRowStepper
-from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps
+from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps, new_failures
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
 from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
+from engine.model.parameters import InferenceWeights
 from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab
 from engine.sampling import stepper as stepper_module
 from engine.sampling.logits import NEVER_SAMPLED, Floats, Ids, draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from engine.sampling.stepper import CharGraph, CharStepper, RecordedStepper, recording_failure
+from engine.sampling.stepper import CharGraph, CharStepper, RecordedStepper
 from engine.training.evaluation import evaluate
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations, use_char_graphs
@@ -390,9 +390,10 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_re
     for token_id in range(4, 10):
         assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
     assert allocator.is_sound
-    assert recording_failure(model.device) == graph.steps.failure == "operation not permitted when stream is capturing"
+    assert graph.steps.failure == "operation not permitted when stream is capturing"
+    assert [message.endswith(graph.steps.failure) for message in new_failures()] == [True]
     training = FakeRecorder()
-    steps = GraphedSteps(model.device, training)
+    steps = GraphedSteps("steps", model.device, training)
     for _ in range(4):
         steps.run(lambda _: None, torch.zeros(1))
     assert training.log[-2:] == ["replay", "replay"]

@@ -1,4 +1,4 @@
-"""The rules of every stream of events (DESIGN, section 4), as one function."""
+"""The rules of every stream of events, as one function."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
@@ -70,46 +70,34 @@ def test_a_new_batch_size_keeps_the_share_of_the_epoch_to_half_a_batch(corpus: P
     assert h.latest().position.epoch + h.latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
 
 
-@pytest.mark.parametrize("is_paused", [False, True], ids=["training", "paused"])
-def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(corpus: Path, is_paused: bool) -> None:
-    clock = h.TickingClock(0.02)
-    changed_at: list[float] = []
-    saved_at: list[float] = []
-
-    def note(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.SettingsChanged):
-            changed_at.append(clock.now)
-        if isinstance(event, e.CheckpointSaved) and event.step and event.name == "latest":
-            saved_at.append(clock.now)
-            return [c.Stop()]
-        return []
-
-    script: h.Script = {2: [c.Pause(), change(batch_size=4)]}
-    if not is_paused:  # continual changes postpone nothing
-        script = {step: [change(learning_rate=0.1)] for step in range(2, 200)}
-    h.run_tiny(corpus, script, note, max_steps=200, clock=clock)
-    assert 1.9 <= saved_at[0] - changed_at[0] <= 2.5
-    assert is_paused or len(changed_at) > 3
+CHANGES: dict[str, h.Script] = {
+    "continual ones, which postpone nothing": {step: [change(learning_rate=0.1)] for step in range(2, 200)},
+    "one in a pause": {2: [c.Pause(), change(batch_size=4)]},
+    "a planned finish": {2: [c.Finish()]},
+    "a cancelled finish": {2: [c.Finish(), c.Finish(on=False)]},
+}
 
 
-@pytest.mark.parametrize("is_cancelled", [False, True], ids=["planned", "cancelled"])
-def test_a_planned_finish_is_saved_two_seconds_later(corpus: Path, is_cancelled: bool) -> None:
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(corpus: Path, name: str) -> None:
     """A kill must not undo what the user saw."""
     clock = h.TickingClock(0.02)
+    changed_at: list[float] = []
     saved: list[tuple[float, bool]] = []
 
     def note(event: e.Event) -> Iterable[c.Command]:
-        if isinstance(event, e.FinishPlanned):
-            saved.clear()
-        if isinstance(event, e.CheckpointSaved) and event.name == "latest":
-            saved.append((event.elapsed_seconds, h.latest().progress.finish is not None))
-        return [c.Stop()] if len(saved) == 1 and event.step > 4 else []
+        if isinstance(event, e.SettingsChanged | e.FinishPlanned):
+            changed_at.append(clock.now)
+        if isinstance(event, e.CheckpointSaved) and event.step and event.name == "latest":
+            saved.append((clock.now, h.latest().progress.finish is not None))
+            return [c.Stop()]
+        return []
 
-    script: h.Script = {4: [c.Finish(), *([c.Finish(on=False)] if is_cancelled else [])]}
-    emitted = h.run_tiny(corpus, script, note, max_steps=300, clock=clock, autosave_seconds=1e6)
-    planned = h.of_type(emitted, e.FinishPlanned)[0].elapsed_seconds
-    assert 1.9 <= saved[0][0] - planned <= 2.5
-    assert saved[0][1] == (not is_cancelled)
+    h.run_tiny(corpus, CHANGES[name], note, max_steps=200, clock=clock, autosave_seconds=1e6)
+    saved_at, is_finishing = saved[0]
+    assert 1.9 <= saved_at - changed_at[0] <= 2.5
+    assert (len(changed_at) > 3) == name.startswith("continual")
+    assert is_finishing == (name == "a planned finish")
 
 
 TAKEN = 5
@@ -138,13 +126,13 @@ ONE_IS_BAD: dict[str, tuple[dict[str, Any], str]] = {
 GOOD: dict[str, Any] = {"learning_rate": 0.001, "sample_every": 3, "top_k": 5, "epochs": 90.0}
 
 
-@pytest.mark.parametrize("name", ONE_IS_BAD)
-def test_of_settings_one_of_which_is_refused_none_is_changed(corpus: Path, name: str) -> None:
-    bad, words = ONE_IS_BAD[name]
-    emitted = h.run_tiny(corpus, {TAKEN: [change(**GOOD, **bad), change(**bad, **GOOD)]})
+def test_of_settings_one_of_which_is_refused_none_is_changed(corpus: Path) -> None:
+    sent = [change(**each) for bad, _ in ONE_IS_BAD.values() for each in ({**GOOD, **bad}, {**bad, **GOOD})]
+    emitted = h.run_tiny(corpus, {TAKEN: sent})
     refused = h.of_type(emitted, e.CommandRefused)
-    assert [each.detail[: len(words)] for each in refused] == [words] * 2
-    assert {frozenset(each.settings) for each in refused} == {frozenset((*GOOD, *bad))}
+    for (name, (bad, words)), *pair in zip(ONE_IS_BAD.items(), refused[::2], refused[1::2], strict=True):
+        assert [each.detail[: len(words)] for each in pair] == [words] * 2, name
+        assert {frozenset(each.settings) for each in pair} == {frozenset((*GOOD, *bad))}, name
     assert not h.of_type(emitted, e.SettingsChanged)
     started = h.only(emitted, e.RunStarted)
     assert (h.latest().training, h.latest().sampling) == (started.training, started.sampling)
@@ -362,6 +350,7 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
 
 @settings(max_examples=10)
 @given(sent=st.lists(any_commands(), max_size=6))
+@example(sent=[c.Stop(reason="\x1b[2J\x07\u202e" + "x" * 60_000)])
 def test_whatever_text_commands_contain_events_contain_harmless_text_only(sent: list[c.Command]) -> None:
     with h.own_home() as folder:
         emitted = h.run_tiny(h.write_corpus(folder), {3: [*sent, c.Resume(), c.Stop()]})

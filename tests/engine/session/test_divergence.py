@@ -25,8 +25,7 @@ from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import restoring
-from engine.session.restoring import MAX_RELOADS
-from engine.session.state import SKIPPED_IN_A_ROW
+from engine.session.restoring import MAX_RELOADS, SKIPPED_IN_A_ROW
 from engine.storage.folders import find_run, folder_of_run, named_checkpoint_path
 from engine.training import out_of_memory as oom
 from engine.training import schedule

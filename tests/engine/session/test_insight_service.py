@@ -267,18 +267,6 @@ def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Wor
     ]
 
 
-def test_the_baselines_are_answered_between_steps_and_again_without_being_measured_again(corpus: Path) -> None:
-    def again(measured: insight.BaselinesMeasured) -> list[c.Command]:
-        return [insight.MeasureBaselines(request=2)] if measured.request == 1 and measured.is_complete else []
-
-    sent, again_once = {3: [insight.MeasureBaselines(request=1)]}, h.whenever(insight.BaselinesMeasured, again)
-    emitted = h.run_tiny(corpus, sent, again_once, max_steps=60, seconds={e.StepsFinished: STEP_SECONDS})
-    simple, first, second = h.of_type(emitted, insight.BaselinesMeasured)
-    assert (simple.request, first.request, second.request) == (1, 1, 2)
-    assert first.bits_per_char == second.bits_per_char
-    assert 3 <= simple.step <= first.step <= second.step <= first.step + 2
-
-
 @pytest.mark.parametrize("on_device", [False, True], ids=["CPU", "device"])
 def test_baselines_are_on_the_evaluated_tweets(corpus: Path, monkeypatch: pytest.MonkeyPatch, on_device: bool) -> None:
     num_tweets = 7

@@ -7,20 +7,21 @@ import os
 import shutil
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import pytest
 from torch import Tensor
 
+from engine.checkpoints import writer
 from engine.checkpoints.checkpoint import HostSnapshot, load_checkpoint, write_checkpoint
+from engine.checkpoints.writer import Writer
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import checkpointing
-from engine.session.checkpointing import Writer
 from engine.storage.folders import folder_of_run, named_checkpoint_path
 from tests.engine import helpers as h
 from tests.waiting import DEADLINE_SECONDS
@@ -29,40 +30,37 @@ from tests.waiting import DEADLINE_SECONDS
 class BlockedWriter(Writer):
     """Writes nothing between `block` and `unblock`; a wait of the session without a limit unblocks it, too."""
 
-    instance: BlockedWriter
-    """That of the last session."""
+    may_write: ClassVar = threading.Event()
+    newest: ClassVar[BlockedWriter]
+    """The write in progress, or the one that has ended last."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._may_write = threading.Event()
-        self._may_write.set()
-        BlockedWriter.instance = self
-
-    def start(self, job: Callable[[], None]) -> None:
-        def run() -> None:
-            assert self._may_write.wait(DEADLINE_SECONDS)
-            job()
-
-        super().start(run)
-        if self._may_write.is_set():
+    def start(self) -> None:
+        BlockedWriter.newest = self
+        super().start()
+        if self.may_write.is_set():
             super().join()
 
-    def join(self, timeout_seconds: float | None = None) -> None:
-        if timeout_seconds is None:
-            self._may_write.set()
-        super().join(timeout_seconds)
+    def run(self) -> None:
+        assert self.may_write.wait(DEADLINE_SECONDS)
+        super().run()
+
+    def join(self, timeout: float | None = None) -> None:
+        if timeout is None:
+            self.may_write.set()
+        super().join(timeout)
 
     @classmethod
     def block(cls) -> None:
         """Block the next write."""
-        cls.instance._may_write.clear()
+        cls.may_write.clear()
 
     @classmethod
     def unblock(cls) -> None:
         """Wait until the write in progress has ended; later ones end at once."""
-        cls.instance.join()
+        cls.newest.join()
 
 
+BlockedWriter.may_write.set()
 run_blocked = functools.partial(h.run_tiny, writer=BlockedWriter)
 
 
@@ -203,7 +201,7 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
             raise StorageError(f"{path} can't be written: No space left on device.")
         write_checkpoint(path, *rest)
 
-    fail = functools.partial(monkeypatch.setattr, checkpointing, "write_checkpoint", failing)
+    fail = functools.partial(monkeypatch.setattr, writer, "write_checkpoint", failing)
     script = blocked(2, 8, {2: [fail], 3: [c.SaveLatest()], 5: [c.SaveCheckpoint(name="mine")]})
     emitted = run_blocked(corpus, script, save_every=9)
     assert failures == ["latest", "mine", "latest"]  # the last is the one at the end
@@ -211,11 +209,11 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
     assert [(event.kind, event.step) for event in (failed, again)] == [("disk", 8), ("disk", 12)]
     assert "the run ends without latest, step-9" in again.message
     refused = h.only(emitted, e.CommandRefused)
-    assert (refused.command, refused.step) == ("SaveCheckpoint", 8)
+    assert (refused.command, refused.title, refused.step) == ("SaveCheckpoint", StorageError.title, 8)
 
 
 def test_an_exception_in_a_write_ends_the_run_later_steps_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = "engine.session.checkpointing.write_checkpoint"
+    target = "engine.checkpoints.writer.write_checkpoint"
     h.let_fail(monkeypatch, target, ZeroDivisionError(), lambda path, *_: path.stem == "mine")
     failed = run_blocked(corpus, blocked(2, 7, {3: [c.SaveCheckpoint(name="mine")]}))[-1]
     assert isinstance(failed, e.RunFailed)

@@ -18,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import baselines
-from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.step import ForwardPass
+from engine.compute.device import tensor_float_32
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
+from engine.model.parameters import InferenceWeights
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.progress import OnProgress, no_progress
 from engine.storage import files
@@ -98,7 +99,7 @@ def test_a_gpu_evaluates_without_tf32_and_allows_it_again_after(monkeypatch: pyt
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
     try:
-        with evaluation.without_tensor_float_32(torch.device("cuda")):
+        with tensor_float_32(torch.device("cuda"), is_allowed=False):
             assert allowed() == (False, "highest")
         assert allowed() == (True, "high")
     finally:
@@ -177,17 +178,14 @@ tiny_corpora = partial(st.lists, st.text("abcdé 寿", min_size=1, max_size=9), 
 
 
 class NaiveWittenBell:
-    """The definition, with one dictionary of next characters per context."""
+    """The definition, with one dictionary of next characters per context of up to six."""
 
-    def __init__(self, tweets: Sequence[Sequence[int]], order: int, vocab_size: int) -> None:
+    def __init__(self, tweets: Sequence[Sequence[int]], vocab_size: int) -> None:
         self.vocab_size = vocab_size
-        self.order = order
         self.next_counts: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
-        for tweet in tweets:
-            padded = [*[BOS] * (order - 1), *tweet, EOS]
-            for at in range(order - 1, len(padded)):
-                for length in range(order):
-                    self.next_counts[tuple(padded[at - length : at])][padded[at]] += 1
+        for context, target in places_of(tweets):
+            for length in range(7):
+                self.next_counts[context[6 - length :]][target] += 1
 
     def probability(self, context: tuple[int, ...], target: int) -> float:
         shorter = self.probability(context[1:], target) if context else 1 / self.vocab_size
@@ -196,16 +194,18 @@ class NaiveWittenBell:
             return shorter
         return (next_counts[target] + len(next_counts) * shorter) / (next_counts.total() + len(next_counts))
 
-    def bits_per_char(self, tweets: Sequence[Sequence[int]]) -> float:
-        bits, num_targets = 0.0, 0
-        for tweet in tweets:
-            padded = [*[BOS] * (self.order - 1), *tweet, EOS]
-            for at in range(self.order - 1, len(padded)):
-                context = tuple(padded[at - self.order + 1 : at])
-                bits -= math.log2(self.probability(context, padded[at]))
-                bits += 20 * (padded[at] == UNK)
-                num_targets += 1
-        return bits / num_targets
+    def bits_per_char(self, tweets: Sequence[Sequence[int]], order: int) -> float:
+        bits = [
+            20 * (target == UNK) - math.log2(self.probability(context[7 - order :], target))
+            for context, target in places_of(tweets)
+        ]
+        return sum(bits) / len(bits)
+
+
+def places_of(tweets: Sequence[Sequence[int]]) -> list[tuple[tuple[int, ...], int]]:
+    """Return each target of some tweets, after the six characters before it."""
+    padded = [(BOS,) * 6 + (*tweet, EOS) for tweet in tweets]
+    return [(ids[at - 6 : at], ids[at]) for ids in padded for at in range(6, len(ids))]
 
 
 def assert_equals_naive(
@@ -213,9 +213,9 @@ def assert_equals_naive(
 ) -> None:
     """Assert that the baselines of all orders are those of the naive implementation."""
     found = baselines.baseline_bits(encoded_with(vocab, train), encoded_with(vocab, held_out), len(vocab), on_progress)
+    naive = NaiveWittenBell([vocab.encode(tweet) for tweet in train], len(vocab))
     for order in range(1, 8):
-        naive = NaiveWittenBell([vocab.encode(tweet) for tweet in train], order, len(vocab))
-        expected = naive.bits_per_char([vocab.encode(tweet) for tweet in held_out])
+        expected = naive.bits_per_char([vocab.encode(tweet) for tweet in held_out], order)
         assert found["unigram" if order == 1 else f"witten_bell_{order}"] == pytest.approx(expected, abs=1e-9)
 
 

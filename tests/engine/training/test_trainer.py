@@ -59,7 +59,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole_and_touches_the_same_row
 
 
 def reference_state(model: TextGenerator, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
-    """Return the state as single tensors, as programs without flat buffers have saved it."""
+    """Return weights and state of one of torch's own optimizers by the names of a checkpoint."""
     tensors = {f"model.{name}": tensor.clone() for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         tensors |= {f"optimizer.{key}.{name}": value.clone() for key, value in optimizer.state[parameter].items()}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import TrainingConfig
+from engine.config.run import BUDGETS, LIVE_SETTINGS, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -15,6 +15,7 @@ from tests.fakes import FakeSession, budget, change, checkpoint_saved, run_start
 from tui.run.command_book import CommandBook
 from tui.run.reducer import apply
 from tui.run.setting_commands import (
+    UNDO_WORDS,
     other_interval,
     other_learning_rate,
     other_temperature,
@@ -210,6 +211,11 @@ def test_undo_reports_the_restored_values(snapshot: SnapshotAssertion) -> None:
         screen.send(command)
         lines.append(f"{', '.join(command.settings)}: {screen.undo()}")
     assert "\n".join(lines) == snapshot
+
+
+def test_an_undo_has_words_for_every_setting_that_a_run_can_change_but_budgets() -> None:
+    """A new live setting needs them, too."""
+    assert UNDO_WORDS.keys() | {"sample_every", "sample_pacing"} == LIVE_SETTINGS - set(BUDGETS)
 
 
 def test_an_interval_of_tweets_replaces_their_pace_by_time_until_it_is_undone() -> None:

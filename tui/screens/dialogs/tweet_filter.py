@@ -11,7 +11,7 @@ from engine.config.fields import option_of
 from engine.config.sampling import MAX_AVOIDED_CHARS, MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.errors import ConfigError
 from tui.files.avoided_words import avoided_words
-from tui.formatting.sampling import SETTING_LABELS, format_setting
+from tui.formatting.sampling import SETTING_LABELS, format_setting, truncation_settings
 from tui.run.drafts import FILTER_FIELDS
 from tui.screens.dialogs.setting_list import SettingList
 from tui.screens.dialogs.setting_values import ValueDialog, number_or_text
@@ -77,7 +77,7 @@ class FilterDialog(SettingList):
 
     def _sentence(self, name: str) -> str:
         sampling = self._sampling
-        if name == "temperature_last" and not (sampling.top_k or sampling.top_p < 1 or sampling.min_p):
+        if name == "temperature_last" and not any(truncation_settings(sampling)):
             return _NO_EFFECT
         needs_only_new = name == "best_of" and not sampling.only_new
         return _SENTENCES[name] + (_COPIES_ARE_LIKELY if needs_only_new else "")

@@ -12,7 +12,7 @@ from tui.formatting.numbers import (
     format_learning_rate,
     format_temperature,
 )
-from tui.formatting.sampling import FILTER_SEPARATOR, SETTING_LABELS, filter_parts, format_setting
+from tui.formatting.sampling import FILTER_SEPARATOR, SETTING_LABELS, filter_parts, format_setting, truncation_settings
 from tui.run.eta import eta_of
 from tui.run.setting_commands import format_speed_limit
 from tui.run.view import SPENT, RunPhase, RunView
@@ -74,12 +74,7 @@ def sampling_settings(view: RunView) -> Iterator[tuple[str, str]]:
         yield "filter", FILTER_SEPARATOR.join(filter_parts(sampling))
     if sampling.prime:
         yield "prime", sampling.prime
-    if sampling.top_k:
-        yield "top-k", str(sampling.top_k)
-    if sampling.top_p < 1:
-        yield "top-p", f"{sampling.top_p:g}"
-    if sampling.min_p:
-        yield "min-p", f"{sampling.min_p:g}"
+    yield from truncation_settings(sampling)
     if sampling.temperature_last:
         yield SETTING_LABELS["temperature_last"], format_setting("temperature_last", sampling.temperature_last)
     if view.started is not None and sampling.max_length != view.started.sampling.max_length:

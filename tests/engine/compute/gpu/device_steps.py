@@ -104,6 +104,10 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch le
         self.schemas: list[Any] = []
         self.arguments: list[tuple[Any, ...]] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # otherwise torch imports its compiler, which takes seconds
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:

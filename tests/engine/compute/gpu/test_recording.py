@@ -25,9 +25,10 @@ from engine.compute.cuda_graphs import (
     Backlog,
     CudaRecorder,
     GraphedSteps,
+    new_failures,
     side_stream,
 )
-from engine.compute.gpu_step import ResidentTweets, bucket_length, padded_rows, resident_tweets
+from engine.compute.gpu_step import NO_TWEET, ResidentTweets, bucket_length, resident_tweets
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.memory import CudaAllocator, free_memory
@@ -70,7 +71,7 @@ def test_a_gathered_batch_equals_the_padded_one_of_the_host(
     tweets = corpus_of(lengths, id_type)
     rows = np.array(chosen.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=8)))
     batch = tweets.batch(rows)
-    with_empty = torch.from_numpy(padded_rows(rows, len(rows) + num_empty))
+    with_empty = torch.from_numpy(np.pad(rows, (0, num_empty), constant_values=NO_TWEET))
     found = ResidentTweets(tweets, CPU).gather(with_empty, batch.num_columns + more_columns).numpy()
     assert found.shape == (batch.num_columns + more_columns + 1, len(rows) + num_empty)
     inputs, targets = found[:-1, : len(rows)].T, found[1:, : len(rows)].T
@@ -101,7 +102,7 @@ class Visits:
     """Steps of buckets of any size; `seen` has size, content and address of the input of each."""
 
     def __init__(self, recorder: FakeRecorder, max_graphs: int = MAX_GRAPHS) -> None:
-        self.steps = GraphedSteps(CPU, recorder, max_graphs=max_graphs)
+        self.steps = GraphedSteps("steps", CPU, recorder, max_graphs=max_graphs)
         self.seen: list[tuple[int, int, int]] = []
 
     def visit(self, size: int, *values: int) -> None:
@@ -150,6 +151,7 @@ def test_after_a_failed_recording_this_work_runs_eagerly_and_other_work_is_recor
     assert [(size, value) for size, value, _ in visits.seen] == [(size, n) for n in range(5) for size in (3, 4)]
     assert "CUDA graph" in caplog.text
     assert visits.steps.failure == str(NOT_PERMITTED)
+    assert new_failures() == [f"The steps can't be recorded as CUDA graphs, so that they take longer: {NOT_PERMITTED}"]
     Visits(other).visit(3, *range(4))
     assert other.log == ["warm-up"] * 2 + ["record"] + ["replay"] * 2
     allocator.is_sound = False
@@ -157,6 +159,7 @@ def test_after_a_failed_recording_this_work_runs_eagerly_and_other_work_is_recor
     spoiled.visit(3, *range(4))
     assert other.log[-4:] == ["warm-up"] * 4
     assert "earlier failure" in spoiled.steps.failure
+    assert new_failures() == []  # the user has been warned once
 
 
 def test_a_recording_without_memory_is_repeated_and_then_only_its_shape_is_eager(

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from engine.compute import gpu_step, optimizer
 from engine.compute.clocks import PhaseTimer
-from engine.compute.cpu.step import ThreadedStep
 from engine.compute.cuda_graphs import GraphedSteps
 from engine.compute.gpu_step import ResidentTweets, resident_tweets
 from engine.compute.optimizer import OptimizerStep
@@ -257,6 +256,7 @@ def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("not permitted")])
+@pytest.mark.usefixtures("allocator")
 def test_a_step_that_can_not_be_recorded_is_taken_eagerly(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
     class Recorder(fakes.FailingRecorder):
         def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
@@ -312,15 +312,12 @@ class TwoRanks:
         tensor.copy_(total)
         self.num_sums += rank == 0
 
-    def run(self, work: Callable[[int, Trainer], None]) -> None:
-        """Call `work` with each rank and its trainer; raises what it raises first."""
-        jobs = [self._pool.submit(work, rank, trainer) for rank, trainer in enumerate(self.trainers)]
-        for future in wait(jobs, return_when=FIRST_EXCEPTION).done:
-            future.result()
-
     def step(self, batch: CorpusBatch, division: int = 0) -> None:
         """Run a step of each rank on its tweets of a batch."""
-        self.run(lambda rank, trainer: trainer.step(part_of(batch, DIVISIONS[division][rank]), RATE))
+        parts = [part_of(batch, places) for places in DIVISIONS[division]]
+        steps = [self._pool.submit(each.step, part, RATE) for each, part in zip(self.trainers, parts, strict=True)]
+        for future in wait(steps, return_when=FIRST_EXCEPTION).done:
+            future.result()
 
 
 @pytest.fixture
@@ -364,71 +361,10 @@ def test_ranks_record_the_lengths_of_whole_batches_at_the_same_steps(ranks: TwoR
     expected = [gpu_step.bucket_length(batch.num_columns) for batch in batches]
     for trainer in ranks.trainers:
         assert trainer._device_step is not None
-        steps = trainer._device_step._steps
-        assert [call.kwargs["key"] for call in run.call_args_list if call.args[0] is steps] == expected
+        keys = [call.kwargs["key"] for call in run.call_args_list if call.args[0] is trainer._device_step._graphs]
+        assert keys == [key for length in expected for key in (length, "update")]
     short = [part_of(batch, DIVISIONS[0][0]) for batch in batches]
     assert [gpu_step.bucket_length(part.num_columns) for part in short] != expected
-
-
-ON_THE_CPU = pytest.mark.parametrize("recorder", ["cpu"], indirect=True)
-
-
-@ON_THE_CPU
-def test_a_part_that_is_not_finite_is_skipped_on_all_ranks(ranks: TwoRanks) -> None:
-    [batch] = some_batches(1, 8)
-    ranks.step(batch)
-    first, second = ranks.trainers
-    before = copy_of_state(first)
-    step = second._cpu_steps["float32"]
-    sound = step.loss_and_grads
-
-    def spoiled(part: Batch) -> Tensor:
-        loss = sound(part)
-        second.flat.dense_grads[3] = math.inf
-        return loss
-
-    with mock.patch.object(step, "loss_and_grads", spoiled):
-        ranks.step(batch)
-
-    for trainer in ranks.trainers:
-        assert all(torch.equal(trainer.state()[name], before[name]) for name in before if name[:7] != "average")
-        assert trainer.skipped_in_a_row == 1
-        assert [math.isnan(loss) for loss in trainer.drain_report().train_losses] == [False, True]
-    ranks.step(batch)
-    assert_same_tensors(second.state(), first.state())
-    assert [trainer.skipped_in_a_row for trainer in ranks.trainers] == [0, 0]
-
-
-@ON_THE_CPU
-def test_a_rank_out_of_memory_repeats_its_part_while_the_others_wait(ranks: TwoRanks) -> None:
-    whole, batches = new_trainer(), some_batches(4, 8)
-    first, second = ranks.trainers
-    sound = ThreadedStep.loss_and_grads
-
-    def tight(step: ThreadedStep, part: Batch) -> Tensor:
-        if step._model is second.model and len(part.targets) > 3:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        return sound(step, part)
-
-    def train(rank: int, trainer: Trainer) -> None:
-        for batch in batches:
-            part = part_of(batch, DIVISIONS[0][rank])
-            try:
-                trainer.step(part, RATE)
-            except torch.OutOfMemoryError:
-                assert trainer.is_consistent
-                trainer.set_micro_batch_size(3)
-                trainer.step(part, RATE)
-
-    with mock.patch.object(ThreadedStep, "loss_and_grads", tight):
-        ranks.run(train)
-    for batch in batches:
-        whole.step(batch, RATE)
-
-    assert [trainer.micro_batch_size for trainer in ranks.trainers] == [None, 3]
-    assert ranks.num_sums == len(batches)
-    assert_same_tensors(second.state(), first.state())
-    assert_equal_to_rounding(first, whole)
 
 
 @ON_BOTH_PATHS

@@ -62,13 +62,12 @@ def is_rank_1() -> bool:
     return threading.current_thread().name == "rank 1"
 
 
-def run_shared(
-    config: RunConfig, *, world_size: int = 2, timeout_seconds: float = TIMEOUT_SECONDS, **options: Any
-) -> list[Event]:
-    """Run a session on rank 0, with workers; return its events.
+def outcomes_of(config: RunConfig, world_size: int = 2, **options: Any) -> list[Future[list[Event]]]:
+    """Run a session on rank 0, with workers; return what became of each rank.
 
-    Raises what `TrainingSession.run` raises, then what a worker raises.
+    `options` are those of `on_ranks` and of `run_session`.
     """
+    own = {name: options.pop(name) for name in ("timeout_seconds", "wrapped") if name in options}
 
     def work(ranks: Ranks) -> list[Event]:
         if ranks.place.is_leader:
@@ -76,5 +75,13 @@ def run_shared(
         Worker(ranks, num_threads=1).run()
         return []
 
-    emitted, *_ = [outcome.result() for outcome in on_ranks(work, world_size, timeout_seconds)]
+    return on_ranks(work, world_size, **own)
+
+
+def run_shared(config: RunConfig, *, world_size: int = 2, **options: Any) -> list[Event]:
+    """Run a session on rank 0, with workers; return its events.
+
+    Raises what `TrainingSession.run` raises, then what a worker raises.
+    """
+    emitted, *_ = [outcome.result() for outcome in outcomes_of(config, world_size, **options)]
     return emitted

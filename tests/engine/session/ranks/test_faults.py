@@ -46,7 +46,7 @@ from engine.session.ranks.worker import Worker
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
-from tests.engine.session.ranks.shared_runs import TIMEOUT_SECONDS, is_rank_1, on_ranks, run_shared
+from tests.engine.session.ranks.shared_runs import TIMEOUT_SECONDS, is_rank_1, on_ranks, outcomes_of, run_shared
 
 
 def events_until(error: type[Exception], match: str | None, config: RunConfig, **options: Any) -> list[e.Event]:
@@ -85,15 +85,7 @@ def test_other_tweets_on_one_machine_are_found_before_a_step(corpus: Path, monke
 
 
 def test_an_error_of_the_leader_ends_the_workers_with_its_words(corpus: Path) -> None:
-    config = h.tiny_config(corpus / "missing")
-
-    def work(ranks: Ranks) -> list[e.Event]:
-        if ranks.place.is_leader:
-            return h.run_session(config, ranks=ranks)
-        Worker(ranks, num_threads=1).run()
-        return []
-
-    of_leader, of_follower = on_ranks(work)
+    of_leader, of_follower = outcomes_of(h.tiny_config(corpus / "missing"))
     assert isinstance(error := of_follower.exception(), DistributedError)
     assert error.message == h.only(of_leader.result(), e.RunFailed).detail
 
@@ -124,7 +116,7 @@ def test_a_worker_without_memory_for_the_model_fails_the_run_before_a_broadcast_
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = DeviceMemoryError("Not enough memory.", "Train a smaller model.")
-    h.let_fail(monkeypatch, "engine.session.ranks.worker.Trainer", error, lambda *_, **__: is_rank_1())
+    h.let_fail(monkeypatch, "engine.session.ranks.connection.Trainer", error, lambda *_, **__: is_rank_1())
     emitted = events_until(DistributedError, "Rank 1: Not enough memory", h.tiny_config(corpus), world_size=3)
     assert h.only(emitted, e.RunFailed).detail == "Rank 1: Not enough memory."
 
@@ -148,14 +140,7 @@ def test_after_an_error_of_the_leader_within_a_promise_all_end_in_order_without_
     error = ZeroDivisionError("by zero")
     sound = Trainer.step
     h.let_fail(monkeypatch, target, error, lambda trainer, *_: not is_rank_1() and trainer.step_count == 5)
-
-    def work(ranks: Ranks) -> list[e.Event]:
-        if ranks.place.is_leader:
-            return h.run_session(h.tiny_config(corpus, max_steps=20), ranks=ranks)
-        Worker(ranks, num_threads=1).run()
-        return []
-
-    of_leader, of_worker = on_ranks(work, wrapped=WithoutEnd)
+    of_leader, of_worker = outcomes_of(h.tiny_config(corpus, max_steps=20), wrapped=WithoutEnd)
     failed = h.only(of_leader.result(), e.RunFailed)
     assert failed.detail == "ZeroDivisionError: by zero"
     ended = of_worker.exception()

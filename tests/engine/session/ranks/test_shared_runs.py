@@ -23,7 +23,7 @@ from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.session.ranks import leader
+from engine.session.ranks import leader, worker
 from engine.session.ranks.connection import Begin, Build, End, Order, Ranks, Report, Steps, Sync
 from engine.session.ranks.place import Place
 from engine.session.ranks.worker import Worker
@@ -120,6 +120,13 @@ def test_out_of_memory_on_one_rank_is_its_own_matter_and_warned(corpus: Path, mo
     shared = run_shared(h.tiny_config(corpus, batch_size=16))
     assert h.losses(shared) == pytest.approx(alone, abs=ROUNDING)
     assert "a batch is computed in 2 parts of up to 4 tweets" in h.only(shared, e.Warned).message
+
+
+def test_steps_that_a_rank_can_not_record_are_a_warning(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "The steps can't be recorded as CUDA graphs, so that they take longer: not permitted"
+    monkeypatch.setattr(worker, "new_failures", mock.Mock(side_effect=[[message], *[[]] * 99]))
+    shared = run_shared(h.tiny_config(corpus))
+    assert h.only(shared, e.Warned).message.endswith(f": {message}")
 
 
 def test_a_run_at_a_speed_limit_and_one_on_a_single_tweet_are_shared_too(corpus: Path) -> None:
