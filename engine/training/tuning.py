@@ -40,7 +40,7 @@ from engine.corpus.training_data import TrainingData
 from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
-from engine.training.trainer import Trainer
+from engine.training.trainer import Trainer, split_batch
 
 FIRST_THREADS = 2
 """Threads of a run before any measurement: 1.4 times as fast as one on idle cores, and at worst half as fast."""
@@ -245,6 +245,8 @@ _COMPARED = PresetConfigs(
 )
 SPEED_SECONDS = {"cpu": 0.1, "mps": 0.3, "cuda": 0.3}
 """Time for the speed of each model and batch size."""
+PRICE_ROUNDS = 3
+"""Timed rounds of steps on a batch and on its parts."""
 _WARM_UP_STEPS = {"cpu": 1, "mps": 4, "cuda": 4}
 """Enough for kernels to be compiled, and for a step to be recorded as a CUDA graph."""
 _Sizes = tuple[int, int, int]
@@ -253,8 +255,8 @@ _Sizes = tuple[int, int, int]
 class NewModelSpeeds:
     """How fast new models train on some tweets, and in which threads and precision; draws from torch's generators.
 
-    All open threads and precisions are tried with the first model; with others, the threads that were fastest with it;
-    and with another batch size, what was fastest with that model.
+    All open threads and precisions are tried with the first model, and with others the threads that were fastest with
+    it. In batches of another size, the speed is the one measured first, divided by the price of a character.
     """
 
     def __init__(
@@ -271,36 +273,40 @@ class NewModelSpeeds:
         self._data = data
         self._build = build
         self._check = check
-        self._speeds: dict[tuple[_Sizes, int], float] = {}
+        self._speeds: dict[_Sizes, dict[int, float]] = {}
         """By model and batch size."""
         self._runtimes: dict[_Sizes, Runtime] = {}
 
     def speed_of(self, configs: PresetConfigs) -> float:
         """Return the characters per second of training with these settings; 0 where memory does not suffice."""
-        key = _sizes_of(configs.model), configs.training.batch_size
-        if key not in self._speeds:
+        speeds = self._speeds.setdefault(_sizes_of(configs.model), {})
+        batch_size = configs.training.batch_size
+        if batch_size not in speeds:
             try:
-                self._speeds[key] = self._measure(configs)
+                speeds[batch_size] = self._measure(configs, speeds)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                self._speeds[key] = 0.0
+                speeds[batch_size] = 0.0
             free_memory(self.runtime.device)
-        return self._speeds[key]
+        return speeds[batch_size]
 
     def runtime_for(self, model: ModelConfig) -> Runtime:
         """Return the fastest runtime for a model, or that of the start where the model was not measured."""
         return self._runtimes.get(_sizes_of(model), self.runtime)
 
-    def _measure(self, configs: PresetConfigs) -> float:
-        """Find the fastest runtime for a model unless it is known, and return the speed in it."""
-        training, runtime = configs.training, self.runtime_for(configs.model)
+    def _measure(self, configs: PresetConfigs, known: dict[int, float]) -> float:
+        """Return the speed of a model; `known` are its speeds in batches of other sizes."""
+        runtime, batch_size = self.runtime_for(configs.model), configs.training.batch_size
         runtime.apply()
         self._check()
-        batch = median(self._data.some_batches(training.batch_size))
         model = self._build(configs.model).to(runtime.device)
-        precision = supported_precision(model, training.batch_size, runtime.precision)
-        trainer = Trainer(model, training, replace(runtime, precision=precision))
+        precision = supported_precision(model, batch_size, runtime.precision)
+        trainer = Trainer(model, configs.training, replace(runtime, precision=precision))
+        if known and runtime.device.type == "cpu":
+            [[known_size, speed], *_] = known.items()
+            return speed / price_of_parts(trainer, median(self._data.some_batches(known_size)), batch_size)
+        batch = median(self._data.some_batches(batch_size))
         if runtime.tuning == "due":
             found = fastest(trainer, batch, runtime, self._choices, START_SECONDS, self._check)
             runtime = self._runtimes[_sizes_of(configs.model)] = found.runtime
@@ -333,6 +339,26 @@ def _chars_per_second(trainer: Trainer, batch: Batch) -> float:
         num_steps += count
     trainer.close()
     return num_steps * batch.num_targets / seconds
+
+
+def price_of_parts(
+    trainer: Trainer, batch: Batch, part_size: int, cpu_clock: Callable[[], float] = time.thread_time
+) -> float:
+    """Return how many times as much a character costs in steps on parts of a batch as in one step on all of it.
+
+    Both are timed in turns, and in the time that this thread computes: on busy cores the speed of a tenth of a second
+    varies by a factor of four, and where two threads compute, each has half of the work.
+    """
+    parts, prices = split_batch(batch, part_size), list[float]()
+    for _ in range(1 + PRICE_ROUNDS):  # memory is allocated in the first one
+        seconds = []
+        for batches in ([batch], parts):
+            began = cpu_clock()
+            for each in batches:
+                trainer.step(each, learning_rate=1e-8)
+            seconds.append(max(cpu_clock() - began, 1e-9))
+        prices.append(seconds[1] / seconds[0])
+    return float(np.median(prices[1:]))
 
 
 def new_model_speeds(

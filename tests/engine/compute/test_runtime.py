@@ -1,4 +1,4 @@
-"""Devices and precisions, clocks without pauses and suspensions, and the choice of threads and precision by speed."""
+"""Devices and precisions, clocks without pauses and suspensions, the time of a run by phase."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import accumulate, count
+from itertools import accumulate
 from pathlib import Path
 from unittest import mock
 
@@ -26,8 +26,6 @@ from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.training import thread_tuner as slowdown
-from engine.training import tuning
 from tests.engine.helpers import CPU, TickingClock, losses, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
 
@@ -284,92 +282,3 @@ def test_a_run_reports_every_phase_and_they_add_up(corpus: Path) -> None:
     assert [bool(event.evaluation_seconds) for event in times] == [False, False, False, True, False, False]
     assert [bool(event.saving_seconds) for event in times] == [True, False, False, True, True, False]
     assert sum(event.seconds for event in times) <= events[-1].elapsed_seconds + 1e-5
-
-
-# Threads and precision ------------------------------------------------------------------------------------------------
-
-
-ONE, TWO, FOUR = (replace(CPU, num_threads=number) for number in (1, 2, 4))
-BFLOAT16, ONE_BFLOAT16 = (replace(each, precision="bfloat16") for each in (TWO, ONE))
-LIMIT = 0.35
-
-
-def compared(speeds: dict[Runtime, float]) -> tuple[dict[Runtime, list[tuple[float, float]]], list[Runtime]]:
-    """Run trials at made-up speeds, in characters per second; return their seconds, and the trials."""
-    clock, trials = FakeClock(), list[Runtime]()
-
-    def run(candidate: Runtime) -> None:
-        trials.append(candidate)
-        clock.advance(2400 / speeds[candidate])
-
-    return tuning.compare(run, list(speeds), LIMIT, clock, clock), trials
-
-
-def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_faster() -> None:
-    assert [tuning.thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
-    counts = {
-        "more threads gain little": ({TWO: 108e3, FOUR: 108e3}, ONE, ONE),
-        "threads that block each other": ({TWO: 10e3, FOUR: 5e3}, TWO, ONE),
-        "two in use gain little": ({TWO: 105e3}, TWO, TWO),
-        "two in use lose": ({TWO: 93e3}, TWO, ONE),
-        "one in use, two clearly gain": ({TWO: 125e3}, ONE, TWO),
-        "bfloat16 gains on one thread only": ({TWO: 105e3, BFLOAT16: 110e3, ONE_BFLOAT16: 140e3}, TWO, ONE_BFLOAT16),
-    }
-    for name, (speeds, in_use, expected) in counts.items():
-        assert tuning.best_of(compared({ONE: 100e3, **speeds})[0], in_use) == expected, name
-    for rate, expected in {110e3: TWO, 120e3: BFLOAT16, 50e3: TWO}.items():
-        assert tuning.best_of(compared({TWO: 100e3, BFLOAT16: rate})[0], TWO) == expected
-    seconds, trials = compared({ONE: 100e3, TWO: 1e3})
-    assert len(seconds[TWO]) == 1  # threads that block each other run one trial, after the one that is not timed
-    assert trials.count(TWO) == 2
-
-
-@given(st.lists(st.floats(1e3, 1e6), min_size=1, max_size=8), st.floats(1e-4, 1.0))
-def test_it_ends_in_time_or_after_the_fewest_rounds_and_never_chooses_a_slower_candidate(
-    rates: list[float], share: float
-) -> None:
-    speeds = {replace(CPU, num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
-    seconds, _ = compared(speeds)
-    round_seconds = sum(2400 / speed for speed in speeds.values())
-    assert (
-        sum(on_clock for each in seconds.values() for on_clock, _ in each) <= LIMIT * len(rates) + round_seconds + 1e-6
-        or len(seconds[ONE]) <= tuning.MIN_ROUNDS
-    )
-    assert tuning.speedup(seconds, tuning.best_of(seconds, ONE), ONE) >= 1.0
-
-
-# Slowdowns ------------------------------------------------------------------------------------------------------------
-
-
-MEASURED = 100_000.0
-STEP_SECONDS = 0.05
-
-
-def train(detector: slowdown.SlowdownDetector, rate: float, seconds: float = 1e9) -> float:
-    """Run steps at `rate` characters per second until it is time to measure; return the seconds until then."""
-    for number in count():
-        if detector.should_measure or number * STEP_SECONDS >= seconds:
-            return number * STEP_SECONDS
-        detector.add_step(STEP_SECONDS, round(rate * STEP_SECONDS))
-    raise AssertionError
-
-
-def test_a_collapse_is_detected_within_seconds_and_the_wait_doubles_while_measuring_changes_nothing() -> None:
-    detector = slowdown.SlowdownDetector()
-    detector.restart(MEASURED, has_changed=True)
-    # a whole step is slower than the measured passes
-    assert train(detector, 0.72 * MEASURED) >= slowdown.MIN_CHECK_SECONDS
-    detector.restart(MEASURED, has_changed=True)
-    train(detector, 80_000, seconds=8)
-    train(detector, 5_000, seconds=slowdown.WINDOW_SECONDS)  # a short dip is no slowdown
-    train(detector, 80_000, seconds=2 * slowdown.WINDOW_SECONDS)
-    assert not detector.should_measure
-    waits = []
-    for _ in range(4):
-        waits.append(train(detector, 8_000))
-        assert detector.has_dropped
-        detector.restart(MEASURED, has_changed=False)
-
-    assert waits[0] <= (slowdown.MAX_LOW_WINDOWS + 1) * slowdown.WINDOW_SECONDS
-    expected = [times * slowdown.MIN_DROP_SECONDS for times in (1, 2, 4)]
-    assert waits[1:] == pytest.approx(expected, abs=slowdown.WINDOW_SECONDS + STEP_SECONDS)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 from torch import Tensor
 
@@ -18,7 +21,7 @@ from engine.compute import device
 from engine.compute.device import Runtime
 from engine.config.presets import PresetConfigs
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
-from engine.corpus.encoded_tweets import CorpusBatch
+from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
 from engine.errors import DeviceError
 from engine.protocol import events as e
@@ -26,7 +29,7 @@ from engine.session.startup import setup
 from engine.session.startup.setup import new_model
 from engine.storage.folders import find_run
 from engine.training import thread_tuner, tuning
-from engine.training.thread_tuner import ThreadTuner
+from engine.training.thread_tuner import SlowdownDetector, ThreadTuner
 from engine.training.trainer import Trainer
 from engine.training.tuning import Choices, Fastest, NewModelSpeeds, initial_runtime, new_model_speeds
 from tests.engine import helpers as h
@@ -108,6 +111,91 @@ def test_another_precision_or_device_than_the_checkpoints_is_described() -> None
     changes: list[dict[str, Any]] = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
     found = [tuning.computation_changes(checkpoint_info(**each).computation, h.CPU.computation(1)) for each in changes]
     assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
+
+
+# Threads and precision ------------------------------------------------------------------------------------------------
+ONE, TWO, FOUR = (replace(h.CPU, num_threads=number) for number in (1, 2, 4))
+BFLOAT16, ONE_BFLOAT16 = (replace(each, precision="bfloat16") for each in (TWO, ONE))
+LIMIT = 0.35
+
+
+def compared(speeds: dict[Runtime, float]) -> tuple[dict[Runtime, list[tuple[float, float]]], list[Runtime]]:
+    """Run trials at made-up speeds, in characters per second; return their seconds, and the trials."""
+    clock, trials = FakeClock(), list[Runtime]()
+
+    def run(candidate: Runtime) -> None:
+        trials.append(candidate)
+        clock.advance(2400 / speeds[candidate])
+
+    return tuning.compare(run, list(speeds), LIMIT, clock, clock), trials
+
+
+def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_faster() -> None:
+    assert [tuning.thread_counts(cores) for cores in (1, 6, 64)] == [[1], [1, 2, 4, 6], [1, 2, 4, 8]]
+    counts = {
+        "more threads gain little": ({TWO: 108e3, FOUR: 108e3}, ONE, ONE),
+        "threads that block each other": ({TWO: 10e3, FOUR: 5e3}, TWO, ONE),
+        "two in use gain little": ({TWO: 105e3}, TWO, TWO),
+        "two in use lose": ({TWO: 93e3}, TWO, ONE),
+        "one in use, two clearly gain": ({TWO: 125e3}, ONE, TWO),
+        "bfloat16 gains on one thread only": ({TWO: 105e3, BFLOAT16: 110e3, ONE_BFLOAT16: 140e3}, TWO, ONE_BFLOAT16),
+    }
+    for name, (speeds, in_use, expected) in counts.items():
+        assert tuning.best_of(compared({ONE: 100e3, **speeds})[0], in_use) == expected, name
+    for rate, expected in {110e3: TWO, 120e3: BFLOAT16, 50e3: TWO}.items():
+        assert tuning.best_of(compared({TWO: 100e3, BFLOAT16: rate})[0], TWO) == expected
+    seconds, trials = compared({ONE: 100e3, TWO: 1e3})
+    assert len(seconds[TWO]) == 1  # threads that block each other run one trial, after the one that is not timed
+    assert trials.count(TWO) == 2
+
+
+@given(st.lists(st.floats(1e3, 1e6), min_size=1, max_size=8), st.floats(1e-4, 1.0))
+def test_it_ends_in_time_or_after_the_fewest_rounds_and_never_chooses_a_slower_candidate(
+    rates: list[float], share: float
+) -> None:
+    speeds = {replace(h.CPU, num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
+    seconds, _ = compared(speeds)
+    round_seconds = sum(2400 / speed for speed in speeds.values())
+    assert (
+        sum(on_clock for each in seconds.values() for on_clock, _ in each) <= LIMIT * len(rates) + round_seconds + 1e-6
+        or len(seconds[ONE]) <= tuning.MIN_ROUNDS
+    )
+    assert tuning.speedup(seconds, tuning.best_of(seconds, ONE), ONE) >= 1.0
+
+
+# Slowdowns ------------------------------------------------------------------------------------------------------------
+MEASURED = 100_000.0
+STEP_SECONDS = 0.05
+
+
+def train(detector: SlowdownDetector, rate: float, seconds: float = 1e9) -> float:
+    """Run steps at `rate` characters per second until it is time to measure; return the seconds until then."""
+    for number in count():
+        if detector.should_measure or number * STEP_SECONDS >= seconds:
+            return number * STEP_SECONDS
+        detector.add_step(STEP_SECONDS, round(rate * STEP_SECONDS))
+    raise AssertionError
+
+
+def test_a_collapse_is_detected_within_seconds_and_the_wait_doubles_while_measuring_changes_nothing() -> None:
+    detector = SlowdownDetector()
+    detector.restart(MEASURED, has_changed=True)
+    # a whole step is slower than the measured passes
+    assert train(detector, 0.72 * MEASURED) >= thread_tuner.MIN_CHECK_SECONDS
+    detector.restart(MEASURED, has_changed=True)
+    train(detector, 80_000, seconds=8)
+    train(detector, 5_000, seconds=thread_tuner.WINDOW_SECONDS)  # a short dip is no slowdown
+    train(detector, 80_000, seconds=2 * thread_tuner.WINDOW_SECONDS)
+    assert not detector.should_measure
+    waits = []
+    for _ in range(4):
+        waits.append(train(detector, 8_000))
+        assert detector.has_dropped
+        detector.restart(MEASURED, has_changed=False)
+
+    assert waits[0] <= (thread_tuner.MAX_LOW_WINDOWS + 1) * thread_tuner.WINDOW_SECONDS
+    expected = [times * thread_tuner.MIN_DROP_SECONDS for times in (1, 2, 4)]
+    assert waits[1:] == pytest.approx(expected, abs=thread_tuner.WINDOW_SECONDS + STEP_SECONDS)
 
 
 # A measurement --------------------------------------------------------------------------------------------------------
@@ -333,7 +421,7 @@ def test_the_speed_is_that_of_the_steps_after_the_first_one_and_0_where_the_mode
     assert speeds_on(h.CPU, data).speed_of(CONFIGS) == 0.0
 
 
-def test_all_that_is_open_is_tried_with_the_first_model_the_precision_with_others_and_nothing_with_other_batches(
+def test_all_is_tried_with_the_first_model_the_precision_with_others_and_small_batches_have_a_price_in_it(
     data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Choices] = []
@@ -347,12 +435,14 @@ def test_all_that_is_open_is_tried_with_the_first_model_the_precision_with_other
     monkeypatch.setattr(
         tuning, "_chars_per_second", lambda trainer, _: {"float32": 2.0, "bfloat16": 3.0}[trainer.precision]
     )
+    prices = mock.Mock(side_effect=lambda trainer, *_: {"float32": 1.2, "bfloat16": 1.5}[trainer.precision])
+    monkeypatch.setattr(tuning, "price_of_parts", prices)
     monkeypatch.setattr(device, "available_cores", lambda: 2)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
     start = initial_runtime(RunConfig(runtime=RuntimeConfig(device="cpu")), None)
     speeds = speeds_on(start, data)
     assert speeds.speed_of(CONFIGS) == speeds.speed_of(CONFIGS) == 3.0
-    assert speeds.speed_of(CONFIGS.with_settings({"batch_size": 4})) == 3.0
+    assert speeds.speed_of(CONFIGS.with_settings({"batch_size": 4})) == 2.0
     assert tried == [Choices(counts=(1, 2), precisions=BOTH)]
     deeper = CONFIGS.with_settings({"num_layers": 2})
     assert speeds.speed_of(deeper) == 2.0
@@ -363,6 +453,31 @@ def test_all_that_is_open_is_tried_with_the_first_model_the_precision_with_other
         (1, "float32", "measured"),
         (1, "float32", "due"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "price"),
+    [
+        ({8: 1.0, 2: 0.25}, 1.0),
+        ({8: 1.0, 2: 0.41}, 1.64),
+        ({8: 1.0, 2: 0.75}, 3.0),
+    ],
+)
+def test_the_price_of_small_batches_is_the_median_of_turns_in_processor_time(
+    seconds: dict[int, float], price: float
+) -> None:
+    """The first turn, and one with a chance delay, do not count."""
+    trainer, clock, num_steps = mock.Mock(), FakeClock(), count()
+
+    def step(batch: Batch, learning_rate: float) -> None:
+        assert learning_rate < 1e-6
+        delay = {0: 9.0, 6: 5.0}.get(next(num_steps), 0.0)
+        clock.advance(seconds[batch.num_tweets] + delay)
+
+    trainer.step = step
+    [batch] = h.some_batches(1, 8)
+    assert tuning.price_of_parts(trainer, batch, 2, clock) == pytest.approx(price)
+    assert next(num_steps) == 5 * (1 + tuning.PRICE_ROUNDS)
 
 
 def test_the_measurement_before_a_run_is_aborted_between_two_trials(data: TrainingData) -> None:
