@@ -47,6 +47,7 @@ from tests.strategies import hostile_text
 
 MODEL = small_model(2)
 EACH = (
+    insight.TraceText(text=TEXT),
     insight.TraceText(text=TEXT, own_from=3),
     insight.MeasureReach(text=TEXT, position=4),
     insight.MeasureReach(text=TEXT, position=4, method="gradient"),

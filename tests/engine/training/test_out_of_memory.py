@@ -33,7 +33,7 @@ RATE = 2.0**-7
 
 def new_model(dropout: float = 0.0) -> TextGenerator:
     torch.manual_seed(0)
-    return TextGenerator(len(h.encoded()[1]), 6, 8, 2, dropout)
+    return TextGenerator(len(h.encoded()[1]), 6, 18, 2, dropout)  # no kernels of another size in float64
 
 
 def limit_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Exception = NO_MEMORY) -> list[int]:
