@@ -83,25 +83,20 @@ class ThreadTuner:
             if should_stop():
                 raise TrialAbortedError
 
-        found, is_abandoned = (
-            Fastest(runtime=replace(runtime, tuning="measured"), ratio=1.0, chars_per_second=0.0),
-            False,
-        )
+        found = Fastest(runtime=replace(runtime, tuning="measured"), ratio=1.0, chars_per_second=0.0)
         choices = self._choices if self._is_due else replace(self._choices, precisions=(runtime.precision,))
         limit_seconds = START_SECONDS if self._is_due else LATER_SECONDS
         try:
             found = fastest(trainer, median(self._batches()), runtime, choices, limit_seconds, check)
         except TrialAbortedError:
-            is_abandoned = True
+            self._retry_at = self._seconds + RETRY_SECONDS
+            return runtime, 1.0
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         finally:
             trainer.use_precision(found.runtime.precision)
             found.runtime.apply()
-        if is_abandoned:
-            self._retry_at = self._seconds + RETRY_SECONDS
-            return runtime, 1.0
         self._is_due = False
         has_changed = found.runtime != replace(runtime, tuning="measured")
         self._slowdown_detector.restart(found.chars_per_second, has_changed=has_changed)

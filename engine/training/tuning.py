@@ -35,7 +35,6 @@ from engine.compute.gpu_step import supported_precision
 from engine.config.presets import PresetConfigs
 from engine.config.run import Computation, ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
-from engine.corpus.report import counted
 from engine.corpus.training_data import TrainingData
 from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import TextGenerator
@@ -374,20 +373,3 @@ def new_model_speeds(
         return speeds
     on_cpu = initial_runtime(replace(config, runtime=replace(config.runtime, device="cpu")), None)
     return max((speeds, NewModelSpeeds(config, on_cpu, data, build, check)), key=lambda each: each.speed_of(_COMPARED))
-
-
-def computation_changes(before: Computation, now: Computation) -> str:
-    """Return how the steps are computed differently from those before a checkpoint, in words; "" if they are not."""
-    changes = [
-        f"{new} in place of {old}"
-        for new, old in ((now.device, before.device), (now.precision, before.precision))
-        if new != old
-    ]
-    if before.world_size != now.world_size:
-        processes = "1 process" if now.world_size == 1 else f"{now.world_size} processes"
-        changes.append(f"{processes} in place of {before.world_size}")
-    if now.device == before.device == "cpu" and now.num_threads != before.num_threads:
-        changes.append(f"{counted(now.num_threads, 'thread')} in place of {before.num_threads}")
-        if before.num_threads > device.available_cores():
-            changes[-1] += f" (the machine has {device.available_cores()} cores)"
-    return ", ".join(changes)

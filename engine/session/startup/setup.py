@@ -14,11 +14,12 @@ import torch
 
 from engine.checkpoints.checkpoint import Checkpoint, load_first_rows
 from engine.checkpoints.format import CheckpointInfo, Progress
+from engine.compute import device
 from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, gpu_problem, restore_generator_states
 from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
-from engine.config.run import ModelConfig, RunConfig
+from engine.config.run import Computation, ModelConfig, RunConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.position import Position
 from engine.corpus.report import counted, summary_lines
@@ -36,7 +37,7 @@ from engine.storage.folders import RunFolder, create_run_folder
 from engine.text import harmless_char
 from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.tuning import computation_changes, initial_runtime, new_model_speeds
+from engine.training.tuning import initial_runtime, new_model_speeds
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
 _MAX_SHOWN_CHARS = 20
@@ -202,9 +203,26 @@ def _warnings(config: RunConfig, info: CheckpointInfo | None, data: TrainingData
         yield "The run had finished; it continues at its learning rate."
     if info.corpus_digest != corpus.digest:
         yield "The tweets are not those that the run was trained on so far; it starts with their first batch."
-    changes = computation_changes(info.computation, state.runtime.computation(data.part.world_size))
+    changes = _computation_changes(info.computation, state.runtime.computation(data.part.world_size))
     if changes:
         yield f"The computation differs, so that the resume is exact to rounding only: {changes}."
+
+
+def _computation_changes(before: Computation, now: Computation) -> str:
+    """Return how the steps are computed differently from those before a checkpoint, in words; "" if they are not."""
+    changes = [
+        f"{new} in place of {old}"
+        for new, old in ((now.device, before.device), (now.precision, before.precision))
+        if new != old
+    ]
+    if before.world_size != now.world_size:
+        processes = "1 process" if now.world_size == 1 else f"{now.world_size} processes"
+        changes.append(f"{processes} in place of {before.world_size}")
+    if now.device == before.device == "cpu" and now.num_threads != before.num_threads:
+        changes.append(f"{counted(now.num_threads, 'thread')} in place of {before.num_threads}")
+        if before.num_threads > device.available_cores():
+            changes[-1] += f" (the machine has {device.available_cores()} cores)"
+    return ", ".join(changes)
 
 
 def _device_warnings(

@@ -109,7 +109,7 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
 
 def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
     changes: list[dict[str, Any]] = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
-    found = [tuning.computation_changes(checkpoint_info(**each).computation, h.CPU.computation(1)) for each in changes]
+    found = [setup._computation_changes(checkpoint_info(**each).computation, h.CPU.computation(1)) for each in changes]
     assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
 
 
