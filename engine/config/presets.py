@@ -60,9 +60,11 @@ _WARM_LEARNING_RATE = 0.002
 """Of a run that starts from trained weights."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
 """At most; the second where the first batches are small."""
-_FIRST_BATCH_SIZE, _MAX_PRICE = 8, 2.0
-"""On a CPU, where small steps cost less than twice as much for each character: words are learned in half of the time.
-"""
+_FIRST_BATCH_SIZE, _FIRST_CHARS = 8, 600_000
+"""On a CPU, where small steps are cheap enough: words are learned in half of the time."""
+_MAX_PRICE, _MAX_SHARE_LOST = 2.0, 0.15
+"""A character costs less than this many times as much in a small step, and no larger share of the characters that a
+budget of seconds allows is lost by that, which then costs some 0.01 bits at its end (docs/recipes.md)."""
 _EPOCHS_PER_EVALUATION = 2.0
 """At most, so that a small corpus shows overfitting early; its evaluations are cheap, as it has few held-out tweets."""
 _MIN_EVAL_EVERY = 25
@@ -153,13 +155,12 @@ class _Auto:
             if any(seconds * speed_with(each) < following.min_chars for each in (recipe, following)):
                 break
             recipe = following
-        begins_small = self._may_begin_small
-        if begins_small and speed_of is not None:  # whether a character costs little more in small batches
-            whole = self._trial(recipe)
-            begins_small = speed_of(whole) < _MAX_PRICE * speed_of(
-                whole.with_settings({"batch_size": _FIRST_BATCH_SIZE})
-            )
         num_chars = self._chars_in_budget(speed_with(recipe), recipe.batch_size)
+        begins_small = self._may_begin_small
+        if begins_small and speed_of is not None:
+            whole = self._trial(recipe)  # the first to be measured of a model
+            speed, small_speed = speed_of(whole), speed_of(whole.with_settings({"batch_size": _FIRST_BATCH_SIZE}))
+            begins_small = self._are_small_batches_cheap(speed, small_speed, num_chars)
         return self._configs(recipe, num_chars, begins_small=begins_small)
 
     def on_device(self, speed_of: SpeedOf) -> PresetConfigs:
@@ -275,6 +276,16 @@ class _Auto:
     def _may_begin_small(self) -> bool:
         """Whether the user left the size of the first batches open; a budget in steps is one of whole batches."""
         return not self.settings.keys() & {"batch_size", "max_steps"}
+
+    def _are_small_batches_cheap(self, speed: float, small_speed: float, num_chars: float | None) -> bool:
+        """Return whether to begin small at these speeds of whole and small batches, if `num_chars` are in the budget.
+
+        What small batches lose counts in a budget of seconds alone: others allow as many characters in any batches.
+        """
+        if speed >= _MAX_PRICE * small_speed:
+            return False
+        lost_chars = _FIRST_CHARS * (speed / small_speed - 1)
+        return num_chars is None or "max_seconds" not in self.settings or lost_chars <= _MAX_SHARE_LOST * num_chars
 
     def _chars_per_step(self, batch_size: int) -> float:
         return float(self.settings.get("batch_size", batch_size)) * _CHARS_PER_TWEET
