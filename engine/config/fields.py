@@ -58,7 +58,7 @@ def _typed(name: str, value: object, field_type: object) -> Any:  # noqa: ANN401
     """Return the value as the field's type. One that is not of that type is refused, here or by the config class."""
     try:
         return msgspec.convert(value, field_type)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):  # the latter for text that has no UTF-8 form
         allowed = _TYPE_WORDS.get(field_type)
         require(name, repr(value), allowed or "", is_valid=allowed is None)
         return value

@@ -142,8 +142,10 @@ class TrainingConfig:
 BUDGETS = ("max_steps", "epochs", "max_seconds")
 """What limits a run; also the reasons of `RunFinished`."""
 INTERVALS = ("eval_every", "sample_every", "sample_pacing")
+IMPLIED_SETTINGS = ("first_batch_size", "pacing", "early_eval_tweets")
+"""What changes with others, by `implied_settings`; by name only to undo such a change."""
 LIVE_SETTINGS = field_names(SamplingConfig).union(
-    {"learning_rate", "batch_size", "steps_per_second"}, INTERVALS, BUDGETS
+    {"learning_rate", "batch_size", "steps_per_second"}, INTERVALS, BUDGETS, IMPLIED_SETTINGS
 )
 """What a run can change while it trains."""
 
@@ -161,7 +163,7 @@ def implied_settings(changes: Mapping[str, Setting], training: TrainingConfig) -
     """Return the settings that a user's changes of these ones change, too.
 
     A user's batch size is used from now on, and a user's interval is one of steps alone. Evaluations before the first
-    regular one end where the regular ones get another interval.
+    regular one end where the regular ones get another interval. What `changes` name themselves is not implied.
     """
     implied: dict[str, Setting] = {}
     if "batch_size" in changes:
@@ -169,10 +171,10 @@ def implied_settings(changes: Mapping[str, Setting], training: TrainingConfig) -
     if changes.keys() & set(INTERVALS):
         implied["pacing"] = "steps"
     if "sample_every" in changes:
-        implied["sample_pacing"] = changes.get("sample_pacing", "interval")
+        implied["sample_pacing"] = "interval"
     if changes.get("eval_every", training.eval_every) != training.eval_every:
         implied["early_eval_tweets"] = 0
-    return implied
+    return {name: value for name, value in implied.items() if name not in changes}
 
 
 @dataclass(frozen=True, kw_only=True)

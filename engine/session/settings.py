@@ -7,6 +7,7 @@ from functools import partial
 
 from engine.config.fields import with_settings
 from engine.config.run import BUDGETS, MIN_LEARNING_RATE, Setting, TrainingConfig, implied_settings, require_live
+from engine.corpus.batches import BatchStream
 from engine.errors import ConfigError, RunFinishedError
 from engine.protocol.events import FinishPlanned, SettingsChanged
 from engine.sampling.filter import require_samplable
@@ -32,11 +33,15 @@ class LiveSettings:
         if sampling != state.sampling:
             sampling.require_for_run()
             require_samplable(sampling, run.setup.training_data.vocab)
+        batches = state.batches
+        if _sizes(training) != _sizes(state.training):  # the next batch then begins at a multiple of the new size
+            run.reporter.emit_steps()
+            batches = run.setup.training_data.batches(training, batches.position, state.training)
         has_budget = any(name in wanted for name in BUDGETS)
         if has_budget:
-            require_unspent_budget(training, *state.elapsed)
-        if _sizes(training) != _sizes(state.training):
-            self._set_batch_size(training)
+            require_unspent_budget(training, state.step, batches.epochs, state.stopwatch.seconds)
+        if batches is not state.batches:
+            self._use_batches(batches, training.batch_size)
         state.training, state.sampling = training, sampling
         if has_budget:
             state.progress.finish = None
@@ -45,15 +50,13 @@ class LiveSettings:
         changed = {name: configs[name] for name in wanted}
         run.reporter.emit(SettingsChanged, settings=changed, epochs=state.batches.epochs)
 
-    def _set_batch_size(self, training: TrainingConfig) -> None:
-        """Train with the batch size of these settings, from the same share of the epoch on."""
+    def _use_batches(self, batches: BatchStream, batch_size: int) -> None:
+        """Train on batches of another size, from the same share of the epoch on."""
         run, state, data = self._run, self._run.state, self._run.setup.training_data
-        run.reporter.emit_steps()
-        batches = data.batches(training, state.batches.position, state.training)
-        state.trainer.set_batch_size(training.batch_size)
+        state.trainer.set_batch_size(batch_size)
         state.batches = batches
         if state.thread_tuner is not None:
-            state.thread_tuner.use_batches(partial(data.some_batches, training.batch_size))
+            state.thread_tuner.use_batches(partial(data.some_batches, batch_size))
         run.reporter.reset_throughput()
 
     def halve_learning_rate(self, rate: float) -> None:

@@ -248,13 +248,13 @@ class Run:
     def resume(self) -> None:
         """Continue training; a finished run does so without its finish. Raises `ConfigError` on a used-up budget."""
         state = self.state
+        budget = exhausted_budget(state.training, *state.elapsed)
+        if budget is not None:
+            raise RunFinishedError(finished_text(budget), f"Resume it with a larger {option_of(budget)}.")
         if state.is_finished:
             state.progress.finish = None
             self.checkpoints.record_change()
             self.reporter.emit(events.FinishPlanned, last_step=None)
-        budget = state.end_reason
-        if budget is not None:
-            raise RunFinishedError(finished_text(budget), f"Resume it with a larger {option_of(budget)}.")
         if state.is_paused:
             state.is_paused = False
             state.stopwatch.resume()

@@ -104,6 +104,7 @@ TAKEN = 5
 ONE_IS_BAD: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown name": ({"no_such_setting": 1}, "There is no setting no_such_setting."),
     "not live": ({"hidden_size": 16}, "hidden_size can't be changed while a run trains."),
+    "text without a UTF-8 form": ({"batch_size": "\ud800"}, "batch_size must be a number from 1 to 65536, not"),
     "not live, of training": ({"weight_decay": 0.1}, "weight_decay can't be changed while a run trains."),
     "out of range": ({"batch_size": 0}, "batch_size must be a number from 1 to 65536, not 0."),
     "no whole number": ({"batch_size": 8.5}, "batch_size must be a number from 1 to 65536, not 8.5."),
@@ -149,6 +150,37 @@ def test_several_settings_are_changed_by_one_command_and_restored_by_the_values_
     started = h.only(emitted, e.RunStarted)
     assert (h.latest().training, h.latest().sampling) == (started.training, started.sampling)
     assert second.epochs == pytest.approx(5 / 6)
+
+
+def test_a_change_that_implies_others_is_undone_by_the_values_before(corpus: Path) -> None:
+    implied: dict[str, Any] = {"first_batch_size": 2, "pacing": "seconds", "early_eval_tweets": 7}
+    before = {"batch_size": 8, "eval_every": 4, **implied}
+    emitted = h.run_tiny(corpus, {3: [change(batch_size=4, eval_every=5)], 4: [change(**before)]}, **before)
+    assert [each.settings for each in h.of_type(emitted, e.SettingsChanged)] == [
+        {"batch_size": 4, "eval_every": 5, "first_batch_size": 0, "pacing": "steps", "early_eval_tweets": 0},
+        before,
+    ]
+    assert h.latest().training == h.only(emitted, e.RunStarted).training
+
+
+def test_a_budget_that_the_first_batch_of_another_size_has_used_up_is_refused(corpus: Path) -> None:
+    emitted = h.run_tiny(corpus, {TAKEN: [change(batch_size=48, epochs=0.9)]})
+    refused = h.only(emitted, e.CommandRefused)
+    assert refused.detail.endswith("it would end at once, by --epochs 0.9.")
+    assert h.losses(emitted) == h.plain_losses()
+
+
+def test_a_refused_resume_leaves_a_finished_run_finished(corpus: Path) -> None:
+    emitted = h.run_tiny(
+        corpus,
+        {3: [c.Finish()]},
+        h.whenever(e.Warned, lambda warned: [c.Resume(), c.Stop()] if warned.kind == "finished" else []),
+        max_steps=3 + MIN_FINISH_STEPS,
+        pauses_at_end=True,
+    )
+    h.only(emitted, e.CommandRefused)
+    assert h.only(emitted, e.FinishPlanned).last_step is not None
+    assert h.only(emitted, e.RunFinished).reason == "finished"
 
 
 def test_steps_before_another_batch_size_are_emitted_before_its_event(corpus: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import BUDGETS, LIVE_SETTINGS, TrainingConfig
+from engine.config.run import BUDGETS, IMPLIED_SETTINGS, LIVE_SETTINGS, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -215,7 +215,7 @@ def test_undo_reports_the_restored_values(snapshot: SnapshotAssertion) -> None:
 
 def test_an_undo_has_words_for_every_setting_that_a_run_can_change_but_budgets() -> None:
     """A new live setting needs them, too."""
-    assert UNDO_WORDS.keys() | {"sample_every", "sample_pacing"} == LIVE_SETTINGS - set(BUDGETS)
+    assert UNDO_WORDS.keys() | {"sample_every", "sample_pacing"} == LIVE_SETTINGS - {*BUDGETS, *IMPLIED_SETTINGS}
 
 
 def test_an_interval_of_tweets_replaces_their_pace_by_time_until_it_is_undone() -> None:
