@@ -78,8 +78,8 @@ def load_for_all(
     ranks.tell(Begin(corpus=config, known=known))
     try:
         data = load_training_data(config, known, on_stage)
-    except BaseException:
-        ranks.answers(Answer(), poll=lambda: None)  # no rank hears an order before it has answered
+    except BaseException:  # raised on; a stop during the setup, too, finds the others still about to answer
+        ranks.answers(Answer(), poll=lambda: None)  # no rank receives an order before it has answered
         raise
     stage = Stage("waiting for the other processes to read the tweets")
     own, *others = ranks.answers(Answer(digest=data.corpus.digest), poll=lambda: on_stage(stage))
