@@ -15,7 +15,7 @@ from unittest import mock
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
-from engine.corpus.position import Position
+from engine.corpus.batch_cursor import BatchCursor
 from engine.model.gru import weights_with_prefix
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
@@ -46,7 +46,7 @@ def main() -> None:
         checkpoint.info,
         training=TrainingConfig(preset="auto"),
         step=0,
-        position=Position(),
+        position=BatchCursor(),
         elapsed_seconds=0.0,
         progress=replace(checkpoint.info.progress, total_chars=0, last_sample_step=-1, last_save_step=0),
     )

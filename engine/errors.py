@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from engine.text import harmless
+from engine.text import sanitize_line
 
 
 class TweetgenError(Exception):
@@ -19,8 +19,8 @@ class TweetgenError(Exception):
     title: ClassVar[str] = "Error"
 
     def __init__(self, message: str, hint: str = "") -> None:
-        self.message = harmless(message)
-        self.hint = harmless(hint)
+        self.message = sanitize_line(message)
+        self.hint = sanitize_line(hint)
         super().__init__(self.message)
 
 

@@ -1,8 +1,8 @@
-"""Text in and out: `clean` normalizes tweets, `harmless` and `defused` sanitize what is shown, `has_word` finds words.
+"""Text in and out: `clean` normalizes tweets, `sanitize_line` and `sanitize` make text safe to show.
 
 `clean` turns a raw tweet into the text that a model learns: entities unescaped, NFC, line breaks as one visible symbol,
-no invisible characters. `harmless` makes any string safe for a terminal or a log: the result can't move a cursor,
-change a colour, reorder a line or flood the screen. `defused` does the same but preserves every blank, for text that
+no invisible characters. `sanitize_line` makes any string safe for a terminal or a log: the result can't move a cursor,
+change a colour, reorder a line or flood the screen. `sanitize` does the same but preserves every blank, for text that
 was already cleaned elsewhere. All three keep joiners and variation selectors, which emoji need.
 
 Words are found without case, in NFC and with line breaks as blanks (`comparable`). A word is found as by `grep -w`: no
@@ -157,36 +157,36 @@ def clean(raw: str) -> str:
     return unicodedata.normalize("NFC", _printable(text, is_tweet=True))
 
 
-def harmless(text: str, max_chars: int = MAX_CHARS) -> str:
+def sanitize_line(text: str, max_chars: int = MAX_CHARS) -> str:
     """Return `text` as one printable line of at most `max_chars` characters, cut with an ellipsis."""
     # cap the input first: a megabyte of marks must not cost a second per label
     shown = _printable(text[: 8 * max_chars], is_tweet=False)
     return shown if len(shown) <= max_chars else shown[: max_chars - 1] + ELLIPSIS
 
 
-def harmless_lines(text: str) -> str:
+def sanitize_lines(text: str) -> str:
     """Return `text` with each line made harmless; indents are preserved."""
-    return "\n".join(line[: len(line) - len(line.lstrip(" "))] + harmless(line) for line in text.split("\n"))
+    return "\n".join(line[: len(line) - len(line.lstrip(" "))] + sanitize_line(line) for line in text.split("\n"))
 
 
-def harmless_char(char: str) -> str:
+def sanitize_char(char: str) -> str:
     """Return a single character if it is safe to show within a line, blanks included; else U+FFFD."""
-    return char if harmless(f".{char}.") == f".{char}." else LOST
+    return char if sanitize_line(f".{char}.") == f".{char}." else LOST
 
 
-def harmless_in_place(text: str) -> str:
+def sanitize_in_place(text: str) -> str:
     """Return `text` made harmless in its length: every unsafe character becomes U+FFFD."""
-    return text if is_harmless(f"{text}.") else _without_floods("".join(map(harmless_char, text)), LOST)
+    return text if is_harmless(f"{text}.") else _without_floods("".join(map(sanitize_char, text)), LOST)
 
 
-def defused(text: str, max_chars: int = MAX_CHARS) -> str:
+def sanitize(text: str, max_chars: int = MAX_CHARS) -> str:
     """Return `text` unchanged if it is safe to show.
 
     Else white space becomes blanks, every other unsafe character U+FFFD, floods of marks are cut to a few, and text
     longer than `max_chars` is cut with an ellipsis.
     """
     if len(text) == 1:
-        return harmless_char(text)
+        return sanitize_char(text)
     if len(text) > max_chars:
         text = text[: max_chars - 1] + ELLIPSIS
     if text.isprintable() and _WITH_SINGLE_SELECTORS.fullmatch(text):
@@ -197,7 +197,7 @@ def defused(text: str, max_chars: int = MAX_CHARS) -> str:
 
 def is_harmless(text: str) -> bool:
     """Return whether text is safe to show unchanged."""
-    return defused(text) == text
+    return sanitize(text) == text
 
 
 def comparable(text: str) -> str:

@@ -17,7 +17,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.protocol.codec import kinds_of
-from engine.text import clean, defused
+from engine.text import clean, sanitize
 from tests.fakes import steps_finished
 
 SEQUENCES = ("\x1b[31m", "\x1b[2J\x1b[H", "\x1b]0;title\x07", "\x1b]8;;http://example.org\x1b\\", "\x1bP1$r\x1b\\")
@@ -219,19 +219,19 @@ _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "StepsThinned.first_step": st.integers(0, 1000),
     "StepsThinned.step": st.integers(1000, 2**53),
     "names": st.lists(  # of baselines
-        st.sampled_from(["uniform", "unigram", "2-gram", "6-gram"]) | st.text(max_size=30).map(defused), max_size=4
+        st.sampled_from(["uniform", "unigram", "2-gram", "6-gram"]) | st.text(max_size=30).map(sanitize), max_size=4
     ).map(tuple),
 }
 _BY_TYPE: dict[Any, SearchStrategy[Any]] = {
     bool: st.booleans(),
     int: st.integers(0, 2**53),
     float: st.floats(-1e38, 1e38),
-    str: st.text(max_size=30).map(defused),
+    str: st.text(max_size=30).map(sanitize),
     type(None): st.none(),
     ModelConfig: st.builds(ModelConfig, hidden_size=st.integers(1, 8192), dropout=st.floats(0, 0.95)),
     TrainingConfig: st.builds(
         TrainingConfig,
-        preset_reason=st.text(max_size=30).map(defused),
+        preset_reason=st.text(max_size=30).map(sanitize),
         schedule=st.sampled_from(["constant", "cosine"]),
         max_steps=st.none() | st.integers(1, 2**53),
         max_seconds=st.none() | st.floats(0.1, 1e9),

@@ -89,10 +89,10 @@ def _print_error(error: TweetgenError) -> None:
 def _write_traceback() -> str:
     """Append the current exception to the log of the data folder; returns where that is."""
     from engine.storage.folders import home
-    from engine.text import harmless_lines
+    from engine.text import sanitize_lines
 
     path = home() / "tweetgen.log"
-    lines = harmless_lines(traceback.format_exc())
+    lines = sanitize_lines(traceback.format_exc())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:

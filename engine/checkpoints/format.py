@@ -24,7 +24,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.fields import LARGEST, require, require_between
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.position import Position
+from engine.corpus.batch_cursor import BatchCursor
 from engine.errors import CheckpointError
 from engine.protocol import codec
 from engine.storage.files import open_regular
@@ -120,7 +120,7 @@ class CheckpointInfo:
     """The characters in the order of their token ids, without the special symbols."""
     computation: Computation
     step: codec.StepNumber
-    position: Position
+    position: BatchCursor
     """The next batch."""
     elapsed_seconds: codec.Seconds
     progress: Progress

@@ -2,7 +2,7 @@
 
 Sorting the whole corpus would feed the model short tweets for minutes; without sorting almost half of every batch is
 padding. With pools of a hundred batches, padding falls to a few percent and the order stays random. The order depends
-on seed and epoch alone, so a `Position` is enough to resume.
+on seed and epoch alone, so a `BatchCursor` is enough to resume.
 
 A run may begin with smaller batches: the first batches of its first epoch are cut into parts. An untrained model learns
 about as much from a step on few tweets as on many (measured: docs/recipes.md).
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
-from engine.corpus.position import Position
 
 POOL_BATCHES = 100
 FIRST_TWEETS = 8000
@@ -105,7 +105,7 @@ class BatchStream:
         tweets: EncodedTweets,
         batch_size: int,
         seed: int,
-        position: Position,
+        position: BatchCursor,
         weights: Weights | None = None,
         part: Part = ALL,
         *,
@@ -141,10 +141,10 @@ class BatchStream:
         return float(self._before[batch] / self._before[-1])
 
     @property
-    def position(self) -> Position:
+    def position(self) -> BatchCursor:
         """The position of the next batch."""
         has_more = self._position.batch < len(self._batches)
-        return self._position if has_more else Position(epoch=self._position.epoch + 1)
+        return self._position if has_more else BatchCursor(epoch=self._position.epoch + 1)
 
     @property
     def tweets_per_epoch(self) -> int:
@@ -159,7 +159,7 @@ class BatchStream:
     def seek(self, share: float) -> None:
         """Go to this share, 0 to 1, of the epoch, rounded to whole batches."""
         whole = round(share * self._before[-1])
-        self._position = Position(epoch=self._position.epoch, batch=int(np.searchsorted(self._before, whole - 1e-6)))
+        self._position = BatchCursor(epoch=self._position.epoch, batch=int(np.searchsorted(self._before, whole - 1e-6)))
 
     def __iter__(self) -> Iterator[CorpusBatch]:
         """Return itself: a stream has a single position."""
@@ -174,7 +174,7 @@ class BatchStream:
         tweets = self._tweets
         totals = tweets.num_targets_of(rows), tweets.num_columns_of(rows)
         batch = CorpusBatch(tweets, self._part.of(rows), *totals)
-        self._position, self._last_rows = Position(epoch=here.epoch, batch=here.batch + 1), rows
+        self._position, self._last_rows = BatchCursor(epoch=here.epoch, batch=here.batch + 1), rows
         return batch
 
     def whole_batch(self) -> CorpusBatch:

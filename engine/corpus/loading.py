@@ -24,7 +24,7 @@ from engine.corpus.split import validation_mask
 from engine.corpus.types import DroppedRow
 from engine.errors import CorpusError
 from engine.progress import OnProgress, no_progress, part_of
-from engine.text import harmless
+from engine.text import sanitize_line
 
 MIN_TWEETS = 20
 MAX_OTHERS = 50
@@ -113,7 +113,7 @@ def corpus_name(config: CorpusConfig) -> str:
     """Return the name of a corpus on the screen and in events."""
     names = [Path(shown_path(Path(file))).name for file in config.files]
     name = " + ".join(names) or EMBEDDED_NAME
-    return harmless(name if config.overfit is None else f"row {config.overfit} of {name}")
+    return sanitize_line(name if config.overfit is None else f"row {config.overfit} of {name}")
 
 
 def _overfit_corpus(config: CorpusConfig) -> Corpus:

@@ -11,12 +11,12 @@ import numpy as np
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import ALL, POOL_BATCHES, BatchStream, Part, Weights, epoch_order
 from engine.corpus.corpus import Corpus
 from engine.corpus.encoded_tweets import Batch, EncodedTweets, Ids
 from engine.corpus.loading import load_corpus
 from engine.corpus.ngram_contexts import frequent_contexts
-from engine.corpus.position import Position
 from engine.errors import CorpusError
 from engine.model.vocab import Vocab
 from engine.progress import Stage
@@ -71,12 +71,12 @@ class TrainingData:
             return None
         return np.repeat(np.array(self.config.weight, dtype=np.float64), self.corpus.num_train_by_file)
 
-    def resume_position(self, corpus_digest: str, position: Position) -> Position:
+    def resume_position(self, corpus_digest: str, position: BatchCursor) -> BatchCursor:
         """Return `position` if `corpus_digest` is that of these tweets, else the start."""
-        return position if corpus_digest == self.corpus.digest else Position()
+        return position if corpus_digest == self.corpus.digest else BatchCursor()
 
     def batches(
-        self, training: TrainingConfig, position: Position, training_there: TrainingConfig | None = None
+        self, training: TrainingConfig, position: BatchCursor, training_there: TrainingConfig | None = None
     ) -> BatchStream:
         """Return the stream of training batches, from `position` on.
 
@@ -89,11 +89,11 @@ class TrainingData:
         if sizes_there == sizes:
             return stream
         epochs = stream.epochs
-        stream = self._stream(sizes, training.seed, Position(epoch=int(epochs)))
+        stream = self._stream(sizes, training.seed, BatchCursor(epoch=int(epochs)))
         stream.seek(epochs - int(epochs))
         return stream
 
-    def _stream(self, sizes: tuple[int, int], seed: int, position: Position) -> BatchStream:
+    def _stream(self, sizes: tuple[int, int], seed: int, position: BatchCursor) -> BatchStream:
         """Return the stream of batches of these `_sizes`."""
         batch_size, first_batch_size = sizes
         return BatchStream(

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.errors import CorpusError
-from engine.text import EXAMPLE_CHARS, harmless
+from engine.text import EXAMPLE_CHARS, sanitize_line
 
 HEAD_BYTES = 65_536
 """First bytes of a file by which its format is detected."""
@@ -63,7 +63,7 @@ class DroppedRow:
 
 def example(where: str, what: str) -> str:
     """Return location and excerpt of a dropped row, for `DroppedRow.example`."""
-    return harmless(f"{where}: {what[: 4 * EXAMPLE_CHARS]}", EXAMPLE_CHARS)
+    return sanitize_line(f"{where}: {what[: 4 * EXAMPLE_CHARS]}", EXAMPLE_CHARS)
 
 
 Row = str | DroppedRow

@@ -42,7 +42,7 @@ from engine.protocol.insight import (
 )
 from engine.sampling.queries import next_log_probs
 from engine.sampling.stepper import HeldUnit
-from engine.text import defused, harmless_char, harmless_in_place
+from engine.text import sanitize, sanitize_char, sanitize_in_place
 
 MAX_POINTS = 200
 _LOSS_DIGITS = 8
@@ -115,7 +115,7 @@ class Answers:
         own = None if command.own_from is None else (yield from self._draw_own(command, command.own_from))
         return TextTraced, self._fields(
             command,
-            text=harmless_in_place(text),
+            text=sanitize_in_place(text),
             layer=command.layer,
             num_layers=len(traced.layers),
             embedding_size=model.embed.embedding_dim,
@@ -142,7 +142,7 @@ class Answers:
         traced = yield from trace(self._gru, drawn)
         return OwnDraw(
             first=first,
-            text=harmless_in_place(text),
+            text=sanitize_in_place(text),
             reached_eos=reached_eos,
             chars=(yield from chars_read(self._vocab, text, traced)),
             hidden_bands=bands(traced.layers[command.layer].hidden, STATE_BANDS),
@@ -154,7 +154,7 @@ class Answers:
         scores = yield from measure(self._gru, self._vocab.encode(command.text), command.position)
         return ReachMeasured, self._fields(
             command,
-            text=harmless_in_place(command.text),
+            text=sanitize_in_place(command.text),
             position=command.position,
             method=command.method,
             scores=tuple(rounded(scores, FINE_DIGITS)),
@@ -184,13 +184,13 @@ class Answers:
         tweets = yield from sample_held(self._model, self._vocab, self._sampling, command.seed, held)
         return UnitHeld, self._fields(
             command,
-            text=harmless_in_place(text),
+            text=sanitize_in_place(text),
             layer=layer,
             unit=unit,
             value=value,
             activations=tuple(rounded(free.layers[layer].hidden[1:, unit])),
             chars=chars,
-            tweets=tuple(defused(tweet.text) for tweet in tweets),
+            tweets=tuple(sanitize(tweet.text) for tweet in tweets),
         )
 
     def _map_embeddings(self, command: MapEmbeddings) -> Pieces[Answer]:
@@ -204,7 +204,7 @@ class Answers:
         )
         return EmbeddingsMapped, self._fields(
             command,
-            points=tuple(CharPoint(char=harmless_char(char), x=x, y=y) for char, x, y in shown),
+            points=tuple(CharPoint(char=sanitize_char(char), x=x, y=y) for char, x, y in shown),
             variance_shares=tuple(rounded(found.variance_shares)),
             num_chars=len(self._vocab.chars),
         )

@@ -24,7 +24,7 @@ from engine.config.run import ModelConfig, TrainingConfig, Tuning
 from engine.config.sampling import SamplingConfig
 from engine.protocol import codec
 from engine.protocol.codec import Count, Integer, Number, Seconds, Settings, StepNumber
-from engine.text import MAX_CHARS, WITHOUT_MARKS, defused
+from engine.text import MAX_CHARS, WITHOUT_MARKS, sanitize
 
 Novelty = Literal["new", "near-copy", "copy"]
 RefusalReason = Literal["copy", "near-copy", "avoided word", "required text missing", "too short", "unfinished"]
@@ -398,4 +398,4 @@ def from_json(line: str | bytes) -> Event:
     # most lines: no string of a short, printable line without combining marks and escapes but quotes can do harm
     is_harmless = "\\" not in text and text.isprintable() and len(text) <= MAX_CHARS
     is_harmless = is_harmless and (text.isascii() or WITHOUT_MARKS.fullmatch(text) is not None)
-    return codec.decode_tagged(line, Event, None if is_harmless else defused)
+    return codec.decode_tagged(line, Event, None if is_harmless else sanitize)

@@ -24,8 +24,8 @@ from engine.compute.gpu_step import supported_precision
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.encoded_tweets import CorpusBatch
-from engine.corpus.position import Position
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, load_training_data
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
@@ -207,7 +207,7 @@ class TrainingTrials:
         self._vocab_size = len(data.vocab)
         self._config = ModelConfig(embedding_size=shape.embedding_size, hidden_size=shape.hidden_size)
         self._training = TrainingConfig(learning_rate=LEARNING_RATE, batch_size=shape.batch_size)
-        self._batches = data.batches(self._training, Position())
+        self._batches = data.batches(self._training, BatchCursor())
         self._round: int | None = None
         self._round_batches: list[CorpusBatch] = []
         torch.manual_seed(0)

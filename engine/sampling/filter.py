@@ -24,7 +24,7 @@ from engine.errors import VocabError
 from engine.model.vocab import Vocab, named_chars
 from engine.protocol.events import RefusalReason
 from engine.sampling.sampler import SampledTweet
-from engine.text import comparable, harmless, has_word
+from engine.text import comparable, has_word, sanitize_line
 
 CopiedShare = Callable[[str], float]
 """Returns the share, 0 to 1, of a text's characters in long runs from a training tweet, as `NoveltyIndex` does."""
@@ -44,7 +44,7 @@ class TweetFilter:
         """Return the reasons against a draft, in the order of `RefusalReason`; () if it passes."""
         if not self.sampling.has_filter:
             return ()
-        text = comparable(harmless(draft.text))
+        text = comparable(sanitize_line(draft.text))
         novelty = "new" if self._copied_share is None else novelty_of(self._copied_share(draft.text))
         claims: dict[RefusalReason, bool] = {
             "copy": novelty == "copy",

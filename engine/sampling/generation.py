@@ -31,7 +31,7 @@ from engine.progress import OnProgress, no_progress
 from engine.protocol.events import Novelty, RefusalReason
 from engine.sampling.filter import TweetFilter, draft_tweets, require_samplable
 from engine.sampling.sampler import sample_tweets
-from engine.text import defused
+from engine.text import sanitize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,7 @@ class Generator:
         for chosen in draft_tweets(sample, tweet_filter, range(seed, seed + count), MAX_DRAFTS):
             tweet = chosen.draft
             yield GeneratedTweet(
-                text=defused(tweet.text),
+                text=sanitize(tweet.text),
                 temperature=tweet.temperature,
                 seed=chosen.seed,
                 reached_eos=tweet.reached_eos,

@@ -24,7 +24,7 @@ from engine.protocol.events import CharChance, CharRead
 from engine.sampling.logits import NEVER_SAMPLED, Floats
 from engine.sampling.sampler import TweetSampler
 from engine.sampling.stepper import CharStepper
-from engine.text import harmless, harmless_char
+from engine.text import sanitize_char, sanitize_line
 
 _NUM_COMPARED = 100
 """Candidates of the second pass: byte trigrams are so close to character trigrams that the best is among them."""
@@ -53,7 +53,7 @@ def nearest_tweet(train: FlatTweets, text: str) -> NearestTweet:
         trigrams = _trigrams(tweet)
         share = len(query & trigrams) / max(1, len(query | trigrams))
         if share > best.share:
-            best = NearestTweet(text=harmless(tweet), share=round(share, 3))
+            best = NearestTweet(text=sanitize_line(tweet), share=round(share, 3))
     return best
 
 
@@ -133,7 +133,7 @@ def unknown_chars(vocab: Vocab, text: str) -> tuple[str, ...]:
 
     These are characters outside the vocabulary, and those not allowed in any prime even if the vocabulary has them.
     """
-    shown = {char: harmless_char(char) for char in text}
+    shown = {char: sanitize_char(char) for char in text}
     return tuple(dict.fromkeys(shown[char] for char in shown if char not in vocab.stoi or shown[char] != char))
 
 
@@ -151,7 +151,7 @@ def complete(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, text:
     [tweet] = sampler.results()
     bits = tweet.char_bits[: len(text)]
     return Completion(
-        text="".join(map(harmless_char, tweet.text[len(text) :])),
+        text="".join(map(sanitize_char, tweet.text[len(text) :])),
         reached_eos=tweet.reached_eos,
         next_chars=next_chars,
         bits_per_char=round(sum(bits) / len(bits), 3) if bits else None,
@@ -177,7 +177,7 @@ def score_chars(model: TextGenerator, vocab: Vocab, text: str) -> tuple[CharRead
 def char_read(vocab: Vocab, char: str, token_id: int, log_probs: Floats) -> CharRead:
     """Return the prediction (V,) of one target: `char`, or "" for `<EOS>`, encoded as `token_id`."""
     bits = -float(log_probs[token_id]) / math.log(2) + (UNKNOWN_CHAR_BITS if token_id == UNK else 0.0)
-    return CharRead(char=harmless_char(char), bits=round(bits, 3), likeliest=top_chars(vocab, log_probs))
+    return CharRead(char=sanitize_char(char), bits=round(bits, 3), likeliest=top_chars(vocab, log_probs))
 
 
 def next_log_probs(log_probs: Floats) -> tuple[float, ...]:
@@ -189,6 +189,6 @@ def top_chars(vocab: Vocab, log_probs: Floats) -> tuple[CharChance, ...]:
     """Return the most likely next characters, given log-probabilities (V,)."""
     likeliest = np.argsort(-log_probs)[: NUM_TOP_CHARS + len(NEVER_SAMPLED)].tolist()
     shown = [token_id for token_id in likeliest if token_id not in NEVER_SAMPLED][:NUM_TOP_CHARS]
-    chars = ["" if token_id == EOS else harmless_char(vocab.itos[token_id]) for token_id in shown]
+    chars = ["" if token_id == EOS else sanitize_char(vocab.itos[token_id]) for token_id in shown]
     probabilities = [round(math.exp(log_probs[token_id]), 4) for token_id in shown]
     return tuple(CharChance(char=char, probability=share) for char, share in zip(chars, probabilities, strict=True))

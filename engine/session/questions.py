@@ -21,7 +21,7 @@ from engine.insight.baselines import Baselines
 from engine.model.vocab import PAD, SPECIALS, Vocab
 from engine.protocol.insight import BatchRow, BatchShown, Insight, MeasureBaselines
 from engine.session.state import Run
-from engine.text import LOST, harmless_in_place
+from engine.text import LOST, sanitize_in_place
 
 LOG = logging.getLogger(__name__)
 MAX_JOBS = 16
@@ -215,4 +215,4 @@ def _row(inputs: npt.NDArray[np.int64], vocab: Vocab) -> BatchRow:
     """Return a row of a batch without its padding; an unknown character is shown as U+FFFD."""
     token_ids = inputs[inputs != PAD][: MAX_CHARS + 1].tolist()
     text = "".join(vocab.itos[token_id] if token_id >= len(SPECIALS) else LOST for token_id in token_ids[1:])
-    return BatchRow(text=harmless_in_place(text), token_ids=tuple(token_ids))
+    return BatchRow(text=sanitize_in_place(text), token_ids=tuple(token_ids))

@@ -30,7 +30,7 @@ from engine.protocol.events import (
 )
 from engine.session.state import RunState
 from engine.storage.journal import Journal, in_shortest_digits
-from engine.text import harmless, is_harmless
+from engine.text import is_harmless, sanitize_line
 from engine.training.trainer import StepReport
 
 LOG = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class Reporter:
     def _emit_at(self, step: int, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - as in `emit`
         """Create the event, write it to the journal and pass it to subscriber and tracker."""
         clean = {
-            name: harmless(value) if isinstance(value, str) and not is_harmless(value) else value
+            name: sanitize_line(value) if isinstance(value, str) and not is_harmless(value) else value
             for name, value in fields.items()
         }
         event = event_type(step=step, elapsed_seconds=self._state.stopwatch.seconds, **clean)

@@ -24,7 +24,7 @@ from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from engine.session.evaluation import RateLimiter
 from engine.session.settings import LiveSettings
 from engine.session.state import Run
-from engine.text import defused, is_harmless
+from engine.text import is_harmless, sanitize
 from engine.training.schedule import is_due_when_overfitting, is_sample_step
 
 MAX_SAMPLE_SHARE = 0.02
@@ -138,7 +138,7 @@ class Sampling:
             try:
                 with self._run.oom.memory_errors("sampling a tweet"):
                     text = self.sample_tweet(lambda: current().without_filter(), seed, prompt)
-                written = defused(text.removeprefix(prompt), MAX_SHOWN_CHARS)
+                written = sanitize(text.removeprefix(prompt), MAX_SHOWN_CHARS)
                 proof = f"given “{prompt}” it continues with “{written}”"
             except TweetgenError:
                 pass
@@ -242,7 +242,7 @@ class Sampling:
 def _common_fields(tweet: SampledTweet, copied_share: float) -> dict[str, Any]:
     """Return the fields that `TweetSampled` and `LadderTweet` have in common."""
     return {
-        "text": defused(tweet.text),
+        "text": sanitize(tweet.text),
         "temperature": tweet.temperature,
         "reached_eos": tweet.reached_eos,
         "bits_per_char": tweet.bits_per_char,

@@ -17,9 +17,9 @@ from engine.compute.device import Runtime, generator_states
 from engine.config.fields import option_of
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
-from engine.corpus.position import Position
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
 from engine.protocol import codec, events
@@ -105,7 +105,7 @@ class RunState:
     is_paused: bool = False
     rank_generators: dict[int, Tensor] = field(default_factory=dict)
     """The states of the workers' random generators, by rank: as of the checkpoint that was loaded or saved last."""
-    in_flight: Position | None = None
+    in_flight: BatchCursor | None = None
     """The position of the batch of the step in progress."""
     last_batch: Batch | None = None
     """The batch of the last step; None before the first of this session, and after a checkpoint was loaded."""
@@ -126,7 +126,7 @@ class RunState:
         return self.step, self.batches.epochs, self.stopwatch.seconds
 
     @property
-    def resume_position(self) -> Position:
+    def resume_position(self) -> BatchCursor:
         """The position in the data that a checkpoint continues from: a step in progress is taken again."""
         return self.batches.position if self.in_flight is None else self.in_flight
 

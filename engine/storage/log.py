@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engine.errors import StorageError
 from engine.storage.files import storage_errors
-from engine.text import harmless_lines
+from engine.text import sanitize_lines
 
 logging.getLogger("engine").addHandler(logging.NullHandler())  # without a handler, warnings would go to stderr
 
@@ -24,7 +24,7 @@ class _HarmlessFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as sanitized lines."""
-        return harmless_lines(super().format(record))
+        return sanitize_lines(super().format(record))
 
 
 class LogFile(logging.handlers.WatchedFileHandler):

@@ -34,11 +34,11 @@ from engine.checkpoints.writer import Writer
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ngram_contexts import frequent_contexts
-from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab, appended, context_code
 from engine.protocol import commands, events
@@ -123,7 +123,7 @@ def encoded_with(vocab: Vocab, tweets: Iterable[str]) -> EncodedTweets:
 
 def some_batches(count: int, batch_size: int = 8) -> list[CorpusBatch]:
     """Return the first batches of the small tweets."""
-    return list(islice(BatchStream(encoded()[0], batch_size, seed=3, position=Position()), count))
+    return list(islice(BatchStream(encoded()[0], batch_size, seed=3, position=BatchCursor()), count))
 
 
 def code_of(*token_ids: int) -> int:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine import errors
 from engine import text as text_module
 from engine.errors import TweetgenError
-from engine.text import LINE_BREAK, clean, harmless, is_harmless, with_single_blanks
+from engine.text import LINE_BREAK, clean, is_harmless, sanitize_line, with_single_blanks
 from tests.engine.corpus.reading import cases, repeated, unescaped
 from tests.hostile import most_marks_on_one, obeyed
 from tests.strategies import hostile_text
@@ -24,7 +24,7 @@ from tests.strategies import hostile_text
 @example(raw="a" + "\u0344" * 4, max_chars=60)  # NFC makes eight marks of four
 @example(raw="a\u0301" + "\u200d\u0301" * 9, max_chars=60)
 def test_cleaned_text_is_harmless(raw: str, max_chars: int) -> None:
-    text, shown = clean(raw), harmless(raw, max_chars)
+    text, shown = clean(raw), sanitize_line(raw, max_chars)
     for each in (text, shown):
         assert obeyed(each) == []
         assert len(each.splitlines()) <= 1
@@ -34,7 +34,7 @@ def test_cleaned_text_is_harmless(raw: str, max_chars: int) -> None:
     assert unicodedata.is_normalized("NFC", text)
     assert html.unescape(text) != text or clean(text) == text
     assert len(shown) <= max_chars
-    assert harmless(shown, max_chars) == shown
+    assert sanitize_line(shown, max_chars) == shown
 
 
 def test_raw_tweets_are_cleaned_as_listed_and_joiners_selectors_of_emoji_accents_and_brackets_stay() -> None:
@@ -45,14 +45,14 @@ def test_raw_tweets_are_cleaned_as_listed_and_joiners_selectors_of_emoji_accents
             assert clean(raw) == expected[1:], case.name
     for text in map(unescaped, kept.rows):
         assert clean(text) == unicodedata.normalize("NFC", text)
-        assert harmless(text) == text
+        assert sanitize_line(text) == text
 
 
 def test_escape_sequences_are_removed_completely_long_text_cut_and_blanks_made_single() -> None:
     for sequence in ("\x1b[38;5;196m", "\x1b]0;title\x07", "\x1b]8;;http://example.org\x1b\\", "\x1bc"):
-        assert harmless(f"before{sequence} after") == clean(f"before{sequence} after") == "before after"
-    assert harmless("abcdef", 6) == "abcdef"
-    assert harmless("abcdefg", 6) == "abcde…"
+        assert sanitize_line(f"before{sequence} after") == clean(f"before{sequence} after") == "before after"
+    assert sanitize_line("abcdef", 6) == "abcdef"
+    assert sanitize_line("abcdefg", 6) == "abcde…"
     assert with_single_blanks(" a \u3000 b \n\n c ") == "a b↵c"
     assert with_single_blanks(" a \u3000 b \n\n c ", keeps_line_breaks=False) == "a b c"
 
@@ -78,7 +78,7 @@ def test_cleaning_twice_is_cleaning_once_and_the_fast_path_equals_the_slow_one(r
 @given(text=hostile_text())
 @example(text="a" + "\u0301" * 9 + "\u200d\u200d b")
 def test_text_made_harmless_in_place_has_every_safe_character_where_it_was(text: str) -> None:
-    shown = text_module.harmless_in_place(text)
+    shown = text_module.sanitize_in_place(text)
     assert len(shown) == len(text)
     assert is_harmless(shown)
     assert all(after in (before, "\ufffd") for before, after in zip(text, shown, strict=True))
@@ -96,8 +96,8 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 @example(message="wrong", hint="")
 def test_both_lines_are_harmless_and_bounded_and_the_hint_is_optional(message: str, hint: str) -> None:
     error = TweetgenError(message, hint) if hint else TweetgenError(message)
-    assert error.message == harmless(error.message) == str(error)
-    assert error.hint == harmless(error.hint)
+    assert error.message == sanitize_line(error.message) == str(error)
+    assert error.hint == sanitize_line(error.hint)
     assert hint or error.hint == ""
     assert max(len(error.message), len(error.hint)) <= 4000
 

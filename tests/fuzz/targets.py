@@ -28,7 +28,7 @@ from engine.export.hub.read import read_folder
 from engine.protocol import commands, events
 from engine.protocol.codec import DecodeError, encode, kinds_of
 from engine.storage.journal import SkippedLines, read_journal
-from engine.text import clean, defused, harmless, harmless_char, with_single_blanks
+from engine.text import clean, sanitize, sanitize_char, sanitize_line, with_single_blanks
 from tests import fakes, hostile, strategies
 from tests.engine.checkpoints.damage import header_size, with_info_text, with_raw_header
 from tests.engine.checkpoints.saved import write_checkpoint
@@ -415,10 +415,10 @@ def _check_text(data: bytes) -> str:
         text = data.decode("latin-1")
     if len(data) % 2:
         text = text.encode("utf-8", _HIDDEN).decode("utf-8", "replace")
-    cleaned, shown, safe = clean(text), harmless(text), defused(text)
-    require_plain(cleaned, shown, safe, *map(harmless_char, text[:200]))
-    assert harmless(shown) == shown
-    assert defused(safe) == safe
+    cleaned, shown, safe = clean(text), sanitize_line(text), sanitize(text)
+    require_plain(cleaned, shown, safe, *map(sanitize_char, text[:200]))
+    assert sanitize_line(shown) == shown
+    assert sanitize(safe) == safe
     assert len(shown) <= 4000
     assert with_single_blanks(cleaned) == cleaned
     kinds = sorted({unicodedata.category(char) for char in cleaned})

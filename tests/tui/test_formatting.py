@@ -18,7 +18,7 @@ from engine.checkpoints.catalog import CheckpointEntry
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.position import Position
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.report import CorpusPreview, SourceReport
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
@@ -179,7 +179,7 @@ def test_a_branch_of_a_run_whose_budget_is_spent_gets_it_again() -> None:
     )
     for budget, doubled in budgets:
         training = TrainingConfig(preset="auto", **budget)
-        used = entry("spent", step=100, elapsed_seconds=5.0, position=Position(epoch=3, batch=0), training=training)
+        used = entry("spent", step=100, elapsed_seconds=5.0, position=BatchCursor(epoch=3, batch=0), training=training)
         assert Branch(used).config_after(RunConfig()).settings == doubled
 
 

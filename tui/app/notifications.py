@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.loss_units import LossUnit, format_bits
 from tui.formatting.numbers import format_count
 from tui.run.view import RunView
@@ -38,7 +38,7 @@ def title_of(view: RunView, unit: LossUnit = "bits") -> str:
         parts.append(f"{format_count(view.step)} steps")
     if view.shown_phase not in {"training", "starting"}:
         parts.append(view.shown_phase)
-    return harmless(" · ".join(parts), _MAX_CHARS)
+    return sanitize_line(" · ".join(parts), _MAX_CHARS)
 
 
 def title_sequence(title: str) -> str:
@@ -89,6 +89,6 @@ class Notifications:
         """Ring the bell and send a desktop notification, as far as the user has chosen them."""
         preferences = self._preferences()
         if preferences.desktop and self._supports_sequences:
-            self._write(desktop_sequence(harmless(text, _MAX_CHARS), self._environment))
+            self._write(desktop_sequence(sanitize_line(text, _MAX_CHARS), self._environment))
         if preferences.bell:
             self._write(_BELL)

@@ -19,7 +19,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from engine.errors import TweetgenError
-from engine.text import harmless_lines
+from engine.text import sanitize_lines
 
 NAMES = (
     *("lesson", "train", "attach", "serve", "generate", "evaluate", "xray", "bench"),
@@ -83,7 +83,7 @@ def _plain_usage_errors() -> Iterator[None]:
         if isinstance(message, str) and not isinstance(error, TweetgenError):
             for pattern, plain in _PLAIN_WORDS:
                 message = re.sub(pattern, plain, message)
-            error.message = harmless_lines(message)  # type: ignore[attr-defined] # it has one
+            error.message = sanitize_lines(message)  # type: ignore[attr-defined] # it has one
         raise
 
 

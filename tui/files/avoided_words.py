@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import ConfigError
-from engine.text import clean, harmless
+from engine.text import clean, sanitize_line
 
 MAX_FILE_BYTES = 64 * 1024
 
@@ -25,7 +25,9 @@ def _pieces(value: str) -> list[str]:
     if value.startswith("@"):
         return _lines_of(value[1:])
     if "," not in value and Path(value).suffix and _is_file(value):
-        raise ConfigError(f"--avoid {harmless(value)} names a file without an @.", f"Use --avoid @{harmless(value)}")
+        raise ConfigError(
+            f"--avoid {sanitize_line(value)} names a file without an @.", f"Use --avoid @{sanitize_line(value)}"
+        )
     return value.split(",")
 
 
@@ -39,7 +41,7 @@ def _is_file(name: str) -> bool:
 
 def _lines_of(name: str) -> list[str]:
     """Return the lines of a small text file. Raises `ConfigError`."""
-    shown = harmless(name)
+    shown = sanitize_line(name)
     try:
         with Path(name).expanduser().open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES
-from engine.text import harmless
+from engine.text import sanitize_line
 
 EntryKind = Literal["above", "here", "folder", "tweets", "other"]
 """The parent folder, this folder as a whole, a subfolder, a file that may contain tweets, any other file."""
@@ -112,7 +112,7 @@ def best_match(entries: list[FolderEntry], typed: str, default: Path | None, *, 
 def _has_name(entry: FolderEntry, typed: str) -> bool:
     """Return whether an entry's name, or what the screen can show of it, is `typed`."""
     name = entry.path.name
-    return name == typed or (not name.isprintable() and harmless(name) == typed)
+    return name == typed or (not name.isprintable() and sanitize_line(name) == typed)
 
 
 def folder_part(text: str) -> str:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from engine.protocol import events
 from engine.protocol.events import TweetSampled
-from engine.text import defused, harmless_in_place
+from engine.text import sanitize, sanitize_in_place
 from tui.files.export_file import write_export
 
 _FORMULA_PREFIXES = ("=", "+", "-", "@")
@@ -24,12 +24,12 @@ COLUMNS = ("step", "temperature", "novelty", "bits_per_char", "text")
 
 def to_text(tweets: Iterable[TweetSampled]) -> str:
     """Return the texts, one per line."""
-    return "".join(f"{harmless_in_place(tweet.text)}\n" for tweet in tweets)
+    return "".join(f"{sanitize_in_place(tweet.text)}\n" for tweet in tweets)
 
 
 def to_jsonl(tweets: Iterable[TweetSampled]) -> str:
     """Return the events as JSON, one per line, as in a journal."""
-    return "".join(f"{events.to_json(replace(tweet, text=defused(tweet.text)))}\n" for tweet in tweets)
+    return "".join(f"{events.to_json(replace(tweet, text=sanitize(tweet.text)))}\n" for tweet in tweets)
 
 
 def to_csv(tweets: Iterable[TweetSampled]) -> str:
@@ -39,7 +39,7 @@ def to_csv(tweets: Iterable[TweetSampled]) -> str:
     writer.writerow(COLUMNS)
     for tweet in tweets:
         facts = (tweet.step, f"{tweet.temperature:g}", tweet.novelty, f"{tweet.bits_per_char:.4f}")
-        text = harmless_in_place(tweet.text)
+        text = sanitize_in_place(tweet.text)
         writer.writerow((*facts, f"'{text}" if text.lstrip().startswith(_FORMULA_PREFIXES) else text))
     return table.getvalue()
 

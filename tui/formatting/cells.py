@@ -11,7 +11,7 @@ from html import escape, unescape
 
 from rich.cells import cell_len, set_cell_size, split_graphemes  # noqa: F401 - the first two are imported from here
 
-from engine.text import LOST, harmless_char, is_harmless
+from engine.text import LOST, is_harmless, sanitize_char
 
 Span = tuple[int, int]
 """Start and end of a line in its text."""
@@ -66,7 +66,7 @@ def safe_chars(text: str) -> str:
     """Replace each unsafe character of `text` by one safe character, so that indices stay valid."""
     if is_harmless(text):
         return text
-    safe = "".join(map(harmless_char, text))
+    safe = "".join(map(sanitize_char, text))
     return safe if is_harmless(safe) else "".join(char if char.isascii() else LOST for char in safe)  # too many marks
 
 

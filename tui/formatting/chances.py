@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from engine.text import harmless_char
+from engine.text import sanitize_char
 from tui.formatting.cells import cell_len
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -20,7 +20,7 @@ def shown_char(char: str) -> str:
     char = char[:1]
     if char in {"", " "}:
         return "␣" if char else "end"
-    return char if cell_len(char) and harmless_char(char) == char else f"U+{ord(char):04X}"
+    return char if cell_len(char) and sanitize_char(char) == char else f"U+{ord(char):04X}"
 
 
 def shown_percent(probability: float) -> str:

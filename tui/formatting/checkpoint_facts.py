@@ -15,7 +15,7 @@ from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
-from engine.text import harmless, harmless_in_place
+from engine.text import sanitize_in_place, sanitize_line
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
 from tui.formatting.numbers import format_duration, format_short, format_size
 from tui.formatting.sampling import SETTING_LABELS, format_setting, format_value
@@ -60,7 +60,7 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("device", _computation_text(info.computation)),
         ("versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
     ]
-    return [(name, harmless(value)) for name, value in facts]
+    return [(name, sanitize_line(value)) for name, value in facts]
 
 
 def detail_lines(entry: CheckpointEntry, unit: LossUnit) -> list[str]:
@@ -81,7 +81,7 @@ def detail_lines(entry: CheckpointEntry, unit: LossUnit) -> list[str]:
         *([f"{unit_label(unit)}: {', '.join(losses)}"] if losses else []),
         *lines,
     ]
-    return list(map(harmless, facts))
+    return list(map(sanitize_line, facts))
 
 
 def num_parameters(info: CheckpointInfo) -> int:
@@ -101,17 +101,17 @@ def _compared(info: CheckpointInfo, unit: LossUnit) -> Iterator[tuple[str, str]]
     for name, loss in _losses(info, unit):
         yield f"{name} {unit_label(unit)}", loss or ("–" if name == _TRAIN else _NOT_EVALUATED)
     yield "trained for", format_duration(info.elapsed_seconds)
-    yield "run", harmless(info.run)
+    yield "run", sanitize_line(info.run)
     yield (
         "corpus",
-        harmless(info.corpus_name) + ("" if info.corpus.overfit is None else f", {info.corpus.overfit} of it"),
+        sanitize_line(info.corpus_name) + ("" if info.corpus.overfit is None else f", {info.corpus.overfit} of it"),
     )
     yield "vocabulary", f"{len(info.vocab)} characters"
     yield "model", model_text(info.model)
     yield "parameters", f"{num_parameters(info):,}"
     yield "batch size", f"{info.training.batch_size}"
     yield "learning rate", f"{info.training.learning_rate:g}, {info.training.schedule}"
-    yield "device", harmless(_computation_text(info.computation))
+    yield "device", sanitize_line(_computation_text(info.computation))
 
 
 def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[ComparedField]:
@@ -125,7 +125,7 @@ def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[Com
         for each in fields(one):
             name = each.name
             if getattr(one, name) != getattr(other, name) and name not in _IN_MAIN_FIELDS:
-                shown = (harmless(_setting_text(name, config)) for config in (one, other))
+                shown = (sanitize_line(_setting_text(name, config)) for config in (one, other))
                 yield ComparedField(SETTING_LABELS.get(name, name.replace("_", " ")), *shown)
 
 
@@ -137,7 +137,7 @@ def _setting_text(name: str, config: ModelConfig | TrainingConfig | SamplingConf
 
 def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:
     """Return the characters that only the first vocabulary has."""
-    return harmless_in_place("".join(sorted(set(vocab) - set(other)))) or "none"
+    return sanitize_in_place("".join(sorted(set(vocab) - set(other)))) or "none"
 
 
 def _losses(info: CheckpointInfo, unit: LossUnit) -> list[tuple[str, str]]:

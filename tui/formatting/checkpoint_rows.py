@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from engine.checkpoints.catalog import CheckpointEntry
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.loss_units import LossUnit, format_bits
 from tui.formatting.numbers import format_count, format_short, format_size
 
@@ -121,7 +121,7 @@ def cells_of(
     """
     loss = "–" if entry.bits_per_char is None else format_bits(entry.bits_per_char, unit)
     return (
-        harmless(entry.name.removeprefix(f"{run}/") if run else entry.name, 200),
+        sanitize_line(entry.name.removeprefix(f"{run}/") if run else entry.name, 200),
         "damaged" if entry.problem else "–" if entry.step is None else format_count(entry.step),
         loss + evaluated_at(entry).ljust(at_width),
         format_size(entry.num_bytes),

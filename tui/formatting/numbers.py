@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.text import ELLIPSIS, defused, harmless
+from engine.text import ELLIPSIS, sanitize, sanitize_line
 from tui.formatting.cells import cell_len, set_cell_size
 
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -118,9 +118,9 @@ def format_share(part: int, whole: int) -> str:
 
 def pasted_line(text: str) -> str:
     """Return the first line of a paste without control characters, its spaces preserved."""
-    return defused((text[:_MAX_PASTED_CHARS].splitlines() or [""])[0])
+    return sanitize((text[:_MAX_PASTED_CHARS].splitlines() or [""])[0])
 
 
 def format_report(lines: Iterable[str]) -> list[str]:
     """Return the lines of a report without control characters, their indentation preserved."""
-    return [line[: len(line) - len(line.lstrip(" "))] + harmless(line) for line in lines]
+    return [line[: len(line) - len(line.lstrip(" "))] + sanitize_line(line) for line in lines]

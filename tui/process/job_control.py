@@ -23,7 +23,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.process.crash_log import log_crashes_of
 from tui.process.supervisor import ATTACHED_RUN, DRAWING, NOT_DRAWING, RELEASE, RUN, Supervisor
 from tui.process.terminal_state import TerminalState, pass_foreground
@@ -47,7 +47,7 @@ class JobControl:
         A run that `is_remote` does not end with the child.
         """
         log_crashes_of(name)
-        self._send((ATTACHED_RUN if is_remote else RUN) + harmless(name).encode())
+        self._send((ATTACHED_RUN if is_remote else RUN) + sanitize_line(name).encode())
 
     @contextlib.contextmanager
     def drawing(self) -> Iterator[None]:

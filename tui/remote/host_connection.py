@@ -11,7 +11,7 @@ from engine.protocol import commands
 from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command, Stop
 from engine.protocol.insight import Question
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.remote.protocol import MAX_CLIENT_LINE_BYTES, Greeting, Hello, Message, Refusal, message_in, to_line
 from tui.remote.socket_path import is_same_user
 
@@ -155,7 +155,7 @@ class HostConnection:
             try:
                 received = await self._read_command()
             except DecodeError as error:
-                return harmless(f"Invalid command: {str(error).rstrip('.')}.", _MAX_REASON_CHARS)
+                return sanitize_line(f"Invalid command: {str(error).rstrip('.')}.", _MAX_REASON_CHARS)
             if received is None:
                 return ""
             command, num_bytes = received

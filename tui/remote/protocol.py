@@ -22,7 +22,7 @@ from engine.config.run import RunConfig
 from engine.protocol import codec
 from engine.protocol.codec import Count, Number, Seconds, StepNumber
 from engine.protocol.events import TweetSampled
-from engine.text import defused
+from engine.text import sanitize
 from tui.remote.agent import Agent
 from tui.remote.view_codec import encode_view
 from tui.run.view import RunPhase, RunView
@@ -100,7 +100,7 @@ def to_line(message: Message) -> bytes:
 
 def message_in(line: bytes) -> Message:
     """Decode a line, and make its strings harmless. Raises `DecodeError`."""
-    return codec.decode_tagged(line, Message, defused)
+    return codec.decode_tagged(line, Message, sanitize)
 
 
 def lines_of(view: RunView, config: RunConfig) -> Iterator[bytes]:

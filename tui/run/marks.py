@@ -22,7 +22,7 @@ from engine.protocol.events import (
     SettingsChanged,
 )
 from engine.storage.folders import RUN_CHECKPOINTS
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.run.drafts import FILTER_FIELDS, has_same_filter
 
 MarkKind = Literal[
@@ -98,7 +98,7 @@ def _value(value: object) -> str:
         case tuple():
             return f"{len(value)} {'text' if len(value) == 1 else 'texts'}" if value else "none"
         case str():
-            return f"“{harmless(value, _MAX_VALUE_CHARS)}”" if value else "none"
+            return f"“{sanitize_line(value, _MAX_VALUE_CHARS)}”" if value else "none"
         case bool():
             return "on" if value else "off"
         case _:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from engine.config.run import BUDGETS
 from engine.protocol.events import RunFailed, RunFinished
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.loss_units import LossUnit, format_bits
 from tui.formatting.numbers import format_count, format_duration
 from tui.formatting.shell import quoted
@@ -108,9 +108,11 @@ def ending_of(view: RunView, unit: LossUnit = "bits") -> str:
     """Return the desktop notification of a run that has ended, with its best loss in `unit`."""
     run = "" if view.started is None else f" {view.started.run}"
     if isinstance(view.ended, RunFailed):
-        return harmless(f"tweetgen-tui: run{run} failed. {view.ended.title}.", _MAX_NOTICE_CHARS)
+        return sanitize_line(f"tweetgen-tui: run{run} failed. {view.ended.title}.", _MAX_NOTICE_CHARS)
     best = "" if view.best is None else f", best {format_bits(view.best.bits_per_char, unit)} {unit}"
-    return harmless(f"tweetgen-tui: run{run} finished after {format_count(view.step)} steps{best}.", _MAX_NOTICE_CHARS)
+    return sanitize_line(
+        f"tweetgen-tui: run{run} finished after {format_count(view.step)} steps{best}.", _MAX_NOTICE_CHARS
+    )
 
 
 def how_to_attach(view: RunView, problem: str = "") -> str:
@@ -119,16 +121,16 @@ def how_to_attach(view: RunView, problem: str = "") -> str:
         return "The run continues in the background; once it has started:  tweetgen-tui attach"
     name = view.started.run
     if is_over(view):
-        return f"The run {harmless(name)} is finished; its process ends once no screen is attached."
+        return f"The run {sanitize_line(name)} is finished; its process ends once no screen is attached."
     if problem:
         return (
-            f"The run {harmless(name)} continues in the background. No terminal can attach to it: "
-            f"{harmless(problem).rstrip('.')}. To save and end it:  kill {os.getpid()}"
+            f"The run {sanitize_line(name)} continues in the background. No terminal can attach to it: "
+            f"{sanitize_line(problem).rstrip('.')}. To save and end it:  kill {os.getpid()}"
         )
-    return f"The run {harmless(name)} continues in the background:  tweetgen-tui attach {quoted(name)}"
+    return f"The run {sanitize_line(name)} continues in the background:  tweetgen-tui attach {quoted(name)}"
 
 
 def how_it_ends(view: RunView) -> str:
     """Return the line printed when the screen closes before the run has ended as requested."""
     name = view.started.run if view.started is not None else ""
-    return f"The run {harmless(name)} is still busy; it saves and ends in the background."
+    return f"The run {sanitize_line(name)} is still busy; it saves and ends in the background."

@@ -19,7 +19,7 @@ from engine.config.fields import LARGEST, with_settings
 from engine.config.run import Setting, TrainingConfig
 from engine.errors import ConfigError
 from engine.storage.folders import APP_NAME, home
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.loss_units import LossUnit
 from tui.settings.keymap import KeyMap, key_named, settable_keys, without_clashes
 from tui.settings.theme import THEMES
@@ -131,12 +131,12 @@ def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
     except OSError as error:
         return Preferences(), (f"{path.name} can't be read: {error.strerror}. All settings are at their defaults.",)
     except (ValueError, RecursionError) as error:  # msgspec's errors, and text that is not UTF-8, are ValueErrors
-        reason = harmless(str(error), 200)
+        reason = sanitize_line(str(error), 200)
         return Preferences(), (f"{path.name} is not valid TOML: {reason}. All settings are at their defaults.",)
     problems: list[str] = []
 
     def report_problem(name: str, text: str) -> None:
-        problems.append(harmless(f"{path.name}: {name}: {text}", 300))
+        problems.append(sanitize_line(f"{path.name}: {name}: {text}", 300))
 
     tables = {name: _table(document, name, report_problem) for name in _TABLES}
     tables[""] = {name: value for name, value in document.items() if name not in _TABLES}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from textual.app import App
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.terminal.capabilities import multiplexer
 from tui.terminal.textual_private import driver_of
 
@@ -25,7 +25,7 @@ _SCREEN_CHUNK = 240
 
 def copy(app: App[None], text: str, environ: Mapping[str, str] = os.environ) -> None:
     """Put `text` on the clipboard, without control characters: they would act where it is pasted."""
-    text = harmless(text, max_chars=max(1, len(text)))
+    text = sanitize_line(text, max_chars=max(1, len(text)))
     app.copy_to_clipboard(text)
     driver = driver_of(app)
     passed_through = wrapped_for(osc52(text), multiplexer(environ))

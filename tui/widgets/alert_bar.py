@@ -9,7 +9,7 @@ from textual import events
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.numbers import shortened
 from tui.run.alerts import Alert
 
@@ -53,10 +53,12 @@ class AlertBar(Widget):
         """Return the line: the alert's text is truncated before the keys are."""
         if self.shown is None:
             return Content("")
-        remedy = shortened(f" {harmless(self.shown.remedy)}", self.size.width - len(f"{_REMEDY_KEY}  {_DISMISS_KEY}"))
+        remedy = shortened(
+            f" {sanitize_line(self.shown.remedy)}", self.size.width - len(f"{_REMEDY_KEY}  {_DISMISS_KEY}")
+        )
         dismiss = _DISMISS_LABEL if self.size.width >= _MIN_CELLS_FOR_LABEL else _SHORT_DISMISS_LABEL
         num_cells = len(_REMEDY_KEY) + cell_len(remedy) + 2 + len(_DISMISS_KEY) + len(dismiss)
-        text = shortened(f" {harmless(self.shown.text)}", self.size.width - num_cells - 2)
+        text = shortened(f" {sanitize_line(self.shown.text)}", self.size.width - num_cells - 2)
         text = text + "  " if cell_len(text) >= min(_MIN_TEXT_CELLS, cell_len(self.shown.text)) else ""
         return self._line(text, remedy, dismiss)
 

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.text import harmless
+from engine.text import sanitize_line
 
 Tone = Literal["plain", "error", "ready"]
 
@@ -27,5 +27,5 @@ class DialogHints(Vertical):
         self.set_class(tone == "error", "-error")
         self.set_class(tone == "ready", "-ready")
         for line, text in zip(self.query(Static), (hint, details, sample), strict=True):
-            line.update(Content(harmless(text)))
+            line.update(Content(sanitize_line(text)))
             line.display = bool(text)

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.protocol.events import RunFailed, RunFinished
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.cells import cell_len
 from tui.formatting.loss_units import LossUnit, format_bits, unit_label
 from tui.formatting.numbers import format_count, format_duration, shortened
@@ -143,7 +143,7 @@ def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
     place = "" if best is None else f" at step {format_count(best.step)}"
     with_unit = value and f"{value} {unit_label(unit)}{place}"
     if isinstance(view.ended, RunFailed):
-        yield _joined(f"{phase}: {reached}", with_unit, saved, harmless(view.ended.title))
+        yield _joined(f"{phase}: {reached}", with_unit, saved, sanitize_line(view.ended.title))
     yield _joined(f"{phase}: {reached}", with_unit, saved)
     yield _joined(f"{phase}: {reached}", value + place, saved)
     yield _joined(f"{phase}: {reached}", value + place)
@@ -166,7 +166,7 @@ def _phase_text(view: RunView) -> str:
     """Return the phase, or why a run was stopped before its end: "■ finished", "■ stopped by the user"."""
     phase = phase_text(view)
     if isinstance(view.ended, RunFinished) and not has_reached_end(view.ended):
-        return f"{phase[:1]} {harmless(reason_text(view.ended.reason))}"
+        return f"{phase[:1]} {sanitize_line(reason_text(view.ended.reason))}"
     return phase
 
 
@@ -177,6 +177,6 @@ def _saved_text(view: RunView) -> str:
     named = [mark.label.removeprefix("saved ") for mark in view.marks if mark.kind == "saved"]
     names = ["best"] if view.best is not None else []
     names += ["latest"] if view.saved_step == view.step else []
-    names += [harmless(name) for name in dict.fromkeys(reversed(named))]
+    names += [sanitize_line(name) for name in dict.fromkeys(reversed(named))]
     more = ", …" if len(names) > _MAX_NAMES else ""
     return f"saved: {', '.join(names[:_MAX_NAMES])}{more}" if names else ""

@@ -8,7 +8,7 @@ from typing import ClassVar, get_args
 
 from rich.cells import cell_len
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.numbers import format_count, format_duration, format_rate, format_short, shortened
 from tui.run.view import RunPhase, RunView
 from tui.widgets.status.line_panel import LinePanel
@@ -104,7 +104,7 @@ def _num_cells(facts: list[Fact]) -> int:
 
 def _short_name(view: RunView, num_cells: int = _MAX_CORPUS_CELLS) -> str:
     """Return the name of the tweets without its suffix, in at most that many cells."""
-    name = "" if view.started is None else harmless(view.started.corpus)
+    name = "" if view.started is None else sanitize_line(view.started.corpus)
     return shortened(PurePath(name).stem if "/" not in name else name, num_cells)
 
 
@@ -113,7 +113,7 @@ def _facts(view: RunView) -> Iterator[list[Fact]]:
     started, model = view.started, view.model
     if started is None:
         return
-    name = harmless(started.corpus)
+    name = sanitize_line(started.corpus)
     short_name = _short_name(view)
     train, validation = format_count(started.num_train_tweets), format_count(started.num_val_tweets)
     counts = "1 tweet, by heart" if view.is_overfit else f"{train} + {validation}"

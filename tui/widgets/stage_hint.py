@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.progress import Stage
-from engine.text import ELLIPSIS, harmless
+from engine.text import ELLIPSIS, sanitize_line
 from tui.formatting.cells import wrap
 from tui.formatting.numbers import format_report, shortened
 
@@ -64,7 +64,7 @@ class StageHint(Widget):
     def render(self) -> Content:
         """Return report, stage and bar, centred; the report as one block."""
         width, height = self.size
-        stage = self._styled("stage", shortened(harmless(str(self._stage)), width))
+        stage = self._styled("stage", shortened(sanitize_line(str(self._stage)), width))
         lines = [_indented(stage, width), _indented(self._bar(width), width)]
         report = report_lines(self._stage.report, min(width - 2, MAX_REPORT_CELLS), height - len(lines))
         if report:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from engine.corpus.report import counted
 from engine.protocol.events import CharRead
 from engine.protocol.insight import UnitHeld, UnitScore, UnitsScored
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.xray.chance_rows import chance_rows
 from tui.xray.glyphs import Glyphs
 from tui.xray.held_rows import change_sentence, held_rows
@@ -79,7 +79,7 @@ def sentence(event: UnitAnswers, cursor: int, glyphs: Glyphs) -> str:
     best = _best_of(event.scored, None if held is None else (held.layer, held.unit))
     if best is None:
         return "No unit was scored"
-    concept = f"{glyphs.quotes[0]}{harmless(best.concept)}{glyphs.quotes[1]}"
+    concept = f"{glyphs.quotes[0]}{sanitize_line(best.concept)}{glyphs.quotes[1]}"
     name = f"unit {best.unit} of layer {best.layer + 1}" if _has_layers(event.scored) else f"unit {best.unit}"
     if abs(best.correlation) < CLEAR_CORRELATION:
         tracked = f"No unit tracks {concept} clearly: the correlation of {name} is {best.correlation:.2f}"
@@ -146,7 +146,7 @@ def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs
     concept_cells = min(_CONCEPT_CELLS, max(width - bar_cells - _NUMBER_CELLS, 1))
     is_clear = abs(best.correlation) >= CLEAR_CORRELATION
     line: Line = (
-        *padded(cut((Span(harmless(best.concept)),), concept_cells, glyphs), concept_cells + 1),
+        *padded(cut((Span(sanitize_line(best.concept)),), concept_cells, glyphs), concept_cells + 1),
         Span(glyphs.bar(abs(best.correlation), bar_cells), "bar" if is_clear else "muted"),
     )
     cells = [(each, f" {_name(each, names_layer=names_layer)} {each.correlation:+.2f}") for each in units]
@@ -178,7 +178,7 @@ def _held(event: UnitAnswers, cursor: int, width: int, height: int, glyphs: Glyp
     how = "free" if held.value is None else f"held at {held.value:+.2f}"
     tweets = (
         (Span(f"tweets sampled while it is {how}:", "muted"),),
-        *((Span(harmless(each)),) for each in held.tweets),
+        *((Span(sanitize_line(each)),) for each in held.tweets),
     )
     return fitted((_slider(event, held, cursor, width, glyphs), *bars, *tweets), width, height, glyphs)
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from engine.corpus.types import Member
 from engine.errors import CorpusError
-from engine.text import harmless
+from engine.text import sanitize_line
 
 MAX_ENTRIES = 100_000
 """Limit of the entries in a folder or archive, of any kind; above it the path is probably a mistake."""
@@ -80,8 +80,8 @@ class OtherFiles:
 
     def _shown(self, suffix: str, count: int) -> str:
         """Return one kind: "12 .jpg (a.jpg, ...)"."""
-        first = harmless(self.names[suffix][0], 60) + (", ..." if count > 1 else "")
-        return f"{count:,} {harmless(suffix, 20) or 'without a suffix'} ({first})"
+        first = sanitize_line(self.names[suffix][0], 60) + (", ..." if count > 1 else "")
+        return f"{count:,} {sanitize_line(suffix, 20) or 'without a suffix'} ({first})"
 
 
 @dataclass(frozen=True)

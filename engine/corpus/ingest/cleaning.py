@@ -9,7 +9,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.mojibake import repair
 from engine.corpus.readers.archives.posts import RETWEET
 from engine.corpus.types import DroppedRow, Row
-from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, harmless, with_single_blanks
+from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, sanitize_line, with_single_blanks
 
 EMPTY = "empty"
 ONLY_A_LINK = "only a link"
@@ -60,13 +60,13 @@ class Cleaner:
         text = row if row.isascii() else self._repaired(row)
         tweet = clean(text)
         if _REPLACEMENT_CHARACTER in tweet:
-            return DroppedRow(LOST_CHARACTERS, harmless(row, EXAMPLE_CHARS))
+            return DroppedRow(LOST_CHARACTERS, sanitize_line(row, EXAMPLE_CHARS))
         if self._has_options:
             if reason := self._reason_before_changes(tweet):
-                return DroppedRow(reason, harmless(row, EXAMPLE_CHARS))
+                return DroppedRow(reason, sanitize_line(row, EXAMPLE_CHARS))
             tweet = self._changed(tweet)
         reason = self._reason_to_drop(tweet)
-        return DroppedRow(reason, harmless(row, EXAMPLE_CHARS)) if reason else tweet
+        return DroppedRow(reason, sanitize_line(row, EXAMPLE_CHARS)) if reason else tweet
 
     def _repaired(self, row: str) -> str:
         text = repair(row)

@@ -19,7 +19,7 @@ from engine.corpus.files.walk import LINK_AWAY
 from engine.corpus.ingest.detection import detect_format
 from engine.corpus.ingest.formats import FORMATS, enclosing_roots, is_part, suffixes_read
 from engine.errors import CorpusError
-from engine.text import harmless
+from engine.text import sanitize_line
 
 _MAX_NAMES = 3
 
@@ -125,7 +125,7 @@ def _nothing_readable(
         [(name, refusal), *_] = refused.items()
         return refusal.error(f"{shown_path(path)}: {name}")
     kind = "a folder" if path.is_dir() else "an archive"
-    chosen = f" that matches --member {harmless(config.member, 60)}" if config.member is not None else ""
+    chosen = f" that matches --member {sanitize_line(config.member, 60)}" if config.member is not None else ""
     found = f"; found but not read: {listed(left_out)}" if left_out else ""
     found += f"; {'also' if found else 'it'} has {contents.others}" if contents.others.counts else ""
     what = f"{shown_path(path)} is {kind} without a readable file{chosen}{found}."

@@ -11,7 +11,7 @@ from engine.corpus.readers.archives.posts import BOOST, REPOST, RETWEET
 from engine.corpus.report import DUPLICATE, SourceReport
 from engine.corpus.text_quality import doubt_about
 from engine.corpus.types import DroppedRow, Source
-from engine.text import EXAMPLE_CHARS, harmless
+from engine.text import EXAMPLE_CHARS, sanitize_line
 
 _MAX_REASON_CHARS = 80
 _RETWEETED = re.compile(r"\brt\W{0,3}@", re.IGNORECASE)
@@ -33,7 +33,7 @@ class SourceCounts:
 
     def drop(self, row: DroppedRow) -> None:
         """Count a dropped row, and store an example of its reason."""
-        reason = harmless(row.reason, _MAX_REASON_CHARS)
+        reason = sanitize_line(row.reason, _MAX_REASON_CHARS)
         self.dropped[reason] += 1
         self._add_example(reason, row.example)
 
@@ -51,7 +51,7 @@ class SourceCounts:
             and reason not in {BOOST, REPOST, RETWEET}
             and not _RETWEETED.search(text)
         ):
-            self.examples[reason] = harmless(text, EXAMPLE_CHARS)
+            self.examples[reason] = sanitize_line(text, EXAMPLE_CHARS)
 
     def check_text(self, sample: Sequence[str]) -> None:
         """Set `doubt` by a sample of the kept tweets and the counts so far, or else as the reader did."""
@@ -61,9 +61,9 @@ class SourceCounts:
     def report(self) -> SourceReport:
         """Return the report on the rows read so far."""
         return SourceReport(
-            name=harmless(self.source.name),
+            name=sanitize_line(self.source.name),
             format=self.source.format,
-            notes=tuple(map(harmless, self.source.notes)),
+            notes=tuple(map(sanitize_line, self.source.notes)),
             num_rows=self.num_kept + self.dropped.total(),
             num_kept=self.num_kept,
             dropped=dict(self.dropped.most_common()),

@@ -24,7 +24,7 @@ from engine.corpus.ingest.formats import FORMATS, is_wanted
 from engine.corpus.ingest.grouping import group_members, listed, notes_on_others
 from engine.corpus.types import NoTextsError, Row, Source
 from engine.errors import CorpusError
-from engine.text import harmless
+from engine.text import sanitize_line
 
 EMBEDDED_NAME = "happy tweets (embedded, synthetic)"
 _COLUMN_OPTIONS = ("column", "label_column")
@@ -149,7 +149,9 @@ def _names(paths: list[Path]) -> list[str]:
     shown = [shown_path(path) for path in paths]
     names = [Path(each).name for each in shown]
     counts = Counter(names)
-    return [harmless(name if name and counts[name] == 1 else whole) for name, whole in zip(names, shown, strict=True)]
+    return [
+        sanitize_line(name if name and counts[name] == 1 else whole) for name, whole in zip(names, shown, strict=True)
+    ]
 
 
 def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress: ReadProgress) -> list[_SourcePlan]:
@@ -163,7 +165,8 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
     if not contents.is_container:
         if config.member is not None:
             raise CorpusError(
-                f"{shown_path(path)} is a single file, from which --member {harmless(config.member, 60)} can't choose.",
+                f"{shown_path(path)} is a single file, from which --member {sanitize_line(config.member, 60)} can't "
+                "choose.",
                 "Omit --member, or give a folder or an archive.",
             )
         member, file_format = detect_format(contents.members[0], path, config)
@@ -175,7 +178,7 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
     groups, left_out = group_members(path, contents, config)
     sources = []
     for group in groups:
-        source = _source(harmless(f"{name}: {group.name}"), group.format, config)
+        source = _source(sanitize_line(f"{name}: {group.name}"), group.format, config)
         _refuse_column(group.format, config.column, source.name)
         sources.append(_SourcePlan(file_index, source, group.members))
     sources[0].source.notes += notes_on_others(contents, left_out, groups[0])

@@ -11,7 +11,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import Line, decoded_lines, first_lines
 from engine.corpus.text_quality import doubt_about_columns
 from engine.corpus.types import DroppedRow, Row, Source, example
-from engine.text import harmless
+from engine.text import sanitize_line
 
 MAX_PARAGRAPH_CHARS = 1_000_000
 OVER_LONG_PIECE = "with a piece over 1 MB"
@@ -55,7 +55,7 @@ def _texts(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row
     if config.blank_line_separated:
         yield from _pieces(lines, _is_blank)
     elif config.separator is not None:
-        source.notes.append(f"separated by lines that are {harmless(config.separator, 30)}")
+        source.notes.append(f"separated by lines that are {sanitize_line(config.separator, 30)}")
         separator = config.separator.rstrip()
         yield from _pieces(lines, lambda line: line.rstrip() == separator)
     else:

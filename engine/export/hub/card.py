@@ -17,7 +17,7 @@ from engine.export.figures import NUM_SAMPLES
 from engine.export.hub.licenses import OTHER
 from engine.export.hub.measured import Measured
 from engine.model.vocab import SPECIALS
-from engine.text import harmless
+from engine.text import sanitize_line
 
 _MAX_NAME_CHARS = 100
 _TAGS = ("text-generation", "character-level", "gru", "rnn", "pytorch", "tweets")
@@ -63,7 +63,7 @@ _LIMITS = """\
 
 def model_card(name: str, license_id: str, info: CheckpointInfo, measured: Measured | None) -> str:
     """Return the model card; `measured` is None where the training tweets could not be read."""
-    name = harmless(name, _MAX_NAME_CHARS)
+    name = sanitize_line(name, _MAX_NAME_CHARS)
     sections = {
         "Use": _USE,
         "Training data": _data(info, measured),

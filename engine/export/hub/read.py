@@ -19,14 +19,14 @@ from engine.checkpoints.format import CheckpointInfo, Progress, open_checkpoint,
 from engine.config.corpus import CorpusConfig
 from engine.config.run import Computation, ModelConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.position import Position
+from engine.corpus.batch_cursor import BatchCursor
 from engine.errors import CheckpointError, VocabError
 from engine.export.hub import GENERATION, MODEL, TIED, VOCAB, WEIGHTS
 from engine.export.hub.settings import MODEL_TYPE, GenerationSettings, ModelSettings
 from engine.model.gru import TextGenerator
 from engine.model.vocab import SPECIALS, Vocab
 from engine.protocol import codec
-from engine.text import harmless
+from engine.text import sanitize_line
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
 """Of each JSON file; a vocabulary of all characters of Unicode takes 2.4 MB."""
@@ -60,7 +60,7 @@ def read_folder(folder: Path) -> Checkpoint:
     tensors["generator.cpu"] = torch.Generator().manual_seed(settings.training.seed).get_state()
     if problem := invalid_values(tensors):
         raise _damaged(folder / WEIGHTS, problem)
-    return Checkpoint(_info(harmless(folder.resolve().name), settings, sampling, vocab), tensors)
+    return Checkpoint(_info(sanitize_line(folder.resolve().name), settings, sampling, vocab), tensors)
 
 
 def _info(name: str, settings: ModelSettings, sampling: SamplingConfig, vocab: Vocab) -> CheckpointInfo:
@@ -76,7 +76,7 @@ def _info(name: str, settings: ModelSettings, sampling: SamplingConfig, vocab: V
         vocab=vocab.chars,
         computation=Computation(device="cpu", precision="float32", num_threads=1, tuning="", world_size=1),
         step=0,
-        position=Position(),
+        position=BatchCursor(),
         elapsed_seconds=0.0,
         progress=Progress(),
     )

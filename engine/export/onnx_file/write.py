@@ -18,7 +18,7 @@ from engine.config.run import ModelConfig
 from engine.errors import CheckpointError, StorageError
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK
 from engine.storage.log import installed_version
-from engine.text import harmless
+from engine.text import sanitize_line
 
 MAX_WEIGHT_BYTES: Final = 2_000_000_000
 """An ONNX file is one protobuf message of up to 2 GiB; the rest is for the vocabulary and the tables of integers."""
@@ -80,7 +80,7 @@ def _properties(info: CheckpointInfo, bits_per_char: float | None) -> dict[str, 
         "bos_token_id": f"{BOS}",
         "eos_token_id": f"{EOS}",
         "unk_token_id": f"{UNK}",
-        "run": harmless(info.run),
+        "run": sanitize_line(info.run),
         "step": f"{info.step}",
         **({} if bits_per_char is None else {"bits_per_char": f"{bits_per_char}"}),
     }

@@ -24,7 +24,7 @@ from engine.export.figures import Figures
 from engine.export.web_page import WeightFormat
 from engine.export.web_page.tensors import page_tensors
 from engine.model.gru import TextGenerator
-from engine.text import harmless, harmless_char
+from engine.text import sanitize_char, sanitize_line
 
 SCRIPTS = ("random.js", "tensors.js", "model.js", "sampling.js", "why.js", "page.js")
 """In the order of their dependencies; together they are the page's script."""
@@ -60,10 +60,10 @@ def page_data(checkpoint: Checkpoint, weights: WeightFormat, figures: Figures | 
     info = checkpoint.info
     model = checkpoint.to_model(torch.device("cpu"))
     data = {
-        "name": harmless(info.run),
+        "name": sanitize_line(info.run),
         "facts": _facts(info, model, weights, figures),
         "copies": _copies_text(figures),
-        "vocab": [harmless_char(char) for char in info.vocab],
+        "vocab": [sanitize_char(char) for char in info.vocab],
         "sampling": {name: getattr(info.sampling, name) for name in _DISTRIBUTION},
         "temperatures": _temperatures(info.sampling.temperature),
         "tensors": {name: tensor.to_json() for name, tensor in page_tensors(model, weights).items()},
@@ -96,7 +96,7 @@ def _facts(
     tweets = "all held-out tweets" if info.corpus.overfit is None else "the training tweet"
     bits = "not measured" if figures is None else f"{figures.bits_per_char:.2f} on {tweets}"
     return [
-        ("Run", harmless(info.run)),
+        ("Run", sanitize_line(info.run)),
         ("Step", f"{info.step:,}"),
         ("Bits per character", bits),
         ("Model", layers),

@@ -20,7 +20,7 @@ from torch.distributed import ProcessGroup
 from engine.compute.device import Runtime, available_cores
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
-from engine.corpus.position import Position
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.training_data import KnownVocab
 from engine.errors import DeviceError, RankLostError, TweetgenError
 from engine.model.gru import TextGenerator
@@ -60,7 +60,7 @@ class Sync(Order):
     """Continue from this state; with `has_weights`, the trainer's comes with the next broadcasts."""
 
     training: TrainingConfig
-    position: Position
+    position: BatchCursor
     """Of the next batch, in batches of `training.batch_size`."""
     step: int
     has_weights: bool

@@ -21,7 +21,7 @@ from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
 from engine.config.run import Computation, ModelConfig, RunConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.position import Position
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.report import counted, summary_lines
 from engine.corpus.training_data import MAX_UNKNOWN_SHARE, TrainingData, corpus_config_of
 from engine.errors import CheckpointError
@@ -34,7 +34,7 @@ from engine.session.startup.choices import choose_settings
 from engine.session.startup.start import WARM_START, Start, continued, find_start
 from engine.session.state import RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
-from engine.text import harmless_char
+from engine.text import sanitize_char
 from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
 from engine.training.tuning import initial_runtime, new_model_speeds
@@ -138,7 +138,7 @@ def _build_state(
     if checkpoint:
         load_into(trainer, checkpoint.grown_to(data.vocab, training.seed), runtime)
     if info is None:
-        batches = data.batches(training, Position())
+        batches = data.batches(training, BatchCursor())
     else:  # from its position on, if these are its tweets
         batches = data.batches(training, data.resume_position(info.corpus_digest, info.position), info.training)
     some_batches = partial(data.some_batches, training.batch_size)
@@ -242,4 +242,4 @@ def _device_warnings(
 def _shown_char(char: str) -> str:
     """Return a character that is visible by itself, else its code point."""
     is_visible = unicodedata.category(char)[0] in "LNPS"
-    return char if is_visible and harmless_char(char) == char else f"U+{ord(char):04X}"
+    return char if is_visible and sanitize_char(char) == char else f"U+{ord(char):04X}"

@@ -15,7 +15,7 @@ from engine.compute.device import generator_states
 from engine.config.corpus import CorpusConfig
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.position import Position
+from engine.corpus.batch_cursor import BatchCursor
 from engine.model.gru import TextGenerator
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, encoded, some_batches
@@ -39,7 +39,7 @@ def checkpoint_info(**changes: Any) -> CheckpointInfo:
         vocab=encoded()[1].chars,
         computation=Computation(device="cpu", precision="float32", num_threads=1, tuning="", world_size=1),
         step=2,
-        position=Position(epoch=0, batch=2),
+        position=BatchCursor(epoch=0, batch=2),
         elapsed_seconds=1.5,
         progress=Progress(total_chars=345, train_loss=3.25),
         versions={"torch": "2"},

@@ -26,7 +26,7 @@ from engine.checkpoints.management import export_checkpoint, import_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.position import Position
+from engine.corpus.batch_cursor import BatchCursor
 from engine.errors import CheckpointError
 from tests.engine.checkpoints import damage
 from tests.engine.checkpoints.saved import CONTEXTS, WITH_TABLE, checkpoint_info, checkpoint_tensors, write_checkpoint
@@ -39,7 +39,7 @@ AWKWARD = checkpoint_info(
     training=TrainingConfig(max_seconds=0.1 + 0.2, learning_rate=1e-8, seed=2**63 - 1, schedule="cosine"),
     sampling=SamplingConfig(prime=' "\\', temperature=0.05),
     vocab=("a", '"', "\\", "😀", "\u200d", " ", "é"),
-    position=Position(epoch=10**6, batch=10**9),
+    position=BatchCursor(epoch=10**6, batch=10**9),
     train_loss=1 / 3,
     val_loss=2 / 3,
     bits_per_char=0.1,

@@ -39,7 +39,7 @@ from engine.errors import CorpusError
 from engine.model.vocab import Vocab
 from engine.progress import no_progress
 from engine.storage.folders import cache_folder
-from engine.text import EXAMPLE_CHARS, harmless
+from engine.text import EXAMPLE_CHARS, sanitize_line
 from tests.engine.corpus.reading import Container, Files, cases, packed, write
 from tests.engine.helpers import small_tweets, write_corpus
 from tests.strategies import HOSTILE_PIECES
@@ -142,7 +142,7 @@ def test_kept_and_dropped_add_up_to_the_rows_of_every_source(
         assert set(source.examples) <= set(source.dropped)
     assert report.num_kept == len(tweets)
     for text in (*report.dropped, *report.examples.values()):
-        assert text == harmless(text, EXAMPLE_CHARS)
+        assert text == sanitize_line(text, EXAMPLE_CHARS)
 
 
 SENTENCE = "the small brown dog slept under our kitchen table"

@@ -19,11 +19,11 @@ from engine.config.run import PresetName, RunConfig
 from engine.corpus import batches as batches_module
 from engine.corpus import flat_tweets as flat
 from engine.corpus import ngram_contexts, training_data
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream, epoch_order, padding_shares
 from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
 from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ngram_contexts import MIN_COUNTS, frequent_contexts
-from engine.corpus.position import Position
 from engine.corpus.training_data import KnownVocab, TrainingData, corpus_config_of, load_training_data
 from engine.errors import CorpusError
 from engine.model.vocab import BOS, EOS, NUM_IDS, PAD, UNK, Vocab
@@ -147,7 +147,7 @@ def test_flat_texts_round_trip_chunked_selected_or_compacted(texts: list[str], d
 
 def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) -> list[CorpusBatch]:
     """Return the batches of one epoch."""
-    stream = BatchStream(tweets, batch_size, seed, Position(epoch=number))
+    stream = BatchStream(tweets, batch_size, seed, BatchCursor(epoch=number))
     batches = [next(stream)]
     while stream.epochs < number + 1:
         batches.append(next(stream))
@@ -199,7 +199,7 @@ def test_a_stream_from_a_saved_position_continues_identically(
 ) -> None:
     numbers, _ = encoded(tweets)
     first = data.draw(st.integers(0, batch_size))
-    stream = BatchStream(numbers, batch_size, seed, Position(), first_batch_size=first)
+    stream = BatchStream(numbers, batch_size, seed, BatchCursor(), first_batch_size=first)
     for _ in islice(stream, data.draw(st.integers(0, 40))):
         pass
     again = BatchStream(numbers, batch_size, seed, stream.position, first_batch_size=first)
@@ -220,10 +220,10 @@ def test_the_same_seed_gives_the_same_order_and_another_seed_or_epoch_another() 
 
 def test_a_position_after_the_last_batch_is_the_start_of_the_next_epoch() -> None:
     numbers, _ = encoded(LETTERS)
-    stream = BatchStream(numbers, 4, 0, Position(epoch=2, batch=999))
-    assert (stream.position, stream.epochs) == (Position(epoch=3), 3.0)
+    stream = BatchStream(numbers, 4, 0, BatchCursor(epoch=2, batch=999))
+    assert (stream.position, stream.epochs) == (BatchCursor(epoch=3), 3.0)
     assert as_lists([next(stream)]) == as_lists(epoch(numbers, 4, 0, 3))[:1]
-    assert stream.position == Position(epoch=3, batch=1)
+    assert stream.position == BatchCursor(epoch=3, batch=1)
 
 
 def test_less_than_seven_percent_of_tweets_of_usual_lengths_is_padding() -> None:
@@ -254,7 +254,7 @@ def test_a_weight_is_the_mean_number_of_repetitions_per_epoch() -> None:
     assert np.concatenate(again).tolist() == epochs[-1].tolist()
 
 
-def small_first(tweets: EncodedTweets, position: Position) -> BatchStream:
+def small_first(tweets: EncodedTweets, position: BatchCursor) -> BatchStream:
     """Return batches of 8, the first ones of 3."""
     return BatchStream(tweets, 8, 1, position, first_batch_size=3)
 
@@ -264,7 +264,7 @@ def test_the_first_batches_are_the_same_tweets_in_smaller_batches(num_tweets: in
     numbers, _ = encoded()
     whole = epoch_order(numbers.lengths, 8, 1, 0)
     with mock.patch.object(batches_module, "FIRST_TWEETS", num_tweets):
-        stream = small_first(numbers, Position())
+        stream = small_first(numbers, BatchCursor())
         rows = []
         while stream.epochs < 1:
             next(stream)
@@ -284,18 +284,18 @@ def test_the_first_batches_are_the_same_tweets_in_smaller_batches(num_tweets: in
 
 def test_epochs_count_tweets_while_batches_are_small_and_a_share_is_rounded_to_whole_ones() -> None:
     numbers, _ = encoded(LETTERS[:24])
-    stream = small_first(numbers, Position())
+    stream = small_first(numbers, BatchCursor())
     found = []
     for _ in range(9):
         found.append(stream.epochs)
         next(stream)
     assert found == pytest.approx([(8 * whole + seen) / 24 for whole in range(3) for seen in (0, 3, 6)])
-    assert (stream.epochs, stream.position) == (1.0, Position(epoch=1))
-    assert small_first(numbers, Position()).upcoming_epochs(4) == found[:4]
+    assert (stream.epochs, stream.position) == (1.0, BatchCursor(epoch=1))
+    assert small_first(numbers, BatchCursor()).upcoming_epochs(4) == found[:4]
     for share, batch in ((0.0, 0), (0.3, 3), (0.6, 6), (0.9, 9)):
-        stream = small_first(numbers, Position())
+        stream = small_first(numbers, BatchCursor())
         stream.seek(share)
-        assert stream.position == (Position(batch=batch) if batch < 9 else Position(epoch=1))
+        assert stream.position == (BatchCursor(batch=batch) if batch < 9 else BatchCursor(epoch=1))
 
 
 # Frequent contexts ----------------------------------------------------------------------------------------------------

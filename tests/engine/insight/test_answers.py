@@ -40,7 +40,7 @@ from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import HeldUnit
 from engine.storage.folders import find_run
-from engine.text import harmless, harmless_in_place
+from engine.text import sanitize_in_place, sanitize_line
 from tests.engine.helpers import encoded_with, run_session, small_tweets, tiny_config, vocab_of, write_corpus
 from tests.engine.insight.test_numerics import TEXT, VOCAB, small_model
 from tests.strategies import hostile_text
@@ -82,7 +82,7 @@ def test_a_trace_has_an_entry_per_input(text: str, layer: int, own_share: float 
     size = len(text)
     assert (event.layer, event.num_layers) == (layer, 2)
     assert (event.embedding_size, event.hidden_size, event.vocab_size) == (6, 8, len(VOCAB))
-    assert event.text == harmless_in_place(text)
+    assert event.text == sanitize_in_place(text)
     assert event.token_ids == (1, *VOCAB.encode(text))
     assert [char.char for char in event.chars] == [*event.text, ""] or text != event.text
     rows = (event.chars, event.gates, event.embedding_bands, event.reset_bands, event.update_bands)
@@ -156,7 +156,7 @@ def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations
     assert free.activations == pytest.approx(traced.layers[layer].hidden[1:, 3].tolist(), abs=1e-3)
     assert free.chars == answer(insight.TraceText(text=TEXT)).chars
     samples = sample_tweets(MODEL, VOCAB, SAMPLING, range(20, 20 + holding.NUM_TWEETS))
-    assert free.tweets == tuple(harmless(tweet.text) for tweet in samples)
+    assert free.tweets == tuple(sanitize_line(tweet.text) for tweet in samples)
 
     event = answer(insight.HoldUnit(text=TEXT, layer=layer, unit=3, value=-1.0, seed=20))
     held = run_to_end(trace(ExplicitGru(MODEL), VOCAB.encode(TEXT), HeldUnit(layer, 3, -1.0)))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine.compute import device
 from engine.config.run import RunConfig, Setting
-from engine.corpus.position import Position
+from engine.corpus.batch_cursor import BatchCursor
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import find_run
@@ -202,4 +202,4 @@ def test_a_resume_on_changed_tweets_warns_and_starts_with_their_first_batch_of_f
     assert "not those" in h.only(emitted, e.Warned).message
     assert h.only(emitted, e.RunStarted).training.first_batch_size == 0
     assert emitted[-1].step == 8
-    assert h.latest().position == Position(epoch=0, batch=1)
+    assert h.latest().position == BatchCursor(epoch=0, batch=1)

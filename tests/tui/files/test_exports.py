@@ -20,7 +20,7 @@ from engine.errors import StorageError
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
 from engine.storage.journal import Journal, SkippedLines
-from engine.text import defused
+from engine.text import sanitize
 from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
 from tests.fakes import checkpoint_loaded, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.recording import frame_of
@@ -145,7 +145,7 @@ def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
     assert len(tweet_export.to_text(tweets).splitlines()) == len(texts)
     assert len(tweet_export.to_csv(tweets).splitlines()) == len(texts) + 1
     lines = tweet_export.to_jsonl(tweets).split("\n")
-    assert [e.from_json(line) for line in lines[:-1]] == [tweet_sampled(defused(text)) for text in texts]
+    assert [e.from_json(line) for line in lines[:-1]] == [tweet_sampled(sanitize(text)) for text in texts]
 
 
 def test_only_csv_marks_what_would_be_a_formula_and_a_long_text_is_whole(snapshot: SnapshotAssertion) -> None:

@@ -16,9 +16,9 @@ from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig, TrainingConfig
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import EncodedTweets
-from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.training.schedule import exhausted_budget
@@ -115,7 +115,7 @@ def test_the_eta_is_a_number_for_any_journal(reports: list[tuple[int, float]], e
 @pytest.mark.parametrize(("num_tweets", "step"), [(96, 0), (96, 5), (12_000, 0), (12_000, 700), (12_000, 1100)])
 def test_steps_and_epochs_agree_with_the_batches(num_tweets: int, step: int, first_batch_size: int) -> None:
     tweets = EncodedTweets(np.full(num_tweets, 5, np.uint8), np.arange(num_tweets + 1))
-    stream = BatchStream(tweets, 32, 1, Position(), first_batch_size=first_batch_size)
+    stream = BatchStream(tweets, 32, 1, BatchCursor(), first_batch_size=first_batch_size)
     for _ in islice(stream, step):
         pass
     training = TrainingConfig(batch_size=32, first_batch_size=first_batch_size)

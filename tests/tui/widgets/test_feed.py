@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import TweetDelayed, TweetSampled
-from engine.text import harmless
+from engine.text import sanitize_line
 from tests.fakes import run_started, settings_changed, tweet_sampled
 from tests.tui.conftest import idle, wait_until
 from tests.tui.transcripts import Step, plays, set_up
@@ -91,7 +91,7 @@ def test_every_tweet_whose_brightness_changes_is_repainted_and_no_other(num_adde
 def test_runs_by_surprise_add_up_to_the_text_and_a_grapheme_is_as_surprising_as_its_worst_character(
     text: str, data: st.DataObject
 ) -> None:
-    text = harmless(text)
+    text = sanitize_line(text)
     bits = data.draw(st.lists(st.floats(0, 20), min_size=len(text), max_size=len(text)))
     runs = list(runs_by_surprise(text, bits))
     graphemes = [(text[start:end], max(bits[start:end])) for start, end, _ in split_graphemes(text)[0]]

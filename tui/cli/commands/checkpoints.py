@@ -17,7 +17,7 @@ from engine.checkpoints.format import read_info
 from engine.errors import CheckpointError, ConfigError
 from engine.storage.files import storage_errors
 from engine.storage.folders import SUFFIX
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.cli.completion import complete_checkpoint
 from tui.cli.output.tables import print_facts, print_json, print_table
 from tui.formatting.checkpoint_facts import bits_of, description
@@ -84,7 +84,7 @@ def delete(
     """Delete a checkpoint."""
     find_listed(name)
     if not yes:
-        typer.confirm(harmless(f"Delete the checkpoint {name}?"), abort=True, err=True)
+        typer.confirm(sanitize_line(f"Delete the checkpoint {name}?"), abort=True, err=True)
     path = checkpoint_files.delete_checkpoint(name)
     _report(f"deleted {path}")
 
@@ -167,7 +167,7 @@ def import_(
 
 def _report(sentence: str) -> None:
     """Print a line on stderr."""
-    typer.echo(harmless(sentence), err=True)
+    typer.echo(sanitize_line(sentence), err=True)
 
 
 def _import_standard_input(name: str | None, *, replace: bool) -> Path:

@@ -14,7 +14,7 @@ import typer
 from engine.errors import StorageError
 from engine.session.startup import preflight
 from engine.storage import folders
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.cli.output.tables import print_facts, print_json
 from tui.cli.output.versions import installed_versions, system
 from tui.terminal.capabilities import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
@@ -134,7 +134,7 @@ def _nvidia_driver() -> tuple[str, str]:
         driver = str(pynvml.nvmlSystemGetDriverVersion())
         pynvml.nvmlShutdown()
     except pynvml.NVMLError as error:
-        return "", harmless(str(error))
+        return "", sanitize_line(str(error))
     return driver, ""
 
 

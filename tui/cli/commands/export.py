@@ -15,7 +15,7 @@ from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.export.web_page import WeightFormat
 from engine.progress import OnProgress, part_of
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.cli.completion import complete_checkpoint
 from tui.cli.output.checkpoint_line import print_checkpoint
 from tui.cli.output.output_file import check_output, write_output
@@ -215,4 +215,4 @@ def onnx(
 
 def _report(sentence: str) -> None:
     """Print a line on stderr."""
-    typer.echo(harmless(sentence), err=True)
+    typer.echo(sanitize_line(sentence), err=True)

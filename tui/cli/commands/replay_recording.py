@@ -10,7 +10,7 @@ import typer
 
 from engine.errors import ConfigError
 from engine.storage.folders import RunFolder
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.cli.output.output_file import check_output, write_output
 from tui.formatting.numbers import format_duration
 from tui.terminal.capabilities import LARGEST_SIZE
@@ -78,7 +78,7 @@ def record_replay(folder: RunFolder, file: str, speed: float | None, size: Scree
     console = Console(file=sys.stderr)  # not that of the moment, which Textual replaces while it runs
     with show_progress(console) as on_progress:
         frames = recorder.record(lambda now: on_progress(min(now / seconds, 1.0), f"{format_duration(now)} recorded"))
-    write_output(file, to_cast(frames, harmless(f"tweetgen-tui: {folder.name}")).encode(), may_replace=may_replace)
+    write_output(file, to_cast(frames, sanitize_line(f"tweetgen-tui: {folder.name}")).encode(), may_replace=may_replace)
     for sentence in (*store.problems, recorder.warning):
         if sentence:
             typer.echo(sentence, err=True)

@@ -13,7 +13,7 @@ from engine.config.run import RunConfig
 from engine.errors import ConfigError, StorageError
 from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal import SkippedLines
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.cli.commands.replay_recording import (
     DEFAULT_SECONDS,
     DEFAULT_SIZE,
@@ -211,4 +211,4 @@ def _export_to_tensorboard(
         raise StorageError(
             f"{error} has event files already.", "--force replaces those that this program has written."
         ) from error
-    typer.echo(harmless(f"wrote {file}, {format_size(file.stat().st_size)}"), err=True)
+    typer.echo(sanitize_line(f"wrote {file}, {format_size(file.stat().st_size)}"), err=True)

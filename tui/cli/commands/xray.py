@@ -13,7 +13,7 @@ from engine.checkpoints.catalog import checkpoint_name, may_read_files, resolve_
 from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError
 from engine.protocol.insight import HoldUnit, MapEmbeddings, MeasureReach, ReachMethod, ScoreUnits, TraceText
-from engine.text import clean, harmless
+from engine.text import clean, sanitize_line
 from tui.cli.completion import complete_checkpoint
 from tui.cli.output.checkpoint_line import print_checkpoint
 from tui.cli.output.output_file import STANDARD_STREAM, require_effect, write_output
@@ -147,7 +147,7 @@ def _report_unknown(text: str, info: CheckpointInfo) -> None:
     if unknown:
         named = ", ".join(f"{char!r} (U+{ord(char):04X})" for char in unknown[:_MAX_NAMED_CHARS])
         more = " and more" if len(unknown) > _MAX_NAMED_CHARS else ""
-        typer.echo(harmless(f"not in the vocabulary, read as <UNK>: {named}{more}"), err=True)
+        typer.echo(sanitize_line(f"not in the vocabulary, read as <UNK>: {named}{more}"), err=True)
 
 
 def _require_own_tweets(path: Path, info: CheckpointInfo) -> None:
@@ -196,5 +196,5 @@ def _show(
     if svg is None:
         print_page(draw)
         return
-    picture = svg_of(draw, harmless(f"{harmless(text, _MAX_TITLE_CHARS)}: {view}, {checkpoint}"))
+    picture = svg_of(draw, sanitize_line(f"{sanitize_line(text, _MAX_TITLE_CHARS)}: {view}, {checkpoint}"))
     write_output(svg, picture.encode(), may_replace=may_replace)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from engine.checkpoints.catalog import checkpoint_name
-from engine.text import harmless
+from engine.text import sanitize_line
 
 if TYPE_CHECKING:
     from engine.checkpoints.format import CheckpointInfo
@@ -16,4 +16,4 @@ if TYPE_CHECKING:
 
 def print_checkpoint(path: Path, info: CheckpointInfo) -> None:
     """Print the name and step of a checkpoint."""
-    typer.echo(harmless(f"checkpoint: {checkpoint_name(path)}, step {info.step:,}"), err=True)
+    typer.echo(sanitize_line(f"checkpoint: {checkpoint_name(path)}, step {info.step:,}"), err=True)

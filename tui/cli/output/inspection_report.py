@@ -19,7 +19,7 @@ from rich.text import Text
 from engine.corpus.ingest.unicode_scripts import by_kind
 from engine.corpus.inspection import Inspection
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport, counted
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.numbers import format_count, format_share, format_size, shortened
 
 _MAX_BAR_CELLS = 40
@@ -108,7 +108,7 @@ def _dropped(source: SourceReport | CorpusReport) -> Table:
     table.add_column(no_wrap=True, overflow="ellipsis", width=widest)
     table.add_column(style=_QUIET, no_wrap=True, overflow="ellipsis", ratio=1)
     for count, reason in zip(counts, source.dropped, strict=True):
-        table.add_row(count, Text(harmless(reason)), Text(harmless(source.examples.get(reason, ""))))
+        table.add_row(count, Text(sanitize_line(reason)), Text(sanitize_line(source.examples.get(reason, ""))))
     return table
 
 
@@ -236,7 +236,7 @@ def _shown(char: str) -> str:
     """Return a visible form of a character: a mark on a circle, an invisible one as its code point."""
     if char == " ":
         return "␣"
-    if unicodedata.category(char)[0] == "M" and harmless(f"x{char}") == f"x{char}":
+    if unicodedata.category(char)[0] == "M" and sanitize_line(f"x{char}") == f"x{char}":
         return f"◌{char}"
     return char if cell_len(char) and char.isprintable() else f"U+{ord(char):04X}"
 
@@ -247,5 +247,5 @@ def _listed(tweets: Iterable[str]) -> Table:
     table.add_column(style=_QUIET, no_wrap=True)
     table.add_column(overflow="fold")
     for tweet in tweets:
-        table.add_row("·", Text(harmless(tweet)))
+        table.add_row("·", Text(sanitize_line(tweet)))
     return table

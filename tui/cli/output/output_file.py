@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from engine.errors import ConfigError, StorageError
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.files.export_file import check_export, write_export
 from tui.formatting.numbers import format_size
 
@@ -56,7 +56,7 @@ def write_output(name: str, content: bytes, *, may_replace: bool) -> None:
     file = Path(name).expanduser()
     with _hint_at_force(file):
         write_export(file, [content], may_replace=may_replace)
-    typer.echo(harmless(f"wrote {file}, {format_size(len(content))}"), err=True)
+    typer.echo(sanitize_line(f"wrote {file}, {format_size(len(content))}"), err=True)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from engine.text import defused
+from engine.text import sanitize
 
 if TYPE_CHECKING:
     from engine.progress import OnProgress
@@ -60,7 +60,7 @@ class ProgressDisplay:
         Without a terminal, that is a line every `PLAIN_SECONDS`, or `at_once`.
         """
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=defused(text), completed=share or 0.0)
+            self._bar.update(self._bar.task_ids[0], description=sanitize(text), completed=share or 0.0)
             self._bar.tasks[0].total = None if share is None else 1.0  # `update` (rich 14) can't reset a total
         elif at_once or self._clock() - self._updated_at >= PLAIN_SECONDS:
             self._write(text)

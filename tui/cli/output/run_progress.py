@@ -8,7 +8,7 @@ from engine.progress import Stage
 from engine.protocol import events
 from engine.protocol.events import Event
 from engine.storage.folders import RUN_CHECKPOINTS
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.cli.output.progress_display import ProgressDisplay
 from tui.formatting.loss_units import format_bits, format_loss, unit_label
 from tui.formatting.numbers import format_count, format_eta, format_rate, format_report
@@ -68,7 +68,7 @@ def _describe_start(event: events.RunStarted) -> str:
 
 def stage_text(stage: Stage) -> str:
     """Return a stage before the first step as one line."""
-    return f"{harmless(str(stage))} ..." + ("" if stage.share is None else f" {stage.share:.0%}")
+    return f"{sanitize_line(str(stage))} ..." + ("" if stage.share is None else f" {stage.share:.0%}")
 
 
 def progress_text(view: RunView) -> str:

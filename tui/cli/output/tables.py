@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from rich.cells import cell_len
 
-from engine.text import harmless, harmless_char
+from engine.text import sanitize_char, sanitize_line
 
 
 def print_json(value: object) -> None:
@@ -30,12 +30,12 @@ def _with_escapes(text: str) -> str:
     if text.isprintable():
         return text
     # only strings can contain such a character: JSON outside of strings is ASCII
-    return "".join(char if harmless_char(char) == char else json.dumps(char)[1:-1] for char in text)
+    return "".join(char if sanitize_char(char) == char else json.dumps(char)[1:-1] for char in text)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print aligned columns, two spaces apart."""
-    cells = [list(headings), *([harmless(cell) for cell in row] for row in rows)]
+    cells = [list(headings), *([sanitize_line(cell) for cell in row] for row in rows)]
     widths = [max(cell_len(row[column]) for row in cells) for column in range(len(headings))]
     for row in cells:
         padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
@@ -44,7 +44,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     """Print one name and value per line, the values aligned."""
-    pairs = [(name, harmless(value)) for name, value in facts]
+    pairs = [(name, sanitize_line(value)) for name, value in facts]
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
         sys.stdout.write(f"{name:<{width}}  {value}\n")

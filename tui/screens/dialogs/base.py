@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.settings.keys.dialogs import COMMON_KEYS, FAILURE_KEYS, LEAVE_KEYS
 from tui.settings.keys.key import Key, bindings_of
 from tui.widgets.key_bar import KeyBar
@@ -31,7 +31,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     def __init__(self, title: str) -> None:
         """Show `title` in the frame."""
         super().__init__()
-        self._heading = harmless(title)
+        self._heading = sanitize_line(title)
         self._late_answers: list[Answer | None] = []
 
     def compose(self) -> ComposeResult:
@@ -49,7 +49,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         """Replace the hint below the input, a `Static` of the body."""
         line = self.query_one("#hint", Static)
         line.set_class(is_error, "-error")
-        line.update(harmless(text))
+        line.update(sanitize_line(text))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
         """Leave the key of the help to others in a dialog that has no keys there."""
@@ -88,8 +88,8 @@ class MessageDialog(Dialog[Literal["open", "remedy"]]):
     def __init__(self, title: str, detail: str, hint: str) -> None:
         """Show detail and hint at full length, up to 2,000 characters each."""
         super().__init__(title)
-        self._detail = harmless(detail, max_chars=2000)
-        self._hint = harmless(hint, max_chars=2000)
+        self._detail = sanitize_line(detail, max_chars=2000)
+        self._hint = sanitize_line(hint, max_chars=2000)
 
     def compose_body(self) -> ComposeResult:
         """Show detail and hint as plain text."""
@@ -138,7 +138,7 @@ class YesDialog(Dialog[Literal["yes"]]):
     def __init__(self, title: str, question: str, verb: str) -> None:
         """Ask `question`; `verb` is what yes does."""
         super().__init__(title)
-        self._question = harmless(question)
+        self._question = sanitize_line(question)
         self._verb = verb
 
     def compose_body(self) -> ComposeResult:
@@ -162,7 +162,7 @@ class LeaveDialog(Dialog[Literal["stop", "detach"]]):
         """Ask about a run with `num_screens` screens attached."""
         super().__init__("Stop the run?")
         others = "" if num_screens < 2 else f" {num_screens} screens are attached."
-        self._question = f"The run {harmless(run)} is in another process.{others} d closes this screen only."
+        self._question = f"The run {sanitize_line(run)} is in another process.{others} d closes this screen only."
 
     def compose_body(self) -> ComposeResult:
         """Show the question."""

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.protocol.insight import BatchShown, StepTaken
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.batch_grid import BatchGrid
 from tui.widgets.step_bar import StepBar
@@ -84,7 +84,7 @@ class BatchDialog(Dialog[None]):
 
     def show_refusal(self, reason: str) -> None:
         """Show why no batch will come."""
-        self._note.update(harmless(reason))
+        self._note.update(sanitize_line(reason))
         self._note.display = True
 
     def action_step(self) -> None:

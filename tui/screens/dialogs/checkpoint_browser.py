@@ -18,7 +18,7 @@ from engine.checkpoints import management as checkpoint_files
 from engine.checkpoints.catalog import CheckpointEntry, is_taken
 from engine.protocol.commands import LoadCheckpoint
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.numbers import format_size
 from tui.process.threads import on_own_thread
 from tui.run.branching import Branch, doubled_budgets
@@ -128,7 +128,7 @@ class CheckpointBrowser(CheckpointList):
         before = f"The run {self._run_name} is saved and ends. " if is_saved else ""
         is_saved_again = is_saved and entry.name == f"{self._run_name}/latest"
         step = "at the step where it ends" if is_saved_again else f"at step {entry.info.step:,}"
-        what = f"A new one starts from “{entry.name}”, {step}, on {harmless(entry.info.corpus_name)}."
+        what = f"A new one starts from “{entry.name}”, {step}, on {sanitize_line(entry.info.corpus_name)}."
         if doubled := doubled_budgets(entry.info):
             limits = ", ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in doubled.items())
             what += f" Its budget is used up, and is doubled: {limits}."
@@ -219,4 +219,4 @@ class CheckpointBrowser(CheckpointList):
         if changed is not None:
             self._entries[changed.name] = changed
         self._arrange(cursor_on=changed.name if changed else None)
-        self.notify(harmless(done), markup=False)
+        self.notify(sanitize_line(done), markup=False)

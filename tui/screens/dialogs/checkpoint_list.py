@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.management import sample_of
 from engine.protocol.commands import LoadCheckpoint
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.checkpoint_facts import detail_lines
 from tui.formatting.checkpoint_rows import ORDERS, UNTRAINED, Order, grouped, is_untrained
 from tui.process.threads import on_own_thread
@@ -148,7 +148,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
     def _notice(self, text: str) -> None:
         """Show a notice; hide its line if `text` is empty."""
         line = self.query_one("#notice", Static)
-        line.update(Content(harmless(text)))
+        line.update(Content(sanitize_line(text)))
         line.display = bool(text)
 
     def _why_not_loaded(self, entry: CheckpointEntry) -> str:

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.format import CheckpointInfo
 from engine.storage.folders import BEFORE_LOAD, folder_of_run
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.checkpoint_facts import model_text
 from tui.run.view import RunView
 from tui.screens.dialogs.base import Dialog
@@ -54,7 +54,7 @@ class LoadDialog(Dialog[Literal["load"]]):
         self.set_interval(_REDRAW_SECONDS, self._draw)
 
     def _draw(self) -> None:
-        question = harmless(self._question(), _MAX_CHARS)
+        question = sanitize_line(self._question(), _MAX_CHARS)
         if question != self._shown:
             self._shown = question
             self.query_one("#question", Static).update(Content(question))

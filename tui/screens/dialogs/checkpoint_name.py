@@ -13,7 +13,7 @@ from engine.checkpoints.catalog import pin_path
 from engine.errors import ConfigError
 from engine.protocol.commands import SaveCheckpoint
 from engine.storage.folders import checked_name, named_checkpoint_path
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.screens.dialogs.base import Answer, Dialog
 from tui.widgets.input.line_input import LineInput
 
@@ -42,7 +42,7 @@ class NameDialog(Dialog[Answer]):
     def __init__(self, title: str, name: str, is_taken: Callable[[str], bool]) -> None:
         """Begin with `name`."""
         super().__init__(title)
-        self._first_name = harmless(name)
+        self._first_name = sanitize_line(name)
         self._is_taken = is_taken
 
     def compose_body(self) -> ComposeResult:

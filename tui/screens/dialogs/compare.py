@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.management import sample_of
-from engine.text import ELLIPSIS, harmless
+from engine.text import ELLIPSIS, sanitize_line
 from tui.formatting.checkpoint_facts import ComparedField, comparison
 from tui.process.threads import on_own_thread
 from tui.screens.dialogs.base import Dialog
@@ -63,7 +63,7 @@ class CompareDialog(Dialog[None]):
         texts = []
         for entry, value in zip(self._entries, list(row.query(".value").results(Static)), strict=True):
             tweet = await on_own_thread(partial(sample_of, entry))
-            texts.append(harmless(tweet.text) if tweet else "–")
+            texts.append(sanitize_line(tweet.text) if tweet else "–")
             value.update(texts[-1])
         row.set_class(len(set(texts)) > 1, "differs")
 
@@ -71,7 +71,7 @@ class CompareDialog(Dialog[None]):
 def _row(pair: ComparedField, classes: str, id: str | None = None) -> Iterator[Horizontal]:  # noqa: A002 - Textual's own name for it
     yield Horizontal(
         Static(pair.name, markup=False, classes="name"),
-        *(Static(harmless(value), markup=False, classes="value") for value in (pair.left, pair.right)),
+        *(Static(sanitize_line(value), markup=False, classes="value") for value in (pair.left, pair.right)),
         classes=f"row {classes}",
         id=id,
     )

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.run.amounts import amount_in
 from tui.run.continuation import Budget, Choice, ChoiceName, amount_choice, choices
 from tui.run.view import RunView, is_over
@@ -126,5 +126,5 @@ class AmountDialog(Dialog[Choice]):
         if choice is not None:
             self.dismiss(choice)
             return
-        typed = harmless(event.value.strip()) or "Nothing"
+        typed = sanitize_line(event.value.strip()) or "Nothing"
         self._show_hint(f"{typed} is no number of steps, time or number of epochs. {self._USUAL_HINT}", is_error=True)

@@ -16,7 +16,7 @@ from textual.events import Click
 from textual.widgets import Input, Static
 
 from engine.protocol.events import TweetSampled
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.files.tweet_export import FORMATS, export
 from tui.process.threads import begin_work, on_own_thread
 from tui.run.error_report import to_tweetgen_error
@@ -51,7 +51,7 @@ class ExportDialog(Dialog[Exported]):
     def __init__(self, suggestion: str, choices: Mapping[str, Sequence[TweetSampled]], note: str = "") -> None:
         """Suggest a file name, and the first of the `choices`: names and their tweets. `note` follows the hint."""
         super().__init__("Export tweets")
-        self._suggestion = harmless(suggestion, _MAX_NAME_CHARS)
+        self._suggestion = sanitize_line(suggestion, _MAX_NAME_CHARS)
         self._choices = choices
         self._note = note
         self._chosen = next(iter(choices))

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.screens.dialogs.base import Dialog
 from tui.screens.dialogs.glossary import glossary
 from tui.settings.key_table import KEY_TABLE
@@ -70,7 +70,7 @@ class HelpDialog(Dialog[None], inherit_bindings=False):
     def on_paste(self, event: events.Paste) -> None:
         """Search for what is pasted."""
         event.stop()
-        self._search(self._text.query_text + harmless(event.text, max_chars=_MAX_QUERY_CHARS))
+        self._search(self._text.query_text + sanitize_line(event.text, max_chars=_MAX_QUERY_CHARS))
 
     def action_delete(self) -> None:
         """Delete the last character of the search."""

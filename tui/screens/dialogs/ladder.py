@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from engine.config.sampling import LADDER_TEMPERATURES
 from engine.protocol.events import LadderSampled
-from engine.text import ELLIPSIS, harmless
+from engine.text import ELLIPSIS, sanitize_line
 from tui.screens.dialogs.base import Dialog
 from tui.settings.keys.dialogs import LADDER_KEYS
 from tui.settings.keys.key import bindings_of
@@ -52,9 +52,9 @@ class LadderDialog(Dialog[None]):
             temperature.update(f"{rung.temperature:.1f}")
             mark.update(NOVELTY_GLYPHS[rung.novelty])
             mark.set_classes(f"mark {rung.novelty}")
-            text.update(harmless(rung.text) + ("" if rung.reached_eos else ELLIPSIS))
+            text.update(sanitize_line(rung.text) + ("" if rung.reached_eos else ELLIPSIS))
         prime = f" · prime {ladder.prime!r}" if ladder.prime else ""
-        self._status.update(harmless(f"step {ladder.step:,} · seed {ladder.seed}{prime}"))
+        self._status.update(sanitize_line(f"step {ladder.step:,} · seed {ladder.seed}{prime}"))
 
 
 def _new_rung(temperature: float) -> tuple[Static, Static, Static]:

@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.numbers import format_count
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.input.line_input import LineInput
@@ -72,5 +72,5 @@ class NumberDialog(Dialog[int]):
         if number is not None and self._question.low <= number <= self._question.high:
             self.dismiss(number)
             return
-        typed = harmless(event.value.strip()) or "Nothing"
+        typed = sanitize_line(event.value.strip()) or "Nothing"
         self._show_hint(f"{typed} is not {self._question.limits}.", is_error=True)

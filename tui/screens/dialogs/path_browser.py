@@ -16,7 +16,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.files.folder_listing import (
     FolderEntry,
     after_last_root,
@@ -116,7 +116,7 @@ class PathBrowser(Dialog[Answer]):
 
     def _set_line(self, text: str) -> None:
         """Put a path into the line, its end in view."""
-        self._applied = value = harmless(text)
+        self._applied = value = sanitize_line(text)
         self._is_typed = False
         self._line.value = value
         self._line.cursor_position = len(value)

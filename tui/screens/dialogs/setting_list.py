@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.screens.dialogs.base import Dialog
 from tui.settings.keys.dialogs import SETTINGS_KEYS
 from tui.settings.keys.key import bindings_of
@@ -76,7 +76,9 @@ class SettingList(Dialog[None]):
     def _line(self, name: str) -> Content:
         """Return a setting with its value; a star marks values other than the default."""
         mark = "" if self._is_default(name) else "  *"
-        return Content(f"  {harmless(self._label(name)):<{self.LABEL_WIDTH}} {harmless(self._value(name))}{mark}")
+        return Content(
+            f"  {sanitize_line(self._label(name)):<{self.LABEL_WIDTH}} {sanitize_line(self._value(name))}{mark}"
+        )
 
     def _show_values(self) -> None:
         """Draw all settings, whose values have changed elsewhere."""

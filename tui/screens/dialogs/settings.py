@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from engine.config.fields import field_help
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.screens.dialogs.setting_list import SettingList
 from tui.screens.dialogs.setting_values import BY_PRESET, ValueDialog, number_or_text
 from tui.settings.preferences import ENTRIES, Entry, Preferences, broken_rule
@@ -36,7 +36,7 @@ class SettingsScreen(SettingList):
         """Show the list, and below it the path of the file."""
         yield from super().compose_body()
         path = self._store.path
-        yield Static("Changes are not saved." if path is None else harmless(str(path)), markup=False, id="path")
+        yield Static("Changes are not saved." if path is None else sanitize_line(str(path)), markup=False, id="path")
 
     def _label(self, name: str) -> str:
         return self._entries[name].label

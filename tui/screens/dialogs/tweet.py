@@ -17,7 +17,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from engine.protocol.events import CharChance, TweetRead, TweetSampled
-from engine.text import ELLIPSIS, harmless
+from engine.text import ELLIPSIS, sanitize_line
 from tui.formatting.cells import safe_chars
 from tui.formatting.chances import shown_char
 from tui.formatting.loss_units import format_bits, unit_label
@@ -161,7 +161,7 @@ class TweetDialog(Dialog[None]):
         self.query_one("#char", Static).update(self._char_facts(place))
         self.query_one("#prefix", Static).update(self._prefix_line())
         self.query_one("#whole", Static).update(self._facts())
-        self.query_one("#nearest", Static).update(harmless(self._nearest()))
+        self.query_one("#nearest", Static).update(sanitize_line(self._nearest()))
         self._bars.show(*self._chances(place))
 
     def _chances(self, place: int) -> tuple[tuple[CharChance, ...], CharChance | None]:

@@ -15,7 +15,7 @@ from textual.widgets import ContentSwitcher, Input, Static
 from engine.corpus.report import counted
 from engine.errors import StorageError
 from engine.protocol.events import CommandRefused, RunFailed, RunStarted, Warned
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.lesson.lesson_run import LessonRun
 from tui.lesson.runs import MAIN
 from tui.lesson.stops import STOPS
@@ -137,9 +137,9 @@ class LessonScreen(Screen[None]):
             elif isinstance(event, RunFailed):
                 self._ask_to_start_again(event)
             elif isinstance(event, CommandRefused):
-                self.notify(harmless(event.detail), severity="warning", markup=False)
+                self.notify(sanitize_line(event.detail), severity="warning", markup=False)
             elif isinstance(event, Warned):
-                self.notify(harmless(event.message), severity="warning", markup=False)
+                self.notify(sanitize_line(event.message), severity="warning", markup=False)
             view.handle(event)
         if run.is_ready and not self._is_announced:
             self._is_announced = True
@@ -283,7 +283,7 @@ class LessonScreen(Screen[None]):
             self.notify("All eight stops are done. tweetgen-tui --data FILE trains on your own lines.", markup=False)
 
     def _report_unsaved(self, error: StorageError) -> None:
-        self.notify(harmless(f"{error.message} {error.hint}"), severity="warning", markup=False)
+        self.notify(sanitize_line(f"{error.message} {error.hint}"), severity="warning", markup=False)
 
     def _ask_to_start_again(self, failed: RunFailed) -> None:
         """Show why a run has failed; offer the lesson's model, from random weights if that is what failed."""

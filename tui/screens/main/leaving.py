@@ -12,7 +12,7 @@ from textual.timer import Timer
 
 from engine.errors import exit_code_for
 from engine.protocol.events import CommandRefused, RunFailed
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.lesson.lock import is_lesson_open, lesson_open_error
 from tui.process.outcome import UNSAVED_CODE, Outcome
 from tui.process.signals import INTERRUPTED_CODE, reason_of
@@ -108,7 +108,7 @@ class LeavingController(Controller):
             return
         if not self._run.is_ending and problem:
             question = (
-                f"No terminal can attach to this run: {harmless(problem)} "
+                f"No terminal can attach to this run: {sanitize_line(problem)} "
                 "Without a screen it continues until its budget is used up or its process is terminated."
             )
             self._run.app.push_screen(YesDialog("Detach?", question, "detach"), self._detach_as_answered)
@@ -158,7 +158,7 @@ class LeavingController(Controller):
         self._set_ending(_Ending(then, self._clock() + patience, reason))
         bridge.stop(reason, unless_unsaved=may_ask)
         self._has_asked_to_end = not bridge.refusal
-        self._run.panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
+        self._run.panels.show_notice(f"saving…  {sanitize_line(notice)}" if has_work else "ending…")
         if self._timer is not None:
             self._timer.resume()
 

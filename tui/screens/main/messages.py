@@ -9,7 +9,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Input
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.screens.dialogs.base import FailureDialog, MessageDialog, ResultDialog
 
 QUIET_SECONDS = 3.0
@@ -33,7 +33,7 @@ class Messages:
         shown, at = self._last
         if text != shown or self._clock() - at > QUIET_SECONDS:
             self._last = (text, self._clock())
-            self._screen.notify(harmless(text), severity=severity, markup=False)
+            self._screen.notify(sanitize_line(text), severity=severity, markup=False)
 
     def refuse(self, reason: str) -> None:
         """Show why a key does nothing now. Keys typed right after it were meant for what it would have opened."""

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.protocol.events import TweetSampled
-from engine.text import ELLIPSIS, harmless
+from engine.text import ELLIPSIS, sanitize_line
 
 
 class CheckpointDetail(ScrollableContainer):
@@ -35,14 +35,14 @@ class CheckpointDetail(ScrollableContainer):
 
     def show(self, problem: str, facts: list[str]) -> None:
         """Show error and metadata; the sample follows when it has been generated."""
-        self._set_text("problem", harmless(problem))
-        self._set_text("facts", "\n".join(harmless(line) for line in facts))
+        self._set_text("problem", sanitize_line(problem))
+        self._set_text("facts", "\n".join(sanitize_line(line) for line in facts))
         self.scroll_home(animate=False)
 
     def show_sample(self, tweet: TweetSampled | None) -> None:
         """Show a tweet of the model, if there is one."""
         end = ELLIPSIS if tweet is not None and not tweet.reached_eos else ""
-        self._set_text("sample", "" if tweet is None else f"“{harmless(tweet.text)}{end}” (step {tweet.step:,})")
+        self._set_text("sample", "" if tweet is None else f"“{sanitize_line(tweet.text)}{end}” (step {tweet.step:,})")
 
     def _set_text(self, name: str, text: str) -> None:
         """Set the text of a part; an empty one takes no line."""

@@ -20,7 +20,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from engine.checkpoints.catalog import CheckpointEntry
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.checkpoint_rows import ORDERS, CheckpointGroup, Order, cells_of, evaluated_at
 from tui.formatting.loss_units import LossUnit, unit_label
 from tui.formatting.numbers import shortened
@@ -211,7 +211,7 @@ class CheckpointTable(ScrollView, can_focus=True):
         """Return the text and component class of an entry, or of the heading of its group."""
         if entry is None:
             count = f" · {len(group.entries):,}"
-            return shortened(harmless(group.heading), width - len(count)) + count, "group"
+            return shortened(sanitize_line(group.heading), width - len(count)) + count, "group"
         marks = (PINNED if entry.is_pinned else "") + (COMPARED if entry.name == self._compared else "")
         style = "unusable" if entry.name in self._unusable else "row"
         if entry is self.current:

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.files.folder_listing import FolderEntry
 from tui.formatting.numbers import format_size
 
@@ -59,8 +59,8 @@ class FileList(OptionList, can_focus=False):
             case "here":
                 size, name, kind = "", ".   this folder, all files", "folder"
             case "folder":
-                size, name, kind = "", harmless(entry.path.name) + "/", "folder"
+                size, name, kind = "", sanitize_line(entry.path.name) + "/", "folder"
             case kind:
-                size, name = format_size(entry.num_bytes), harmless(entry.path.name)
+                size, name = format_size(entry.num_bytes), sanitize_line(entry.path.name)
         column = Content.styled(f"{size:>{_SIZE_CELLS}}  ", self.get_visual_style("file-list--size"))
         return column + Content.styled(name, self.get_visual_style(f"file-list--{kind}"))

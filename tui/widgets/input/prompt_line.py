@@ -20,7 +20,7 @@ from textual.widgets import Input, Static
 from engine.config.sampling import SamplingConfig
 from engine.protocol.commands import CompleteText
 from engine.protocol.events import TextCompleted
-from engine.text import defused, harmless
+from engine.text import sanitize, sanitize_line
 from tui.formatting.chances import shown_char
 from tui.formatting.loss_units import format_bits
 from tui.run.view import RunView
@@ -241,7 +241,7 @@ class PromptLine(Vertical):
     def _draw(self) -> None:
         """Show ghost text, probabilities and facts."""
         text = self._input.value
-        self._input.show_ghost(defused(self._completions.ghost(text)))
+        self._input.show_ghost(sanitize(self._completions.ghost(text)))
         answer = self._completions.answer_to(text)
         bits, unit = answer.bits_per_char if answer is not None else None, loss_unit_of(self)
         facts = [f"temp {self._sampling.temperature:.2f}"]
@@ -254,5 +254,5 @@ class PromptLine(Vertical):
         if self._is_too_long:
             return f"At most {self._sampling.max_length - 1} characters: the model adds at least one."
         if answer is not None and answer.unknown_chars:
-            return harmless(f"Not in the vocabulary: {', '.join(map(shown_char, answer.unknown_chars))}")
-        return harmless(self._completions.problem)
+            return sanitize_line(f"Not in the vocabulary: {', '.join(map(shown_char, answer.unknown_chars))}")
+        return sanitize_line(self._completions.problem)

@@ -13,7 +13,7 @@ from operator import attrgetter
 import numpy as np
 from rich.cells import cell_len
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.cells import wrap
 from tui.formatting.loss_units import format_loss, unit_label
 from tui.formatting.numbers import format_duration, format_learning_rate, shortened
@@ -74,7 +74,7 @@ def heading(pane: Pane, overlay: OverlayCurve | None, *, title: str, is_focused:
     if title:
         yield HeadingEntry(title, label_style="window")
     if overlay is not None:
-        yield HeadingEntry(shortened(harmless(overlay.run), _MAX_NAME_CELLS), glyphs.overlay_sample, "overlay")
+        yield HeadingEntry(shortened(sanitize_line(overlay.run), _MAX_NAME_CELLS), glyphs.overlay_sample, "overlay")
     if pane.peak is not None:
         yield HeadingEntry(f"peak {format_loss(pane.peak, unit)}", glyphs.peak, "peak")
     if is_focused:
@@ -98,7 +98,7 @@ def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) 
         yield HeadingEntry(f"lr {format_learning_rate(rate)}", label_style="readout")
     if overlay is not None and overlay.train_losses.first_step <= step <= overlay.train_losses.last_step:
         loss = overlay.train_losses.near(step)
-        name = shortened(harmless(overlay.run), _MAX_NAME_CELLS)
+        name = shortened(sanitize_line(overlay.run), _MAX_NAME_CELLS)
         yield HeadingEntry(f"{name} {format_loss(loss or 0.0, unit)}", glyphs.overlay_sample, "overlay", "readout")
 
 
@@ -118,7 +118,7 @@ def _by_kind(marks: Sequence[Mark]) -> Iterator[str]:
     for kind, those in groupby(marks, attrgetter("kind")):
         texts: list[str] = []
         for label, same in groupby(mark.label for mark in those):
-            text = shortened(harmless(label), _MAX_MARK_CELLS)
+            text = shortened(sanitize_line(label), _MAX_MARK_CELLS)
             count = len(list(same))
             texts.append((text.removeprefix(f"{kind} ") if texts else text) + (f" {count}x" if count > 1 else ""))
         yield ", ".join(texts)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.loss_units import format_loss
 from tui.formatting.numbers import shortened
 from tui.run.marks import Mark
@@ -73,7 +73,7 @@ def _lines(view: RunView, panes: Sequence[Pane], options: PlotOptions) -> Iterat
     yield Meaning(glyphs.line_sample, "line", "train loss, smoothed")
     yield Meaning(glyphs.band_sample, "band", "train losses of single steps")
     if options.overlay is not None:
-        yield Meaning(glyphs.overlay_sample, "overlay", f"train loss of {harmless(options.overlay.run)}")
+        yield Meaning(glyphs.overlay_sample, "overlay", f"train loss of {sanitize_line(options.overlay.run)}")
     peaks = [pane.peak for pane in panes if pane.peak is not None]
     if peaks:
         yield Meaning(glyphs.peak, "peak", f"steps above the plot, up to {format_loss(max(peaks), unit)}")

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
 from tui.formatting.numbers import format_count, shortened
 from tui.formatting.sampling import FILTER_SEPARATOR, filter_parts
@@ -72,7 +72,7 @@ def setup_group(view: RunView, width: int) -> Group:
 def left_out_group(view: RunView, width: int) -> Group:
     """Return the group of the rows of the data that were dropped, by reason; without a line if there are none."""
     dropped = () if view.started is None else view.started.dropped
-    reasons = [f"{format_count(count)} {harmless(reason)}" for reason, count in dropped[:_NUM_REASONS]]
+    reasons = [f"{format_count(count)} {sanitize_line(reason)}" for reason, count in dropped[:_NUM_REASONS]]
     others = [count for _, count in dropped[_NUM_REASONS:]]
     if others:
         reasons.append(f"{format_count(sum(others))} for {counted(len(others), 'other reason')}")
@@ -107,7 +107,7 @@ def _run_rows(view: RunView) -> Iterator[Row]:
     yield "epoch", ((f"{view.epoch:.2f}", "value"),)
     yield from ((label, ((value, "value"),)) for label, value in remaining_text(view))
     yield from (("speed limit", ((limit, "strong"),)) for limit in speed_limits(view))
-    yield from (("ranks", ((harmless(text), "value"),)) for text in ranks_text(view))
+    yield from (("ranks", ((sanitize_line(text), "value"),)) for text in ranks_text(view))
     yield from (("slowest rank", ((text, "value"),)) for text in slowest_rank_text(view))
 
 
@@ -153,9 +153,9 @@ def _steering_rows(view: RunView, width: int) -> Iterator[Row]:
             yield label, ((value, "strong"), ("  ", "label"), *((segment.text, segment.tone) for segment in bar))
         elif label == "filter":
             for number, line in enumerate(_packed(filter_parts(view.sampling), width - LABEL_CELLS)):
-                yield label if number == 0 else "", ((harmless(line), "value"),)
+                yield label if number == 0 else "", ((sanitize_line(line), "value"),)
         else:
-            yield label, ((harmless(value), "value"),)
+            yield label, ((sanitize_line(value), "value"),)
     if view.started is not None:
         yield "learning rate", ((learning_rate_text(view, " of "), "value"),)
         yield from (("batch size", ((size, "value"),)) for size in changed_batch_size(view))
@@ -182,8 +182,8 @@ def _saved_rows(view: RunView) -> Iterator[Row]:
         yield "best", ((f"step {format_count(view.saved.weights_step)}", "value"),)
     named = [mark for mark in view.marks if mark.kind == "saved"][-_NUM_NAMED:]
     for mark in reversed(named):
-        yield harmless(mark.label.removeprefix("saved ")), ((f"step {format_count(mark.step)}", "value"),)
-    yield "run", ((harmless(view.started.run), "value"),)
+        yield sanitize_line(mark.label.removeprefix("saved ")), ((f"step {format_count(mark.step)}", "value"),)
+    yield "run", ((sanitize_line(view.started.run), "value"),)
 
 
 def _setup_rows(view: RunView) -> Iterator[Row]:
@@ -195,10 +195,13 @@ def _setup_rows(view: RunView) -> Iterator[Row]:
         yield "model", ((f"GRU {view.model.num_layers} x {view.model.hidden_size}", "value"),)
     yield "parameters", ((format_count(view.num_parameters), "value"),)
     if view.is_warm_start or view.branched_from:
-        yield "started from", (("the shipped model" if view.is_warm_start else harmless(view.branched_from), "value"),)
+        yield (
+            "started from",
+            (("the shipped model" if view.is_warm_start else sanitize_line(view.branched_from), "value"),),
+        )
     if training is not None:
         yield "batch size", ((f"{format_count(training.batch_size)} tweets", "value"),)
-    yield "corpus", ((harmless(started.corpus), "value"),)
+    yield "corpus", ((sanitize_line(started.corpus), "value"),)
     yield "characters", ((f"{format_count(started.vocab_size - len(SPECIALS))} different", "value"),)
     if view.is_overfit:
         yield "trains on", (("1 tweet, by heart", "value"),)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.numbers import format_size, shortened
 from tui.run.view import RunView
 from tui.widgets.status.lines import UNKNOWN, Line, LineSegment
@@ -126,7 +126,7 @@ def _process_rows(view: RunView, reading: MachineReading | None, cost: ScreenCos
 
 
 def _device_values(view: RunView) -> list[str]:
-    return [] if view.started is None else harmless(device_text(view)).split(", ")
+    return [] if view.started is None else sanitize_line(device_text(view)).split(", ")
 
 
 def _screen_values(cost: ScreenCost) -> Iterator[str]:
@@ -176,4 +176,4 @@ def _gpu_values(gpu: GpuReading) -> Iterator[str]:
     if gpu.temperature_celsius is not None:
         yield f"{gpu.temperature_celsius} °C"
     if gpu.name:
-        yield harmless(gpu.name)
+        yield sanitize_line(gpu.name)

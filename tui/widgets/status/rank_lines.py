@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.numbers import shortened
 from tui.run.view import RunView
 from tui.widgets.status.lines import Line, LineSegment
@@ -52,7 +52,8 @@ def _ranks_of(view: RunView) -> list[_Rank]:
         return []
     columns = zip(view.ranks.waiting_shares, view.ranks.devices, view.ranks.hosts, strict=False)
     return [
-        _Rank(number, share, harmless(device), harmless(host)) for number, (share, device, host) in enumerate(columns)
+        _Rank(number, share, sanitize_line(device), sanitize_line(host))
+        for number, (share, device, host) in enumerate(columns)
     ]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from rich.cells import cell_len
 
-from engine.text import harmless
+from engine.text import sanitize_line
 from tui.formatting.loss_units import LossUnit, format_bits, format_loss
 from tui.formatting.numbers import format_count, shortened
 from tui.run.rates import first_evaluation_at
@@ -127,7 +127,7 @@ def _fitted(fields: Iterable[Field], width: int, gap: str) -> tuple[Line, int]:
     """Return one line of the fields that fit into `width` cells, and how many; the first that doesn't ends it."""
     segments: list[LineSegment] = []
     for label, raw, tone in fields:
-        value = harmless(raw)
+        value = sanitize_line(raw)
         prefix = (gap if segments else "") + (f"{label} " if label else "")
         width -= cell_len(prefix) + cell_len(value)
         if width < 0:

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from engine.protocol.insight import EmbeddingsMapped, Insight, InsightEvent, MapEmbeddings, ScoreUnits, UnitsScored
-from engine.text import defused
+from engine.text import sanitize
 from tui.terminal.frame_pacing import MAX_WAITING_BYTES
 from tui.widgets.terminal_info import TerminalInfo
 from tui.widgets.xray.contents import Content, content_of
@@ -51,7 +51,7 @@ class AskingView(PictureView):
     def __init__(self, text: str, view: ViewName, clock: Callable[[], float]) -> None:
         """Show `text` in `view`."""
         super().__init__()
-        self._state = XrayState(text=defused(text), view=view, seed=secrets.randbelow(MAX_SEED))
+        self._state = XrayState(text=sanitize(text), view=view, seed=secrets.randbelow(MAX_SEED))
         self._questions = Questions(clock, secrets.randbits(31))
         self._step = 0
         self._content: Content | None = None
@@ -74,7 +74,7 @@ class AskingView(PictureView):
     def open(self, text: str, view: ViewName | None = None) -> None:
         """Show another text from its start, in `view` or the present one."""
         state = self._state
-        self._set(replace(state, text=defused(text), cursor=0, own_from=None, value=None, view=view or state.view))
+        self._set(replace(state, text=sanitize(text), cursor=0, own_from=None, value=None, view=view or state.view))
         self.cursor = 0  # after the text: nothing is asked about the start of the one before
 
     def expects(self, command: Insight) -> bool:

@@ -14,7 +14,7 @@ from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import NOT_JSON, decode
 from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Row, Source, example
-from engine.text import harmless
+from engine.text import sanitize_line
 
 BOOST, REPOST, RETWEET = "boost", "repost", "retweet"
 """Reasons of dropped rows that repeat another person's post."""
@@ -64,7 +64,7 @@ def items_at(paths: Collection[tuple[str, ...]], stream: JsonStream, source: Sou
         if path in paths:
             yield from items
         elif len(skipped) < _MAX_PATHS and next(items, None) is not None:
-            skipped.append(harmless(".".join(path), _MAX_PATH_CHARS))
+            skipped.append(sanitize_line(".".join(path), _MAX_PATH_CHARS))
     if skipped:
         source.notes.append(f"not read: {', '.join(skipped)}")
 

@@ -14,7 +14,7 @@ from itertools import islice
 
 from engine.corpus.readers.json_files.json_maps import is_map, is_table_row
 from engine.corpus.readers.tables.columns import TEXT_NAMES, is_text_name, name_key
-from engine.text import harmless
+from engine.text import sanitize_line
 
 NAMES_OF_ARRAYS = frozenset({"tweets", "texts", "posts", "statuses", "messages", "data", "items", "rows"})
 
@@ -208,4 +208,4 @@ def shown_paths(value: object) -> str:
             name = ".".join(path)
             lengths[name] = max(lengths.get(name, 0), len(each))
     longest = sorted(lengths, key=lambda name: -lengths[name])[:_MAX_SHOWN]
-    return ", ".join(harmless(name, _MAX_SHOWN_CHARS) for name in longest)
+    return ", ".join(sanitize_line(name, _MAX_SHOWN_CHARS) for name in longest)

@@ -31,7 +31,7 @@ from engine.corpus.readers.json_files.text_key import Numbered
 from engine.corpus.readers.json_files.value_rows import only_array, table_rows, value_rows
 from engine.corpus.report import counted
 from engine.corpus.types import NoTextsError, Row, Source
-from engine.text import harmless
+from engine.text import sanitize_line
 
 _ARRAY = re.compile(
     r"""\[\s*(?:\]|\{\s*["}]|"(?:[^"\\]|\\.)*"\s*[,\]]|\[\s*(?:"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|null)\s*[,\]])"""
@@ -137,7 +137,7 @@ def _found_column(document: dict[str, object], source: Source) -> str | None:
     column = find_text_key(document) if is_post(document) else only_array(document, source.name)
     column = find_text_key(document) if column is None else column
     if column is not None:
-        source.notes.append(f"texts under {harmless(column, 80)}" if column else "texts are the values of ids")
+        source.notes.append(f"texts under {sanitize_line(column, 80)}" if column else "texts are the values of ids")
     elif not has_table_rows(document):
         raise _without_texts(document, source, None)
     return column
@@ -171,7 +171,7 @@ def _key(first: object, path: tuple[str, ...], column: str | None, *, is_from_do
 def _without_texts(document: object, source: Source, column: str | None) -> NoTextsError:
     """Return the error of a document without tweets."""
     paths = shown_paths(document)
-    problem = "has no array of tweets" if column is None else f"has no texts under {harmless(column, 80)}"
+    problem = "has no array of tweets" if column is None else f"has no texts under {sanitize_line(column, 80)}"
     return NoTextsError(
         f"{source.name} {problem}.",
         f"Set the key with --column, dotted if nested: {paths}."

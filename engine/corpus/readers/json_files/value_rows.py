@@ -18,7 +18,7 @@ from engine.corpus.readers.tables.labels import Labels, find_labels
 from engine.corpus.readers.tables.table_layout import Record, find_layout
 from engine.corpus.types import DroppedRow, NoTextsError, Row, Source, example
 from engine.errors import CorpusError
-from engine.text import harmless
+from engine.text import sanitize_line
 
 _MAX_AHEAD, _MAX_AHEAD_CHARS = 1000, 1_000_000
 """Values that are read before the choice of the key or the column."""
@@ -73,7 +73,7 @@ def _up_to_a_key(
         if key is not None:
             text_key.key = key
             if path := (inside + key).rstrip("."):
-                source.notes.append(f"texts under {harmless(path, 80)}")
+                source.notes.append(f"texts under {sanitize_line(path, 80)}")
             break
         problem = problem or problem_here
         following = _ahead(values, ahead[-1][2])
@@ -100,7 +100,7 @@ def _find_labels(ahead: list[Numbered], text_key: TextKey, config: CorpusConfig)
     labels = find_labels(rows, names, text_column, config, text_key.source.name) if names else Labels()
     if labels.note:
         text_key.label_key, text_key.label_rule = names[labels.column], labels.rule
-        text_key.source.notes.append(f"labels under {harmless(names[labels.column], 40)}: {labels.note}")
+        text_key.source.notes.append(f"labels under {sanitize_line(names[labels.column], 40)}: {labels.note}")
     elif config.label != DEFAULT_LABEL:
         text_key.source.notes.append("no labels found: every row kept")
 
@@ -172,7 +172,7 @@ def only_array(value: object, name: str) -> str | None:
     """
     paths = array_paths(value)
     if len(paths) > 1:
-        shown = " or ".join(harmless(path, 60) for path in paths[:5])
+        shown = " or ".join(sanitize_line(path, 60) for path in paths[:5])
         raise CorpusError(f"{name} has several arrays of texts.", f"Choose one with --column: {shown}.")
     return paths[0] if paths else None
 
@@ -193,10 +193,10 @@ def _without_texts(first: object, source: Source) -> NoTextsError:
         )
     if isinstance(first, list):
         return NoTextsError(
-            f"{source.name} has no texts: its items are arrays, the first of them {harmless(as_json(first), 80)}.",
+            f"{source.name} has no texts: its items are arrays, the first of them {sanitize_line(as_json(first), 80)}.",
             "Set the place of the text in them with --column, from 1: --column 1.",
         )
     return NoTextsError(
-        f"{source.name} has no texts: its first item is {harmless(as_json(first), 80)}.",
+        f"{source.name} has no texts: its first item is {sanitize_line(as_json(first), 80)}.",
         "Its items must be strings, or objects with the text under a key, which --column sets.",
     )

@@ -12,7 +12,7 @@ from engine.corpus.readers.tables.labels import LabelRule
 from engine.corpus.readers.tables.table_layout import find_layout
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
-from engine.text import harmless
+from engine.text import sanitize_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +37,8 @@ def pyarrow_errors(source: Source) -> Iterator[None]:
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, NotImplementedError, MemoryError) as error:
         cause = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise CorpusError(
-            f"{source.name} is a damaged Parquet file: {harmless(cause, 200)}.", "Download it again, or save it as CSV."
+            f"{source.name} is a damaged Parquet file: {sanitize_line(cause, 200)}.",
+            "Download it again, or save it as CSV.",
         ) from error
 
 
@@ -54,7 +55,7 @@ class ArrowTable:
         """Names of the columns to read: before `choose`, of all that it may choose."""
         self._rule: LabelRule | None = None
         if config.column is None and not any(_is_text(each.type) for each in schema if each.name in scalars):
-            shown = ", ".join(harmless(name, 30) for name in names[:12]) or "none"
+            shown = ", ".join(sanitize_line(name, 30) for name in names[:12]) or "none"
             raise CorpusError(f"{source.name} has no text column.", f"Its columns are: {shown}.")
 
     def choose(self, first: pa.RecordBatch) -> None:
@@ -86,7 +87,7 @@ class ArrowTable:
             if column is not None:
                 index = requested_column(self._names, len(self._names), column, option, self._source.name)
                 if self._names.count(self._names[index]) > 1:
-                    what = f"{self._source.name} has several columns called {harmless(self._names[index], 30)}."
+                    what = f"{self._source.name} has several columns called {sanitize_line(self._names[index], 30)}."
                     raise CorpusError(what, "Rename them, or save it as CSV.")
                 yield index
 

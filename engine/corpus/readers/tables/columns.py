@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from engine.errors import CorpusError
-from engine.text import harmless
+from engine.text import sanitize_line
 
 TEXT_NAMES = (
     *("full_text", "text", "tweet", "tweets", "tweet_text", "tweet_content", "tweet_full_text", "content", "contents"),
@@ -102,10 +102,10 @@ def requested_column(names: Sequence[str], num_columns: int, column: str, option
             return found[0]
     if column.isascii() and column.isdecimal() and len(column) < 10 and 1 <= int(column) <= num_columns:
         return int(column) - 1
-    shown = ", ".join(harmless(name, 30) for name in names[:12])
+    shown = ", ".join(sanitize_line(name, 30) for name in names[:12])
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     raise CorpusError(
-        f"{source_name} has no column {harmless(column, 60)} ({option}).",
+        f"{source_name} has no column {sanitize_line(column, 60)} ({option}).",
         f"Its first row is: {shown}{more}. Column numbers start at 1.",
     )
 

@@ -22,7 +22,7 @@ from engine.corpus.readers.tables.table_layout import TableLayout, find_layout
 from engine.corpus.report import counted
 from engine.corpus.text_quality import doubt_about_columns
 from engine.corpus.types import DroppedRow, Row, Source
-from engine.text import harmless
+from engine.text import sanitize_line
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _TAB_SUFFIXES = (".tsv", ".tab")
@@ -179,7 +179,7 @@ def find_dialect(lines: Sequence[Line], source: Source, config: CorpusConfig) ->
 
 
 def _name_of(delimiter: str) -> str:
-    return DELIMITER_NAMES.get(delimiter, harmless(delimiter))
+    return DELIMITER_NAMES.get(delimiter, sanitize_line(delimiter))
 
 
 def _folded(fields: Sequence[str]) -> list[str]:

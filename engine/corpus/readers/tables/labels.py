@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.tables.columns import name_key, requested_column
 from engine.errors import CorpusError
-from engine.text import harmless
+from engine.text import sanitize_line
 
 _POLARITIES = frozenset({"0", "1", "2", "4"})
 SENTIMENT_NAMES = frozenset({"sentiment", "sentiments", "polarity"})
@@ -97,7 +97,7 @@ class LabelRule:
 
     def note(self) -> str:
         """Return the note for the report: "kept happy (4); --label all keeps all"."""
-        return f"kept {harmless(str(self), 40)}" + ("" if self.keeps_all else "; --label all keeps all")
+        return f"kept {sanitize_line(str(self), 40)}" + ("" if self.keeps_all else "; --label all keeps all")
 
     def __str__(self) -> str:
         """Return the kept labels: "happy (4)"."""
@@ -206,11 +206,11 @@ def _are_known(seen: set[str], key: str, num_rows: int) -> bool:
 
 def _unused_note(seen: set[str], name: str) -> str:
     """Return the note on labels whose meaning is unknown."""
-    options = f"--label-column {harmless(name.strip(), 30)} --label VALUE"
+    options = f"--label-column {sanitize_line(name.strip(), 30)} --label VALUE"
     return f"not used ({_listed(seen)}), every row kept; {options} chooses"
 
 
 def _listed(seen: set[str]) -> str:
     labels = sorted(seen, key=lambda label: (len(label), label))
     more = f" and {len(labels) - 6:,} more" if len(labels) > 6 else ""
-    return ", ".join(harmless(label, 20) for label in labels[:6]) + more
+    return ", ".join(sanitize_line(label, 20) for label in labels[:6]) + more

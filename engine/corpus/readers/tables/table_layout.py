@@ -22,7 +22,7 @@ from engine.corpus.readers.tables.columns import (
 from engine.corpus.readers.tables.labels import LabelRule, Labels, find_labels
 from engine.corpus.readers.tables.table_header import is_header
 from engine.corpus.types import DroppedRow, NoTextsError, Row, Source, example
-from engine.text import harmless
+from engine.text import sanitize_line
 
 TOO_MANY_COLUMNS = "with too many columns"
 TOO_FEW_COLUMNS = "with too few columns"
@@ -182,7 +182,7 @@ def _text_column(
         return TextColumn(requested_column(names, num_columns, config.column, "--column", source.name), "")
     if found := find_text_column(rows, names if has_header else ()):
         return found
-    shown = ", ".join(harmless(name, 30) for name in names[:12])
+    shown = ", ".join(sanitize_line(name, 30) for name in names[:12])
     raise NoTextsError(
         f"{source.name} has no column of texts: its columns are links, ids, numbers, dates or names.",
         f"Choose one with --column; its first row is: {shown}.",
@@ -212,5 +212,5 @@ def _are_alike(short: Sequence[list[str]], complete: Sequence[list[str]]) -> boo
 
 def _called(column: int, header: Sequence[str]) -> str:
     """Return a column's number from 1 and its name, for a note."""
-    name = harmless(header[column].strip(), 30) if column < len(header) else ""
+    name = sanitize_line(header[column].strip(), 30) if column < len(header) else ""
     return f"column {column + 1} ({name})" if name else f"column {column + 1}"

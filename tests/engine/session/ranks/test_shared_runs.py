@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from engine.compute.cpu.step import GruStep
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
+from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.encoded_tweets import Batch
-from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
@@ -225,7 +225,7 @@ def test_the_ranks_report_their_shares_of_waiting_and_the_leaders_is_of_its_step
 # A worker alone -------------------------------------------------------------------------------------------------------
 def sync(step: int, generator: bytes = b"") -> list[Order]:
     training = TrainingConfig(batch_size=8)
-    position = Position(batch=step)
+    position = BatchCursor(batch=step)
     model = ModelConfig(embedding_size=8, hidden_size=8, dropout=0.5)
     return [
         Build(model=model, training=training, precision="float32"),
