@@ -97,8 +97,9 @@ def require_between(config: object, name: str, low: float, high: float = LARGEST
     annotation = inspect.get_annotations(type(config))[name]
     if value is None and "None" in annotation:
         return
-    allowed = f"a number from {low:g} to {high:g}" if high < LARGEST else f"at least {low:g}"
     is_typed = isinstance(value, int | float if "float" in annotation else int) and not isinstance(value, bool)
+    names_both = high < LARGEST or (is_typed and value > high)
+    allowed = f"a number from {low:g} to {high:g}" if names_both else f"at least {low:g}"
     # a comparison, not isfinite: that fails on an int beyond the largest float
     is_valid = is_typed and (low <= value <= high or (or_zero and value == 0))
     require(name, value, f"0 or {allowed}" if or_zero else allowed, is_valid=is_valid)
