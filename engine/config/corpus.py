@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from engine.config.fields import Between, require, require_valid
+from engine.config.sampling import MAX_TWEET_CHARS
 from engine.errors import ConfigError
 
 FileFormat = Literal["auto", "csv", "x", "mastodon", "bluesky", "jsonl", "json", "parquet", "text"]
@@ -59,7 +60,7 @@ class CorpusConfig:
     """Replace every @name with @user."""
     ascii: bool = False
     """Remove accents from letters, and all other non-ASCII characters."""
-    max_length: Annotated[int, Between(1, 100_000)] = 140
+    max_length: Annotated[int, Between(1, MAX_TWEET_CHARS)] = 140
     """Maximum length of a training tweet in characters: longer ones are dropped, and sampled ones are cut there."""
     keep_duplicates: bool = False
     """Keep duplicates and near-duplicates; by default only the first tweet of each group is kept."""
