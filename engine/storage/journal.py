@@ -194,7 +194,7 @@ class Journal:
 
 def to_line(event: Event) -> bytes:
     """Return an event as its line in the journal."""
-    return events.to_json(event).encode() + b"\n"
+    return codec.encode(event).encode() + b"\n"
 
 
 WHOLE_STEPS = 8192

@@ -34,8 +34,8 @@ from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS, Vocab
 from engine.progress import Pieces, run_to_end
+from engine.protocol import codec, insight
 from engine.protocol import events as e
-from engine.protocol import insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import sample_tweets
 from engine.sampling.stepper import HeldUnit
@@ -67,7 +67,7 @@ def answer(command: insight.Insight, model: TextGenerator = MODEL, vocab: Vocab 
     """Return the event that answers a question, which survives JSON."""
     event_type, fields = run_to_end(Answers(model, vocab, held_out, SAMPLING, weights_step=7).job(command))
     event: Any = event_type(step=9, elapsed_seconds=1.0, **fields)
-    assert e.from_json(e.to_json(event)) == event
+    assert e.from_json(codec.encode(event)) == event
     assert (event.request, event.weights_step) == (command.request, 7)
     return event
 

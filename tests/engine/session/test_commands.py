@@ -112,7 +112,7 @@ ONE_IS_BAD: dict[str, tuple[dict[str, Any], str]] = {
     "true for a number": ({"eval_every": True}, "eval_every must be at least 0, not True."),
     "none for a number": ({"steps_per_second": None}, "steps_per_second must be 0 or at least 0.01, not None."),
     "not a number": ({"temperature": math.nan}, "temperature must be 0 or a number from 0.05 to 5, not nan."),
-    "infinite": ({"max_seconds": math.inf}, "max_seconds must be at least 0.1, not inf."),
+    "infinite": ({"max_seconds": math.inf}, "max_seconds must be a number from 0.1 to 1e+18, not inf."),
     "no choice": ({"sample_pacing": "rarely"}, "sample_pacing must be one of interval, doubling, seconds, not rarely."),
     "a number for a text": ({"prime": 7}, "prime must be a text, not 7."),
     "a text for texts": ({"avoid": "rain"}, "avoid must be a list of texts, not 'rain'."),
