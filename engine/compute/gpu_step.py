@@ -198,7 +198,7 @@ class DeviceStep:
             rows = np.pad(batch.rows, (0, max(0, batch_size - len(batch.rows))), constant_values=NO_TWEET)
             length = bucket_length(batch.total_columns)  # of the whole batch, so that all ranks record at the same step
             self._graphs.run(
-                lambda rows: self._step(tweets.gather(rows, length), micro_batch_size),
+                lambda rows: self._step(tweets, rows, length, micro_batch_size),
                 torch.from_numpy(rows),
                 key=length,
             )
@@ -210,12 +210,13 @@ class DeviceStep:
         if self._backlog is not None:
             self._backlog.add_step()
 
-    def _step(self, tokens: Tensor, micro_batch_size: int | None = None) -> None:
-        """Compute loss and gradient of all targets in `tokens` (T + 1, B) int32 but padding.
+    def _step(self, tweets: ResidentTweets, rows: Tensor, length: int, micro_batch_size: int | None) -> None:
+        """Compute loss and gradient of the tweets at `rows` (B,) int64, padded to `length` targets.
 
         In nats per target of the whole step. Then update the weights, unless the ranks' gradients are summed first.
         """
         self._optimizer_step.has_begun = False  # a failed recording before this has changed nothing
+        tokens = tweets.gather(rows, length)  # (T + 1, B)
         network, flat = self._network(), self._flat
         size = micro_batch_size or tokens.shape[1]
         flat.grads_and_loss.zero_()

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from engine.compute import gpu_step, optimizer
 from engine.compute.clocks import PhaseTimer
-from engine.compute.cuda_graphs import GraphedSteps
+from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps
 from engine.compute.gpu_step import ResidentTweets, resident_tweets
 from engine.compute.optimizer import OptimizerStep
 from engine.config.presets import resolve_preset
@@ -36,6 +36,7 @@ from tests.engine.helpers import (
     assert_same_tensors,
     copy_of_state,
     encoded,
+    let_fail,
     model_with_table,
     some_batches,
 )
@@ -218,7 +219,7 @@ def test_a_step_copies_no_value_to_or_from_the_host(
     [batch] = some_batches(1, 7)
     rows, tweets = torch.from_numpy(batch.rows), resident_tweets(batch.tweets, CPU.device)
     with fakes.Operations() as recorded:
-        trainer._device_step._step(tweets.gather(rows, 16))
+        trainer._device_step._step(tweets, rows, 16, None)
     names = {schema.name.removeprefix("aten::") for schema in recorded.schemas}
     assert {"_fused_adamw_", "nll_loss_backward", "where"} <= names
     assert not names & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
@@ -255,22 +256,44 @@ def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
     assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("not permitted")])
-@pytest.mark.usefixtures("allocator")
-def test_a_step_that_can_not_be_recorded_is_taken_eagerly(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def unrecordable_trainer(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> Trainer:
+    """Return a trainer whose steps can't be recorded."""
+
     class Recorder(fakes.FailingRecorder):
         def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
             trainer._optimizer_step.has_begun = True  # as the Python part of a recorded update leaves it
             return super().record(work)
 
-    batch = some_batches(1, 7)[0]
-    plain = Trainer(new_model(), CONFIG, CPU)
     fakes.use_device_step(monkeypatch, Recorder(error, failing=range(9)))
     trainer = Trainer(new_model(), CONFIG, CPU)
-    found = losses_of(trainer, [batch] * 5)
-    assert found == pytest.approx(losses_of(plain, [batch] * 5), rel=1e-5)
+    return trainer
+
+
+@pytest.mark.parametrize("error", [NO_MEMORY, RuntimeError("not permitted")])
+@pytest.mark.usefixtures("allocator")
+def test_a_step_that_can_not_be_recorded_is_taken_eagerly(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
+    batches = some_batches(1, 7) * 5
+    plain = losses_of(Trainer(new_model(), CONFIG, CPU), batches)
+    trainer = unrecordable_trainer(monkeypatch, error)
+    assert losses_of(trainer, batches) == pytest.approx(plain, rel=1e-5)
     assert trainer.is_consistent
     assert trainer.skipped_in_a_row == 0
+
+
+@pytest.mark.usefixtures("allocator")
+def test_a_step_without_memory_for_its_batch_after_a_failed_recording_has_changed_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batches = some_batches(1, 7) * (WARM_UP_VISITS + 1)
+    trainer = unrecordable_trainer(monkeypatch, NO_MEMORY)
+    let_fail(monkeypatch, "engine.compute.gpu_step.ResidentTweets.gather", NO_MEMORY, len(batches))
+    with pytest.raises(torch.OutOfMemoryError):
+        losses_of(trainer, batches)
+    assert trainer.is_consistent
+    assert trainer.step_count == WARM_UP_VISITS
 
 
 # Ranks: two threads of this process, in float64 -----------------------------------------------------------------------
@@ -416,13 +439,13 @@ def test_a_part_is_padded_to_its_share_of_the_batch(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
-    leader, follower = new_trainer(), new_trainer()
+    leader, worker = new_trainer(), new_trainer()
     for batch in some_batches(3, 8):
         leader.step(batch, RATE)
-        follower.step(batch, 2 * RATE)
+        worker.step(batch, 2 * RATE)
     sent: list[Tensor] = []
     leader.broadcast_state(sent.append)
     buffers = iter(sent)
-    follower.broadcast_state(Mock(side_effect=lambda tensor: tensor.copy_(next(buffers))))
-    assert_same_tensors(follower.state(), leader.state())
-    assert follower.flat.checksum() == leader.flat.checksum()
+    worker.broadcast_state(Mock(side_effect=lambda tensor: tensor.copy_(next(buffers))))
+    assert_same_tensors(worker.state(), leader.state())
+    assert worker.flat.checksum() == leader.flat.checksum()

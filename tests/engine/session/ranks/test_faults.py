@@ -85,8 +85,8 @@ def test_other_tweets_on_one_machine_are_found_before_a_step(corpus: Path, monke
 
 
 def test_an_error_of_the_leader_ends_the_workers_with_its_words(corpus: Path) -> None:
-    of_leader, of_follower = outcomes_of(h.tiny_config(corpus / "missing"))
-    assert isinstance(error := of_follower.exception(), DistributedError)
+    of_leader, of_worker = outcomes_of(h.tiny_config(corpus / "missing"))
+    assert isinstance(error := of_worker.exception(), DistributedError)
     assert error.message == h.only(of_leader.result(), e.RunFailed).detail
 
 
