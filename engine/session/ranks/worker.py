@@ -57,14 +57,14 @@ class Worker:
 
     def run(self) -> None:
         """Execute orders until `End`. Raises `RankLostError`, and `DistributedError` with the problem of the run."""
-        while not isinstance(order := self._ranks.hear(), End):
+        while not isinstance(order := self._ranks.receive_order(), End):
             answer = Answer(host=self._ranks.place.host, device=str(self._ranks.device))
             with self._noting_problem():
                 answer = self._execute(order, answer)
             if isinstance(order, Begin | Build | Report):
                 if (problem := self._problem) is not None:
                     answer = structs.replace(answer, problem=problem.message, hint=problem.hint)
-                self._ranks.answer(answer)
+                self._ranks.send_answer(answer)
         if order.problem:
             raise DistributedError(order.problem, order.hint)
 
