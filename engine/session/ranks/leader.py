@@ -18,7 +18,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import Part
 from engine.corpus.training_data import KnownVocab, TrainingData, load_training_data
-from engine.errors import DistributedError, RankLostError, WeightsDifferError
+from engine.errors import DistributedError, WeightsDifferError
 from engine.progress import Stage
 from engine.protocol import events
 from engine.session.ranks.connection import Answer, Begin, Build, Ranks, Report, Steps, Sync
@@ -148,9 +148,9 @@ class Leader:
     def verify(self, *, is_last: bool = False) -> None:
         """Compare the weights of all ranks before they are saved, and collect the states of their generators.
 
-        Raises `WeightsDifferError`, and `DistributedError` where a rank can't go on. Before the last save of a run, a
-        lost rank is no error, unless SIGTERM ends the run: then the rank is the reason of the signal, and all are to
-        start again.
+        Raises `WeightsDifferError`, and `DistributedError` where a rank can't go on or is lost. Before the last save of
+        a run, neither is an error, unless SIGTERM ends the run: then a lost rank is the reason of the signal, and all
+        are to start again.
         """
         state, ranks = self._state, self._ranks
         here = state.trainer, state.step
@@ -159,7 +159,7 @@ class Leader:
         try:
             seconds = ranks.LAST_SECONDS if is_last else None
             own, *others = self._ask(Report(checksum=True), Answer(checksum=state.trainer.flat.checksum()), seconds)
-        except RankLostError:
+        except DistributedError:
             if not is_last or ranks.is_terminated:
                 raise
             LOG.warning("a rank did not report before the last save", exc_info=True)

@@ -313,12 +313,16 @@ def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_sta
     assert h.only(again, e.RunFinished).step == 12
 
 
-def test_a_last_save_without_answer_has_no_old_generators(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [RankLostError("killed"), ZeroDivisionError("by zero")], ids=["lost", "failed"])
+def test_a_last_save_without_the_report_of_a_rank_happens_without_old_generators(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     reports = count(1)  # the first save and `step-6` are answered; the last is not
     target = "engine.session.ranks.worker.Worker._report"
-    h.let_fail(monkeypatch, target, RankLostError("killed"), lambda *_: next(reports) > 2)
-    monkeypatch.setattr(Ranks, "LAST_SECONDS", 0.1)
-    events_until(RankLostError, "killed", h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
+    h.let_fail(monkeypatch, target, error, lambda *_: next(reports) > 2)
+    monkeypatch.setattr(Ranks, "LAST_SECONDS", 0.1 if isinstance(error, RankLostError) else 60.0)
+    of_leader, _ = outcomes_of(h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
+    assert h.only(of_leader.result(), e.RunFinished).step == 9
     assert "generator.cpu.1" in h.tensors_of("tiny", "step-6")
     assert h.latest().step == 9
     assert "generator.cpu.1" not in h.tensors_of("tiny")
