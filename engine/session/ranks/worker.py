@@ -15,12 +15,7 @@ import torch
 from msgspec import structs
 
 from engine.compute.cuda_graphs import new_failures
-from engine.compute.device import (
-    Runtime,
-    derived_seed,
-    generator_states,
-    restore_generator_states,
-)
+from engine.compute.device import Runtime, derived_seed, generator_states, restore_generator_states
 from engine.corpus.batches import BatchStream, Part
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError, RankLostError, TweetgenError

@@ -102,8 +102,7 @@ def test_the_check_of_the_first_loss_changes_nothing_and_is_left_out_without_mem
     h.assert_same_tensors(trainer.state(), before)
     assert torch.equal(torch.get_rng_state(), generator)
     assert trainer._device_step is not None
-    assert trainer._device_step._bf16 is not None
-    assert trainer._device_step._bf16.refreshed().training
+    assert trainer._device_step._network.training
     monkeypatch.setattr(gpu_step, "mean_loss", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
     assert trainer.first_loss_problem(tweets) == ""
 

@@ -195,8 +195,7 @@ def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights_an
     weights = [tensor for name, tensor in trainer.state().items() if name.startswith("model.")]
     assert {tensor.dtype for tensor in weights} == {torch.float32, torch.int64}  # of the table's contexts
     assert trainer._device_step is not None
-    assert trainer._device_step._bf16 is not None
-    copied = trainer._device_step._bf16.refreshed()
+    copied = trainer._device_step._network
     types = {name: weight.dtype for name, weight in copied.named_parameters()}
     assert [name for name, dtype in types.items() if dtype != torch.bfloat16] == ["ngram_input.weight"]
     assert trainer.flat.table is not None
@@ -384,7 +383,7 @@ def test_ranks_record_the_lengths_of_whole_batches_at_the_same_steps(ranks: TwoR
     expected = [gpu_step.bucket_length(batch.num_columns) for batch in batches]
     for trainer in ranks.trainers:
         assert trainer._device_step is not None
-        keys = [call.kwargs["key"] for call in run.call_args_list if call.args[0] is trainer._device_step._graphs]
+        keys = [call.kwargs["key"] for call in run.call_args_list if call.args[0] is trainer._device_step.graphs]
         assert keys == [key for length in expected for key in (length, "update")]
     short = [part_of(batch, DIVISIONS[0][0]) for batch in batches]
     assert [gpu_step.bucket_length(part.num_columns) for part in short] != expected
