@@ -64,9 +64,7 @@ class GraphedSteps:
     are computed eagerly. After any other failure all are, and `new_failures` says why.
     """
 
-    def __init__(
-        self, what: str, device: torch.device, recorder: CudaRecorder | None, max_graphs: int = MAX_GRAPHS
-    ) -> None:
+    def __init__(self, what: str, device: torch.device, recorder: CudaRecorder | None) -> None:
         """Run steps on the device, which warnings call `what`; without a `recorder`, always eagerly."""
         _FAILURES.pop(what, None)
         self.failure = ""
@@ -74,7 +72,6 @@ class GraphedSteps:
         self._what = what
         self._device = device
         self._recorder = recorder
-        self._max_graphs = max_graphs
         self._buckets: dict[Hashable, _Bucket] = {}
 
     @property
@@ -98,7 +95,7 @@ class GraphedSteps:
             work()
             return
         is_due = bucket.num_visits == WARM_UP_VISITS + 1  # tried then or never
-        if is_due and not self.failure and self.num_recorded < self._max_graphs:
+        if is_due and not self.failure and self.num_recorded < MAX_GRAPHS:
             self._record(work, bucket, self._recorder)
         if bucket.recording is None:
             self._recorder.run_on_side_stream(work)

@@ -173,9 +173,7 @@ class DeviceStep:
         """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
         return self.graphs.num_recorded if self._may_record else None
 
-    def run(
-        self, batch: CorpusBatch, batch_size: int, learning_rate: float, micro_batch_size: int | None = None
-    ) -> None:
+    def run(self, batch: CorpusBatch, batch_size: int, learning_rate: float, micro_batch_size: int | None) -> None:
         """Train on a batch, padded to `batch_size` tweets; returns before the device is done.
 
         It is computed in parts of at most `micro_batch_size` tweets; the graphs are discarded before another size. A
