@@ -224,9 +224,8 @@ _SMOOTHING = 0.1
 """Weight of the last step in the mean time of a step."""
 
 
-def cuda_event() -> torch.cuda.Event:
-    """Return an event that has a time and that a thread can wait for without occupying a core."""
-    return torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call] # torch leaves it untyped
+_TIMED_EVENT = partial(torch.cuda.Event, enable_timing=True, blocking=True)
+"""For a `blocking` event, a thread waits without occupying a core."""
 
 
 class Backlog:
@@ -236,7 +235,7 @@ class Backlog:
     else, but at least `MIN_STEPS`. Waiting blocks the thread; it does not occupy a core. Not thread-safe.
     """
 
-    def __init__(self, make_event: Callable[[], torch.cuda.Event] = cuda_event) -> None:
+    def __init__(self, make_event: Callable[[], torch.cuda.Event] = _TIMED_EVENT) -> None:
         self.limit = MIN_STEPS
         """How many steps may be queued."""
         self._make_event = make_event

@@ -58,7 +58,7 @@ class Build(Order):
 
 
 class Sync(Order):
-    """Continue from this state; with `has_weights`, the trainer's comes with the next broadcasts."""
+    """Continue from this state; with `has_weights`, broadcasts of the trainer's follow."""
 
     training: TrainingConfig
     position: BatchCursor
@@ -247,7 +247,7 @@ class Ranks:
     def _transfer(transfer: Callable[..., Work], tensors: Mapping[int, Tensor], seconds: float) -> None:
         """Send or receive a tensor for each rank. Raises `RankLostError` that names the ranks without one in time.
 
-        The first that is late lets gloo close all connections; those of which all has come by then don't fail.
+        gloo closes all connections once a rank is late, but does not fail transfers that are complete by then.
         """
         deadline, works, missing = time.monotonic() + seconds, dict[int, Work](), list[int]()
         for rank, tensor in tensors.items():

@@ -22,8 +22,7 @@ from engine.compute.clocks import PhaseTimer
 from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps
 from engine.compute.gpu_step import ResidentTweets, resident_tweets
 from engine.compute.optimizer import OptimizerStep
-from engine.config.presets import resolve_preset
-from engine.config.run import Setting, TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
@@ -237,22 +236,7 @@ def test_the_loss_of_each_target_is_computed_by_a_thread_of_its_own() -> None:
     assert [reduction for _, reduction in found] == [0, 0, 0]
 
 
-# which steps are recorded --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("budget", [{}, {"max_seconds": 120.0}, {"max_steps": 300}], ids=str)
-@pytest.mark.parametrize("num_chars", [200_000, 2_200_000, 5_000_000])
-def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
-    monkeypatch: pytest.MonkeyPatch, num_chars: int, budget: dict[str, Setting]
-) -> None:
-    """The embedded tweets are 2.2 million characters, for which `auto` chooses two layers and dropout."""
-    monkeypatch.setattr(gpu_step, "CudaRecorder", lambda device: device)
-    configs = resolve_preset("auto", budget, num_chars, "cuda", speed_of=lambda _: 5e6)
-    model = TextGenerator.without_weights(90, configs.model)
-    monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
-    assert gpu_step.recorder_for(model) is not None
-    is_stacked = num_chars == 2_200_000 and "max_steps" not in budget
-    assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
+# steps that can't be recorded ----------------------------------------------------------------------------------------
 
 
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")

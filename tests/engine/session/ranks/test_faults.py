@@ -254,19 +254,23 @@ def test_of_several_ranks_those_that_hang_are_named(
     assert lost.message == "No answer from rank 1, 3 for 1 s."
 
 
-def test_a_worker_that_waits_for_an_order_loses_a_leader_that_ends_at_once() -> None:
+@pytest.mark.parametrize("ending", [0, 1])
+def test_a_rank_that_waits_for_an_order_or_an_answer_loses_one_that_ends_at_once(ending: int) -> None:
     is_waiting = threading.Event()
 
     def work(ranks: Ranks) -> None:
-        if ranks.place.is_leader:
+        if ranks.place.rank == ending:
             assert is_waiting.wait(TIMEOUT_SECONDS)
             return
         is_waiting.set()
-        ranks.receive_order()
+        if ranks.place.is_leader:
+            ranks.receive_answers(Answer(), poll=lambda: None)
+        else:
+            ranks.receive_order()
 
-    lost = on_ranks(work)[1].exception()
+    lost = on_ranks(work)[1 - ending].exception()
     assert isinstance(lost, RankLostError)
-    assert "the connection to rank 0 failed. Connection closed by peer" in lost.message
+    assert f"the connection to rank {ending} failed. Connection closed by peer" in lost.message
 
 
 @pytest.mark.parametrize("is_early", [True, False])
