@@ -247,7 +247,7 @@ class Trainer:
     def close(self) -> None:
         """Free the CUDA graphs recorded for later steps."""
         if self._device_step is not None:
-            self._device_step.discard_graphs()
+            self._device_step.graphs.discard_all()
 
     # The state as named tensors ---------------------------------------------------------------------------------------
     @property

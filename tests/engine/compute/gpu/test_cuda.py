@@ -21,7 +21,7 @@ from torch import Tensor
 from engine.compute import gpu_step
 from engine.compute.cuda_graphs import new_failures
 from engine.compute.device import Runtime, cudnn_supports_bfloat16, wait_for
-from engine.compute.gpu_step import Bfloat16Copy, supported_precision
+from engine.compute.gpu_step import bfloat16_copy, supported_precision
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
@@ -86,7 +86,7 @@ def losses_of(trainer: Trainer, some: Sequence[Batch]) -> list[float]:
 
 def num_recorded(trainer: Trainer) -> int:
     assert trainer._device_step is not None
-    return trainer._device_step._graphs.num_recorded
+    return trainer._device_step.graphs.num_recorded
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
@@ -155,7 +155,7 @@ def test_cudnn_uses_the_flat_weights_of_model_average_and_bfloat16_copy_in_place
     assert_uses_cudnns_weights(lambda: trainer.eval_model(ids))
     assert trainer.eval_model is not model
     if cudnn_supports_bfloat16():
-        rounded = Bfloat16Copy(model, FlatParameters(model)).refreshed()
+        rounded, _ = bfloat16_copy(model, FlatParameters(model))
         assert_uses_cudnns_weights(lambda: rounded(ids))
 
 

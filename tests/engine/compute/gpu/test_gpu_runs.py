@@ -12,8 +12,10 @@ import torch
 
 from engine.compute import gpu_step
 from engine.compute.gpu_step import ResidentTweets
-from engine.config.run import Device, Precision, RunConfig, RuntimeConfig, TrainingConfig
+from engine.config.presets import resolve_preset
+from engine.config.run import Device, Precision, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.memory import CudaAllocator
+from engine.model.gru import TextGenerator
 from engine.protocol import events as e
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
@@ -51,6 +53,21 @@ def test_what_can_not_be_recorded_is_one_warning_and_the_other_is_recorded(
     num_graphs = [event.num_graphs for event in h.of_type(emitted, e.StepTimes)]
     assert (max(n or 0 for n in num_graphs) > 0) == (failing != "steps")
     assert None not in num_graphs
+
+
+@pytest.mark.parametrize("budget", [{}, {"max_seconds": 120.0}, {"max_steps": 300}], ids=str)
+@pytest.mark.parametrize("num_chars", [200_000, 2_200_000, 5_000_000])
+def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, num_chars: int, budget: dict[str, Setting]
+) -> None:
+    """The embedded tweets are 2.2 million characters, for which `auto` chooses two layers and dropout."""
+    monkeypatch.setattr(gpu_step, "CudaRecorder", lambda device: device)
+    configs = resolve_preset("auto", budget, num_chars, "cuda", speed_of=lambda _: 5e6)
+    model = TextGenerator.without_weights(90, configs.model)
+    monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
+    assert gpu_step.recorder_for(model) is not None
+    is_stacked = num_chars == 2_200_000 and "max_steps" not in budget
+    assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
 
 
 @pytest.mark.parametrize(("device", "num_gpus"), [("auto", 1), ("auto", 0), ("cpu", 1)])
@@ -102,8 +119,7 @@ def test_the_check_of_the_first_loss_changes_nothing_and_is_left_out_without_mem
     h.assert_same_tensors(trainer.state(), before)
     assert torch.equal(torch.get_rng_state(), generator)
     assert trainer._device_step is not None
-    assert trainer._device_step._bf16 is not None
-    assert trainer._device_step._bf16.refreshed().training
+    assert trainer._device_step._network.training
     monkeypatch.setattr(gpu_step, "mean_loss", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
     assert trainer.first_loss_problem(tweets) == ""
 

@@ -240,9 +240,9 @@ def test_a_worker_continues_from_the_state_of_its_generator_or_is_seeded_by_its_
         place, device = Place(rank=1, world_size=2), torch.device("cpu")
         ranks = mock.Mock(spec=Ranks, place=place, device=device, waiting_seconds=0.0)  # a sum is its own part
         ranks.promised.return_value = contextlib.nullcontext()
-        ranks.hear.side_effect = [Begin(corpus=CorpusConfig(files=(str(corpus),)), known=None), *orders, End()]
+        ranks.receive_order.side_effect = [Begin(corpus=CorpusConfig(files=(str(corpus),)), known=None), *orders, End()]
         Worker(ranks, num_threads=1).run()
-        answers = [call.args[0] for call in ranks.answer.call_args_list]
+        answers = [call.args[0] for call in ranks.send_answer.call_args_list]
         assert [each.problem for each in answers if each.problem] == []
         return [each.generator for each in answers if each.generator]
 
