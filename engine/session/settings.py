@@ -27,6 +27,8 @@ class LiveSettings:
         The inverse of a change is one to the values before.
         """
         run, state = self._run, self._run.state
+        if not wanted:
+            raise ConfigError("The command names no setting to change.")
         require_live(wanted)
         wanted = {**wanted, **implied_settings(wanted, state.training)}
         training, sampling = with_settings(state.training, wanted), with_settings(state.sampling, wanted)
