@@ -62,7 +62,8 @@ class TrainingLoop:
     def run(self) -> None:
         """Train until a command or the budget ends the run.
 
-        An exception is raised on, for the session to report, after everything up to the last good step is saved.
+        An exception is raised on, for the session to report, after everything up to the last good step is saved; at a
+        `DivergedError` or `DistributedError`, `latest` stays as it is.
         """
         with heap_frozen():
             try:
