@@ -206,9 +206,9 @@ class CommandHandler:
         if command.unless_unsaved:
             self._run.checkpoints.require_saved()
             self.is_saved = True
-        state = self._run.state
-        ended = state.end_reason if state.is_paused else FINISHED if state.is_finished else None
-        self.end_reason = ended or command.reason
+        state, ended = self._run.state, self._run.state.end_reason
+        is_over = ended is not None and (state.is_paused or ended == FINISHED)
+        self.end_reason = ended if is_over else command.reason
 
     def _sample(self, prime: str | None, draw: int | None) -> None:
         """Sample a tweet on request: that of a completion, or another one each time, and none that is due anyway."""

@@ -137,7 +137,15 @@ class TrainingLoop:
         began = self._clock()
         state.timer.switch_to("forward")
         self._run.oom.take_step(batch, rate)
-        state.finish_step(batch, self._clock() - began)
+        seconds = self._clock() - began
+        state.in_flight = None
+        state.last_batch = state.whole_batch(batch)
+        state.timer.switch_to("other")
+        state.timer.num_steps += 1
+        state.progress.total_chars += batch.total_targets
+        if state.thread_tuner is not None:
+            is_small = batch.num_tweets <= state.training.first_batch_size
+            state.thread_tuner.record_step(seconds, batch.num_targets, is_small=is_small)
 
     def _single_step(self) -> None:
         """Do what is due, take one step and pause again. Later commands wait, except for queries.

@@ -111,14 +111,7 @@ def _build_state(
     if info is None and ranks is None and not config.is_repeatable:
         speeds = new_model_speeds(config, runtime, data, lambda model: new_model(model, data)[1], on_trial)
         runtime = speeds.runtime
-    model_config, training = choose_settings(
-        config,
-        info,
-        data,
-        runtime,
-        None if speeds is None else speeds.speed_of,
-        None if base is None else base.info.model,
-    )
+    model_config, training = choose_settings(config, begin, data, runtime, speeds)
     runtime = runtime if speeds is None else speeds.runtime_for(model_config)
     sampling = info.sampling if info else SamplingConfig(max_length=data.config.max_length)
     sampling = with_settings(sampling, config.settings)
