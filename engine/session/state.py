@@ -73,7 +73,7 @@ class RunSetup:
     early_val_tweets: EncodedTweets
     """For the evaluations before the first regular one."""
     start: CheckpointInfo | None
-    """The checkpoint that the run continues from, with the progress that it continues; None for a new run."""
+    """The checkpoint that the run continues from; None for a new run."""
     resumed_from: str | None
     """The name of that checkpoint."""
     is_warm_start: bool

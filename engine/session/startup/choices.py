@@ -20,10 +20,10 @@ TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}
 
 
 def choose_settings(
-    config: RunConfig, begin: Start, data: TrainingData, runtime: Runtime, speeds: NewModelSpeeds | None
+    config: RunConfig, start: Start, data: TrainingData, runtime: Runtime, speeds: NewModelSpeeds | None
 ) -> tuple[ModelConfig, TrainingConfig]:
     """Return the settings of model and training; `speeds` measure the device for the preset. Raises `ConfigError`."""
-    info, base = begin.info, begin.base
+    info, base = start.info, start.base
     if info is None:
         settings = config.settings
         if data.config.overfit is not None:
