@@ -22,7 +22,7 @@ from engine.sampling.filter import TweetFilter, draft_tweets
 from engine.sampling.queries import Completion, complete, nearest_tweet, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from engine.session.evaluation import RateLimiter
-from engine.session.settings import LiveSettings
+from engine.session.settings import plan_finish
 from engine.session.state import Run
 from engine.text import is_harmless, sanitize
 from engine.training.schedule import is_due_when_overfitting, is_sample_step
@@ -53,10 +53,9 @@ class Sampling:
     `current` is called for the sampling settings of each character; it may raise a `TweetgenError`.
     """
 
-    def __init__(self, run: Run, settings: LiveSettings) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
         self._data = run.setup.training_data
-        self._settings = settings
         self._limiter = RateLimiter(lambda: run.state.stopwatch.seconds, SAMPLE_SECONDS, MAX_SAMPLE_SHARE)
         self._sampled_with = run.state.sampling
         self._overfit = self._data.corpus.train[0] if self._data.config.overfit is not None else None
@@ -119,7 +118,7 @@ class Sampling:
         progress.num_exact_samples = progress.num_exact_samples + 1 if is_low and text == self._overfit else 0
         is_ending = progress.finish is not None or state.end_reason is not None
         if progress.num_exact_samples == EXACT_SAMPLES and not is_ending:
-            self._settings.plan_finish(on=True)
+            plan_finish(self._run, on=True)
 
     def emit_outcome(self, current: Callable[[], SamplingConfig]) -> None:
         """Sample what a model of a single tweet writes after the start of another; emit what was learned and what not.

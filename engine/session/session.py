@@ -163,7 +163,8 @@ class TrainingSession:
         return Run(setup=setup, state=state, reporter=reporter, oom=oom, leader=leader), log
 
     def _report_compilation(self) -> None:
-        self._on_stage(replace(self._stage, detail=COMPILING))
+        stage = self._stage if self._loop is None else replace(self._stage, text="training")
+        self._on_stage(replace(stage, detail=COMPILING))
 
     def _fail(self, failure: TweetgenError, stream: EventStream, run: Run | None = None) -> None:
         """End the stream and the other processes with an error; without the reporter if that fails, too."""

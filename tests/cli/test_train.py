@@ -25,6 +25,7 @@ from syrupy.assertion import SnapshotAssertion
 from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
 from engine.errors import DistributedError, RankLostError
+from engine.progress import Stage
 from engine.protocol import codec, insight
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -298,6 +299,14 @@ def test_only_a_rank_that_has_lost_another_is_to_start_again(cli: Cli, set_rank:
         cli.monkeypatch.setattr(ranks, "follow", mock.Mock(side_effect=error))
         ended = cli("train")
         assert (ended.code, ended.error_lines[0]) == (code, f"tweetgen-tui: {words}")
+
+
+def test_a_run_that_has_left_its_terminal_shows_no_later_stage_either(capsys: pytest.CaptureFixture[str]) -> None:
+    output = headless._Output(as_json=False, on_start=lambda _: None)
+    output.on_stage(Stage("loading torch"))
+    output.emit(fakes.run_started())
+    output.on_stage(Stage("training", detail="compiling"))
+    assert capsys.readouterr().err == "loading torch ...\n"
 
 
 def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup() -> None:

@@ -238,9 +238,10 @@ class _Output:
                 self._progress.show(event, self.view)
 
     def on_stage(self, stage: Stage) -> None:
-        """Show a stage of the setup."""
-        with self._ignoring_write_errors(sys.stderr):
-            self._progress.stage(stage)
+        """Show a stage of the setup, or that the run compiles code; maybe on another thread."""
+        if self._is_shown:
+            with self._ignoring_write_errors(sys.stderr):
+                self._progress.stage(stage)
 
     def write_end(self) -> None:
         """Write the summary of the run."""

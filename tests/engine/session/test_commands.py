@@ -140,6 +140,13 @@ def test_of_settings_one_of_which_is_refused_none_is_changed(corpus: Path) -> No
     assert h.losses(emitted) == h.plain_losses()
 
 
+def test_a_change_of_no_setting_is_refused(corpus: Path) -> None:
+    emitted = h.run_tiny(corpus, {TAKEN: [change()]})
+    refused = h.only(emitted, e.CommandRefused)
+    assert (refused.detail, refused.settings) == ("The command names no setting to change.", ())
+    assert not h.of_type(emitted, e.SettingsChanged)
+
+
 def test_several_settings_are_changed_by_one_command_and_restored_by_the_values_before(corpus: Path) -> None:
     settings: dict[str, Any] = {"batch_size": 4, "temperature": 1, "avoid": ("rain",), "steps_per_second": 0}
     before = {"batch_size": 8, "temperature": 0.8, "avoid": (), "steps_per_second": 0.0}

@@ -262,7 +262,7 @@ def test_a_new_budget_is_saved_with_the_run_and_an_option_of_a_resume_replaces_i
 
 
 def test_several_ranks_continue_to_the_end_of_a_larger_budget_together(corpus: Path) -> None:
-    end_of_an_epoch = 6  # where a lease ends, however many steps of it fit its time
+    end_of_an_epoch = 6  # where promised steps end, however many fit their time
     shared = run_shared(h.tiny_config(corpus, max_steps=12), script={end_of_an_epoch: [budget(epochs=10.0)]})
     assert h.only(shared, e.RunFinished).reason == "epochs"
     assert h.only(shared, e.RunFinished).step > 12
