@@ -26,7 +26,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,7 +39,6 @@ from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
 from engine.memory import free_memory
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.parameters import FlatParameters, WeightAverage
-from engine.model.vocab import PAD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,10 +312,4 @@ class Trainer:
 def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:
     """Split a batch into micro-batches of `micro_batch_size` tweets, in order; the last may have fewer."""
     firsts = range(0, len(batch.targets), micro_batch_size)
-    pairs = [
-        (batch.inputs[first : first + micro_batch_size], batch.targets[first : first + micro_batch_size])
-        for first in firsts
-    ]
-    return [
-        Batch(inputs, targets, int(np.count_nonzero(targets != PAD)), batch.total_targets) for inputs, targets in pairs
-    ]
+    return [batch.part(slice(first, first + micro_batch_size)) for first in firsts]
