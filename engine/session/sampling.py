@@ -128,7 +128,7 @@ class Sampling:
         if self._overfit is None:
             return
         evaluation = self._run.oom.evaluate(self._run.setup.val_tweets, lambda: False)
-        if evaluation is None or not math.isfinite(evaluation.nats_per_char):
+        if not math.isfinite(evaluation.nats_per_char):
             return
         state, proof = self._run.state, ""
         prompt = start_of_another(self._overfit, self._data.corpus.others, self._data.vocab.chars)

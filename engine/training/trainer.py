@@ -26,7 +26,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,7 +39,6 @@ from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
 from engine.memory import free_memory
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.parameters import FlatParameters, WeightAverage
-from engine.model.vocab import PAD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +49,10 @@ class StepReport:
     train_losses: list[float]
     grad_norms: list[float]
     learning_rates: list[float]
+
+
+class AbandonedError(Exception):
+    """Trials or an evaluation of a trainer's model were stopped: something else is to be done first."""
 
 
 class Trainer:
@@ -86,7 +88,8 @@ class Trainer:
         self._learning_rates: list[float] = []
         """Of the steps in the loss buffer."""
         self._world_size = world_size
-        self._sum_over_ranks = sum_over_ranks
+        self._sum_over_ranks = sum_over_ranks and partial(self._sum_gradients, sum_over_ranks)
+        """Sums gradient and loss; None where there is one rank."""
         self._batch_size = config.batch_size
         self._cpu_steps: dict[str, ThreadedStep] = {}
         """Forward and backward pass on the CPU by precision, each with memory of its own; created on first use."""
@@ -101,7 +104,7 @@ class Trainer:
             self._optimizer_step,
             precision=self.precision,
             recorder=recorder_for(self.model) if may_record else None,
-            sum_over_ranks=self._sum_over_ranks and partial(self._sum_gradients, self._sum_over_ranks),
+            sum_over_ranks=self._sum_over_ranks,
         )
 
     # The step ---------------------------------------------------------------------------------------------------------
@@ -121,7 +124,13 @@ class Trainer:
         draws = self.model.dropout.p > 0
         with generators_restored_on_error(self._device) if draws else nullcontext():
             if self._device_step is None:
-                self._step_on_cpu(batch, learning_rate)
+                self._compute_gradient(batch)
+                if self._sum_over_ranks is not None:
+                    self._sum_over_ranks()
+                self._timer.switch_to("optimizer")
+                with one_torch_thread():
+                    is_skipped = self._optimizer_step.run(learning_rate)
+                self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
             elif isinstance(batch, CorpusBatch):
                 self._device_step.run(batch, self.num_rows(batch), learning_rate, self.micro_batch_size)
             else:
@@ -133,16 +142,6 @@ class Trainer:
             self._learning_rates.append(learning_rate)
             self.step_count += 1
         self._optimizer_step.has_begun = False
-
-    def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
-        """Compute the gradient, sum it over all ranks, and update the weights, on the CPU."""
-        self._compute_gradient(batch)
-        if self._sum_over_ranks is not None:
-            self._sum_gradients(self._sum_over_ranks)
-        self._timer.switch_to("optimizer")
-        with one_torch_thread():
-            is_skipped = self._optimizer_step.run(learning_rate)
-        self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
 
     def _compute_gradient(self, batch: Batch) -> None:
         """Write loss and gradient of a batch, in micro-batches if it is larger than one, on the CPU."""
@@ -314,10 +313,4 @@ class Trainer:
 def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:
     """Split a batch into micro-batches of `micro_batch_size` tweets, in order; the last may have fewer."""
     firsts = range(0, len(batch.targets), micro_batch_size)
-    pairs = [
-        (batch.inputs[first : first + micro_batch_size], batch.targets[first : first + micro_batch_size])
-        for first in firsts
-    ]
-    return [
-        Batch(inputs, targets, int(np.count_nonzero(targets != PAD)), batch.total_targets) for inputs, targets in pairs
-    ]
+    return [batch.part(slice(first, first + micro_batch_size)) for first in firsts]

@@ -291,7 +291,7 @@ def test_the_threads_draw_different_masks_of_dropout() -> None:
     pair = Batch(twice.inputs.repeat(2, axis=0), twice.targets.repeat(2, axis=0), num_targets=18)
     step = ThreadedStep(model)
     on_threads(2, step, model, pair)
-    first, second = (own.dropouts[0].mask for own in step.steps)
+    first, second = (own.dropouts[0].mask for own in (step._own, step._helpers[0].step))
     assert first is not None
     assert second is not None
     assert not torch.equal(first, second)
