@@ -45,9 +45,7 @@ def random_model(vocab: Vocab = VOCAB, dropout: float = 0.0) -> TextGenerator:
 
 
 def evaluated(model: TextGenerator, tweets: list[str], vocab: Vocab = VOCAB) -> evaluation.Evaluation:
-    result = evaluate(model, encoded_with(vocab, tweets))
-    assert result is not None
-    return result
+    return evaluate(model, encoded_with(vocab, tweets))
 
 
 def test_the_sum_equals_that_of_the_tweets_one_by_one_whatever_batching_and_padding() -> None:
