@@ -320,9 +320,11 @@ def test_only_tweets_evaluations_measurements_and_saves_end_no_bucket(between: e
     assert len([each for each in stored if is_of_steps(each)]) == (1 if isinstance(between, ends_none) else 2)
 
 
-def test_each_doubling_of_a_run_adds_the_same_number_of_buckets() -> None:
-    run: list[Action] = [run_started(), *(steps_finished(first, [3.0] * 16) for first in range(0, 2**14, 16))]
-    ends = [each.step + 1 for each in journalled(run) if isinstance(each, e.StepsThinned)]
+@pytest.mark.parametrize("began", [0, 2**14])
+def test_each_doubling_of_a_run_adds_the_same_number_of_buckets_whatever_the_step_it_began_at(began: int) -> None:
+    run: list[Action] = [run_started(step=began)]
+    run += [steps_finished(began + first, [3.0] * 16) for first in range(0, 2**14, 16)]
+    ends = [each.step + 1 - began for each in journalled(run) if isinstance(each, e.StepsThinned)]
     assert [sum(end <= 2**power for end in ends) for power in range(3, 15)] == [4 * index for index in range(12)]
 
 
