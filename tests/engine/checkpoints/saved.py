@@ -50,17 +50,22 @@ def checkpoint_info(**changes: Any) -> CheckpointInfo:
     return replace(info, **changes)
 
 
-def checkpoint_tensors(config: ModelConfig = MODEL) -> dict[str, Tensor]:
-    """Return weights, optimizer state and generator states of a small model after two steps."""
+def trained(config: ModelConfig = MODEL, training: TrainingConfig | None = None, num_steps: int = 2) -> Trainer:
+    """Return the trainer of a small model after some steps."""
     torch.manual_seed(0)
     model = TextGenerator.from_config(len(encoded()[1]), config)
     if model.ngram_input is not None:
         model.ngram_input.contexts.copy_(torch.tensor(CONTEXTS))
-    trainer = Trainer(model, TrainingConfig(), CPU)
-    for batch in some_batches(2):
+    trainer = Trainer(model, training or TrainingConfig(), CPU)
+    for batch in some_batches(num_steps):
         trainer.step(batch, 0.004)
+    return trainer
+
+
+def checkpoint_tensors(config: ModelConfig = MODEL, training: TrainingConfig | None = None) -> dict[str, Tensor]:
+    """Return weights, optimizer state and generator states of a small model after two steps."""
     generators = {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}
-    return trainer.state() | generators
+    return trained(config, training).state() | generators
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor] | None = None, **changes: Any) -> Path:

@@ -47,9 +47,6 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
         Runtime.resolve(RuntimeConfig(device="cuda"))
 
 
-REJECTED = RuntimeError("cuDNN version 91100 is not compatible with devices with SM < 7.5")
-
-
 @pytest.mark.parametrize(
     ("version", "cudnn", "capability", "expected"),
     [
@@ -57,7 +54,7 @@ REJECTED = RuntimeError("cuDNN version 91100 is not compatible with devices with
         ("2.9.1", 91500, (9, 0), "float32"),
         ("2.13.0", 91002, (9, 0), "float32"),
         ("2.13.0", 91300, (7, 5), "float32"),
-        ("2.13.0", REJECTED, (9, 0), "float32"),
+        ("2.13.0", RuntimeError("cuDNN version 91100 is not compatible with devices with SM < 7.5"), (9, 0), "float32"),
     ],
 )
 def test_bfloat16_needs_a_recent_torch_cudnn_and_gpu(

@@ -23,8 +23,7 @@ from engine.model.gru import NgramInput, TextGenerator, run_gru, weights_with_pr
 from engine.model.parameters import FlatParameters, WeightAverage
 from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab, appended, context_code
 from engine.sampling.tutorial_loop import TutorialGenerator
-from engine.training.trainer import Trainer
-from tests.engine.checkpoints.saved import MODEL, write_checkpoint
+from tests.engine.checkpoints.saved import WITH_TABLE, checkpoint_tensors, trained, write_checkpoint
 from tests.engine.helpers import (
     CPU,
     assert_close_tensors,
@@ -32,7 +31,6 @@ from tests.engine.helpers import (
     code_of,
     copy_of_state,
     encoded,
-    some_batches,
     vocab_of,
 )
 from tests.strategies import hostile_text, tweet_lists
@@ -97,14 +95,6 @@ def small_input() -> NgramInput:
     return ngrams
 
 
-def small_model() -> TextGenerator:
-    """Return a model with `small_input`."""
-    torch.manual_seed(0)
-    model = TextGenerator(9, 4, 7, ngram_contexts=len(CONTEXTS))
-    model.ngram_input = small_input()
-    return model
-
-
 @given(st.sets(st.lists(st.integers(1, NUM_IDS - 1), min_size=2, max_size=4).map(tuple), min_size=2))
 def test_contexts_of_any_lengths_have_different_codes(contexts: set[tuple[int, ...]]) -> None:
     ends = {(PAD, BOS, 4), (BOS, 4), (PAD, PAD, PAD, BOS), (PAD, BOS)}  # a tweet's first contexts end earlier
@@ -150,7 +140,8 @@ def by_definition(model: TextGenerator, inp: Tensor) -> Tensor:
 
 
 def test_the_rows_of_a_place_are_added_to_the_candidate_of_the_first_layer_also_if_a_text_comes_in_two_parts() -> None:
-    model, inp = small_model(), torch.tensor([BOS, 4, 5, 6, 7, 5, 6])
+    model, inp = TextGenerator(9, 4, 7, ngram_contexts=len(CONTEXTS)), torch.tensor([BOS, 4, 5, 6, 7, 5, 6])
+    model.ngram_input = small_input()
     expected = by_definition(model, inp)
     assert torch.allclose(model(inp[None])[0][0], expected, atol=1e-6)
     first, hidden = model(inp[None, :3])
@@ -231,23 +222,10 @@ def test_an_extended_vocabulary_starts_with_the_old_one_and_has_the_characters_o
 
 
 TIED = ModelConfig(embedding_size=8, hidden_size=8, num_layers=2, tied_embeddings=True)
-WITH_TABLE = ModelConfig(embedding_size=4, hidden_size=8, ngram_order=4, ngram_contexts=1)
 OLD = len(encoded()[1])
 NEW = OLD + 3
 BY_VOCAB = ("embed.weight", "proj.weight", "proj.bias")
 AVERAGING = TrainingConfig(average_lag=0.1, max_steps=12)
-
-
-def trained(training: TrainingConfig, num_steps: int, config: ModelConfig = MODEL) -> Trainer:
-    """Return a small trainer after some steps."""
-    torch.manual_seed(0)
-    model = TextGenerator.from_config(OLD, config)
-    if model.ngram_input is not None:
-        model.ngram_input.contexts[0] = code_of(PAD, BOS)
-    trainer = Trainer(model, training, CPU)
-    for batch in some_batches(num_steps):
-        trainer.step(batch, 0.01)
-    return trainer
 
 
 @pytest.mark.parametrize("config", [TIED, WITH_TABLE], ids=["tied", "with a table"])
@@ -257,8 +235,7 @@ def test_old_rows_and_all_other_tensors_stay_and_new_rows_are_those_of_a_new_mod
     def has_vocab(name: str) -> bool:
         return name.endswith(BY_VOCAB) and not name.startswith("optimizer.step.")
 
-    before = copy_of_state(trained(AVERAGING, 3, config)) | {"generator.cpu": torch.get_rng_state()}
-    state = torch.get_rng_state()
+    before, state = checkpoint_tensors(config, AVERAGING), torch.get_rng_state()
     after = grown_tensors(before, NEW, config, seed=7)
 
     assert torch.equal(torch.get_rng_state(), state)
@@ -369,19 +346,18 @@ def test_a_table_is_averaged_every_8_steps_as_if_it_changed_then() -> None:
 
 
 def test_tied_embeddings_are_still_tied_when_loaded_from_a_checkpoint(tmp_path: Path) -> None:
-    tied = ModelConfig(embedding_size=8, hidden_size=8, tied_embeddings=True)
-    trainer, resumed = trained(AVERAGING, 4, tied), trained(AVERAGING, 0, tied)
-    tensors = copy_of_state(trainer) | {"generator.cpu": torch.get_rng_state()}
-    path = write_checkpoint(tmp_path / "one.safetensors", tensors, training=AVERAGING, model=tied, step=4)
-    checkpoint = load_checkpoint(path)
-    resumed.load_state(checkpoint.tensors, 4)
-    assert_same_tensors(resumed.state(), trainer.state())
+    tensors, resumed = checkpoint_tensors(TIED, AVERAGING), trained(TIED, AVERAGING, num_steps=0)
+    checkpoint = load_checkpoint(
+        write_checkpoint(tmp_path / "one.safetensors", tensors, training=AVERAGING, model=TIED)
+    )
+    resumed.load_state(checkpoint.tensors, 2)
+    assert_same_tensors(resumed.state() | {"generator.cpu": tensors["generator.cpu"]}, tensors)
     for model in (checkpoint.to_model(CPU.device), resumed.eval_model):
         assert model.embed.weight is model.proj.weight
 
 
 def test_averaging_does_not_affect_training_and_one_that_is_missing_from_a_state_starts_from_its_weights() -> None:
-    with_average, without = trained(AVERAGING, 9), trained(TrainingConfig(), 9)
+    with_average, without = (trained(training=training, num_steps=9) for training in (AVERAGING, TrainingConfig()))
     assert with_average.drain_report() == without.drain_report()
     assert without.eval_model is without.model
     assert not torch.equal(with_average.eval_model.proj.weight, with_average.model.proj.weight)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,11 +14,15 @@ from engine.compute.cuda_graphs import CudaRecorder
 from engine.compute.device import Runtime
 from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.config.run import TrainingConfig
+from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.sampling import stepper
 from engine.sampling.stepper import CharStepper
 from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
+
+RATE = 2.0**-7
+"""Exact in float32: on a device, the learning rate is a float32 tensor."""
 
 
 @dataclass
@@ -67,6 +71,13 @@ class FailingRecorder(FakeRecorder):
         if self.log.count("record") in self._failing:
             raise self._error
         return recording
+
+
+def losses_of(trainer: Trainer, batches: Iterable[Batch], rate: float = RATE) -> list[float]:
+    """Run a step on each batch; return their losses."""
+    for batch in batches:
+        trainer.step(batch, rate)
+    return trainer.drain_report().train_losses
 
 
 def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | None) -> None:

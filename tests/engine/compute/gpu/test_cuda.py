@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from engine.compute.device import Runtime, cudnn_supports_bfloat16, wait_for
 from engine.compute.gpu_step import bfloat16_copy, supported_precision
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import Batch, CorpusBatch
+from engine.corpus.encoded_tweets import CorpusBatch
 from engine.memory import CUDA_ALLOCATOR, free_memory
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters
@@ -36,6 +36,7 @@ from engine.storage.folders import find_run
 from engine.storage.journal import read_journal
 from engine.training.evaluation import evaluate
 from engine.training.trainer import Trainer
+from tests.engine.compute.gpu.device_steps import RATE, losses_of
 from tests.engine.helpers import (
     CPU,
     assert_same_tensors,
@@ -56,7 +57,6 @@ from tests.engine.helpers import (
 pytestmark = pytest.mark.gpu
 
 DEVICE = torch.device("cuda")
-RATE = 2.0**-7
 CONFIG = TrainingConfig(batch_size=16, weight_decay=0.1, ngram_decay=0.5, max_grad_norm=0.5)
 STEPS = 60
 
@@ -76,12 +76,6 @@ def new_trainer(runtime: Runtime, *, may_record: bool = True, num_layers: int = 
     torch.manual_seed(0)
     model = model_with_table(32, 64, num_layers, dropout).to(runtime.device)
     return Trainer(model, CONFIG, runtime, may_record=may_record)
-
-
-def losses_of(trainer: Trainer, some: Sequence[Batch]) -> list[float]:
-    for batch in some:
-        trainer.step(batch, RATE)
-    return trainer.drain_report().train_losses
 
 
 def num_recorded(trainer: Trainer) -> int:
@@ -109,10 +103,9 @@ def test_dropout_masks_differ_between_replays_and_equal_those_of_eager_steps(num
     def run(*, may_record: bool) -> list[float]:
         trainer = new_trainer(on_cuda(), may_record=may_record, num_layers=num_layers, dropout=0.5)
         torch.cuda.manual_seed(5)
-        for _ in range(10):
-            trainer.step(batch, 0.0)
+        losses = losses_of(trainer, [batch] * 10, rate=0.0)
         assert num_recorded(trainer) == may_record
-        return trainer.drain_report().train_losses
+        return losses
 
     recorded = run(may_record=True)
     assert len(set(recorded)) == 10
