@@ -37,8 +37,10 @@ class Save:
     """The command that asks for a checkpoint under the user's name; None for one of the run's own."""
     outcome: Literal["written", "not finite"] | None = None
     """Set by the writer, unless it fails."""
+    error: BaseException | None = None
+    """What ended its write, for the session's thread to raise."""
     problem: TweetgenError | None = None
-    """Why it was not written; None while that is not known."""
+    """Why it was not written at its last try; None while that is not known."""
     journal_problem: StorageError | None = None
     """Why the events before it are not in the journal."""
 
@@ -55,8 +57,6 @@ class Writer(threading.Thread):
         """After a `step-N` keep `num_kept` of them, see `prune_steps`."""
         super().__init__(name="checkpoint writer", daemon=True)
         self.saves = saves
-        self.error: BaseException | None = None
-        """What ended it, for the session's thread to raise."""
         self._folder, self._num_kept, self._loaded_path = folder, num_kept, loaded_path
         self._began = time.monotonic()
 
@@ -73,9 +73,9 @@ class Writer(threading.Thread):
         )
 
     def run(self) -> None:
-        """Write the saves and set their outcomes."""
-        try:
-            for save in self.saves:
+        """Write the saves and set their outcomes; one that fails holds back no other."""
+        for save in self.saves:
+            try:
                 save.copy.wait()
                 if not save.copy.is_finite:
                     save.outcome = "not finite"
@@ -84,8 +84,8 @@ class Writer(threading.Thread):
                 save.outcome = "written"
                 if save.is_numbered:
                     prune_steps(self._folder, self._num_kept, save.info.step, self._loaded_path)
-        except BaseException as error:  # noqa: BLE001 - raised by the session's thread
-            self.error = error
+            except BaseException as error:  # noqa: BLE001 - raised by the session's thread
+                save.error = error
 
 
 def prune_steps(folder: RunFolder, num_kept: int, step: int, loaded_path: Path | None = None) -> None:

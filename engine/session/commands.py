@@ -108,8 +108,6 @@ class CommandHandler:
     ) -> None:
         self.stop_reason: str | None = None
         """Set by a `Stop`: the run is to end."""
-        self.is_saved = False
-        """Whether that `Stop` has saved `latest`."""
         self._is_step_asked = False
         """Set by a `TakeStep`, which has resumed the run."""
         self._run = run
@@ -240,7 +238,6 @@ class CommandHandler:
         self._stop_seen_at = None
         if command.unless_unsaved:
             self._run.checkpoints.require_saved()
-            self.is_saved = True
         state = self._run.state
         ended = state.end_reason if state.is_paused else FINISHED if state.is_finished else None
         self.stop_reason = ended or command.reason
