@@ -15,25 +15,96 @@ and a `best` that is written with it, one that waits, and a newer `best`.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from engine.checkpoints.catalog import pin_path
-from engine.checkpoints.checkpoint import HostSnapshot
+from engine.checkpoints.checkpoint import HostSnapshot, write_checkpoint
 from engine.checkpoints.format import CheckpointInfo
-from engine.checkpoints.writer import Save, Writer
+from engine.checkpoints.management import prune_steps
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, StorageError, TweetgenError
 from engine.protocol.commands import SaveCheckpoint
 from engine.protocol.events import Warned
 from engine.session.state import Run
 from engine.storage.files import remove_stale_temporaries, storage_errors, write_atomically
-from engine.storage.folders import RUN_CHECKPOINTS, home, named_checkpoint_path
+from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_checkpoint_path
 from engine.training.schedule import is_due
 
 CHANGE_SECONDS = 2.0
 """Seconds from a change of the settings to its autosave; later changes are saved with the first."""
 PATIENCE_SECONDS = 5.0
 """How long a save waits for the one before it, where another one waits already; a disk that takes longer has failed."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Save:
+    """A checkpoint that is to be written."""
+
+    name: str
+    path: Path
+    info: CheckpointInfo
+    copy: HostSnapshot
+    user_requested: bool
+    command: SaveCheckpoint | None
+    """The command that asks for a checkpoint under the user's name; None for one of the run's own."""
+    outcome: Literal["written", "not finite"] | None = None
+    """Set by the writer, unless it fails."""
+    error: BaseException | None = None
+    """What ended its write, for the session's thread to raise."""
+    problem: TweetgenError | None = None
+    """Why it was not written at its last try; None while that is not known."""
+    journal_problem: StorageError | None = None
+    """Why the events before it are not in the journal."""
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether it is a `step-N` of the run's own."""
+        return not self.user_requested and self.name not in RUN_CHECKPOINTS
+
+
+class Writer(threading.Thread):
+    """Writes saves in order. A daemon: it does not keep the process from ending.
+
+    It reads nothing of the run but what it is given, and computes with NumPy only: torch would start threads of its own
+    beside the run's.
+    """
+
+    def __init__(self, saves: list[Save], folder: RunFolder, num_kept: int, loaded_path: Path | None) -> None:
+        """After a `step-N` keep `num_kept` of them, see `prune_steps`."""
+        super().__init__(name="checkpoint writer", daemon=True)
+        self.saves = saves
+        self._folder, self._num_kept, self._loaded_path = folder, num_kept, loaded_path
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._began
+
+    def blocked_error(self) -> StorageError:
+        """Return the error of a disk that takes too long."""
+        return StorageError(
+            f"{self.saves[-1].name} can't be written: the disk has not finished in {self.seconds:.0f} seconds.",
+            "Set TWEETGEN_HOME to another disk.",
+        )
+
+    def run(self) -> None:
+        """Write the saves and set their outcomes; one that fails holds back no other."""
+        for save in self.saves:
+            try:
+                save.copy.wait()
+                if not save.copy.is_finite:
+                    save.outcome = "not finite"
+                    continue
+                write_checkpoint(save.path, save.info, save.copy)
+                save.outcome = "written"
+                if save.is_numbered:
+                    prune_steps(self._folder, self._num_kept, save.info.step, self._loaded_path)
+            except BaseException as error:  # noqa: BLE001 - raised by the session's thread
+                save.error = error
 
 
 class Checkpointing:

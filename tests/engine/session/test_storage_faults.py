@@ -300,7 +300,7 @@ UNTOUCHED = {
     "forward": (FORWARD, 8, False),
     "evaluation, done": (EVALUATE, 1, True),
     "sampling": ("engine.sampling.sampler.TweetSampler.advance", 30, False),
-    "saving": ("engine.checkpoints.writer.write_checkpoint", 2, False),
+    "saving": ("engine.session.checkpointing.write_checkpoint", 2, False),
     "journal": ("engine.storage.journal.Journal.append", 9, False),
 }
 """Function, number of the call that fails, and whether it fails after its work."""
