@@ -5,7 +5,8 @@ all that delays training, and appends the copy to a list. A thread (`Writer`) ch
 between two later steps, reports what is written and starts the next write.
 
 A failed save is tried again at the next autosave, which saves `latest` as of then; a `best` that could not be written
-waits in memory, a `step-N` is dropped and named once saving works again.
+waits in memory and is tried before each later save, which it does not hold back; a `step-N` is dropped and named once
+saving works again.
 
 **Memory.** There is one copy while the disk keeps up. While it does not, there are at most four: the one in progress
 and a `best` that is written with it, one that waits, and a newer `best`.
@@ -14,25 +15,96 @@ and a `best` that is written with it, one that waits, and a newer `best`.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from engine.checkpoints.catalog import pin_path
-from engine.checkpoints.checkpoint import HostSnapshot
+from engine.checkpoints.checkpoint import HostSnapshot, write_checkpoint
 from engine.checkpoints.format import CheckpointInfo
-from engine.checkpoints.writer import Save, Writer
+from engine.checkpoints.management import prune_steps
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, StorageError, TweetgenError
 from engine.protocol.commands import SaveCheckpoint
 from engine.protocol.events import Warned
 from engine.session.state import Run
 from engine.storage.files import remove_stale_temporaries, storage_errors, write_atomically
-from engine.storage.folders import RUN_CHECKPOINTS, home, named_checkpoint_path
+from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_checkpoint_path
 from engine.training.schedule import is_due
 
 CHANGE_SECONDS = 2.0
 """Seconds from a change of the settings to its autosave; later changes are saved with the first."""
 PATIENCE_SECONDS = 5.0
 """How long a save waits for the one before it, where another one waits already; a disk that takes longer has failed."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Save:
+    """A checkpoint that is to be written."""
+
+    name: str
+    path: Path
+    info: CheckpointInfo
+    copy: HostSnapshot
+    user_requested: bool
+    command: SaveCheckpoint | None
+    """The command that asks for a checkpoint under the user's name; None for one of the run's own."""
+    outcome: Literal["written", "not finite"] | None = None
+    """Set by the writer, unless it fails."""
+    error: BaseException | None = None
+    """What ended its write, for the session's thread to raise."""
+    problem: TweetgenError | None = None
+    """Why it was not written at its last try; None while that is not known."""
+    journal_problem: StorageError | None = None
+    """Why the events before it are not in the journal."""
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether it is a `step-N` of the run's own."""
+        return not self.user_requested and self.name not in RUN_CHECKPOINTS
+
+
+class Writer(threading.Thread):
+    """Writes saves in order. A daemon: it does not keep the process from ending.
+
+    It reads nothing of the run but what it is given, and computes with NumPy only: torch would start threads of its own
+    beside the run's.
+    """
+
+    def __init__(self, saves: list[Save], folder: RunFolder, num_kept: int, loaded_path: Path | None) -> None:
+        """After a `step-N` keep `num_kept` of them, see `prune_steps`."""
+        super().__init__(name="checkpoint writer", daemon=True)
+        self.saves = saves
+        self._folder, self._num_kept, self._loaded_path = folder, num_kept, loaded_path
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._began
+
+    def blocked_error(self) -> StorageError:
+        """Return the error of a disk that takes too long."""
+        return StorageError(
+            f"{self.saves[-1].name} can't be written: the disk has not finished in {self.seconds:.0f} seconds.",
+            "Set TWEETGEN_HOME to another disk.",
+        )
+
+    def run(self) -> None:
+        """Write the saves and set their outcomes; one that fails holds back no other."""
+        for save in self.saves:
+            try:
+                save.copy.wait()
+                if not save.copy.is_finite:
+                    save.outcome = "not finite"
+                    continue
+                write_checkpoint(save.path, save.info, save.copy)
+                save.outcome = "written"
+                if save.is_numbered:
+                    prune_steps(self._folder, self._num_kept, save.info.step, self._loaded_path)
+            except BaseException as error:  # noqa: BLE001 - raised by the session's thread
+                save.error = error
 
 
 class Checkpointing:
@@ -53,9 +125,11 @@ class Checkpointing:
         self._writer: Writer | None = None
         """The write in progress, or the one that has ended and is not reported yet."""
         self._problem: TweetgenError | None = None
-        """Why the last write of a checkpoint of the run's own failed; None if it succeeded."""
+        """Why the last write of `latest` or a `step-N` failed; None if it succeeded."""
         self._dropped: list[str] = []
         """Names of checkpoints that were not saved because of such a problem."""
+        self._is_saved = False
+        """Whether `require_saved` has saved the state with which the run ends."""
         self._is_ending = False
         self._copies: list[HostSnapshot] = []
         self._copied_step: int | None = None
@@ -79,6 +153,11 @@ class Checkpointing:
         """Return what is written now and all that wait. For any thread."""
         writer, best = self._writer, self._best
         return [*(writer.saves if writer is not None else ()), *self._waiting, *([best] if best is not None else ())]
+
+    @property
+    def _has_failed(self) -> bool:
+        """Whether a checkpoint of the run's own could not be written and is to be tried again."""
+        return self._problem is not None or (self._best is not None and self._best.problem is not None)
 
     # When -------------------------------------------------------------------------------------------------------------
 
@@ -105,7 +184,7 @@ class Checkpointing:
             if state.trainer.skipped_in_a_row:
                 return  # these weights may have diverged
             self.save_step_if_due()
-        has_news = not state.is_paused or self._problem is not None or self._run.reporter.journal.is_failing
+        has_news = not state.is_paused or self._has_failed or self._run.reporter.journal.is_failing
         now = self._clock()
         is_time = has_news and now - self._tried_at >= state.training.autosave_seconds
         has_changed = self._changed_at is not None and now - self._changed_at >= CHANGE_SECONDS
@@ -114,7 +193,8 @@ class Checkpointing:
             self.save("latest")
         others_wait = bool(self._waiting) or self._best is not None
         if self._writer is not None and self._writer.seconds >= PATIENCE_SECONDS and others_wait and not self._problem:
-            self._warn(self._writer.blocked_error())
+            self._problem = self._writer.blocked_error()
+            self._run.reporter.warn_of_disk(self._problem)
 
     # Saves ------------------------------------------------------------------------------------------------------------
 
@@ -145,6 +225,7 @@ class Checkpointing:
             except (StorageError, DeviceMemoryError) as error:
                 if name != "latest" and not user_requested:
                     self._dropped.append(name)
+                self._problem = error
                 self._warn(error, user_requested=user_requested)
                 return error
             if name == "best":
@@ -206,6 +287,7 @@ class Checkpointing:
         if isinstance(problem, DivergedError):
             raise problem
         if self._latest_step == self._run.state.step:
+            self._is_saved = True
             return
         kept_step, so_far = 0, "Nothing is saved"
         if self._latest_step is not None:
@@ -219,10 +301,16 @@ class Checkpointing:
         raise StorageError(f"{so_far}: leaving now loses {lost:,} {'step' if lost == 1 else 'steps'}.", hint)
 
     def save_last(self) -> None:
-        """Save `latest` at the end of the run, after all others; a failure names what is lost."""
+        """Save `latest` at the end of the run, after all others, unless `require_saved` has; name what is lost."""
         self.wait()
         self._is_ending = True
-        self.save("latest", user_requested=True, waits=True)
+        problem = None if self._is_saved else self.save("latest", user_requested=True, waits=True)
+        lost = [*(["best"] if self._best is not None else []), *self._dropped]
+        if problem is not None and not isinstance(problem, DivergedError):
+            lost.insert(0, "latest")
+        cause = self._problem or (self._best.problem if self._best is not None else None)
+        if cause is not None and lost:
+            self._run.reporter.warn_of_disk(cause, user_requested=True, lost=lost)
 
     def save_after_failure(self) -> None:
         """Save `latest` after an exception, so that a resumed run repeats the step that failed.
@@ -274,8 +362,9 @@ class Checkpointing:
                 self._finish(ended)
             elif self._waiting:
                 self._start(self._waiting.pop(0))
-            elif self._best is not None and self._problem is None:
-                self._start(self._best)
+            elif self._best is not None and not self._has_failed:
+                best, self._best = self._best, None
+                self._start(best)
             else:
                 return
 
@@ -296,38 +385,41 @@ class Checkpointing:
         """Start to write a save; one of the run's own with the `best` that waits before it, and with the journal."""
         saves = [save]
         if save.command is None:
-            saves = [save] if self._best in (None, save) else [self._best, save]
-            self._best = None
             try:
                 self._recreate_folder()
                 save.journal_problem = self._run.reporter.flush_journal()
             except StorageError as error:
-                self._fail(saves, error)
+                self._fail(save, error)
                 return
+            if self._best is not None and save.journal_problem is None:  # a full disk is not tried twice
+                saves.insert(0, self._best)
+                self._best = None
         loaded_path, _ = self._loaded or (None, 0)
         self._writer = Writer(saves, self._folder, self._run.state.training.keep_checkpoints, loaded_path)
         self._writer.start()
 
     def _finish(self, writer: Writer) -> None:
         """Report what was written. Raises the exception of the thread, unless the disk failed or memory ran out."""
-        reporter, save = self._run.reporter, writer.saves[-1]
         for each in writer.saves:
-            self._report(each)
-        try:
-            with self._run.oom.memory_errors("saving"):
-                if writer.error is not None:
-                    raise writer.error
-        except (StorageError, DeviceMemoryError) as error:
-            self._fail(writer.saves, error)
-            return
-        if save.command is not None or save.outcome == "not finite":
+            error, each.error = each.error, None
+            try:
+                with self._run.oom.memory_errors("saving"):
+                    if error is not None:
+                        raise error
+            except (StorageError, DeviceMemoryError) as problem:
+                self._fail(each, problem)
+            else:
+                self._report(each)
+        reporter, save = self._run.reporter, writer.saves[-1]
+        if save.command is not None or save.outcome != "written":
             return
         self._problem = None
-        if save.journal_problem is None:
+        if save.journal_problem is not None:
+            if not self._is_ending:  # at the end the reporter warns of what the journal lacks
+                reporter.warn_of_disk(save.journal_problem, user_requested=save.user_requested)
+        elif not self._has_failed:
             dropped, self._dropped = self._dropped, []
             reporter.emit_disk_works(f"Not saved: {', '.join(dropped)}." if dropped else "")
-        elif not self._is_ending:  # at the end the reporter warns of what the journal lacks
-            reporter.warn_of_disk(save.journal_problem, user_requested=save.user_requested)
 
     def _report(self, save: Save) -> None:
         """Report the outcome of a save that did not fail."""
@@ -348,24 +440,24 @@ class Checkpointing:
             else:
                 reporter.emit(Warned, message=save.problem.message, kind="not-finite")
 
-    def _fail(self, saves: list[Save], error: TweetgenError) -> None:
+    def _fail(self, save: Save, problem: TweetgenError) -> None:
         """Report a write that failed; a `best` waits for the next one, a `step-N` is dropped."""
-        save = saves[-1]
-        save.problem = error
+        save.problem = problem
         if save.command is not None:
-            self._run.reporter.emit_refusal(save.command, error)
+            self._run.reporter.emit_refusal(save.command, problem)
             return
-        if saves[0].name == "best" and saves[0].outcome is None:
-            self._best = self._best or saves[0]
+        if save.name == "best":
+            self._best = self._best or save
+        else:
+            self._problem = problem
         if save.is_numbered:
             self._dropped.append(save.name)
-        self._warn(error, user_requested=save.user_requested)
+        self._warn(problem, user_requested=save.user_requested)
 
-    def _warn(self, error: TweetgenError, *, user_requested: bool = False) -> None:
-        """Warn that a checkpoint of the run's own is not saved; at the end of the run, name all that are lost."""
-        self._problem = error
-        lost = ["latest", *(["best"] if self._best else []), *self._dropped] if self._is_ending else []
-        self._run.reporter.warn_of_disk(error, user_requested=user_requested, lost=lost)
+    def _warn(self, problem: TweetgenError, *, user_requested: bool) -> None:
+        """Warn that a checkpoint of the run's own is not saved; at the end `save_last` warns of all."""
+        if not self._is_ending:
+            self._run.reporter.warn_of_disk(problem, user_requested=user_requested)
 
     # The run's folder -------------------------------------------------------------------------------------------------
 

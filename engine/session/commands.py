@@ -86,8 +86,6 @@ class CommandHandler:
     ) -> None:
         self.end_reason: str | None = None
         """Why the run is to end: set by a `Stop`, or by the loop once the budget is used up."""
-        self.is_saved = False
-        """Whether that `Stop` has saved `latest`."""
         self.is_step_asked = False
         """Set by a `TakeStep`, which has resumed the run; reset by the loop."""
         self._run = run
@@ -205,7 +203,6 @@ class CommandHandler:
         self._stop_seen_at = None
         if command.unless_unsaved:
             self._run.checkpoints.require_saved()
-            self.is_saved = True
         state, ended = self._run.state, self._run.state.end_reason
         is_over = ended is not None and (state.is_paused or ended == FINISHED)
         self.end_reason = ended if is_over else command.reason

@@ -282,8 +282,7 @@ class TrainingLoop:
     def _end(self, reason: str) -> None:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         state = self._run.state
-        if not self.commands.is_saved:
-            self._checkpoints.save_last()
+        self._checkpoints.save_last()
         self.commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,

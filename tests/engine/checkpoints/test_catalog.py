@@ -16,8 +16,7 @@ import pytest
 from engine.checkpoints import catalog, management
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.format import read_info
-from engine.checkpoints.management import sample_of
-from engine.checkpoints.writer import prune_steps
+from engine.checkpoints.management import prune_steps, sample_of
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import CheckpointError
