@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.insight.checks import check
@@ -41,7 +42,6 @@ from engine.protocol.insight import (
     UnitsScored,
 )
 from engine.sampling.queries import next_log_probs
-from engine.sampling.stepper import HeldUnit
 from engine.text import sanitize, sanitize_char, sanitize_in_place
 
 MAX_POINTS = 200

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from engine.compute.stepper import CharStepper
 from engine.config.sampling import SamplingConfig
 from engine.corpus.flat_tweets import FlatTweets
 from engine.errors import DivergedError
@@ -23,7 +24,6 @@ from engine.model.vocab import BOS, EOS, UNK, UNKNOWN_CHAR_BITS, Vocab
 from engine.protocol.events import CharChance, CharRead
 from engine.sampling.logits import NEVER_SAMPLED, Floats
 from engine.sampling.sampler import TweetSampler
-from engine.sampling.stepper import CharStepper
 from engine.text import sanitize_char, sanitize_line
 
 _NUM_COMPARED = 100

@@ -1,6 +1,6 @@
 """`TweetSampler`: samples tweets from a model, one streamed character by character, or many in a batch.
 
-`engine.sampling.stepper` computes the log-probabilities, `engine.sampling.logits` the distribution to draw from. Each
+`engine.compute.stepper` computes the log-probabilities, `engine.sampling.logits` the distribution to draw from. Each
 tweet is drawn by inverse transform sampling from its own sequence of uniform numbers, so
 
 * a tweet depends on its seed and not on the other tweets of its batch, up to rounding: one row is computed by Numba,
@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from engine.compute.stepper import CharStepper, HeldUnit
 from engine.config.sampling import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import Floats, Ids, draw, next_char_weights
-from engine.sampling.stepper import CharStepper, HeldUnit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.baselines import NAMES, baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
+from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.loading import load_corpus
@@ -38,7 +39,6 @@ from engine.protocol import events as e
 from engine.protocol import insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import sample_tweets
-from engine.sampling.stepper import HeldUnit
 from engine.storage.folders import find_run
 from engine.text import sanitize_in_place, sanitize_line
 from tests.engine.helpers import encoded_with, run_session, small_tweets, tiny_config, vocab_of, write_corpus

@@ -17,20 +17,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from engine.compute import stepper as stepper_module
 from engine.compute.cpu import single_row
 from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps, new_failures
+from engine.compute.stepper import CharGraph, CharStepper, RecordedStepper
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
 from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
 from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab
-from engine.sampling import stepper as stepper_module
 from engine.sampling.logits import NEVER_SAMPLED, Floats, Ids, draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from engine.sampling.stepper import CharGraph, CharStepper, RecordedStepper
 from engine.training.evaluation import evaluate
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations, use_char_graphs

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.compute import stepper
 from engine.compute.cuda_graphs import CudaRecorder
 from engine.compute.device import Runtime
 from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
+from engine.compute.stepper import CharStepper
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
-from engine.sampling import stepper
-from engine.sampling.stepper import CharStepper
 from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
 

@@ -18,10 +18,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.compute import gpu_step
+from engine.compute import gpu_step, stepper
 from engine.compute.cuda_graphs import new_failures
 from engine.compute.device import Runtime, cudnn_supports_bfloat16, wait_for
 from engine.compute.gpu_step import Bfloat16Copy, supported_precision
+from engine.compute.stepper import CharStepper
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch
@@ -29,9 +30,7 @@ from engine.memory import CUDA_ALLOCATOR, free_memory
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters
 from engine.protocol import events as e
-from engine.sampling import stepper
 from engine.sampling.sampler import sample_tweets
-from engine.sampling.stepper import CharStepper
 from engine.storage.folders import find_run
 from engine.storage.journal import read_journal
 from engine.training.evaluation import evaluate

@@ -11,8 +11,10 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,10 +22,13 @@ from engine.compute.cuda_graphs import CudaRecorder, GraphedSteps
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
 from engine.model.vocab import EMPTY_WINDOW, ID_BITS, LONGEST, NUM_IDS, ORDERS, UNK
-from engine.sampling.logits import Floats, Ids
 
 if TYPE_CHECKING:  # it imports Numba, which sampling a few tweets does not need
     from engine.compute.cpu.single_row import SingleRowStepper
+
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Ids: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
