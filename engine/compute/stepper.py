@@ -236,14 +236,20 @@ def _used(weights: InferenceWeights) -> list[Tensor]:
 
 
 _GRAPHS: dict[torch.device, CharGraph] = {}
-"""The one in use of each device."""
+"""The graph in use on each device, numbered as a model's is."""
 
 
 def char_graph_of(model: TextGenerator, weights: InferenceWeights) -> CharGraph:
     """Return the graph for tweets of a model on a GPU; one for other sizes is freed."""
     graph = _GRAPHS.get(model.device)
     if graph is None or not graph.fits(weights):
-        if graph is not None:
-            graph.steps.discard_all()
+        discard_char_graph(model.device)
         graph = _GRAPHS[model.device] = CharGraph(model, CudaRecorder(model.device))
     return graph
+
+
+def discard_char_graph(device: torch.device) -> None:
+    """Free the graph of a device; a tweet in progress keeps its buffers, and records its kernels anew."""
+    graph = _GRAPHS.pop(device, None)
+    if graph is not None:
+        graph.steps.discard_all()

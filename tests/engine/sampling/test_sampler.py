@@ -22,6 +22,7 @@ from engine.compute.cpu import single_row
 from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps, new_failures
 from engine.compute.stepper import CharGraph, CharStepper, RecordedStepper
+from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
 from engine.memory import CudaAllocator
@@ -32,9 +33,10 @@ from engine.sampling.logits import NEVER_SAMPLED, Floats, Ids, draw, next_char_w
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from engine.training.evaluation import evaluate
+from engine.training.trainer import Trainer
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations, use_char_graphs
-from tests.engine.helpers import encoded_with, small_tweets, vocab_of
+from tests.engine.helpers import CPU, encoded_with, small_tweets, vocab_of
 from tests.strategies import sampling_configs
 
 LOGITS = st.lists(st.floats(-40, 40, width=32), min_size=5, max_size=24)
@@ -433,6 +435,20 @@ def test_a_model_of_other_sizes_has_another_graph_and_the_old_one_is_freed(recor
             tweet.step(np.array([token_id]))
     assert recorder.log.count("record") == 2
     assert recorder.log.count("discard") == 1
+
+
+def test_memory_that_a_trainer_frees_includes_the_graph_and_a_tweet_in_progress_continues(
+    recorder: FakeRecorder,
+) -> None:
+    model = model_of()
+    trainer = Trainer(model, TrainingConfig(), CPU)
+    tweet, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))
+    for position, token_id in enumerate(ids_of()[:1].T):
+        if position == 10:
+            trainer.free_memory()
+            assert stepper_module._GRAPHS == {}
+            assert (recorder.log[-1], recorder.log.count("record")) == ("discard", 1)
+        assert np.array_equal(tweet.step(token_id), plain.step(token_id))
 
 
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:

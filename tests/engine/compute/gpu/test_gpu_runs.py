@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 import torch
 
-from engine.compute import gpu_step
+from engine.compute import gpu_step, stepper
 from engine.compute.gpu_step import ResidentTweets
 from engine.config.run import Device, Precision, RunConfig, RuntimeConfig, TrainingConfig
 from engine.memory import CudaAllocator
@@ -51,6 +51,27 @@ def test_what_can_not_be_recorded_is_one_warning_and_the_other_is_recorded(
     num_graphs = [event.num_graphs for event in h.of_type(emitted, e.StepTimes)]
     assert (max(n or 0 for n in num_graphs) > 0) == (failing != "steps")
     assert None not in num_graphs
+
+
+def test_the_end_of_a_run_frees_the_graph_of_its_tweets(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    characters = FakeRecorder()
+    use_char_graphs(monkeypatch, characters)
+    h.run_tiny(corpus, max_steps=12, sample_every=3)
+    assert characters.log.count("record") == 1
+    assert characters.log[-1] == "discard"
+    assert stepper._GRAPHS == {}
+
+
+def test_an_interrupted_run_raises_the_interrupt_where_a_failed_device_can_not_free_graphs(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    characters = FakeRecorder()
+    use_char_graphs(monkeypatch, characters)
+    monkeypatch.setattr(characters, "discard", mock.Mock(side_effect=RuntimeError("CUDA error: an assert")))
+    h.let_fail(monkeypatch, "engine.training.trainer.Trainer.step", KeyboardInterrupt(), 9)
+    with pytest.raises(KeyboardInterrupt):
+        h.run_tiny(corpus, max_steps=12, sample_every=3)
+    assert stepper._GRAPHS == {}
 
 
 @pytest.mark.parametrize(("device", "num_gpus"), [("auto", 1), ("auto", 0), ("cpu", 1)])
