@@ -21,7 +21,7 @@ from engine.compute import stepper as stepper_module
 from engine.compute.cpu import single_row
 from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps, new_failures
-from engine.compute.stepper import CharGraph, CharStepper, RecordedStepper
+from engine.compute.stepper import CharGraph, CharStepper
 from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
@@ -369,11 +369,18 @@ def start_of(model: TextGenerator) -> tuple[InferenceWeights, list[Tensor], Tens
     return InferenceWeights(model), states, torch.tensor([EMPTY_WINDOW])
 
 
-def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> None:
-    model = model_of()
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
+    """Let single rows be computed as on a GPU; return what records them."""
     recorder = FakeRecorder()
-    recorded, compiled = RecordedStepper(*start_of(model), CharGraph(model, recorder)), CharStepper(model)
-    plain = CharStepper(model, may_compile=False)
+    use_char_graphs(monkeypatch, recorder)
+    return recorder
+
+
+def test_one_row_gives_the_same_recorded_with_compiled_code_and_without(recorder: FakeRecorder) -> None:
+    model = model_of()
+    recorded, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))
+    compiled = SingleRowStepper(*start_of(model))
     for one in ids_of()[:1].T:
         log_probs = plain.step(one)
         assert np.array_equal(recorded.step(one), log_probs)
@@ -385,10 +392,10 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_re
     monkeypatch: pytest.MonkeyPatch, allocator: CudaAllocator
 ) -> None:
     model = model_of(num_layers=1)
-    recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
-    graph = CharGraph(model, recorder)
-    monkeypatch.setitem(stepper_module._GRAPHS, model.device, graph)
-    recorded, plain = RecordedStepper(*start_of(model), graph), CharStepper(model, may_compile=False)
+    error = RuntimeError("operation not permitted when stream is capturing")
+    use_char_graphs(monkeypatch, FailingRecorder(error, failing={1}))
+    recorded, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))
+    graph = stepper_module._GRAPHS[model.device]
     for token_id in range(4, 10):
         assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
     assert allocator.is_sound
@@ -399,14 +406,6 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_re
     for _ in range(4):
         steps.run(lambda _: None, torch.zeros(1))
     assert training.log[-2:] == ["replay", "replay"]
-
-
-@pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
-    """Let single rows be computed as on a GPU; return what records them."""
-    recorder = FakeRecorder()
-    use_char_graphs(monkeypatch, recorder)
-    return recorder
 
 
 def test_tweets_of_two_models_and_their_rows_in_turns_are_those_of_plain_steps_with_one_recording(

@@ -88,8 +88,7 @@ def use_char_graphs(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder) -> 
 
     def make(self: CharStepper, model: TextGenerator, *, may_compile: bool = True, **options: Any) -> None:
         made(self, model, may_compile=False, **options)
-        self._graph = stepper.char_graph_of(model, self._weights) if may_compile and not options.get("held") else None
-        self._rows = self._make_stepper(self._rows.states, self._rows.windows)
+        self._graph = stepper.char_graph_of(model, self.weights) if may_compile and not options.get("held") else None
 
     monkeypatch.setattr(stepper, "_GRAPHS", {})
     monkeypatch.setattr(stepper, "CudaRecorder", lambda _: recorder)
