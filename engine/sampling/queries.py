@@ -146,8 +146,6 @@ def complete(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, text:
     prompted = replace(sampling.without_filter(), prime=text, max_length=len(text) + COMPLETION_CHARS)
     sampler = TweetSampler(model, vocab, prompted, [seed])
     next_chars = top_chars(vocab, sampler.log_probs[0])
-    while not sampler.is_done:
-        sampler.advance()
     [tweet] = sampler.results()
     bits = tweet.char_bits[: len(text)]
     return Completion(

@@ -72,7 +72,6 @@ class TweetSampler:
         self._nats = np.zeros(self._uniforms.shape)  # surprisal of each character
         self._length = len(prime_ids)
         self._rows = np.arange(len(self._seeds))  # of the unfinished tweets
-        self._batch_rows = self._rows
         self._results: dict[int, SampledTweet] = {}
         self._stepper = CharStepper(model, may_compile=may_compile, held=held)
         self.log_probs = self._process_prime(prime_ids)
@@ -91,7 +90,9 @@ class TweetSampler:
         self.sampling = sampling
 
     def results(self) -> list[SampledTweet]:
-        """Return the tweets in the order of their seeds; all must be finished."""
+        """Finish all tweets, and return them in the order of their seeds. Raises as `advance`."""
+        while not self.is_done:
+            self.advance()
         return [self._results[row] for row in range(len(self._seeds))]
 
     def advance(self) -> None:
@@ -104,7 +105,7 @@ class TweetSampler:
             temperatures = self._temperatures[self._rows, None]  # (B, 1)
         weights = next_char_weights(self.log_probs, self.sampling, temperatures)
         chosen = draw(weights, self._uniforms[self._rows, self._length])  # (B,)
-        self._nats[self._rows, self._length] = -self.log_probs[self._batch_rows, chosen]
+        self._nats[self._rows, self._length] = -self.log_probs[np.arange(len(chosen)), chosen]
         self._ids[self._rows, self._length] = chosen
         self._length += 1
         has_ended = chosen == EOS
@@ -139,7 +140,7 @@ class TweetSampler:
                 char_bits=tuple(bits.round(2).tolist()),
             )
         others = np.flatnonzero(~is_finished)
-        self._rows, self._batch_rows = self._rows[others], self._batch_rows[: len(others)]
+        self._rows = self._rows[others]
         if len(others):
             self._stepper.select(others)
         return others
@@ -148,19 +149,3 @@ class TweetSampler:
 def uniforms_of(seed: int, count: int) -> npt.NDArray[np.float64]:
     """Return `count` uniform numbers in [0, 1) that depend on `seed` alone."""
     return np.random.Generator(np.random.PCG64(seed)).random(count)
-
-
-def sample_tweets(
-    model: TextGenerator,
-    vocab: Vocab,
-    sampling: SamplingConfig,
-    seeds: Sequence[int],
-    temperatures: Sequence[float] | None = None,
-    *,
-    may_compile: bool = True,
-) -> list[SampledTweet]:
-    """Sample one tweet per seed, in one batch. Arguments and exceptions as of `TweetSampler`."""
-    sampler = TweetSampler(model, vocab, sampling, seeds, temperatures, may_compile=may_compile)
-    while not sampler.is_done:
-        sampler.advance()
-    return sampler.results()

@@ -20,7 +20,7 @@ from engine.errors import ConfigError, DeviceMemoryError, DivergedError, RunEnds
 from engine.protocol import events
 from engine.sampling.filter import TweetFilter, draft_tweets
 from engine.sampling.queries import Completion, complete, nearest_tweet, score_chars, unknown_chars
-from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
+from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.session.evaluation import RateLimiter
 from engine.session.settings import LiveSettings
 from engine.session.state import Run
@@ -194,7 +194,7 @@ class Sampling:
             raise ConfigError(f"A ladder needs 1 to {MAX_RUNGS} temperatures and a seed of at least 0.")
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
         model, vocab = self._run.state.trainer.eval_model, self._data.vocab
-        tweets = sample_tweets(model, vocab, sampling, [seed] * len(checked), checked)
+        tweets = TweetSampler(model, vocab, sampling, [seed] * len(checked), checked).results()
         shares = [self._copied_share(tweet.text) for tweet in tweets]
         rungs = tuple(events.LadderTweet(**fields) for fields in map(_common_fields, tweets, shares))
         self._run.reporter.emit(events.LadderSampled, prime=sampling.prime, seed=seed, rungs=rungs)

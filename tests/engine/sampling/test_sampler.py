@@ -31,7 +31,7 @@ from engine.model.parameters import InferenceWeights
 from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab
 from engine.sampling.logits import NEVER_SAMPLED, Floats, Ids, draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
-from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
+from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.training.evaluation import evaluate
 from engine.training.trainer import Trainer
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
@@ -170,18 +170,12 @@ MODEL = random_model()
 
 
 def sample(sampling: SamplingConfig, seed: int = 0, model: TextGenerator = MODEL) -> SampledTweet:
-    [tweet] = sample_tweets(model, VOCAB, sampling, [seed])
+    [tweet] = TweetSampler(model, VOCAB, sampling, [seed]).results()
     return tweet
 
 
-def rest_of(sampler: TweetSampler) -> list[SampledTweet]:
-    while not sampler.is_done:
-        sampler.advance()
-    return sampler.results()
-
-
 def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch() -> None:
-    together = sample_tweets(MODEL, VOCAB, SamplingConfig(max_length=40), range(12))
+    together = TweetSampler(MODEL, VOCAB, SamplingConfig(max_length=40), range(12)).results()
     assert len({len(tweet.text) for tweet in together}) > 3
     assert [tweet.seed for tweet in together] == list(range(12))
     for tweet in together:
@@ -222,7 +216,7 @@ def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character() 
     for _ in range(8):
         sampler.advance()
     sampler.set_sampling(replace(wild, temperature=0.0))
-    [tweet] = rest_of(sampler)
+    [tweet] = sampler.results()
     greedy_after = sample(SamplingConfig(temperature=0.0, max_length=30, prime=expected))
     assert tweet.text == greedy_after.text
     assert tweet.text != sample(wild, seed).text
@@ -232,7 +226,7 @@ def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character() 
 def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed() -> None:
     sampling = SamplingConfig(max_length=25)
     seeds = [9] * len(LADDER_TEMPERATURES)
-    rungs = sample_tweets(MODEL, VOCAB, sampling, seeds, LADDER_TEMPERATURES)
+    rungs = TweetSampler(MODEL, VOCAB, sampling, seeds, LADDER_TEMPERATURES).results()
     assert [rung.temperature for rung in rungs] == list(LADDER_TEMPERATURES)
     for rung in rungs:
         assert rung.text == sample(replace(sampling, temperature=rung.temperature), seed=9).text
@@ -244,7 +238,7 @@ def test_a_tweet_is_sampled_with_the_weights_at_its_start() -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(0.1)
-    assert rest_of(sampler) == [sample(sampling)] != [sample(sampling, model=model)]
+    assert sampler.results() == [sample(sampling)] != [sample(sampling, model=model)]
 
 
 @given(
@@ -255,7 +249,7 @@ def test_a_tweet_is_sampled_with_the_weights_at_its_start() -> None:
 def test_a_completion_is_the_tweet_sampled_with_that_prime(text: str, sampling: SamplingConfig, seed: int) -> None:
     prompted = replace(sampling, prime=text, max_length=len(text) + COMPLETION_CHARS)
     completion = complete(MODEL, VOCAB, sampling, text, seed)
-    [tweet] = sample_tweets(MODEL, VOCAB, prompted, [seed])
+    [tweet] = TweetSampler(MODEL, VOCAB, prompted, [seed]).results()
     assert (text + completion.text, completion.reached_eos) == (tweet.text, tweet.reached_eos)
 
 
