@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,8 @@ class TweetSampler:
         """
         prime_ids = vocab.encode_strict(sampling.prime)
         self.sampling = sampling
+        """Replaced between two characters, it changes how the next ones are drawn; prime and length stay."""
+        self._max_length = sampling.max_length
         self._vocab = vocab
         self._seeds = list(seeds)
         self._temperatures = None if temperatures is None else np.array(temperatures, dtype=np.float32)
@@ -81,13 +83,6 @@ class TweetSampler:
     def is_done(self) -> bool:
         """Whether all tweets are finished."""
         return len(self._rows) == 0
-
-    def set_sampling(self, sampling: SamplingConfig) -> None:
-        """Draw the next characters with `sampling`; its prime, maximum length and filter are ignored."""
-        if (sampling.prime, sampling.max_length) != (self.sampling.prime, self.sampling.max_length):
-            own = self.sampling
-            sampling = replace(sampling.without_filter(), prime=own.prime, max_length=own.max_length)
-        self.sampling = sampling
 
     def results(self) -> list[SampledTweet]:
         """Finish all tweets, and return them in the order of their seeds. Raises as `advance`."""
@@ -109,7 +104,7 @@ class TweetSampler:
         self._ids[self._rows, self._length] = chosen
         self._length += 1
         has_ended = chosen == EOS
-        if has_ended.any() or self._length == self.sampling.max_length:
+        if has_ended.any() or self._length == self._max_length:
             chosen = chosen[self._remove_finished(has_ended, temperatures)]
         if len(chosen):
             self.log_probs = self._stepper.step(chosen)
@@ -127,7 +122,7 @@ class TweetSampler:
 
     def _remove_finished(self, has_ended: npt.NDArray[np.bool_], temperatures: Floats) -> Ids:
         """Store the finished tweets and remove them from the batch; return the indices of the others."""
-        is_finished = has_ended | (self._length == self.sampling.max_length)
+        is_finished = has_ended | (self._length == self._max_length)
         for index in np.flatnonzero(is_finished).tolist():
             row = self._rows[index]
             bits = self._nats[row, : self._length] / math.log(2)

@@ -164,7 +164,7 @@ class Sampling:
             nonlocal num_drafts, late_at
             sampler = TweetSampler(model, vocab, first, seeds)
             while not sampler.is_done:
-                sampler.set_sampling(current())
+                sampler.sampling = current()
                 sampler.advance()
                 if has_drafts and (now := clock()) > late_at:
                     late_at = now + _LATE_INTERVAL_SECONDS
@@ -173,9 +173,10 @@ class Sampling:
             num_drafts += len(seeds)
             return sampler.results()
 
-        [chosen] = draft_tweets(sample, TweetFilter(first, self._copied_share), [seed], MAX_DRAFTS_IN_RUN)
+        copied_share = self._data.corpus.novelty.copied_share
+        [chosen] = draft_tweets(sample, TweetFilter(first, copied_share), [seed], MAX_DRAFTS_IN_RUN)
         tweet = chosen.draft
-        share = self._copied_share(tweet.text)
+        share = copied_share(tweet.text)
         self._run.reporter.emit(
             events.TweetSampled,
             **_common_fields(tweet, share),
@@ -195,7 +196,7 @@ class Sampling:
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
         model, vocab = self._run.state.trainer.eval_model, self._data.vocab
         tweets = TweetSampler(model, vocab, sampling, [seed] * len(checked), checked).results()
-        shares = [self._copied_share(tweet.text) for tweet in tweets]
+        shares = [self._data.corpus.novelty.copied_share(tweet.text) for tweet in tweets]
         rungs = tuple(events.LadderTweet(**fields) for fields in map(_common_fields, tweets, shares))
         self._run.reporter.emit(events.LadderSampled, prime=sampling.prime, seed=seed, rungs=rungs)
 
@@ -230,13 +231,10 @@ class Sampling:
             text=text,
             chars=chars,
             bits_per_char=sum(char.bits for char in chars) / len(chars),
-            copied_share=round(self._copied_share(text), 3),
+            copied_share=round(data.corpus.novelty.copied_share(text), 3),
             nearest=nearest.text,
             nearest_share=nearest.share,
         )
-
-    def _copied_share(self, text: str) -> float:
-        return self._data.corpus.novelty.copied_share(text)
 
 
 def _common_fields(tweet: SampledTweet, copied_share: float) -> dict[str, Any]:

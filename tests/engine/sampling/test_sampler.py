@@ -215,7 +215,7 @@ def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character() 
     sampler = TweetSampler(MODEL, VOCAB, wild, [seed])
     for _ in range(8):
         sampler.advance()
-    sampler.set_sampling(replace(wild, temperature=0.0))
+    sampler.sampling = replace(wild, temperature=0.0)
     [tweet] = sampler.results()
     greedy_after = sample(SamplingConfig(temperature=0.0, max_length=30, prime=expected))
     assert tweet.text == greedy_after.text
