@@ -112,7 +112,6 @@ def _compiled_count_shared() -> Callable[..., None]:
 
 
 NUM_TOP_CHARS = 8
-_LOG_PROB_DIGITS = 3
 COMPLETION_CHARS = 40
 """Maximum length of a completion."""
 
@@ -176,11 +175,6 @@ def char_read(vocab: Vocab, char: str, token_id: int, log_probs: Floats) -> Char
     """Return the prediction (V,) of one target: `char`, or "" for `<EOS>`, encoded as `token_id`."""
     bits = -float(log_probs[token_id]) / math.log(2) + (UNKNOWN_CHAR_BITS if token_id == UNK else 0.0)
     return CharRead(char=sanitize_char(char), bits=round(bits, 3), likeliest=top_chars(vocab, log_probs))
-
-
-def next_log_probs(log_probs: Floats) -> tuple[float, ...]:
-    """Return the log-probabilities of all that can be sampled, highest first, given those of all ids (V,)."""
-    return tuple(np.sort(np.delete(log_probs, NEVER_SAMPLED))[::-1].astype(float).round(_LOG_PROB_DIGITS).tolist())
 
 
 def top_chars(vocab: Vocab, log_probs: Floats) -> tuple[CharChance, ...]:
