@@ -30,7 +30,7 @@ from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, lo
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.progress import OnProgress
-from engine.sampling.sampler import sample_tweets
+from engine.sampling.sampler import TweetSampler
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop, sample_sequence
 from engine.storage.log import versions_of
 from engine.training.trainer import Trainer
@@ -278,7 +278,7 @@ def sampling_trials(ours: TextGenerator, tutorial: TutorialGenerator, vocab: Voc
         return sum(sample_sequence(tutorial, vocab, config.max_length, config.temperature)[1] for _ in range(FEW))
 
     def sampled(seeds: range) -> int:
-        return sum(len(tweet.text) + tweet.reached_eos for tweet in sample_tweets(ours, vocab, config, seeds))
+        return sum(len(tweet.text) + tweet.reached_eos for tweet in TweetSampler(ours, vocab, config, seeds).results())
 
     def one_by_one(number: int) -> int:
         return sum(sampled(range(seed, seed + 1)) for seed in range(number * FEW, (number + 1) * FEW))

@@ -20,7 +20,7 @@ from engine.errors import ConfigError, DeviceMemoryError, DivergedError, RunEnds
 from engine.protocol import events
 from engine.sampling.filter import TweetFilter, draft_tweets
 from engine.sampling.queries import Completion, complete, nearest_tweet, score_chars, unknown_chars
-from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
+from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.session.evaluation import RateLimiter
 from engine.session.settings import plan_finish
 from engine.session.state import Run
@@ -163,7 +163,7 @@ class Sampling:
             nonlocal num_drafts, late_at
             sampler = TweetSampler(model, vocab, first, seeds)
             while not sampler.is_done:
-                sampler.set_sampling(current())
+                sampler.sampling = current()
                 sampler.advance()
                 if has_drafts and (now := clock()) > late_at:
                     late_at = now + _LATE_INTERVAL_SECONDS
@@ -172,9 +172,10 @@ class Sampling:
             num_drafts += len(seeds)
             return sampler.results()
 
-        [chosen] = draft_tweets(sample, TweetFilter(first, self._copied_share), [seed], MAX_DRAFTS_IN_RUN)
+        copied_share = self._data.corpus.novelty.copied_share
+        [chosen] = draft_tweets(sample, TweetFilter(first, copied_share), [seed], MAX_DRAFTS_IN_RUN)
         tweet = chosen.draft
-        share = self._copied_share(tweet.text)
+        share = copied_share(tweet.text)
         self._run.reporter.emit(
             events.TweetSampled,
             **_common_fields(tweet, share),
@@ -193,8 +194,8 @@ class Sampling:
             raise ConfigError(f"A ladder needs 1 to {MAX_RUNGS} temperatures and a seed of at least 0.")
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
         model, vocab = self._run.state.trainer.eval_model, self._data.vocab
-        tweets = sample_tweets(model, vocab, sampling, [seed] * len(checked), checked)
-        shares = [self._copied_share(tweet.text) for tweet in tweets]
+        tweets = TweetSampler(model, vocab, sampling, [seed] * len(checked), checked).results()
+        shares = [self._data.corpus.novelty.copied_share(tweet.text) for tweet in tweets]
         rungs = tuple(events.LadderTweet(**fields) for fields in map(_common_fields, tweets, shares))
         self._run.reporter.emit(events.LadderSampled, prime=sampling.prime, seed=seed, rungs=rungs)
 
@@ -229,13 +230,10 @@ class Sampling:
             text=text,
             chars=chars,
             bits_per_char=sum(char.bits for char in chars) / len(chars),
-            copied_share=round(self._copied_share(text), 3),
+            copied_share=round(data.corpus.novelty.copied_share(text), 3),
             nearest=nearest.text,
             nearest_share=nearest.share,
         )
-
-    def _copied_share(self, text: str) -> float:
-        return self._data.corpus.novelty.copied_share(text)
 
 
 def _common_fields(tweet: SampledTweet, copied_share: float) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from engine.compute.cpu.step import ThreadedStep, one_torch_thread
 from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu_step import DeviceStep, recorder_for
 from engine.compute.optimizer import OptimizerStep
+from engine.compute.stepper import discard_char_graph
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
 from engine.memory import free_memory
@@ -238,8 +239,9 @@ class Trainer:
         self.free_memory()
 
     def free_memory(self) -> None:
-        """Free all memory that is only kept to make steps faster."""
+        """Free all memory that is only kept to make steps and the sampling of tweets faster."""
         self.close()
+        discard_char_graph(self.model.device)
         self._cpu_steps.clear()
         free_memory(self._device)
 

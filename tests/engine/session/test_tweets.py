@@ -151,11 +151,11 @@ def test_a_filter_that_is_set_applies_from_the_next_tweet_is_saved_and_ends_at_t
 def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(corpus: Path) -> None:
     """A new filter, prime or length waits for the next tweet."""
     cold = SamplingConfig(temperature=0.0, max_length=9, min_length=5)
-    seen: list[SamplingConfig] = []
+    seen: list[tuple[float, int]] = []
     advance = TweetSampler.advance
 
     def noted(sampler: TweetSampler) -> None:
-        seen.append(sampler.sampling)
+        seen.append((sampler.sampling.temperature, sampler._max_length))
         advance(sampler)
 
     def answers() -> Iterator[c.Command | None]:
@@ -168,9 +168,9 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
     with mock.patch.object(TweetSampler, "advance", noted):
         first, last = h.of_type(h.run_session(config, inbox=h.AnsweringInbox(answers())), e.TweetSampled)
     assert first.num_drafts == MAX_DRAFTS_IN_RUN
-    assert {each.temperature for each in seen[:5]} == {5.0}
-    changed = next(index for index, each in enumerate(seen) if each.temperature == 0.0)
-    assert {(each.temperature, each.max_length) for each in seen[changed : changed + 5]} == {(0.0, 12)}
+    assert {temperature for temperature, _ in seen[:5]} == {5.0}
+    changed = next(index for index, (temperature, _) in enumerate(seen) if temperature == 0.0)
+    assert set(seen[changed : changed + 5]) == {(0.0, 12)}
     assert last.num_drafts == 1  # greedy
     assert "required text missing" not in last.unmet
 

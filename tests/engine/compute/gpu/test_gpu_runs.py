@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 import torch
 
-from engine.compute import gpu_step
+from engine.compute import gpu_step, stepper
 from engine.compute.gpu_step import ResidentTweets
 from engine.config.presets import resolve_preset
 from engine.config.run import Device, Precision, RuntimeConfig, Setting, TrainingConfig
@@ -68,6 +68,27 @@ def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
     assert gpu_step.recorder_for(model) is not None
     is_stacked = num_chars == 2_200_000 and "max_steps" not in budget
     assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
+
+
+def test_the_end_of_a_run_frees_the_graph_of_its_tweets(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    characters = FakeRecorder()
+    use_char_graphs(monkeypatch, characters)
+    h.run_tiny(corpus, max_steps=12, sample_every=3)
+    assert characters.log.count("record") == 1
+    assert characters.log[-1] == "discard"
+    assert stepper._GRAPHS == {}
+
+
+def test_an_interrupted_run_raises_the_interrupt_where_a_failed_device_can_not_free_graphs(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    characters = FakeRecorder()
+    use_char_graphs(monkeypatch, characters)
+    monkeypatch.setattr(characters, "discard", mock.Mock(side_effect=RuntimeError("CUDA error: an assert")))
+    h.let_fail(monkeypatch, "engine.training.trainer.Trainer.step", KeyboardInterrupt(), 9)
+    with pytest.raises(KeyboardInterrupt):
+        h.run_tiny(corpus, max_steps=12, sample_every=3)
+    assert stepper._GRAPHS == {}
 
 
 @pytest.mark.parametrize(("device", "num_gpus"), [("auto", 1), ("auto", 0), ("cpu", 1)])
