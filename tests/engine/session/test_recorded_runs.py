@@ -118,9 +118,6 @@ SETTINGS: Runs = {
         },
         max_steps=4,
     ),
-    "single steps do not wait for a speed limit": tiny(
-        {0: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, steps_per_second=0.01
-    ),
 }
 LOAD_THREE, HALVED_THREE = (c.LoadCheckpoint(name="three", halves_rate=halves_rate) for halves_rate in (False, True))
 
