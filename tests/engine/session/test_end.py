@@ -24,7 +24,6 @@ from engine.session.session import TrainingSession
 from engine.session.state import require_unspent_budget
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine import helpers as h
-from tests.engine.session.ranks.shared_runs import run_shared
 from tests.fakes import FakeClock, budget, change
 
 
@@ -259,13 +258,6 @@ def test_a_new_budget_is_saved_with_the_run_and_an_option_of_a_resume_replaces_i
     emitted = h.run_session(h.resume_config(max_steps=9))
     assert h.only(emitted, e.RunStarted).training.max_seconds == 1e6
     assert h.only(emitted, e.RunFinished).step == 9
-
-
-def test_several_ranks_continue_to_the_end_of_a_larger_budget_together(corpus: Path) -> None:
-    end_of_an_epoch = 6  # where promised steps end, however many fit their time
-    shared = run_shared(h.tiny_config(corpus, max_steps=12), script={end_of_an_epoch: [budget(epochs=10.0)]})
-    assert h.only(shared, e.RunFinished).reason == "epochs"
-    assert h.only(shared, e.RunFinished).step > 12
 
 
 # A single tweet -------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from engine.storage.journal import Journal
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.engine.session.ranks.shared_runs import run_shared
+from tests.fakes import change
 
 
 def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: Path, home: Path) -> None:
@@ -262,10 +263,9 @@ def test_new_characters_follow_the_known_ones_and_the_run_repeats_and_resumes_ex
 
 
 # While a run trains ---------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("weight", [(), (2.5,)], ids=["once", "weighted"])
-def test_loading_a_checkpoint_resets_the_run_and_its_losses_follow(corpus: Path, weight: tuple[float, ...]) -> None:
+def test_loading_a_checkpoint_resets_the_run_and_its_losses_follow(corpus: Path) -> None:
     script: h.Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
-    files = CorpusConfig(files=(str(corpus),), weight=weight)
+    files = CorpusConfig(files=(str(corpus),), weight=(2.5,))
     emitted = h.run_session(replace(h.tiny_config(corpus, dropout=0.3), corpus=files), script)
     loaded = h.only(emitted, e.CheckpointLoaded)
     assert (loaded.name, loaded.path, loaded.step) == ("four", str(named_checkpoint_path("four")), 4)
@@ -275,11 +275,13 @@ def test_loading_a_checkpoint_resets_the_run_and_its_losses_follow(corpus: Path,
     assert {step: loss for step, loss in after.items() if step <= 9} == {step: before[step] for step in range(5, 10)}
 
 
-def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
-    sent = [*[None] * 5, c.SaveCheckpoint(name="five"), *[None] * 4, c.LoadCheckpoint(name="five")]
-    emitted = h.run_tiny(corpus, inbox=h.AnsweringInbox(sent), report_seconds=1e9)
+def test_pending_steps_are_reported_before_another_batch_size_and_before_a_load(corpus: Path) -> None:
+    saves, resizes, loads = c.SaveCheckpoint(name="five"), change(batch_size=4), c.LoadCheckpoint(name="five")
+    inbox = h.AnsweringInbox([*[None] * 5, saves, *[None] * 4, resizes, *[None] * 2, loads])
+    emitted = h.run_tiny(corpus, inbox=inbox, report_seconds=1e9)
     steps = [(event.first_step, event.step) for event in h.of_type(emitted, e.StepsFinished)]
-    assert steps == [(1, 5), (6, 8), (6, 12)]
+    assert steps == [(1, 5), (6, 8), (9, 9), (6, 12)]
+    assert h.only(emitted, e.SettingsChanged).step == 8
 
 
 @pytest.mark.parametrize(("own", "others"), [(4, 2), (4, 0), (0, 4)], ids=["another table", "no table", "a table"])

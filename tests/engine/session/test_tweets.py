@@ -138,10 +138,12 @@ def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -
     assert "copy" in {reason for tweet in passed for reason, _ in tweet.refused}
 
 
-def test_a_filter_that_is_set_applies_from_the_next_tweet_is_saved_and_ends_at_the_best_draft(corpus: Path) -> None:
-    sampling = SamplingConfig(max_length=20, must_contain=UNLIKELY, avoid=("a b",))
+def test_sampling_that_is_set_applies_from_the_next_tweet_is_saved_and_ends_at_the_best_draft(corpus: Path) -> None:
+    sampling = SamplingConfig(temperature=1.5, prime="the ", max_length=15, must_contain=UNLIKELY, avoid=("a b",))
     emitted = h.run_tiny(corpus, {2: [change(**vars(sampling))]}, sample_every=1, max_steps=4)
     tweets = h.of_type(emitted, e.TweetSampled)
+    assert [(tweet.prime, tweet.temperature) for tweet in tweets] == [("", 0.8)] * 2 + [("the ", 1.5)] * 2
+    assert all(len(tweet.text) <= 15 for tweet in tweets[2:])
     assert [tweet.num_drafts for tweet in tweets] == [1, 1, *[MAX_DRAFTS_IN_RUN] * 2]
     assert tweets[-1].refused == (("required text missing", MAX_DRAFTS_IN_RUN),)
     assert "required text missing" in tweets[-1].unmet

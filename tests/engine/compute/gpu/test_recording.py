@@ -221,15 +221,13 @@ def test_a_failed_capture_ends_its_allocation_from_the_pool_and_raises_the_steps
     monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", mock.Mock(side_effect=end))
     with pytest.raises(RuntimeError, match="previous error"):
         CudaRecorder(CPU).record(lambda: None)
-    assert len(ended) == 5
     assert ended[-1].startswith("_cuda_releasePool")
-    assert allocator.is_sound
+    assert (len(ended), allocator.is_sound) == (5, True)
     broken = RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED")
     monkeypatch.setattr(torch.cuda, "empty_cache", mock.Mock(side_effect=broken))
     with pytest.raises(RuntimeError, match="previous error"):
         CudaRecorder(CPU).record(lambda: None)
-    assert not allocator.is_sound
-    assert len(ended) == 6
+    assert (len(ended), allocator.is_sound) == (6, False)
 
 
 def test_a_device_has_one_side_stream_whether_it_is_named_with_its_number_or_without(

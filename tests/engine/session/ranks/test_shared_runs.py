@@ -145,7 +145,7 @@ EDGE_COMMANDS: dict[str, c.Command] = {
     "TweetSampled": c.SampleNow(),
     "CheckpointSaved": c.SaveCheckpoint(name="mine"),
     "SettingsChanged of the intervals": change(eval_every=2, sample_every=3),
-    "SettingsChanged of the budget": budget(max_steps=25),
+    "SettingsChanged of the budget": budget(epochs=5.0),
     "BatchShown": insight.ShowBatch(),
 }
 
@@ -161,7 +161,9 @@ def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: py
 
     shared = run_shared(h.tiny_config(corpus, max_steps=20), on_event=on_event)
     assert answer.split(maxsplit=1)[0] in h.names(shared)
-    assert h.only(shared, e.RunFinished).reason in {"max_steps", "finished"}
+    is_longer = answer == "SettingsChanged of the budget"
+    assert h.only(shared, e.RunFinished).reason == ("epochs" if is_longer else "max_steps")
+    assert (h.only(shared, e.RunFinished).step > 20) == is_longer
 
 
 def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
