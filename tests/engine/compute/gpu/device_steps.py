@@ -59,7 +59,7 @@ class FakeRecorder(CudaRecorder):
 
 
 class FailingRecorder(FakeRecorder):
-    """Fails with `error` at the recordings of these numbers, counted from 1; like CUDA's, it runs Python's part."""
+    """Fails with `error` at the recordings of these numbers, counted from 1."""
 
     def __init__(self, error: RuntimeError, failing: Container[int]) -> None:
         super().__init__()
