@@ -49,6 +49,8 @@ summed before the two products.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -76,9 +78,7 @@ class Buffers:
 
     def get(self, name: str, *shape: int) -> Tensor:
         """Return the buffer of this name in this shape, contiguous; earlier views of the same name share its memory."""
-        size = 1
-        for extent in shape:
-            size *= extent
+        size = math.prod(shape)
         flat = self._flat.get(name)
         if flat is None or flat.numel() < size:
             # twice the size: pages that are never written take no memory, but each outgrown buffer leaves a hole

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numba.core import caching
 
 from engine.compute.cpu import kernels
-from engine.compute.cpu.kernels import OneFilePerVersion, Rows, compiled, kernels_for, steps_for
+from engine.compute.cpu.kernels import OneFilePerVersion, Rows, compiled, kernels_for
 from engine.compute.cpu.products import COLUMNS, add_product, pack, panels_shape
 
 SIZE = 18
@@ -193,7 +193,7 @@ def test_a_later_process_does_not_compile_functions_that_call_others_again(cache
 
 def test_compiled_functions_of_different_sizes_have_different_names() -> None:
     """Numba (issue 10486) names the code of a function that is called from another by its qualified name."""
-    functions = [function for size in (8, 16) for function in steps_for(size)]
+    functions = [function for size in (8, SIZE) for function in vars(kernels_for(size)).values()]
     assert len({function.__qualname__ for function in functions}) == len(functions)
 
 
