@@ -69,12 +69,10 @@ def test_every_float32_is_rounded_to_bfloat16_as_by_torch(patterns: list[int]) -
 # Products of rows and columns -----------------------------------------------------------------------------------------
 
 
-def _add(out: Rows, matrix: Rows, panels: Rows, first: int, num_columns: int) -> None:
+@compiled
+def add(out: Rows, matrix: Rows, panels: Rows, first: int, num_columns: int) -> None:
     """Add to the rows of `out` from `first` on."""
     add_product(out, first, matrix, first, len(matrix) - first, matrix.shape[1], panels, num_columns)
-
-
-add = compiled(_add)
 
 
 @given(num_rows=st.integers(0, 21), num_summed=st.integers(1, 40), num_columns=st.integers(1, 3 * COLUMNS))
@@ -102,8 +100,7 @@ USE_SIZES = """
 import sys
 import numpy as np
 import torch
-from engine.compute.cpu.products import recurrence_for
-from engine.compute.cpu.products import pack, panels_shape
+from engine.compute.cpu.products import pack, panels_shape, recurrence_for
 
 for size in map(int, sys.argv[1:]):
     generator = np.random.default_rng(size)
