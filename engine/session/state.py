@@ -113,7 +113,7 @@ class RunState:
     def __post_init__(self) -> None:
         """Time the trainer's steps."""
         self.timer = PhaseTimer(self.stopwatch.clock)
-        self.trainer.use_timer(self.timer)
+        self.trainer.timer = self.timer
 
     @property
     def step(self) -> int:
@@ -170,7 +170,7 @@ class RunState:
 
     def replace_trainer(self, trainer: Trainer, batches: BatchStream) -> None:
         """Train with another trainer on other batches from now on."""
-        trainer.use_timer(self.timer)
+        trainer.timer = self.timer
         self.trainer.close()
         self.trainer, self.batches = trainer, batches
         self.last_batch = None

@@ -82,7 +82,8 @@ class Trainer:
         self._device = runtime.device
         self.precision = runtime.precision
         """Of the steps on a CPU; memory for another precision is kept until `use_precision`."""
-        self._timer = PhaseTimer()
+        self.timer = PhaseTimer()
+        """Times the phases of each step; in "forward" when one begins."""
         self.flat = FlatParameters(model)
         """Weights, gradient and loss, each in one buffer."""
         self._optimizer_step = OptimizerStep(self.flat, config)
@@ -128,7 +129,7 @@ class Trainer:
                 self._compute_gradient(batch)
                 if self._sum_over_ranks is not None:
                     self._sum_over_ranks()
-                self._timer.switch_to("optimizer")
+                self.timer.switch_to("optimizer")
                 with one_torch_thread():
                     is_skipped = self._optimizer_step.run(learning_rate)
                 self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
@@ -152,24 +153,23 @@ class Trainer:
             return
         if self.precision not in self._cpu_steps:
             self._cpu_steps[self.precision] = ThreadedStep(self.model, self.precision)
-            self._cpu_steps[self.precision].use_timer(self._timer)
         compute = self._cpu_steps[self.precision].loss_and_grads
         size = self.micro_batch_size or batch.num_tweets
         if batch.num_tweets <= size:
-            self._timer.switch_to("forward")
-            self.flat.loss.copy_(compute(batch))
+            self.timer.switch_to("forward")
+            self.flat.loss.copy_(compute(batch, self.timer))
             return
         total = torch.zeros_like(buffer)
         for part in split_batch(batch, size):
-            self._timer.switch_to("forward")
-            self.flat.loss.copy_(compute(part))
+            self.timer.switch_to("forward")
+            self.flat.loss.copy_(compute(part, self.timer))
             total.add_(buffer)
         buffer.copy_(total)
 
     def _sum_gradients(self, sum_over_ranks: Callable[[Tensor], None]) -> None:
         """Sum gradient and loss over all ranks; on a GPU, `DeviceStep` calls this between gradient and update."""
         self._optimizer_step.has_begun = True
-        with self._timer.during("waiting"):
+        with self.timer.during("waiting"):
             sum_over_ranks(self.flat.grads_and_loss)
 
     @property
@@ -189,7 +189,7 @@ class Trainer:
     def drain_report(self) -> StepReport:
         """Return all steps since the last report; waits for the device once."""
         first_step = self.step_count - len(self._optimizer_step.losses) + 1
-        with self._timer.during("forward"):  # on a GPU this waits for the steps
+        with self.timer.during("forward"):  # on a GPU this waits for the steps
             losses, norms = self._optimizer_step.losses.drain()
         was_taken = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
         if self._device_step is not None:
@@ -204,12 +204,6 @@ class Trainer:
         )
 
     # How it is computed -----------------------------------------------------------------------------------------------
-    def use_timer(self, timer: PhaseTimer) -> None:
-        """Report the phases of each step to this timer from now on; it is in "forward" when a step begins."""
-        self._timer = timer
-        for step in self._cpu_steps.values():
-            step.use_timer(timer)
-
     def forward_backward(self, batch: Batch) -> None:
         """Do the work of a step on the CPU except for the update, for timing.
 

@@ -254,11 +254,6 @@ class Kernels:
 @functools.cache
 def kernels_for(hidden_size: int) -> Kernels:
     """Return the kernels for a hidden size, from Numba's cache on disk or compiled in a fifth of a second each."""
-    return Kernels(*(compiled(step) for step in steps_for(hidden_size)))
-
-
-def steps_for(hidden_size: int) -> tuple[Callable[..., None], ...]:
-    """Return the passes of `Kernels`, forward and backward, for Numba to compile."""
     size = hidden_size
 
     def forward_step(gates: Rows, state: Rows, states: Rows, first: int, count: int) -> None:
@@ -293,7 +288,7 @@ def steps_for(hidden_size: int) -> tuple[Callable[..., None], ...]:
                 g[3 * size + j] = as_stored(c_bar, g[j])
                 g[size + j] = as_stored(h_bar * (as_float(h[j]) - n) * z * (one - z), g[j])
 
-    return named_for(size, forward_step, backward_step)
+    return Kernels(*(compiled(step) for step in named_for(size, forward_step, backward_step)))
 
 
 @compiled

@@ -49,6 +49,8 @@ summed before the two products.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -76,9 +78,7 @@ class Buffers:
 
     def get(self, name: str, *shape: int) -> Tensor:
         """Return the buffer of this name in this shape, contiguous; earlier views of the same name share its memory."""
-        size = 1
-        for extent in shape:
-            size *= extent
+        size = math.prod(shape)
         flat = self._flat.get(name)
         if flat is None or flat.numel() < size:
             # twice the size: pages that are never written take no memory, but each outgrown buffer leaves a hole
@@ -108,10 +108,8 @@ class GruLayer:
 
     def __init__(self, rnn: nn.GRU, layer: int, storage_dtype: torch.dtype) -> None:
         """Use the weights of one layer of `rnn` without copying them; compile the kernels if needed."""
-        self.weight_ih: nn.Parameter = getattr(rnn, f"weight_ih_l{layer}")  # (3H, E or H)
-        self.weight_hh: nn.Parameter = getattr(rnn, f"weight_hh_l{layer}")  # (3H, H)
-        self.bias_ih: nn.Parameter = getattr(rnn, f"bias_ih_l{layer}")  # (3H,)
-        self.bias_hh: nn.Parameter = getattr(rnn, f"bias_hh_l{layer}")  # (3H,)
+        self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh = rnn.all_weights[layer]
+        """(3H, E or H), (3H, H), (3H,), (3H,)"""
         self.hidden_size = rnn.hidden_size
         self._kernels = kernels_for(rnn.hidden_size)
         self._recurrence = recurrence_for(rnn.hidden_size) if storage_dtype == self.weight_hh.dtype else None

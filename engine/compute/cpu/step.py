@@ -57,18 +57,18 @@ class GruStep:
         self.dropouts = [Dropout(model.dropout.p, storage_dtype) for _ in self._layers]
         """One after each layer."""
         self._output = OutputLoss(model.proj, storage_dtype)
-        self.timer = PhaseTimer()
-        """Switched from "forward" to "backward" during a step."""
 
     @torch.no_grad()
-    def loss_and_grads(self, batch: Batch) -> Tensor:
+    def loss_and_grads(self, batch: Batch, timer: PhaseTimer | None = None) -> Tensor:
         """Return the cross-entropy, () in nats per target of the whole step; write each parameter's `grad` in place.
 
         The whole step has `batch.total_targets`: so losses and gradients of its parts add up to its mean and gradient.
+        `timer` is switched from "forward" to "backward".
         """
         packed = PackedBatch.from_batch(batch, has_few_shapes=self._has_few_shapes)
         outputs = self._forward(packed)
-        self.timer.switch_to("backward")
+        if timer is not None:
+            timer.switch_to("backward")
         loss, grads = self._output.loss_and_grads(outputs[-1], packed)
         self._backward(packed, outputs, grads)
         return loss
@@ -121,12 +121,8 @@ class ThreadedStep:
         self._own = GruStep(model, precision, self._flat.table.touched if self._flat.table else None)
         self._helpers: list[_Helper] = []
 
-    def use_timer(self, timer: PhaseTimer) -> None:
-        """Switch this timer from "forward" to "backward" during a step."""
-        self._own.timer = timer
-
-    def loss_and_grads(self, batch: Batch) -> Tensor:
-        """Return the loss and write each parameter's `grad`, as `GruStep` does.
+    def loss_and_grads(self, batch: Batch, timer: PhaseTimer | None = None) -> Tensor:
+        """Return the loss and write each parameter's `grad`, as `GruStep` does; `timer` is that of this thread.
 
         The tweets are dealt out one by one: sorted by length, all parts take as long.
         """
@@ -140,7 +136,7 @@ class ThreadedStep:
             try:
                 for helper, part in zip(helpers, others, strict=True):
                     futures.append(helper.start(part))
-                loss = self._own.loss_and_grads(own)
+                loss = self._own.loss_and_grads(own, timer)
             finally:
                 wait(futures)
             for helper, future in zip(helpers, futures, strict=True):

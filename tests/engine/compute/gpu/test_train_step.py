@@ -382,10 +382,9 @@ def test_a_step_whose_sum_has_failed_can_not_be_repeated() -> None:
 def test_the_time_of_the_sum_is_waiting_time() -> None:
     clock = FakeClock()
     trainer = new_trainer(lambda _: clock.advance(3.0))
-    timer = PhaseTimer(clock)
-    trainer.use_timer(timer)
+    trainer.timer = PhaseTimer(clock)
     trainer.step(some_batches(1, 8)[0], RATE)
-    assert timer.drain()["waiting_seconds"] == 3.0
+    assert trainer.timer.drain()["waiting_seconds"] == 3.0
 
 
 def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.MonkeyPatch) -> None:

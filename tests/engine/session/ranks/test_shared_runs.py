@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import GruStep
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
@@ -103,8 +104,8 @@ def test_a_resume_on_more_or_fewer_ranks_is_exact_to_rounding_and_warns(corpus: 
 def test_a_step_that_is_not_finite_on_one_rank_is_skipped_on_all(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound, calls = GruStep.loss_and_grads, count(1)
 
-    def loss_and_grads(self: GruStep, batch: Batch) -> object:
-        return sound(self, batch) * (float("nan") if next(calls) == 5 else 1.0)
+    def loss_and_grads(self: GruStep, batch: Batch, timer: PhaseTimer) -> object:
+        return sound(self, batch, timer) * (float("nan") if next(calls) == 5 else 1.0)
 
     monkeypatch.setattr(GruStep, "loss_and_grads", loss_and_grads)
     shared = run_shared(h.tiny_config(corpus, max_steps=12))
