@@ -138,7 +138,6 @@ class Benchmark:
 
         The first shape completes a round in any case, another one if some time is left when its turn comes.
         """
-        self._began = self._clock()
         report = BenchReport(machine=machine_info(self._device), train=[], sample=[])
         num_threads = torch.get_num_threads()
         try:
@@ -351,24 +350,19 @@ def figures_of(shape: Shape, rates: Rates, num_graphs: Mapping[Variant, int | No
 
 
 def machine_info(device: torch.device) -> dict[str, str | int | float | None]:
-    """Return processor, cores, load average, device and versions."""
+    """Return processor (its model name, or the architecture), cores, load average, device and versions."""
+    try:
+        cpu_info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        cpu_info = ""
+    processor = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.MULTILINE)
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     return {
         "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
-        "processor": _processor_name(),
+        "processor": processor[1].strip() if processor else platform.processor() or platform.machine(),
         "cores": available_cores(),
         "load_average": load,
         "device": device.type,
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         **versions_of("tweetgen-tui", "torch", "numba"),
     }
-
-
-def _processor_name() -> str:
-    """Return the model name of the processor, or the architecture."""
-    try:
-        cpu_info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        cpu_info = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or platform.machine()
