@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -161,7 +162,7 @@ class Benchmark:
     def _train(self, training: TrainingTrials, seconds: float) -> list[Figures]:
         """Measure all variants that train a model of one shape."""
         deadline = self._clock() + seconds
-        trials, on_trial = training.trials(), self._trial_progress("training", training.shape)
+        trials, on_trial = training.trials(), partial(self._report_trial, "training", training.shape)
         if self._device.type != "cpu":
             training.steps_per_trial = MAX_STEPS_PER_TRIAL
             for number in range(-1 - _GPU_WARM_UP_ROUNDS, -1):
@@ -178,18 +179,14 @@ class Benchmark:
     def _sample(self, trials: Trials, shape: Shape, seconds: float) -> list[Figures]:
         """Measure all variants that sample."""
         deadline = self._clock() + seconds
-        on_trial = self._trial_progress("sampling", shape)
+        on_trial = partial(self._report_trial, "sampling", shape)
         run_round(trials, 0, self._clock, on_trial)  # compiles and allocates
         return figures_of(shape, run_rounds(trials, deadline, self._clock, on_trial))
 
-    def _trial_progress(self, part: str, shape: Shape) -> Callable[[Variant], None]:
-        """Return a callback that reports each trial of a part as progress."""
-
-        def on_trial(variant: Variant) -> None:
-            passed = (self._clock() - self._began) / self._seconds
-            self._on_progress(min(passed, 0.99), f"{part} {tuple(shape)}: {variant.path}")
-
-        return on_trial
+    def _report_trial(self, part: str, shape: Shape, variant: Variant) -> None:
+        """Report a trial that starts as progress."""
+        passed = (self._clock() - self._began) / self._seconds
+        self._on_progress(min(passed, 0.99), f"{part} {tuple(shape)}: {variant.path}")
 
 
 class TrainingTrials:
