@@ -158,9 +158,9 @@ class Generator:
         self._path = path
         self.info: CheckpointInfo = checkpoint.info
         self._vocab = checkpoint.vocab
-        self._runtime = Runtime.resolve(runtime_config)
-        self._runtime.apply()
-        self._model = checkpoint.to_model(self._runtime.device)
+        runtime = Runtime.resolve(runtime_config)
+        runtime.apply()
+        self._model = checkpoint.to_model(runtime.device)
         self._novelty: NoveltyIndex | None = None
 
     def load_training_tweets(self) -> None:

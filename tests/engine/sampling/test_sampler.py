@@ -21,14 +21,14 @@ from engine.compute import stepper as stepper_module
 from engine.compute.cpu import single_row
 from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps, new_failures
-from engine.compute.stepper import CharGraph, CharStepper
+from engine.compute.stepper import CharGraph, CharStepper, initial_state
 from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
 from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
-from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab
+from engine.model.vocab import BOS, EOS, NUM_IDS, PAD, UNK, Vocab
 from engine.sampling.logits import NEVER_SAMPLED, Floats, Ids, draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler
@@ -357,10 +357,11 @@ def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
     assert np.allclose(log_probs, log_probs_of(model, token_ids[rows].tolist()), atol=1e-5)
 
 
-def start_of(model: TextGenerator) -> tuple[InferenceWeights, list[Tensor], Tensor]:
-    """Return weights, states and window at the start of a tweet."""
-    states = [torch.zeros(1, model.rnn.hidden_size) for _ in range(model.rnn.num_layers)]
-    return InferenceWeights(model), states, torch.tensor([EMPTY_WINDOW])
+def compiled_row(model: TextGenerator) -> SingleRowStepper:
+    """Return the compiled stepper at the start of a tweet."""
+    weights = InferenceWeights(model)
+    *states, windows = initial_state(weights)
+    return SingleRowStepper(weights, states, windows)
 
 
 @pytest.fixture
@@ -374,7 +375,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
 def test_one_row_gives_the_same_recorded_with_compiled_code_and_without(recorder: FakeRecorder) -> None:
     model = model_of()
     recorded, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))
-    compiled = SingleRowStepper(*start_of(model))
+    compiled = compiled_row(model)
     for one in ids_of()[:1].T:
         log_probs = plain.step(one)
         assert np.array_equal(recorded.step(one), log_probs)
@@ -461,7 +462,7 @@ def test_large_weights_give_the_same_on_one_thread_and_two(monkeypatch: pytest.M
     steppers = []
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
-        steppers.append(SingleRowStepper(*start_of(model)))
+        steppers.append(compiled_row(model))
     is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
     assert is_threaded == [[False] * 2, [hidden_size == 18] * 2]
     for token_id in (4, 5, 6):
