@@ -21,7 +21,7 @@ from engine.protocol import codec, events
 from engine.protocol.events import RunStarted, TweetSampled
 from engine.storage.files import is_locked, open_regular, storage_errors, write_atomically
 from engine.storage.folders import RUN_CHECKPOINTS, SUFFIX, RunFolder, folder_of_run, home, named_checkpoint_path
-from engine.storage.journal import tweet_in
+from engine.storage.journal import event_in
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint import Checkpoint
@@ -203,8 +203,12 @@ def _last_tweet(file: BinaryIO, info: CheckpointInfo) -> TweetSampled | None:
         file.seek(start)
         rest, *lines = (file.read(end - start) + rest).split(b"\n")  # the first may be the end of a line
         for line in reversed(lines):
-            tweet = tweet_in(line) if b'"TweetSampled"' in line[:40] else None
-            if tweet and tweet.step <= info.step and tweet.elapsed_seconds <= info.elapsed_seconds:
-                return tweet
+            event = event_in(line) if b'"TweetSampled"' in line[:40] else None
+            if (
+                isinstance(event, TweetSampled)
+                and event.step <= info.step
+                and event.elapsed_seconds <= info.elapsed_seconds
+            ):
+                return event
         end = start
     return None

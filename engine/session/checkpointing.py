@@ -15,96 +15,25 @@ and a `best` that is written with it, one that waits, and a newer `best`.
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from engine.checkpoints.catalog import pin_path
-from engine.checkpoints.checkpoint import HostSnapshot, write_checkpoint
+from engine.checkpoints.checkpoint import HostSnapshot
 from engine.checkpoints.format import CheckpointInfo
-from engine.checkpoints.management import prune_steps
+from engine.checkpoints.writer import Save, Writer
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, StorageError, TweetgenError
 from engine.protocol.commands import SaveCheckpoint
 from engine.protocol.events import Warned
 from engine.session.state import Run
 from engine.storage.files import remove_stale_temporaries, storage_errors, write_atomically
-from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_checkpoint_path
+from engine.storage.folders import RUN_CHECKPOINTS, home, named_checkpoint_path
 from engine.training.schedule import is_due
 
 CHANGE_SECONDS = 2.0
 """Seconds from a change of the settings to its autosave; later changes are saved with the first."""
 PATIENCE_SECONDS = 5.0
 """How long a save waits for the one before it, where another one waits already; a disk that takes longer has failed."""
-
-
-@dataclass(kw_only=True, eq=False)
-class Save:
-    """A checkpoint that is to be written."""
-
-    name: str
-    path: Path
-    info: CheckpointInfo
-    copy: HostSnapshot
-    user_requested: bool
-    command: SaveCheckpoint | None
-    """The command that asks for a checkpoint under the user's name; None for one of the run's own."""
-    outcome: Literal["written", "not finite"] | None = None
-    """Set by the writer, unless it fails."""
-    error: BaseException | None = None
-    """What ended its write, for the session's thread to raise."""
-    problem: TweetgenError | None = None
-    """Why it was not written at its last try; None while that is not known."""
-    journal_problem: StorageError | None = None
-    """Why the events before it are not in the journal."""
-
-    @property
-    def is_numbered(self) -> bool:
-        """Whether it is a `step-N` of the run's own."""
-        return not self.user_requested and self.name not in RUN_CHECKPOINTS
-
-
-class Writer(threading.Thread):
-    """Writes saves in order. A daemon: it does not keep the process from ending.
-
-    It reads nothing of the run but what it is given, and computes with NumPy only: torch would start threads of its own
-    beside the run's.
-    """
-
-    def __init__(self, saves: list[Save], folder: RunFolder, num_kept: int, loaded_path: Path | None) -> None:
-        """After a `step-N` keep `num_kept` of them, see `prune_steps`."""
-        super().__init__(name="checkpoint writer", daemon=True)
-        self.saves = saves
-        self._folder, self._num_kept, self._loaded_path = folder, num_kept, loaded_path
-        self._began = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since it was started."""
-        return time.monotonic() - self._began
-
-    def blocked_error(self) -> StorageError:
-        """Return the error of a disk that takes too long."""
-        return StorageError(
-            f"{self.saves[-1].name} can't be written: the disk has not finished in {self.seconds:.0f} seconds.",
-            "Set TWEETGEN_HOME to another disk.",
-        )
-
-    def run(self) -> None:
-        """Write the saves and set their outcomes; one that fails holds back no other."""
-        for save in self.saves:
-            try:
-                save.copy.wait()
-                if not save.copy.is_finite:
-                    save.outcome = "not finite"
-                    continue
-                write_checkpoint(save.path, save.info, save.copy)
-                save.outcome = "written"
-                if save.is_numbered:
-                    prune_steps(self._folder, self._num_kept, save.info.step, self._loaded_path)
-            except BaseException as error:  # noqa: BLE001 - raised by the session's thread
-                save.error = error
 
 
 class Checkpointing:
@@ -155,9 +84,9 @@ class Checkpointing:
         return [*(writer.saves if writer is not None else ()), *self._waiting, *([best] if best is not None else ())]
 
     @property
-    def _has_failed(self) -> bool:
-        """Whether a checkpoint of the run's own could not be written and is to be tried again."""
-        return self._problem is not None or (self._best is not None and self._best.problem is not None)
+    def _best_problem(self) -> TweetgenError | None:
+        """Why the `best` that waits could not be written; None if there is none, or it was not tried yet."""
+        return self._best.problem if self._best is not None else None
 
     # When -------------------------------------------------------------------------------------------------------------
 
@@ -184,7 +113,7 @@ class Checkpointing:
             if state.trainer.skipped_in_a_row:
                 return  # these weights may have diverged
             self.save_step_if_due()
-        has_news = not state.is_paused or self._has_failed or self._run.reporter.journal.is_failing
+        has_news = not state.is_paused or self._problem or self._best_problem or self._run.reporter.journal.is_failing
         now = self._clock()
         is_time = has_news and now - self._tried_at >= state.training.autosave_seconds
         has_changed = self._changed_at is not None and now - self._changed_at >= CHANGE_SECONDS
@@ -266,8 +195,7 @@ class Checkpointing:
         Nothing is saved at step 0, nor where `path` or a checkpoint saved by name holds them. Raises `StorageError`
         where saving fails; then nothing has changed.
         """
-        step = self._run.state.step
-        named_path, named_info = self._named or (path, None)
+        step, (named_path, named_info) = self._run.state.step, self._named or (path, None)
         is_named = named_info == self._run.checkpoint_info() and named_path.is_file()
         if step == 0 or self._loaded == (path, step) or is_named:
             return
@@ -277,9 +205,9 @@ class Checkpointing:
 
     def record_load(self, path: Path) -> None:
         """Record that the checkpoint at `path` was loaded; unless it is `latest`, there is no `latest` of it yet."""
-        self._copied_step = None
-        self._loaded = path, self._run.state.step
-        self._latest_step = self._run.state.step if path == self._folder.checkpoint_path("latest") else None
+        step, self._copied_step = self._run.state.step, None
+        self._loaded = path, step
+        self._latest_step = step if path == self._folder.checkpoint_path("latest") else None
 
     def require_saved(self) -> None:
         """Save `latest`. Raises a `TweetgenError` where that fails, with what is lost if the run ends now."""
@@ -289,9 +217,8 @@ class Checkpointing:
         if self._latest_step == self._run.state.step:
             self._is_saved = True
             return
-        kept_step, so_far = 0, "Nothing is saved"
+        kept_step, so_far = self._latest_step or 0, "Nothing is saved"
         if self._latest_step is not None:
-            kept_step = self._latest_step
             so_far = f"Only the steps up to {kept_step:,} are saved"
         elif self._loaded is not None:
             _, kept_step = self._loaded
@@ -305,11 +232,9 @@ class Checkpointing:
         self.wait()
         self._is_ending = True
         problem = None if self._is_saved else self.save("latest", user_requested=True, waits=True)
-        lost = [*(["best"] if self._best is not None else []), *self._dropped]
-        if problem is not None and not isinstance(problem, DivergedError):
-            lost.insert(0, "latest")
-        cause = self._problem or (self._best.problem if self._best is not None else None)
-        if cause is not None and lost:
+        lost = ["latest"] if problem is not None and not isinstance(problem, DivergedError) else []
+        lost += [*(["best"] if self._best is not None else []), *self._dropped]
+        if lost and (cause := self._problem or self._best_problem):
             self._run.reporter.warn_of_disk(cause, user_requested=True, lost=lost)
 
     def save_after_failure(self) -> None:
@@ -359,10 +284,10 @@ class Checkpointing:
         while self._writer is None or not self._writer.is_alive():
             if self._writer is not None:
                 ended, self._writer = self._writer, None
-                self._finish(ended)
+                self._finish(ended.saves)
             elif self._waiting:
                 self._start(self._waiting.pop(0))
-            elif self._best is not None and not self._has_failed:
+            elif self._best is not None and not (self._problem or self._best_problem):
                 best, self._best = self._best, None
                 self._start(best)
             else:
@@ -382,7 +307,7 @@ class Checkpointing:
             self._writer.join()
 
     def _start(self, save: Save) -> None:
-        """Start to write a save; one of the run's own with the `best` that waits before it, and with the journal."""
+        """Start to write a save; one of the run's own after the journal and the `best` that waits."""
         saves = [save]
         if save.command is None:
             try:
@@ -390,6 +315,7 @@ class Checkpointing:
                 save.journal_problem = self._run.reporter.flush_journal()
             except StorageError as error:
                 self._fail(save, error)
+                self._warn(error, user_requested=save.user_requested)
                 return
             if self._best is not None and save.journal_problem is None:  # a full disk is not tried twice
                 saves.insert(0, self._best)
@@ -398,64 +324,50 @@ class Checkpointing:
         self._writer = Writer(saves, self._folder, self._run.state.training.keep_checkpoints, loaded_path)
         self._writer.start()
 
-    def _finish(self, writer: Writer) -> None:
+    def _finish(self, saves: list[Save]) -> None:
         """Report what was written. Raises the exception of the thread, unless the disk failed or memory ran out."""
-        for each in writer.saves:
-            error, each.error = each.error, None
+        reporter = self._run.reporter
+        for save in saves:
+            error, save.error, save.problem = save.error, None, None
             try:
                 with self._run.oom.memory_errors("saving"):
                     if error is not None:
                         raise error
-            except (StorageError, DeviceMemoryError) as problem:
-                self._fail(each, problem)
-            else:
-                self._report(each)
-        reporter, save = self._run.reporter, writer.saves[-1]
-        if save.command is not None or save.outcome != "written":
-            return
-        self._problem = None
-        if save.journal_problem is not None:
-            if not self._is_ending:  # at the end the reporter warns of what the journal lacks
-                reporter.warn_of_disk(save.journal_problem, user_requested=save.user_requested)
-        elif not self._has_failed:
-            dropped, self._dropped = self._dropped, []
-            reporter.emit_disk_works(f"Not saved: {', '.join(dropped)}." if dropped else "")
-
-    def _report(self, save: Save) -> None:
-        """Report the outcome of a save that did not fail."""
-        reporter = self._run.reporter
-        if save.outcome == "written":
+            except (StorageError, DeviceMemoryError, DivergedError) as reason:
+                self._fail(save, reason)
+                continue
             if save.command is not None:
                 self._named = save.path, save.info
             elif save.name == "latest":
                 self._latest_step = save.info.step
             reporter.emit_saved(save.name, save.path, save.info)
-        elif save.outcome == "not finite":
-            save.problem = DivergedError(
-                f"The weights are no longer finite: {save.name} was not saved, and earlier checkpoints are unchanged.",
-                "Load a checkpoint, or leave without saving.",
-            )
-            if save.command is not None:
-                reporter.emit_refusal(save.command, save.problem)
-            else:
-                reporter.emit(Warned, message=save.problem.message, kind="not-finite")
+        last = saves[-1]
+        if last.command is not None or isinstance(last.problem, DivergedError):
+            return
+        if last.problem is None:
+            self._problem = None
+        if problem := last.problem or last.journal_problem or self._best_problem:
+            self._warn(problem, user_requested=last.user_requested)
+        else:
+            dropped, self._dropped = self._dropped, []
+            reporter.emit_disk_works(f"Not saved: {', '.join(dropped)}." if dropped else "")
 
     def _fail(self, save: Save, problem: TweetgenError) -> None:
-        """Report a write that failed; a `best` waits for the next one, a `step-N` is dropped."""
+        """Record that a save failed: a `best` waits for the next one, a `step-N` is dropped, a command is refused."""
         save.problem = problem
         if save.command is not None:
             self._run.reporter.emit_refusal(save.command, problem)
-            return
-        if save.name == "best":
+        elif isinstance(problem, DivergedError):
+            self._run.reporter.emit(Warned, message=problem.message, kind="not-finite")
+        elif save.name == "best":
             self._best = self._best or save
         else:
             self._problem = problem
-        if save.is_numbered:
-            self._dropped.append(save.name)
-        self._warn(problem, user_requested=save.user_requested)
+            if save.is_numbered:
+                self._dropped.append(save.name)
 
     def _warn(self, problem: TweetgenError, *, user_requested: bool) -> None:
-        """Warn that a checkpoint of the run's own is not saved; at the end `save_last` warns of all."""
+        """Warn that not all of the run is saved; at its end `save_last` does, and the reporter for the journal."""
         if not self._is_ending:
             self._run.reporter.warn_of_disk(problem, user_requested=user_requested)
 
@@ -467,15 +379,11 @@ class Checkpointing:
         A disk that fails is reported by the first save.
         """
         with contextlib.suppress(StorageError):
-            self._write_config()
+            write_atomically(self._folder.config_path, self._run.config_content())
+            self._has_config = True
         for part in (self._folder.path, self._folder.checkpoint_path("latest").parent):
             remove_stale_temporaries(part, min_age_seconds=0.0)
         remove_stale_temporaries(home() / "checkpoints")
-
-    def _write_config(self) -> None:
-        """Write `config.json`. Raises `StorageError`."""
-        write_atomically(self._folder.config_path, self._run.config_content())
-        self._has_config = True
 
     def _recreate_folder(self) -> None:
         """Recreate what was deleted of the run's folder or could not be written, and warn. Raises `StorageError`."""
@@ -488,4 +396,5 @@ class Checkpointing:
             deleted = f"The {'journal' if has_folder else 'folder'} of the run {self._folder.name} was deleted"
             reporter.emit(Warned, message=f"{deleted}; it was created again, without its former contents.")
         if not (has_folder and self._has_config):
-            self._write_config()
+            write_atomically(path, self._run.config_content())
+            self._has_config = True

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.format import CheckpointInfo, read_info
+from engine.checkpoints.writer import Writer
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
@@ -44,7 +45,6 @@ from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import checkpointing, loop
-from engine.session.checkpointing import Writer
 from engine.session.ranks.connection import Ranks
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run

@@ -12,7 +12,7 @@ from engine.errors import StorageError
 from engine.protocol import codec
 from engine.protocol.events import TweetSampled
 from engine.storage.files import read_regular, write_atomically
-from engine.storage.journal import tweet_in
+from engine.storage.journal import event_in
 
 Pins = tuple[TweetSampled, ...]
 """Sorted by step."""
@@ -83,6 +83,6 @@ class PinsFile:
             raise StorageError(
                 f"{self.path} can't be read: {cause}.", "Pins are saved once it can be read or is deleted."
             ) from error
-        found = [(line, tweet_in(line)) for line in lines]
-        unreadable_lines = [line for line, pin in found if pin is None and line.strip()]
-        return merged((), tuple(pin for _, pin in found if pin is not None)), unreadable_lines
+        found = [(line, event_in(line)) for line in lines]
+        unreadable_lines = [line for line, pin in found if not isinstance(pin, TweetSampled) and line.strip()]
+        return merged((), tuple(pin for _, pin in found if isinstance(pin, TweetSampled))), unreadable_lines

@@ -15,12 +15,13 @@ from unittest import mock
 import pytest
 from torch import Tensor
 
+from engine.checkpoints import writer
 from engine.checkpoints.checkpoint import HostSnapshot, load_checkpoint, write_checkpoint
+from engine.checkpoints.writer import Writer
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import checkpointing
-from engine.session.checkpointing import Writer
 from engine.storage.folders import folder_of_run, named_checkpoint_path
 from tests.engine import helpers as h
 from tests.waiting import DEADLINE_SECONDS
@@ -200,7 +201,7 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
             raise StorageError(f"{path} can't be written: No space left on device.")
         write_checkpoint(path, *rest)
 
-    fail = functools.partial(monkeypatch.setattr, checkpointing, "write_checkpoint", failing)
+    fail = functools.partial(monkeypatch.setattr, writer, "write_checkpoint", failing)
     script = blocked(2, 8, {2: [fail], 3: [c.SaveLatest()], 5: [c.SaveCheckpoint(name="mine")]})
     emitted = run_blocked(corpus, script, save_every=9)
     assert failures == ["latest", "mine", "latest"]  # the last is the one at the end
@@ -212,7 +213,7 @@ def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, m
 
 
 def test_an_exception_in_a_write_ends_the_run_later_steps_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = "engine.session.checkpointing.write_checkpoint"
+    target = "engine.checkpoints.writer.write_checkpoint"
     h.let_fail(monkeypatch, target, ZeroDivisionError(), lambda path, *_: path.stem == "mine")
     failed = run_blocked(corpus, blocked(2, 7, {3: [c.SaveCheckpoint(name="mine")]}))[-1]
     assert isinstance(failed, e.RunFailed)
