@@ -147,27 +147,20 @@ def test_a_change_of_no_setting_is_refused(corpus: Path) -> None:
     assert not h.of_type(emitted, e.SettingsChanged)
 
 
-def test_several_settings_are_changed_by_one_command_and_restored_by_the_values_before(corpus: Path) -> None:
+def test_settings_are_changed_by_one_command_with_those_that_they_imply_and_restored_by_the_values_before(
+    corpus: Path,
+) -> None:
     settings: dict[str, Any] = {"batch_size": 4, "temperature": 1, "avoid": ("rain",), "steps_per_second": 0}
-    before = {"batch_size": 8, "temperature": 0.8, "avoid": (), "steps_per_second": 0.0}
-    emitted = h.run_tiny(corpus, {3: [change(**settings)], 7: [change(**before)]})
+    before: dict[str, Any] = {"batch_size": 8, "temperature": 0.8, "avoid": (), "steps_per_second": 0.0}
+    settings |= {"eval_every": 5}
+    before |= {"eval_every": 4, "first_batch_size": 2, "pacing": "seconds", "early_eval_tweets": 7}
+    emitted = h.run_tiny(corpus, {3: [change(**settings)], 7: [change(**before)]}, **before)
     first, second = h.of_type(emitted, e.SettingsChanged)
-    assert first.settings == {**settings, "first_batch_size": 0}
+    assert first.settings == {**settings, "first_batch_size": 0, "pacing": "steps", "early_eval_tweets": 0}
     assert [type(first.settings[name]) for name in ("temperature", "steps_per_second")] == [float, float]
+    assert second.settings == before
     started = h.only(emitted, e.RunStarted)
     assert (h.latest().training, h.latest().sampling) == (started.training, started.sampling)
-    assert second.epochs == pytest.approx(5 / 6)
-
-
-def test_a_change_that_implies_others_is_undone_by_the_values_before(corpus: Path) -> None:
-    implied: dict[str, Any] = {"first_batch_size": 2, "pacing": "seconds", "early_eval_tweets": 7}
-    before = {"batch_size": 8, "eval_every": 4, **implied}
-    emitted = h.run_tiny(corpus, {3: [change(batch_size=4, eval_every=5)], 4: [change(**before)]}, **before)
-    assert [each.settings for each in h.of_type(emitted, e.SettingsChanged)] == [
-        {"batch_size": 4, "eval_every": 5, "first_batch_size": 0, "pacing": "steps", "early_eval_tweets": 0},
-        before,
-    ]
-    assert h.latest().training == h.only(emitted, e.RunStarted).training
 
 
 def test_a_budget_that_the_first_batch_of_another_size_has_used_up_is_refused(corpus: Path) -> None:
