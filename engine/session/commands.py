@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from engine.compute.clocks import Phase
-from engine.compute.device import derived_seed
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError, DistributedError, RunEndsError, TweetgenError
 from engine.protocol import commands, insight
@@ -23,7 +22,6 @@ MAX_CHANGES_BEFORE_STOP = 32
 """Commands that arrived before a `Stop` and are still executed first, queries not counted."""
 STOP_WAITS_SECONDS = 0.3
 """How long a run that is to stop continues the tweet that it is sampling."""
-_REQUESTED_SAMPLE, _REQUESTED_COMPLETION = 2, 3  # purposes of derived seeds; 1 is a due sample
 
 
 class CommandQueue:
@@ -93,7 +91,6 @@ class CommandHandler:
         self._sampling = sampling
         self._questions = questions
         self._restorer = restorer
-        self._num_requested_samples = 0
         self._stop_seen_at: float | None = None
         self._num_executing = 0
 
@@ -171,15 +168,13 @@ class CommandHandler:
             case commands.Finish(on=on):
                 plan_finish(run, on=on)
             case commands.SampleNow(prime=prime, draw=draw):
-                self._sample(prime, draw)
+                self._sampling.sample_now(self.current_sampling, prime, draw)
             case commands.CompleteText(text=text, request=request, draw=draw):
-                # with the same draw, only training changes the continuation
-                self._sampling.complete_text(text, request, run.state.sampling, self._completion_seed(draw))
+                self._sampling.complete_text(text, request, draw)
             case commands.ReadTweet(text=text):
                 self._sampling.read_tweet(text)
             case commands.SampleLadder(prime=prime, seed=seed, temperatures=temperatures):
-                sampling = SamplingConfig(prime=prime, max_length=run.state.sampling.max_length)
-                self._sampling.sample_ladder(sampling, seed, temperatures)
+                self._sampling.sample_ladder(prime, seed, temperatures)
             case commands.TakeStep():
                 if not run.state.is_paused:
                     raise ConfigError("The run is not paused.", "Pause it, then take single steps.")
@@ -206,16 +201,3 @@ class CommandHandler:
         state, ended = self._run.state, self._run.state.end_reason
         is_over = ended is not None and (state.is_paused or ended == FINISHED)
         self.end_reason = ended if is_over else command.reason
-
-    def _sample(self, prime: str | None, draw: int | None) -> None:
-        """Sample a tweet on request: that of a completion, or another one each time, and none that is due anyway."""
-        self._num_requested_samples += 1
-        place = (_REQUESTED_SAMPLE, self._run.state.step, self._num_requested_samples)
-        seed = derived_seed(self._run.state.training.seed, *place) if draw is None else self._completion_seed(draw)
-        self._sampling.sample_tweet(self.current_sampling, seed, prime)
-
-    def _completion_seed(self, draw: int) -> int:
-        """Return the seed of a completion. Raises `ConfigError`."""
-        if draw < 0:
-            raise ConfigError("A draw must be at least 0.")
-        return derived_seed(self._run.state.training.seed, _REQUESTED_COMPLETION, *([draw] if draw else []))

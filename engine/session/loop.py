@@ -40,7 +40,7 @@ NAP_SECONDS = 0.005
 class TrainingLoop:
     """Trains one run from its first event to its last. Runs on the session's thread."""
 
-    def __init__(self, run: Run, queue: CommandQueue, *, pauses_at_end: bool = False) -> None:
+    def __init__(self, run: Run, queue: CommandQueue, *, pauses_at_end: bool) -> None:
         """With `pauses_at_end` a run whose budget is used up pauses instead of ending."""
         run.checkpoints = self._checkpoints = Checkpointing(run)
         self._questions = Questions(run)

@@ -58,7 +58,7 @@ class Reporter:
     """Emits the events of one run. Used by the session's thread only."""
 
     def __init__(
-        self, state: RunState, emit: Callable[[Event], None], journal: Journal, tracker: LiveTracker | None = None
+        self, state: RunState, emit: Callable[[Event], None], journal: Journal, tracker: LiveTracker | None
     ) -> None:
         self.journal = journal
         self._tracker = tracker
@@ -189,7 +189,7 @@ class Reporter:
             self._disk_causes.clear()
         self._warn_at(self._state.step, problem, lost)
 
-    def emit_disk_works(self, lost: str = "") -> None:
+    def emit_disk_works(self, lost: str) -> None:
         """Announce that saving works again, if a failure was reported; `lost` says what was not saved meanwhile."""
         if self._disk_causes and not self.journal.is_failing:
             self._disk_causes.clear()

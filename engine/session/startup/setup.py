@@ -49,8 +49,8 @@ def prepare(
     on_stage: Callable[[Stage], None],
     clock: Callable[[], float],
     *,
-    may_be_finished: bool = False,
-    ranks: Ranks | None = None,
+    may_be_finished: bool,
+    ranks: Ranks | None,
 ) -> tuple[RunSetup, RunState]:
     """Read, build or load everything; `resumed` is the run to continue, which the caller has locked.
 

@@ -16,11 +16,9 @@ from torch import Tensor
 from engine.checkpoints.checkpoint import HostSnapshot
 from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
-from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.sampling import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
-from engine.session.session import TrainingSession
 from engine.session.state import require_unspent_budget
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine import helpers as h
@@ -122,21 +120,6 @@ def test_a_stop_with_weights_that_are_not_finite_is_refused(corpus: Path, monkey
     assert "no longer finite" in refused.detail
     assert "space" not in refused.hint
     assert emitted[-1].step == 12
-
-
-def test_a_stop_in_the_first_stage_ends_the_run_before_it_starts(home: Path) -> None:
-    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    stages: list[str] = []
-
-    def on_stage(stage: Stage) -> None:
-        stages.append(stage.text)
-        inbox.put(c.Stop(reason="interrupted"))
-
-    emitted: list[e.Event] = []
-    TrainingSession(h.tiny_config(h.write_corpus(home)), on_stage).run(emitted.append, inbox)
-    assert h.only(emitted, e.RunFinished).reason == "interrupted"
-    assert len(emitted) == len(stages) == 1
-    assert not (home / "runs").exists()
 
 
 # Commands and time ----------------------------------------------------------------------------------------------------

@@ -92,11 +92,23 @@ def raise_mistake(*_: object, **__: object) -> None:
     raise ZeroDivisionError("what was never thought of")
 
 
-def test_a_run_stopped_before_its_folder_exists_leaves_its_name_free(corpus: Path) -> None:
+def test_a_run_stopped_in_its_setup_ends_there_and_leaves_its_name_free(corpus: Path) -> None:
+    """In its first stage, and right before its folder is created."""
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
+    stages: list[str] = []
+    emitted: list[e.Event] = []
+
+    def on_stage(stage: Stage) -> None:
+        stages.append(stage.text)
+        inbox.put(c.Stop(reason="at once"))
+
+    TrainingSession(h.tiny_config(corpus), on_stage).run(emitted.append, inbox)
+    assert len(stages) == 1
     with mock.patch("engine.session.startup.setup.ThreadTuner.for_run") as last_before:
         last_before.side_effect = lambda *_: inbox.put(c.Stop(reason="in time"))
-        assert h.only(h.run_tiny(corpus, inbox=inbox), e.RunFinished).reason == "in time"
+        emitted += h.run_tiny(corpus, inbox=inbox)
+    assert [event.reason for event in h.of_type(emitted, e.RunFinished)] == ["at once", "in time"]
+    assert len(emitted) == 2
     assert not (corpus.parent / "runs").exists()
     assert h.run_tiny(corpus)[-1].step == 12
 
