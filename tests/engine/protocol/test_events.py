@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from tests.hostile import obeyed
 from tests.strategies import hostile_text
 
 PAUSED = e.Paused(step=7, elapsed_seconds=1.5)
-BOTH = pytest.mark.parametrize(("tag", "read"), [("event", e.from_json), ("command", c.from_json)])
+command_of = partial(codec.decode_tagged, base=c.Command)
+BOTH = pytest.mark.parametrize(("tag", "read"), [("event", e.from_json), ("command", command_of)])
 KEYS, KINDS = st.sampled_from(["event", "command", "step", "x"]), st.sampled_from(["Paused", "Stop"])
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -60,7 +62,7 @@ def test_the_json_form_begins_with_the_name_and_is_one_line(snapshot: SnapshotAs
 
 @given(event=strategies.events(), command=strategies.any_commands())
 def test_events_and_commands_equal_themselves_after_a_json_round_trip(event: e.Event, command: c.Command) -> None:
-    assert c.from_json(codec.encode(command)) == command
+    assert command_of(codec.encode(command)) == command
     line = codec.encode(event)
     assert " ".join([type(event).__name__, *list(json.loads(line))[1:]]) == fields_of(type(event))
     assert "\n" not in line
@@ -269,12 +271,12 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("line_of_command", UNDECODED)
 def test_commands_with_invalid_values_are_not_decoded(line_of_command: str) -> None:
     with pytest.raises(DecodeError):
-        c.from_json(line_of_command)
+        command_of(line_of_command)
 
 
 def test_invalid_commands_are_refused_and_the_losses_are_unchanged(corpus: Path, home: Path) -> None:
     plain, before = plain_losses(), sorted(home.parent.iterdir())
-    asked = [c.from_json(line(command, **fields)) for command, cases in REFUSED.items() for fields in cases]
+    asked = [command_of(line(command, **fields)) for command, cases in REFUSED.items() for fields in cases]
     emitted = run_tiny(corpus, {3: asked})
     refused = of_type(emitted, e.CommandRefused)
     assert Counter(each.command for each in refused) == {command: len(cases) for command, cases in REFUSED.items()}
