@@ -24,7 +24,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.codec import DecodeError, kinds_of
 from engine.session.sampling import MAX_READ_CHARS
-from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, is_harmless, sanitize, sanitize_line
+from engine.text import MAX_CHARS, MAX_COMBINING_RUN, is_harmless, sanitize
 from tests import fakes, hostile, strategies
 from tests.engine.helpers import latest, losses, of_type, only, plain_losses, run_tiny
 from tests.fakes import change
@@ -201,35 +201,6 @@ def test_a_line_that_is_decoded_in_one_go_has_no_text_that_another_way_changes(t
     written = text.encode("utf-8", "ignore").decode()
     line = codec.encode(fakes.tweet_sampled("R")).replace('"R"', json.dumps(written, ensure_ascii=is_ascii))
     assert [e.from_json(each) for each in (line, line.encode())] == [fakes.tweet_sampled(sanitize(written))] * 2
-
-
-@given(text=hostile_text())
-def test_harmless_text_is_left_unchanged_blanks_included(text: str) -> None:
-    for shown in (sanitize_line(text), clean(text)[:MAX_CHARS], f" {sanitize_line(text)}  "):
-        assert sanitize(shown) == shown or shown.startswith("\u200d")
-    assert is_harmless(sanitize(text)) or len(text) == 1
-
-
-def test_each_unsafe_character_is_replaced() -> None:
-    expected = {
-        " a  b ": " a  b ",
-        "a\tb\nc": "a b c",
-        "a\x1b[31mb": "a\ufffd[31mb",
-        "\x9b31m\u202e": "\ufffd31m\ufffd",
-        "\ud800": "\ufffd",
-        "\u200d": "\u200d",
-        "x" * (MAX_CHARS + 1): "x" * (MAX_CHARS - 1) + "…",
-    }
-    assert {raw: sanitize(raw) for raw in expected} == expected
-
-
-@pytest.mark.parametrize("name", hostile.MEGABYTE)
-def test_a_hostile_megabyte_on_one_line_is_cleaned(name: str) -> None:
-    """Normalizing the combining marks of one of them would take minutes and block the program."""
-    text = hostile.MEGABYTE[name]
-    for made in (clean(text), sanitize_line(text), sanitize(text)):
-        assert hostile.obeyed(made) == []
-        assert hostile.most_marks_on_one(made) <= MAX_COMBINING_RUN
 
 
 # Commands from the socket ---------------------------------------------------------------------------------------------
