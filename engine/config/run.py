@@ -144,6 +144,7 @@ BUDGETS = ("max_steps", "epochs", "max_seconds")
 INTERVALS = ("eval_every", "sample_every", "sample_pacing")
 IMPLIED_SETTINGS = ("first_batch_size", "pacing", "early_eval_tweets")
 """What changes with others, by `implied_settings`; by name only to undo such a change."""
+_SETTINGS = field_names(ModelConfig) | field_names(TrainingConfig) | field_names(SamplingConfig)
 LIVE_SETTINGS = field_names(SamplingConfig).union(
     {"learning_rate", "batch_size", "steps_per_second"}, INTERVALS, BUDGETS, IMPLIED_SETTINGS
 )
@@ -153,7 +154,7 @@ LIVE_SETTINGS = field_names(SamplingConfig).union(
 def require_live(names: Iterable[str]) -> None:
     """Raise `ConfigError` unless a run can change all of these settings while it trains."""
     for name in names:
-        if name in field_names(ModelConfig) | field_names(TrainingConfig) - LIVE_SETTINGS:
+        if name in _SETTINGS - LIVE_SETTINGS:
             raise ConfigError(f"{name} can't be changed while a run trains.", "Set it for a new run.")
         if name not in LIVE_SETTINGS:
             raise ConfigError(f"There is no setting {name}.")
@@ -247,9 +248,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Validate every field and every setting. Raises `ConfigError`."""
         require_valid(self)
-        known = field_names(ModelConfig) | field_names(TrainingConfig) | field_names(SamplingConfig)
         for name, value in self.settings.items():
-            if name not in known:
+            if name not in _SETTINGS:
                 raise ConfigError(f"There is no setting {name}, which was set to {value}.")
         with_settings(ModelConfig(), self.settings)
         with_settings(TrainingConfig(), self.settings)

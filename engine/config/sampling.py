@@ -1,7 +1,7 @@
 """`SamplingConfig`: how tweets are sampled, and which of them are wanted.
 
-The filter (`only_new`, `avoid`, `must_contain`, `min_length`, `best_of`) changes no distribution: whole tweets, the
-drafts, are sampled until one passes (`engine.sampling.filter`).
+The filter (`FILTER_FIELDS`) changes no distribution: whole tweets, the drafts, are sampled until one passes
+(`engine.sampling.filter`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ MAX_AVOIDED_CHARS = 10_000
 MAX_REQUIRED_CHARS = 1000
 DRAW_FIELDS = ("top_k", "top_p", "min_p", "temperature_last")
 """The settings of how each character is drawn, besides the temperature; their defaults disable them."""
+FILTER_FIELDS = ("only_new", "avoid", "must_contain", "min_length", "best_of")
+"""The settings for which drafts are refused; with their defaults no draft is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +70,11 @@ class SamplingConfig:
     @property
     def has_filter(self) -> bool:
         """Whether drafts can be refused; those that do not end within `max_length` then are, too."""
-        has_text = bool(self.avoid) or bool(self.must_contain)
-        return self.only_new or has_text or self.min_length > 0 or self.best_of > 1
+        return any(getattr(self, name) != getattr(SamplingConfig, name) for name in FILTER_FIELDS)
 
     def without_filter(self) -> SamplingConfig:
         """Return the settings of the distribution alone, with prime and maximum length."""
-        return replace(self, only_new=False, avoid=(), must_contain="", min_length=0, best_of=1)
+        return replace(self, **{name: getattr(SamplingConfig, name) for name in FILTER_FIELDS})
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""

@@ -3,4 +3,4 @@
 Never imports torch or writes to disk.
 """
 
-from engine.protocol import insight  # so that `from_json` of events and commands knows those in it
+from engine.protocol import insight  # so that `decode_tagged` knows the events and commands in it

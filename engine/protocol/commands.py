@@ -12,7 +12,6 @@ import msgspec
 
 from engine.config.fields import field_names
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
-from engine.protocol import codec
 from engine.protocol.codec import Integer, Number, Settings
 
 
@@ -129,8 +128,3 @@ class SampleLadder(Command, frozen=True, kw_only=True):
     seed: Integer
     prime: str = ""
     temperatures: tuple[Number, ...] = LADDER_TEMPERATURES
-
-
-def from_json(line: str | bytes) -> Command:
-    """Return the command that `line` encodes. Raises `engine.protocol.codec.DecodeError`."""
-    return codec.decode_tagged(line, Command)

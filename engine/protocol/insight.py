@@ -29,7 +29,7 @@ class Question(Command, frozen=True):
 
 
 class Insight(Question, frozen=True, kw_only=True):
-    """A question about the weights, answered while training goes on."""
+    """A question about the weights, or for their baselines, answered piece by piece while training goes on."""
 
     request: Integer = 0
     """Any number; identifies the answer. A newer command of the same type and number replaces one not answered yet."""
@@ -276,14 +276,8 @@ class BatchShown(Event, frozen=True, kw_only=True):
     """The tweets were drawn at random, not sorted by length; it is no training batch."""
 
 
-class MeasureBaselines(Question, frozen=True, kw_only=True):
+class MeasureBaselines(Insight, frozen=True, kw_only=True):
     """Measure simple models of the training tweets, for comparison; answered by `BaselinesMeasured`."""
-
-    request: Integer = 0
-
-    def is_immediate(self) -> bool:
-        """Return True, as for the questions about the weights."""
-        return True
 
 
 class BaselinesMeasured(Event, frozen=True, kw_only=True):

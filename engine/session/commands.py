@@ -182,7 +182,7 @@ class CommandHandler:
                 self.is_step_asked = True
             case insight.ShowBatch(shuffled=shuffled):
                 self._questions.show_batch(shuffled=shuffled)
-            case insight.Insight() | insight.MeasureBaselines():
+            case insight.Insight():
                 self._questions.ask(command)
             case commands.SaveCheckpoint():
                 run.checkpoints.save_named(command)

@@ -35,8 +35,6 @@ MAX_CREDIT_SECONDS = 0.3
 MAX_ROWS = 64
 MAX_CHARS = 300
 
-_Question = Insight | MeasureBaselines
-
 
 class Questions:
     """The questions about one run and its batches. Used by the session's thread only, except for `num_pending`."""
@@ -47,9 +45,9 @@ class Questions:
         self._baselines = Baselines(data.train_tweets, data.corpus.digest, run.setup.val_tweets, data.vocab)
         self._waited_seconds = 0.0
         """For a device that still computed steps, which is no work on an answer."""
-        self._jobs: dict[tuple[type[_Question], int], tuple[_Question, Iterator[None]]] = {}
+        self._jobs: dict[tuple[type[Insight], int], tuple[Insight, Iterator[None]]] = {}
         """Oldest first, by type and request."""
-        self._seconds: dict[type[_Question], float] = {}
+        self._seconds: dict[type[Insight], float] = {}
         """Work on each type that waits, divided by its share, so that a short answer does not wait for a long one."""
         self._credit = MAX_CREDIT_SECONDS
         self._since = self._clock()
@@ -65,7 +63,7 @@ class Questions:
         """How many questions are not answered yet. For any thread."""
         return len(self._jobs)
 
-    def ask(self, command: _Question) -> None:
+    def ask(self, command: Insight) -> None:
         """Queue a question, in place of an older one with its type and request. Raises `ConfigError` if full."""
         key = type(command), command.request
         if key not in self._jobs and len(self._jobs) >= MAX_JOBS:
@@ -149,7 +147,7 @@ class Questions:
             if not any(each[0] is kind for each in self._jobs):
                 del self._seconds[kind]
 
-    def _pieces(self, command: _Question) -> Iterator[None]:
+    def _pieces(self, command: Insight) -> Iterator[None]:
         """Do the work of a question piece by piece, on a copy of the weights at its start; emit its answer."""
         if isinstance(command, MeasureBaselines):
             yield from self._baselines.job(command, self._emit)
@@ -207,7 +205,7 @@ class Questions:
         )
 
 
-def _share_of(kind: type[_Question]) -> float:
+def _share_of(kind: type[Insight]) -> float:
     return BASELINES_SHARE if kind is MeasureBaselines else MAX_SHARE
 
 

@@ -8,13 +8,24 @@ import sys
 import unicodedata
 from unittest import mock
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import errors
 from engine import text as text_module
 from engine.errors import TweetgenError
-from engine.text import LINE_BREAK, clean, is_harmless, sanitize_line, with_single_blanks
+from engine.text import (
+    LINE_BREAK,
+    MAX_CHARS,
+    MAX_COMBINING_RUN,
+    clean,
+    is_harmless,
+    sanitize,
+    sanitize_line,
+    with_single_blanks,
+)
+from tests import hostile
 from tests.engine.corpus.reading import cases, repeated, unescaped
 from tests.hostile import most_marks_on_one, obeyed
 from tests.strategies import hostile_text
@@ -28,7 +39,7 @@ def test_cleaned_text_is_harmless(raw: str, max_chars: int) -> None:
     for each in (text, shown):
         assert obeyed(each) == []
         assert len(each.splitlines()) <= 1
-        assert most_marks_on_one(each) <= text_module.MAX_COMBINING_RUN
+        assert most_marks_on_one(each) <= MAX_COMBINING_RUN
     assert text == text.strip(f" {LINE_BREAK}")
     assert not re.search(f"  | {LINE_BREAK}|{LINE_BREAK} |{LINE_BREAK}{{2}}", text)
     assert unicodedata.is_normalized("NFC", text)
@@ -83,6 +94,35 @@ def test_text_made_harmless_in_place_has_every_safe_character_where_it_was(text:
     assert is_harmless(shown)
     assert all(after in (before, "\ufffd") for before, after in zip(text, shown, strict=True))
     assert not is_harmless(f"{text}.") or shown == text
+
+
+@given(text=hostile_text())
+def test_harmless_text_is_left_unchanged_blanks_included(text: str) -> None:
+    for shown in (sanitize_line(text), clean(text)[:MAX_CHARS], f" {sanitize_line(text)}  "):
+        assert sanitize(shown) == shown or shown.startswith("\u200d")
+    assert is_harmless(sanitize(text)) or len(text) == 1
+
+
+def test_each_unsafe_character_is_replaced() -> None:
+    expected = {
+        " a  b ": " a  b ",
+        "a\tb\nc": "a b c",
+        "a\x1b[31mb": "a\ufffd[31mb",
+        "\x9b31m\u202e": "\ufffd31m\ufffd",
+        "\ud800": "\ufffd",
+        "\u200d": "\u200d",
+        "x" * (MAX_CHARS + 1): "x" * (MAX_CHARS - 1) + "…",
+    }
+    assert {raw: sanitize(raw) for raw in expected} == expected
+
+
+@pytest.mark.parametrize("name", hostile.MEGABYTE)
+def test_a_hostile_megabyte_on_one_line_is_cleaned(name: str) -> None:
+    """Normalizing the combining marks of one of them would take minutes and block the program."""
+    text = hostile.MEGABYTE[name]
+    for made in (clean(text), sanitize_line(text), sanitize(text)):
+        assert obeyed(made) == []
+        assert most_marks_on_one(made) <= MAX_COMBINING_RUN
 
 
 # Errors ---------------------------------------------------------------------------------------------------------------

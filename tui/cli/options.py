@@ -19,7 +19,7 @@ import typer
 from engine.config.corpus import CorpusConfig
 from engine.config.fields import field_help, field_names
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
-from engine.config.sampling import DRAW_FIELDS, SamplingConfig
+from engine.config.sampling import DRAW_FIELDS, FILTER_FIELDS, SamplingConfig
 from engine.errors import ConfigError
 from engine.storage.files import in_use_error
 from engine.storage.folders import find_run, home
@@ -90,9 +90,7 @@ TWEETS = (
 )
 SAMPLING = OptionGroup("Sampling", SamplingConfig, ("temperature", "prime"))
 TRUNCATION = OptionGroup("Sampling details", SamplingConfig, DRAW_FIELDS)
-TWEET_FILTER = OptionGroup(
-    "Tweet filter", SamplingConfig, ("only_new", "avoid", "must_contain", "min_length", "best_of")
-)
+TWEET_FILTER = OptionGroup("Tweet filter", SamplingConfig, FILTER_FIELDS)
 MACHINE = OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads"))
 DEVICE = OptionGroup("Machine", RuntimeConfig, ("device",))
 RUN = (

@@ -13,26 +13,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from engine.config.corpus import DEFAULT_LABEL, STANDARD_INPUT, CorpusConfig
+from engine.config.corpus import STANDARD_INPUT, CorpusConfig
 from engine.config.run import RunConfig
 from tui.files.typed_options import OptionValue
 
 _MAX_PASTED_CHARS = 4096
-
-
-_RESET: Mapping[str, object] = {
-    "format": "auto",
-    "column": None,
-    "label": DEFAULT_LABEL,
-    "label_column": None,
-    "separator": None,
-    "encoding": None,
-    "member": None,
-    "weight": (),
-    "blank_line_separated": False,
-    "overfit": None,
-}
-"""Fields of a corpus that describe the previous files."""
+_FIELDS_OF_FILES = (
+    *("format", "column", "label", "label_column", "separator", "encoding", "member", "weight", "blank_line_separated"),
+    "overfit",
+)
+"""Fields of a corpus that describe its files, and mean nothing for others."""
 
 
 def config_for_new_data(config: RunConfig, path: Path, options: Mapping[str, OptionValue]) -> RunConfig:
@@ -41,7 +31,8 @@ def config_for_new_data(config: RunConfig, path: Path, options: Mapping[str, Opt
     Preset, settings, runtime and tweet cleaning are kept; the format of the previous files, the run's name and its
     checkpoint are reset. Raises `ConfigError` for an invalid option.
     """
-    changes: dict[str, Any] = {**_RESET, "files": (str(path),), **options}
+    defaults = {name: getattr(CorpusConfig, name) for name in _FIELDS_OF_FILES}
+    changes: dict[str, Any] = {**defaults, "files": (str(path),), **options}
     corpus = replace(config.corpus or CorpusConfig(), **changes)
     return replace(config, corpus=corpus, run_name=None, checkpoint=None, resume=None)
 

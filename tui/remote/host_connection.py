@@ -7,8 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from engine.protocol import commands
-from engine.protocol.codec import DecodeError
+from engine.protocol.codec import DecodeError, decode_tagged
 from engine.protocol.commands import Command, Stop
 from engine.protocol.insight import Question
 from engine.text import sanitize_line
@@ -181,7 +180,7 @@ class HostConnection:
             return None
         if line and not line.endswith(b"\n"):  # it may be the start of another command
             raise DecodeError("the line has no end")
-        return (commands.from_json(line), len(line)) if line else None
+        return (decode_tagged(line, Command), len(line)) if line else None
 
     async def _forward_throttled(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
         """Forward all commands, no faster than the session handles them."""

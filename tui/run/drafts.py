@@ -10,8 +10,8 @@ from typing import Protocol, get_args
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import RefusalReason
 
-FILTER_FIELDS = ("only_new", "avoid", "must_contain", "min_length", "max_length", "best_of")
-"""The settings that decide which drafts pass."""
+DECISIVE_FIELDS = ("only_new", "avoid", "must_contain", "min_length", "max_length", "best_of")
+"""The settings that decide which drafts pass: the filter and the maximum length, in the order of its dialog."""
 
 
 class DraftedTweet(Protocol):
@@ -68,4 +68,4 @@ def has_same_filter(sampling: SamplingConfig, other: SamplingConfig) -> bool:
 
 def _filter_of(sampling: SamplingConfig) -> tuple[object, ...] | None:
     """Return the settings of the filter; None without a filter."""
-    return tuple(getattr(sampling, name) for name in FILTER_FIELDS) if sampling.has_filter else None
+    return tuple(getattr(sampling, name) for name in DECISIVE_FIELDS) if sampling.has_filter else None

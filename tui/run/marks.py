@@ -23,7 +23,7 @@ from engine.protocol.events import (
 )
 from engine.storage.folders import RUN_CHECKPOINTS
 from engine.text import sanitize_line
-from tui.run.drafts import FILTER_FIELDS, has_same_filter
+from tui.run.drafts import DECISIVE_FIELDS, has_same_filter
 
 MarkKind = Literal[
     "temperature", "filter", "learning rate", "batch size", "paused", "saved", "loaded", "finishing", "level"
@@ -87,7 +87,7 @@ def _sampling_marks(step: int, before: SamplingConfig, after: SamplingConfig) ->
     if after.temperature != before.temperature:
         yield Mark(step=step, kind="temperature", label=f"temperature {after.temperature:.2f}")
     if not has_same_filter(before, after):
-        changed = [name for name in FILTER_FIELDS if getattr(after, name) != getattr(before, name)]
+        changed = [name for name in DECISIVE_FIELDS if getattr(after, name) != getattr(before, name)]
         values = ", ".join(f"{name.replace('_', ' ')} {_value(getattr(after, name))}" for name in changed)
         yield Mark(step=step, kind="filter", label=f"filter: {values}" if after.has_filter else "filter off")
 

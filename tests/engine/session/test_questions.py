@@ -56,7 +56,7 @@ class Work:
     pieces: list[tuple[str, int]] = field(default_factory=list)
     """Name of the command, and step at which the weights were copied."""
 
-    def do_piece(self, command: Insight | insight.MeasureBaselines, step: int) -> None:
+    def do_piece(self, command: Insight, step: int) -> None:
         self.clock.advance(PIECE_SECONDS)
         self.pieces.append((type(command).__name__, step))
 

@@ -12,12 +12,12 @@ from engine.config.sampling import DRAW_FIELDS, MAX_AVOIDED_CHARS, MAX_DRAFTS_IN
 from engine.errors import ConfigError
 from tui.files.avoided_words import avoided_words
 from tui.formatting.sampling import SETTING_LABELS, draw_settings, format_setting
-from tui.run.drafts import FILTER_FIELDS
+from tui.run.drafts import DECISIVE_FIELDS
 from tui.screens.dialogs.setting_list import SettingList
 from tui.screens.dialogs.setting_values import ValueDialog, number_or_text
 
 _GROUPS = {
-    f"Filter: up to {MAX_DRAFTS_IN_RUN} drafts a tweet": FILTER_FIELDS,
+    f"Filter: up to {MAX_DRAFTS_IN_RUN} drafts a tweet": DECISIVE_FIELDS,
     "Draw of each character": DRAW_FIELDS,
 }
 _SENTENCES = {
