@@ -141,25 +141,22 @@ def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one
     assert max(after - before for before, after in pairwise(pieces_at)) <= STEP_SECONDS / PIECE_SECONDS + 1
 
 
-def test_while_paused_the_work_is_done_without_a_limit_and_without_waiting(corpus: Path, work: Work) -> None:
+def test_while_paused_the_work_is_done_without_a_limit_or_waiting_and_a_short_question_is_answered_before_a_long_one(
+    corpus: Path, work: Work
+) -> None:
+    asked: list[c.Command] = [insight.ScoreUnits(request=1), insight.MapEmbeddings(request=2)]
     at: list[float] = []
-    stop = h.whenever(insight.EmbeddingsMapped, lambda _: [c.Stop()])
-    emitted = work.run(corpus, {3: [c.Pause(), insight.ScoreUnits(), lambda: at.append(work.clock.now)]}, stop)
-    assert h.only(emitted, insight.EmbeddingsMapped).step == 3
-    assert work.clock.now - at[0] == pytest.approx(LONG_PIECES * PIECE_SECONDS)
+    emitted = work.run(corpus, {3: [c.Pause(), *asked, lambda: at.append(work.clock.now)]}, stop_after(1))
+    answers = [(event.step, event.request) for event in h.of_type(emitted, insight.EmbeddingsMapped)]
+    assert answers == [(3, 2), (3, 1)]
+    assert work.pieces.index(("MapEmbeddings", 3)) <= 1
+    assert work.clock.now - at[0] == pytest.approx((LONG_PIECES + NUM_PIECES) * PIECE_SECONDS)
 
 
 def test_a_speed_limit_leaves_all_time_between_two_steps_to_questions(corpus: Path, work: Work) -> None:
     emitted = work.run(corpus, {0: [change(steps_per_second=1.0)], 3: [insight.ScoreUnits()], 4: [c.Stop()]})
     assert h.only(emitted, insight.EmbeddingsMapped).step == 3
     assert emitted[-1].step == 4
-
-
-def test_a_short_question_is_answered_while_a_long_one_is_worked_on(corpus: Path, work: Work) -> None:
-    asked: list[c.Command] = [c.Pause(), insight.ScoreUnits(request=1), insight.MapEmbeddings(request=2)]
-    emitted = work.run(corpus, {1: asked}, stop_after(1))
-    assert [event.request for event in h.of_type(emitted, insight.EmbeddingsMapped)] == [2, 1]
-    assert work.pieces.index(("MapEmbeddings", 1)) <= 1
 
 
 def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work) -> None:

@@ -186,6 +186,7 @@ DUE: Runs = {
         },
         **BY_TIME,
         early_eval_tweets=3,
+        seconds={e.StepsFinished: 3.0},
     ),
     "early evaluations at powers of two, none of them the best, and none after a resume at an interval": after(
         itself, tiny(h.stop_at(9), **EARLY), resumed(eval_every=10)
