@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -333,7 +333,8 @@ def test_each_round_starts_with_another_variant_the_last_ends_in_time_and_a_slow
         clock.advance(seconds)
         return 60
 
-    trials = {Variant(name, 1, 1): partial(trial, seconds) for name, seconds in (("a", 1.0), ("b", 1.0), ("slow", 5.0))}
+    times = {"a": 1.0, "b": 1.0, "slow": 5.0}
+    trials: dict[Variant, Callable[[int], int]] = {Variant(name, 1, 1): partial(trial, times[name]) for name in times}
     rates = bench.run_rounds(trials, 20.0, clock, lambda variant: begun.append(variant.path))
     assert begun == ["a", "b", "slow", "b", "a", "a", "b", "b", "a", "a", "b", "b", "a", "a", "b"]
     assert clock.now == 19.0

@@ -220,12 +220,11 @@ def test_a_failed_capture_ends_its_allocation_from_the_pool_and_raises_the_steps
         CudaRecorder(CPU).record(lambda: None)
     assert len(ended) == 5
     assert ended[-1].startswith("_cuda_releasePool")
-    assert allocator.is_sound
-    broken = RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED")
+    was_sound, broken = allocator.is_sound, RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED")
     monkeypatch.setattr(torch.cuda, "empty_cache", mock.Mock(side_effect=broken))
     with pytest.raises(RuntimeError, match="previous error"):
         CudaRecorder(CPU).record(lambda: None)
-    assert not allocator.is_sound
+    assert (was_sound, allocator.is_sound) == (True, False)
     assert len(ended) == 6
 
 
