@@ -100,7 +100,8 @@ def _row_of_key(key: int, rows: Numbers) -> int:
 _row_of = inlined(_row_of_key)
 
 
-def _insert_rows(rows: Numbers, larger: Numbers) -> None:
+@compiled
+def insert_rows(rows: Numbers, larger: Numbers) -> None:
     """Insert all rows of a table into a larger, empty one."""
     for row in range(len(rows)):
         key = rows[row, 0]
@@ -110,7 +111,8 @@ def _insert_rows(rows: Numbers, larger: Numbers) -> None:
             larger[place, 1] = rows[row, 1]
 
 
-def _add_contexts(ids: Ids, offsets: Numbers, vocab_size: int, longest: int, tree: Numbers, num_nodes: Numbers) -> None:
+@compiled
+def add_contexts(ids: Ids, offsets: Numbers, vocab_size: int, longest: int, tree: Numbers, num_nodes: Numbers) -> None:
     """Add the contexts of 1 to `longest` characters before each target of some tweets to the rows of the tree.
 
     `num_nodes` (1,) counts them.
@@ -129,7 +131,8 @@ def _add_contexts(ids: Ids, offsets: Numbers, vocab_size: int, longest: int, tre
                 node = tree[row, 1]
 
 
-def _count(
+@compiled
+def count(
     ids: Ids,
     offsets: Numbers,
     vocab_size: int,
@@ -171,7 +174,8 @@ def _count(
                 num_known += tree[row, 0] >= 0
 
 
-def _add_bits(
+@compiled
+def add_bits(
     ids: Ids,
     offsets: Numbers,
     vocab_size: int,
@@ -204,10 +208,6 @@ def _add_bits(
                 row = _row_of(node * vocab_size + (ids[before] if before >= start else BOS), tree)
                 node = tree[row, 1]
 
-
-insert_rows, add_contexts, count, add_bits = (
-    compiled(kernel) for kernel in (_insert_rows, _add_contexts, _count, _add_bits)
-)
 
 # The work in pieces ---------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ def part_of(on_progress: OnProgress, begin: float, end: float) -> OnProgress:
 
 @dataclass(frozen=True)
 class Stage:
-    """A moment of the setup, for display."""
+    """A moment of the setup, or a compilation during the training, for display."""
 
     text: str
     """The current step: "loading torch", "reading the tweets"."""

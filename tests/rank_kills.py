@@ -53,9 +53,13 @@ def run(home: Path, name: str, options: argparse.Namespace, ranks: list[int]) ->
     line += ["--data", options.data] if options.data else []
     command = [sys.executable, "-m", "tui", "train", *map(str, line)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        for session, rank in enumerate(ranks, start=1):
-            kill_after_a_save(home, name, rank, session)
-        _, written = process.communicate(timeout=MAX_SECONDS)
+        try:
+            for session, rank in enumerate(ranks, start=1):
+                kill_after_a_save(home, name, rank, session)
+            _, written = process.communicate(timeout=MAX_SECONDS)
+        except BaseException:
+            process.terminate()  # the run ends with it; if only `train` were killed, the run would go on
+            raise
     if process.returncode != 0:
         raise SystemExit(written)
     return events_of(home, name)
@@ -63,10 +67,10 @@ def run(home: Path, name: str, options: argparse.Namespace, ranks: list[int]) ->
 
 def main() -> None:
     """Run both, and print the outcome."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--data", help="a file of tweets; by default the embedded corpus")
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=300, help="the length of both runs; default: %(default)s")
+    parser.add_argument("--ranks", type=int, default=2, help="how many processes train; default: %(default)s")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         os.environ["TWEETGEN_HOME"] = home

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from engine.protocol import codec
 from engine.protocol import events as e
 from tests.fakes import eval_finished, run_started, steps_finished, tweet_sampled
 
@@ -18,7 +19,7 @@ def write_run(home: Path, events: Iterable[e.Event], name: str = "first") -> Pat
     path = home / "runs" / name / "events.jsonl"
     path.parent.mkdir(parents=True)
     (path.parent / "config.json").write_text("{}", encoding="utf-8")
-    path.write_text("".join(e.to_json(event) + "\n" for event in events), encoding="utf-8")
+    path.write_text("".join(codec.encode(event) + "\n" for event in events), encoding="utf-8")
     return path
 
 

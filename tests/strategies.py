@@ -42,14 +42,7 @@ ORDINARY = ("@name", "http://example.org/a", '"', ",", " ", "a", "Z")
 HOSTILE_PIECES = SEQUENCES + CONTROLS + UNSEEN + MARKS + NO_CHARACTERS + MARKUP + COMPOSED + ORDINARY
 TWEET_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789 .,!?'\"@#:/()-_éñß😀❤"
 QUESTIONED = ["", "the cat", "☃ \u202e", "x" * 3000]
-QUESTIONS = (
-    insight.TraceText,
-    insight.MeasureReach,
-    insight.ScoreUnits,
-    insight.HoldUnit,
-    insight.MapEmbeddings,
-    insight.MeasureBaselines,
-)
+QUESTIONS = (*kinds_of(insight.Insight), insight.MeasureBaselines)
 NAMES_OF_SETTINGS = st.sampled_from(sorted(LIVE_SETTINGS)) | st.text("abcdefg_", min_size=1, max_size=12)
 SETTINGS = st.none() | st.booleans() | st.integers(-1, 2**53) | st.floats(-1, 1e9) | st.text(max_size=9)
 NAMES = st.text("abcdefgXYZ0123456789_", min_size=1, max_size=12)

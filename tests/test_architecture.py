@@ -55,7 +55,7 @@ import engine.checkpoints.catalog, engine.corpus.inspection, engine.session.star
 import tui.app.app, tui.run.engine_bridge, tui.lesson.progress
 """,
     "the lesson": "import tui.app.lesson_app",
-    "questions": "import engine.insight.answers, engine.sampling.queries, engine.sampling.stepper",
+    "questions": "import engine.insight.answers, engine.sampling.queries, engine.compute.stepper",
     "the weights": """
 import torch
 from pathlib import Path

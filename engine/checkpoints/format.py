@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import msgspec
 
 from engine.config.corpus import CorpusConfig
-from engine.config.fields import LARGEST, require, require_between
+from engine.config.fields import LARGEST, require
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.batch_cursor import BatchCursor
@@ -127,11 +127,6 @@ class CheckpointInfo:
     is_imported: bool = False
     """Whether it was imported: the files that its `corpus` names are read only if the user names them too."""
     versions: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Check the position. Raises `ConfigError`."""
-        require_between(self.position, "epoch", 0)
-        require_between(self.position, "batch", 0)
 
     @property
     def knows_corpus(self) -> bool:

@@ -7,6 +7,7 @@ folder. Names are resolved by the list (`find_listed`), so only an export writes
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +20,14 @@ from engine.model.vocab import Vocab
 from engine.protocol import codec, events
 from engine.protocol.events import RunStarted, TweetSampled
 from engine.storage.files import is_locked, open_regular, storage_errors, write_atomically
-from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, folder_of_run, home, named_checkpoint_path
-from engine.storage.journal import tweet_in
+from engine.storage.folders import RUN_CHECKPOINTS, SUFFIX, RunFolder, folder_of_run, home, named_checkpoint_path
+from engine.storage.journal import event_in
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint import Checkpoint
 
-
+LOG = logging.getLogger(__name__)
+_NUMBERED = "step-"
 _PART_BYTES = 1024 * 1024
 _MAX_BYTES = 64 * 1024 * 1024
 """How much of the journal's end is searched: a few million steps."""
@@ -43,6 +45,28 @@ def delete_checkpoint(name: str) -> Path:
     with storage_errors(path):
         path.unlink()
     return path
+
+
+def prune_steps(folder: RunFolder, num_kept: int, step: int, loaded_path: Path | None = None) -> None:
+    """Delete all but the newest `num_kept` checkpoints `step-N` of a run that is at `step`; 0 keeps all.
+
+    Pinned ones, and the one at `loaded_path`, are neither deleted nor counted. Age is measured in steps, since clocks
+    can be set back: steps after `step`, abandoned by loading an earlier checkpoint, go first, then the lowest. Errors
+    are logged.
+    """
+    if not num_kept:
+        return
+    try:
+        numbered = {
+            int(digits): path
+            for path in folder.checkpoint_path("latest").parent.glob(f"{_NUMBERED}*{SUFFIX}")
+            if (digits := path.stem.removeprefix(_NUMBERED)).isdecimal() and not pin_path(path).exists()
+            if loaded_path is None or path.resolve() != loaded_path.resolve()
+        }
+        for number in sorted(numbered, key=lambda number: (number <= step, number))[:-num_kept]:
+            numbered[number].unlink()
+    except OSError as error:
+        LOG.warning("old checkpoints of %s can't be deleted: %s", folder.path, error)
 
 
 def rename_checkpoint(old: str, new: str) -> Path:
@@ -179,8 +203,12 @@ def _last_tweet(file: BinaryIO, info: CheckpointInfo) -> TweetSampled | None:
         file.seek(start)
         rest, *lines = (file.read(end - start) + rest).split(b"\n")  # the first may be the end of a line
         for line in reversed(lines):
-            tweet = tweet_in(line) if b'"TweetSampled"' in line[:40] else None
-            if tweet and tweet.step <= info.step and tweet.elapsed_seconds <= info.elapsed_seconds:
-                return tweet
+            event = event_in(line) if b'"TweetSampled"' in line[:40] else None
+            if (
+                isinstance(event, TweetSampled)
+                and event.step <= info.step
+                and event.elapsed_seconds <= info.elapsed_seconds
+            ):
+                return event
         end = start
     return None

@@ -64,9 +64,7 @@ class GraphedSteps:
     are computed eagerly. After any other failure all are, and `new_failures` says why.
     """
 
-    def __init__(
-        self, what: str, device: torch.device, recorder: CudaRecorder | None, max_graphs: int = MAX_GRAPHS
-    ) -> None:
+    def __init__(self, what: str, device: torch.device, recorder: CudaRecorder | None) -> None:
         """Run steps on the device, which warnings call `what`; without a `recorder`, always eagerly."""
         _FAILURES.pop(what, None)
         self.failure = ""
@@ -74,7 +72,6 @@ class GraphedSteps:
         self._what = what
         self._device = device
         self._recorder = recorder
-        self._max_graphs = max_graphs
         self._buckets: dict[Hashable, _Bucket] = {}
 
     @property
@@ -98,7 +95,7 @@ class GraphedSteps:
             work()
             return
         is_due = bucket.num_visits == WARM_UP_VISITS + 1  # tried then or never
-        if is_due and not self.failure and self.num_recorded < self._max_graphs:
+        if is_due and not self.failure and self.num_recorded < MAX_GRAPHS:
             self._record(work, bucket, self._recorder)
         if bucket.recording is None:
             self._recorder.run_on_side_stream(work)
@@ -227,9 +224,8 @@ _SMOOTHING = 0.1
 """Weight of the last step in the mean time of a step."""
 
 
-def cuda_event() -> torch.cuda.Event:
-    """Return an event that has a time and that a thread can wait for without occupying a core."""
-    return torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call] # torch leaves it untyped
+_TIMED_EVENT = partial(torch.cuda.Event, enable_timing=True, blocking=True)
+"""For a `blocking` event, a thread waits without occupying a core."""
 
 
 class Backlog:
@@ -239,7 +235,7 @@ class Backlog:
     else, but at least `MIN_STEPS`. Waiting blocks the thread; it does not occupy a core. Not thread-safe.
     """
 
-    def __init__(self, make_event: Callable[[], torch.cuda.Event] = cuda_event) -> None:
+    def __init__(self, make_event: Callable[[], torch.cuda.Event] = _TIMED_EVENT) -> None:
         self.limit = MIN_STEPS
         """How many steps may be queued."""
         self._make_event = make_event

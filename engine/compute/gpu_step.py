@@ -1,15 +1,11 @@
 """The training step on CUDA and MPS: loss, gradient and update of a batch, without reading any value back.
 
-A GPU is slow only when it waits: for Python between two kernels, for a batch, or for the host to read a number. So
-
-* the encoded corpus lies on the device, which cuts its batches itself (`ResidentTweets`);
-* batches are padded to few shapes, without changing the gradient (`bucket_length`), and a step is recorded once per
-  shape as a CUDA graph (`engine.compute.cuda_graphs`);
-* losses stay on the device until a report reads many (`engine.compute.optimizer.LossBuffer`);
-* products run in TF32 where available, or everything in bfloat16 with float32 weights (`Bfloat16Copy`);
-* the input is time-major, as in cuDNN, which would transpose a batch-first one; and cuDNN uses the weights of a single
-  layer in place (`FlatParameters`), unless there is an n-gram input (`widened_weight`);
-* gradients go to one buffer, so that clipping, update and the sum over ranks are one operation each.
+A GPU is slow only when it waits: for Python between two kernels, for a batch, or for the host to read a number. So the
+encoded corpus lies on the device, which cuts its batches itself (`ResidentTweets`), padded to few shapes
+(`bucket_length`); a step is recorded once per shape as a CUDA graph (`engine.compute.cuda_graphs`); and losses stay on
+the device until a report reads many (`engine.compute.optimizer.LossBuffer`). The input is time-major, as in cuDNN,
+which would transpose a batch-first one, and uses the weights of a single layer in place (`FlatParameters`), unless
+there is an n-gram input (`widened_weight`).
 
 A CUDA graph records numbers as constants, so the learning rate is a tensor. Nothing of autograd's graph outlives a step
 (`torch.autograd.grad`): its nodes reference the stream that they were created on, which must be the recording one.
@@ -118,26 +114,18 @@ def resident_tweets(tweets: EncodedTweets, device: torch.device) -> ResidentTwee
 # The step -------------------------------------------------------------------------------------------------------------
 
 
-class Bfloat16Copy:
-    """A bfloat16 copy of one model for a step's products and states; weights and updates stay in float32.
+def bfloat16_copy(model: TextGenerator, flat: FlatParameters) -> tuple[TextGenerator, Tensor]:
+    """Return a bfloat16 copy of a model, in training mode, and the buffer of its dense weights; draws no random number.
 
-    Autocast is no alternative: its cuDNN RNN runs in **float16**, whatever type was requested (`AutocastRNN.cpp` casts
-    to `kHalf`), and gradients of a mean over thousands of characters underflow float16. bfloat16 has the range of
-    float32, so no loss scaling is needed. The copy shares the table of an n-gram input with the model, in float32: a
-    step reads a few of its rows, and only their sums are rounded.
+    It is for a step's products and states; weights and updates stay in float32. Autocast is no alternative: its cuDNN
+    RNN runs in **float16**, whatever type was requested (`AutocastRNN.cpp` casts to `kHalf`), and gradients of a mean
+    over thousands of characters underflow float16. bfloat16 has the range of float32, so no loss scaling is needed. The
+    copy shares the table of an n-gram input with the model, in float32: a step reads a few of its rows, and only their
+    sums are rounded.
     """
-
-    def __init__(self, model: TextGenerator, flat: FlatParameters) -> None:
-        """Copy a model with these buffers, in training mode; draws no random number."""
-        self._model = copy.deepcopy(model).to(torch.bfloat16).train()
-        self._model.ngram_input = model.ngram_input
-        self._source = flat.dense_weights
-        self._rounded = flat.bind_copy(self._model)  # in the order that cuDNN's GRU needs, too
-
-    def refreshed(self) -> TextGenerator:
-        """Return the copy with the model's present weights, rounded, at the addresses that a CUDA graph has."""
-        self._rounded.copy_(self._source)
-        return self._model
+    network = copy.deepcopy(model).to(torch.bfloat16).train()
+    network.ngram_input = model.ngram_input
+    return network, flat.bind_copy(network)  # in the order that cuDNN's GRU needs, too
 
 
 MAX_DIFFERENCE = 0.02
@@ -164,41 +152,44 @@ class DeviceStep:
         """
         self._model = model
         self._flat = flat
-        self._bf16 = Bfloat16Copy(model, flat) if precision == "bfloat16" else None
+        self._network: TextGenerator = model
+        """What computes the loss: the model, or its copy in bfloat16."""
+        self._rounded: Tensor | None = None
+        """The copy's weights."""
+        if precision == "bfloat16":
+            self._network, self._rounded = bfloat16_copy(model, flat)
         self._optimizer_step = optimizer_step
         self._sum_over_ranks = sum_over_ranks
         self._device = model.device
         self._learning_rate = torch.zeros((), device=self._device)
         self._total_targets = torch.ones((), device=self._device)
         self._may_record = recorder is not None
-        self._graphs = GraphedSteps("steps", self._device, recorder)
+        self.graphs = GraphedSteps("steps", self._device, recorder)
         self._tweets: ResidentTweets | None = None
         self._backlog = Backlog() if self._device.type == "cuda" else None
 
     @property
     def num_graphs(self) -> int | None:
         """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
-        return self._graphs.num_recorded if self._may_record else None
+        return self.graphs.num_recorded if self._may_record else None
 
-    def run(
-        self, batch: CorpusBatch, batch_size: int, learning_rate: float, micro_batch_size: int | None = None
-    ) -> None:
+    def run(self, batch: CorpusBatch, batch_size: int, learning_rate: float, micro_batch_size: int | None) -> None:
         """Train on a batch, padded to `batch_size` tweets; returns before the device is done.
 
-        It is computed in parts of at most `micro_batch_size` tweets; `discard_graphs` comes before another size. A
+        It is computed in parts of at most `micro_batch_size` tweets; the graphs are discarded before another size. A
         non-finite loss or gradient changes nothing. Raises `DeviceMemoryError` if the corpus does not fit.
         """
         tweets = resident_tweets(batch.tweets, self._device)
         if tweets is not self._tweets:
-            self.discard_graphs()  # they gather from other tweets
+            self.graphs.discard_all()  # they gather from other tweets
             self._tweets = tweets
         self._learning_rate.fill_(learning_rate)
         self._total_targets.fill_(batch.total_targets)
         if batch.num_targets:
             rows = np.pad(batch.rows, (0, max(0, batch_size - len(batch.rows))), constant_values=NO_TWEET)
             length = bucket_length(batch.total_columns)  # of the whole batch, so that all ranks record at the same step
-            self._graphs.run(
-                lambda rows: self._step(tweets.gather(rows, length), micro_batch_size),
+            self.graphs.run(
+                lambda rows: self._step(tweets, rows, length, micro_batch_size),
                 torch.from_numpy(rows),
                 key=length,
             )
@@ -206,17 +197,18 @@ class DeviceStep:
             self._flat.grads_and_loss.zero_()  # fewer tweets than ranks
         if self._sum_over_ranks is not None:
             self._sum_over_ranks()
-            self._graphs.run(lambda _: self._update(), torch.empty(0), key="update")
+            self.graphs.run(lambda _: self._update(), torch.empty(0), key="update")
         if self._backlog is not None:
             self._backlog.add_step()
 
-    def _step(self, tokens: Tensor, micro_batch_size: int | None = None) -> None:
-        """Compute loss and gradient of all targets in `tokens` (T + 1, B) int32 but padding.
+    def _step(self, tweets: ResidentTweets, rows: Tensor, length: int, micro_batch_size: int | None) -> None:
+        """Compute loss and gradient of the tweets at `rows` (B,) int64, padded to `length` targets.
 
         In nats per target of the whole step. Then update the weights, unless the ranks' gradients are summed first.
         """
         self._optimizer_step.has_begun = False  # a failed recording before this has changed nothing
-        network, flat = self._network(), self._flat
+        tokens = tweets.gather(rows, length)  # (T + 1, B)
+        network, flat = self._refreshed_network(), self._flat
         size = micro_batch_size or tokens.shape[1]
         flat.grads_and_loss.zero_()
         with tensor_float_32(self._device, is_allowed=True):
@@ -235,9 +227,11 @@ class DeviceStep:
     def _update(self) -> None:
         self._optimizer_step.run(self._learning_rate)
 
-    def _network(self) -> TextGenerator:
-        """Return the model, or its copy in bfloat16 with the present weights."""
-        return self._model if self._bf16 is None else self._bf16.refreshed()
+    def _refreshed_network(self) -> TextGenerator:
+        """Return what computes the loss, with the present weights, at the addresses that a CUDA graph has."""
+        if self._rounded is not None:
+            self._rounded.copy_(self._flat.dense_weights)
+        return self._network
 
     def first_loss_problem(self, tweets: EncodedTweets) -> str:
         """Return a warning if the device has other tweets, or computes another loss of some, than the CPU; else empty.
@@ -248,7 +242,7 @@ class DeviceStep:
         """
         batch = tweets.batch(np.arange(min(len(tweets), _COMPARED_TWEETS)))
         inputs, targets = (torch.from_numpy(ids) for ids in (batch.inputs, batch.targets))  # (B, T)
-        resident, network = resident_tweets(tweets, self._device), self._network()
+        resident, network = resident_tweets(tweets, self._device), self._refreshed_network()
         was_training = network.training
         try:
             tokens = resident.gather(torch.from_numpy(batch.rows).to(self._device), bucket_length(batch.num_columns))
@@ -275,10 +269,6 @@ class DeviceStep:
             f"The GPU {problem}: its results can't be trusted. Update PyTorch and the GPU's driver, try --precision "
             "float32, or train with --device cpu."
         )
-
-    def discard_graphs(self) -> None:
-        """Free all CUDA graphs; later steps are recorded again."""
-        self._graphs.discard_all()
 
 
 def mean_loss(network: TextGenerator, tokens: Tensor, total_targets: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from engine.config.fields import Between, require, require_valid
+from engine.config.sampling import MAX_TWEET_CHARS
+from engine.errors import ConfigError
 
 FileFormat = Literal["auto", "csv", "x", "mastodon", "bluesky", "jsonl", "json", "parquet", "text"]
 STANDARD_INPUT = "-"
@@ -58,7 +60,7 @@ class CorpusConfig:
     """Replace every @name with @user."""
     ascii: bool = False
     """Remove accents from letters, and all other non-ASCII characters."""
-    max_length: Annotated[int, Between(1, 100_000)] = 140
+    max_length: Annotated[int, Between(1, MAX_TWEET_CHARS)] = 140
     """Maximum length of a training tweet in characters: longer ones are dropped, and sampled ones are cut there."""
     keep_duplicates: bool = False
     """Keep duplicates and near-duplicates; by default only the first tweet of each group is kept."""
@@ -74,6 +76,15 @@ class CorpusConfig:
         require("label", repr(self.label), allowed, is_valid=bool(self.label.strip()))
         allowed = "a text encoding, such as gbk, big5, euc-kr, shift_jis, koi8-r, windows-1251 or iso-8859-2"
         require("encoding", repr(self.encoding), allowed, is_valid=self.encoding is None or _decodes(self.encoding))
+        for name, value in vars(self).items():
+            require(name, repr(value), "text in UTF-8", is_valid=not isinstance(value, str) or _is_utf8(value))
+        for file in self.files:
+            if not _is_utf8(file):
+                shown = file.encode("utf-8", "replace").decode()
+                raise ConfigError(
+                    f"The file name {shown} is not UTF-8, so a resumed run could not find it again.",
+                    "Rename the file, or use standard input: --data - < FILE",
+                )
         is_line = self.separator is None or (bool(self.separator.strip()) and len(self.separator.splitlines()) == 1)
         require("separator", repr(self.separator), "one line that is not blank", is_valid=is_line)
         is_alone = self.separator is None or not self.blank_line_separated
@@ -86,6 +97,15 @@ class CorpusConfig:
         )
         shown = ", ".join(f"{each:g}" for each in self.weight)
         require("weight", shown, allowed, is_valid=not self.weight or is_complete)
+
+
+def _is_utf8(text: str) -> bool:
+    """Return whether a checkpoint can store the text: arguments that are not UTF-8 have lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _decodes(encoding: str) -> bool:

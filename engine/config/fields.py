@@ -79,34 +79,30 @@ def require(name: str, value: object, allowed: str, *, is_valid: bool) -> None:
 def require_valid(config: DataclassInstance) -> None:
     """Raise `ConfigError` unless each field of a `Literal` type, or with a range, has an allowed value."""
     for name, kind in _field_types(type(config)).items():
+        value = getattr(config, name)
         if get_origin(kind) is Literal:
-            value = getattr(config, name)
             require(name, value, "one of " + ", ".join(get_args(kind)), is_valid=value in get_args(kind))
         elif get_origin(kind) is Annotated:
-            for between in kind.__metadata__:
-                if isinstance(between, Between):
-                    require_between(config, name, between.low, between.high, or_zero=between.or_zero)
+            number, between = get_args(kind)
+            kinds = get_args(number) or (number,)  # both of `int | None`
+            if value is not None or type(None) not in kinds:
+                _require_between(name, value, between, is_float=float in kinds)
 
 
-def require_between(config: object, name: str, low: float, high: float = LARGEST, *, or_zero: bool = False) -> None:
-    """Raise `ConfigError` unless the field `name` is a number of its annotated type in [low, high], or an allowed None.
-
-    The type is read from the annotation: "int", "float", "int | None" and so on.
-    """
-    value = getattr(config, name)
-    annotation = inspect.get_annotations(type(config))[name]
-    if value is None and "None" in annotation:
-        return
-    allowed = f"a number from {low:g} to {high:g}" if high < LARGEST else f"at least {low:g}"
-    is_typed = isinstance(value, int | float if "float" in annotation else int) and not isinstance(value, bool)
+def _require_between(name: str, value: Any, between: Between, *, is_float: bool) -> None:  # noqa: ANN401 - unchecked yet
+    """Raise `ConfigError` unless the value is a number in the range; where not `is_float`, an integer."""
+    low, high = between.low, between.high
+    is_number = isinstance(value, int | float if is_float else int) and not isinstance(value, bool)
     # a comparison, not isfinite: that fails on an int beyond the largest float
-    is_valid = is_typed and (low <= value <= high or (or_zero and value == 0))
-    require(name, value, f"0 or {allowed}" if or_zero else allowed, is_valid=is_valid)
+    is_valid = is_number and (low <= value <= high or (between.or_zero and value == 0))
+    names_both = high < LARGEST or (is_number and value > high)
+    allowed = f"a number from {low:g} to {high:g}" if names_both else f"at least {low:g}"
+    require(name, value, f"0 or {allowed}" if between.or_zero else allowed, is_valid=is_valid)
 
 
 def field_names(config_type: type) -> frozenset[str]:
     """Return the names of the fields of a config class."""
-    return frozenset(inspect.get_annotations(config_type))
+    return frozenset(_field_types(config_type))
 
 
 @cache

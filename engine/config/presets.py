@@ -160,7 +160,10 @@ class _Auto:
         if begins_small and speed_of is not None:
             whole = self._trial(recipe)  # the first to be measured of a model
             speed, small_speed = speed_of(whole), speed_of(whole.with_settings({"batch_size": _FIRST_BATCH_SIZE}))
-            begins_small = self._are_small_batches_cheap(speed, small_speed, num_chars)
+            # what they lose counts in a budget of seconds alone: others allow as many characters in any batches
+            is_limited = "max_seconds" in self.settings
+            most_lost = _MAX_SHARE_LOST * num_chars if num_chars is not None and is_limited else math.inf
+            begins_small = speed < _MAX_PRICE * small_speed and _FIRST_CHARS * (speed / small_speed - 1) <= most_lost
         return self._configs(recipe, num_chars, begins_small=begins_small)
 
     def on_device(self, speed_of: SpeedOf) -> PresetConfigs:
@@ -169,23 +172,14 @@ class _Auto:
         Larger models are tried first.
         """
         limit = float(self.settings.get("hidden_size", self._hidden_size_limit))
-
-        @cache
-        def speed_with(recipe: Recipe) -> float:
-            return speed_of(self._trial(recipe))
-
-        def num_chars_of(recipe: Recipe) -> float | None:
-            """Return the characters in the budget at the speed of the recipe's model; None without a budget."""
-            return self._chars_in_budget(speed_with(recipe) if self._is_timed else 0.0, recipe.batch_size)
-
-        def is_trained_enough(recipe: Recipe) -> bool:
-            num_chars = num_chars_of(recipe)
-            return (WITHOUT_BUDGET_SECONDS * speed_with(recipe) if num_chars is None else num_chars) >= recipe.min_chars
-
         *larger, smallest = FOR_DEVICES
-        fitting = (recipe for recipe in larger if recipe.hidden_size <= limit and is_trained_enough(recipe))
-        recipe = next(fitting, smallest)
-        return self._configs(recipe, num_chars_of(recipe))
+        recipe, num_chars = smallest, None
+        for recipe in (*(each for each in larger if each.hidden_size <= limit), smallest):
+            speed = speed_of(self._trial(recipe)) if self._is_timed else 0.0
+            num_chars = self._chars_in_budget(speed, recipe.batch_size)
+            if (WITHOUT_BUDGET_SECONDS * speed if num_chars is None else num_chars) >= recipe.min_chars:
+                break
+        return self._configs(recipe, num_chars)
 
     def warm(self, base: ModelConfig) -> PresetConfigs:
         """Return the settings of a run that starts from the weights of a model of the sizes `base`."""
@@ -276,16 +270,6 @@ class _Auto:
     def _may_begin_small(self) -> bool:
         """Whether the user left the size of the first batches open; a budget in steps is one of whole batches."""
         return not self.settings.keys() & {"batch_size", "max_steps"}
-
-    def _are_small_batches_cheap(self, speed: float, small_speed: float, num_chars: float | None) -> bool:
-        """Return whether to begin small at these speeds of whole and small batches, if `num_chars` are in the budget.
-
-        What small batches lose counts in a budget of seconds alone: others allow as many characters in any batches.
-        """
-        if speed >= _MAX_PRICE * small_speed:
-            return False
-        lost_chars = _FIRST_CHARS * (speed / small_speed - 1)
-        return num_chars is None or "max_seconds" not in self.settings or lost_chars <= _MAX_SHARE_LOST * num_chars
 
     def _chars_per_step(self, batch_size: int) -> float:
         return float(self.settings.get("batch_size", batch_size)) * _CHARS_PER_TWEET

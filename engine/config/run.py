@@ -79,7 +79,7 @@ class TrainingConfig:
     """Optimizer, learning-rate schedule, budget, and the intervals of evaluation, sampling and saving."""
 
     preset: str = "tutorial"
-    """Starting settings: auto fits corpus and budget; tutorial is CSC321 Tutorial 11."""
+    """Name of the preset that these settings began with."""
     preset_reason: str = ""
     """Why the preset chose these settings, in one line."""
     batch_size: Annotated[int, Between(1, MAX_BATCH_SIZE)] = 32

@@ -16,7 +16,7 @@ MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 5.0
 LADDER_TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0)
 MAX_TWEET_CHARS = 100_000
-"""The largest `max_length`."""
+"""The largest `max_length`, of sampled tweets and of those trained on."""
 MAX_DRAFTS = 1000
 """Drafts per tweet at most, without a run."""
 MAX_DRAFTS_IN_RUN = 32

@@ -39,6 +39,11 @@ class Batch:
         """B."""
         return len(self.targets)
 
+    def part(self, tweets: slice) -> Batch:
+        """Return some of the tweets, as a part of the same step."""
+        inputs, targets = self.inputs[tweets], self.targets[tweets]
+        return Batch(inputs, targets, int(np.count_nonzero(targets != PAD)), self.total_targets)
+
 
 class CorpusBatch(Batch):
     """Tweets of a corpus; padded on first access, since a GPU gathers them from its own copy of the corpus."""

@@ -7,8 +7,8 @@ does. Where the corpus can't be read, an export has neither.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from engine.config.sampling import SamplingConfig
 from engine.corpus.corpus import Corpus
@@ -18,7 +18,7 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.progress import OnProgress
 from engine.sampling.filter import TweetFilter, draft_tweets
-from engine.sampling.sampler import sample_tweets
+from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.training.evaluation import evaluate
 
 NUM_SAMPLES = 1000
@@ -80,7 +80,10 @@ def count_copies(
     Raises `DivergedError` if the model's output is not finite.
     """
     sampling = sampling.without_filter()
-    sample = partial(sample_tweets, model, vocab, sampling, may_compile=False)
+
+    def sample(seeds: Sequence[int]) -> list[SampledTweet]:
+        return TweetSampler(model, vocab, sampling, seeds, may_compile=False).results()
+
     counts: Counter[str] = Counter()
     for chosen in draft_tweets(sample, TweetFilter(sampling, None), range(NUM_SAMPLES), max_drafts=1):
         counts[novelty.classify(chosen.draft.text)] += 1

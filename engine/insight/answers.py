@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.insight.checks import check
@@ -40,8 +41,7 @@ from engine.protocol.insight import (
     UnitHeld,
     UnitsScored,
 )
-from engine.sampling.queries import next_log_probs
-from engine.sampling.stepper import HeldUnit
+from engine.sampling.logits import NEVER_SAMPLED
 from engine.text import sanitize, sanitize_char, sanitize_in_place
 
 MAX_POINTS = 200
@@ -113,6 +113,7 @@ class Answers:
         chars = yield from chars_read(self._vocab, text, traced)
         of_layer = yield from layer_fields(traced, command.layer)
         own = None if command.own_from is None else (yield from self._draw_own(command, command.own_from))
+        after = traced.log_probs[-1, [each for each in range(len(self._vocab)) if each not in NEVER_SAMPLED]]
         return TextTraced, self._fields(
             command,
             text=sanitize_in_place(text),
@@ -123,7 +124,7 @@ class Answers:
             vocab_size=len(self._vocab),
             token_ids=traced.inputs,
             chars=chars,
-            next_log_probs=next_log_probs(traced.log_probs[-1].numpy()),
+            next_log_probs=tuple(rounded(after.sort(descending=True).values)),
             stepwise_loss=round(traced.stepwise_loss, _LOSS_DIGITS),
             sequence_loss=round(sequence_loss(model, token_ids), _LOSS_DIGITS),
             own=own,

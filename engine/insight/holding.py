@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.progress import Pieces
 from engine.protocol.insight import MAX_TRACED_CHARS
 from engine.sampling.sampler import SampledTweet, TweetSampler
-from engine.sampling.stepper import HeldUnit
 
 NUM_TWEETS = 4
 

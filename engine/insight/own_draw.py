@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.compute.stepper import CharStepper
 from engine.config.sampling import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
@@ -13,7 +14,6 @@ from engine.protocol.insight import MAX_TRACED_CHARS
 from engine.sampling.logits import draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS
 from engine.sampling.sampler import uniforms_of
-from engine.sampling.stepper import CharStepper
 
 
 def longest_own_text(sampling: SamplingConfig, num_given: int) -> int:

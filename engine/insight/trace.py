@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
+from engine.compute.stepper import HeldUnit
 from engine.errors import DivergedError
 from engine.insight.explicit_gru import ExplicitGru, GruLayer
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS
 from engine.progress import Pieces
-from engine.sampling.stepper import HeldUnit
 
 
 @dataclass(frozen=True)

@@ -210,10 +210,9 @@ class InferenceLayer:
     """The weights of one GRU layer at the time of the copy; transposed copies are made on first use."""
 
     def __init__(self, rnn: nn.GRU, number: int) -> None:
-        bias_ih, bias_hh = (getattr(rnn, f"{name}_l{number}").detach() for name in ("bias_ih", "bias_hh"))
-        weight_ih: Tensor = getattr(rnn, f"weight_ih_l{number}").detach()
+        weight_ih, weight_hh, bias_ih, bias_hh = (weight.detach() for weight in rnn.all_weights[number])
         self.weight_ih = weight_ih.clone() if number else weight_ih  # (3H, E or H): r z n
-        self.weight_hh: Tensor = getattr(rnn, f"weight_hh_l{number}").detach().clone()  # (3H, H): r z m
+        self.weight_hh = weight_hh.clone()  # (3H, H): r z m
         self._number, self._size = number, rnn.hidden_size
         gates = 2 * rnn.hidden_size
         self.bias = torch.cat([bias_ih[:gates] + bias_hh[:gates], bias_hh[gates:], bias_ih[gates:]])  # (4H,)

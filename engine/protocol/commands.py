@@ -131,11 +131,6 @@ class SampleLadder(Command, frozen=True, kw_only=True):
     temperatures: tuple[Number, ...] = LADDER_TEMPERATURES
 
 
-def to_json(command: Command) -> str:
-    """Return the command as one line: `{"command": NAME, ...}`."""
-    return codec.encode(command)
-
-
 def from_json(line: str | bytes) -> Command:
     """Return the command that `line` encodes. Raises `engine.protocol.codec.DecodeError`."""
     return codec.decode_tagged(line, Command)

@@ -384,11 +384,6 @@ class TweetRead(Event, frozen=True, kw_only=True):
     """Similarity to that tweet, 0 to 1."""
 
 
-def to_json(event: Event) -> str:
-    """Return the event as one line: `{"event": NAME, "step": N, "elapsed_seconds": S, ...}`."""
-    return codec.encode(event)
-
-
 def from_json(line: str | bytes) -> Event:
     """Return the event that `line` encodes, its strings made harmless. Raises `engine.protocol.codec.DecodeError`.
 

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +31,7 @@ from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, lo
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.progress import OnProgress
-from engine.sampling.sampler import sample_tweets
+from engine.sampling.sampler import TweetSampler
 from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop, sample_sequence
 from engine.storage.log import versions_of
 from engine.training.trainer import Trainer
@@ -138,7 +139,6 @@ class Benchmark:
 
         The first shape completes a round in any case, another one if some time is left when its turn comes.
         """
-        self._began = self._clock()
         report = BenchReport(machine=machine_info(self._device), train=[], sample=[])
         num_threads = torch.get_num_threads()
         try:
@@ -162,7 +162,7 @@ class Benchmark:
     def _train(self, training: TrainingTrials, seconds: float) -> list[Figures]:
         """Measure all variants that train a model of one shape."""
         deadline = self._clock() + seconds
-        trials, on_trial = training.trials(), self._trial_progress("training", training.shape)
+        trials, on_trial = training.trials(), partial(self._report_trial, "training", training.shape)
         if self._device.type != "cpu":
             training.steps_per_trial = MAX_STEPS_PER_TRIAL
             for number in range(-1 - _GPU_WARM_UP_ROUNDS, -1):
@@ -179,18 +179,14 @@ class Benchmark:
     def _sample(self, trials: Trials, shape: Shape, seconds: float) -> list[Figures]:
         """Measure all variants that sample."""
         deadline = self._clock() + seconds
-        on_trial = self._trial_progress("sampling", shape)
+        on_trial = partial(self._report_trial, "sampling", shape)
         run_round(trials, 0, self._clock, on_trial)  # compiles and allocates
         return figures_of(shape, run_rounds(trials, deadline, self._clock, on_trial))
 
-    def _trial_progress(self, part: str, shape: Shape) -> Callable[[Variant], None]:
-        """Return a callback that reports each trial of a part as progress."""
-
-        def on_trial(variant: Variant) -> None:
-            passed = (self._clock() - self._began) / self._seconds
-            self._on_progress(min(passed, 0.99), f"{part} {tuple(shape)}: {variant.path}")
-
-        return on_trial
+    def _report_trial(self, part: str, shape: Shape, variant: Variant) -> None:
+        """Report a trial that starts as progress."""
+        passed = (self._clock() - self._began) / self._seconds
+        self._on_progress(min(passed, 0.99), f"{part} {tuple(shape)}: {variant.path}")
 
 
 class TrainingTrials:
@@ -278,7 +274,7 @@ def sampling_trials(ours: TextGenerator, tutorial: TutorialGenerator, vocab: Voc
         return sum(sample_sequence(tutorial, vocab, config.max_length, config.temperature)[1] for _ in range(FEW))
 
     def sampled(seeds: range) -> int:
-        return sum(len(tweet.text) + tweet.reached_eos for tweet in sample_tweets(ours, vocab, config, seeds))
+        return sum(len(tweet.text) + tweet.reached_eos for tweet in TweetSampler(ours, vocab, config, seeds).results())
 
     def one_by_one(number: int) -> int:
         return sum(sampled(range(seed, seed + 1)) for seed in range(number * FEW, (number + 1) * FEW))
@@ -351,24 +347,19 @@ def figures_of(shape: Shape, rates: Rates, num_graphs: Mapping[Variant, int | No
 
 
 def machine_info(device: torch.device) -> dict[str, str | int | float | None]:
-    """Return processor, cores, load average, device and versions."""
+    """Return processor (its model name, or the architecture), cores, load average, device and versions."""
+    try:
+        cpu_info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        cpu_info = ""
+    processor = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.MULTILINE)
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     return {
         "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
-        "processor": _processor_name(),
+        "processor": processor[1].strip() if processor else platform.processor() or platform.machine(),
         "cores": available_cores(),
         "load_average": load,
         "device": device.type,
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         **versions_of("tweetgen-tui", "torch", "numba"),
     }
-
-
-def _processor_name() -> str:
-    """Return the model name of the processor, or the architecture."""
-    try:
-        cpu_info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        cpu_info = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or platform.machine()

@@ -26,15 +26,12 @@ from engine.protocol.events import RefusalReason
 from engine.sampling.sampler import SampledTweet
 from engine.text import comparable, has_word, sanitize_line
 
-CopiedShare = Callable[[str], float]
-"""Returns the share, 0 to 1, of a text's characters in long runs from a training tweet, as `NoveltyIndex` does."""
-
 
 class TweetFilter:
     """The filter of one `SamplingConfig`."""
 
-    def __init__(self, sampling: SamplingConfig, copied_share: CopiedShare | None) -> None:
-        """`copied_share` may be None unless `sampling.only_new`."""
+    def __init__(self, sampling: SamplingConfig, copied_share: Callable[[str], float] | None) -> None:
+        """`copied_share`, of a `NoveltyIndex`, may be None unless `sampling.only_new`."""
         self.sampling = sampling
         self._copied_share = copied_share if sampling.only_new else None
         self._avoided = tuple(dict.fromkeys(map(comparable, sampling.avoid)))
@@ -82,8 +79,6 @@ MAX_BATCH_CHARS = 1_000_000
 """Characters of the drafts sampled at once at most, at their maximum length: a character takes 20 bytes meanwhile."""
 _DRAFT = 5  # purpose of derived seeds
 _REASONS: tuple[RefusalReason, ...] = get_args(RefusalReason)
-SampleDrafts = Callable[[Sequence[int]], list[SampledTweet]]
-"""Samples one draft per seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,43 +122,40 @@ class _Drafts:
         numbers = range(first, first + count)
         return [derived_seed(self._seed, _DRAFT, number) if number else self._seed for number in numbers]
 
-    def judge(self, drafts: Iterable[SampledTweet]) -> None:
-        """Judge the next drafts, in the order of their seeds, as far as they are needed."""
-        for draft in drafts:
-            if self.choice is not None:
-                return
-            reasons = self._filter.reasons(draft)
-            distance = len(reasons), draft.bits_per_char
-            if self._nearest is None or distance < self._nearest[0]:
-                self._nearest = distance, draft, reasons
-            self._num_judged += 1
-            self._num_missing -= not reasons
-            self._refused.update(reasons[:1])
-            if self._num_missing == 0 or self._num_judged == self._max_drafts:
-                self.choice = ChosenDraft(
-                    draft=self._nearest[1],
-                    seed=self._seed,
-                    num_drafts=self._num_judged,
-                    refused=tuple((reason, self._refused[reason]) for reason in _REASONS if reason in self._refused),
-                    unmet=self._nearest[2],
-                )
+    def judge(self, draft: SampledTweet) -> None:
+        """Judge the next draft, in the order of their seeds, if it is needed."""
+        if self.choice is not None:
+            return
+        reasons = self._filter.reasons(draft)
+        distance = len(reasons), draft.bits_per_char
+        if self._nearest is None or distance < self._nearest[0]:
+            self._nearest = distance, draft, reasons
+        self._num_judged += 1
+        self._num_missing -= not reasons
+        self._refused.update(reasons[:1])
+        if self._num_missing == 0 or self._num_judged == self._max_drafts:
+            self.choice = ChosenDraft(
+                draft=self._nearest[1],
+                seed=self._seed,
+                num_drafts=self._num_judged,
+                refused=tuple((reason, self._refused[reason]) for reason in _REASONS if reason in self._refused),
+                unmet=self._nearest[2],
+            )
 
 
 def draft_tweets(
-    sample: SampleDrafts,
+    sample: Callable[[Sequence[int]], list[SampledTweet]],
     tweet_filter: TweetFilter,
     seeds: Iterable[int],
     max_drafts: int,
-    batch_size: int | None = None,
 ) -> Iterator[ChosenDraft]:
     """Yield a tweet per seed, in order, of at most `max_drafts` drafts each, of one if sampling is greedy.
 
-    `batch_size` is by default as large as `MAX_BATCH_SIZE` and `MAX_BATCH_CHARS` allow. A batch has as many drafts of
-    the first undecided tweets as fit: of each at first those that are needed at least, then as many again as were
-    judged, so at most about half of them are sampled in vain.
+    `sample` samples one draft per seed. A batch has as many drafts of the first undecided tweets as fit: of each at
+    first those that are needed at least, then as many again as were judged, so at most about half of them are sampled
+    in vain.
     """
-    if batch_size is None:
-        batch_size = max(1, min(MAX_BATCH_SIZE, MAX_BATCH_CHARS // tweet_filter.sampling.max_length))
+    batch_size = max(1, min(MAX_BATCH_SIZE, MAX_BATCH_CHARS // tweet_filter.sampling.max_length))
     if tweet_filter.sampling.temperature == 0:
         max_drafts = 1
     tweets = (_Drafts(seed, tweet_filter, max_drafts) for seed in seeds)
@@ -172,15 +164,12 @@ def draft_tweets(
         waiting.extend(islice(tweets, batch_size - len(waiting)))
         if not waiting:
             return
-        planned: list[tuple[_Drafts, list[int]]] = []
-        num_free = batch_size
+        planned: list[tuple[_Drafts, int]] = []
         for tweet in waiting:
-            if tweet.choice is None and num_free:
-                planned.append((tweet, tweet.next_seeds(num_free)))
-                num_free -= len(planned[-1][1])
-        drafts = iter(sample([seed for _, its_seeds in planned for seed in its_seeds]))
-        for tweet, its_seeds in planned:
-            tweet.judge(list(islice(drafts, len(its_seeds))))
+            if tweet.choice is None:
+                planned += [(tweet, seed) for seed in tweet.next_seeds(batch_size - len(planned))]
+        for (tweet, _), draft in zip(planned, sample([seed for _, seed in planned]), strict=True):
+            tweet.judge(draft)
         while waiting and (choice := waiting[0].choice) is not None:
             waiting.popleft()
             yield choice

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ from engine.errors import CheckpointError, CorpusError
 from engine.progress import OnProgress, no_progress
 from engine.protocol.events import Novelty, RefusalReason
 from engine.sampling.filter import TweetFilter, draft_tweets, require_samplable
-from engine.sampling.sampler import sample_tweets
+from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.text import sanitize
 
 
@@ -159,9 +158,9 @@ class Generator:
         self._path = path
         self.info: CheckpointInfo = checkpoint.info
         self._vocab = checkpoint.vocab
-        self._runtime = Runtime.resolve(runtime_config)
-        self._runtime.apply()
-        self._model = checkpoint.to_model(self._runtime.device)
+        runtime = Runtime.resolve(runtime_config)
+        runtime.apply()
+        self._model = checkpoint.to_model(runtime.device)
         self._novelty: NoveltyIndex | None = None
 
     def load_training_tweets(self) -> None:
@@ -184,7 +183,10 @@ class Generator:
 
         `sampling` is from `sampling_config`; with `only_new` the training tweets must have been loaded.
         """
-        sample = partial(sample_tweets, self._model, self._vocab, sampling, may_compile=False)
+
+        def sample(seeds: Sequence[int]) -> list[SampledTweet]:
+            return TweetSampler(self._model, self._vocab, sampling, seeds, may_compile=False).results()
+
         tweet_filter = TweetFilter(sampling, self._novelty.copied_share if self._novelty else None)
         for chosen in draft_tweets(sample, tweet_filter, range(seed, seed + count), MAX_DRAFTS):
             tweet = chosen.draft

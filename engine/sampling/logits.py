@@ -29,9 +29,12 @@ def next_char_weights(logits: Floats, sampling: SamplingConfig, temperatures: Fl
     (Nguyen et al. 2024, arXiv:2407.01082: at least that share of the highest probability). With `temperature_last` the
     three filters are applied to the distribution at temperature 1, and the temperature to what they keep.
     """
-    if not temperatures.all():
-        return _with_greedy_rows(logits, sampling, temperatures)
     scaled = logits + _excluded(logits.shape[-1])
+    if not temperatures.all():
+        is_greedy = temperatures == 0  # (B, 1)
+        is_highest = np.arange(scaled.shape[-1]) == scaled.argmax(axis=-1)[:, None]  # (B, V): one of each row
+        drawn = next_char_weights(logits, sampling, np.where(is_greedy, np.float32(1), temperatures))
+        return np.where(is_greedy, is_highest.astype(np.float32), drawn)
     scaled -= scaled.max(axis=-1, keepdims=True)
     if sampling.temperature_last:
         kept = _filtered(np.exp(scaled), sampling) > 0
@@ -47,7 +50,12 @@ def _filtered(weights: Floats, sampling: SamplingConfig) -> Floats:
         smallest_kept = np.partition(weights, -sampling.top_k, axis=-1)[:, -sampling.top_k, None]
         weights[weights < smallest_kept] = 0.0
     if sampling.top_p < 1:
-        weights = _nucleus(weights / weights.sum(axis=-1, keepdims=True), sampling.top_p)
+        weights /= weights.sum(axis=-1, keepdims=True)
+        order = np.argsort(-weights, axis=-1, kind="stable")
+        ordered = np.take_along_axis(weights, order, axis=-1)
+        mass_before = ordered.cumsum(axis=-1) - ordered
+        ordered[mass_before >= sampling.top_p] = 0.0
+        np.put_along_axis(weights, order, ordered, axis=-1)
     if sampling.min_p > 0:
         weights[weights < sampling.min_p * weights.max(axis=-1, keepdims=True)] = 0.0
     return weights
@@ -59,26 +67,6 @@ def _excluded(vocab_size: int) -> Floats:
     offsets = np.zeros(vocab_size, dtype=np.float32)
     offsets[list(NEVER_SAMPLED)] = -np.inf
     return offsets
-
-
-def _with_greedy_rows(logits: Floats, sampling: SamplingConfig, temperatures: Floats) -> Floats:
-    """Return the weights where the temperature of some rows is 0."""
-    is_greedy = temperatures == 0  # (B, 1)
-    highest = (logits + _excluded(logits.shape[-1])).argmax(axis=-1)  # (B,)
-    one_hot = np.arange(logits.shape[-1]) == highest[:, None]  # (B, V)
-    drawn = next_char_weights(logits, sampling, np.where(is_greedy, np.float32(1), temperatures))
-    return np.where(is_greedy, one_hot.astype(np.float32), drawn)
-
-
-def _nucleus(probabilities: Floats, top_p: float) -> Floats:
-    """Zero `probabilities` (B, V) outside the smallest set of most likely ids with a total of `top_p` or more."""
-    order = np.argsort(-probabilities, axis=-1, kind="stable")
-    ordered = np.take_along_axis(probabilities, order, axis=-1)
-    mass_before = ordered.cumsum(axis=-1) - ordered
-    ordered[mass_before >= top_p] = 0.0
-    kept = np.empty_like(probabilities)
-    np.put_along_axis(kept, order, ordered, axis=-1)
-    return kept
 
 
 def draw(weights: Floats, uniforms: npt.NDArray[np.float64]) -> Ids:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from engine.compute.stepper import CharStepper
 from engine.config.sampling import SamplingConfig
 from engine.corpus.flat_tweets import FlatTweets
 from engine.errors import DivergedError
@@ -23,7 +24,6 @@ from engine.model.vocab import BOS, EOS, UNK, UNKNOWN_CHAR_BITS, Vocab
 from engine.protocol.events import CharChance, CharRead
 from engine.sampling.logits import NEVER_SAMPLED, Floats
 from engine.sampling.sampler import TweetSampler
-from engine.sampling.stepper import CharStepper
 from engine.text import sanitize_char, sanitize_line
 
 _NUM_COMPARED = 100
@@ -112,7 +112,6 @@ def _compiled_count_shared() -> Callable[..., None]:
 
 
 NUM_TOP_CHARS = 8
-_LOG_PROB_DIGITS = 3
 COMPLETION_CHARS = 40
 """Maximum length of a completion."""
 
@@ -146,8 +145,6 @@ def complete(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, text:
     prompted = replace(sampling.without_filter(), prime=text, max_length=len(text) + COMPLETION_CHARS)
     sampler = TweetSampler(model, vocab, prompted, [seed])
     next_chars = top_chars(vocab, sampler.log_probs[0])
-    while not sampler.is_done:
-        sampler.advance()
     [tweet] = sampler.results()
     bits = tweet.char_bits[: len(text)]
     return Completion(
@@ -178,11 +175,6 @@ def char_read(vocab: Vocab, char: str, token_id: int, log_probs: Floats) -> Char
     """Return the prediction (V,) of one target: `char`, or "" for `<EOS>`, encoded as `token_id`."""
     bits = -float(log_probs[token_id]) / math.log(2) + (UNKNOWN_CHAR_BITS if token_id == UNK else 0.0)
     return CharRead(char=sanitize_char(char), bits=round(bits, 3), likeliest=top_chars(vocab, log_probs))
-
-
-def next_log_probs(log_probs: Floats) -> tuple[float, ...]:
-    """Return the log-probabilities of all that can be sampled, highest first, given those of all ids (V,)."""
-    return tuple(np.sort(np.delete(log_probs, NEVER_SAMPLED))[::-1].astype(float).round(_LOG_PROB_DIGITS).tolist())
 
 
 def top_chars(vocab: Vocab, log_probs: Floats) -> tuple[CharChance, ...]:

@@ -1,6 +1,6 @@
 """`TweetSampler`: samples tweets from a model, one streamed character by character, or many in a batch.
 
-`engine.sampling.stepper` computes the log-probabilities, `engine.sampling.logits` the distribution to draw from. Each
+`engine.compute.stepper` computes the log-probabilities, `engine.sampling.logits` the distribution to draw from. Each
 tweet is drawn by inverse transform sampling from its own sequence of uniform numbers, so
 
 * a tweet depends on its seed and not on the other tweets of its batch, up to rounding: one row is computed by Numba,
@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.compute.stepper import CharStepper, HeldUnit
 from engine.config.sampling import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import Floats, Ids, draw, next_char_weights
-from engine.sampling.stepper import CharStepper, HeldUnit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,8 @@ class TweetSampler:
         """
         prime_ids = vocab.encode_strict(sampling.prime)
         self.sampling = sampling
+        """Replaced between two characters, it changes how the next ones are drawn; prime and length stay."""
+        self._max_length = sampling.max_length
         self._vocab = vocab
         self._seeds = list(seeds)
         self._temperatures = None if temperatures is None else np.array(temperatures, dtype=np.float32)
@@ -72,7 +74,6 @@ class TweetSampler:
         self._nats = np.zeros(self._uniforms.shape)  # surprisal of each character
         self._length = len(prime_ids)
         self._rows = np.arange(len(self._seeds))  # of the unfinished tweets
-        self._batch_rows = self._rows
         self._results: dict[int, SampledTweet] = {}
         self._stepper = CharStepper(model, may_compile=may_compile, held=held)
         self.log_probs = self._process_prime(prime_ids)
@@ -83,15 +84,10 @@ class TweetSampler:
         """Whether all tweets are finished."""
         return len(self._rows) == 0
 
-    def set_sampling(self, sampling: SamplingConfig) -> None:
-        """Draw the next characters with `sampling`; its prime, maximum length and filter are ignored."""
-        if (sampling.prime, sampling.max_length) != (self.sampling.prime, self.sampling.max_length):
-            own = self.sampling
-            sampling = replace(sampling.without_filter(), prime=own.prime, max_length=own.max_length)
-        self.sampling = sampling
-
     def results(self) -> list[SampledTweet]:
-        """Return the tweets in the order of their seeds; all must be finished."""
+        """Finish all tweets, and return them in the order of their seeds. Raises as `advance`."""
+        while not self.is_done:
+            self.advance()
         return [self._results[row] for row in range(len(self._seeds))]
 
     def advance(self) -> None:
@@ -104,11 +100,11 @@ class TweetSampler:
             temperatures = self._temperatures[self._rows, None]  # (B, 1)
         weights = next_char_weights(self.log_probs, self.sampling, temperatures)
         chosen = draw(weights, self._uniforms[self._rows, self._length])  # (B,)
-        self._nats[self._rows, self._length] = -self.log_probs[self._batch_rows, chosen]
+        self._nats[self._rows, self._length] = -self.log_probs[np.arange(len(chosen)), chosen]
         self._ids[self._rows, self._length] = chosen
         self._length += 1
         has_ended = chosen == EOS
-        if has_ended.any() or self._length == self.sampling.max_length:
+        if has_ended.any() or self._length == self._max_length:
             chosen = chosen[self._remove_finished(has_ended, temperatures)]
         if len(chosen):
             self.log_probs = self._stepper.step(chosen)
@@ -126,7 +122,7 @@ class TweetSampler:
 
     def _remove_finished(self, has_ended: npt.NDArray[np.bool_], temperatures: Floats) -> Ids:
         """Store the finished tweets and remove them from the batch; return the indices of the others."""
-        is_finished = has_ended | (self._length == self.sampling.max_length)
+        is_finished = has_ended | (self._length == self._max_length)
         for index in np.flatnonzero(is_finished).tolist():
             row = self._rows[index]
             bits = self._nats[row, : self._length] / math.log(2)
@@ -139,7 +135,7 @@ class TweetSampler:
                 char_bits=tuple(bits.round(2).tolist()),
             )
         others = np.flatnonzero(~is_finished)
-        self._rows, self._batch_rows = self._rows[others], self._batch_rows[: len(others)]
+        self._rows = self._rows[others]
         if len(others):
             self._stepper.select(others)
         return others
@@ -148,19 +144,3 @@ class TweetSampler:
 def uniforms_of(seed: int, count: int) -> npt.NDArray[np.float64]:
     """Return `count` uniform numbers in [0, 1) that depend on `seed` alone."""
     return np.random.Generator(np.random.PCG64(seed)).random(count)
-
-
-def sample_tweets(
-    model: TextGenerator,
-    vocab: Vocab,
-    sampling: SamplingConfig,
-    seeds: Sequence[int],
-    temperatures: Sequence[float] | None = None,
-    *,
-    may_compile: bool = True,
-) -> list[SampledTweet]:
-    """Sample one tweet per seed, in one batch. Arguments and exceptions as of `TweetSampler`."""
-    sampler = TweetSampler(model, vocab, sampling, seeds, temperatures, may_compile=may_compile)
-    while not sampler.is_done:
-        sampler.advance()
-    return sampler.results()

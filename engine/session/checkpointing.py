@@ -5,7 +5,8 @@ all that delays training, and appends the copy to a list. A thread (`Writer`) ch
 between two later steps, reports what is written and starts the next write.
 
 A failed save is tried again at the next autosave, which saves `latest` as of then; a `best` that could not be written
-waits in memory, a `step-N` is dropped and named once saving works again.
+waits in memory and is tried before each later save, which it does not hold back; a `step-N` is dropped and named once
+saving works again.
 
 **Memory.** There is one copy while the disk keeps up. While it does not, there are at most four: the one in progress
 and a `best` that is written with it, one that waits, and a newer `best`.
@@ -53,9 +54,11 @@ class Checkpointing:
         self._writer: Writer | None = None
         """The write in progress, or the one that has ended and is not reported yet."""
         self._problem: TweetgenError | None = None
-        """Why the last write of a checkpoint of the run's own failed; None if it succeeded."""
+        """Why the last write of `latest` or a `step-N` failed; None if it succeeded."""
         self._dropped: list[str] = []
         """Names of checkpoints that were not saved because of such a problem."""
+        self._is_saved = False
+        """Whether `require_saved` has saved the state with which the run ends."""
         self._is_ending = False
         self._copies: list[HostSnapshot] = []
         self._copied_step: int | None = None
@@ -79,6 +82,11 @@ class Checkpointing:
         """Return what is written now and all that wait. For any thread."""
         writer, best = self._writer, self._best
         return [*(writer.saves if writer is not None else ()), *self._waiting, *([best] if best is not None else ())]
+
+    @property
+    def _best_problem(self) -> TweetgenError | None:
+        """Why the `best` that waits could not be written; None if there is none, or it was not tried yet."""
+        return self._best.problem if self._best is not None else None
 
     # When -------------------------------------------------------------------------------------------------------------
 
@@ -105,7 +113,7 @@ class Checkpointing:
             if state.trainer.skipped_in_a_row:
                 return  # these weights may have diverged
             self.save_step_if_due()
-        has_news = not state.is_paused or self._problem is not None or self._run.reporter.journal.is_failing
+        has_news = not state.is_paused or self._problem or self._best_problem or self._run.reporter.journal.is_failing
         now = self._clock()
         is_time = has_news and now - self._tried_at >= state.training.autosave_seconds
         has_changed = self._changed_at is not None and now - self._changed_at >= CHANGE_SECONDS
@@ -114,7 +122,8 @@ class Checkpointing:
             self.save("latest")
         others_wait = bool(self._waiting) or self._best is not None
         if self._writer is not None and self._writer.seconds >= PATIENCE_SECONDS and others_wait and not self._problem:
-            self._warn(self._writer.blocked_error())
+            self._problem = self._writer.blocked_error()
+            self._run.reporter.warn_of_disk(self._problem)
 
     # Saves ------------------------------------------------------------------------------------------------------------
 
@@ -145,6 +154,7 @@ class Checkpointing:
             except (StorageError, DeviceMemoryError) as error:
                 if name != "latest" and not user_requested:
                     self._dropped.append(name)
+                self._problem = error
                 self._warn(error, user_requested=user_requested)
                 return error
             if name == "best":
@@ -185,8 +195,7 @@ class Checkpointing:
         Nothing is saved at step 0, nor where `path` or a checkpoint saved by name holds them. Raises `StorageError`
         where saving fails; then nothing has changed.
         """
-        step = self._run.state.step
-        named_path, named_info = self._named or (path, None)
+        step, (named_path, named_info) = self._run.state.step, self._named or (path, None)
         is_named = named_info == self._run.checkpoint_info() and named_path.is_file()
         if step == 0 or self._loaded == (path, step) or is_named:
             return
@@ -196,9 +205,9 @@ class Checkpointing:
 
     def record_load(self, path: Path) -> None:
         """Record that the checkpoint at `path` was loaded; unless it is `latest`, there is no `latest` of it yet."""
-        self._copied_step = None
-        self._loaded = path, self._run.state.step
-        self._latest_step = self._run.state.step if path == self._folder.checkpoint_path("latest") else None
+        step, self._copied_step = self._run.state.step, None
+        self._loaded = path, step
+        self._latest_step = step if path == self._folder.checkpoint_path("latest") else None
 
     def require_saved(self) -> None:
         """Save `latest`. Raises a `TweetgenError` where that fails, with what is lost if the run ends now."""
@@ -206,10 +215,10 @@ class Checkpointing:
         if isinstance(problem, DivergedError):
             raise problem
         if self._latest_step == self._run.state.step:
+            self._is_saved = True
             return
-        kept_step, so_far = 0, "Nothing is saved"
+        kept_step, so_far = self._latest_step or 0, "Nothing is saved"
         if self._latest_step is not None:
-            kept_step = self._latest_step
             so_far = f"Only the steps up to {kept_step:,} are saved"
         elif self._loaded is not None:
             _, kept_step = self._loaded
@@ -219,10 +228,14 @@ class Checkpointing:
         raise StorageError(f"{so_far}: leaving now loses {lost:,} {'step' if lost == 1 else 'steps'}.", hint)
 
     def save_last(self) -> None:
-        """Save `latest` at the end of the run, after all others; a failure names what is lost."""
+        """Save `latest` at the end of the run, after all others, unless `require_saved` has; name what is lost."""
         self.wait()
         self._is_ending = True
-        self.save("latest", user_requested=True, waits=True)
+        problem = None if self._is_saved else self.save("latest", user_requested=True, waits=True)
+        lost = ["latest"] if problem is not None and not isinstance(problem, DivergedError) else []
+        lost += [*(["best"] if self._best is not None else []), *self._dropped]
+        if lost and (cause := self._problem or self._best_problem):
+            self._run.reporter.warn_of_disk(cause, user_requested=True, lost=lost)
 
     def save_after_failure(self) -> None:
         """Save `latest` after an exception, so that a resumed run repeats the step that failed.
@@ -271,11 +284,12 @@ class Checkpointing:
         while self._writer is None or not self._writer.is_alive():
             if self._writer is not None:
                 ended, self._writer = self._writer, None
-                self._finish(ended)
+                self._finish(ended.saves)
             elif self._waiting:
                 self._start(self._waiting.pop(0))
-            elif self._best is not None and self._problem is None:
-                self._start(self._best)
+            elif self._best is not None and not (self._problem or self._best_problem):
+                best, self._best = self._best, None
+                self._start(best)
             else:
                 return
 
@@ -293,79 +307,69 @@ class Checkpointing:
             self._writer.join()
 
     def _start(self, save: Save) -> None:
-        """Start to write a save; one of the run's own with the `best` that waits before it, and with the journal."""
+        """Start to write a save; one of the run's own after the journal and the `best` that waits."""
         saves = [save]
         if save.command is None:
-            saves = [save] if self._best in (None, save) else [self._best, save]
-            self._best = None
             try:
                 self._recreate_folder()
                 save.journal_problem = self._run.reporter.flush_journal()
             except StorageError as error:
-                self._fail(saves, error)
+                self._fail(save, error)
+                self._warn(error, user_requested=save.user_requested)
                 return
+            if self._best is not None and save.journal_problem is None:  # a full disk is not tried twice
+                saves.insert(0, self._best)
+                self._best = None
         loaded_path, _ = self._loaded or (None, 0)
         self._writer = Writer(saves, self._folder, self._run.state.training.keep_checkpoints, loaded_path)
         self._writer.start()
 
-    def _finish(self, writer: Writer) -> None:
+    def _finish(self, saves: list[Save]) -> None:
         """Report what was written. Raises the exception of the thread, unless the disk failed or memory ran out."""
-        reporter, save = self._run.reporter, writer.saves[-1]
-        for each in writer.saves:
-            self._report(each)
-        try:
-            with self._run.oom.memory_errors("saving"):
-                if writer.error is not None:
-                    raise writer.error
-        except (StorageError, DeviceMemoryError) as error:
-            self._fail(writer.saves, error)
-            return
-        if save.command is not None or save.outcome == "not finite":
-            return
-        self._problem = None
-        if save.journal_problem is None:
-            dropped, self._dropped = self._dropped, []
-            reporter.emit_disk_works(f"Not saved: {', '.join(dropped)}." if dropped else "")
-        elif not self._is_ending:  # at the end the reporter warns of what the journal lacks
-            reporter.warn_of_disk(save.journal_problem, user_requested=save.user_requested)
-
-    def _report(self, save: Save) -> None:
-        """Report the outcome of a save that did not fail."""
         reporter = self._run.reporter
-        if save.outcome == "written":
+        for save in saves:
+            error, save.error, save.problem = save.error, None, None
+            try:
+                with self._run.oom.memory_errors("saving"):
+                    if error is not None:
+                        raise error
+            except (StorageError, DeviceMemoryError, DivergedError) as reason:
+                self._fail(save, reason)
+                continue
             if save.command is not None:
                 self._named = save.path, save.info
             elif save.name == "latest":
                 self._latest_step = save.info.step
             reporter.emit_saved(save.name, save.path, save.info)
-        elif save.outcome == "not finite":
-            save.problem = DivergedError(
-                f"The weights are no longer finite: {save.name} was not saved, and earlier checkpoints are unchanged.",
-                "Load a checkpoint, or leave without saving.",
-            )
-            if save.command is not None:
-                reporter.emit_refusal(save.command, save.problem)
-            else:
-                reporter.emit(Warned, message=save.problem.message, kind="not-finite")
-
-    def _fail(self, saves: list[Save], error: TweetgenError) -> None:
-        """Report a write that failed; a `best` waits for the next one, a `step-N` is dropped."""
-        save = saves[-1]
-        save.problem = error
-        if save.command is not None:
-            self._run.reporter.emit_refusal(save.command, error)
+        last = saves[-1]
+        if last.command is not None or isinstance(last.problem, DivergedError):
             return
-        if saves[0].name == "best" and saves[0].outcome is None:
-            self._best = self._best or saves[0]
-        if save.is_numbered:
-            self._dropped.append(save.name)
-        self._warn(error, user_requested=save.user_requested)
+        if last.problem is None:
+            self._problem = None
+        if problem := last.problem or last.journal_problem or self._best_problem:
+            self._warn(problem, user_requested=last.user_requested)
+        else:
+            dropped, self._dropped = self._dropped, []
+            reporter.emit_disk_works(f"Not saved: {', '.join(dropped)}." if dropped else "")
 
-    def _warn(self, error: TweetgenError, *, user_requested: bool = False) -> None:
-        """Warn that a checkpoint of the run's own is not saved; at the end of the run, name all that are lost."""
-        self._problem = error
-        lost = ["latest", *(["best"] if self._best else []), *self._dropped] if self._is_ending else []
-        self._run.reporter.warn_of_disk(error, user_requested=user_requested, lost=lost)
+    def _fail(self, save: Save, problem: TweetgenError) -> None:
+        """Record that a save failed: a `best` waits for the next one, a `step-N` is dropped, a command is refused."""
+        save.problem = problem
+        if save.command is not None:
+            self._run.reporter.emit_refusal(save.command, problem)
+        elif isinstance(problem, DivergedError):
+            self._run.reporter.emit(Warned, message=problem.message, kind="not-finite")
+        elif save.name == "best":
+            self._best = self._best or save
+        else:
+            self._problem = problem
+            if save.is_numbered:
+                self._dropped.append(save.name)
+
+    def _warn(self, problem: TweetgenError, *, user_requested: bool) -> None:
+        """Warn that not all of the run is saved; at its end `save_last` does, and the reporter for the journal."""
+        if not self._is_ending:
+            self._run.reporter.warn_of_disk(problem, user_requested=user_requested)
 
     # The run's folder -------------------------------------------------------------------------------------------------
 
@@ -375,15 +379,11 @@ class Checkpointing:
         A disk that fails is reported by the first save.
         """
         with contextlib.suppress(StorageError):
-            self._write_config()
+            write_atomically(self._folder.config_path, self._run.config_content())
+            self._has_config = True
         for part in (self._folder.path, self._folder.checkpoint_path("latest").parent):
             remove_stale_temporaries(part, min_age_seconds=0.0)
         remove_stale_temporaries(home() / "checkpoints")
-
-    def _write_config(self) -> None:
-        """Write `config.json`. Raises `StorageError`."""
-        write_atomically(self._folder.config_path, self._run.config_content())
-        self._has_config = True
 
     def _recreate_folder(self) -> None:
         """Recreate what was deleted of the run's folder or could not be written, and warn. Raises `StorageError`."""
@@ -396,4 +396,5 @@ class Checkpointing:
             deleted = f"The {'journal' if has_folder else 'folder'} of the run {self._folder.name} was deleted"
             reporter.emit(Warned, message=f"{deleted}; it was created again, without its former contents.")
         if not (has_folder and self._has_config):
-            self._write_config()
+            write_atomically(path, self._run.config_content())
+            self._has_config = True

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from engine.protocol import events
 from engine.session.state import Run
 from engine.training.schedule import is_due, is_early_evaluation
+from engine.training.trainer import AbandonedError
 
 MAX_SHARE = 0.05
 """Largest share of the time that evaluations take."""
@@ -84,10 +85,11 @@ class Evaluator:
         if progress.last_eval_step == state.step and (is_early or not progress.is_eval_early):
             return
         reporter.emit_steps()
-        with state.timer.during("evaluation"):
-            tweets = setup.early_val_tweets if is_early else setup.val_tweets
-            evaluation = self._run.oom.evaluate(tweets, should_stop)
-        if evaluation is None:
+        tweets = setup.early_val_tweets if is_early else setup.val_tweets
+        try:
+            with state.timer.during("evaluation"):
+                evaluation = self._run.oom.evaluate(tweets, should_stop)
+        except AbandonedError:
             return
         is_best = progress.record_evaluation(state.step, evaluation, is_early=is_early)
         if progress.val_loss is None:

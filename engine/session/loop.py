@@ -24,7 +24,6 @@ from engine.session.evaluation import Evaluator
 from engine.session.questions import Questions
 from engine.session.restoring import SKIPPED_IN_A_ROW, Restorer
 from engine.session.sampling import Sampling
-from engine.session.settings import LiveSettings
 from engine.session.state import Run, finished_text
 from engine.training.thread_tuner import runtime_change
 
@@ -41,19 +40,17 @@ NAP_SECONDS = 0.005
 class TrainingLoop:
     """Trains one run from its first event to its last. Runs on the session's thread."""
 
-    def __init__(self, run: Run, queue: CommandQueue, *, pauses_at_end: bool = False) -> None:
+    def __init__(self, run: Run, queue: CommandQueue, *, pauses_at_end: bool) -> None:
         """With `pauses_at_end` a run whose budget is used up pauses instead of ending."""
         run.checkpoints = self._checkpoints = Checkpointing(run)
-        settings = LiveSettings(run)
         self._questions = Questions(run)
-        self._sampling = Sampling(run, settings)
+        self._sampling = Sampling(run)
         self._evaluator = Evaluator(run)
-        self._restorer = Restorer(run, settings, self._questions)
-        self.commands = CommandHandler(run, queue, settings, self._sampling, self._questions, self._restorer)
+        self._restorer = Restorer(run, self._questions)
+        self.commands = CommandHandler(run, queue, self._sampling, self._questions, self._restorer)
         self._run = run
         self._queue = queue
         self._pauses_at_end = pauses_at_end
-        self._end_reason: str | None = None
         self._clock = run.state.stopwatch.clock
         self._reported_at = self._stepped_at = -math.inf
         self._unrecorded: set[str] = set()
@@ -62,7 +59,8 @@ class TrainingLoop:
     def run(self) -> None:
         """Train until a command or the budget ends the run.
 
-        An exception is raised on, for the session to report, after everything up to the last good step is saved.
+        An exception is raised on, for the session to report, after everything up to the last good step is saved; at a
+        `DivergedError` or `DistributedError`, `latest` stays as it is.
         """
         with heap_frozen():
             try:
@@ -70,9 +68,9 @@ class TrainingLoop:
                 self._run.announce()
                 self._checkpoints.save("latest", waits=True)  # so that the run can be resumed from here
                 self._reported_at = self._clock()
-                while self._end_reason is None:
+                while self.commands.end_reason is None:
                     self._turn()
-                self._end(self._end_reason)
+                self._end(self.commands.end_reason)
             except (DivergedError, DistributedError):
                 self._checkpoints.wait()
                 raise  # what is saved is to be continued: the last rollback, or what all processes agreed on
@@ -89,14 +87,14 @@ class TrainingLoop:
         """Execute all waiting commands, do what is due, and take a step, unless something else is to be done first."""
         state = self._run.state
         self._checkpoints.poll()
-        if state.is_paused and not self._queue:
+        if state.is_paused and not self._queue.waiting:
             self._checkpoints.save_if_due()
             self._questions.work_or_sleep(PAUSED_POLL_SECONDS)
-        self._end_reason = self.commands.execute_waiting()
-        if self.commands.take_asked_step():
+        self.commands.execute_waiting()
+        if self.commands.is_step_asked:
             self._single_step()
             return
-        if self._end_reason is not None or state.is_paused:
+        if self.commands.end_reason is not None or state.is_paused:
             return
         if (reason := state.end_reason) is not None:
             self._run.reporter.emit_steps()
@@ -104,7 +102,7 @@ class TrainingLoop:
                 self._finish_or_pause(reason)
             return
         self._do_due_work(self.commands.answer_queries)
-        if self._queue or self._naps():
+        if self._queue.waiting or self._naps():
             return
         self._questions.advance()
         self._stepped_at = self._clock()
@@ -139,7 +137,15 @@ class TrainingLoop:
         began = self._clock()
         state.timer.switch_to("forward")
         self._run.oom.take_step(batch, rate)
-        state.finish_step(batch, self._clock() - began)
+        seconds = self._clock() - began
+        state.in_flight = None
+        state.last_batch = state.whole_batch(batch)
+        state.timer.switch_to("other")
+        state.timer.num_steps += 1
+        state.progress.total_chars += batch.total_targets
+        if state.thread_tuner is not None:
+            is_small = batch.num_tweets <= state.training.first_batch_size
+            state.thread_tuner.record_step(seconds, batch.num_targets, is_small=is_small)
 
     def _single_step(self) -> None:
         """Do what is due, take one step and pause again. Later commands wait, except for queries.
@@ -147,7 +153,8 @@ class TrainingLoop:
         A `Stop` may interrupt what is due; then no step is taken. The last step of a budget does not pause: the run
         ends as it would have without pauses.
         """
-        if self._do_due_work(self.commands.answer_queries_before_stop):
+        self.commands.is_step_asked = False
+        if self._do_due_work(lambda: self.commands.answer_queries() and self._queue.has_stop):
             self._take_shown_step()
             self._rolled_back()
         if self._run.state.end_reason is None:
@@ -257,12 +264,12 @@ class TrainingLoop:
         run = self._run
         if run.state.training.eval_every:
             self._evaluator.evaluate(self.commands.answer_queries)
-        if self._queue:
+        if self._queue.waiting:
             return
         self._sampling.emit_outcome(self.commands.current_sampling)
         self._checkpoints.save_step_if_due()
         if not self._pauses_at_end:
-            self._end_reason = reason
+            self.commands.end_reason = reason
             return
         self._checkpoints.save("latest")
         run.pause()
@@ -275,8 +282,7 @@ class TrainingLoop:
     def _end(self, reason: str) -> None:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         state = self._run.state
-        if not self.commands.is_saved:
-            self._checkpoints.save_last()
+        self._checkpoints.save_last()
         self.commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,

@@ -1,7 +1,7 @@
 """`Reporter`: turns what happens in a run into events, for the subscriber, the journal and the tracker.
 
 It adds step and time, makes strings harmless, and never lets a subscriber's exception or a full disk stop the training.
-A failing disk is reported once, however often it is tried, and once more when it works again.
+A failing disk is reported once for each cause, however often it is tried, and once more when it works again.
 """
 
 from __future__ import annotations
@@ -58,13 +58,14 @@ class Reporter:
     """Emits the events of one run. Used by the session's thread only."""
 
     def __init__(
-        self, state: RunState, emit: Callable[[Event], None], journal: Journal, tracker: LiveTracker | None = None
+        self, state: RunState, emit: Callable[[Event], None], journal: Journal, tracker: LiveTracker | None
     ) -> None:
         self.journal = journal
         self._tracker = tracker
         self._state = state
         self._emit = emit
-        self._has_warned_of_disk = False
+        self._disk_causes: set[str] = set()
+        """Why the disk fails, as far as it was reported; empty while it works."""
         self._throughput = Throughput()
         self._reported_step = state.step
 
@@ -160,35 +161,38 @@ class Reporter:
             self._warn_at(step, problem)
 
     def _warn_at(self, step: int, problem: TweetgenError | None = None, lost: Sequence[str] = ()) -> None:
-        """Warn if the tracker can't write, once per run; of a `problem` of the disk once per failure."""
+        """Warn if the tracker can't write, once per run; of a `problem` of the disk once per cause."""
         untracked = "" if self._tracker is None else self._tracker.drain_problem()
         if untracked:
             LOG.warning("not tracked: %s", untracked)
             self._emit_at(step, Warned, message=untracked)
-        if problem is not None and not self._has_warned_of_disk:
-            self._has_warned_of_disk = True
+        if problem is None:
+            return
+        cause = (problem.__cause__.strerror if isinstance(problem.__cause__, OSError) else None) or problem.title
+        if cause not in self._disk_causes:
+            self._disk_causes.add(cause)
             LOG.warning("not saved: %s", problem)
-            cause = problem.__cause__.strerror if isinstance(problem.__cause__, OSError) else None
             outlook = (
                 f"the run ends without {', '.join(lost)}" if lost else "not saved, tried again at the next autosave"
             )
             # the cause first: a narrow screen cuts the message off
-            message = f"{cause or problem.title}: {outlook}. {problem} {problem.hint}"
+            message = f"{cause}: {outlook}. {problem} {problem.hint}"
             self._emit_at(step, Warned, message=message, kind="disk")
 
     def warn_of_disk(self, problem: TweetgenError, *, user_requested: bool = False, lost: Sequence[str] = ()) -> None:
-        """Warn that something can't be saved, once per failure of the disk; a `user_requested` save warns again.
+        """Warn that something can't be saved, once per cause; a `user_requested` save warns again.
 
         At the end of a run `lost` names the checkpoints that will not be saved any more.
         """
         self.emit_steps()
-        self._has_warned_of_disk &= not user_requested
+        if user_requested:
+            self._disk_causes.clear()
         self._warn_at(self._state.step, problem, lost)
 
-    def emit_disk_works(self, lost: str = "") -> None:
+    def emit_disk_works(self, lost: str) -> None:
         """Announce that saving works again, if a failure was reported; `lost` says what was not saved meanwhile."""
-        if self._has_warned_of_disk and not self.journal.is_failing:
-            self._has_warned_of_disk = False
+        if self._disk_causes and not self.journal.is_failing:
+            self._disk_causes.clear()
             num_lost, self.journal.num_lost = self.journal.num_lost, 0
             gap = f"The journal lacks {num_lost:,} events." if num_lost else ""
             message = " ".join(word for word in ("Saving works again.", lost, gap) if word)

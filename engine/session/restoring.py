@@ -26,7 +26,7 @@ from engine.protocol import events
 from engine.session.questions import Questions
 from engine.session.ranks.connection import make_trainer
 from engine.session.ranks.leader import rank_generators
-from engine.session.settings import LiveSettings
+from engine.session.settings import halve_learning_rate, plan_finish
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.state import Run
 
@@ -39,9 +39,8 @@ _HINT = "Resume from a checkpoint with a lower --learning-rate, or remove unusua
 class Restorer:
     """Restores one run to a checkpoint. Used by the session's thread only."""
 
-    def __init__(self, run: Run, settings: LiveSettings, questions: Questions) -> None:
+    def __init__(self, run: Run, questions: Questions) -> None:
         self._run = run
-        self._settings = settings
         self._questions = questions
         self._num_reloads = 0
         self._farthest_step = 0
@@ -68,9 +67,9 @@ class Restorer:
         run.checkpoints.save_before_load(path)
         self._continue_from(checkpoint, name, path)
         if run.state.progress.finish is not None:
-            self._settings.plan_finish(on=False)
+            plan_finish(run, on=False)
         if halves_rate:
-            self._settings.halve_learning_rate(checkpoint.info.training.learning_rate)
+            halve_learning_rate(run, checkpoint.info.training.learning_rate)
         run.checkpoints.save("latest")
         self._num_reloads, self._farthest_step, self._reloaded_step = 0, 0, None
 
@@ -111,10 +110,10 @@ class Restorer:
             except TweetgenError as error:
                 problem = problem or error.message
             else:
-                self._settings.halve_learning_rate(checkpoint.info.training.learning_rate)
+                halve_learning_rate(run, checkpoint.info.training.learning_rate)
                 return f"The run went back to {name}, of step {run.state.step:,}, and continues"
         run.state.trainer.skipped_in_a_row = 0
-        self._settings.halve_learning_rate(run.state.training.learning_rate)
+        halve_learning_rate(run, run.state.training.learning_rate)
         return (
             f"There is no checkpoint to go back to ({problem.removesuffix('.')}), so the run continues with its weights"
         )

@@ -20,9 +20,9 @@ from engine.errors import ConfigError, DeviceMemoryError, DivergedError, RunEnds
 from engine.protocol import events
 from engine.sampling.filter import TweetFilter, draft_tweets
 from engine.sampling.queries import Completion, complete, nearest_tweet, score_chars, unknown_chars
-from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
+from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.session.evaluation import RateLimiter
-from engine.session.settings import LiveSettings
+from engine.session.settings import plan_finish
 from engine.session.state import Run
 from engine.text import is_harmless, sanitize
 from engine.training.schedule import is_due_when_overfitting, is_sample_step
@@ -44,7 +44,7 @@ LOW_LOSS = 0.05
 EXACT_SAMPLES = 3
 MAX_PROMPT_CHARS = 16
 MAX_SHOWN_CHARS = 60
-_DUE_SAMPLE, _LAST_SAMPLE = 1, 4  # purposes of derived seeds
+_DUE_SAMPLE, _REQUESTED_SAMPLE, _COMPLETION, _LAST_SAMPLE = 1, 2, 3, 4  # purposes of derived seeds
 
 
 class Sampling:
@@ -53,12 +53,12 @@ class Sampling:
     `current` is called for the sampling settings of each character; it may raise a `TweetgenError`.
     """
 
-    def __init__(self, run: Run, settings: LiveSettings) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
         self._data = run.setup.training_data
-        self._settings = settings
         self._limiter = RateLimiter(lambda: run.state.stopwatch.seconds, SAMPLE_SECONDS, MAX_SAMPLE_SHARE)
         self._sampled_with = run.state.sampling
+        self._num_requested = 0
         self._overfit = self._data.corpus.train[0] if self._data.config.overfit is not None else None
         """The tweet of a run on a single one."""
 
@@ -119,7 +119,7 @@ class Sampling:
         progress.num_exact_samples = progress.num_exact_samples + 1 if is_low and text == self._overfit else 0
         is_ending = progress.finish is not None or state.end_reason is not None
         if progress.num_exact_samples == EXACT_SAMPLES and not is_ending:
-            self._settings.plan_finish(on=True)
+            plan_finish(self._run, on=True)
 
     def emit_outcome(self, current: Callable[[], SamplingConfig]) -> None:
         """Sample what a model of a single tweet writes after the start of another; emit what was learned and what not.
@@ -129,7 +129,7 @@ class Sampling:
         if self._overfit is None:
             return
         evaluation = self._run.oom.evaluate(self._run.setup.val_tweets, lambda: False)
-        if evaluation is None or not math.isfinite(evaluation.nats_per_char):
+        if not math.isfinite(evaluation.nats_per_char):
             return
         state, proof = self._run.state, ""
         prompt = start_of_another(self._overfit, self._data.corpus.others, self._data.vocab.chars)
@@ -146,6 +146,16 @@ class Sampling:
         self._run.reporter.emit(events.Warned, message=message, kind="outcome")
 
     # Tweets and queries -----------------------------------------------------------------------------------------------
+    def sample_now(self, current: Callable[[], SamplingConfig], prime: str | None, draw: int | None) -> None:
+        """Sample a tweet: that of the completion with this `draw`, or another one each time, and none that is due."""
+        self._num_requested += 1
+        state = self._run.state
+        if draw is None:
+            seed = derived_seed(state.training.seed, _REQUESTED_SAMPLE, state.step, self._num_requested)
+        else:
+            seed = self._completion_seed(draw)
+        self.sample_tweet(current, seed, prime)
+
     def sample_tweet(self, current: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> str:
         """Sample and emit one tweet that passes the filter or comes nearest; return its text.
 
@@ -164,7 +174,7 @@ class Sampling:
             nonlocal num_drafts, late_at
             sampler = TweetSampler(model, vocab, first, seeds)
             while not sampler.is_done:
-                sampler.set_sampling(current())
+                sampler.sampling = current()
                 sampler.advance()
                 if has_drafts and (now := clock()) > late_at:
                     late_at = now + _LATE_INTERVAL_SECONDS
@@ -173,9 +183,10 @@ class Sampling:
             num_drafts += len(seeds)
             return sampler.results()
 
-        [chosen] = draft_tweets(sample, TweetFilter(first, self._copied_share), [seed], MAX_DRAFTS_IN_RUN)
+        copied_share = self._data.corpus.novelty.copied_share
+        [chosen] = draft_tweets(sample, TweetFilter(first, copied_share), [seed], MAX_DRAFTS_IN_RUN)
         tweet = chosen.draft
-        share = self._copied_share(tweet.text)
+        share = copied_share(tweet.text)
         self._run.reporter.emit(
             events.TweetSampled,
             **_common_fields(tweet, share),
@@ -188,24 +199,28 @@ class Sampling:
         )
         return tweet.text
 
-    def sample_ladder(self, sampling: SamplingConfig, seed: int, temperatures: Sequence[float]) -> None:
+    def sample_ladder(self, prime: str, seed: int, temperatures: Sequence[float]) -> None:
         """Sample one tweet per temperature, all from one seed. Raises `ConfigError`, `VocabError`, `DivergedError`."""
         if not 1 <= len(temperatures) <= MAX_RUNGS or seed < 0:
             raise ConfigError(f"A ladder needs 1 to {MAX_RUNGS} temperatures and a seed of at least 0.")
+        sampling = SamplingConfig(prime=prime, max_length=self._run.state.sampling.max_length)
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
         model, vocab = self._run.state.trainer.eval_model, self._data.vocab
-        tweets = sample_tweets(model, vocab, sampling, [seed] * len(checked), checked)
-        shares = [self._copied_share(tweet.text) for tweet in tweets]
+        tweets = TweetSampler(model, vocab, sampling, [seed] * len(checked), checked).results()
+        shares = [self._data.corpus.novelty.copied_share(tweet.text) for tweet in tweets]
         rungs = tuple(events.LadderTweet(**fields) for fields in map(_common_fields, tweets, shares))
-        self._run.reporter.emit(events.LadderSampled, prime=sampling.prime, seed=seed, rungs=rungs)
+        self._run.reporter.emit(events.LadderSampled, prime=prime, seed=seed, rungs=rungs)
 
-    def complete_text(self, text: str, request: int, sampling: SamplingConfig, seed: int) -> None:
-        """Continue a text, as the answer to `request`. Raises `DivergedError`, `ConfigError`."""
+    def complete_text(self, text: str, request: int, draw: int) -> None:
+        """Continue a text, as the answer to `request`; with the same `draw`, only training changes the continuation.
+
+        Raises `DivergedError`, `ConfigError`.
+        """
+        seed = self._completion_seed(draw)
         _check_length(text, 0)
-        vocab = self._data.vocab
+        state, vocab = self._run.state, self._data.vocab
         unknown = unknown_chars(vocab, text)
-        model = self._run.state.trainer.eval_model
-        completion = Completion() if unknown else complete(model, vocab, sampling, text, seed)
+        completion = Completion() if unknown else complete(state.trainer.eval_model, vocab, state.sampling, text, seed)
         self._run.reporter.emit(
             events.TextCompleted,
             request=request,
@@ -215,6 +230,12 @@ class Sampling:
             unknown_chars=unknown,
             bits_per_char=completion.bits_per_char,
         )
+
+    def _completion_seed(self, draw: int) -> int:
+        """Return the seed of a completion. Raises `ConfigError`."""
+        if draw < 0:
+            raise ConfigError("A draw must be at least 0.")
+        return derived_seed(self._run.state.training.seed, _COMPLETION, *([draw] if draw else []))
 
     def read_tweet(self, text: str) -> None:
         """Emit the model's predictions along a text, and the training tweet nearest to it.
@@ -230,13 +251,10 @@ class Sampling:
             text=text,
             chars=chars,
             bits_per_char=sum(char.bits for char in chars) / len(chars),
-            copied_share=round(self._copied_share(text), 3),
+            copied_share=round(data.corpus.novelty.copied_share(text), 3),
             nearest=nearest.text,
             nearest_share=nearest.share,
         )
-
-    def _copied_share(self, text: str) -> float:
-        return self._data.corpus.novelty.copied_share(text)
 
 
 def _common_fields(tweet: SampledTweet, copied_share: float) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.compute.cpu.kernels import compilation_reported
+from engine.compute.stepper import discard_char_graph
 from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError, InternalError, RankLostError, StorageError, TweetgenError
 from engine.export.trackers.event_file import require_tensorboard
@@ -110,6 +111,8 @@ class TrainingSession:
                     raise
                 finally:
                     self._loop = None  # frees the model
+                    with contextlib.suppress(RuntimeError):  # a CUDA error that has ended the run is raised again
+                        discard_char_graph(run.state.trainer.model.device)
         except _StoppedEarly as stopped:
             self._end_ranks(is_early=True)
             stream(RunFinished(step=0, elapsed_seconds=0.0, reason=str(stopped), total_seconds=0.0, total_chars=0))
@@ -163,7 +166,8 @@ class TrainingSession:
         return Run(setup=setup, state=state, reporter=reporter, oom=oom, leader=leader), log
 
     def _report_compilation(self) -> None:
-        self._on_stage(replace(self._stage, detail=COMPILING))
+        stage = self._stage if self._loop is None else replace(self._stage, text="training")
+        self._on_stage(replace(stage, detail=COMPILING))
 
     def _fail(self, failure: TweetgenError, stream: EventStream, run: Run | None = None) -> None:
         """End the stream and the other processes with an error; without the reporter if that fails, too."""

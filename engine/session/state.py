@@ -73,7 +73,7 @@ class RunSetup:
     early_val_tweets: EncodedTweets
     """For the evaluations before the first regular one."""
     start: CheckpointInfo | None
-    """The checkpoint that the run continues from, with the progress that it continues; None for a new run."""
+    """The checkpoint that the run continues from; None for a new run."""
     resumed_from: str | None
     """The name of that checkpoint."""
     is_warm_start: bool
@@ -113,7 +113,7 @@ class RunState:
     def __post_init__(self) -> None:
         """Time the trainer's steps."""
         self.timer = PhaseTimer(self.stopwatch.clock)
-        self.trainer.use_timer(self.timer)
+        self.trainer.timer = self.timer
 
     @property
     def step(self) -> int:
@@ -121,25 +121,20 @@ class RunState:
         return self.trainer.step_count
 
     @property
-    def elapsed(self) -> tuple[int, float, float]:
-        """Steps, epochs and seconds so far: what budgets are compared with."""
-        return self.step, self.batches.epochs, self.stopwatch.seconds
-
-    @property
     def resume_position(self) -> BatchCursor:
         """The position in the data that a checkpoint continues from: a step in progress is taken again."""
         return self.batches.position if self.in_flight is None else self.in_flight
 
     @property
-    def is_finished(self) -> bool:
-        """Whether the last step of a planned finish is taken."""
-        finish = self.progress.finish
-        return finish is not None and self.step >= finish.last_step
+    def used_up_budget(self) -> str | None:
+        """The name of the budget that is used up, if any."""
+        return exhausted_budget(self.training, self.step, self.batches.epochs, self.stopwatch.seconds)
 
     @property
     def end_reason(self) -> str | None:
         """`FINISHED` or the name of the budget that is used up; None while the run continues."""
-        return FINISHED if self.is_finished else exhausted_budget(self.training, *self.elapsed)
+        finish = self.progress.finish
+        return FINISHED if finish is not None and self.step >= finish.last_step else self.used_up_budget
 
     def upcoming_rates(self, max_steps: int) -> list[float]:
         """Return the learning rates of the next steps, at least one and at most `max_steps`.
@@ -173,20 +168,9 @@ class RunState:
         """Return the batch that was loaded last, with the parts of other processes."""
         return batch if batch.total_targets == batch.num_targets else self.batches.whole_batch()
 
-    def finish_step(self, batch: Batch, seconds: float) -> None:
-        """Count a step on `batch`, which was loaded last and took `seconds` to train on."""
-        self.in_flight = None
-        self.last_batch = self.whole_batch(batch)
-        self.timer.switch_to("other")
-        self.timer.num_steps += 1
-        self.progress.total_chars += batch.total_targets
-        if self.thread_tuner is not None:
-            is_small = batch.num_tweets <= self.training.first_batch_size
-            self.thread_tuner.record_step(seconds, batch.num_targets, is_small=is_small)
-
     def replace_trainer(self, trainer: Trainer, batches: BatchStream) -> None:
         """Train with another trainer on other batches from now on."""
-        trainer.use_timer(self.timer)
+        trainer.timer = self.timer
         self.trainer.close()
         self.trainer, self.batches = trainer, batches
         self.last_batch = None
@@ -248,10 +232,9 @@ class Run:
     def resume(self) -> None:
         """Continue training; a finished run does so without its finish. Raises `ConfigError` on a used-up budget."""
         state = self.state
-        budget = exhausted_budget(state.training, *state.elapsed)
-        if budget is not None:
+        if (budget := state.used_up_budget) is not None:
             raise RunFinishedError(finished_text(budget), f"Resume it with a larger {option_of(budget)}.")
-        if state.is_finished:
+        if state.end_reason == FINISHED:
             state.progress.finish = None
             self.checkpoints.record_change()
             self.reporter.emit(events.FinishPlanned, last_step=None)

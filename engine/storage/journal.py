@@ -194,7 +194,7 @@ class Journal:
 
 def to_line(event: Event) -> bytes:
     """Return an event as its line in the journal."""
-    return events.to_json(event).encode() + b"\n"
+    return codec.encode(event).encode() + b"\n"
 
 
 WHOLE_STEPS = 8192
@@ -240,14 +240,22 @@ class StepBuckets:
             is_whole = first < self._whole_until
             width = 1 << ((first - (self._first_step or 0)) // WHOLE_STEPS).bit_length()
             room = self._whole_until - first if is_whole else width - first % width
-            part = _part_of(report, start, int(min(room, count - start)))
+            end = start + int(min(room, count - start))
+            part = replace(
+                report,
+                step=report.first_step + end - 1,
+                first_step=first,
+                train_losses=report.train_losses[start:end],
+                grad_norms=report.grad_norms[start:end],
+                learning_rates=report.learning_rates[start:end],
+            )
             if is_whole:
                 yield part
             else:
                 self._open.append(part)
-            start += len(part.train_losses)
-            if len(part.train_losses) == room:
+            if end - start == room:
                 yield from self.flush()
+            start = end
 
     def flush(self) -> Iterator[StepsThinned]:
         """Yield the open bucket, if there is one; the next step begins another."""
@@ -271,19 +279,6 @@ class StepBuckets:
             learning_rate=last.learning_rate,
             chars_per_second=rate,
         )
-
-
-def _part_of(report: StepsFinished, start: int, length: int) -> StepsFinished:
-    """Return `length` steps of a report."""
-    first, inside = report.first_step + start, slice(start, start + length)
-    return replace(
-        report,
-        step=first + length - 1,
-        first_step=first,
-        train_losses=report.train_losses[inside],
-        grad_norms=report.grad_norms[inside],
-        learning_rates=report.learning_rates[inside],
-    )
 
 
 def in_shortest_digits(values: Iterable[float]) -> tuple[float, ...]:
@@ -344,12 +339,6 @@ def event_in(line: bytes) -> Event | None:
         return events.from_json(line)
     except (codec.DecodeError, TweetgenError):
         return None
-
-
-def tweet_in(line: bytes) -> TweetSampled | None:
-    """Return the tweet that a line of a journal records; None if it is another event or torn."""
-    event = event_in(line)
-    return event if isinstance(event, TweetSampled) else None
 
 
 def last_event(path: Path) -> Event | None:

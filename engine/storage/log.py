@@ -19,7 +19,7 @@ from engine.text import sanitize_lines
 logging.getLogger("engine").addHandler(logging.NullHandler())  # without a handler, warnings would go to stderr
 
 
-class _HarmlessFormatter(logging.Formatter):
+class _SanitizingFormatter(logging.Formatter):
     """Strips terminal escape sequences from records: the log may be read with `cat`."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -58,7 +58,7 @@ def log_to(path: Path, package: str = "engine") -> Iterator[LogFile]:
     """Log the records of `package` to `path` inside the block. Raises `StorageError`."""
     with storage_errors(path):
         handler = LogFile(path, encoding="utf-8")
-    handler.setFormatter(_HarmlessFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_SanitizingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger(package)
     logger.addHandler(handler)
     propagated, logger.propagate = logger.propagate, False

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import overload
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
 from engine.model.vocab import PAD, UNKNOWN_CHAR_BITS
-from engine.training.trainer import split_batch
+from engine.training.trainer import AbandonedError, split_batch
 
 EVAL_BATCH_SIZE = 64
 """Twice as many are read no faster, and a command would wait twice as long."""
@@ -55,26 +54,13 @@ class Evaluation:
         return self.nats_per_char / math.log(2)
 
 
-@overload
-def evaluate(model: TextGenerator, tweets: EncodedTweets) -> Evaluation: ...
-
-
-@overload
-def evaluate(
-    model: TextGenerator,
-    tweets: EncodedTweets,
-    should_stop: Callable[[], bool],
-    batch_size: int = EVAL_BATCH_SIZE,
-) -> Evaluation | None: ...
-
-
 def evaluate(
     model: TextGenerator,
     tweets: EncodedTweets,
     should_stop: Callable[[], bool] = lambda: False,
     batch_size: int = EVAL_BATCH_SIZE,
-) -> Evaluation | None:
-    """Evaluate on `tweets` with dropout off; None if `should_stop` returned true between two batches.
+) -> Evaluation:
+    """Evaluate on `tweets` with dropout off. Raises `AbandonedError` if `should_stop` returns true between two batches.
 
     On a CPU each of torch's threads reads batches of its own. The sum does not depend on the number of threads.
     """
@@ -84,7 +70,7 @@ def evaluate(
     with _readers(model) as (num_readers, losses_of):
         for first in range(0, len(batches), num_readers):
             if should_stop():
-                return None
+                raise AbandonedError
             total_nats = sum(losses_of([tweets.batch(own) for own in batches[first : first + num_readers]]), total_nats)
     return Evaluation(
         total_nats=total_nats + tweets.num_unknown_chars * UNKNOWN_CHAR_BITS * math.log(2),

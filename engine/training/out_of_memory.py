@@ -64,10 +64,11 @@ class OutOfMemoryRetry:
             state.trainer.free_memory()  # the step tries again
         return batch
 
-    def evaluate(self, tweets: EncodedTweets, should_stop: Callable[[], bool]) -> Evaluation | None:
-        """Evaluate the run's model, in smaller batches if need be; None if `should_stop` returned true in between.
+    def evaluate(self, tweets: EncodedTweets, should_stop: Callable[[], bool]) -> Evaluation:
+        """Evaluate the run's model, in smaller batches if need be.
 
-        Raises `DeviceMemoryError` where one tweet is too many.
+        Raises `AbandonedError` if `should_stop` returns true in between, and `DeviceMemoryError` where one tweet is too
+        many.
         """
         model = self._state.trainer.eval_model
         return self._in_batches(lambda size: evaluate(model, tweets, should_stop, size))

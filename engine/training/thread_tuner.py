@@ -16,15 +16,11 @@ from engine.config.run import Computation, RunConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.report import counted
 from engine.memory import is_out_of_memory
-from engine.training.trainer import Trainer
+from engine.training.trainer import AbandonedError, Trainer
 from engine.training.tuning import LATER_SECONDS, START_SECONDS, Choices, Fastest, choices_for, fastest, median
 
 RETRY_SECONDS = 1.0
 """Seconds of steps before an abandoned measurement is repeated."""
-
-
-class TrialAbortedError(Exception):
-    """The trials are to stop: something else is to be done first."""
 
 
 class ThreadTuner:
@@ -45,10 +41,9 @@ class ThreadTuner:
         cls, config: RunConfig, before: Computation | None, runtime: Runtime, batches: Callable[[], Sequence[Batch]]
     ) -> ThreadTuner | None:
         """Return the tuner of a run that starts as `runtime`; None where nothing is to be measured."""
-        choices = choices_for(config, runtime, before)
-        if runtime.device.type != "cpu" or runtime.tuning == "fixed" or not choices.has_several:
+        if runtime.tuning == "fixed":
             return None
-        return cls(choices, batches, is_due=runtime.tuning == "due")
+        return cls(choices_for(config, runtime, before), batches, is_due=runtime.tuning == "due")
 
     def record_step(self, seconds: float, num_chars: int, *, is_small: bool) -> None:
         """Record the time of a step; steps of small batches are slower than those of the trials."""
@@ -81,14 +76,14 @@ class ThreadTuner:
 
         def check() -> None:
             if should_stop():
-                raise TrialAbortedError
+                raise AbandonedError
 
         found = Fastest(runtime=replace(runtime, tuning="measured"), ratio=1.0, chars_per_second=0.0)
         choices = self._choices if self._is_due else replace(self._choices, precisions=(runtime.precision,))
         limit_seconds = START_SECONDS if self._is_due else LATER_SECONDS
         try:
             found = fastest(trainer, median(self._batches()), runtime, choices, limit_seconds, check)
-        except TrialAbortedError:
+        except AbandonedError:
             self._retry_at = self._seconds + RETRY_SECONDS
             return runtime, 1.0
         except (RuntimeError, MemoryError) as error:

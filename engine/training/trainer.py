@@ -26,7 +26,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,12 +34,12 @@ from engine.compute.cpu.step import ThreadedStep, one_torch_thread
 from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu_step import DeviceStep, recorder_for
 from engine.compute.optimizer import OptimizerStep
+from engine.compute.stepper import discard_char_graph
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
 from engine.memory import free_memory
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.parameters import FlatParameters, WeightAverage
-from engine.model.vocab import PAD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +50,10 @@ class StepReport:
     train_losses: list[float]
     grad_norms: list[float]
     learning_rates: list[float]
+
+
+class AbandonedError(Exception):
+    """Trials or an evaluation of a trainer's model were stopped: something else is to be done first."""
 
 
 class Trainer:
@@ -79,14 +82,16 @@ class Trainer:
         self._device = runtime.device
         self.precision = runtime.precision
         """Of the steps on a CPU; memory for another precision is kept until `use_precision`."""
-        self._timer = PhaseTimer()
+        self.timer = PhaseTimer()
+        """Times the phases of each step; in "forward" when one begins."""
         self.flat = FlatParameters(model)
         """Weights, gradient and loss, each in one buffer."""
         self._optimizer_step = OptimizerStep(self.flat, config)
         self._learning_rates: list[float] = []
         """Of the steps in the loss buffer."""
         self._world_size = world_size
-        self._sum_over_ranks = sum_over_ranks
+        self._sum_over_ranks = sum_over_ranks and partial(self._sum_gradients, sum_over_ranks)
+        """Sums gradient and loss; None where there is one rank."""
         self._batch_size = config.batch_size
         self._cpu_steps: dict[str, ThreadedStep] = {}
         """Forward and backward pass on the CPU by precision, each with memory of its own; created on first use."""
@@ -101,7 +106,7 @@ class Trainer:
             self._optimizer_step,
             precision=self.precision,
             recorder=recorder_for(self.model) if may_record else None,
-            sum_over_ranks=self._sum_over_ranks and partial(self._sum_gradients, self._sum_over_ranks),
+            sum_over_ranks=self._sum_over_ranks,
         )
 
     # The step ---------------------------------------------------------------------------------------------------------
@@ -121,7 +126,13 @@ class Trainer:
         draws = self.model.dropout.p > 0
         with generators_restored_on_error(self._device) if draws else nullcontext():
             if self._device_step is None:
-                self._step_on_cpu(batch, learning_rate)
+                self._compute_gradient(batch)
+                if self._sum_over_ranks is not None:
+                    self._sum_over_ranks()
+                self.timer.switch_to("optimizer")
+                with one_torch_thread():
+                    is_skipped = self._optimizer_step.run(learning_rate)
+                self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
             elif isinstance(batch, CorpusBatch):
                 self._device_step.run(batch, self.num_rows(batch), learning_rate, self.micro_batch_size)
             else:
@@ -134,16 +145,6 @@ class Trainer:
             self.step_count += 1
         self._optimizer_step.has_begun = False
 
-    def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
-        """Compute the gradient, sum it over all ranks, and update the weights, on the CPU."""
-        self._compute_gradient(batch)
-        if self._sum_over_ranks is not None:
-            self._sum_gradients(self._sum_over_ranks)
-        self._timer.switch_to("optimizer")
-        with one_torch_thread():
-            is_skipped = self._optimizer_step.run(learning_rate)
-        self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
-
     def _compute_gradient(self, batch: Batch) -> None:
         """Write loss and gradient of a batch, in micro-batches if it is larger than one, on the CPU."""
         buffer = self.flat.grads_and_loss
@@ -152,24 +153,23 @@ class Trainer:
             return
         if self.precision not in self._cpu_steps:
             self._cpu_steps[self.precision] = ThreadedStep(self.model, self.precision)
-            self._cpu_steps[self.precision].use_timer(self._timer)
         compute = self._cpu_steps[self.precision].loss_and_grads
         size = self.micro_batch_size or batch.num_tweets
         if batch.num_tweets <= size:
-            self._timer.switch_to("forward")
-            self.flat.loss.copy_(compute(batch))
+            self.timer.switch_to("forward")
+            self.flat.loss.copy_(compute(batch, self.timer))
             return
         total = torch.zeros_like(buffer)
         for part in split_batch(batch, size):
-            self._timer.switch_to("forward")
-            self.flat.loss.copy_(compute(part))
+            self.timer.switch_to("forward")
+            self.flat.loss.copy_(compute(part, self.timer))
             total.add_(buffer)
         buffer.copy_(total)
 
     def _sum_gradients(self, sum_over_ranks: Callable[[Tensor], None]) -> None:
         """Sum gradient and loss over all ranks; on a GPU, `DeviceStep` calls this between gradient and update."""
         self._optimizer_step.has_begun = True
-        with self._timer.during("waiting"):
+        with self.timer.during("waiting"):
             sum_over_ranks(self.flat.grads_and_loss)
 
     @property
@@ -189,7 +189,7 @@ class Trainer:
     def drain_report(self) -> StepReport:
         """Return all steps since the last report; waits for the device once."""
         first_step = self.step_count - len(self._optimizer_step.losses) + 1
-        with self._timer.during("forward"):  # on a GPU this waits for the steps
+        with self.timer.during("forward"):  # on a GPU this waits for the steps
             losses, norms = self._optimizer_step.losses.drain()
         was_taken = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
         if self._device_step is not None:
@@ -204,12 +204,6 @@ class Trainer:
         )
 
     # How it is computed -----------------------------------------------------------------------------------------------
-    def use_timer(self, timer: PhaseTimer) -> None:
-        """Report the phases of each step to this timer from now on; it is in "forward" when a step begins."""
-        self._timer = timer
-        for step in self._cpu_steps.values():
-            step.use_timer(timer)
-
     def forward_backward(self, batch: Batch) -> None:
         """Do the work of a step on the CPU except for the update, for timing.
 
@@ -239,15 +233,16 @@ class Trainer:
         self.free_memory()
 
     def free_memory(self) -> None:
-        """Free all memory that is only kept to make steps faster."""
+        """Free all memory that is only kept to make steps and the sampling of tweets faster."""
         self.close()
+        discard_char_graph(self.model.device)
         self._cpu_steps.clear()
         free_memory(self._device)
 
     def close(self) -> None:
         """Free the CUDA graphs recorded for later steps."""
         if self._device_step is not None:
-            self._device_step.discard_graphs()
+            self._device_step.graphs.discard_all()
 
     # The state as named tensors ---------------------------------------------------------------------------------------
     @property
@@ -314,10 +309,4 @@ class Trainer:
 def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:
     """Split a batch into micro-batches of `micro_batch_size` tweets, in order; the last may have fewer."""
     firsts = range(0, len(batch.targets), micro_batch_size)
-    pairs = [
-        (batch.inputs[first : first + micro_batch_size], batch.targets[first : first + micro_batch_size])
-        for first in firsts
-    ]
-    return [
-        Batch(inputs, targets, int(np.count_nonzero(targets != PAD)), batch.total_targets) for inputs, targets in pairs
-    ]
+    return [batch.part(slice(first, first + micro_batch_size)) for first in firsts]

@@ -64,7 +64,9 @@ def initial_runtime(config: RunConfig, before: Computation | None, *, is_shared:
             before.precision == "float32" or device.may_train_in_bfloat16(runtime.device)
         ):
             runtime = replace(runtime, precision=before.precision)
-    is_open = choices_for(config, runtime, before).has_several and not (config.is_repeatable or is_shared)
+    choices = choices_for(config, runtime, before)
+    has_several = len(choices.counts) > 1 or len(choices.precisions) > 1
+    is_open = has_several and not (config.is_repeatable or is_shared)
     if runtime.device.type != "cpu" or not is_open:
         return runtime
     if before is None:
@@ -79,11 +81,6 @@ class Choices:
     counts: tuple[int, ...]
     """Numbers of threads, ascending."""
     precisions: tuple[str, ...]
-
-    @property
-    def has_several(self) -> bool:
-        """Whether there is more than one candidate."""
-        return len(self.counts) > 1 or len(self.precisions) > 1
 
 
 def choices_for(config: RunConfig, runtime: Runtime, before: Computation | None) -> Choices:

@@ -15,7 +15,8 @@ import pytest
 import torch
 from syrupy.assertion import SnapshotAssertion
 
-from engine.protocol.events import RunFailed, to_json
+from engine.protocol import codec
+from engine.protocol.events import RunFailed
 from tests.cli.program import Cli, Terminal, assert_two_line_error, sections_of
 from tests.fakes import run_started
 from tests.tui.remote.host_and_client import RUN, hosted
@@ -110,7 +111,7 @@ RUNS: dict[str, Callable[[Path], object]] = {
     "finished": lambda run: None,
     "stopped by the user": lambda run: _replace(run / "events.jsonl", '"max_steps"', '"stopped by the user"'),
     "terminated": lambda run: _replace(run / "events.jsonl", '"max_steps"', '"terminated"'),
-    "failed": lambda run: _end_with(run / "events.jsonl", to_json(FAILED) + "\n"),
+    "failed": lambda run: _end_with(run / "events.jsonl", codec.encode(FAILED) + "\n"),
     "cut off": lambda run: _end_with(run / "events.jsonl", '{"event":"StepsFin'),
     "damaged": lambda run: (run / "checkpoints" / "latest.safetensors").write_bytes(b"x"),
     "of two processes": lambda run: _configure(run / "config.json", world_size=2, backend="gloo"),

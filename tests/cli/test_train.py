@@ -25,9 +25,10 @@ from syrupy.assertion import SnapshotAssertion
 from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
 from engine.errors import DistributedError, RankLostError
+from engine.progress import Stage
+from engine.protocol import codec, insight
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol import insight
 from engine.session.ranks.place import Place
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
@@ -300,6 +301,14 @@ def test_only_a_rank_that_has_lost_another_is_to_start_again(cli: Cli, set_rank:
         assert (ended.code, ended.error_lines[0]) == (code, f"tweetgen-tui: {words}")
 
 
+def test_a_run_that_has_left_its_terminal_shows_no_later_stage_either(capsys: pytest.CaptureFixture[str]) -> None:
+    output = headless._Output(as_json=False, on_start=lambda _: None)
+    output.on_stage(Stage("loading torch"))
+    output.emit(fakes.run_started())
+    output.on_stage(Stage("training", detail="compiling"))
+    assert capsys.readouterr().err == "loading torch ...\n"
+
+
 def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         output: Any = SimpleNamespace(inbox=queue.SimpleQueue(), has_hung_up=threading.Event())
@@ -320,7 +329,7 @@ def test_after_a_restart_the_run_of_the_same_torchrun_continues_as_it_was_paused
     stream += [e.Resumed(**NOW) if last == "Resumed" else e.Warned(message="!", **NOW)]
     for event in (*stream, e.CheckpointSaved(name="latest", path="", bits_per_char=None, weights_step=1, **NOW)):
         first.note(event)
-    run.journal_path.write_text("".join(e.to_json(event) + "\n" for event in stream))
+    run.journal_path.write_text("".join(codec.encode(event) + "\n" for event in stream))
     run.checkpoint_path("latest").parent.mkdir()
     run.checkpoint_path("latest").touch()
     again = leader(restart_count=1, max_restarts=3)
@@ -362,7 +371,7 @@ def test_a_run_lost_before_its_first_checkpoint_starts_anew_and_replaces_no_run_
 
 def test_a_run_whose_processes_start_again_is_restarting_and_not_resumed(cli: Cli, trained: Path) -> None:
     run = RunFolder(trained / "runs" / "first")
-    run.journal_path.write_text(e.to_json(fakes.run_started(run="first")) + "\n")
+    run.journal_path.write_text(codec.encode(fakes.run_started(run="first")) + "\n")
     started_by(Agent.of_process(os.getppid())).write(run)
     assert options.config_to_train({"resume": "first"}).resume == "first", "a torchrun of the user's may resume it"
     started_by(Agent.of_process(os.getpid())).write(run)
@@ -378,7 +387,7 @@ def test_a_run_whose_processes_start_again_is_restarting_and_not_resumed(cli: Cl
         assert state() == "cut off"
         assert "The run was cut off" in cli("attach", "first").err
     started_by(Agent.of_process(os.getpid())).write(run)
-    run.journal_path.write_text(e.to_json(FINISHED) + "\n")
+    run.journal_path.write_text(codec.encode(FINISHED) + "\n")
     assert state() == "finished"
 
 
@@ -404,7 +413,7 @@ def test_events_of_an_attached_run_come_once_until_ctrl_c(home: Path, capsys: py
         with hosted(started, agent=Agent.of_process(os.getpid())) as made:
 
             def emit(*events: e.Event) -> None:
-                recorded.extend(map(e.to_json, events))
+                recorded.extend(map(codec.encode, events))
                 made.folder.journal_path.write_text("".join(line + "\n" for line in recorded))
                 made.emit(events[-1])
                 wait_until(has_printed_all, "the events")

@@ -25,7 +25,7 @@ from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError
 from engine.export.hub import GENERATION, MODEL, VOCAB, WEIGHTS
 from engine.export.hub.read import read_folder
-from engine.protocol import commands, events
+from engine.protocol import codec, commands, events
 from engine.protocol.codec import DecodeError, encode, kinds_of
 from engine.storage.journal import SkippedLines, read_journal
 from engine.text import clean, sanitize, sanitize_char, sanitize_line, with_single_blanks
@@ -182,7 +182,7 @@ def _journals() -> tuple[bytes, ...]:
         (started, *changed, events.FinishPlanned(**now, last_step=90), *steps[20:24]),
         (tweet("pinned", 3), tweet("also pinned", 9)),
     ]
-    lines = [b"".join(events.to_json(event).encode() + b"\n" for event in run) for run in runs]
+    lines = [b"".join(codec.encode(event).encode() + b"\n" for event in run) for run in runs]
     return (*lines, lines[2] + b'{"event":"Unknown","step":3}\n')
 
 
@@ -311,8 +311,8 @@ def messages(_: Path) -> Target:
 def _examples() -> tuple[bytes, ...]:
     """Return a few events and commands of every kind."""
     kinds = (strategies.events_of(kind) for kind in kinds_of(events.Event))
-    lines = [events.to_json(event) for kind in kinds for event in _some(kind, 4)]
-    lines += [commands.to_json(command) for command in _some(strategies.any_commands(), 60)]
+    lines = [codec.encode(event) for kind in kinds for event in _some(kind, 4)]
+    lines += [codec.encode(command) for command in _some(strategies.any_commands(), 60)]
     return tuple(dict.fromkeys(line.encode() for line in lines))
 
 
@@ -340,7 +340,7 @@ def _check_message(data: bytes) -> str:
         except DecodeError as error:
             outcomes.append(str(error))
             continue
-        assert kind.from_json(kind.to_json(message)) == message
+        assert kind.from_json(codec.encode(message)) == message
         if kind is events:
             require_plain(encode(message))
         outcomes.append(type(message).__name__)

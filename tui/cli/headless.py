@@ -21,7 +21,7 @@ from engine.config.run import RunConfig
 from engine.errors import RankLostError, TweetgenError
 from engine.memory import torch_imported_uncollected
 from engine.progress import Stage
-from engine.protocol import events
+from engine.protocol import codec, events
 from engine.protocol.commands import Command, Pause, Stop
 from engine.protocol.events import Event, RunStarted
 from engine.session.startup import preflight
@@ -231,16 +231,17 @@ class _Output:
         self._on_event(event)
         if self._as_json and event.is_recorded:
             with self._ignoring_write_errors(sys.stdout):
-                sys.stdout.write(events.to_json(event) + "\n")
+                sys.stdout.write(codec.encode(event) + "\n")
                 sys.stdout.flush()
         if self._is_shown:
             with self._ignoring_write_errors(sys.stderr):
                 self._progress.show(event, self.view)
 
     def on_stage(self, stage: Stage) -> None:
-        """Show a stage of the setup."""
-        with self._ignoring_write_errors(sys.stderr):
-            self._progress.stage(stage)
+        """Show a stage of the setup, or that the run compiles code; maybe on another thread."""
+        if self._is_shown:
+            with self._ignoring_write_errors(sys.stderr):
+                self._progress.stage(stage)
 
     def write_end(self) -> None:
         """Write the summary of the run."""
@@ -294,7 +295,7 @@ class _Received:
         if update.view is not None:
             self._emit_missed(update.view)
         for event in update.events:
-            line = events.to_json(event)
+            line = codec.encode(event)
             if line not in self._emitted_early:
                 self._emit(event, line)
         return update.view is not None
@@ -314,7 +315,7 @@ class _Received:
                 if isinstance(event, RunStarted):
                     session.clear()
                 session.append(event)
-        recorded = [(event, events.to_json(event)) for event in session]
+        recorded = [(event, codec.encode(event)) for event in session]
         self._emitted_early = {line for event, line in recorded if event.elapsed_seconds >= view.elapsed_seconds}
         if session and getattr(session[0], "started_at", None) == self._started_at:
             lines, step = [line for _, line in recorded], self._output.view.step

@@ -9,10 +9,10 @@ import threading
 from pathlib import Path
 
 from engine.errors import StorageError
-from engine.protocol import events
+from engine.protocol import codec
 from engine.protocol.events import TweetSampled
 from engine.storage.files import read_regular, write_atomically
-from engine.storage.journal import tweet_in
+from engine.storage.journal import event_in
 
 Pins = tuple[TweetSampled, ...]
 """Sorted by step."""
@@ -68,7 +68,7 @@ class PinsFile:
                 now, known = set(map(tweet_key, pins)), set(map(tweet_key, self._known))
                 kept = tuple(pin for pin in saved if tweet_key(pin) in now or tweet_key(pin) not in known)
                 added = tuple(pin for pin in pins if tweet_key(pin) not in known)
-                lines = [*(events.to_json(pin).encode() for pin in merged(kept, added)), *unreadable_lines]
+                lines = [*(codec.encode(pin).encode() for pin in merged(kept, added)), *unreadable_lines]
                 write_atomically(self.path, b"".join(line + b"\n" for line in lines))
                 self._last_saved, self._known = number, pins
 
@@ -83,6 +83,6 @@ class PinsFile:
             raise StorageError(
                 f"{self.path} can't be read: {cause}.", "Pins are saved once it can be read or is deleted."
             ) from error
-        found = [(line, tweet_in(line)) for line in lines]
-        unreadable_lines = [line for line, pin in found if pin is None and line.strip()]
-        return merged((), tuple(pin for _, pin in found if pin is not None)), unreadable_lines
+        found = [(line, event_in(line)) for line in lines]
+        unreadable_lines = [line for line, pin in found if not isinstance(pin, TweetSampled) and line.strip()]
+        return merged((), tuple(pin for _, pin in found if isinstance(pin, TweetSampled))), unreadable_lines

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from engine.export.trackers.records import last_remaining_steps
-from engine.protocol import events
+from engine.protocol import codec
 from engine.protocol.events import CheckpointLoaded, EvalFinished, Event, RunStarted, StepsFinished, StepsThinned
 from engine.storage.journal import SkippedLines, read_journal
 
@@ -72,7 +72,7 @@ def to_jsonl(path: Path, thinned: Thinned, skipped: SkippedLines) -> Iterator[st
     for event in read_journal(path, skipped):
         if isinstance(event, StepsThinned):
             thinned.add(event)
-        yield events.to_json(event) + "\n"
+        yield codec.encode(event) + "\n"
 
 
 FORMATS: dict[str, Callable[[Path, Thinned, SkippedLines], Iterator[str]]] = {"csv": to_csv, "jsonl": to_jsonl}

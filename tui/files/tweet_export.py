@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from engine.protocol import events
+from engine.protocol import codec
 from engine.protocol.events import TweetSampled
 from engine.text import sanitize, sanitize_in_place
 from tui.files.export_file import write_export
@@ -29,7 +29,7 @@ def to_text(tweets: Iterable[TweetSampled]) -> str:
 
 def to_jsonl(tweets: Iterable[TweetSampled]) -> str:
     """Return the events as JSON, one per line, as in a journal."""
-    return "".join(f"{events.to_json(replace(tweet, text=sanitize(tweet.text)))}\n" for tweet in tweets)
+    return "".join(f"{codec.encode(replace(tweet, text=sanitize(tweet.text)))}\n" for tweet in tweets)
 
 
 def to_csv(tweets: Iterable[TweetSampled]) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from engine.config.run import RunConfig
 from engine.errors import RemoteError, TweetgenError
 from engine.progress import Stage
-from engine.protocol import commands
+from engine.protocol import codec, commands
 from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
@@ -131,7 +131,7 @@ class RemoteBridge:
         """Send a command to the run; a read-only screen sends only those that change nothing."""
         is_allowed = not self.is_read_only or isinstance(command, Question)
         if is_allowed and self._connection is not None:
-            self._connection.send(commands.to_json(command).encode() + b"\n")
+            self._connection.send(codec.encode(command).encode() + b"\n")
 
     def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
         """Send the run a request to save and end; a read-only screen only leaves it."""

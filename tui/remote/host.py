@@ -18,7 +18,7 @@ from typing import Any
 
 from engine.config.run import RunConfig
 from engine.errors import StorageError
-from engine.protocol import events
+from engine.protocol import codec
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.storage.folders import RunFolder, folder_of_run
@@ -150,7 +150,7 @@ class Host:
             while True:
                 new_events.append(self._events.get_nowait())
         self._view = fold(self._view, new_events)
-        lines = b"".join(events.to_json(event).encode() + b"\n" for event in new_events) if self._clients else b""
+        lines = b"".join(codec.encode(event).encode() + b"\n" for event in new_events) if self._clients else b""
         if len(self._clients) != self._num_clients_sent:
             self._num_clients_sent = len(self._clients)
             lines += to_line(Screens(count=self._num_clients_sent))

@@ -25,7 +25,7 @@ _FIELDS = {name: hint for name, hint in get_type_hints(RunView).items() if name 
 def encode_view(view: RunView) -> dict[str, Any]:
     """Return a view without its tweets as dictionaries, lists, numbers and strings."""
     form = {name: msgspec.to_builtins(getattr(view, name), enc_hook=np.ndarray.tolist) for name in _FIELDS}
-    return {**form, "ended": None if view.ended is None else codec.decode(events.to_json(view.ended), dict[str, Any])}
+    return {**form, "ended": None if view.ended is None else codec.decode(codec.encode(view.ended), dict[str, Any])}
 
 
 def decode_view(form: dict[str, Any]) -> RunView:

@@ -24,7 +24,7 @@ every precision.
 used only in tests, calls the scalar library function.
 """
 
-# ruff: noqa: SLF001 - Numba has no public way to replace its cache
+# ruff: noqa: ANN401, SLF001 - Numba has no types, and no public way to replace its cache
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ import math
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -67,16 +68,16 @@ def _sources() -> tuple[tuple[int, int], ...]:
 class OneFilePerVersion:
     """The cache of one function on disk, in place of Numba's files with an index. A file is always whole."""
 
-    def __init__(self, files: Any) -> None:  # noqa: ANN401 - numba's own objects
+    def __init__(self, files: Any) -> None:
         """Use the folder, and what is written and read, of Numba's `IndexDataCacheFile`."""
         self._files = files
         self._origin = numba.__version__, files._source_stamp, _sources()
 
-    def save(self, key: Any, data: Any) -> None:  # noqa: ANN401 - numba's own objects
+    def save(self, key: Any, data: Any) -> None:
         """Save the version with this key: types of arguments, CPU, and what the code depends on."""
         self._files._save_data(self._name(key), (self._origin, self._files._dump(data)))
 
-    def load(self, key: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    def load(self, key: Any) -> Any:
         """Return what was saved with this key; None if nothing was, or by another Numba, or from another source."""
         try:
             origin, data = self._files._load_data(self._name(key))
@@ -84,7 +85,7 @@ class OneFilePerVersion:
             return None
         return pickle.loads(data) if origin == self._origin else None  # noqa: S301 - only after the check of `origin`
 
-    def _name(self, key: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    def _name(self, key: Any) -> Any:
         return self._files._data_name(int(hashlib.sha256(repr(key).encode()).hexdigest()[:16], 16))
 
 
@@ -96,11 +97,11 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc] # numba is untyped
         self._function = function
         self._cache_file: Any = OneFilePerVersion(self._cache_file)
 
-    def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401 - numba's own objects
+    def save_overload(self, sig: Any, data: Any) -> None:
         with contextlib.suppress(OSError):
             super().save_overload(sig, data)
 
-    def _index_key(self, sig: Any, codegen: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
         """Name compiled functions among the variables of a closure, which Numba would pickle with random numbers."""
         cells = [cell.cell_contents for cell in self._function.__closure__ or ()]
         variables = [getattr(variable, "__qualname__", variable) for variable in cells]
@@ -133,10 +134,10 @@ class _OnCompilation(event.Listener):
     def __init__(self, report: Callable[[], None]) -> None:
         self._report = report
 
-    def on_start(self, event: Any) -> None:  # noqa: ANN401, ARG002 - numba's own objects
+    def on_start(self, event: Any) -> None:  # noqa: ARG002 - numba's own objects
         self._report()
 
-    def on_end(self, event: Any) -> None:  # noqa: ANN401 - numba's own objects
+    def on_end(self, event: Any) -> None:
         pass
 
 
@@ -150,19 +151,19 @@ def compilation_reported(report: Callable[[], None]) -> Iterator[None]:
 # Numbers --------------------------------------------------------------------------------------------------------------
 
 
-def _as_float_code(_: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own objects
+def _as_float_code(_: Any, bits: Any) -> Any:
     """Return the value of a float, or of the 16 bits of a bfloat16."""
     if bits != types.uint16:
         return bits(bits), lambda _, __, ___, args: args[0]
 
-    def build(_: Any, builder: Any, __: Any, args: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    def build(_: Any, builder: Any, __: Any, args: Any) -> Any:
         word = ir.IntType(32)
         return builder.bitcast(builder.shl(builder.zext(args[0], word), word(16)), ir.FloatType())
 
     return types.float32(bits), build
 
 
-def _as_stored_code(_: Any, number: Any, target: Any) -> Any:  # noqa: ANN401 - numba's own objects
+def _as_stored_code(_: Any, number: Any, target: Any) -> Any:
     """Return a number in the representation of `target`; as bfloat16, rounded to the nearest, ties to even.
 
     NaN is a case of its own: the rounding addition could turn its bits into a number's.
@@ -170,7 +171,7 @@ def _as_stored_code(_: Any, number: Any, target: Any) -> Any:  # noqa: ANN401 - 
     if target != types.uint16:
         return number(number, target), lambda _, __, ___, args: args[0]
 
-    def build(_: Any, builder: Any, __: Any, args: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    def build(_: Any, builder: Any, __: Any, args: Any) -> Any:
         word, half = ir.IntType(32), ir.IntType(16)
         bits = builder.bitcast(args[0], word)
         is_odd = builder.and_(builder.lshr(bits, word(16)), word(1))
@@ -181,7 +182,7 @@ def _as_stored_code(_: Any, number: Any, target: Any) -> Any:  # noqa: ANN401 - 
     return types.uint16(number, target), build
 
 
-def _float_of_bits_code(_: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own objects
+def _float_of_bits_code(_: Any, bits: Any) -> Any:
     """Return the float32 of 32 bits."""
     return types.float32(bits), lambda _, builder, __, args: builder.bitcast(args[0], ir.FloatType())
 
@@ -195,7 +196,7 @@ _P3, _P4, _P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.flo
 _MANTISSA_BITS, _EXPONENT_BIAS = np.int32(23), np.int32(127)
 
 
-def _exp32_code(x: Any) -> Any:  # noqa: ANN401 - a float32
+def _exp32_code(x: Any) -> Any:
     """Return e^x = 2^k e^r with |r| <= ln(2) / 2, e^r by the polynomial of Cephes' expf (Moshier 1992).
 
     x is clipped to +-87, the range of float32.
@@ -212,12 +213,12 @@ def _exp32_code(x: Any) -> Any:  # noqa: ANN401 - a float32
 _exp32 = inlined(_exp32_code)
 
 
-def _exp_code(typing_context: Any, x: Any) -> Any:  # noqa: ANN401 - numba's own objects
+def _exp_code(typing_context: Any, x: Any) -> Any:
     """Return e^x, by `_exp32` for a float32."""
     function = typing_context.resolve_value_type(_exp32 if x == types.float32 else math.exp)
     signature = function.get_call_type(typing_context, (x,), {})
 
-    def build(context: Any, builder: Any, _: Any, args: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    def build(context: Any, builder: Any, _: Any, args: Any) -> Any:
         run = context.get_function(function, signature)
         context.add_linking_libs(getattr(run, "libs", ()))
         return run(builder, args)
@@ -253,11 +254,6 @@ class Kernels:
 @functools.cache
 def kernels_for(hidden_size: int) -> Kernels:
     """Return the kernels for a hidden size, from Numba's cache on disk or compiled in a fifth of a second each."""
-    return Kernels(*(compiled(step) for step in steps_for(hidden_size)))
-
-
-def steps_for(hidden_size: int) -> tuple[Callable[..., None], ...]:
-    """Return the passes of `Kernels`, forward and backward, for Numba to compile."""
     size = hidden_size
 
     def forward_step(gates: Rows, state: Rows, states: Rows, first: int, count: int) -> None:
@@ -292,10 +288,11 @@ def steps_for(hidden_size: int) -> tuple[Callable[..., None], ...]:
                 g[3 * size + j] = as_stored(c_bar, g[j])
                 g[size + j] = as_stored(h_bar * (as_float(h[j]) - n) * z * (one - z), g[j])
 
-    return named_for(size, forward_step, backward_step)
+    return Kernels(*(compiled(step) for step in named_for(size, forward_step, backward_step)))
 
 
-def _add_rows(grads: Rows, rows: npt.NDArray[np.int64], table: Rows) -> None:
+@compiled
+def add_rows(grads: Rows, rows: npt.NDArray[np.int64], table: Rows) -> None:
     """Add row i of `grads` (n, C) to row `rows[i]` of `table` (M, C); `rows` (n,)."""
     for row in range(grads.shape[0]):
         added, total = grads[row], table[rows[row]]
@@ -303,10 +300,8 @@ def _add_rows(grads: Rows, rows: npt.NDArray[np.int64], table: Rows) -> None:
             total[j] += as_float(added[j])
 
 
-add_rows = compiled(_add_rows)
-
-
-def _to_loss_grads(logits: Rows, targets: npt.NDArray[np.int64], losses: Rows) -> None:
+@partial(compiled, may_reorder_sums=True)
+def to_loss_grads(logits: Rows, targets: npt.NDArray[np.int64], losses: Rows) -> None:
     """Overwrite `logits` (N, V) with softmax - one_hot(target), the gradient of `losses` (N,), which are written too.
 
     Both are zero for a row whose target is `PAD`.
@@ -331,6 +326,3 @@ def _to_loss_grads(logits: Rows, targets: npt.NDArray[np.int64], losses: Rows) -
         for j in range(x.shape[0]):
             x[j] /= total
         x[target] = -others / total
-
-
-to_loss_grads = compiled(_to_loss_grads, may_reorder_sums=True)

@@ -49,6 +49,8 @@ summed before the two products.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -76,9 +78,7 @@ class Buffers:
 
     def get(self, name: str, *shape: int) -> Tensor:
         """Return the buffer of this name in this shape, contiguous; earlier views of the same name share its memory."""
-        size = 1
-        for extent in shape:
-            size *= extent
+        size = math.prod(shape)
         flat = self._flat.get(name)
         if flat is None or flat.numel() < size:
             # twice the size: pages that are never written take no memory, but each outgrown buffer leaves a hole
@@ -108,22 +108,13 @@ class GruLayer:
 
     def __init__(self, rnn: nn.GRU, layer: int, storage_dtype: torch.dtype) -> None:
         """Use the weights of one layer of `rnn` without copying them; compile the kernels if needed."""
-        self.weight_ih: nn.Parameter = getattr(rnn, f"weight_ih_l{layer}")  # (3H, E or H)
-        self.weight_hh: nn.Parameter = getattr(rnn, f"weight_hh_l{layer}")  # (3H, H)
-        self.bias_ih: nn.Parameter = getattr(rnn, f"bias_ih_l{layer}")  # (3H,)
-        self.bias_hh: nn.Parameter = getattr(rnn, f"bias_hh_l{layer}")  # (3H,)
+        self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh = rnn.all_weights[layer]
+        """(3H, E or H), (3H, H), (3H,), (3H,)"""
         self.hidden_size = rnn.hidden_size
         self._kernels = kernels_for(rnn.hidden_size)
         self._recurrence = recurrence_for(rnn.hidden_size) if storage_dtype == self.weight_hh.dtype else None
         self._stored, self._full = Buffers(storage_dtype), Buffers(self.weight_hh.dtype)
         self._gates = self._states = torch.empty(0)  # (N, 4H), (B + N, H)
-        self._state_grad = self._product = torch.empty(0)  # (B, H) each: h'_bar is their sum
-
-    def combined_bias(self) -> Tensor:
-        """Return the biases in the columns `r z m n`, (4H,)."""
-        size = self.hidden_size
-        both = self.bias_ih[: 2 * size] + self.bias_hh[: 2 * size]
-        return torch.cat([both, self.bias_hh[2 * size :], self.bias_ih[2 * size :]])
 
     def gates(self, num_rows: int) -> Tensor:
         """Return the buffer (N, 4H) to write the input's part of `r z m n` to, biases included."""
@@ -133,17 +124,23 @@ class GruLayer:
     def forward(self, packed: PackedBatch) -> Tensor:
         """Run all steps from a zero state; the caller has filled `gates`. Returns the states (N, H)."""
         size, counts = self.hidden_size, packed.row_counts
-        state = self._full.get("state", counts[0], size).zero_()
+        state = self._full.get("state", counts[0], size).zero_()  # (B, H), updated in place
         self._states = self._stored.get("states", counts[0] + len(packed), size)
-        first, states = self._states.split_with_sizes([counts[0], len(packed)])
-        first.zero_()
+        before, states = self._states.split_with_sizes([counts[0], len(packed)])
+        before.zero_()
         packed.zero_tail(states)
+        arrays = as_array(self._gates), as_array(state), as_array(states)
         if self._recurrence is not None:
-            arrays = as_array(self._gates), as_array(state), as_array(states), self._panels(self.weight_hh.t())
-            self._recurrence.forward(np.array(counts), *arrays)
+            self._recurrence.forward(np.array(counts), *arrays, self._panels(self.weight_hh.t()))
             return states
         weight = self._stored.cast("weight", self.weight_hh)
-        self._forward_steps(counts, state, self._stored.get("weight_t", size, 3 * size).copy_(weight.t()))
+        weight_t = self._stored.get("weight_t", size, 3 * size).copy_(weight.t())
+        first = 0
+        for products, after in _by_step(counts, self._gates[:, : 3 * size], states):
+            products.addmm_(_first_rows(before, after), weight_t)
+            self._kernels.forward_step(*arrays, first, len(after))
+            before = after
+            first += len(after)
         return states
 
     def _panels(self, weight: Tensor) -> Rows:
@@ -152,57 +149,37 @@ class GruLayer:
         pack(weight.detach(), panels)
         return as_array(panels)
 
-    def _forward_steps(self, counts: list[int], state: Tensor, weight_t: Tensor) -> None:
-        """Compute gates and states of each step; `state` (B, H) is updated in place."""
-        before, states = self._states.split_with_sizes([counts[0], len(self._gates)])
-        arrays = as_array(self._gates), as_array(state), as_array(states)
-        first = 0
-        for products, after in _by_step(counts, self._gates[:, : 3 * self.hidden_size], states):
-            products.addmm_(_first_rows(before, after), weight_t)
-            self._kernels.forward_step(*arrays, first, len(after))
-            before = after
-            first += len(after)
-
     def backward(self, packed: PackedBatch, output_grads: Tensor) -> Tensor:
         """Return the gradient by `a b m c` (N, 4H), given that by the states from the layer above, (N, H).
 
         Writes the gradient of `weight_hh`; the caller computes those of the other weights.
         """
         size, counts = self.hidden_size, packed.row_counts
-        previous = self._stored.get("previous", len(packed), size)
+        previous = self._stored.get("previous", len(packed), size)  # (N, H): h' of each row
         torch.index_select(self._states, 0, packed.previous, out=previous)
-        self._state_grad = self._full.get("state_grad", counts[0], size).zero_()
-        self._product = self._stored.get("product", counts[0], size).zero_()
-        if self._recurrence is None:
-            self._backward_steps(counts, previous, output_grads, self._stored.cast("weight", self.weight_hh))
+        state_grad = self._full.get("state_grad", counts[0], size).zero_()  # (B, H) as `product`: h'_bar is their sum
+        product = self._stored.get("product", counts[0], size).zero_()
+        rows = as_array(self._gates), as_array(previous), as_array(output_grads)
+        sums = as_array(state_grad), as_array(product)
+        grads = self._gates[:, : 3 * size]  # (N, 3H), once the gates are overwritten
+        if self._recurrence is not None:
+            self._recurrence.backward(np.array(counts), *rows, *sums, self._panels(self.weight_hh))
         else:
-            gates, before, above = as_array(self._gates), as_array(previous), as_array(output_grads)
-            sums = as_array(self._state_grad), as_array(self._product)
-            self._recurrence.backward(np.array(counts), gates, before, above, *sums, self._panels(self.weight_hh))
+            weight, first = self._stored.cast("weight", self.weight_hh), sum(counts)
+            for (step_grads,) in reversed(_by_step(counts, grads)):
+                first -= len(step_grads)
+                self._kernels.backward_step(*rows, *sums, first, len(step_grads))
+                torch.mm(step_grads, weight, out=_first_rows(product, step_grads))
         packed.zero_tail(self._gates)
-        self._write_weight_grad(previous, grad_of(self.weight_hh))
-        return self._gates
-
-    def _write_weight_grad(self, previous: Tensor, out: Tensor) -> None:
-        """Write the gradient of `weight_hh`, [a_bar b_bar m_bar]^T h', to `out` (3H, H)."""
-        size, grads = self.hidden_size, self._gates[:, : 3 * self.hidden_size]
-        if grads.dtype == out.dtype:
-            torch.mm(grads.t(), previous, out=out)
+        weight_grad = grad_of(self.weight_hh)  # (3H, H)
+        if grads.dtype == weight_grad.dtype:
+            torch.mm(grads.t(), previous, out=weight_grad)
         elif size < _WIDE:
-            out.copy_(torch.mm(grads.t(), previous, out=self._stored.get("weight_grad", *out.shape)))
+            weight_grad.copy_(torch.mm(grads.t(), previous, out=self._stored.get("weight_grad", *weight_grad.shape)))
         else:
             previous_t = self._stored.get("previous_t", size, len(previous)).copy_(previous.t())
-            out.copy_(torch.mm(previous_t, grads, out=self._stored.get("weight_grad_t", size, 3 * size)).t())
-
-    def _backward_steps(self, counts: list[int], previous: Tensor, output_grads: Tensor, weight: Tensor) -> None:
-        """Overwrite the gates with gradients, from the last step to the first; `previous` (N, H) is h' of each row."""
-        rows = as_array(self._gates), as_array(previous), as_array(output_grads)
-        sums = as_array(self._state_grad), as_array(self._product)
-        first = sum(counts)
-        for (grads,) in reversed(_by_step(counts, self._gates[:, : 3 * self.hidden_size])):
-            first -= len(grads)
-            self._kernels.backward_step(*rows, *sums, first, len(grads))
-            torch.mm(grads, weight, out=_first_rows(self._product, grads))
+            weight_grad.copy_(torch.mm(previous_t, grads, out=self._stored.get("weight_grad_t", size, 3 * size)).t())
+        return self._gates
 
 
 def _by_step(counts: list[int], *columns: Tensor) -> list[tuple[Tensor, ...]]:
@@ -229,7 +206,8 @@ class InputProjection:
         """Write the input's part of `r z m n` to `out` (M, 4H); `inputs` (M, E or H)."""
         gates, new = 2 * self._layer.hidden_size, 3 * self._layer.hidden_size
         self._weight = self._stored.cast("weight", self._layer.weight_ih.detach())
-        out.copy_(self._layer.combined_bias())
+        bias_ih, bias_hh = self._layer.bias_ih, self._layer.bias_hh
+        out.copy_(torch.cat([bias_ih[:gates] + bias_hh[:gates], bias_hh[gates:], bias_ih[gates:]]))
         out[:, :gates].addmm_(inputs, self._weight[:gates].t())
         out[:, new:].addmm_(inputs, self._weight[gates:].t())
 

@@ -8,6 +8,7 @@ clearing and updating skip those rows. Gates may be bfloat16; tables and gradien
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,8 @@ _SHORTEST = ORDERS[0]
 _appended, _context_code = inlined(appended), inlined(context_code)
 
 
-def _find_rows(
+@compiled
+def find_rows(
     inputs: Ids, previous: Ids, windows: Ids, is_real: npt.NDArray[np.bool_], contexts: Ids, rows: Ids
 ) -> None:
     """Write the rows of the contexts of N places, `inputs` (N,), to `rows` (N, 3), and their windows to `windows` (N,).
@@ -48,7 +50,8 @@ def _find_rows(
             rows[place, number] = low + 1 if is_real[place] and contexts[low] == code else 0
 
 
-def _add_to_candidates(gates: Rows, rows: Ids, table: Rows) -> None:
+@compiled
+def add_to_candidates(gates: Rows, rows: Ids, table: Rows) -> None:
     """Add the rows of each place, `rows` (N, 3), to the columns `n` of `gates` `r z m n`, (N, 4H). Row 0 is zero."""
     size = table.shape[1]
     for place in range(gates.shape[0]):
@@ -58,7 +61,8 @@ def _add_to_candidates(gates: Rows, rows: Ids, table: Rows) -> None:
             g[3 * size + j] = as_stored(as_float(x) + (row_2[j] + row_3[j] + row_4[j]), x)
 
 
-def _scatter(gate_grads: Rows, rows: Ids, grads: Rows, touched: Rows) -> None:
+@compiled
+def scatter(gate_grads: Rows, rows: Ids, grads: Rows, touched: Rows) -> None:
     """Write the gradient: the sum of the columns `c` of `gate_grads`, `a b m c` (N, 4H), over the places of each row.
 
     `rows` (N, 3) are those of each place; they are counted in `touched` (1 + R,). Where that was zero, `grads`
@@ -81,7 +85,8 @@ def _scatter(gate_grads: Rows, rows: Ids, grads: Rows, touched: Rows) -> None:
                     total[j] += as_float(added[3 * size + j])
 
 
-def _add_touched(grads: Rows, touched: Rows, other_grads: Rows, other_touched: Rows) -> None:
+@compiled
+def add_touched(grads: Rows, touched: Rows, other_grads: Rows, other_touched: Rows) -> None:
     """Add another gradient and its counts, where those are not zero, to `grads` (1 + R, H) and `touched` (1 + R,)."""
     for row in range(touched.shape[0]):
         if other_touched[row] > 0:
@@ -91,7 +96,8 @@ def _add_touched(grads: Rows, touched: Rows, other_grads: Rows, other_touched: R
                 total[j] += added[j]
 
 
-def _update_touched(weights: Rows, grads: Rows, touched: Rows, squares: Rows, constants: Rows) -> None:
+@partial(compiled, may_reorder_sums=True)
+def update_touched(weights: Rows, grads: Rows, touched: Rows, squares: Rows, constants: Rows) -> None:
     """Update the touched rows as `RowRmsprop` does; `squares` (1 + R,).
 
     `constants`, in their dtype: the learning rate, 1 - beta, the correction of the squares, and epsilon.
@@ -107,12 +113,6 @@ def _update_touched(weights: Rows, grads: Rows, touched: Rows, squares: Rows, co
             factor = rate / (math.sqrt(squares[row] / correction) + epsilon)
             for j in range(w.shape[0]):
                 w[j] -= factor * g[j]
-
-
-find_rows, add_to_candidates, scatter, add_touched = (
-    compiled(kernel) for kernel in (_find_rows, _add_to_candidates, _scatter, _add_touched)
-)
-update_touched = compiled(_update_touched, may_reorder_sums=True)
 
 
 def rows_of(packed: PackedBatch, contexts: Tensor) -> Ids:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -39,7 +38,7 @@ class PackedBatch:
     row_counts: list[int]  # (T,), non-increasing
     order: Tensor  # (B,) int64: index of each row's tweet in the padded batch
     previous: Tensor  # (N,) int64: index of the previous state in (B + N, H) states, of which the first B are initial
-    added: Tensor  # (A,) int64: indices of the added rows
+    num_in_steps: int  # rows before the tail
     total_targets: int  # of the whole step
 
     @classmethod
@@ -49,19 +48,24 @@ class PackedBatch:
         lengths = is_target.sum(axis=1)
         order = np.argsort(-lengths, kind="stable")
         row_counts = is_target.sum(axis=0)[: lengths.max()]
-        num_rows = int(row_counts.sum())
         if has_few_shapes:
             row_counts = np.minimum(-(-row_counts // ROWS) * ROWS, len(order))
-            num_rows = padded_num_rows(int(row_counts.sum()))
+        num_in_steps = int(row_counts.sum())
+        num_rows = padded_num_rows(num_in_steps) if has_few_shapes else num_in_steps
         is_row = np.arange(len(order)) < row_counts[:, np.newaxis]  # (T, B)
-        inputs, targets = (_packed(padded, order, is_row, num_rows) for padded in (batch.inputs, batch.targets))
+        inputs, targets = np.full((2, num_rows), PAD)  # the rows of each step, then the tail
+        for rows, padded in ((inputs, batch.inputs), (targets, batch.targets)):
+            rows[:num_in_steps] = padded[order, : len(is_row)].T[is_row]
+        previous = np.arange(num_rows) + len(order)  # a row of the tail has its own index
+        rows_before = np.concatenate(([len(order)], row_counts[:-1]))  # (T,)
+        previous[:num_in_steps] -= np.repeat(rows_before, row_counts)  # as many rows earlier as the step before has
         return cls(
             inputs=torch.from_numpy(inputs),
             targets=torch.from_numpy(targets),
             row_counts=row_counts.tolist(),
             order=torch.from_numpy(order),
-            previous=torch.from_numpy(_previous_rows(row_counts, len(order), num_rows)),
-            added=torch.from_numpy(np.flatnonzero(targets == PAD)),
+            previous=torch.from_numpy(previous),
+            num_in_steps=num_in_steps,
             total_targets=batch.total_targets,
         )
 
@@ -71,30 +75,11 @@ class PackedBatch:
 
     def zero_tail(self, rows: Tensor) -> None:
         """Zero the rows, of N, that belong to no step."""
-        if self.added.numel():
-            rows[sum(self.row_counts) :].zero_()
+        if self.num_in_steps < len(self):
+            rows[self.num_in_steps :].zero_()
 
 
 def padded_num_rows(num_rows: int) -> int:
     """Return the smallest size that is at least `num_rows`; there are four between a power of two and the next."""
     step = max(_MIN_PADDED_ROWS, 1 << num_rows.bit_length()) // 2 // _SIZES_PER_OCTAVE
     return max(_MIN_PADDED_ROWS, -(-num_rows // step) * step)
-
-
-def _packed(
-    padded: npt.NDArray[np.int64], order: npt.NDArray[np.int64], is_row: npt.NDArray[np.bool_], num_rows: int
-) -> npt.NDArray[np.int64]:
-    """Return `padded` (B, T) as (N,): the rows of each step, then the tail."""
-    by_step: npt.NDArray[np.int64] = padded[order, : len(is_row)].T[is_row]
-    return np.concatenate([by_step, np.full(num_rows - len(by_step), PAD)])
-
-
-def _previous_rows(row_counts: npt.NDArray[np.int64], batch_size: int, num_rows: int) -> npt.NDArray[np.int64]:
-    """Return the index (N,) of each row's previous state: as many rows earlier as the previous step has.
-
-    A row of the tail has its own index.
-    """
-    rows_before = np.concatenate(([batch_size], row_counts[:-1]))  # (T,)
-    rows: npt.NDArray[np.int64] = np.arange(num_rows) + batch_size
-    rows[: row_counts.sum()] -= np.repeat(rows_before, row_counts)
-    return rows

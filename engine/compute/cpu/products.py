@@ -9,6 +9,8 @@ is written in LLVM's vectors. Each sum is in the order of k, so it does not depe
 Called step by step from Python, a layer with 128 units and 32 tweets takes half as long again.
 """
 
+# ruff: noqa: ANN401 - Numba has no types
+
 from __future__ import annotations
 
 import functools
@@ -38,23 +40,16 @@ _ZERO: Any = np.int64(0)
 Counts = npt.NDArray[np.int64]  # (T,)
 
 
-def _tile(num_rows: int) -> Any:  # noqa: ANN401 - numba's own objects
+def _tile(num_rows: int) -> Any:
     """Return an intrinsic that adds one tile of a product to `out`: `num_rows` rows from `first` on, of one panel.
 
     Those of `matrix` are from `first_summed` on, and `num_summed` numbers long.
     """
 
     def typed(
-        _: Any,  # noqa: ANN401 - numba's own objects
-        out: Any,  # noqa: ANN401
-        first: Any,  # noqa: ANN401
-        matrix: Any,  # noqa: ANN401
-        first_summed: Any,  # noqa: ANN401
-        num_summed: Any,  # noqa: ANN401
-        panels: Any,  # noqa: ANN401
-        number: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401 - numba's own objects
+        _: Any, out: Any, first: Any, matrix: Any, first_summed: Any, num_summed: Any, panels: Any, number: Any
+    ) -> Any:
+        def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             out, matrix, panels = (
                 context.make_array(signature.args[place])(context, builder, args[place]) for place in (0, 2, 5)
             )
@@ -71,14 +66,14 @@ def _tile(num_rows: int) -> Any:  # noqa: ANN401 - numba's own objects
     return intrinsic(typed)
 
 
-def _pointer(builder: Any, array: Any, *indices: Any) -> Any:  # noqa: ANN401 - numba's own objects
+def _pointer(builder: Any, array: Any, *indices: Any) -> Any:
     """Return a pointer to an element of an array."""
     strides = cgutils.unpack_tuple(builder, array.strides)
     offset = functools.reduce(builder.add, (builder.mul(*pair) for pair in zip(strides, indices, strict=True)))
     return cgutils.pointer_add(builder, array.data, offset)
 
 
-def _build_tile(builder: Any, num_summed: Any, sums_at: Any, rows_at: Any, panel_at: Any) -> None:  # noqa: ANN401 - numba's own objects
+def _build_tile(builder: Any, num_summed: Any, sums_at: Any, rows_at: Any, panel_at: Any) -> None:
     """Emit LLVM code: load the sums, loop over k, store the sums."""
     vector = ir.VectorType(panel_at.type.pointee, COLUMNS)
     undefined, first = ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), COLUMNS), None)

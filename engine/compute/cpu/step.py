@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
@@ -36,7 +35,6 @@ from engine.compute.cpu.packed_batch import PackedBatch
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters, InferenceWeights
-from engine.model.vocab import PAD
 
 
 class GruStep:
@@ -59,18 +57,18 @@ class GruStep:
         self.dropouts = [Dropout(model.dropout.p, storage_dtype) for _ in self._layers]
         """One after each layer."""
         self._output = OutputLoss(model.proj, storage_dtype)
-        self.timer = PhaseTimer()
-        """Switched from "forward" to "backward" during a step."""
 
     @torch.no_grad()
-    def loss_and_grads(self, batch: Batch) -> Tensor:
+    def loss_and_grads(self, batch: Batch, timer: PhaseTimer | None = None) -> Tensor:
         """Return the cross-entropy, () in nats per target of the whole step; write each parameter's `grad` in place.
 
         The whole step has `batch.total_targets`: so losses and gradients of its parts add up to its mean and gradient.
+        `timer` is switched from "forward" to "backward".
         """
         packed = PackedBatch.from_batch(batch, has_few_shapes=self._has_few_shapes)
         outputs = self._forward(packed)
-        self.timer.switch_to("backward")
+        if timer is not None:
+            timer.switch_to("backward")
         loss, grads = self._output.loss_and_grads(outputs[-1], packed)
         self._backward(packed, outputs, grads)
         return loss
@@ -120,34 +118,33 @@ class ThreadedStep:
         """Use the parameters of a model on the CPU, and its `FlatParameters`; arguments as of `GruStep`."""
         self._model, self._precision = model, precision
         self._flat = FlatParameters(model)
-        self._own = GruStep(model, precision, _touched(self._flat))
+        self._own = GruStep(model, precision, self._flat.table.touched if self._flat.table else None)
         self._helpers: list[_Helper] = []
 
-    def use_timer(self, timer: PhaseTimer) -> None:
-        """Switch this timer from "forward" to "backward" during a step."""
-        self._own.timer = timer
+    def loss_and_grads(self, batch: Batch, timer: PhaseTimer | None = None) -> Tensor:
+        """Return the loss and write each parameter's `grad`, as `GruStep` does; `timer` is that of this thread.
 
-    @property
-    def steps(self) -> list[GruStep]:
-        """Those of all threads that have been used."""
-        return [self._own, *(helper.step for helper in self._helpers)]
-
-    def loss_and_grads(self, batch: Batch) -> Tensor:
-        """Return the loss and write each parameter's `grad`, as `GruStep` does."""
+        The tweets are dealt out one by one: sorted by length, all parts take as long.
+        """
         with one_torch_thread() as num_threads:
-            own, *others = _split(batch, num_threads)
+            num_parts = min(num_threads, batch.num_tweets)
+            deals = [slice(first, None, num_parts) for first in range(num_parts)]
+            own, *others = [batch] if num_parts == 1 else map(batch.part, deals)
             while len(self._helpers) < len(others):
                 self._helpers.append(_Helper(self._model, self._precision))
             helpers, futures = self._helpers[: len(others)], list[Future[Tensor]]()
             try:
                 for helper, part in zip(helpers, others, strict=True):
                     futures.append(helper.start(part))
-                loss = self._own.loss_and_grads(own)
+                loss = self._own.loss_and_grads(own, timer)
             finally:
                 wait(futures)
             for helper, future in zip(helpers, futures, strict=True):
                 loss = loss + future.result()
-                _add_grads(self._flat, helper.flat)
+                self._flat.dense_grads.add_(helper.flat.dense_grads)
+                if (table := self._flat.table) and (other := helper.flat.table):
+                    arrays = table.grad, table.touched, other.grad, other.touched
+                    add_touched(*(each.numpy() for each in arrays))
         return loss
 
 
@@ -160,7 +157,7 @@ class _Helper:
         shared |= {id(buffer): buffer for buffer in model.buffers()}
         self._model, self._copy = model, copy.deepcopy(model, dict(shared))
         self.flat = FlatParameters(self._copy)
-        self.step = GruStep(self._copy, precision, _touched(self.flat))
+        self.step = GruStep(self._copy, precision, self.flat.table.touched if self.flat.table else None)
         self._generator = torch.Generator()
         for dropout in self.step.dropouts:
             dropout.generator = self._generator
@@ -172,29 +169,6 @@ class _Helper:
         if self._model.training and self._model.dropout.p > 0:
             self._generator.manual_seed(int(torch.randint(2**62, ())))
         return self._thread.submit(self.step.loss_and_grads, part)
-
-
-def _touched(flat: FlatParameters) -> Tensor | None:
-    return None if flat.table is None else flat.table.touched
-
-
-def _add_grads(flat: FlatParameters, other: FlatParameters) -> None:
-    """Add another gradient of the same layout to that of `flat`."""
-    flat.dense_grads.add_(other.dense_grads)
-    if flat.table is not None and other.table is not None:
-        pairs = flat.table.grad, flat.table.touched, other.table.grad, other.table.touched
-        add_touched(*(each.numpy() for each in pairs))
-
-
-def _split(batch: Batch, num_parts: int) -> list[Batch]:
-    """Split a batch into at most `num_parts`, tweet by tweet in turn: sorted by length, all take as long."""
-    num_parts = min(num_parts, batch.num_tweets)
-    if num_parts == 1:
-        return [batch]
-    pairs = [(batch.inputs[first::num_parts], batch.targets[first::num_parts]) for first in range(num_parts)]
-    return [
-        Batch(inputs, targets, int(np.count_nonzero(targets != PAD)), batch.total_targets) for inputs, targets in pairs
-    ]
 
 
 class ForwardPass:
@@ -209,33 +183,26 @@ class ForwardPass:
     @torch.no_grad()
     def sum_of_losses(self, batch: Batch) -> Tensor:
         """Return the summed cross-entropy in nats, (), of all targets that are not padding."""
-        packed = PackedBatch.from_batch(batch)
-        states, weight = self._last_states(packed), self._weights.proj_weight
-        logits = self._buffers.get("logits", len(packed), len(weight))
-        torch.addmm(self._weights.proj_bias, states, weight.t(), out=logits)
-        return F.cross_entropy(logits, packed.targets, reduction="sum")
-
-    def _last_states(self, packed: PackedBatch) -> Tensor:
-        """Return the last layer's states after each character, (N, H)."""
-        size, counts = self._weights.hidden_size, packed.row_counts
+        packed, weights, size = PackedBatch.from_batch(batch), self._weights, self._weights.hidden_size
+        counts = packed.row_counts
         all_gates = self._buffers.get("gates", counts[0], 4 * size)
-        states_by_layer = [
-            self._buffers.get(f"state {n}", counts[0], size).zero_() for n in range(len(self._weights.layers))
-        ]
-        states = self._buffers.get("states", len(packed), size)
+        states_by_layer = [self._buffers.get(f"state {n}", counts[0], size).zero_() for n in range(len(weights.layers))]
+        states = self._buffers.get("states", len(packed), size)  # of the last layer, in the end
         steps = zip(packed.inputs.split_with_sizes(counts), states.split_with_sizes(counts), strict=True)
-        table, first = self._weights.ngrams, 0
+        table, first = weights.ngrams, 0
         rows = None if table is None else rows_of(packed, table[0])  # (N, 3)
         for token_ids, after in steps:
             gates = all_gates[: len(after)]
-            torch.index_select(self._weights.table, 0, token_ids, out=gates)
+            torch.index_select(weights.table, 0, token_ids, out=gates)
             if table is not None and rows is not None:
                 add_to_candidates(gates.numpy(), rows[first : first + len(after)], table[1].numpy())
                 first += len(after)
-            for number, layer in enumerate(self._weights.layers):
+            for number, layer in enumerate(weights.layers):
                 if number > 0:
                     layer.write_input(after, gates)  # `after` is still the state of the layer below
                 state = states_by_layer[number][: len(after)]
                 gates[:, : 3 * size].addmm_(state, layer.weight_hh_t)
                 self._forward_step(gates.numpy(), state.numpy(), after.numpy(), 0, len(after))
-        return states
+        logits = self._buffers.get("logits", len(packed), len(weights.proj_weight))
+        torch.addmm(weights.proj_bias, states, weights.proj_weight.t(), out=logits)
+        return F.cross_entropy(logits, packed.targets, reduction="sum")

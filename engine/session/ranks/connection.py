@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import ClassVar
@@ -14,7 +15,7 @@ import msgspec
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch._C._distributed_c10d import BroadcastOptions, GatherOptions, PrefixStore
+from torch._C._distributed_c10d import PrefixStore, Work
 from torch.distributed import ProcessGroup
 
 from engine.compute.device import Runtime, available_cores
@@ -27,7 +28,7 @@ from engine.model.gru import TextGenerator
 from engine.session.ranks.place import Place, Versions, connect, join_attempt
 from engine.training.trainer import Trainer
 
-_NO_LIMIT = timedelta(days=3650)
+_NO_LIMIT = 10 * 365 * 86_400.0
 _POLL_SECONDS = 0.05
 _SOURCE = re.compile(r"^\[\S+\] ")
 """The place in gloo's source that its messages begin with."""
@@ -57,7 +58,7 @@ class Build(Order):
 
 
 class Sync(Order):
-    """Continue from this state; with `has_weights`, the trainer's comes with the next broadcasts."""
+    """Continue from this state; with `has_weights`, broadcasts of the trainer's follow."""
 
     training: TrainingConfig
     position: BatchCursor
@@ -168,7 +169,7 @@ class Ranks:
                 world_size=place.world_size,
                 timeout=timedelta(seconds=place.timeout_seconds),
             )
-            orders = dist.new_group(backend="gloo", timeout=_NO_LIMIT)
+            orders = dist.new_group(backend="gloo", timeout=timedelta(seconds=_NO_LIMIT))
         return cls(place, device, dist.group.WORLD, orders)  # type: ignore[arg-type]  # there is one now
 
     @property
@@ -194,65 +195,74 @@ class Ranks:
         with rank_lost_errors("a broadcast"):
             self._data.broadcast(tensor, 0).wait()
 
-    def tell(self, order: Order, seconds: float | None = None) -> None:
-        """Give an order to all workers, which have `seconds`, by default the timeout, to hear it."""
-        data = torch.frombuffer(bytearray(msgspec.json.encode(order)), dtype=torch.uint8)
-        limit = timedelta(seconds=seconds or self.place.timeout_seconds)
-        with rank_lost_errors("an order"):
-            self._broadcast_order(torch.tensor([len(data)]), limit)
-            self._broadcast_order(data, limit)
+    def send_order(self, order: Order, seconds: float | None = None) -> None:
+        """Send an order to all workers, which have `seconds`, by default the timeout, to receive it."""
+        self._send(range(1, self.place.world_size), order, seconds or self.place.timeout_seconds)
 
-    def hear(self) -> AnyOrder:
+    def receive_order(self) -> AnyOrder:
         """Wait for the leader's next order, however long it pauses."""
-        length = torch.zeros(1, dtype=torch.int64)
-        with rank_lost_errors("an order"):
-            self._broadcast_order(length, _NO_LIMIT)
-            data = torch.empty(int(length), dtype=torch.uint8)
-            self._broadcast_order(data, _NO_LIMIT)
-        return _ORDERS.decode(data.numpy().tobytes())
+        return _ORDERS.decode(self._receive([0], _NO_LIMIT)[0])
 
-    def _broadcast_order(self, tensor: Tensor, limit: timedelta) -> None:
-        options = BroadcastOptions()
-        options.rootRank, options.timeout = 0, limit
-        self._orders.broadcast([tensor], options).wait()
-
-    def answer(self, answer: Answer) -> None:
+    def send_answer(self, answer: Answer) -> None:
         """Answer the leader's last order; returns once it is received."""
-        data = torch.frombuffer(bytearray(msgspec.json.encode(answer)), dtype=torch.uint8)
-        options = GatherOptions()
-        options.rootRank, options.timeout = 0, _NO_LIMIT
-        with rank_lost_errors("an answer"):
-            self._orders.gather([], [torch.tensor([len(data)])], options).wait()
-            self._orders.send([data], 0, 0).wait()
+        self._send([0], answer, _NO_LIMIT)
 
-    def answers(
+    def receive_answers(
         self, own: Answer, *, seconds: float | None = None, poll: Callable[[], None] | None = None
     ) -> list[Answer]:
         """Return the answers of all ranks to the last order, by rank; the leader's is its `own`.
 
         They have `seconds` to answer, by default the timeout. With `poll`, which is called meanwhile, there is no
-        limit; what it raises is raised once all have answered, as no rank hears an order before.
+        limit; what it raises is raised once all have answered, as no rank receives an order before.
         """
-        lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.place.world_size)]
-        options, stopped, found = GatherOptions(), None, [own]
-        options.rootRank = 0
-        options.timeout = _NO_LIMIT if poll else timedelta(seconds=seconds or self.place.timeout_seconds)
-        with rank_lost_errors("an answer"):
-            work = self._orders.gather([lengths], [lengths[0].clone()], options)
-            while poll is not None and stopped is None and not work.is_completed():
+        others = range(1, self.place.world_size)
+        if poll is None:
+            received = self._receive(others, seconds or self.place.timeout_seconds)
+        else:
+            with ThreadPoolExecutor(1) as thread:
+                answers = thread.submit(self._receive, others, _NO_LIMIT)
                 try:
-                    poll()
-                except Exception as error:  # noqa: BLE001 - raised below
-                    stopped = error
-                time.sleep(_POLL_SECONDS)
-            work.wait()
-            for rank in range(1, self.place.world_size):
-                data = torch.empty(int(lengths[rank]), dtype=torch.uint8)
-                self._orders.recv([data], rank, 0).wait(options.timeout)
-                found.append(_ANSWERS.decode(data.numpy().tobytes()))
-        if stopped is not None:
-            raise stopped
-        return found
+                    while not answers.done():
+                        poll()
+                        wait([answers], _POLL_SECONDS)
+                finally:
+                    received = answers.result()
+        return [own, *map(_ANSWERS.decode, received)]
+
+    def _send(self, ranks: Sequence[int], message: Order | Answer, seconds: float) -> None:
+        """Send a message to some ranks: its length, then its bytes."""
+        data = torch.frombuffer(bytearray(msgspec.json.encode(message)), dtype=torch.uint8)
+        for tensor in (torch.tensor([len(data)]), data):
+            self._transfer(self._orders.send, dict.fromkeys(ranks, tensor), seconds)
+
+    def _receive(self, ranks: Sequence[int], seconds: float) -> list[bytes]:
+        """Return the next message of each of some ranks."""
+        lengths = {rank: torch.zeros(1, dtype=torch.int64) for rank in ranks}
+        self._transfer(self._orders.recv, lengths, seconds)
+        messages = {rank: torch.empty(int(length), dtype=torch.uint8) for rank, length in lengths.items()}
+        self._transfer(self._orders.recv, messages, seconds)
+        return [each.numpy().tobytes() for each in messages.values()]
+
+    @staticmethod
+    def _transfer(transfer: Callable[..., Work], tensors: Mapping[int, Tensor], seconds: float) -> None:
+        """Send or receive a tensor for each rank. Raises `RankLostError` that names the ranks without one in time.
+
+        gloo closes all connections once a rank is late, but does not fail transfers that are complete by then.
+        """
+        deadline, works, missing = time.monotonic() + seconds, dict[int, Work](), list[int]()
+        for rank, tensor in tensors.items():
+            with rank_lost_errors(f"the connection to rank {rank}"):
+                works[rank] = transfer([tensor], rank, 0)
+        for rank, work in works.items():
+            with rank_lost_errors(f"the connection to rank {rank}"):
+                try:  # gloo counts whole milliseconds, of which none is no limit
+                    work.wait(timedelta(seconds=max(deadline - time.monotonic(), 0) + 0.001))
+                except RuntimeError:
+                    if time.monotonic() < deadline:
+                        raise
+                    missing.append(rank)
+        if missing:
+            raise RankLostError(f"No answer from rank {', '.join(map(str, missing))} for {seconds:g} s.")
 
     @contextmanager
     def promised(self, num_steps: int, summed: Tensor) -> Iterator[None]:
@@ -275,7 +285,7 @@ class Ranks:
     def end(self, problem: TweetgenError | None = None) -> None:
         """Let the workers end: in order, or with the problem of the run, after which none is to start again."""
         order = End() if problem is None else End(problem=problem.message, hint=problem.hint)
-        self.tell(order, self.LAST_SECONDS)
+        self.send_order(order, self.LAST_SECONDS)
 
 
 def make_trainer(model: TextGenerator, training: TrainingConfig, runtime: Runtime, ranks: Ranks | None) -> Trainer:

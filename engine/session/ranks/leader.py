@@ -18,7 +18,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import Part
 from engine.corpus.training_data import KnownVocab, TrainingData, load_training_data
-from engine.errors import DistributedError, RankLostError, WeightsDifferError
+from engine.errors import DistributedError, WeightsDifferError
 from engine.progress import Stage
 from engine.protocol import events
 from engine.session.ranks.connection import Answer, Begin, Build, Ranks, Report, Steps, Sync
@@ -75,14 +75,14 @@ def load_for_all(
     """
     if ranks is None:
         return load_training_data(config, known, on_stage)
-    ranks.tell(Begin(corpus=config, known=known))
+    ranks.send_order(Begin(corpus=config, known=known))
     try:
         data = load_training_data(config, known, on_stage)
     except BaseException:  # raised on; a stop during the setup, too, finds the others still about to answer
-        ranks.answers(Answer(), poll=lambda: None)  # no rank receives an order before it has answered
+        ranks.receive_answers(Answer(), poll=lambda: None)  # no rank receives an order before it has answered
         raise
     stage = Stage("waiting for the other processes to read the tweets")
-    own, *others = ranks.answers(Answer(digest=data.corpus.digest), poll=lambda: on_stage(stage))
+    own, *others = ranks.receive_answers(Answer(digest=data.corpus.digest), poll=lambda: on_stage(stage))
     for rank, answer in enumerate(others, start=1):
         if answer.problem:
             words = f"Rank {rank} on {answer.host} can't read the tweets: {answer.problem}"
@@ -104,7 +104,7 @@ class Leader:
         self._reporter = reporter
         self._num_steps = 1
         """Of the next promise, by the time that those of the last one took."""
-        self._told: tuple[object, object] = (None, None)
+        self._sent: tuple[object, object] = (None, None)
         """The trainer and the batches that the workers have."""
         self._verified_at: tuple[object, int] = (None, -1)
 
@@ -115,7 +115,7 @@ class Leader:
         self._sync()
         rates = self._state.upcoming_rates(1 if is_single else self._num_steps)
         began = time.perf_counter()
-        self._ranks.tell(Steps(rates=tuple(rates)))
+        self._ranks.send_order(Steps(rates=tuple(rates)))
         with self._ranks.promised(len(rates), trainer.flat.grads_and_loss):
             yield rates
         seconds = (time.perf_counter() - began) / len(rates)
@@ -148,9 +148,9 @@ class Leader:
     def verify(self, *, is_last: bool = False) -> None:
         """Compare the weights of all ranks before they are saved, and collect the states of their generators.
 
-        Raises `WeightsDifferError`, and `DistributedError` where a rank can't go on. Before the last save of a run, a
-        lost rank is no error, unless SIGTERM ends the run: then the rank is the reason of the signal, and all are to
-        start again.
+        Raises `WeightsDifferError`, and `DistributedError` where a rank can't go on or is lost. Before the last save of
+        a run, neither is an error, unless SIGTERM ends the run: then a lost rank is the reason of the signal, and all
+        are to start again.
         """
         state, ranks = self._state, self._ranks
         here = state.trainer, state.step
@@ -159,7 +159,7 @@ class Leader:
         try:
             seconds = ranks.LAST_SECONDS if is_last else None
             own, *others = self._ask(Report(checksum=True), Answer(checksum=state.trainer.flat.checksum()), seconds)
-        except RankLostError:
+        except DistributedError:
             if not is_last or ranks.is_terminated:
                 raise
             LOG.warning("a rank did not report before the last save", exc_info=True)
@@ -180,8 +180,8 @@ class Leader:
     def _ask(self, report: Report, own: Answer, seconds: float | None = None) -> list[Answer]:
         """Return the answers of all ranks to a report, after emitting their warnings. Raises their problem."""
         self._sync()
-        self._ranks.tell(report, seconds)
-        answers = self._ranks.answers(own, seconds=seconds)
+        self._ranks.send_order(report, seconds)
+        answers = self._ranks.receive_answers(own, seconds=seconds)
         for rank, answer in enumerate(answers):
             for message in answer.warnings:
                 self._reporter.emit(events.Warned, message=f"Rank {rank} on {answer.host}: {message}")
@@ -191,16 +191,16 @@ class Leader:
     def _sync(self) -> None:
         """Send the workers the settings, the position and, with a new trainer, its weights, if any has changed."""
         state, ranks = self._state, self._ranks
-        trainer, batches = self._told
+        trainer, batches = self._sent
         if trainer is state.trainer and batches is state.batches:
             return
         has_weights = trainer is not state.trainer
         if has_weights:
             model, precision = state.model_config, state.runtime.precision
-            ranks.tell(Build(model=model, training=state.training, precision=precision))
-            raise_problem(ranks.answers(Answer()))
+            ranks.send_order(Build(model=model, training=state.training, precision=precision))
+            raise_problem(ranks.receive_answers(Answer()))
         generators = [state.rank_generators.get(rank) for rank in range(ranks.place.world_size)]
-        ranks.tell(
+        ranks.send_order(
             Sync(
                 training=state.training,
                 position=state.batches.position,
@@ -209,6 +209,6 @@ class Leader:
                 generators=tuple(b"" if each is None else bytes(each.numpy()) for each in generators),
             )
         )
-        self._told = state.trainer, state.batches
+        self._sent = state.trainer, state.batches
         if has_weights:
             state.trainer.broadcast_state(ranks.broadcast_)

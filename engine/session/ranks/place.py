@@ -137,16 +137,14 @@ def connect(place: Place) -> Store:
     except (RuntimeError, ValueError) as error:
         text = str(error).splitlines()[0]
         if "eaddrinuse" in text.lower() or "address already in use" in text.lower():
-            failure = DistributedError(
+            raise DistributedError(
                 "The port of the rendezvous, MASTER_PORT, is in use by another program.",
                 "Choose another one: torchrun --rdzv-endpoint HOST:PORT",
-            )
-        else:
-            failure = DistributedError(
-                f"The processes did not find each other within {place.timeout_seconds:g} s: {text}",
-                f"All {place.world_size} must start at about the same time; {TIMEOUT_VARIABLE} sets the seconds.",
-            )
-    raise failure  # outside of the `except`: torch's traceback is of no use
+            ) from None
+        raise DistributedError(
+            f"The processes did not find each other within {place.timeout_seconds:g} s: {text}",
+            f"All {place.world_size} must start at about the same time; {TIMEOUT_VARIABLE} sets the seconds.",
+        ) from None
 
 
 def join_attempt(store: Store, place: Place, versions: Versions, problem: TweetgenError | None = None) -> int:

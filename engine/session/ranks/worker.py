@@ -6,8 +6,6 @@ What goes wrong here is a part of its next answer, and the leader ends the run.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import assert_never
 
@@ -15,12 +13,7 @@ import torch
 from msgspec import structs
 
 from engine.compute.cuda_graphs import new_failures
-from engine.compute.device import (
-    Runtime,
-    derived_seed,
-    generator_states,
-    restore_generator_states,
-)
+from engine.compute.device import Runtime, derived_seed, generator_states, restore_generator_states
 from engine.corpus.batches import BatchStream, Part
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError, RankLostError, TweetgenError
@@ -46,8 +39,7 @@ class Worker:
         self.trainer: Trainer
         self.batches: BatchStream
         self._data: TrainingData
-        self._warnings: list[str] = []
-        """Since the last report."""
+        self._warnings: list[str] = []  # since the last report
         self._unrecorded: set[str] = set()
         """What can't be recorded as CUDA graphs, as the leader knows."""
         self._oom = OutOfMemoryRetry(self, self._warnings.append)
@@ -57,14 +49,21 @@ class Worker:
 
     def run(self) -> None:
         """Execute orders until `End`. Raises `RankLostError`, and `DistributedError` with the problem of the run."""
-        while not isinstance(order := self._ranks.hear(), End):
+        while not isinstance(order := self._ranks.receive_order(), End):
             answer = Answer(host=self._ranks.place.host, device=str(self._ranks.device))
-            with self._noting_problem():
+            try:
                 answer = self._execute(order, answer)
+            except RankLostError:
+                raise
+            except TweetgenError as error:
+                self._problem = self._problem or error
+            except Exception as error:  # noqa: BLE001 - the leader reports it
+                where = log_traceback(error, f"rank {self._ranks.place.rank} has failed", home() / "tweetgen.log")
+                self._problem = TweetgenError(f"{type(error).__name__}: {error}", where)
             if isinstance(order, Begin | Build | Report):
                 if (problem := self._problem) is not None:
                     answer = structs.replace(answer, problem=problem.message, hint=problem.hint)
-                self._ranks.answer(answer)
+                self._ranks.send_answer(answer)
         if order.problem:
             raise DistributedError(order.problem, order.hint)
 
@@ -90,21 +89,8 @@ class Worker:
                 assert_never(order)
         return answer
 
-    @contextmanager
-    def _noting_problem(self) -> Iterator[None]:
-        """Store an error of the block, for the next answer."""
-        try:
-            yield
-        except RankLostError:
-            raise
-        except TweetgenError as error:
-            self._problem = self._problem or error
-        except Exception as error:  # noqa: BLE001 - the leader reports it
-            where = log_traceback(error, f"rank {self._ranks.place.rank} has failed", home() / "tweetgen.log")
-            self._problem = TweetgenError(f"{type(error).__name__}: {error}", where)
-
     def _build(self, order: Build) -> None:
-        """Make a new trainer, whose state comes with the next `Sync`."""
+        """Make a new trainer; the next `Sync` has its state."""
         ranks = self._ranks
         runtime = Runtime(
             device=ranks.device,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.checkpoints.format import CheckpointInfo
 from engine.compute.device import Runtime
 from engine.config import presets
 from engine.config.corpus import CorpusConfig
 from engine.config.fields import field_names, option_of, with_settings
-from engine.config.presets import SpeedOf
 from engine.config.run import ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError
+from engine.session.startup.start import Start
+from engine.training.tuning import NewModelSpeeds
 
 OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
 TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}
@@ -20,20 +20,13 @@ TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}
 
 
 def choose_settings(
-    config: RunConfig,
-    info: CheckpointInfo | None,
-    data: TrainingData,
-    runtime: Runtime,
-    speed: SpeedOf | None,
-    base: ModelConfig | None = None,
+    config: RunConfig, start: Start, data: TrainingData, runtime: Runtime, speeds: NewModelSpeeds | None
 ) -> tuple[ModelConfig, TrainingConfig]:
-    """Return the settings of model and training; `speed` measures the device for the preset. Raises `ConfigError`.
-
-    `base` are the sizes of the model that a new run starts from, if any.
-    """
+    """Return the settings of model and training; `speeds` measure the device for the preset. Raises `ConfigError`."""
+    info, base = start.info, start.base
     if info is None:
         settings = config.settings
-        if config.corpus is not None and config.corpus.overfit is not None:
+        if data.config.overfit is not None:
             is_tutorial = config.preset == "tutorial"
             settings = {**(TUTORIAL_OVERFIT_SETTINGS if is_tutorial else OVERFIT_SETTINGS), **settings}
         configs = presets.resolve_preset(
@@ -41,8 +34,8 @@ def choose_settings(
             settings,
             data.corpus.num_train_chars,
             runtime.device.type,
-            speed_of=speed,
-            base=base,
+            speed_of=None if speeds is None else speeds.speed_of,
+            base=None if base is None else base.info.model,
         )
         return configs.model, _paced(configs.training, config, runtime, data.config)
     shape = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}

@@ -9,7 +9,7 @@ from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolv
 from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
-from engine.errors import ConfigError, CorpusError
+from engine.errors import CorpusError
 from engine.export.trackers.event_file import require_tensorboard, write_error
 from engine.storage.files import in_use_error, is_locked, storage_errors
 from engine.storage.folders import find_run, folder_of_run, home, name_taken_error
@@ -39,8 +39,6 @@ def check(config: RunConfig) -> CorpusPreview | None:
             require_trusted_corpus(path, info)
     if config.corpus is None or (not config.corpus.files and config.corpus.overfit is None):
         return None
-    for file in config.corpus.files:
-        _check_name(file)
     from engine.corpus.ingest.quick_check import check_corpus  # 60 ms, which the embedded corpus does not need
 
     return check_corpus(config.corpus)
@@ -54,18 +52,6 @@ def require_text(preview: CorpusPreview | None) -> None:
                 f"{source.name} does not look like text: {source.doubt}.",
                 f"If it is what you want to train on, set the format: --format {source.format}.",
             )
-
-
-def _check_name(file: str) -> None:
-    """Raise `ConfigError` for a file name that is not UTF-8, since a checkpoint can't store it."""
-    try:
-        file.encode()
-    except UnicodeEncodeError:
-        shown = file.encode("utf-8", "replace").decode()
-        raise ConfigError(
-            f"The file name {shown} is not UTF-8, so a resumed run could not find it again.",
-            "Rename the file, or use standard input: --data - < FILE",
-        ) from None
 
 
 def _check_tracker(directory: Path) -> None:

@@ -49,8 +49,8 @@ def prepare(
     on_stage: Callable[[Stage], None],
     clock: Callable[[], float],
     *,
-    may_be_finished: bool = False,
-    ranks: Ranks | None = None,
+    may_be_finished: bool,
+    ranks: Ranks | None,
 ) -> tuple[RunSetup, RunState]:
     """Read, build or load everything; `resumed` is the run to continue, which the caller has locked.
 
@@ -60,21 +60,18 @@ def prepare(
     """
     if config.resume or config.checkpoint:
         on_stage(Stage("reading the checkpoint"))
-    begin = find_start(config, resumed)
-    info = begin.info
+    start = find_start(config, resumed)
+    info = start.info
     if ranks is not None:
         config = config_of_leader(config, ranks, info)
     corpus_config = corpus_config_of(config, info.corpus if info else None)
-    data = load_for_all(ranks, corpus_config, begin.known_vocab, on_stage)
-    begin = begin if data.uses_known_vocab else replace(begin, base=None)
-    warm_start = () if begin.base is None else (WARM_START,)
+    data = load_for_all(ranks, corpus_config, start.known_vocab, on_stage)
+    start = start if data.uses_known_vocab else replace(start, base=None)
+    warm_start = () if start.base is None else (WARM_START,)
     stage = Stage("building the model", report=(*summary_lines(data.corpus.report), *warm_start))
     on_stage(stage)
     on_trial = partial(on_stage, replace(stage, text="measuring what is fastest here"))
-    start = None if info is None else continued(info, data.corpus.digest, is_resumed=config.resume is not None)
-    state = _build_state(config, begin, start, data, on_trial, clock, ranks)
-    if start and not may_be_finished:
-        require_unspent_budget(state.training, start.step, state.batches.epochs, start.elapsed_seconds)
+    state = _build_state(config, start, data, on_trial, clock, ranks, may_be_finished=may_be_finished)
     num_tweets = state.training.eval_tweets
     val_tweets = data.some_validation_tweets(num_tweets)
     early_val_tweets = data.some_validation_tweets(min(num_tweets, state.training.early_eval_tweets))
@@ -85,9 +82,9 @@ def prepare(
         training_data=data,
         val_tweets=val_tweets,
         early_val_tweets=early_val_tweets,
-        start=start,
-        resumed_from=begin.name,
-        is_warm_start=begin.base is not None,
+        start=info,
+        resumed_from=start.name,
+        is_warm_start=start.base is not None,
         warnings=warnings,
         ranks=ranks,
     )
@@ -96,29 +93,23 @@ def prepare(
 
 def _build_state(
     config: RunConfig,
-    begin: Start,
-    start: CheckpointInfo | None,
+    start: Start,
     data: TrainingData,
     on_trial: Callable[[], None],
     clock: Callable[[], float],
     ranks: Ranks | None,
+    *,
+    may_be_finished: bool,
 ) -> RunState:
     """Choose the settings, build and load the model, and find the position in the data."""
-    checkpoint, info, base = begin.checkpoint, begin.info, begin.base
+    checkpoint, info, base = start.checkpoint, start.info, start.base
     before = None if info is None else info.computation
     runtime = initial_runtime(config, before, is_shared=ranks is not None)
     speeds = None
     if info is None and ranks is None and not config.is_repeatable:
         speeds = new_model_speeds(config, runtime, data, lambda model: new_model(model, data)[1], on_trial)
         runtime = speeds.runtime
-    model_config, training = choose_settings(
-        config,
-        info,
-        data,
-        runtime,
-        None if speeds is None else speeds.speed_of,
-        None if base is None else base.info.model,
-    )
+    model_config, training = choose_settings(config, start, data, runtime, speeds)
     runtime = runtime if speeds is None else speeds.runtime_for(model_config)
     sampling = info.sampling if info else SamplingConfig(max_length=data.config.max_length)
     sampling = with_settings(sampling, config.settings)
@@ -128,8 +119,15 @@ def _build_state(
     torch.manual_seed(training.seed)
     if info is None:
         model_config, model = new_model(model_config, data)
+        batches = data.batches(training, BatchCursor())
+        progress, seconds = Progress(), 0.0
     else:
         model = TextGenerator.from_config(len(data.vocab), model_config)
+        position = data.resume_position(info.corpus_digest, info.position)
+        batches = data.batches(training, position, info.training)
+        progress, seconds = continued(info, data.corpus.digest, is_resumed=config.resume is not None)
+        if not may_be_finished:
+            require_unspent_budget(training, info.step, batches.epochs, seconds)
     model = model.to(runtime.device)
     if base:
         load_first_rows(model, weights_with_prefix(base.tensors, "model."))
@@ -137,10 +135,6 @@ def _build_state(
     trainer = make_trainer(model, training, runtime, ranks)
     if checkpoint:
         load_into(trainer, checkpoint.grown_to(data.vocab, training.seed), runtime)
-    if info is None:
-        batches = data.batches(training, BatchCursor())
-    else:  # from its position on, if these are its tweets
-        batches = data.batches(training, data.resume_position(info.corpus_digest, info.position), info.training)
     some_batches = partial(data.some_batches, training.batch_size)
     return RunState(
         trainer=trainer,
@@ -150,9 +144,9 @@ def _build_state(
         training=training,
         sampling=sampling,
         batches=batches,
-        progress=Progress() if start is None else replace(start.progress),
+        progress=progress,
         rank_generators={} if checkpoint is None else rank_generators(checkpoint, runtime.device.type),
-        stopwatch=Stopwatch(SteadyClock(clock), offset=start.elapsed_seconds if start else 0.0),
+        stopwatch=Stopwatch(SteadyClock(clock), offset=seconds),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from engine.checkpoints.format import CheckpointInfo
+from engine.checkpoints.format import CheckpointInfo, Progress
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.corpus.training_data import KnownVocab
@@ -62,22 +62,20 @@ def find_start(config: RunConfig, resumed: RunFolder | None) -> Start:
     return Start(base=load_base() if _allows_warm_start(config) else None)
 
 
-def continued(info: CheckpointInfo, digest: str, *, is_resumed: bool) -> CheckpointInfo:
-    """Return the checkpoint with the progress that a run on the tweets with the hash `digest` continues.
+def continued(info: CheckpointInfo, digest: str, *, is_resumed: bool) -> tuple[Progress, float]:
+    """Return the progress and the seconds of training that a run on the tweets with the hash `digest` continues.
 
-    Its steps always count. A run that `is_resumed` in its own folder keeps its clock, its characters and a planned
-    finish, and on the same tweets its figures. A new run keeps clock and characters on the same tweets only, and has
-    no figures yet: it evaluates by itself, as a best without a `best` in its folder could not be loaded.
+    The steps of its checkpoint always count. A run that `is_resumed` in its own folder keeps its clock, its characters
+    and a planned finish, and on the same tweets its figures. A new run keeps clock and characters on the same tweets
+    only, and has no figures yet: it evaluates by itself, as a best without a `best` in its folder could not be loaded.
     """
-    has_same_tweets, progress = info.corpus_digest == digest, info.progress
-    if is_resumed:
-        progress = progress if has_same_tweets else progress.without_figures()
-        return replace(info, progress=replace(progress, finish=None) if info.has_finished else progress)
-    progress = replace(progress.without_figures(), finish=None)
-    if has_same_tweets:
-        return replace(info, progress=progress)
-    progress = replace(progress, total_chars=0, last_sample_step=-1, num_exact_samples=0)
-    return replace(info, elapsed_seconds=0.0, progress=progress)
+    has_same_tweets = info.corpus_digest == digest
+    progress = replace(info.progress) if is_resumed and has_same_tweets else info.progress.without_figures()
+    if not is_resumed or info.has_finished:
+        progress = replace(progress, finish=None)
+    if is_resumed or has_same_tweets:
+        return progress, info.elapsed_seconds
+    return replace(progress, total_chars=0, last_sample_step=-1, num_exact_samples=0), 0.0
 
 
 def load_base() -> Checkpoint:

@@ -16,12 +16,12 @@ import pytest
 from engine.checkpoints import catalog, management
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.format import read_info
-from engine.checkpoints.management import sample_of
-from engine.checkpoints.writer import prune_steps
+from engine.checkpoints.management import prune_steps, sample_of
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import CheckpointError
 from engine.model.vocab import Vocab
+from engine.protocol import codec
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.sampling.generation import Generator
@@ -97,7 +97,7 @@ STARTED = run_started(run="a run", corpus="small.txt", vocab_size=len(Vocab(chec
 def write_run(*lines: e.Event | str) -> None:
     """Create the run with a journal of these lines."""
     folder = save_of_run("a run")
-    texts = (line if isinstance(line, str) else e.to_json(line) for line in lines)
+    texts = (line if isinstance(line, str) else codec.encode(line) for line in lines)
     folder.journal_path.write_text("\n".join(texts) + "\n", encoding="utf-8")
 
 

@@ -34,7 +34,7 @@ from engine.export.onnx_file.write import onnx_file
 from engine.model.gru import NgramInput, TextGenerator
 from engine.model.vocab import BOS, NUM_IDS, PAD, SPECIALS, UNK, Vocab
 from engine.sampling.logits import next_char_weights
-from engine.sampling.sampler import sample_tweets
+from engine.sampling.sampler import TweetSampler
 from engine.storage.log import installed_version
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors
 from tests.engine.export.models import EMOJI, MODELS, SHAPES, random_ids, random_model, write_random_folder
@@ -249,7 +249,7 @@ def test_where_the_program_can_not_be_imported_logits_are_equal_to_1e_5_and_gree
     ids = random_ids(len(SPECIALS) + len(chars))[:, :12]
     with torch.inference_mode():
         expected, _ = own_model(ids)
-        [tweet] = sample_tweets(own_model, Vocab(chars), sampling, [0], may_compile=False)
+        [tweet] = TweetSampler(own_model, Vocab(chars), sampling, [0], may_compile=False).results()
     assert expected.std() > 0.5
 
     with monkeypatch.context() as without_program, torch.no_grad():

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, expect
 from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.checkpoint import Checkpoint
+from engine.compute.stepper import CharStepper
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig
 from engine.config.sampling import MAX_TEMPERATURE, SamplingConfig
@@ -33,7 +34,6 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.sampling.sampler import SampledTweet, uniforms_of
-from engine.sampling.stepper import CharStepper
 from tests.engine.export import models
 from tests.engine.export.models import as_on_the_page, checkpoint_of, clear_tweets, random_model, run_scripts
 from tests.engine.helpers import code_of

@@ -20,6 +20,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.baselines import NAMES, baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
+from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.loading import load_corpus
@@ -34,11 +35,10 @@ from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS, Vocab
 from engine.progress import Pieces, run_to_end
+from engine.protocol import codec, insight
 from engine.protocol import events as e
-from engine.protocol import insight
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
-from engine.sampling.sampler import sample_tweets
-from engine.sampling.stepper import HeldUnit
+from engine.sampling.sampler import TweetSampler
 from engine.storage.folders import find_run
 from engine.text import sanitize_in_place, sanitize_line
 from tests.engine.helpers import encoded_with, run_session, small_tweets, tiny_config, vocab_of, write_corpus
@@ -67,7 +67,7 @@ def answer(command: insight.Insight, model: TextGenerator = MODEL, vocab: Vocab 
     """Return the event that answers a question, which survives JSON."""
     event_type, fields = run_to_end(Answers(model, vocab, held_out, SAMPLING, weights_step=7).job(command))
     event: Any = event_type(step=9, elapsed_seconds=1.0, **fields)
-    assert e.from_json(e.to_json(event)) == event
+    assert e.from_json(codec.encode(event)) == event
     assert (event.request, event.weights_step) == (command.request, 7)
     return event
 
@@ -118,7 +118,7 @@ def test_own_draws_are_the_tweet_sampled_with_that_prime(first: int) -> None:
     text = "the cat hugs tea and"[: first + 1]
     event = answer(insight.TraceText(text=text, own_from=first, seed=11))
     sampling = replace(SAMPLING, prime=text[:first], max_length=first + COMPLETION_CHARS)
-    [tweet] = sample_tweets(MODEL, VOCAB, sampling, [11])
+    [tweet] = TweetSampler(MODEL, VOCAB, sampling, [11]).results()
     assert (event.own.text, event.own.reached_eos) == (tweet.text, tweet.reached_eos)
     found = [char.bits for char in event.own.chars[: len(tweet.char_bits)]]
     assert found == pytest.approx(tweet.char_bits, abs=0.02)
@@ -155,7 +155,7 @@ def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations
     traced = run_to_end(trace(ExplicitGru(MODEL), VOCAB.encode(TEXT)))
     assert free.activations == pytest.approx(traced.layers[layer].hidden[1:, 3].tolist(), abs=1e-3)
     assert free.chars == answer(insight.TraceText(text=TEXT)).chars
-    samples = sample_tweets(MODEL, VOCAB, SAMPLING, range(20, 20 + holding.NUM_TWEETS))
+    samples = TweetSampler(MODEL, VOCAB, SAMPLING, range(20, 20 + holding.NUM_TWEETS)).results()
     assert free.tweets == tuple(sanitize_line(tweet.text) for tweet in samples)
 
     event = answer(insight.HoldUnit(text=TEXT, layer=layer, unit=3, value=-1.0, seed=20))

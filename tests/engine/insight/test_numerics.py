@@ -11,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from hypothesis import given
 from torch import Tensor, nn
 
+from engine.compute.stepper import HeldUnit
 from engine.insight.answers import snapshot
 from engine.insight.concepts import CONCEPTS, label
 from engine.insight.explicit_gru import ExplicitGru
@@ -22,7 +23,6 @@ from engine.insight.units import BEST_UNITS, MAX_TWEETS, Correlation, best_units
 from engine.model.gru import TextGenerator, run_gru, widened_weight
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.progress import run_to_end
-from engine.sampling.stepper import HeldUnit
 from tests.engine.compute.cpu.random_batches import set_contexts, some_contexts
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.strategies import hostile_text

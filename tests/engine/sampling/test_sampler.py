@@ -17,24 +17,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from engine.compute import stepper as stepper_module
 from engine.compute.cpu import single_row
 from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps, new_failures
+from engine.compute.stepper import CharGraph, CharStepper, initial_state
+from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
 from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
-from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab
-from engine.sampling import stepper as stepper_module
+from engine.model.vocab import BOS, EOS, NUM_IDS, PAD, UNK, Vocab
 from engine.sampling.logits import NEVER_SAMPLED, Floats, Ids, draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
-from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from engine.sampling.stepper import CharGraph, CharStepper, RecordedStepper
+from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.training.evaluation import evaluate
+from engine.training.trainer import Trainer
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations, use_char_graphs
-from tests.engine.helpers import encoded_with, small_tweets, vocab_of
+from tests.engine.helpers import CPU, encoded_with, small_tweets, vocab_of
 from tests.strategies import sampling_configs
 
 LOGITS = st.lists(st.floats(-40, 40, width=32), min_size=5, max_size=24)
@@ -168,18 +170,12 @@ MODEL = random_model()
 
 
 def sample(sampling: SamplingConfig, seed: int = 0, model: TextGenerator = MODEL) -> SampledTweet:
-    [tweet] = sample_tweets(model, VOCAB, sampling, [seed])
+    [tweet] = TweetSampler(model, VOCAB, sampling, [seed]).results()
     return tweet
 
 
-def rest_of(sampler: TweetSampler) -> list[SampledTweet]:
-    while not sampler.is_done:
-        sampler.advance()
-    return sampler.results()
-
-
 def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch() -> None:
-    together = sample_tweets(MODEL, VOCAB, SamplingConfig(max_length=40), range(12))
+    together = TweetSampler(MODEL, VOCAB, SamplingConfig(max_length=40), range(12)).results()
     assert len({len(tweet.text) for tweet in together}) > 3
     assert [tweet.seed for tweet in together] == list(range(12))
     for tweet in together:
@@ -219,8 +215,8 @@ def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character() 
     sampler = TweetSampler(MODEL, VOCAB, wild, [seed])
     for _ in range(8):
         sampler.advance()
-    sampler.set_sampling(replace(wild, temperature=0.0))
-    [tweet] = rest_of(sampler)
+    sampler.sampling = replace(wild, temperature=0.0)
+    [tweet] = sampler.results()
     greedy_after = sample(SamplingConfig(temperature=0.0, max_length=30, prime=expected))
     assert tweet.text == greedy_after.text
     assert tweet.text != sample(wild, seed).text
@@ -230,7 +226,7 @@ def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character() 
 def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed() -> None:
     sampling = SamplingConfig(max_length=25)
     seeds = [9] * len(LADDER_TEMPERATURES)
-    rungs = sample_tweets(MODEL, VOCAB, sampling, seeds, LADDER_TEMPERATURES)
+    rungs = TweetSampler(MODEL, VOCAB, sampling, seeds, LADDER_TEMPERATURES).results()
     assert [rung.temperature for rung in rungs] == list(LADDER_TEMPERATURES)
     for rung in rungs:
         assert rung.text == sample(replace(sampling, temperature=rung.temperature), seed=9).text
@@ -242,7 +238,7 @@ def test_a_tweet_is_sampled_with_the_weights_at_its_start() -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(0.1)
-    assert rest_of(sampler) == [sample(sampling)] != [sample(sampling, model=model)]
+    assert sampler.results() == [sample(sampling)] != [sample(sampling, model=model)]
 
 
 @given(
@@ -253,7 +249,7 @@ def test_a_tweet_is_sampled_with_the_weights_at_its_start() -> None:
 def test_a_completion_is_the_tweet_sampled_with_that_prime(text: str, sampling: SamplingConfig, seed: int) -> None:
     prompted = replace(sampling, prime=text, max_length=len(text) + COMPLETION_CHARS)
     completion = complete(MODEL, VOCAB, sampling, text, seed)
-    [tweet] = sample_tweets(MODEL, VOCAB, prompted, [seed])
+    [tweet] = TweetSampler(MODEL, VOCAB, prompted, [seed]).results()
     assert (text + completion.text, completion.reached_eos) == (tweet.text, tweet.reached_eos)
 
 
@@ -361,17 +357,25 @@ def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
     assert np.allclose(log_probs, log_probs_of(model, token_ids[rows].tolist()), atol=1e-5)
 
 
-def start_of(model: TextGenerator) -> tuple[InferenceWeights, list[Tensor], Tensor]:
-    """Return weights, states and window at the start of a tweet."""
-    states = [torch.zeros(1, model.rnn.hidden_size) for _ in range(model.rnn.num_layers)]
-    return InferenceWeights(model), states, torch.tensor([EMPTY_WINDOW])
+def compiled_row(model: TextGenerator) -> SingleRowStepper:
+    """Return the compiled stepper at the start of a tweet."""
+    weights = InferenceWeights(model)
+    *states, windows = initial_state(weights)
+    return SingleRowStepper(weights, states, windows)
 
 
-def test_one_row_gives_the_same_recorded_with_compiled_code_and_without() -> None:
-    model = model_of()
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
+    """Let single rows be computed as on a GPU; return what records them."""
     recorder = FakeRecorder()
-    recorded, compiled = RecordedStepper(*start_of(model), CharGraph(model, recorder)), CharStepper(model)
-    plain = CharStepper(model, may_compile=False)
+    use_char_graphs(monkeypatch, recorder)
+    return recorder
+
+
+def test_one_row_gives_the_same_recorded_with_compiled_code_and_without(recorder: FakeRecorder) -> None:
+    model = model_of()
+    recorded, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))
+    compiled = compiled_row(model)
     for one in ids_of()[:1].T:
         log_probs = plain.step(one)
         assert np.array_equal(recorded.step(one), log_probs)
@@ -383,10 +387,10 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_re
     monkeypatch: pytest.MonkeyPatch, allocator: CudaAllocator
 ) -> None:
     model = model_of(num_layers=1)
-    recorder = FailingRecorder(RuntimeError("operation not permitted when stream is capturing"), failing={1})
-    graph = CharGraph(model, recorder)
-    monkeypatch.setitem(stepper_module._GRAPHS, model.device, graph)
-    recorded, plain = RecordedStepper(*start_of(model), graph), CharStepper(model, may_compile=False)
+    error = RuntimeError("operation not permitted when stream is capturing")
+    use_char_graphs(monkeypatch, FailingRecorder(error, failing={1}))
+    recorded, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))
+    graph = stepper_module._GRAPHS[model.device]
     for token_id in range(4, 10):
         assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
     assert allocator.is_sound
@@ -397,14 +401,6 @@ def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_re
     for _ in range(4):
         steps.run(lambda _: None, torch.zeros(1))
     assert training.log[-2:] == ["replay", "replay"]
-
-
-@pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
-    """Let single rows be computed as on a GPU; return what records them."""
-    recorder = FakeRecorder()
-    use_char_graphs(monkeypatch, recorder)
-    return recorder
 
 
 def test_tweets_of_two_models_and_their_rows_in_turns_are_those_of_plain_steps_with_one_recording(
@@ -435,6 +431,20 @@ def test_a_model_of_other_sizes_has_another_graph_and_the_old_one_is_freed(recor
     assert recorder.log.count("discard") == 1
 
 
+def test_memory_that_a_trainer_frees_includes_the_graph_and_a_tweet_in_progress_continues(
+    recorder: FakeRecorder,
+) -> None:
+    model = model_of()
+    trainer = Trainer(model, TrainingConfig(), CPU)
+    tweet, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))
+    for position, token_id in enumerate(ids_of()[:1].T):
+        if position == 10:
+            trainer.free_memory()
+            assert stepper_module._GRAPHS == {}
+            assert (recorder.log[-1], recorder.log.count("record")) == ("discard", 1)
+        assert np.array_equal(tweet.step(token_id), plain.step(token_id))
+
+
 def test_a_step_of_a_single_row_allocates_no_memory() -> None:
     stepper = CharGraph(model_of(), FakeRecorder())
     token_ids = torch.tensor([4])
@@ -452,7 +462,7 @@ def test_large_weights_give_the_same_on_one_thread_and_two(monkeypatch: pytest.M
     steppers = []
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
-        steppers.append(SingleRowStepper(*start_of(model)))
+        steppers.append(compiled_row(model))
     is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
     assert is_threaded == [[False] * 2, [hidden_size == 18] * 2]
     for token_id in (4, 5, 6):

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import get_args
+from unittest import mock
 from unittest.mock import Mock
 
 import pytest
@@ -32,6 +33,7 @@ from engine.errors import ConfigError, VocabError
 from engine.model.vocab import Vocab
 from engine.protocol.events import RefusalReason
 from engine.sampling import bench
+from engine.sampling import filter as tweet_filter
 from engine.sampling.bench import Shape, Variant
 from engine.sampling.filter import MAX_BATCH_CHARS, TweetFilter, draft_tweets, require_samplable
 from engine.sampling.generation import Comparison, GeneratedTweet, compare, unknown_words_in, words_of
@@ -107,7 +109,8 @@ def test_the_choice_is_that_of_a_loop_over_the_drafts_whatever_the_batches_of_wh
     sampling: SamplingConfig, seeds: list[int], max_drafts: int, batch_size: int
 ) -> None:
     sample = Sampler()
-    found = list(draft_tweets(sample, TweetFilter(sampling, copied_share), seeds, max_drafts, batch_size))
+    with mock.patch.object(tweet_filter, "MAX_BATCH_SIZE", batch_size):
+        found = list(draft_tweets(sample, TweetFilter(sampling, copied_share), seeds, max_drafts))
     assert all(1 <= size <= batch_size for size in sample.batches)
     assert sum(sample.batches) <= sum(max(2 * each.num_drafts, each.num_drafts + sampling.best_of) for each in found)
     assert [each.seed for each in found] == seeds
@@ -131,17 +134,17 @@ def test_the_choice_is_that_of_a_loop_over_the_drafts_whatever_the_batches_of_wh
 
 
 def test_of_equal_greedy_drafts_only_one_is_sampled() -> None:
-    tweet_filter = TweetFilter(SamplingConfig(temperature=0.0, must_contain="zebra"), copied_share)
-    [greedy] = draft_tweets(Sampler(), tweet_filter, [1], 1000, 256)
+    zebra = TweetFilter(SamplingConfig(temperature=0.0, must_contain="zebra"), copied_share)
+    [greedy] = draft_tweets(Sampler(), zebra, [1], 1000)
     assert (greedy.num_drafts, greedy.unmet[-1]) == (1, "required text missing")
 
 
 def test_tweets_are_returned_as_soon_as_they_are_decided() -> None:
     """A reader of the output does not wait for the last tweet of many."""
     sample = Sampler()
-    found = draft_tweets(sample, TweetFilter(SamplingConfig(), None), range(1000), 9, 16)
-    assert next(iter(found)).seed == 0
-    assert sample.batches == [16]
+    found = draft_tweets(sample, TweetFilter(SamplingConfig(), None), range(1000), 9)
+    assert next(found).seed == 0
+    assert sample.batches == [256]
 
 
 @pytest.mark.parametrize(("max_length", "largest"), [(140, 256), (4000, 250), (100_000, 10)])
@@ -333,8 +336,9 @@ def test_each_round_starts_with_another_variant_the_last_ends_in_time_and_a_slow
         clock.advance(seconds)
         return 60
 
-    times = {"a": 1.0, "b": 1.0, "slow": 5.0}
-    trials: dict[Variant, Callable[[int], int]] = {Variant(name, 1, 1): partial(trial, times[name]) for name in times}
+    trials: dict[Variant, Callable[[int], int]] = {
+        Variant(name, 1, 1): partial(trial, seconds) for name, seconds in (("a", 1.0), ("b", 1.0), ("slow", 5.0))
+    }
     rates = bench.run_rounds(trials, 20.0, clock, lambda variant: begun.append(variant.path))
     assert begun == ["a", "b", "slow", "b", "a", "a", "b", "b", "a", "a", "b", "b", "a", "a", "b"]
     assert clock.now == 19.0

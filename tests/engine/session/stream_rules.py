@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from engine.protocol import codec
 from engine.protocol import events as e
 
 MAX_CHARS = 4000
@@ -26,7 +27,7 @@ def assert_valid_stream(emitted: Sequence[e.Event]) -> None:
                 assert math.isfinite(value), event
             elif isinstance(value, str):
                 _is_harmless(value, event)
-        assert e.from_json(e.to_json(event)) == event
+        assert e.from_json(codec.encode(event)) == event
 
 
 def _begins_and_ends_as_it_should(emitted: Sequence[e.Event]) -> None:

@@ -16,15 +16,12 @@ from torch import Tensor
 from engine.checkpoints.checkpoint import HostSnapshot
 from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
-from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.sampling import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
-from engine.session.session import TrainingSession
 from engine.session.state import require_unspent_budget
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine import helpers as h
-from tests.engine.session.ranks.shared_runs import run_shared
 from tests.fakes import FakeClock, budget, change
 
 
@@ -123,21 +120,6 @@ def test_a_stop_with_weights_that_are_not_finite_is_refused(corpus: Path, monkey
     assert "no longer finite" in refused.detail
     assert "space" not in refused.hint
     assert emitted[-1].step == 12
-
-
-def test_a_stop_in_the_first_stage_ends_the_run_before_it_starts(home: Path) -> None:
-    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    stages: list[str] = []
-
-    def on_stage(stage: Stage) -> None:
-        stages.append(stage.text)
-        inbox.put(c.Stop(reason="interrupted"))
-
-    emitted: list[e.Event] = []
-    TrainingSession(h.tiny_config(h.write_corpus(home)), on_stage).run(emitted.append, inbox)
-    assert h.only(emitted, e.RunFinished).reason == "interrupted"
-    assert len(emitted) == len(stages) == 1
-    assert not (home / "runs").exists()
 
 
 # Commands and time ----------------------------------------------------------------------------------------------------
@@ -259,13 +241,6 @@ def test_a_new_budget_is_saved_with_the_run_and_an_option_of_a_resume_replaces_i
     emitted = h.run_session(h.resume_config(max_steps=9))
     assert h.only(emitted, e.RunStarted).training.max_seconds == 1e6
     assert h.only(emitted, e.RunFinished).step == 9
-
-
-def test_several_ranks_continue_to_the_end_of_a_larger_budget_together(corpus: Path) -> None:
-    end_of_an_epoch = 6  # where a lease ends, however many steps of it fit its time
-    shared = run_shared(h.tiny_config(corpus, max_steps=12), script={end_of_an_epoch: [budget(epochs=10.0)]})
-    assert h.only(shared, e.RunFinished).reason == "epochs"
-    assert h.only(shared, e.RunFinished).step > 12
 
 
 # A single tweet -------------------------------------------------------------------------------------------------------

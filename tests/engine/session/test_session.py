@@ -21,6 +21,7 @@ from engine.config.run import RunConfig
 from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, StorageError, exit_code_for
 from engine.progress import Stage
+from engine.protocol import codec
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session import restoring
@@ -33,6 +34,7 @@ from engine.storage.journal import Journal
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.engine.session.ranks.shared_runs import run_shared
+from tests.fakes import change
 
 
 def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: Path, home: Path) -> None:
@@ -61,7 +63,7 @@ def test_a_run_describes_itself_is_listed_and_has_the_documented_files(corpus: P
     numbers = [number for report in reports for number in (*report.train_losses, *report.grad_norms)]
     assert all(repr(number) == str(np.float32(number)) for number in numbers), "the fewest digits of a float32"
     journal = find_run("tiny").journal_path.read_text(encoding="utf-8")
-    assert all(e.to_json(report) in journal for report in reports)
+    assert all(codec.encode(report) in journal for report in reports)
 
 
 def test_the_journal_has_all_events_its_buckets_end_at_checkpoints(corpus: Path) -> None:
@@ -90,11 +92,23 @@ def raise_mistake(*_: object, **__: object) -> None:
     raise ZeroDivisionError("what was never thought of")
 
 
-def test_a_run_stopped_before_its_folder_exists_leaves_its_name_free(corpus: Path) -> None:
+def test_a_run_stopped_in_its_setup_ends_there_and_leaves_its_name_free(corpus: Path) -> None:
+    """In its first stage, and right before its folder is created."""
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
+    stages: list[str] = []
+    emitted: list[e.Event] = []
+
+    def on_stage(stage: Stage) -> None:
+        stages.append(stage.text)
+        inbox.put(c.Stop(reason="at once"))
+
+    TrainingSession(h.tiny_config(corpus), on_stage).run(emitted.append, inbox)
+    assert len(stages) == 1
     with mock.patch("engine.session.startup.setup.ThreadTuner.for_run") as last_before:
         last_before.side_effect = lambda *_: inbox.put(c.Stop(reason="in time"))
-        assert h.only(h.run_tiny(corpus, inbox=inbox), e.RunFinished).reason == "in time"
+        emitted += h.run_tiny(corpus, inbox=inbox)
+    assert [event.reason for event in h.of_type(emitted, e.RunFinished)] == ["at once", "in time"]
+    assert len(emitted) == 2
     assert not (corpus.parent / "runs").exists()
     assert h.run_tiny(corpus)[-1].step == 12
 
@@ -117,7 +131,7 @@ def test_an_internal_error_in_the_setup_leaves_the_name_free_and_its_traceback_i
 
 
 def test_a_start_that_waits_for_the_compiler_says_so(corpus: Path) -> None:
-    """Before its first event, and after it, as the kernels of a step are compiled when it needs them."""
+    """And so does a run in training, which compiles the kernels of a step when it needs them."""
     stages: list[Stage] = []
 
     def compile_at(moment: str) -> None:
@@ -134,7 +148,7 @@ def test_a_start_that_waits_for_the_compiler_says_so(corpus: Path) -> None:
 
     TrainingSession(h.tiny_config(corpus), on_stage).run(emit, queue.SimpleQueue())
     compiling = [stage for stage in stages if stage.detail == COMPILING]
-    assert {"building the model", "starting the run"} <= {stage.text for stage in compiling}
+    assert {stage.text for stage in compiling} == {"building the model", "training"}
     assert all(stage.report for stage in compiling)
 
 
@@ -261,10 +275,9 @@ def test_new_characters_follow_the_known_ones_and_the_run_repeats_and_resumes_ex
 
 
 # While a run trains ---------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("weight", [(), (2.5,)], ids=["once", "weighted"])
-def test_loading_a_checkpoint_resets_the_run_and_its_losses_follow(corpus: Path, weight: tuple[float, ...]) -> None:
+def test_loading_a_checkpoint_resets_the_run_and_its_losses_follow(corpus: Path) -> None:
     script: h.Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
-    files = CorpusConfig(files=(str(corpus),), weight=weight)
+    files = CorpusConfig(files=(str(corpus),), weight=(2.5,))
     emitted = h.run_session(replace(h.tiny_config(corpus, dropout=0.3), corpus=files), script)
     loaded = h.only(emitted, e.CheckpointLoaded)
     assert (loaded.name, loaded.path, loaded.step) == ("four", str(named_checkpoint_path("four")), 4)
@@ -274,11 +287,13 @@ def test_loading_a_checkpoint_resets_the_run_and_its_losses_follow(corpus: Path,
     assert {step: loss for step, loss in after.items() if step <= 9} == {step: before[step] for step in range(5, 10)}
 
 
-def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
-    sent = [*[None] * 5, c.SaveCheckpoint(name="five"), *[None] * 4, c.LoadCheckpoint(name="five")]
-    emitted = h.run_tiny(corpus, inbox=h.AnsweringInbox(sent), report_seconds=1e9)
+def test_pending_steps_are_reported_before_another_batch_size_and_before_a_load(corpus: Path) -> None:
+    saves, resizes, loads = c.SaveCheckpoint(name="five"), change(batch_size=4), c.LoadCheckpoint(name="five")
+    inbox = h.AnsweringInbox([*[None] * 5, saves, *[None] * 4, resizes, *[None] * 2, loads])
+    emitted = h.run_tiny(corpus, inbox=inbox, report_seconds=1e9)
     steps = [(event.first_step, event.step) for event in h.of_type(emitted, e.StepsFinished)]
-    assert steps == [(1, 5), (6, 8), (6, 12)]
+    assert steps == [(1, 5), (6, 8), (9, 9), (6, 12)]
+    assert h.only(emitted, e.SettingsChanged).step == 8
 
 
 @pytest.mark.parametrize(("own", "others"), [(4, 2), (4, 0), (0, 4)], ids=["another table", "no table", "a table"])

@@ -115,6 +115,45 @@ def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk
     assert not any("next autosave" in message for message in last)
 
 
+BLOCK_BEST: h.Script = {1: [lambda: folder_of_run("tiny").checkpoint_path("best").mkdir()]}
+EARLY_BESTS: dict[str, Setting] = {"eval_every": 4, "learning_rate": 0.02}
+
+
+@pytest.mark.parametrize("unless_unsaved", [False, True])
+def test_a_best_that_can_not_be_written_holds_back_no_other_save_and_is_named(
+    corpus: Path, *, unless_unsaved: bool
+) -> None:
+    script: h.Script = {**BLOCK_BEST, 7: [c.SaveLatest()], 10: [c.Stop(unless_unsaved=unless_unsaved)]}
+    emitted = h.run_tiny(corpus, script, save_every=3, **EARLY_BESTS)
+    saved = [(event.name, event.step) for event in h.of_type(emitted, e.CheckpointSaved)]
+    assert saved == [("latest", 0), ("step-3", 3), ("step-6", 6), ("latest", 7), ("step-9", 9), ("latest", 10)]
+    assert not h.of_type(emitted, e.CommandRefused)
+    failed, *when_asked, lost = h.of_type(emitted, e.Warned)
+    assert [event.step for event in (failed, *when_asked, lost)] == [4, 7, *([10] if unless_unsaved else []), 10]
+    assert {event.message for event in when_asked} == {failed.message}
+    assert failed.message.startswith("Is a directory: not saved, tried again at the next autosave.")
+    assert "best.safetensors can't be written" in failed.message
+    assert lost.message.startswith("Is a directory: the run ends without best. ")
+
+
+def test_a_best_that_could_not_be_written_is_written_before_the_next_save(corpus: Path) -> None:
+    def unblock() -> None:
+        folder_of_run("tiny").checkpoint_path("best").rmdir()
+
+    emitted = h.run_tiny(corpus, {**BLOCK_BEST, 5: [c.SaveLatest()], 6: [unblock, c.SaveLatest()]}, **EARLY_BESTS)
+    saved = [(event.name, event.step, event.weights_step) for event in h.of_type(emitted, e.CheckpointSaved)]
+    assert saved[1:4] == [("latest", 5, 5), ("best", 6, 4), ("latest", 6, 6)]
+    assert disk_warnings(emitted) == [("disk", 4), ("disk", 5), ("disk-works", 6)]
+
+
+def test_a_disk_that_fails_is_reported_beside_a_best_that_can_not_be_written(corpus: Path, disk: BrokenDisk) -> None:
+    script = {**BLOCK_BEST, **broken(disk, 6, 9)}
+    emitted = h.run_tiny(corpus, script, max_steps=10, seconds=STEP_SECONDS, **EARLY_BESTS)
+    assert disk_warnings(emitted) == [("disk", 4), ("disk", 6), ("disk", 10)]
+    assert h.of_type(emitted, e.Warned)[1].message.startswith("No space left on device: not saved")
+    assert h.latest().step == 10
+
+
 def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(corpus: Path, disk: BrokenDisk) -> None:
     undisturbed = h.plain_losses()
     sent: h.Script = {**broken(disk, 3, 7), 5: [c.LoadCheckpoint(name="tiny/latest")]}

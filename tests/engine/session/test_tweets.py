@@ -138,10 +138,12 @@ def test_only_new_refuses_copies_of_the_runs_own_training_tweets(corpus: Path) -
     assert "copy" in {reason for tweet in passed for reason, _ in tweet.refused}
 
 
-def test_a_filter_that_is_set_applies_from_the_next_tweet_is_saved_and_ends_at_the_best_draft(corpus: Path) -> None:
-    sampling = SamplingConfig(max_length=20, must_contain=UNLIKELY, avoid=("a b",))
+def test_sampling_that_is_set_applies_from_the_next_tweet_is_saved_and_ends_at_the_best_draft(corpus: Path) -> None:
+    sampling = SamplingConfig(temperature=1.5, prime="the ", max_length=15, must_contain=UNLIKELY, avoid=("a b",))
     emitted = h.run_tiny(corpus, {2: [change(**vars(sampling))]}, sample_every=1, max_steps=4)
     tweets = h.of_type(emitted, e.TweetSampled)
+    assert [(tweet.prime, tweet.temperature) for tweet in tweets] == [("", 0.8)] * 2 + [("the ", 1.5)] * 2
+    assert all(len(tweet.text) <= 15 for tweet in tweets[2:])
     assert [tweet.num_drafts for tweet in tweets] == [1, 1, *[MAX_DRAFTS_IN_RUN] * 2]
     assert tweets[-1].refused == (("required text missing", MAX_DRAFTS_IN_RUN),)
     assert "required text missing" in tweets[-1].unmet
@@ -151,11 +153,11 @@ def test_a_filter_that_is_set_applies_from_the_next_tweet_is_saved_and_ends_at_t
 def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(corpus: Path) -> None:
     """A new filter, prime or length waits for the next tweet."""
     cold = SamplingConfig(temperature=0.0, max_length=9, min_length=5)
-    seen: list[SamplingConfig] = []
+    seen: list[tuple[float, int]] = []
     advance = TweetSampler.advance
 
     def noted(sampler: TweetSampler) -> None:
-        seen.append(sampler.sampling)
+        seen.append((sampler.sampling.temperature, sampler._max_length))
         advance(sampler)
 
     def answers() -> Iterator[c.Command | None]:
@@ -168,9 +170,9 @@ def test_a_temperature_changed_during_the_drafts_applies_to_the_next_character(c
     with mock.patch.object(TweetSampler, "advance", noted):
         first, last = h.of_type(h.run_session(config, inbox=h.AnsweringInbox(answers())), e.TweetSampled)
     assert first.num_drafts == MAX_DRAFTS_IN_RUN
-    assert {each.temperature for each in seen[:5]} == {5.0}
-    changed = next(index for index, each in enumerate(seen) if each.temperature == 0.0)
-    assert {(each.temperature, each.max_length) for each in seen[changed : changed + 5]} == {(0.0, 12)}
+    assert {temperature for temperature, _ in seen[:5]} == {5.0}
+    changed = next(index for index, (temperature, _) in enumerate(seen) if temperature == 0.0)
+    assert set(seen[changed : changed + 5]) == {(0.0, 12)}
     assert last.num_drafts == 1  # greedy
     assert "required text missing" not in last.unmet
 

@@ -19,6 +19,7 @@ from msgspec import structs
 
 from engine.config.run import TrainingConfig
 from engine.errors import StorageError
+from engine.protocol import codec
 from engine.protocol import events as e
 from engine.storage import files, journal
 from engine.storage.files import is_locked
@@ -70,7 +71,7 @@ def test_events_of_all_sessions_are_read_in_order(
         write(path, *events)
     expected = [event for events in sessions for event in events]
     assert list(read_journal(path)) == expected
-    assert (path.read_text() if path.exists() else "") == "".join(f"{e.to_json(event)}\n" for event in expected)
+    assert (path.read_text() if path.exists() else "") == "".join(f"{codec.encode(event)}\n" for event in expected)
     assert last_event(path) == (expected[-1] if expected else None)
 
 
@@ -127,11 +128,11 @@ def test_a_bucket_refused_by_a_failing_disk_precedes_later_lines(path: Path, mon
     assert sum(event.num_steps for event in read_journal(path) if isinstance(event, e.StepsThinned)) == 9
 
 
-@pytest.mark.parametrize("num_bytes", [1, 20, len(e.to_json(paused(2)))])
+@pytest.mark.parametrize("num_bytes", [1, 20, len(codec.encode(paused(2)))])
 def test_a_torn_last_line_is_skipped_and_harms_no_later_line(path: Path, num_bytes: int) -> None:
     write(path, paused(1))
-    path.write_bytes(path.read_bytes() + e.to_json(paused(2)).encode()[:num_bytes])
-    before = [paused(1)] if num_bytes < len(e.to_json(paused(2))) else [paused(1), paused(2)]
+    path.write_bytes(path.read_bytes() + codec.encode(paused(2)).encode()[:num_bytes])
+    before = [paused(1)] if num_bytes < len(codec.encode(paused(2))) else [paused(1), paused(2)]
     assert list(read_journal(path)) == before
     write(path, paused(3))
     assert list(read_journal(path)) == [*before, paused(3)]
@@ -146,10 +147,10 @@ def test_a_file_system_without_locks_is_accepted(path: Path) -> None:
 
 # Reading damaged journals ---------------------------------------------------------------------------------------------
 def changed(event: e.Event, old: str, new: str) -> bytes:
-    return e.to_json(event).replace(old, new, 1).encode()
+    return codec.encode(event).replace(old, new, 1).encode()
 
 
-TORN = e.to_json(paused(9)).encode()[:20]
+TORN = codec.encode(paused(9)).encode()[:20]
 JUNK = [b"\xff\xfe", b"[]", b'{"step": 1}', b"[" * 100_000, b'{"event":"Exploded","step":3,"elapsed_seconds":1.0}']
 NUMBERS = [changed(paused(1), '"step":1', f'"step":{number}') for number in ("1e999", "NaN", '"1"', "-1", "9" * 30)]
 Lines = list[e.Event | bytes]
@@ -167,7 +168,7 @@ LOSSES = [changed(steps_finished(1, [4.0]), "4.0", loss) for loss in ("1e300", "
 )
 def test_bad_lines_are_skipped_and_counted(path: Path, lines: Lines, events: list[e.Event], num_counted: int) -> None:
     path.write_bytes(
-        b"".join((each if isinstance(each, bytes) else e.to_json(each).encode()) + b"\n" for each in lines)
+        b"".join((each if isinstance(each, bytes) else codec.encode(each).encode()) + b"\n" for each in lines)
     )
     skipped = SkippedLines()
     assert list(read_journal(path, skipped)) == events

@@ -30,6 +30,7 @@ from engine.storage.folders import cache_folder
 from engine.training import evaluation
 from engine.training.evaluation import evaluate
 from engine.training.schedule import COOLDOWN_SHARE, budget_used, exhausted_budget, learning_rate_at
+from engine.training.trainer import AbandonedError
 from tests.engine.compute.cpu.random_batches import Shape, random_batch, shapes
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.fakes import BrokenDisk
@@ -80,11 +81,11 @@ def test_the_figure_is_the_same_to_the_bit_on_any_number_of_threads() -> None:
     assert len(found) == 1
 
 
-def test_an_interrupted_evaluation_returns_none_and_restores_the_training_mode() -> None:
+def test_an_interrupted_evaluation_is_abandoned_and_restores_the_training_mode() -> None:
     model = random_model().train()
     answers = iter([False, True])
-    result = evaluate(model, encoded_with(VOCAB, MANY * 2), should_stop=lambda: next(answers))
-    assert result is None
+    with pytest.raises(AbandonedError):
+        evaluate(model, encoded_with(VOCAB, MANY * 2), should_stop=lambda: next(answers))
     assert model.training
     assert next(answers, "asked between two batches") == "asked between two batches"
 

@@ -17,6 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from textual.strip import Strip
 
 from engine.errors import StorageError
+from engine.protocol import codec
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
 from engine.storage.journal import Journal, SkippedLines
@@ -66,7 +67,7 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 def write_journal(run: RunFolder, *events: e.Event) -> None:
-    run.journal_path.write_text("".join(e.to_json(event) + "\n" for event in events), encoding="utf-8")
+    run.journal_path.write_text("".join(codec.encode(event) + "\n" for event in events), encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", RUNS)

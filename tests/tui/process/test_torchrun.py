@@ -22,6 +22,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import DeviceError, InternalError
 from engine.progress import Stage
+from engine.protocol import codec
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import folder_of_run
@@ -166,7 +167,7 @@ def test_a_screen_shows_the_stage_attaches_once_the_run_listens_and_a_run_that_i
 
 @pytest.mark.ci
 def test_an_error_before_the_start_is_that_of_the_leader_or_what_was_written_last(start: Start) -> None:
-    assert events_of(start(f"print({e.to_json(FAILED)!r})")) == [FAILED]
+    assert events_of(start(f"print({codec.encode(FAILED)!r})")) == [FAILED]
     [lost] = events_of(
         start("import sys; print('RuntimeError: no port', '====', sep='\\n', file=sys.stderr); sys.exit(1)")
     )

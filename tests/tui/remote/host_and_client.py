@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.config.run import RunConfig
+from engine.protocol import codec
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
@@ -31,8 +32,7 @@ HELLO = to_line(Hello())
 
 def line_of(message: c.Command | e.Event) -> bytes:
     """Return a command or an event as a line of the socket."""
-    text = c.to_json(message) if isinstance(message, c.Command) else e.to_json(message)
-    return text.encode() + b"\n"
+    return codec.encode(message).encode() + b"\n"
 
 
 @dataclass

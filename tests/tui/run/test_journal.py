@@ -15,6 +15,7 @@ from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.errors import CheckpointError
+from engine.protocol import codec
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
@@ -37,7 +38,7 @@ EVENTS: tuple[e.Event, ...] = (
 
 
 def lines_of(events: Iterable[e.Event]) -> bytes:
-    return "".join(e.to_json(event) + "\n" for event in events).encode()
+    return "".join(codec.encode(event) + "\n" for event in events).encode()
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,7 @@ def test_a_replay_includes_events_that_are_appended_while_it_plays(home: Path) -
         def emit(event: e.Event) -> None:
             emitted.append(event)
             if event == RUN[0]:  # the run still trains
-                file.write(e.to_json(RUN[3]) + "\n")
+                file.write(codec.encode(RUN[3]) + "\n")
                 file.flush()
 
         ReplaySession(Path(file.name), 10.0, lambda: 0, clock).run(emit, Commands(clock))
@@ -259,6 +260,6 @@ def test_recorded_events_come_when_they_are_due_long_gaps_shortened_and_an_end_a
         lines += [line_of(clock.now, event) for event in bridge.drain().events]
     assert not bridge.is_alive
     with path.open("a") as file:  # the clock of a resumed run goes back
-        file.write(e.to_json(run_started(elapsed_seconds=500.0)) + "\n" + e.to_json(events[-1]) + "\n")
+        file.write(codec.encode(run_started(elapsed_seconds=500.0)) + "\n" + codec.encode(events[-1]) + "\n")
     lines.append(f"with as many seconds again from 500: {length_of(path, 10 * max_gap_seconds) / 10:6.2f} s")
     assert "\n".join(lines) == snapshot

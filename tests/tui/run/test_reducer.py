@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import ModelConfig
+from engine.protocol import codec, insight
 from engine.protocol import events as e
-from engine.protocol import insight
 from tests import fakes
 from tests.fakes import checkpoint_saved, eval_finished, paused, run_started, steps_finished, tweet_sampled
 from tui.process.outcome import exit_code_of
@@ -120,7 +120,7 @@ def event_in(line: str) -> e.Event:
         return steps_finished(losses=losses, **fields)
     usual: dict[str, Any] = {"event": name, "elapsed_seconds": 1.0}
     if name in USUAL:
-        usual = json.loads(e.to_json(USUAL[name](fields["step"])))
+        usual = json.loads(codec.encode(USUAL[name](fields["step"])))
     changed = {key: usual[key] | value if isinstance(value, dict) else value for key, value in fields.items()}
     return e.from_json(json.dumps(usual | changed))
 

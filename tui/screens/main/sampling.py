@@ -83,8 +83,9 @@ class SamplingController(Controller):
             self._run.app.push_screen(self._filter_dialog, self._on_filter_closed)
 
     def _set_sampling(self, sampling: SamplingConfig) -> None:
-        if self._run.can_command():
-            self._run.send(other_sampling(self._run.shown_view, sampling))
+        command = other_sampling(self._run.shown_view, sampling)
+        if command.settings and self._run.can_command():
+            self._run.send(command)
 
     def show_refusal(self, reason: str) -> bool:
         """Show in the filter's dialog why the run refuses a setting; return whether the dialog is on the screen."""

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.compute import stepper
 from engine.compute.cuda_graphs import CudaRecorder
 from engine.compute.device import Runtime
 from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
+from engine.compute.stepper import CharStepper
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
-from engine.sampling import stepper
-from engine.sampling.stepper import CharStepper
 from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
 
@@ -59,7 +59,7 @@ class FakeRecorder(CudaRecorder):
 
 
 class FailingRecorder(FakeRecorder):
-    """Fails with `error` at the recordings of these numbers, counted from 1; like CUDA's, it runs Python's part."""
+    """Fails with `error` at the recordings of these numbers, counted from 1."""
 
     def __init__(self, error: RuntimeError, failing: Container[int]) -> None:
         super().__init__()
@@ -99,8 +99,7 @@ def use_char_graphs(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder) -> 
 
     def make(self: CharStepper, model: TextGenerator, *, may_compile: bool = True, **options: Any) -> None:
         made(self, model, may_compile=False, **options)
-        self._graph = stepper.char_graph_of(model, self._weights) if may_compile and not options.get("held") else None
-        self._rows = self._make_stepper(self._rows.states, self._rows.windows)
+        self._graph = stepper.char_graph_of(model, self.weights) if may_compile and not options.get("held") else None
 
     monkeypatch.setattr(stepper, "_GRAPHS", {})
     monkeypatch.setattr(stepper, "CudaRecorder", lambda _: recorder)

@@ -18,10 +18,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.compute import gpu_step
+from engine.compute import gpu_step, stepper
 from engine.compute.cuda_graphs import new_failures
 from engine.compute.device import Runtime, cudnn_supports_bfloat16, wait_for
-from engine.compute.gpu_step import Bfloat16Copy, supported_precision
+from engine.compute.gpu_step import bfloat16_copy, supported_precision
+from engine.compute.stepper import CharStepper
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
@@ -29,9 +30,7 @@ from engine.memory import CUDA_ALLOCATOR, free_memory
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters
 from engine.protocol import events as e
-from engine.sampling import stepper
-from engine.sampling.sampler import sample_tweets
-from engine.sampling.stepper import CharStepper
+from engine.sampling.sampler import TweetSampler
 from engine.storage.folders import find_run
 from engine.storage.journal import read_journal
 from engine.training.evaluation import evaluate
@@ -80,7 +79,7 @@ def new_trainer(runtime: Runtime, *, may_record: bool = True, num_layers: int = 
 
 def num_recorded(trainer: Trainer) -> int:
     assert trainer._device_step is not None
-    return trainer._device_step._graphs.num_recorded
+    return trainer._device_step.graphs.num_recorded
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
@@ -148,7 +147,7 @@ def test_cudnn_uses_the_flat_weights_of_model_average_and_bfloat16_copy_in_place
     assert_uses_cudnns_weights(lambda: trainer.eval_model(ids))
     assert trainer.eval_model is not model
     if cudnn_supports_bfloat16():
-        rounded = Bfloat16Copy(model, FlatParameters(model)).refreshed()
+        rounded, _ = bfloat16_copy(model, FlatParameters(model))
         assert_uses_cudnns_weights(lambda: rounded(ids))
 
 
@@ -216,9 +215,11 @@ def test_many_tweets_are_sampled_while_graphs_are_recorded_and_freed() -> None:
     model, vocab = new_model(), encoded()[1]
     trained(model, on_cuda())
     config = SamplingConfig(max_length=30)
-    one_by_one = [sample_tweets(model, vocab, config, [seed])[0] for seed in range(20)]
-    assert [tweet.text for tweet in one_by_one] == [sample_tweets(model, vocab, config, [n])[0].text for n in range(20)]
-    together = sample_tweets(model, vocab, config, range(20))
+    one_by_one, again = (
+        [TweetSampler(model, vocab, config, [seed]).results()[0] for seed in range(20)] for _ in range(2)
+    )
+    assert [tweet.text for tweet in one_by_one] == [tweet.text for tweet in again]
+    together = TweetSampler(model, vocab, config, range(20)).results()
     assert sum(one.text == other.text for one, other in zip(one_by_one, together, strict=True)) >= 15
 
 
@@ -314,7 +315,7 @@ def fail_to_record() -> None:
     assert CUDA_ALLOCATOR.is_sound
     assert [trainer.num_graphs for trainer in (first, second)] == [0, 0]
     assert len(new_failures(set())) == 1
-    sample_tweets(first.model, encoded()[1], SamplingConfig(max_length=30), [1])
+    TweetSampler(first.model, encoded()[1], SamplingConfig(max_length=30), [1]).results()
     assert stepper._GRAPHS[first.model.device].steps.num_recorded == 1
     reports = [trainer.drain_report().train_losses for trainer in (first, second)]
     assert len(reports[0]) == 7

@@ -10,10 +10,12 @@ from unittest import mock
 import pytest
 import torch
 
-from engine.compute import gpu_step
+from engine.compute import gpu_step, stepper
 from engine.compute.gpu_step import ResidentTweets
-from engine.config.run import Device, Precision, RuntimeConfig, TrainingConfig
+from engine.config.presets import resolve_preset
+from engine.config.run import Device, Precision, RuntimeConfig, Setting, TrainingConfig
 from engine.memory import CudaAllocator
+from engine.model.gru import TextGenerator
 from engine.protocol import events as e
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
@@ -51,6 +53,42 @@ def test_what_can_not_be_recorded_is_one_warning_and_the_other_is_recorded(
     num_graphs = [event.num_graphs for event in h.of_type(emitted, e.StepTimes)]
     assert (max(n or 0 for n in num_graphs) > 0) == (failing != "steps")
     assert None not in num_graphs
+
+
+@pytest.mark.parametrize("budget", [{}, {"max_seconds": 120.0}, {"max_steps": 300}], ids=str)
+@pytest.mark.parametrize("num_chars", [200_000, 2_200_000, 5_000_000])
+def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, num_chars: int, budget: dict[str, Setting]
+) -> None:
+    """The embedded tweets are 2.2 million characters, for which `auto` chooses two layers and dropout."""
+    monkeypatch.setattr(gpu_step, "CudaRecorder", lambda device: device)
+    configs = resolve_preset("auto", budget, num_chars, "cuda", speed_of=lambda _: 5e6)
+    model = TextGenerator.without_weights(90, configs.model)
+    monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
+    assert gpu_step.recorder_for(model) is not None
+    is_stacked = num_chars == 2_200_000 and "max_steps" not in budget
+    assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
+
+
+def test_the_end_of_a_run_frees_the_graph_of_its_tweets(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    characters = FakeRecorder()
+    use_char_graphs(monkeypatch, characters)
+    h.run_tiny(corpus, max_steps=12, sample_every=3)
+    assert characters.log.count("record") == 1
+    assert characters.log[-1] == "discard"
+    assert stepper._GRAPHS == {}
+
+
+def test_an_interrupted_run_raises_the_interrupt_where_a_failed_device_can_not_free_graphs(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    characters = FakeRecorder()
+    use_char_graphs(monkeypatch, characters)
+    monkeypatch.setattr(characters, "discard", mock.Mock(side_effect=RuntimeError("CUDA error: an assert")))
+    h.let_fail(monkeypatch, "engine.training.trainer.Trainer.step", KeyboardInterrupt(), 9)
+    with pytest.raises(KeyboardInterrupt):
+        h.run_tiny(corpus, max_steps=12, sample_every=3)
+    assert stepper._GRAPHS == {}
 
 
 @pytest.mark.parametrize(("device", "num_gpus"), [("auto", 1), ("auto", 0), ("cpu", 1)])
@@ -103,8 +141,7 @@ def test_the_check_of_the_first_loss_changes_nothing_and_is_left_out_without_mem
     h.assert_same_tensors(trainer.state(), before)
     assert torch.equal(torch.get_rng_state(), generator)
     assert trainer._device_step is not None
-    assert trainer._device_step._bf16 is not None
-    assert trainer._device_step._bf16.refreshed().training
+    assert trainer._device_step._network.training
     monkeypatch.setattr(gpu_step, "mean_loss", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
     assert trainer.first_loss_problem(tweets) == ""
 

@@ -101,8 +101,8 @@ def test_a_corpus_that_does_not_fit_the_device_is_a_clear_error(monkeypatch: pyt
 class Visits:
     """Steps of buckets of any size; `seen` has size, content and address of the input of each."""
 
-    def __init__(self, recorder: FakeRecorder, max_graphs: int = MAX_GRAPHS) -> None:
-        self.steps = GraphedSteps("steps", CPU, recorder, max_graphs=max_graphs)
+    def __init__(self, recorder: FakeRecorder) -> None:
+        self.steps = GraphedSteps("steps", CPU, recorder)
         self.seen: list[tuple[int, int, int]] = []
 
     def visit(self, size: int, *values: int) -> None:
@@ -128,9 +128,12 @@ def test_a_bucket_warms_up_then_is_recorded_once_then_replayed_with_its_input_al
 
 
 @pytest.mark.parametrize("max_graphs", [5, MAX_GRAPHS])
-def test_forty_lengths_in_any_order_are_recorded_once_each_at_most(max_graphs: int) -> None:
+def test_forty_lengths_in_any_order_are_recorded_once_each_at_most(
+    monkeypatch: pytest.MonkeyPatch, max_graphs: int
+) -> None:
+    monkeypatch.setattr(cuda_graphs, "MAX_GRAPHS", max_graphs)
     recorder = FakeRecorder()
-    visits = Visits(recorder, max_graphs)
+    visits = Visits(recorder)
     for size in np.random.default_rng(0).integers(1, 40, 1000, endpoint=True).tolist():
         visits.visit(size, 0)
     assert recorder.log.count("record") == visits.steps.num_recorded == min(40, max_graphs)
@@ -218,14 +221,13 @@ def test_a_failed_capture_ends_its_allocation_from_the_pool_and_raises_the_steps
     monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", mock.Mock(side_effect=end))
     with pytest.raises(RuntimeError, match="previous error"):
         CudaRecorder(CPU).record(lambda: None)
-    assert len(ended) == 5
     assert ended[-1].startswith("_cuda_releasePool")
-    was_sound, broken = allocator.is_sound, RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED")
+    assert (len(ended), allocator.is_sound) == (5, True)
+    broken = RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED")
     monkeypatch.setattr(torch.cuda, "empty_cache", mock.Mock(side_effect=broken))
     with pytest.raises(RuntimeError, match="previous error"):
         CudaRecorder(CPU).record(lambda: None)
-    assert (was_sound, allocator.is_sound) == (True, False)
-    assert len(ended) == 6
+    assert (len(ended), allocator.is_sound) == (6, False)
 
 
 def test_a_device_has_one_side_stream_whether_it_is_named_with_its_number_or_without(

@@ -19,11 +19,10 @@ from torch import Tensor
 
 from engine.compute import gpu_step, optimizer
 from engine.compute.clocks import PhaseTimer
-from engine.compute.cuda_graphs import GraphedSteps
+from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps
 from engine.compute.gpu_step import ResidentTweets, resident_tweets
 from engine.compute.optimizer import OptimizerStep
-from engine.config.presets import resolve_preset
-from engine.config.run import Setting, TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
@@ -37,6 +36,7 @@ from tests.engine.helpers import (
     assert_same_tensors,
     copy_of_state,
     encoded,
+    let_fail,
     model_with_table,
     some_batches,
 )
@@ -189,8 +189,7 @@ def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights_an
     weights = [tensor for name, tensor in trainer.state().items() if name.startswith("model.")]
     assert {tensor.dtype for tensor in weights} == {torch.float32, torch.int64}  # of the table's contexts
     assert trainer._device_step is not None
-    assert trainer._device_step._bf16 is not None
-    copied = trainer._device_step._bf16.refreshed()
+    copied = trainer._device_step._network
     types = {name: weight.dtype for name, weight in copied.named_parameters()}
     assert [name for name, dtype in types.items() if dtype != torch.bfloat16] == ["ngram_input.weight"]
     assert trainer.flat.table is not None
@@ -213,7 +212,7 @@ def test_a_step_copies_no_value_to_or_from_the_host(
     [batch] = some_batches(1, 7)
     rows, tweets = torch.from_numpy(batch.rows), resident_tweets(batch.tweets, CPU.device)
     with fakes.Operations() as recorded:
-        trainer._device_step._step(tweets.gather(rows, 16))
+        trainer._device_step._step(tweets, rows, 16, None)
     names = {schema.name.removeprefix("aten::") for schema in recorded.schemas}
     assert {"_fused_adamw_", "nll_loss_backward", "where"} <= names
     assert not names & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
@@ -232,40 +231,47 @@ def test_the_loss_of_each_target_is_computed_by_a_thread_of_its_own() -> None:
     assert [reduction for _, reduction in found] == [0, 0, 0]
 
 
-# which steps are recorded --------------------------------------------------------------------------------------------
+# steps that can't be recorded ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("budget", [{}, {"max_seconds": 120.0}, {"max_steps": 300}], ids=str)
-@pytest.mark.parametrize("num_chars", [200_000, 2_200_000, 5_000_000])
-def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
-    monkeypatch: pytest.MonkeyPatch, num_chars: int, budget: dict[str, Setting]
-) -> None:
-    """The embedded tweets are 2.2 million characters, for which `auto` chooses two layers and dropout."""
-    monkeypatch.setattr(gpu_step, "CudaRecorder", lambda device: device)
-    configs = resolve_preset("auto", budget, num_chars, "cuda", speed_of=lambda _: 5e6)
-    model = TextGenerator.without_weights(90, configs.model)
-    monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
-    assert gpu_step.recorder_for(model) is not None
-    is_stacked = num_chars == 2_200_000 and "max_steps" not in budget
-    assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("not permitted")])
-@pytest.mark.usefixtures("allocator")
-def test_a_step_that_can_not_be_recorded_is_taken_eagerly(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
+def unrecordable_trainer(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> Trainer:
+    """Return a trainer whose steps can't be recorded."""
+
     class Recorder(fakes.FailingRecorder):
         def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
             trainer._optimizer_step.has_begun = True  # as the Python part of a recorded update leaves it
             return super().record(work)
 
-    batch = some_batches(1, 7)[0]
-    plain = Trainer(new_model(), CONFIG, CPU)
     fakes.use_device_step(monkeypatch, Recorder(error, failing=range(9)))
     trainer = Trainer(new_model(), CONFIG, CPU)
-    found = losses_of(trainer, [batch] * 5)
-    assert found == pytest.approx(losses_of(plain, [batch] * 5), rel=1e-5)
+    return trainer
+
+
+@pytest.mark.parametrize("error", [NO_MEMORY, RuntimeError("not permitted")])
+@pytest.mark.usefixtures("allocator")
+def test_a_step_that_can_not_be_recorded_is_taken_eagerly(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
+    batches = some_batches(1, 7) * 5
+    plain = losses_of(Trainer(new_model(), CONFIG, CPU), batches)
+    trainer = unrecordable_trainer(monkeypatch, error)
+    assert losses_of(trainer, batches) == pytest.approx(plain, rel=1e-5)
     assert trainer.is_consistent
     assert trainer.skipped_in_a_row == 0
+
+
+@pytest.mark.usefixtures("allocator")
+def test_a_step_without_memory_for_its_batch_after_a_failed_recording_has_changed_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batches = some_batches(1, 7) * (WARM_UP_VISITS + 1)
+    trainer = unrecordable_trainer(monkeypatch, NO_MEMORY)
+    let_fail(monkeypatch, "engine.compute.gpu_step.ResidentTweets.gather", NO_MEMORY, len(batches))
+    with pytest.raises(torch.OutOfMemoryError):
+        losses_of(trainer, batches)
+    assert trainer.is_consistent
+    assert trainer.step_count == WARM_UP_VISITS
 
 
 # Ranks: two threads of this process, in float64 -----------------------------------------------------------------------
@@ -351,7 +357,7 @@ def test_ranks_record_the_lengths_of_whole_batches_at_the_same_steps(ranks: TwoR
     expected = [gpu_step.bucket_length(batch.num_columns) for batch in batches]
     for trainer in ranks.trainers:
         assert trainer._device_step is not None
-        keys = [call.kwargs["key"] for call in run.call_args_list if call.args[0] is trainer._device_step._graphs]
+        keys = [call.kwargs["key"] for call in run.call_args_list if call.args[0] is trainer._device_step.graphs]
         assert keys == [key for length in expected for key in (length, "update")]
     short = [part_of(batch, DIVISIONS[0][0]) for batch in batches]
     assert [gpu_step.bucket_length(part.num_columns) for part in short] != expected
@@ -376,10 +382,9 @@ def test_a_step_whose_sum_has_failed_can_not_be_repeated() -> None:
 def test_the_time_of_the_sum_is_waiting_time() -> None:
     clock = FakeClock()
     trainer = new_trainer(lambda _: clock.advance(3.0))
-    timer = PhaseTimer(clock)
-    trainer.use_timer(timer)
+    trainer.timer = PhaseTimer(clock)
     trainer.step(some_batches(1, 8)[0], RATE)
-    assert timer.drain()["waiting_seconds"] == 3.0
+    assert trainer.timer.drain()["waiting_seconds"] == 3.0
 
 
 def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,13 +411,13 @@ def test_a_part_is_padded_to_its_share_of_the_batch(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
-    leader, follower = new_trainer(), new_trainer()
+    leader, worker = new_trainer(), new_trainer()
     for batch in some_batches(3, 8):
         leader.step(batch, RATE)
-        follower.step(batch, 2 * RATE)
+        worker.step(batch, 2 * RATE)
     sent: list[Tensor] = []
     leader.broadcast_state(sent.append)
     buffers = iter(sent)
-    follower.broadcast_state(Mock(side_effect=lambda tensor: tensor.copy_(next(buffers))))
-    assert_same_tensors(follower.state(), leader.state())
-    assert follower.flat.checksum() == leader.flat.checksum()
+    worker.broadcast_state(Mock(side_effect=lambda tensor: tensor.copy_(next(buffers))))
+    assert_same_tensors(worker.state(), leader.state())
+    assert worker.flat.checksum() == leader.flat.checksum()

@@ -30,7 +30,7 @@ from engine.corpus.files import standard_input
 from engine.corpus.files.standard_input import save_stream, shown_path, with_saved_streams
 from engine.errors import ConfigError, CorpusError, DownloadError, StorageError, TweetgenError
 from engine.model.vocab import SPECIALS
-from engine.protocol.events import to_json
+from engine.protocol import codec
 from engine.session.startup.preflight import check
 from engine.storage.folders import create_run_folder, find_run, folder_of_run, named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
@@ -260,7 +260,7 @@ def test_an_invalid_name_is_refused_and_changes_nothing(around: Path) -> None:
 def test_the_run_of_a_checkpoint_is_searched_in_the_data_folder_only(around: Path, run: str) -> None:
     (around / "elsewhere").mkdir()
     started = run_started(corpus="small.txt", vocab_size=len(SPECIALS) + len(checkpoint_info().vocab))
-    journal = f"{to_json(started)}\n{to_json(tweet_sampled('stolen', 1, elapsed_seconds=0.5))}\n"
+    journal = f"{codec.encode(started)}\n{codec.encode(tweet_sampled('stolen', 1, elapsed_seconds=0.5))}\n"
     for place in (around, around / "elsewhere", around / "data", around / "data" / "runs" / "a run"):
         (place / "events.jsonl").write_text(journal)
     write_checkpoint(named_checkpoint_path("mine"), run=run)

@@ -6,6 +6,7 @@ import queue
 import socket
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
@@ -33,7 +34,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.ranks import leader, worker
 from engine.session.ranks import place as place_module
-from engine.session.ranks.connection import AnyOrder, Ranks, Report
+from engine.session.ranks.connection import Answer, AnyOrder, Ranks, Report
 from engine.session.ranks.place import (
     TIMEOUT_VARIABLE,
     Place,
@@ -85,8 +86,8 @@ def test_other_tweets_on_one_machine_are_found_before_a_step(corpus: Path, monke
 
 
 def test_an_error_of_the_leader_ends_the_workers_with_its_words(corpus: Path) -> None:
-    of_leader, of_follower = outcomes_of(h.tiny_config(corpus / "missing"))
-    assert isinstance(error := of_follower.exception(), DistributedError)
+    of_leader, of_worker = outcomes_of(h.tiny_config(corpus / "missing"))
+    assert isinstance(error := of_worker.exception(), DistributedError)
     assert error.message == h.only(of_leader.result(), e.RunFailed).detail
 
 
@@ -210,48 +211,66 @@ def test_a_save_that_the_user_asks_for_ends_such_a_run_and_is_not_just_refused(
 
 
 # Lost ranks -----------------------------------------------------------------------------------------------------------
-def test_a_rank_that_hangs_is_lost_after_the_timeout(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hear = Ranks.hear
+def test_a_rank_that_does_not_answer_is_lost_after_the_timeout_and_named(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = Ranks.receive_order
 
     def hang_at_a_report(self: Ranks) -> AnyOrder:
-        order = hear(self)
-        return hear(self) if isinstance(order, Report) else order
+        order = receive(self)
+        return receive(self) if isinstance(order, Report) else order
 
-    monkeypatch.setattr(Ranks, "hear", hang_at_a_report)
-    with pytest.raises(RankLostError, match=r"ended or hangs: an (answer|order) failed\. Timed out waiting 1000ms"):
+    monkeypatch.setattr(Ranks, "receive_order", hang_at_a_report)
+    with pytest.raises(RankLostError, match=r"^No answer from rank 1 for 1 s\.$"):
         run_shared(h.tiny_config(corpus), timeout_seconds=1.0)
 
 
-def test_a_rank_that_hears_no_order_is_lost_after_the_timeout() -> None:
+@pytest.mark.parametrize(
+    ("of_leader", "of_worker"),
+    [
+        (lambda ranks: ranks.send_order(Report()), Ranks.receive_order),
+        (lambda ranks: ranks.receive_answers(Answer()), lambda ranks: ranks.send_answer(Answer())),
+    ],
+    ids=["order", "answer"],
+)
+def test_of_several_ranks_those_that_hang_are_named(
+    of_leader: Callable[[Ranks], object], of_worker: Callable[[Ranks], object]
+) -> None:
     has_ended = threading.Event()
 
     def work(ranks: Ranks) -> None:
+        if ranks.place.rank == 2:
+            of_worker(ranks)
         if not ranks.place.is_leader:
             assert has_ended.wait(TIMEOUT_SECONDS)
             return
         try:
-            ranks.tell(Report())
+            of_leader(ranks)
         finally:
             has_ended.set()
 
-    lost = on_ranks(work, timeout_seconds=1.0)[0].exception()
+    lost = on_ranks(work, world_size=4, timeout_seconds=1.0)[0].exception()
     assert isinstance(lost, RankLostError)
-    assert "an order failed. Timed out waiting 1000ms" in lost.message
+    assert lost.message == "No answer from rank 1, 3 for 1 s."
 
 
-def test_a_worker_that_waits_for_an_order_loses_a_leader_that_ends_at_once() -> None:
+@pytest.mark.parametrize("ending", [0, 1])
+def test_a_rank_that_waits_for_an_order_or_an_answer_loses_one_that_ends_at_once(ending: int) -> None:
     is_waiting = threading.Event()
 
     def work(ranks: Ranks) -> None:
-        if ranks.place.is_leader:
+        if ranks.place.rank == ending:
             assert is_waiting.wait(TIMEOUT_SECONDS)
             return
         is_waiting.set()
-        ranks.hear()
+        if ranks.place.is_leader:
+            ranks.receive_answers(Answer(), poll=lambda: None)
+        else:
+            ranks.receive_order()
 
-    lost = on_ranks(work)[1].exception()
+    lost = on_ranks(work)[1 - ending].exception()
     assert isinstance(lost, RankLostError)
-    assert "an order failed. Connection closed by peer" in lost.message
+    assert f"the connection to rank {ending} failed. Connection closed by peer" in lost.message
 
 
 @pytest.mark.parametrize("is_early", [True, False])
@@ -277,8 +296,8 @@ def test_a_sigterm_saves_and_ends_the_run_unless_torchrun_sent_it_since_a_rank_w
             Worker(ranks, num_threads=1).run()
 
     if is_lost:  # while it waits in the pause, after the first save
-        answers, answer = count(1), Ranks.answer  # to `Begin`, to `Build`, and to the report of the first save
-        monkeypatch.setattr(Ranks, "answer", lambda *given: answer(*given) if next(answers) <= 3 else None)
+        answers, answer = count(1), Ranks.send_answer  # to `Begin`, to `Build`, and to the report of the first save
+        monkeypatch.setattr(Ranks, "send_answer", lambda *given: answer(*given) if next(answers) <= 3 else None)
     error = on_ranks(work)[0].exception()
     assert isinstance(error, RankLostError) == is_lost
     last = "" if is_lost and is_early else "Paused" if is_lost else "RunFinished"
@@ -298,12 +317,16 @@ def test_a_run_whose_ranks_were_lost_after_its_last_step_ends_well_when_they_sta
     assert h.only(again, e.RunFinished).step == 12
 
 
-def test_a_last_save_without_answer_has_no_old_generators(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [RankLostError("killed"), ZeroDivisionError("by zero")], ids=["lost", "failed"])
+def test_a_last_save_without_the_report_of_a_rank_happens_without_old_generators(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     reports = count(1)  # the first save and `step-6` are answered; the last is not
     target = "engine.session.ranks.worker.Worker._report"
-    h.let_fail(monkeypatch, target, RankLostError("killed"), lambda *_: next(reports) > 2)
-    monkeypatch.setattr(Ranks, "LAST_SECONDS", 0.1)
-    events_until(RankLostError, "killed", h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
+    h.let_fail(monkeypatch, target, error, lambda *_: next(reports) > 2)
+    monkeypatch.setattr(Ranks, "LAST_SECONDS", 0.1 if isinstance(error, RankLostError) else 60.0)
+    of_leader, _ = outcomes_of(h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
+    assert h.only(of_leader.result(), e.RunFinished).step == 9
     assert "generator.cpu.1" in h.tensors_of("tiny", "step-6")
     assert h.latest().step == 9
     assert "generator.cpu.1" not in h.tensors_of("tiny")

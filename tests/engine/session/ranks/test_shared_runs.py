@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import GruStep
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
@@ -103,8 +104,8 @@ def test_a_resume_on_more_or_fewer_ranks_is_exact_to_rounding_and_warns(corpus: 
 def test_a_step_that_is_not_finite_on_one_rank_is_skipped_on_all(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound, calls = GruStep.loss_and_grads, count(1)
 
-    def loss_and_grads(self: GruStep, batch: Batch) -> object:
-        return sound(self, batch) * (float("nan") if next(calls) == 5 else 1.0)
+    def loss_and_grads(self: GruStep, batch: Batch, timer: PhaseTimer) -> object:
+        return sound(self, batch, timer) * (float("nan") if next(calls) == 5 else 1.0)
 
     monkeypatch.setattr(GruStep, "loss_and_grads", loss_and_grads)
     shared = run_shared(h.tiny_config(corpus, max_steps=12))
@@ -145,7 +146,7 @@ EDGE_COMMANDS: dict[str, c.Command] = {
     "TweetSampled": c.SampleNow(),
     "CheckpointSaved": c.SaveCheckpoint(name="mine"),
     "SettingsChanged of the intervals": change(eval_every=2, sample_every=3),
-    "SettingsChanged of the budget": budget(max_steps=25),
+    "SettingsChanged of the budget": budget(epochs=5.0),
     "BatchShown": insight.ShowBatch(),
 }
 
@@ -161,7 +162,9 @@ def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: py
 
     shared = run_shared(h.tiny_config(corpus, max_steps=20), on_event=on_event)
     assert answer.split(maxsplit=1)[0] in h.names(shared)
-    assert h.only(shared, e.RunFinished).reason in {"max_steps", "finished"}
+    is_longer = answer == "SettingsChanged of the budget"
+    assert h.only(shared, e.RunFinished).reason == ("epochs" if is_longer else "max_steps")
+    assert (h.only(shared, e.RunFinished).step > 20) == is_longer
 
 
 def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,9 +243,9 @@ def test_a_worker_continues_from_the_state_of_its_generator_or_is_seeded_by_its_
         place, device = Place(rank=1, world_size=2), torch.device("cpu")
         ranks = mock.Mock(spec=Ranks, place=place, device=device, waiting_seconds=0.0)  # a sum is its own part
         ranks.promised.return_value = contextlib.nullcontext()
-        ranks.hear.side_effect = [Begin(corpus=CorpusConfig(files=(str(corpus),)), known=None), *orders, End()]
+        ranks.receive_order.side_effect = [Begin(corpus=CorpusConfig(files=(str(corpus),)), known=None), *orders, End()]
         Worker(ranks, num_threads=1).run()
-        answers = [call.args[0] for call in ranks.answer.call_args_list]
+        answers = [call.args[0] for call in ranks.send_answer.call_args_list]
         assert [each.problem for each in answers if each.problem] == []
         return [each.generator for each in answers if each.generator]
 

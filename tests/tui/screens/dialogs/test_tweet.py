@@ -133,6 +133,13 @@ async def test_the_filter_is_set_by_keys_as_recorded(stage: Stage, claim: str, s
         assert await transcript(at, *FILTERS[claim]) == snapshot
 
 
+async def test_a_value_that_is_typed_as_it_is_sends_no_command(stage: Stage) -> None:
+    session = FakeSession(SCRIPT, run_started())
+    async with stage.running(session) as at:
+        await transcript(at, "/", *setting("min_p", "0.00"), *setting("best_of", "2"), "escape")
+    assert [each for each in session.received if isinstance(each, c.ChangeSettings)] == [change(best_of=2)]
+
+
 async def test_the_filter_fits_and_every_setting_is_reached(stage: Stage, snapshot: SnapshotAssertion) -> None:
     sizes = (Size(40, 12), Size(60, 20), Size(80, 24), Size(200, 60))
     async with stage.running() as at:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numba.core import caching
 
 from engine.compute.cpu import kernels
-from engine.compute.cpu.kernels import OneFilePerVersion, Rows, compiled, kernels_for, steps_for
+from engine.compute.cpu.kernels import OneFilePerVersion, Rows, compiled, kernels_for
 from engine.compute.cpu.products import COLUMNS, add_product, pack, panels_shape
 
 SIZE = 18
@@ -69,12 +69,10 @@ def test_every_float32_is_rounded_to_bfloat16_as_by_torch(patterns: list[int]) -
 # Products of rows and columns -----------------------------------------------------------------------------------------
 
 
-def _add(out: Rows, matrix: Rows, panels: Rows, first: int, num_columns: int) -> None:
+@compiled
+def add(out: Rows, matrix: Rows, panels: Rows, first: int, num_columns: int) -> None:
     """Add to the rows of `out` from `first` on."""
     add_product(out, first, matrix, first, len(matrix) - first, matrix.shape[1], panels, num_columns)
-
-
-add = compiled(_add)
 
 
 @given(num_rows=st.integers(0, 21), num_summed=st.integers(1, 40), num_columns=st.integers(1, 3 * COLUMNS))
@@ -102,8 +100,7 @@ USE_SIZES = """
 import sys
 import numpy as np
 import torch
-from engine.compute.cpu.products import recurrence_for
-from engine.compute.cpu.products import pack, panels_shape
+from engine.compute.cpu.products import pack, panels_shape, recurrence_for
 
 for size in map(int, sys.argv[1:]):
     generator = np.random.default_rng(size)
@@ -193,7 +190,7 @@ def test_a_later_process_does_not_compile_functions_that_call_others_again(cache
 
 def test_compiled_functions_of_different_sizes_have_different_names() -> None:
     """Numba (issue 10486) names the code of a function that is called from another by its qualified name."""
-    functions = [function for size in (8, 16) for function in steps_for(size)]
+    functions = [function for size in (8, SIZE) for function in vars(kernels_for(size)).values()]
     assert len({function.__qualname__ for function in functions}) == len(functions)
 
 

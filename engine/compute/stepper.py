@@ -11,8 +11,10 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,10 +22,13 @@ from engine.compute.cuda_graphs import CudaRecorder, GraphedSteps
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
 from engine.model.vocab import EMPTY_WINDOW, ID_BITS, LONGEST, NUM_IDS, ORDERS, UNK
-from engine.sampling.logits import Floats, Ids
 
 if TYPE_CHECKING:  # it imports Numba, which sampling a few tweets does not need
     from engine.compute.cpu.single_row import SingleRowStepper
+
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Ids: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class HeldUnit:
 
 
 class CharStepper:
-    """The weights at its creation, and the hidden state of B tweets. Not thread-safe."""
+    """The weights at its creation, and the state of B tweets. Not thread-safe."""
 
     def __init__(self, model: TextGenerator, *, may_compile: bool = True, held: HeldUnit | None = None) -> None:
         """Copy the weights; B is 1, in the initial state.
@@ -49,41 +54,40 @@ class CharStepper:
         `may_compile` allows compiled code, which takes half a second and 100 MB to load if training has not loaded it;
         `held` excludes it.
         """
-        self._may_compile = may_compile and held is None
+        self.weights = InferenceWeights(model)
+        self.state = initial_state(self.weights)
+        """The hidden states (B, H) of all layers, then the window (B,) of token ids; updated in place."""
         self._held = held
-        self._weights = InferenceWeights(model)
-        self._graph = char_graph_of(model, self._weights) if model.device.type == "cuda" and held is None else None
-        self._rows = self._make_stepper(*initial_state(self._weights))
+        self._may_compile = may_compile and held is None and model.device.type == "cpu"
+        self._graph = char_graph_of(model, self.weights) if model.device.type == "cuda" and held is None else None
+        self._rows = self._rows_stepper()
 
     def select(self, rows: Ids) -> None:
         """Continue with these of the B rows, in this order; a row may be repeated."""
         if self._graph is not None:
             self._graph.return_state()
-        indices = torch.from_numpy(rows).to(self._weights.table.device)
-        self._rows = self._make_stepper([state[indices] for state in self._rows.states], self._rows.windows[indices])
+        indices = torch.from_numpy(rows).to(self.weights.table.device)
+        self.state = [each[indices] for each in self.state]
+        self._rows = self._rows_stepper()
 
-    def _make_stepper(
-        self, states: list[Tensor], windows: Tensor
-    ) -> SingleRowStepper | RecordedStepper | _BatchStepper:
-        """Return a stepper that continues from these states, (B, H) per layer, and `windows` (B,) of token ids."""
-        is_single = len(states[0]) == 1
-        if is_single and states[0].device.type == "cpu" and self._may_compile:
+    def _rows_stepper(self) -> SingleRowStepper | _BatchStepper:
+        if self._may_compile and len(self.state[0]) == 1:
             from engine.compute.cpu.single_row import SingleRowStepper
 
-            return SingleRowStepper(self._weights, states, windows)
-        if is_single and self._graph is not None:
-            return RecordedStepper(self._weights, states, windows, self._graph)
-        return _BatchStepper(self._weights, states, windows, self._held)
+            return SingleRowStepper(self.weights, self.state[:-1], self.state[-1])
+        return _BatchStepper(self.weights, self.state, self._held)
 
     def step(self, token_ids: Ids) -> Floats:
         """Process a character of each row, (B,); return the log-probabilities (B, V) of the next one, in nats."""
+        if self._graph is not None and len(token_ids) == 1:
+            return self._graph.step_of(self, token_ids)
         return self._rows.step(token_ids)
 
 
-def initial_state(weights: InferenceWeights) -> tuple[list[Tensor], Tensor]:
-    """Return the state at the start of a tweet: (1, H) per layer, and the window (1,) of token ids."""
-    states = [weights.table.new_zeros(1, weights.hidden_size) for _ in weights.layers]
-    return states, torch.full((1,), EMPTY_WINDOW, device=weights.table.device)
+def initial_state(weights: InferenceWeights) -> list[Tensor]:
+    """Return the state at the start of one tweet, as of `CharStepper`."""
+    hidden = [weights.table.new_zeros(1, weights.hidden_size) for _ in weights.layers]
+    return [*hidden, torch.full((1,), EMPTY_WINDOW, device=weights.table.device)]
 
 
 class NgramLookup:
@@ -121,16 +125,16 @@ class NgramLookup:
 
 
 class _BatchStepper:
-    """The hidden state of B tweets and the buffers of a step, in PyTorch operations."""
+    """The state of B tweets and the buffers of a step, in PyTorch operations."""
 
-    def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, held: HeldUnit | None) -> None:
-        """Start from these states, (B, H) per layer, and `windows` (B,) of token ids; updated in place."""
-        self.states, self.windows = states, windows
-        [num_rows, size], num_chars = states[0].shape, len(weights.table)
+    def __init__(self, weights: InferenceWeights, state: list[Tensor], held: HeldUnit | None) -> None:
+        """Continue from `state`, as of `CharStepper`, which is updated in place."""
+        *self._hidden, windows = state
+        [num_rows, size], num_chars = state[0].shape, len(weights.table)
         self._ngrams = None if weights.ngrams is None else NgramLookup(*weights.ngrams, windows, num_chars)
         self._weights = weights
         self._held = held
-        self._columns, self._logits = (states[0].new_empty(num_rows, width) for width in (4 * size, num_chars))
+        self._columns, self._logits = (state[0].new_empty(num_rows, width) for width in (4 * size, num_chars))
         self._log_probs = torch.empty_like(self._logits)
         self._products, self._sigmoids = self._columns[:, : 3 * size], self._columns[:, : 2 * size]
         self._reset, self._update, self._from_state, self._new = self._columns.split_with_sizes([size] * 4, dim=1)
@@ -146,30 +150,17 @@ class _BatchStepper:
         torch.index_select(self._weights.table, 0, token_ids, out=self._columns)
         if self._ngrams is not None:
             self._ngrams.add_to(self._new, token_ids)
-        for number, (layer, state) in enumerate(zip(self._weights.layers, self.states, strict=True)):
+        for number, (layer, hidden) in enumerate(zip(self._weights.layers, self._hidden, strict=True)):
             if number > 0:
-                layer.write_input(self.states[number - 1], self._columns)
-            self._products.addmm_(state, layer.weight_hh_t)
+                layer.write_input(self._hidden[number - 1], self._columns)
+            self._products.addmm_(hidden, layer.weight_hh_t)
             self._sigmoids.sigmoid_()
             self._new.addcmul_(self._reset, self._from_state).tanh_()
-            torch.lerp(self._new, state, self._update, out=state)
+            torch.lerp(self._new, hidden, self._update, out=hidden)
             if self._held is not None:
-                self._held.apply(number, state)
-        torch.addmm(self._weights.proj_bias, self.states[-1], self._weights.proj_weight_t, out=self._logits)
+                self._held.apply(number, hidden)
+        torch.addmm(self._weights.proj_bias, self._hidden[-1], self._weights.proj_weight_t, out=self._logits)
         torch.log_softmax(self._logits, dim=-1, out=self._log_probs)
-
-
-class RecordedStepper:
-    """The weights and the hidden state of one tweet on a GPU, where a `CharGraph` computes its characters."""
-
-    def __init__(self, weights: InferenceWeights, states: list[Tensor], windows: Tensor, graph: CharGraph) -> None:
-        """Start from these states, (1, H) per layer, and `windows` (1,) of token ids; `graph` returns them."""
-        self.weights, self.states, self.windows = weights, states, windows
-        self._graph = graph
-
-    def step(self, token_ids: Ids) -> Floats:
-        """Process a character, (1,); return the log-probabilities (1, V) of the next one."""
-        return self._graph.step_of(self, token_ids)
 
 
 class CharGraph(_BatchStepper):
@@ -185,22 +176,24 @@ class CharGraph(_BatchStepper):
         if weights.ngrams is not None:
             contexts, table = weights.ngrams
             weights.ngrams = contexts.clone(), table  # the contexts are the model's own
-        super().__init__(weights, *initial_state(weights), None)
+        self._state = initial_state(weights)
+        super().__init__(weights, self._state, None)
         self._device = model.device
         self._on_host = torch.empty(self._log_probs.shape, pin_memory=self._device.type == "cuda")
         self.steps = GraphedSteps("characters of tweets", self._device, recorder)
-        self._tweet: Callable[[], RecordedStepper | None] = lambda: None
+        self._tweet: Callable[[], CharStepper | None] = lambda: None
+        """A weak reference to the tweet that is copied here, if any."""
 
     def fits(self, weights: InferenceWeights) -> bool:
         """Return whether these are of a model of the same sizes."""
         return [each.shape for each in _used(weights)] == [each.shape for each in _used(self._weights)]
 
-    def step_of(self, tweet: RecordedStepper, token_ids: Ids) -> Floats:
+    def step_of(self, tweet: CharStepper, token_ids: Ids) -> Floats:
         """Process a character of a tweet, (1,); return the log-probabilities (1, V) of the next one."""
         if self._tweet() is not tweet:
             self.return_state()
-            own = [*_used(self._weights), *self.states, self.windows]
-            for here, there in zip(own, [*_used(tweet.weights), *tweet.states, tweet.windows], strict=True):
+            own = [*_used(self._weights), *self._state]
+            for here, there in zip(own, [*_used(tweet.weights), *tweet.state], strict=True):
                 here.copy_(there)
             self._tweet = weakref.ref(tweet)
         self.steps.run(self._compute_and_copy, torch.from_numpy(token_ids))
@@ -211,9 +204,9 @@ class CharGraph(_BatchStepper):
 
     def return_state(self) -> None:
         """Copy the state back to the tweet that it is of."""
-        tweet = self._tweet()
+        tweet, self._tweet = self._tweet(), lambda: None
         if tweet is not None:
-            for here, there in zip([*self.states, self.windows], [*tweet.states, tweet.windows], strict=True):
+            for here, there in zip(self._state, tweet.state, strict=True):
                 there.copy_(here)
 
     def _compute_and_copy(self, token_ids: Tensor) -> None:
@@ -231,14 +224,20 @@ def _used(weights: InferenceWeights) -> list[Tensor]:
 
 
 _GRAPHS: dict[torch.device, CharGraph] = {}
-"""The one in use of each device."""
+"""The graph in use on each device, numbered as a model's is."""
 
 
 def char_graph_of(model: TextGenerator, weights: InferenceWeights) -> CharGraph:
     """Return the graph for tweets of a model on a GPU; one for other sizes is freed."""
     graph = _GRAPHS.get(model.device)
     if graph is None or not graph.fits(weights):
-        if graph is not None:
-            graph.steps.discard_all()
+        discard_char_graph(model.device)
         graph = _GRAPHS[model.device] = CharGraph(model, CudaRecorder(model.device))
     return graph
+
+
+def discard_char_graph(device: torch.device) -> None:
+    """Free the graph of a device; a tweet in progress keeps its buffers, and records its kernels anew."""
+    graph = _GRAPHS.pop(device, None)
+    if graph is not None:
+        graph.steps.discard_all()
