@@ -253,17 +253,22 @@ def test_a_suspension_does_not_count_as_training_time(corpus: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(PHASES), st.floats(0, 100)), max_size=20))
-def test_no_second_is_lost_or_counted_twice(script: list[tuple[Phase, float]]) -> None:
+def test_each_second_counts_for_its_phase_to_which_the_timer_returns_after_a_block(
+    script: list[tuple[Phase, float]],
+) -> None:
     clock = FakeClock()
     timer = PhaseTimer(clock)
+    expected = dict.fromkeys(PHASES, 0.0) | {"waiting": float(len(script))}
     for phase, seconds in script:
         timer.switch_to(phase)
+        with timer.during("waiting"):
+            clock.advance(1.0)
         clock.advance(seconds)
+        expected[phase] += seconds
     times = timer.drain()
     assert times["seconds"] == pytest.approx(clock.now, abs=1e-6)
-    reported = sum(seconds for name, seconds in times.items() if name.endswith("_seconds"))
-    other = sum(seconds for phase, seconds in script if phase == "other")
-    assert reported + other == pytest.approx(clock.now, abs=1e-5)
+    del expected["other"]  # what is left
+    assert [times[f"{phase}_seconds"] for phase in expected] == pytest.approx([*expected.values()], abs=1e-5)
 
 
 def test_a_run_reports_every_phase_and_they_add_up(corpus: Path) -> None:

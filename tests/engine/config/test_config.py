@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, get_args
@@ -55,9 +54,6 @@ def test_every_encoding_is_known_and_each_setting_of_the_filter_makes_one_whose_
 
 
 SMALL, LARGE = 100_000, 5_000_000
-Settings = Mapping[str, Setting]
-
-
 CONDITIONS: dict[str, Any] = {"num_train_chars": LARGE, "device_type": "cpu", "base": None}
 
 
@@ -118,7 +114,7 @@ def test_the_tutorial_preset_depends_on_nothing_but_the_users_settings(snapshot:
         for base in (None, BASE)
     }
     assert found == snapshot
-    settings: Settings = {"hidden_size": 33, "learning_rate": 0.5, "max_steps": 7, "top_k": 3}
+    settings: dict[str, Setting] = {"hidden_size": 33, "learning_rate": 0.5, "max_steps": 7, "top_k": 3}
     configs = resolve_preset("tutorial", settings, LARGE, "cpu")
     assert configs.model == replace(ModelConfig(), hidden_size=33)
     assert (configs.training.learning_rate, configs.training.max_steps) == (0.5, 7)
