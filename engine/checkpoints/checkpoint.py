@@ -48,7 +48,6 @@ _CONTEXTS = "ngram_input.contexts"
 """The end of the names of the only tensors of integers."""
 _WEIGHTS = ("model.", "average.")
 _MOMENTS = ("optimizer.exp_avg.", "optimizer.exp_avg_sq.")
-_GROWTH = 5  # purpose of a derived seed
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Checkpoint:
         """
         if len(vocab) == len(self.vocab):
             return self
-        own_seed = runtime.derived_seed(seed, _GROWTH, len(self.vocab))
+        own_seed = runtime.derived_seed(seed, runtime.Draw.NEW_CHARACTERS, len(self.vocab))
         tensors = grown_tensors(self.tensors, len(vocab), self.info.model, own_seed)
         return Checkpoint(replace(self.info, vocab=vocab.chars), tensors)
 

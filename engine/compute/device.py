@@ -1,4 +1,4 @@
-"""`Runtime`, the device, precision and number of threads of a run; and the state of torch's random generators."""
+"""`Runtime`, where a run computes; the states of torch's random generators; and `Draw`, what a seed is derived for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum, unique
 
 import numpy as np
 import torch
@@ -225,6 +226,23 @@ def is_generator_state(state: Tensor) -> bool:
     return int(left) + int(position) <= 624 + 1
 
 
-def derived_seed(seed: int, *where: int) -> int:
+@unique
+class Draw(IntEnum):
+    """What a derived seed is for. A saved run, and a `--seed`, repeat their draws only as long as the numbers stay."""
+
+    DUE_TWEET = 1
+    REQUESTED_TWEET = 2
+    COMPLETION = 3
+    LAST_TWEET = 4
+    """Of a run on a single tweet."""
+    DRAFT = 5
+    """Of one tweet, after the first."""
+    DROPOUT_OF_A_RANK = 6
+    """So that ranks draw different masks."""
+    NEW_CHARACTERS = 7
+    """Weights of the characters that a checkpoint's vocabulary lacks."""
+
+
+def derived_seed(seed: int, purpose: Draw, *where: int) -> int:
     """Derive the seed for one purpose at one position of a run, so that no draw depends on earlier draws."""
-    return int(np.random.SeedSequence([seed, *where]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return int(np.random.SeedSequence([seed, purpose, *where]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import get_args
 
-from engine.compute.device import derived_seed
+from engine.compute.device import Draw, derived_seed
 from engine.config.sampling import SamplingConfig
 from engine.corpus.similarity.novelty import novelty_of
 from engine.errors import VocabError
@@ -77,7 +77,6 @@ MAX_BATCH_SIZE = 256
 """Drafts sampled at once at most."""
 MAX_BATCH_CHARS = 1_000_000
 """Characters of the drafts sampled at once at most, at their maximum length: a character takes 20 bytes meanwhile."""
-_DRAFT = 5  # purpose of derived seeds
 _REASONS: tuple[RefusalReason, ...] = get_args(RefusalReason)
 
 
@@ -120,7 +119,7 @@ class _Drafts:
         first = self._num_judged
         count = min(max(self._num_missing, first), self._max_drafts - first, max_count)
         numbers = range(first, first + count)
-        return [derived_seed(self._seed, _DRAFT, number) if number else self._seed for number in numbers]
+        return [derived_seed(self._seed, Draw.DRAFT, number) if number else self._seed for number in numbers]
 
     def judge(self, draft: SampledTweet) -> None:
         """Judge the next draft, in the order of their seeds, if it is needed."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
-from engine.compute.device import derived_seed
+from engine.compute.device import Draw, derived_seed
 from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.corpus.similarity.novelty import novelty_of
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, RunEndsError, TweetgenError
@@ -44,7 +44,6 @@ LOW_LOSS = 0.05
 EXACT_SAMPLES = 3
 MAX_PROMPT_CHARS = 16
 MAX_SHOWN_CHARS = 60
-_DUE_SAMPLE, _REQUESTED_SAMPLE, _COMPLETION, _LAST_SAMPLE = 1, 2, 3, 4  # purposes of derived seeds
 
 
 class Sampling:
@@ -74,7 +73,7 @@ class Sampling:
         last_sample_step, progress.last_sample_step = progress.last_sample_step, state.step
         run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the sampling time
         try:
-            seed = derived_seed(state.training.seed, _DUE_SAMPLE, state.step)
+            seed = derived_seed(state.training.seed, Draw.DUE_TWEET, state.step)
             with (
                 limiter.working(),
                 state.timer.during("sampling"),
@@ -134,7 +133,7 @@ class Sampling:
         state, proof = self._run.state, ""
         prompt = start_of_another(self._overfit, self._data.corpus.others, self._data.vocab.chars)
         if prompt:
-            seed = derived_seed(state.training.seed, _LAST_SAMPLE, state.step)
+            seed = derived_seed(state.training.seed, Draw.LAST_TWEET, state.step)
             try:
                 with self._run.oom.memory_errors("sampling a tweet"):
                     text = self.sample_tweet(lambda: current().without_filter(), seed, prompt)
@@ -151,7 +150,7 @@ class Sampling:
         self._num_requested += 1
         state = self._run.state
         if draw is None:
-            seed = derived_seed(state.training.seed, _REQUESTED_SAMPLE, state.step, self._num_requested)
+            seed = derived_seed(state.training.seed, Draw.REQUESTED_TWEET, state.step, self._num_requested)
         else:
             seed = self._completion_seed(draw)
         self.sample_tweet(current, seed, prime)
@@ -235,7 +234,7 @@ class Sampling:
         """Return the seed of a completion. Raises `ConfigError`."""
         if draw < 0:
             raise ConfigError("A draw must be at least 0.")
-        return derived_seed(self._run.state.training.seed, _COMPLETION, *([draw] if draw else []))
+        return derived_seed(self._run.state.training.seed, Draw.COMPLETION, *([draw] if draw else []))
 
     def read_tweet(self, text: str) -> None:
         """Emit the model's predictions along a text, and the training tweet nearest to it.

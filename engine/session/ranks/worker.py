@@ -13,7 +13,7 @@ import torch
 from msgspec import structs
 
 from engine.compute.cuda_graphs import new_failures
-from engine.compute.device import Runtime, derived_seed, generator_states, restore_generator_states
+from engine.compute.device import Draw, Runtime, derived_seed, generator_states, restore_generator_states
 from engine.corpus.batches import BatchStream, Part
 from engine.corpus.training_data import TrainingData, load_training_data
 from engine.errors import DistributedError, RankLostError, TweetgenError
@@ -23,9 +23,6 @@ from engine.storage.folders import home
 from engine.storage.log import log_traceback
 from engine.training.out_of_memory import OutOfMemoryRetry
 from engine.training.trainer import Trainer
-
-_GENERATOR_OF_A_RANK = 4  # purpose of a derived seed
-"""So that ranks draw different dropout masks."""
 
 
 class Worker:
@@ -109,7 +106,7 @@ class Worker:
         if order.has_weights:
             self.trainer.broadcast_state(self._ranks.broadcast_)
             self.trainer.step_count = order.step
-            torch.manual_seed(derived_seed(order.training.seed, _GENERATOR_OF_A_RANK, rank, order.step))
+            torch.manual_seed(derived_seed(order.training.seed, Draw.DROPOUT_OF_A_RANK, rank, order.step))
             if rank < len(order.generators) and order.generators[rank]:
                 own = torch.frombuffer(bytearray(order.generators[rank]), dtype=torch.uint8)
                 restore_generator_states(generator_states(device) | {device.type: own}, device)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from syrupy.assertion import SnapshotAssertion
 
-from engine.compute.device import derived_seed
+from engine.compute.device import Draw, derived_seed
 from engine.config.corpus import CorpusConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.corpus import Corpus
@@ -47,7 +47,6 @@ from tests.fakes import FakeClock
 from tests.strategies import hostile_text, tweet_lists, tweets
 
 WORDS = ("sun", "Sunday", "good morning", "@art", "party", "tea")
-_DRAFT = 5  # the seeds of drafts are a promise: --seed repeats a tweet
 
 
 def draft_of(seed: int) -> SampledTweet:
@@ -91,7 +90,7 @@ def one_by_one(sampling: SamplingConfig, seed: int, max_drafts: int) -> tuple[Sa
     """Return the chosen draft, the number of drafts and the first reasons of the refused ones: the definition."""
     reasons, passed, judged = TweetFilter(sampling, copied_share).reasons, [], []
     for number in range(max_drafts):
-        judged.append(draft_of(derived_seed(seed, _DRAFT, number) if number else seed))
+        judged.append(draft_of(derived_seed(seed, Draw.DRAFT, number) if number else seed))
         passed += [] if reasons(judged[-1]) else [judged[-1]]
         if len(passed) == sampling.best_of:
             break
