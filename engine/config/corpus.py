@@ -6,7 +6,9 @@ The text under each field is the help of its command-line option.
 from __future__ import annotations
 
 import codecs
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from engine.config.fields import Between, require, require_valid
@@ -78,13 +80,6 @@ class CorpusConfig:
         require("encoding", repr(self.encoding), allowed, is_valid=self.encoding is None or _decodes(self.encoding))
         for name, value in vars(self).items():
             require(name, repr(value), "text in UTF-8", is_valid=not isinstance(value, str) or _is_utf8(value))
-        for file in self.files:
-            if not _is_utf8(file):
-                shown = file.encode("utf-8", "replace").decode()
-                raise ConfigError(
-                    f"The file name {shown} is not UTF-8, so a resumed run could not find it again.",
-                    "Rename the file, or use standard input: --data - < FILE",
-                )
         is_line = self.separator is None or (bool(self.separator.strip()) and len(self.separator.splitlines()) == 1)
         require("separator", repr(self.separator), "one line that is not blank", is_valid=is_line)
         is_alone = self.separator is None or not self.blank_line_separated
@@ -97,6 +92,19 @@ class CorpusConfig:
         )
         shown = ", ".join(f"{each:g}" for each in self.weight)
         require("weight", shown, allowed, is_valid=not self.weight or is_complete)
+
+
+def absolute_path(file: str) -> str:
+    """Return the absolute path of tweets, for a checkpoint. Raises `ConfigError` if a name in it is not UTF-8."""
+    path = Path(os.path.expanduser(file)).resolve()
+    for name in reversed(path.parts):
+        if not _is_utf8(name):
+            shown, whole = (text.encode("utf-8", "replace").decode() for text in (name, str(path)))
+            raise ConfigError(
+                f"The name {shown} in {whole} is not UTF-8, so a resumed run could not find the tweets again.",
+                "Rename it, or use standard input: --data - < FILE",
+            )
+    return str(path)
 
 
 def _is_utf8(text: str) -> bool:

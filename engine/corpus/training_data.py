@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
-from engine.config.corpus import CorpusConfig
+from engine.config.corpus import CorpusConfig, absolute_path
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import ALL, POOL_BATCHES, BatchStream, Part, Weights, epoch_order
@@ -134,7 +132,7 @@ def corpus_config_of(config: RunConfig, resumed: CorpusConfig | None) -> CorpusC
     keeps_every_char = corpus.overfit is not None or config.preset == "tutorial"
     return replace(
         corpus,
-        files=tuple(str(Path(os.path.expanduser(file)).resolve()) for file in corpus.files),
+        files=tuple(map(absolute_path, corpus.files)),
         min_char_count=corpus.min_char_count
         if keeps_every_char
         else max(corpus.min_char_count, DEFAULT_MIN_CHAR_COUNT),

@@ -144,6 +144,27 @@ def test_an_unexpected_error_of_a_run_exits_with_3_and_is_in_its_log(cli: Cli, h
     assert "ZeroDivisionError" in (home / "runs" / "x" / "tweetgen.log").read_text(encoding="utf-8")
 
 
+def test_names_that_are_not_utf8_are_refused_for_the_tweets_of_a_run_only(
+    cli: Cli, trained: Path, tweets: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / os.fsdecode(b"d\xff")
+    folder.mkdir()
+    data = shutil.copy(tweets, folder / "tweets.txt")
+    assert cli("data", "inspect", data).code == 0
+    assert cli("evaluate", "--checkpoint", "first", "--data", data).code == 0
+    for there, name in ((tmp_path, data), (folder, "tweets.txt")):
+        cli.monkeypatch.chdir(there)
+        refused = cli("train", "--data", name)
+        assert_two_line_error(refused)
+        assert "The name d? in " in refused.err
+    assert [each.name for each in (trained / "runs").iterdir()] == ["first"]
+    weights = shutil.copy(trained / "runs" / "first" / "checkpoints" / "best.safetensors", folder / "x.safetensors")
+    ended = cli(
+        "train", "--json", "--checkpoint", weights, "--data", tweets, "--max-steps", "50", "--run-name", "other"
+    )
+    assert (ended.code, ended.objects[0]["resumed_from"]) == (0, str(weights).encode("utf-8", "replace").decode())
+
+
 def test_characters_that_stdout_can_not_encode_are_replaced(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "cafe.txt"
     path.write_text("".join(f"un café numéro {number} ☕\n" for number in range(60)), encoding="utf-8")

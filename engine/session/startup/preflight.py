@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.format import read_info
+from engine.config.corpus import absolute_path
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import CorpusError
@@ -41,7 +42,10 @@ def check(config: RunConfig) -> CorpusPreview | None:
         return None
     from engine.corpus.ingest.quick_check import check_corpus  # 60 ms, which the embedded corpus does not need
 
-    return check_corpus(config.corpus)
+    preview = check_corpus(config.corpus)
+    for file in config.corpus.files:
+        absolute_path(file)
+    return preview
 
 
 def require_text(preview: CorpusPreview | None) -> None:

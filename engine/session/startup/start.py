@@ -31,7 +31,7 @@ class Start:
 
     checkpoint: Checkpoint | None = None
     name: str | None = None
-    """Of the checkpoint."""
+    """Of the checkpoint; what is not UTF-8 in it is replaced."""
     base: Checkpoint | None = None
     """The shipped model, where a warm start is possible; the tweets decide."""
 
@@ -58,7 +58,7 @@ def find_start(config: RunConfig, resumed: RunFolder | None) -> Start:
         checkpoint = load_checkpoint(path)
         if config.corpus is None:
             require_trusted_corpus(path, checkpoint.info)
-        return Start(checkpoint=checkpoint, name=config.checkpoint)
+        return Start(checkpoint=checkpoint, name=config.checkpoint.encode("utf-8", "replace").decode())
     return Start(base=load_base() if _allows_warm_start(config) else None)
 
 

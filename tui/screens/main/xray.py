@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ConfigError
 from engine.protocol.events import CommandRefused
-from engine.protocol.insight import BatchShown, Insight, InsightEvent, ShowBatch
+from engine.protocol.insight import BatchShown, Insight, InsightEvent, MeasureBaselines, ShowBatch
 from engine.storage.folders import folder_of_run
 from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.main.run_control import Controller, RunControl
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tui.screens.xray.screen import MainActions, XrayScreen
     from tui.widgets.xray.panel import XrayPanel
 
-_COMMANDS = {kind.__name__ for kind in Insight.__subclasses__()}
+_COMMANDS = {kind.__name__ for kind in Insight.__subclasses__() if kind is not MeasureBaselines}
 
 
 class XrayController(Controller):
