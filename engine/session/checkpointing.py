@@ -113,13 +113,16 @@ class Checkpointing:
             if state.trainer.skipped_in_a_row:
                 return  # these weights may have diverged
             self.save_step_if_due()
-        has_news = not state.is_paused or self._problem or self._best_problem or self._run.reporter.journal.is_failing
+        has_news = not state.is_paused or self._problem or self._run.reporter.journal.is_failing
         now = self._clock()
-        is_time = has_news and now - self._tried_at >= state.training.autosave_seconds
+        is_time = now - self._tried_at >= state.training.autosave_seconds
         has_changed = self._changed_at is not None and now - self._changed_at >= CHANGE_SECONDS
         is_next = all(save.name == "latest" and not save.user_requested for save in self._waiting)
-        if (is_time or has_changed) and is_next:
+        if is_next and (has_changed or (has_news and is_time)):
             self.save("latest")
+        elif is_next and is_time and self._best is not None:
+            self._tried_at, self._best.problem = now, None  # in a pause, `poll` tries it alone: `latest` is up to date
+            self.poll()
         others_wait = bool(self._waiting) or self._best is not None
         if self._writer is not None and self._writer.seconds >= PATIENCE_SECONDS and others_wait and not self._problem:
             self._problem = self._writer.blocked_error()
@@ -317,7 +320,8 @@ class Checkpointing:
                 self._fail(save, error)
                 self._warn(error, user_requested=save.user_requested)
                 return
-            if self._best is not None and save.journal_problem is None:  # a full disk is not tried twice
+            is_full = save.journal_problem is not None and self._problem is not None  # one attempt is enough
+            if self._best is not None and not is_full:
                 saves.insert(0, self._best)
                 self._best = None
         loaded_path, _ = self._loaded or (None, 0)
@@ -326,7 +330,7 @@ class Checkpointing:
 
     def _finish(self, saves: list[Save]) -> None:
         """Report what was written. Raises the exception of the thread, unless the disk failed or memory ran out."""
-        reporter = self._run.reporter
+        reporter, unexpected = self._run.reporter, None
         for save in saves:
             error, save.error, save.problem = save.error, None, None
             try:
@@ -336,11 +340,16 @@ class Checkpointing:
             except (StorageError, DeviceMemoryError, DivergedError) as reason:
                 self._fail(save, reason)
                 continue
+            except BaseException as reason:  # noqa: BLE001 - raised below
+                unexpected = unexpected or reason
+                continue
             if save.command is not None:
                 self._named = save.path, save.info
             elif save.name == "latest":
                 self._latest_step = save.info.step
             reporter.emit_saved(save.name, save.path, save.info)
+        if unexpected is not None:
+            raise unexpected
         last = saves[-1]
         if last.command is not None or isinstance(last.problem, DivergedError):
             return
@@ -361,6 +370,7 @@ class Checkpointing:
             self._run.reporter.emit(Warned, message=problem.message, kind="not-finite")
         elif save.name == "best":
             self._best = self._best or save
+            self._best.problem = problem  # a newer one is not tried earlier than this one would be
         else:
             self._problem = problem
             if save.is_numbered:
