@@ -182,7 +182,7 @@ def test_a_best_that_could_not_be_written_is_tried_though_the_journal_fails(
     def unblock() -> None:
         folder_of_run("tiny").checkpoint_path("best").rmdir()
 
-    script = {**BLOCK_BEST, 5: [break_journal, c.SaveLatest()], 6: [unblock, c.SaveLatest()]}
+    script: h.Script = {**BLOCK_BEST, 5: [break_journal, c.SaveLatest()], 6: [unblock, c.SaveLatest()]}
     emitted = h.run_tiny(corpus, script, **EARLY_BESTS, max_steps=7)
     saved = [(event.name, event.step, event.weights_step) for event in h.of_type(emitted, e.CheckpointSaved)]
     assert saved[1:4] == [("latest", 5, 5), ("best", 6, 4), ("latest", 6, 6)]
