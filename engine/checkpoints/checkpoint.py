@@ -3,9 +3,9 @@
 Tensors: `model.*`, `average.*` if the weights are averaged, `optimizer.*`, `generator.*`. Metadata: `CheckpointInfo` as
 JSON, and a SHA-256 of the tensors. Loading checks everything and raises `CheckpointError` for every kind of damage.
 
-`HostSnapshot` is all that delays training when a run saves: another thread checks, hashes and writes its buffer,
-without a further copy and mostly without the interpreter's lock. It uses NumPy for that: torch would start threads of
-its own beside the run's.
+`HostSnapshot` is what a run copies between two steps when it saves: another thread checks, hashes and writes its
+buffer, without a further copy and mostly without the interpreter's lock. It uses NumPy for that: torch would start
+threads of its own beside the run's.
 
 A model can grow: characters that its vocabulary lacks get rows after the others (`grown_tensors`). The contexts of an
 n-gram input stay those of the first training tweets.

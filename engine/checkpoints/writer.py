@@ -16,10 +16,10 @@ from engine.checkpoints.format import CheckpointInfo
 from engine.checkpoints.management import prune_steps
 from engine.errors import DivergedError, StorageError, TweetgenError
 from engine.protocol.commands import SaveCheckpoint
-from engine.storage.folders import RUN_CHECKPOINTS, RunFolder
+from engine.storage.folders import RunFolder
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(eq=False)
 class Save:
     """A checkpoint that is to be written."""
 
@@ -27,20 +27,18 @@ class Save:
     path: Path
     info: CheckpointInfo
     copy: HostSnapshot
-    user_requested: bool
-    command: SaveCheckpoint | None
+    is_required: bool
+    """Whether the user asked for it, or what follows depends on it: always tried, and its failure always reported."""
+    is_numbered: bool = False
+    """Whether it is a `step-N` of the run's own."""
+    command: SaveCheckpoint | None = None
     """The command that asks for a checkpoint under the user's name; None for one of the run's own."""
     error: BaseException | None = None
     """What ended its write, for the session's thread to raise."""
     problem: TweetgenError | None = None
-    """Why its last write failed; None before it is reported."""
+    """Why its last write failed; None before that is reported, and once it is to be tried again."""
     journal_problem: StorageError | None = None
     """Why the events before it are not in the journal."""
-
-    @property
-    def is_numbered(self) -> bool:
-        """Whether it is a `step-N` of the run's own."""
-        return not self.user_requested and self.name not in RUN_CHECKPOINTS
 
 
 class Writer(threading.Thread):
@@ -66,7 +64,7 @@ class Writer(threading.Thread):
         )
 
     def run(self) -> None:
-        """Write the saves, or set their errors; one that fails holds back no other."""
+        """Write the saves, each of them even if another fails, and set their errors."""
         for save in self.saves:
             try:
                 save.copy.wait()

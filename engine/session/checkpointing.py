@@ -1,12 +1,12 @@
 """The checkpoints of a run in progress: when they are due, and how they are copied, written and reported.
 
-A save passes through this file from top to bottom. `Checkpointing.save` copies the state between two steps, which is
-all that delays training, and appends the copy to a list. A thread (`Writer`) checks, hashes and writes it. `poll`,
-between two later steps, reports what is written and starts the next write.
+`Checkpointing.save` copies the state between two steps and appends the copy to a list. A thread (`Writer`) checks,
+hashes and writes it. `poll`, between two later steps, reports what is written and starts the next write. So training
+waits for the copy, for the journal and, if the disk is too slow, up to `PATIENCE_SECONDS` for the write in progress.
 
-A failed save is tried again at the next autosave, which saves `latest` as of then; a `best` that could not be written
-waits in memory and is tried before each later save, which it does not hold back; a `step-N` is dropped and named once
-saving works again.
+A failed save is tried again at the next autosave, which saves `latest` of that step. A `best` that could not be written
+waits in memory and is tried before each later save, which does not depend on it; it is skipped while neither journal
+nor `latest` can be written. A `step-N` is dropped, and named once saving works again.
 
 **Memory.** There is one copy while the disk keeps up. While it does not, there are at most four: the one in progress
 and a `best` that is written with it, one that waits, and a newer `best`.
@@ -37,24 +37,24 @@ PATIENCE_SECONDS = 5.0
 
 
 class Checkpointing:
-    """Saves the checkpoints of one run. Used by the session's thread only, except for `num_requested`."""
+    """Saves the checkpoints of one run. Used by the session's thread only, except for `num_required`."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._folder = run.setup.folder
         self._clock = run.state.stopwatch.clock
         self._tried_at = self._clock()
-        """When a save of `latest` was last tried."""
+        """When an autosave was last tried."""
         self._changed_at: float | None = None
         """When a setting was changed first since then."""
         self._waiting: list[Save] = []
-        """All that wait but `_best`, in the order in which they will be written."""
+        """Copied and not started, without `_best`, in the order in which they will be written."""
         self._best: Save | None = None
-        """The newest `best` that waits: it goes before the next save of the run's own, or once nothing else waits."""
+        """The newest `best` that waits: written before the run's next own save, or once nothing else waits."""
         self._writer: Writer | None = None
         """The write in progress, or the one that has ended and is not reported yet."""
         self._problem: TweetgenError | None = None
-        """Why the last write of `latest` or a `step-N` failed; None if it succeeded."""
+        """Why no copy was made, or `latest` or `step-N` not written; None once one of the run's own was written."""
         self._dropped: list[str] = []
         """Names of checkpoints that were not saved because of such a problem."""
         self._is_saved = False
@@ -74,21 +74,16 @@ class Checkpointing:
         """Whether `config.json` is written."""
 
     @property
-    def num_requested(self) -> int:
-        """Saves that the user asked for and that are not done. For any thread."""
-        return sum(save.user_requested for save in self._pending())
+    def num_required(self) -> int:
+        """Required saves that are not done. For any thread."""
+        return sum(save.is_required for save in self._pending())
 
     def _pending(self) -> list[Save]:
         """Return what is written now and all that wait. For any thread."""
         writer, best = self._writer, self._best
         return [*(writer.saves if writer is not None else ()), *self._waiting, *([best] if best is not None else ())]
 
-    @property
-    def _best_problem(self) -> TweetgenError | None:
-        """Why the `best` that waits could not be written; None if there is none, or it was not tried yet."""
-        return self._best.problem if self._best is not None else None
-
-    # When -------------------------------------------------------------------------------------------------------------
+    # Saves that come due with steps, time and changes -----------------------------------------------------------------
 
     def record_change(self) -> None:
         """Record that a setting changed, so that `latest` is saved soon: a kill must not undo what the user saw."""
@@ -105,44 +100,47 @@ class Checkpointing:
     def save_if_due(self) -> None:
         """Save `step-N` and `latest` at their intervals, and `latest` soon after a change of the settings.
 
-        While the run is paused, `latest` is due only after a change or a failure. On a slow disk, `step-N` and what the
-        user asked for are written first.
+        While paused, `latest` is due only after a change or a failure. On a slow disk, other saves are written first.
         """
         state = self._run.state
         if not state.is_paused:
             if state.trainer.skipped_in_a_row:
                 return  # these weights may have diverged
             self.save_step_if_due()
-        has_news = not state.is_paused or self._problem or self._best_problem or self._run.reporter.journal.is_failing
+        has_news = not state.is_paused or self._problem or self._run.reporter.journal.is_failing
         now = self._clock()
-        is_time = has_news and now - self._tried_at >= state.training.autosave_seconds
+        is_time = now - self._tried_at >= state.training.autosave_seconds
         has_changed = self._changed_at is not None and now - self._changed_at >= CHANGE_SECONDS
-        is_next = all(save.name == "latest" and not save.user_requested for save in self._waiting)
-        if (is_time or has_changed) and is_next:
+        is_next = all(save.name == "latest" and not save.is_required for save in self._waiting)
+        if is_next and (has_changed or (has_news and is_time)):
             self.save("latest")
+        elif is_next and is_time and self._best is not None:
+            self._tried_at, self._best.problem = now, None  # in a pause, `poll` tries it alone: `latest` is up to date
+            self.poll()
         others_wait = bool(self._waiting) or self._best is not None
         if self._writer is not None and self._writer.seconds >= PATIENCE_SECONDS and others_wait and not self._problem:
             self._problem = self._writer.blocked_error()
             self._run.reporter.warn_of_disk(self._problem)
 
-    # Saves ------------------------------------------------------------------------------------------------------------
+    # Saves where something happens ------------------------------------------------------------------------------------
 
-    def save(self, name: str, *, user_requested: bool = False, waits: bool = False) -> TweetgenError | None:
-        """Save the run's own `latest`, `best` or `step-N`; if that fails, warn and continue.
+    def save(self, name: str, *, is_required: bool = False, waits: bool = False) -> TweetgenError | None:
+        """Save one of the run's own checkpoints; return why that failed, as far as it is known, after a warning.
 
-        What is `user_requested` is tried, and its failure reported, in any case; others wait after a failure of the
-        disk, which is reported once. Only with `waits` is the checkpoint on the disk afterwards, or the error returned.
+        A newer save replaces one of its name that waits. A `step-N` is dropped while saving fails, and skipped if it is
+        pinned. Neither is true of a save that `is_required`, and its failure is reported even if the cause is known.
+        With `waits`, the checkpoint is written, or its error returned.
         """
         if name == "latest":
             self._changed_at, self._tried_at = None, self._clock()
         if self._run.leader is not None:
             self._run.leader.verify(is_last=self._is_ending)
-        is_numbered = not user_requested and name not in RUN_CHECKPOINTS
+        is_numbered = not is_required and name not in RUN_CHECKPOINTS
         if self._problem is not None and is_numbered:
             self._dropped.append(name)
             return self._problem
-        if not user_requested:  # a newer one takes its place
-            self._waiting = [save for save in self._waiting if save.name != name or save.user_requested]
+        if not is_required:
+            self._waiting = [save for save in self._waiting if save.name != name or save.is_required]
         path = self._folder.checkpoint_path(name)
         with self._run.state.timer.during("saving"):
             try:
@@ -150,12 +148,13 @@ class Checkpointing:
                     if is_numbered and pin_path(path).exists():
                         self._run.reporter.emit(Warned, message=f"{name} is pinned, so it is not replaced.")
                         return None
-                    save = self._copied(name, path, user_requested=user_requested)
+                    copy = self._copy(needs_room=name != "best")
+                    save = Save(name, path, self._run.checkpoint_info(), copy, is_required, is_numbered)
             except (StorageError, DeviceMemoryError) as error:
-                if name != "latest" and not user_requested:
+                if name != "latest" and not is_required:
                     self._dropped.append(name)
                 self._problem = error
-                self._warn(error, user_requested=user_requested)
+                self._warn(error, again=is_required)
                 return error
             if name == "best":
                 self._best = save
@@ -186,20 +185,22 @@ class Checkpointing:
                 )
             if is_taken and is_pinned:
                 raise ConfigError(f"The checkpoint {name} is pinned.", "Choose another name, or unpin it first.")
-            self._waiting.append(self._copied(name, path, user_requested=True, command=command))
+            copy = self._copy(needs_room=True)
+            info = self._run.checkpoint_info()
+            self._waiting.append(Save(name, path, info, copy, is_required=True, command=command))
             self.poll()
 
     def save_before_load(self, path: Path) -> None:
         """Save the current weights under a new name before those of `path` replace them.
 
-        Nothing is saved at step 0, nor where `path` or a checkpoint saved by name holds them. Raises `StorageError`
+        Nothing is saved at step 0, nor where `path` or a checkpoint saved by name contains them. Raises `StorageError`
         where saving fails; then nothing has changed.
         """
         step, (named_path, named_info) = self._run.state.step, self._named or (path, None)
         is_named = named_info == self._run.checkpoint_info() and named_path.is_file()
         if step == 0 or self._loaded == (path, step) or is_named:
             return
-        problem = self.save(self._folder.name_before_load(step), user_requested=True, waits=True)
+        problem = self.save(self._folder.name_before_load(step), is_required=True, waits=True)
         if problem is not None and not isinstance(problem, DivergedError):
             raise StorageError(f"The current weights can't be saved, so nothing was loaded. {problem}", problem.hint)
 
@@ -211,7 +212,7 @@ class Checkpointing:
 
     def require_saved(self) -> None:
         """Save `latest`. Raises a `TweetgenError` where that fails, with what is lost if the run ends now."""
-        problem = self.save("latest", user_requested=True, waits=True)
+        problem = self.save("latest", is_required=True, waits=True)
         if isinstance(problem, DivergedError):
             raise problem
         if self._latest_step == self._run.state.step:
@@ -231,11 +232,12 @@ class Checkpointing:
         """Save `latest` at the end of the run, after all others, unless `require_saved` has; name what is lost."""
         self.wait()
         self._is_ending = True
-        problem = None if self._is_saved else self.save("latest", user_requested=True, waits=True)
+        problem = None if self._is_saved else self.save("latest", is_required=True, waits=True)
         lost = ["latest"] if problem is not None and not isinstance(problem, DivergedError) else []
         lost += [*(["best"] if self._best is not None else []), *self._dropped]
-        if lost and (cause := self._problem or self._best_problem):
-            self._run.reporter.warn_of_disk(cause, user_requested=True, lost=lost)
+        cause = self._problem or (self._best.problem if self._best is not None else None)
+        if lost and cause is not None:
+            self._run.reporter.warn_of_disk(cause, again=True, lost=lost)
 
     def save_after_failure(self) -> None:
         """Save `latest` after an exception, so that a resumed run repeats the step that failed.
@@ -249,21 +251,20 @@ class Checkpointing:
             message = f"The update of step {self._run.state.step + 1:,} was interrupted: its weights were not saved."
             self._run.reporter.emit(Warned, message=message)
 
-    def _copied(self, name: str, path: Path, *, user_requested: bool, command: SaveCheckpoint | None = None) -> Save:
-        """Report all steps so far, and copy the state; saves of one step share a copy, if no random number was drawn.
+    def _copy(self, *, needs_room: bool) -> HostSnapshot:
+        """Report all steps so far and copy the state; saves of one step share a copy, if no random number was drawn.
 
-        All but the run's `best` need room: no other save may wait. Raises `StorageError` where the disk gives none in
-        time, and what torch raises where memory runs out; then no memory is kept for later copies.
+        A copy that `needs_room` is made only while no other save waits. Raises `StorageError` if one still does after
+        `PATIENCE_SECONDS`, and what torch raises where memory runs out; then no memory is kept for later copies.
         """
         run = self._run
         run.reporter.end_bucket()
         is_copied = self._copied_step == run.state.step and self._copies[-1].has(run.state.generators())
-        if not is_copied and self._writer is not None and self._waiting and name != "best":
+        if not is_copied and self._writer is not None and self._waiting and needs_room:
             self._writer.join(max(0.0, PATIENCE_SECONDS - self._writer.seconds))
             self.poll()
             if self._waiting:
                 raise self._writer.blocked_error()
-        info = run.checkpoint_info()
         if not is_copied:
             self._copied_step = None
             in_use = [save.copy for save in self._pending()]
@@ -271,23 +272,19 @@ class Checkpointing:
             self._copies = [copy for copy in self._copies if copy in in_use]
             self._copies.append(HostSnapshot.of(run.state.trainer.state() | run.state.generators(), spare))
             self._copied_step = run.state.step
-        copy = self._copies[-1]
-        return Save(name=name, path=path, info=info, copy=copy, user_requested=user_requested, command=command)
+        return self._copies[-1]
 
     # Writes -----------------------------------------------------------------------------------------------------------
 
     def poll(self) -> None:
-        """Report the write that has ended and start the next one; otherwise return at once.
-
-        Raises the exception of a write, unless the disk failed or memory ran out.
-        """
+        """Report each write that has ended and start the next, without waiting for it. Raises as `_report`."""
         while self._writer is None or not self._writer.is_alive():
             if self._writer is not None:
                 ended, self._writer = self._writer, None
                 self._finish(ended.saves)
             elif self._waiting:
                 self._start(self._waiting.pop(0))
-            elif self._best is not None and not (self._problem or self._best_problem):
+            elif self._best is not None and not (self._problem or self._best.problem):
                 best, self._best = self._best, None
                 self._start(best)
             else:
@@ -315,9 +312,9 @@ class Checkpointing:
                 save.journal_problem = self._run.reporter.flush_journal()
             except StorageError as error:
                 self._fail(save, error)
-                self._warn(error, user_requested=save.user_requested)
+                self._warn(error, again=save.is_required)
                 return
-            if self._best is not None and save.journal_problem is None:  # a full disk is not tried twice
+            if self._best is not None and not (save.journal_problem and self._problem):  # a full disk is tried once
                 saves.insert(0, self._best)
                 self._best = None
         loaded_path, _ = self._loaded or (None, 0)
@@ -325,32 +322,37 @@ class Checkpointing:
         self._writer.start()
 
     def _finish(self, saves: list[Save]) -> None:
-        """Report what was written. Raises the exception of the thread, unless the disk failed or memory ran out."""
-        reporter = self._run.reporter
-        for save in saves:
-            error, save.error, save.problem = save.error, None, None
-            try:
-                with self._run.oom.memory_errors("saving"):
-                    if error is not None:
-                        raise error
-            except (StorageError, DeviceMemoryError, DivergedError) as reason:
-                self._fail(save, reason)
-                continue
-            if save.command is not None:
-                self._named = save.path, save.info
-            elif save.name == "latest":
-                self._latest_step = save.info.step
-            reporter.emit_saved(save.name, save.path, save.info)
-        last = saves[-1]
+        """Report the saves of a write that has ended, and what is wrong with the disk or that it works again."""
+        with contextlib.ExitStack() as stack:  # reports each, even if another one raises
+            for save in reversed(saves):
+                stack.callback(self._report, save)
+        first, last = saves[0], saves[-1]  # a `best` that goes before another save, or the same one
         if last.command is not None or isinstance(last.problem, DivergedError):
             return
         if last.problem is None:
             self._problem = None
-        if problem := last.problem or last.journal_problem or self._best_problem:
-            self._warn(problem, user_requested=last.user_requested)
+        problem = last.problem or last.journal_problem or first.problem
+        if problem is not None and not isinstance(problem, DivergedError):
+            self._warn(problem, again=last.is_required)
         else:
             dropped, self._dropped = self._dropped, []
-            reporter.emit_disk_works(f"Not saved: {', '.join(dropped)}." if dropped else "")
+            self._run.reporter.emit_disk_works(f"Not saved: {', '.join(dropped)}." if dropped else "")
+
+    def _report(self, save: Save) -> None:
+        """Report a save. Raises its exception, unless the disk failed, memory ran out or the weights are not finite."""
+        error, save.error, save.problem = save.error, None, None
+        try:
+            with self._run.oom.memory_errors("saving"):
+                if error is not None:
+                    raise error
+        except (StorageError, DeviceMemoryError, DivergedError) as problem:
+            self._fail(save, problem)
+            return
+        if save.command is not None:
+            self._named = save.path, save.info
+        elif save.name == "latest":
+            self._latest_step = save.info.step
+        self._run.reporter.emit_saved(save.name, save.path, save.info)
 
     def _fail(self, save: Save, problem: TweetgenError) -> None:
         """Record that a save failed: a `best` waits for the next one, a `step-N` is dropped, a command is refused."""
@@ -366,19 +368,16 @@ class Checkpointing:
             if save.is_numbered:
                 self._dropped.append(save.name)
 
-    def _warn(self, problem: TweetgenError, *, user_requested: bool) -> None:
+    def _warn(self, problem: TweetgenError, *, again: bool) -> None:
         """Warn that not all of the run is saved; at its end `save_last` does, and the reporter for the journal."""
         if not self._is_ending:
-            self._run.reporter.warn_of_disk(problem, user_requested=user_requested)
+            self._run.reporter.warn_of_disk(problem, again=again)
 
     # The run's folder -------------------------------------------------------------------------------------------------
 
     def prepare_folder(self) -> None:
-        """Write `config.json`, and remove temporary files of killed processes: other programs are locked out.
-
-        A disk that fails is reported by the first save.
-        """
-        with contextlib.suppress(StorageError):
+        """Write `config.json`, and remove temporary files of killed processes: other programs are locked out."""
+        with contextlib.suppress(StorageError):  # a disk that fails is reported by the first save
             write_atomically(self._folder.config_path, self._run.config_content())
             self._has_config = True
         for part in (self._folder.path, self._folder.checkpoint_path("latest").parent):

@@ -98,7 +98,7 @@ class CommandHandler:
     def num_pending(self) -> int:
         """How many commands were received and are not executed to the end yet. For any thread."""
         run = self._run
-        num_asked = self._questions.num_pending + run.checkpoints.num_requested
+        num_asked = self._questions.num_pending + run.checkpoints.num_required
         return len(self._queue.waiting) + self._num_executing + num_asked
 
     def receive(self) -> bool:
@@ -187,7 +187,7 @@ class CommandHandler:
             case commands.SaveCheckpoint():
                 run.checkpoints.save_named(command)
             case commands.SaveLatest():
-                run.checkpoints.save("latest", user_requested=True)
+                run.checkpoints.save("latest", is_required=True)
             case commands.LoadCheckpoint(name=name, halves_rate=halves_rate):
                 self._restorer.load(name, halves_rate=halves_rate)
             case _:

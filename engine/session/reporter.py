@@ -179,13 +179,13 @@ class Reporter:
             message = f"{cause}: {outlook}. {problem} {problem.hint}"
             self._emit_at(step, Warned, message=message, kind="disk")
 
-    def warn_of_disk(self, problem: TweetgenError, *, user_requested: bool = False, lost: Sequence[str] = ()) -> None:
-        """Warn that something can't be saved, once per cause; a `user_requested` save warns again.
+    def warn_of_disk(self, problem: TweetgenError, *, again: bool = False, lost: Sequence[str] = ()) -> None:
+        """Warn that something can't be saved, once per cause, or `again`.
 
         At the end of a run `lost` names the checkpoints that will not be saved any more.
         """
         self.emit_steps()
-        if user_requested:
+        if again:
             self._disk_causes.clear()
         self._warn_at(self._state.step, problem, lost)
 

@@ -129,7 +129,7 @@ def test_an_autosave_and_a_best_that_wait_are_replaced_by_newer_ones(corpus: Pat
     assert [h.info_of("tiny", name).step for name in ("best", "latest")] == [10, 10]
 
 
-def test_a_best_that_waits_holds_back_no_autosave_and_is_written_before_it(corpus: Path) -> None:
+def test_a_best_that_waits_delays_no_autosave_and_is_written_before_it(corpus: Path) -> None:
     settings: dict[str, Any] = {"eval_every": 2, "learning_rate": 0.02, "max_steps": 5}
     script = blocked(1, 5, {1: [c.SaveLatest()]})
     emitted = run_blocked(corpus, script, seconds={e.StepsFinished: 25.0}, **settings)
@@ -218,6 +218,29 @@ def test_an_exception_in_a_write_ends_the_run_later_steps_saved(corpus: Path, mo
     failed = run_blocked(corpus, blocked(2, 7, {3: [c.SaveCheckpoint(name="mine")]}))[-1]
     assert isinstance(failed, e.RunFailed)
     assert failed.step == h.latest().step == 7
+
+
+def test_a_best_that_can_not_be_written_is_no_disk_that_works_though_a_better_one_waits(corpus: Path) -> None:
+    settings: dict[str, Any] = {"eval_every": 4, "learning_rate": 0.02, "max_steps": 15}
+    script = blocked(5, 9, {1: [lambda: folder_of_run("tiny").checkpoint_path("best").mkdir()]})
+    emitted = run_blocked(corpus, script, seconds={e.StepsFinished: 20.0}, **settings)
+    assert [event.step for event in h.of_type(emitted, e.EvalFinished) if event.is_best][:2] == [4, 8]
+    assert saved(emitted)[1:3] == [("latest", 3, 3), ("latest", 9, 6)]
+    failed, lost = h.of_type(emitted, e.Warned)
+    assert [(event.kind, event.step) for event in (failed, lost)] == [("disk", 4), ("disk", 15)]
+    assert "the run ends without best" in lost.message
+
+
+def test_an_exception_in_the_write_of_best_is_raised_after_the_report_of_the_save_behind_it(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = "engine.checkpoints.writer.write_checkpoint"
+    h.let_fail(monkeypatch, target, ZeroDivisionError(), lambda path, *_: path.stem == "best")
+    script = blocked(1, 5, {1: [c.SaveLatest()]})
+    emitted = run_blocked(corpus, script, seconds={e.StepsFinished: 25.0}, eval_every=2)
+    assert saved(emitted)[1:3] == [("latest", 5, 1), ("latest", 5, 4)]
+    assert isinstance(emitted[-1], e.RunFailed)
+    assert emitted[-1].step == h.latest().step == 5
 
 
 def test_a_kill_between_the_copy_and_the_rename_leaves_the_checkpoint_before(

@@ -7,15 +7,16 @@ import functools
 import logging
 import queue
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 from unittest.mock import Mock
 
 import pytest
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.checkpoint import load_checkpoint, write_checkpoint
 from engine.config.run import Setting
 from engine.errors import StorageError, exit_code_for
 from engine.protocol import commands as c
@@ -28,7 +29,7 @@ from engine.storage.journal import Journal, read_journal
 from engine.storage.log import log_to, log_traceback
 from tests.engine import helpers as h
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.fakes import BrokenDisk
+from tests.fakes import BrokenDisk, FakeClock
 
 STEP_SECONDS = {e.StepsFinished: 25.0}
 """Seconds per step, so that the autosave, every minute, is due after three steps."""
@@ -120,7 +121,7 @@ EARLY_BESTS: dict[str, Setting] = {"eval_every": 4, "learning_rate": 0.02}
 
 
 @pytest.mark.parametrize("unless_unsaved", [False, True])
-def test_a_best_that_can_not_be_written_holds_back_no_other_save_and_is_named(
+def test_a_best_that_can_not_be_written_delays_no_other_save_and_is_named(
     corpus: Path, *, unless_unsaved: bool
 ) -> None:
     script: h.Script = {**BLOCK_BEST, 7: [c.SaveLatest()], 10: [c.Stop(unless_unsaved=unless_unsaved)]}
@@ -144,6 +145,47 @@ def test_a_best_that_could_not_be_written_is_written_before_the_next_save(corpus
     saved = [(event.name, event.step, event.weights_step) for event in h.of_type(emitted, e.CheckpointSaved)]
     assert saved[1:4] == [("latest", 5, 5), ("best", 6, 4), ("latest", 6, 6)]
     assert disk_warnings(emitted) == [("disk", 4), ("disk", 5), ("disk-works", 6)]
+
+
+def test_a_best_that_could_not_be_written_is_tried_alone_while_a_run_is_paused(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers() -> Iterator[c.Command | None]:
+        for number in range(12):
+            clock.advance(30.0)
+            if number == 6:
+                folder_of_run("tiny").checkpoint_path("best").rmdir()
+            yield None
+        yield c.Stop()
+
+    def noted(path: Path, *rest: Any) -> None:
+        tried.append(path.stem)
+        write_checkpoint(path, *rest)
+
+    clock, tried = FakeClock(), list[str]()
+    monkeypatch.setattr("engine.checkpoints.writer.write_checkpoint", noted)
+    inbox = h.AnsweringInbox([])
+    once: h.Once = {e.Paused: [lambda: setattr(inbox, "unread", answers())]}
+    emitted = h.run_tiny(corpus, {**BLOCK_BEST, 5: [c.Pause()]}, inbox=inbox, once=once, clock=clock, **EARLY_BESTS)
+    assert tried == ["latest", "best", "best", "best", "best", "best", "latest"]
+    saved = [(event.name, event.weights_step) for event in h.of_type(emitted, e.CheckpointSaved)]
+    assert saved == [("latest", 0), ("best", 4), ("latest", 5)]
+    assert [kind for kind, _ in disk_warnings(emitted)] == ["disk", "disk-works"]
+
+
+def test_a_best_that_could_not_be_written_is_tried_though_the_journal_fails(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_journal() -> None:
+        monkeypatch.setattr(Journal, "append", Mock(side_effect=StorageError("The journal can't be written.")))
+
+    def unblock() -> None:
+        folder_of_run("tiny").checkpoint_path("best").rmdir()
+
+    script: h.Script = {**BLOCK_BEST, 5: [break_journal, c.SaveLatest()], 6: [unblock, c.SaveLatest()]}
+    emitted = h.run_tiny(corpus, script, **EARLY_BESTS, max_steps=7)
+    saved = [(event.name, event.step, event.weights_step) for event in h.of_type(emitted, e.CheckpointSaved)]
+    assert saved[1:4] == [("latest", 5, 5), ("best", 6, 4), ("latest", 6, 6)]
 
 
 def test_a_disk_that_fails_is_reported_beside_a_best_that_can_not_be_written(corpus: Path, disk: BrokenDisk) -> None:
