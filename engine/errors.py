@@ -124,7 +124,5 @@ class InternalError(TweetgenError):
 
 def exit_code_for(title: str) -> int:
     """Return the exit code of an error by its title, the only part of its class that a `RunFailed` event carries."""
-    kinds = [TweetgenError]
-    for kind in kinds:  # grows by the classes derived from each
-        kinds += kind.__subclasses__()
-    return next((kind.exit_code for kind in kinds if kind.title == title), TweetgenError.exit_code)
+    codes = {error.title: error.exit_code for error in (InternalError, RankLostError, WeightsDifferError)}
+    return codes.get(title, TweetgenError.exit_code)

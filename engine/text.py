@@ -165,7 +165,7 @@ def sanitize_line(text: str, max_chars: int = MAX_CHARS) -> str:
 
 
 def sanitize_lines(text: str) -> str:
-    """Return `text` with each line made harmless; indents are preserved."""
+    """Sanitize each line of `text`; indents are preserved."""
     return "\n".join(line[: len(line) - len(line.lstrip(" "))] + sanitize_line(line) for line in text.split("\n"))
 
 
@@ -175,7 +175,7 @@ def sanitize_char(char: str) -> str:
 
 
 def sanitize_in_place(text: str) -> str:
-    """Return `text` made harmless in its length: every unsafe character becomes U+FFFD."""
+    """Sanitize `text` and keep its length: every unsafe character becomes U+FFFD."""
     return text if is_harmless(f"{text}.") else _without_floods("".join(map(sanitize_char, text)), LOST)
 
 

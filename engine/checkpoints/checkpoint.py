@@ -35,7 +35,7 @@ from engine.checkpoints.format import (
     parse_info,
     read_header,
 )
-from engine.compute import device as runtime
+from engine.compute.device import Draw, derived_seed, is_generator_state
 from engine.config.run import ModelConfig
 from engine.errors import VocabError
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
@@ -69,7 +69,7 @@ class Checkpoint:
         """
         if len(vocab) == len(self.vocab):
             return self
-        own_seed = runtime.derived_seed(seed, runtime.Draw.NEW_CHARACTERS, len(self.vocab))
+        own_seed = derived_seed(seed, Draw.NEW_CHARACTERS, len(self.vocab))
         tensors = grown_tensors(self.tensors, len(vocab), self.info.model, own_seed)
         return Checkpoint(replace(self.info, vocab=vocab.chars), tensors)
 
@@ -151,7 +151,7 @@ def invalid_values(tensors: dict[str, Tensor]) -> str:
                 return f"{name} has negative values"
         if name.endswith(_CONTEXTS) and not (tensor[1:] > tensor[:-1]).all():
             return f"{name} is not in ascending order"
-    if not runtime.is_generator_state(tensors["generator.cpu"]):
+    if not is_generator_state(tensors["generator.cpu"]):
         return "its random-generator state is invalid"
     return ""
 

@@ -46,7 +46,7 @@ _Size = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
 
 @dataclass(kw_only=True)
 class Progress:
-    """What a run has done last, and its latest figures: with the step, all that decides what is due next."""
+    """What a run has done last, and its latest figures."""
 
     last_sample_step: Annotated[int, msgspec.Meta(ge=-1, le=2**53)] = -1
     """Step of the feed's last tweet; -1 before the first."""

@@ -132,7 +132,8 @@ class TrainingConfig:
     steps_per_second: Annotated[float, Between(MIN_STEPS_PER_SECOND, or_zero=True)] = 0.0
     """Take at most this many steps per second, to watch; 0 is no limit."""
     seed: Annotated[int, Between(0, 2**63 - 1)] = 0
-    """Random seed; if given, the same command repeats the run bit for bit on the same machine."""
+    """Random seed; if given, the same command repeats the run bit for bit on the same machine, unless --max-seconds
+    limits it; on a GPU with --deterministic."""
 
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
@@ -180,12 +181,13 @@ def implied_settings(changes: Mapping[str, Setting], training: TrainingConfig) -
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeConfig:
-    """Device, precision and threads, as requested, and what else belongs to this machine: no checkpoint stores it."""
+    """Device, precision and threads, as requested, and more of this machine. A checkpoint stores `Computation`."""
 
     device: Device = "auto"
     """cpu, cuda, mps, or auto: the fastest one available."""
     precision: Precision = "auto"
-    """float32, bfloat16, or auto: the faster one as measured during training; with --seed, float32 on a CPU."""
+    """float32, bfloat16, or auto: on a CPU the faster one as measured during training, with --seed float32; on a GPU
+    bfloat16 if cuDNN supports it."""
     threads: Annotated[int, Between(0, 1024)] = 0
     """CPU threads; 0: measured during training, or with --seed all cores but one, at most 4."""
     deterministic: bool = False
@@ -242,7 +244,7 @@ class RunConfig:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether the same command must give the same run: then nothing that changes it is chosen by a clock."""
+        """Whether the same command must give the same run: no clock chooses sizes, threads, precision and pacing."""
         return "seed" in self.settings or self.runtime.deterministic
 
     def __post_init__(self) -> None:

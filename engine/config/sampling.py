@@ -58,7 +58,7 @@ class SamplingConfig:
     name."""
     must_contain: str = ""
     """Refuse drafts without this text, in any case, also within words."""
-    min_length: Annotated[int, Between(0)] = 0
+    min_length: Annotated[int, Between(0, MAX_CHARS)] = 0
     """Refuse drafts with fewer characters, the prime included."""
     best_of: Annotated[int, Between(1, MAX_DRAFTS)] = 1
     """Of the first N drafts that pass the filter, return the one with the fewest bits per character. Add --only-new:
@@ -79,9 +79,8 @@ class SamplingConfig:
     def __post_init__(self) -> None:
         """Validate every field. Raises `ConfigError`."""
         require_valid(self)
-        longest = min(self.max_length - 1, MAX_CHARS)
-        allowed = f"below --max-length, {self.max_length}, and at most {MAX_CHARS:,}"
-        require("min_length", self.min_length, allowed, is_valid=self.min_length <= longest)
+        allowed = f"below --max-length, {self.max_length}"
+        require("min_length", self.min_length, allowed, is_valid=self.min_length < self.max_length)
         self._require_text("prime", MAX_CHARS)
         self._require_text("must_contain", MAX_REQUIRED_CHARS)
         num_chars = sum(len(words) + 1 for words in self.avoid)

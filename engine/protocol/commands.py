@@ -27,17 +27,18 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", ta
 
 
 class Pause(Command, frozen=True):
-    """Pause training; answered by `Paused`."""
+    """Pause training; answered by `Paused`, unless it is paused already."""
 
 
 class Resume(Command, frozen=True):
-    """Continue training; answered by `Resumed`."""
+    """Continue training; answered by `Resumed`, unless it is not paused."""
 
 
 class Stop(Command, frozen=True, kw_only=True):
-    """Save `latest` and end the run, ahead of all queued queries; answered by `RunFinished` with this reason."""
+    """Save `latest` and end the run, ahead of all queued queries; answered by `RunFinished`."""
 
     reason: str = "stopped"
+    """That of the event, unless the run has reached its end."""
     unless_unsaved: bool = False
     """Whether to refuse where `latest` can't be saved, so that the user can decide."""
 
@@ -60,7 +61,10 @@ class ChangeSettings(Command, frozen=True, kw_only=True):
 
 
 class Finish(Command, frozen=True, kw_only=True):
-    """Anneal the learning rate to zero over the next 10 % of the steps, then stop; answered by `FinishPlanned`."""
+    """Anneal the learning rate to zero over 10 % of the steps so far, at least 20, then stop.
+
+    Answered by `FinishPlanned`.
+    """
 
     on: bool = True
     """False cancels that."""
@@ -69,7 +73,7 @@ class Finish(Command, frozen=True, kw_only=True):
 class TakeStep(Command, frozen=True):
     """Take one step and pause again; answered by `Resumed`, `StepsFinished`, `StepTaken` and `Paused`.
 
-    Refused unless the run is paused.
+    Refused unless the run is paused. A step that is skipped has no `StepTaken`, one that ends the run no `Paused`.
     """
 
 
@@ -81,7 +85,7 @@ class SaveCheckpoint(Command, frozen=True, kw_only=True):
 
 
 class SaveLatest(Command, frozen=True):
-    """Save the run's own `latest` now; answered by `CheckpointSaved`, or by a `Warned` of the kind "disk"."""
+    """Save the run's own `latest` now; answered by `CheckpointSaved`, or a `Warned`: "disk" or "not-finite"."""
 
 
 class LoadCheckpoint(Command, frozen=True, kw_only=True):

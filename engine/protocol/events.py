@@ -4,8 +4,8 @@ Each is a frozen struct of bounded numbers and strings with an exact JSON form: 
 kept in a run's journal, replayed, or sent through a socket. Answers to questions about the model are in
 `engine.protocol.insight`. Invariants of every stream, checked by `tests/engine/session/stream_rules.py`:
 
-1. It begins with `RunStarted` and ends with exactly one `RunFinished` or `RunFailed`; nothing follows that. A run that
-   fails before it could start is a single `RunFailed`.
+1. It begins with `RunStarted` and ends with exactly one `RunFinished` or `RunFailed`, the only event of a run that did
+   not start; nothing follows that. After a `RankLostError` there is no last event.
 2. `step` never goes back, except through a `CheckpointLoaded`.
 3. No step lies between `Paused` and `Resumed`; paused time counts in no rate and in no `elapsed_seconds`.
 4. Every number is finite. A step with a non-finite loss or gradient leaves the weights unchanged, keeps its number, and
@@ -385,7 +385,7 @@ class TweetRead(Event, frozen=True, kw_only=True):
 
 
 def from_json(line: str | bytes) -> Event:
-    """Return the event that `line` encodes, its strings made harmless. Raises `engine.protocol.codec.DecodeError`.
+    """Return the event that `line` encodes, its strings sanitized. Raises `engine.protocol.codec.DecodeError`.
 
     A journal may have been edited, and a socket's peer may be anyone: all events from outside come through here.
     """

@@ -29,7 +29,7 @@ class Question(Command, frozen=True):
 
 
 class Insight(Question, frozen=True, kw_only=True):
-    """A question about the weights, or for their baselines, answered piece by piece while training goes on."""
+    """A question about the weights, or for the baselines of the tweets, answered in pieces while training goes on."""
 
     request: Integer = 0
     """Any number; identifies the answer. A newer command of the same type and number replaces one not answered yet."""

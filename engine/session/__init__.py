@@ -1,4 +1,4 @@
-"""A training session on its worker thread: when to step, sample, evaluate, save, pause and stop.
+"""A training session: when to step, sample, evaluate, save, pause and stop.
 
 It never draws anything and computes no gradient.
 """

@@ -118,8 +118,8 @@ class CommandHandler:
         self._questions.advance()
         return is_waiting
 
-    def current_sampling(self) -> SamplingConfig:
-        """Return the sampling settings for the next character.
+    def receive_sampling(self) -> SamplingConfig:
+        """Drain the inbox; return the sampling settings for the next character.
 
         Raises `RunEndsError` where the run is to stop and a tweet, of up to 100,000 characters, delays that.
         """
@@ -168,7 +168,7 @@ class CommandHandler:
             case commands.Finish(on=on):
                 plan_finish(run, on=on)
             case commands.SampleNow(prime=prime, draw=draw):
-                self._sampling.sample_now(self.current_sampling, prime, draw)
+                self._sampling.sample_now(self.receive_sampling, prime, draw)
             case commands.CompleteText(text=text, request=request, draw=draw):
                 self._sampling.complete_text(text, request, draw)
             case commands.ReadTweet(text=text):

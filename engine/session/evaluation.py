@@ -62,7 +62,7 @@ class Evaluator:
         self._run = run
         self._limiter = RateLimiter(lambda: run.state.stopwatch.seconds)
 
-    def evaluate_if_due(self, should_stop: Callable[[], bool]) -> bool:
+    def evaluate_if_due(self, answer_queries: Callable[[], bool]) -> bool:
         """Evaluate if that is due at this step and the limiter allows it; return false for one that was abandoned."""
         state = self._run.state
         is_early = is_early_evaluation(state.training, state.step) and state.step != state.progress.last_eval_step
@@ -71,14 +71,14 @@ class Evaluator:
             return True
         self._run.reporter.emit_steps()  # waits for the steps queued on a GPU, which are not part of the evaluation
         with self._limiter.working():
-            self.evaluate(should_stop, is_early=is_early)
+            self.evaluate(answer_queries, is_early=is_early)
         return state.progress.last_eval_step == state.step
 
-    def evaluate(self, should_stop: Callable[[], bool], *, is_early: bool = False) -> None:
+    def evaluate(self, answer_queries: Callable[[], bool], *, is_early: bool = False) -> None:
         """Evaluate the model of this step, unless done already; a new best is saved.
 
         If it `is_early`, some of the tweets are enough, and its figure can't be the best: that of other tweets does not
-        compare. Once `should_stop` returns true the evaluation is abandoned, without a trace, and due again.
+        compare. Once `answer_queries` returns true the evaluation is abandoned, without a trace, and due again.
         """
         setup, state, reporter = self._run.setup, self._run.state, self._run.reporter
         progress = state.progress
@@ -88,7 +88,7 @@ class Evaluator:
         tweets = setup.early_val_tweets if is_early else setup.val_tweets
         try:
             with state.timer.during("evaluation"):
-                evaluation = self._run.oom.evaluate(tweets, should_stop)
+                evaluation = self._run.oom.evaluate(tweets, answer_queries)
         except AbandonedError:
             return
         is_best = progress.record_evaluation(state.step, evaluation, is_early=is_early)

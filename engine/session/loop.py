@@ -1,9 +1,8 @@
 """The training loop: execute commands, do what is due, take a step, repeat.
 
-What is due depends on the step alone (and, for saving, on the clock), and what was done last is part of a checkpoint.
-So a run that is stopped anywhere and resumed does the same things at the same steps as one that never stopped. Unless
-the run is to be repeatable, the clock also paces samples, and on a device evaluations (`RateLimiter`): the training is
-the same, as the seed of a tweet depends on the step alone.
+What is due depends on the step and on what was done last, which is part of a checkpoint; for saving, also on the clock
+and, unless the run is to be repeatable, for samples and, on a device, evaluations, too (`RateLimiter`). Why a resumed
+run is exact: `Run.checkpoint_info`.
 """
 
 from __future__ import annotations
@@ -194,14 +193,14 @@ class TrainingLoop:
         stopwatch.resume()
         return loss
 
-    def _do_due_work(self, should_stop: Callable[[], bool]) -> bool:
+    def _do_due_work(self, answer_queries: Callable[[], bool]) -> bool:
         """Measure threads, sample, evaluate and save, whatever is due at this step; return whether all of it is done.
 
-        An evaluation is abandoned, and due again, once `should_stop` returns true.
+        An evaluation is abandoned, and due again, once `answer_queries` returns true.
         """
         self._retune()
-        is_sampled = self._sampling.sample_if_due(self.commands.current_sampling)
-        is_evaluated = self._evaluator.evaluate_if_due(should_stop)
+        is_sampled = self._sampling.sample_if_due(self.commands.receive_sampling)
+        is_evaluated = self._evaluator.evaluate_if_due(answer_queries)
         self._checkpoints.save_if_due()
         return is_sampled and is_evaluated
 
@@ -266,7 +265,7 @@ class TrainingLoop:
             self._evaluator.evaluate(self.commands.answer_queries)
         if self._queue.waiting:
             return
-        self._sampling.emit_outcome(self.commands.current_sampling)
+        self._sampling.emit_outcome(self.commands.receive_sampling)
         self._checkpoints.save_step_if_due()
         if not self._pauses_at_end:
             self.commands.end_reason = reason

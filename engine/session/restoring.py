@@ -7,8 +7,7 @@ there is finite, it returns to `best` the next time, if there is one.
 It gives up after `MAX_RELOADS` times at one place. **One place** is everything less than `CLEAR_STEPS` behind the
 farthest step of a rollback: the count starts again only beyond that. So the run either progresses, or ends.
 
-On a CPU a skipped step is known after each step, and nothing here depends on a clock. On a GPU it is known at the next
-report.
+On a CPU a skipped step is known after each step, on a GPU at the next report.
 """
 
 from __future__ import annotations

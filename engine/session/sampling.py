@@ -49,7 +49,7 @@ MAX_SHOWN_CHARS = 60
 class Sampling:
     """Samples from the current model of one run. Used by the session's thread only.
 
-    `current` is called for the sampling settings of each character; it may raise a `TweetgenError`.
+    `receive_sampling` is called for the sampling settings of each character; it may raise a `TweetgenError`.
     """
 
     def __init__(self, run: Run) -> None:
@@ -62,7 +62,7 @@ class Sampling:
         """The tweet of a run on a single one."""
 
     # Due tweets -------------------------------------------------------------------------------------------------------
-    def sample_if_due(self, current: Callable[[], SamplingConfig]) -> bool:
+    def sample_if_due(self, receive_sampling: Callable[[], SamplingConfig]) -> bool:
         """Sample a tweet if one is due at this step; return false for one that was abandoned, which is due again.
 
         Its seed depends on the step alone. One that can't be sampled is not due again.
@@ -79,7 +79,7 @@ class Sampling:
                 state.timer.during("sampling"),
                 run.oom.memory_errors("sampling a tweet"),
             ):
-                text = self.sample_tweet(current, seed)
+                text = self.sample_tweet(receive_sampling, seed)
             seconds, is_due_by_time = limiter.seconds_left, state.training.sample_pacing == "seconds"
             if self._overfit is not None:
                 self._record_overfit_sample(text)
@@ -120,7 +120,7 @@ class Sampling:
         if progress.num_exact_samples == EXACT_SAMPLES and not is_ending:
             plan_finish(self._run, on=True)
 
-    def emit_outcome(self, current: Callable[[], SamplingConfig]) -> None:
+    def emit_outcome(self, receive_sampling: Callable[[], SamplingConfig]) -> None:
         """Sample what a model of a single tweet writes after the start of another; emit what was learned and what not.
 
         Does nothing in other runs.
@@ -136,7 +136,7 @@ class Sampling:
             seed = derived_seed(state.training.seed, Draw.LAST_TWEET, state.step)
             try:
                 with self._run.oom.memory_errors("sampling a tweet"):
-                    text = self.sample_tweet(lambda: current().without_filter(), seed, prompt)
+                    text = self.sample_tweet(lambda: receive_sampling().without_filter(), seed, prompt)
                 written = sanitize(text.removeprefix(prompt), MAX_SHOWN_CHARS)
                 proof = f"given “{prompt}” it continues with “{written}”"
             except TweetgenError:
@@ -145,7 +145,7 @@ class Sampling:
         self._run.reporter.emit(events.Warned, message=message, kind="outcome")
 
     # Tweets and queries -----------------------------------------------------------------------------------------------
-    def sample_now(self, current: Callable[[], SamplingConfig], prime: str | None, draw: int | None) -> None:
+    def sample_now(self, receive_sampling: Callable[[], SamplingConfig], prime: str | None, draw: int | None) -> None:
         """Sample a tweet: that of the completion with this `draw`, or another one each time, and none that is due."""
         self._num_requested += 1
         state = self._run.state
@@ -153,16 +153,16 @@ class Sampling:
             seed = derived_seed(state.training.seed, Draw.REQUESTED_TWEET, state.step, self._num_requested)
         else:
             seed = self._completion_seed(draw)
-        self.sample_tweet(current, seed, prime)
+        self.sample_tweet(receive_sampling, seed, prime)
 
-    def sample_tweet(self, current: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> str:
+    def sample_tweet(self, receive_sampling: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> str:
         """Sample and emit one tweet that passes the filter or comes nearest; return its text.
 
         Prime, maximum length and filter are those of the first character. Raises `DivergedError` on a model with
         non-finite logits, `VocabError` where `prime` has an unknown character, `ConfigError` where it is too long or
         has an avoided word.
         """
-        first = current() if prime is None else replace(current(), prime=prime)
+        first = receive_sampling() if prime is None else replace(receive_sampling(), prime=prime)
         first.require_satisfiable()
         model, vocab = self._run.state.trainer.eval_model, self._data.vocab
         has_drafts = first.has_filter and first.temperature > 0
@@ -173,7 +173,7 @@ class Sampling:
             nonlocal num_drafts, late_at
             sampler = TweetSampler(model, vocab, first, seeds)
             while not sampler.is_done:
-                sampler.sampling = current()
+                sampler.sampling = receive_sampling()
                 sampler.advance()
                 if has_drafts and (now := clock()) > late_at:
                     late_at = now + _LATE_INTERVAL_SECONDS

@@ -110,7 +110,7 @@ class TrainingSession:
                         self._fail(type(failure)(failure.message, hint), stream, run)
                     raise
                 finally:
-                    self._loop = None  # frees the model
+                    self._loop = None  # so that the model is freed when this method returns
                     with contextlib.suppress(RuntimeError):  # a CUDA error that has ended the run is raised again
                         discard_char_graph(run.state.trainer.model.device)
         except _StoppedEarly as stopped:

@@ -35,7 +35,7 @@ from engine.training.schedule import (
 from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
 
-if TYPE_CHECKING:  # they import this module
+if TYPE_CHECKING:  # most of them import this module
     from engine.session.checkpointing import Checkpointing
     from engine.session.ranks.connection import Ranks
     from engine.session.ranks.leader import Leader
@@ -90,7 +90,7 @@ class RunState:
     trainer: Trainer
     """Replaced when a checkpoint is loaded."""
     runtime: Runtime
-    """Replaced when another number of threads is chosen."""
+    """Replaced when threads or precision change, and when a checkpoint is loaded."""
     thread_tuner: ThreadTuner | None
     """None where the number of threads is fixed."""
     model_config: ModelConfig
@@ -245,7 +245,23 @@ class Run:
             self.reporter.emit(events.Resumed)
 
     def checkpoint_info(self) -> CheckpointInfo:
-        """Return the metadata of a checkpoint of this moment. All steps must have been reported."""
+        """Return the metadata of a checkpoint of this moment. All steps must have been reported.
+
+        A resumed run repeats one that never stopped bit for bit, as a checkpoint has all that a step depends on:
+
+        * weights, averaged weights, moments and row squares: `Trainer.state`;
+        * the generators of torch, of the device and of other ranks: `RunState.generators`; a step that fails restores
+          them, and all else draws from derived seeds or from generators of its own;
+        * the next batch: a position in an order that depends on seed and epoch alone; a batch whose step was
+          interrupted (`in_flight`) is repeated;
+        * learning rate, and what is due: step, settings and `Progress`;
+        * device, precision and threads: `Computation`.
+
+        Exceptions: with `max_seconds` the learning rate depends on the clock; threads may be measured again, by time;
+        the micro-batch size after an out-of-memory is not stored (other rounding and, with dropout, masks);
+        skipped steps and rollbacks are counted anew, and a rollback leads to `latest`, autosaved by the clock; a GPU
+        needs `--deterministic`. Tweets and, on a GPU, evaluations paced by the clock may differ, not the training.
+        """
         state, data = self.state, self.setup.training_data
         return CheckpointInfo(
             run=self.setup.folder.name,

@@ -1,4 +1,4 @@
 """The trainer, evaluation, the schedule, what is fastest on this machine, and what is done where memory runs out.
 
-Never decides when to evaluate or save.
+Never evaluates or saves by itself.
 """

@@ -1,4 +1,4 @@
-"""`OutOfMemoryRetry`: when memory runs out, free some, compute fewer tweets at once, warn, and continue.
+"""`OutOfMemoryRetry`: when memory runs out, compute fewer tweets at once, warn, and continue.
 
 A step stays that of the whole batch, in however many micro-batches (`engine.training.trainer`). None of this is part of
 a checkpoint, since another machine may have more memory.
@@ -31,7 +31,7 @@ class Training(Protocol):
 
 
 class OutOfMemoryRetry:
-    """Runs what needs much memory, in smaller pieces where it does not fit. Used by the session's thread only."""
+    """Runs what needs much memory, in smaller pieces where it does not fit. Not thread-safe."""
 
     def __init__(self, state: Training, warn: Callable[[str], None]) -> None:
         self._state = state

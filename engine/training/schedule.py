@@ -101,7 +101,7 @@ class Finish:
 
 
 def finish_after(step: int) -> Finish:
-    """Return the finish requested after `step`: a tenth of the steps so far."""
+    """Return the finish requested after `step`: a tenth of the steps so far, at least `MIN_FINISH_STEPS`."""
     return Finish(first_step=step, last_step=step + max(MIN_FINISH_STEPS, math.ceil(step / 10)))
 
 

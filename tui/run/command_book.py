@@ -1,8 +1,8 @@
 """`CommandBook`: which commands of this screen have no answer yet, and which of its changes can be undone. Pure.
 
-A session handles the commands of a type in the order in which they were sent, so an event answers the oldest of its
-type; of changes of settings, the oldest with the values of the event. An event caused by another client's command looks
-the same; therefore a type is pending until its last answer.
+A session executes the commands of a type in the order in which they were sent, but changes of sampling alone overtake
+other changes. So an event answers the oldest of its type; of changes of settings, the oldest with the values of the
+event. An event caused by another client's command looks the same; therefore a type is pending until its last answer.
 
 A change is recorded as its command is sent, with what the screen showed before, so that a key pressed before any answer
 is undone correctly. A refused command has changed nothing and is removed. There is no redo.
@@ -35,7 +35,7 @@ _ANSWERS: dict[type[Command], type[Event]] = {
     c.LoadCheckpoint: e.CheckpointLoaded,
     c.SaveLatest: e.CheckpointSaved,
 }
-"""The commands that change something or remedy an alert, and the event that answers each unless it is refused."""
+"""The commands that are recorded as pending, and the event that answers each unless it is refused."""
 
 
 @dataclass(frozen=True, eq=False)

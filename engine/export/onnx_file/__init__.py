@@ -1,1 +1,4 @@
-"""A model as one ONNX file: the graph in operators of ONNX, weights, and what its users need as metadata."""
+"""A model as one ONNX file: the graph in operators of ONNX, weights, and what its users need as metadata.
+
+Never runs the graph.
+"""

@@ -1,1 +1,1 @@
-"""The live views of the stops, one module each; `base` has what they share."""
+"""The live views of the stops, one module each; `base` has what they share. They never decide what passes a stop."""
