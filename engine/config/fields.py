@@ -95,7 +95,8 @@ def _require_between(name: str, value: Any, between: Between, *, is_float: bool)
     is_number = isinstance(value, int | float if is_float else int) and not isinstance(value, bool)
     # a comparison, not isfinite: that fails on an int beyond the largest float
     is_valid = is_number and (low <= value <= high or (between.or_zero and value == 0))
-    allowed = f"a number from {low:g} to {high:g}"
+    names_both = high < LARGEST or (is_number and value > high)
+    allowed = f"a number from {low:g} to {high:g}" if names_both else f"at least {low:g}"
     require(name, value, f"0 or {allowed}" if between.or_zero else allowed, is_valid=is_valid)
 
 
