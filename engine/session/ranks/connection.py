@@ -30,6 +30,8 @@ from engine.training.trainer import Trainer
 
 _NO_LIMIT = 10 * 365 * 86_400.0
 _POLL_SECONDS = 0.05
+_UNUSED_TAG = 1
+"""No message has it: those of orders and answers have tag 0."""
 _SOURCE = re.compile(r"^\[\S+\] | This is typically caused by .*")
 """The place in gloo's source that its messages begin with, and the advice that they end with."""
 
@@ -261,35 +263,49 @@ class Ranks:
 
         Raises `RankLostError`, at the first connection that fails or once the time is over, that names the ranks:
         those of failed connections, or those without a transfer, after the words `what_is_late`.
-
-        gloo can't be asked whether a transfer is complete (torch 2.13: `Work.is_completed` stays false), only be waited
-        for, so a thread waits for each. A wait that times out closes all connections, but does not fail transfers that
-        are complete by then; so it also ends the waits for the other ranks once a connection has failed.
         """
         works, deadline = dict[int, Work](), time.monotonic() + seconds
         for rank, tensor in tensors.items():
             with rank_lost_errors(f"the connection to rank {rank}"):
                 works[rank] = transfer([tensor], rank, 0)
-        limit = timedelta(seconds=seconds + 0.001)  # gloo counts whole milliseconds, of which none is no limit
-        waits = {rank: self._threads.submit(work.wait, limit) for rank, work in works.items()}
-        done, others = wait(waits.values(), return_when=FIRST_EXCEPTION)
-        lost = {rank: error for rank, each in waits.items() if each in done and (error := each.exception())}
-        if not lost:
-            return
-        is_late = time.monotonic() >= deadline
-        for work in [works[rank] for rank, each in waits.items() if each in others]:
-            with suppress(RuntimeError):
-                work.wait(timedelta(milliseconds=1))
-        wait(others)
-        if is_late:
-            missing = [rank for rank, each in waits.items() if each.exception()]
+        errors = self._errors_of(works, seconds, deadline)
+        if errors and time.monotonic() >= deadline:
             is_default = seconds == self.place.timeout_seconds
             raise RankLostError(
-                f"{what_is_late} {named(missing)} within {seconds:g} s.",
+                f"{what_is_late} {named(errors)} within {seconds:g} s.",
                 "Look at their output: they may hang." + f" {TIMEOUT_VARIABLE} sets the seconds." * is_default,
             )
-        with rank_lost_errors(f"the connection to {named(lost)}"):
-            raise next(iter(lost.values()))
+        if errors:
+            with rank_lost_errors(f"the connection to {named(errors)}"):
+                raise next(iter(errors.values()))
+
+    def _errors_of(self, works: Mapping[int, Work], seconds: float, deadline: float) -> dict[int, BaseException]:
+        """Wait until all transfers are complete or one fails; return the errors by rank, if it is late those of all.
+
+        gloo can't be asked whether a transfer is complete (torch 2.13: `Work.is_completed` stays false), only be waited
+        for, so a thread waits for each of several. A wait that times out closes all connections, but does not fail
+        transfers that are complete by then; so once one has failed, a wait for what is never sent ends the others. A
+        second wait for the same transfer could take its completion away from the thread, which would wait on.
+        """
+        limit = timedelta(seconds=seconds + 0.001)  # gloo counts whole milliseconds, of which none is no limit
+        if len(works) == 1:  # without the time that handing it to a thread takes
+            [(rank, work)] = works.items()
+            try:
+                work.wait(limit)
+            except RuntimeError as error:
+                return {rank: error}
+            return {}
+        waits = {rank: self._threads.submit(work.wait, limit) for rank, work in works.items()}
+        done, others = wait(waits.values(), return_when=FIRST_EXCEPTION)
+        errors = {rank: found for rank, each in waits.items() if each in done and (found := each.exception())}
+        if not errors:
+            return {}
+        is_late = time.monotonic() >= deadline
+        for rank in [rank for rank, each in waits.items() if each in others]:
+            with suppress(RuntimeError):
+                self._orders.recv([torch.empty(1)], rank, _UNUSED_TAG).wait(timedelta(milliseconds=1))
+        wait(others)
+        return {rank: found for rank, each in waits.items() if (found := each.exception())} if is_late else errors
 
     @contextmanager
     def promised(self, num_steps: int, summed: Tensor) -> Iterator[None]:
