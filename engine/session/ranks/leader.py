@@ -176,7 +176,8 @@ class Leader:
         if problem is not None:
             words = "Not all processes confirmed their weights before the last save."
             LOG.warning(words, exc_info=problem)
-            self._reporter.emit(events.Warned, message=f"{words} {problem.message} {problem.hint}".strip())
+            reason = f"{problem.message.removesuffix('.')}. {problem.hint}".strip()
+            self._reporter.emit(events.Warned, message=f"{words} {reason}")
             state.rank_generators = {}  # a resume seeds them by step: those of an earlier save are no better
             return
         self._verified_at = here
