@@ -79,10 +79,18 @@ class GraphedSteps:
         """Number of buckets that are replayed."""
         return sum(bucket.recording is not None for bucket in self._buckets.values())
 
-    def run(self, step: Callable[[Tensor], None], inputs: Tensor, key: Hashable = None) -> None:
+    def run(
+        self,
+        step: Callable[[Tensor], None],
+        inputs: Tensor,
+        key: Hashable = None,
+        before_launch: Callable[[], None] = lambda: None,
+    ) -> None:
         """Run `step`, the same one in every call with this key, on a small input in host memory.
 
-        CUDA copies up to 64 KB of pageable memory without waiting for the device: the rows of 8,192 tweets.
+        CUDA copies up to 64 KB of pageable memory without waiting for the device: the rows of 8,192 tweets. A recording
+        runs the Python part of `step` and a replay does not, so what Python has to note about it can be corrected in
+        `before_launch`, called after a recording and before each eager run or replay.
         """
         place = (key, *inputs.shape)
         if place not in self._buckets:
@@ -91,16 +99,16 @@ class GraphedSteps:
         bucket.inputs.copy_(inputs, non_blocking=True)
         bucket.num_visits += 1
         work = partial(step, bucket.inputs)
-        if self._recorder is None:
-            work()
-            return
         is_due = bucket.num_visits == WARM_UP_VISITS + 1  # tried then or never
-        if is_due and not self.failure and self.num_recorded < MAX_GRAPHS:
+        if self._recorder is not None and is_due and not self.failure and self.num_recorded < MAX_GRAPHS:
             self._record(work, bucket, self._recorder)
-        if bucket.recording is None:
+        before_launch()
+        if bucket.recording is not None:
+            bucket.recording.replay()
+        elif self._recorder is not None:
             self._recorder.run_on_side_stream(work)
         else:
-            bucket.recording.replay()
+            work()
 
     def discard_all(self) -> None:
         """Discard all recordings, as the memory that they write to is replaced."""

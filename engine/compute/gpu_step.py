@@ -144,12 +144,8 @@ class DeviceStep:
         *,
         precision: str,
         recorder: CudaRecorder | None,
-        sum_over_ranks: Callable[[], None] | None = None,
     ) -> None:
-        """Use a model that stays on its device, and its buffers.
-
-        With `sum_over_ranks`, gradient and update are recorded apart, and it is called between the two.
-        """
+        """Use a model that stays on its device, and its buffers."""
         self._model = model
         self._flat = flat
         self._network: TextGenerator = model
@@ -159,7 +155,6 @@ class DeviceStep:
         if precision == "bfloat16":
             self._network, self._rounded = bfloat16_copy(model, flat)
         self._optimizer_step = optimizer_step
-        self._sum_over_ranks = sum_over_ranks
         self._device = model.device
         self._learning_rate = torch.zeros((), device=self._device)
         self._total_targets = torch.ones((), device=self._device)
@@ -173,12 +168,21 @@ class DeviceStep:
         """Number of CUDA graphs that replace the launch of a step's kernels; None where none are made."""
         return self.graphs.num_recorded if self._may_record else None
 
-    def run(self, batch: CorpusBatch, batch_size: int, learning_rate: float, micro_batch_size: int | None) -> None:
+    def run(
+        self,
+        batch: CorpusBatch,
+        batch_size: int,
+        learning_rate: float,
+        micro_batch_size: int | None,
+        sum_over_ranks: Callable[[], None] | None = None,
+    ) -> None:
         """Train on a batch, padded to `batch_size` tweets; returns before the device is done.
 
         It is computed in parts of at most `micro_batch_size` tweets; the graphs are discarded before another size. A
-        non-finite loss or gradient changes nothing. Raises `DeviceMemoryError` if the corpus does not fit.
+        non-finite loss or gradient changes nothing. `sum_over_ranks`, in all steps or in none, is called between
+        gradient and update, which are recorded apart then. Raises `DeviceMemoryError` if the corpus does not fit.
         """
+        is_alone = sum_over_ranks is None
         tweets = resident_tweets(batch.tweets, self._device)
         if tweets is not self._tweets:
             self.graphs.discard_all()  # they gather from other tweets
@@ -189,24 +193,40 @@ class DeviceStep:
             rows = np.pad(batch.rows, (0, max(0, batch_size - len(batch.rows))), constant_values=NO_TWEET)
             length = bucket_length(batch.total_columns)  # of the whole batch, so that all ranks record at the same step
             self.graphs.run(
-                lambda rows: self._step(tweets, rows, length, micro_batch_size),
+                lambda rows: self._step(tweets, rows, length, micro_batch_size, with_update=is_alone),
                 torch.from_numpy(rows),
                 key=length,
+                before_launch=self._reset_has_begun,
             )
+            self._optimizer_step.has_begun = is_alone  # a replay of the update runs no Python that would set it
         else:
             self._flat.grads_and_loss.zero_()  # fewer tweets than ranks
-        if self._sum_over_ranks is not None:
-            self._sum_over_ranks()
+        if sum_over_ranks is not None:
+            sum_over_ranks()
             self.graphs.run(lambda _: self._update(), torch.empty(0), key="update")
         if self._backlog is not None:
             self._backlog.add_step()
 
-    def _step(self, tweets: ResidentTweets, rows: Tensor, length: int, micro_batch_size: int | None) -> None:
+    def _reset_has_begun(self) -> None:
+        """Note that the step has changed nothing yet: its recording, also one that failed, has executed no kernel.
+
+        So a graph that can't be launched, for lack of memory, is a step that can be repeated.
+        """
+        self._optimizer_step.has_begun = False
+
+    def _step(
+        self,
+        tweets: ResidentTweets,
+        rows: Tensor,
+        length: int,
+        micro_batch_size: int | None,
+        *,
+        with_update: bool = True,
+    ) -> None:
         """Compute loss and gradient of the tweets at `rows` (B,) int64, padded to `length` targets.
 
-        In nats per target of the whole step. Then update the weights, unless the ranks' gradients are summed first.
+        In nats per target of the whole step. `with_update`, then update the weights.
         """
-        self._optimizer_step.has_begun = False  # a failed recording before this has changed nothing
         tokens = tweets.gather(rows, length)  # (T + 1, B)
         network, flat = self._refreshed_network(), self._flat
         size = micro_batch_size or tokens.shape[1]
@@ -218,10 +238,10 @@ class DeviceStep:
                 torch._foreach_add_(flat.views_of_grads, torch.autograd.grad(loss, list(network.parameters())))
                 flat.loss.add_(loss.detach())
                 if network.ngram_input is not None and flat.table is not None:
-                    rows = network.ngram_input.rows_of(part[:-1].t()).flatten()
-                    flat.table.touched.index_fill_(0, rows, 1)
+                    of_contexts = network.ngram_input.rows_of(part[:-1].t()).flatten()  # (3 * B * T,)
+                    flat.table.touched.index_fill_(0, of_contexts, 1)
                     flat.table.touched[NO_ROW].zero_()
-        if self._sum_over_ranks is None:
+        if with_update:
             self._update()
 
     def _update(self) -> None:

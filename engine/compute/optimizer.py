@@ -228,7 +228,8 @@ class OptimizerStep:
         self.losses = LossBuffer(flat.weights.device)
         self.has_begun = False
         """True from the first changed weight, or from the sum over all processes, until the caller resets it after the
-        step. If an exception is raised in between, the step can't be repeated."""
+        step. If an exception is raised in between, the step can't be repeated. `run` sets it in Python, which a CUDA
+        graph does not replay: there `DeviceStep` sets it, once the graph with the update has been launched."""
 
     @torch.no_grad()
     def run(self, learning_rate: float | Tensor) -> Tensor:

@@ -60,7 +60,8 @@ class CharStepper:
         self._held = held
         self._may_compile = may_compile and held is None and model.device.type == "cpu"
         self._graph = char_graph_of(model, self.weights) if model.device.type == "cuda" and held is None else None
-        self._rows = self._rows_stepper()
+        self._rows: SingleRowStepper | _BatchStepper | None = None
+        """Buffers of these B rows, made by the first step that does not run as a graph, which has its own."""
 
     def select(self, rows: Ids) -> None:
         """Continue with these of the B rows, in this order; a row may be repeated."""
@@ -68,7 +69,7 @@ class CharStepper:
             self._graph.return_state()
         indices = torch.from_numpy(rows).to(self.weights.table.device)
         self.state = [each[indices] for each in self.state]
-        self._rows = self._rows_stepper()
+        self._rows = None
 
     def _rows_stepper(self) -> SingleRowStepper | _BatchStepper:
         if self._may_compile and len(self.state[0]) == 1:
@@ -81,6 +82,8 @@ class CharStepper:
         """Process a character of each row, (B,); return the log-probabilities (B, V) of the next one, in nats."""
         if self._graph is not None and len(token_ids) == 1:
             return self._graph.step_of(self, token_ids)
+        if self._rows is None:
+            self._rows = self._rows_stepper()
         return self._rows.step(token_ids)
 
 

@@ -15,7 +15,8 @@ many of them.
 
 **A step that fails.** Until the sum over ranks or the update starts, an exception leaves everything as it was before
 the step, generators included: the step can be repeated, in micro-batches or by a resumed run. After that the weights
-may be updated in part, or the other ranks continue, and `is_consistent` is false.
+may be updated in part, or the other ranks continue, and `is_consistent` is false. A CUDA graph of gradient and update
+starts as a whole: one that can't be launched has changed nothing, and after the launch the step can't be repeated.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ class Trainer:
         self._learning_rates: list[float] = []
         """Of the steps in the loss buffer."""
         self._world_size = world_size
-        self._sum_over_ranks = sum_over_ranks and partial(self._sum_gradients, sum_over_ranks)
-        """Sums gradient and loss; None where there is one rank."""
+        self._sum_over_ranks = sum_over_ranks
+        """None where there is one rank. Not bound to this object: a reference cycle would keep a replaced trainer."""
         self._batch_size = config.batch_size
         self._cpu_steps: dict[str, ThreadedStep] = {}
         """Forward and backward pass on the CPU by precision, each with memory of its own; created on first use."""
@@ -106,7 +107,6 @@ class Trainer:
             self._optimizer_step,
             precision=self.precision,
             recorder=recorder_for(self.model) if may_record else None,
-            sum_over_ranks=self._sum_over_ranks,
         )
 
     # The step ---------------------------------------------------------------------------------------------------------
@@ -123,18 +123,20 @@ class Trainer:
         """
         self.model.train()
         self._optimizer_step.has_begun = False
+        sum_gradients = self._sum_over_ranks and partial(self._sum_gradients, self._sum_over_ranks)
         draws = self.model.dropout.p > 0
         with generators_restored_on_error(self._device) if draws else nullcontext():
             if self._device_step is None:
                 self._compute_gradient(batch)
-                if self._sum_over_ranks is not None:
-                    self._sum_over_ranks()
+                if sum_gradients is not None:
+                    sum_gradients()
                 self.timer.switch_to("optimizer")
                 with one_torch_thread():
                     is_skipped = self._optimizer_step.run(learning_rate)
                 self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
             elif isinstance(batch, CorpusBatch):
-                self._device_step.run(batch, self.num_rows(batch), learning_rate, self.micro_batch_size)
+                num_rows = self.num_rows(batch)
+                self._device_step.run(batch, num_rows, learning_rate, self.micro_batch_size, sum_gradients)
             else:
                 raise TypeError("a GPU gathers its batches from a corpus")
             if self._average is not None:
@@ -174,7 +176,10 @@ class Trainer:
 
     @property
     def is_consistent(self) -> bool:
-        """Whether all of the state is that after `step_count` steps; false after an interrupted sum or update."""
+        """Whether all of the state is that after `step_count` steps.
+
+        False after a step that raised in or after its sum or update, or the launch of a CUDA graph that includes these.
+        """
         return not self._optimizer_step.has_begun
 
     @property

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import ClassVar
 
@@ -25,13 +25,15 @@ from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.training_data import KnownVocab
 from engine.errors import DeviceError, RankLostError, TweetgenError
 from engine.model.gru import TextGenerator
-from engine.session.ranks.place import Place, Versions, connect, join_attempt
+from engine.session.ranks.place import TIMEOUT_VARIABLE, Place, Versions, connect, join_attempt
 from engine.training.trainer import Trainer
 
 _NO_LIMIT = 10 * 365 * 86_400.0
 _POLL_SECONDS = 0.05
-_SOURCE = re.compile(r"^\[\S+\] ")
-"""The place in gloo's source that its messages begin with."""
+_UNUSED_TAG = 1
+"""No message has it: those of orders and answers have tag 0."""
+_SOURCE = re.compile(r"^\[\S+\] | This is typically caused by .*")
+"""The place in gloo's source that its messages begin with, and the advice that they end with."""
 
 
 # Orders and answers ---------------------------------------------------------------------------------------------------
@@ -119,6 +121,12 @@ _ANSWERS = msgspec.json.Decoder(Answer)
 # The connection -------------------------------------------------------------------------------------------------------
 
 
+def named(ranks: Collection[int]) -> str:
+    """Return the numbers of some ranks as words: "rank 1", "ranks 1 and 2"."""
+    *first, last = map(str, sorted(ranks))
+    return f"ranks {', '.join(first)} and {last}" if first else f"rank {last}"
+
+
 @contextmanager
 def rank_lost_errors(what: str) -> Iterator[None]:
     """Turn an error of torch's communication into a `RankLostError`."""
@@ -146,6 +154,8 @@ class Ranks:
         """Whether this process has received SIGTERM, which torchrun sends at the end of all, and where one is lost."""
         self._data = data
         self._orders = orders
+        self._threads = ThreadPoolExecutor(place.world_size, thread_name_prefix="rank")
+        """One for each other rank, and one to wait for all of them; idle between two transfers."""
 
     @classmethod
     def join(cls, place: Place, find_device: Callable[[], torch.device], versions: Versions) -> Ranks:
@@ -196,7 +206,10 @@ class Ranks:
             self._data.broadcast(tensor, 0).wait()
 
     def send_order(self, order: Order, seconds: float | None = None) -> None:
-        """Send an order to all workers, which have `seconds`, by default the timeout, to receive it."""
+        """Send an order to all workers, which have `seconds`, by default the timeout, to receive it.
+
+        A worker that ends is lost at once, whatever the others do.
+        """
         self._send(range(1, self.place.world_size), order, seconds or self.place.timeout_seconds)
 
     def receive_order(self) -> AnyOrder:
@@ -213,56 +226,86 @@ class Ranks:
         """Return the answers of all ranks to the last order, by rank; the leader's is its `own`.
 
         They have `seconds` to answer, by default the timeout. With `poll`, which is called meanwhile, there is no
-        limit; what it raises is raised once all have answered, as no rank receives an order before.
+        limit; what it raises is raised once all have answered, as no rank receives an order before. A rank that ends
+        before it has answered is lost at once, whatever the others do.
         """
         others = range(1, self.place.world_size)
         if poll is None:
             received = self._receive(others, seconds or self.place.timeout_seconds)
         else:
-            with ThreadPoolExecutor(1) as thread:
-                answers = thread.submit(self._receive, others, _NO_LIMIT)
-                try:
-                    while not answers.done():
-                        poll()
-                        wait([answers], _POLL_SECONDS)
-                finally:
-                    received = answers.result()
+            answers = self._threads.submit(self._receive, others, _NO_LIMIT)
+            try:
+                while not answers.done():
+                    poll()
+                    wait([answers], _POLL_SECONDS)
+            finally:
+                received = answers.result()
         return [own, *map(_ANSWERS.decode, received)]
 
-    def _send(self, ranks: Sequence[int], message: Order | Answer, seconds: float) -> None:
+    def _send(self, ranks: Collection[int], message: Order | Answer, seconds: float) -> None:
         """Send a message to some ranks: its length, then its bytes."""
         data = torch.frombuffer(bytearray(msgspec.json.encode(message)), dtype=torch.uint8)
         for tensor in (torch.tensor([len(data)]), data):
-            self._transfer(self._orders.send, dict.fromkeys(ranks, tensor), seconds)
+            self._transfer(self._orders.send, dict.fromkeys(ranks, tensor), seconds, "An order was not received by")
 
-    def _receive(self, ranks: Sequence[int], seconds: float) -> list[bytes]:
+    def _receive(self, ranks: Collection[int], seconds: float) -> list[bytes]:
         """Return the next message of each of some ranks."""
         lengths = {rank: torch.zeros(1, dtype=torch.int64) for rank in ranks}
-        self._transfer(self._orders.recv, lengths, seconds)
+        self._transfer(self._orders.recv, lengths, seconds, "No answer from")
         messages = {rank: torch.empty(int(length), dtype=torch.uint8) for rank, length in lengths.items()}
-        self._transfer(self._orders.recv, messages, seconds)
+        self._transfer(self._orders.recv, messages, seconds, "No answer from")
         return [each.numpy().tobytes() for each in messages.values()]
 
-    @staticmethod
-    def _transfer(transfer: Callable[..., Work], tensors: Mapping[int, Tensor], seconds: float) -> None:
-        """Send or receive a tensor for each rank. Raises `RankLostError` that names the ranks without one in time.
+    def _transfer(
+        self, transfer: Callable[..., Work], tensors: Mapping[int, Tensor], seconds: float, what_is_late: str
+    ) -> None:
+        """Send or receive a tensor for each rank.
 
-        gloo closes all connections once a rank is late, but does not fail transfers that are complete by then.
+        Raises `RankLostError`, at the first connection that fails or once the time is over, that names the ranks:
+        those of failed connections, or those without a transfer, after the words `what_is_late`.
         """
-        deadline, works, missing = time.monotonic() + seconds, dict[int, Work](), list[int]()
+        works, deadline = dict[int, Work](), time.monotonic() + seconds
         for rank, tensor in tensors.items():
             with rank_lost_errors(f"the connection to rank {rank}"):
                 works[rank] = transfer([tensor], rank, 0)
-        for rank, work in works.items():
-            with rank_lost_errors(f"the connection to rank {rank}"):
-                try:  # gloo counts whole milliseconds, of which none is no limit
-                    work.wait(timedelta(seconds=max(deadline - time.monotonic(), 0) + 0.001))
-                except RuntimeError:
-                    if time.monotonic() < deadline:
-                        raise
-                    missing.append(rank)
-        if missing:
-            raise RankLostError(f"No answer from rank {', '.join(map(str, missing))} for {seconds:g} s.")
+        errors = self._errors_of(works, seconds, deadline)
+        if errors and time.monotonic() >= deadline:
+            is_default = seconds == self.place.timeout_seconds
+            raise RankLostError(
+                f"{what_is_late} {named(errors)} within {seconds:g} s.",
+                "Look at their output: they may hang." + f" {TIMEOUT_VARIABLE} sets the seconds." * is_default,
+            )
+        if errors:
+            with rank_lost_errors(f"the connection to {named(errors)}"):
+                raise next(iter(errors.values()))
+
+    def _errors_of(self, works: Mapping[int, Work], seconds: float, deadline: float) -> dict[int, BaseException]:
+        """Wait until all transfers are complete or one fails; return the errors by rank, if it is late those of all.
+
+        gloo can't be asked whether a transfer is complete (torch 2.13: `Work.is_completed` stays false), only be waited
+        for, so a thread waits for each of several. A wait that times out closes all connections, but does not fail
+        transfers that are complete by then; so once one has failed, a wait for what is never sent ends the others. A
+        second wait for the same transfer could take its completion away from the thread, which would wait on.
+        """
+        limit = timedelta(seconds=seconds + 0.001)  # gloo counts whole milliseconds, of which none is no limit
+        if len(works) == 1:  # without the time that handing it to a thread takes
+            [(rank, work)] = works.items()
+            try:
+                work.wait(limit)
+            except RuntimeError as error:
+                return {rank: error}
+            return {}
+        waits = {rank: self._threads.submit(work.wait, limit) for rank, work in works.items()}
+        done, others = wait(waits.values(), return_when=FIRST_EXCEPTION)
+        errors = {rank: found for rank, each in waits.items() if each in done and (found := each.exception())}
+        if not errors:
+            return {}
+        is_late = time.monotonic() >= deadline
+        for rank in [rank for rank, each in waits.items() if each in others]:
+            with suppress(RuntimeError):
+                self._orders.recv([torch.empty(1)], rank, _UNUSED_TAG).wait(timedelta(milliseconds=1))
+        wait(others)
+        return {rank: found for rank, each in waits.items() if (found := each.exception())} if is_late else errors
 
     @contextmanager
     def promised(self, num_steps: int, summed: Tensor) -> Iterator[None]:

@@ -137,6 +137,7 @@ class Leader:
                 waiting_seconds=times["waiting_seconds"],
             ),
         )
+        raise_problem(answers)
         shares = [min(each.waiting_seconds / max(each.seconds, 1e-9), 1.0) for each in answers]
         self._reporter.emit(
             events.RanksMeasured,
@@ -149,47 +150,56 @@ class Leader:
         """Compare the weights of all ranks before they are saved, and collect the states of their generators.
 
         Raises `WeightsDifferError`, and `DistributedError` where a rank can't go on or is lost. Before the last save of
-        a run, neither is an error, unless SIGTERM ends the run: then a lost rank is the reason of the signal, and all
-        are to start again.
+        a run, the latter is only a warning, unless SIGTERM ends the run: then a lost rank is the reason of the signal,
+        and all are to start again.
         """
         state, ranks = self._state, self._ranks
         here = state.trainer, state.step
         if self._verified_at == here and not (is_last and ranks.is_terminated):
             return
+        own, problem = Answer(checksum=state.trainer.flat.checksum()), None
+        answers = [own]
         try:
-            seconds = ranks.LAST_SECONDS if is_last else None
-            own, *others = self._ask(Report(checksum=True), Answer(checksum=state.trainer.flat.checksum()), seconds)
-        except DistributedError:
+            answers = self._ask(Report(checksum=True), own, ranks.LAST_SECONDS if is_last else None)
+            raise_problem(answers)
+        except DistributedError as error:
             if not is_last or ranks.is_terminated:
                 raise
-            LOG.warning("a rank did not report before the last save", exc_info=True)
-            state.rank_generators = {}  # a resume seeds them by step: those of an earlier save are no better
-            return
-        for rank, answer in enumerate(others, start=1):
-            if answer.checksum != own.checksum:
+            problem = error
+        for rank, answer in enumerate(answers):
+            if not answer.problem and answer.checksum != own.checksum:
                 raise WeightsDifferError(
                     f"The weights of rank {rank} on {answer.host} differ from those of rank 0 at step "
                     f"{state.step:,}; its device may be faulty, or of another type, which rounds differently.",
                     "The run goes back to its latest checkpoint.",
                 )
+        if problem is not None:
+            words = "Not all processes confirmed their weights before the last save."
+            LOG.warning(words, exc_info=problem)
+            reason = f"{problem.message.removesuffix('.')}. {problem.hint}".strip()
+            self._reporter.emit(events.Warned, message=f"{words} {reason}")
+            state.rank_generators = {}  # a resume seeds them by step: those of an earlier save are no better
+            return
         self._verified_at = here
         if state.model_config.dropout > 0:
-            states = [torch.frombuffer(bytearray(answer.generator), dtype=torch.uint8) for answer in others]
+            states = [torch.frombuffer(bytearray(answer.generator), dtype=torch.uint8) for answer in answers[1:]]
             state.rank_generators = dict(enumerate(states, start=1))
 
     def _ask(self, report: Report, own: Answer, seconds: float | None = None) -> list[Answer]:
-        """Return the answers of all ranks to a report, after emitting their warnings. Raises their problem."""
+        """Return the answers of all ranks to a report, after emitting their warnings."""
         self._sync()
         self._ranks.send_order(report, seconds)
         answers = self._ranks.receive_answers(own, seconds=seconds)
         for rank, answer in enumerate(answers):
             for message in answer.warnings:
                 self._reporter.emit(events.Warned, message=f"Rank {rank} on {answer.host}: {message}")
-        raise_problem(answers)
         return answers
 
     def _sync(self) -> None:
-        """Send the workers the settings, the position and, with a new trainer, its weights, if any has changed."""
+        """Send the workers the settings and the position of a new trainer or stream of batches, and its weights.
+
+        The weights only of a new trainer. A setting that needs neither, as the learning rate, is sent with the steps.
+        """
         state, ranks = self._state, self._ranks
         trainer, batches = self._sent
         if trainer is state.trainer and batches is state.batches:

@@ -21,7 +21,7 @@ from engine.compute import stepper as stepper_module
 from engine.compute.cpu import single_row
 from engine.compute.cpu.single_row import SingleRowStepper
 from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps, new_failures
-from engine.compute.stepper import CharGraph, CharStepper, initial_state
+from engine.compute.stepper import CharGraph, CharStepper, HeldUnit, initial_state
 from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
@@ -420,6 +420,30 @@ def test_tweets_of_two_models_and_their_rows_in_turns_are_those_of_plain_steps_w
             each.select(np.array([0, 0]))
         assert np.array_equal(one.step(np.array([4, 5])), other.step(np.array([4, 5])))
     assert recorder.log.count("record") == 1
+
+
+def test_a_single_row_that_a_graph_computes_has_no_buffers_of_its_own(
+    recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    make = stepper_module._BatchStepper.__init__
+
+    def count_rows(self: object, weights: InferenceWeights, state: list[torch.Tensor], held: HeldUnit | None) -> None:
+        made.append(len(state[0]))
+        make(self, weights, state, held)  # type: ignore[arg-type] # the class is private
+
+    model = model_of()
+    CharStepper(model)  # makes the graph
+    monkeypatch.setattr(stepper_module._BatchStepper, "__init__", count_rows)
+    stepper = CharStepper(model)
+    stepper.step(np.array([4]))
+    stepper.select(np.array([0]))
+    stepper.step(np.array([5]))
+    assert made == []
+    stepper.select(np.array([0, 0]))
+    stepper.step(np.array([6, 7]))
+    assert made == [2]
+    assert "warm-up" in recorder.log
 
 
 def test_a_model_of_other_sizes_has_another_graph_and_the_old_one_is_freed(recorder: FakeRecorder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -24,6 +25,7 @@ from engine.compute.gpu_step import ResidentTweets, resident_tweets
 from engine.compute.optimizer import OptimizerStep
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import CorpusBatch
+from engine.memory import without_collection
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training import evaluation
@@ -272,6 +274,77 @@ def test_a_step_without_memory_for_its_batch_after_a_failed_recording_has_change
         losses_of(trainer, batches)
     assert trainer.is_consistent
     assert trainer.step_count == WARM_UP_VISITS
+
+
+class ReplayedRecorder(fakes.FakeRecorder):
+    """Like CUDA's, its recordings run no Python when replayed, and recording runs only that; launches may fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trainer: Trainer
+        self.failing: list[int] = []
+        """Numbers of the replays that can't be launched, counted from 1."""
+
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
+        def replayed() -> None:
+            before = self.trainer._optimizer_step.has_begun
+            if self.log.count("replay") in self.failing:
+                raise NO_MEMORY
+            work()
+            self.trainer._optimizer_step.has_begun = before
+
+        self.trainer._optimizer_step.has_begun = True
+        return super().record(replayed)
+
+
+@pytest.fixture
+def replayed(monkeypatch: pytest.MonkeyPatch) -> ReplayedRecorder:
+    """Return the recorder of a trainer whose third step is recorded, and replayed as the later ones are."""
+    recorder = ReplayedRecorder()
+    fakes.use_device_step(monkeypatch, recorder)
+    recorder.trainer = Trainer(new_model(), replace(CONFIG, average_lag=0.1), CPU)
+    return recorder
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_graph_that_can_not_be_launched_has_changed_nothing_also_right_after_its_recording(
+    replayed: ReplayedRecorder, failing: int
+) -> None:
+    trainer, [batch] = replayed.trainer, some_batches(1, 7)
+    replayed.failing = [failing]
+    losses_of(trainer, [batch] * (WARM_UP_VISITS + failing - 1))
+    before = copy_of_state(trainer)
+    with pytest.raises(torch.OutOfMemoryError):
+        trainer.step(batch, RATE)
+    assert trainer.is_consistent
+    assert_same_tensors(trainer.state(), before)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_step_whose_replayed_update_precedes_an_error_can_not_be_repeated(
+    replayed: ReplayedRecorder, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    trainer, [batch] = replayed.trainer, some_batches(1, 7)
+    losses_of(trainer, [batch] * (WARM_UP_VISITS + number - 1))
+    let_fail(monkeypatch, "engine.model.parameters.WeightAverage.update", NO_MEMORY, 1)
+    with pytest.raises(torch.OutOfMemoryError):
+        trainer.step(batch, RATE)
+    assert replayed.log.count("replay") == number
+    assert not trainer.is_consistent
+
+
+# What a trainer refers to ---------------------------------------------------------------------------------------------
+
+
+@ON_BOTH_PATHS
+@pytest.mark.usefixtures("recorder")
+def test_a_trainer_of_several_ranks_is_freed_with_its_last_reference() -> None:
+    trainer = new_trainer(lambda _: None)
+    trainer.step(some_batches(1, 8)[0], RATE)
+    reference = weakref.ref(trainer)
+    with without_collection():
+        del trainer
+        assert reference() is None
 
 
 # Ranks: two threads of this process, in float64 -----------------------------------------------------------------------

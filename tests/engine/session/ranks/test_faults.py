@@ -221,20 +221,28 @@ def test_a_rank_that_does_not_answer_is_lost_after_the_timeout_and_named(
         return receive(self) if isinstance(order, Report) else order
 
     monkeypatch.setattr(Ranks, "receive_order", hang_at_a_report)
-    with pytest.raises(RankLostError, match=r"^No answer from rank 1 for 1 s\.$"):
+    with pytest.raises(RankLostError, match=r"^No answer from rank 1 within 1 s\.$"):
         run_shared(h.tiny_config(corpus), timeout_seconds=1.0)
 
 
 @pytest.mark.parametrize(
-    ("of_leader", "of_worker"),
+    ("of_leader", "of_worker", "words"),
     [
-        (lambda ranks: ranks.send_order(Report()), Ranks.receive_order),
-        (lambda ranks: ranks.receive_answers(Answer()), lambda ranks: ranks.send_answer(Answer())),
+        (
+            lambda ranks: ranks.send_order(Report()),
+            Ranks.receive_order,
+            "An order was not received by ranks 1 and 3 within 1 s.",
+        ),
+        (
+            lambda ranks: ranks.receive_answers(Answer()),
+            lambda ranks: ranks.send_answer(Answer()),
+            "No answer from ranks 1 and 3 within 1 s.",
+        ),
     ],
     ids=["order", "answer"],
 )
 def test_of_several_ranks_those_that_hang_are_named(
-    of_leader: Callable[[Ranks], object], of_worker: Callable[[Ranks], object]
+    of_leader: Callable[[Ranks], object], of_worker: Callable[[Ranks], object], words: str
 ) -> None:
     has_ended = threading.Event()
 
@@ -251,7 +259,8 @@ def test_of_several_ranks_those_that_hang_are_named(
 
     lost = on_ranks(work, world_size=4, timeout_seconds=1.0)[0].exception()
     assert isinstance(lost, RankLostError)
-    assert lost.message == "No answer from rank 1, 3 for 1 s."
+    assert lost.message == words
+    assert lost.hint == f"Look at their output: they may hang. {TIMEOUT_VARIABLE} sets the seconds."
 
 
 @pytest.mark.parametrize("ending", [0, 1])
@@ -271,6 +280,42 @@ def test_a_rank_that_waits_for_an_order_or_an_answer_loses_one_that_ends_at_once
     lost = on_ranks(work)[1 - ending].exception()
     assert isinstance(lost, RankLostError)
     assert f"the connection to rank {ending} failed. Connection closed by peer" in lost.message
+
+
+@pytest.mark.parametrize("ending", [1, 2, 3])
+@pytest.mark.parametrize("poll", [None, lambda: None], ids=["limited", "polled"])
+def test_a_rank_that_ends_is_lost_at_once_while_the_others_are_yet_to_answer(
+    ending: int, poll: Callable[[], None] | None
+) -> None:
+    is_waiting, is_lost = threading.Event(), threading.Event()
+
+    def work(ranks: Ranks) -> None:
+        if ranks.place.rank == ending:
+            assert is_waiting.wait(TIMEOUT_SECONDS)
+        elif ranks.place.is_leader:
+            group: Any = ranks._orders
+            group = Mock(wraps=group)
+            ranks._orders = group
+            received = count(1)
+
+            def receive(*args: Any) -> Any:
+                transfer = sound(*args)
+                if next(received) == 3:
+                    is_waiting.set()
+                return transfer
+
+            sound, group.recv = group.recv, receive
+            try:
+                ranks.receive_answers(Answer(), poll=poll)
+            finally:
+                is_lost.set()
+        else:
+            assert is_lost.wait(TIMEOUT_SECONDS)
+
+    lost, *others = on_ranks(work, world_size=4)
+    assert [each.exception() for each in others] == [None] * 3
+    assert isinstance(error := lost.exception(), RankLostError)
+    assert f"the connection to rank {ending} failed. Connection closed by peer" in error.message
 
 
 @pytest.mark.parametrize("is_early", [True, False])
@@ -327,9 +372,32 @@ def test_a_last_save_without_the_report_of_a_rank_happens_without_old_generators
     monkeypatch.setattr(Ranks, "LAST_SECONDS", 0.1 if isinstance(error, RankLostError) else 60.0)
     of_leader, _ = outcomes_of(h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
     assert h.only(of_leader.result(), e.RunFinished).step == 9
+    words = "the connection to rank 1 failed" if isinstance(error, RankLostError) else "Rank 1: ZeroDivisionError: by"
+    [warning] = h.of_type(of_leader.result(), e.Warned)
+    assert warning.message.startswith("Not all processes confirmed their weights before the last save. ")
+    assert words in warning.message
     assert "generator.cpu.1" in h.tensors_of("tiny", "step-6")
     assert h.latest().step == 9
     assert "generator.cpu.1" not in h.tensors_of("tiny")
+
+
+def test_a_last_save_does_not_happen_if_the_weights_of_one_rank_differ_while_another_has_a_problem(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = Worker._report
+
+    def change_or_fail(self: Worker, order: Report, answer: Answer) -> Answer:
+        if self.trainer.step_count == 9:
+            if is_rank_1():
+                raise ZeroDivisionError("by zero")
+            with torch.no_grad():
+                self.trainer.model.proj.bias[3] += 1e-3
+        return report(self, order, answer)
+
+    monkeypatch.setattr(Worker, "_report", change_or_fail)
+    config = h.tiny_config(corpus, max_steps=9, eval_every=0, sample_every=0)
+    events_until(WeightsDifferError, r"The weights of rank 2 on .* differ", config, world_size=3)
+    assert h.latest().step == 0
 
 
 # Joining --------------------------------------------------------------------------------------------------------------
