@@ -270,11 +270,10 @@ class Ranks:
                 works[rank] = transfer([tensor], rank, 0)
         errors = self._errors_of(works, seconds, deadline)
         if errors and time.monotonic() >= deadline:
-            is_default = seconds == self.place.timeout_seconds
-            raise RankLostError(
-                f"{what_is_late} {named(errors)} within {seconds:g} s.",
-                "Look at their output: they may hang." + f" {TIMEOUT_VARIABLE} sets the seconds." * is_default,
-            )
+            hint = "Look at their output: they may hang."
+            if seconds == self.place.timeout_seconds:
+                hint += f" {TIMEOUT_VARIABLE} sets the seconds."
+            raise RankLostError(f"{what_is_late} {named(errors)} within {seconds:g} s.", hint)
         if errors:
             with rank_lost_errors(f"the connection to {named(errors)}"):
                 raise next(iter(errors.values()))
