@@ -228,3 +228,8 @@ def _is_inside_word(pair: str) -> bool:
     if _is_mark(pair[1]) or _KEPT_FORMAT_CHARACTERS.intersection(pair):
         return True
     return all(char.isalnum() or char == "_" or _is_mark(char) for char in pair) and not _WITHOUT_BLANKS.search(pair)
+
+
+def quoted(name: str) -> str:
+    """Return a run's name as one word for a shell."""
+    return f'"{name}"' if " " in name else name

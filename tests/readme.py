@@ -28,9 +28,8 @@ from engine.protocol.codec import kinds_of
 from engine.protocol.events import Event
 from tui.cli.app import app
 from tui.cli.lazy_group import EXAMPLES
-from tui.settings.key_table import KEY_TABLE, MAIN_KEYS
-from tui.settings.keys.key import Key
-from tui.settings.keys.lesson import LESSON_KEYS
+from tui.settings.key_table import KEY_TABLE, LESSON_KEYS, MAIN_KEYS
+from tui.settings.keys import Key
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -25,15 +25,15 @@ from tests.cli.program import kill_processes_in
 from tests.e2e.terminal import Terminal
 from tests.tui.conftest import screen_text
 from tui.app.app import TweetgenApp
-from tui.app.lesson_app import LessonApp
-from tui.files.cast import Cell, Frame, Line, Style, TimedFrame, to_cast
+from tui.app.recorder import Cell, Frame, Line, Style, TimedFrame, to_cast
+from tui.dialogs.checkpoint_list import CheckpointList
+from tui.dialogs.help import HelpScreen
 from tui.lesson.progress import Progress, progress_path, write_progress
 from tui.lesson.runs import main_config, open_lesson_session
 from tui.lesson.stops import STOPS
-from tui.run.engine_bridge import EngineBridge
+from tui.process.local import EngineBridge
 from tui.run.view import RunView
-from tui.screens.dialogs.checkpoint_list import CheckpointList
-from tui.screens.dialogs.help import HelpScreen
+from tui.screens.lesson.app import LessonApp
 from tui.screens.main.screen import TICK_SECONDS
 from tui.screens.xray.screen import XrayScreen
 from tui.widgets.xray.panel import XrayPanel

@@ -52,9 +52,9 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
 """,
     "the screen": """
 import engine.checkpoints.catalog, engine.corpus.inspection, engine.session.startup.preflight
-import tui.app.app, tui.run.engine_bridge, tui.lesson.progress
+import tui.app.app, tui.process.local, tui.lesson.progress
 """,
-    "the lesson": "import tui.app.lesson_app",
+    "the lesson": "import tui.screens.lesson.app",
     "questions": "import engine.insight.answers, engine.sampling.queries, engine.compute.stepper",
     "the weights": """
 import torch
@@ -81,7 +81,7 @@ NOT_YET = {
     "job control": ("torch", "numpy", "textual", "rich", "typer"),  # nothing that starts threads before it forks
     "the version": ("torch", "numpy", "textual", "pyarrow", "libipld", "httpx"),
     "the screen": (
-        *("torch", "tui.screens.xray", "tui.widgets.xray", "tui.screens.lesson", "tui.app.lesson_app"),
+        *("torch", "tui.screens.xray", "tui.widgets.xray", "tui.screens.lesson", "tui.screens.lesson.app"),
         "engine.insight",
     ),
     "the lesson": ("torch",),
@@ -107,7 +107,7 @@ def test_heavy_libraries_are_imported_only_by_what_needs_them() -> None:
         not_yet = tuple(f"{name}." for name in NOT_YET[stage])
         assert [module for module in json.loads(line) if f"{module}.".startswith(not_yet)] == [], stage
     imported = set(json.loads(line))
-    assert {"torch", "engine.compute.optimizer", "tui.app.lesson_app"} <= imported  # what is imported is seen
+    assert {"torch", "engine.compute.optimizer", "tui.screens.lesson.app"} <= imported  # what is imported is seen
 
 
 # Recordings -----------------------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_the_wheel_has_all_that_the_program_reads_and_the_manual_page_and_the_co
     wheel = zipfile.ZipFile(path)
     names = set(wheel.namelist())
     code = {str(path.relative_to(ROOT)) for package in ("engine", "tui") for path in (ROOT / package).rglob("*.py")}
-    assert code | {"assets/happy.csv", "assets/base.safetensors", "tui/tweetgen.tcss"} <= names
+    assert code | {"assets/happy.csv", "assets/base.safetensors", "tui/app/style.tcss"} <= names
     assert not [name for name in names if name.startswith("assets/share")]
     shared = {name.partition(".data/data/share/")[2]: wheel.read(name).decode() for name in names if ".data/" in name}
     assert shared == shared_files()

@@ -65,7 +65,7 @@ def test_an_error_is_two_lines_before_anything_is_written(
         (home / "checkpoints" / "damaged.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     for module in PACKAGES if section == "without packages" else ():
         cli.monkeypatch.setitem(sys.modules, module, None)
-        cli.monkeypatch.delitem(sys.modules, "tui.process.browser.server", raising=False)
+        cli.monkeypatch.delitem(sys.modules, "tui.process.browser", raising=False)
     before = sorted([*folder.rglob("*"), *home.rglob("*")])
     told = []
     for line in COMMANDS[section]:

@@ -41,7 +41,7 @@ from tui.cli.commands import replay_recording
 from tui.cli.commands.replay_recording import MAX_IDLE_SECONDS
 from tui.cli.options import to_run_config
 from tui.run.replay import OpenReplay
-from tui.settings.store import PreferencesStore
+from tui.settings.preferences import PreferencesStore
 
 ONNX_PAGE, CHECKPOINTS_PAGE = (Path(__file__).parents[2] / "docs" / name for name in ("onnx.md", "checkpoints.md"))
 

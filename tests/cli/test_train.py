@@ -41,10 +41,9 @@ from tests.waiting import wait_until
 from tui.cli import headless, options, ranks
 from tui.cli.commands import train
 from tui.cli.output import progress_display
-from tui.process.torchrun import Torchrun
+from tui.process.sockets import socket_path
+from tui.process.torchrun import Agent, StartedRun, Torchrun
 from tui.process.torchrun_bridge import TorchrunBridge
-from tui.remote.agent import Agent, StartedRun
-from tui.remote.socket_path import socket_path
 
 END = e.RunFinished(step=100, elapsed_seconds=5.0, reason="budget", total_seconds=5.0, total_chars=10)
 ENDLESS = (*SMALL_MODEL, "--max-steps", str(ENDLESS_STEPS), "--run-name", "endless")

@@ -23,7 +23,7 @@ SCRIPTED = (
     "-c",
     """
 from tests.fakes import FakeSession, tweet_sampled
-from tui.run.engine_bridge import EngineBridge
+from tui.process.local import EngineBridge
 EngineBridge.__init__.__defaults__ = (
     lambda config, on_stage: FakeSession([tweet_sampled("hello ñ there")]),
     *EngineBridge.__init__.__defaults__[1:],

@@ -30,8 +30,7 @@ from tests.installed import chromium
 from tests.tui.conftest import wait_until
 from tests.tui.remote.host_and_client import hosted
 from tests.waiting import wait_until as wait_here
-from tui.process.browser.guard import Request, headers_for, refusal
-from tui.process.browser.server import BrowserServer
+from tui.process.browser import BrowserServer, Request, headers_for, refusal
 from tui.terminal.capabilities import BROWSER_DRIVER, LARGEST_SIZE, glyphs_for, is_in_browser
 
 # Who is refused -------------------------------------------------------------------------------------------------------
@@ -228,7 +227,7 @@ async def test_a_tab_of_any_size_has_a_screen_of_at_most_the_largest() -> None:
 
 @pytest.mark.ci
 async def test_a_process_that_does_not_end_with_its_tab_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.process.browser.tab._END_SECONDS", 0.1)
+    monkeypatch.setattr("tui.process.browser._END_SECONDS", 0.1)
     async with serve(DEAF) as served:
         socket = await served.connect()
         pid = (await environment_of(socket))["pid"]

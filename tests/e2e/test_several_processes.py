@@ -22,7 +22,7 @@ from tests.engine.session.ranks.shared_runs import run_shared
 from tests.event_files import LOSS, scalars_in
 from tests.rank_kills import kill_after_a_save, rank_in
 from tests.waiting import wait_until
-from tui.remote.client import RemoteBridge
+from tui.process.attached import RemoteBridge
 
 pytestmark = pytest.mark.timeout(300)  # each starts up to five processes that import torch
 

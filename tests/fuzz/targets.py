@@ -40,22 +40,19 @@ from tests.engine.export.models import EMOJI, SHAPES, write_random_folder
 from tests.engine.helpers import small_tweets
 from tests.fuzz.running import Target, refusal, require_plain
 from tests.tui.remote.host_and_client import HELLO, RUN, Hosted, RawClient, hosted
-from tui.files.pins import PinsFile
-from tui.formatting.checkpoint_facts import comparison, description
-from tui.remote.protocol import Hello, to_line
-from tui.run.eta import eta_of
-from tui.run.folding import fold
-from tui.run.reducer import apply
+from tui.process.protocol import Hello, to_line
+from tui.run.ending import eta_of
+from tui.run.fold import apply, fold
+from tui.run.pins import PinsFile
 from tui.run.summary import summary_lines
 from tui.run.view import RunView
-from tui.settings.preferences import ENTRIES, read_preferences
-from tui.settings.store import save_changes
+from tui.settings.preferences import ENTRIES, read_preferences, save_changes
+from tui.text.cells import plain
+from tui.text.checkpoints import comparison, description
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
 from tui.widgets.plot.viewport import PlotView
-from tui.widgets.status.groups import setup_group, status_groups
-from tui.widgets.status.lines import plain
-from tui.widgets.status.status_lines import compact_lines
+from tui.widgets.status.facts import compact_lines, setup_group, status_groups
 
 _MAX_EVENTS = 200
 _MODEL_FILES = {b"m": MODEL, b"g": GENERATION, b"v": VOCAB, b"w": WEIGHTS}

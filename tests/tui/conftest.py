@@ -32,16 +32,16 @@ from engine.protocol.events import CommandRefused, Event
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
-from tui.process.outcome import Outcome
+from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.process.exit import Outcome
+from tui.process.local import EngineBridge, Session
 from tui.process.threads import writers_have_ended
-from tui.run.engine_bridge import EngineBridge, Session
 from tui.run.view import RunView
-from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.screens.main.screen import MainScreen
-from tui.settings.keymap import key_named
-from tui.settings.store import PreferencesStore
-from tui.terminal import frame_pacing
-from tui.terminal.textual_private import update_screen
+from tui.settings.key_map import key_named
+from tui.settings.preferences import PreferencesStore
+from tui.terminal.private import update_screen
+from tui.widgets import panels as frame_pacing
 
 DEADLINE_SECONDS = 30.0
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))

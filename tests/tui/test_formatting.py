@@ -24,12 +24,22 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info
-from tui.formatting import numbers
-from tui.formatting.checkpoint_facts import comparison, description, detail_lines, num_parameters
-from tui.formatting.checkpoint_rows import UNTRAINED, Order, cells_of, format_age, grouped
-from tui.formatting.corpus_preview import fact_line, sample_line
-from tui.formatting.loss_units import LossUnit, format_bits, format_loss, unit_label
-from tui.run.branching import Branch
+from tui.run.new_run import Branch
+from tui.text import numbers
+from tui.text.cells import shortened
+from tui.text.checkpoints import (
+    UNTRAINED,
+    Order,
+    cells_of,
+    comparison,
+    description,
+    detail_lines,
+    format_age,
+    grouped,
+    num_parameters,
+)
+from tui.text.numbers import LossUnit, format_bits, format_loss, unit_label
+from tui.text.tweets import fact_line, sample_line
 
 NUMBERS: dict[Callable[[Any], str], tuple[float, ...]] = {
     numbers.format_short: (0, 7.4, 999, 999.6, 4520, 999_400, 999_600, 2.5e9),
@@ -55,10 +65,10 @@ def test_numbers_are_formatted_for_people(snapshot: SnapshotAssertion) -> None:
 
 @given(st.text(max_size=40), st.integers(0, 30))
 def test_shortened_text_fits(text: str, max_cells: int) -> None:
-    shown = numbers.shortened(text, max_cells)
+    shown = shortened(text, max_cells)
     assert cell_len(shown) <= max_cells
     assert shown == text or cell_len(text) > max_cells
-    assert numbers.shortened("日本語", 4) == "日…"  # a wide character is never halved
+    assert shortened("日本語", 4) == "日…"  # a wide character is never halved
 
 
 @pytest.mark.parametrize(("unit", "label", "shown"), [("bits", "bits/char", "2.46"), ("nats", "nats/char", "1.702")])

@@ -14,20 +14,18 @@ from engine.protocol import commands as c
 from tests.fakes import run_finished
 from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
-from tui.process.outcome import Outcome
-from tui.screens.command_palette import CommandPalette, commands_of, found
-from tui.screens.dialogs.help import HelpScreen
-from tui.screens.dialogs.tweet import TweetDialog
+from tui.app.command_palette import CommandPalette, commands_of, found
+from tui.dialogs.help import HelpScreen, HelpText
+from tui.dialogs.tweet import TweetDialog
+from tui.process.exit import Outcome
 from tui.screens.main.screen import MainScreen
 from tui.settings.availability import KeyState, lacking, unavailable
-from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_ACTIONS, MAIN_KEYS, PANEL_ACTIONS
-from tui.settings.keymap import key_named, settable_keys, without_clashes
-from tui.settings.keys.key import Key, Need
-from tui.settings.keys.lesson import LESSON_KEYS
-from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.help_text import HelpText
+from tui.settings.key_map import key_named, settable_keys, without_clashes
+from tui.settings.key_table import BAR_KEYS, KEY_TABLE, LESSON_KEYS, MAIN_ACTIONS, MAIN_KEYS, PANEL_ACTIONS
+from tui.settings.keys import Key, Need
+from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.plot.plot import LossPlot
 
 TABLE = KEY_TABLE | {"In the lesson": tuple(LESSON_KEYS)}
 ROWS = tuple(chain(*TABLE.values()))

@@ -22,10 +22,8 @@ from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sample
 from tests.tui.conftest import Stage, drawn
 from tui.app.app import TweetgenApp
 from tui.settings import theme as themes
-from tui.settings.preferences import Preferences, preferences_path, read_preferences
-from tui.settings.store import PreferencesStore, save_changes
-from tui.widgets.feed.layout import PIN_GLYPH
-from tui.widgets.feed.surprise import STEP_BITS
+from tui.settings.preferences import Preferences, PreferencesStore, preferences_path, read_preferences, save_changes
+from tui.widgets.feed.columns import PIN_GLYPH, STEP_BITS
 
 FULL = Path(__file__).with_name("full_config.toml").read_text(encoding="utf-8")
 

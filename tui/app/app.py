@@ -16,20 +16,19 @@ from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.session.startup import preflight
+from tui.app.command_palette import Command, CommandPalette, commands_of
 from tui.app.preferences_controller import PreferencesController, preferred_glyphs
 from tui.app.signal_controller import SignalController
 from tui.app.terminal_app import TerminalApp
 from tui.app.typing_ahead import TypingAhead
-from tui.run.branching import OverlayCurve
-from tui.run.bridge import Bridge
-from tui.run.engine_bridge import EngineBridge
+from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.process.local import EngineBridge
+from tui.run.connection import Bridge
+from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
-from tui.screens.command_palette import Command, CommandPalette, commands_of
-from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.screens.main.screen import MainScreen
 from tui.screens.main.services import Services
-from tui.settings.preferences import AUTO
-from tui.settings.store import PreferencesStore
+from tui.settings.preferences import AUTO, PreferencesStore
 from tui.terminal.capabilities import GlyphSet
 
 _SYSTEM_COMMANDS = {"Maximize", "Minimize", "Screenshot"}

@@ -6,15 +6,14 @@ from collections.abc import Callable
 
 from textual.theme import Theme
 
-from tui.app.notifications import TITLE_SECONDS, Notifications
 from tui.app.terminal_app import TerminalApp
 from tui.process.threads import begin_work, on_own_thread
-from tui.run.error_report import to_tweetgen_error
+from tui.run.connection import to_tweetgen_error
 from tui.screens.main.screen import MainScreen
-from tui.settings.preferences import AUTO
-from tui.settings.store import Changes, PreferencesStore
+from tui.settings.preferences import AUTO, Changes, PreferencesStore
 from tui.settings.theme import theme_for
 from tui.terminal.capabilities import GlyphSet
+from tui.terminal.sequences import TITLE_SECONDS, Notifications
 
 _MAX_PROBLEMS_SHOWN = 3
 

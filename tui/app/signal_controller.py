@@ -11,11 +11,11 @@ from dataclasses import replace
 from engine.errors import InternalError
 from engine.storage.folders import home
 from tui.app.terminal_app import TerminalApp
-from tui.process.outcome import Outcome
+from tui.dialogs.base import LeaveDialog
+from tui.process.exit import Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
-from tui.run.bridge import Bridge
-from tui.screens.dialogs.base import LeaveDialog
+from tui.run.connection import Bridge
 from tui.screens.main.screen import MainScreen
 
 _RETRY_SECONDS = 0.02

@@ -1,10 +1,14 @@
-"""`TerminalApp`: what the app overrides of Textual for the sake of its terminal: driver, filters, themes, mouse."""
+"""`TerminalInfo`: what widgets ask of their app. They also run in an app without it, as in tests.
+
+`TerminalApp`: what the app overrides of Textual for the sake of its terminal: driver, filters, themes, mouse.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -22,16 +26,13 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Input
 
-from tui.formatting.cells import with_placed_words
-from tui.formatting.loss_units import LossUnit
-from tui.formatting.numbers import pasted_line
-from tui.process.outcome import Outcome
+from tui.process.exit import Outcome
 from tui.process.screen_watch import ScreenWatch
 from tui.settings.theme import HEAT_VARIABLES, THEMES, theme_for
 from tui.terminal.capabilities import GlyphSet, drawn_size
 from tui.terminal.driver import MeteredDriver, ReportsMouse
-from tui.terminal.glyph_fallback import GlyphFilter
-from tui.terminal.textual_private import (
+from tui.terminal.glyphs import GlyphFilter
+from tui.terminal.private import (
     HAS_LINUX_DRIVER,
     LinuxDriver,
     driver_of,
@@ -40,7 +41,9 @@ from tui.terminal.textual_private import (
     replace_undecodable_input,
     send_only_changed_cells,
 )
-from tui.widgets.input.line_input import PathInput
+from tui.text.cells import with_placed_words
+from tui.text.numbers import LossUnit, pasted_line
+from tui.widgets.line_input import PathInput
 
 _WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
 _HEIGHTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, "-tall")]
@@ -65,7 +68,7 @@ _GREYS = _Greys()
 class TerminalApp(App[Outcome], inherit_bindings=False):
     """An app that draws with the glyphs and colours that its terminal supports, laid out by the style sheet."""
 
-    CSS_PATH = "../tweetgen.tcss"
+    CSS_PATH = Path(__file__).with_name("style.tcss")
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
 

@@ -1,7 +1,7 @@
 """A run without a screen: signals become commands, events become a progress bar, plain lines or JSON.
 
 stdout carries data (`--json`), stderr progress. The run is trained in this process (`run_headless`), or in several
-others (`run_attached`). Only this module and `tui.run.engine_bridge` start a session.
+others (`run_attached`). Only this module and `tui.process.local` start a session.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from tui.cli.output.progress_display import ProgressDisplay, write_line
 from tui.cli.output.run_progress import RunProgress
 from tui.cli.ranks import RunLeader
 from tui.process.crash_log import log_crashes_of
-from tui.process.outcome import exit_code_of
+from tui.process.exit import exit_code_of
+from tui.process.host import Host
 from tui.process.signals import (
     ENDING_SIGNALS,
     close_terminal,
@@ -40,10 +41,8 @@ from tui.process.signals import (
     stop_at_signals,
 )
 from tui.process.torchrun_bridge import TorchrunBridge
-from tui.remote.host import Host
-from tui.run.bridge import EventSubscriber, NullSubscriber
-from tui.run.error_report import failure_event
-from tui.run.reducer import apply
+from tui.run.connection import EventSubscriber, NullSubscriber, failure_event
+from tui.run.fold import apply
 from tui.run.summary import end_lines, how_to_attach
 from tui.run.view import RunView, is_over
 

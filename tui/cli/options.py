@@ -24,9 +24,8 @@ from engine.errors import ConfigError
 from engine.storage.files import in_use_error
 from engine.storage.folders import find_run, home
 from tui.cli.completion import complete_checkpoint, complete_run
-from tui.files.avoided_words import avoided_words
-from tui.process.torchrun import AUTO, MAX_PROCESSES
-from tui.remote.agent import restarting_agent
+from tui.process.torchrun import AUTO, MAX_PROCESSES, restarting_agent
+from tui.text.typed import avoided_words
 
 GivenOptions = dict[str, Any]
 OnHangup = Annotated[

@@ -22,7 +22,7 @@ from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.log import versions_of
 from tui.process.signals import ENDING_SIGNALS
-from tui.remote.agent import Agent, StartedRun, run_started_by
+from tui.process.torchrun import Agent, StartedRun, run_started_by
 from tui.run.journal import read_history
 
 if TYPE_CHECKING:

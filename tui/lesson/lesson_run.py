@@ -6,8 +6,8 @@ from engine.config.run import RunConfig
 from engine.protocol.commands import Command, Pause, Resume
 from engine.protocol.events import Event, Paused, Resumed
 from tui.lesson.runs import MAIN, OVERFIT, main_config, overfit_config
-from tui.run.bridge import Bridge
-from tui.run.folding import fold
+from tui.run.connection import Bridge
+from tui.run.fold import fold
 from tui.run.view import RunView
 
 _REASON = "the lesson goes on with another run"

@@ -12,7 +12,7 @@ from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import StorageError
 from engine.storage.files import is_locked, storage_errors
 from engine.storage.folders import folder_of_run
-from tui.run.engine_bridge import OnStage, Session, open_training_session
+from tui.process.local import OnStage, Session, open_training_session
 
 MAIN, OVERFIT = "lesson", "overfit"
 """The names of the runs."""

@@ -1,4 +1,11 @@
-"""Several processes of this machine for one run: how many, and torchrun, which starts them.
+"""How this program starts itself: with the same Python, and never with a module of the working directory.
+
+`Agent`: the process that starts the ranks of a run, and starts all again where one is lost: torchrun.
+
+It is known by its process id and start time: to the clients of the run, which wait for the run while it lives, and in
+the run's folder, where the next leader finds out that the run was begun before.
+
+Several processes of this machine for one run: how many, and torchrun, which starts them.
 
 `Torchrun` is a child in a session of its own: neither it nor its run ends with this process, which attaches to the run
 like to any other (`torchrun_bridge`). Where one of its processes is lost, torchrun starts all of them again.
@@ -10,7 +17,9 @@ import contextlib
 import logging
 import os
 import re
+import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -26,10 +35,122 @@ from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.errors import DeviceError, DistributedError, InternalError, StorageError
 from engine.progress import Stage
 from engine.protocol import codec, events
-from engine.protocol.events import RunFailed
-from engine.storage.folders import find_run, folder_of_run, free_run_name, home
-from tui.process.own_program import own_module
-from tui.remote.agent import Agent
+from engine.protocol.codec import Count, Number
+from engine.protocol.events import RunFailed, RunFinished
+from engine.storage.files import is_locked, new_file, read_regular
+from engine.storage.folders import RunFolder, find_run, folder_of_run, free_run_name, home
+from engine.storage.journal import last_event
+
+
+def own_module(name: str, python: str = sys.executable) -> list[str]:
+    """Return the beginning of a command that runs a module of this program.
+
+    `-m` alone searches the working directory first, where a folder called `tui` may be anybody's.
+    """
+    return [python, "-P", "-m", name]
+
+
+_SAME_START_SECONDS = 2.0
+"""The start time depends on the system's clock, which may have been set since."""
+_MAX_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Agent:
+    """One torchrun."""
+
+    pid: Count
+    started: Number
+    """Seconds since 1970."""
+
+    @classmethod
+    def of_process(cls, pid: int) -> Agent | None:
+        """Return a process as an agent; None if it has ended."""
+        import psutil  # costs start-up time
+
+        with contextlib.suppress(*_no_process_errors()):
+            process = psutil.Process(pid)
+            return None if process.status() == psutil.STATUS_ZOMBIE else cls(pid, process.create_time())
+        return None
+
+    def is_same(self, other: Agent | None) -> bool:
+        """Return whether both are one process."""
+        return other is not None and self.pid == other.pid and abs(self.started - other.started) < _SAME_START_SECONDS
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self.is_same(self.of_process(self.pid))
+
+    def terminate(self) -> None:
+        """Let it end the ranks, and itself; after 30 seconds it kills those that have not ended."""
+        import psutil
+
+        with contextlib.suppress(*_no_process_errors()):
+            if self.is_alive:
+                psutil.Process(self.pid).terminate()
+
+    def kill(self) -> None:
+        """Kill it and the ranks at once, without saving."""
+        import psutil
+
+        with contextlib.suppress(*_no_process_errors()):
+            agent = psutil.Process(self.pid)
+            for process in (agent, *agent.children(recursive=True)) if self.is_alive else ():
+                with contextlib.suppress(*_no_process_errors()):
+                    process.kill()
+
+
+def _no_process_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of a process that has ended, or can't be one."""
+    import psutil
+
+    return psutil.Error, ValueError, OverflowError
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartedRun:
+    """What a run's folder says about the agent that has started its ranks, from the start of the run on."""
+
+    agent: Agent
+    host: str
+    """The machine, or container, in which the agent has its process id."""
+    job: str
+    """The agent's own name of the run: agents of containers of one name may have equal ids and start times."""
+    has_ended: bool = False
+    """Whether the run has ended in order: with success, an error or a command."""
+
+    def write(self, run: RunFolder) -> None:
+        """Store it in the folder of the run. A disk that fails is no error here: the run has warned of it."""
+        with contextlib.suppress(StorageError), new_file(run.agent_path) as file:
+            file.write(codec.encode(self).encode())
+
+
+def run_started_by(agent: Agent, job: str) -> tuple[RunFolder, StartedRun] | None:
+    """Return the run whose ranks an agent of this machine has started before for a job; None where there is none."""
+    for path in (home() / "runs").glob("*/agent.json"):
+        run = RunFolder(path.parent)
+        started = _started(run)
+        if started is not None and started.job == job and started.agent.is_same(agent):
+            return run, started
+    return None
+
+
+def restarting_agent(run: RunFolder) -> Agent | None:
+    """Return the agent that starts the ranks of a run again; None for a run that is active, or is over."""
+    started = _started(run)
+    if started is None or started.has_ended or is_locked(run.journal_path) or not started.agent.is_alive:
+        return None
+    return None if isinstance(last_event(run.journal_path), RunFinished | RunFailed) else started.agent
+
+
+def _started(run: RunFolder) -> StartedRun | None:
+    """Return what the folder of a run says; None without an agent of this machine."""
+    with contextlib.suppress(OSError, codec.DecodeError):
+        started = codec.decode(read_regular(run.agent_path, _MAX_BYTES), StartedRun)
+        return started if started.host == socket.gethostname() else None
+    return None
+
 
 AUTO = 0
 """As many processes as there are GPUs, or fewer."""
@@ -44,7 +165,7 @@ _ANY_LENGTH = 10_000_000
 _OPTIONS = ("--standalone", "--local-addr", "localhost", "--log-dir", os.devnull, "--max-restarts", "3")
 _MAX_CHARS = 30_000
 """Of an argument, which may have 128 KiB."""
-_MAX_BYTES = 64 * 1024
+_MAX_OUTPUT_BYTES = 64 * 1024
 """Of the end of an output that is read."""
 _STAGE = re.compile(r"^(.+) \.\.\.(?: (\d+)%)?$", re.MULTILINE)
 """A stage as `cli.output.run_progress` writes it."""
@@ -264,7 +385,7 @@ class Torchrun:
     def _unexpected_end(self) -> RunFailed:
         """Return the error of processes that could report none; what they have written goes to a log."""
         from engine.storage.log import log_to  # they cost start-up time
-        from tui.run.error_report import failure_event
+        from tui.run.connection import failure_event
 
         written, path = _end_of(self._errors), home() / "tweetgen.log"
         with contextlib.suppress(StorageError), log_to(path, "tui"):
@@ -278,5 +399,5 @@ class Torchrun:
 def _end_of(file: BinaryIO) -> str:
     """Return the end of a file that other processes write to, who share its position with this one."""
     descriptor = file.fileno()
-    start = max(0, os.fstat(descriptor).st_size - _MAX_BYTES)
-    return os.pread(descriptor, _MAX_BYTES, start).decode(errors="replace")
+    start = max(0, os.fstat(descriptor).st_size - _MAX_OUTPUT_BYTES)
+    return os.pread(descriptor, _MAX_OUTPUT_BYTES, start).decode(errors="replace")

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from engine.config.run import RunConfig
 from engine.progress import Stage
 from engine.protocol.events import RunFailed, RunFinished
+from tui.process.attached import RemoteBridge
 from tui.process.torchrun import Torchrun
-from tui.remote.client import RemoteBridge
-from tui.run.bridge import Bridge
+from tui.run.connection import Bridge
 
 _POLL_SECONDS = 0.2
 """How often a run that waits for the one before checks whether it was stopped."""

@@ -38,9 +38,9 @@ from engine.protocol.events import (
     Warned,
 )
 from engine.training.schedule import finish_after
-from tui.formatting.loss_units import NATS_PER_UNIT, LossUnit, format_bits
-from tui.run.continuation import NO_LIMIT
+from tui.run.ending import NO_LIMIT
 from tui.run.view import RunView, is_over
+from tui.text.numbers import NATS_PER_UNIT, LossUnit, format_bits
 
 AlertKind = Literal["memory", "not-finite", "diverging", "disk", "validation"]
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from engine.protocol.events import CommandRefused, Event
 from engine.protocol.insight import Insight, ScoreUnits
-from tui.run.error_report import to_tweetgen_error
+from tui.run.connection import to_tweetgen_error
 
 
 class Answers(Protocol):

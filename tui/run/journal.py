@@ -22,8 +22,7 @@ from engine.protocol.events import (
 )
 from engine.storage.folders import RunFolder
 from engine.storage.journal import SkippedLines, read_events, read_journal, read_lines
-from tui.run.folding import fold
-from tui.run.training_events import MAX_TIMES, MAX_TWEETS
+from tui.run.fold import MAX_TIMES, MAX_TWEETS, fold
 from tui.run.view import RunView
 
 _EVENTS_AT_ONCE = 1000

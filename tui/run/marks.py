@@ -1,13 +1,25 @@
 """Marks on a run's curve: steps at which a setting was changed, the run paused, a checkpoint saved or loaded. Pure.
 
-Marks of the kind "level" are made from the levels (`tui.run.levels`).
+Marks of the kind "level" are made from the levels (`tui.run.marks`).
+
+`Level`: the bits per character of a simple model of the same tweets, which the run's model has to beat. Pure.
+
+Levels come from `BaselinesMeasured`: uniform, unigram, bigram and the best n-gram of a higher order. A level is crossed
+at the first evaluation below it, and beaten while the latest one is (`RunView.is_beaten`).
+
+`DraftCounts`: the drafts of the tweets that a filter was set for, counted over a run. Pure.
+
+The drafts of filtered tweets as short texts, the same on the screen and on the command line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from engine.config.fields import with_settings
 from engine.config.run import TrainingConfig
@@ -19,11 +31,16 @@ from engine.protocol.events import (
     Event,
     FinishPlanned,
     Paused,
+    RefusalReason,
     SettingsChanged,
 )
 from engine.storage.folders import RUN_CHECKPOINTS
 from engine.text import sanitize_line
-from tui.run.drafts import DECISIVE_FIELDS, has_same_filter
+from tui.text.numbers import format_count, format_duration
+from tui.text.tweets import reason_text, refused_text
+
+if TYPE_CHECKING:
+    from tui.run.view import RunView
 
 MarkKind = Literal[
     "temperature", "filter", "learning rate", "batch size", "paused", "saved", "loaded", "finishing", "level"
@@ -103,3 +120,194 @@ def _value(value: object) -> str:
             return "on" if value else "off"
         case _:
             return str(value)
+
+
+_NAMES = {"uniform": "uniform", "unigram": "unigram", "2-gram": "bigram"}
+"""Shown names by the names of the event."""
+_HIGHER_ORDER = re.compile(r"[3-9]-gram")
+NUM_LEVELS = len(_NAMES) + 1
+_MEANINGS = {
+    "uniform": "all characters equally likely",
+    "unigram": "character frequencies only",
+    "bigram": "predicts from 1 character",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """A line across the plot."""
+
+    name: str
+    """"uniform", "unigram", "bigram", or of the best n-gram "6-gram"."""
+    bits_per_char: float
+    crossed_at: int | None = None
+    """The step of the first evaluation below it; None before that."""
+
+    @property
+    def meaning(self) -> str:
+        """What the simple model predicts from, in a few words."""
+        return _MEANINGS.get(self.name) or f"predicts from {int(self.name[0]) - 1} characters"
+
+    @property
+    def crossing(self) -> str:
+        """What it means to be below it, in a few words."""
+        return f"better than the {self.name} model"
+
+    @property
+    def sentence(self) -> str:
+        """That the model has crossed it."""
+        return f"Now {self.crossing} ({self.meaning})."
+
+
+def levels_from(
+    names: Sequence[str], bits_per_char: Sequence[float], before: Sequence[Level] = ()
+) -> tuple[Level, ...]:
+    """Return the levels of measured baselines, in the order uniform, unigram, bigram, best n-gram.
+
+    Those that are equal to one of `before` were crossed where that was.
+    """
+    bits = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
+    shown = {name: bits[event_name] for event_name, name in _NAMES.items() if event_name in bits}
+    best = min((name for name in bits if _HIGHER_ORDER.fullmatch(name)), key=bits.__getitem__, default=None)
+    shown |= {} if best is None else {best: bits[best]}
+    crossed = {(level.name, level.bits_per_char): level.crossed_at for level in before}
+    return tuple(
+        Level(name=name, bits_per_char=its, crossed_at=crossed.get((name, its))) for name, its in shown.items()
+    )
+
+
+def has_all(levels: Sequence[Level]) -> bool:
+    """Return whether the best n-gram is among the levels, not only those that are measured first."""
+    return len(levels) == NUM_LEVELS
+
+
+def newly_crossed(before: Sequence[Level], levels: Sequence[Level], from_step: int) -> Level | None:
+    """Return the hardest of the levels that were crossed since `before`, at a step later than `from_step`, if any."""
+    crossed_before = {level.name for level in before if level.crossed_at is not None}
+    new = [level for level in levels if (level.crossed_at or 0) > from_step and level.name not in crossed_before]
+    return new[-1] if new else None
+
+
+def with_crossings(levels: tuple[Level, ...], evaluations: Iterable[tuple[int, float]]) -> tuple[Level, ...]:
+    """Return the levels after evaluations, each a step and its bits per character, in order."""
+    for step, bits in evaluations:
+        if any(level.crossed_at is None and bits < level.bits_per_char for level in levels):
+            levels = tuple(
+                replace(level, crossed_at=step) if level.crossed_at is None and bits < level.bits_per_char else level
+                for level in levels
+            )
+    return levels
+
+
+def uncrossed_after(levels: tuple[Level, ...], step: int) -> tuple[Level, ...]:
+    """Return the levels without the crossings after `step`, to which the run went back."""
+    return tuple(
+        replace(level, crossed_at=None) if level.crossed_at is not None and level.crossed_at > step else level
+        for level in levels
+    )
+
+
+def level_marks(levels: Sequence[Level]) -> tuple[Mark, ...]:
+    """Return a mark at each step at which levels were crossed, for the hardest of them."""
+    hardest = {level.crossed_at: level for level in levels if level.crossed_at is not None}
+    return tuple(Mark(step=step, kind="level", label=level.crossing) for step, level in hardest.items())
+
+
+DECISIVE_FIELDS = ("only_new", "avoid", "must_contain", "min_length", "max_length", "best_of")
+"""The settings that decide which drafts pass: the filter and the maximum length, in the order of its dialog."""
+
+
+class DraftedTweet(Protocol):
+    """A `TweetSampled`, or a tweet of `generate`."""
+
+    @property
+    def num_drafts(self) -> int:
+        """Drafts until this one was chosen."""
+
+    @property
+    def refused(self) -> Sequence[tuple[RefusalReason, int]]:
+        """Refused drafts by reason."""
+
+    @property
+    def unmet(self) -> Sequence[RefusalReason]:
+        """The reasons against the tweet itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftCounts:
+    """The drafts since the filter was last changed."""
+
+    num_drafts: int = 0
+    num_shown: int = 0
+    """Tweets: the drafts that were chosen."""
+    num_failing: int = 0
+    """Those of the tweets that do not pass the filter, as no draft did."""
+    refused: tuple[tuple[RefusalReason, int], ...] = ()
+    """Refused drafts by reason, in the order of `RefusalReason`; those of the failing tweets are among them."""
+
+    @property
+    def num_passed_over(self) -> int:
+        """Drafts that passed the filter and were not the best."""
+        return self.num_drafts - sum(count for _, count in self.refused) - (self.num_shown - self.num_failing)
+
+
+def counts_after(counts: DraftCounts, tweets: Sequence[DraftedTweet]) -> DraftCounts:
+    """Return the counts with the drafts of more tweets."""
+    refused = Counter(dict(counts.refused))
+    for tweet in tweets:
+        refused.update(dict(tweet.refused))
+    return DraftCounts(
+        num_drafts=counts.num_drafts + sum(tweet.num_drafts for tweet in tweets),
+        num_shown=counts.num_shown + len(tweets),
+        num_failing=counts.num_failing + sum(bool(tweet.unmet) for tweet in tweets),
+        refused=tuple((reason, refused[reason]) for reason in get_args(RefusalReason) if refused[reason]),
+    )
+
+
+def has_same_filter(sampling: SamplingConfig, other: SamplingConfig) -> bool:
+    """Return whether both refuse the same drafts."""
+    return _filter_of(sampling) == _filter_of(other)
+
+
+def _filter_of(sampling: SamplingConfig) -> tuple[object, ...] | None:
+    """Return the settings of the filter; None without a filter."""
+    return tuple(getattr(sampling, name) for name in DECISIVE_FIELDS) if sampling.has_filter else None
+
+
+def num_refused_text(counts: DraftCounts) -> str:
+    """Return how many of the drafts were not chosen: "33 of 38 drafts refused", "none of 5 drafts refused"."""
+    num_refused = counts.num_drafts - (counts.num_shown - counts.num_failing)
+    noun = "draft" if counts.num_drafts == 1 else "drafts"
+    return f"{format_count(num_refused) if num_refused else 'none'} of {format_count(counts.num_drafts)} {noun} refused"
+
+
+def drafts_text(counts: DraftCounts) -> str:
+    """Return the same, and why: "33 of 38 drafts refused: 20 copies, 13 with avoided words"."""
+    reasons = [refused_text(counts.refused)] if counts.refused else []
+    if counts.num_passed_over:
+        reasons.append(f"{format_count(counts.num_passed_over)} with more bits per character")
+    return ": ".join(filter(None, (num_refused_text(counts), ", ".join(reasons))))
+
+
+def refusals_of(tweet: DraftedTweet) -> str:
+    """Return why the other drafts of a tweet were refused, as `drafts_text` does; empty if it was the only draft."""
+    return drafts_text(counts_after(DraftCounts(), [tweet])) if tweet.num_drafts > 1 else ""
+
+
+def failure_of(tweet: DraftedTweet) -> str:
+    """Return the reasons against a tweet of which no draft passed the filter; empty for the others."""
+    reasons = ", ".join(map(reason_text, tweet.unmet))
+    return f"No draft passed the filter; this one comes nearest: {reasons}." if reasons else ""
+
+
+def delay_text(view: RunView) -> str:
+    """Return what delays the next tweet: "draft 17 of 32", "next within 0:24"; empty if nothing does."""
+    delay = view.tweet_delayed
+    if delay is None or view.phase not in {"training", "paused"}:
+        return ""
+    if not delay.due_in_seconds:
+        if view.step != delay.step:  # training has gone on without the tweet
+            return ""
+        return f"draft {min(delay.num_drafts + 1, delay.max_drafts)} of {delay.max_drafts}"
+    seconds = math.ceil(delay.elapsed_seconds + delay.due_in_seconds - view.elapsed_seconds)
+    return f"next within {format_duration(seconds)}" if seconds > 0 and view.phase == "training" else ""

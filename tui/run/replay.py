@@ -2,6 +2,8 @@
 
 It reads the journal line by line without a lock, so that a run of any length can be replayed, even while it trains. It
 writes nothing, and refuses every command but `Pause`, `Resume` and `Stop`.
+
+`JournalBridge`: the interface of a screen to a replay that is recorded: its events come by a clock, on no thread.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from engine.protocol.events import (
 )
 from engine.storage.folders import RunFolder
 from engine.storage.journal import SkippedLines
-from tui.run.engine_bridge import OnStage, Session, open_training_session
+from tui.process.local import EngineBridge, OnStage, Session, open_training_session
+from tui.run.connection import Update
 from tui.run.journal import replayed_events
 
 TITLE = "This is a replay"
@@ -197,3 +200,40 @@ def _joined(reports: Sequence[StepsFinished]) -> StepsFinished:
     return msgspec.structs.replace(
         reports[-1], first_step=first_step, train_losses=losses, grad_norms=norms, learning_rates=rates
     )
+
+
+class JournalBridge(EngineBridge):
+    """Emits the events of a journal that are due, at last a `RunFinished`. Starts no session; commands do nothing."""
+
+    def __init__(self, path: Path, speed: float, max_gap_seconds: float, clock: Callable[[], float]) -> None:
+        """Replay the journal `speed` times as fast as it trained; a longer gap by `clock` is shortened."""
+        super().__init__(RunConfig())
+        self.skipped = SkippedLines()
+        """The lines that can't be decoded, so far."""
+        self._speed = speed
+        self._clock = clock
+        self._coming = timed_events(path, self.skipped, max_gap_seconds * speed)
+        self._next = next(self._coming, None)
+
+    def start(self) -> None:
+        """Do nothing: `drain` reads the journal."""
+
+    def drain(self) -> Update:
+        """Return the events that are due since the last call. Raises `OSError` if the journal can't be read."""
+        events = []
+        while self._next is not None and self._next[0] <= self._clock() * self._speed:
+            _, event = self._next
+            events.append(event)
+            self._next = next(self._coming, None)
+            if self._next is None:
+                seconds = event.elapsed_seconds
+                end = RunFinished(
+                    step=event.step, elapsed_seconds=seconds, reason=END, total_seconds=seconds, total_chars=0
+                )
+                events.append(end)
+        return Update(tuple(events))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether more events come."""
+        return self._next is not None

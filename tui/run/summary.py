@@ -7,12 +7,10 @@ from collections.abc import Iterable
 
 from engine.config.run import BUDGETS
 from engine.protocol.events import RunFailed, RunFinished
-from engine.text import sanitize_line
-from tui.formatting.loss_units import LossUnit, format_bits
-from tui.formatting.numbers import format_count, format_duration
-from tui.formatting.shell import quoted
-from tui.formatting.tweets import shown_text
+from engine.text import quoted, sanitize_line
 from tui.run.view import RunView, is_over
+from tui.text.numbers import LossUnit, format_bits, format_count, format_duration
+from tui.text.tweets import shown_text
 
 _MAX_NOTICE_CHARS = 120
 

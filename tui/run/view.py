@@ -1,6 +1,10 @@
-"""`RunView`: the state of a run on the screen, as a value. `tui.run.reducer` folds events into it; widgets draw it.
+"""`RunView`: the state of a run on the screen, as a value. `tui.run.fold` folds events into it; widgets draw it.
 
-Its field names are part of the socket protocol (`tui.remote.view_codec`).
+Its field names are part of the socket protocol (`tui.process.protocol`).
+
+How many epochs some steps are. A run may begin with small batches, the parts of whole ones (`BatchStream`).
+
+The learning rate of a run's next step and the step of its first evaluation, from its view. Imports no torch.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from typing import Literal
 
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
+from engine.corpus.batches import FIRST_TWEETS
 from engine.protocol.events import (
     CheckpointSaved,
     RanksMeasured,
@@ -23,11 +28,9 @@ from engine.protocol.events import (
     Warned,
 )
 from engine.protocol.insight import StepTaken
-from tui.run.drafts import DraftCounts
-from tui.run.epochs import EpochCount
-from tui.run.levels import Level
-from tui.run.marks import Mark
-from tui.run.series.series import Series
+from engine.training.schedule import Finish, budget_used, learning_rate_at, next_evaluation
+from tui.run.marks import DraftCounts, Level, Mark
+from tui.run.series import Series
 
 RunPhase = Literal["starting", "training", "paused", "finished", "failed"]
 SPENT = 1 - 1e-9
@@ -225,3 +228,61 @@ def is_over(view: RunView) -> bool:
     """Return whether a run has ended, or is paused because its budget is used up."""
     is_spent = view.phase == "paused" and view.progress is not None and view.progress >= SPENT
     return view.ended is not None or is_spent
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochCount:
+    """Converts steps, counted from a point of the run, to epochs and back."""
+
+    epochs_before: float
+    """Epochs completed at that point."""
+    steps_per_epoch: int
+    """With whole batches."""
+    num_small_steps: float
+    """Steps on small batches from that point on."""
+    steps_per_batch: int
+    """Of those, per whole batch."""
+
+    @classmethod
+    def of(cls, training: TrainingConfig, num_tweets: int, epochs_before: float) -> EpochCount:
+        """Return the count of a run on `num_tweets`, from where `epochs_before` are completed."""
+        steps_per_epoch = max(math.ceil(num_tweets / training.batch_size), 1)
+        steps_per_batch = 1
+        if training.first_batch_size:
+            steps_per_batch = math.ceil(min(training.batch_size, num_tweets) / training.first_batch_size)
+        num_cut = min(math.ceil(FIRST_TWEETS / training.batch_size), steps_per_epoch)
+        return cls(
+            epochs_before=epochs_before,
+            steps_per_epoch=steps_per_epoch,
+            num_small_steps=max(0.0, num_cut - epochs_before * steps_per_epoch) * steps_per_batch,
+            steps_per_batch=steps_per_batch,
+        )
+
+    def epochs_after(self, steps: int) -> float:
+        """Return the epochs completed after so many steps."""
+        num_small = min(steps, self.num_small_steps)
+        num_batches = num_small / self.steps_per_batch + steps - num_small
+        return self.epochs_before + num_batches / self.steps_per_epoch
+
+    def steps_until(self, epochs: float) -> float:
+        """Return the steps until so many epochs are completed, the inverse of `epochs_after`."""
+        num_batches = (epochs - self.epochs_before) * self.steps_per_epoch
+        num_cut = min(num_batches, self.num_small_steps / self.steps_per_batch)
+        return num_cut * self.steps_per_batch + num_batches - num_cut
+
+
+def next_rate(view: RunView, training: TrainingConfig, planned: Finish | None = None) -> float:
+    """Return the learning rate of the next step with these settings, and with a planned finish, if any."""
+    used = budget_used(training, view.step, view.epoch, view.elapsed_seconds)
+    return learning_rate_at(training, view.step, used, planned)
+
+
+def first_evaluation_at(view: RunView) -> int | None:
+    """Return the step of the first evaluation, while it is still to come; None if the run has none, or has ended.
+
+    A run on one tweet has none: it would be evaluated on the tweet that it is trained on.
+    """
+    training = view.training
+    if training is None or not training.eval_every or view.is_overfit or view.val_points or view.ended is not None:
+        return None
+    return min([next_evaluation(training, view.step), *map(math.ceil, view.limits_in_steps)])

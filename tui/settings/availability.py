@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from tui.formatting.shell import quoted
+from engine.text import quoted
 from tui.run import replay
 from tui.run.view import RunPhase
-from tui.settings.keys.key import Key, Need
+from tui.settings.keys import Key, Need
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ GlyphSet = Literal["braille", "block", "ascii"]
 
 ColourSystem = Literal["none", "16", "256", "truecolor"]
 
-BROWSER_DRIVER = "tui.terminal.browser_driver:BrowserDriver"
+BROWSER_DRIVER = "tui.terminal.driver:BrowserDriver"
 """What `tweetgen-tui serve` sets `TEXTUAL_DRIVER` to in the processes that it starts."""
 
 LARGEST_SIZE = (500, 200)

@@ -8,8 +8,8 @@ from textual import events
 from textual.binding import BindingType
 
 from engine.protocol.insight import BatchShown
-from tui.settings.keys.batch import GRID_KEYS
-from tui.settings.keys.key import bindings_of
+from tui.settings.key_table import GRID_KEYS
+from tui.settings.keys import bindings_of
 from tui.widgets.xray.picture_view import PictureView
 from tui.xray import batch_view
 

@@ -18,7 +18,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.settings.availability import KeyState, unavailable
-from tui.settings.keys.key import Key
+from tui.settings.keys import Key
 
 _MOST_IMPORTANT = (
     *(

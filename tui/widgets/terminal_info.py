@@ -6,8 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from textual.widget import Widget
 
-from tui.formatting.loss_units import LossUnit
 from tui.terminal.capabilities import GlyphSet
+from tui.text.numbers import LossUnit
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from itertools import groupby
 from engine.model.vocab import EOS, SPECIALS, UNK
 from engine.protocol.insight import BatchRow, BatchShown
 from engine.text import LOST
-from tui.formatting.cells import cell_len
+from tui.text.cells import cell_len
 from tui.xray.glyphs import Glyphs, percent
 from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Line, Picture, Span

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from tui.formatting.cells import cell_len, safe_chars, split_graphemes
+from tui.text.cells import cell_len, safe_chars, split_graphemes
 from tui.xray.glyphs import Glyphs
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import exp2
 
-from tui.formatting.chances import bar, shown_char
-from tui.formatting.numbers import format_share
+from tui.text.cells import bar, shown_char
+from tui.text.numbers import format_share
 from tui.xray.spans import Line, Span
 
 NUM_LEVELS = 8

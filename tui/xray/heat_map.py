@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from engine.protocol.insight import Bands
-from tui.formatting.cells import cell_len
+from tui.text.cells import cell_len
 from tui.xray.columns import symbols, window
 from tui.xray.glyphs import Glyphs, largest, level_spans, pooled, scale_spans
 from tui.xray.spans import Line, Picture, Span

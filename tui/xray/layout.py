@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import zip_longest
 
-from tui.formatting.cells import cell_len, set_cell_size, wrap
+from tui.text.cells import cell_len, set_cell_size, wrap
 from tui.xray.glyphs import Glyphs
 from tui.xray.spans import Kind, Line, Picture, Span
 

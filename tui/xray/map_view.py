@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from engine.protocol.insight import CharPoint, EmbeddingsMapped
 from engine.text import LOST
-from tui.formatting.cells import cell_len
-from tui.formatting.chances import shown_char
+from tui.text.cells import cell_len, shown_char
 from tui.xray.char_classes import CHAR_CLASSES, CharClass, class_of, closeness_of_classes
 from tui.xray.glyphs import Glyphs, percent
 from tui.xray.layout import fitted, flowed

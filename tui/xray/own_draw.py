@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from engine.protocol.events import CharRead
 from engine.protocol.insight import OwnDraw, TextTraced
-from tui.formatting.cells import cell_len
+from tui.text.cells import cell_len
 from tui.xray.chance_rows import chance_rows
 from tui.xray.columns import symbols, window
 from tui.xray.glyphs import Glyphs

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from engine.protocol.insight import ReachMeasured
-from tui.formatting.cells import cell_len
+from tui.text.cells import cell_len
 from tui.xray.glyphs import Glyphs, percent
 from tui.xray.layout import beside, fitted, padded
 from tui.xray.shades import Shades

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tui.formatting.cells import cell_len
+from tui.text.cells import cell_len
 
 NUM_CELL_SHADES = 8
 """Steps of a hue in a heat map. Few, so that a following view repaints few cells."""

@@ -10,8 +10,8 @@ from math import log
 
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
 from engine.protocol.insight import Bands, TextTraced
-from tui.formatting.cells import cell_len
-from tui.formatting.loss_units import format_bits
+from tui.text.cells import cell_len
+from tui.text.numbers import format_bits
 from tui.xray.chance_rows import chance_rows
 from tui.xray.glyphs import Glyphs, chance_of, largest, level_spans, percent, pooled, scale_spans
 from tui.xray.heat_map import Block, HeatMap

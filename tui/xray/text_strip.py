@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.text import LOST
-from tui.formatting.cells import cell_len, safe_chars, split_graphemes
+from tui.text.cells import cell_len, safe_chars, split_graphemes
 from tui.xray.glyphs import Glyphs
 from tui.xray.shades import Shades
 from tui.xray.spans import Line, Picture, Span

@@ -31,7 +31,7 @@ from engine.storage.journal import Journal
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import change, run_started, steps_finished, tweet_sampled
-from tui.run.branching import Branch
+from tui.run.new_run import Branch
 
 
 def save_named(name: str, changed_at: float = 0.0) -> Path:

@@ -13,6 +13,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.export.run_export import Thinned
+from engine.export.tensorboard_export import export_to_tensorboard
 from engine.export.trackers import event_file, live, records
 from engine.export.trackers.live import LiveTracker
 from engine.protocol import commands as c
@@ -25,8 +27,6 @@ from tests.engine.helpers import losses, of_type, only, resume_config, run_sessi
 from tests.event_files import LOSS, RATE, VAL_LOSS, hparams_in, samples_in, scalars_in
 from tests.fakes import BrokenDisk, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.waiting import wait_until
-from tui.files.run_export import Thinned
-from tui.files.tensorboard_export import export_to_tensorboard
 
 BUSY: dict[str, Setting] = {"eval_every": 5, "sample_every": 4}
 

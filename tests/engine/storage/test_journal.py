@@ -27,8 +27,8 @@ from engine.storage.journal import WHOLE_STEPS as USUAL_WHOLE_STEPS
 from engine.storage.journal import Journal, SkippedLines, StepBuckets, last_event, read_journal
 from tests import strategies
 from tests.fakes import BrokenDisk, eval_finished, run_started, steps_finished, tweet_sampled
-from tui.run.folding import fold
-from tui.run.series.series import MAX_BUCKETS
+from tui.run.fold import fold
+from tui.run.series import MAX_BUCKETS
 from tui.run.view import RunView
 
 WHOLE_STEPS = 8
@@ -343,7 +343,7 @@ def test_the_journal_of_a_long_run_leads_to_the_same_plot() -> None:
     assert USUAL_WHOLE_STEPS == 4 * MAX_BUCKETS
     losses = [1 + step * 29 % 64 / 64 for step in range(5000)]
     run = [run_started(), *(steps_finished(first, losses[first : first + 37]) for first in range(1, 4960, 37))]
-    with mock.patch.object(journal, "WHOLE_STEPS", 256), mock.patch("tui.run.series.series.MAX_BUCKETS", 64):
+    with mock.patch.object(journal, "WHOLE_STEPS", 256), mock.patch("tui.run.series.MAX_BUCKETS", 64):
         whole, view = fold(RunView(), run), fold(RunView(), journalled([*run, None]))
     for name in ("numbers", "low", "high", "count"):
         of_view, of_whole = (getattr(each.train_losses._buckets, name) for each in (view, whole))

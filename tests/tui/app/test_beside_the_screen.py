@@ -18,17 +18,15 @@ from tests.fakes import eval_finished, run_started, steps_finished
 from tests.recorded_runs import TWEET, run_of, write_run
 from tests.tui.conftest import screen_text, wait_until
 from tui.app.app import TweetgenApp
-from tui.app.notifications import Notifications, title_of
-from tui.app.recorder import SHOWN_SECONDS, Recorder
-from tui.files.cast import Frame, TimedFrame
-from tui.files.pins import PinsFile
-from tui.run.engine_bridge import EngineBridge
-from tui.run.folding import fold
+from tui.app.recorder import SHOWN_SECONDS, Frame, Recorder, TimedFrame
+from tui.process.local import EngineBridge
+from tui.run.fold import fold
+from tui.run.pins import PinsFile
 from tui.run.replay import OpenReplay
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
-from tui.settings.preferences import Preferences
-from tui.settings.store import PreferencesStore
+from tui.settings.preferences import Preferences, PreferencesStore
+from tui.terminal.sequences import Notifications, title_of
 
 SIZE = (100, 30)
 TICK = 0.1

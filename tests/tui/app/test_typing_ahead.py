@@ -21,9 +21,9 @@ from tests.fakes import FakeClock, FakeSession, change, run_started
 from tests.tui.conftest import SCRIPT, LateSession, Stage, opened, shows, toasted, wait_until
 from tui.app import typing_ahead
 from tui.app.typing_ahead import TypingAhead
-from tui.process.outcome import Outcome
-from tui.screens.dialogs.settings import SettingsScreen
-from tui.settings.keymap import key_named
+from tui.dialogs.settings import SettingsScreen
+from tui.process.exit import Outcome
+from tui.settings.key_map import key_named
 
 BY_USER = "stopped by the user"
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)

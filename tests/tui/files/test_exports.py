@@ -17,6 +17,8 @@ from syrupy.assertion import SnapshotAssertion
 from textual.strip import Strip
 
 from engine.errors import StorageError
+from engine.export.run_export import Thinned, to_csv
+from engine.export.tensorboard_export import export_to_tensorboard
 from engine.protocol import codec
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
@@ -26,12 +28,9 @@ from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
 from tests.fakes import checkpoint_loaded, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.recording import frame_of
 from tests.strategies import hostile_text
-from tui.files import tweet_export
-from tui.files.cast import Frame, Style, TimedFrame, to_cast
-from tui.files.pins import PinsFile, merged
-from tui.files.run_export import Thinned, to_csv
-from tui.files.tensorboard_export import export_to_tensorboard
-from tui.terminal.screen_frames import FrameReader
+from tui.app.recorder import Frame, FrameReader, Style, TimedFrame, to_cast
+from tui.dialogs import export as tweet_export
+from tui.run.pins import PinsFile, merged
 
 RUNS: dict[str, list[e.Event]] = {
     "buckets, steps and an evaluation": [
@@ -254,7 +253,7 @@ def test_pins_that_could_not_be_read_are_not_overwritten(tmp_path: Path, monkeyp
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr("tui.files.pins.read_regular", fail)
+        broken.setattr("tui.run.pins.read_regular", fail)
         with pytest.raises(StorageError, match="Input/output error"):
             file.read()
         with pytest.raises(StorageError, match="Input/output error"):

@@ -17,10 +17,16 @@ from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.text import clean
 from tests.strategies import hostile_text
-from tui.files.avoided_words import MAX_FILE_BYTES, avoided_words
-from tui.files.dropped_path import config_for_new_data, dropped_path, initial_path
-from tui.files.folder_listing import after_last_root, best_match, list_folder, matching, split_typed
-from tui.files.typed_options import parsed_options, split_options
+from tui.dialogs.folder import after_last_root, best_match, list_folder, matching, split_typed
+from tui.text.typed import (
+    MAX_FILE_BYTES,
+    avoided_words,
+    config_for_new_data,
+    dropped_path,
+    initial_path,
+    parsed_options,
+    split_options,
+)
 
 
 @pytest.fixture

@@ -17,14 +17,14 @@ from engine.protocol import events as e
 from engine.protocol import insight
 from tests.fakes import FakeSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, Running, idle, wait_until
-from tui.app.lesson_app import LessonApp
 from tui.lesson.progress import Progress, write_progress
 from tui.lesson.runs import main_config
-from tui.run.engine_bridge import EngineBridge
+from tui.process.local import EngineBridge
 from tui.run.view import RunView
 from tui.screens.lesson import screen
+from tui.screens.lesson.app import LessonApp
 from tui.screens.lesson.screen import LessonScreen
-from tui.terminal.textual_private import update_screen
+from tui.terminal.private import update_screen
 
 PROGRESS = "progress.json"
 Kind = TypeVar("Kind")

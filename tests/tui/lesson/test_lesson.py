@@ -18,16 +18,16 @@ from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import RaisingSession, batch_shown, change, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import opened, screen_text, toasted, wait_until
 from tests.tui.lesson.conftest import PROGRESS, LessonSession, Open, Visit
+from tui.dialogs.base import YesDialog
 from tui.lesson.progress import Progress, read_progress
 from tui.lesson.stops import STOPS
-from tui.process.outcome import Outcome
-from tui.screens.dialogs.base import YesDialog
+from tui.process.exit import Outcome
 from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.pause_note import PauseNote
 from tui.screens.lesson.screen import LessonScreen, LessonText
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.plot.plot import LossPlot
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.spans import plain
 

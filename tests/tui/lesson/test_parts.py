@@ -35,7 +35,7 @@ from tui.lesson.pictures.temperature_picture import at_temperature, bars_picture
 from tui.lesson.progress import Progress, invitation_to_lesson, progress_path, read_progress, write_progress
 from tui.lesson.runs import main_config, open_lesson_session, overfit_config
 from tui.lesson.stops import STOPS
-from tui.run.levels import levels_from
+from tui.run.marks import levels_from
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.layout import line_width
 from tui.xray.spans import Picture, plain

@@ -27,14 +27,13 @@ from tui.app.app import TweetgenApp
 from tui.cli import headless
 from tui.cli.commands.screen import leave_process
 from tui.process import signals, threads
-from tui.process.detached import run_detached
-from tui.process.outcome import Outcome, plan_exit
-from tui.run.bridge import NullSubscriber
-from tui.run.engine_bridge import EngineBridge
-from tui.run.folding import fold
+from tui.process.exit import Outcome, plan_exit, run_detached
+from tui.process.local import EngineBridge
+from tui.run.connection import NullSubscriber
+from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
-from tui.widgets.status.machine_panel import MachinePanel
+from tui.widgets.status.side_panel import MachinePanel
 
 TRAINING = fold(RunView(), [run_started(run="north")])
 ENDED = fold(TRAINING, [run_finished(1)])

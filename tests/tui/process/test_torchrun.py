@@ -30,13 +30,11 @@ from engine.storage.journal import Journal
 from tests.fakes import run_started
 from tests.tui.remote.host_and_client import DEADLINE_SECONDS, RUN, hosted
 from tests.waiting import wait_until
+from tui.process import attached as client
 from tui.process import torchrun as module
-from tui.process.own_program import own_module
-from tui.process.torchrun import AUTO, Order, Processes, Torchrun
+from tui.process.attached import RemoteBridge
+from tui.process.torchrun import AUTO, Agent, Order, Processes, Torchrun, own_module
 from tui.process.torchrun_bridge import TorchrunBridge
-from tui.remote import client
-from tui.remote.agent import Agent
-from tui.remote.client import RemoteBridge
 from tui.run.view import RunView
 
 FAILED = e.RunFailed(step=0, elapsed_seconds=0.0, title="The device can't be used", detail="No GPU.", hint="Buy one.")

@@ -18,10 +18,10 @@ from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
 from tests.waiting import wait_until
-from tui.remote.agent import Agent
-from tui.remote.host import Host
-from tui.remote.protocol import Hello, to_line
-from tui.remote.socket_path import socket_path
+from tui.process.host import Host
+from tui.process.protocol import Hello, to_line
+from tui.process.sockets import socket_path
+from tui.process.torchrun import Agent
 
 DEADLINE_SECONDS = 60.0
 RUN = "watched"

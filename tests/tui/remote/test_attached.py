@@ -22,24 +22,24 @@ from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, w
 from tests.tui.remote.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
 from tui.cli.commands import screen
-from tui.files.pins import PinsFile
+from tui.dialogs.base import LeaveDialog
+from tui.dialogs.tweet import TweetDialog
+from tui.process.attached import RemoteBridge
+from tui.process.exit import Outcome
 from tui.process.job_control import JobControl
-from tui.process.outcome import Outcome
-from tui.remote.client import RemoteBridge
-from tui.run.branching import curve_before
-from tui.run.bridge import Update
-from tui.run.engine_bridge import EngineBridge
-from tui.run.folding import fold
-from tui.run.levels import NUM_LEVELS
+from tui.process.local import EngineBridge
+from tui.run.connection import Update
+from tui.run.fold import fold
+from tui.run.marks import NUM_LEVELS
+from tui.run.new_run import curve_before
+from tui.run.pins import PinsFile
 from tui.run.view import RunView
-from tui.screens.dialogs.base import LeaveDialog
-from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import MAIN_ACTIONS
-from tui.widgets.end_bar import EndBar
-from tui.widgets.feed.layout import PIN_GLYPH
+from tui.widgets.bars import EndBar
+from tui.widgets.feed.columns import PIN_GLYPH
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.plot.plot import LossPlot
 
 READ_ONLY = "This screen is read-only."
 

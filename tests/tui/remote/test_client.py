@@ -37,14 +37,23 @@ from tests import strategies
 from tests.fakes import change, chars_read, eval_finished, run_started, steps_finished, text_traced, tweet_sampled
 from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted, line_of
 from tests.waiting import wait_until
-from tui.remote import client, connect, protocol
-from tui.remote.client import RemoteBridge
-from tui.remote.connect import read_greeting
-from tui.remote.protocol import CaughtUp, Greeting, Refusal, TweetsTold, ViewTold, lines_of, to_line
-from tui.remote.socket_path import make_private_folder, socket_path
-from tui.remote.view_codec import decode_view, encode_view
-from tui.run.bridge import Update
-from tui.run.folding import fold
+from tui.process import attached as client
+from tui.process import protocol
+from tui.process.attached import RemoteBridge, read_greeting
+from tui.process.protocol import (
+    CaughtUp,
+    Greeting,
+    Refusal,
+    TweetsTold,
+    ViewTold,
+    decode_view,
+    encode_view,
+    lines_of,
+    to_line,
+)
+from tui.process.sockets import make_private_folder, socket_path
+from tui.run.connection import Update
+from tui.run.fold import fold
 from tui.run.view import RunView
 
 SERIES = ("train_losses", "learning_rates", "seconds")
@@ -270,9 +279,11 @@ def test_leaving_ends_the_connection_and_not_the_run_even_with_a_full_command_qu
 def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
+    connected = client.connected
+
     @contextlib.contextmanager
     def slow(*arguments: Any) -> Iterator[Any]:
-        with connect.connected(*arguments) as answer:
+        with connected(*arguments) as answer:
             reached.set()
             go_on.wait()
             yield answer

@@ -39,12 +39,13 @@ from tests.tui.remote.host_and_client import (
     line_of,
 )
 from tests.waiting import wait_until
-from tui.remote import host, host_connection, listener
-from tui.remote.connect import read_greeting
-from tui.remote.host_connection import HostConnection
-from tui.remote.protocol import Hello, Refusal, to_line
-from tui.remote.socket_path import make_private_folder, runtime_folder, socket_path
-from tui.remote.view_codec import decode_view
+from tui.process import host
+from tui.process import host as host_connection
+from tui.process import host as listener
+from tui.process.attached import read_greeting
+from tui.process.host import HostConnection
+from tui.process.protocol import Hello, Refusal, decode_view, to_line
+from tui.process.sockets import make_private_folder, runtime_folder, socket_path
 from tui.run.view import RunView
 
 

@@ -18,7 +18,7 @@ from engine.protocol.events import WarningKind
 from tests import fakes
 from tests.fakes import budget, checkpoint_loaded, checkpoint_saved, eval_finished, paused, run_failed, steps_finished
 from tui.run.alerts import Alert, AlertMonitor, commands_for
-from tui.run.folding import fold
+from tui.run.fold import fold
 from tui.run.view import RunView
 
 

@@ -21,9 +21,9 @@ from engine.protocol.insight import Insight
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_finished, run_started, steps_finished
 from tests.waiting import wait_until
-from tui.run.bridge import Update
+from tui.process.local import EngineBridge, OnStage, OpenSession, Session
 from tui.run.checkpoint_bridge import CheckpointBridge
-from tui.run.engine_bridge import EngineBridge, OnStage, OpenSession, Session
+from tui.run.connection import Update
 
 DEADLINE_SECONDS = 30.0
 

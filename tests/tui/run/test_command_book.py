@@ -12,10 +12,10 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, budget, change, checkpoint_saved, run_started, steps_finished
-from tui.run.command_book import CommandBook
-from tui.run.reducer import apply
-from tui.run.setting_commands import (
+from tui.run.fold import apply
+from tui.run.pending import (
     UNDO_WORDS,
+    CommandBook,
     other_interval,
     other_learning_rate,
     other_temperature,

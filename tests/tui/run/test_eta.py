@@ -23,14 +23,12 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.training.schedule import exhausted_budget
 from tests.fakes import eval_finished, paused, run_finished, run_started, steps_finished, tweet_sampled
-from tui.run.amounts import Amount, amount_in
-from tui.run.branching import config_at_start
-from tui.run.continuation import NO_LIMIT, Choice, amount_choice, choices, limit_text
-from tui.run.epochs import EpochCount
-from tui.run.eta import Eta, eta_of
-from tui.run.folding import fold
-from tui.run.setting_commands import expected_answer
-from tui.run.view import RunView, is_over
+from tui.run.ending import NO_LIMIT, Choice, Eta, amount_choice, choices, eta_of, limit_text
+from tui.run.fold import fold
+from tui.run.new_run import config_at_start
+from tui.run.pending import expected_answer
+from tui.run.view import EpochCount, RunView, is_over
+from tui.text.typed import Amount, amount_in
 
 
 def started(num_train_tweets: int = 19_000, **training: Any) -> e.RunStarted:

@@ -22,10 +22,9 @@ from engine.storage.folders import RunFolder
 from tests import fakes
 from tests.fakes import FakeClock, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.recorded_runs import write_run
-from tui.run.folding import fold
+from tui.run.fold import fold
 from tui.run.journal import read_history, require_journal
-from tui.run.journal_bridge import JournalBridge
-from tui.run.replay import ReplaySession, length_of
+from tui.run.replay import JournalBridge, ReplaySession, length_of
 from tui.run.view import RunView
 
 PHASES = ("data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving")

@@ -23,18 +23,13 @@ from engine.protocol import codec, insight
 from engine.protocol import events as e
 from tests import fakes
 from tests.fakes import checkpoint_saved, eval_finished, paused, run_started, steps_finished, tweet_sampled
-from tui.process.outcome import exit_code_of
-from tui.run.draft_texts import delay_text, drafts_text
-from tui.run.eta import eta_of
-from tui.run.folding import fold
-from tui.run.levels import level_marks
-from tui.run.reducer import MAX_WARNINGS
-from tui.run.series import series as series_module
-from tui.run.series.buckets import Buckets, Ints
-from tui.run.series.columns import Columns
-from tui.run.series.series import Series
+from tui.process.exit import exit_code_of
+from tui.run import series as series_module
+from tui.run.ending import eta_of
+from tui.run.fold import MAX_VAL_POINTS, MAX_WARNINGS, fold
+from tui.run.marks import delay_text, drafts_text, level_marks
+from tui.run.series import Buckets, Columns, Ints, Series
 from tui.run.summary import earlier_lines, end_lines, how_to_attach
-from tui.run.training_events import MAX_VAL_POINTS
 from tui.run.view import RunView
 
 LEVELS = ("uniform", "unigram", "2-gram", "3-gram", "4-gram", "5-gram")

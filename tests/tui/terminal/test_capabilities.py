@@ -20,10 +20,10 @@ from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sample
 from tests.strategies import hostile_text
 from tests.tui.conftest import Stage, screen_text
 from tui.settings.key_table import MAIN_KEYS
-from tui.terminal import clipboard
+from tui.terminal import sequences as clipboard
 from tui.terminal.capabilities import GlyphSet, colour_system, glyphs_for, is_utf8
-from tui.terminal.glyph_fallback import FALLBACKS, GlyphFilter
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.terminal.glyphs import FALLBACKS, GlyphFilter
+from tui.widgets.plot.plot import LossPlot
 
 UTF_8, C_FROM_PYTHON = {"LANG": "en_US.UTF-8"}, {"LC_CTYPE": "C.UTF-8"}  # what Python makes of LANG=C
 

@@ -25,10 +25,10 @@ from textual.app import App
 
 from tests.fakes import FakeClock
 from tests.tui.conftest import wait_until
-from tui.terminal import frame_pacing
+from tui.terminal.compaction import FRAME_END, FRAME_START, FrameBuffer, compacted
 from tui.terminal.driver import MeteredDriver
-from tui.terminal.output_thread import OutputThread
-from tui.terminal.sgr_compaction import FRAME_END, FRAME_START, FrameBuffer, compacted
+from tui.terminal.output import OutputThread
+from tui.widgets import panels as frame_pacing
 
 NUM_WRITES = 1000
 

@@ -25,9 +25,9 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 from tests.tui.conftest import wait_until
-from tui.terminal import textual_private
-from tui.terminal.browser_driver import BrowserDriver
-from tui.terminal.textual_private import ChopsUpdate, LinuxDriver, failure_of, render_cropped
+from tui.terminal import private as textual_private
+from tui.terminal.driver import BrowserDriver
+from tui.terminal.private import ChopsUpdate, LinuxDriver, failure_of, render_cropped
 
 CONSOLE = Console(color_system=None)
 WITHOUT_PRIVATE_NAMES = """

@@ -23,15 +23,14 @@ from engine.text import sanitize_line
 from tests.fakes import run_started, settings_changed, tweet_sampled
 from tests.tui.conftest import idle, wait_until
 from tests.tui.transcripts import Step, plays, set_up
-from tui.formatting.cells import wrap
-from tui.run import training_events
-from tui.run.folding import fold
+from tui.run import fold as training_events
+from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.settings.theme import NOVELTY_GLYPHS
-from tui.widgets.feed.layout import FeedColumns, age_of, changed_ranks
-from tui.widgets.feed.surprise import STEP_BITS, runs_by_surprise
-from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.feed.wrapping import WrappedTexts
+from tui.text.cells import wrap
+from tui.widgets.feed.columns import STEP_BITS, FeedColumns, age_of, changed_ranks, runs_by_surprise
+from tui.widgets.feed.feed import TweetFeed
+from tui.widgets.feed.model import WrappedTexts
 
 TEXTS = st.text(st.sampled_from("ab c😍é日שع\u200d\ufe0f\u0301👩❤"), max_size=60)
 

@@ -19,10 +19,10 @@ from tests.fakes import FakeSession, baselines_measured, eval_finished, run_star
 from tests.tui.conftest import Running, Stage, idle, text_of, toasts, wait_until
 from tests.tui.transcripts import plays, set_up
 from tests.tui.widgets.test_picture import falling_losses, is_braille, view_of
-from tui.run.folding import fold
+from tui.run.fold import fold
 from tui.run.view import RunView
-from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.feed.feed import TweetFeed
+from tui.widgets.plot.plot import LossPlot
 
 
 @cache

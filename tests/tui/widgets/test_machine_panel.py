@@ -24,15 +24,13 @@ from tests.fakes import FakeSession, ranks_measured, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, wait_until
 from tests.waiting import wait_until as poll_until
 from tui.app.app import TweetgenApp
-from tui.run.folding import fold
+from tui.run.fold import fold
 from tui.run.view import RunView
-from tui.terminal.frame_pacing import FramePacing
-from tui.widgets.panels import Panels
-from tui.widgets.status.lines import plain
-from tui.widgets.status.machine_lines import machine_lines
+from tui.text.cells import plain
+from tui.widgets.panels import FramePacing, Panels
+from tui.widgets.status.machine import ScreenCost, UsageCounters, machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
 from tui.widgets.status.side_panel import SidePanel
-from tui.widgets.status.step_breakdown import ScreenCost, UsageCounters
 
 NAMES = ("data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving")
 DURATIONS = (0.02, 0.6, 1.0, 0.1, 0.04, 0.2, 0.0)

@@ -14,18 +14,15 @@ from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
 from tests.fakes import checkpoint_loaded, eval_finished, run_started, steps_finished
-from tui.run.branching import OverlayCurve
-from tui.run.folding import fold
-from tui.run.levels import Level
-from tui.run.marks import Mark, MarkKind
-from tui.run.series.series import Series
+from tui.run.fold import fold
+from tui.run.marks import Level, Mark, MarkKind
+from tui.run.new_run import OverlayCurve
+from tui.run.series import Series
 from tui.run.view import RunView
-from tui.widgets.plot.cell_grid import STYLE_NAMES, CellGrid, curve_dots
-from tui.widgets.plot.glyphs import MARK_LETTERS, MARK_MEANINGS
-from tui.widgets.plot.loss_axis import LossAxis, loss_axis
+from tui.widgets.plot.axes import Limits, LossAxis, LossScale, loss_axis, loss_range, step_limits
+from tui.widgets.plot.cells import MARK_LETTERS, MARK_MEANINGS, STYLE_NAMES, CellGrid, curve_dots
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
-from tui.widgets.plot.scales import Limits, LossScale, loss_range, step_limits
 from tui.widgets.plot.viewport import MIN_SPAN, PlotView, StepWindow
 
 

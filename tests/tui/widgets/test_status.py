@@ -31,23 +31,20 @@ from tests.fakes import checkpoint_saved, eval_finished, paused, run_failed, run
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, text_of, toasted, trained_by, wait_until
 from tui.cli.output.progress_display import ProgressDisplay
 from tui.cli.output.run_progress import RunProgress
-from tui.formatting.loss_units import LossUnit
-from tui.run.folding import fold
-from tui.run.levels import Level
-from tui.run.marks import Mark
-from tui.run.series.series import Series
+from tui.run.fold import fold
+from tui.run.marks import Level, Mark
+from tui.run.series import Series
 from tui.run.view import RunView
-from tui.widgets.end_bar import outcome_texts
-from tui.widgets.header import header_line
+from tui.text.cells import plain
+from tui.text.numbers import LossUnit
+from tui.widgets.bars import StepBar, outcome_texts, step_text
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.line_view import changed_cells
 from tui.widgets.panels import Panels
-from tui.widgets.stage_hint import report_lines
-from tui.widgets.status.groups import left_out_group, setup_group, status_groups
-from tui.widgets.status.line_panel import changed_cells
-from tui.widgets.status.lines import plain
-from tui.widgets.status.pages import column_cells, page_lines, paged
-from tui.widgets.status.status_lines import compact_lines
-from tui.widgets.step_bar import StepBar, step_text
+from tui.widgets.status.facts import compact_lines, left_out_group, setup_group, status_groups
+from tui.widgets.status.header import header_line
+from tui.widgets.status.side_panel import column_cells, page_lines, paged
+from tui.widgets.status.stage_hint import report_lines
 
 STEPS = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
 UNIGRAM, SIX_GRAM = Level(name="unigram", bits_per_char=4.4), Level(name="6-gram", bits_per_char=2.4)

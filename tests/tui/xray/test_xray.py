@@ -23,16 +23,16 @@ from engine.text import is_harmless
 from tests import hostile
 from tests.fakes import FakeClock, FakeSession, run_finished, steps_finished, text_traced, tweet_sampled, units_scored
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, toasts, wait_until
-from tui.formatting.loss_units import LossUnit
+from tui.dialogs.tweet import TweetDialog
 from tui.run.checkpoint_bridge import CheckpointBridge
-from tui.screens.dialogs.tweet import TweetDialog
-from tui.screens.main import xray
 from tui.screens.main.screen import MainScreen
+from tui.screens.xray import controller as xray
 from tui.screens.xray.screen import XrayScreen
 from tui.settings.theme import HEAT_VARIABLES
 from tui.terminal.capabilities import GlyphSet
-from tui.terminal.frame_pacing import MAX_WAITING_BYTES
-from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.text.numbers import LossUnit
+from tui.widgets.feed.feed import TweetFeed
+from tui.widgets.panels import MAX_WAITING_BYTES
 from tui.widgets.xray.panel import XrayPanel
 from tui.widgets.xray.questions import AGAIN_SECONDS, Questions
 from tui.xray.spans import plain

@@ -14,8 +14,8 @@ from engine.storage.folders import RunFolder, find_run, list_runs
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.completion import complete_run
 from tui.process.job_control import start_job_control
-from tui.remote.agent import restarting_agent
-from tui.remote.socket_path import is_active
+from tui.process.sockets import is_active
+from tui.process.torchrun import restarting_agent
 from tui.terminal.capabilities import is_in_browser
 
 
@@ -50,9 +50,8 @@ def attach(
         typer.echo(f"The processes of the run {folder.name} are starting again; waiting for them.", err=True)
     job_control = start_job_control()
 
-    from tui.remote.client import RemoteBridge
-    from tui.settings.preferences import preferences_path
-    from tui.settings.store import PreferencesStore
+    from tui.process.attached import RemoteBridge
+    from tui.settings.preferences import PreferencesStore, preferences_path
 
     is_read_only_browser = read_only and is_in_browser(os.environ)
     bridge = RemoteBridge(folder, host_factory(job_control, RunConfig()), is_read_only=read_only, agent=agent)

@@ -11,7 +11,7 @@ from engine.config.run import RuntimeConfig
 from tui.cli.options import DEVICE, GivenOptions, fields_of, with_options
 from tui.cli.output.progress_display import show_progress
 from tui.cli.output.tables import print_facts, print_json, print_table
-from tui.formatting.numbers import format_count
+from tui.text.numbers import format_count
 
 if TYPE_CHECKING:  # it imports torch
     from engine.sampling.bench import BenchReport

@@ -20,8 +20,8 @@ from engine.storage.folders import SUFFIX
 from engine.text import sanitize_line
 from tui.cli.completion import complete_checkpoint
 from tui.cli.output.tables import print_facts, print_json, print_table
-from tui.formatting.checkpoint_facts import bits_of, description
-from tui.formatting.numbers import format_size
+from tui.text.checkpoints import bits_of, description
+from tui.text.numbers import format_size
 
 app = typer.Typer(no_args_is_help=True, help="List, show, copy, rename, pin and delete checkpoints.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]

@@ -16,7 +16,7 @@ import typer
 from engine.corpus.download.catalog import DATASETS, Dataset, find_dataset
 from engine.errors import ConfigError
 from tui.cli.output.tables import print_json
-from tui.formatting.numbers import format_size
+from tui.text.numbers import format_size
 
 if TYPE_CHECKING:  # imported in the functions, so that --help starts fast
     import httpx

@@ -20,7 +20,7 @@ from tui.cli.completion import complete_checkpoint
 from tui.cli.output.checkpoint_line import print_checkpoint
 from tui.cli.output.output_file import check_output, write_output
 from tui.cli.output.progress_display import show_progress
-from tui.formatting.numbers import format_size
+from tui.text.numbers import format_size
 
 if TYPE_CHECKING:  # they import torch
     from engine.checkpoints.checkpoint import Checkpoint

@@ -19,17 +19,17 @@ from tui.process.job_control import start_job_control
 from tui.process.screen_watch import ENDING_SECONDS
 from tui.process.signals import INTERRUPTED_CODE, handle_ending_signals, handle_signals_after_screen, reason_of
 from tui.terminal.capabilities import glyphs_for, is_utf8
-from tui.terminal.output_thread import print_at_end
+from tui.terminal.output import print_at_end
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tui.app.lesson_app import LessonApp
     from tui.lesson.progress import Progress
+    from tui.process.exit import Outcome
     from tui.process.job_control import JobControl
-    from tui.process.outcome import Outcome
     from tui.run.view import RunView
-    from tui.settings.store import PreferencesStore
+    from tui.screens.lesson.app import LessonApp
+    from tui.settings.preferences import PreferencesStore
 
 _SAVING_SECONDS = 5.0
 
@@ -54,8 +54,7 @@ def lesson(
 
     job_control = start_job_control()
 
-    from tui.settings.preferences import preferences_path
-    from tui.settings.store import PreferencesStore
+    from tui.settings.preferences import PreferencesStore, preferences_path
 
     store = PreferencesStore(preferences_path())
     if ascii_only:
@@ -68,13 +67,13 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
 
     Begins at a stop, or where it was left. Raises `StorageError` if another process has the lesson open.
     """
-    from tui.app.lesson_app import LessonApp
     from tui.lesson.lock import lock_lesson
     from tui.lesson.progress import Progress, lesson_home, progress_path, read_progress, write_progress
     from tui.lesson.runs import main_config, open_lesson_session
-    from tui.process.outcome import Outcome
-    from tui.run.engine_bridge import EngineBridge
-    from tui.run.error_report import to_tweetgen_error
+    from tui.process.exit import Outcome
+    from tui.process.local import EngineBridge
+    from tui.run.connection import to_tweetgen_error
+    from tui.screens.lesson.app import LessonApp
 
     lock_lesson()  # until this process ends
     path = progress_path()
@@ -109,7 +108,7 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
 
 def _take_over(app: LessonApp, job_control: JobControl, progress: Path, exit_code: int | None) -> NoReturn:
     """Stop the run and leave in place of a lesson that does not answer a signal, or ctrl+c for None."""
-    from tui.process.outcome import Outcome
+    from tui.process.exit import Outcome
 
     code = INTERRUPTED_CODE if exit_code is None else exit_code
     app.lesson_screen.lesson.run.stop(reason_of(code) or "")

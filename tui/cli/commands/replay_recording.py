@@ -12,8 +12,8 @@ from engine.errors import ConfigError
 from engine.storage.folders import RunFolder
 from engine.text import sanitize_line
 from tui.cli.output.output_file import check_output, write_output
-from tui.formatting.numbers import format_duration
 from tui.terminal.capabilities import LARGEST_SIZE
+from tui.text.numbers import format_duration
 
 DEFAULT_SECONDS = 30.0
 """How long a recording is, unless a speed is given."""
@@ -60,14 +60,12 @@ def record_replay(folder: RunFolder, file: str, speed: float | None, size: Scree
     """
     from rich.console import Console
 
-    from tui.app.recorder import Recorder
+    from tui.app.recorder import Recorder, to_cast
     from tui.cli.output.progress_display import show_progress
-    from tui.files.cast import to_cast
     from tui.run.journal import require_journal
     from tui.run.replay import length_of
     from tui.screens.main.screen import TICK_SECONDS
-    from tui.settings.preferences import preferences_path
-    from tui.settings.store import PreferencesStore
+    from tui.settings.preferences import PreferencesStore, preferences_path
 
     require_journal(folder)
     path = folder.journal_path

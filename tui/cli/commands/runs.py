@@ -27,11 +27,11 @@ from tui.cli.completion import complete_run
 from tui.cli.output.output_file import STANDARD_STREAM, require_effect
 from tui.cli.output.run_list import facts_of, row_of
 from tui.cli.output.tables import print_json, print_table
-from tui.formatting.numbers import format_size
 from tui.process.job_control import start_job_control
+from tui.text.numbers import format_size
 
 if TYPE_CHECKING:
-    from tui.files.run_export import Thinned
+    from engine.export.run_export import Thinned
 
 app = typer.Typer(no_args_is_help=True, help="List the runs and their states, replay or export one.")
 Run = Annotated[
@@ -119,13 +119,12 @@ def _show_replay(run: str, speed: float) -> None:
     job_control = start_job_control()
     folder = find_run(run)
 
-    from tui.run.bridge import NullSubscriber
-    from tui.run.engine_bridge import EngineBridge
+    from tui.process.local import EngineBridge
+    from tui.run.connection import NullSubscriber
     from tui.run.journal import require_journal
     from tui.run.replay import OpenReplay
     from tui.run.view import RunView
-    from tui.settings.preferences import preferences_path
-    from tui.settings.store import PreferencesStore
+    from tui.settings.preferences import PreferencesStore, preferences_path
 
     require_journal(folder)
     config = RunConfig()
@@ -169,7 +168,7 @@ def export(
     tweetgen-tui runs export last --output run.csv
     tweetgen-tui runs export last --format tensorboard --output runs
     """
-    from tui.files.run_export import FORMATS, Thinned
+    from engine.export.run_export import FORMATS, Thinned
     from tui.run.journal import require_journal
 
     folder = find_run(run)
@@ -186,7 +185,7 @@ def export(
 
 def _export_lines(lines: Iterator[str], output: str | None, *, force: bool) -> None:
     """Write lines to a file, or to standard output. Raises `StorageError`."""
-    from tui.files.export_file import write_export
+    from tui.dialogs.export import write_export
 
     if output is None:
         sys.stdout.writelines(lines)
@@ -201,7 +200,7 @@ def _export_to_tensorboard(
     run: RunFolder, output: str | None, thinned: Thinned, skipped: SkippedLines, *, force: bool
 ) -> None:
     """Write an event file for TensorBoard. Raises `TweetgenError`."""
-    from tui.files.tensorboard_export import export_to_tensorboard
+    from engine.export.tensorboard_export import export_to_tensorboard
 
     if output is None:
         raise ConfigError("--format tensorboard writes to a folder, and none is given.", "Add --output DIR.")

@@ -29,11 +29,11 @@ from tui.terminal.capabilities import GlyphSet, glyphs_for, is_in_browser, is_ut
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
     from tui.app.terminal_app import TerminalApp
-    from tui.process.outcome import Outcome
-    from tui.run.bridge import Bridge
-    from tui.run.engine_bridge import EngineBridge, SubscriberFactory
+    from tui.process.exit import Outcome
+    from tui.process.local import EngineBridge, SubscriberFactory
+    from tui.run.connection import Bridge
     from tui.run.view import RunView
-    from tui.settings.store import PreferencesStore
+    from tui.settings.preferences import PreferencesStore
 
 
 def open_screen(
@@ -49,10 +49,9 @@ def open_screen(
     job_control = start_job_control()
 
     from tui.lesson.progress import invitation_to_lesson
-    from tui.run.engine_bridge import EngineBridge
+    from tui.process.local import EngineBridge
     from tui.run.journal import read_history
-    from tui.settings.preferences import preferences_path
-    from tui.settings.store import PreferencesStore
+    from tui.settings.preferences import PreferencesStore, preferences_path
 
     store = PreferencesStore(preferences_path())
     if glyphs is not None:
@@ -110,7 +109,7 @@ def with_screen_settings(config: RunConfig, intervals: Mapping[str, Setting]) ->
 
 def host_factory(job_control: JobControl, config: RunConfig, history: RunView | None = None) -> SubscriberFactory:
     """Return a factory of hosts for the runs of bridges; `history` is the view that the run of `config` resumes."""
-    from tui.remote.host import Host
+    from tui.process.host import Host
 
     def make_host(bridge: EngineBridge) -> Host:
         before = history if bridge.config is config else None
@@ -138,9 +137,9 @@ def show(
 ) -> NoReturn:
     """Show the run of a bridge until the screen is closed; then print its summary, and exit once it has ended."""
     from tui.app.app import TweetgenApp
-    from tui.process.outcome import Outcome
-    from tui.run.error_report import to_tweetgen_error
-    from tui.terminal.textual_private import log_missing
+    from tui.process.exit import Outcome
+    from tui.run.connection import to_tweetgen_error
+    from tui.terminal.private import log_missing
 
     encoding = sys.stderr.encoding  # where Textual draws
     app = TweetgenApp(
@@ -188,11 +187,10 @@ def leave_terminal(app: TerminalApp, job_control: JobControl) -> None:
 
 def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
     """Do what `plan_exit` returns; return the exit code once the runs of this process have ended or are late."""
-    from tui.process.detached import run_detached
-    from tui.process.outcome import plan_exit
-    from tui.run.engine_bridge import EngineBridge
-    from tui.run.folding import fold
-    from tui.terminal.output_thread import print_at_end
+    from tui.process.exit import plan_exit, run_detached
+    from tui.process.local import EngineBridge
+    from tui.run.fold import fold
+    from tui.terminal.output import print_at_end
 
     if outcome.failure is not None:
         print_at_end([f"tweetgen-tui: The screen has failed: {outcome.failure.message}", outcome.failure.hint])

@@ -11,14 +11,14 @@ import typer
 
 from engine.errors import ConfigError, RemoteError
 from engine.storage.folders import RunFolder
+from engine.text import quoted
 from tui.cli.commands.attach import find_to_show, is_on
 from tui.cli.completion import complete_run
-from tui.formatting.shell import quoted
-from tui.process.own_program import own_module
 from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
+from tui.process.torchrun import own_module
 
 if TYPE_CHECKING:
-    from tui.process.browser.server import BrowserServer
+    from tui.process.browser import BrowserServer
 
 
 def serve(
@@ -49,7 +49,7 @@ def serve(
     tweetgen-tui serve --control
     """
     try:
-        from tui.process.browser.server import BrowserServer
+        from tui.process.browser import BrowserServer
     except ModuleNotFoundError as error:
         raise ConfigError(
             "A screen in a browser needs the package textual-serve, which is not installed.",
@@ -70,7 +70,7 @@ def serve(
 
 def _listener(port: int) -> socket.socket:
     """Return a socket that listens on this port of 127.0.0.1. Raises `ConfigError`."""
-    from tui.process.browser.server import ADDRESS
+    from tui.process.browser import ADDRESS
 
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or a port is in use for a minute after its server

@@ -15,7 +15,7 @@ from engine.errors import ConfigError, DistributedError, RankLostError, Tweetgen
 from tui.cli.commands.screen import leave_process
 from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, config_to_train, fields_of, with_options
 from tui.process.torchrun import Order, Processes, Torchrun
-from tui.run.error_report import to_tweetgen_error
+from tui.run.connection import to_tweetgen_error
 
 if TYPE_CHECKING:
     from engine.session.ranks.place import Place

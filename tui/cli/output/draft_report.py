@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.protocol.events import RefusalReason
-from tui.formatting.numbers import format_count
-from tui.formatting.sampling import refused_text
-from tui.run.draft_texts import drafts_text
-from tui.run.drafts import DraftCounts, counts_after
+from tui.run.marks import DraftCounts, counts_after, drafts_text
+from tui.text.numbers import format_count
+from tui.text.tweets import refused_text
 
 if TYPE_CHECKING:
     from engine.sampling.generation import GeneratedTweet

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tui.cli.output.tables import print_facts, print_json, print_table
-from tui.formatting.numbers import format_count
+from tui.text.numbers import format_count
 
 if TYPE_CHECKING:  # they import torch
     from engine.sampling.generation import Comparison, Quality

@@ -20,7 +20,8 @@ from engine.corpus.ingest.unicode_scripts import by_kind
 from engine.corpus.inspection import Inspection
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport, counted
 from engine.text import sanitize_line
-from tui.formatting.numbers import format_count, format_share, format_size, shortened
+from tui.text.cells import shortened
+from tui.text.numbers import format_count, format_share, format_size
 
 _MAX_BAR_CELLS = 40
 _CELLS_BESIDE_BAR = 24

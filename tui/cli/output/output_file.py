@@ -11,8 +11,8 @@ import typer
 
 from engine.errors import ConfigError, StorageError
 from engine.text import sanitize_line
-from tui.files.export_file import check_export, write_export
-from tui.formatting.numbers import format_size
+from tui.dialogs.export import check_export, write_export
+from tui.text.numbers import format_size
 
 STANDARD_STREAM = "-"
 

@@ -14,11 +14,10 @@ from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.files import is_locked
 from engine.storage.folders import RunFolder
 from engine.storage.journal import last_event
-from tui.formatting.loss_units import format_bits
-from tui.formatting.numbers import format_duration
-from tui.remote.agent import restarting_agent
-from tui.remote.connect import read_greeting
-from tui.remote.protocol import Greeting
+from tui.process.attached import read_greeting
+from tui.process.protocol import Greeting
+from tui.process.torchrun import restarting_agent
+from tui.text.numbers import format_bits, format_duration
 
 _ENDED = {"finished", "failed", "cut off"}
 

@@ -10,12 +10,10 @@ from engine.protocol.events import Event
 from engine.storage.folders import RUN_CHECKPOINTS
 from engine.text import sanitize_line
 from tui.cli.output.progress_display import ProgressDisplay
-from tui.formatting.loss_units import format_bits, format_loss, unit_label
-from tui.formatting.numbers import format_count, format_eta, format_rate, format_report
-from tui.run.continuation import limit_text
-from tui.run.draft_texts import failure_of, refusals_of
-from tui.run.eta import eta_of
+from tui.run.ending import eta_of, limit_text
+from tui.run.marks import failure_of, refusals_of
 from tui.run.view import RunView
+from tui.text.numbers import format_bits, format_count, format_eta, format_loss, format_rate, format_report, unit_label
 
 _TUNING: dict[Tuning, str] = {
     "": "",

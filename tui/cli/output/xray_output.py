@@ -16,9 +16,9 @@ from rich.text import Text
 from engine.model.vocab import EOS, SPECIALS
 from engine.protocol.insight import TextTraced
 from tui.cli.output.tables import print_json
-from tui.formatting.cells import with_placed_words
 from tui.settings.theme import HEAT_VARIABLES
 from tui.terminal.capabilities import glyphs_for, is_utf8
+from tui.text.cells import with_placed_words
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.spans import NUM_CELL_SHADES, Kind, Line, Picture, Span, plain, share_of
 
@@ -96,7 +96,7 @@ def svg_of(draw: Callable[[int, Glyphs], Picture], title: str) -> str:
 
 def _in_ascii(line: Line) -> Line:
     """Return a line with `?` for what is not ASCII, in the same width."""
-    from tui.terminal.glyph_fallback import GlyphFilter
+    from tui.terminal.glyphs import GlyphFilter
 
     translated = GlyphFilter("ascii", is_utf8=False).translated
     return tuple(Span(translated(span.text), span.kind, span.shade) for span in line)

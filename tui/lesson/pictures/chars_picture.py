@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from engine.corpus.report import counted
 from engine.model.vocab import BOS, EOS, SPECIALS, UNK
-from tui.formatting.cells import set_cell_size
+from tui.text.cells import set_cell_size
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted
 from tui.xray.spans import Kind, Line, Picture, Span

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.formatting.loss_units import format_bits
-from tui.run.levels import Level
+from tui.run.marks import Level
+from tui.text.numbers import format_bits
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Kind, Picture, Span

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.config.run import ModelConfig
-from tui.formatting.numbers import format_count
+from tui.text.numbers import format_count
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Kind, Line, Picture, Span

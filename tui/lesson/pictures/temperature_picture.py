@@ -9,7 +9,7 @@ from engine.corpus.report import counted
 from engine.protocol.events import LadderTweet
 from engine.protocol.insight import TextTraced
 from engine.text import ELLIPSIS
-from tui.formatting.cells import safe_chars, set_cell_size
+from tui.text.cells import safe_chars, set_cell_size
 from tui.xray.glyphs import Glyphs, percent
 from tui.xray.layout import fitted, wrapped
 from tui.xray.spans import Line, Picture, Span

@@ -10,13 +10,12 @@ from textual.containers import ScrollableContainer
 from textual.content import Content
 from textual.widgets import Static
 
+from tui.dialogs.base import Dialog
+from tui.dialogs.help import HelpDialog, HelpEntry, key_entries
 from tui.lesson.snippets import snippet
 from tui.lesson.stops import STOPS
-from tui.screens.dialogs.base import Dialog
-from tui.screens.dialogs.help import HelpDialog, key_entries
-from tui.settings.keys.lesson import LESSON_KEYS
-from tui.terminal.clipboard import copy
-from tui.widgets.help_search import HelpEntry
+from tui.settings.key_table import LESSON_KEYS
+from tui.terminal.sequences import copy
 
 
 class CodeDialog(Dialog[None]):

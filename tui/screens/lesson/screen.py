@@ -16,12 +16,12 @@ from engine.corpus.report import counted
 from engine.errors import StorageError
 from engine.protocol.events import CommandRefused, RunFailed, RunStarted, Warned
 from engine.text import sanitize_line
+from tui.dialogs.base import YesDialog
 from tui.lesson.lesson_run import LessonRun
 from tui.lesson.runs import MAIN
 from tui.lesson.stops import STOPS
-from tui.run.bridge import Bridge
+from tui.run.connection import Bridge
 from tui.run.view import RunView
-from tui.screens.dialogs.base import YesDialog
 from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
 from tui.screens.lesson.lesson import Lesson
 from tui.screens.lesson.pause_note import PauseNote
@@ -34,10 +34,10 @@ from tui.screens.lesson.views.sampling import SamplingView
 from tui.screens.lesson.views.shapes import ShapesView
 from tui.screens.lesson.views.training import TrainingView
 from tui.screens.lesson.views.xray import ForcingView, LearnedView
-from tui.settings.keys.key import bindings_of
-from tui.settings.keys.lesson import LESSON_KEYS, text_bar_keys, typing_bar_keys, view_bar_keys
+from tui.settings.key_table import LESSON_KEYS, text_bar_keys, typing_bar_keys, view_bar_keys
+from tui.settings.keys import bindings_of
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.stage_hint import StageHint
+from tui.widgets.status.stage_hint import StageHint
 from tui.widgets.xray.panel import XrayPanel
 
 _TICK_SECONDS = 0.1

@@ -8,9 +8,9 @@ from textual import events
 from textual.content import Content
 from textual.widget import Widget
 
-from tui.formatting.numbers import shortened
 from tui.lesson.stops import STOPS
 from tui.screens.lesson.lesson import Lesson
+from tui.text.cells import shortened
 
 
 class StopsBar(Widget):

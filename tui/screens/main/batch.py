@@ -9,7 +9,7 @@ from tui.screens.main.run_control import Controller, RunControl
 from tui.screens.main.steering import SteeringController
 
 if TYPE_CHECKING:
-    from tui.screens.dialogs.batch import BatchDialog
+    from tui.dialogs.batch import BatchDialog
 
 
 class BatchController(Controller):
@@ -26,7 +26,7 @@ class BatchController(Controller):
 
     def action_show_batch(self) -> None:
         """Show the batch of the last step."""
-        from tui.screens.dialogs.batch import BatchDialog  # not at the start: it has some 10 modules
+        from tui.dialogs.batch import BatchDialog  # not at the start: it has some 10 modules
 
         if self._dialog is None and self._run.can_ask():
             self._dialog = BatchDialog(self._steering.action_step)

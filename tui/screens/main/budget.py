@@ -6,10 +6,10 @@ from functools import partial
 
 from engine.errors import TweetgenError
 from engine.protocol.commands import Finish, Resume
-from tui.run.branching import config_at_start, config_of_new_run, curve_of
-from tui.run.continuation import NO_LIMIT, Budget, Choice, ChoiceName, budget_in, finish_choice
+from tui.dialogs.ask import ContinueDialog
+from tui.run.ending import NO_LIMIT, Budget, Choice, ChoiceName, budget_in, finish_choice
+from tui.run.new_run import config_at_start, config_of_new_run, curve_of
 from tui.run.view import is_over
-from tui.screens.dialogs.continue_run import ContinueDialog
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
 

@@ -7,13 +7,13 @@ from functools import partial
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
 from engine.storage.folders import BEFORE_LOAD
+from tui.dialogs.ask import SaveDialog, free_name
+from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.process.threads import begin_work, on_own_thread
-from tui.run.branching import Branch, OverlayCurve, curve_before, curve_of
-from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
-from tui.screens.dialogs.checkpoint_name import SaveDialog, free_name
+from tui.run.new_run import Branch, OverlayCurve, curve_before, curve_of
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.plot.plot import LossPlot
 
 
 class CheckpointsController(Controller):

@@ -10,8 +10,8 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.protocol.events import TextCompleted, TweetRead
+from tui.dialogs.base import FailureDialog
 from tui.run import replay
-from tui.screens.dialogs.base import FailureDialog
 from tui.screens.main.batch import BatchController
 from tui.screens.main.checkpoints import CheckpointsController
 from tui.screens.main.leaving import LeavingController

@@ -13,10 +13,10 @@ from textual.timer import Timer
 from engine.errors import exit_code_for
 from engine.protocol.events import CommandRefused, RunFailed
 from engine.text import sanitize_line
+from tui.dialogs.base import LeaveDialog, YesDialog
 from tui.lesson.lock import is_lesson_open, lesson_open_error
-from tui.process.outcome import UNSAVED_CODE, Outcome
+from tui.process.exit import UNSAVED_CODE, Outcome
 from tui.process.signals import INTERRUPTED_CODE, reason_of
-from tui.screens.dialogs.base import LeaveDialog, YesDialog
 from tui.screens.main.run_control import Controller, RunControl
 
 _TICK_SECONDS = 0.02

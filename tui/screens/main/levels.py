@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from engine.protocol.events import RunStarted
 from engine.protocol.insight import MeasureBaselines
-from tui.run.levels import Level, has_all, newly_crossed
+from tui.run.marks import Level, has_all, newly_crossed
 from tui.screens.main.run_control import Controller, RunControl
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.plot.plot import LossPlot
 
 _REQUEST = 1_000_008
 

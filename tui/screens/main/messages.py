@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from engine.text import sanitize_line
-from tui.screens.dialogs.base import FailureDialog, MessageDialog, ResultDialog
+from tui.dialogs.base import FailureDialog, MessageDialog, ResultDialog
 
 QUIET_SECONDS = 3.0
 """The same toast is not shown twice within this time."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from tui.files.dropped_path import config_for_new_data, dropped_path, initial_path
-from tui.screens.dialogs.open import OpenDialog, OtherTweets
+from tui.dialogs.open import OpenDialog, OtherTweets
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
+from tui.text.typed import config_for_new_data, dropped_path, initial_path
 
 
 class OpenTweetsController(Controller):

@@ -7,12 +7,12 @@ from functools import partial
 from engine.errors import ConfigError, StorageError
 from engine.protocol.events import TweetSampled
 from engine.storage.folders import folder_of_run
-from tui.files.pins import Pins, PinsFile, merged, toggled, tweet_key
+from tui.dialogs.export import ExportDialog, Exported
 from tui.process.threads import begin_work, on_own_thread
-from tui.run.error_report import to_tweetgen_error
-from tui.screens.dialogs.export import ExportDialog, Exported
+from tui.run.connection import to_tweetgen_error
+from tui.run.pins import Pins, PinsFile, merged, toggled, tweet_key
 from tui.screens.main.run_control import Controller, RunControl
-from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.feed.feed import TweetFeed
 
 _OF_FEED, _PINS = "tweets of the feed", "pinned tweets"
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from engine.config.run import Setting
 from engine.protocol.commands import ChangeSettings
-from tui.run.setting_commands import INTERVALS_IN_STEPS, other_interval
+from tui.dialogs.help import HelpScreen
+from tui.dialogs.settings import SettingsScreen
+from tui.run.pending import INTERVALS_IN_STEPS, other_interval
 from tui.run.summary import ending_of
 from tui.run.view import is_over
-from tui.screens.dialogs.help import HelpScreen
-from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.run_control import Controller, RunControl
+from tui.settings.key_map import KeyMap, mapped
 from tui.settings.key_table import BAR_KEYS
-from tui.settings.keymap import KeyMap, mapped
-from tui.settings.store import Changes
-from tui.widgets.end_bar import EndBar
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.settings.preferences import Changes
+from tui.widgets.bars import EndBar
+from tui.widgets.plot.plot import LossPlot
 
 
 class ScreenPreferencesController(Controller):

@@ -15,17 +15,17 @@ from textual.screen import Screen
 
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from tui.formatting.loss_units import LossUnit
 from tui.run.alerts import AlertMonitor
-from tui.run.bridge import Bridge
-from tui.run.command_book import Change, CommandBook
-from tui.run.folding import fold
+from tui.run.connection import Bridge
+from tui.run.fold import fold
+from tui.run.pending import Change, CommandBook
 from tui.run.view import RunView, is_over
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
 from tui.settings.availability import KeyState, lacking, unavailable
-from tui.settings.keys.key import Key, Need
-from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.settings.keys import Key, Need
+from tui.text.numbers import LossUnit
+from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels
 from tui.widgets.terminal_info import loss_unit_of
 

@@ -9,12 +9,12 @@ from textual.widget import Widget
 from engine.config.sampling import SamplingConfig
 from engine.protocol.commands import CompleteText, SampleLadder, SampleNow
 from engine.protocol.events import LadderSampled
-from tui.run.setting_commands import other_sampling
-from tui.screens.dialogs.ladder import LadderDialog
-from tui.screens.dialogs.tweet_filter import FilterDialog
+from tui.dialogs.ladder import LadderDialog
+from tui.dialogs.settings import FilterDialog
+from tui.run.pending import other_sampling
 from tui.screens.main.run_control import Controller, RunControl
-from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.prompt_line import PromptLine
 
 
 class SamplingController(Controller):

@@ -18,8 +18,8 @@ from textual.events import Paste
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.run.branching import OverlayCurve
-from tui.run.bridge import Bridge
+from tui.run.connection import Bridge
+from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.screens.main.batch import BatchController
 from tui.screens.main.budget import BudgetController
@@ -36,17 +36,14 @@ from tui.screens.main.services import Services
 from tui.screens.main.steering import SteeringController
 from tui.screens.main.tweet_details import TweetDetailsController
 from tui.screens.main.xray import XrayController
-from tui.settings.key_table import MAIN_ACTIONS, MAIN_KEYS
-from tui.settings.keymap import KeyMap, mapped
-from tui.settings.keys.key import bindings_of, opening
-from tui.settings.keys.xray import XRAY_SCREEN_KEYS
-from tui.terminal.frame_pacing import FramePacing
-from tui.widgets.end_bar import EndBar
-from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.input.prompt_line import PromptLine
-from tui.widgets.panels import Panels
-from tui.widgets.stage_hint import StageHint
-from tui.widgets.step_bar import StepBar
+from tui.settings.key_map import KeyMap, mapped
+from tui.settings.key_table import MAIN_ACTIONS, MAIN_KEYS, XRAY_SCREEN_KEYS
+from tui.settings.keys import bindings_of, opening
+from tui.widgets.bars import EndBar, StepBar
+from tui.widgets.feed.feed import TweetFeed
+from tui.widgets.panels import FramePacing, Panels
+from tui.widgets.prompt_line import PromptLine
+from tui.widgets.status.stage_hint import StageHint
 
 TICK_SECONDS = 0.1
 _KEYS_BY_ACTION = {key.action.partition("(")[0]: key for key in (*MAIN_ACTIONS, *XRAY_SCREEN_KEYS)}

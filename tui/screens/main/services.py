@@ -8,9 +8,9 @@ from typing import Protocol
 
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
-from tui.run.branching import OverlayCurve
-from tui.screens.dialogs.checkpoint_list import ListCheckpoints
-from tui.settings.store import PreferencesStore
+from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.run.new_run import OverlayCurve
+from tui.settings.preferences import PreferencesStore
 
 
 class StartRun(Protocol):

@@ -7,8 +7,9 @@ from functools import partial
 
 from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
 from engine.protocol.commands import ChangeSettings, Pause, TakeStep
+from tui.dialogs.ask import NumberDialog, NumberQuestion
 from tui.run.alerts import Alert, commands_for, config_to_resume
-from tui.run.setting_commands import (
+from tui.run.pending import (
     Interval,
     format_interval,
     format_samples,
@@ -17,7 +18,6 @@ from tui.run.setting_commands import (
     other_learning_rate,
     other_temperature,
 )
-from tui.screens.dialogs.number import NumberDialog, NumberQuestion
 from tui.screens.main.budget import BudgetController
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl

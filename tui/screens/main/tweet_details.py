@@ -8,14 +8,14 @@ from engine.config.fields import with_settings
 from engine.errors import ConfigError
 from engine.protocol.commands import ChangeSettings, ReadTweet
 from engine.protocol.events import TweetRead, TweetSampled
-from tui.screens.dialogs.tweet import TweetActions, TweetDialog
+from tui.dialogs.tweet import TweetActions, TweetDialog
 from tui.screens.main.pins_and_export import PinsAndExportController
 from tui.screens.main.run_control import Controller, RunControl
 from tui.screens.main.sampling import SamplingController
 from tui.screens.main.xray import XrayController
 from tui.settings.availability import KeyState
-from tui.terminal import clipboard
-from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.terminal import sequences as clipboard
+from tui.widgets.feed.feed import TweetFeed
 
 _NO_MODEL = "No model is running to evaluate the tweet."
 

@@ -12,7 +12,7 @@ from engine.storage.folders import folder_of_run
 from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.main.run_control import Controller, RunControl
 from tui.settings.availability import KeyState
-from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.feed.feed import TweetFeed
 
 if TYPE_CHECKING:
     from tui.screens.xray.screen import MainActions, XrayScreen

@@ -15,12 +15,12 @@ from textual.widgets import Input, Static
 from engine.protocol.insight import MAX_TRACED_CHARS, Insight
 from tui.run.view import RunView
 from tui.settings.availability import KeyState
-from tui.settings.keymap import KeyMap, mapped
-from tui.settings.keys.key import Key, bindings_of, opening
-from tui.settings.keys.xray import XRAY_SCREEN_KEYS, xray_bar_keys
-from tui.widgets.input.line_input import LineInput
+from tui.settings.key_map import KeyMap, mapped
+from tui.settings.key_table import XRAY_SCREEN_KEYS, xray_bar_keys
+from tui.settings.keys import Key, bindings_of, opening
+from tui.widgets.bars import StepBar
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
-from tui.widgets.step_bar import StepBar
+from tui.widgets.line_input import LineInput
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import ViewName
 

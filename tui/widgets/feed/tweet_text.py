@@ -20,8 +20,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from engine.text import ELLIPSIS
-from tui.formatting.cells import Span, safe_chars, wrap
-from tui.widgets.feed.surprise import NUM_STEPS, STEP_BITS
+from tui.text.cells import Span, safe_chars, wrap
+from tui.widgets.feed.columns import NUM_STEPS, STEP_BITS
 
 _END_GLYPH = "■"
 

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tui.run.branching import OverlayCurve
 from tui.run.marks import Mark
-from tui.run.series.buckets import Floats
-from tui.run.series.columns import Columns
+from tui.run.new_run import OverlayCurve
+from tui.run.series import Columns, Floats
 from tui.terminal.capabilities import GlyphSet
-from tui.widgets.plot.glyphs import MARK_LETTERS
-from tui.widgets.plot.loss_axis import LossAxis
-from tui.widgets.plot.scales import Limits, LossScale
+from tui.widgets.plot.axes import Limits, LossAxis, LossScale
+from tui.widgets.plot.cells import MARK_LETTERS
 
 _RANKS = {kind: rank for rank, kind in enumerate(MARK_LETTERS)}
 _BURST_CELLS = 12

@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from tui.widgets.plot.axes import Limits, step_limits
 from tui.widgets.plot.pane import Pane
-from tui.widgets.plot.scales import Limits, step_limits
 
 Mode = Literal["both", "whole", "recent"]
 PaneKind = Literal["whole", "recent"]

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 
 from engine.protocol.insight import EmbeddingsMapped, Insight, InsightEvent, MapEmbeddings, ScoreUnits, UnitsScored
 from engine.text import sanitize
-from tui.terminal.frame_pacing import MAX_WAITING_BYTES
+from tui.widgets.panels import MAX_WAITING_BYTES
 from tui.widgets.terminal_info import TerminalInfo
 from tui.widgets.xray.contents import Content, content_of
 from tui.widgets.xray.layout import PanelLayout, Words, explanation, laid_out, status

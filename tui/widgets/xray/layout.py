@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tui.formatting.chances import shown_char
-from tui.formatting.numbers import format_count
+from tui.text.cells import shown_char
+from tui.text.numbers import format_count
 from tui.widgets.xray.contents import Content
 from tui.widgets.xray.state import XrayState
 from tui.xray.glyphs import Glyphs

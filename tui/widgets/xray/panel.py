@@ -14,8 +14,8 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 
-from tui.settings.keys.key import bindings_of
-from tui.settings.keys.xray import XRAY_PANEL_KEYS
+from tui.settings.key_table import XRAY_PANEL_KEYS
+from tui.settings.keys import bindings_of
 from tui.widgets.xray.asking_view import MAX_SEED, AskingView
 from tui.xray.view_names import ViewName
 

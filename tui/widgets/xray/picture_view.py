@@ -12,7 +12,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.status.line_panel import changed_cells
+from tui.widgets.line_view import changed_cells
 from tui.widgets.terminal_info import TerminalInfo
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.spans import NUM_CELL_SHADES, Kind, Line, Picture, Span, share_of

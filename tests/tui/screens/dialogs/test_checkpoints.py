@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -33,16 +34,15 @@ from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, text_of, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
-from tui.run.branching import OverlayCurve
-from tui.run.folding import fold
+from tui.dialogs import checkpoint_list
+from tui.dialogs import checkpoint_list as table
+from tui.dialogs.ask import load_question
+from tui.dialogs.checkpoint_list import CheckpointTable
+from tui.dialogs.checkpoints import CheckpointBrowser, CompareDialog
+from tui.run.fold import fold
+from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
-from tui.screens.dialogs import checkpoint_list
-from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
-from tui.screens.dialogs.checkpoint_load import load_question
-from tui.screens.dialogs.compare import CompareDialog
-from tui.widgets.checkpoints import table
-from tui.widgets.checkpoints.table import CheckpointTable
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.plot.plot import LossPlot
 
 NOW = datetime(2026, 11, 25, 15, 0).timestamp()  # noqa: DTZ001 - shown in local time, too
 STARTED = run_started(run="now")
@@ -87,7 +87,7 @@ async def browsing(
 ) -> AsyncIterator[Browsing]:
     """Open the browser over a run whose script is on screen, and wait until the list has been read."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(table, "time", SimpleNamespace(time=lambda: NOW))
+        monkeypatch.setattr(table, "time", SimpleNamespace(time=lambda: NOW, monotonic=time.monotonic))
         monkeypatch.setattr(checkpoint_list, "_BATCH_SECONDS", DEADLINE_SECONDS)
         async with stage.running(FakeSession(SCRIPT, STARTED), size, entries=entries, **options) as at:
             await at.press("l", opens="CheckpointBrowser")

@@ -16,19 +16,16 @@ from engine.protocol import insight
 from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import SCRIPT, Running, Stage, refused, screen_text, shows, text_of, toasted, toasts, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
-from tui.app.notifications import Notifications
+from tui.app.command_palette import commands_of
+from tui.dialogs.help import HelpText, found, glossary, key_entries
+from tui.dialogs.ladder import LadderDialog
 from tui.run.view import RunView
-from tui.screens.command_palette import commands_of
-from tui.screens.dialogs.glossary import glossary
-from tui.screens.dialogs.help import key_entries
-from tui.screens.dialogs.ladder import LadderDialog
 from tui.settings.key_table import KEY_TABLE
-from tui.settings.store import PreferencesStore
+from tui.settings.preferences import PreferencesStore
+from tui.terminal.sequences import Notifications
 from tui.widgets.batch_grid import BatchGrid
-from tui.widgets.help_search import found
-from tui.widgets.help_text import HelpText
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.plot.glyphs import PLOT_GLYPHS
+from tui.widgets.plot.cells import PLOT_GLYPHS
 from tui.xray.glyphs import ASCII
 
 

@@ -24,14 +24,12 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Running, Stage, opened, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
-from tui.files.folder_listing import FolderEntry
+from tui.dialogs import open as path_browser
+from tui.dialogs.folder import DialogHints, FileList, FolderEntry
 from tui.process.threads import on_own_thread
-from tui.screens.dialogs import path_browser
 from tui.screens.main.screen import MainScreen
-from tui.widgets.dialog_hints import DialogHints
-from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.input.file_list import FileList
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.feed.feed import TweetFeed
+from tui.widgets.plot.plot import LossPlot
 
 NEW_RUN = "enter saves the run 2026-11-25-101112 and starts a new one on it."
 

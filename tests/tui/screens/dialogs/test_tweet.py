@@ -18,7 +18,7 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, change, run_started, steps_finished, tweet_read, tweet_sampled
 from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused
 from tests.tui.transcripts import Entry, Size, Step, Typed, plays, set_up, transcript
-from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.feed.tweet_text import TweetText
 
 BITS = (1.0, 0.1, 0.2, 0.3, 4.0, 9.0, 2.0, 0.5, 0.25, 1.5)

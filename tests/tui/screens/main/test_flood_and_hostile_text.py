@@ -26,14 +26,12 @@ from tests.fakes import FakeSession, eval_finished, run_started, steps_finished,
 from tests.tui.conftest import Running, Stage, drawn, opened, screen_text, wait_until
 from tests.tui.screens.dialogs.test_checkpoints import entry
 from tui.app.app import TweetgenApp
-from tui.run.branching import OverlayCurve
-from tui.run.folding import fold
-from tui.run.reducer import apply
-from tui.run.series.series import MAX_BUCKETS, WINDOW_LENGTH, Series
-from tui.run.training_events import MAX_TWEETS
+from tui.run.fold import MAX_TWEETS, apply, fold
+from tui.run.new_run import OverlayCurve
+from tui.run.series import MAX_BUCKETS, WINDOW_LENGTH, Series
 from tui.run.view import RunView
-from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.feed.feed import TweetFeed
+from tui.widgets.plot.plot import LossPlot
 
 # Hostile text: none of it reaches the terminal or acts as markup, in each segment that Textual would write ------------
 

@@ -19,17 +19,17 @@ from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.terminal_app import TerminalApp
-from tui.files.pins import PinsFile
+from tui.dialogs.help import HelpScreen
 from tui.lesson.lock import lock_lesson
-from tui.process.outcome import Outcome
+from tui.process.exit import Outcome
+from tui.process.local import EngineBridge
 from tui.process.signals import HANGUP_CODE
 from tui.process.threads import writers_have_ended
-from tui.run.engine_bridge import EngineBridge
-from tui.run.reducer import apply
+from tui.run.fold import apply
+from tui.run.pins import PinsFile
 from tui.run.summary import how_to_attach
 from tui.run.view import RunView
-from tui.screens.dialogs.help import HelpScreen
-from tui.settings.store import PreferencesStore
+from tui.settings.preferences import PreferencesStore
 
 PROBLEM = "EROFS."
 
@@ -50,7 +50,7 @@ async def has_left(app: TweetgenApp) -> None:
 
 
 class OpensHelpAsItCloses(TerminalApp):
-    CSS_PATH = str(Path(tui.__file__).with_name("tweetgen.tcss"))
+    CSS_PATH = Path(tui.__file__).with_name("app") / "style.tcss"
 
     def on_mount(self) -> None:
         self.choose_theme()

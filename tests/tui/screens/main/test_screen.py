@@ -34,14 +34,14 @@ from tests.fakes import (
 )
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tests.tui.transcripts import Step, plays, set_up, transcript
-from tui.app.notifications import title_of
-from tui.files.pins import PinsFile
-from tui.formatting.cells import CELL_WIDTH
-from tui.run.folding import fold
+from tui.run.fold import fold
+from tui.run.pins import PinsFile
 from tui.run.view import RunView
-from tui.widgets.end_bar import EndBar
-from tui.widgets.feed.layout import PIN_GLYPH
-from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.terminal.sequences import title_of
+from tui.text.cells import CELL_WIDTH
+from tui.widgets.bars import EndBar
+from tui.widgets.feed.columns import PIN_GLYPH
+from tui.widgets.feed.feed import TweetFeed
 
 # The end of a run -----------------------------------------------------------------------------------------------------
 

@@ -13,16 +13,15 @@ from engine.protocol.events import Event
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
-from tui.process.outcome import Outcome
+from tui.process.exit import Outcome
 from tui.terminal.capabilities import LARGEST_SIZE
-from tui.widgets.feed.tweet_feed import TweetFeed
-from tui.widgets.header import Header
+from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.panel_rule import PanelRule
+from tui.widgets.line_view import PanelRule
 from tui.widgets.panels import Panels
-from tui.widgets.plot.loss_plot import LossPlot
-from tui.widgets.status.side_panel import SidePanel
-from tui.widgets.status.status_panel import StatusPanel
+from tui.widgets.plot.plot import LossPlot
+from tui.widgets.status.header import Header
+from tui.widgets.status.side_panel import SidePanel, StatusPanel
 
 HUGE, WIDE, NORMAL, NARROW, TINY, TOO_SMALL = (200, 60), (120, 35), (80, 24), (60, 20), (40, 12), (30, 8)
 SCRIPT: tuple[Event, ...] = (

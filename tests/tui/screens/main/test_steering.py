@@ -19,12 +19,12 @@ from tests import fakes
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, text_completed, tweet_sampled
 from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused, shows, text_of, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
-from tui.formatting.chances import shown_char
-from tui.run.folding import fold
+from tui.run.fold import fold
 from tui.run.view import RunView
-from tui.settings.store import PreferencesStore
-from tui.widgets.alert_bar import AlertBar
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.settings.preferences import PreferencesStore
+from tui.text.cells import shown_char
+from tui.widgets.bars import AlertBar
+from tui.widgets.plot.plot import LossPlot
 
 RUN = "2026-11-25-101112"
 NOW: dict[str, Any] = {"step": 3, "elapsed_seconds": 1.0}

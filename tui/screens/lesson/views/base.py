@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from engine.protocol.events import Event
 from tui.screens.lesson.lesson import Lesson
-from tui.settings.keys.key import Key
+from tui.settings.keys import Key
 
 
 class StopView(Vertical):

@@ -15,7 +15,7 @@ from tui.lesson.checks import COMPARED_BATCHES
 from tui.lesson.pictures.batch_picture import Measured, comparison_picture, noise_of
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
-from tui.settings.keys.key import Key, bindings_of
+from tui.settings.keys import Key, bindings_of
 from tui.xray import batch_view
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped

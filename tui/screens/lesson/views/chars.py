@@ -14,7 +14,7 @@ from engine.protocol.insight import TextTraced, TraceText
 from tui.lesson.pictures.chars_picture import chars_picture
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
-from tui.widgets.input.line_input import LineInput
+from tui.widgets.line_input import LineInput
 from tui.xray.glyphs import Glyphs
 from tui.xray.spans import Picture
 

@@ -11,13 +11,13 @@ from textual.binding import BindingType
 from engine.model.vocab import SPECIALS
 from engine.protocol.events import Event, StepsFinished, TweetSampled
 from engine.protocol.insight import BatchShown, ShowBatch, TextTraced, TraceText
-from tui.formatting.cells import safe_chars
-from tui.formatting.loss_units import format_loss
 from tui.lesson.checks import OVERFIT_LOSS
 from tui.lesson.runs import OVERFIT
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
-from tui.settings.keys.key import Key, bindings_of
+from tui.settings.keys import Key, bindings_of
+from tui.text.cells import safe_chars
+from tui.text.numbers import format_loss
 from tui.xray import gates_view
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped

@@ -11,10 +11,10 @@ from engine.protocol.events import CommandRefused, EvalFinished, Event, StepsFin
 from engine.protocol.insight import BaselinesMeasured, MeasureBaselines
 from tui.lesson.pictures.loss_scale import Place, note_on_units, place_of, scale_picture, sentence_on
 from tui.lesson.runs import EVAL_EVERY
-from tui.run.levels import Level, has_all, levels_from
+from tui.run.marks import Level, has_all, levels_from
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
-from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.plot.plot import LossPlot
 from tui.xray.glyphs import Glyphs
 from tui.xray.spans import Picture
 

@@ -21,8 +21,8 @@ from engine.protocol.insight import (
 )
 from tui.lesson.tweets import tweet_to_look_at
 from tui.screens.lesson.views.base import StopView
-from tui.settings.keys.key import Key
-from tui.settings.keys.xray import XRAY_SCREEN_KEYS, xray_bar_keys
+from tui.settings.key_table import XRAY_SCREEN_KEYS, xray_bar_keys
+from tui.settings.keys import Key
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import ViewName
 

@@ -1,1 +1,0 @@
-"""Files that the screen itself reads and writes: listings, dropped paths, pins, exports. Never imports Textual."""

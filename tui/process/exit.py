@@ -1,0 +1,126 @@
+"""How a screen was closed, and what its process does then: exit code, printed lines, whether the run continues.
+
+A run that continues without a screen: a thread, most often the main one, waits for its session. Imports no Textual.
+
+The process has closed its terminal; clients may attach through the run's host.
+
+Crashes and hangs: where every thread is, written to the log of the run, or of the program, not over the screen.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from engine.errors import InternalError, TweetgenError, exit_code_for
+from engine.protocol.events import RunFailed, RunFinished
+from tui.process.local import EngineBridge
+from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
+from tui.run.fold import fold
+from tui.run.summary import end_lines, how_it_ends, how_to_attach
+from tui.run.view import RunView, is_over
+
+UNSAVED_CODE = TweetgenError.exit_code
+"""Exit code of a run that ended without saving its last steps, whatever ended it."""
+_SAVING_SECONDS = 5.0
+
+
+def exit_code_of(view: RunView) -> int:
+    """Return the exit code of the program after this run."""
+    match view.ended:
+        case RunFailed(title=title):
+            return exit_code_for(title)
+        case RunFinished(reason=reason):
+            return UNSAVED_CODE if view.num_unsaved_steps else EXIT_CODES.get(reason, 0)
+        case None:
+            return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a screen was closed: the return value of the app."""
+
+    exit_code: int = 0
+    is_detached: bool = False
+    """The run is to continue without the screen."""
+    is_ending: bool = False
+    """The run was asked to save and end."""
+    opens_lesson: bool = False
+    """The process is to open the lesson once the run has ended."""
+    is_abandoned: bool = False
+    """The user did not wait for that."""
+    failure: TweetgenError | None = None
+    """The error of the screen itself that closed it."""
+
+    @classmethod
+    def failed(cls, error: TweetgenError) -> Outcome:
+        """Return the outcome of a screen that an error closed; the run is to continue."""
+        return cls(exit_code=InternalError.exit_code, is_detached=True, failure=error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExitPlan:
+    """What a process does once its screen is closed."""
+
+    exit_code: int
+    lines: tuple[str, ...]
+    """Printed on stderr."""
+    continues_in_background: bool = False
+    """Whether it continues its run in the background, and releases the shell."""
+    saving_seconds: float = 0.0
+    """How long it waits for its runs to save and end."""
+
+
+def plan_exit(
+    outcome: Outcome,
+    view: RunView,
+    earlier_views: Iterable[RunView] = (),
+    *,
+    is_alive: bool,
+    is_remote: bool = False,
+    attach_problem: str = "",
+) -> ExitPlan:
+    """Return what the process does after `outcome`, where the latest run has `view`. Pure.
+
+    The run `is_alive` while more events can come, and `is_remote` where another process trains it; `attach_problem`
+    is why no terminal can attach to it, if none can.
+    """
+    # a session that was asked to end, and is in a long step, ends without the screen
+    is_late = view.phase != "starting" and not outcome.is_abandoned
+    may_run_on = is_alive and not view.is_replay
+    if view.ended is None and (is_remote or (may_run_on and (outcome.is_detached or is_late))):
+        line = how_it_ends(view) if outcome.is_ending else how_to_attach(view, attach_problem)
+        return ExitPlan(exit_code=outcome.exit_code, lines=(line,), continues_in_background=not is_remote)
+    return ExitPlan(
+        exit_code=outcome.exit_code,
+        lines=tuple(end_lines(view, earlier_views)),
+        saving_seconds=0.0 if outcome.is_abandoned or view.phase == "starting" else _SAVING_SECONDS,
+    )
+
+
+_POLL_SECONDS = 0.2
+
+
+def run_detached(bridges: Sequence[EngineBridge], view: RunView) -> int:
+    """Wait until the last of these sessions has ended, and return the exit code; `view` is its current run.
+
+    A run whose budget is used up ends unless a client is attached. SIGTERM and SIGINT save and end it; on another
+    thread than the main one, that is left to the handlers there are.
+    """
+    bridge = bridges[-1]
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal is closed
+        handle_ending_signals(stop_at_signals(bridge.stop))
+    was_stopped = False
+    while not bridge.join(_POLL_SECONDS):
+        view = fold(view, bridge.drain().events)
+        if is_over(view) and not bridge.subscriber.num_clients and not was_stopped:
+            was_stopped = True
+            bridge.stop("finished")
+    view = fold(view, bridge.drain().events)
+    for each in bridges:
+        each.is_over(_POLL_SECONDS)
+        each.subscriber.close()
+    return exit_code_of(view)

@@ -1,0 +1,158 @@
+"""The messages on the socket of a run: one JSON object per line, named by its class under the key "message".
+
+    host      Greeting                       the run and its process
+    client    Hello                          whether the client is read-only
+    host      ViewTold TweetsTold* CaughtUp  the run so far, bounded
+    host      {"event": ...}*                the events from then on, as `--json` prints them
+    host      Screens                        the number of attached clients, whenever it changes
+    client    {"command": ...}*              as `engine.protocol.commands` encodes them
+
+A client that falls behind is sent a `ViewTold` in place of the events that it missed. The host answers an unexpected or
+invalid line by `Refusal`, and closes the connection. The class names are part of the protocol.
+
+A whole `RunView` as JSON values: the run before a client attached.
+
+Bounded like the view itself: the series in buckets, not every step. The tweets, of which there may be thousands, are
+sent in messages of their own, so that no line is long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.config.run import RunConfig
+from engine.errors import TweetgenError
+from engine.protocol import codec, events
+from engine.protocol.codec import Count, DecodeError, Number, Seconds, StepNumber
+from engine.protocol.events import RunFailed, RunFinished, TweetSampled
+from engine.text import sanitize
+from tui.process.torchrun import Agent
+from tui.run.view import RunPhase, RunView
+
+MAX_CLIENT_LINE_BYTES = 64 * 1024
+"""A command is far shorter."""
+_TWEETS_A_LINE = 100
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="message", tag=True):
+    """What all messages have in common."""
+
+
+class Greeting(Message, frozen=True, kw_only=True):
+    """The host's first line."""
+
+    run: str
+    pid: Count
+    agent: Agent | None = None
+    """What starts its processes again where one is lost; None for a run of one process."""
+    phase: RunPhase
+    step: StepNumber
+    elapsed_seconds: Seconds
+    best_bits_per_char: Number | None
+    corpus: str
+    """The name of its tweets; empty until the run has started."""
+
+
+class Hello(Message, frozen=True, kw_only=True):
+    """The client's first line."""
+
+    is_read_only: bool = False
+    """The host refuses its commands, except for those that change nothing."""
+
+
+class ViewTold(Message, frozen=True, kw_only=True):
+    """The run so far without its tweets; those in the lines that follow replace all sent before."""
+
+    view: dict[str, Any]
+    """As `view_codec` encodes it."""
+    config: RunConfig
+    """With which the run was started."""
+
+
+class TweetsTold(Message, frozen=True, kw_only=True):
+    """Some of the tweets so far, in order."""
+
+    tweets: tuple[TweetSampled, ...]
+
+
+class CaughtUp(Message, frozen=True):
+    """The view is complete; the events that follow came after it."""
+
+
+class Screens(Message, frozen=True, kw_only=True):
+    """How many clients are attached, including the receiver."""
+
+    count: Count
+
+
+class Refusal(Message, frozen=True, kw_only=True):
+    """The host's last line to a client that it disconnects."""
+
+    reason: str
+    hint: str = ""
+
+
+START_OF_EVENT = b'{"event":'
+
+
+def to_line(message: Message) -> bytes:
+    """Encode a message as a line."""
+    return codec.encode(message).encode() + b"\n"
+
+
+def message_in(line: bytes) -> Message:
+    """Decode a line, and make its strings harmless. Raises `DecodeError`."""
+    return codec.decode_tagged(line, Message, sanitize)
+
+
+def lines_of(view: RunView, config: RunConfig) -> Iterator[bytes]:
+    """Yield the lines that transfer a whole view."""
+    yield to_line(ViewTold(view=encode_view(view), config=config))
+    for start in range(0, len(view.tweets), _TWEETS_A_LINE):
+        yield to_line(TweetsTold(tweets=view.tweets[start : start + _TWEETS_A_LINE]))
+    yield to_line(CaughtUp())
+
+
+_FIELDS = {name: hint for name, hint in get_type_hints(RunView).items() if name not in {"tweets", "ended"}}
+"""All but the tweets, and the end, which is an event of one of two types."""
+
+
+def encode_view(view: RunView) -> dict[str, Any]:
+    """Return a view without its tweets as dictionaries, lists, numbers and strings."""
+    form = {name: msgspec.to_builtins(getattr(view, name), enc_hook=np.ndarray.tolist) for name in _FIELDS}
+    return {**form, "ended": None if view.ended is None else codec.decode(codec.encode(view.ended), dict[str, Any])}
+
+
+def decode_view(form: dict[str, Any]) -> RunView:
+    """Return the view that `encode_view` encoded. Raises `DecodeError`."""
+    try:
+        if not _is_bounded(form):
+            raise DecodeError("not a view of a run: a number is out of range")
+        fields = {name: msgspec.convert(form[name], hint, dec_hook=_array) for name, hint in _FIELDS.items()}
+        ended = None if form["ended"] is None else events.from_json(codec.encode(form["ended"]))
+    except (KeyError, TypeError, OverflowError, ValueError, msgspec.MsgspecError, TweetgenError) as error:
+        raise DecodeError(f"not a view of a run: {error}") from error
+    if ended is not None and not isinstance(ended, RunFinished | RunFailed):
+        raise DecodeError("not a view of a run: it ends with another event")
+    return RunView(**fields, ended=ended)
+
+
+def _is_bounded(value: Any) -> bool:  # noqa: ANN401 - a JSON value
+    """Return whether all integers fit 64 bits and all floats are in the range of float32."""
+    if isinstance(value, int):
+        return abs(value) < 2**63
+    if isinstance(value, float):
+        return abs(value) <= codec.LARGEST
+    if isinstance(value, dict):
+        return all(map(_is_bounded, value.values()))
+    return not isinstance(value, list) or all(map(_is_bounded, value))
+
+
+def _array(kind: object, values: list[float]) -> NDArray[Any]:
+    """Return values as an array of the type `kind`, an `NDArray` of a number type."""
+    return np.asarray(values, get_args(get_args(kind)[1])[0])

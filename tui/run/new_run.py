@@ -1,0 +1,130 @@
+"""A new run from a checkpoint of another: its config, and the curve that it is compared with."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import TypeVar
+
+from engine.checkpoints.catalog import CheckpointEntry, may_read_files, require_trusted_corpus, resolve_checkpoint
+from engine.checkpoints.format import CheckpointInfo, read_info
+from engine.config.run import RunConfig, Setting
+from engine.errors import TweetgenError
+from engine.protocol.events import RunStarted
+from engine.storage.folders import folder_of_run
+from engine.storage.journal import SkippedLines, read_journal
+from tui.run.journal import read_history
+from tui.run.series import Series
+from tui.run.view import RunView
+
+_Number = TypeVar("_Number", int, float)
+_NOT_CHOSEN = {"preset", "preset_reason", "seed"}
+"""Fields of `TrainingConfig` that are not copied into the settings of a new run as they are."""
+_SIZES = {"embedding_size", "hidden_size", "num_layers"}
+"""Not copied after a warm start, which they would exclude: they are those of the shipped model."""
+
+
+@dataclass(frozen=True)
+class OverlayCurve:
+    """The train loss of another run, plotted for comparison."""
+
+    run: str
+    train_losses: Series
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A new run from a checkpoint."""
+
+    entry: CheckpointEntry
+
+    def config_after(self, config: RunConfig) -> RunConfig:
+        """Return the config of the new run, which replaces the run of `config`.
+
+        Model, training and corpus are those of the checkpoint at its step; the device stays that of `config`, and a
+        budget that is used up is doubled, or the new run would end at once. The files that a checkpoint of another user
+        names are left out: the session refuses to read them.
+        """
+        info = self.entry.info
+        if info is None:
+            return RunConfig(runtime=config.runtime, checkpoint=self.entry.name)
+        return RunConfig(
+            preset="tutorial" if info.training.preset == "tutorial" else "auto",
+            settings=doubled_budgets(info),
+            corpus=info.corpus if may_read_files(self.entry.path, info) else None,
+            runtime=config.runtime,
+            checkpoint=self.entry.name,
+        )
+
+
+def config_of_new_run(config: RunConfig, started: RunStarted) -> RunConfig:
+    """Return the config of a new run from scratch, with the tweets and settings that a run with `config` began with.
+
+    The tweets are those of its latest checkpoint: a resumed run has none in its config, and standard input is gone.
+    Raises `TweetgenError` where there is none, or where it names files that were not this run's own.
+    """
+    path = folder_of_run(started.run).checkpoint_path("latest")
+    info, _ = read_info(path)
+    require_trusted_corpus(path, info)
+    config = config_at_start(config, started)
+    return replace(config, corpus=info.corpus, run_name=None, checkpoint=None, resume=None)
+
+
+def config_at_start(config: RunConfig, started: RunStarted) -> RunConfig:
+    """Return `config` with the settings that its run began with; where it was resumed, those of its first session.
+
+    A config that resumes a run, or starts from a checkpoint, has only the settings that differ from the checkpoint's.
+    """
+    if config.resume is None and config.checkpoint is None:
+        return config
+    first = _first_start(started.run) or started
+    settings = {**asdict(first.model), **asdict(first.training), **asdict(first.sampling)}
+    omitted = _NOT_CHOSEN | (_SIZES if first.is_warm_start else set())
+    settings = {name: value for name, value in settings.items() if value is not None and name not in omitted}
+    if first.training.seed:  # a seed in the settings, 0 as well, makes a run repeatable
+        settings["seed"] = first.training.seed
+    return replace(config, preset="tutorial" if first.training.preset == "tutorial" else "auto", settings=settings)
+
+
+def _first_start(run: str) -> RunStarted | None:
+    """Return the start of a run's first session from its journal; None where that can't be read."""
+    with suppress(OSError):
+        journal = read_journal(folder_of_run(run).journal_path, SkippedLines())
+        return next((event for event in journal if isinstance(event, RunStarted)), None)
+    return None
+
+
+def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
+    """Return each used-up budget of a checkpoint's run, doubled: twice the limit, or twice the amount used if more."""
+    training = info.training
+    doubled: dict[str, Setting] = {}
+    if training.max_steps is not None and info.step >= training.max_steps:
+        doubled["max_steps"] = _twice(training.max_steps, info.step)
+    if training.epochs is not None and info.position.epoch >= math.floor(training.epochs):
+        doubled["epochs"] = _twice(training.epochs, info.position.epoch)
+    if training.max_seconds is not None and info.elapsed_seconds >= training.max_seconds:
+        doubled["max_seconds"] = _twice(training.max_seconds, info.elapsed_seconds)
+    return doubled
+
+
+def _twice(limit: _Number, used: _Number) -> _Number:
+    """Return twice `limit`, or twice `used` where even that is used up, as in a checkpoint from another run."""
+    return 2 * limit if used < 2 * limit else 2 * used
+
+
+def curve_of(view: RunView) -> OverlayCurve | None:
+    """Return the curve of a run; None without a step."""
+    if view.started is None or not len(view.train_losses):
+        return None
+    return OverlayCurve(view.started.run, view.train_losses)
+
+
+def curve_before(checkpoint: str) -> OverlayCurve | None:
+    """Read the curve of the run that saved a checkpoint from its journal; None where either is missing. Slow."""
+    try:
+        info, _ = read_info(resolve_checkpoint(checkpoint))
+        view, _ = read_history(folder_of_run(info.run).journal_path)
+    except (TweetgenError, OSError):
+        return None
+    return curve_of(view)

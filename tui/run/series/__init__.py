@@ -1,1 +1,0 @@
-"""The history of a value by step, bounded however long the run: buckets, and columns for a plot. Never draws."""

@@ -1,1 +1,0 @@
-"""The table of checkpoints and the details of one. Never reads a file."""
