@@ -105,7 +105,7 @@ async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] =
     screen: object = None
     last_note, num_sent, num_toasts = "", len(at.session.received), len(toasts(at.app))
     for step in steps:
-        lines.append(f"» {await _take(at, step)}".rstrip())
+        lines.append(f"» {await take(at, step)}".rstrip())
         kind = type(at.app.screen)
         if at.app.screen is not screen:
             screen = at.app.screen
@@ -130,7 +130,7 @@ def _new_lines(before: list[str], now: list[str]) -> Iterator[str]:
             yield from (f"- {line}" for line in before[start + last - first : end])
 
 
-async def _take(at: Running, step: Step) -> str:
+async def take(at: Running, step: Step) -> str:
     """Take a step, and return its name."""
     match step:
         case str():
