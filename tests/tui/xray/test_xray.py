@@ -27,6 +27,7 @@ from tui.dialogs.tweet import TweetDialog
 from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.main import xray
 from tui.screens.main.screen import MainScreen
+from tui.screens.xray.screen import XrayScreen
 from tui.settings.theme import HEAT_VARIABLES
 from tui.terminal.capabilities import GlyphSet
 from tui.text.numbers import LossUnit
