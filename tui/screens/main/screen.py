@@ -36,9 +36,8 @@ from tui.screens.main.services import Services
 from tui.screens.main.steering import SteeringController
 from tui.screens.main.tweet_details import TweetDetailsController
 from tui.screens.main.xray import XrayController
-from tui.settings.key_map import KeyMap, mapped
-from tui.settings.key_table import MAIN_ACTIONS, MAIN_KEYS, XRAY_SCREEN_KEYS
-from tui.settings.keys import bindings_of, opening
+from tui.settings.key_table import MAIN_ACTIONS, MAIN_KEYS, keys_of
+from tui.settings.keys import KeyMap, bindings_of, mapped, opening
 from tui.widgets.bars import EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import FramePacing, Panels
@@ -46,7 +45,7 @@ from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.stage_hint import StageHint
 
 TICK_SECONDS = 0.1
-_KEYS_BY_ACTION = {key.action.partition("(")[0]: key for key in (*MAIN_ACTIONS, *XRAY_SCREEN_KEYS)}
+_KEYS_BY_ACTION = {key.action.partition("(")[0]: key for key in (*MAIN_ACTIONS, *keys_of("xray screen"))}
 
 
 class MainScreen(Screen[None]):
