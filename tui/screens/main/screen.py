@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,6 +18,7 @@ from textual.events import Paste
 from textual.screen import Screen
 from textual.widgets import Static
 
+from tui.dialogs.base import RunUpdated
 from tui.run.connection import Bridge
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
@@ -36,9 +37,10 @@ from tui.screens.main.services import Services
 from tui.screens.main.steering import SteeringController
 from tui.screens.main.tweet_details import TweetDetailsController
 from tui.screens.main.xray import XrayController
+from tui.settings.availability import lacking
 from tui.settings.key_map import KeyMap, mapped
 from tui.settings.key_table import MAIN_ACTIONS, MAIN_KEYS, XRAY_SCREEN_KEYS
-from tui.settings.keys import bindings_of, opening
+from tui.settings.keys import Need, bindings_of, opening
 from tui.widgets.bars import EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import FramePacing, Panels
@@ -156,6 +158,9 @@ class MainScreen(Screen[None]):
         key_state = self.run.key_state
         self.panels.show_key_state(key_state)
         self.tweet_details.tick(key_state)
+        unmet = {need: reason for need in get_args(Need) if (reason := lacking(need, key_state))}
+        for screen in self.app.screen_stack:  # one that does not listen ignores it
+            screen.post_message(RunUpdated(events, unmet))
         for event in events:
             self._router.route(event)
         self.run.messages.tick()
