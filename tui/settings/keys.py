@@ -35,7 +35,7 @@ def bindings_of(keys: Iterable[Key], *, can_change: bool = False) -> list[Bindin
     return [
         Binding(
             key.keys,
-            key.textual_action,
+            key.action,
             key.label,
             key_display=key.shown,
             tooltip=key.sentence,
