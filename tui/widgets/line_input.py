@@ -29,6 +29,10 @@ class LineInput(Input):
             event.stop()
             event.prevent_default()
 
+    def on_paste(self, event: Paste) -> None:
+        """Remove the control characters, which Textual (8.2) would show."""
+        event.text = pasted_line(event.text)
+
 
 class PathInput(LineInput):
     """A `LineInput` for a path, which one dropped into the terminal replaces. Never checks what is there."""
@@ -48,11 +52,9 @@ class PathInput(LineInput):
         path: Path
 
     def on_paste(self, event: Paste) -> None:
-        """Post `Dropped` for an absolute path; insert any other text."""
+        """Post `Dropped` for an absolute path; any other text is inserted."""
         path = dropped_path(event.text)
         if path is not None and path.is_absolute():
             event.stop()
             event.prevent_default()
             self.post_message(self.Dropped(path))
-        else:
-            event.text = pasted_line(event.text)

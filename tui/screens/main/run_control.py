@@ -24,10 +24,10 @@ from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
 from tui.settings.availability import KeyState, lacking
 from tui.settings.key_table import Need
+from tui.terminal.app import loss_unit_of
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels
-from tui.widgets.terminal_info import loss_unit_of
 
 
 def _missed(before: RunView, view: RunView) -> Iterator[Event]:

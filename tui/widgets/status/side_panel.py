@@ -25,6 +25,7 @@ from textual.worker import Worker
 
 from tui.process.threads import begin_work, on_own_thread
 from tui.run.view import RunView
+from tui.terminal.app import TerminalApp, loss_unit_of
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.private import driver_of
 from tui.text.cells import Line, LineSegment, cell_len, num_cells, padded
@@ -32,7 +33,6 @@ from tui.widgets.line_view import LinePanel
 from tui.widgets.status.facts import Group, compact_lines, left_out_group, num_ranks, setup_group, status_groups
 from tui.widgets.status.machine import ScreenCost, UsageCounters, machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
-from tui.widgets.terminal_info import TerminalInfo, loss_unit_of
 
 MIN_COLUMN_CELLS = 34
 _GAP_CELLS = 3
@@ -143,7 +143,7 @@ class StatusPanel(LinePanel):
 
     def on_mount(self) -> None:
         """Watch the app's unit of losses."""
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "loss_unit", self.show_lines, init=False)
 
     def show(self, view: RunView) -> None:
@@ -270,7 +270,7 @@ class SidePanel(MachinePanel):
     def on_mount(self) -> None:
         """Watch the app's unit of losses."""
         super().on_mount()
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "loss_unit", self.show_lines, init=False)
 
     @property
