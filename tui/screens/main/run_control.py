@@ -23,7 +23,7 @@ from tui.run.view import RunView, is_over
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
 from tui.settings.availability import KeyState, lacking
-from tui.settings.keys import Need
+from tui.settings.key_table import Need
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels

@@ -37,9 +37,8 @@ from tui.screens.main.services import Services
 from tui.screens.main.steering import SteeringController
 from tui.screens.main.tweet_details import TweetDetailsController
 from tui.screens.main.xray import XrayController
-from tui.settings.key_map import KeyMap, mapped
 from tui.settings.key_table import MAIN_KEYS
-from tui.settings.keys import bindings_of, opening
+from tui.settings.keys import KeyMap, bindings_of, mapped, opening
 from tui.widgets.bars import EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import FramePacing, Panels
