@@ -399,7 +399,7 @@ class StartedByTest(Torchrun):
 
 
 def test_events_of_an_attached_run_come_once_until_ctrl_c(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bridge = TorchrunBridge(RunConfig(run_name=RUN), lambda config: StartedByTest(config, 2))
+    bridge = TorchrunBridge(StartedByTest(RunConfig(run_name=RUN), 2))
     recorded, printed = list[str](), list[str]()
 
     def has_printed_all() -> bool:

@@ -41,7 +41,7 @@ from tui.process.signals import (
     stop_at_signals,
 )
 from tui.process.torchrun_bridge import TorchrunBridge
-from tui.run.connection import EventSubscriber, NullSubscriber, failure_event
+from tui.run.connection import failure_event
 from tui.run.fold import apply
 from tui.run.summary import end_lines, how_to_attach
 from tui.run.view import RunView, is_over
@@ -100,7 +100,7 @@ def run_attached(bridge: TorchrunBridge, *, as_json: bool, stops_on_hangup: bool
         bridge.start()
         is_over, stop = False, None
         while not is_over:
-            is_over = bridge.join(_POLL_SECONDS)
+            is_over = bridge.wait(_POLL_SECONDS)
             is_attached_again = received.emit_all()
             if output.view.started is None:
                 output.on_stage(bridge.stage)
@@ -209,7 +209,7 @@ class _Output:
     ) -> None:
         self.inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self.has_hung_up = threading.Event()
-        self.host: EventSubscriber = NullSubscriber()
+        self.host: Host | None = None
         self.view = RunView()
         self._as_json = as_json
         self._on_start = on_start
@@ -220,7 +220,8 @@ class _Output:
     def emit(self, event: Event) -> None:
         """Handle an event of the session."""
         self.view = apply(self.view, event)
-        self.host.handle(event)
+        if self.host is not None:
+            self.host.handle(event)
         has_started = self._on_start is not None and isinstance(event, events.RunStarted)
         if self._is_shown and (has_started or self.has_hung_up.is_set()):
             self._is_shown = False
@@ -257,7 +258,7 @@ class _Output:
         left_at = time.monotonic()
         while self.view.ended is None:
             time.sleep(_POLL_SECONDS)
-            if self.host.num_clients or not is_over(self.view):
+            if (self.host is not None and self.host.num_clients) or not is_over(self.view):
                 left_at = time.monotonic()
             elif time.monotonic() - left_at > _UNWATCHED_SECONDS:
                 self.inbox.put(Stop(reason="finished"))

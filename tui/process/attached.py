@@ -2,7 +2,7 @@
 
 `ClientConnection`: one connection at the client's end. A thread of its own writes, so that `send` never blocks.
 
-`RemoteBridge`: the bridge of a screen to a run that another process trains. The screen sees no difference.
+`AttachedRun`: the connection of a screen to a run that another process trains. The screen sees no difference.
 
 A thread reads what the host sends; another writes, so that no call blocks. Where the connection breaks while the run is
 still active (the host disconnects a client that was stopped for long), or torchrun starts its processes again, it
@@ -32,7 +32,6 @@ from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.insight import Question
 from engine.storage.folders import RunFolder
 from engine.storage.journal import last_event
-from tui.process.local import EngineBridge, SubscriberFactory
 from tui.process.protocol import (
     MAX_CLIENT_LINE_BYTES,
     START_OF_EVENT,
@@ -49,7 +48,7 @@ from tui.process.protocol import (
 )
 from tui.process.sockets import is_active, require_private, socket_path
 from tui.process.torchrun import Agent
-from tui.run.connection import Bridge, Update, failure_event
+from tui.run.connection import RunConnection, Update, failure_event
 from tui.run.journal import read_history
 from tui.run.view import RunView
 
@@ -220,21 +219,14 @@ _PAUSE_SECONDS = 0.2
 _SNAPSHOT_SECONDS = 20.0
 
 
-class RemoteBridge:
-    """A connection of a screen to a run of another process, for the screen's thread; `connect` and `join` block."""
+class AttachedRun(RunConnection):
+    """A connection of a screen to a run of another process, for the screen's thread; `connect` blocks, too."""
 
     is_remote = True
-    attach_problem = ""
+    stage = Stage("attaching")
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        make_subscriber: SubscriberFactory | None = None,
-        *,
-        is_read_only: bool = False,
-        agent: Agent | None = None,
-    ) -> None:
-        """Prepare to attach to the run of `folder`; `make_subscriber` is for later runs, which this process trains.
+    def __init__(self, folder: RunFolder, *, is_read_only: bool = False, agent: Agent | None = None) -> None:
+        """Prepare to attach to the run of `folder`.
 
         `agent` is what starts the processes of a run again that is not active now: then it is waited for.
         """
@@ -243,14 +235,9 @@ class RemoteBridge:
         self.is_read_only = is_read_only
         self.refusal = "Read-only: this terminal was attached with --read-only." if is_read_only else ""
         """Why this screen must not change the run."""
-        self.welcome = ""
-        """Shown once the screen is up."""
-        self.host_pid: int | None = None
-        """The process that trains."""
         self.num_screens = 1
         """Screens attached to the run, including this one."""
         self._folder = folder
-        self._make_subscriber = make_subscriber
         self._events: list[Event] = []
         self._new_view: RunView | None = None
         self._has_snapshot = threading.Event()
@@ -283,18 +270,6 @@ class RemoteBridge:
         if view is None:
             raise self._problem or RemoteError(f"The run {self._folder.name} has just ended.")
         return view
-
-    def start(self) -> None:
-        """Do nothing: `connect` has started the thread."""
-
-    @property
-    def stage(self) -> Stage:
-        """What comes before the first view."""
-        return Stage("attaching")
-
-    def successor(self, config: RunConfig) -> Bridge:
-        """Return a bridge for another run, which this process trains."""
-        return EngineBridge(config, before=self, make_subscriber=self._make_subscriber)
 
     def drain(self) -> Update:
         """Return the events since the last call, after the view that replaces all before them if there is a new one."""
@@ -332,14 +307,10 @@ class RemoteBridge:
             if self._connection is not None:
                 self._connection.disconnect()
 
-    def join(self, timeout_seconds: float) -> bool:
-        """Wait at most `timeout_seconds` for the end of the connection; return whether it has ended."""
-        self._thread.join(timeout_seconds)
+    def wait(self, seconds: float) -> bool:
+        """Wait at most `seconds` for the end of the connection; return whether it has ended. For any thread."""
+        self._thread.join(seconds)
         return not self._thread.is_alive()
-
-    def is_over(self, timeout_seconds: float) -> bool:
-        """Wait as `join` does."""
-        return self.join(timeout_seconds)
 
     @property
     def badge(self) -> str:

@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec.structs import replace
 
-from engine.config.run import RunConfig
-from engine.progress import Stage
 from engine.protocol.events import RunFailed, RunFinished
-from tui.process.attached import RemoteBridge
+from tui.process.attached import AttachedRun
 from tui.process.torchrun import Torchrun
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 
 _POLL_SECONDS = 0.2
 """How often a run that waits for the one before checks whether it was stopped."""
 
 
-class TorchrunBridge(RemoteBridge):
+class TorchrunBridge(AttachedRun):
     """Starts the processes with its thread, and attaches to the run as soon as it listens."""
 
-    def __init__(
-        self, config: RunConfig, prepare: Callable[[RunConfig], Torchrun], before: Bridge | None = None
-    ) -> None:
-        """Call `prepare` for this run and each successor; nothing starts before the run of `before` has ended."""
-        self.torchrun = prepare(config)
-        super().__init__(self.torchrun.run)
-        self.config = self.torchrun.config
-        self._prepare_torchrun = prepare
+    def __init__(self, torchrun: Torchrun, before: RunConnection | None = None) -> None:
+        """Prepare; nothing starts before the run `before` has ended."""
+        self.torchrun = torchrun
+        super().__init__(torchrun.run)
+        self.config, self.stage = torchrun.config, torchrun.stage
         self._before = before
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
-    def successor(self, config: RunConfig) -> TorchrunBridge:
-        """Return a bridge for another run, which starts once this one has ended."""
-        return TorchrunBridge(config, self._prepare_torchrun, before=self)
-
-    def is_over(self, timeout_seconds: float) -> bool:
-        """Wait as `join` does; return whether the runs before have ended too."""
-        return self.join(timeout_seconds) and (self._before is None or self._before.is_over(timeout_seconds))
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end of this run and of those before it; return whether they have ended. For any thread."""
+        return super().wait(seconds) and (self._before is None or self._before.wait(seconds))
 
     def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
         """Have the run save and end, or not start."""
@@ -52,21 +41,19 @@ class TorchrunBridge(RemoteBridge):
         self.torchrun.stop()
         self.leave()
 
-    @property
-    def stage(self) -> Stage:
-        """What the processes do before the run has started."""
-        return self.torchrun.stage
-
     def _prepare(self) -> None:
         """Start the processes once the run before has ended."""
-        while self._before is not None and not self._before.is_over(_POLL_SECONDS):
+        while self._before is not None and not self._before.wait(_POLL_SECONDS):
             if self._leaving.is_set():
                 return
         self.torchrun.start()
 
     def _will_start_again(self) -> bool:
         """Return whether the processes of the run are about to start, for the first time or again."""
-        return super()._will_start_again() if self._has_snapshot.is_set() else self.torchrun.is_alive
+        if self._has_snapshot.is_set():
+            return super()._will_start_again()
+        self.stage = self.torchrun.stage
+        return self.torchrun.is_alive
 
     def _failure(self) -> RunFailed:
         """Return the error of the processes, if they have ended with one."""

@@ -105,7 +105,7 @@ def _train_in_several(
     from tui.process.torchrun_bridge import TorchrunBridge
 
     preflight.require_text(preflight.check(config))
-    bridge = TorchrunBridge(config, partial(Torchrun, wanted=nproc_per_node))
+    bridge = TorchrunBridge(Torchrun(config, nproc_per_node))
     return run_attached(bridge, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detaches)
 
 

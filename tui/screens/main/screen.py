@@ -18,7 +18,7 @@ from textual.events import Paste
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.screens.main.batch import BatchController
@@ -57,7 +57,7 @@ class MainScreen(Screen[None]):
 
     def __init__(
         self,
-        bridge: Bridge,
+        bridge: RunConnection,
         view: RunView,
         services: Services,
         clock: Callable[[], float] = time.monotonic,
