@@ -381,7 +381,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr(LocalRun, "send", counted)
     stage = Stage()
     yield stage
-    for bridge in (app.bridge for app in stage.apps):
+    for bridge in (*stage.runs, *(app.bridge for app in stage.apps)):
         bridge.stop("end of the test")
         assert bridge.wait(DEADLINE_SECONDS)
 
