@@ -34,7 +34,6 @@ from tui.process import attached as client
 from tui.process import torchrun as module
 from tui.process.attached import AttachedRun
 from tui.process.torchrun import AUTO, Agent, Order, Processes, Torchrun, own_module
-from tui.process.torchrun_bridge import TorchrunBridge
 from tui.run.view import RunView
 
 FAILED = e.RunFailed(step=0, elapsed_seconds=0.0, title="The device can't be used", detail="No GPU.", hint="Buy one.")
@@ -110,17 +109,27 @@ def test_an_order_survives_the_arguments_of_torchrun_which_replaces_dollars() ->
         Order.from_arguments(["{"])
 
 
-Start = Callable[..., TorchrunBridge]
+class Started(AttachedRun):
+    """A run in two processes."""
+
+    torchrun: Torchrun
+
+    def __init__(self, before: AttachedRun | None) -> None:
+        torchrun = Torchrun(RunConfig(run_name=RUN), 2)
+        super().__init__(torchrun.run, torchrun=torchrun, before=before)
+
+
+Start = Callable[..., Started]
 
 
 @pytest.fixture
 def start(home: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Return a function that starts a bridge whose torchrun runs a script."""
-    bridges: list[TorchrunBridge] = []
+    bridges: list[Started] = []
 
-    def start_(script: str, before: TorchrunBridge | None = None) -> TorchrunBridge:
+    def start_(script: str, before: Started | None = None) -> Started:
         monkeypatch.setattr(module, "own_module", lambda _: [sys.executable, "-c", script])
-        bridge = TorchrunBridge(Torchrun(RunConfig(run_name=RUN), 2), before)
+        bridge = Started(before)
         bridges.append(bridge)
         bridge.start()
         return bridge

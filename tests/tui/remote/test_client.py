@@ -41,11 +41,11 @@ from tui.process import attached as client
 from tui.process import protocol
 from tui.process.attached import AttachedRun, read_greeting
 from tui.process.protocol import (
-    CaughtUp,
     Greeting,
     Refusal,
-    TweetsTold,
-    ViewTold,
+    Snapshot,
+    SnapshotEnd,
+    TweetChunk,
     decode_view,
     encode_view,
     lines_of,
@@ -62,7 +62,7 @@ BY_VALUE = [field.name for field in fields(RunView) if field.name not in SERIES]
 GREETING = to_line(
     Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None, corpus="")
 )
-VIEW = to_line(ViewTold(view=encode_view(RunView()), config=RunConfig())) + to_line(CaughtUp())
+VIEW = to_line(Snapshot(view=encode_view(RunView()), config=RunConfig())) + to_line(SnapshotEnd())
 
 
 @contextlib.contextmanager
@@ -232,7 +232,7 @@ def test_an_inactive_run_or_one_without_a_usable_socket_can_not_be_reached(monke
         ([], "does not answer"),
         ([b"{}\n"], "another version"),
         ([b'{"message":"Greeting","changed":[1]}\n'], "another version"),
-        ([GREETING, b'{"message":"ViewTold","view":{},"config":{}}\n'], "another version"),
+        ([GREETING, b'{"message":"Snapshot","view":{},"config":{}}\n'], "another version"),
         ([GREETING, to_line(Refusal(reason="The first message is not Hello.", hint="Send Hello."))], "not Hello"),
     ],
 )
@@ -244,7 +244,7 @@ def test_an_invalid_greeting_is_a_remote_error(lines: list[bytes], word: str) ->
 
 
 @pytest.mark.parametrize(
-    "junk", [b'{"event":"Fly"}\n', b'{"message":"ViewTold","view":{},"config":{}}\n', b"half a li"]
+    "junk", [b'{"event":"Fly"}\n', b'{"message":"Snapshot","view":{},"config":{}}\n', b"half a li"]
 )
 def test_the_client_reconnects_after_an_invalid_message(junk: bytes) -> None:
     with played([GREETING, VIEW, junk], [GREETING, VIEW, line_of(FINISHED)]) as folder:
@@ -325,10 +325,10 @@ def as_values(view: RunView) -> dict[str, Any]:
 def sent(view: RunView) -> RunView:
     """Return a view as a client receives it."""
     *messages, last = [protocol.message_in(line) for line in lines_of(view, CONFIG)]
-    assert isinstance(messages[0], ViewTold)
+    assert isinstance(messages[0], Snapshot)
     assert messages[0].config == CONFIG
-    assert isinstance(last, CaughtUp)
-    tweets = tuple(tweet for some in messages[1:] if isinstance(some, TweetsTold) for tweet in some.tweets)
+    assert isinstance(last, SnapshotEnd)
+    tweets = tuple(tweet for some in messages[1:] if isinstance(some, TweetChunk) for tweet in some.tweets)
     received = decode_view(messages[0].view)
     assert received.tweets == ()
     return replace(received, tweets=tweets)

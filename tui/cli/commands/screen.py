@@ -99,12 +99,12 @@ def local_runs(job_control: JobControl, first: RunConfig | None = None, history:
 
 def _torchrun_runs(num_processes: int, job_control: JobControl) -> OpenRun:
     """Return what opens the runs that others train, as many processes each."""
-    from tui.process.torchrun_bridge import TorchrunBridge
+    from tui.process.attached import AttachedRun
 
     def open_run(config: RunConfig, before: RunConnection | None) -> RunConnection:
         torchrun = Torchrun(config, num_processes, is_for_screen=True)
         job_control.set_active_run(torchrun.run.name, is_remote=True)
-        return TorchrunBridge(torchrun, before)
+        return AttachedRun(torchrun.run, torchrun=torchrun, before=before)
 
     return open_run
 
