@@ -190,7 +190,6 @@ def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_f
         config,
         inbox.put,
         lambda: inbox.qsize() + session.num_waiting,
-        on_run=log_crashes_of,
         agent=leader.agent if leader else None,
     )
     output.host = host
@@ -223,6 +222,8 @@ class _Output:
     def emit(self, event: Event) -> None:
         """Handle an event of the session."""
         self.view = apply(self.view, event)
+        if isinstance(event, RunStarted):
+            log_crashes_of(event.run)
         if self.host is not None:
             self.host.handle(event)
         has_started = self._on_start is not None and isinstance(event, events.RunStarted)
