@@ -24,9 +24,9 @@ from tui.app.signal_controller import SignalController
 from tui.app.typing_ahead import TypingAhead
 from tui.dialogs.checkpoint_list import ListCheckpoints
 from tui.process.exit import Outcome
-from tui.process.local import EngineBridge
+from tui.process.local import LocalRun
 from tui.process.screen_watch import ScreenWatch
-from tui.run.connection import Bridge
+from tui.run.connection import OpenRun, RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
@@ -57,8 +57,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def __init__(
         self,
-        config: RunConfig,
-        bridge: Bridge | None = None,
+        connection: RunConnection,
         history: RunView | None = None,
         list_checkpoints: ListCheckpoints = iterate_checkpoints,
         check: Callable[[RunConfig], CorpusPreview | None] = preflight.check,
@@ -66,8 +65,12 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         *,
         is_utf8: bool = True,
         store: PreferencesStore | None = None,
+        open_run: OpenRun = lambda config, before: LocalRun(config, before=before),
     ) -> None:
-        """Show a run that begins with the view `history`; `glyphs` are those that suit the terminal."""
+        """Show a run that begins with the view `history`, and those that `open_run` opens after it.
+
+        `glyphs` are those that suit the terminal.
+        """
         self.store = store or PreferencesStore()
         theme = self.store.preferences.theme
         super().__init__(self.store.preferences.glyphs_on(glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
@@ -78,8 +81,9 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
         self._typing_ahead = TypingAhead(self, super().on_event)
         self._preferences = PreferencesController(self, self.store, glyphs, lambda: self._main_screen)
-        self.bridges: list[Bridge] = [bridge or EngineBridge(config)]
-        """One for each run, the latest last. The caller of `run` waits for their threads."""
+        self.bridge = connection
+        """The connection to the latest run. The caller of `run` waits for its end."""
+        self._open_run = open_run
         self.earlier_views: list[RunView] = []
         """The last views of the runs before the latest."""
         self._services = Services(
@@ -92,11 +96,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         )
         self._main_screen = MainScreen(self.bridge, history or RunView(), self._services)
         self.signals = SignalController(self, lambda: self.bridge, lambda: self._main_screen)
-
-    @property
-    def bridge(self) -> Bridge:
-        """The bridge of the latest run."""
-        return self.bridges[-1]
 
     @property
     def main(self) -> MainScreen:
@@ -143,7 +142,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
             self.earlier_views.append(before.run_view)
         else:  # the same run continues
             view = before.run_view.for_resume()
-        self.bridges.append(self.bridge.successor(config))
+        self.bridge = self._open_run(config, self.bridge)
         self._main_screen = MainScreen(self.bridge, view, self._services, overlay=overlay)
         self.cancel_workers_of(before)
         before.xray.close_checkpoint()  # the X-ray was closed above without an answer

@@ -1,4 +1,4 @@
-"""`LessonApp`: the app of the guided lesson. It returns an `Outcome`; the caller waits for the runs of its bridges."""
+"""`LessonApp`: the app of the guided lesson. It returns an `Outcome`; the caller waits for its run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from tui.process.exit import Outcome
 from tui.process.screen_watch import ScreenWatch
 from tui.process.signals import INTERRUPTED_CODE, reason_of
-from tui.run.connection import Bridge
+from tui.run.connection import OpenRun, RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.screen import LessonScreen
 from tui.settings.preferences import AUTO, PreferencesStore
@@ -35,7 +35,8 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def __init__(
         self,
-        bridge: Bridge,
+        connection: RunConnection,
+        open_run: OpenRun,
         view: RunView,
         progress_path: Path,
         glyphs: GlyphSet = "braille",
@@ -43,20 +44,20 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
         is_utf8: bool = True,
         store: PreferencesStore | None = None,
     ) -> None:
-        """Show the lesson on the run of `bridge`, from `view` on; its progress is in the file `progress_path`."""
+        """Show the lesson on the run of `connection`, from `view` on; its progress is in the file `progress_path`."""
         self.store = store or PreferencesStore()
         theme = self.store.preferences.theme
         super().__init__(self.store.preferences.glyphs_on(glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
-        self.lesson_screen = LessonScreen(bridge, view, progress_path)
+        self.lesson_screen = LessonScreen(connection, open_run, view, progress_path)
         self.screen_watch = ScreenWatch()
         """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
         self._leave_soon: Callable[[int], object] = lambda _: None
         self._early_code: int | None = None
 
     @property
-    def bridges(self) -> list[Bridge]:
-        """One for each run, the latest last."""
-        return self.lesson_screen.lesson.run.bridges
+    def connection(self) -> RunConnection:
+        """That of the latest run."""
+        return self.lesson_screen.lesson.run.connection
 
     @property
     def is_run_starting(self) -> bool:

@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.dialogs.base import RunUpdated
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.screens.main.batch import BatchController
@@ -56,7 +56,7 @@ class MainScreen(Screen[None]):
 
     def __init__(
         self,
-        bridge: Bridge,
+        bridge: RunConnection,
         view: RunView,
         services: Services,
         clock: Callable[[], float] = time.monotonic,
