@@ -11,8 +11,11 @@ from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import Input
 
-from tui.text.numbers import pasted_line
+from engine.text import sanitize
 from tui.text.typed import dropped_path
+
+_MAX_PASTED_CHARS = 4096
+"""The longest path; longer pastes are cut."""
 
 
 class LineInput(Input):
@@ -30,8 +33,8 @@ class LineInput(Input):
             event.prevent_default()
 
     def on_paste(self, event: Paste) -> None:
-        """Remove the control characters, which Textual (8.2) would show."""
-        event.text = pasted_line(event.text)
+        """Insert the first line without control characters, which Textual (8.2) would show."""
+        event.text = sanitize((event.text[:_MAX_PASTED_CHARS].splitlines() or [""])[0])
 
 
 class PathInput(LineInput):

@@ -28,7 +28,7 @@ from tui.run.view import RunView
 from tui.terminal.app import TerminalApp, loss_unit_of
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.private import driver_of
-from tui.text.cells import Line, LineSegment, cell_len, num_cells, padded
+from tui.text.cells import Line, Span, cell_len, num_cells, padded
 from tui.widgets.line_view import LinePanel
 from tui.widgets.status.facts import Group, compact_lines, left_out_group, num_ranks, setup_group, status_groups
 from tui.widgets.status.machine import ScreenCost, UsageCounters, machine_lines
@@ -87,7 +87,7 @@ def sign(names: Sequence[str], width: int, key: str) -> Line:
     texts = [f"+{len(names)} more: {', '.join(names[:count])}" for count in range(len(names), 0, -1)]
     texts = [texts[0], *(f"{text} …" for text in texts[1:]), f"+{len(names)} more"]
     text = next((text for text in texts if cell_len(text) <= room), "")
-    return LineSegment(text, "label"), LineSegment("  ", "label"), LineSegment(key, "key")
+    return Span(text, "label"), Span("  ", "label"), Span(key, "key")
 
 
 def _filled(groups: Sequence[Group | MakeGroup], width: int, height: int) -> list[Page]:
@@ -128,9 +128,9 @@ def _pieces(group: Group | MakeGroup, cells: int, height: int, room: int) -> lis
 def _heading(group: Group, cells: int) -> Line:
     """Return the heading of a group, its rule and its note."""
     note = f" {group.note}" if group.note else ""
-    heading: Line = (LineSegment(f"{group.name} ", "heading"),)
+    heading: Line = (Span(f"{group.name} ", "heading"),)
     rule = "─" * max(cells - num_cells(heading) - len(note), 0)
-    return (*heading, LineSegment(rule, "rule"), LineSegment(note, "label"))
+    return (*heading, Span(rule, "rule"), Span(note, "label"))
 
 
 class StatusPanel(LinePanel):
