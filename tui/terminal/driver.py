@@ -26,13 +26,13 @@ from types import FrameType
 from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol, cast, runtime_checkable
 
 from textual import events
+from textual.drivers.linux_driver import LinuxDriver
 from textual.drivers.web_driver import WebDriver
 from textual.message import Message
 
 from engine.compute.clocks import PROCESS_STOPS
 from tui.terminal.compaction import FrameBuffer
 from tui.terminal.output import EXIT_TIMEOUT_SECONDS, OutputThread
-from tui.terminal.private import LinuxDriver
 
 if TYPE_CHECKING:
     from textual.app import App

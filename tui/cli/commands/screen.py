@@ -137,7 +137,6 @@ def show(
     from tui.app.app import TweetgenApp
     from tui.process.exit import Outcome
     from tui.run.connection import to_tweetgen_error
-    from tui.terminal.private import log_missing
 
     encoding = sys.stderr.encoding  # where Textual draws
     app = TweetgenApp(
@@ -153,7 +152,6 @@ def show(
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even if ignored before: the driver reports a lost terminal by it
     handle_ending_signals(app.signals.receive)
     app.screen_watch.start(partial(_take_over, app, job_control))
-    log_missing()
     gc.freeze()
     gc.enable()
     with job_control.drawing():
