@@ -67,7 +67,6 @@ class PreferencesController:
         if "title" in changes:
             self._show_title()
         self._main_screen().preferences.apply(changes)
-        self._store.plan_to_save(changes)
         begin_work(app, self._save)
 
     def _save_theme(self, theme: Theme) -> None:
