@@ -5,30 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from textual.binding import Binding, BindingType
 from textual.keys import format_key
 
-Need = Literal[
-    "steering",
-    "switching",
-    "pausing",
-    "commands",
-    "answers",
-    "steps to come",
-    "a run to leave",
-    "an alert",
-    "a tweet",
-    "a prime",
-    "a change",
-    "steps",
-    "files",
-    "a terminal",
-]
-"""What an action needs of the run: that this screen may change it (`steering`) or choose another one (`switching`), a
-session that pauses (also a replay), that accepts commands, or that answers questions (also a read-only screen's).
-`files` are those of the machine that runs the program, which a read-only browser must not read or write."""
+if TYPE_CHECKING:
+    from tui.run.model import Need
 
 
 @dataclass(frozen=True)
