@@ -28,9 +28,9 @@ from tui.app.steering import Steering
 from tui.app.terminal_app import TerminalApp
 from tui.app.typing_ahead import TypingAhead
 from tui.dialogs.checkpoint_list import ListCheckpoints
-from tui.process.local import EngineBridge
+from tui.process.local import LocalRun
 from tui.process.threads import begin_work, on_own_thread
-from tui.run.connection import Bridge, to_tweetgen_error
+from tui.run.connection import OpenRun, RunConnection, to_tweetgen_error
 from tui.run.model import RunModel, first_reason
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
@@ -62,8 +62,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
 
     def __init__(
         self,
-        config: RunConfig,
-        bridge: Bridge | None = None,
+        connection: RunConnection,
         history: RunView | None = None,
         list_checkpoints: ListCheckpoints = iterate_checkpoints,
         check: Callable[[RunConfig], CorpusPreview | None] = preflight.check,
@@ -71,12 +70,14 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         *,
         is_utf8: bool = True,
         store: PreferencesStore | None = None,
+        open_run: OpenRun = lambda config, before: LocalRun(config, before=before),
         clock: Callable[[], float] = time.monotonic,
         pace: FramePacing | None = None,
     ) -> None:
-        """Show a run that begins with the view `history`; `glyphs` are those that suit the terminal.
+        """Show a run that begins with the view `history`, and those that `open_run` opens after it.
 
-        `check` raises, on a thread, the `TweetgenError` that a run would end with, if it shows early.
+        `check` raises, on a thread, the `TweetgenError` that a run would end with, if it shows early; `glyphs` are those
+        that suit the terminal.
         """
         self.store = store or PreferencesStore()
         theme, self._suited_glyphs = self.store.preferences.theme, glyphs
@@ -85,8 +86,9 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         self.set_keymap(self.store.preferences.keys)
         add_action_targets(self, ("main", "panels", "steering", "leaving"))
         self.list_checkpoints, self.check = list_checkpoints, check
-        self.connections: list[Bridge] = [bridge or EngineBridge(config)]
-        """One for each run, the latest last. The caller of `run` waits for their threads."""
+        self.connection = connection
+        """The connection to the latest run. The caller of `run` waits for its end."""
+        self._open_run = open_run
         self.earlier_views: list[RunView] = []
         """The last views of the runs before the latest."""
         self.notifications = Notifications(self.write_to_terminal, lambda: self.store.preferences)
@@ -102,11 +104,6 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         """Make the screen of the latest run."""
         self.main = MainScreen(RunModel(self.connection, view), overlay, self._clock, pace)
         self.pins = PinnedTweets(self.main)
-
-    @property
-    def connection(self) -> Bridge:
-        """The connection to the latest run."""
-        return self.connections[-1]
 
     @property
     def summary_view(self) -> RunView:
@@ -143,7 +140,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             self.earlier_views.append(before.run.view)
         else:  # the same run continues
             view = before.run.view.for_resume()
-        self.connections.append(self.connection.successor(config))
+        self.connection = self._open_run(config, self.connection)
         self.leaving.begin_run()
         self._show_run(view, overlay)
         self.cancel_workers_of(before)

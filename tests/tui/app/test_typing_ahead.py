@@ -212,7 +212,7 @@ async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pendin
         await pilot.press("right")
         await shows(app, "1 by name ")  # no other → has acted
         assert session.received == []
-        assert len(app.bridges) == 1
+        assert len(stage.runs) == 1
 
 
 @pytest.mark.parametrize("keys", ["pquick", "lq"])

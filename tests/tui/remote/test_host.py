@@ -65,7 +65,7 @@ def reason_in(received: list[dict[str, object]]) -> object:
 
 def view_in(received: list[dict[str, object]]) -> RunView:
     """Return the last view sent."""
-    views = [line["view"] for line in received if line.get("message") == "ViewTold"]
+    views = [line["view"] for line in received if line.get("message") == "Snapshot"]
     return decode_view(views[-1])  # type: ignore[arg-type] # JSON
 
 
@@ -178,7 +178,7 @@ SETTING = b'{"command":"ChangeSettings","settings":{"learning_rate":%s}}\n'
 
 
 def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only() -> None:
-    no_hello = (b"\n", b"GET / HTTP/1.1\r\n", b"[" * 70_000 + b"\n", HELLO.replace(b"Hello", b"CaughtUp"))
+    no_hello = (b"\n", b"GET / HTTP/1.1\r\n", b"[" * 70_000 + b"\n", HELLO.replace(b"Hello", b"SnapshotEnd"))
     no_command = {
         HELLO: "unknown command None",
         b"garbage\n": "JSON is malformed: invalid character (byte 0)",
@@ -223,7 +223,7 @@ def test_a_stop_is_forwarded_at_once_with_the_queued_commands() -> None:
     commands: list[c.Command] = [c.Pause(), change(batch_size=8), c.Stop()]
     with hosted(num_waiting=lambda: 1000) as made, RawClient(made.path, HELLO) as client:
         client.send(b"".join(map(line_of, commands[:2])))
-        client.receive_until("CaughtUp")
+        client.receive_until("SnapshotEnd")
         assert made.sent == []
         client.send(line_of(commands[2]) + line_of(c.Resume()))
         wait_until(lambda: len(made.sent) >= len(commands), "the stop")
@@ -327,8 +327,8 @@ def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_sna
             number += 1
             made.emit(*(tweet_sampled(text, number) for _ in range(200)))
             assert [other.receive()["step"] for _ in range(200)] == [number] * 200
-        received = stalled.receive_until("ViewTold")
-        received += stalled.receive_until("CaughtUp")
+        received = stalled.receive_until("Snapshot")
+        received += stalled.receive_until("SnapshotEnd")
         assert view_in(received).num_tweets == number * 200
         made.emit(PAUSED)
         assert stalled.receive()["event"] == "Paused"
@@ -405,8 +405,8 @@ def test_a_client_of_a_resumed_run_gets_its_history_exactly_once(home: Path) -> 
     with hosted(started, one_step(41)) as made:
         wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 41)
         with RawClient(made.path, HELLO) as client:
-            received = client.receive_until("CaughtUp")
+            received = client.receive_until("SnapshotEnd")
     view = view_in(received)
     assert (view.step, len(view.train_losses), view.num_tweets) == (41, 41, 1)
     assert (view.phase, view.ended) == ("training", None)
-    assert [line["tweets"][0]["text"] for line in received if line.get("message") == "TweetsTold"] == ["before"]
+    assert [line["tweets"][0]["text"] for line in received if line.get("message") == "TweetChunk"] == ["before"]

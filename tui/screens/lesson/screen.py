@@ -20,7 +20,7 @@ from tui.dialogs.base import YesDialog
 from tui.lesson.lesson_run import LessonRun
 from tui.lesson.runs import MAIN
 from tui.lesson.stops import STOPS
-from tui.run.connection import Bridge
+from tui.run.connection import OpenRun, RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
 from tui.screens.lesson.lesson import Lesson
@@ -85,10 +85,10 @@ class LessonScreen(Screen[None]):
     ]
     AUTO_FOCUS = "LessonText"
 
-    def __init__(self, bridge: Bridge, view: RunView, progress_path: Path) -> None:
-        """Show the lesson on the run of `bridge`, from `view` on."""
+    def __init__(self, connection: RunConnection, open_run: OpenRun, view: RunView, progress_path: Path) -> None:
+        """Show the lesson on the run of `connection`, from `view` on."""
         super().__init__()
-        self.lesson = Lesson(LessonRun(bridge, view), progress_path)
+        self.lesson = Lesson(LessonRun(connection, open_run, view), progress_path)
         self._trains_by_key: bool | None = None
         """Whether space was pressed to train, or to pause; None: the stop decides."""
         self._is_announced = False
@@ -149,7 +149,7 @@ class LessonScreen(Screen[None]):
         self.query_one(PauseNote).show(self.lesson, is_enough=is_enough)
         self.query_one(KeyBar).pause_label = "pause" if run.view.phase == "training" else "train"
         self.query_one("#lesson-live").set_class(not run.is_ready, "-waiting")
-        self.query_one(StageHint).show(run.bridge.stage, self._num_ticks)
+        self.query_one(StageHint).show(run.connection.stage, self._num_ticks)
         if self.query_one(LessonText).show_rest():
             self._show_keys()
 
