@@ -24,6 +24,7 @@ from tui.settings.keys import Key, Need, bindings_of
 from tui.widgets.key_bar import KeyBar
 
 Answer = TypeVar("Answer")
+RunModel = Any  # until the model of a run is here
 
 
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
@@ -106,7 +107,7 @@ class RunDialog(Dialog[Answer]):
     unmet: reactive[Mapping[Need, str]] = reactive[Mapping[Need, str]]({})
     """What keys lack now."""
 
-    def __init__(self, title: str, run: Any) -> None:  # noqa: ANN401 - the model of the run, until its type is here
+    def __init__(self, title: str, run: RunModel) -> None:
         super().__init__(title)
         self.run = run
 
@@ -118,11 +119,17 @@ class RunDialog(Dialog[Answer]):
     def _follow(self, message: RunUpdated) -> None:
         self.unmet = message.unmet
         for event in message.events:
+            if isinstance(event, CommandRefused) and self.shows(event):
+                self.show_refusal(event.detail)
             self.receive(event)
         self.tick()
 
     def receive(self, event: Event) -> None:
         """Show an event of the run, if it is of interest. Textual's own method has the name `on_event`."""
+
+    def show_refusal(self, reason: str) -> None:
+        """Show why a command was refused."""
+        self._show_hint(reason, is_error=True)
 
     def tick(self) -> None:
         """Draw what follows the state of the run: called ten times a second, after the events."""

@@ -9,10 +9,9 @@ from engine.config.fields import field_names
 from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol import insight
-from engine.protocol.events import TextCompleted, TweetRead
-from tui.dialogs.base import FailureDialog
+from engine.protocol.events import TextCompleted
+from tui.dialogs.base import FailureDialog, RunDialog
 from tui.run import replay
-from tui.screens.main.batch import BatchController
 from tui.screens.main.checkpoints import CheckpointsController
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.levels import LevelsController
@@ -21,7 +20,6 @@ from tui.screens.main.pins_and_export import PinsAndExportController
 from tui.screens.main.run_control import RunControl
 from tui.screens.main.sampling import SamplingController
 from tui.screens.main.steering import SteeringController
-from tui.screens.main.tweet_details import TweetDetailsController
 from tui.screens.main.xray import XrayController
 
 _TOASTED = {replay.TITLE}
@@ -40,13 +38,11 @@ class EventRouter:
     run: RunControl
     leaving: LeavingController
     steering: SteeringController
-    batches: BatchController
     sampling: SamplingController
     checkpoints: CheckpointsController
     open_tweets: OpenTweetsController
     pins_and_export: PinsAndExportController
     xray: XrayController
-    tweet_details: TweetDetailsController
     levels: LevelsController
 
     def route(self, event: e.Event) -> None:  # noqa: C901, PLR0912 - one case per kind of event
@@ -59,8 +55,6 @@ class EventRouter:
                 self.checkpoints.report_saved(name)
             case e.CheckpointLoaded(name=name, step=step):
                 self.checkpoints.report_loaded(name, step)
-            case e.LadderSampled():
-                self.sampling.show_ladder(event)
             case e.Warned(kind="outcome", message=message):
                 self.run.messages.result("The run on one tweet", message)
             case e.Warned(kind="finished"):
@@ -79,10 +73,7 @@ class EventRouter:
                 toast(f"The steps now run in {message}.")
             case TextCompleted():
                 self.sampling.prompt.show(event)
-            case TweetRead():
-                self.tweet_details.show(event)
             case insight.BatchShown():
-                self.batches.show(event)
                 self.xray.show_batch(event)
             case insight.InsightEvent():
                 self.xray.show(event)
@@ -92,6 +83,8 @@ class EventRouter:
     def _route_refusal(self, refusal: e.CommandRefused) -> None:
         """Show a refusal where its command came from, as a toast, or in a dialog."""
         is_brief = refusal.title in _TOASTED
+        if any(isinstance(screen, RunDialog) and screen.shows(refusal) for screen in self.run.app.screen_stack):
+            return
         match refusal.command:
             case "Stop" if not is_brief:
                 self.leaving.confirm_unsaved_exit(refusal)
@@ -99,12 +92,9 @@ class EventRouter:
                 self.sampling.prompt.show_refusal(refusal.detail)
             case "ChangeSettings" if _is_of_sampling(refusal) and self.sampling.show_refusal(refusal.detail):
                 pass
-            case "ReadTweet" if self.tweet_details.show_refusal(refusal.detail):
-                pass
             case "MeasureBaselines":
                 self.levels.show_refusal(refusal.detail)
             case "ShowBatch":
-                self.batches.show_refusal(refusal.detail)
                 self.xray.show_refusal(refusal)
             case _ if self.xray.show_refusal(refusal):
                 pass
@@ -115,8 +105,6 @@ class EventRouter:
 
     def _route_end(self, ended: e.RunFinished | e.RunFailed) -> None:
         """Show why the run has ended, unless the user ends it."""
-        self.tweet_details.stop_waiting()
-        self.batches.stop_waiting()
         self.sampling.show_end()
         if self.run.is_ending:
             return

@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from textual.app import App
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from engine.protocol.commands import Command
+from engine.config.run import Setting, TrainingConfig
+from engine.protocol.commands import ChangeSettings, Command, Pause, Resume
 from engine.protocol.events import Event
 from tui.run.alerts import AlertMonitor
 from tui.run.connection import Bridge
@@ -133,10 +135,39 @@ class RunControl:
         elif before and not self._interruption and self.commands.pending:
             self.messages.toast("The last key before the interruption may have had no effect.", "warning")
 
-    def send(self, command: Command) -> None:
-        """Send a command, and show at once what it will change."""
+    @property
+    def shown(self) -> RunView:
+        """The same as `shown_view`."""
+        return self.shown_view
+
+    @property
+    def connection(self) -> Bridge:
+        """The same as `bridge`."""
+        return self.bridge
+
+    def toast(self, text: str, severity: SeverityLevel = "information") -> None:
+        """Show a line for a few seconds."""
+        self.messages.toast(text, severity)
+
+    def change(self, **settings: Setting) -> bool:
+        """Change settings of sampling or training that differ from those shown; return whether anything was sent."""
+        shown = self.shown
+        now = {**vars(shown.training or TrainingConfig()), **vars(shown.sampling)}
+        changed = {name: value for name, value in settings.items() if now[name] != value}
+        return bool(changed) and self.send(ChangeSettings(settings=changed))
+
+    def refusal_of(self, command: Command) -> str:
+        """Return why a command can't be sent now; empty if it can."""
+        need: Need = "answers" if command.is_query else "commands"
+        return lacking("pausing" if isinstance(command, Pause | Resume) else need, self.key_state)
+
+    def send(self, command: Command) -> bool:
+        """Send a command, and show at once what it will change; return whether it could be sent."""
+        if not self._allow(self.refusal_of(command)):
+            return False
         self.commands = self.commands.after_sending(command, self.shown_view)
         self._send(command)
+        return True
 
     def undo(self) -> Change | None:
         """Undo the last change of a setting and return it; None without one."""

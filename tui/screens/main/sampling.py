@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-
 from textual.widget import Widget
 
 from engine.config.sampling import SamplingConfig
-from engine.protocol.commands import CompleteText, SampleLadder, SampleNow
-from engine.protocol.events import LadderSampled
+from engine.protocol.commands import CompleteText, SampleNow
 from tui.dialogs.ladder import LadderDialog
 from tui.dialogs.settings import FilterDialog
 from tui.run.pending import other_sampling
@@ -23,7 +20,6 @@ class SamplingController(Controller):
     def __init__(self, run: RunControl) -> None:
         """Sample from the model of this run."""
         super().__init__(run)
-        self._ladder_dialog: LadderDialog | None = None
         self._filter_dialog: FilterDialog | None = None
         self._focused_before_prompt: Widget | None = None
 
@@ -98,24 +94,6 @@ class SamplingController(Controller):
         self._filter_dialog = None
 
     def action_ladder(self) -> None:
-        """Open the temperature ladder and roll the first."""
+        """Open the temperature ladder, which rolls the first."""
         if self._run.can_command():
-            self._ladder_dialog = LadderDialog(self._roll_ladder)
-            self._run.app.push_screen(self._ladder_dialog, self._on_ladder_closed)
-            self._roll_ladder()
-
-    def _roll_ladder(self) -> bool:
-        """Ask for a ladder with a random seed; return whether one will come."""
-        can_command = self._run.can_command()
-        if can_command:
-            prime = self._run.shown_view.sampling.prime
-            self._run.send(SampleLadder(seed=secrets.randbelow(1_000_000), prime=prime))
-        return can_command
-
-    def show_ladder(self, ladder: LadderSampled) -> None:
-        """Show a ladder in its dialog, if that is still open."""
-        if self._ladder_dialog is not None:
-            self._ladder_dialog.show(ladder)
-
-    def _on_ladder_closed(self, _answer: None) -> None:
-        self._ladder_dialog = None
+            self._run.app.push_screen(LadderDialog(self._run))

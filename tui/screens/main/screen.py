@@ -84,20 +84,18 @@ class MainScreen(Screen[None]):
         self.open_tweets = OpenTweetsController(run, self.leaving)
         self.pins_and_export = PinsAndExportController(run)
         self.xray = XrayController(run, self.action_dispatch)
-        self.tweet_details = TweetDetailsController(run, self.sampling, self.pins_and_export, self.xray)
+        self.tweet_details = TweetDetailsController(run, self.pins_and_export, self.xray)
         self.levels = LevelsController(run)
         self.preferences = ScreenPreferencesController(run)
         self._router = EventRouter(
             run=run,
             leaving=self.leaving,
             steering=self.steering,
-            batches=self.batches,
             sampling=self.sampling,
             checkpoints=self.checkpoints,
             open_tweets=self.open_tweets,
             pins_and_export=self.pins_and_export,
             xray=self.xray,
-            tweet_details=self.tweet_details,
             levels=self.levels,
         )
 
@@ -157,7 +155,6 @@ class MainScreen(Screen[None]):
         self.run.show_alert()
         key_state = self.run.key_state
         self.panels.show_key_state(key_state)
-        self.tweet_details.tick(key_state)
         unmet = {need: reason for need in get_args(Need) if (reason := lacking(need, key_state))}
         for screen in self.app.screen_stack:  # one that does not listen ignores it
             screen.post_message(RunUpdated(events, unmet))
@@ -169,7 +166,6 @@ class MainScreen(Screen[None]):
         self.preferences.tick()
         self.checkpoints.tick()
         self.sampling.tick()
-        self.batches.tick()
         self.xray.tick(key_state)
 
     @property

@@ -17,6 +17,7 @@ from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, t
 from tests.tui.conftest import SCRIPT, Running, Stage, refused, screen_text, shows, text_of, toasted, toasts, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
 from tui.app.command_palette import commands_of
+from tui.dialogs.base import RunUpdated
 from tui.dialogs.help import HelpText, found, glossary, key_entries
 from tui.dialogs.ladder import LadderDialog
 from tui.run.view import RunView
@@ -100,9 +101,9 @@ async def test_the_ladder_shows_all_seven_rungs_whole_rolls_again_and_keeps_an_a
         assert text_of(at.app).count("!") == 7
         assert text_of(at.app) == snapshot
         await at.press("escape", opens="MainScreen")
-        early = LadderDialog(lambda: True)
-        early.show(ladder("so cold"))
-        await at.app.push_screen(early)
+        early = LadderDialog(at.app._main_screen.run)
+        at.app.push_screen(early)
+        early.post_message(RunUpdated((ladder("so cold"),), {}))
         await shows(at.app, "so cold")
 
 
