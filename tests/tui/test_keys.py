@@ -28,7 +28,7 @@ from tui.run.model import Need, RunModel, first_reason, unmet_needs
 from tui.run.pending import Pending
 from tui.run.series import Series
 from tui.run.view import RunView
-from tui.screens.main.screen import MainScreen
+from tui.app.main_screen import MainScreen
 from tui.settings.key_map import key_named, settable_keys, without_clashes
 from tui.settings.key_table import BAR_KEYS, KEY_TABLE, LESSON_KEYS, MAIN_ACTIONS, MAIN_KEYS, PANEL_ACTIONS
 from tui.settings.keys import Key
@@ -138,7 +138,7 @@ async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_
         await wait_until(lambda: not at.app.is_running, "the end")
     assert [type(command) for command in at.session.received] == [*(c.SampleNow, c.ReadTweet, c.Finish, c.Stop)]
     assert (at.app.return_code, at.app.return_value) == (0, Outcome(is_ending=True))
-    assert (at.app.summary_view.phase, at.app.bridge.is_alive) == ("finished", False)
+    assert (at.app.summary_view.phase, at.app.connection.is_alive) == ("finished", False)
 
 
 async def test_every_action_is_one_of_its_controller_and_those_that_open_something_are_marked(stage: Stage) -> None:

@@ -86,8 +86,6 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         self.set_keymap(self.store.preferences.keys)
         add_action_targets(self, ("main", "panels", "steering", "leaving"))
         self.list_checkpoints, self.check = list_checkpoints, check
-        self.connection = connection
-        """The connection to the latest run. The caller of `run` waits for its end."""
         self._open_run = open_run
         self.earlier_views: list[RunView] = []
         """The last views of the runs before the latest."""
@@ -98,12 +96,17 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         self._default_theme = ""
         """The theme in use unless the user has chosen one in the palette."""
         self._clock = clock
-        self._show_run(history or RunView(), pace=pace)
+        self._show_run(RunModel(connection, history or RunView()), pace=pace)
 
-    def _show_run(self, view: RunView, overlay: OverlayCurve | None = None, pace: FramePacing | None = None) -> None:
-        """Make the screen of the latest run."""
-        self.main = MainScreen(RunModel(self.connection, view), overlay, self._clock, pace)
+    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None, pace: FramePacing | None = None) -> None:
+        """Make the screen of a run."""
+        self.main = MainScreen(run, overlay, self._clock, pace)
         self.pins = PinnedTweets(self.main)
+
+    @property
+    def connection(self) -> RunConnection:
+        """The connection to the latest run. The caller of `run` waits for its end."""
+        return self.main.run.connection
 
     @property
     def summary_view(self) -> RunView:
@@ -140,9 +143,8 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             self.earlier_views.append(before.run.view)
         else:  # the same run continues
             view = before.run.view.for_resume()
-        self.connection = self._open_run(config, self.connection)
         self.leaving.begin_run()
-        self._show_run(view, overlay)
+        self._show_run(RunModel(self._open_run(config, self.connection), view), overlay)
         self.cancel_workers_of(before)
         self.switch_screen(self.main)
 

@@ -132,7 +132,7 @@ class Leaving:
     def _detach_once(self) -> None:
         if not self._app.main.run.is_ending:
             self._set_ending(_Ending())  # a key that was already pressed must not end the run
-            self._close(0, is_detached=True)
+            self.detach()
 
     def leave(self, exit_code: int) -> None:
         """Quit once the session has saved and ended; a second call with a code other than 0 quits at once."""
@@ -193,6 +193,10 @@ class Leaving:
         elif view.ended is not None and view.num_unsaved_steps:
             exit_code = UNSAVED_CODE
         self._close(exit_code, is_abandoned=is_abandoned)
+
+    def detach(self, exit_code: int = 0) -> None:
+        """Close the screen and let the run continue."""
+        self._close(exit_code, is_detached=True)
 
     def _close(self, exit_code: int, **facts: bool) -> None:
         self._app.exit(Outcome(exit_code=exit_code, is_ending=self._has_asked_to_end, **facts), exit_code)
@@ -260,7 +264,7 @@ class Leaving:
             if not app.connection.is_remote:
                 self.leave(INTERRUPTED_CODE)
             elif main.run.is_ending or isinstance(app.screen, LeaveDialog):
-                self._close(INTERRUPTED_CODE, is_detached=True)
+                self.detach(INTERRUPTED_CODE)
             else:
                 self.action_leave()
 
@@ -278,7 +282,7 @@ class Leaving:
             elif self._ends_run(code):
                 self.leave(code)
             else:
-                self._close(code, is_detached=True)
+                self.detach(code)
 
     def _ends_run(self, code: int) -> bool:
         """Return whether a signal ends the run, in place of leaving it on."""

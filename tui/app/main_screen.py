@@ -248,7 +248,7 @@ class MainScreen(Screen[None]):
             self._why_not_measured = refusal.detail  # reported once the user asks for them
         elif refusal.command in _QUESTIONS:
             pass
-        elif any(isinstance(screen, RunDialog) and screen.shows(refusal) for screen in self.app.screen_stack):
+        elif any(isinstance(screen, RunDialog | FilterDialog) and screen.shows(refusal) for screen in self.app.screen_stack):
             pass
         elif refusal.command == "Finish" or is_brief:
             self.toast(refusal.detail)
@@ -393,7 +393,11 @@ class MainScreen(Screen[None]):
 
     def action_filter(self) -> None:
         """Show the filter of sampled tweets and the other settings of sampling, to change them."""
-        self.app.push_screen(FilterDialog(self.run))
+        started = self.run.view.started
+        at_start = self.run.view.sampling if started is None else started.sampling
+        self.app.push_screen(FilterDialog(
+                lambda: self.run.shown.sampling, lambda sampling: self.run.change(**vars(sampling)), at_start.max_length
+            ))
 
     def action_clear_prime(self) -> None:
         """Sample tweets without a prime."""
@@ -480,7 +484,7 @@ class MainScreen(Screen[None]):
         """Show the batch of the last step."""
         from tui.dialogs.batch import BatchDialog  # not at the start: it has some 10 modules
 
-        self.app.push_screen(BatchDialog(self.run))
+        self.app.push_screen(BatchDialog(self.run, self.app.steering.action_step))
 
     def action_open_xray(self) -> None:
         """Open the X-ray of the selected tweet, or else the newest.

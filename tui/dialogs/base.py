@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -19,8 +19,9 @@ from textual.widgets import Static
 
 from engine.protocol.events import CommandRefused, Event
 from engine.text import sanitize_line
+from tui.run.model import Need, RunModel
 from tui.settings.key_table import COMMON_KEYS, FAILURE_KEYS, LEAVE_KEYS
-from tui.settings.keys import Key, Need, bindings_of
+from tui.settings.keys import Key, bindings_of
 from tui.widgets.key_bar import KeyBar
 
 Answer = TypeVar("Answer")
@@ -106,7 +107,7 @@ class RunDialog(Dialog[Answer]):
     unmet: reactive[Mapping[Need, str]] = reactive[Mapping[Need, str]]({})
     """What keys lack now."""
 
-    def __init__(self, title: str, run: Any) -> None:  # noqa: ANN401 - the model of the run, until its type is here
+    def __init__(self, title: str, run: RunModel) -> None:
         super().__init__(title)
         self.run = run
 
@@ -118,11 +119,17 @@ class RunDialog(Dialog[Answer]):
     def _follow(self, message: RunUpdated) -> None:
         self.unmet = message.unmet
         for event in message.events:
+            if isinstance(event, CommandRefused) and self.shows(event):
+                self.show_refusal(event.detail)
             self.receive(event)
         self.tick()
 
     def receive(self, event: Event) -> None:
         """Show an event of the run, if it is of interest. Textual's own method has the name `on_event`."""
+
+    def show_refusal(self, reason: str) -> None:
+        """Show why a command was refused."""
+        self._show_hint(reason, is_error=True)
 
     def tick(self) -> None:
         """Draw what follows the state of the run: called ten times a second, after the events."""

@@ -22,12 +22,13 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.config.fields import field_help, option_of
+from engine.config.fields import field_help, field_names, option_of
 from engine.config.sampling import DRAW_FIELDS, MAX_AVOIDED_CHARS, MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.errors import ConfigError
+from engine.protocol.events import CommandRefused
 from engine.text import sanitize_line
 from tui.dialogs.ask import BY_PRESET, ValueDialog, number_or_text
-from tui.dialogs.base import Dialog
+from tui.dialogs.base import Dialog, RunUpdated
 from tui.run.marks import DECISIVE_FIELDS
 from tui.settings.key_table import SETTINGS_KEYS
 from tui.settings.keys import bindings_of
@@ -250,6 +251,17 @@ class FilterDialog(SettingList):
         self._sampling_now = sampling_now
         self._change_sampling = change
         self._sampling = sampling_now()
+
+    def shows(self, refusal: CommandRefused) -> bool:
+        """Return whether a refusal is shown here: only settings of sampling were to be changed."""
+        return refusal.command == "ChangeSettings" and field_names(SamplingConfig).issuperset(refusal.settings)
+
+    @on(RunUpdated)
+    def _follow(self, message: RunUpdated) -> None:
+        for event in message.events:
+            if isinstance(event, CommandRefused) and self.shows(event):
+                self.show_refusal(event.detail)
+        self.tick()
 
     def tick(self) -> None:
         """Show settings that were changed elsewhere: by another client, or back by a refusal."""

@@ -69,7 +69,7 @@ TRAINING_KEYS = (
     ),
     Key(
         "",
-        "budget.change",
+        "steering.change",
         "Change the budget",
         "Let the run train longer: more steps, more time, more epochs, or without limit.",
         opens=True,
@@ -135,7 +135,7 @@ SAMPLING_KEYS = (
     ),
     Key(
         "t",
-        "sampling.ladder",
+        "main.ladder",
         "Temperature ladder",
         "Sample one tweet at each of seven temperatures, from the same seed and prime.",
         label="ladder",
@@ -144,7 +144,7 @@ SAMPLING_KEYS = (
     ),
     Key(
         "slash",
-        "sampling.filter",
+        "main.filter",
         "Filter tweets",
         "Sample only tweets that are new, without some words, with a text, of a length, or the best of several; also "
         "top-k, top-p and min-p.",
@@ -153,7 +153,7 @@ SAMPLING_KEYS = (
     ),
     Key(
         "g",
-        "sampling.sample",
+        "main.sample",
         "Sample a tweet now",
         "Sample one more tweet, also while paused.",
         label="tweet",
@@ -161,7 +161,7 @@ SAMPLING_KEYS = (
     ),
     Key(
         "p",
-        "sampling.prompt",
+        "main.prompt",
         "Type a prompt",
         "Type a prompt: the model completes it as you type, and enter samples the tweet.",
         label="prompt",
@@ -170,7 +170,7 @@ SAMPLING_KEYS = (
     ),
     Key(
         "P",
-        "tweet_details.clear_prime",
+        "main.clear_prime",
         "Clear the prime",
         "Clear the prime, the text that all new tweets begin with.",
         needs=("commands", "a prime"),
@@ -187,7 +187,7 @@ SAMPLING_KEYS = (
 READING_KEYS = (
     Key(
         "y",
-        "tweet_details.copy",
+        "main.copy",
         "Copy the tweet",
         "Copy the selected tweet, or else the newest, to your terminal's clipboard, also over ssh.",
         label="copy",
@@ -195,22 +195,22 @@ READING_KEYS = (
     ),
     Key(
         "k",
-        "pins_and_export.pin",
+        "main.pin",
         "Pin or unpin the tweet",
         "Pin or unpin the tweet.",
         label="pin",
         needs=("steering", "a tweet"),
     ),
-    Key("K", "pins_and_export.pins_only", "Pinned tweets only, or all", "Show only pinned tweets, or all again."),
+    Key("K", "main.pins_only", "Pinned tweets only, or all", "Show only pinned tweets, or all again."),
     Key(
         "c",
-        "pins_and_export.colours",
+        "main.colours",
         "Colour tweets by surprise",
         "Colour each character by surprise: the brighter, the less likely it was to the model. c again: off.",
     ),
     Key(
         "e",
-        "pins_and_export.export",
+        "main.export",
         "Export tweets",
         "Write the tweets of the feed, or the pinned ones, to a .txt, .csv or .jsonl file.",
         opens=True,
@@ -411,7 +411,7 @@ PLOT_KEYS = (
 MAIN_CHECKPOINT_KEYS = (
     Key(
         "s",
-        "checkpoints.save",
+        "main.save",
         "Save a checkpoint",
         "Save the weights, and all that is needed to resume, under a name.",
         label="save",
@@ -420,7 +420,7 @@ MAIN_CHECKPOINT_KEYS = (
     ),
     Key(
         "l",
-        "checkpoints.load",
+        "main.load",
         "Load a checkpoint",
         "List the checkpoints, to load one or start a new run from it.",
         label="load",
@@ -429,7 +429,7 @@ MAIN_CHECKPOINT_KEYS = (
     ),
     Key(
         "",
-        "checkpoints.save_latest",
+        "main.save_latest",
         "Save the run now",
         "Save `latest`, the checkpoint to resume from, without waiting for the autosave.",
         needs=("commands",),
@@ -546,7 +546,7 @@ DIALOG_KEYS = (*LADDER_KEYS, *LEAVE_KEYS, *FAILURE_KEYS, *SETTINGS_KEYS, *COMMON
 PROGRAM_KEYS = (
     Key(
         "o",
-        "open_tweets.open",
+        "main.open",
         "Open other tweets",
         "Open a file, folder or archive, or drop one in: this run is saved, and a new one starts on it.",
         label="open",
@@ -597,14 +597,14 @@ PROGRAM_KEYS = (
     ),
     Key(
         "comma",
-        "preferences.settings",
+        "main.settings",
         "Settings",
         "Choose colours, notifications and intervals for all runs.",
         opens=True,
     ),
     Key(
         "question_mark",
-        "preferences.help",
+        "main.help",
         "Help",
         "Show all keys, and how to read the screen.",
         label="help",
@@ -624,7 +624,7 @@ PROGRAM_KEYS = (
 MODEL_KEYS = (
     Key(
         "x",
-        "xray.open_xray",
+        "main.open_xray",
         "X-ray",
         "Look into the model along the selected tweet, or else the newest; if that is of step 0, a training tweet.",
         label="x-ray",
@@ -632,7 +632,7 @@ MODEL_KEYS = (
     ),
     Key(
         "B",
-        "batches.show_batch",
+        "main.show_batch",
         "Batch of the last step",
         "Show the batch of the last step as a grid, with its padding and token ids; . takes the next step there.",
         label="batch",
@@ -713,7 +713,7 @@ XRAY_SCREEN_KEYS = (
     Key("p", "screen.edit", "Type a text", "Type a text to look at.", label="text", opens=True),
     Key(
         "B",
-        "xray.training_tweet",
+        "screen.training_tweet",
         "Training tweet",
         "Look at the next training tweet of the last batch.",
         label="tweet",

@@ -23,7 +23,7 @@ from tui.run.fold import fold
 from tui.run.pins import PinsFile
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
-from tui.screens.main.screen import MainScreen
+from tui.app.main_screen import MainScreen
 from tui.settings.preferences import Preferences, PreferencesStore
 from tui.terminal.sequences import Notifications, title_of
 

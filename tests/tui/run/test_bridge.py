@@ -22,7 +22,7 @@ from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_finished, run_started, steps_finished
 from tests.waiting import wait_until
 from tui.process.local import LocalRun, OnStage, OpenSession, Session
-from tui.run.checkpoint_bridge import CheckpointBridge
+from tui.screens.xray.checkpoint_bridge import CheckpointBridge
 from tui.run.connection import Update
 
 DEADLINE_SECONDS = 30.0
