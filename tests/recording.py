@@ -25,6 +25,7 @@ from tests.cli.program import kill_processes_in
 from tests.e2e.terminal import Terminal
 from tests.tui.conftest import screen_text
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import TICK_SECONDS
 from tui.app.recorder import Cell, Frame, Line, Style, TimedFrame, to_cast
 from tui.dialogs.checkpoint_list import CheckpointList
 from tui.dialogs.help import HelpScreen
@@ -35,7 +36,6 @@ from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.app import LessonApp
-from tui.app.main_screen import TICK_SECONDS
 from tui.screens.xray.screen import XrayScreen
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import VIEW_NAMES, ViewName

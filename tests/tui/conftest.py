@@ -32,13 +32,13 @@ from engine.protocol.events import CommandRefused, Event
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import MainScreen
 from tui.dialogs.checkpoint_list import ListCheckpoints
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun, Session
 from tui.process.threads import writers_have_ended
 from tui.run.connection import RunConnection
 from tui.run.view import RunView
-from tui.app.main_screen import MainScreen
 from tui.settings.key_map import key_named
 from tui.settings.preferences import PreferencesStore
 from tui.terminal.private import update_screen

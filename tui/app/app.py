@@ -1,9 +1,8 @@
-"""`TweetgenApp`: the Textual app: keys, preferences, the palette, and one main screen per run. It returns an `Outcome`."""
+"""`TweetgenApp`: the Textual app: keys, preferences, the palette, one main screen per run. Returns an `Outcome`."""
 
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
@@ -40,7 +39,7 @@ from tui.settings.theme import theme_for
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.private import add_action_targets
 from tui.terminal.sequences import TITLE_SECONDS, Notifications
-from tui.widgets.panels import FramePacing, Panels
+from tui.widgets.panels import Panels
 
 _SYSTEM_COMMANDS = {"Maximize", "Minimize", "Screenshot"}
 _MAX_PROBLEMS_SHOWN = 3
@@ -71,13 +70,11 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         is_utf8: bool = True,
         store: PreferencesStore | None = None,
         open_run: OpenRun = lambda config, before: LocalRun(config, before=before),
-        clock: Callable[[], float] = time.monotonic,
-        pace: FramePacing | None = None,
     ) -> None:
         """Show a run that begins with the view `history`, and those that `open_run` opens after it.
 
-        `check` raises, on a thread, the `TweetgenError` that a run would end with, if it shows early; `glyphs` are those
-        that suit the terminal.
+        `check` raises, on a thread, the `TweetgenError` that a run would end with, if it shows early.
+        `glyphs` are those that suit the terminal.
         """
         self.store = store or PreferencesStore()
         theme, self._suited_glyphs = self.store.preferences.theme, glyphs
@@ -91,16 +88,15 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         """The last views of the runs before the latest."""
         self.notifications = Notifications(self.write_to_terminal, lambda: self.store.preferences)
         self.typing_ahead = TypingAhead(self, super().on_event)
-        self.leaving = Leaving(self, clock)
+        self.leaving = Leaving(self)
         self.steering = Steering(self)
         self._default_theme = ""
         """The theme in use unless the user has chosen one in the palette."""
-        self._clock = clock
-        self._show_run(RunModel(connection, history or RunView()), pace=pace)
+        self._show_run(RunModel(connection, history or RunView()))
 
-    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None, pace: FramePacing | None = None) -> None:
+    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None) -> None:
         """Make the screen of a run."""
-        self.main = MainScreen(run, overlay, self._clock, pace)
+        self.main = MainScreen(run, overlay)
         self.pins = PinnedTweets(self.main)
 
     @property

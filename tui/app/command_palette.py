@@ -20,8 +20,8 @@ from textual.style import Style
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from tui.dialogs.base import Dialog
 from tui.app.main_screen import MainScreen
+from tui.dialogs.base import Dialog
 from tui.settings.key_map import mapped
 from tui.settings.key_table import PANEL_ACTIONS
 from tui.widgets.line_input import LineInput

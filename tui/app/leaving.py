@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -48,12 +49,12 @@ class _Ending:
 class Leaving:
     """The actions `leaving.…` of keys. `receive` and `stop_run` may be called at any moment, on any thread."""
 
-    def __init__(self, app: TweetgenApp, clock: Callable[[], float]) -> None:
-        """Act on the latest run of `app`; wait by `clock`."""
+    def __init__(self, app: TweetgenApp) -> None:
+        """Act on the latest run of `app`."""
         self.stops_on_hangup = False
         """Whether the run ends where its terminal hangs up, in place of continuing without a screen."""
         self._app = app
-        self._clock = clock
+        self._clock: Callable[[], float] = time.monotonic
         self._ending: _Ending | None = None
         self._has_asked_to_end = False
         """Whether the run was asked to end, and has not refused."""

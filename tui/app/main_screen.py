@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from textual import on
 from textual.app import ComposeResult
@@ -22,10 +22,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from engine.config.run import Setting
 from engine.protocol import events as e
 from engine.protocol.commands import LoadCheckpoint, SampleNow, SaveCheckpoint, SaveLatest
 from engine.protocol.events import RunStarted, TextCompleted, TweetSampled
-from engine.protocol.insight import Insight, MeasureBaselines
+from engine.protocol.insight import Insight, MeasureBaselines, ShowBatch
 from engine.storage.folders import BEFORE_LOAD
 from engine.text import sanitize_line
 from tui.dialogs.ask import SaveDialog, free_name
@@ -42,7 +43,7 @@ from tui.run import replay
 from tui.run.marks import Level, has_all, newly_crossed
 from tui.run.model import Need, RunModel, unmet_needs
 from tui.run.new_run import Branch, OverlayCurve, curve_before, curve_of
-from tui.run.pending import INTERVALS_IN_STEPS, interval_settings
+from tui.run.pending import Interval, interval_settings
 from tui.run.summary import ending_of
 from tui.run.view import RunView, is_over
 from tui.settings.key_map import mapped
@@ -67,7 +68,7 @@ _ENDING_TICK_SECONDS = 0.02
 QUIET_SECONDS = 3.0
 """The same toast is not shown twice within this time."""
 _MEASURE_BASELINES = MeasureBaselines(request=1_000_008)
-_QUESTIONS = {kind.__name__ for kind in Insight.__subclasses__()}
+_QUESTIONS = {kind.__name__ for kind in (ShowBatch, *Insight.__subclasses__())}
 """Commands whose refusals only the screen that asked shows, and no other once that is closed."""
 _OF_FEED, _PINS = "tweets of the feed", "pinned tweets"
 
@@ -246,9 +247,9 @@ class MainScreen(Screen[None]):
             self._prompt.show_refusal(refusal.detail)
         elif refusal.command == "MeasureBaselines":
             self._why_not_measured = refusal.detail  # reported once the user asks for them
-        elif refusal.command in _QUESTIONS:
-            pass
-        elif any(isinstance(screen, RunDialog | FilterDialog) and screen.shows(refusal) for screen in self.app.screen_stack):
+        elif refusal.command in _QUESTIONS or any(
+            isinstance(screen, RunDialog | FilterDialog) and screen.shows(refusal) for screen in self.app.screen_stack
+        ):
             pass
         elif refusal.command == "Finish" or is_brief:
             self.toast(refusal.detail)
@@ -372,10 +373,12 @@ class MainScreen(Screen[None]):
         """Apply changed preferences to this screen and its run."""
         if "levels" in changes:
             self._plot.shows_levels = self.app.store.preferences.levels
-        intervals = {name: steps for name in INTERVALS_IN_STEPS if isinstance(steps := changes.get(name), int)}
+        settings: dict[str, Setting] = {}
+        for name in get_args(Interval):
+            if isinstance(steps := changes.get(name), int):
+                settings |= interval_settings(name, steps)
         if "commands" not in self.run.unmet():
-            for name, steps in intervals.items():
-                self.run.change(**interval_settings(name, steps))
+            self.run.change(**settings)
 
     # Keys of sampling and tweets --------------------------------------------------------------------------------------
 
@@ -395,9 +398,11 @@ class MainScreen(Screen[None]):
         """Show the filter of sampled tweets and the other settings of sampling, to change them."""
         started = self.run.view.started
         at_start = self.run.view.sampling if started is None else started.sampling
-        self.app.push_screen(FilterDialog(
+        self.app.push_screen(
+            FilterDialog(
                 lambda: self.run.shown.sampling, lambda sampling: self.run.change(**vars(sampling)), at_start.max_length
-            ))
+            )
+        )
 
     def action_clear_prime(self) -> None:
         """Sample tweets without a prime."""

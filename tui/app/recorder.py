@@ -278,12 +278,13 @@ class RecorderApp(TweetgenApp, inherit_bindings=False):
         store.problems = ()
         self._toasts: list[tuple[float, Notification]] = []
         self._covered_since: float | None = None
-        super().__init__(connection, RunView(is_replay=True), store=store, clock=clock)
+        self._clock = clock
+        super().__init__(connection, RunView(is_replay=True), store=store)
         if store.preferences.theme == AUTO:
             self._chosen_theme = theme_for("truecolor")
         self.no_color = False
 
-    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None, pace: FramePacing | None = None) -> None:  # noqa: ARG002
+    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None) -> None:  # noqa: ARG002 - a replay has no other curve
         self.main = _SteppedScreen(run, self._clock)
         self.pins = PinnedTweets(self.main)
 

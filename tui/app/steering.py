@@ -1,4 +1,4 @@
-"""`Steering`: the keys that change the run: pause, settings, undo, the remedy of an alert, and how much longer it runs."""
+"""`Steering`: the keys that change the run: pause, settings, undo, the remedy of an alert, and the budget."""
 
 from __future__ import annotations
 
@@ -89,9 +89,7 @@ class Steering:
         """Ask for a limit of the steps per second."""
         sentence = "Steps per second at most, to watch the model learn; 0: no limit."
         limit = math.ceil(self._training.steps_per_second)
-        question = NumberQuestion(
-            title="Speed limit", sentence=sentence, value=limit, low=0, high=MAX_STEPS_PER_SECOND
-        )
+        question = NumberQuestion(title="Speed limit", sentence=sentence, value=limit, low=0, high=MAX_STEPS_PER_SECOND)
         self._app.push_screen(NumberDialog(question), self._set_speed_limit)
 
     def _set_speed_limit(self, limit: int | None) -> None:
@@ -125,11 +123,11 @@ class Steering:
         run, alert = self._run, self._app.main.panels.alert
         if alert is not None and alert.kind != "memory":
             run.answer(alert)
+            self._app.main.show_alert()
         elif alert is not None and not run.is_ending:
             config = config_to_resume(run.view, run.connection.config)
             if config is not None:
                 self._app.leaving.end_then(partial(self._app.start_run, config), "then it resumes")
-        self._app.main.show_alert()
 
     def action_dismiss_alert(self) -> None:
         """Dismiss the alert until the problem recurs."""

@@ -20,8 +20,8 @@ from engine.protocol.commands import ReadTweet, SampleNow
 from engine.protocol.events import CharChance, Event, RunFailed, RunFinished, TweetRead, TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.dialogs.base import RunDialog
-from tui.run.model import RunModel
 from tui.run.marks import failure_of, refusals_of
+from tui.run.model import RunModel
 from tui.settings.key_table import TWEET_KEYS
 from tui.settings.keys import bindings_of
 from tui.settings.theme import NOVELTY_GLYPHS

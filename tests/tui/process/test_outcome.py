@@ -24,6 +24,7 @@ from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import FakeSession, run_finished, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Stage, trained_by, wait_until
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import MainScreen
 from tui.cli import headless
 from tui.cli.commands.screen import leave_process
 from tui.process import signals, threads
@@ -32,7 +33,6 @@ from tui.process.host import Host
 from tui.process.local import LocalRun
 from tui.run.fold import fold
 from tui.run.view import RunView
-from tui.app.main_screen import MainScreen
 from tui.widgets.status.side_panel import MachinePanel
 
 TRAINING = fold(RunView(), [run_started(run="north")])

@@ -21,6 +21,7 @@ from tests.tui import conftest
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
 from tests.tui.remote.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import MainScreen
 from tui.cli.commands import screen
 from tui.dialogs.base import LeaveDialog
 from tui.dialogs.tweet import TweetDialog
@@ -34,7 +35,6 @@ from tui.run.marks import NUM_LEVELS
 from tui.run.new_run import curve_before
 from tui.run.pins import PinsFile
 from tui.run.view import RunView
-from tui.app.main_screen import MainScreen
 from tui.settings.key_table import MAIN_ACTIONS
 from tui.widgets.bars import EndBar
 from tui.widgets.feed.columns import PIN_GLYPH

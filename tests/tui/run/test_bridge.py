@@ -22,8 +22,8 @@ from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_finished, run_started, steps_finished
 from tests.waiting import wait_until
 from tui.process.local import LocalRun, OnStage, OpenSession, Session
-from tui.screens.xray.checkpoint_bridge import CheckpointBridge
 from tui.run.connection import Update
+from tui.screens.xray.checkpoint_bridge import CheckpointBridge
 
 DEADLINE_SECONDS = 30.0
 

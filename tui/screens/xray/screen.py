@@ -32,6 +32,7 @@ from tui.widgets.line_input import LineInput
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import ViewName
 
+
 class TextLine(Horizontal):
     """The line in which a text is typed; hidden until it is opened."""
 

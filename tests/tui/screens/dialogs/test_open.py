@@ -24,10 +24,10 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Running, Stage, opened, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import MainScreen
 from tui.dialogs import open as path_browser
 from tui.dialogs.folder import DialogHints, FileList, FolderEntry
 from tui.process.threads import on_own_thread
-from tui.app.main_screen import MainScreen
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.plot.plot import LossPlot
 

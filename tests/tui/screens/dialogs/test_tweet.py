@@ -156,12 +156,9 @@ async def test_avoided_words_come_from_a_file_and_a_refusal_is_shown_in_a_filter
     path.write_text("@anna\nrain\n")
     session = Answering(c.ChangeSettings, script=(STEPS, OF_FEED))
     async with stage.running(session) as at:
-        sampling = at.app.main.sampling
-        sampling.action_filter()
-        assert not sampling.show_refusal("No 寿."), "the dialog is not drawn yet"
-        await opened(at.app, "FilterDialog")
-        assert sampling.show_refusal("No 寿.")
-        await at.press(shows="No 寿.")
+        at.app.main.action_filter()  # the dialog is not drawn yet
+        at.session.emit(refused("ChangeSettings", "No 寿.", settings=("must_contain",)))
+        await at.press(opens="FilterDialog", shows="No 寿.")
         await transcript(at, *setting("avoid", f"@{path}"))
         await at.press(shows="2: @anna, rain  *")
         await transcript(at, "enter", "end", *",tea", "enter")

@@ -205,7 +205,9 @@ async def test_a_flood_is_drained_while_keys_act_and_the_view_stays_bounded(stag
         await press_and_wait(app, "c", lambda: feed.is_coloured)
         await press_and_wait(app, "minus", lambda: app.summary_view.sampling.temperature < 0.8)
         await wait_until(lambda: session.num_told == NUM_EVENTS, "the end of the flood")
-        await wait_until(lambda: app.summary_view.step == last_step and not app.connection.num_undrained, "the last event")
+        await wait_until(
+            lambda: app.summary_view.step == last_step and not app.connection.num_undrained, "the last event"
+        )
         view = app.summary_view
         assert view.num_tweets == len(PAST) + NUM_EVENTS // 20
         assert len(view.tweets) <= MAX_TWEETS
