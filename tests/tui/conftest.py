@@ -39,7 +39,7 @@ from tui.process.local import LocalRun, Session
 from tui.process.threads import writers_have_ended
 from tui.run.connection import RunConnection
 from tui.run.view import RunView
-from tui.settings.key_map import key_named
+from tui.settings.keys import key_named
 from tui.settings.preferences import PreferencesStore
 from tui.terminal.private import update_screen
 from tui.widgets import panels as frame_pacing

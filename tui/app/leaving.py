@@ -199,8 +199,17 @@ class Leaving:
         """Close the screen and let the run continue."""
         self._close(exit_code, is_detached=True)
 
-    def _close(self, exit_code: int, **facts: bool) -> None:
-        self._app.exit(Outcome(exit_code=exit_code, is_ending=self._has_asked_to_end, **facts), exit_code)
+    def _close(
+        self, exit_code: int, *, is_detached: bool = False, is_abandoned: bool = False, opens_lesson: bool = False
+    ) -> None:
+        outcome = Outcome(
+            exit_code=exit_code,
+            is_detached=is_detached,
+            is_ending=self._has_asked_to_end,
+            is_abandoned=is_abandoned,
+            opens_lesson=opens_lesson,
+        )
+        self._app.exit(outcome, exit_code)
 
     # Signals and ctrl+c -----------------------------------------------------------------------------------------------
 

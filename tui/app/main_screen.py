@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from textual import on
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Paste
@@ -23,10 +23,11 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.config.run import Setting
+from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol.commands import LoadCheckpoint, SampleNow, SaveCheckpoint, SaveLatest
 from engine.protocol.events import RunStarted, TextCompleted, TweetSampled
-from engine.protocol.insight import Insight, MeasureBaselines, ShowBatch
+from engine.protocol.insight import Insight, MeasureBaselines
 from engine.storage.folders import BEFORE_LOAD
 from engine.text import sanitize_line
 from tui.dialogs.ask import SaveDialog, free_name
@@ -46,9 +47,8 @@ from tui.run.new_run import Branch, OverlayCurve, curve_before, curve_of
 from tui.run.pending import Interval, interval_settings
 from tui.run.summary import ending_of
 from tui.run.view import RunView, is_over
-from tui.settings.key_map import mapped
 from tui.settings.key_table import BAR_KEYS, MAIN_KEYS
-from tui.settings.keys import bindings_of, opening
+from tui.settings.keys import bindings_of, mapped, opening
 from tui.settings.preferences import Changes
 from tui.terminal import sequences as clipboard
 from tui.text.typed import config_for_new_data, dropped_path, initial_path
@@ -68,7 +68,7 @@ _ENDING_TICK_SECONDS = 0.02
 QUIET_SECONDS = 3.0
 """The same toast is not shown twice within this time."""
 _MEASURE_BASELINES = MeasureBaselines(request=1_000_008)
-_QUESTIONS = {kind.__name__ for kind in (ShowBatch, *Insight.__subclasses__())}
+_QUESTIONS = {"ShowBatch", *(kind.__name__ for kind in Insight.__subclasses__())}
 """Commands whose refusals only the screen that asked shows, and no other once that is closed."""
 _OF_FEED, _PINS = "tweets of the feed", "pinned tweets"
 
@@ -113,10 +113,7 @@ class MainScreen(Screen[None]):
         """Crossings at earlier steps are not reported: they are of another session, or were missed."""
 
     if TYPE_CHECKING:
-
-        @property
-        def app(self) -> TweetgenApp:
-            """The app, whose attributes `steering`, `leaving` and `pins` have more keys."""
+        app = getters.app(TweetgenApp)
 
     @property
     def panels(self) -> Panels:
@@ -398,11 +395,10 @@ class MainScreen(Screen[None]):
         """Show the filter of sampled tweets and the other settings of sampling, to change them."""
         started = self.run.view.started
         at_start = self.run.view.sampling if started is None else started.sampling
-        self.app.push_screen(
-            FilterDialog(
-                lambda: self.run.shown.sampling, lambda sampling: self.run.change(**vars(sampling)), at_start.max_length
-            )
-        )
+        self.app.push_screen(FilterDialog(lambda: self.run.shown.sampling, self._set_sampling, at_start.max_length))
+
+    def _set_sampling(self, sampling: SamplingConfig) -> None:
+        self.run.change(**vars(sampling))
 
     def action_clear_prime(self) -> None:
         """Sample tweets without a prime."""

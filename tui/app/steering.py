@@ -81,9 +81,11 @@ class Steering:
         question = NumberQuestion(
             title="Batch size", sentence=sentence, value=self._training.batch_size, low=1, high=MAX_BATCH_SIZE
         )
-        self._app.push_screen(
-            NumberDialog(question), lambda size: None if size is None else self._run.change(batch_size=size)
-        )
+        self._app.push_screen(NumberDialog(question), self._set_batch_size)
+
+    def _set_batch_size(self, size: int | None) -> None:
+        if size is not None:
+            self._run.change(batch_size=size)
 
     def action_speed_limit(self) -> None:
         """Ask for a limit of the steps per second."""

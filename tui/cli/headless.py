@@ -31,7 +31,6 @@ from tui.cli.output.progress_display import ProgressDisplay, write_line
 from tui.cli.output.run_progress import RunProgress
 from tui.cli.ranks import RunLeader
 from tui.process.attached import AttachedRun
-from tui.process.crash_log import log_crashes_of
 from tui.process.exit import exit_code_of
 from tui.process.host import Host
 from tui.process.signals import (
@@ -39,6 +38,7 @@ from tui.process.signals import (
     close_terminal,
     handle_ending_signals,
     leave_at_once,
+    log_crashes_of,
     reason_of,
     stop_at_signals,
 )
@@ -165,7 +165,7 @@ def _listen_to_signals(
         kill()
         leave_at_once(number, frame)
 
-    handle_ending_signals(stop_at_signals(stop, leave) if leader is None else lambda code: stop(reason_of(code) or ""))
+    handle_ending_signals(stop_at_signals(stop, leave) if leader is None else lambda code: stop(reason_of(code)))
 
 
 def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_for_screen: bool, notice: str) -> None:
@@ -190,7 +190,6 @@ def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_f
         config,
         inbox.put,
         lambda: inbox.qsize() + session.num_waiting,
-        on_run=log_crashes_of,
         agent=leader.agent if leader else None,
     )
     output.host = host
@@ -223,6 +222,8 @@ class _Output:
     def emit(self, event: Event) -> None:
         """Handle an event of the session."""
         self.view = apply(self.view, event)
+        if isinstance(event, RunStarted):
+            log_crashes_of(event.run)
         if self.host is not None:
             self.host.handle(event)
         has_started = self._on_start is not None and isinstance(event, events.RunStarted)

@@ -17,7 +17,7 @@ from engine.errors import InternalError
 from engine.memory import torch_imported_uncollected
 from engine.progress import Stage
 from engine.protocol.commands import Command
-from engine.protocol.events import Event, RunFailed, RunFinished
+from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from tui.process.host import Host
 from tui.run.connection import RunConnection, Update, end_event, failure_event, to_tweetgen_error
 from tui.run.view import RunView
@@ -68,7 +68,8 @@ class LocalRun(RunConnection):
         sent the view `history` of a resumed run.
         """
         self.config = config
-        self.host = Host(config, self.send, lambda: self.num_waiting, history, on_run) if on_run is not None else None
+        self.host = None if on_run is None else Host(config, self.send, lambda: self.num_waiting, history)
+        self._on_run = on_run
         self._open_session = open_session
         self._before = before
         self._session: Session | None = None
@@ -163,5 +164,7 @@ class LocalRun(RunConnection):
     def _emit(self, event: Event) -> None:
         self._last_event = event
         self._events.put(event)
+        if self._on_run is not None and isinstance(event, RunStarted):
+            self._on_run(event.run)
         if self.host is not None:
             self.host.handle(event)

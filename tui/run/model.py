@@ -64,7 +64,7 @@ class RunModel:
         connection: RunConnection,
         view: RunView,
         *,
-        toast: Callable[[str, Severity], None] = lambda _text, _severity: None,
+        toast: Callable[..., None] = lambda _text, _severity="information": None,
         on_sent: Callable[[], None] = lambda: None,
     ) -> None:
         """Show `view` until the first events.

@@ -23,7 +23,7 @@ from tui.app import typing_ahead
 from tui.app.typing_ahead import TypingAhead
 from tui.dialogs.settings import SettingsScreen
 from tui.process.exit import Outcome
-from tui.settings.key_map import key_named
+from tui.settings.keys import key_named
 
 BY_USER = "stopped by the user"
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)

@@ -116,7 +116,7 @@ def _take_over(app: LessonApp, job_control: JobControl, progress: Path, exit_cod
     from tui.process.exit import Outcome
 
     code = INTERRUPTED_CODE if exit_code is None else exit_code
-    app.lesson_screen.lesson.run.stop(reason_of(code) or "")
+    app.lesson_screen.lesson.run.stop(reason_of(code))
     leave_terminal(app, job_control)
     _leave_after_screen(Outcome(exit_code=code), app, progress, ENDING_SECONDS)
 

@@ -66,6 +66,13 @@ class CheckpointBridge:
                 self._events.put(answers.answer(command))
             except BaseException as raised:  # noqa: BLE001 - whatever it is, the screen must show it
                 error = to_tweetgen_error(raised, "A question about a checkpoint")
-                words = {"title": error.title, "detail": error.message, "hint": error.hint}
-                name = type(command).__name__
-                self._events.put(CommandRefused(step=0, elapsed_seconds=0.0, command=name, **words))
+                self._events.put(
+                    CommandRefused(
+                        step=0,
+                        elapsed_seconds=0.0,
+                        command=type(command).__name__,
+                        title=error.title,
+                        detail=error.message,
+                        hint=error.hint,
+                    )
+                )

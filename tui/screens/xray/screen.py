@@ -23,13 +23,12 @@ from engine.text import sanitize_line
 from tui.dialogs.base import RunUpdated
 from tui.run.model import RunModel
 from tui.screens.xray.checkpoint_bridge import CheckpointBridge
-from tui.settings.key_map import KeyMap, mapped
-from tui.settings.key_table import XRAY_SCREEN_KEYS, xray_bar_keys
-from tui.settings.keys import Key, bindings_of, opening
+from tui.settings.key_table import Key, keys_of
+from tui.settings.keys import KeyMap, bindings_of, mapped, opening
 from tui.widgets.bars import StepBar
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.line_input import LineInput
-from tui.widgets.xray.panel import XrayPanel
+from tui.widgets.xray.panel import XrayPanel, xray_bar_keys
 from tui.xray.view_names import ViewName
 
 
@@ -77,8 +76,8 @@ class XrayScreen(Screen[None]):
     """Show the X-ray of a text."""
 
     AUTO_FOCUS = "XrayPanel"
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(XRAY_SCREEN_KEYS, can_change=True)
-    opening_keys: ClassVar[frozenset[str]] = opening(XRAY_SCREEN_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("xray screen"), can_change=True)
+    opening_keys: ClassVar[frozenset[str]] = opening(keys_of("xray screen"))
 
     def __init__(self, run: RunModel, text: str | None, key_map: KeyMap, *, awaits_tweet: bool = False) -> None:
         """Show `text`, or a training tweet as soon as there is a batch; for None, have a text typed."""
