@@ -114,9 +114,9 @@ class Leaving:
     def _open_lesson(self) -> None:
         """Leave with the lesson as what follows. A key that quits while the run is saved quits without the lesson."""
         if self._app.connection.is_remote:
-            self._close(0, is_detached=True, opens_lesson=True)
+            self._close(Outcome(is_detached=True, opens_lesson=True))
         elif not self._app.main.run.is_ending:
-            self.end_then(partial(self._close, 0, opens_lesson=True), _QUIT_AT_ONCE)
+            self.end_then(partial(self._close, Outcome(opens_lesson=True)), _QUIT_AT_ONCE)
 
     def action_detach(self) -> None:
         """Close the screen; the run continues."""
@@ -193,23 +193,14 @@ class Leaving:
             exit_code = exit_code_for(view.ended.title)
         elif view.ended is not None and view.num_unsaved_steps:
             exit_code = UNSAVED_CODE
-        self._close(exit_code, is_abandoned=is_abandoned)
+        self._close(Outcome(exit_code=exit_code, is_abandoned=is_abandoned))
 
     def detach(self, exit_code: int = 0) -> None:
         """Close the screen and let the run continue."""
-        self._close(exit_code, is_detached=True)
+        self._close(Outcome(exit_code=exit_code, is_detached=True))
 
-    def _close(
-        self, exit_code: int, *, is_detached: bool = False, is_abandoned: bool = False, opens_lesson: bool = False
-    ) -> None:
-        outcome = Outcome(
-            exit_code=exit_code,
-            is_detached=is_detached,
-            is_ending=self._has_asked_to_end,
-            is_abandoned=is_abandoned,
-            opens_lesson=opens_lesson,
-        )
-        self._app.exit(outcome, exit_code)
+    def _close(self, outcome: Outcome) -> None:
+        self._app.exit(replace(outcome, is_ending=self._has_asked_to_end), outcome.exit_code)
 
     # Signals and ctrl+c -----------------------------------------------------------------------------------------------
 

@@ -78,6 +78,12 @@ class MainScreen(Screen[None]):
 
     AUTO_FOCUS = "TweetFeed"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(MAIN_KEYS, can_change=True)
+    panels = getters.query_one(Panels)
+    _feed = getters.query_one(TweetFeed)
+    _plot = getters.query_one(LossPlot)
+    _prompt = getters.query_one(PromptLine)
+    if TYPE_CHECKING:
+        app = getters.app(TweetgenApp)
 
     def __init__(
         self,
@@ -100,7 +106,6 @@ class MainScreen(Screen[None]):
         self._waiting: list[tuple[MessageDialog, Callable[[Any], Any] | None]] = []
         """Dialogs that are not shown yet, with what handles their answers."""
         self._was_over = is_over(run.view)
-        self._branched_from = ""
         self._names_to_save: set[str] = set()
         self._saved_before_load = ""
         """What the current weights were saved as, where a load is about to replace them."""
@@ -111,26 +116,6 @@ class MainScreen(Screen[None]):
         self._baselines: tuple[Level, ...] = ()
         self._crossed_from = 0
         """Crossings at earlier steps are not reported: they are of another session, or were missed."""
-
-    if TYPE_CHECKING:
-        app = getters.app(TweetgenApp)
-
-    @property
-    def panels(self) -> Panels:
-        """The panels, which act on some keys themselves."""
-        return self.query_one(Panels)
-
-    @property
-    def _feed(self) -> TweetFeed:
-        return self.query_one(TweetFeed)
-
-    @property
-    def _plot(self) -> LossPlot:
-        return self.query_one(LossPlot)
-
-    @property
-    def _prompt(self) -> PromptLine:
-        return self.query_one(PromptLine)
 
     @property
     def opening_keys(self) -> frozenset[str]:
@@ -160,7 +145,7 @@ class MainScreen(Screen[None]):
         self._plot.overlay = self._overlay
         self.watch(self._plot, "shows_levels", self._show_or_hide_baselines, init=False)
         if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
-            self.app.pins.open(self.run.name)
+            self._open_files_of(self.run.name)
         self._ending_timer = self.set_interval(_ENDING_TICK_SECONDS, self.tick, pause=True)
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
@@ -189,7 +174,6 @@ class MainScreen(Screen[None]):
         self.app.leaving.tick(has_ended=has_ended)
         self._follow_baselines()
         self._report_end()
-        self._follow_branch()
         if run.is_ending:
             self._prompt.close()
         elif run.view.phase in {"training", "paused"}:  # open after the end, too: the next keys are meant for it
@@ -223,7 +207,7 @@ class MainScreen(Screen[None]):
                     dialog = FailureDialog(event.title, event.detail, event.hint, remedy)
                     self._waiting.append((dialog, self._answer_failure))
             case RunStarted(run=name):
-                self.app.pins.open(name)
+                self._open_files_of(name)
             case e.FinishPlanned(last_step=None):
                 self.toast("Finish cancelled: the learning rate follows its schedule again.")
             case e.FinishPlanned(last_step=last_step):
@@ -354,11 +338,11 @@ class MainScreen(Screen[None]):
         if is_shown and why:
             self._has_asked, self._why_not_measured = False, ""
 
-    def _follow_branch(self) -> None:
-        """Read the curve to compare with, where a branch was attached to or resumed."""
-        before, self._branched_from = self._branched_from, self.run.view.branched_from
-        if self._branched_from != before and self._overlay is None:
-            begin_work(self, partial(self._show_curve_before, self._branched_from))
+    def _open_files_of(self, run: str) -> None:
+        """Read the pins of a run, and the curve to compare with of a branch that was attached to or resumed."""
+        self.app.pins.open(run)
+        if self.run.view.branched_from and self._overlay is None:
+            begin_work(self, partial(self._show_curve_before, self.run.view.branched_from))
 
     async def _show_curve_before(self, checkpoint: str) -> None:
         """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
