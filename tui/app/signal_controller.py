@@ -11,7 +11,6 @@ from dataclasses import replace
 from engine.errors import InternalError
 from engine.storage.folders import home
 from tui.app.terminal_app import TerminalApp
-from tui.dialogs.base import LeaveDialog
 from tui.process.exit import Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
@@ -100,7 +99,7 @@ class SignalController:
         self._app.screen_watch.react()
         if not self._bridge().is_remote:
             screen.leaving.leave(INTERRUPTED_CODE)
-        elif screen.run.is_ending or isinstance(self._app.screen, LeaveDialog):
+        elif screen.run.is_ending or self._app.screen is screen.leaving.question:
             screen.leaving.detach(INTERRUPTED_CODE)
         else:
             screen.leaving.action_leave()

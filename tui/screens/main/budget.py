@@ -6,7 +6,7 @@ from functools import partial
 
 from engine.errors import TweetgenError
 from engine.protocol.commands import Finish, Resume
-from tui.dialogs.ask import ContinueDialog
+from tui.dialogs.ask import BudgetDialog
 from tui.run.ending import NO_LIMIT, Budget, Choice, ChoiceName, budget_in, finish_choice
 from tui.run.new_run import config_at_start, config_of_new_run, curve_of
 from tui.run.view import is_over
@@ -32,7 +32,7 @@ class BudgetController(Controller):
 
     def _ask(self, chosen: ChoiceName = "steps") -> None:
         if self._run.can_command():
-            dialog = ContinueDialog(self._run.view, self._budget_at_start(), chosen)
+            dialog = BudgetDialog(self._run.view, self._budget_at_start(), chosen)
             self._run.app.push_screen(dialog, self._apply)
 
     def _budget_at_start(self) -> Budget:

@@ -7,7 +7,7 @@ from functools import partial
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
 from engine.storage.folders import BEFORE_LOAD
-from tui.dialogs.ask import SaveDialog, free_name
+from tui.dialogs.ask import ask_name_to_save
 from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.process.threads import begin_work, on_own_thread
 from tui.run.new_run import Branch, OverlayCurve, curve_before, curve_of
@@ -54,7 +54,7 @@ class CheckpointsController(Controller):
     def action_save(self) -> None:
         """Ask for a name and save under it."""
         if self._run.can_command():
-            self._run.app.push_screen(SaveDialog(free_name(f"step-{self._run.view.step}")), self._save)
+            self._run.app.push_screen(ask_name_to_save(f"step-{self._run.view.step}"), self._save)
 
     def _save(self, command: SaveCheckpoint | None) -> None:
         if command is not None and self._run.can_command():

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from engine.config.fields import field_names
-from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.protocol.events import TextCompleted
-from tui.dialogs.base import FailureDialog, RunDialog
+from tui.dialogs.ask import Question
+from tui.dialogs.base import RunDialog
 from tui.run import replay
 from tui.screens.main.checkpoints import CheckpointsController
 from tui.screens.main.leaving import LeavingController
@@ -24,11 +22,6 @@ from tui.screens.main.xray import XrayController
 
 _TOASTED = {replay.TITLE}
 """Titles of refusals that come with every key: a dialog each would be in the way."""
-
-
-def _is_of_sampling(refusal: e.CommandRefused) -> bool:
-    """Return whether only settings of sampling were to be changed."""
-    return field_names(SamplingConfig).issuperset(refusal.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +83,6 @@ class EventRouter:
                 self.leaving.confirm_unsaved_exit(refusal)
             case "CompleteText":
                 self.sampling.prompt.show_refusal(refusal.detail)
-            case "ChangeSettings" if _is_of_sampling(refusal) and self.sampling.show_refusal(refusal.detail):
-                pass
             case "MeasureBaselines":
                 self.levels.show_refusal(refusal.detail)
             case "ShowBatch":
@@ -110,12 +101,13 @@ class EventRouter:
             return
         if isinstance(ended, e.RunFailed):
             remedy = self.steering.memory_alert.remedy if self.steering.memory_alert else ""
-            dialog = FailureDialog(ended.title, ended.detail, ended.hint, remedy)
+            answers = {**({"a": remedy} if remedy else {}), "o": "open other tweets"}
+            dialog = Question(ended.title, ended.detail, answers, ended.hint, "error")
             self.run.messages.failure(dialog, self._on_failure_answer)
 
-    def _on_failure_answer(self, answer: Literal["open", "remedy"] | None) -> None:
+    def _on_failure_answer(self, answer: str | None) -> None:
         """Do what was chosen over a run that has failed."""
-        if answer == "remedy":
-            self.steering.action_answer_alert()
-        elif answer == "open":
+        if answer == "open other tweets":
             self.open_tweets.action_open()
+        elif answer:
+            self.steering.action_answer_alert()

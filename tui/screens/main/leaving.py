@@ -6,14 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 from textual.timer import Timer
 
 from engine.errors import exit_code_for
 from engine.protocol.events import CommandRefused, RunFailed
 from engine.text import sanitize_line
-from tui.dialogs.base import LeaveDialog, YesDialog
+from tui.dialogs.ask import Question
 from tui.lesson.lock import is_lesson_open, lesson_open_error
 from tui.process.exit import UNSAVED_CODE, Outcome
 from tui.process.signals import INTERRUPTED_CODE, reason_of
@@ -47,6 +46,8 @@ class LeavingController(Controller):
         self._clock = clock
         self._ending: _Ending | None = None
         self._timer: Timer | None = None
+        self.question: Question | None = None
+        """The last question whether to stop or to detach."""
 
     def mount(self, tick: Callable[[], None]) -> None:
         """Prepare a timer that calls `tick` more often while the session ends."""
@@ -67,13 +68,15 @@ class LeavingController(Controller):
         has_started = self._run.view.phase != "starting"
         is_on = has_started and self._run.view.ended is None and bridge.is_alive and not self._run.is_ending
         if bridge.is_remote and is_on and not bridge.refusal:
-            dialog = LeaveDialog(self._run.name, bridge.num_screens)
-            self._run.app.push_screen(dialog, self._leave_as_answered)
+            others = "" if bridge.num_screens < 2 else f" {bridge.num_screens} screens are attached."
+            text = f"The run {sanitize_line(self._run.name)} is in another process.{others} d closes this screen only."
+            self.question = Question("Stop the run?", text, {"y": "stop the run", "d": "detach"}, look="frame")
+            self._run.app.push_screen(self.question, self._leave_as_answered)
         else:
             self.leave(0)
 
-    def _leave_as_answered(self, answer: Literal["stop", "detach"] | None) -> None:
-        if answer == "stop" or (answer == "detach" and self._run.view.ended is not None):
+    def _leave_as_answered(self, answer: str | None) -> None:
+        if answer == "stop the run" or (answer == "detach" and self._run.view.ended is not None):
             self.leave(0)
         elif answer == "detach":
             self.action_detach()
@@ -91,11 +94,11 @@ class LeavingController(Controller):
         else:
             stops = "This run is saved and stopped; tweetgen-tui --resume last continues it."
             question = f"{stops} The lesson opens in its place."
-        self._run.app.push_screen(YesDialog("Open the lesson?", question, "open the lesson"), self._open_lesson)
+        self._run.app.push_screen(Question("Open the lesson?", question, {"y": "open the lesson"}), self._open_lesson)
 
-    def _open_lesson(self, answer: Literal["yes"] | None) -> None:
+    def _open_lesson(self, answer: str | None) -> None:
         """Leave with the lesson as what follows. A key that quits while the run is saved quits without the lesson."""
-        if answer == "yes" and not self._run.is_ending:
+        if answer and not self._run.is_ending:
             if self._run.bridge.is_remote:
                 self._close(0, is_detached=True, opens_lesson=True)
             else:
@@ -111,12 +114,12 @@ class LeavingController(Controller):
                 f"No terminal can attach to this run: {sanitize_line(problem)} "
                 "Without a screen it continues until its budget is used up or its process is terminated."
             )
-            self._run.app.push_screen(YesDialog("Detach?", question, "detach"), self._detach_as_answered)
+            self._run.app.push_screen(Question("Detach?", question, {"y": "detach"}), self._detach_as_answered)
         else:
             self._detach_once()
 
-    def _detach_as_answered(self, answer: Literal["yes"] | None) -> None:
-        if answer == "yes":
+    def _detach_as_answered(self, answer: str | None) -> None:
+        if answer:
             self._detach_once()
 
     def _detach_once(self) -> None:
@@ -173,12 +176,12 @@ class LeavingController(Controller):
         if ending is None:  # another screen of this run had asked
             return
 
-        def answer(choice: Literal["yes"] | None) -> None:
-            if choice == "yes":
+        def answer(choice: str | None) -> None:
+            if choice:
                 self.end_then(ending.then, _QUIT_AT_ONCE, ending.reason, may_ask=False)
 
         question = f"{refusal.detail} Quit anyway?"
-        self._run.app.push_screen(YesDialog("Not saved", question, "quit without saving"), answer)
+        self._run.app.push_screen(Question("Not saved", question, {"y": "quit without saving"}), answer)
 
     def _set_ending(self, ending: _Ending | None) -> None:
         self._ending = ending

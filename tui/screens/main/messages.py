@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from engine.text import sanitize_line
-from tui.dialogs.base import FailureDialog, MessageDialog, ResultDialog
+from tui.dialogs.ask import Question
 
 QUIET_SECONDS = 3.0
 """The same toast is not shown twice within this time."""
@@ -25,7 +25,7 @@ class Messages:
         self._clock = clock
         self._drop_typed_ahead = drop_typed_ahead
         self._last = ("", 0.0)
-        self._waiting: list[tuple[MessageDialog, Callable[[Any], None] | None]] = []
+        self._waiting: list[tuple[Question, Callable[[Any], None] | None]] = []
         """Dialogs that are not shown yet, with what handles their answers."""
 
     def toast(self, text: str, severity: SeverityLevel = "information") -> None:
@@ -42,16 +42,17 @@ class Messages:
 
     def error(self, title: str, detail: str, hint: str) -> None:
         """Show an error in a dialog, or as a toast where another message is open."""
-        if isinstance(self._screen.app.screen, MessageDialog):
+        top = self._screen.app.screen
+        if isinstance(top, Question) and top.is_message:
             self.toast(f"{title}. {detail}", "error")
         else:
-            self._screen.app.push_screen(MessageDialog(title, detail, hint))
+            self._screen.app.push_screen(Question(title, detail, {}, hint, "error"))
 
     def result(self, title: str, detail: str) -> None:
         """Show the result of a run in a dialog, once no other is open and nothing is typed."""
-        self._waiting.append((ResultDialog(title, detail, ""), None))
+        self._waiting.append((Question(title, detail, {}, look="message"), None))
 
-    def failure(self, dialog: FailureDialog, answer: Callable[[Any], None]) -> None:
+    def failure(self, dialog: Question, answer: Callable[[Any], None]) -> None:
         """Show why a run has failed, over any dialog, once nothing is typed that its keys would be meant for."""
         self._waiting.append((dialog, answer))
 
@@ -61,7 +62,7 @@ class Messages:
         if isinstance(screen.focused, Input):
             return
         for number, (dialog, answer) in enumerate(self._waiting):
-            if screen is self._screen or isinstance(dialog, FailureDialog):
+            if screen is self._screen or answer is not None:
                 del self._waiting[number]
                 self._screen.app.push_screen(dialog, answer)
                 return

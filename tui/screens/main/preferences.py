@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.config.run import Setting
 from engine.protocol.commands import ChangeSettings
 from tui.dialogs.help import HelpScreen
-from tui.dialogs.settings import SettingsScreen
+from tui.dialogs.settings import SettingsDialog
 from tui.run.pending import INTERVALS_IN_STEPS, other_interval
 from tui.run.summary import ending_of
 from tui.run.view import is_over
@@ -43,7 +43,7 @@ class ScreenPreferencesController(Controller):
 
     def action_settings(self) -> None:
         """Show the settings, to change them."""
-        self._run.app.push_screen(SettingsScreen(self._run.services.store))
+        self._run.app.push_screen(SettingsDialog(self._run.services.store))
 
     def action_help(self, first: str = "") -> None:
         """Show the help, the keys under the heading `first` before all else."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from textual.widget import Widget
 
-from engine.config.sampling import SamplingConfig
 from engine.protocol.commands import CompleteText, SampleNow
 from tui.dialogs.ladder import LadderDialog
 from tui.dialogs.settings import FilterDialog
-from tui.run.pending import other_sampling
 from tui.screens.main.run_control import Controller, RunControl
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.prompt_line import PromptLine
@@ -20,7 +18,6 @@ class SamplingController(Controller):
     def __init__(self, run: RunControl) -> None:
         """Sample from the model of this run."""
         super().__init__(run)
-        self._filter_dialog: FilterDialog | None = None
         self._focused_before_prompt: Widget | None = None
 
     @property
@@ -29,9 +26,7 @@ class SamplingController(Controller):
         return self._run.screen.query_one(PromptLine)
 
     def tick(self) -> None:
-        """Update filter and prompt line. The line stays open after the end of a run: the next keys are meant for it."""
-        if self._filter_dialog is not None:
-            self._filter_dialog.tick()
+        """Update the prompt line. It stays open after the end of a run: the next keys are meant for it."""
         if self._run.is_ending:
             self.prompt.close()
         elif self._run.view.phase in {"training", "paused"}:
@@ -71,27 +66,7 @@ class SamplingController(Controller):
     def action_filter(self) -> None:
         """Show the filter of sampled tweets and the other settings of sampling, to change them."""
         if self._run.can_command():
-            view = self._run.view
-            at_start = view.sampling if view.started is None else view.started.sampling
-            self._filter_dialog = FilterDialog(
-                lambda: self._run.shown_view.sampling, self._set_sampling, at_start.max_length
-            )
-            self._run.app.push_screen(self._filter_dialog, self._on_filter_closed)
-
-    def _set_sampling(self, sampling: SamplingConfig) -> None:
-        command = other_sampling(self._run.shown_view, sampling)
-        if command.settings and self._run.can_command():
-            self._run.send(command)
-
-    def show_refusal(self, reason: str) -> bool:
-        """Show in the filter's dialog why the run refuses a setting; return whether the dialog is on the screen."""
-        if self._filter_dialog is None or not self._filter_dialog.is_mounted:
-            return False
-        self._filter_dialog.show_refusal(reason)
-        return True
-
-    def _on_filter_closed(self, _answer: None) -> None:
-        self._filter_dialog = None
+            self._run.app.push_screen(FilterDialog(self._run))
 
     def action_ladder(self) -> None:
         """Open the temperature ladder, which rolls the first."""

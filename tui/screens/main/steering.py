@@ -7,7 +7,7 @@ from functools import partial
 
 from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
 from engine.protocol.commands import ChangeSettings, Pause, TakeStep
-from tui.dialogs.ask import NumberDialog, NumberQuestion
+from tui.dialogs.ask import ask_number
 from tui.run.alerts import Alert, commands_for, config_to_resume
 from tui.run.pending import (
     Interval,
@@ -80,14 +80,14 @@ class SteeringController(Controller):
     def action_batch_size(self) -> None:
         """Ask for another batch size."""
         if self._run.can_command():
-            question = NumberQuestion(
+            question = ask_number(
                 title="Batch size",
                 sentence="Number of tweets in a step. The position in the epoch is kept.",
                 value=self._training.batch_size,
                 low=1,
                 high=MAX_BATCH_SIZE,
             )
-            self._run.app.push_screen(NumberDialog(question), self._set_batch_size)
+            self._run.app.push_screen(question, self._set_batch_size)
 
     def _set_batch_size(self, batch_size: int | None) -> None:
         if batch_size is not None and batch_size != self._training.batch_size and self._run.can_command():
@@ -96,14 +96,14 @@ class SteeringController(Controller):
     def action_speed_limit(self) -> None:
         """Ask for a limit of the steps per second."""
         if self._run.can_command():
-            question = NumberQuestion(
+            question = ask_number(
                 title="Speed limit",
                 sentence="Steps per second at most, to watch the model learn; 0: no limit.",
                 value=math.ceil(self._training.steps_per_second),
                 low=0,
                 high=MAX_STEPS_PER_SECOND,
             )
-            self._run.app.push_screen(NumberDialog(question), self._set_speed_limit)
+            self._run.app.push_screen(question, self._set_speed_limit)
 
     def _set_speed_limit(self, limit: int | None) -> None:
         if limit is None or limit == self._training.steps_per_second or not self._run.can_command():
@@ -116,7 +116,7 @@ class SteeringController(Controller):
         """Ask how often to evaluate, or to sample a tweet for the feed."""
         if self._run.can_command():
             is_evaluation, training = what == "eval_every", self._training
-            question = NumberQuestion(
+            question = ask_number(
                 title=f"Steps between {'evaluations' if is_evaluation else 'tweets'}",
                 sentence=f"Steps between two {'evaluations' if is_evaluation else 'tweets of the feed'}; 0: none. "
                 f"Now {format_interval(training.eval_every) if is_evaluation else format_samples(vars(training))}.",
@@ -124,7 +124,7 @@ class SteeringController(Controller):
                 low=0,
                 high=MAX_INTERVAL,
             )
-            self._run.app.push_screen(NumberDialog(question), partial(self._set_interval, what))
+            self._run.app.push_screen(question, partial(self._set_interval, what))
 
     def _set_interval(self, what: Interval, interval: int | None) -> None:
         settings = {} if interval is None else other_interval(self._training, what, interval)
