@@ -26,7 +26,7 @@ from engine.text import sanitize_line
 from tui.dialogs.base import Answer, Dialog
 from tui.run.ending import Budget, Choice, ChoiceName, amount_choice, choices
 from tui.run.view import RunView, is_over
-from tui.settings.keys import Key
+from tui.settings.key_table import Key
 from tui.text.checkpoints import model_text
 from tui.text.numbers import format_count
 from tui.text.typed import amount_in
@@ -74,7 +74,7 @@ class Question(Dialog[str]):
             yield Static("", markup=False)
             answers = {**self._answers, "escape": "close"}.items()
             yield KeyBar(
-                [Key(key, f"answer({key!r})", "", "", label=label, symbols=_SYMBOLS[key]) for key, label in answers]
+                [Key("dialog", key, f"answer({key!r})", label=label, symbols=_SYMBOLS[key]) for key, label in answers]
             )
 
     def on_mount(self) -> None:
@@ -217,11 +217,11 @@ def ask_name_to_save(name: str) -> Ask[SaveCheckpoint]:
 
 
 def ask_new_name(name: str, is_taken: Callable[[str], bool]) -> Ask[str]:
-    """Ask for another name of a checkpoint, one that is free."""
+    """Ask for another name of a checkpoint, one that is free; `name` itself is an answer, too."""
 
     def check(new: str) -> str | Problem:
         reason = f"A checkpoint called “{new}” exists already. Choose another name."
-        return Problem(reason, is_error=False) if is_taken(new) else new
+        return Problem(reason, is_error=False) if is_taken(new) and new != name else new
 
     return _ask_name(f"Rename “{name}”", name, "rename", check)
 

@@ -19,8 +19,8 @@ from textual.widgets import Static
 
 from engine.protocol.events import CommandRefused, Event
 from engine.text import sanitize_line
-from tui.settings.key_table import COMMON_KEYS
-from tui.settings.keys import Need, bindings_of
+from tui.settings.key_table import Need, keys_of
+from tui.settings.keys import bindings_of
 
 Answer = TypeVar("Answer")
 RunModel = Any  # until the model of a run is here
@@ -29,7 +29,7 @@ RunModel = Any  # until the model of a run is here
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     """A box with a title, a body and a line of keys; escape closes it without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(COMMON_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("dialog"))
     KEYS_LINE: ClassVar[str] = "esc close"
     HELP: ClassVar[str] = ""
     """The heading of the dialog's keys in the help; empty where they are all in sight."""

@@ -32,7 +32,7 @@ from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
 from tui.run.new_run import Branch, doubled_budgets
 from tui.run.view import RunView
-from tui.settings.key_table import BROWSER_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of, opening
 from tui.text.checkpoints import ComparedField, comparison
 from tui.text.numbers import format_size
@@ -104,8 +104,8 @@ CheckBranch = Callable[[CheckpointEntry], object]
 class CheckpointBrowser(CheckpointList):
     """Answer with the command that loads a checkpoint, or a branch that starts from it, after a question."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(BROWSER_KEYS)
-    opening_keys = opening(BROWSER_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("checkpoints"))
+    opening_keys = opening(keys_of("checkpoints"))
 
     def __init__(
         self,
@@ -237,7 +237,7 @@ class CheckpointBrowser(CheckpointList):
             self.app.push_screen(ask_new_name(entry.name, is_taken), partial(self._rename, entry))
 
     def _rename(self, entry: CheckpointEntry, name: str | None) -> None:
-        if name is not None:
+        if name not in {None, entry.name}:
             change = partial(checkpoint_files.rename_checkpoint, entry.name, name)
             renamed = replace(entry, name=name, path=named_checkpoint_path(name))
             self._change(change, entry, renamed, f"Renamed to “{name}”.")

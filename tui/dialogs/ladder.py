@@ -15,7 +15,7 @@ from engine.protocol.commands import SampleLadder
 from engine.protocol.events import Event, LadderSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.dialogs.base import RunDialog, RunModel
-from tui.settings.key_table import LADDER_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.settings.theme import NOVELTY_GLYPHS
 
@@ -23,7 +23,7 @@ from tui.settings.theme import NOVELTY_GLYPHS
 class LadderDialog(RunDialog[None]):
     """Sample a ladder and show it; `t` samples another."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(LADDER_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("ladder"))
     ASKS = frozenset({"SampleLadder"})
     HELP = "In the other dialogs"
     KEYS_LINE = "t roll again · esc close"

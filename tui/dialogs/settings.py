@@ -25,7 +25,7 @@ from engine.protocol.events import CommandRefused
 from engine.text import sanitize_line
 from tui.dialogs.ask import Ask, Problem
 from tui.dialogs.base import Dialog, RunDialog, RunModel
-from tui.settings.key_table import SETTINGS_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.settings.preferences import ENTRIES, Preferences, PreferencesStore, broken_rule
 from tui.text.tweets import SETTING_LABELS, draw_settings, format_setting
@@ -55,7 +55,7 @@ class Row:
 class SettingList(Dialog[None]):
     """List settings under headings, with a sentence on the one under the cursor."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(SETTINGS_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("settings"))
     HELP = "In the other dialogs"
     KEYS_LINE = "space change · enter edit · del default · esc close"
     LABEL_WIDTH = 26

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from tui.screens.main.run_control import Controller, RunControl
-from tui.screens.main.steering import SteeringController
+from tui.screens.main.run_control import Controller
 
 
 class BatchController(Controller):
     """The key that shows a batch."""
-
-    def __init__(self, run: RunControl, steering: SteeringController) -> None:
-        """Show batches of this run; `steering` takes the steps."""
-        super().__init__(run)
-        self._steering = steering
 
     def action_show_batch(self) -> None:
         """Show the batch of the last step."""
         from tui.dialogs.batch import BatchDialog  # not at the start: it has some 10 modules
 
         if self._run.can_ask():
-            self._run.app.push_screen(BatchDialog(self._run, self._steering.action_step))
+            self._run.app.push_screen(BatchDialog(self._run))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from textual.app import App
 from textual.notifications import SeverityLevel
@@ -18,14 +18,14 @@ from engine.config.run import Setting, TrainingConfig
 from engine.protocol.commands import ChangeSettings, Command, Pause, Resume
 from engine.protocol.events import Event
 from tui.run.alerts import AlertMonitor
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 from tui.run.fold import fold
 from tui.run.pending import Change, CommandBook
 from tui.run.view import RunView, is_over
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
-from tui.settings.availability import KeyState, lacking, unavailable
-from tui.settings.keys import Key, Need
+from tui.settings.availability import KeyState, lacking
+from tui.settings.key_table import Need
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels
@@ -45,7 +45,7 @@ class RunControl:
     """View, commands, panels and messages of the run on a screen. For the screen's thread."""
 
     def __init__(
-        self, screen: Screen[Any], bridge: Bridge, view: RunView, services: Services, clock: Callable[[], float]
+        self, screen: Screen[Any], bridge: RunConnection, view: RunView, services: Services, clock: Callable[[], float]
     ) -> None:
         """Show `view` until the first events; the bridge is started by the screen."""
         self.screen = screen
@@ -137,13 +137,18 @@ class RunControl:
 
     @property
     def shown(self) -> RunView:
-        """The same as `shown_view`."""
+        """The view with the settings that were sent and are not answered yet; starting while it is interrupted."""
         return self.shown_view
 
     @property
-    def connection(self) -> Bridge:
-        """The same as `bridge`."""
+    def connection(self) -> RunConnection:
+        """How the screen reaches the run."""
         return self.bridge
+
+    def unmet(self) -> dict[Need, str]:
+        """Return what keys lack now, each with its sentence."""
+        state = self.key_state
+        return {need: reason for need in get_args(Need) if (reason := lacking(need, state))}
 
     def toast(self, text: str, severity: SeverityLevel = "information") -> None:
         """Show a line for a few seconds."""
@@ -224,10 +229,6 @@ class RunControl:
         """Return whether the session accepts commands now; notify the user if not."""
         return self.allows("commands")
 
-    def can_act(self, key: Key) -> bool:
-        """Return whether a key can act now; notify the user if not."""
-        return self._allow(unavailable(key, self.key_state))
-
     def _allow(self, refusal: str) -> bool:
         if refusal:
             self.messages.refuse(refusal)
@@ -240,3 +241,7 @@ class Controller:
     def __init__(self, run: RunControl) -> None:
         """Act on this run."""
         self._run = run
+
+    def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
+        """Return that every action may run: `App.run_action` refuses those that can't act."""
+        return True

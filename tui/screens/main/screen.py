@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.dialogs.base import RunUpdated
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.screens.main.batch import BatchController
@@ -37,10 +37,8 @@ from tui.screens.main.services import Services
 from tui.screens.main.steering import SteeringController
 from tui.screens.main.tweet_details import TweetDetailsController
 from tui.screens.main.xray import XrayController
-from tui.settings.availability import lacking
-from tui.settings.key_map import KeyMap, mapped
-from tui.settings.key_table import MAIN_ACTIONS, MAIN_KEYS, XRAY_SCREEN_KEYS
-from tui.settings.keys import Need, bindings_of, opening
+from tui.settings.key_table import MAIN_KEYS
+from tui.settings.keys import KeyMap, bindings_of, mapped, opening
 from tui.widgets.bars import EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import FramePacing, Panels
@@ -48,7 +46,6 @@ from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.stage_hint import StageHint
 
 TICK_SECONDS = 0.1
-_KEYS_BY_ACTION = {key.action.partition("(")[0]: key for key in (*MAIN_ACTIONS, *XRAY_SCREEN_KEYS)}
 
 
 class MainScreen(Screen[None]):
@@ -59,7 +56,7 @@ class MainScreen(Screen[None]):
 
     def __init__(
         self,
-        bridge: Bridge,
+        bridge: RunConnection,
         view: RunView,
         services: Services,
         clock: Callable[[], float] = time.monotonic,
@@ -78,12 +75,12 @@ class MainScreen(Screen[None]):
         self.leaving = LeavingController(run, clock)
         self.budget = BudgetController(run, self.leaving)
         self.steering = SteeringController(run, self.leaving, self.budget)
-        self.batches = BatchController(run, self.steering)
+        self.batches = BatchController(run)
         self.sampling = SamplingController(run)
         self.checkpoints = CheckpointsController(run, self.leaving, overlay)
         self.open_tweets = OpenTweetsController(run, self.leaving)
         self.pins_and_export = PinsAndExportController(run)
-        self.xray = XrayController(run, self.action_dispatch)
+        self.xray = XrayController(run)
         self.tweet_details = TweetDetailsController(run, self.pins_and_export, self.xray)
         self.levels = LevelsController(run)
         self.preferences = ScreenPreferencesController(run)
@@ -155,9 +152,8 @@ class MainScreen(Screen[None]):
         self.run.show_alert()
         key_state = self.run.key_state
         self.panels.show_key_state(key_state)
-        unmet = {need: reason for need in get_args(Need) if (reason := lacking(need, key_state))}
-        for screen in self.app.screen_stack:  # one that does not listen ignores it
-            screen.post_message(RunUpdated(events, unmet))
+        for screen in self.app.screen_stack:
+            screen.post_message(RunUpdated(events, self.run.unmet()))
         for event in events:
             self._router.route(event)
         self.run.messages.tick()
@@ -172,14 +168,6 @@ class MainScreen(Screen[None]):
     def _is_covered(self) -> bool:
         """Whether a whole screen is on top. Textual (8.2) would repaint all of that for each cell drawn below it."""
         return self.app.screen is not self and not self.app.screen.is_modal
-
-    def action_dispatch(self, action: str, *arguments: object) -> None:
-        """Do the action of a row of the key table, if it can act: `steering.pause` is `self.steering.action_pause`."""
-        key = _KEYS_BY_ACTION.get(action)
-        if key is not None and not self.run.can_act(key):
-            return
-        controller, _, name = action.partition(".")
-        getattr(getattr(self, controller), f"action_{name}")(*arguments)
 
     @on(PromptLine.CompletionRequested)
     def _complete_prompt(self, message: PromptLine.CompletionRequested) -> None:
