@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from engine.errors import InternalError, exit_code_for
 from engine.protocol.events import CommandRefused, RunFailed
 from engine.storage.folders import home
 from engine.text import sanitize_line
-from tui.dialogs.base import LeaveDialog, YesDialog
+from tui.dialogs.ask import Question
 from tui.lesson.lock import is_lesson_open, lesson_open_error
 from tui.process.exit import UNSAVED_CODE, Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
@@ -58,6 +58,8 @@ class Leaving:
         self._ending: _Ending | None = None
         self._has_asked_to_end = False
         """Whether the run was asked to end, and has not refused."""
+        self._question: Question | None = None
+        """The last question whether to stop or to detach."""
         self._unhandled: list[int] = []
         """Exit codes of the signals received and not handled yet."""
         self._handle_soon: Callable[[], object] = lambda: None  # no loop runs yet
@@ -85,12 +87,15 @@ class Leaving:
         run, connection = self._app.main.run, self._app.connection
         is_on = run.view.phase != "starting" and run.view.ended is None and connection.is_alive and not run.is_ending
         if connection.is_remote and is_on and not connection.refusal:
-            self._app.push_screen(LeaveDialog(run.name, connection.num_screens), self._leave_as_answered)
+            others = "" if connection.num_screens < 2 else f" {connection.num_screens} screens are attached."
+            text = f"The run {sanitize_line(run.name)} is in another process.{others} d closes this screen only."
+            self._question = Question("Stop the run?", text, {"y": "stop the run", "d": "detach"}, look="frame")
+            self._app.push_screen(self._question, self._leave_as_answered)
         else:
             self.leave(0)
 
-    def _leave_as_answered(self, answer: Literal["stop", "detach"] | None) -> None:
-        if answer == "stop" or (answer == "detach" and self._app.main.run.view.ended is not None):
+    def _leave_as_answered(self, answer: str | None) -> None:
+        if answer == "stop the run" or (answer == "detach" and self._app.main.run.view.ended is not None):
             self.leave(0)
         elif answer == "detach":
             self.action_detach()
@@ -180,7 +185,7 @@ class Leaving:
 
     def _ask(self, title: str, text: str, verb: str, then: Callable[[], None]) -> None:
         """Ask for a yes, and do what follows it."""
-        self._app.push_screen(YesDialog(title, text, verb), lambda answer: then() if answer == "yes" else None)
+        self._app.push_screen(Question(title, text, {"y": verb}), lambda answer: then() if answer else None)
 
     def _set_ending(self, ending: _Ending | None) -> None:
         self._ending = ending
@@ -264,7 +269,7 @@ class Leaving:
             app.screen_watch.react()
             if not app.connection.is_remote:
                 self.leave(INTERRUPTED_CODE)
-            elif main.run.is_ending or isinstance(app.screen, LeaveDialog):
+            elif main.run.is_ending or app.screen is self._question:
                 self.detach(INTERRUPTED_CODE)
             else:
                 self.action_leave()

@@ -7,11 +7,11 @@ screen. What neither panels nor dialogs show of them, `report` does.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 from textual import getters, on
 from textual.app import ComposeResult
@@ -23,21 +23,20 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.config.run import Setting
-from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from engine.protocol.commands import LoadCheckpoint, SampleNow, SaveCheckpoint, SaveLatest
 from engine.protocol.events import RunStarted, TextCompleted, TweetSampled
 from engine.protocol.insight import Insight, MeasureBaselines
 from engine.storage.folders import BEFORE_LOAD
 from engine.text import sanitize_line
-from tui.dialogs.ask import SaveDialog, free_name
-from tui.dialogs.base import FailureDialog, MessageDialog, ResultDialog, RunDialog, RunUpdated
+from tui.dialogs.ask import Question, ask_name_to_save
+from tui.dialogs.base import RunDialog, RunUpdated
 from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.dialogs.export import ExportDialog, Exported
 from tui.dialogs.help import HelpScreen
 from tui.dialogs.ladder import LadderDialog
 from tui.dialogs.open import OpenDialog, OtherTweets
-from tui.dialogs.settings import FilterDialog, SettingsScreen
+from tui.dialogs.settings import FilterDialog, SettingsDialog
 from tui.dialogs.tweet import TweetDialog
 from tui.process.threads import begin_work, on_own_thread
 from tui.run import replay
@@ -103,7 +102,7 @@ class MainScreen(Screen[None]):
         """Shown while the run starts."""
         self._overlay, self._clock, self._pace = overlay, clock, pace
         self._last_toast = ("", 0.0)
-        self._waiting: list[tuple[MessageDialog, Callable[[Any], Any] | None]] = []
+        self._waiting: list[tuple[Question, Callable[[str | None], Awaitable[None]] | None]] = []
         """Dialogs that are not shown yet, with what handles their answers."""
         self._was_over = is_over(run.view)
         self._names_to_save: set[str] = set()
@@ -194,7 +193,7 @@ class MainScreen(Screen[None]):
                 before = f" The run before it is saved as {saved}." if saved else ""
                 self.toast(f"Loaded {name}: continuing from step {step:,}.{before}")
             case e.Warned(kind="outcome", message=message):
-                self._waiting.append((ResultDialog("The run on one tweet", message, ""), None))
+                self._waiting.append((Question("The run on one tweet", message, {}, look="message"), None))
             case e.Warned(kind="finished"):
                 pass  # the end bar shows it
             case e.Warned(kind=kind, message=message):
@@ -203,9 +202,10 @@ class MainScreen(Screen[None]):
                 self._prompt.show_refusal("No model is running to complete the prompt.")
                 if isinstance(event, e.RunFailed) and not self.run.is_ending:
                     alert = self.run.alert()
-                    remedy = alert.remedy if alert is not None and alert.kind == "memory" else ""
-                    dialog = FailureDialog(event.title, event.detail, event.hint, remedy)
-                    self._waiting.append((dialog, self._answer_failure))
+                    remedy = {"a": alert.remedy} if alert is not None and alert.kind == "memory" else {}
+                    answers = {**remedy, "o": "open other tweets"}
+                    question = Question(event.title, event.detail, answers, event.hint, "error")
+                    self._waiting.append((question, self._answer_failure))
             case RunStarted(run=name):
                 self._open_files_of(name)
             case e.FinishPlanned(last_step=None):
@@ -229,7 +229,7 @@ class MainScreen(Screen[None]):
         elif refusal.command == "MeasureBaselines":
             self._why_not_measured = refusal.detail  # reported once the user asks for them
         elif refusal.command in _QUESTIONS or any(
-            isinstance(screen, RunDialog | FilterDialog) and screen.shows(refusal) for screen in self.app.screen_stack
+            isinstance(screen, RunDialog) and screen.shows(refusal) for screen in self.app.screen_stack
         ):
             pass
         elif refusal.command == "Finish" or is_brief:
@@ -237,10 +237,10 @@ class MainScreen(Screen[None]):
         else:
             self.show_error(refusal.title, refusal.detail, refusal.hint)
 
-    async def _answer_failure(self, answer: Literal["open", "remedy"] | None) -> None:
+    async def _answer_failure(self, answer: str | None) -> None:
         """Do what was chosen over a run that has failed."""
         if answer is not None:
-            await self.app.run_action("steering.answer_alert" if answer == "remedy" else "main.open")
+            await self.app.run_action("main.open" if answer == "open other tweets" else "steering.answer_alert")
 
     # Messages ---------------------------------------------------------------------------------------------------------
 
@@ -261,10 +261,11 @@ class MainScreen(Screen[None]):
 
     def show_error(self, title: str, detail: str, hint: str) -> None:
         """Show an error in a dialog, or as a toast where another message is open."""
-        if isinstance(self.app.screen, MessageDialog):
+        top = self.app.screen
+        if isinstance(top, Question) and top.is_message:
             self.toast(f"{title}. {detail}", "error")
         else:
-            self.app.push_screen(MessageDialog(title, detail, hint))
+            self.app.push_screen(Question(title, detail, {}, hint, "error"))
 
     def show_alert(self) -> None:
         """Show the most urgent alert, or none."""
@@ -284,7 +285,7 @@ class MainScreen(Screen[None]):
         if isinstance(screen.focused, Input):
             return
         for number, (dialog, answer) in enumerate(self._waiting):
-            if screen is self or isinstance(dialog, FailureDialog):
+            if screen is self or answer is not None:
                 del self._waiting[number]
                 self.app.push_screen(dialog, answer)
                 return
@@ -377,12 +378,7 @@ class MainScreen(Screen[None]):
 
     def action_filter(self) -> None:
         """Show the filter of sampled tweets and the other settings of sampling, to change them."""
-        started = self.run.view.started
-        at_start = self.run.view.sampling if started is None else started.sampling
-        self.app.push_screen(FilterDialog(lambda: self.run.shown.sampling, self._set_sampling, at_start.max_length))
-
-    def _set_sampling(self, sampling: SamplingConfig) -> None:
-        self.run.change(**vars(sampling))
+        self.app.push_screen(FilterDialog(self.run))
 
     def action_clear_prime(self) -> None:
         """Sample tweets without a prime."""
@@ -469,7 +465,7 @@ class MainScreen(Screen[None]):
         """Show the batch of the last step."""
         from tui.dialogs.batch import BatchDialog  # not at the start: it has some 10 modules
 
-        self.app.push_screen(BatchDialog(self.run, self.app.steering.action_step))
+        self.app.push_screen(BatchDialog(self.run))
 
     def action_open_xray(self) -> None:
         """Open the X-ray of the selected tweet, or else the newest.
@@ -495,7 +491,7 @@ class MainScreen(Screen[None]):
 
     def action_save(self) -> None:
         """Ask for a name and save under it."""
-        self.app.push_screen(SaveDialog(free_name(f"step-{self.run.view.step}")), self._save)
+        self.app.push_screen(ask_name_to_save(f"step-{self.run.view.step}"), self._save)
 
     def action_save_latest(self) -> None:
         """Save the run now, without asking for a name."""
@@ -561,7 +557,7 @@ class MainScreen(Screen[None]):
 
     def action_settings(self) -> None:
         """Show the settings, to change them."""
-        self.app.push_screen(SettingsScreen(self.app.store))
+        self.app.push_screen(SettingsDialog(self.app.store))
 
     def action_help(self, first: str = "") -> None:
         """Show the help, the keys under the heading `first` before all else."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
 from engine.errors import TweetgenError
 from engine.protocol.commands import Finish, Resume
-from tui.dialogs.ask import ContinueDialog, NumberDialog, NumberQuestion
+from tui.dialogs.ask import BudgetDialog, ask_number
 from tui.run.alerts import config_to_resume
 from tui.run.ending import NO_LIMIT, Choice, ChoiceName, budget_in, finish_choice
 from tui.run.model import RunModel, next_learning_rate, next_temperature
@@ -78,10 +78,8 @@ class Steering:
     def action_batch_size(self) -> None:
         """Ask for another batch size."""
         sentence = "Number of tweets in a step. The position in the epoch is kept."
-        question = NumberQuestion(
-            title="Batch size", sentence=sentence, value=self._training.batch_size, low=1, high=MAX_BATCH_SIZE
-        )
-        self._app.push_screen(NumberDialog(question), self._set_batch_size)
+        dialog = ask_number("Batch size", sentence, self._training.batch_size, 1, MAX_BATCH_SIZE)
+        self._app.push_screen(dialog, self._set_batch_size)
 
     def _set_batch_size(self, size: int | None) -> None:
         if size is not None:
@@ -91,8 +89,9 @@ class Steering:
         """Ask for a limit of the steps per second."""
         sentence = "Steps per second at most, to watch the model learn; 0: no limit."
         limit = math.ceil(self._training.steps_per_second)
-        question = NumberQuestion(title="Speed limit", sentence=sentence, value=limit, low=0, high=MAX_STEPS_PER_SECOND)
-        self._app.push_screen(NumberDialog(question), self._set_speed_limit)
+        self._app.push_screen(
+            ask_number("Speed limit", sentence, limit, 0, MAX_STEPS_PER_SECOND), self._set_speed_limit
+        )
 
     def _set_speed_limit(self, limit: int | None) -> None:
         if limit is not None and self._run.change(steps_per_second=limit):
@@ -106,14 +105,9 @@ class Steering:
             title, what, now = "evaluations", "evaluations", format_interval(training.eval_every)
         else:
             title, what, now = "tweets", "tweets of the feed", format_samples(vars(training))
-        question = NumberQuestion(
-            title=f"Steps between {title}",
-            sentence=f"Steps between two {what}; 0: none. Now {now}.",
-            value=getattr(training, name),
-            low=0,
-            high=MAX_INTERVAL,
-        )
-        self._app.push_screen(NumberDialog(question), partial(self._set_interval, name))
+        sentence = f"Steps between two {what}; 0: none. Now {now}."
+        dialog = ask_number(f"Steps between {title}", sentence, getattr(training, name), 0, MAX_INTERVAL)
+        self._app.push_screen(dialog, partial(self._set_interval, name))
 
     def _set_interval(self, name: Interval, steps: int | None) -> None:
         if steps is not None and self._run.change(**interval_settings(name, steps)):
@@ -148,7 +142,7 @@ class Steering:
             return
         if run.view.started is not None and is_over(run.view):
             at_start = budget_in(config_at_start(run.connection.config, run.view.started).settings)
-        self._app.push_screen(ContinueDialog(run.view, at_start, chosen), self._continue)
+        self._app.push_screen(BudgetDialog(run.view, at_start, chosen), self._continue)
 
     def _continue(self, choice: Choice | None) -> None:
         """Send the commands of a choice, and resume a run that was over; or start a new one."""

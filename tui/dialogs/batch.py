@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -22,19 +21,18 @@ from tui.xray import batch_view
 
 
 class BatchDialog(RunDialog[None]):
-    """Show a batch; `.` takes a step by `take_step`, after which another batch is shown."""
+    """Show a batch, and after a step, which `.` takes, the next one."""
 
     AUTO_FOCUS = "BatchGrid"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("full_stop", "step", "step", show=False),
+        Binding("full_stop", "steering.step", "step", show=False),
         Binding("question_mark", "explain", "explain", show=False),
     ]
     ASKS = frozenset({"ShowBatch"})
     KEYS_LINE = ". step · ? explain · esc close"
 
-    def __init__(self, run: RunModel, take_step: Callable[[], None]) -> None:
+    def __init__(self, run: RunModel) -> None:
         super().__init__("Batch", run)
-        self._take_step = take_step
         self._asked = (-1, 0)
         """The step and the number of gaps when the last question was sent: an answer within a gap is lost."""
 
@@ -83,10 +81,6 @@ class BatchDialog(RunDialog[None]):
         step, num_gaps = self._asked
         if (view.phase == "paused" and view.step != step) or self.run.num_gaps != num_gaps:
             self._ask()
-
-    def action_step(self) -> None:
-        """Take one step."""
-        self._take_step()
 
     def action_close(self) -> None:
         """Close the explanation, or else the dialog."""

@@ -23,7 +23,7 @@ from tests.tui.remote.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
 from tui.cli.commands import screen
-from tui.dialogs.base import LeaveDialog
+from tui.dialogs.ask import Question
 from tui.dialogs.tweet import TweetDialog
 from tui.process.attached import AttachedRun
 from tui.process.exit import Outcome
@@ -165,10 +165,10 @@ async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was
 @pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y")])
 async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
     async with attached(stage) as at:
-        await at.press(asks, opens=LeaveDialog, shows="y stop the run · d detach")
+        await at.press(asks, opens=Question, shows="y stop the run · d detach")
         await at.press("escape", opens=MainScreen)
         assert at.app.return_code is None
-        await at.press(asks, opens=LeaveDialog)
+        await at.press(asks, opens=Question)
         await at.press(key)
         await end_of(at)
     assert any(isinstance(command, c.Stop) for command in at.session.received) == (key == "y")
@@ -177,7 +177,7 @@ async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(sta
 
 async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_continues(stage: Stage) -> None:
     async with attached(stage) as at:
-        await at.press("ctrl+c", opens=LeaveDialog)
+        await at.press("ctrl+c", opens=Question)
         await at.press("ctrl+c")
         await end_of(at, 130)
     assert (at.app.return_value, at.session.received) == (Outcome(exit_code=130, is_detached=True), [])
@@ -185,7 +185,7 @@ async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_cont
 
 async def test_d_quits_although_the_run_ended_during_the_question_of_q(stage: Stage) -> None:
     async with attached(stage) as at:
-        await at.press("q", opens=LeaveDialog)
+        await at.press("q", opens=Question)
         await at.emit(run_finished(2))
         assert at.app.summary_view.ended is not None
         await at.press("d")
@@ -205,7 +205,7 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
         async with app.run_test(size=(80, 24)) as pilot:
             await wait_until(lambda: app.summary_view.started is not None)
             await pilot.press("q")
-            await opened(app, LeaveDialog)
+            await opened(app, Question)
             await pilot.press(key)
             await wait_until(lambda: made.sent or app.return_value, "the answer")
             clock.advance(6.0)

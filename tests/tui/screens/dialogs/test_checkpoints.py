@@ -256,10 +256,10 @@ async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stag
     async with browsing(stage, named("happy"), **options) as at:
         app, before = at.app, at.app.summary_view
         question = "The run now is saved and ends. A new one starts from “happy”, at step 2, on small.txt."
-        await at.press("n", opens="YesDialog", shows=question)
+        await at.press("n", opens="Question", shows=question)
         await at.press("enter", "n", "escape", opens="CheckpointBrowser")
         assert at.session.received == []
-        await at.press("n", opens="YesDialog")
+        await at.press("n", opens="Question")
         await at.press("y")
         await wait_until(lambda: len(stage.runs) == 2 and app.summary_view.step == 3, "the new run")
         await opened(app, "MainScreen")

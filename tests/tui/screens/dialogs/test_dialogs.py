@@ -62,7 +62,7 @@ async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_e
     stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
     async with stage.running(size=(40, 12), draws_toasts=True) as at:
-        await at.press("s", opens="SaveDialog")
+        await at.press("s", opens="Ask")
         await at.press(*"calm", shows="calm")
         assert text_of(at.app) == snapshot
         for _ in range(2):
@@ -178,7 +178,7 @@ async def test_a_lost_batch_is_asked_for_again_and_a_refusal_and_a_failure_are_s
         await wait_until(lambda: at.session.received == [insight.ShowBatch(), insight.ShowBatch()], "another question")
         await at.emit(REFUSED)
         await at.press(shows="No batch .", opens="BatchDialog")
-        await at.press("escape", "B", opens="FailureDialog")
+        await at.press("escape", "B", opens="Question")
         await at.press("escape", opens="BatchDialog", shows="No model is running to show its batch.")
 
 

@@ -259,7 +259,7 @@ async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: 
     app = stage.app(RaisingSession(error), further=[second], config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
         at = Opening(app, pilot, second)
-        await opened(app, "FailureDialog")
+        await opened(app, "Question")
         await at.press("o", opens="OpenDialog")
         await at.chooses("first.csv")
         await at.press("down", "enter", shows="second.csv can be used; enter starts a new run on it.")

@@ -18,6 +18,7 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, change, run_started, steps_finished, tweet_read, tweet_sampled
 from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused
 from tests.tui.transcripts import Entry, Size, Step, Typed, plays, set_up, transcript
+from tui.dialogs.settings import FilterDialog
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.feed.tweet_text import TweetText
 
@@ -156,9 +157,12 @@ async def test_avoided_words_come_from_a_file_and_a_refusal_is_shown_in_a_filter
     path.write_text("@anna\nrain\n")
     session = Answering(c.ChangeSettings, script=(STEPS, OF_FEED))
     async with stage.running(session) as at:
-        at.app.main.action_filter()  # the dialog is not drawn yet
-        at.session.emit(refused("ChangeSettings", "No 寿.", settings=("must_contain",)))
-        await at.press(opens="FilterDialog", shows="No 寿.")
+        at.app.main.action_filter()
+        assert isinstance(at.app.screen, FilterDialog)
+        assert not at.app.screen.shows(refused("ChangeSettings", "No.", settings=("avoid",))), "it is not drawn yet"
+        await opened(at.app, "FilterDialog")
+        await at.emit(refused("ChangeSettings", "No 寿.", settings=("avoid",)))
+        await at.press(shows="No 寿.", opens="FilterDialog")
         await transcript(at, *setting("avoid", f"@{path}"))
         await at.press(shows="2: @anna, rain  *")
         await transcript(at, "enter", "end", *",tea", "enter")

@@ -68,11 +68,11 @@ async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> 
     async with stage.running(unsaved()) as at:
         timers: list[int] = []
         for _ in range(3):
-            await at.press("q", opens="YesDialog")
+            await at.press("q", opens="Question")
             await at.press("escape", opens="MainScreen")
             timers.append(len(at.app.screen._timers))
         assert len(set(timers)) == 1
-        await at.press("q", opens="YesDialog")
+        await at.press("q", opens="Question")
         await at.press("y")
         await has_left(at.app)
     assert at.app.summary_view.ended is not None
@@ -109,10 +109,10 @@ async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why
     async with app.run_test() as pilot:
         at = Running(app, pilot, session)
         await wait_until(lambda: app.summary_view.started is not None)
-        await at.press("d", opens="YesDialog", shows=("No terminal can attach", PROBLEM))
+        await at.press("d", opens="Question", shows=("No terminal can attach", PROBLEM))
         await at.press("escape", opens="MainScreen")
         assert app.return_value is None
-        await at.press("d", opens="YesDialog")
+        await at.press("d", opens="Question")
         await at.press("y")
         await wait_until(lambda: app.return_value == Outcome(is_detached=True))
     view = apply(RunView(), run_started())
@@ -166,7 +166,7 @@ async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stag
 async def open_lesson(at: Running, asks: str = "") -> None:
     """Ask for the lesson, and wait for words of the question."""
     at.app.leaving.action_lesson()
-    await at.press(opens="YesDialog" if asks else None, shows=asks)
+    await at.press(opens="Question" if asks else None, shows=asks)
 
 
 async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_stopped_unless_another_terminal_has_it(
@@ -204,7 +204,7 @@ async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> 
     app = stage.app(RaisingSession(CorpusError("No tweets.", "Open others.")))
     async with app.run_test() as pilot:
         at = Running(app, pilot, FakeSession())
-        await at.press(opens="FailureDialog")
+        await at.press(opens="Question")
         await at.press("escape", opens="MainScreen")
         await open_lesson(at, asks="The lesson opens in place of this screen.")
         await at.press("y")

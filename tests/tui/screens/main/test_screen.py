@@ -87,7 +87,7 @@ async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(
 ) -> None:
     app = stage.app(fakes.RaisingSession(error, [run_started(), *SCRIPT]))
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, "MessageDialog")
+        await opened(app, "Question")
         await shows(app, str(error))
         await pilot.press("q")
         await opened(app, "MainScreen")
@@ -248,14 +248,14 @@ async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(st
     folder_of_run(RUN).path.write_text("no folder")
     async with stage.running(FakeSession(OF_FIVE)) as at:
         await all_is_read(at)
-        await at.press("k", opens="MessageDialog", shows=StorageError.title)
+        await at.press("k", opens="Question", shows=StorageError.title)
         assert at.app.pins.tweets == (TWEETS[-1],)
 
 
 async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path: Path) -> None:
     app = stage.app(FakeSession(OF_FIVE, run_started(run="../../elsewhere")))
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, "MessageDialog")
+        await opened(app, "Question")
         await pilot.press("escape")
         await opened(app, "MainScreen")
         await pilot.press("k")
@@ -311,7 +311,7 @@ async def test_a_run_whose_budget_is_used_up_says_so_lastingly_in_the_unit_of_th
 async def change_the_budget_from_the_palette(at: Running) -> None:
     await at.press("ctrl+p")
     await at.type_into("change the budget", shows="Let the run train longer")
-    await at.press("enter", opens="ContinueDialog")
+    await at.press("enter", opens="BudgetDialog")
 
 
 async def the_run_is_at_its_end(at: Running) -> None:
@@ -388,5 +388,5 @@ async def test_a_new_run_after_a_resumed_one_or_a_branch_begins_as_that_run_did(
 
 async def test_a_new_run_is_refused_where_the_tweets_of_this_one_are_not_known(stage: Stage, home: Path) -> None:
     async with stage.running(over()) as at:
-        await at.press("space", "7", opens="MessageDialog")
+        await at.press("space", "7", opens="Question")
         assert at.session.received == []

@@ -49,7 +49,7 @@ def asks(title: str) -> Callable[[Running], Awaitable[None]]:
         await at.press("ctrl+p")
         await at.type_into(title)
         await wait_until(lambda: text_of(at.app).count(title) == 2, f"{title}, typed and found")
-        await at.press("enter", opens="NumberDialog")
+        await at.press("enter", opens="Ask")
 
     ask.__name__ = f"from the palette: {title}"
     return ask
@@ -92,7 +92,7 @@ async def test_a_run_that_is_out_of_memory_is_retried_from_its_latest_checkpoint
     app = stage.app(FakeSession((*SCRIPT, OUT_OF_MEMORY)), further=[after], config=config)
     async with app.run_test(size=(80, 24)) as pilot:
         at = Running(app, pilot, after)
-        await opened(app, "FailureDialog")
+        await opened(app, "Question")
         await shows(app, "Tried to allocate 2 GiB.", "a try again from latest")
         if is_closed_first:
             await pilot.press("escape")
