@@ -42,7 +42,7 @@ from tui.process.signals import (
 )
 from tui.process.torchrun_bridge import TorchrunBridge
 from tui.run.connection import EventSubscriber, NullSubscriber, failure_event
-from tui.run.fold import apply
+from tui.run.fold import fold
 from tui.run.summary import end_lines, how_to_attach
 from tui.run.view import RunView, is_over
 
@@ -219,7 +219,7 @@ class _Output:
 
     def emit(self, event: Event) -> None:
         """Handle an event of the session."""
-        self.view = apply(self.view, event)
+        self.view = fold(self.view, [event])
         self.host.handle(event)
         has_started = self._on_start is not None and isinstance(event, events.RunStarted)
         if self._is_shown and (has_started or self.has_hung_up.is_set()):
