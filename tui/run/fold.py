@@ -202,7 +202,9 @@ def _truncate(now: RunView, step: int) -> None:
     now.seconds = now.seconds.truncated(step)
     now.smoothed_from_step = min(now.smoothed_from_step, step + 1)
     now.step_taken = None
-    now.marks, now.val_points, now.tweets = (_until(step, each) for each in (now.marks, now.val_points, now.tweets))
+    now.marks = _until(step, now.marks)
+    now.val_points = _until(step, now.val_points)
+    now.tweets = _until(step, now.tweets)
     now.levels = uncrossed_after(now.levels, step)
 
 
