@@ -29,17 +29,25 @@ from tui.run.pending import Pending
 from tui.run.series import Series
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
-from tui.settings.key_map import key_named, settable_keys, without_clashes
-from tui.settings.key_table import BAR_KEYS, KEY_TABLE, LESSON_KEYS, MAIN_ACTIONS, MAIN_KEYS, PANEL_ACTIONS
-from tui.settings.keys import Key
+from tui.settings.key_table import (
+    BAR_KEYS,
+    KEY_TABLE,
+    MAIN_ACTIONS,
+    MAIN_KEYS,
+    NEEDS,
+    PANEL_ACTIONS,
+    Key,
+    keys_of,
+)
+from tui.settings.keys import key_named, settable_keys, without_clashes
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.plot.plot import LossPlot
 
 if TYPE_CHECKING:
-    from tui.run.connection import Bridge
+    from tui.run.connection import RunConnection
 
-TABLE = KEY_TABLE | {"In the lesson": tuple(LESSON_KEYS)}
+TABLE = KEY_TABLE | {"In the lesson": tuple(keys_of("lesson"))}
 ROWS = tuple(chain(*TABLE.values()))
 CHARACTERS = {key_named(chr(code)): chr(code) for code in range(0x20, 0x7F)}
 
@@ -64,6 +72,10 @@ def test_the_key_table_is_as_recorded(snapshot: SnapshotAssertion) -> None:
     lines.append("# Characters with several actions")
     lines += [f"{char} {', '.join(sorted(names))}" for char, names in sorted(actions.items()) if len(names) > 1]
     assert "\n".join(lines) == snapshot
+
+
+def test_one_action_needs_one_thing_wherever_it_has_a_key() -> None:
+    assert [key for key in ROWS if NEEDS[key.action] != key.needs] == []
 
 
 def test_no_default_key_is_taken_by_tmux_screen_or_flow_control_and_all_are_valid_as_settings() -> None:
@@ -152,7 +164,7 @@ async def test_every_action_is_one_of_its_controller_and_those_that_open_somethi
                 assert callable(getattr(acting, f"action_{name}")), key.action
         opening = set()
         for key in (key for key in MAIN_KEYS if key.name not in {"leave", "detach"}):
-            await at.app.run_action(key.textual_action, screen)
+            await at.app.run_action(key.action, screen)
             if at.app.screen is not screen or screen.sampling.prompt.is_open:
                 opening.add(key.name)
             if at.app.screen is not screen:
@@ -220,7 +232,7 @@ def unmet_in(**state: Any) -> dict[Need, str]:
     link = {"refusal": "", "interruption": "", "is_remote": True, "config": RunConfig()}
     of_link = {name: state.pop(name) for name in link if name in state}
     of_run = {name: state.pop(name) for name in ("is_ending", "alerts", "pending") if name in state}
-    run = RunModel(cast("Bridge", SimpleNamespace(**link | of_link)), TRAINING)
+    run = RunModel(cast("RunConnection", SimpleNamespace(**link | of_link)), TRAINING)
     run.pending = run.pending.sent(change(temperature=1.0), TRAINING)
     run.view = replace(TRAINING, **state)
     for name, value in of_run.items():
@@ -257,7 +269,7 @@ async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: St
             reasons = {key: first_reason(key.needs, bar.unmet) for key in MAIN_ACTIONS}
             for key, reason in reasons.items():
                 if reason:
-                    await at.app.run_action(key.textual_action, screen)
+                    await at.app.run_action(key.action, screen)
                     await toasted(at.app, reason)
                     assert at.app.screen is screen, key.title
             assert {key.shown for key in BAR_KEYS if reasons[key]} <= grey(bar)

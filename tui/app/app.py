@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
 
 import platformdirs
+from textual.actions import ActionParseResult
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.events import Event
 from textual.message import Message
 
@@ -22,15 +24,18 @@ from tui.app.signal_controller import SignalController
 from tui.app.terminal_app import TerminalApp
 from tui.app.typing_ahead import TypingAhead
 from tui.dialogs.checkpoint_list import ListCheckpoints
-from tui.process.local import EngineBridge
-from tui.run.connection import Bridge
+from tui.process.local import LocalRun
+from tui.run.connection import OpenRun, RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
 from tui.screens.main.services import Services
+from tui.settings.key_table import MAIN_ACTIONS, NEEDS
 from tui.settings.preferences import AUTO, PreferencesStore
 from tui.terminal.capabilities import GlyphSet
+from tui.terminal.private import add_action_targets
 
+ACTION_TARGETS = {key.action.partition(".")[0] for key in MAIN_ACTIONS if "." in key.action} - {"app"}
 _SYSTEM_COMMANDS = {"Maximize", "Minimize", "Screenshot"}
 
 
@@ -50,8 +55,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
 
     def __init__(
         self,
-        config: RunConfig,
-        bridge: Bridge | None = None,
+        connection: RunConnection,
         history: RunView | None = None,
         list_checkpoints: ListCheckpoints = iterate_checkpoints,
         check: Callable[[RunConfig], CorpusPreview | None] = preflight.check,
@@ -59,17 +63,23 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         *,
         is_utf8: bool = True,
         store: PreferencesStore | None = None,
+        open_run: OpenRun = lambda config, before: LocalRun(config, before=before),
     ) -> None:
-        """Show a run that begins with the view `history`; `glyphs` are those that suit the terminal."""
+        """Show a run that begins with the view `history`, and those that `open_run` opens after it.
+
+        `glyphs` are those that suit the terminal.
+        """
         self.store = store or PreferencesStore()
         theme = self.store.preferences.theme
         super().__init__(preferred_glyphs(self.store, glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
+        add_action_targets(self, ACTION_TARGETS)
         self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
         self.set_keymap(self.store.preferences.keys)
         self._typing_ahead = TypingAhead(self, super().on_event)
         self._preferences = PreferencesController(self, self.store, glyphs, lambda: self._main_screen)
-        self.bridges: list[Bridge] = [bridge or EngineBridge(config)]
-        """One for each run, the latest last. The caller of `run` waits for their threads."""
+        self.bridge = connection
+        """The connection to the latest run. The caller of `run` waits for its end."""
+        self._open_run = open_run
         self.earlier_views: list[RunView] = []
         """The last views of the runs before the latest."""
         self._services = Services(
@@ -84,14 +94,35 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         self.signals = SignalController(self, lambda: self.bridge, lambda: self._main_screen)
 
     @property
-    def bridge(self) -> Bridge:
-        """The bridge of the latest run."""
-        return self.bridges[-1]
+    def main(self) -> MainScreen:
+        """The screen of the latest run."""
+        return self._main_screen
 
     @property
     def summary_view(self) -> RunView:
         """The latest run at the last tick."""
         return self._main_screen.run_view
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key, a click or the palette asks for: the one place that decides whether it can act now."""
+        needs = NEEDS.get(action, ()) if isinstance(action, str) else ()
+        unmet = self.main.run.unmet() if needs else {}
+        reason = next((unmet[need] for need in needs if need in unmet), "")
+        if not reason:
+            return await super().run_action(action, default_namespace, namespaces)
+        self.main.run.messages.refuse(reason)
+        return True
+
+    def __getattr__(self, name: str) -> object:
+        """Return a controller of the main screen, whose actions keys name."""
+        if name in ACTION_TARGETS:
+            return getattr(self._main_screen, name)
+        raise AttributeError(name)
 
     def invite(self, invitation: str) -> None:
         """Show a line to a new user while the first run starts. Called before `run`."""
@@ -107,7 +138,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             self.earlier_views.append(before.run_view)
         else:  # the same run continues
             view = before.run_view.for_resume()
-        self.bridges.append(self.bridge.successor(config))
+        self.bridge = self._open_run(config, self.bridge)
         self._main_screen = MainScreen(self.bridge, view, self._services, overlay=overlay)
         self.cancel_workers_of(before)
         before.xray.close_checkpoint()  # the X-ray was closed above without an answer

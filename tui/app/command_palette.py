@@ -22,8 +22,8 @@ from textual.widgets.option_list import Option
 
 from tui.dialogs.base import Dialog
 from tui.screens.main.screen import MainScreen
-from tui.settings.key_map import mapped
 from tui.settings.key_table import PANEL_ACTIONS
+from tui.settings.keys import mapped
 from tui.widgets.line_input import LineInput
 
 _LEAST_SCORE = 0.1
@@ -48,7 +48,7 @@ def commands_of(main: MainScreen) -> Iterator[Command]:
     for widget_name, table in PANEL_ACTIONS.items():
         for key in mapped(table, main.key_map):
             if key.action != "app.command_palette":
-                run = partial(_run, main, widget_name, key.textual_action)
+                run = partial(_run, main, widget_name, key.action)
                 yield Command(key.title, key.sentence, run, key.shown if key.keys else "")
 
 

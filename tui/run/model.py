@@ -14,7 +14,7 @@ from engine.protocol.insight import Question
 from engine.text import quoted
 from tui.run import replay
 from tui.run.alerts import Alert, AlertMonitor, commands_for
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 from tui.run.fold import fold, with_changes
 from tui.run.pending import Pending
 from tui.run.view import RunView, is_over
@@ -61,7 +61,7 @@ class RunModel:
 
     def __init__(
         self,
-        connection: Bridge,
+        connection: RunConnection,
         view: RunView,
         *,
         notify: Callable[[str, Severity], None] = lambda _text, _severity: None,

@@ -8,12 +8,11 @@ from typing import Any
 from textual.app import App
 from textual.screen import Screen
 
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 from tui.run.model import Need, RunModel, Severity, first_reason, unmet_needs
 from tui.run.view import RunView
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
-from tui.settings.keys import Key
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels
@@ -24,7 +23,7 @@ class RunControl(RunModel):
     """View, commands, panels and messages of the run on a screen. For the screen's thread."""
 
     def __init__(
-        self, screen: Screen[Any], bridge: Bridge, view: RunView, services: Services, clock: Callable[[], float]
+        self, screen: Screen[Any], bridge: RunConnection, view: RunView, services: Services, clock: Callable[[], float]
     ) -> None:
         """Show `view` until the first events; the bridge is started by the screen."""
         super().__init__(bridge, view, notify=self._toast, on_sent=self._draw)
@@ -39,7 +38,7 @@ class RunControl(RunModel):
         self.panels.show_status(self.shown)
 
     @property
-    def bridge(self) -> Bridge:
+    def bridge(self) -> RunConnection:
         """The connection to the run."""
         return self.connection
 
@@ -95,10 +94,6 @@ class RunControl(RunModel):
         """Return whether the session accepts commands now; notify the user if not."""
         return self.allows("commands")
 
-    def can_act(self, key: Key) -> bool:
-        """Return whether a key can act now; notify the user if not."""
-        return self.allows(*key.needs)
-
 
 class Controller:
     """The actions of some keys: of a row `steering.pause` of the key table, `action_pause` of the controller."""
@@ -106,3 +101,7 @@ class Controller:
     def __init__(self, run: RunControl) -> None:
         """Act on this run."""
         self._run = run
+
+    def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
+        """Return that every action may run: `App.run_action` refuses those that can't act."""
+        return True

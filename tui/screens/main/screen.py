@@ -18,7 +18,8 @@ from textual.events import Paste
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.run.connection import Bridge
+from tui.dialogs.base import RunUpdated
+from tui.run.connection import RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.screens.main.batch import BatchController
@@ -36,9 +37,8 @@ from tui.screens.main.services import Services
 from tui.screens.main.steering import SteeringController
 from tui.screens.main.tweet_details import TweetDetailsController
 from tui.screens.main.xray import XrayController
-from tui.settings.key_map import KeyMap, mapped
-from tui.settings.key_table import MAIN_ACTIONS, MAIN_KEYS, XRAY_SCREEN_KEYS
-from tui.settings.keys import bindings_of, opening
+from tui.settings.key_table import MAIN_KEYS
+from tui.settings.keys import KeyMap, bindings_of, mapped, opening
 from tui.widgets.bars import EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import FramePacing, Panels
@@ -46,7 +46,6 @@ from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.stage_hint import StageHint
 
 TICK_SECONDS = 0.1
-_KEYS_BY_ACTION = {key.action.partition("(")[0]: key for key in (*MAIN_ACTIONS, *XRAY_SCREEN_KEYS)}
 
 
 class MainScreen(Screen[None]):
@@ -57,7 +56,7 @@ class MainScreen(Screen[None]):
 
     def __init__(
         self,
-        bridge: Bridge,
+        bridge: RunConnection,
         view: RunView,
         services: Services,
         clock: Callable[[], float] = time.monotonic,
@@ -81,7 +80,7 @@ class MainScreen(Screen[None]):
         self.checkpoints = CheckpointsController(run, self.leaving, overlay)
         self.open_tweets = OpenTweetsController(run, self.leaving)
         self.pins_and_export = PinsAndExportController(run)
-        self.xray = XrayController(run, self.action_dispatch)
+        self.xray = XrayController(run)
         self.tweet_details = TweetDetailsController(run, self.sampling, self.pins_and_export, self.xray)
         self.levels = LevelsController(run)
         self.preferences = ScreenPreferencesController(run)
@@ -156,6 +155,8 @@ class MainScreen(Screen[None]):
         unmet = self.run.unmet()
         self.panels.show_unmet(unmet)
         self.tweet_details.tick(unmet)
+        for screen in self.app.screen_stack:
+            screen.post_message(RunUpdated(events, unmet))
         for event in events:
             self._router.route(event)
         self.run.messages.tick()
@@ -171,14 +172,6 @@ class MainScreen(Screen[None]):
     def _is_covered(self) -> bool:
         """Whether a whole screen is on top. Textual (8.2) would repaint all of that for each cell drawn below it."""
         return self.app.screen is not self and not self.app.screen.is_modal
-
-    def action_dispatch(self, action: str, *arguments: object) -> None:
-        """Do the action of a row of the key table, if it can act: `steering.pause` is `self.steering.action_pause`."""
-        key = _KEYS_BY_ACTION.get(action)
-        if key is not None and not self.run.can_act(key):
-            return
-        controller, _, name = action.partition(".")
-        getattr(getattr(self, controller), f"action_{name}")(*arguments)
 
     @on(PromptLine.CompletionRequested)
     def _complete_prompt(self, message: PromptLine.CompletionRequested) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,21 +15,13 @@ from textual.widgets import Input, Static
 from engine.protocol.insight import MAX_TRACED_CHARS, Insight
 from tui.run.model import Need
 from tui.run.view import RunView
-from tui.settings.key_map import KeyMap, mapped
-from tui.settings.key_table import XRAY_SCREEN_KEYS, xray_bar_keys
-from tui.settings.keys import Key, bindings_of, opening
+from tui.settings.key_table import keys_of
+from tui.settings.keys import Key, KeyMap, bindings_of, mapped, opening
 from tui.widgets.bars import StepBar
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.line_input import LineInput
-from tui.widgets.xray.panel import XrayPanel
+from tui.widgets.xray.panel import XrayPanel, xray_bar_keys
 from tui.xray.view_names import ViewName
-
-
-class MainActions(Protocol):
-    """Does an action of the main screen, such as `steering.pause`."""
-
-    def __call__(self, action: str, *arguments: object) -> None:
-        """Do it."""
 
 
 class TextLine(Horizontal):
@@ -76,16 +68,13 @@ class XrayScreen(Screen[None]):
     """Show the X-ray of a text."""
 
     AUTO_FOCUS = "XrayPanel"
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(XRAY_SCREEN_KEYS, can_change=True)
-    opening_keys: ClassVar[frozenset[str]] = opening(XRAY_SCREEN_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("xray screen"), can_change=True)
+    opening_keys: ClassVar[frozenset[str]] = opening(keys_of("xray screen"))
 
-    def __init__(
-        self, text: str | None, ask: Callable[[Insight], None], do: MainActions, key_map: KeyMap | None = None
-    ) -> None:
+    def __init__(self, text: str | None, ask: Callable[[Insight], None], key_map: KeyMap | None = None) -> None:
         """Show `text`; for None, have one typed. `ask` sends a command about the weights."""
         super().__init__()
         self._send_question = ask
-        self._do = do
         self._is_without_text = text is None
         self.panel = XrayPanel(text or "")
         self._step_bar = StepBar()
@@ -114,10 +103,6 @@ class XrayScreen(Screen[None]):
     def action_edit(self) -> None:
         """Open the line with the present text."""
         self.query_one(TextLine).open(self.panel.text)
-
-    def action_dispatch(self, action: str, *arguments: object) -> None:
-        """Do an action of the main screen."""
-        self._do(action, *arguments)
 
     def action_close(self) -> None:
         """Return to the main screen. A key pressed twice at once closes nothing else."""

@@ -327,7 +327,7 @@ def in_training(max_steps: int) -> FakeSession:
 
 
 async def the_key_for_the_budget(at: Running) -> None:
-    await at.app.screen.run_action("dispatch('budget.change')")
+    await at.app.run_action("budget.change")
 
 
 ENDED = e.RunFinished(step=3, elapsed_seconds=62.0, reason="max_steps", total_seconds=62.0, total_chars=99)
@@ -354,7 +354,7 @@ async def test_a_run_at_its_end_is_continued_by_keys_as_recorded(
 async def started_second(at: Running) -> RunConfig:
     """Wait for the new run, and return its config."""
     await wait_until(lambda: getattr(at.app.summary_view.started, "run", "") == "second", "the new run")
-    return at.app.bridges[-1].config
+    return at.app.bridge.config
 
 
 def second() -> list[FakeSession]:
