@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import RefusalReason, TweetSampled
@@ -16,7 +16,6 @@ from tui.text.numbers import format_count, format_duration
 from tui.text.tweets import reason_text, refused_text
 
 if TYPE_CHECKING:
-    from engine.sampling.generation import GeneratedTweet
     from tui.run.view import RunView
 
 MarkKind = Literal[
@@ -168,6 +167,17 @@ def has_same_filter(sampling: SamplingConfig, other: SamplingConfig) -> bool:
     return all(getattr(sampling, name) == getattr(other, name) for name in DECISIVE_FIELDS)
 
 
+class DraftedTweet(Protocol):
+    """A `TweetSampled`, or a tweet of `generate`."""
+
+    @property
+    def num_drafts(self) -> int: ...  # noqa: D102 - as in TweetSampled
+    @property
+    def refused(self) -> Sequence[tuple[RefusalReason, int]]: ...  # noqa: D102
+    @property
+    def unmet(self) -> Sequence[RefusalReason]: ...  # noqa: D102
+
+
 @dataclass(frozen=True, kw_only=True)
 class DraftCounts:
     """The drafts since the filter was last changed."""
@@ -180,7 +190,7 @@ class DraftCounts:
     refused: tuple[tuple[RefusalReason, int], ...] = ()
     """Refused drafts by reason, in the order of `RefusalReason`; those of the failing tweets are among them."""
 
-    def plus(self, tweets: Sequence[TweetSampled | GeneratedTweet]) -> DraftCounts:
+    def plus(self, tweets: Sequence[DraftedTweet]) -> DraftCounts:
         """Return the counts with the drafts of more tweets."""
         refused = Counter(dict(self.refused))
         for tweet in tweets:
