@@ -25,7 +25,7 @@ from tui.process.exit import Outcome
 from tui.process.local import LocalRun
 from tui.process.signals import HANGUP_CODE
 from tui.process.threads import writers_have_ended
-from tui.run.fold import apply
+from tui.run.fold import fold
 from tui.run.pins import PinsFile
 from tui.run.summary import how_to_attach
 from tui.run.view import RunView
@@ -115,7 +115,7 @@ async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why
         await at.press("d", opens="Question")
         await at.press("y")
         await wait_until(lambda: app.return_value == Outcome(is_detached=True))
-    view = apply(RunView(), run_started())
+    view = fold(RunView(), [run_started()])
     assert "tweetgen-tui attach" in how_to_attach(view)
     assert "attach " not in how_to_attach(view, PROBLEM).replace("attach to it", "")
     assert PROBLEM.rstrip(".") in how_to_attach(view, PROBLEM)
