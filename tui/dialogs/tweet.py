@@ -6,7 +6,7 @@ once they arrive. Without a running model they never do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ from engine.protocol.events import CharChance, TweetRead, TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.dialogs.base import Dialog
 from tui.run.marks import failure_of, refusals_of
-from tui.settings.availability import KeyState
+from tui.run.model import Need
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.settings.theme import NOVELTY_GLYPHS
@@ -69,8 +69,8 @@ class TweetDialog(Dialog[None]):
     TweetDialog KeyBar { dock: bottom; background: $surface; }
     """
 
-    key_state: reactive[KeyState] = reactive(KeyState())
-    """What decides which keys can act."""
+    unmet: reactive[Mapping[Need, str]] = reactive({})
+    """Needs of keys that are not met."""
 
     def __init__(self, tweet: TweetSampled, actions: TweetActions, *, is_pinned: bool, note: str = "") -> None:
         """Show `tweet`. `note` is why the model does not evaluate it; without a note, `show` follows."""
@@ -96,7 +96,7 @@ class TweetDialog(Dialog[None]):
             yield Static("", markup=False, classes="facts", id="prefix")
             yield Static(self._facts(), markup=False, classes="facts", id="whole")
             yield Static(self._note, markup=False, classes="facts", id="nearest")
-        yield KeyBar(keys_of("tweet")).data_bind(state=TweetDialog.key_state)
+        yield KeyBar(keys_of("tweet")).data_bind(unmet=TweetDialog.unmet)
 
     def on_mount(self) -> None:
         """Draw with the cursor on the first character."""

@@ -12,7 +12,7 @@ live session as from a run's journal (`tui.run.journal`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import TypeVar
 import numpy as np
 
 from engine.config.fields import field_names, with_settings
-from engine.config.run import BUDGETS, INTERVALS
+from engine.config.run import BUDGETS, INTERVALS, Setting, TrainingConfig, implied_settings
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.protocol.events import (
@@ -357,3 +357,12 @@ def _is_of_training(event: Event) -> bool:
     return isinstance(event, TrainingEvent) and not (
         isinstance(event, CheckpointSaved) and event.name not in RUN_CHECKPOINTS
     )
+
+
+def with_changes(view: RunView, settings: Mapping[str, Setting]) -> RunView:
+    """Return the view as it will be once these settings, and those that they imply, are in use."""
+    if not settings:
+        return view
+    changed = {**settings, **implied_settings(settings, view.training or TrainingConfig())}
+    event = SettingsChanged(step=view.step, elapsed_seconds=view.elapsed_seconds, settings=changed, epochs=view.epoch)
+    return _with_changed_settings(view, event)

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.run import ModelConfig, Setting, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import FIRST_TWEETS
 from engine.protocol.events import (
@@ -125,6 +125,11 @@ class RunView:
     def for_resume(self) -> RunView:
         """Return the view with which a resumed run starts."""
         return replace(self, phase="starting", ended=None)
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """The current settings of training and sampling by name."""
+        return {**vars(self.training or TrainingConfig()), **vars(self.sampling)}
 
     @property
     def shown_phase(self) -> RunPhase:

@@ -11,30 +11,13 @@ from typing import Literal, get_args
 
 from textual.keys import format_key
 
+from tui.run.model import Need
+
 MainPlace = Literal["train", "sample", "read", "model", "losses", "save", "program"]
 """What one wants to do on the main screen, whichever panel has the focus."""
 Panel = Literal["feed", "plot", "prompt", "grid", "xray"]
 Dialog = Literal["tweet", "batch", "checkpoints", "ladder", "leave", "failure", "settings", "dialog"]
 Place = MainPlace | Panel | Dialog | Literal["xray screen", "lesson"]
-Need = Literal[
-    "steering",
-    "switching",
-    "pausing",
-    "commands",
-    "answers",
-    "steps to come",
-    "a run to leave",
-    "an alert",
-    "a tweet",
-    "a prime",
-    "a change",
-    "steps",
-    "files",
-    "a terminal",
-]
-"""What an action needs of the run: that this screen may change it (`steering`) or choose another one (`switching`), a
-session that pauses (also a replay), that accepts commands, or that answers questions (also a read-only screen's).
-`files` are those of the machine that runs the program, which a read-only browser must not read or write."""
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was
         await at.press("+", shows="training")
         assert len(at.session.received) == 1
         run = cast("MainScreen", at.app.screen).run
-        run.commands = run.commands.after_sending(c.Pause(), run.view)
+        run.pending = run.pending.sent(c.Pause(), run.view)
         bridge.interruption = "The processes start again."
         await toasted(at.app, "The processes start again.")
         await wait_until(lambda: "▶ training" not in at.text, "another state")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from engine.config.run import Setting
-from engine.protocol.commands import ChangeSettings
 from tui.dialogs.help import HelpScreen
 from tui.dialogs.settings import SettingsScreen
-from tui.run.pending import INTERVALS_IN_STEPS, other_interval
+from tui.run.pending import Interval, interval_settings
 from tui.run.summary import ending_of
 from tui.run.view import is_over
 from tui.screens.main.run_control import Controller, RunControl
@@ -57,8 +58,7 @@ class ScreenPreferencesController(Controller):
         is_live = view.phase in {"training", "paused"} and not view.is_replay and not self._run.bridge.refusal
         if view.training is not None and is_live:
             settings: dict[str, Setting] = {}
-            for name in INTERVALS_IN_STEPS:
+            for name in get_args(Interval):
                 if isinstance(steps := changes.get(name), int):
-                    settings |= other_interval(view.training, name, steps)
-            if settings:
-                self._run.send(ChangeSettings(settings=settings))
+                    settings |= interval_settings(name, steps)
+            self._run.change(**settings)

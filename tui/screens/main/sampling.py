@@ -11,7 +11,6 @@ from engine.protocol.commands import CompleteText, SampleLadder, SampleNow
 from engine.protocol.events import LadderSampled
 from tui.dialogs.ladder import LadderDialog
 from tui.dialogs.settings import FilterDialog
-from tui.run.pending import other_sampling
 from tui.screens.main.run_control import Controller, RunControl
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.prompt_line import PromptLine
@@ -83,9 +82,7 @@ class SamplingController(Controller):
             self._run.app.push_screen(self._filter_dialog, self._on_filter_closed)
 
     def _set_sampling(self, sampling: SamplingConfig) -> None:
-        command = other_sampling(self._run.shown_view, sampling)
-        if command.settings and self._run.can_command():
-            self._run.send(command)
+        self._run.change(**vars(sampling))
 
     def show_refusal(self, reason: str) -> bool:
         """Show in the filter's dialog why the run refuses a setting; return whether the dialog is on the screen."""

@@ -152,11 +152,11 @@ class MainScreen(Screen[None]):
             self.panels.query_one(EndBar).show(self.run.view, is_read_only=is_read_only)
         self.panels.show_attachment(bridge.badge)
         self.run.show_alert()
-        key_state = self.run.key_state
-        self.panels.show_key_state(key_state)
-        self.tweet_details.tick(key_state)
+        unmet = self.run.unmet()
+        self.panels.show_unmet(unmet)
+        self.tweet_details.tick(unmet)
         for screen in self.app.screen_stack:
-            screen.post_message(RunUpdated(events, self.run.unmet()))
+            screen.post_message(RunUpdated(events, unmet))
         for event in events:
             self._router.route(event)
         self.run.messages.tick()
@@ -166,7 +166,7 @@ class MainScreen(Screen[None]):
         self.checkpoints.tick()
         self.sampling.tick()
         self.batches.tick()
-        self.xray.tick(key_state)
+        self.xray.tick(unmet)
 
     @property
     def _is_covered(self) -> bool:

@@ -6,18 +6,10 @@ import math
 from functools import partial
 
 from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
-from engine.protocol.commands import ChangeSettings, Pause, TakeStep
 from tui.dialogs.ask import NumberDialog, NumberQuestion
-from tui.run.alerts import Alert, commands_for, config_to_resume
-from tui.run.pending import (
-    Interval,
-    format_interval,
-    format_samples,
-    format_speed_limit,
-    other_interval,
-    other_learning_rate,
-    other_temperature,
-)
+from tui.run.alerts import Alert, config_to_resume
+from tui.run.model import next_learning_rate, next_temperature
+from tui.run.pending import Interval, format_interval, format_samples, format_speed_limit, interval_settings
 from tui.screens.main.budget import BudgetController
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
@@ -40,42 +32,34 @@ class SteeringController(Controller):
         if self._run.is_at_end:
             self._budget.action_change()
         elif self._run.allows("pausing"):
-            self._run.has_paused_to_step = False
-            self._run.send(self._run.commands.pause_toggled(self._run.view))
+            self._run.toggle_pause()
 
     def action_step(self) -> None:
         """Take one step while paused; while training, pause instead. A repeated key has one step under way at most."""
-        can_step = self._run.can_command() and self._run.allows("steps to come")
-        if not can_step or self._run.commands.is_taking_step:
-            return
-        toggled = self._run.commands.pause_toggled(self._run.view)
-        if isinstance(toggled, Pause):
-            self._run.has_paused_to_step = True
-            self._run.send(toggled)
-        else:
-            self._run.send(TakeStep())
+        if self._run.allows("commands", "steps to come"):
+            self._run.take_step()
 
     def action_finish(self) -> None:
         """Finish the run, or cancel that; ask first how to continue a run whose budget is used up."""
         if self._run.is_at_end:
             self._budget.ask_to_finish()
         elif self._run.can_command():
-            self._run.send(self._run.commands.finish_toggled(self._run.view))
+            self._run.toggle_finish()
 
     def action_temperature(self, direction: int) -> None:
         """Raise (1) or lower (-1) the temperature by a step."""
         if self._run.can_command():
-            self._run.send(other_temperature(self._run.shown_view, direction))
+            self._run.change(temperature=next_temperature(self._run.shown.sampling.temperature, direction))
 
     def action_learning_rate(self, direction: int) -> None:
         """Raise (1) or lower (-1) the learning rate by a step."""
         if self._run.can_command():
-            self._run.send(other_learning_rate(self._run.shown_view, direction))
+            self._run.change(learning_rate=next_learning_rate(self._training.learning_rate, direction))
 
     def action_undo(self) -> None:
         """Undo the last change of a setting."""
-        if self._run.can_command() and self._run.allows("a change") and (change := self._run.undo()):
-            self._run.messages.toast(f"Undone: {change.description}.")
+        if self._run.allows("commands", "a change") and (undone := self._run.undo()):
+            self._run.messages.toast(f"Undone: {undone}.")
 
     def action_batch_size(self) -> None:
         """Ask for another batch size."""
@@ -90,8 +74,8 @@ class SteeringController(Controller):
             self._run.app.push_screen(NumberDialog(question), self._set_batch_size)
 
     def _set_batch_size(self, batch_size: int | None) -> None:
-        if batch_size is not None and batch_size != self._training.batch_size and self._run.can_command():
-            self._run.send(ChangeSettings(settings={"batch_size": batch_size}))
+        if batch_size is not None:
+            self._run.change(batch_size=batch_size)
 
     def action_speed_limit(self) -> None:
         """Ask for a limit of the steps per second."""
@@ -106,9 +90,8 @@ class SteeringController(Controller):
             self._run.app.push_screen(NumberDialog(question), self._set_speed_limit)
 
     def _set_speed_limit(self, limit: int | None) -> None:
-        if limit is None or limit == self._training.steps_per_second or not self._run.can_command():
+        if limit is None or not self._run.change(steps_per_second=limit):
             return
-        self._run.send(ChangeSettings(settings={"steps_per_second": limit}))
         toast = f"Speed limit: {format_speed_limit(limit)}; u undoes it." if limit else "No speed limit."
         self._run.messages.toast(toast)
 
@@ -127,10 +110,8 @@ class SteeringController(Controller):
             self._run.app.push_screen(NumberDialog(question), partial(self._set_interval, what))
 
     def _set_interval(self, what: Interval, interval: int | None) -> None:
-        settings = {} if interval is None else other_interval(self._training, what, interval)
-        if interval is None or not settings or not self._run.can_command():
+        if interval is None or not self._run.change(**interval_settings(what, interval)):
             return
-        self._run.send(ChangeSettings(settings=settings))
         subject = "Evaluations" if what == "eval_every" else "Tweets"
         self._run.messages.toast(f"{subject}: {format_interval(interval)}.")
 
@@ -147,17 +128,14 @@ class SteeringController(Controller):
         elif alert.kind == "memory" and self._run.can_steer():
             self._try_again()
         elif self._run.can_command():
-            remedy = tuple(commands_for(alert, self._run.view))
-            self._run.alerts = self._run.alerts.with_remedy_sent(alert, remedy)
-            for command in remedy:
-                self._run.send(command)
+            self._run.answer(alert)
             self._run.show_alert()
 
     def action_dismiss_alert(self) -> None:
         """Dismiss the alert until the problem recurs."""
         alert = self._run.panels.alert
         if alert is not None:
-            self._run.alerts = self._run.alerts.with_dismissed(alert)
+            self._run.dismiss(alert)
             self._run.show_alert()
 
     def _try_again(self) -> None:
@@ -169,5 +147,4 @@ class SteeringController(Controller):
     @property
     def memory_alert(self) -> Alert | None:
         """The alert that offers to resume after a memory failure, if there is one."""
-        alerts = self._run.alerts
-        return alerts.alert(self._run.view, self._run.bridge.config) if "memory" in alerts.up else None
+        return self._run.alert() if "memory" in self._run.alerts.up else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from engine.config.fields import with_settings
@@ -9,11 +10,11 @@ from engine.errors import ConfigError
 from engine.protocol.commands import ChangeSettings, ReadTweet
 from engine.protocol.events import TweetRead, TweetSampled
 from tui.dialogs.tweet import TweetActions, TweetDialog
+from tui.run.model import Need
 from tui.screens.main.pins_and_export import PinsAndExportController
 from tui.screens.main.run_control import Controller, RunControl
 from tui.screens.main.sampling import SamplingController
 from tui.screens.main.xray import XrayController
-from tui.settings.availability import KeyState
 from tui.terminal import sequences as clipboard
 from tui.widgets.feed.feed import TweetFeed
 
@@ -49,10 +50,10 @@ class TweetDetailsController(Controller):
         if not note:
             self._run.send(ReadTweet(text=tweet.text))
 
-    def tick(self, key_state: KeyState) -> None:
+    def tick(self, unmet: Mapping[Need, str]) -> None:
         """Dim the dialog's keys that can't act. Ten times a second."""
         if self._dialog is not None:
-            self._dialog.key_state = key_state
+            self._dialog.unmet = unmet
 
     def show(self, read: TweetRead) -> None:
         """Show the model's answer, if the dialog is still open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ from engine.protocol.events import CommandRefused
 from engine.protocol.insight import BatchShown, Insight, InsightEvent, MeasureBaselines, ShowBatch
 from engine.storage.folders import folder_of_run
 from tui.run.checkpoint_bridge import CheckpointBridge
+from tui.run.model import Need
 from tui.screens.main.run_control import Controller, RunControl
-from tui.settings.availability import KeyState
 from tui.widgets.feed.feed import TweetFeed
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class XrayController(Controller):
             self._choose_model(self._screen.panel)
             self._run.app.push_screen(self._screen, self._on_closed)
 
-    def tick(self, key_state: KeyState) -> None:
+    def tick(self, unmet: Mapping[Need, str]) -> None:
         """Show the state of the run and of its keys, and the answers of a checkpoint."""
         if self._screen is None:
             return
@@ -80,7 +81,7 @@ class XrayController(Controller):
                 panel.show(answer)
             elif isinstance(answer, CommandRefused):
                 panel.show_refusal(answer.command, answer.detail)
-        self._screen.tick(self._run.view, self._run.step_note, key_state)
+        self._screen.tick(self._run.view, self._run.step_note, unmet)
 
     def show(self, answer: InsightEvent) -> None:
         """Show an answer, if the X-ray is open."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from textual import on
@@ -13,8 +13,8 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from engine.protocol.insight import MAX_TRACED_CHARS, Insight
+from tui.run.model import Need
 from tui.run.view import RunView
-from tui.settings.availability import KeyState
 from tui.settings.key_table import keys_of
 from tui.settings.keys import Key, KeyMap, bindings_of, mapped, opening
 from tui.widgets.bars import StepBar
@@ -93,9 +93,9 @@ class XrayScreen(Screen[None]):
         if self._is_without_text:
             self.action_edit()
 
-    def tick(self, view: RunView, step_note: str, key_state: KeyState) -> None:
+    def tick(self, view: RunView, step_note: str, unmet: Mapping[Need, str]) -> None:
         """Show the state of the run and of its keys and how to take a step, and follow it. Ten times a second."""
-        self._key_bar.state = key_state
+        self._key_bar.unmet = unmet
         self.panel.tick(view.step)
         self._step_bar.show(view.last_step_taken, step_note)
         self._key_bar.pause_label = PAUSE_LABELS.get(view.shown_phase, "pause")

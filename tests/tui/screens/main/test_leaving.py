@@ -151,7 +151,7 @@ async def test_a_disk_that_hangs_does_not_delay_the_exit(
 async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stage) -> None:
     async with stage.running() as at:
         waiting = LocalRun(RunConfig(), lambda *_: FakeSession())
-        at.app._main_screen.run.bridge = waiting
+        at.app._main_screen.run.connection = waiting
         at.app._main_screen.leaving.leave(143)
         await has_left(at.app)
     waiting.start()
