@@ -32,7 +32,7 @@ from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
 from tui.run.new_run import Branch, doubled_budgets
 from tui.run.view import RunView
-from tui.settings.key_table import BROWSER_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of, opening
 from tui.text.checkpoints import ComparedField, comparison
 from tui.text.numbers import format_size
@@ -104,8 +104,8 @@ CheckBranch = Callable[[CheckpointEntry], object]
 class CheckpointBrowser(CheckpointList):
     """Answer with the command that loads a checkpoint, or a branch that starts from it, after a question."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(BROWSER_KEYS)
-    opening_keys = opening(BROWSER_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("checkpoints"))
+    opening_keys = opening(keys_of("checkpoints"))
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ from engine.protocol.events import TweetSampled
 from tui.run.marks import DraftCounts, delay_text
 from tui.run.pins import Pins
 from tui.run.view import RunView
-from tui.settings.key_table import FEED_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.columns import (
@@ -63,7 +63,7 @@ class TweetFeed(ScrollView, can_focus=True):
     """Shows the tweets of a `RunView`, and selects one of them."""
 
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(FEED_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("feed"))
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"tweet-feed--{name}"
         for name in (

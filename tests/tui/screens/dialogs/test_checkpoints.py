@@ -261,7 +261,7 @@ async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stag
         assert at.session.received == []
         await at.press("n", opens="YesDialog")
         await at.press("y")
-        await wait_until(lambda: len(app.bridges) == 2 and app.summary_view.step == 3, "the new run")
+        await wait_until(lambda: len(stage.runs) == 2 and app.summary_view.step == 3, "the new run")
         await opened(app, "MainScreen")
         assert isinstance(at.session.received[-1], c.Stop)
         assert app.bridge.config == RunConfig(corpus=SMALL, checkpoint="happy", preset="tutorial")
