@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.config.run import Setting
 from engine.protocol.commands import ChangeSettings
-from tui.dialogs.help import HelpScreen
+from tui.dialogs.help import main_help
 from tui.dialogs.settings import SettingsDialog
 from tui.run.pending import INTERVALS_IN_STEPS, other_interval
 from tui.run.summary import ending_of
@@ -14,6 +14,7 @@ from tui.settings.key_table import BAR_KEYS
 from tui.settings.keys import KeyMap, mapped
 from tui.settings.preferences import Changes
 from tui.widgets.bars import EndBar
+from tui.widgets.plot.cells import PLOT_GLYPHS
 from tui.widgets.plot.plot import LossPlot
 
 
@@ -47,7 +48,9 @@ class ScreenPreferencesController(Controller):
 
     def action_help(self, first: str = "") -> None:
         """Show the help, the keys under the heading `first` before all else."""
-        self._run.app.push_screen(HelpScreen(self.key_map, self._run.screen.query_one(LossPlot).glyphs, first))
+        self._run.app.push_screen(
+            main_help(self.key_map, PLOT_GLYPHS[self._run.screen.query_one(LossPlot).glyphs], first)
+        )
 
     def apply(self, changes: Changes) -> None:
         """Apply changed preferences to this screen and its run."""
