@@ -140,7 +140,7 @@ async def test_every_action_is_one_of_its_controller_and_those_that_open_somethi
                 assert callable(getattr(acting, f"action_{name}")), key.action
         opening = set()
         for key in (key for key in MAIN_KEYS if key.name not in {"leave", "detach"}):
-            await at.app.run_action(key.textual_action, screen)
+            await at.app.run_action(key.action, screen)
             if at.app.screen is not screen or screen.sampling.prompt.is_open:
                 opening.add(key.name)
             if at.app.screen is not screen:
@@ -224,7 +224,7 @@ async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: St
             reasons = {key: unavailable(key, bar.state) for key in MAIN_ACTIONS}
             for key, reason in reasons.items():
                 if reason:
-                    await at.app.run_action(key.textual_action, screen)
+                    await at.app.run_action(key.action, screen)
                     await toasted(at.app, reason)
                     assert at.app.screen is screen, key.title
             assert {key.shown for key in BAR_KEYS if reasons[key]} <= grey(bar)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
 
 import platformdirs
+from textual.actions import ActionParseResult
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.events import Event
 from textual.message import Message
 
@@ -28,9 +30,12 @@ from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
 from tui.screens.main.services import Services
+from tui.settings.key_table import MAIN_ACTIONS, NEEDS
 from tui.settings.preferences import AUTO, PreferencesStore
 from tui.terminal.capabilities import GlyphSet
+from tui.terminal.private import add_action_targets
 
+ACTION_TARGETS = {key.action.partition(".")[0] for key in MAIN_ACTIONS if "." in key.action} - {"app"}
 _SYSTEM_COMMANDS = {"Maximize", "Minimize", "Screenshot"}
 
 
@@ -67,6 +72,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         self.store = store or PreferencesStore()
         theme = self.store.preferences.theme
         super().__init__(preferred_glyphs(self.store, glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
+        add_action_targets(self, ACTION_TARGETS)
         self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
         self.set_keymap(self.store.preferences.keys)
         self._typing_ahead = TypingAhead(self, super().on_event)
@@ -88,9 +94,35 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         self.signals = SignalController(self, lambda: self.bridge, lambda: self._main_screen)
 
     @property
+    def main(self) -> MainScreen:
+        """The screen of the latest run."""
+        return self._main_screen
+
+    @property
     def summary_view(self) -> RunView:
         """The latest run at the last tick."""
         return self._main_screen.run_view
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key, a click or the palette asks for: the one place that decides whether it can act now."""
+        needs = NEEDS.get(action, ()) if isinstance(action, str) else ()
+        unmet = self.main.run.unmet() if needs else {}
+        reason = next((unmet[need] for need in needs if need in unmet), "")
+        if not reason:
+            return await super().run_action(action, default_namespace, namespaces)
+        self.main.run.messages.refuse(reason)
+        return True
+
+    def __getattr__(self, name: str) -> object:
+        """Return a controller of the main screen, whose actions keys name."""
+        if name in ACTION_TARGETS:
+            return getattr(self._main_screen, name)
+        raise AttributeError(name)
 
     def invite(self, invitation: str) -> None:
         """Show a line to a new user while the first run starts. Called before `run`."""

@@ -48,7 +48,7 @@ def commands_of(main: MainScreen) -> Iterator[Command]:
     for widget_name, table in PANEL_ACTIONS.items():
         for key in mapped(table, main.key_map):
             if key.action != "app.command_palette":
-                run = partial(_run, main, widget_name, key.textual_action)
+                run = partial(_run, main, widget_name, key.action)
                 yield Command(key.title, key.sentence, run, key.shown if key.keys else "")
 
 

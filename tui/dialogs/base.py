@@ -1,20 +1,26 @@
-"""The base of all dialogs, a titled box over the main screen; and the dialogs of a message or a short question."""
+"""`Dialog`, a titled box over a screen; and `RunDialog`, one that sends commands to a run and shows the answers."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, Literal, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from engine.protocol.events import CommandRefused, Event
 from engine.text import sanitize_line
 from tui.settings.key_table import COMMON_KEYS, FAILURE_KEYS, LEAVE_KEYS
-from tui.settings.keys import Key, bindings_of
+from tui.settings.keys import Key, Need, bindings_of
 from tui.widgets.key_bar import KeyBar
 
 Answer = TypeVar("Answer")
@@ -29,7 +35,6 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     """The heading of the dialog's keys in the help; empty where they are all in sight."""
 
     def __init__(self, title: str) -> None:
-        """Show `title` in the frame."""
         super().__init__()
         self._heading = sanitize_line(title)
         self._late_answers: list[Answer | None] = []
@@ -46,7 +51,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         yield from ()
 
     def _show_hint(self, text: str, *, is_error: bool = False) -> None:
-        """Replace the hint below the input, a `Static` of the body."""
+        """Replace the text of `#hint`, a `Static` of the body."""
         line = self.query_one("#hint", Static)
         line.set_class(is_error, "-error")
         line.update(sanitize_line(text))
@@ -77,6 +82,50 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         """Close now, if `dismiss` was called under another dialog."""
         if self._late_answers:
             self.dismiss(self._late_answers[0])
+
+
+@dataclass
+class RunUpdated(Message, bubble=False):
+    """Posted to every open screen ten times a second, after the run's events were folded into its view.
+
+    A screen that is not laid out yet receives it after its `on_mount`: an early answer is not lost.
+    """
+
+    events: tuple[Event, ...]
+    """Those since the last one; empty most of the time."""
+    unmet: Mapping[Need, str]
+    """What keys lack now, each need with its reason."""
+
+
+class RunDialog(Dialog[Answer]):
+    """A dialog that sends commands to the run of the main screen."""
+
+    ASKS: ClassVar[frozenset[str]] = frozenset()
+    """Names of the commands whose refusals are shown here and nowhere else."""
+
+    unmet: reactive[Mapping[Need, str]] = reactive[Mapping[Need, str]]({})
+    """What keys lack now."""
+
+    def __init__(self, title: str, run: Any) -> None:  # noqa: ANN401 - the model of the run, until its type is here
+        super().__init__(title)
+        self.run = run
+
+    def shows(self, refusal: CommandRefused) -> bool:
+        """Return whether a refusal is shown here, so that no one else has to."""
+        return refusal.command in self.ASKS
+
+    @on(RunUpdated)
+    def _follow(self, message: RunUpdated) -> None:
+        self.unmet = message.unmet
+        for event in message.events:
+            self.receive(event)
+        self.tick()
+
+    def receive(self, event: Event) -> None:
+        """Show an event of the run, if it is of interest. Textual's own method has the name `on_event`."""
+
+    def tick(self) -> None:
+        """Draw what follows the state of the run: called ten times a second, after the events."""
 
 
 class MessageDialog(Dialog[Literal["open", "remedy"]]):

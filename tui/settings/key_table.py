@@ -871,3 +871,6 @@ PANEL_BARS = {
     for panel, names in _PANEL_BARS.items()
 }
 """The keys that precede those of the bar while a panel is focused, by the widget that acts."""
+
+NEEDS = {key.action: key.needs for key in (*MAIN_ACTIONS, *(key for keys in KEY_TABLE.values() for key in keys))}
+"""What each action can't do without."""

@@ -38,8 +38,8 @@ class Key:
     keys: str
     """Textual's names of the keys, separated by commas; empty for an action of the palette only."""
     action: str
-    """`steering.pause` is `MainScreen.steering.action_pause`, `app.mouse` an action of the app, `screen.edit` one of
-    the screen on top, and a name without a dot one of the widget or dialog whose key it is."""
+    """In Textual's syntax: `steering.pause` is `app.steering.action_pause`, `app.mouse` an action of the app,
+    `screen.edit` one of the screen on top, and a name without a dot one of the widget or dialog whose key it is."""
     title: str
     """The name of the action in palette, help and settings."""
     sentence: str
@@ -59,14 +59,6 @@ class Key:
         """The name in `config.toml`: the action in letters, `steering.temperature(-1)` as `temperature_down`."""
         action = self.action.rpartition(".")[2].replace("(-1)", "_down").replace("(1)", "_up")
         return re.sub(r"\W+", "_", action).strip("_")
-
-    @property
-    def textual_action(self) -> str:
-        """The action in Textual's syntax; the main screen dispatches those of its controllers."""
-        call, _, arguments = self.action.partition("(")
-        if "." not in call or call.startswith(("app.", "screen.")):
-            return self.action
-        return f"screen.dispatch({', '.join(filter(None, (repr(call), arguments.removesuffix(')'))))})"
 
     @property
     def shown(self) -> str:
@@ -89,7 +81,7 @@ def bindings_of(keys: Iterable[Key], *, can_change: bool = False) -> list[Bindin
     return [
         Binding(
             key.keys,
-            key.textual_action,
+            key.action,
             key.label,
             key_display=key.shown,
             tooltip=key.sentence,

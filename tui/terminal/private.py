@@ -80,7 +80,7 @@ _COMPOSITOR = "_compositor"
 _found("textual._compositor", "Compositor", "render_strips")
 _REMOVE_NOTIFICATION: Any = getattr(_found("textual.app", "App", "_unnotify"), "_unnotify", None)
 _UPDATE: Any = getattr(_found("textual.screen", "Screen", _COMPOSITOR, "_on_timer_update"), "_on_timer_update", None)
-_found("textual.app", "App", "_driver", "_exception")
+_found("textual.app", "App", "_action_targets", "_driver", "_exception")
 
 HAS_LINUX_DRIVER = _LINUX_DRIVER is not None
 if not TYPE_CHECKING:
@@ -101,6 +101,14 @@ def log_missing() -> None:
 def driver_of(app: App[Any]) -> Driver | None:
     """Return an app's driver; None before it runs."""
     return getattr(app, "_driver", None)
+
+
+def add_action_targets(app: App[Any], names: Iterable[str]) -> None:
+    """Let `name.action` in bindings mean `action_...` of the app's attribute `name`.
+
+    To pass them to `run_action` does not suffice: Textual (8.2) looks up the targets of all bindings too.
+    """
+    getattr(app, "_action_targets").update(names)  # noqa: B009 - a private name
 
 
 def failure_of(app: App[Any]) -> Exception | None:

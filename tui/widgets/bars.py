@@ -106,7 +106,7 @@ class AlertBar(Widget):
         """Run the action of the key under the pointer."""
         for cells, action in self._click_targets:
             if event.x in cells:
-                await self.screen.run_action(f"dispatch('{action}')")
+                await self.run_action(action)
 
 
 _GAP = "   "
@@ -207,7 +207,7 @@ class EndBar(Widget):
         """Run the action of the key under the pointer."""
         for cells, key in self._click_targets:
             if event.y == 1 and event.x in cells:
-                await self.screen.run_action(key.textual_action.removeprefix("screen."))
+                await self.run_action(key.action)
 
 
 def _num_cells(key: Key) -> int:

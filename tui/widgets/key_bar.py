@@ -153,7 +153,7 @@ class KeyBar(Widget):
         """Do what the key under the pointer does."""
         for cells, key in self._targets:
             if event.x in cells:
-                await (self._acting or self.screen).run_action(key.textual_action)
+                await (self._acting or self.screen).run_action(key.action)
 
 
 def _rank(group: Group) -> int:

@@ -98,7 +98,7 @@ async def refuse_keys_that_need(at: Running, *needs: str) -> None:
     """Check that no key with one of these needs opens anything."""
     for key in MAIN_ACTIONS:
         if {*needs} & {*key.needs}:
-            await at.app.screen.run_action(key.textual_action)
+            await at.app.screen.run_action(key.action)
             assert isinstance(at.app.screen, MainScreen), key.title
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from textual.app import App
 from textual.screen import Screen
@@ -22,8 +22,8 @@ from tui.run.pending import Change, CommandBook
 from tui.run.view import RunView, is_over
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
-from tui.settings.availability import KeyState, lacking, unavailable
-from tui.settings.keys import Key, Need
+from tui.settings.availability import KeyState, lacking
+from tui.settings.keys import Need
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels
@@ -133,10 +133,26 @@ class RunControl:
         elif before and not self._interruption and self.commands.pending:
             self.messages.toast("The last key before the interruption may have had no effect.", "warning")
 
-    def send(self, command: Command) -> None:
+    def send(self, command: Command) -> bool:
         """Send a command, and show at once what it will change."""
         self.commands = self.commands.after_sending(command, self.shown_view)
         self._send(command)
+        return True
+
+    @property
+    def shown(self) -> RunView:
+        """The view with the settings that were sent and are not answered yet; starting while it is interrupted."""
+        return self.shown_view
+
+    @property
+    def connection(self) -> RunConnection:
+        """How the screen reaches the run."""
+        return self.bridge
+
+    def unmet(self) -> dict[Need, str]:
+        """Return what keys lack now, each with its sentence."""
+        state = self.key_state
+        return {need: reason for need in get_args(Need) if (reason := lacking(need, state))}
 
     def undo(self) -> Change | None:
         """Undo the last change of a setting and return it; None without one."""
@@ -193,10 +209,6 @@ class RunControl:
         """Return whether the session accepts commands now; notify the user if not."""
         return self.allows("commands")
 
-    def can_act(self, key: Key) -> bool:
-        """Return whether a key can act now; notify the user if not."""
-        return self._allow(unavailable(key, self.key_state))
-
     def _allow(self, refusal: str) -> bool:
         if refusal:
             self.messages.refuse(refusal)
@@ -209,3 +221,7 @@ class Controller:
     def __init__(self, run: RunControl) -> None:
         """Act on this run."""
         self._run = run
+
+    def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
+        """Return that every action may run: `App.run_action` refuses those that can't act."""
+        return True

@@ -18,6 +18,7 @@ from textual.events import Paste
 from textual.screen import Screen
 from textual.widgets import Static
 
+from tui.dialogs.base import RunUpdated
 from tui.run.connection import RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
@@ -37,7 +38,7 @@ from tui.screens.main.steering import SteeringController
 from tui.screens.main.tweet_details import TweetDetailsController
 from tui.screens.main.xray import XrayController
 from tui.settings.key_map import KeyMap, mapped
-from tui.settings.key_table import MAIN_ACTIONS, MAIN_KEYS, XRAY_SCREEN_KEYS
+from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keys import bindings_of, opening
 from tui.widgets.bars import EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
@@ -46,7 +47,6 @@ from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.stage_hint import StageHint
 
 TICK_SECONDS = 0.1
-_KEYS_BY_ACTION = {key.action.partition("(")[0]: key for key in (*MAIN_ACTIONS, *XRAY_SCREEN_KEYS)}
 
 
 class MainScreen(Screen[None]):
@@ -81,7 +81,7 @@ class MainScreen(Screen[None]):
         self.checkpoints = CheckpointsController(run, self.leaving, overlay)
         self.open_tweets = OpenTweetsController(run, self.leaving)
         self.pins_and_export = PinsAndExportController(run)
-        self.xray = XrayController(run, self.action_dispatch)
+        self.xray = XrayController(run)
         self.tweet_details = TweetDetailsController(run, self.sampling, self.pins_and_export, self.xray)
         self.levels = LevelsController(run)
         self.preferences = ScreenPreferencesController(run)
@@ -156,6 +156,8 @@ class MainScreen(Screen[None]):
         key_state = self.run.key_state
         self.panels.show_key_state(key_state)
         self.tweet_details.tick(key_state)
+        for screen in self.app.screen_stack:
+            screen.post_message(RunUpdated(events, self.run.unmet()))
         for event in events:
             self._router.route(event)
         self.run.messages.tick()
@@ -171,14 +173,6 @@ class MainScreen(Screen[None]):
     def _is_covered(self) -> bool:
         """Whether a whole screen is on top. Textual (8.2) would repaint all of that for each cell drawn below it."""
         return self.app.screen is not self and not self.app.screen.is_modal
-
-    def action_dispatch(self, action: str, *arguments: object) -> None:
-        """Do the action of a row of the key table, if it can act: `steering.pause` is `self.steering.action_pause`."""
-        key = _KEYS_BY_ACTION.get(action)
-        if key is not None and not self.run.can_act(key):
-            return
-        controller, _, name = action.partition(".")
-        getattr(getattr(self, controller), f"action_{name}")(*arguments)
 
     @on(PromptLine.CompletionRequested)
     def _complete_prompt(self, message: PromptLine.CompletionRequested) -> None:

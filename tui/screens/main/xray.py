@@ -15,7 +15,7 @@ from tui.settings.availability import KeyState
 from tui.widgets.feed.feed import TweetFeed
 
 if TYPE_CHECKING:
-    from tui.screens.xray.screen import MainActions, XrayScreen
+    from tui.screens.xray.screen import XrayScreen
     from tui.widgets.xray.panel import XrayPanel
 
 _COMMANDS = {kind.__name__ for kind in Insight.__subclasses__() if kind is not MeasureBaselines}
@@ -24,10 +24,9 @@ _COMMANDS = {kind.__name__ for kind in Insight.__subclasses__() if kind is not M
 class XrayController(Controller):
     """The key that opens the X-ray, and the model behind it: that of the run, or of its checkpoint once it has none."""
 
-    def __init__(self, run: RunControl, do: MainActions) -> None:
-        """Look into the model of this run; `do` does the actions of the main screen that the X-ray has keys for."""
+    def __init__(self, run: RunControl) -> None:
+        """Look into the model of this run."""
         super().__init__(run)
-        self._do = do
         self._screen: XrayScreen | None = None
         self._checkpoint: CheckpointBridge | None = None
         self._problem = ""
@@ -65,7 +64,7 @@ class XrayController(Controller):
 
         if self._screen is None:  # a key pressed twice at once
             self._replaced_text = "" if awaits_tweet else None
-            self._screen = XrayScreen(text, self._ask, self._do, self._run.services.store.preferences.keys)
+            self._screen = XrayScreen(text, self._ask, self._run.services.store.preferences.keys)
             self._screen.panel.tick(self._run.view.step)  # a first question of another step would soon be repeated
             self._choose_model(self._screen.panel)
             self._run.app.push_screen(self._screen, self._on_closed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -23,13 +23,6 @@ from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.line_input import LineInput
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import ViewName
-
-
-class MainActions(Protocol):
-    """Does an action of the main screen, such as `steering.pause`."""
-
-    def __call__(self, action: str, *arguments: object) -> None:
-        """Do it."""
 
 
 class TextLine(Horizontal):
@@ -79,13 +72,10 @@ class XrayScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(XRAY_SCREEN_KEYS, can_change=True)
     opening_keys: ClassVar[frozenset[str]] = opening(XRAY_SCREEN_KEYS)
 
-    def __init__(
-        self, text: str | None, ask: Callable[[Insight], None], do: MainActions, key_map: KeyMap | None = None
-    ) -> None:
+    def __init__(self, text: str | None, ask: Callable[[Insight], None], key_map: KeyMap | None = None) -> None:
         """Show `text`; for None, have one typed. `ask` sends a command about the weights."""
         super().__init__()
         self._send_question = ask
-        self._do = do
         self._is_without_text = text is None
         self.panel = XrayPanel(text or "")
         self._step_bar = StepBar()
@@ -114,10 +104,6 @@ class XrayScreen(Screen[None]):
     def action_edit(self) -> None:
         """Open the line with the present text."""
         self.query_one(TextLine).open(self.panel.text)
-
-    def action_dispatch(self, action: str, *arguments: object) -> None:
-        """Do an action of the main screen."""
-        self._do(action, *arguments)
 
     def action_close(self) -> None:
         """Return to the main screen. A key pressed twice at once closes nothing else."""

@@ -163,7 +163,7 @@ class StatusPanel(LinePanel):
     async def on_click(self, event: events.Click) -> None:
         """Show what is left out at a click on the line that counts it."""
         if event.y == 1:
-            await self.screen.run_action("dispatch('panels.machine')")
+            await self.run_action("panels.machine")
 
 
 _USAGE_SECONDS = 1.0
@@ -320,4 +320,4 @@ class SidePanel(MachinePanel):
     async def on_click(self, event: events.Click) -> None:
         """Turn the page at a click on its last row, where the key is named."""
         if self.num_pages > 1 and event.y == self.size.height - 1:
-            await self.screen.run_action("dispatch('panels.machine')")
+            await self.run_action("panels.machine")

@@ -30,7 +30,7 @@ from tui.xray.glyphs import ASCII
 
 
 async def save_as_latest(at: Running) -> None:
-    await at.app.screen.run_action("dispatch('checkpoints.save_latest')")
+    await at.app.run_action("checkpoints.save_latest")
 
 
 def paste(at: Running) -> None:

@@ -327,7 +327,7 @@ def in_training(max_steps: int) -> FakeSession:
 
 
 async def the_key_for_the_budget(at: Running) -> None:
-    await at.app.screen.run_action("dispatch('budget.change')")
+    await at.app.run_action("budget.change")
 
 
 ENDED = e.RunFinished(step=3, elapsed_seconds=62.0, reason="max_steps", total_seconds=62.0, total_chars=99)
