@@ -42,6 +42,10 @@ _CONNECT_SECONDS, _RECONNECT_SECONDS, _RETRY_SECONDS = 2.0, 5.0, 0.1
 _PAUSE_SECONDS = 0.2
 """Between the end of a connection, or of the run before, and the next look."""
 _SNAPSHOT_SECONDS = 20.0
+_INTERRUPTIONS = {
+    "restarting": "The processes of the run are starting again: no key reaches it until then.",
+    "reconnecting": "The connection to the run is interrupted: no key reaches it until it is back.",
+}
 _SILENT = "it does not answer"
 _OTHER_VERSION = "it runs another version of tweetgen-tui"
 
@@ -228,24 +232,19 @@ class AttachedRun(RunConnection):
     @property
     def badge(self) -> str:
         """How this screen is attached, and how many are."""
-        if self._is_interrupted:
-            return "restarting" if self._is_restarting else "reconnecting"
         mode = "read-only" if self.is_read_only else "attached"
-        return mode if self.num_screens == 1 else f"{mode}, {self.num_screens} screens"
+        return self._lost or (mode if self.num_screens == 1 else f"{mode}, {self.num_screens} screens")
 
     @property
     def interruption(self) -> str:
         """Why the connection to the run is interrupted; empty while it is not."""
-        if not self._is_interrupted:
-            return ""
-        if self._is_restarting:
-            return "The processes of the run are starting again: no key reaches it until then."
-        return "The connection to the run is interrupted: no key reaches it until it is back."
+        return _INTERRUPTIONS.get(self._lost, "")
 
     @property
-    def _is_interrupted(self) -> bool:
-        """Whether the connection is to be made again."""
-        return self._has_snapshot.is_set() and not self._is_connected and self.is_alive and self._should_run
+    def _lost(self) -> str:
+        """What the screen waits for where the connection is to be made again; empty while there is one."""
+        is_lost = self._has_snapshot.is_set() and not self._is_connected and self.is_alive and self._should_run
+        return ("restarting" if self._is_restarting else "reconnecting") if is_lost else ""
 
     @property
     def _should_run(self) -> bool:
