@@ -28,7 +28,7 @@ from tui.app.app import TweetgenApp
 from tui.app.main_screen import TICK_SECONDS
 from tui.app.recorder import Cell, Frame, Line, Style, TimedFrame, to_cast
 from tui.dialogs.checkpoint_list import CheckpointList
-from tui.dialogs.help import HelpScreen
+from tui.dialogs.help import HelpDialog
 from tui.lesson.progress import Progress, progress_path, write_progress
 from tui.lesson.runs import main_config, open_lesson_session
 from tui.lesson.stops import STOPS
@@ -158,7 +158,7 @@ async def take_pictures(folder: Path) -> None:
         await _until(lambda: app.summary_view.phase == "paused", "the pause")
         await _resize(app, pilot, DIALOG_SIZE)
         await pilot.press("question_mark")
-        await _until(lambda: isinstance(app.screen, HelpScreen), "the help")
+        await _until(lambda: isinstance(app.screen, HelpDialog), "the help")
         await pilot.pause()
         _write(app, folder / "help.svg")
         await pilot.press("escape", "l")

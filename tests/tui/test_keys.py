@@ -20,7 +20,7 @@ from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.app.command_palette import CommandPalette, commands_of, found
 from tui.app.main_screen import MainScreen
-from tui.dialogs.help import HelpScreen, HelpText
+from tui.dialogs.help import HelpDialog
 from tui.dialogs.tweet import TweetDialog
 from tui.process.exit import Outcome
 from tui.run.alerts import AlertMonitor
@@ -184,11 +184,12 @@ async def test_palette_and_help_list_every_action_with_key_and_sentence_and_the_
         words = ("Sample a tweet now", "Sample one more tweet, also while paused.")
         await at.type_into("tweet now", shows=words, lacks="Temperature ladder")
         await at.press("enter", sends=c.SampleNow(), opens=MainScreen)
-        await at.press("?", opens=HelpScreen)
-        text = at.app.screen.query_one(HelpText)
+        await at.press("?", opens=HelpDialog)
+        text = at.app.screen
+        assert isinstance(text, HelpDialog)
         shown = {heading: [tuple(entry[:2]) for entry in each] for heading, each in text.keys.items()}
         assert shown == {heading: entries(keys) for heading, keys in KEY_TABLE.items()}
-        assert {"● new", "◐ near-copy", "○ copy"} <= {entry.term for entry in text.glossary["A line of the feed"]}
+        assert {"● new", "◐ near-copy", "○ copy"} <= {entry.term for entry in text.words["A line of the feed"]}
         await at.press("end", shows="In the other dialogs")
 
 

@@ -30,7 +30,7 @@ from engine.text import sanitize_line
 from tui.app.baselines import Baselines
 from tui.dialogs.ask import Question
 from tui.dialogs.base import RunDialog, RunUpdated
-from tui.dialogs.help import HelpScreen
+from tui.dialogs.help import main_help
 from tui.dialogs.ladder import LadderDialog
 from tui.dialogs.settings import FilterDialog, SettingsDialog
 from tui.dialogs.tweet import TweetDialog
@@ -50,6 +50,7 @@ from tui.widgets.bars import EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.panels import FramePacing, Panels
+from tui.widgets.plot.cells import PLOT_GLYPHS
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.stage_hint import StageHint
@@ -425,4 +426,4 @@ class MainScreen(Screen[None]):
 
     def action_help(self, first: str = "") -> None:
         """Show the help, the keys under the heading `first` before all else."""
-        self.app.push_screen(HelpScreen(self.app.store.preferences.keys, self._plot.glyphs, first))
+        self.app.push_screen(main_help(self.app.store.preferences.keys, PLOT_GLYPHS[self._plot.glyphs], first))

@@ -133,8 +133,8 @@ KEYS = (
 
     Key("plot", "left",        "move_cursor(-1)",  "Move the plot's cursor",   "cursor", (), "Move the cursor left by a column; the feed scrolls to the tweets sampled there."),
     Key("plot", "right",       "move_cursor(1)",   "Plot cursor right",        "cursor", (), "Move the cursor right by a column."),
-    Key("plot", "shift+left",  "move_cursor(-10)", "Plot cursor left by ten",  "",       (), "Move the cursor left by ten columns.", symbols="shift+←")),
-    Key("plot", "shift+right", "move_cursor(10)",  "Plot cursor right by ten", "",       (), "Move the cursor right by ten columns.", symbols="shift+→")),
+    Key("plot", "shift+left",  "move_cursor(-10)", "Plot cursor left by ten",  "",       (), "Move the cursor left by ten columns.", symbols="shift+←"),
+    Key("plot", "shift+right", "move_cursor(10)",  "Plot cursor right by ten", "",       (), "Move the cursor right by ten columns.", symbols="shift+→"),
     Key("plot", "up",          "zoom(-1)",         "Zoom in",                  "zoom",   (), "Zoom in at the cursor, or else at the newest step; the wheel zooms at the pointer."),
     Key("plot", "down",        "zoom(1)",          "Zoom out",                 "zoom",   (), "Zoom out at the cursor, or else at the newest step."),
     Key("plot", "pageup",      "pan(-1)",          "Pan left",                 "",       (), "Pan left by half of the steps in view.", symbols="pgup or drag"),
@@ -153,7 +153,7 @@ KEYS = (
     Key("prompt", "ctrl+x", "xray",                     "X-ray",                 "x-ray",     (),            "Look into the model: what it computes along the prompt."),
     Key("prompt", "escape", "close_line",               "Close the line",        "close",     (),            "Close the line; p opens it again with its text."),
 
-    Key("tweet", "left,right,home,end", "",             "Move the cursor",   "move",    (),            "Move the cursor: what the model predicted at each character, and what else was likely.", symbols="←→")),
+    Key("tweet", "left,right,home,end", "",             "Move the cursor",   "move",    (),            "Move the cursor: what the model predicted at each character, and what else was likely.", symbols="←→"),
     Key("tweet", "y",                   "copy",         "Copy",              "copy",    (),            "Copy the tweet to your terminal's clipboard, also over ssh."),
     Key("tweet", "k",                   "pin",          "Pin",               "pin",     ("steering",), "Pin or unpin the tweet."),
     Key("tweet", "c",                   "colours",      "Surprise colours",  "colours", (),            "Switch the surprise colours off or on."),
@@ -226,7 +226,7 @@ KEYS = (
     Key("failure", "o", "open",   "Open other tweets", "", (), "Where a run has failed: open other tweets."),
 
     Key("settings", "left",             "cycle(-1)", "Previous value",      "", (), "In a list of settings: the previous value of the selected one."),
-    Key("settings", "right,space",      "cycle(1)",  "Next value",          "", (), "In a list of settings: its next value; enter edits it.", symbols="→ space")),
+    Key("settings", "right,space",      "cycle(1)",  "Next value",          "", (), "In a list of settings: its next value; enter edits it.", symbols="→ space"),
     Key("settings", "delete,backspace", "reset",     "Restore the default", "", (), "In a list of settings: restore the default.", symbols="del"),
 
     Key("dialog", "question_mark", "help",  "Help",  "", (), "Show the help, the keys of the open dialog first.", opens=True),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 from textual.events import Key, MouseScrollDown, MouseScrollUp, Paste
+from textual.widgets import Static
 
 from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
@@ -18,7 +20,7 @@ from tests.tui.conftest import SCRIPT, Running, Stage, refused, screen_text, sho
 from tests.tui.transcripts import plays, set_up, transcript
 from tui.app.command_palette import commands_of
 from tui.dialogs.base import RunUpdated
-from tui.dialogs.help import HelpText, found, glossary, key_entries
+from tui.dialogs.help import HelpDialog, HelpText, found, glossary, key_entries
 from tui.dialogs.ladder import LadderDialog
 from tui.run.view import RunView
 from tui.settings.key_table import KEY_TABLE
@@ -41,7 +43,7 @@ def paste(at: Running) -> None:
 async def the_palette_over_it_finds_actions(at: Running) -> None:
     await at.press("ctrl+p", opens="CommandPalette")
     await at.type_into("ladder", shows=("Temperature ladder", "Sample one tweet at each of seven temperatures"))
-    await at.press("escape", opens="HelpScreen")
+    await at.press("escape", opens="HelpDialog")
 
 
 PLAYS = plays("saving_and_help", globals())
@@ -218,13 +220,12 @@ async def test_the_help_fits_a_small_and_a_large_screen_and_begins_with_the_keys
     async with stage.running() as at:
         for size in ((40, 12), (200, 60)):
             await at.resize(*size)
-            await at.press("?", opens="HelpScreen", shows="Words")
+            await at.press("?", opens="HelpDialog", shows="Words")
             text = at.app.screen.query_one(HelpText)
             assert text_of(at.app) == snapshot(name=f"{size[0]}x{size[1]}")
-            width = text.scrollable_content_region.width
-            for y in range(text.virtual_size.height):
-                text.scroll_to(y=y, animate=False, immediate=True)
-                assert text.render_line(0).crop(0, width).text.strip() == text.render_line(0).text.strip()
+            for column in text.query(Static):
+                width = max(map(cell_len, str(column.content).splitlines()), default=0)
+                assert column.region.x + width <= text.scrollable_content_region.right, "no line is cut"
             await at.press("escape", opens="MainScreen")
         for key, dialog, heading in (
             ("enter", "TweetDialog", "In an open tweet"),
@@ -232,10 +233,11 @@ async def test_the_help_fits_a_small_and_a_large_screen_and_begins_with_the_keys
             ("t", "LadderDialog", "In the other dialogs"),
         ):
             await at.press(key, opens=dialog)
-            await at.press("?", opens="HelpScreen")
-            text = at.app.screen.query_one(HelpText)
-            assert list(text.glossary) == [heading, *WORDS]
-            assert list(text.keys) == [each for each in KEYS if each != heading]
+            await at.press("?", opens="HelpDialog")
+            dialog_of_help = at.app.screen
+            assert isinstance(dialog_of_help, HelpDialog)
+            assert list(dialog_of_help.words) == [heading, *WORDS]
+            assert list(dialog_of_help.keys) == [each for each in KEYS if each != heading]
             await at.press("?", opens=dialog)
             await at.press("escape", opens="MainScreen")
 
@@ -304,7 +306,7 @@ async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help
         await at.press("escape", opens="MainScreen")
         offered = [(command.title, command.keys) for command in commands_of(at.app.main)]
         assert ("Pause or resume", "f5") in offered
-        await at.press("?", opens="HelpScreen")
+        await at.press("?", opens="HelpDialog")
         await at.press("f", "5", shows=("2 found", "f5            Pause or resume the training"))
         await at.press("f10", opens="CommandPalette")
         await at.type_into("pause or", shows="Pause or resume")

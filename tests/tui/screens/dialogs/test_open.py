@@ -234,7 +234,7 @@ async def test_a_file_that_can_not_be_used_or_is_doubted_is_reported_with_a_hint
         await at.press("escape", opens="MainScreen")
         monkeypatch.setattr(TweetgenApp, "is_web", True)  # a browser shows for no path whether this machine has it
         await at.paste(str(folder / "second.csv"))
-        await at.press("question_mark", opens="HelpScreen")
+        await at.press("question_mark", opens="HelpDialog")
         assert toasts(at.app) == []
 
 
@@ -273,7 +273,7 @@ async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: St
         await at.replace_run()
         await shows(at.app, "saving…  then a new run on second.csv")
         await at.pilot.press("?")
-        await opened(at.app, "HelpScreen")
+        await opened(at.app, "HelpDialog")
         assert len(stage.runs) == 1
         first.may_answer.set()
         await at.press(shows="second to none", opens="MainScreen")

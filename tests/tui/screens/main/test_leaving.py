@@ -19,7 +19,7 @@ from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.terminal_app import TerminalApp
-from tui.dialogs.help import HelpScreen
+from tui.dialogs.help import HelpDialog
 from tui.lesson.lock import lock_lesson
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun
@@ -54,7 +54,7 @@ class OpensHelpAsItCloses(TerminalApp):
 
     def on_mount(self) -> None:
         self.choose_theme()
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpDialog({}, {}))
         self.exit(Outcome(exit_code=143))
 
 
