@@ -22,7 +22,7 @@ from tui.app.command_palette import CommandPalette, commands_of, found
 from tui.dialogs.help import HelpScreen, HelpText
 from tui.dialogs.tweet import TweetDialog
 from tui.process.exit import Outcome
-from tui.run.alerts import AlertMonitor
+from tui.run.alerts import Alerts
 from tui.run.fold import fold
 from tui.run.model import Need, RunModel, first_reason, unmet_needs
 from tui.run.pending import Pending
@@ -218,7 +218,7 @@ STATES: dict[str, dict[str, Any]] = {
     "read-only in a browser": {"is_in_browser": True, "refusal": "Read-only."},
     "nothing to act on": {
         "has_tweet": False,
-        "alerts": AlertMonitor(),
+        "alerts": Alerts(),
         "pending": Pending(),
         "train_losses": Series.empty(),
         "sampling": SamplingConfig(),

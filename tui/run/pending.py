@@ -99,7 +99,8 @@ class Pending:
             after = {"learning_rate": training.learning_rate / 2}
         names = {*after, *implied_settings(after, training)}
         names |= _PACES if names & _PACES else set()
-        change = Change({name: shown.settings[name] for name in LIVE_SETTINGS & names}, after, command)
+        before = {name: value for name, value in shown.settings.items() if name in LIVE_SETTINGS & names}
+        change = Change(before, after, command)
         changes = (*self.changes[-(MAX_CHANGES - 1) :], change) if change.description else self.changes
         return replace(self._with(command), changes=changes)
 
