@@ -177,12 +177,10 @@ class Alerts:
                 points = [point for point in (view.last_val, view.best) if point is not None]
                 losses = ", best ".join(format_bits(point.bits_per_char, unit) for point in points)
                 return Alert(kind=kind, text=f"Validation rises: {losses}", remedy=f"reload {source} and finish")
-            case "not-finite":
-                text = "The loss is not finite"
-            case "diverging":
+            case "not-finite" | "diverging":
                 now, best = ((loss or 0.0) / NATS_PER_UNIT[unit] for loss in (view.smoothed_loss, self.best_loss))
-                text = f"Loss {now:.1f}, was {best:.1f}"
-        return Alert(kind=kind, text=text, remedy=f"reload {source}, halve the learning rate")
+                text = "The loss is not finite" if kind == "not-finite" else f"Loss {now:.1f}, was {best:.1f}"
+                return Alert(kind=kind, text=text, remedy=f"reload {source}, halve the learning rate")
 
 
 def _is_validation_rising(view: RunView) -> bool:

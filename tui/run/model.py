@@ -64,12 +64,12 @@ class RunModel:
         connection: RunConnection,
         view: RunView,
         *,
-        notify: Callable[[str, Severity], None] = lambda _text, _severity: None,
+        toast: Callable[..., None] = lambda _text, _severity="information": None,
         on_sent: Callable[[], None] = lambda: None,
     ) -> None:
         """Show `view` until the first events.
 
-        `notify` shows a toast; `on_sent` is called after each command, so that its effect is drawn at once.
+        `toast` shows a toast; `on_sent` is called after each command, so that its effect is drawn at once.
         """
         self.connection = connection
         self.view = view
@@ -83,8 +83,8 @@ class RunModel:
         self._interruption = ""
         """That of the connection at the last drain."""
         self._has_paused_to_step = False
-        self._notify = notify
-        self._on_sent = on_sent
+        self.toast = toast
+        self.on_sent = on_sent
 
     @property
     def name(self) -> str:
@@ -134,9 +134,9 @@ class RunModel:
         """Notify the user once no command reaches the run any more, and once they do if one may be lost."""
         before, self._interruption = self._interruption, self.connection.interruption
         if self._interruption and not before and not self.is_ending:
-            self._notify(self._interruption, "warning")
+            self.toast(self._interruption, "warning")
         elif before and not self._interruption and self.pending.commands:
-            self._notify("The last key before the interruption may have had no effect.", "warning")
+            self.toast("The last key before the interruption may have had no effect.", "warning")
 
     def unmet(self) -> dict[Need, str]:
         """Return which needs the run does not meet now, each with its reason."""
@@ -150,7 +150,7 @@ class RunModel:
     def send(self, command: Command) -> bool:
         """Send a command, and show at once what it changes; notify the user and return False if it can't be sent."""
         if reason := self.refusal_of(command):
-            self._notify(reason, "information")
+            self.toast(reason, "information")
             return False
         self._send(command, self.pending.sent(command, self.shown))
         return True
@@ -207,7 +207,7 @@ class RunModel:
     def _send(self, command: Command, pending: Pending) -> None:
         self.pending = pending
         self.connection.send(command)
-        self._on_sent()
+        self.on_sent()
 
 
 def _missed(before: RunView, view: RunView) -> Iterator[Event]:
