@@ -40,7 +40,7 @@ from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
 from tui.run.new_run import Branch
 from tui.run.view import RunView
-from tui.settings.key_table import BROWSER_KEYS
+from tui.settings.key_table import keys_of
 from tui.text.cells import shortened
 from tui.text.checkpoints import (
     ORDERS,
@@ -361,7 +361,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
             yield CheckpointTable()
             yield CheckpointDetail()
         yield Static(markup=False, id="notice")
-        yield KeyBar(BROWSER_KEYS)
+        yield KeyBar(keys_of("checkpoints"))
 
     def on_mount(self) -> None:
         """Read the list."""

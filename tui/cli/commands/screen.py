@@ -148,18 +148,18 @@ def show(
         glyphs=glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
     )
-    app.invite(invitation)
-    app.signals.stops_on_hangup = stops_on_hangup
+    app.main.invitation = invitation
+    app.leaving.stops_on_hangup = stops_on_hangup
 
     def take_over(exit_code: int | None) -> NoReturn:
-        outcome = app.signals.outcome_without_screen(exit_code)
+        outcome = app.leaving.outcome_without_screen(exit_code)
         if outcome.is_ending:
-            app.bridge.wait(ENDING_SECONDS)
+            app.connection.wait(ENDING_SECONDS)
         leave_terminal(app, job_control)
         leave_process(_run_after_screen(outcome, app, job_control))
 
-    outcome = run_app(app, job_control, app.signals.receive, take_over)
-    handle_signals_after_screen(app.signals.stop_run, continues_in_background=outcome.is_detached)
+    outcome = run_app(app, job_control, app.leaving.receive, take_over)
+    handle_signals_after_screen(app.leaving.stop_run, continues_in_background=outcome.is_detached)
     leave_process(_run_after_screen(outcome, app, job_control))
 
 
@@ -207,7 +207,7 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
 
     if outcome.failure is not None:
         print_at_end([f"tweetgen-tui: The screen has failed: {outcome.failure.message}", outcome.failure.hint])
-    bridge = app.bridge
+    bridge = app.connection
     update = bridge.drain()  # the run may have started since the last tick
     view = fold(update.view or app.summary_view, update.events)
     after = plan_exit(

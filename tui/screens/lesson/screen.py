@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -16,7 +17,7 @@ from engine.corpus.report import counted
 from engine.errors import StorageError
 from engine.protocol.events import CommandRefused, RunFailed, RunStarted, Warned
 from engine.text import sanitize_line
-from tui.dialogs.base import YesDialog
+from tui.dialogs.ask import Question
 from tui.lesson.lesson_run import LessonRun
 from tui.lesson.runs import MAIN
 from tui.lesson.stops import STOPS
@@ -34,8 +35,8 @@ from tui.screens.lesson.views.sampling import SamplingView
 from tui.screens.lesson.views.shapes import ShapesView
 from tui.screens.lesson.views.training import TrainingView
 from tui.screens.lesson.views.xray import ForcingView, LearnedView
-from tui.settings.key_table import LESSON_KEYS, text_bar_keys, typing_bar_keys, view_bar_keys
-from tui.settings.keys import bindings_of
+from tui.settings.key_table import keys_of
+from tui.settings.keys import Key, bindings_of
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.status.stage_hint import StageHint
 from tui.widgets.xray.panel import XrayPanel
@@ -53,6 +54,13 @@ _VIEWS: tuple[type[StopView], ...] = (
 )
 _TYPING_STOP = 1
 _TEMPERATURE_STOP = 5
+_KEYS = {key.name: replace(key, action=f"screen.{key.action}") for key in keys_of("lesson")}
+"""The keys as a click on them finds the screen, whatever has the focus."""
+
+
+def _labelled(**labels: str) -> tuple[Key, ...]:
+    """Return the keys of these names for the bar; a key with an empty label is not in it."""
+    return tuple(replace(_KEYS[name], label=label) for name, label in labels.items() if label)
 
 
 class LessonText(VerticalScroll, can_focus=True):
@@ -80,7 +88,7 @@ class LessonScreen(Screen[None]):
     """The lesson."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings_of(LESSON_KEYS),
+        *bindings_of(keys_of("lesson")),
         *(Binding(str(number), f"open_stop({number})", show=False) for number in range(1, len(STOPS) + 1)),
     ]
     AUTO_FOCUS = "LessonText"
@@ -257,24 +265,29 @@ class LessonScreen(Screen[None]):
     def _show_keys(self) -> None:
         """Show the keys of the open stop, and of the text or the view, whichever has the focus."""
         stop, view, bar = self.lesson.stop, self.current, self.query_one(KeyBar)
-        has_more = self.query_one(LessonText).has_more
-        has_temperature = self.lesson.number == _TEMPERATURE_STOP
-        if isinstance(self.focused, Input):
-            bar.show_keys(typing_bar_keys(has_more=has_more))
+        stops = _labelled(go_down="stops", go_up="stops")
+        page_down = _labelled(scroll_text_up="more") if self.query_one(LessonText).has_more else ()
+        temp = "temp" if self.lesson.number == _TEMPERATURE_STOP else ""
+        anywhere = _labelled(
+            act=stop.action,
+            adjust_down=temp,
+            adjust_up=temp,
+            compare=view.compares,
+            code="code",
+            help="help",
+            train="pause",
+            leave="quit",
+        )
+        if isinstance(self.focused, Input):  # only keys that the line does not type
+            bar.show_keys((*_labelled(back="text", go_up="next stop, at the end of the line"), *page_down))
         elif self.has_class("-on-view"):
-            keys = view_bar_keys(
-                stop.action,
-                view.bar_keys(),
-                takes_arrows=view.TAKES_ARROWS,
-                has_temperature=has_temperature,
-                compares=view.compares,
-            )
+            own = view.bar_keys()
+            taken = {key.keys for key in own}
+            others = (key for key in anywhere if key.keys not in taken)
+            keys = (*_labelled(back="text"), *(() if view.TAKES_ARROWS else stops), *own, *others)
             bar.show_keys(keys, target=view.keys_target)
         else:
-            keys = text_bar_keys(
-                stop.action, has_temperature=has_temperature, compares=view.compares, has_more=has_more
-            )
-            bar.show_keys(keys)
+            bar.show_keys((*stops, *_labelled(switch="view"), *page_down, *anywhere))
 
     def _show_done(self) -> None:
         """Show that the task of the open stop is done, and whether that was the last one."""
@@ -290,10 +303,9 @@ class LessonScreen(Screen[None]):
         is_new = self.lesson.run.name == MAIN
         question = f"{failed.detail} {failed.hint}"
 
-        def answer(choice: Literal["yes"] | None) -> None:
-            if choice == "yes":
+        def answer(choice: str | None) -> None:
+            if choice:
                 self.lesson.run.show_main(is_new=is_new)
 
-        self.app.push_screen(
-            YesDialog(failed.title, question, "start again from random weights" if is_new else "go on"), answer
-        )
+        label = "start again from random weights" if is_new else "go on"
+        self.app.push_screen(Question(failed.title, question, {"y": label}), answer)
