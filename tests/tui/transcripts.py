@@ -20,7 +20,7 @@ from textual.widgets import OptionList
 
 from engine.protocol.events import Event
 from tests.tui.conftest import Running, cropped, drawn, toasts
-from tui.screens.main.screen import MainScreen
+from tui.app.main_screen import MainScreen
 
 PANELS = (
     *("Header", "StatusPanel", "SidePanel", "PanelRule", "TweetFeed"),

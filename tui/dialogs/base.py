@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -19,11 +19,11 @@ from textual.widgets import Static
 
 from engine.protocol.events import CommandRefused, Event
 from engine.text import sanitize_line
-from tui.settings.key_table import Need, keys_of
+from tui.run.model import Need, RunModel
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 
 Answer = TypeVar("Answer")
-RunModel = Any  # until the model of a run is here
 
 
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):

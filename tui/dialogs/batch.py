@@ -13,7 +13,8 @@ from textual.widgets import Static
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.insight import BatchShown, ShowBatch
 from engine.text import sanitize_line
-from tui.dialogs.base import RunDialog, RunModel
+from tui.dialogs.base import RunDialog
+from tui.run.model import RunModel
 from tui.widgets.bars import StepBar
 from tui.widgets.batch_grid import BatchGrid
 from tui.xray import batch_view

@@ -14,7 +14,8 @@ from engine.config.sampling import LADDER_TEMPERATURES
 from engine.protocol.commands import SampleLadder
 from engine.protocol.events import Event, LadderSampled
 from engine.text import ELLIPSIS, sanitize_line
-from tui.dialogs.base import RunDialog, RunModel
+from tui.dialogs.base import RunDialog
+from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.settings.theme import NOVELTY_GLYPHS

@@ -24,7 +24,8 @@ from engine.errors import ConfigError
 from engine.protocol.events import CommandRefused
 from engine.text import sanitize_line
 from tui.dialogs.ask import Ask, Problem
-from tui.dialogs.base import Dialog, RunDialog, RunModel
+from tui.dialogs.base import Dialog, RunDialog
+from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.settings.preferences import ENTRIES, Preferences, PreferencesStore, broken_rule

@@ -12,7 +12,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
-from textual.reactive import reactive
 from textual.widgets import Static
 
 from engine.config.fields import with_settings
@@ -20,9 +19,9 @@ from engine.errors import ConfigError
 from engine.protocol.commands import ReadTweet, SampleNow
 from engine.protocol.events import CharChance, Event, RunFailed, RunFinished, TweetRead, TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
-from tui.dialogs.base import RunDialog, RunModel
+from tui.dialogs.base import RunDialog
 from tui.run.marks import failure_of, refusals_of
-from tui.settings.availability import KeyState
+from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.settings.theme import NOVELTY_GLYPHS
@@ -50,8 +49,6 @@ class TweetDialog(RunDialog[TweetSampled]):
     HELP = "In an open tweet"
     KEYS_LINE = ""
 
-    key_state: reactive[KeyState] = reactive(KeyState())
-
     def __init__(
         self, run: RunModel, tweet: TweetSampled, pin: Callable[[], bool], xray: Callable[[], None], *, is_pinned: bool
     ) -> None:
@@ -77,7 +74,7 @@ class TweetDialog(RunDialog[TweetSampled]):
             yield Static("", markup=False, classes="facts", id="prefix")
             yield Static(self._facts(), markup=False, classes="facts", id="whole")
             yield Static("", markup=False, classes="facts", id="nearest")
-        yield KeyBar(keys_of("tweet")).data_bind(state=TweetDialog.key_state)
+        yield KeyBar(keys_of("tweet")).data_bind(unmet=RunDialog.unmet)
 
     def on_mount(self) -> None:
         """Draw with the cursor on the first character, and have the model evaluate the tweet where one can."""
@@ -92,10 +89,6 @@ class TweetDialog(RunDialog[TweetSampled]):
         if not self._note and self.run.send(ReadTweet(text=self.tweet.text)):
             self._note = "evaluating…"
         self._draw()
-
-    def tick(self) -> None:
-        """Dim the keys that can't act."""
-        self.key_state = self.run.key_state
 
     def receive(self, event: Event) -> None:
         """Show the model's predictions for this tweet, or that none will come."""

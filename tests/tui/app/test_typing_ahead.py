@@ -246,4 +246,4 @@ async def test_ctrl_c_right_after_d_does_not_end_the_run_that_is_detached(stage:
     async with stage.running() as (app, _, _):
         post(app, ["d", "ctrl+c"])
         await wait_until(lambda: not app.is_running, "the end")
-    assert (app.return_value, app.bridge.is_alive) == (Outcome(is_detached=True), True)
+    assert (app.return_value, app.connection.is_alive) == (Outcome(is_detached=True), True)

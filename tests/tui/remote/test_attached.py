@@ -21,6 +21,7 @@ from tests.tui import conftest
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
 from tests.tui.remote.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import MainScreen
 from tui.cli.commands import screen
 from tui.dialogs.ask import Question
 from tui.dialogs.tweet import TweetDialog
@@ -34,7 +35,6 @@ from tui.run.marks import NUM_LEVELS
 from tui.run.new_run import curve_before
 from tui.run.pins import PinsFile
 from tui.run.view import RunView
-from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import MAIN_ACTIONS
 from tui.widgets.bars import EndBar
 from tui.widgets.feed.columns import PIN_GLYPH
@@ -144,11 +144,11 @@ async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was
     stage: Stage,
 ) -> None:
     async with attached(stage, size=(120, 40)) as at:
-        bridge = cast("Attached", at.app.bridge)
+        bridge = cast("Attached", at.app.connection)
         await at.press("+", shows="training")
         assert len(at.session.received) == 1
         run = cast("MainScreen", at.app.screen).run
-        run.commands = run.commands.after_sending(c.Pause(), run.view)
+        run.pending = run.pending.sent(c.Pause(), run.view)
         bridge.interruption = "The processes start again."
         await toasted(at.app, "The processes start again.")
         await wait_until(lambda: "▶ training" not in at.text, "another state")
@@ -201,7 +201,7 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
     with hosted() as made:
         bridge = AttachedRun(made.folder)
         app = TweetgenApp(bridge, bridge.connect())
-        app._main_screen.leaving._clock = clock
+        app.leaving._clock = clock
         async with app.run_test(size=(80, 24)) as pilot:
             await wait_until(lambda: app.summary_view.started is not None)
             await pilot.press("q")
@@ -231,7 +231,7 @@ async def test_a_launched_run_is_announced_and_its_warnings_are_shown_though_it_
     warned = e.Warned(step=0, elapsed_seconds=0.0, message="Rank 1 was killed.")
     async with attached(stage, behind(e.RunStarted, after=[warned])) as at:
         await toasted(at.app, "Rank 1 was killed.")
-        assert at.app._main_screen.pins_and_export._file is not None
+        assert at.app.pins._file is not None
 
 
 async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(stage: Stage) -> None:

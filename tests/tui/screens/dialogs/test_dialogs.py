@@ -33,7 +33,7 @@ from tui.xray.glyphs import ASCII
 
 
 async def save_as_latest(at: Running) -> None:
-    await at.app.run_action("checkpoints.save_latest")
+    await at.app.run_action("main.save_latest")
 
 
 def paste(at: Running) -> None:
@@ -71,7 +71,7 @@ async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_e
             at.app.post_message(Key("enter", None))
         await at.press(opens="TweetDialog", sends=c.ReadTweet(text="hello there"))
         assert at.session.received[:-1] == [c.SaveCheckpoint(name="calm")]
-        assert at.app.screen_stack[1:-1] == [at.app._main_screen]
+        assert at.app.screen_stack[1:-1] == [at.app.main]
         await at.press("escape", opens="MainScreen", shows="? help")
         at.app.notify("one two three four five six seven eight nine ten", markup=False)
         await shows(at.app, "one two three four five six seven", "eight nine ten")
@@ -103,7 +103,7 @@ async def test_the_ladder_shows_all_seven_rungs_whole_rolls_again_and_keeps_an_a
         assert text_of(at.app).count("!") == 7
         assert text_of(at.app) == snapshot
         await at.press("escape", opens="MainScreen")
-        early = LadderDialog(at.app._main_screen.run)
+        early = LadderDialog(at.app.main.run)
         at.app.push_screen(early)
         early.post_message(RunUpdated((ladder("so cold"),), {}))
         await shows(at.app, "so cold")
@@ -176,7 +176,7 @@ async def test_a_lost_batch_is_asked_for_again_and_a_refusal_and_a_failure_are_s
         await at.emit(REFUSED, tweet_sampled("after the refusal", 4))  # to a client of before
         await at.press(shows="after the refusal", opens="MainScreen")
         await at.press("B", opens="BatchDialog")
-        at.app._main_screen.run.num_gaps += 1
+        at.app.main.run.num_gaps += 1
         await wait_until(lambda: at.session.received == [insight.ShowBatch(), insight.ShowBatch()], "another question")
         await at.emit(REFUSED)
         await at.press(shows="No batch .", opens="BatchDialog")
@@ -304,7 +304,7 @@ async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help
         await at.press("space", "f5")
         assert at.session.received.count(c.Pause()) == 2
         await at.press("escape", opens="MainScreen")
-        offered = [(command.title, command.keys) for command in commands_of(at.app._main_screen)]
+        offered = [(command.title, command.keys) for command in commands_of(at.app.main)]
         assert ("Pause or resume", "f5") in offered
         await at.press("?", opens="HelpDialog")
         await at.press("f", "5", shows=("2 found", "f5            Pause or resume the training"))

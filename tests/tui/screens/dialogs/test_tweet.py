@@ -56,7 +56,7 @@ SET_UP: dict[str, FakeSession] = {
 def clipboard_and_pins(at: Running) -> str:
     texts = at.app.screen.query(TweetText)
     coloured = "" if all(text.is_coloured for text in texts) else ", no colours"
-    pins = [pin.text for pin in at.app._main_screen.pins_and_export.pins]
+    pins = [pin.text for pin in at.app.pins.tweets]
     prime = at.app.summary_view.sampling.prime
     return f"clipboard {at.app.clipboard!r}, pins {pins}, prime {prime!r}{coloured}"
 
@@ -99,7 +99,7 @@ async def test_before_the_first_tweet_y_says_why_then_enter_twice_opens_one_dial
         for _ in range(2):
             app.post_message(Key("enter", None))
         await at.press(opens="TweetDialog", shows="2.00 bits at step 3")
-        assert app.screen_stack[1:] == [app._main_screen, app.screen]
+        assert app.screen_stack[1:] == [app.main, app.screen]
         assert feed.is_highlighting
         await pilot.click(TweetText, offset=(3, 0))
         assert app.screen.query_one(TweetText).cursor == 3
@@ -157,7 +157,7 @@ async def test_avoided_words_come_from_a_file_and_a_refusal_is_shown_in_a_filter
     path.write_text("@anna\nrain\n")
     session = Answering(c.ChangeSettings, script=(STEPS, OF_FEED))
     async with stage.running(session) as at:
-        at.app._main_screen.sampling.action_filter()
+        at.app.main.action_filter()
         assert isinstance(at.app.screen, FilterDialog)
         assert not at.app.screen.shows(refused("ChangeSettings", "No.", settings=("avoid",))), "it is not drawn yet"
         await opened(at.app, "FilterDialog")
