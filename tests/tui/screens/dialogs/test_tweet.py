@@ -18,6 +18,7 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, change, run_started, steps_finished, tweet_read, tweet_sampled
 from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused
 from tests.tui.transcripts import Entry, Size, Step, Typed, plays, set_up, transcript
+from tui.app.app import TweetgenApp
 from tui.dialogs.settings import FilterDialog
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.feed.tweet_text import TweetText
@@ -71,6 +72,8 @@ async def test_a_tweet_is_read_and_used_by_keys_as_recorded(
 
 class TextApp(App[None]):
     """A tweet with its cursor on the second character, in the colours of its surprise and without."""
+
+    CSS_PATH = TweetgenApp.CSS_PATH
 
     def compose(self) -> ComposeResult:
         for is_coloured in (True, False):
