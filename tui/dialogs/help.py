@@ -34,7 +34,7 @@ from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.terminal.capabilities import GlyphSet
 from tui.text.cells import wrap
 from tui.widgets.feed.columns import DRAFTS_MARK, FAILING_MARK, PIN_GLYPH, SELECTED_GLYPH
-from tui.widgets.plot.cells import MARK_LETTERS, MARK_MEANINGS, PLOT_GLYPHS, PlotGlyphs
+from tui.widgets.plot.cells import MARKS, PLOT_GLYPHS, PlotGlyphs
 
 _TERM_CELLS = 14
 _NARROW_TERM_CELLS = 11
@@ -279,7 +279,7 @@ def glossary(glyphs: PlotGlyphs) -> Groups:
         HelpEntry(glyphs.beaten, "Beside a level: the latest validation loss is below it."),
         HelpEntry(f"{glyphs.up} {glyphs.down}", "Beside a level: it is above or below the losses in view."),
         HelpEntry(f"{glyphs.overlay_sample} a run", "The train loss of the run that this one branched off."),
-        *(HelpEntry(letter, f"On the axis: {MARK_MEANINGS[kind]}.", "mark") for kind, letter in MARK_LETTERS.items()),
+        *(HelpEntry(letter, f"On the axis: {meaning}.", "mark") for letter, meaning in MARKS.values()),
     )
     return {"Words": _WORDS, "A line of the feed": _FEED, "The plot": plot}
 
