@@ -19,7 +19,7 @@ from tui.run.marks import Level, Mark, MarkKind
 from tui.run.new_run import OverlayCurve
 from tui.run.series import Series
 from tui.run.view import RunView
-from tui.widgets.plot.axes import Limits, LossAxis, LossScale, loss_axis, loss_range, step_limits
+from tui.widgets.plot.axes import Limits, LossAxis, loss_axis, loss_range, step_limits
 from tui.widgets.plot.cells import MARKS, STYLE_NAMES, CellGrid, curve_dots
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
@@ -125,7 +125,7 @@ CASES = {
     "80x11": Case(view=FULL, size=(80, 11)),
     "60x6": Case(view=FULL, size=(60, 6)),
     "a long run": Case(),
-    "nats, log": Case(options=PlotOptions(LossScale("nats", is_log=True))),
+    "nats, log": Case(options=PlotOptions(unit="nats", is_log=True)),
     "the latest steps": Case(shown=RECENT),
     "an overlay": Case(options=PlotOptions(overlay=OVERLAY)),
     "many evaluations": Case(view=MANY_EVALUATIONS),
@@ -143,7 +143,7 @@ CASES = {
     "cursor, with its marks": Case(view=marked(LONG, *PLACED), shown=Viewport(cursor=1500)),
     "cursor, with its marks in two rows": Case(view=marked(LONG, *PLACED), shown=Viewport(cursor=1500), size=(60, 12)),
     "cursor, in the middle of eight marks": Case(view=marked(LONG, *BURST), shown=Viewport(cursor=1200)),
-    "cursor, in nats": Case(shown=Viewport(cursor=2000), options=PlotOptions(LossScale("nats")), size=(150, 9)),
+    "cursor, in nats": Case(shown=Viewport(cursor=2000), options=PlotOptions(unit="nats"), size=(150, 9)),
     "cursor, wide characters": Case(view=WIDE_LABEL, shown=Viewport(cursor=2500), size=(61, 9)),
     "levels": Case(view=with_levels(), size=(100, 22)),
     "levels, hidden": Case(view=with_levels(), options=PlotOptions(shows_levels=False)),
@@ -180,7 +180,7 @@ def test_the_plot_and_its_legend_are_drawn_as_recorded(name: str, snapshot: Snap
     assert text == snapshot
 
 
-LETTERS = " xthf.-nbLovB=^mw|r"
+LETTERS = " xthfmw|r.-n=bLovB^"
 
 
 @pytest.mark.parametrize("name", ["an overlay", "cursor, in both panes", "levels"])
@@ -264,9 +264,8 @@ def test_changed_cells_are_exact_and_wide_characters_change_whole() -> None:
 
 
 def test_at_every_height_labels_are_evenly_spaced_on_grid_lines() -> None:
-    scales = (LossScale(), LossScale(is_log=True))
     for height in range(6, 49):
-        options = PlotOptions(scales[height % 2], ("braille", "block", "ascii")[height % 3])
+        options = PlotOptions(is_log=height % 2 == 1, glyph_set=("braille", "block", "ascii")[height % 3])
         cells, picture = Case(view=BASE, options=options, size=(90, height)).draw()
         (pane,) = picture.panes.values()
         labelled = [y for y, row in enumerate(cells.text()[1 : pane.height + 1]) if row[: pane.left].strip()]
@@ -401,7 +400,7 @@ def test_the_level_below_a_curve_is_shown_unless_it_is_far(target: float, low: f
 
 
 def test_a_loss_of_zero_is_on_a_log_axis() -> None:
-    heights = LossScale(is_log=True).heights
+    heights = PlotOptions(is_log=True).heights
     shown = loss_range(heights(np.array([0.0])), heights(np.array([1.0])), np.array([]))
     assert math.isfinite(shown.low)
     assert shown.low < shown.high

@@ -21,27 +21,10 @@ from tui.run.series import Floats, Ints
 from tui.terminal.capabilities import GlyphSet
 from tui.widgets.plot.axes import Limits
 
-StyleName = Literal[
-    "text",
-    "axis",
-    "tick",
-    "heading",
-    "focus",
-    "grid",
-    "level",
-    "level_label",
-    "band",
-    "line",
-    "overlay",
-    "validation",
-    "best",
-    "best_line",
-    "peak",
-    "mark",
-    "window",
-    "cursor",
-    "readout",
-]
+_Around = Literal["text", "axis", "tick", "heading", "focus", "mark", "window", "cursor", "readout"]
+_Across = Literal["grid", "level", "level_label", "best_line"]
+_Curve = Literal["band", "line", "overlay", "validation", "best", "peak"]
+StyleName = Literal[_Around, _Across, _Curve]
 """Component classes of the plot; the first is that of spaces."""
 
 MARKS: dict[MarkKind, tuple[str, str]] = {
@@ -249,7 +232,7 @@ def cell_chars(dots: Dots, weights: NDArray[np.uint8], chars: str) -> Chars:
     high, wide = weights.shape
     by_cell = dots.reshape(dots.shape[0] // high, high, dots.shape[1] // wide, wide)
     sums = np.einsum("rhcw,hw->rc", by_cell, weights.astype(np.intp))
-    return np.frombuffer(chars.encode("utf-32-le"), "<u4")[sums]
+    return np.asarray(np.frombuffer(chars.encode("utf-32-le"), "<u4")[sums], np.uint32)
 
 
 def _dot_rows(values: Floats, is_gap: NDArray[np.bool_], limits: Limits, num_rows: int) -> Floats:

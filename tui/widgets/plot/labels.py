@@ -22,7 +22,7 @@ from tui.text.cells import shortened, wrap
 from tui.text.numbers import LossUnit, format_duration, format_learning_rate, format_loss, unit_label
 from tui.widgets.plot.axes import LossAxis
 from tui.widgets.plot.cells import MARKS, CellGrid, StyleName
-from tui.widgets.plot.pane import Frame, Pane
+from tui.widgets.plot.pane import Pane
 
 ACROSS: tuple[StyleName, ...] = ("grid", "level", "best_line")
 """The styles of lines across a pane, over which everything else is drawn."""
@@ -75,7 +75,9 @@ def draw_lines(cells: CellGrid, pane: Pane) -> None:
         for level, row in level_rows.items()
         if row != best_row  # two lines in a row would merge into a zigzag
     ]
-    for nats, spacing, style in (*lines, *([(best.val_loss, _BEST_SPACING, "best_line")] if best else [])):
+    if best is not None:
+        lines.append((best.val_loss, _BEST_SPACING, "best_line"))
+    for nats, spacing, style in lines:
         if (row := pane.row_of(nats)) is not None:
             char = glyphs.level[min(int((pane.place_of(nats) - row) * len(glyphs.level)), len(glyphs.level) - 1)]
             cells.fill(slice(pane.left, pane.right, spacing), row + 1, char, style)
@@ -168,14 +170,14 @@ def _is_in_order(labels: Sequence[_Label]) -> bool:
 # Marks ----------------------------------------------------------------------------------------------------------------
 
 
-def bursts(frame: Frame) -> dict[range, list[Mark]]:
+def bursts(pane: Pane) -> dict[range, list[Mark]]:
     """Return the marks in view by the columns of their burst, marks in neighbouring columns, from left to right.
 
     Those of a burst are sorted by importance, then by their order.
     """
     by_column: dict[int, list[Mark]] = {}
-    for mark in frame.marks:
-        if (column := frame.column_of(mark.step)) is not None:
+    for mark in pane.marks:
+        if (column := pane.column_of(mark.step)) is not None:
             by_column.setdefault(column, []).append(mark)
     found: dict[range, list[Mark]] = {}
     columns = range(0)
@@ -259,7 +261,7 @@ def heading(pane: Pane, title: str, *, is_focused: bool) -> Iterator[Entry]:
     """Yield the unit, the steps in view, and what has no label beside its line."""
     glyphs, unit, overlay = pane.options.glyphs, pane.options.unit, pane.options.overlay
     name = f"{unit} per character" if pane.width >= _WIDE_PANE_CELLS else unit_label(unit)
-    yield _entry(name + (", log" if pane.options.scale.is_log else ""), "focus" if is_focused else "heading")
+    yield _entry(name + (", log" if pane.options.is_log else ""), "focus" if is_focused else "heading")
     yield from title_entries(title)
     if overlay is not None:
         yield _entry(shortened(sanitize_line(overlay.run), _MAX_NAME_CELLS), "tick", glyphs.overlay_sample, "overlay")

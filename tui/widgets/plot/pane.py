@@ -1,8 +1,8 @@
-"""`Pane`: the place of one pane of the plot, what it shows, and its cells for steps and losses. Pure; never draws."""
+"""`Pane`: one pane of the plot: its place, the run it shows, and its cells for steps and losses. Pure; never draws."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,20 @@ from tui.run.new_run import OverlayCurve
 from tui.run.series import Columns, Floats
 from tui.run.view import RunView
 from tui.terminal.capabilities import GlyphSet
-from tui.text.numbers import LossUnit
-from tui.widgets.plot.axes import Limits, LossAxis, LossScale
+from tui.text.numbers import NATS_PER_UNIT, LossUnit
+from tui.widgets.plot.axes import Limits, LossAxis
 from tui.widgets.plot.cells import PLOT_GLYPHS, PlotGlyphs
 
+_LOWEST_LOG_LOSS = 1e-6
+"""Lowest loss on a log axis, which has no place for 0."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class PlotOptions:
     """How a run is drawn."""
 
-    scale: LossScale = field(default_factory=LossScale)
+    unit: LossUnit = "bits"
+    is_log: bool = False
     glyph_set: GlyphSet = "braille"
     overlay: OverlayCurve | None = None
     """Drawn below the curve of this run."""
@@ -32,15 +36,15 @@ class PlotOptions:
         """The characters to draw with."""
         return PLOT_GLYPHS[self.glyph_set]
 
-    @property
-    def unit(self) -> LossUnit:
-        """The unit of all losses."""
-        return self.scale.unit
+    def heights(self, nats: Floats) -> Floats:
+        """Return the positions of losses in nats on the y axis."""
+        losses = nats / NATS_PER_UNIT[self.unit]
+        return np.log10(np.maximum(losses, _LOWEST_LOG_LOSS)) if self.is_log else losses
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame:
-    """Where a pane is, its x axis, and the run it shows."""
+class Pane:
+    """Where a pane is, and what it shows."""
 
     view: RunView
     options: PlotOptions
@@ -49,9 +53,17 @@ class Frame:
     width: int
     gutter: int
     """Columns right of the plot, for the labels of lines."""
-    height: int
-    """Rows between heading and x axis."""
     steps: Limits
+    axis: LossAxis
+    train: Columns
+    """The losses, by column of dots."""
+    smoothed: Floats
+    """Nats, by column of dots."""
+
+    @property
+    def height(self) -> int:
+        """Rows between heading and x axis."""
+        return self.axis.num_rows
 
     @property
     def right(self) -> int:
@@ -82,16 +94,6 @@ class Frame:
         """Return the step at the middle of a column."""
         return self.steps.low - 0.5 + (column + 0.5) * self.num_steps / self.width
 
-
-@dataclass(frozen=True, kw_only=True)
-class Pane(Frame):
-    """A frame with its y axis and the curve of the run."""
-
-    axis: LossAxis
-    train: Columns
-    smoothed: Floats
-    """Nats, one value per column of dots."""
-
     def dots_of(self, step: float) -> slice:
         """Return the columns of dots in the cells of a step; none where it is not in view."""
         column, per_cell = self.column_of(step), len(self.smoothed) // self.width
@@ -100,7 +102,7 @@ class Pane(Frame):
     @property
     def is_spike(self) -> NDArray[np.bool_]:
         """Which columns of dots exceed the y axis, except for the fall with which a run starts."""
-        is_above = self.options.scale.heights(self.train.high) > self.axis.limits.high
+        is_above = self.options.heights(self.train.high) > self.axis.limits.high
         is_inside = (self.train.count > 0) & ~is_above
         return np.asarray(is_above & np.logical_or.accumulate(is_inside))
 
@@ -112,8 +114,8 @@ class Pane(Frame):
 
     def place_of(self, nats: float) -> float:
         """Return the place of a loss in rows from the top of the plot; negative above it."""
-        return (self.axis.limits.high - float(self.options.scale.heights(np.array([nats]))[0])) / self.axis.row
+        return (self.axis.limits.high - float(self.options.heights(np.array([nats]))[0])) / self.axis.row
 
     def row_of(self, nats: float) -> int | None:
         """Return the row of a loss, counted from the top of the plot; None if it is not in view."""
-        return self.axis.row_of(float(self.options.scale.heights(np.array([nats]))[0]))
+        return self.axis.row_of(float(self.options.heights(np.array([nats]))[0]))

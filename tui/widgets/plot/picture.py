@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
-from tui.run.series import Columns, Floats, Ints, columns_of
-from tui.run.view import RunView
-from tui.widgets.plot.axes import Limits, LossAxis, loss_axis, loss_range, nice_ticks, step_labels
+from tui.run.series import Floats, Ints, columns_of
+from tui.run.view import RunView, ValPoint
+from tui.widgets.plot.axes import Limits, LossAxis, loss_axis, loss_range, step_ticks
 from tui.widgets.plot.cells import STYLE_NAMES, CellGrid, StyleName, cell_chars, curve_dots
 from tui.widgets.plot.labels import (
     ACROSS,
@@ -33,7 +33,7 @@ from tui.widgets.plot.labels import (
     write_entries,
     write_marks,
 )
-from tui.widgets.plot.pane import Frame, Pane, PlotOptions
+from tui.widgets.plot.pane import Pane, PlotOptions
 from tui.widgets.plot.viewport import PaneKind, Viewport
 
 LABEL_CELLS = 6
@@ -66,15 +66,17 @@ class Picture:
         self._num_mark_rows = 1
         self._options = PlotOptions()
         self._axes: dict[PaneKind, LossAxis] = {}
-        self._val_view = RunView()
-        self._val_steps, self._val_losses = _val_arrays(self._val_view)
+        self._val_points: tuple[ValPoint, ...] = ()
+        self._val_steps, self._val_losses = np.empty(0, np.int64), np.empty(0)
 
     def draw(self, view: RunView, viewport: Viewport, options: PlotOptions, width: int, height: int) -> None:
         """Draw the panes."""
-        if options.scale != self._options.scale:
+        if (options.unit, options.is_log) != (self._options.unit, self._options.is_log):
             self._axes.clear()
-        if view.val_points is not self._val_view.val_points:
-            self._val_view, (self._val_steps, self._val_losses) = view, _val_arrays(view)
+        if view.val_points is not self._val_points:
+            self._val_points = view.val_points
+            self._val_steps = np.array([point.step for point in view.val_points], np.int64)
+            self._val_losses = np.array([point.val_loss for point in view.val_points], float)
         self._options, self.cells, self.panes = options, CellGrid.blank(width, height), {}
         num_panes, num_rows = len(viewport.panes), height - _ROWS_AROUND
         if not len(view.train_losses):
@@ -82,58 +84,23 @@ class Picture:
             self.cells.write(max((width - cell_len(text)) // 2, 0), height // 2, text, "text")
         if not len(view.train_losses) or num_rows < _MIN_ROWS or width // num_panes - LABEL_CELLS < _MIN_COLUMNS:
             return
-        frames: dict[PaneKind, Frame] = {}
-        for place, kind in enumerate(viewport.panes):
-            start, end = width * place // num_panes, width * (place + 1) // num_panes
-            gutter = gutter_cells(end - start, options.unit, view.levels if options.shows_levels else ())
-            frames[kind] = Frame(
-                view=view,
-                options=options,
-                left=start + LABEL_CELLS,
-                width=end - start - LABEL_CELLS - gutter,
-                gutter=gutter,
-                height=num_rows,
-                steps=viewport.limits(kind),
-            )
-        has_stack = any(is_stack(*burst) for frame in frames.values() for burst in bursts(frame).items())
+        for number, kind in enumerate(viewport.panes):
+            left, end = width * number // num_panes + LABEL_CELLS, width * (number + 1) // num_panes
+            pane = _pane(view, options, left, end, viewport.limits(kind))
+            if pane.train.count.any():
+                self.panes[kind] = pane
+        has_stack = any(is_stack(*burst) for pane in self.panes.values() for burst in bursts(pane).items())
         self._num_mark_rows = 2 if has_stack and num_rows >= _ROWS_TO_STACK_MARKS else 1
-        for kind, frame in frames.items():
-            self._draw_pane(kind, replace(frame, height=num_rows + 1 - self._num_mark_rows))
+        for kind, pane in self.panes.items():
+            val = slice(*np.searchsorted(self._val_steps, [pane.steps.low, pane.steps.high + 1]))
+            val_steps, val_losses = self._val_steps[val], self._val_losses[val]
+            axis = _axis(pane, val_losses, num_rows + 1 - self._num_mark_rows, self._axes.get(kind))
+            self.panes[kind], self._axes[kind] = replace(pane, axis=axis), axis
+            _draw_pane(self.cells, self.panes[kind], val_steps, val_losses)
         if {"whole", "recent"} <= self.panes.keys():
             _draw_window(self.cells, self.panes["whole"], self.panes["recent"].steps)
         for pane in self.panes.values():
             draw_marks(self.cells, pane, num_rows=self._num_mark_rows)
-
-    def _draw_pane(self, kind: PaneKind, frame: Frame) -> None:
-        """Draw a pane without its marks, each part over the previous ones; nothing if no value is in view."""
-        view, options, steps, cells = frame.view, frame.options, frame.steps, self.cells
-        low, high, num_dots = int(steps.low), int(steps.high), options.glyphs.weights.shape[1] * frame.width
-        train = view.train_losses.columns(low, high, num_dots)
-        if not train.count.any():
-            return
-        in_view = slice(*np.searchsorted(self._val_steps, [steps.low, steps.high + 1]))
-        val_steps, val_losses = self._val_steps[in_view], self._val_losses[in_view]
-        axis = _axis(frame, train, val_losses, self._axes.get(kind))
-        pane = Pane(**vars(frame), axis=axis, train=train, smoothed=train.smoothed())
-        self.panes[kind], self._axes[kind] = pane, axis
-        _draw_axes(cells, pane)
-        draw_lines(cells, pane)
-        _draw_curve(cells, pane, train.low, train.high, train.is_gap, "band")
-        if options.overlay is not None:
-            other = options.overlay.train_losses.columns(low, high, num_dots)
-            _draw_curve(cells, pane, other.smoothed(), other.smoothed(), other.is_gap, "overlay")
-        has_val_curve = len(val_steps) * _MARKER_CELLS > pane.width
-        if has_val_curve:
-            val = columns_of(val_steps.tolist(), val_losses.tolist(), low, high, num_dots)
-            _draw_curve(cells, pane, val.low, val.high, train.is_gap, "validation")
-        _draw_curve(cells, pane, pane.smoothed, pane.smoothed, train.is_gap, "line")
-        if not has_val_curve:
-            _draw_points(cells, pane, val_steps.tolist(), val_losses.tolist(), options.glyphs.validation, "validation")
-        if view.best is not None:
-            _draw_points(cells, pane, [view.best.step], [view.best.val_loss], options.glyphs.best, "best")
-        is_spike = pane.is_spike.reshape(pane.width, -1).any(axis=1)
-        cells.fill(pane.left + np.flatnonzero(is_spike), 1, options.glyphs.peak, "peak")
-        draw_labels(cells, pane)
 
     def with_labels(self, viewport: Viewport, *, is_focused: bool, legend_page: int | None = None) -> CellGrid:
         """Return a copy of the drawing with heading or cursor and, over it, a page of the legend."""
@@ -169,25 +136,68 @@ class Picture:
         return next((pane for pane in self.panes.values() if pane.left <= x < pane.right), None)
 
 
-def _val_arrays(view: RunView) -> tuple[Ints, Floats]:
-    """Return steps and losses of the evaluations."""
-    steps, losses = ([getattr(point, name) for point in view.val_points] for name in ("step", "val_loss"))
-    return np.array(steps, np.int64), np.array(losses, float)
+def _pane(view: RunView, options: PlotOptions, left: int, end: int, steps: Limits) -> Pane:
+    """Return a pane from `left` to `end`, gutter included, without its axis."""
+    gutter = gutter_cells(end - left + LABEL_CELLS, options.unit, view.levels if options.shows_levels else ())
+    width = end - left - gutter
+    train = view.train_losses.columns(int(steps.low), int(steps.high), options.glyphs.weights.shape[1] * width)
+    return Pane(
+        view=view,
+        options=options,
+        left=left,
+        width=width,
+        gutter=gutter,
+        steps=steps,
+        axis=LossAxis(0, 1.0, 1),
+        train=train,
+        smoothed=train.smoothed(),
+    )
 
 
-def _axis(frame: Frame, train: Columns, val_losses: Floats, before: LossAxis | None) -> LossAxis:
+def _axis(pane: Pane, val_losses: Floats, num_rows: int, before: LossAxis | None) -> LossAxis:
     """Return the y axis for the columns in view and their evaluations: `before`, if it still fits.
 
     It has room for what is to come: the fall with which a run starts, and the level to beat if it is near.
     """
-    view, scale, is_filled = frame.view, frame.options.scale, train.count > 0
-    low, high = train.low[is_filled], train.high[is_filled]
+    view, heights, is_filled = pane.view, pane.options.heights, pane.train.count > 0
+    low, high = pane.train.low[is_filled], pane.train.high[is_filled]
     if view.train_losses.first_step <= 1 and view.train_losses.last_step <= _STEPS_OF_FALL:
         val_losses = np.append(val_losses, _FALL * high.max())
-    below = [nats for level in frame.levels if not view.is_beaten(level) and (nats := nats_of(level)) < low.min()]
-    target = float(scale.heights(np.array([max(below)]))[0]) if below else None
-    needed = loss_range(scale.heights(low), scale.heights(high), scale.heights(val_losses), target)
-    return loss_axis(needed.low, needed.high, frame.height, before, is_log=scale.is_log)
+    below = [nats for level in pane.levels if not view.is_beaten(level) and (nats := nats_of(level)) < low.min()]
+    target = float(heights(np.array([max(below)]))[0]) if below else None
+    needed = loss_range(heights(low), heights(high), heights(val_losses), target)
+    return loss_axis(needed.low, needed.high, num_rows, before, is_log=pane.options.is_log)
+
+
+def _draw_pane(cells: CellGrid, pane: Pane, val_steps: Ints, val_losses: Floats) -> None:
+    """Draw a pane without its marks, each part over the previous ones."""
+    glyphs, overlay, best, train = pane.options.glyphs, pane.options.overlay, pane.view.best, pane.train
+    columns = int(pane.steps.low), int(pane.steps.high), len(pane.smoothed)
+    _draw_axes(cells, pane)
+    draw_lines(cells, pane)
+    _draw_curve(cells, pane, train.low, train.high, train.is_gap, "band")
+    if overlay is not None:
+        other = overlay.train_losses.columns(*columns)
+        smoothed = other.smoothed()
+        _draw_curve(cells, pane, smoothed, smoothed, other.is_gap, "overlay")
+    has_val_curve = len(val_steps) * _MARKER_CELLS > pane.width
+    if has_val_curve:
+        val = columns_of(val_steps.tolist(), val_losses.tolist(), *columns)
+        _draw_curve(cells, pane, val.low, val.high, train.is_gap, "validation")
+    _draw_curve(cells, pane, pane.smoothed, pane.smoothed, train.is_gap, "line")
+    points: list[tuple[int, float, str, StyleName]] = []
+    if not has_val_curve:
+        val_points = zip(val_steps.tolist(), val_losses.tolist(), strict=True)
+        points += [(step, nats, glyphs.validation, "validation") for step, nats in val_points]
+    if best is not None:
+        points.append((best.step, best.val_loss, glyphs.best, "best"))
+    for step, nats, marker, style in points:
+        column, row = pane.column_of(step), pane.row_of(nats)
+        if column is not None and row is not None:
+            cells.fill(pane.left + column, row + 1, marker, style)
+    is_spike = pane.is_spike.reshape(pane.width, -1).any(axis=1)
+    cells.fill(pane.left + np.flatnonzero(is_spike), 1, glyphs.peak, "peak")
+    draw_labels(cells, pane)
 
 
 def _draw_axes(cells: CellGrid, pane: Pane) -> None:
@@ -196,9 +206,8 @@ def _draw_axes(cells: CellGrid, pane: Pane) -> None:
     cells.fill(slice(pane.left, pane.right), y, glyphs.horizontal, "axis")
     for row, label in pane.axis.ticks:
         cells.write(max(pane.left - 1 - len(label), pane.left - LABEL_CELLS), row + 1, label, "tick")
-    ticks = nice_ticks(pane.steps, pane.width // _CELLS_PER_STEP_TICK + 1, min_interval=1)
     free_from = pane.left - LABEL_CELLS
-    for tick, label in zip(ticks, step_labels(ticks), strict=True):
+    for tick, label in step_ticks(pane.steps, pane.width // _CELLS_PER_STEP_TICK + 1):
         column = pane.column_of(tick)
         x = min(pane.left + (column or 0) - (len(label) - 1) // 2, pane.right - len(label))
         if column is not None and x >= free_from:
@@ -212,23 +221,13 @@ def _draw_curve(
     cells: CellGrid, pane: Pane, low: Floats, high: Floats, is_gap: NDArray[np.bool_], style: StyleName
 ) -> None:
     """Draw a band, or a curve if `low` and `high` are equal; nats, one value per column of dots."""
-    glyphs, heights = pane.options.glyphs, pane.options.scale.heights
+    glyphs, heights = pane.options.glyphs, pane.options.heights
     num_rows = glyphs.weights.shape[0] * pane.height
     dots = curve_dots(heights(low), heights(high), is_gap, pane.axis.limits, num_rows)
     if style == "line" and glyphs.is_fine and pane.height >= _ROWS_FOR_THICK_LINE:
         dots[1:] |= dots[:-1]
     chars = {"band": glyphs.band, "validation": glyphs.val_curve}.get(style, glyphs.line)
     cells.stamp(pane.left, 1, cell_chars(dots, glyphs.weights, chars), style)
-
-
-def _draw_points(
-    cells: CellGrid, pane: Pane, steps: list[int], losses: list[float], marker: str, style: StyleName
-) -> None:
-    """Draw a marker at each loss, in nats, that is in view."""
-    for step, nats in zip(steps, losses, strict=True):
-        column, row = pane.column_of(step), pane.row_of(nats)
-        if column is not None and row is not None:
-            cells.fill(pane.left + column, row + 1, marker, style)
 
 
 def _draw_window(cells: CellGrid, pane: Pane, window: Limits) -> None:

@@ -24,7 +24,7 @@ from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.terminal.capabilities import GlyphSet
 from tui.text.numbers import LossUnit
-from tui.widgets.plot.axes import Limits, LossScale
+from tui.widgets.plot.axes import Limits
 from tui.widgets.plot.cells import STYLE_NAMES
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
@@ -146,7 +146,9 @@ class LossPlot(Widget, can_focus=True):
         if self.viewport.cursor is not None and self.viewport.cursor > run.high:  # an earlier checkpoint was loaded
             self.viewport = self.viewport.with_cursor(self.viewport.cursor)
             self.post_message(self.CursorMoved(self.viewport.cursor))
-        options = PlotOptions(LossScale(self.unit, self.is_log), self.glyphs, self.overlay, self.shows_levels)
+        options = PlotOptions(
+            unit=self.unit, is_log=self.is_log, glyph_set=self.glyphs, overlay=overlay, shows_levels=self.shows_levels
+        )
         self.picture.draw(self.shown, self.viewport, options, width, self.size.height)
         self._paint()
 
