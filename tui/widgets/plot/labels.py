@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise, product
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 import numpy as np
 from rich.cells import cell_len
@@ -44,9 +44,6 @@ _SYMBOL_CELLS = 4
 
 Entry = list[tuple[str, StyleName]]
 """Pieces of text in styles."""
-
-
-# Lines across ---------------------------------------------------------------------------------------------------------
 
 
 def nats_of(level: Level) -> float:
@@ -91,8 +88,6 @@ class _Label:
     name: str
     sign: str
     style: StyleName
-    priority: int
-    """The lowest is dropped first."""
     place: float
     """Of the loss, in rows from the top."""
     row: int
@@ -115,21 +110,21 @@ def _labels(pane: Pane) -> Iterator[_Label]:
     outside = [level for level in levels if pane.row_of(nats_of(level)) is None]
     above = [level for level in outside if pane.place_of(nats_of(level)) < 0]
     below = [level for level in outside if level not in above]
-    for number, level in enumerate(levels):
+    for level in levels:
         if level in outside:
             if level not in (min(above, key=nats_of, default=None), max(below, key=nats_of, default=None)):
                 continue
             signs[level] = glyphs.up if level in above else glyphs.down
-        yield _label(pane, nats_of(level), level.name, signs[level], "level_label", number)
+        yield _label(pane, nats_of(level), level.name, signs[level], "level_label")
     if view.best is not None and pane.row_of(view.best.val_loss) is not None:
-        yield _label(pane, view.best.val_loss, "best", glyphs.best, "best", len(view.levels))
+        yield _label(pane, view.best.val_loss, "best", glyphs.best, "best")
     if view.smoothed_loss is not None and pane.column_of(view.train_losses.last_step) is not None:
-        yield _label(pane, view.smoothed_loss, "train", "", "line", len(view.levels) + 1)
+        yield _label(pane, view.smoothed_loss, "train", "", "line")
 
 
-def _label(pane: Pane, nats: float, name: str, sign: str, style: StyleName, priority: int) -> _Label:
+def _label(pane: Pane, nats: float, name: str, sign: str, style: StyleName) -> _Label:
     place = min(max(pane.place_of(nats), 0.0), float(pane.height))
-    return _Label(nats, name, sign, style, priority, place, min(int(place), pane.height - 1))
+    return _Label(nats, name, sign, style, place, min(int(place), pane.height - 1))
 
 
 def _placed(labels: Sequence[_Label], axis: LossAxis) -> list[_Label]:
@@ -146,7 +141,7 @@ def _placed(labels: Sequence[_Label], axis: LossAxis) -> list[_Label]:
     always = sorted((label for label in labels if label.style != "level_label"), key=lambda label: -label.nats)
     options = [option for option in product(*(_moved(label, axis) for label in always)) if _is_in_order(option)]
     placed = list(min(options, key=lambda option: sum(map(cost, option))))
-    for level in sorted((label for label in labels if label.style == "level_label"), key=lambda label: -label.priority):
+    for level in (label for label in reversed(labels) if label.style == "level_label"):  # the lowest first
         for moved in _moved(level, axis):
             extended = sorted([*placed, moved], key=lambda label: -label.nats)
             is_near = abs(moved.row + 0.5 - moved.place) <= 1 and moved.row not in others
@@ -167,28 +162,23 @@ def _is_in_order(labels: Sequence[_Label]) -> bool:
     return all(above.row < below.row for above, below in pairwise(labels))
 
 
-# Marks ----------------------------------------------------------------------------------------------------------------
-
-
-def bursts(pane: Pane) -> dict[range, list[Mark]]:
-    """Return the marks in view by the columns of their burst, marks in neighbouring columns, from left to right.
+def bursts(pane: Pane) -> list[tuple[range, list[Mark]]]:
+    """Return the marks in view with the columns of their burst, marks in neighbouring columns, from left to right.
 
     Those of a burst are sorted by importance, then by their order.
     """
-    by_column: dict[int, list[Mark]] = {}
-    for mark in pane.marks:
-        if (column := pane.column_of(mark.step)) is not None:
-            by_column.setdefault(column, []).append(mark)
-    found: dict[range, list[Mark]] = {}
-    columns = range(0)
-    for column, marks in sorted(by_column.items()):
-        before: list[Mark] = []
-        if columns.stop == column and 0 < len(columns) < _BURST_CELLS:
-            before = found.pop(columns)
-        columns = range(column - len(columns) if before else column, column + 1)
-        found[columns] = [*before, *marks]
+    in_view = [(column, mark) for mark in pane.marks if (column := pane.column_of(mark.step)) is not None]
+    found: list[tuple[range, list[Mark]]] = []
+    for column, mark in sorted(in_view, key=itemgetter(0)):
+        columns, marks = found[-1] if found else (range(-1), [])
+        if column in columns or (column == columns.stop and len(columns) < _BURST_CELLS):
+            found[-1] = range(columns.start, column + 1), marks
+        else:
+            marks = []
+            found.append((range(column, column + 1), marks))
+        marks.append(mark)
     ranks = list(MARKS)
-    return {columns: sorted(marks, key=lambda mark: ranks.index(mark.kind)) for columns, marks in found.items()}
+    return [(columns, sorted(marks, key=lambda mark: ranks.index(mark.kind))) for columns, marks in found]
 
 
 def is_stack(columns: range, marks: Sequence[Mark]) -> bool:
@@ -201,7 +191,7 @@ def draw_marks(cells: CellGrid, pane: Pane, *, num_rows: int) -> None:
 
     Of two marks, both letters are shown; of more, the most important and their number; in one cell, their number.
     """
-    for columns, marks in bursts(pane).items():
+    for columns, marks in bursts(pane):
         letters = [MARKS[mark.kind][0] for mark in marks]
         count = str(len(letters)) if len(letters) <= _MAX_COUNT else "+"
         shown = "".join(letters) if len(letters) <= 2 else letters[0] + count
@@ -215,7 +205,7 @@ def draw_marks(cells: CellGrid, pane: Pane, *, num_rows: int) -> None:
 def write_marks(cells: CellGrid, pane: Pane, step: int) -> None:
     """Write the marks of the burst at a step below the heading, in as many rows as they need."""
     column = pane.column_of(step)
-    text = "; ".join(_by_kind(next((marks for columns, marks in bursts(pane).items() if column in columns), [])))
+    text = "; ".join(_by_kind(next((marks for columns, marks in bursts(pane) if column in columns), [])))
     room, num_rows = pane.width - 2, max(pane.height // 2, 1)
     spans = wrap(text, room) if text else ()
     for row, (start, end) in enumerate(spans[:num_rows], start=1):
@@ -234,10 +224,8 @@ def _by_kind(marks: Sequence[Mark]) -> Iterator[str]:
         yield ", ".join(texts)
 
 
-# The heading ----------------------------------------------------------------------------------------------------------
-
-
-def _entry(label: str, label_style: StyleName = "tick", symbol: str = "", style: StyleName = "tick") -> Entry:
+def entry(label: str, label_style: StyleName = "tick", symbol: str = "", style: StyleName = "tick") -> Entry:
+    """Return an entry of the heading: a label and possibly a symbol before it."""
     marked: Entry = [(symbol, style), (" ", "tick")] if symbol else []
     return [(" ", "tick"), *marked, (f"{label} ", label_style)]
 
@@ -252,23 +240,19 @@ def write_entries(cells: CellGrid, left: int, right: int, entries: Iterable[Entr
         left += 1
 
 
-def title_entries(title: str) -> list[Entry]:
-    """Return the entry that names the steps in view."""
-    return [_entry(title, "window")] if title else []
-
-
 def heading(pane: Pane, title: str, *, is_focused: bool) -> Iterator[Entry]:
     """Yield the unit, the steps in view, and what has no label beside its line."""
     glyphs, unit, overlay = pane.options.glyphs, pane.options.unit, pane.options.overlay
     name = f"{unit} per character" if pane.width >= _WIDE_PANE_CELLS else unit_label(unit)
-    yield _entry(name + (", log" if pane.options.is_log else ""), "focus" if is_focused else "heading")
-    yield from title_entries(title)
+    yield entry(name + (", log" if pane.options.is_log else ""), "focus" if is_focused else "heading")
+    if title:
+        yield entry(title, "window")
     if overlay is not None:
-        yield _entry(shortened(sanitize_line(overlay.run), _MAX_NAME_CELLS), "tick", glyphs.overlay_sample, "overlay")
+        yield entry(shortened(sanitize_line(overlay.run), _MAX_NAME_CELLS), "tick", glyphs.overlay_sample, "overlay")
     if pane.peak is not None:
-        yield _entry(f"peak {format_loss(pane.peak, unit)}", "tick", glyphs.peak, "peak")
+        yield entry(f"peak {format_loss(pane.peak, unit)}", "tick", glyphs.peak, "peak")
     if is_focused:
-        yield _entry("arrows: cursor, zoom", "window")
+        yield entry("arrows: cursor, zoom", "window")
 
 
 def readout(pane: Pane, step: int) -> Iterator[Entry]:
@@ -278,28 +262,25 @@ def readout(pane: Pane, step: int) -> Iterator[Entry]:
     is_in_gap = bool(len(train.is_gap[dots])) and bool(train.is_gap[dots].all())
     is_own = step >= view.train_losses.first_step and not is_in_gap  # before it, a branch shows its parent
     seconds = view.seconds.near(step) if is_own else None
-    yield _entry(f"step {step:,}" + (f" at {format_duration(seconds)}" if seconds is not None else ""), "readout")
+    yield entry(f"step {step:,}" + (f" at {format_duration(seconds)}" if seconds is not None else ""), "readout")
     if count := int(train.count[dots].sum()):
         mean = float(np.nansum(train.mean[dots] * train.count[dots]) / count)
-        yield _entry(f"train {format_loss(mean, unit)}" + (f" over {count:,} steps" if count > 1 else ""), "readout")
+        yield entry(f"train {format_loss(mean, unit)}" + (f" over {count:,} steps" if count > 1 else ""), "readout")
         if count > 1:
             low, high = (
                 format_loss(float(nats), unit) for nats in (np.nanmin(train.low[dots]), np.nanmax(train.high[dots]))
             )
-            yield _entry(f"{low} to {high}", "readout", glyphs.band_sample, "band")
+            yield entry(f"{low} to {high}", "readout", glyphs.band_sample, "band")
     if view.val_points:
         nearest = min(view.val_points, key=lambda point: abs(point.step - step))
         at = "" if nearest.step == step else f" at {nearest.step:,}"
-        yield _entry(f"{format_loss(nearest.val_loss, unit)}{at}", "readout", glyphs.validation, "validation")
+        yield entry(f"{format_loss(nearest.val_loss, unit)}{at}", "readout", glyphs.validation, "validation")
     if is_own and (rate := view.learning_rates.near(step)) is not None:
-        yield _entry(f"lr {format_learning_rate(rate)}", "readout")
+        yield entry(f"lr {format_learning_rate(rate)}", "readout")
     if overlay is not None and overlay.train_losses.first_step <= step <= overlay.train_losses.last_step:
         loss = format_loss(overlay.train_losses.near(step) or 0.0, unit)
         name = shortened(sanitize_line(overlay.run), _MAX_NAME_CELLS)
-        yield _entry(f"{name} {loss}", "readout", glyphs.overlay_sample, "overlay")
-
-
-# The legend -----------------------------------------------------------------------------------------------------------
+        yield entry(f"{name} {loss}", "readout", glyphs.overlay_sample, "overlay")
 
 
 def meanings(panes: Sequence[Pane], *, num_mark_rows: int) -> Iterator[tuple[str, StyleName, str]]:
@@ -328,7 +309,7 @@ def meanings(panes: Sequence[Pane], *, num_mark_rows: int) -> Iterator[tuple[str
     for kind, (letter, meaning) in MARKS.items():
         if count := counts[kind]:
             yield letter, "mark", meaning + ("" if count == 1 else f", {count:,}x")
-    found = [burst for pane in panes for burst in bursts(pane).items()]
+    found = [burst for pane in panes for burst in bursts(pane)]
     if any(len(burst[1]) > (num_mark_rows if is_stack(*burst) else 2) for burst in found):
         yield "2-9", "mark", f"number of marks close together; +: more than {_MAX_COUNT}"
 

@@ -24,12 +24,12 @@ from tui.widgets.plot.labels import (
     draw_legend,
     draw_lines,
     draw_marks,
+    entry,
     gutter_cells,
     heading,
     is_stack,
     nats_of,
     readout,
-    title_entries,
     write_entries,
     write_marks,
 )
@@ -89,7 +89,7 @@ class Picture:
             pane = _pane(view, options, left, end, viewport.limits(kind))
             if pane.train.count.any():
                 self.panes[kind] = pane
-        has_stack = any(is_stack(*burst) for pane in self.panes.values() for burst in bursts(pane).items())
+        has_stack = any(is_stack(*burst) for pane in self.panes.values() for burst in bursts(pane))
         self._num_mark_rows = 2 if has_stack and num_rows >= _ROWS_TO_STACK_MARKS else 1
         for kind, pane in self.panes.items():
             val = slice(*np.searchsorted(self._val_steps, [pane.steps.low, pane.steps.high + 1]))
@@ -120,7 +120,7 @@ class Picture:
             end = cells.width if is_alone else first.right + first.gutter
             write_entries(cells, 1, end, heading(first, title if is_alone else "", is_focused=is_focused))
             if not is_alone:
-                write_entries(cells, last.left - 1, cells.width, title_entries(title))
+                write_entries(cells, last.left - 1, cells.width, [entry(title, "window")])
         if legend_page is not None:
             self.num_legend_pages = draw_legend(cells, panes, legend_page, num_mark_rows=self._num_mark_rows)
         elif cursor is not None and (finest := self.pane_of(cursor)) is not None:
