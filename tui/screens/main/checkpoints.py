@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from engine.checkpoints.catalog import CheckpointEntry
-from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
+from engine.protocol.commands import SaveCheckpoint, SaveLatest
 from engine.storage.folders import BEFORE_LOAD
 from tui.dialogs.ask import SaveDialog, free_name
 from tui.dialogs.checkpoints import CheckpointBrowser
@@ -85,19 +84,12 @@ class CheckpointsController(Controller):
         """List the checkpoints in any phase; one can be loaded, or a new run started from it."""
         if self._run.can_switch():
             services = self._run.services
-            browser = CheckpointBrowser(
-                services.list_checkpoints, lambda: self._run.view, self._check_branch, services.drop_typed_ahead
-            )
-            self._run.app.push_screen(browser, self._on_browser_answer)
+            browser = CheckpointBrowser(self._run, services.list_checkpoints, services.check, services.drop_typed_ahead)
+            self._run.app.push_screen(browser, self._branch)
 
-    def _check_branch(self, entry: CheckpointEntry) -> object:
-        return self._run.services.check(Branch(entry).config_after(self._run.bridge.config))
-
-    def _on_browser_answer(self, answer: LoadCheckpoint | Branch | None) -> None:
-        """Load what was chosen, or end this run and start another from it."""
-        if isinstance(answer, Branch) and not self._run.is_ending:
+    def _branch(self, answer: Branch | None) -> None:
+        """End this run and start another from the checkpoint that was chosen."""
+        if answer is not None and not self._run.is_ending:
             config = answer.config_after(self._run.bridge.config)
             start = partial(self._run.services.start, config, curve_of(self._run.view))
             self._leaving.end_then(start, f"then a new run from “{answer.entry.name}”")
-        elif isinstance(answer, LoadCheckpoint) and self._run.can_command():
-            self._run.send(answer)

@@ -74,11 +74,12 @@ class Browsing(Running):
 
     @property
     def names(self) -> list[str]:
-        return [each.name for each in self.table.entries]
+        return [option.id for option in self.table.options if option.id is not None]
 
     @property
     def current(self) -> str:
-        return self.table.current.name if self.table.current else ""
+        option = self.table.highlighted_option
+        return (option.id or "") if option is not None else ""
 
 
 @asynccontextmanager
@@ -229,7 +230,7 @@ async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_colum
                 await at.press(shows=at.current.rpartition("/")[2][-5:])
             await at.press(shows="saved by name · 20")
             if size[0] <= 80:
-                assert text_of(at.app, "CheckpointTable") == snapshot(name=f"{size[0]}x{size[1]}")
+                assert text_of(at.app, "#table") == snapshot(name=f"{size[0]}x{size[1]}")
             at.table.move_to(at.names.index("now/step-59"))
             await at.press(shows="step-59")
             at.table.move_to(20)
