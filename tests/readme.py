@@ -28,7 +28,7 @@ from engine.protocol.codec import kinds_of
 from engine.protocol.events import Event
 from tui.cli.app import app
 from tui.cli.lazy_group import EXAMPLES
-from tui.settings.key_table import KEY_TABLE, LESSON_KEYS, MAIN_KEYS
+from tui.settings.key_table import KEY_TABLE, MAIN_KEYS, keys_of
 from tui.settings.keys import Key
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def key_table() -> str:
 
 
 def _key_rows() -> Iterator[str]:
-    for heading, keys in {**KEY_TABLE, "In the lesson": LESSON_KEYS}.items():
+    for heading, keys in {**KEY_TABLE, "In the lesson": keys_of("lesson")}.items():
         yield f"| | **{heading}** | |"
         yield from map(_key_row, keys)
 

@@ -31,7 +31,8 @@ from tui.dialogs.help import HelpScreen
 from tui.lesson.progress import Progress, progress_path, write_progress
 from tui.lesson.runs import main_config, open_lesson_session
 from tui.lesson.stops import STOPS
-from tui.process.local import EngineBridge
+from tui.process.local import LocalRun
+from tui.run.connection import RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.app import LessonApp
 from tui.screens.main.screen import TICK_SECONDS
@@ -144,7 +145,8 @@ def _step_in(text: str) -> int:
 
 async def take_pictures(folder: Path) -> None:
     """Train up to a budget; write the stills of the screen, its dialogs and its end, and the views of the X-ray."""
-    app = TweetgenApp(RunConfig(run_name="happy", settings={"max_steps": LAST_STEP, "save_every": SAVE_EVERY}))
+    config = RunConfig(run_name="happy", settings={"max_steps": LAST_STEP, "save_every": SAVE_EVERY})
+    app = TweetgenApp(LocalRun(config))
     async with app.run_test(size=STILL_SIZE) as pilot:
         await _until_step(app, SAVED_AT)
         app.bridge.send(SaveCheckpoint(name="first words"))
@@ -172,7 +174,7 @@ async def take_pictures(folder: Path) -> None:
         await _drawn(pilot)
         _write(app, folder / "end.svg")
         app.bridge.stop("pictures taken")
-        app.bridge.join(DEADLINE_SECONDS)
+        app.bridge.wait(DEADLINE_SECONDS)
     await take_lesson(folder)
 
 
@@ -196,7 +198,11 @@ async def _drawn(pilot: Pilot[Any]) -> None:
 async def take_lesson(folder: Path) -> None:
     """Write a picture of a stop of the lesson, once its model is trained as far as the stop wants it."""
     write_progress(progress_path(), Progress(LESSON_STOP))
-    app = LessonApp(EngineBridge(main_config(is_new=True), open_lesson_session), RunView(), progress_path())
+
+    def open_run(config: RunConfig, before: RunConnection | None) -> LocalRun:
+        return LocalRun(config, open_lesson_session, before)
+
+    app = LessonApp(open_run(main_config(is_new=True), None), open_run, RunView(), progress_path())
     async with app.run_test(size=LESSON_SIZE) as pilot:
         run = app.lesson_screen.lesson.run
         await _until(lambda: run.view.step >= STOPS[LESSON_STOP - 1].train_to, "the lesson's model")
@@ -206,9 +212,8 @@ async def take_lesson(folder: Path) -> None:
         await _until(lambda: _is_answered(panel), "the lesson's view")
         await pilot.pause()
         _write(app, folder / "lesson.svg")
-        for bridge in app.bridges:
-            bridge.stop("picture taken")
-            bridge.join(DEADLINE_SECONDS)
+        app.connection.stop("picture taken")
+        app.connection.wait(DEADLINE_SECONDS)
 
 
 async def _take_views(app: TweetgenApp, pilot: Pilot[Any], folder: Path) -> None:

@@ -40,7 +40,7 @@ from tui.app.recorder import Recorder
 from tui.cli.commands import replay_recording
 from tui.cli.commands.replay_recording import MAX_IDLE_SECONDS
 from tui.cli.options import to_run_config
-from tui.run.replay import OpenReplay
+from tui.run.replay import ReplayedRun
 from tui.settings.preferences import PreferencesStore
 
 ONNX_PAGE, CHECKPOINTS_PAGE = (Path(__file__).parents[2] / "docs" / name for name in ("onnx.md", "checkpoints.md"))
@@ -274,10 +274,9 @@ def test_the_run_is_replayed_on_a_screen_at_the_given_speed(cli: Cli, home: Path
     cli.monkeypatch.setattr("tui.cli.commands.runs.show", show)
     for line, speed in (("first", 10.0), ("last --speed 2.5", 2.5), ("first --speed max", float("inf"))):
         assert cli("runs", "replay", *line.split()).code == 0
-        bridge, history, _store, _job_control = show.call_args.args
-        opening = bridge._open_session
-        assert isinstance(opening, OpenReplay)
-        assert (opening.config, opening.folder.path, opening.speed) == (bridge.config, path.parent, speed)
+        replay, history, *_ = show.call_args.args
+        assert isinstance(replay, ReplayedRun)
+        assert (replay._path, replay._speed) == (path, speed)
         assert history.is_replay
 
 

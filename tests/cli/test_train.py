@@ -43,7 +43,6 @@ from tui.cli.commands import train
 from tui.cli.output import progress_display
 from tui.process.sockets import socket_path
 from tui.process.torchrun import Agent, StartedRun, Torchrun
-from tui.process.torchrun_bridge import TorchrunBridge
 
 END = e.RunFinished(step=100, elapsed_seconds=5.0, reason="budget", total_seconds=5.0, total_chars=10)
 ENDLESS = (*SMALL_MODEL, "--max-steps", str(ENDLESS_STEPS), "--run-name", "endless")
@@ -162,7 +161,7 @@ def test_settings_from_the_socket_are_changed_all_or_none_as_json_and_journal_ha
     process.read_events("StepsFinished", 1)
     bad, good = ({"learning_rate": 0.002, "batch_size": size} for size in (0, 5))
     with RawClient(socket_path(folder_of_run("endless")), HELLO) as client:
-        client.receive_until("CaughtUp")
+        client.receive_until("SnapshotEnd")
         for command in (fakes.change(**bad), fakes.change(**good), c.Stop()):
             client.send(line_of(command))
         received = client.receive_all()
@@ -399,7 +398,7 @@ class StartedByTest(Torchrun):
 
 
 def test_events_of_an_attached_run_come_once_until_ctrl_c(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bridge = TorchrunBridge(RunConfig(run_name=RUN), lambda config: StartedByTest(config, 2))
+    torchrun = StartedByTest(RunConfig(run_name=RUN), 2)
     recorded, printed = list[str](), list[str]()
 
     def has_printed_all() -> bool:
@@ -427,7 +426,7 @@ def test_events_of_an_attached_run_come_once_until_ctrl_c(home: Path, capsys: py
 
     with ThreadPoolExecutor() as pool:
         host = pool.submit(lambda: list(map(play, (1.0, 2.0))))
-        assert headless.run_attached(bridge, as_json=True, stops_on_hangup=False, detaches=False) == 130
+        assert headless.run_attached(torchrun, as_json=True, stops_on_hangup=False, detaches=False) == 130
         host.result()
-    bridge.torchrun._output.close()
-    bridge.torchrun._errors.close()
+    torchrun._output.close()
+    torchrun._errors.close()

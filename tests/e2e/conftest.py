@@ -23,10 +23,10 @@ SCRIPTED = (
     "-c",
     """
 from tests.fakes import FakeSession, tweet_sampled
-from tui.process.local import EngineBridge
-EngineBridge.__init__.__defaults__ = (
+from tui.process.local import LocalRun
+LocalRun.__init__.__defaults__ = (
     lambda config, on_stage: FakeSession([tweet_sampled("hello ñ there")]),
-    *EngineBridge.__init__.__defaults__[1:],
+    *LocalRun.__init__.__defaults__[1:],
 )
 from tui.__main__ import main
 main()

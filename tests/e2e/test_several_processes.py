@@ -22,7 +22,7 @@ from tests.engine.session.ranks.shared_runs import run_shared
 from tests.event_files import LOSS, scalars_in
 from tests.rank_kills import kill_after_a_save, rank_in
 from tests.waiting import wait_until
-from tui.process.attached import RemoteBridge
+from tui.process.attached import AttachedRun
 
 pytestmark = pytest.mark.timeout(300)  # each starts up to five processes that import torch
 
@@ -89,13 +89,13 @@ def test_a_run_lives_on_after_train_has_detached_or_was_killed_and_can_be_attach
         wait_until(lambda: last_step(home), "the first step")
         training.send(signal.SIGKILL)
     wait_for_steps(home, 20)
-    bridge = RemoteBridge(folder_of_run("watched"))
+    bridge = AttachedRun(folder_of_run("watched"))
     started = bridge.connect().started
     assert started is not None
     assert (started.world_size, started.backend) == (2, "gloo")
     bridge.stop("stopped by the user")
     assert wait_for_end(home).reason == "stopped by the user"
-    assert bridge.join(60)
+    assert bridge.wait(60)
     wait_until(lambda: not processes_in(home), "the end of all processes")
 
 

@@ -298,7 +298,7 @@ def settings(folder: Path) -> Target:
 
 # Lines and text -------------------------------------------------------------------------------------------------------
 
-_MESSAGES = {"Greeting", "ViewTold", "TweetsTold", "CaughtUp", "Refusal"}
+_MESSAGES = {"Greeting", "Snapshot", "TweetChunk", "SnapshotEnd", "Refusal"}
 _HIDDEN = "surrogatepass"
 
 

@@ -34,11 +34,12 @@ from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
 from tui.dialogs.checkpoint_list import ListCheckpoints
 from tui.process.exit import Outcome
-from tui.process.local import EngineBridge, Session
+from tui.process.local import LocalRun, Session
 from tui.process.threads import writers_have_ended
+from tui.run.connection import RunConnection
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
-from tui.settings.key_map import key_named
+from tui.settings.keys import key_named
 from tui.settings.preferences import PreferencesStore
 from tui.terminal.private import update_screen
 from tui.widgets import panels as frame_pacing
@@ -218,7 +219,7 @@ class Running(NamedTuple):
         """Return whether nothing is under way that could change the screen."""
         bridge = self.app.bridge
         session = getattr(bridge, "_session", None)
-        is_opening = isinstance(bridge, EngineBridge) and session is None
+        is_opening = isinstance(bridge, LocalRun) and session is None
         has_answered = not is_opening and (
             not isinstance(session, FakeSession)
             or (session.has_begun and session.num_handled == getattr(bridge, "num_sent", 0))
@@ -244,6 +245,8 @@ class Stage:
     """Makes apps over sessions, and ends their threads."""
 
     apps: list[TweetgenApp] = field(default_factory=list)
+    runs: list[LocalRun] = field(default_factory=list)
+    """Those of the apps, each begun after the one before it."""
     checked: list[RunConfig] = field(default_factory=list)
     """The configs that an app has checked before a new run."""
     errors: dict[str, TweetgenError] = field(default_factory=dict)
@@ -263,8 +266,13 @@ class Stage:
         """Return an app whose bridge opens `session`, and for each new run one of the `further`."""
         sessions = iter((session, *further))
         config = config or RunConfig()
-        bridge = EngineBridge(config, lambda _config, _on_stage: next(sessions))
-        self.apps.append(TweetgenApp(config, bridge, history, entries, self.check, store=store))
+
+        def open_run(config: RunConfig, before: RunConnection | None) -> LocalRun:
+            self.runs.append(LocalRun(config, lambda _config, _on_stage: next(sessions), before))
+            return self.runs[-1]
+
+        first = open_run(config, None)
+        self.apps.append(TweetgenApp(first, history, entries, self.check, store=store, open_run=open_run))
         self.apps[-1].animation_level = "none"
         return self.apps[-1]
 
@@ -364,23 +372,23 @@ def _nothing_is_drawn_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Return a stage; every thread started on it ends with the test."""
-    send = EngineBridge.send
+    send = LocalRun.send
 
-    def counted(bridge: EngineBridge, command: Command) -> None:
+    def counted(bridge: LocalRun, command: Command) -> None:
         setattr(bridge, "num_sent", getattr(bridge, "num_sent", 0) + 1)  # noqa: B010 - it has no such attribute
         send(bridge, command)
 
-    monkeypatch.setattr(EngineBridge, "send", counted)
+    monkeypatch.setattr(LocalRun, "send", counted)
     stage = Stage()
     yield stage
-    for bridge in (bridge for app in stage.apps for bridge in app.bridges):
+    for bridge in (*stage.runs, *(app.bridge for app in stage.apps)):
         bridge.stop("end of the test")
-        assert bridge.join(DEADLINE_SECONDS)
+        assert bridge.wait(DEADLINE_SECONDS)
 
 
-def trained_by(app: TweetgenApp) -> EngineBridge:
+def trained_by(app: TweetgenApp) -> LocalRun:
     """Return the bridge of an app to a session in this process."""
-    assert isinstance(app.bridge, EngineBridge)
+    assert isinstance(app.bridge, LocalRun)
     return app.bridge
 
 

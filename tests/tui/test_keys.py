@@ -20,14 +20,23 @@ from tui.dialogs.tweet import TweetDialog
 from tui.process.exit import Outcome
 from tui.screens.main.screen import MainScreen
 from tui.settings.availability import KeyState, lacking, unavailable
-from tui.settings.key_map import key_named, settable_keys, without_clashes
-from tui.settings.key_table import BAR_KEYS, KEY_TABLE, LESSON_KEYS, MAIN_ACTIONS, MAIN_KEYS, PANEL_ACTIONS
-from tui.settings.keys import Key, Need
+from tui.settings.key_table import (
+    BAR_KEYS,
+    KEY_TABLE,
+    MAIN_ACTIONS,
+    MAIN_KEYS,
+    NEEDS,
+    PANEL_ACTIONS,
+    Key,
+    Need,
+    keys_of,
+)
+from tui.settings.keys import key_named, settable_keys, without_clashes
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.plot.plot import LossPlot
 
-TABLE = KEY_TABLE | {"In the lesson": tuple(LESSON_KEYS)}
+TABLE = KEY_TABLE | {"In the lesson": tuple(keys_of("lesson"))}
 ROWS = tuple(chain(*TABLE.values()))
 CHARACTERS = {key_named(chr(code)): chr(code) for code in range(0x20, 0x7F)}
 
@@ -52,6 +61,10 @@ def test_the_key_table_is_as_recorded(snapshot: SnapshotAssertion) -> None:
     lines.append("# Characters with several actions")
     lines += [f"{char} {', '.join(sorted(names))}" for char, names in sorted(actions.items()) if len(names) > 1]
     assert "\n".join(lines) == snapshot
+
+
+def test_one_action_needs_one_thing_wherever_it_has_a_key() -> None:
+    assert [key for key in ROWS if NEEDS[key.action] != key.needs] == []
 
 
 def test_no_default_key_is_taken_by_tmux_screen_or_flow_control_and_all_are_valid_as_settings() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -47,7 +47,8 @@ from tests.tui.transcripts import plays, set_up
 from tui.app.app import TweetgenApp
 from tui.dialogs import checkpoint_list
 from tui.dialogs import checkpoint_list as table
-from tui.process.local import EngineBridge
+from tui.process.local import LocalRun
+from tui.run.connection import RunConnection
 from tui.run.view import RunView
 from tui.widgets.status.machine import ScreenCost, UsageCounters
 from tui.widgets.status.machine_reader import MachineReader, MachineReading
@@ -92,11 +93,13 @@ class Scene:
     draws_toasts: bool = False
 
 
-class Attached(EngineBridge):
+class Attached(LocalRun):
     """The bridge of an attached screen, but for the socket."""
 
-    is_remote: ClassVar[bool] = True  # type: ignore[misc] # a fact of each instance elsewhere
+    is_remote = True
     num_screens = 2
+    badge = ""
+    interruption = ""
 
 
 @asynccontextmanager
@@ -110,12 +113,16 @@ async def opened(stage: Stage, scene: Scene) -> AsyncIterator[Running]:
         return next(sessions)
 
     host: Any = SimpleNamespace(num_clients=0, problem=scene.problem, handle=lambda _: None, close=lambda: None)
-    subscriber = (lambda _: host) if scene.problem else None
     config = RunConfig(corpus=CorpusConfig(files=(str(scene.corpus),)) if scene.corpus else None)
-    bridge = (Attached if scene.badge else EngineBridge)(config, open_session, make_subscriber=subscriber)
+
+    def open_run(config: RunConfig, before: RunConnection | None) -> LocalRun:
+        return (Attached if scene.badge else LocalRun)(config, open_session, before)
+
+    bridge = open_run(config, None)
+    bridge.host = host if scene.problem else None
     if isinstance(bridge, Attached):
         bridge.badge, bridge.refusal = scene.badge, scene.refusal
-    app = TweetgenApp(config, bridge, scene.history, lambda: scene.entries, stage.check)
+    app = TweetgenApp(bridge, scene.history, lambda: scene.entries, stage.check, open_run=open_run)
     stage.apps.append(app)
     async with app.run_test(size=scene.size, notifications=scene.draws_toasts) as pilot:
         await wait_until(lambda: len(app.screen_stack) > 1, "the main screen")

@@ -24,8 +24,8 @@ from tui.app.signal_controller import SignalController
 from tui.app.terminal_app import TerminalApp
 from tui.app.typing_ahead import TypingAhead
 from tui.dialogs.checkpoint_list import ListCheckpoints
-from tui.process.local import EngineBridge
-from tui.run.connection import Bridge
+from tui.process.local import LocalRun
+from tui.run.connection import OpenRun, RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
@@ -55,8 +55,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
 
     def __init__(
         self,
-        config: RunConfig,
-        bridge: Bridge | None = None,
+        connection: RunConnection,
         history: RunView | None = None,
         list_checkpoints: ListCheckpoints = iterate_checkpoints,
         check: Callable[[RunConfig], CorpusPreview | None] = preflight.check,
@@ -64,8 +63,12 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         *,
         is_utf8: bool = True,
         store: PreferencesStore | None = None,
+        open_run: OpenRun = lambda config, before: LocalRun(config, before=before),
     ) -> None:
-        """Show a run that begins with the view `history`; `glyphs` are those that suit the terminal."""
+        """Show a run that begins with the view `history`, and those that `open_run` opens after it.
+
+        `glyphs` are those that suit the terminal.
+        """
         self.store = store or PreferencesStore()
         theme = self.store.preferences.theme
         super().__init__(preferred_glyphs(self.store, glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
@@ -74,8 +77,9 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         self.set_keymap(self.store.preferences.keys)
         self._typing_ahead = TypingAhead(self, super().on_event)
         self._preferences = PreferencesController(self, self.store, glyphs, lambda: self._main_screen)
-        self.bridges: list[Bridge] = [bridge or EngineBridge(config)]
-        """One for each run, the latest last. The caller of `run` waits for their threads."""
+        self.bridge = connection
+        """The connection to the latest run. The caller of `run` waits for its end."""
+        self._open_run = open_run
         self.earlier_views: list[RunView] = []
         """The last views of the runs before the latest."""
         self._services = Services(
@@ -88,11 +92,6 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         )
         self._main_screen = MainScreen(self.bridge, history or RunView(), self._services)
         self.signals = SignalController(self, lambda: self.bridge, lambda: self._main_screen)
-
-    @property
-    def bridge(self) -> Bridge:
-        """The bridge of the latest run."""
-        return self.bridges[-1]
 
     @property
     def main(self) -> MainScreen:
@@ -139,7 +138,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             self.earlier_views.append(before.run_view)
         else:  # the same run continues
             view = before.run_view.for_resume()
-        self.bridges.append(self.bridge.successor(config))
+        self.bridge = self._open_run(config, self.bridge)
         self._main_screen = MainScreen(self.bridge, view, self._services, overlay=overlay)
         self.cancel_workers_of(before)
         before.xray.close_checkpoint()  # the X-ray was closed above without an answer

@@ -22,8 +22,8 @@ from textual.widgets.option_list import Option
 
 from tui.dialogs.base import Dialog
 from tui.screens.main.screen import MainScreen
-from tui.settings.key_map import mapped
 from tui.settings.key_table import PANEL_ACTIONS
+from tui.settings.keys import mapped
 from tui.widgets.line_input import LineInput
 
 _LEAST_SCORE = 0.1

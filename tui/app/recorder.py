@@ -36,9 +36,9 @@ from textual.timer import Timer
 from engine.config.run import RunConfig
 from tui.app.preferences_controller import preferred_glyphs
 from tui.app.terminal_app import TerminalApp
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 from tui.run.new_run import OverlayCurve
-from tui.run.replay import JournalBridge
+from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
 from tui.screens.main.screen import TICK_SECONDS, MainScreen
 from tui.screens.main.services import Services
@@ -256,7 +256,7 @@ def _start_nothing(config: RunConfig, overlay: OverlayCurve | None = None) -> No
 class _SteppedScreen(MainScreen):
     """A main screen whose tick is called by the recorder."""
 
-    def __init__(self, bridge: Bridge, services: Services, clock: Clock) -> None:
+    def __init__(self, bridge: RunConnection, services: Services, clock: Clock) -> None:
         self._paused: list[Timer] = []
         """Textual (8.2) has only weak references to them."""
         pace = FramePacing(clock, lambda: 0.0, is_remote=False)
@@ -281,7 +281,7 @@ class RecorderApp(TerminalApp, inherit_bindings=False):
 
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, bridge: Bridge, store: PreferencesStore, clock: Clock) -> None:
+    def __init__(self, bridge: RunConnection, store: PreferencesStore, clock: Clock) -> None:
         """Show what `bridge` emits, with the theme and the glyphs of the user's preferences."""
         preferences = store.preferences
         theme = theme_for("truecolor") if preferences.theme == AUTO else preferences.theme
@@ -339,7 +339,7 @@ class Recorder:
     ) -> None:
         """Replay the journal at `path` on a screen of `size`, columns and rows."""
         self._clock = Clock()
-        self._bridge = JournalBridge(path, speed, max_gap_seconds, self._clock)
+        self._bridge = ReplayedRun(path, speed, self._clock, max_gap_seconds)
         self._app = RecorderApp(self._bridge, store, self._clock)
         self._size = size
         self._selector = IdleSelector()

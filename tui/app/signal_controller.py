@@ -15,7 +15,7 @@ from tui.dialogs.base import LeaveDialog
 from tui.process.exit import Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 from tui.screens.main.screen import MainScreen
 
 _RETRY_SECONDS = 0.02
@@ -25,7 +25,9 @@ _RETRY_SECONDS = 0.02
 class SignalController:
     """Receives ending signals for an app. `receive` and `stop_run` may be called at any moment, on any thread."""
 
-    def __init__(self, app: TerminalApp, bridge: Callable[[], Bridge], main_screen: Callable[[], MainScreen]) -> None:
+    def __init__(
+        self, app: TerminalApp, bridge: Callable[[], RunConnection], main_screen: Callable[[], MainScreen]
+    ) -> None:
         """Act on the bridge and the main screen of the latest run."""
         self.stops_on_hangup = False
         """Whether the run ends where its terminal hangs up, in place of continuing without a screen."""

@@ -25,11 +25,12 @@ from engine.protocol import codec, events
 from engine.protocol.commands import Command, Pause, Stop
 from engine.protocol.events import Event, RunStarted
 from engine.session.startup import preflight
+from engine.storage.folders import RunFolder
 from engine.storage.journal import read_journal
 from tui.cli.output.progress_display import ProgressDisplay, write_line
 from tui.cli.output.run_progress import RunProgress
 from tui.cli.ranks import RunLeader
-from tui.process.crash_log import log_crashes_of
+from tui.process.attached import AttachedRun
 from tui.process.exit import exit_code_of
 from tui.process.host import Host
 from tui.process.signals import (
@@ -37,11 +38,12 @@ from tui.process.signals import (
     close_terminal,
     handle_ending_signals,
     leave_at_once,
+    log_crashes_of,
     reason_of,
     stop_at_signals,
 )
-from tui.process.torchrun_bridge import TorchrunBridge
-from tui.run.connection import EventSubscriber, NullSubscriber, failure_event
+from tui.process.torchrun import Torchrun
+from tui.run.connection import failure_event
 from tui.run.fold import apply
 from tui.run.summary import end_lines, how_to_attach
 from tui.run.view import RunView, is_over
@@ -88,31 +90,32 @@ def run_headless(
     return exit_code_of(output.view)
 
 
-def run_attached(bridge: TorchrunBridge, *, as_json: bool, stops_on_hangup: bool, detaches: bool) -> int:
+def run_attached(torchrun: Torchrun, *, as_json: bool, stops_on_hangup: bool, detaches: bool) -> int:
     """Start the processes of a run, and show it until its end; return the exit code.
 
     The run outlives this process. With `detaches`, this process leaves it once it has started.
     """
     output = _Output(as_json=as_json, on_start=_print_how_to_attach if detaches else None)
-    received = _Received(bridge, output)
-    _listen_to_signals(output, stops_on_hangup=stops_on_hangup, kill=bridge.torchrun.kill)
+    run = AttachedRun(torchrun.run, torchrun=torchrun)
+    received = _Received(run, torchrun.run, output)
+    _listen_to_signals(output, stops_on_hangup=stops_on_hangup, kill=torchrun.kill)
     with contextlib.closing(output):
-        bridge.start()
+        run.start()
         is_over, stop = False, None
         while not is_over:
-            is_over = bridge.join(_POLL_SECONDS)
+            is_over = run.wait(_POLL_SECONDS)
             is_attached_again = received.emit_all()
             if output.view.started is None:
-                output.on_stage(bridge.stage)
+                output.on_stage(run.stage)
             elif detaches:
-                bridge.leave()
+                run.leave()
                 return exit_code_of(output.view)
             is_new = not output.inbox.empty()
             stop = output.inbox.get() if is_new else stop
             if isinstance(stop, Stop) and (is_new or is_attached_again):  # what was sent before may have been lost
-                bridge.stop(stop.reason)
+                run.stop(stop.reason)
     output.write_end()
-    bridge.torchrun.wait(_ENDING_SECONDS)
+    torchrun.wait(_ENDING_SECONDS)
     return exit_code_of(output.view)
 
 
@@ -162,7 +165,7 @@ def _listen_to_signals(
         kill()
         leave_at_once(number, frame)
 
-    handle_ending_signals(stop_at_signals(stop, leave) if leader is None else lambda code: stop(reason_of(code) or ""))
+    handle_ending_signals(stop_at_signals(stop, leave) if leader is None else lambda code: stop(reason_of(code)))
 
 
 def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_for_screen: bool, notice: str) -> None:
@@ -187,7 +190,6 @@ def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_f
         config,
         inbox.put,
         lambda: inbox.qsize() + session.num_waiting,
-        on_run=log_crashes_of,
         agent=leader.agent if leader else None,
     )
     output.host = host
@@ -209,7 +211,7 @@ class _Output:
     ) -> None:
         self.inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self.has_hung_up = threading.Event()
-        self.host: EventSubscriber = NullSubscriber()
+        self.host: Host | None = None
         self.view = RunView()
         self._as_json = as_json
         self._on_start = on_start
@@ -220,7 +222,10 @@ class _Output:
     def emit(self, event: Event) -> None:
         """Handle an event of the session."""
         self.view = apply(self.view, event)
-        self.host.handle(event)
+        if isinstance(event, RunStarted):
+            log_crashes_of(event.run)
+        if self.host is not None:
+            self.host.handle(event)
         has_started = self._on_start is not None and isinstance(event, events.RunStarted)
         if self._is_shown and (has_started or self.has_hung_up.is_set()):
             self._is_shown = False
@@ -257,7 +262,7 @@ class _Output:
         left_at = time.monotonic()
         while self.view.ended is None:
             time.sleep(_POLL_SECONDS)
-            if self.host.num_clients or not is_over(self.view):
+            if (self.host is not None and self.host.num_clients) or not is_over(self.view):
                 left_at = time.monotonic()
             elif time.monotonic() - left_at > _UNWATCHED_SECONDS:
                 self.inbox.put(Stop(reason="finished"))
@@ -279,8 +284,9 @@ class _Output:
 class _Received:
     """The events of an attached run, each of them once: those missed between two connections are in its journal."""
 
-    def __init__(self, bridge: TorchrunBridge, output: _Output) -> None:
-        self._bridge = bridge
+    def __init__(self, run: AttachedRun, folder: RunFolder, output: _Output) -> None:
+        self._run = run
+        self._journal_path = folder.journal_path
         self._output = output
         self._started_at: float | None = None
         """Of the session whose events were emitted last."""
@@ -290,7 +296,7 @@ class _Received:
 
     def emit_all(self) -> bool:
         """Emit what was received since the last call; return whether it is attached again."""
-        update = self._bridge.drain()
+        update = self._run.drain()
         if update.view is not None:
             self._emit_missed(update.view)
         for event in update.events:
@@ -310,7 +316,7 @@ class _Received:
         """Emit the events of the current session that were not received, up to the `view` of the run and beyond."""
         session: list[Event] = []
         with contextlib.suppress(OSError):
-            for event in read_journal(self._bridge.torchrun.run.journal_path):
+            for event in read_journal(self._journal_path):
                 if isinstance(event, RunStarted):
                     session.clear()
                 session.append(event)

@@ -274,9 +274,9 @@ class LoadDialog(Dialog[Literal["load"]]):
         yield Static("", markup=False)
         yield KeyBar(
             (
-                Key("y", "answer", "", "", label="load"),
-                Key("enter", "answer", "", "", label="load", symbols="enter"),
-                Key("escape", "close", "", "", label="close"),
+                Key("dialog", "y", "answer", label="load"),
+                Key("dialog", "enter", "answer", label="load", symbols="enter"),
+                Key("dialog", "escape", "close", label="close"),
             )
         )
 

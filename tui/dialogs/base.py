@@ -19,8 +19,8 @@ from textual.widgets import Static
 
 from engine.protocol.events import CommandRefused, Event
 from engine.text import sanitize_line
-from tui.settings.key_table import COMMON_KEYS, FAILURE_KEYS, LEAVE_KEYS
-from tui.settings.keys import Key, Need, bindings_of
+from tui.settings.key_table import Key, Need, keys_of
+from tui.settings.keys import bindings_of
 from tui.widgets.key_bar import KeyBar
 
 Answer = TypeVar("Answer")
@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     """A box with a title, a body and a line of keys; escape closes it without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(COMMON_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("dialog"))
     KEYS_LINE: ClassVar[str] = "esc close"
     HELP: ClassVar[str] = ""
     """The heading of the dialog's keys in the help; empty where they are all in sight."""
@@ -155,7 +155,7 @@ class ResultDialog(MessageDialog):
 class FailureDialog(MessageDialog):
     """Show why a run has failed; other tweets can be opened, and a remedy applied, from here."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(FAILURE_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("failure"))
     KEYS_LINE = "o open other tweets · enter or esc close"
 
     def __init__(self, title: str, detail: str, hint: str, remedy: str = "") -> None:
@@ -194,7 +194,7 @@ class YesDialog(Dialog[Literal["yes"]]):
         """Show the question, and the answers to press or click."""
         yield Static(self._question, markup=False, id="question")
         yield Static("", markup=False)
-        yield KeyBar((Key("y", "answer", "", "", label=self._verb), Key("escape", "close", "", "", label="close")))
+        yield KeyBar((Key("dialog", "y", "answer", label=self._verb), Key("dialog", "escape", "close", label="close")))
 
     def action_answer(self) -> None:
         """Answer yes."""
@@ -204,7 +204,7 @@ class YesDialog(Dialog[Literal["yes"]]):
 class LeaveDialog(Dialog[Literal["stop", "detach"]]):
     """Ask whether to stop a run that can continue without this screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(LEAVE_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("leave"))
     KEYS_LINE = "y stop the run · d detach · esc close"
 
     def __init__(self, run: str, num_screens: int) -> None:

@@ -162,9 +162,12 @@ class CheckpointList(Vertical):
 
     def on_mount(self) -> None:
         """Read the list."""
-        self.watch(self._table, "show_vertical_scrollbar", lambda: self.query_one("#columns").refresh())
+        self.watch(self._table, "show_vertical_scrollbar", self._draw_columns)
         self.show_entries()
         self._read()
+
+    def _draw_columns(self) -> None:
+        self.query_one("#columns").refresh()
 
     @work(exclusive=True, group="list")
     async def _read(self) -> None:

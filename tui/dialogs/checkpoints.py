@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -28,7 +28,7 @@ from tui.dialogs.checkpoint_list import CheckpointList, CheckpointTable, ListChe
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
 from tui.run.new_run import Branch, doubled_budgets
-from tui.settings.key_table import BROWSER_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of, opening
 from tui.text.checkpoints import ORDERS, ComparedField, comparison
 from tui.text.numbers import format_size
@@ -36,15 +36,17 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
 from tui.widgets.terminal_info import loss_unit_of
 
+_KEYS = keys_of("checkpoints")
+
 
 class CheckpointBrowser(RunDialog[Branch]):
     """Load a checkpoint into the run, or answer with a new run that starts from one, both after a question."""
 
     AUTO_FOCUS = "CheckpointTable"
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(BROWSER_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(_KEYS)
     HELP = "In the list of checkpoints"
     KEYS_LINE = ""
-    opening_keys = opening(BROWSER_KEYS)
+    opening_keys = opening(_KEYS)
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class CheckpointBrowser(RunDialog[Branch]):
         """Lay out filter, list and key bar."""
         yield LineInput(placeholder="filter by name, run or corpus", id="filter")
         yield CheckpointList(self._list_checkpoints, self.run)
-        yield KeyBar(BROWSER_KEYS)
+        yield KeyBar(_KEYS)
 
     def on_mount(self) -> None:
         """Show in the frame what the list says of itself."""
@@ -259,7 +261,11 @@ class CheckpointBrowser(RunDialog[Branch]):
         self.notify(sanitize_line(done), markup=False)
 
     def _ask(self, title: str, question: str, verb: str, act: Callable[[], object]) -> None:
-        self.app.push_screen(YesDialog(title, question, verb), lambda answer: act() if answer else None)
+        def answered(answer: Literal["yes"] | None) -> None:
+            if answer is not None:
+                act()
+
+        self.app.push_screen(YesDialog(title, question, verb), answered)
 
     def _show_error(self, error: Exception, doing: str) -> None:
         report = to_tweetgen_error(error, doing)

@@ -28,9 +28,8 @@ from textual.widgets import Static
 
 from engine.text import sanitize_line
 from tui.dialogs.base import Dialog
-from tui.settings.key_map import KeyMap, mapped
 from tui.settings.key_table import KEY_TABLE
-from tui.settings.keys import Key
+from tui.settings.keys import Key, KeyMap, mapped
 from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.terminal.capabilities import GlyphSet
 from tui.text.cells import wrap

@@ -14,7 +14,7 @@ from engine.config.sampling import LADDER_TEMPERATURES
 from engine.protocol.events import LadderSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.dialogs.base import Dialog
-from tui.settings.key_table import LADDER_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.settings.theme import NOVELTY_GLYPHS
 
@@ -22,7 +22,7 @@ from tui.settings.theme import NOVELTY_GLYPHS
 class LadderDialog(Dialog[None]):
     """Show a ladder; `t` samples another by `roll`, which returns whether one will come."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(LADDER_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("ladder"))
     HELP = "In the other dialogs"
     KEYS_LINE = "t roll again · esc close"
 

@@ -29,7 +29,7 @@ from engine.text import sanitize_line
 from tui.dialogs.ask import BY_PRESET, ValueDialog, number_or_text
 from tui.dialogs.base import Dialog
 from tui.run.marks import DECISIVE_FIELDS
-from tui.settings.key_table import SETTINGS_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.settings.preferences import ENTRIES, Entry, Preferences, PreferencesStore, broken_rule
 from tui.text.tweets import SETTING_LABELS, draw_settings, format_setting
@@ -39,7 +39,7 @@ from tui.text.typed import avoided_words
 class SettingList(Dialog[None]):
     """List settings by name under headings, with a sentence on the one under the cursor; a change acts at once."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(SETTINGS_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("settings"))
     HELP = "In the other dialogs"
     KEYS_LINE = "space change · enter edit · del default · esc close"
     LABEL_WIDTH: ClassVar[int] = 26

@@ -21,7 +21,7 @@ from engine.text import ELLIPSIS, sanitize_line
 from tui.dialogs.base import Dialog
 from tui.run.marks import failure_of, refusals_of
 from tui.settings.availability import KeyState
-from tui.settings.key_table import TWEET_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.terminal import sequences as clipboard
@@ -58,7 +58,7 @@ class TweetDialog(Dialog[None]):
     """Show a tweet, character by character."""
 
     AUTO_FOCUS = "TweetText"
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(TWEET_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("tweet"))
     HELP = "In an open tweet"
     KEYS_LINE = ""
     DEFAULT_CSS = """
@@ -96,7 +96,7 @@ class TweetDialog(Dialog[None]):
             yield Static("", markup=False, classes="facts", id="prefix")
             yield Static(self._facts(), markup=False, classes="facts", id="whole")
             yield Static(self._note, markup=False, classes="facts", id="nearest")
-        yield KeyBar(TWEET_KEYS).data_bind(state=TweetDialog.key_state)
+        yield KeyBar(keys_of("tweet")).data_bind(state=TweetDialog.key_state)
 
     def on_mount(self) -> None:
         """Draw with the cursor on the first character."""

@@ -6,7 +6,7 @@ from engine.config.run import RunConfig
 from engine.protocol.commands import Command, Pause, Resume
 from engine.protocol.events import Event, Paused, Resumed
 from tui.lesson.runs import MAIN, OVERFIT, main_config, overfit_config
-from tui.run.connection import Bridge
+from tui.run.connection import OpenRun, RunConnection
 from tui.run.fold import fold
 from tui.run.view import RunView
 
@@ -16,10 +16,11 @@ _REASON = "the lesson goes on with another run"
 class LessonRun:
     """One run at a time. A command sent while the next run has not started is sent to that one."""
 
-    def __init__(self, bridge: Bridge, view: RunView | None = None) -> None:
-        """Show the run of `bridge`, which is not started yet, from `view` on."""
-        self.bridges = [bridge]
-        """One for each run, the latest last."""
+    def __init__(self, connection: RunConnection, open_run: OpenRun, view: RunView | None = None) -> None:
+        """Show the run of `connection`, which is not started yet, from `view` on; `open_run` opens later ones."""
+        self.connection = connection
+        """That of the latest run."""
+        self._open_run = open_run
         self.view = view or RunView()
         """The run after the events so far."""
         self.is_training_wanted = False
@@ -32,20 +33,15 @@ class LessonRun:
         self._unsent: list[Command] = []
 
     @property
-    def bridge(self) -> Bridge:
-        """The bridge of the latest run."""
-        return self.bridges[-1]
-
-    @property
     def name(self) -> str:
         """The name of the run that is shown, or that starts next."""
-        config = self._next or self.bridge.config
+        config = self._next or self.connection.config
         return config.run_name or config.resume or ""
 
     @property
     def main_view(self) -> RunView:
         """The run of the lesson, also while the one on a single tweet still ends."""
-        return self._left_view if self.bridge.config.run_name == OVERFIT else self.view
+        return self._left_view if self.connection.config.run_name == OVERFIT else self.view
 
     @property
     def is_ready(self) -> bool:
@@ -68,19 +64,19 @@ class LessonRun:
     def send(self, command: Command) -> None:
         """Send a command to the run that is shown, or that starts next."""
         if self._next is None:
-            self.bridge.send(command)
+            self.connection.send(command)
         else:
             self._unsent.append(command)
 
     def stop(self, reason: str) -> None:
         """Have the run save and end, and no other start."""
         self._next = None
-        self.bridge.stop(reason)
+        self.connection.stop(reason)
 
     def drain(self) -> tuple[Event, ...]:
         """Fold the events since the last call into the view; return them. Pause or resume as `is_training_wanted`."""
-        has_ended = not self.bridge.is_alive  # asked before draining, so that no last event is missed
-        update = self.bridge.drain()
+        has_ended = not self.connection.is_alive  # asked before draining, so that no last event is missed
+        update = self.connection.drain()
         self.view = fold(update.view or self.view, update.events)
         for event in update.events:
             if isinstance(event, Paused | Resumed):
@@ -95,23 +91,23 @@ class LessonRun:
     def _change_to(self, config: RunConfig) -> None:
         """Save and end the run; the next starts once it has ended."""
         if self._next is None:
-            self.bridge.stop(_REASON)
+            self.connection.stop(_REASON)
         self._next = config
         self._unsent.clear()
 
     def _start_next(self, config: RunConfig) -> None:
         self._next, self._left_view = None, self.main_view
-        self.bridges.append(self.bridge.successor(config))
+        self.connection = self._open_run(config, self.connection)
         self.view = RunView() if config.resume is None else self._left_view.for_resume()
         self._start_paused()
         for command in self._unsent:
-            self.bridge.send(command)
+            self.connection.send(command)
         self._unsent.clear()
 
     def _start_paused(self) -> None:
         self._asked = False
-        self.bridge.send(Pause())
-        self.bridge.start()
+        self.connection.send(Pause())
+        self.connection.start()
 
     def _pause_or_resume(self) -> None:
         """Send `Pause` or `Resume` if the run does not do as `is_training_wanted`, and none is unanswered."""

@@ -1,8 +1,4 @@
-"""Connects to the socket of an active run, and reads its greeting.
-
-`ClientConnection`: one connection at the client's end. A thread of its own writes, so that `send` never blocks.
-
-`RemoteBridge`: the bridge of a screen to a run that another process trains. The screen sees no difference.
+"""`AttachedRun`: a run of another process, or of several that this one starts. The screen sees no difference.
 
 A thread reads what the host sends; another writes, so that no call blocks. Where the connection breaks while the run is
 still active (the host disconnects a client that was stopped for long), or torchrun starts its processes again, it
@@ -16,8 +12,8 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import msgspec
@@ -25,247 +21,136 @@ import msgspec
 from engine.config.run import RunConfig
 from engine.errors import RemoteError, StorageError, TweetgenError
 from engine.progress import Stage
-from engine.protocol import codec, commands, events
+from engine.protocol import codec, events
 from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.insight import Question
 from engine.storage.folders import RunFolder
 from engine.storage.journal import last_event
-from tui.process.local import EngineBridge, SubscriberFactory
-from tui.process.protocol import (
-    MAX_CLIENT_LINE_BYTES,
-    START_OF_EVENT,
-    CaughtUp,
-    Greeting,
-    Hello,
-    Refusal,
-    Screens,
-    TweetsTold,
-    ViewTold,
-    decode_view,
-    message_in,
-    to_line,
-)
+from tui.process import protocol
+from tui.process.protocol import Greeting, Hello, Refusal, Screens, Snapshot, SnapshotEnd, TweetChunk
 from tui.process.sockets import is_active, require_private, socket_path
-from tui.process.torchrun import Agent
-from tui.run.connection import Bridge, Update, failure_event
+from tui.process.torchrun import Agent, Torchrun
+from tui.run.connection import RunConnection, Update, end_event, failure_event
 from tui.run.journal import read_history
 from tui.run.view import RunView
 
-_SECONDS = 2.0
+_ANSWER_SECONDS = 2.0
 """A host answers far sooner, however busy its cores are."""
-_RETRY_SECONDS = 0.1
+_CONNECT_SECONDS, _RECONNECT_SECONDS, _RETRY_SECONDS = 2.0, 5.0, 0.1
+_PAUSE_SECONDS = 0.2
+"""Between the end of a connection, or of the run before, and the next look."""
+_SNAPSHOT_SECONDS = 20.0
 _SILENT = "it does not answer"
-OTHER_VERSION = "it runs another version of tweetgen-tui"
-"""Why a client can't decode what the host sends at first."""
+_OTHER_VERSION = "it runs another version of tweetgen-tui"
 
 
 @contextlib.contextmanager
-def connected(folder: RunFolder, seconds: float = _SECONDS) -> Iterator[tuple[socket.socket, Greeting, BinaryIO]]:
+def connected(folder: RunFolder, seconds: float) -> Iterator[tuple[socket.socket, Greeting, BinaryIO]]:
     """Connect to a run: yield the socket, the host's greeting, and the lines that follow it. Raises `RemoteError`.
 
     Retry for `seconds` while the run is active and can't be reached: its socket may have been deleted.
     """
-    deadline = time.monotonic() + seconds
-    with _connect(folder, deadline) as connection, connection.makefile("rb") as lines:
-        greeting = _greeting(lines, folder)
-        connection.settimeout(None)
-        yield connection, greeting, lines
-
-
-def _connect(folder: RunFolder, deadline: float) -> socket.socket:
-    """Return a socket connected to the run's. Raises `RemoteError`."""
-    path = socket_path(folder)
+    path, deadline = socket_path(folder), time.monotonic() + seconds
     while True:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            require_private(path.parent)
-            connection.settimeout(_SECONDS)
-            connection.connect(str(path))
-        except StorageError as error:
-            connection.close()
-            raise RemoteError(error.message, error.hint) from None
-        except OSError as error:
-            connection.close()
-            if not is_active(folder):
-                hint = f"Continue it: tweetgen-tui --resume {folder.name}"
-                raise RemoteError(f"The run {folder.name} is not active.", hint) from None
-            if time.monotonic() > deadline:
-                detail = f"The run {folder.name} is active, but can't be reached: {error}."
-                raise RemoteError(detail, "Its log may have details.") from None
-            time.sleep(_RETRY_SECONDS)
-        else:
-            return connection
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_ANSWER_SECONDS)
+            try:
+                require_private(path.parent)
+                connection.connect(str(path))
+            except StorageError as error:
+                raise RemoteError(error.message, error.hint) from None
+            except OSError as error:
+                if not is_active(folder):
+                    hint = f"Continue it: tweetgen-tui --resume {folder.name}"
+                    raise RemoteError(f"The run {folder.name} is not active.", hint) from None
+                if time.monotonic() > deadline:
+                    detail = f"The run {folder.name} is active, but can't be reached: {error}."
+                    raise RemoteError(detail, "Its log may have details.") from None
+            else:
+                with connection.makefile("rb") as lines:
+                    greeting = _greeting(lines, folder)
+                    connection.settimeout(None)
+                    yield connection, greeting, lines
+                return
+        time.sleep(_RETRY_SECONDS)
 
 
 def _greeting(lines: BinaryIO, folder: RunFolder) -> Greeting:
     """Return the host's first line. Raises `RemoteError`."""
     problem = _SILENT
     try:
-        line = lines.readline(MAX_CLIENT_LINE_BYTES)
+        line = lines.readline(protocol.MAX_CLIENT_LINE_BYTES)
         if line.endswith(b"\n"):
-            return _decode_greeting(line)
+            match protocol.message_in(line):
+                case Greeting() as greeting:
+                    return greeting
+                case Refusal(reason=reason):
+                    problem = reason.rstrip(".")
+                case _:
+                    problem = "it sent no greeting"
     except OSError as error:
         problem = error.strerror or problem
-    except DecodeError as error:
-        problem = str(error)
-    raise RemoteError(
-        f"The run {folder.name} can't be attached to: {problem}.",
-        "If it was stopped by ctrl+z, fg in its terminal resumes it." if problem == _SILENT else "",
-    )
-
-
-def _decode_greeting(line: bytes) -> Greeting:
-    """Return the greeting in a line. Raises `DecodeError` with a message for the user."""
-    try:
-        message = message_in(line)
-    except DecodeError as error:
-        raise DecodeError(OTHER_VERSION) from error
-    if isinstance(message, Greeting):
-        return message
-    raise DecodeError(message.reason.rstrip(".") if isinstance(message, Refusal) else "it sent no greeting")
+    except DecodeError:
+        problem = _OTHER_VERSION
+    hint = "If it was stopped by ctrl+z, fg in its terminal resumes it." if problem == _SILENT else ""
+    raise RemoteError(f"The run {folder.name} can't be attached to: {problem}.", hint)
 
 
 def read_greeting(folder: RunFolder) -> Greeting | None:
     """Return the greeting of a run; None where it is not active or does not answer."""
-    if not is_active(folder):
-        return None
-    try:
-        with connected(folder) as (_, greeting, _):
-            return greeting
-    except RemoteError:
-        return None
+    with contextlib.suppress(RemoteError):
+        if is_active(folder):
+            with connected(folder, _CONNECT_SECONDS) as (_, greeting, _):
+                return greeting
+    return None
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The run at the moment when the client attached, or caught up after it fell behind."""
-
-    view: RunView
-    config: RunConfig
-
-
-class ClientConnection:
-    """Sends lines, and reads snapshots and events. `send` and `disconnect` are for any thread."""
-
-    def __init__(self, connection: socket.socket, lines: Iterable[bytes], hello: Hello) -> None:
-        """Queue `hello`; nothing is sent before `run`. `lines` are those received on the socket `connection`."""
-        self._socket = connection
-        self._lines = lines
-        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self.send(to_line(hello))
-
-    def send(self, line: bytes) -> None:
-        """Queue a line; it is lost where the connection breaks."""
-        self._outbox.put(line)
-
-    def disconnect(self) -> None:
-        """End the connection, whatever its threads wait for."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-
-    def run(self, on_message: Callable[[Event | Snapshot | Screens], None]) -> None:
-        """Call `on_message` with all that is received until the connection ends.
-
-        Raises `OSError` and `DecodeError`, and `RemoteError` for a refusal.
-        """
-        writer = threading.Thread(target=self._write, name="commands", daemon=True)
-        writer.start()
-        try:
-            for message in self._messages():
-                on_message(message)
-        finally:
-            self.disconnect()  # or the writer might wait for ever for a host that does not read
-            self._outbox.put(None)
-            writer.join()
-
-    def _messages(self) -> Iterator[Event | Snapshot | Screens]:
-        """Yield what is received: a snapshot, then events; another snapshot after a gap."""
-        view_told: ViewTold | None = None
-        view = RunView()
-        for line in self._lines:
-            if not line.endswith(b"\n"):  # the host was killed
-                return
-            if line.startswith(START_OF_EVENT):
-                yield events.from_json(line)
-                continue
-            match message_in(line):
-                case ViewTold() as view_told:
-                    view = decode_view(view_told.view)
-                case TweetsTold(tweets=tweets):
-                    view = replace(view, tweets=(*view.tweets, *tweets))
-                case CaughtUp() if view_told is not None:
-                    yield Snapshot(view, view_told.config)
-                case Screens() as screens:
-                    yield screens
-                case Refusal(reason=reason, hint=hint):
-                    raise RemoteError(reason, hint)
-                case _:
-                    raise DecodeError("unexpected message")
-
-    def _write(self) -> None:
-        """Send the queued lines until None. The writer thread's body."""
-        while (line := self._outbox.get()) is not None:
-            try:
-                self._socket.sendall(line)
-            except OSError:  # the reader reports it
-                return
-
-
-_CONNECT_SECONDS = 2.0
-_RECONNECT_SECONDS = 5.0
-_PAUSE_SECONDS = 0.2
-"""Between the end of a connection and the next."""
-_SNAPSHOT_SECONDS = 20.0
-
-
-class RemoteBridge:
-    """A connection of a screen to a run of another process, for the screen's thread; `connect` and `join` block."""
+class AttachedRun(RunConnection):
+    """A run that others train, for the screen's thread; `connect` blocks, too."""
 
     is_remote = True
-    attach_problem = ""
 
     def __init__(
         self,
         folder: RunFolder,
-        make_subscriber: SubscriberFactory | None = None,
         *,
         is_read_only: bool = False,
         agent: Agent | None = None,
+        torchrun: Torchrun | None = None,
+        before: RunConnection | None = None,
     ) -> None:
-        """Prepare to attach to the run of `folder`; `make_subscriber` is for later runs, which this process trains.
+        """Prepare to attach to the run of `folder` at `connect`.
 
-        `agent` is what starts the processes of a run again that is not active now: then it is waited for.
+        `agent` is what starts the processes of a run again that is not active now: then it is waited for. With
+        `torchrun`, `start` starts them, once the run `before` has ended.
         """
-        self.config = RunConfig()
-        """The config of the run; known once `connect` has returned."""
+        self.config = RunConfig() if torchrun is None else torchrun.config
+        """The config of the run; known once the first view has come."""
+        self.stage = Stage("attaching") if torchrun is None else torchrun.stage
         self.is_read_only = is_read_only
         self.refusal = "Read-only: this terminal was attached with --read-only." if is_read_only else ""
-        """Why this screen must not change the run."""
-        self.welcome = ""
-        """Shown once the screen is up."""
-        self.host_pid: int | None = None
-        """The process that trains."""
         self.num_screens = 1
-        """Screens attached to the run, including this one."""
+        self.torchrun = torchrun
+        self._before = before
         self._folder = folder
-        self._make_subscriber = make_subscriber
-        self._events: list[Event] = []
-        self._new_view: RunView | None = None
-        self._has_snapshot = threading.Event()
-        self._lock = threading.Lock()
-        self._connection: ClientConnection | None = None
-        self._leaving = threading.Event()
-        self._last_event: Event | None = None
-        self._problem: TweetgenError | None = None
-        self._is_connected = False
         self._agent = agent
         """What starts the processes of the run again; None for a run of one process."""
+        self._lock = threading.Lock()
+        self._events: list[Event] = []
+        self._new_view: RunView | None = None
+        self._last_event: Event | None = None
+        self._has_snapshot = threading.Event()
+        self._socket: socket.socket | None = None
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._is_connected = False
         self._is_restarting = False
-        """Whether they are being started, since the last connection ended."""
+        """Whether the processes are being started, since the last connection ended."""
+        self._leaving = threading.Event()
         self._stop_reason: str | None = None
         """Why the run was stopped meanwhile."""
+        self._problem: TweetgenError | None = None
         self._thread = threading.Thread(target=self._run, name="attached", daemon=True)
 
     def connect(self) -> RunView:
@@ -285,16 +170,9 @@ class RemoteBridge:
         return view
 
     def start(self) -> None:
-        """Do nothing: `connect` has started the thread."""
-
-    @property
-    def stage(self) -> Stage:
-        """What comes before the first view."""
-        return Stage("attaching")
-
-    def successor(self, config: RunConfig) -> Bridge:
-        """Return a bridge for another run, which this process trains."""
-        return EngineBridge(config, before=self, make_subscriber=self._make_subscriber)
+        """Start torchrun; without one, `connect` has done all there is to do."""
+        if self.torchrun is not None:
+            self._thread.start()
 
     def drain(self) -> Update:
         """Return the events since the last call, after the view that replaces all before them if there is a new one."""
@@ -305,41 +183,47 @@ class RemoteBridge:
 
     @property
     def num_undrained(self) -> int:
-        """Events that wait for `drain`."""
+        """How many events wait for `drain`. For any thread."""
         return len(self._events)
 
     def send(self, command: Command) -> None:
-        """Send a command to the run; a read-only screen sends only those that change nothing."""
-        is_allowed = not self.is_read_only or isinstance(command, Question)
-        if is_allowed and self._connection is not None:
-            self._connection.send(codec.encode(command).encode() + b"\n")
+        """Send a command to the run; it is lost where the connection breaks.
+
+        A read-only screen sends only those that change nothing.
+        """
+        if not self.is_read_only or isinstance(command, Question):
+            self._outbox.put(codec.encode(command).encode() + b"\n")
 
     def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
-        """Send the run a request to save and end; a read-only screen only leaves it."""
+        """Have the run save and end, or not start; a read-only screen only leaves it."""
         if self.is_read_only:
+            self.leave()
+        elif self.torchrun is not None and not self._has_snapshot.is_set():
+            self._add(end_event(reason))
+            self.torchrun.stop()
             self.leave()
         elif self._is_restarting and self._agent is not None:
             self._stop_reason = reason
             agent, self._agent = self._agent, None  # a second signal would interrupt it at its end
             agent.terminate()
         else:
-            self.send(commands.Stop(reason=reason, unless_unsaved=unless_unsaved))
+            super().stop(reason, unless_unsaved=unless_unsaved)
 
     def leave(self) -> None:
         """Disconnect; the run continues."""
         with self._lock:
             self._leaving.set()
-            if self._connection is not None:
-                self._connection.disconnect()
+            _shut(self._socket)
 
-    def join(self, timeout_seconds: float) -> bool:
-        """Wait at most `timeout_seconds` for the end of the connection; return whether it has ended."""
-        self._thread.join(timeout_seconds)
-        return not self._thread.is_alive()
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end of the connection and of the runs before; return whether they have ended. For any thread."""
+        self._thread.join(seconds)
+        return not self.is_alive and (self._before is None or self._before.wait(seconds))
 
-    def is_over(self, timeout_seconds: float) -> bool:
-        """Wait as `join` does."""
-        return self.join(timeout_seconds)
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a connection, or will be one."""
+        return self._thread.is_alive()
 
     @property
     def badge(self) -> str:
@@ -364,14 +248,17 @@ class RemoteBridge:
         return self._has_snapshot.is_set() and not self._is_connected and self.is_alive and self._should_run
 
     @property
-    def is_alive(self) -> bool:
-        """Whether there is a connection, or will be one."""
-        return self._thread.is_alive()
+    def _should_run(self) -> bool:
+        return not isinstance(self._last_event, RunFinished | RunFailed) and not self._leaving.is_set()
 
     def _run(self) -> None:
         """Serve connections until the run ends or the screen disconnects. The thread's body."""
         try:
-            self._prepare()
+            if self.torchrun is not None:
+                while self._before is not None and self._should_run and not self._before.wait(_PAUSE_SECONDS):
+                    pass
+                if self._should_run:
+                    self.torchrun.start()
             seconds = _CONNECT_SECONDS
             while self._should_run:
                 self._connect_once(seconds)
@@ -382,12 +269,11 @@ class RemoteBridge:
             self._problem = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the screen must show it
             self._problem = RemoteError(f"{type(error).__name__}: {error}")
-        if self._should_run and not self._has_read_end():
-            self._handle_event(self._end_event())
+        if self._should_run:
+            self._read_missed_end()
+        if self._should_run:
+            self._add(self._end())
         self._has_snapshot.set()
-
-    def _prepare(self) -> None:
-        """Do what comes before the first connection. On the thread. Raises `TweetgenError`."""
 
     def _connect_once(self, seconds: float) -> None:
         """Serve one connection until it ends. Raises `RemoteError` where there is none, and none to wait for."""
@@ -396,7 +282,7 @@ class RemoteBridge:
             with connected(self._folder, seconds) as (connection, greeting, lines):
                 is_reached, self._is_restarting = True, False
                 self.host_pid, self._agent = greeting.pid, greeting.agent
-                self._serve(ClientConnection(connection, lines, Hello(is_read_only=self.is_read_only)))
+                self._serve(connection, lines)
         except RemoteError:
             if is_reached or not self._will_start_again():
                 raise
@@ -405,48 +291,61 @@ class RemoteBridge:
             self._is_connected = False
 
     def _will_start_again(self) -> bool:
-        """Return whether the processes of the run are about to start again."""
+        """Return whether the processes of the run are about to start, for the first time or again."""
+        if self.torchrun is not None and not self._has_snapshot.is_set():
+            self.stage = self.torchrun.stage
+            return self.torchrun.is_alive
         has_ended = isinstance(last_event(self._folder.journal_path), RunFinished | RunFailed)
         return not has_ended and self._agent is not None and self._agent.is_alive
 
-    @property
-    def _should_run(self) -> bool:
-        return not self._has_ended and not self._leaving.is_set()
-
-    @property
-    def _has_ended(self) -> bool:
-        return isinstance(self._last_event, RunFinished | RunFailed)
-
-    def _serve(self, connection: ClientConnection) -> None:
+    def _serve(self, connection: socket.socket, lines: Iterable[bytes]) -> None:
         """Handle messages until the connection ends.
 
         Raises `RemoteError` where the host refuses it, or sends no view that can be decoded.
         """
+        outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        outbox.put(protocol.to_line(Hello(is_read_only=self.is_read_only)))
         with self._lock:
-            self._connection = connection
-        if self._leaving.is_set():  # from here on, `leave` ends this connection
-            return
+            if self._leaving.is_set():  # from here on, `leave` ends this connection
+                return
+            self._socket, self._outbox = connection, outbox
+        writer = threading.Thread(target=_write, args=(connection, outbox), name="commands", daemon=True)
+        writer.start()
         try:
-            connection.run(self._handle)
+            self._receive(lines)
         except (OSError, DecodeError) as error:
             if isinstance(error, DecodeError) and not self._has_snapshot.is_set():
-                raise RemoteError(f"The run {self._folder.name} can't be attached to: {OTHER_VERSION}.") from error
+                raise RemoteError(f"The run {self._folder.name} can't be attached to: {_OTHER_VERSION}.") from error
             self._problem = RemoteError(f"The connection to the run {self._folder.name} broke: {error}.")
-        except RemoteError as refusal:
-            problem = f"The run {self._folder.name} can't be attached to: {refusal.message}"
-            raise RemoteError(problem, refusal.hint) from None
+        finally:
+            _shut(connection)  # or the writer might wait for ever for a host that does not read
+            outbox.put(None)
+            writer.join()
 
-    def _handle(self, message: Event | Snapshot | Screens) -> None:
-        match message:
-            case Snapshot(view=view, config=config):
-                self.config = config
-                self._replace_view(view)
-            case Screens(count=count):
-                self.num_screens = count
-            case event:
-                self._handle_event(event)
+    def _receive(self, lines: Iterable[bytes]) -> None:
+        """Handle a snapshot, then events; another snapshot after a gap. Raises `OSError` and `TweetgenError`."""
+        view: RunView | None = None
+        for line in lines:
+            if not line.endswith(b"\n"):  # the host was killed
+                return
+            if line.startswith(protocol.START_OF_EVENT):
+                self._add(events.from_json(line))
+                continue
+            match protocol.message_in(line):
+                case Snapshot() as snapshot:
+                    view, self.config = protocol.decode_view(snapshot.view), snapshot.config
+                case TweetChunk(tweets=tweets) if view is not None:
+                    view = replace(view, tweets=(*view.tweets, *tweets))
+                case SnapshotEnd() if view is not None:
+                    self._replace_view(view)
+                case Screens(count=count):
+                    self.num_screens = count
+                case Refusal(reason=reason, hint=hint):
+                    raise RemoteError(f"The run {self._folder.name} can't be attached to: {reason}", hint)
+                case _:
+                    raise DecodeError("unexpected message")
 
-    def _handle_event(self, event: Event) -> None:
+    def _add(self, event: Event) -> None:
         self._last_event = event
         with self._lock:
             self._events.append(event)
@@ -459,30 +358,40 @@ class RemoteBridge:
         self._is_connected = True
         self._has_snapshot.set()
 
-    def _has_read_end(self) -> bool:
-        """Read the journal of a run that may have ended while disconnected; return whether it has ended."""
-        try:
+    def _read_missed_end(self) -> None:
+        """Read the journal of a run that may have ended while disconnected."""
+        with contextlib.suppress(OSError):
             view, _ = read_history(self._folder.journal_path)
-        except OSError:
-            return False
-        if view.ended is not None and self._has_snapshot.is_set():
-            self._replace_view(view)
-        return self._has_ended
+            if view.ended is not None and self._has_snapshot.is_set():
+                self._replace_view(view)
 
-    def _end_event(self) -> RunFinished | RunFailed:
+    def _end(self) -> RunFinished | RunFailed:
         """Return the event that ends the stream of a run whose process is gone."""
-        failure = self._failure()
         if self._stop_reason is not None:
-            step, seconds = failure.step, failure.elapsed_seconds
-            reason = self._stop_reason
-            return RunFinished(step=step, elapsed_seconds=seconds, reason=reason, total_seconds=seconds, total_chars=0)
-        if failure.hint or not self._has_snapshot.is_set():
+            return end_event(self._stop_reason, self._last_event)
+        has_started = self._has_snapshot.is_set()
+        failure = None if self.torchrun is None else self.torchrun.failure
+        if failure is not None and not has_started:
             return failure
-        return msgspec.structs.replace(
-            failure, hint=f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
-        )
-
-    def _failure(self) -> RunFailed:
-        """Return the error of a run whose process is gone."""
         error = self._problem or RemoteError(f"The process of the run {self._folder.name} ended unexpectedly.")
-        return failure_event(error, self._last_event)
+        lost = failure_event(error, self._last_event)
+        if failure is not None:
+            lost = msgspec.structs.replace(lost, title=failure.title, detail=failure.detail, hint="")
+        if lost.hint or not has_started:
+            return lost
+        hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
+        return msgspec.structs.replace(lost, hint=hint)
+
+
+def _shut(connection: socket.socket | None) -> None:
+    """End a connection, whatever its threads wait for."""
+    with contextlib.suppress(OSError):
+        if connection is not None:
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+def _write(connection: socket.socket, outbox: queue.SimpleQueue[bytes | None]) -> None:
+    """Send the queued lines until None. The writer thread's body."""
+    with contextlib.suppress(OSError):  # the reader reports it
+        while (line := outbox.get()) is not None:
+            connection.sendall(line)

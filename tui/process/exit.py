@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.errors import InternalError, TweetgenError, exit_code_for
 from engine.protocol.events import RunFailed, RunFinished
-from tui.process.local import EngineBridge
 from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
+from tui.run.connection import RunConnection
 from tui.run.fold import fold
 from tui.run.summary import end_lines, how_it_ends, how_to_attach
 from tui.run.view import RunView, is_over
@@ -103,24 +103,19 @@ def plan_exit(
 _POLL_SECONDS = 0.2
 
 
-def run_detached(bridges: Sequence[EngineBridge], view: RunView) -> int:
-    """Wait until the last of these sessions has ended, and return the exit code; `view` is its current run.
+def run_detached(run: RunConnection, view: RunView) -> int:
+    """Wait until a run and those before it have ended, and return the exit code; `view` is its current state.
 
     A run whose budget is used up ends unless a client is attached. SIGTERM and SIGINT save and end it; on another
     thread than the main one, that is left to the handlers there are.
     """
-    bridge = bridges[-1]
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal is closed
-        handle_ending_signals(stop_at_signals(bridge.stop))
+        handle_ending_signals(stop_at_signals(run.stop))
     was_stopped = False
-    while not bridge.join(_POLL_SECONDS):
-        view = fold(view, bridge.drain().events)
-        if is_over(view) and not bridge.subscriber.num_clients and not was_stopped:
+    while not run.wait(_POLL_SECONDS):
+        view = fold(view, run.drain().events)
+        if is_over(view) and not was_stopped and not run.num_clients:
             was_stopped = True
-            bridge.stop("finished")
-    view = fold(view, bridge.drain().events)
-    for each in bridges:
-        each.is_over(_POLL_SECONDS)
-        each.subscriber.close()
-    return exit_code_of(view)
+            run.stop("finished")
+    return exit_code_of(fold(view, run.drain().events))

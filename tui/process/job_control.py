@@ -1,8 +1,4 @@
-"""The terminal's settings and foreground process group: saved before the program changes them, restored after it.
-
-The parent's side of job control: waits for the child, forwards signals, stops with it, restores the terminal.
-
-Job control: a small parent process between the shell and the program, so that the program can release the shell.
+"""Job control: a small parent process between the shell and the program, so that the program can release the shell.
 
 A shell waits for the process that it has started. So that one stays behind as a supervisor, from before anything heavy
 is imported, and the program is its child, in a process group of its own as a shell would create it: the terminal's own
@@ -28,11 +24,10 @@ import termios
 import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from engine.text import quoted, sanitize_line
-from tui.process.crash_log import log_crashes_of
-from tui.process.signals import HANGUP_CODE
+from tui.process.signals import HANGUP_CODE, log_crashes_of
 from tui.terminal.output import write_at_end
 
 _STDIN, _STDERR = 0, 2
@@ -43,91 +38,81 @@ _RESET = (
     "\x1b[?2004l\x1b[?2026l\x1b[?2048l\x1b[<u\x1b[0m\r"  # no bracketed paste, frames, sizes, kitty's keys, colours
 )
 """Resets every mode that the program may have set."""
+_RELEASE, _ADVICE, _DRAWING, _NOT_DRAWING = "release ", "advice ", "drawing", "not drawing"
+"""What the child writes to the pipe, one message a line."""
+_FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP")
 
 
 class TerminalState:
-    """The terminal's settings as they were before the program changed them."""
+    """The terminal's settings as they were before the program changed them; None without a terminal."""
 
     def __init__(self) -> None:
-        """Save the current settings."""
-        self.save()
+        self.saved = self.now()
 
-    def save(self) -> None:
-        """Save the current settings for `restore`."""
-        self._saved = _settings()
-
-    @property
-    def is_unchanged(self) -> bool:
-        """Whether the current settings are those saved."""
-        return _settings() == self._saved
+    @staticmethod
+    def now() -> list[Any] | None:
+        """Return the current settings."""
+        with contextlib.suppress(termios.error):
+            return termios.tcgetattr(_STDIN)
+        return None
 
     def restore(self, *, always: bool = False) -> None:
         """Restore the settings and reset all modes, where the settings have changed, or `always`.
 
         Never blocks on a terminal that accepts nothing; works from a background process group too.
         """
-        if self._saved is None or not os.isatty(_STDERR) or (self.is_unchanged and not always):
+        if self.saved is None or not os.isatty(_STDERR) or (self.now() == self.saved and not always):
             return
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
         with contextlib.suppress(OSError, termios.error):  # it is gone
             if os.tcgetpgrp(_STDIN) == os.getpgrp():  # else the shell is in the foreground, with settings of its own
-                termios.tcsetattr(_STDIN, termios.TCSANOW, self._saved)
+                termios.tcsetattr(_STDIN, termios.TCSANOW, self.saved)
             write_at_end(_RESET)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _settings() -> list[Any] | None:
-    """Return the terminal's settings; None without a terminal."""
-    try:
-        return termios.tcgetattr(_STDIN)
-    except termios.error:
-        return None
-
-
-def pass_foreground(owner: int, group: int) -> None:
+def _pass_foreground(owner: int, group: int) -> None:
     """Make `group` the terminal's foreground process group where it was `owner`. SIGTTOU must be ignored meanwhile."""
     with contextlib.suppress(OSError):  # no terminal, or it is gone
         if os.tcgetpgrp(_STDIN) == owner:
             os.tcsetpgrp(_STDIN, group)
 
 
-RELEASE, RUN, ATTACHED_RUN = b"release ", b"run ", b"attached "
-DRAWING, NOT_DRAWING = b"drawing", b"not drawing"
-"""What the child writes to the pipe, one message a line."""
-_FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP")
-
-
 class Supervisor:
-    """The parent's side of job control."""
+    """The parent's side: supervises the process `child`, whose messages are read from the descriptor `pipe`."""
 
     def __init__(self, child: int, pipe: int, terminal: TerminalState) -> None:
-        """Supervise the process `child`, whose messages are read from the descriptor `pipe`."""
         self._child = child
         self._pipe = pipe
         self._terminal = terminal
-        self._run = ""
-        self._is_remote = False
+        self._advice = "No run had started."
+        """Printed where the child was killed."""
         self._is_drawing = False
-        self._unread = b""
 
     def supervise(self) -> int:
         """Wait until the child ends or is released; return the exit code."""
         with contextlib.suppress(OSError):
             os.setpgid(self._child, self._child)  # the child does the same: whichever comes first
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # or to pass on the foreground would stop this process
-        pass_foreground(os.getpgrp(), self._child)
-        for name in _FORWARDED:
-            number = getattr(signal, name)
+        _pass_foreground(os.getpgrp(), self._child)
+        for number in (getattr(signal, name) for name in _FORWARDED):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._forward)
         reader = threading.Thread(target=self._read_messages, name="messages of the child", daemon=True)
         reader.start()
         while True:
             _, status = os.waitpid(self._child, os.WUNTRACED)
+            _pass_foreground(self._child, os.getpgrp())
             if not os.WIFSTOPPED(status):
-                reader.join()  # so that no message is missed
-                return self._after(status)
+                break
             self._stop_too()
+        reader.join()  # so that no message is missed
+        self._terminal.restore(always=self._is_drawing or os.WIFSIGNALED(status))
+        if not os.WIFSIGNALED(status):
+            return os.WEXITSTATUS(status)
+        number = os.WTERMSIG(status)
+        write_at_end(f"tweetgen-tui: The program was ended by {signal.Signals(number).name}.\n{self._advice}\n")
+        return 128 + number
 
     def _forward(self, number: int, _frame: FrameType | None) -> None:
         """Forward a signal. A stopped child receives it once it is resumed."""
@@ -136,25 +121,20 @@ class Supervisor:
 
     def _read_messages(self) -> None:
         """Handle the child's messages; exit at once when it is released. Ends with the child."""
-        while data := os.read(self._pipe, 4096):
-            *lines, self._unread = (self._unread + data).split(b"\n")
+        with open(self._pipe, encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                if line.startswith((RUN, ATTACHED_RUN)):
-                    self._is_remote = line.startswith(ATTACHED_RUN)
-                    self._run = line.removeprefix(ATTACHED_RUN if self._is_remote else RUN).decode()
-                elif line in {DRAWING, NOT_DRAWING}:
-                    self._is_drawing = line == DRAWING
-                elif line.startswith(RELEASE):
-                    exit_code, _, notice = line.removeprefix(RELEASE).decode().partition(" ")
-                    self._exit_before_child(int(exit_code), notice)
-
-    def _exit_before_child(self, exit_code: int, notice: str) -> NoReturn:
-        """Exit while the child runs on. After a hangup the child can't write to a terminal that is still there."""
-        self._bring_to_foreground()
-        self._terminal.restore(always=self._is_drawing)
-        if exit_code == HANGUP_CODE and notice:
-            write_at_end(notice + "\n")
-        os._exit(exit_code)
+                message = line.removesuffix("\n")
+                if message in {_DRAWING, _NOT_DRAWING}:
+                    self._is_drawing = message == _DRAWING
+                elif message.startswith(_ADVICE):
+                    self._advice = message.removeprefix(_ADVICE)
+                elif message.startswith(_RELEASE):
+                    code, _, notice = message.removeprefix(_RELEASE).partition(" ")
+                    _pass_foreground(self._child, os.getpgrp())
+                    self._terminal.restore(always=self._is_drawing)
+                    if int(code) == HANGUP_CODE and notice:  # the child can't write to a terminal that is still there
+                        write_at_end(notice + "\n")
+                    os._exit(int(code))
 
     def _stop_too(self) -> None:
         """Stop as the child has, so that the shell continues; once resumed, resume the child.
@@ -162,48 +142,21 @@ class Supervisor:
         With the whole group, as the terminal's own ctrl+z does: a script that waits here must stop as well. The kernel
         does not stop a group that no shell could resume.
         """
-        self._bring_to_foreground()
-        was_unchanged = self._terminal.is_unchanged
+        was_unchanged = self._terminal.now() == self._terminal.saved
         before = signal.getsignal(signal.SIGTSTP)
         if before is not signal.SIG_IGN:
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.killpg(os.getpgrp(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, before)
         if was_unchanged:
-            self._terminal.save()  # the user may have changed the settings meanwhile
-        pass_foreground(os.getpgrp(), self._child)
+            self._terminal.saved = self._terminal.now()  # the user may have changed the settings meanwhile
+        _pass_foreground(os.getpgrp(), self._child)
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._child, signal.SIGCONT)
 
-    def _bring_to_foreground(self) -> None:
-        """Make the group that the shell has started the foreground group again."""
-        pass_foreground(self._child, os.getpgrp())
-
-    def _after(self, status: int) -> int:
-        """Return the child's exit code; restore the terminal, and print how to continue where the child was killed."""
-        self._bring_to_foreground()
-        self._terminal.restore(always=self._is_drawing or os.WIFSIGNALED(status))
-        if not os.WIFSIGNALED(status):
-            return os.WEXITSTATUS(status)
-        number = os.WTERMSIG(status)
-        write_at_end(self._notice_of_kill(number))
-        return 128 + number
-
-    def _notice_of_kill(self, number: int) -> str:
-        """Return the two lines printed after the child was killed."""
-        what = f"tweetgen-tui: The program was ended by {signal.Signals(number).name}.\n"
-        if not self._run:
-            return what + "No run had started.\n"
-        if self._is_remote:
-            return what + f"The run continues in its own process:  tweetgen-tui attach {quoted(self._run)}\n"
-        return what + f"Its checkpoints are intact:  tweetgen-tui --resume {quoted(self._run)}\n"
-
-
-_STDERR = 2
-
 
 class JobControl:
-    """The child's side of job control. For any thread."""
+    """The child's side. For any thread."""
 
     def __init__(self, pipe: int, parent: int, terminal: TerminalState) -> None:
         """Write messages to the descriptor `pipe`; end with the parent, whose end closes the pipe `parent`."""
@@ -218,7 +171,9 @@ class JobControl:
         A run that `is_remote` does not end with the child.
         """
         log_crashes_of(name)
-        self._send((ATTACHED_RUN if is_remote else RUN) + sanitize_line(name).encode())
+        lost = "Its checkpoints are intact:  tweetgen-tui --resume"
+        remote = "The run continues in its own process:  tweetgen-tui attach"
+        self._send(f"{_ADVICE}{remote if is_remote else lost} {quoted(sanitize_line(name))}")
 
     @contextlib.contextmanager
     def drawing(self) -> Iterator[None]:
@@ -227,16 +182,16 @@ class JobControl:
         The settings do not show that: Textual (8.2) enters the alternate screen before it changes them, and leaves it
         after it has restored them.
         """
-        self._send(DRAWING)
+        self._send(_DRAWING)
         yield
         if os.isatty(_STDERR):
-            self._send(NOT_DRAWING)
+            self._send(_NOT_DRAWING)
 
     def stop_drawing(self) -> None:
         """Restore the terminal in place of the block of `drawing`, which does not end."""
         self._terminal.restore(always=True)
         if os.isatty(_STDERR):
-            self._send(NOT_DRAWING)
+            self._send(_NOT_DRAWING)
 
     def release(self, exit_code: int, notice: str = "") -> None:
         """Let the supervisor exit with this code; the caller has closed its terminal. Called once.
@@ -248,12 +203,12 @@ class JobControl:
         with contextlib.suppress(OSError):  # it has one already, or the supervisor is gone
             os.setpgid(0, os.getpgid(os.getppid()))  # the leader of a group can't create a session
             os.setsid()
-        self._send(RELEASE + f"{exit_code} {notice}".encode())
+        self._send(f"{_RELEASE}{exit_code} {notice}")
 
-    def _send(self, message: bytes) -> None:
+    def _send(self, message: str) -> None:
         if self._pipe is not None:
             try:
-                os.write(self._pipe, message + b"\n")
+                os.write(self._pipe, f"{message}\n".encode())
             except OSError:  # it was released
                 self._pipe = None
 
@@ -285,6 +240,6 @@ def start_job_control() -> JobControl:
     os.close(life_in)
     os.setpgid(0, 0)
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    pass_foreground(os.getpgid(os.getppid()), os.getpgid(0))
+    _pass_foreground(os.getpgid(os.getppid()), os.getpgid(0))
     signal.signal(signal.SIGTTOU, before)
     return JobControl(pipe_in, life_out, terminal)

@@ -1,19 +1,14 @@
 """The messages on the socket of a run: one JSON object per line, named by its class under the key "message".
 
-    host      Greeting                       the run and its process
-    client    Hello                          whether the client is read-only
-    host      ViewTold TweetsTold* CaughtUp  the run so far, bounded
-    host      {"event": ...}*                the events from then on, as `--json` prints them
-    host      Screens                        the number of attached clients, whenever it changes
-    client    {"command": ...}*              as `engine.protocol.commands` encodes them
+    host      Greeting                           the run and its process
+    client    Hello                              whether the client is read-only
+    host      Snapshot TweetChunk* SnapshotEnd   the run so far, bounded
+    host      {"event": ...}*                    the events from then on, as `--json` prints them
+    host      Screens                            the number of attached clients, whenever it changes
+    client    {"command": ...}*                  as `engine.protocol.commands` encodes them
 
-A client that falls behind is sent a `ViewTold` in place of the events that it missed. The host answers an unexpected or
+A client that falls behind is sent a `Snapshot` in place of the events that it missed. The host answers an unexpected or
 invalid line by `Refusal`, and closes the connection. The class names are part of the protocol.
-
-A whole `RunView` as JSON values: the run before a client attached.
-
-Bounded like the view itself: the series in buckets, not every step. The tweets, of which there may be thousands, are
-sent in messages of their own, so that no line is long.
 """
 
 from __future__ import annotations
@@ -36,6 +31,7 @@ from tui.run.view import RunPhase, RunView
 
 MAX_CLIENT_LINE_BYTES = 64 * 1024
 """A command is far shorter."""
+START_OF_EVENT = b'{"event":'
 _TWEETS_A_LINE = 100
 
 
@@ -65,22 +61,22 @@ class Hello(Message, frozen=True, kw_only=True):
     """The host refuses its commands, except for those that change nothing."""
 
 
-class ViewTold(Message, frozen=True, kw_only=True):
+class Snapshot(Message, frozen=True, kw_only=True):
     """The run so far without its tweets; those in the lines that follow replace all sent before."""
 
     view: dict[str, Any]
-    """As `view_codec` encodes it."""
+    """As `encode_view` returns it."""
     config: RunConfig
     """With which the run was started."""
 
 
-class TweetsTold(Message, frozen=True, kw_only=True):
+class TweetChunk(Message, frozen=True, kw_only=True):
     """Some of the tweets so far, in order."""
 
     tweets: tuple[TweetSampled, ...]
 
 
-class CaughtUp(Message, frozen=True):
+class SnapshotEnd(Message, frozen=True):
     """The view is complete; the events that follow came after it."""
 
 
@@ -97,9 +93,6 @@ class Refusal(Message, frozen=True, kw_only=True):
     hint: str = ""
 
 
-START_OF_EVENT = b'{"event":'
-
-
 def to_line(message: Message) -> bytes:
     """Encode a message as a line."""
     return codec.encode(message).encode() + b"\n"
@@ -111,11 +104,11 @@ def message_in(line: bytes) -> Message:
 
 
 def lines_of(view: RunView, config: RunConfig) -> Iterator[bytes]:
-    """Yield the lines that transfer a whole view."""
-    yield to_line(ViewTold(view=encode_view(view), config=config))
+    """Yield the lines that transfer a whole view: its tweets, maybe thousands, in lines of their own."""
+    yield to_line(Snapshot(view=encode_view(view), config=config))
     for start in range(0, len(view.tweets), _TWEETS_A_LINE):
-        yield to_line(TweetsTold(tweets=view.tweets[start : start + _TWEETS_A_LINE]))
-    yield to_line(CaughtUp())
+        yield to_line(TweetChunk(tweets=view.tweets[start : start + _TWEETS_A_LINE]))
+    yield to_line(SnapshotEnd())
 
 
 _FIELDS = {name: hint for name, hint in get_type_hints(RunView).items() if name not in {"tweets", "ended"}}
@@ -123,7 +116,7 @@ _FIELDS = {name: hint for name, hint in get_type_hints(RunView).items() if name 
 
 
 def encode_view(view: RunView) -> dict[str, Any]:
-    """Return a view without its tweets as dictionaries, lists, numbers and strings."""
+    """Return a view without its tweets as JSON values; bounded like the view itself: the series in buckets."""
     form = {name: msgspec.to_builtins(getattr(view, name), enc_hook=np.ndarray.tolist) for name in _FIELDS}
     return {**form, "ended": None if view.ended is None else codec.decode(codec.encode(view.ended), dict[str, Any])}
 
@@ -144,13 +137,14 @@ def decode_view(form: dict[str, Any]) -> RunView:
 
 def _is_bounded(value: Any) -> bool:  # noqa: ANN401 - a JSON value
     """Return whether all integers fit 64 bits and all floats are in the range of float32."""
-    if isinstance(value, int):
-        return abs(value) < 2**63
-    if isinstance(value, float):
-        return abs(value) <= codec.LARGEST
-    if isinstance(value, dict):
-        return all(map(_is_bounded, value.values()))
-    return not isinstance(value, list) or all(map(_is_bounded, value))
+    match value:
+        case int():
+            return abs(value) < 2**63
+        case float():
+            return abs(value) <= codec.LARGEST
+        case dict() | list():
+            return all(map(_is_bounded, value.values() if isinstance(value, dict) else value))
+    return True
 
 
 def _array(kind: object, values: list[float]) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from typing import NoReturn
 from engine.errors import InternalError
 from engine.storage.folders import home
 from engine.storage.log import log_traceback
-from tui.process.crash_log import log_threads
+from tui.process.signals import log_threads
 
 PATIENCE_SECONDS = 2.5
 """How long a screen may take to close after a signal, or to react to ctrl+c."""
@@ -34,7 +34,6 @@ class ScreenWatch:
     """Waits for the answers of a screen. `expect_end` and `expect_reaction` are for any thread and signal handler."""
 
     def __init__(self) -> None:
-        """Prepare; nothing is done in place of a screen before `start`."""
         self._expected: queue.SimpleQueue[int | None] = queue.SimpleQueue()  # whose `put` may interrupt another
         self._has_reacted = False
         self._is_closed = False

@@ -1,10 +1,9 @@
-"""The signals that end the program: the reasons of runs, the exit codes and the handlers.
+"""The signals that end the program: the reasons of runs, the exit codes and the handlers; tracebacks of crashes.
 
-SIGHUP comes from the kernel or the shell, through `supervisor`, or from `terminal.driver` when reading keys fails. With
-a screen, `app.signal_controller` decides: the run detaches (`cli.commands.screen`, `detached`), or ends with
-`--on-hangup stop`. Without one, `cli.headless` lets the run continue unless the same option is given. An attached
-screen always detaches, and a run without its screen ignores SIGHUP. `screen_watch` acts in place of a screen that does
-not answer.
+SIGHUP comes from the kernel or the shell, through `job_control`, or from `terminal.driver` when reading keys fails.
+With a screen, the app decides: the run detaches, or ends with `--on-hangup stop`. Without one, `cli.headless` lets the
+run continue unless the same option is given. An attached screen always detaches, and a run without its screen ignores
+SIGHUP. `screen_watch` acts in place of a screen that does not answer.
 
 The handler first points the descriptors of the terminal at the null device: nothing is written to it again, and the
 program can end in order. This can't wait for an event loop. The kernel sends SIGCONT right after SIGHUP, at which
@@ -14,13 +13,17 @@ Textual (8.2) writes to the terminal from a handler of its own; if that fails, i
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import signal
 import stat
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
+
+from engine.errors import ConfigError
+from engine.storage.folders import folder_of_run, home
 
 ENDING_SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 """With the reason of a run that one of them has ended."""
@@ -30,11 +33,13 @@ HANGUP_CODE, INTERRUPTED_CODE = 128 + signal.SIGHUP, 128 + signal.SIGINT
 
 _ANSWERED_BY_DRAWING = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
 _SHOW_CURSOR = b"\x1b[?25h"
+_CRASH_LOG: list[TextIO] = []
+"""The file that `faulthandler` writes to, kept open."""
 
 
-def reason_of(exit_code: int) -> str | None:
-    """Return the reason of a run that a signal with this exit code ends; None for any other code."""
-    return next((reason for reason, code in EXIT_CODES.items() if code == exit_code), None)
+def reason_of(exit_code: int) -> str:
+    """Return the reason of a run that a signal with this exit code ends; empty for any other code."""
+    return next((reason for reason, code in EXIT_CODES.items() if code == exit_code), "")
 
 
 def handle_ending_signals(on_signal: Callable[[int], None]) -> None:
@@ -65,7 +70,7 @@ def stop_at_signals(
     def on_signal(exit_code: int) -> None:
         if exit_code != HANGUP_CODE:
             signal.signal(exit_code - 128, leave or leave_at_once)
-        stop(reason_of(exit_code) or "")
+        stop(reason_of(exit_code))
 
     return on_signal
 
@@ -106,3 +111,26 @@ def close_terminal(*, and_pipes: bool = False) -> None:
         if and_pipes or stat.S_ISCHR(os.fstat(descriptor).st_mode):
             os.dup2(null, descriptor)
     os.close(null)
+
+
+def log_crashes_of(run: str) -> None:
+    """Write the traceback of a native crash to the log of a run from now on: not over the screen.
+
+    Does nothing where `faulthandler` is enabled already, as by `python -X faulthandler`.
+    """
+    if faulthandler.is_enabled() and not _CRASH_LOG:
+        return
+    with contextlib.suppress(OSError, ConfigError):  # no log, no traceback
+        file = folder_of_run(run).log_path.open("a", encoding="utf-8")
+        faulthandler.enable(file)
+        while _CRASH_LOG:
+            _CRASH_LOG.pop().close()
+        _CRASH_LOG.append(file)
+
+
+def log_threads(why: str) -> None:
+    """Write a line and the traceback of every thread to the log of the program."""
+    with contextlib.suppress(OSError), (home() / "tweetgen.log").open("a", encoding="utf-8") as file:
+        file.write(f"{why}\n")
+        file.flush()
+        faulthandler.dump_traceback(file)

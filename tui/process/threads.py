@@ -11,6 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from textual.dom import DOMNode
@@ -39,22 +40,14 @@ async def on_own_thread(function: Callable[[], Result], *, writes: bool = False)
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 
-    def settle(result: Result | None, error: BaseException | None) -> None:
-        if future.done():  # cancelled meanwhile
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type] # there is a result where there is no error
-
     def run() -> None:
-        outcome: tuple[Result | None, BaseException | None]
+        settle: Callable[[], None]
         try:
-            outcome = function(), None
+            settle = partial(future.set_result, function())
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
-            outcome = None, error
+            settle = partial(future.set_exception, error)
         with contextlib.suppress(RuntimeError):  # the program has ended meanwhile
-            loop.call_soon_threadsafe(settle, *outcome)
+            loop.call_soon_threadsafe(lambda: None if future.done() else settle())  # it may be cancelled
         _writers.discard(thread)
 
     thread = threading.Thread(target=run, name="work", daemon=True)

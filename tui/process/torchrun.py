@@ -8,7 +8,7 @@ the run's folder, where the next leader finds out that the run was begun before.
 Several processes of this machine for one run: how many, and torchrun, which starts them.
 
 `Torchrun` is a child in a session of its own: neither it nor its run ends with this process, which attaches to the run
-like to any other (`torchrun_bridge`). Where one of its processes is lost, torchrun starts all of them again.
+like to any other (`attached`). Where one of its processes is lost, torchrun starts all of them again.
 """
 
 from __future__ import annotations

@@ -1,18 +1,14 @@
-"""A run replayed from its journal, at its own rate times a factor: a session for the bridge, without an engine.
+"""`ReplayedRun`: a run replayed from its journal, at its own rate times a factor.
 
 It reads the journal line by line without a lock, so that a run of any length can be replayed, even while it trains. It
-writes nothing, and refuses every command but `Pause`, `Resume` and `Stop`.
-
-`JournalBridge`: the interface of a screen to a replay that is recorded: its events come by a clock, on no thread.
+writes nothing, and refuses every command but `Pause`, `Resume` and `Stop`. No thread: `drain` reads what is due.
 """
 
 from __future__ import annotations
 
 import math
-import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,22 +17,10 @@ import msgspec
 
 from engine.config.run import RunConfig
 from engine.errors import CheckpointError
-from engine.progress import Stage
 from engine.protocol.commands import Command, Pause, Resume, Stop
-from engine.protocol.events import (
-    CommandRefused,
-    Event,
-    Paused,
-    Resumed,
-    RunFailed,
-    RunFinished,
-    StepsFinished,
-    Warned,
-)
-from engine.storage.folders import RunFolder
+from engine.protocol.events import CommandRefused, Event, Paused, Resumed, RunFailed, StepsFinished, Warned
 from engine.storage.journal import SkippedLines
-from tui.process.local import EngineBridge, OnStage, Session, open_training_session
-from tui.run.connection import Update
+from tui.run.connection import RunConnection, Update, end_event
 from tui.run.journal import replayed_events
 
 TITLE = "This is a replay"
@@ -44,130 +28,132 @@ REASON = "A replay can be paused or left, but not changed."
 """Why commands are refused."""
 END = "end of the replay"
 """Why a replay has ended that was not stopped."""
-_SLICE_SECONDS = 0.05
-_MAX_UNDRAINED = 150
+_DRAIN_SECONDS = 0.03
+"""How long a drain may read, so that it delays no key."""
+_MAX_EVENTS = 150
 """As many as the screen handles in one tick without delaying a key."""
 _MAX_MERGED_STEPS = 1000
 
 
-@dataclass
-class OpenReplay:
-    """Opens the replay of a run; for any other config a session that trains, so that other tweets can be opened."""
-
-    config: RunConfig
-    folder: RunFolder
-    speed: float
-    num_undrained: Callable[[], int] = field(default=lambda: 0)
-    """Events that the screen has yet to drain."""
-
-    def __call__(self, config: RunConfig, on_stage: OnStage) -> Session:
-        """Return the session for `config`."""
-        if config is not self.config:
-            return open_training_session(config, on_stage)
-        on_stage(Stage("reading the journal"))
-        return ReplaySession(self.folder.journal_path, self.speed, self.num_undrained)
-
-
-class ReplaySession:
-    """Replays one journal."""
-
-    num_waiting = 0
+class ReplayedRun(RunConnection):
+    """Returns the events of a journal that are due, and at last a `RunFinished`."""
 
     def __init__(
         self,
         path: Path,
         speed: float,
-        num_undrained: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
+        max_gap_seconds: float = math.inf,
     ) -> None:
-        """Replay the journal at `path`, `speed` times as fast as it trained, or as fast as the screen drains events."""
+        """Replay the journal at `path`, `speed` times as fast as it trained; a longer gap by `clock` is shortened.
+
+        At an infinite speed, as fast as the screen drains.
+        """
+        self.config = RunConfig()
+        self.skipped = SkippedLines()
+        """The lines that can't be decoded, so far."""
         self._path = path
-        self._num_undrained = num_undrained
         self._speed = speed
         self._clock = clock
+        self._coming = timed_events(path, self.skipped, max_gap_seconds * speed)
+        self._next: tuple[float, Event] | None = None
+        self._began_at = clock()
+        self._paused_at: float | None = None
         self._last: Event | None = None
-        self._pending: list[StepsFinished] = []
-        self._is_paused = False
-        self._skipped = SkippedLines()
+        self._answers: list[Event] = []
+        self._has_ended = False
 
-    def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command], /) -> None:
-        """Replay to the end, or until `Stop`; only one line of the journal is in memory."""
+    def start(self) -> None:
+        """Begin to play."""
+        self._began_at = self._clock()
+
+    def drain(self) -> Update:
+        """Return the events that are due since the last call, reports of successive steps as one."""
+        groups: list[list[Event]] = [[answer] for answer in self._answers]
+        self._answers, looked_at = [], self._clock()
         try:
-            reason = self._play(emit, commands) or END
+            while self._paused_at is None and not self._has_ended and len(groups) < _MAX_EVENTS:
+                self._next = self._next or next(self._coming, None)
+                if self._next is None:
+                    groups += [[event] for event in self._end()]
+                elif self._next[0] > self._played_seconds or self._clock() - looked_at > _DRAIN_SECONDS:
+                    break
+                else:
+                    (_, self._last), self._next = self._next, None
+                    if not (groups and _extends(groups[-1], self._last)):
+                        groups.append([])
+                    groups[-1].append(self._last)
         except OSError as error:
             detail = f"{self._path} can't be read: {error.strerror or error}."
-            emit(RunFailed(**self._now, title=CheckpointError.title, detail=detail, hint=""))
-            return
-        if self._skipped.warning:
-            emit(Warned(**self._now, message=self._skipped.warning))
-        emit(RunFinished(**self._now, reason=reason, total_seconds=self._now["elapsed_seconds"], total_chars=0))
+            groups.append([RunFailed(**self._now, title=CheckpointError.title, detail=detail, hint="")])
+            self._has_ended = True
+        return Update(tuple(map(_joined, groups)))
 
-    def _play(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str:
-        """Emit the events, each at its time; return why the user stopped it, or an empty string."""
-        played_seconds = 0.0
-        last_look = self._clock()
-        for due_seconds, event in timed_events(self._path, self._skipped):
-            if not self._extends_pending(event):
-                self._flush_pending(emit)
-            while due_seconds > played_seconds or self._is_paused or self._num_undrained() >= _MAX_UNDRAINED:
-                self._flush_pending(emit)
-                reason = self._handle_command(emit, commands)
-                if reason is not None:
-                    return reason
-                now = self._clock()
-                if not self._is_paused:
-                    # 0 times an infinite speed would be NaN
-                    played_seconds += (now - last_look) * self._speed if now > last_look else 0.0
-                last_look = now
-            self._last = event
-            if isinstance(event, StepsFinished):
-                self._pending.append(event)
-            else:
-                emit(event)
-        self._flush_pending(emit)
-        return ""
-
-    def _extends_pending(self, event: Event) -> bool:
-        """Return whether an event can be merged with the pending ones: it reports the steps right after theirs."""
-        if not self._pending or not isinstance(event, StepsFinished):
-            return False
-        is_next = event.first_step == self._pending[-1].step + 1
-        return is_next and event.first_step - self._pending[0].first_step < _MAX_MERGED_STEPS
-
-    def _flush_pending(self, emit: Callable[[Event], None]) -> None:
-        """Emit the pending reports of steps as one event."""
-        if self._pending:
-            emit(_joined(self._pending))
-            self._pending = []
-
-    def _handle_command(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str | None:
-        """Wait for a short time or a command, and handle it; return the reason of a `Stop`."""
-        try:
-            command = commands.get(timeout=_SLICE_SECONDS)
-        except queue.Empty:
-            return None
+    def send(self, command: Command) -> None:
+        """Pause, resume or end; refuse every other command."""
         match command:
             case Stop(reason=reason):
-                return reason
+                self._answers.append(end_event(reason, self._last))
+                self._has_ended = True
             case Pause():
-                self._is_paused = True
-                emit(Paused(**self._now))
+                self._paused_at = self._paused_at or self._clock()
+                self._answers.append(Paused(**self._now))
             case Resume():
-                self._is_paused = False
-                emit(Resumed(**self._now))
+                self._began_at += 0.0 if self._paused_at is None else self._clock() - self._paused_at
+                self._paused_at = None
+                self._answers.append(Resumed(**self._now))
             case _:
-                emit(self._refusal(command))
-        return None
+                hint = f"tweetgen-tui --resume {self._path.parent.name} continues the run itself."
+                name = type(command).__name__
+                self._answers.append(CommandRefused(**self._now, command=name, title=TITLE, detail=REASON, hint=hint))
 
-    def _refusal(self, command: Command) -> CommandRefused:
-        hint = f"tweetgen-tui --resume {self._path.parent.name} continues the run itself."
-        return CommandRefused(**self._now, command=type(command).__name__, title=TITLE, detail=REASON, hint=hint)
+    def wait(self, seconds: float) -> bool:  # noqa: ARG002 - no thread to wait for
+        """Return True: another run may start at once."""
+        return True
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether more events come."""
+        return not self._has_ended
+
+    def _end(self) -> list[Event]:
+        """Return the last events of a replay that was played to its end."""
+        self._has_ended = True
+        warning = self.skipped.warning
+        return [*([Warned(**self._now, message=warning)] if warning else []), end_event(END, self._last)]
+
+    @property
+    def _played_seconds(self) -> float:
+        seconds = self._clock() - self._began_at
+        return seconds * self._speed if seconds > 0 else 0.0  # 0 times an infinite speed would be NaN
 
     @property
     def _now(self) -> dict[str, Any]:
         """Step and time of the last event."""
         last = self._last
         return {"step": last.step if last else 0, "elapsed_seconds": last.elapsed_seconds if last else 0.0}
+
+
+def _extends(group: Sequence[Event], event: Event) -> bool:
+    """Return whether an event can be merged with a group: it reports the steps right after theirs."""
+    first, last = group[0], group[-1]
+    if not (isinstance(first, StepsFinished) and isinstance(event, StepsFinished)):
+        return False
+    return event.first_step == last.step + 1 and event.first_step - first.first_step < _MAX_MERGED_STEPS
+
+
+def _joined(group: Sequence[Event]) -> Event:
+    """Return the only event of a group, or one for its reports of steps."""
+    reports = [event for event in group if isinstance(event, StepsFinished)]
+    if len(reports) < 2:
+        return group[0]
+    return msgspec.structs.replace(
+        reports[-1],
+        first_step=reports[0].first_step,
+        train_losses=tuple(chain.from_iterable(report.train_losses for report in reports)),
+        grad_norms=tuple(chain.from_iterable(report.grad_norms for report in reports)),
+        learning_rates=tuple(chain.from_iterable(report.learning_rates for report in reports)),
+    )
 
 
 def timed_events(path: Path, skipped: SkippedLines, max_gap_seconds: float = math.inf) -> Iterator[tuple[float, Event]]:
@@ -189,51 +175,3 @@ def length_of(path: Path, max_gap_seconds: float = math.inf) -> float:
         return max((seconds for seconds, _ in timed_events(path, SkippedLines(), max_gap_seconds)), default=0.0)
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}.") from error
-
-
-def _joined(reports: Sequence[StepsFinished]) -> StepsFinished:
-    """Merge reports of steps without a gap between them."""
-    losses = tuple(chain.from_iterable(report.train_losses for report in reports))
-    norms = tuple(chain.from_iterable(report.grad_norms for report in reports))
-    rates = tuple(chain.from_iterable(report.learning_rates for report in reports))
-    first_step = reports[0].first_step
-    return msgspec.structs.replace(
-        reports[-1], first_step=first_step, train_losses=losses, grad_norms=norms, learning_rates=rates
-    )
-
-
-class JournalBridge(EngineBridge):
-    """Emits the events of a journal that are due, at last a `RunFinished`. Starts no session; commands do nothing."""
-
-    def __init__(self, path: Path, speed: float, max_gap_seconds: float, clock: Callable[[], float]) -> None:
-        """Replay the journal `speed` times as fast as it trained; a longer gap by `clock` is shortened."""
-        super().__init__(RunConfig())
-        self.skipped = SkippedLines()
-        """The lines that can't be decoded, so far."""
-        self._speed = speed
-        self._clock = clock
-        self._coming = timed_events(path, self.skipped, max_gap_seconds * speed)
-        self._next = next(self._coming, None)
-
-    def start(self) -> None:
-        """Do nothing: `drain` reads the journal."""
-
-    def drain(self) -> Update:
-        """Return the events that are due since the last call. Raises `OSError` if the journal can't be read."""
-        events = []
-        while self._next is not None and self._next[0] <= self._clock() * self._speed:
-            _, event = self._next
-            events.append(event)
-            self._next = next(self._coming, None)
-            if self._next is None:
-                seconds = event.elapsed_seconds
-                end = RunFinished(
-                    step=event.step, elapsed_seconds=seconds, reason=END, total_seconds=seconds, total_chars=0
-                )
-                events.append(end)
-        return Update(tuple(events))
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether more events come."""
-        return self._next is not None

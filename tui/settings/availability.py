@@ -8,7 +8,7 @@ from typing import assert_never
 from engine.text import quoted
 from tui.run import replay
 from tui.run.view import RunPhase
-from tui.settings.keys import Key, Need
+from tui.settings.key_table import Key, Need
 
 
 @dataclass(frozen=True, kw_only=True)

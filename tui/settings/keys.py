@@ -1,79 +1,33 @@
-"""`Key`, a row of the key table, and the bindings made from rows."""
+"""What is made of the key table: Textual's bindings, and the key map, the user's keys in place of the table's."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from textual.binding import Binding, BindingType
-from textual.keys import format_key
+from textual.keys import Keys
 
-Need = Literal[
-    "steering",
-    "switching",
-    "pausing",
-    "commands",
-    "answers",
-    "steps to come",
-    "a run to leave",
-    "an alert",
-    "a tweet",
-    "a prime",
-    "a change",
-    "steps",
-    "files",
-    "a terminal",
-]
-"""What an action needs of the run: that this screen may change it (`steering`) or choose another one (`switching`), a
-session that pauses (also a replay), that accepts commands, or that answers questions (also a read-only screen's).
-`files` are those of the machine that runs the program, which a read-only browser must not read or write."""
+from tui.settings.key_table import MAIN_KEYS, Key, keys_of, shown_keys
+from tui.terminal.private import name_of_key
 
+KeyMap = Mapping[str, str]
+"""From the name of a key in the table to Textual's names of the keys in its place, separated by commas."""
 
-@dataclass(frozen=True)
-class Key:
-    """One action, and the keys for it."""
-
-    keys: str
-    """Textual's names of the keys, separated by commas; empty for an action of the palette only."""
-    action: str
-    """In Textual's syntax: `steering.pause` is `app.steering.action_pause`, `app.mouse` an action of the app,
-    `screen.edit` one of the screen on top, and a name without a dot one of the widget or dialog whose key it is."""
-    title: str
-    """The name of the action in palette, help and settings."""
-    sentence: str
-    """What the action does."""
-    _: KW_ONLY
-    label: str = ""
-    """One short word for the key bar, shared by neighbours; empty for a key that is not in the bar."""
-    symbols: str = ""
-    """The keys as they are shown, where Textual's names are unsuitable."""
-    opens: bool = False
-    """Whether the action opens a line or a dialog at once: keys typed right after it go there."""
-    needs: tuple[Need, ...] = ()
-    """What the action can't do without, the reason to be shown first before the others."""
-
-    @property
-    def name(self) -> str:
-        """The name in `config.toml`: the action in letters, `steering.temperature(-1)` as `temperature_down`."""
-        action = self.action.rpartition(".")[2].replace("(-1)", "_down").replace("(1)", "_up")
-        return re.sub(r"\W+", "_", action).strip("_")
-
-    @property
-    def shown(self) -> str:
-        """The keys as they are shown; of an action without one, how the palette offers it."""
-        return self.symbols or shown_keys(self.keys) or f"^p {self.title}"
-
-
-def shown_keys(keys: str) -> str:
-    """Return Textual's names of keys as they are shown: `?` for `question_mark`, `^p` for `ctrl+p`."""
-    return " ".join(format_key(key).replace("ctrl+", "^") for key in keys.split(","))
-
-
-def opening(keys: Iterable[Key]) -> frozenset[str]:
-    """Return Textual's names of the keys that open a line or a dialog."""
-    return frozenset(name for key in keys if key.opens for name in key.keys.split(","))
+RESERVED = {
+    "ctrl+b": "it is tmux's prefix",
+    "ctrl+a": "it is screen's prefix",
+    "ctrl+s": "it stops the terminal's output",
+    "ctrl+q": "it resumes the terminal's output",
+    "ctrl+c": "it quits",
+    "ctrl+z": "it suspends the program",
+    "escape": "it closes dialogs",
+    "enter": "it confirms a choice",
+    "tab": "it moves between the panels",
+    "shift+tab": "it moves between the panels",
+}
+"""Keys that no action can have, and why."""
+_NAMED_KEYS = {key.value for key in Keys} | {name_of_key(chr(code)) for code in range(0x20, 0x7F)}
 
 
 def bindings_of(keys: Iterable[Key], *, can_change: bool = False) -> list[BindingType]:
@@ -90,3 +44,56 @@ def bindings_of(keys: Iterable[Key], *, can_change: bool = False) -> list[Bindin
         for key in keys
         if key.action
     ]
+
+
+def opening(keys: Iterable[Key]) -> frozenset[str]:
+    """Return Textual's names of the keys that open a line or a dialog."""
+    return frozenset(name for key in keys if key.opens for name in key.keys.split(","))
+
+
+def key_named(text: str) -> str:
+    """Return Textual's name of a key, from that name or the character; empty if there is no such key."""
+    if len(text) == 1:
+        return name_of_key(text) if text.isprintable() else ""
+    name = text.strip().lower()
+    *modifiers, key = name.split("+")
+    is_modified = bool(modifiers) and {*modifiers} <= {"ctrl", "alt", "shift"} and key in _NAMED_KEYS
+    return name if name in _NAMED_KEYS or is_modified else ""
+
+
+def settable_keys() -> dict[str, Key]:
+    """Return the keys that a map can change, by name."""
+    return {key.name: key for key in MAIN_KEYS}
+
+
+def mapped(keys: Iterable[Key], key_map: KeyMap) -> tuple[Key, ...]:
+    """Return the keys, those of the main screen as the map changes them."""
+    return tuple(
+        replace(key, keys=key_map[key.name], symbols="") if key.name in key_map and key in MAIN_KEYS else key
+        for key in keys
+    )
+
+
+def objection(name: str, keys: str, key_map: KeyMap) -> str:
+    """Return why the action `name` can't have `keys`, given the other keys in `key_map`; empty if it can.
+
+    A key of a panel is taken too: a focused panel handles it first.
+    """
+    for key in keys.split(","):
+        if key in RESERVED and key not in settable_keys()[name].keys.split(","):
+            return f"{shown_keys(key)} can't be used: {RESERVED[key]}."
+        for other in mapped((*MAIN_KEYS, *keys_of("feed", "plot")), key_map):
+            if other.name != name and key in other.keys.split(",") and key not in RESERVED:
+                return f"{shown_keys(key)} is taken already: {other.title}."
+    return ""
+
+
+def without_clashes(key_map: KeyMap) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Return the usable part of a map, and name and objection of each other entry; of two that clash, the later."""
+    usable = dict(key_map)
+    refused = []
+    for name in reversed(list(key_map)):
+        if reason := objection(name, key_map[name], usable):
+            refused.append((name, reason))
+            del usable[name]
+    return usable, refused[::-1]

@@ -26,7 +26,7 @@ from engine.errors import ConfigError
 from engine.storage.files import write_atomically
 from engine.storage.folders import APP_NAME, home
 from engine.text import sanitize_line
-from tui.settings.key_map import KeyMap, key_named, settable_keys, without_clashes
+from tui.settings.keys import KeyMap, key_named, settable_keys, without_clashes
 from tui.settings.theme import THEMES
 from tui.text.numbers import LossUnit
 

@@ -8,7 +8,7 @@ from textual import events
 from textual.binding import BindingType
 
 from engine.protocol.insight import BatchShown
-from tui.settings.key_table import GRID_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.widgets.xray.picture_view import PictureView
 from tui.xray import batch_view
@@ -20,7 +20,7 @@ _ROWS_PER_WHEEL = 3
 class BatchGrid(PictureView, can_focus=True):
     """Shows a batch once there is one; keeps the selected row and the first column from one batch to the next."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(GRID_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("grid"))
 
     def __init__(self) -> None:
         super().__init__()

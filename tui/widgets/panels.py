@@ -26,8 +26,8 @@ from engine.progress import Stage
 from tui.run.alerts import Alert
 from tui.run.view import RunView
 from tui.settings.availability import KeyState
-from tui.settings.key_map import KeyMap, mapped
 from tui.settings.key_table import BAR_KEYS, PANEL_BARS
+from tui.settings.keys import KeyMap, mapped
 from tui.widgets.bars import AlertBar, EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar

@@ -28,7 +28,7 @@ from engine.protocol.commands import CompleteText
 from engine.protocol.events import CharChance, TextCompleted
 from engine.text import sanitize, sanitize_line
 from tui.run.view import RunView
-from tui.settings.key_table import PROMPT_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.text.cells import shown_char
 from tui.text.numbers import format_bits
@@ -171,7 +171,7 @@ class PromptInput(LineInput):
 class PromptLine(Vertical):
     """The input line, the likeliest next characters above it, the keys below; hidden until opened."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(PROMPT_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("prompt"))
     DEFAULT_CSS = """
     PromptLine {
         display: none;
@@ -223,7 +223,7 @@ class PromptLine(Vertical):
         with Horizontal(id="prompt-row"):
             yield Static("› ", markup=False, id="prompt-sign")
             yield self._input
-        yield KeyBar(PROMPT_KEYS, target=self)
+        yield KeyBar(keys_of("prompt"), target=self)
 
     @property
     def is_open(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import RunConfig, TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
 from tests.fakes import eval_finished, run_started, steps_finished
@@ -19,10 +19,9 @@ from tests.recorded_runs import TWEET, run_of, write_run
 from tests.tui.conftest import screen_text, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.recorder import SHOWN_SECONDS, Frame, Recorder, TimedFrame
-from tui.process.local import EngineBridge
 from tui.run.fold import fold
 from tui.run.pins import PinsFile
-from tui.run.replay import OpenReplay
+from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
 from tui.settings.preferences import Preferences, PreferencesStore
@@ -61,15 +60,12 @@ async def test_tweets_of_a_recording_appear_when_they_were_sampled_and_its_last_
     assert all(a.frame != b.frame for a, b in pairwise(frames[:-1]))
     assert all(round(each.seconds / TICK, 6).is_integer() for each in frames), "they differ at whole ticks"
     assert frames[-1].seconds == pytest.approx(6.0 + TICK)
-    config = RunConfig()
-    bridge = EngineBridge(config, OpenReplay(config, RunFolder(path.parent), float("inf")))
-    app = TweetgenApp(config, bridge, RunView(is_replay=True))
+    app = TweetgenApp(ReplayedRun(path, float("inf")), RunView(is_replay=True))
     async with app.run_test() as pilot:
         for size, frames in zip(sizes, recorded, strict=True):
             await pilot.resize_terminal(*size)
             expected = text_of(frames[-1].frame)
             await wait_until(lambda: screen_text(app) == expected, expected)  # noqa: B023 - awaited at once
-    bridge.join(10.0)
 
 
 def test_a_toast_and_a_dialog_are_removed_after_their_time(home: Path) -> None:

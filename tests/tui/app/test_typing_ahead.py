@@ -23,7 +23,7 @@ from tui.app import typing_ahead
 from tui.app.typing_ahead import TypingAhead
 from tui.dialogs.settings import SettingsScreen
 from tui.process.exit import Outcome
-from tui.settings.key_map import key_named
+from tui.settings.keys import key_named
 
 BY_USER = "stopped by the user"
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)
@@ -212,7 +212,7 @@ async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pendin
         await pilot.press("right")
         await shows(app, "1 by name ")  # no other → has acted
         assert session.received == []
-        assert len(app.bridges) == 1
+        assert len(stage.runs) == 1
 
 
 @pytest.mark.parametrize("keys", ["pquick", "lq"])

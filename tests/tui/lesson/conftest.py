@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 from msgspec import structs
 
+from engine.config.run import RunConfig
 from engine.model.vocab import UNK
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -19,7 +20,8 @@ from tests.fakes import FakeSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, Running, idle, wait_until
 from tui.lesson.progress import Progress, write_progress
 from tui.lesson.runs import main_config
-from tui.process.local import EngineBridge
+from tui.process.local import LocalRun
+from tui.run.connection import RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson import screen
 from tui.screens.lesson.app import LessonApp
@@ -66,6 +68,13 @@ class Visit(Running):
     def view(self) -> RunView:
         return self.screen.lesson.run.view
 
+    @property
+    def config(self) -> RunConfig:
+        """The config of the latest run, also once the screen is closed."""
+        app: Any = self.app
+        assert isinstance(app, LessonApp)
+        return app.connection.config
+
     async def settle(self) -> None:
         """Handle all messages, and draw what has happened so far."""
         await idle()
@@ -104,8 +113,11 @@ def visit(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     ) -> AsyncIterator[Visit]:
         remaining = iter(sessions)
         write_progress(home / PROGRESS, Progress(stop, done))
-        bridge = EngineBridge(main_config(), lambda _config, _on_stage: next(remaining))
-        apps.append(LessonApp(bridge, RunView(), home / PROGRESS))
+
+        def open_run(config: RunConfig, before: RunConnection | None) -> LocalRun:
+            return LocalRun(config, lambda _config, _on_stage: next(remaining), before)
+
+        apps.append(LessonApp(open_run(main_config(), None), open_run, RunView(), home / PROGRESS))
         async with apps[-1].run_test(size=size) as pilot:
             app: Any = apps[-1]
             at = Visit(app, pilot, sessions[0])
@@ -115,6 +127,6 @@ def visit(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
             yield at
 
     yield visit
-    for bridge in (bridge for app in apps for bridge in app.bridges):
-        bridge.stop("end of the test")
-        assert bridge.join(DEADLINE_SECONDS)
+    for app in apps:
+        app.connection.stop("end of the test")
+        assert app.connection.wait(DEADLINE_SECONDS)

@@ -227,7 +227,7 @@ async def test_the_lessons_model_continues_with_its_curve_while_the_run_on_one_t
         overfit.may_end.set()
         await wait_until(lambda: again.received, "the run of the lesson")
         await at.shows("Step 3.", "validation", "bits per character ─")
-        assert at.app.bridges[-1].config.resume == "lesson"
+        assert at.config.resume == "lesson"
         assert at.view.smoothed_loss is not None
 
 
@@ -238,7 +238,7 @@ async def test_after_a_yes_a_run_that_can_not_continue_is_replaced(visit: Open) 
         await at.shows("latest is damaged. Start anew.", "start again from random weights")
         await at.press("y")
         await at.is_ready()
-        assert at.app.bridges[-1].config.resume is None
+        assert at.config.resume is None
 
 
 async def test_a_failed_run_continues_with_its_curve_after_a_yes_to_leave_a_failed_run_on_one_tweet(
@@ -254,7 +254,7 @@ async def test_a_failed_run_continues_with_its_curve_after_a_yes_to_leave_a_fail
         await at.press("enter", opens=YesDialog)
         await at.press("y")
         await at.is_ready()
-        assert at.app.bridges[-1].config.resume == "lesson"
+        assert at.config.resume == "lesson"
         await at.press("7")
         await at.shows("Step 2.", "validation", "bits per character ─")
 
@@ -329,7 +329,7 @@ async def overfit_one_tweet(at: Visit, first: LessonSession, overfit: LessonSess
     await at.press("v", shows=("gates before training", "gates after training"))
     await at.press("v", lacks="gates before")
     await at.press("v", "escape", shows=("gates before training", "v before/after"))
-    assert at.app.bridges[-1].config.corpus is not None
+    assert at.config.corpus is not None
 
 
 async def sample_at_six_temperatures(at: Visit, first: LessonSession, _: LessonSession) -> None:
@@ -371,7 +371,7 @@ async def train_past_the_bigram(at: Visit, first: LessonSession, further: Lesson
     assert not_done(at)
     further.emit(eval_finished(3, 3.5))
     await at.shows("It has passed the bigram; next is the 5-gram.")
-    assert at.app.bridges[-1].config.resume is None
+    assert at.config.resume is None
 
 
 async def look_at_three_views_and_hold_a_unit(at: Visit, first: LessonSession, _: LessonSession) -> None:

@@ -28,8 +28,8 @@ from tui.cli import headless
 from tui.cli.commands.screen import leave_process
 from tui.process import signals, threads
 from tui.process.exit import Outcome, plan_exit, run_detached
-from tui.process.local import EngineBridge
-from tui.run.connection import NullSubscriber
+from tui.process.host import Host
+from tui.process.local import LocalRun
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
@@ -56,7 +56,7 @@ async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
     async with app.run_test():
         await wait_until(lambda: app.return_code is not None, "the end")
     assert (app.return_code, app.failure) == (TERMINATED_CODE, None)
-    assert trained_by(app).join(DEADLINE_SECONDS)
+    assert trained_by(app).wait(DEADLINE_SECONDS)
     assert fold(app.summary_view, app.bridge.drain().events).ended is not None
 
 
@@ -78,7 +78,7 @@ async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage:
         assert at.app.bridge.is_alive  # a hangup ends no run
         at.app.signals.receive(TERMINATED_CODE)
     assert at.app.return_code == 0
-    assert trained_by(at.app).join(DEADLINE_SECONDS)
+    assert trained_by(at.app).wait(DEADLINE_SECONDS)
 
 
 async def test_a_hangup_detaches_the_run_or_stops_it_as_configured_and_ends_a_replay(stage: Stage) -> None:
@@ -89,7 +89,7 @@ async def test_a_hangup_detaches_the_run_or_stops_it_as_configured_and_ends_a_re
             await wait_until(lambda app=at.app: app.return_code is not None)  # type: ignore[misc] # bound at once
         assert at.app.return_value == Outcome(exit_code=HANGUP_CODE, is_detached=not stops, is_ending=stops)
         assert getattr(at.app.summary_view.ended, "reason", None) == reason
-        assert at.app.bridge.join(DEADLINE_SECONDS if stops else 0.0) is stops
+        assert at.app.bridge.wait(DEADLINE_SECONDS if stops else 0.0) is stops
     async with stage.running(history=RunView(is_replay=True)) as at:
         at.app.signals.receive(HANGUP_CODE)
         await wait_until(lambda: at.app.return_code is not None)
@@ -196,10 +196,10 @@ def test_a_detached_run_ends_with_its_budget_if_no_terminal_is_attached() -> Non
     started = run_started(training=TrainingConfig(max_steps=3))
     steps = steps_finished(1, [4.5, 4.2, 4.0])
     session = FakeSession([steps, e.Paused(step=3, elapsed_seconds=1.0)], started)
-    bridge = EngineBridge(RunConfig(), lambda *_: session)
+    bridge = LocalRun(RunConfig(), lambda *_: session)
     bridge.start()
-    assert run_detached([bridge], RunView()) == 0
-    assert bridge.join(DEADLINE_SECONDS)
+    assert run_detached(bridge, RunView()) == 0
+    assert bridge.wait(DEADLINE_SECONDS)
 
 
 def test_its_host_counts_the_commands_that_the_session_has_received_and_not_executed(
@@ -207,13 +207,11 @@ def test_its_host_counts_the_commands_that_the_session_has_received_and_not_exec
 ) -> None:
     counts: list[int] = []
 
-    class Counting(NullSubscriber):
+    class Counting(Host):
         """Asks for three ladders, counts at each the commands that wait, and ends the run."""
 
-        def __init__(
-            self, _: RunConfig, send: Callable[[c.Command], None], num_waiting: Callable[[], int], **_further: object
-        ) -> None:
-            self._send, self._num_waiting = send, num_waiting
+        def __init__(self, config: RunConfig, send: Callable[[c.Command], None], *further: Any, **named: Any) -> None:
+            super().__init__(config, send, *further, **named)
             for seed in range(3):
                 send(c.SampleLadder(seed=seed))
 

@@ -32,9 +32,8 @@ from tests.tui.remote.host_and_client import DEADLINE_SECONDS, RUN, hosted
 from tests.waiting import wait_until
 from tui.process import attached as client
 from tui.process import torchrun as module
-from tui.process.attached import RemoteBridge
+from tui.process.attached import AttachedRun
 from tui.process.torchrun import AUTO, Agent, Order, Processes, Torchrun, own_module
-from tui.process.torchrun_bridge import TorchrunBridge
 from tui.run.view import RunView
 
 FAILED = e.RunFailed(step=0, elapsed_seconds=0.0, title="The device can't be used", detail="No GPU.", hint="Buy one.")
@@ -110,23 +109,30 @@ def test_an_order_survives_the_arguments_of_torchrun_which_replaces_dollars() ->
         Order.from_arguments(["{"])
 
 
-Start = Callable[..., TorchrunBridge]
+class Started(AttachedRun):
+    """A run in two processes."""
+
+    torchrun: Torchrun
+
+    def __init__(self, before: AttachedRun | None) -> None:
+        torchrun = Torchrun(RunConfig(run_name=RUN), 2)
+        super().__init__(torchrun.run, torchrun=torchrun, before=before)
+
+
+Start = Callable[..., Started]
 
 
 @pytest.fixture
 def start(home: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Return a function that starts a bridge whose torchrun runs a script."""
-    bridges: list[TorchrunBridge] = []
+    bridges: list[Started] = []
 
-    def start_(script: str, before: TorchrunBridge | None = None) -> TorchrunBridge:
+    def start_(script: str, before: Started | None = None) -> Started:
         monkeypatch.setattr(module, "own_module", lambda _: [sys.executable, "-c", script])
-        bridge = before.successor(RunConfig(run_name=RUN)) if before else TorchrunBridge(RunConfig(run_name=RUN), two)
+        bridge = Started(before)
         bridges.append(bridge)
         bridge.start()
         return bridge
-
-    def two(config: RunConfig) -> Torchrun:
-        return Torchrun(config, 2)
 
     monkeypatch.setattr(module, "_num_cores", lambda: 2)
     yield start_
@@ -138,9 +144,9 @@ def start(home: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         bridge.torchrun._errors.close()
 
 
-def events_of(bridge: RemoteBridge) -> list[e.Event]:
+def events_of(bridge: AttachedRun) -> list[e.Event]:
     """Wait for the end of a bridge; return its events."""
-    assert bridge.join(DEADLINE_SECONDS)
+    assert bridge.wait(DEADLINE_SECONDS)
     return list(bridge.drain().events)
 
 
@@ -191,7 +197,7 @@ def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_ca
     with subprocess.Popen(["sleep", "600"]) as process:
         agent = Agent.of_process(process.pid)
         with hosted(run_started(run=RUN), agent=agent):
-            bridge = RemoteBridge(folder_of_run(RUN))
+            bridge = AttachedRun(folder_of_run(RUN))
             bridge.connect()
         wait_until(lambda: bridge.badge == "restarting")
         assert "starting again" in bridge.interruption
@@ -209,13 +215,13 @@ def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_ca
 @pytest.mark.usefixtures("home")
 def test_a_screen_shows_the_end_of_a_run_whose_agent_lives_on_for_a_moment() -> None:
     with hosted(run_started(run=RUN), agent=Agent.of_process(os.getpid())) as made:
-        bridge = RemoteBridge(made.folder)
+        bridge = AttachedRun(made.folder)
         bridge.connect()
     wait_until(lambda: bridge.badge == "restarting")
     with contextlib.closing(Journal(made.folder.journal_path)) as journal:
         journal.write(run_started(run=RUN))
         journal.write(FAILED)
-    assert bridge.join(DEADLINE_SECONDS)
+    assert bridge.wait(DEADLINE_SECONDS)
     assert (view := bridge.drain().view) is not None
     assert view.ended == FAILED
 
@@ -230,7 +236,7 @@ def test_a_new_screen_waits_for_a_run_that_starts_again(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=monotonic))
     agent = Agent.of_process(os.getpid())
-    bridge = RemoteBridge(folder_of_run(RUN), agent=agent)
+    bridge = AttachedRun(folder_of_run(RUN), agent=agent)
     views: list[RunView] = []
     screen = threading.Thread(target=lambda: views.append(bridge.connect()))
     screen.start()

@@ -55,7 +55,7 @@ class Hosted:
     def attached(self, hello: bytes = HELLO) -> RawClient:
         """Return a client that has received the view."""
         client = RawClient(self.path, hello)
-        client.receive_until("CaughtUp")
+        client.receive_until("SnapshotEnd")
         return client
 
     def is_reachable(self) -> bool:

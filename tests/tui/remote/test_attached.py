@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import pytest
 
@@ -24,10 +24,10 @@ from tui.app.app import TweetgenApp
 from tui.cli.commands import screen
 from tui.dialogs.base import LeaveDialog
 from tui.dialogs.tweet import TweetDialog
-from tui.process.attached import RemoteBridge
+from tui.process.attached import AttachedRun
 from tui.process.exit import Outcome
 from tui.process.job_control import JobControl
-from tui.process.local import EngineBridge
+from tui.process.local import LocalRun
 from tui.run.connection import Update
 from tui.run.fold import fold
 from tui.run.marks import NUM_LEVELS
@@ -44,10 +44,10 @@ from tui.widgets.plot.plot import LossPlot
 READ_ONLY = "This screen is read-only."
 
 
-class Attached(EngineBridge):
+class Attached(LocalRun):
     """The bridge of an attached screen, but for the socket."""
 
-    is_remote: ClassVar[bool] = True  # type: ignore[misc] # a fact of each instance elsewhere
+    is_remote = True
     badge = "attached, 2 screens"
     num_screens = 2
     interruption = ""
@@ -76,13 +76,13 @@ def behind(missed: type[e.Event], before: Sequence[e.Event] = (), after: Sequenc
 @asynccontextmanager
 async def attached(
     stage: Stage,
-    kind: type[EngineBridge] = Attached,
+    kind: type[LocalRun] = Attached,
     size: tuple[int, int] = (80, 24),
     session: FakeSession | None = None,
 ) -> AsyncIterator[Running]:
     """Run a screen over such a bridge, up to its first tweet."""
     session, config = session or FakeSession(SCRIPT), RunConfig()
-    app = TweetgenApp(config, kind(config, lambda *_: session))
+    app = TweetgenApp(kind(config, lambda *_: session))
     stage.apps.append(app)
     async with app.run_test(size=size) as pilot:
         await shows(app, "hello there")
@@ -199,8 +199,8 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
 ) -> None:
     clock = FakeClock()
     with hosted() as made:
-        bridge = RemoteBridge(made.folder)
-        app = TweetgenApp(RunConfig(), bridge, bridge.connect())
+        bridge = AttachedRun(made.folder)
+        app = TweetgenApp(bridge, bridge.connect())
         app._main_screen.leaving._clock = clock
         async with app.run_test(size=(80, 24)) as pilot:
             await wait_until(lambda: app.summary_view.started is not None)
@@ -213,7 +213,7 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
         assert app.return_value is not None
         assert screen._run_after_screen(app.return_value, app, cast("JobControl", None)) == 0
         bridge.leave()
-        assert bridge.join(conftest.DEADLINE_SECONDS)
+        assert bridge.wait(conftest.DEADLINE_SECONDS)
     assert capfd.readouterr().err.strip().endswith(line)
 
 
@@ -238,8 +238,8 @@ async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(s
     early, late = (tweet_sampled(f"tweet number {step}", step) for step in (2, 4))
     with hosted(run_started(run=RUN), steps_finished(1, [4.0, 3.0]), early, late) as host:
         PinsFile(host.folder.pins_path).save((early,), 1)
-        bridge = RemoteBridge(host.folder)
-        app = TweetgenApp(bridge.config, bridge, bridge.connect())
+        bridge = AttachedRun(host.folder)
+        app = TweetgenApp(bridge, bridge.connect())
         stage.apps.append(app)
         async with app.run_test(size=(80, 24)) as pilot:
             await shows(app, early.text, late.text)

@@ -1,4 +1,4 @@
-"""`RemoteBridge`: a screen's way to a run elsewhere, whatever happens to the connection.
+"""`AttachedRun`: a screen's way to a run elsewhere, whatever happens to the connection.
 
 A view is received as it was sent; an invalid one is refused.
 """
@@ -39,13 +39,13 @@ from tests.tui.remote.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED,
 from tests.waiting import wait_until
 from tui.process import attached as client
 from tui.process import protocol
-from tui.process.attached import RemoteBridge, read_greeting
+from tui.process.attached import AttachedRun, read_greeting
 from tui.process.protocol import (
-    CaughtUp,
     Greeting,
     Refusal,
-    TweetsTold,
-    ViewTold,
+    Snapshot,
+    SnapshotEnd,
+    TweetChunk,
     decode_view,
     encode_view,
     lines_of,
@@ -62,21 +62,21 @@ BY_VALUE = [field.name for field in fields(RunView) if field.name not in SERIES]
 GREETING = to_line(
     Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None, corpus="")
 )
-VIEW = to_line(ViewTold(view=encode_view(RunView()), config=RunConfig())) + to_line(CaughtUp())
+VIEW = to_line(Snapshot(view=encode_view(RunView()), config=RunConfig())) + to_line(SnapshotEnd())
 
 
 @contextlib.contextmanager
-def attached(made: Hosted, *, is_read_only: bool = False) -> Iterator[tuple[RemoteBridge, RunView]]:
-    bridge = RemoteBridge(made.folder, is_read_only=is_read_only)
+def attached(made: Hosted, *, is_read_only: bool = False) -> Iterator[tuple[AttachedRun, RunView]]:
+    bridge = AttachedRun(made.folder, is_read_only=is_read_only)
     view = bridge.connect()
     try:
         yield bridge, view
     finally:
         bridge.leave()
-        assert bridge.join(DEADLINE_SECONDS)
+        assert bridge.wait(DEADLINE_SECONDS)
 
 
-def drained(bridge: RemoteBridge, num_events: int) -> list[e.Event]:
+def drained(bridge: AttachedRun, num_events: int) -> list[e.Event]:
     """Wait for that many events."""
     happened: list[e.Event] = []
 
@@ -124,9 +124,9 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
 
 def update_at_end(folder: RunFolder) -> Update:
     """Connect to a run, and return all that has arrived once the connection has ended for good."""
-    bridge = RemoteBridge(folder)
+    bridge = AttachedRun(folder)
     bridge.connect()
-    assert bridge.join(DEADLINE_SECONDS)
+    assert bridge.wait(DEADLINE_SECONDS)
     return bridge.drain()
 
 
@@ -147,7 +147,7 @@ def test_a_client_gets_a_snapshot_and_then_the_events_steers_the_session_and_end
             assert made.sent == [c.Pause(), c.Stop(reason="enough")]
             made.emit(FINISHED)
             assert drained(bridge, 1) == [FINISHED]
-            assert bridge.join(DEADLINE_SECONDS)
+            assert bridge.wait(DEADLINE_SECONDS)
             assert not bridge.is_alive
 
 
@@ -211,18 +211,18 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
 def test_an_inactive_run_or_one_without_a_usable_socket_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_CONNECT_SECONDS", 0.2)
     folder = folder_of_run(RUN)
-    bridge = RemoteBridge(folder)
+    bridge = AttachedRun(folder)
     with pytest.raises(RemoteError, match="is not active") as raised:
         bridge.connect()
     assert f"--resume {RUN}" in raised.value.hint
-    assert bridge.join(DEADLINE_SECONDS)
+    assert bridge.wait(DEADLINE_SECONDS)
     assert read_greeting(folder) is None
     folder.path.mkdir(parents=True)
     with contextlib.closing(Journal(folder.journal_path)):
         for mode, word in ((0o700, "can't be reached"), (0o755, "only you can use")):
             socket_path(folder).parent.chmod(mode)
             with pytest.raises(RemoteError, match=word):
-                RemoteBridge(folder).connect()
+                AttachedRun(folder).connect()
     socket_path(folder).parent.chmod(0o700)
 
 
@@ -232,19 +232,19 @@ def test_an_inactive_run_or_one_without_a_usable_socket_can_not_be_reached(monke
         ([], "does not answer"),
         ([b"{}\n"], "another version"),
         ([b'{"message":"Greeting","changed":[1]}\n'], "another version"),
-        ([GREETING, b'{"message":"ViewTold","view":{},"config":{}}\n'], "another version"),
+        ([GREETING, b'{"message":"Snapshot","view":{},"config":{}}\n'], "another version"),
         ([GREETING, to_line(Refusal(reason="The first message is not Hello.", hint="Send Hello."))], "not Hello"),
     ],
 )
 def test_an_invalid_greeting_is_a_remote_error(lines: list[bytes], word: str) -> None:
     with played(lines) as folder:
         with pytest.raises(RemoteError, match=word) as raised:
-            RemoteBridge(folder).connect()
+            AttachedRun(folder).connect()
         assert "Traceback" not in raised.value.message
 
 
 @pytest.mark.parametrize(
-    "junk", [b'{"event":"Fly"}\n', b'{"message":"ViewTold","view":{},"config":{}}\n', b"half a li"]
+    "junk", [b'{"event":"Fly"}\n', b'{"message":"Snapshot","view":{},"config":{}}\n', b"half a li"]
 )
 def test_the_client_reconnects_after_an_invalid_message(junk: bytes) -> None:
     with played([GREETING, VIEW, junk], [GREETING, VIEW, line_of(FINISHED)]) as folder:
@@ -294,13 +294,13 @@ def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest
 
     monkeypatch.setattr(client, "connected", slow)
     with hosted() as made:
-        bridge = RemoteBridge(made.folder)
+        bridge = AttachedRun(made.folder)
         connecting = threading.Thread(target=connect_)
         connecting.start()
         reached.wait()
         bridge.leave()
         go_on.set()
-        assert bridge.join(DEADLINE_SECONDS)
+        assert bridge.wait(DEADLINE_SECONDS)
         connecting.join()
 
 
@@ -325,10 +325,10 @@ def as_values(view: RunView) -> dict[str, Any]:
 def sent(view: RunView) -> RunView:
     """Return a view as a client receives it."""
     *messages, last = [protocol.message_in(line) for line in lines_of(view, CONFIG)]
-    assert isinstance(messages[0], ViewTold)
+    assert isinstance(messages[0], Snapshot)
     assert messages[0].config == CONFIG
-    assert isinstance(last, CaughtUp)
-    tweets = tuple(tweet for some in messages[1:] if isinstance(some, TweetsTold) for tweet in some.tweets)
+    assert isinstance(last, SnapshotEnd)
+    tweets = tuple(tweet for some in messages[1:] if isinstance(some, TweetChunk) for tweet in some.tweets)
     received = decode_view(messages[0].view)
     assert received.tweets == ()
     return replace(received, tweets=tweets)

@@ -43,7 +43,7 @@ from tui.process import host
 from tui.process import host as host_connection
 from tui.process import host as listener
 from tui.process.attached import read_greeting
-from tui.process.host import HostConnection
+from tui.process.host import Client
 from tui.process.protocol import Hello, Refusal, decode_view, to_line
 from tui.process.sockets import make_private_folder, runtime_folder, socket_path
 from tui.run.view import RunView
@@ -65,7 +65,7 @@ def reason_in(received: list[dict[str, object]]) -> object:
 
 def view_in(received: list[dict[str, object]]) -> RunView:
     """Return the last view sent."""
-    views = [line["view"] for line in received if line.get("message") == "ViewTold"]
+    views = [line["view"] for line in received if line.get("message") == "Snapshot"]
     return decode_view(views[-1])  # type: ignore[arg-type] # JSON
 
 
@@ -178,7 +178,7 @@ SETTING = b'{"command":"ChangeSettings","settings":{"learning_rate":%s}}\n'
 
 
 def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only() -> None:
-    no_hello = (b"\n", b"GET / HTTP/1.1\r\n", b"[" * 70_000 + b"\n", HELLO.replace(b"Hello", b"CaughtUp"))
+    no_hello = (b"\n", b"GET / HTTP/1.1\r\n", b"[" * 70_000 + b"\n", HELLO.replace(b"Hello", b"SnapshotEnd"))
     no_command = {
         HELLO: "unknown command None",
         b"garbage\n": "JSON is malformed: invalid character (byte 0)",
@@ -223,7 +223,7 @@ def test_a_stop_is_forwarded_at_once_with_the_queued_commands() -> None:
     commands: list[c.Command] = [c.Pause(), change(batch_size=8), c.Stop()]
     with hosted(num_waiting=lambda: 1000) as made, RawClient(made.path, HELLO) as client:
         client.send(b"".join(map(line_of, commands[:2])))
-        client.receive_until("CaughtUp")
+        client.receive_until("SnapshotEnd")
         assert made.sent == []
         client.send(line_of(commands[2]) + line_of(c.Resume()))
         wait_until(lambda: len(made.sent) >= len(commands), "the stop")
@@ -270,7 +270,7 @@ async def test_a_connection_is_closed_without_an_error_while_its_last_lines_are_
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         writer.write(bytes(1 << 20))  # more than a socket holds
         reading = asyncio.create_task(asyncio.to_thread(theirs.recv, 1 << 21, socket.MSG_WAITALL))
-        await HostConnection(reader, writer).close()
+        await Client(reader, writer).close()
         await reading
 
 
@@ -290,7 +290,7 @@ async def test_a_connection_that_closes_by_itself_at_its_deadline_is_not_closed_
             monkeypatch.setattr(loop, "time", lambda: now + 1)
 
         loop.call_soon(read_until_the_deadline)
-        await HostConnection(reader, writer).close()
+        await Client(reader, writer).close()
         monkeypatch.undo()
 
 
@@ -299,7 +299,7 @@ async def test_a_client_that_reads_late_receives_why_it_is_refused(monkeypatch: 
     ours, theirs = socket.socketpair()
     with theirs:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
-        connection = HostConnection(reader, writer)
+        connection = Client(reader, writer)
 
         async def serve() -> None:
             await connection.run(lambda: [bytes(1 << 20)], lambda _: None, lambda: 0)
@@ -327,8 +327,8 @@ def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_sna
             number += 1
             made.emit(*(tweet_sampled(text, number) for _ in range(200)))
             assert [other.receive()["step"] for _ in range(200)] == [number] * 200
-        received = stalled.receive_until("ViewTold")
-        received += stalled.receive_until("CaughtUp")
+        received = stalled.receive_until("Snapshot")
+        received += stalled.receive_until("SnapshotEnd")
         assert view_in(received).num_tweets == number * 200
         made.emit(PAUSED)
         assert stalled.receive()["event"] == "Paused"
@@ -405,8 +405,8 @@ def test_a_client_of_a_resumed_run_gets_its_history_exactly_once(home: Path) -> 
     with hosted(started, one_step(41)) as made:
         wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 41)
         with RawClient(made.path, HELLO) as client:
-            received = client.receive_until("CaughtUp")
+            received = client.receive_until("SnapshotEnd")
     view = view_in(received)
     assert (view.step, len(view.train_losses), view.num_tweets) == (41, 41, 1)
     assert (view.phase, view.ended) == ("training", None)
-    assert [line["tweets"][0]["text"] for line in received if line.get("message") == "TweetsTold"] == ["before"]
+    assert [line["tweets"][0]["text"] for line in received if line.get("message") == "TweetChunk"] == ["before"]

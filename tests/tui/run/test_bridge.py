@@ -21,7 +21,7 @@ from engine.protocol.insight import Insight
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_finished, run_started, steps_finished
 from tests.waiting import wait_until
-from tui.process.local import EngineBridge, OnStage, OpenSession, Session
+from tui.process.local import LocalRun, OnStage, OpenSession, Session
 from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.run.connection import Update
 
@@ -30,17 +30,17 @@ DEADLINE_SECONDS = 30.0
 
 def events_of(open_session: OpenSession) -> tuple[Event, ...]:
     """Run a session to its end and return all its events."""
-    bridge = EngineBridge(RunConfig(), open_session)
+    bridge = LocalRun(RunConfig(), open_session)
     bridge.start()
-    assert bridge.join(DEADLINE_SECONDS)
+    assert bridge.wait(DEADLINE_SECONDS)
     return bridge.drain().events
 
 
 def test_a_stop_before_the_start_opens_no_session() -> None:
-    bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: pytest.fail("opened"))
+    bridge = LocalRun(RunConfig(), lambda _config, _on_stage: pytest.fail("opened"))
     bridge.stop("terminated")
     bridge.start()
-    assert bridge.join(DEADLINE_SECONDS)
+    assert bridge.wait(DEADLINE_SECONDS)
     [event] = bridge.drain().events
     assert isinstance(event, RunFinished)
     assert event.reason == "terminated"
@@ -54,15 +54,15 @@ def test_a_stop_while_torch_loads_runs_no_session() -> None:
         assert may_go_on.wait(DEADLINE_SECONDS)
         return RaisingSession(AssertionError("it ran"))
 
-    bridge = EngineBridge(RunConfig(), open_slowly)
+    bridge = LocalRun(RunConfig(), open_slowly)
     bridge.start()
     wait_until(lambda: bridge.stage == Stage("loading torch", 0.5))
     assert bridge.is_alive
-    assert not bridge.join(0.0)
+    assert not bridge.wait(0.0)
     assert bridge.drain() == Update()
     bridge.stop("terminated")
     may_go_on.set()
-    assert bridge.join(DEADLINE_SECONDS)
+    assert bridge.wait(DEADLINE_SECONDS)
     assert isinstance(bridge.drain().events[0], RunFinished)
 
 
@@ -115,32 +115,33 @@ def test_an_exception_after_the_end_adds_nothing_to_the_stream() -> None:
 def test_commands_that_a_session_has_received_and_not_executed_are_still_counted() -> None:
     session = FakeSession()
     session.num_waiting = 2
-    bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: session)
+    bridge = LocalRun(RunConfig(), lambda _config, _on_stage: session)
     bridge.send(c.Stop(reason="enough"))
     assert bridge.num_waiting == 1
     bridge.start()
-    assert bridge.join(DEADLINE_SECONDS)
+    assert bridge.wait(DEADLINE_SECONDS)
     assert bridge.num_waiting == 2
 
 
 def test_a_run_waits_for_all_previous_runs_even_if_one_was_cancelled() -> None:
     sessions = iter((FakeSession(), FakeSession()))
-    first = EngineBridge(RunConfig(), lambda _config, _on_stage: next(sessions))
+    first = LocalRun(RunConfig(), lambda _config, _on_stage: next(sessions))
     first.start()
-    given_up = first.successor(RunConfig())
+    given_up = LocalRun(RunConfig(), first._open_session, first)
     given_up.start()
     wait_until(lambda: given_up.stage == Stage("waiting for the run before to end"))
     given_up.stop("enough")
-    assert given_up.join(DEADLINE_SECONDS)
-    third = given_up.successor(RunConfig())
+    wait_until(lambda: not given_up.is_alive)
+    assert not given_up.wait(0.0)
+    third = LocalRun(RunConfig(), first._open_session, given_up)
     third.start()
     wait_until(lambda: third.stage == Stage("waiting for the run before to end"))
     assert third.drain() == Update()
     first.send(c.Stop(reason="enough"))
-    assert first.join(DEADLINE_SECONDS)
+    assert first.wait(DEADLINE_SECONDS)
     wait_until(lambda: third.num_undrained)
     third.stop("enough")
-    assert third.join(DEADLINE_SECONDS)
+    assert third.wait(DEADLINE_SECONDS)
     begin, *_, end = third.drain().events
     assert isinstance(begin, RunStarted)
     assert isinstance(end, RunFinished)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import queue
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tests.fakes import FakeClock, eval_finished, run_started, steps_finished, s
 from tests.recorded_runs import write_run
 from tui.run.fold import fold
 from tui.run.journal import read_history, require_journal
-from tui.run.replay import JournalBridge, ReplaySession, length_of
+from tui.run.replay import ReplayedRun, length_of
 from tui.run.view import RunView
 
 PHASES = ("data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving")
@@ -129,29 +129,17 @@ REFUSED = e.CommandRefused(step=1, elapsed_seconds=10.0, command="Finish", title
 ANSWERS = (REFUSED, fakes.text_completed("a", elapsed_seconds=10.0), fakes.tweet_read("a", elapsed_seconds=10.0))
 
 
-class Commands(queue.SimpleQueue[c.Command]):
-    """A queue of commands at planned times; waiting advances the fake clock at once."""
-
-    def __init__(self, clock: FakeClock, plan: Plan = (), before_each: Callable[[], None] = lambda: None) -> None:
-        super().__init__()
-        self._clock, self._plan, self._before_each = clock, list(plan), before_each
-
-    def get(self, block: bool = True, timeout: float | None = None) -> c.Command:
-        assert timeout is not None
-        self._before_each()
-        if self._plan and self._plan[0][0] <= self._clock.now:
-            return self._plan.pop(0)[1]
-        self._clock.advance(timeout)
-        raise queue.Empty
-
-
 def played(path: Path, speed: float, plan: Plan = ()) -> list[tuple[float, e.Event]]:
     """Return the events of a replay, each with its time."""
-    clock = FakeClock()
+    clock, coming = FakeClock(), list(plan)
     emitted: list[tuple[float, e.Event]] = []
-    ReplaySession(path, speed, lambda: 0, clock).run(
-        lambda event: emitted.append((clock.now, event)), Commands(clock, plan)
-    )
+    replay = ReplayedRun(path, speed, clock)
+    replay.start()
+    while replay.is_alive:
+        if coming and coming[0][0] <= clock.now:
+            replay.send(coming.pop(0)[1])
+        emitted += [(clock.now, event) for event in replay.drain().events]
+        clock.now = round(clock.now + 0.05, 2)
     return emitted
 
 
@@ -194,35 +182,21 @@ def test_steps_due_together_are_merged_into_one_event_with_all_losses(home: Path
 
 def test_a_replay_at_full_speed_waits_for_the_screen_to_drain_its_events(home: Path) -> None:
     path = write_run(home, [run_started(), *(tweet_sampled(f"number {number}", 1) for number in range(2000))])
-    waiting: list[e.Event] = []
-    counts, num_drained = [0], 0
-
-    def emit(event: e.Event) -> None:
-        waiting.append(event)
-        counts.append(len(waiting))
-
-    def drain() -> None:
-        nonlocal num_drained
-        num_drained += len(waiting)
-        waiting.clear()
-
-    clock = FakeClock()
-    ReplaySession(path, math.inf, lambda: len(waiting), clock).run(emit, Commands(clock, before_each=drain))
-    assert num_drained + len(waiting) == 2002
-    assert 1 < max(counts) <= 151
+    counts = Counter(at for at, _ in played(path, math.inf))
+    assert sum(counts.values()) == 2002
+    assert 1 < max(counts.values()) <= 151
 
 
 def test_a_replay_includes_events_that_are_appended_while_it_plays(home: Path) -> None:
     with write_run(home, RUN[:2]).open("a") as file:
         clock, emitted = FakeClock(), list[e.Event]()
-
-        def emit(event: e.Event) -> None:
-            emitted.append(event)
-            if event == RUN[0]:  # the run still trains
+        replay = ReplayedRun(Path(file.name), 10.0, clock)
+        while replay.is_alive:
+            emitted += replay.drain().events
+            if emitted == [RUN[0]]:  # the run still trains
                 file.write(codec.encode(RUN[3]) + "\n")
                 file.flush()
-
-        ReplaySession(Path(file.name), 10.0, lambda: 0, clock).run(emit, Commands(clock))
+            clock.advance(1.0)
     assert emitted[:-1] == [RUN[0], RUN[1], RUN[3]]
 
 
@@ -253,7 +227,7 @@ def test_recorded_events_come_when_they_are_due_long_gaps_shortened_and_an_end_a
         steps_finished(2, [3.0], elapsed_seconds=1013.0),
     )
     path, clock, lines = write_run(home, events), FakeClock(), list[str]()
-    bridge = JournalBridge(path, 10.0, max_gap_seconds, clock)
+    bridge = ReplayedRun(path, 10.0, clock, max_gap_seconds)
     bridge.start()
     for clock.now in (0, 0.99, 1.0, 2.99, 3.01, 100.9, 101.1, 200):
         lines += [line_of(clock.now, event) for event in bridge.drain().events]

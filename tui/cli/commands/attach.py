@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from engine.config.run import RunConfig
 from engine.errors import RemoteError
 from engine.storage.folders import RunFolder, find_run, list_runs
-from tui.cli.commands.screen import host_factory, require_terminal, show
+from tui.cli.commands.screen import local_runs, require_terminal, show
 from tui.cli.completion import complete_run
 from tui.process.job_control import start_job_control
 from tui.process.sockets import is_active
@@ -50,23 +49,24 @@ def attach(
         typer.echo(f"The processes of the run {folder.name} are starting again; waiting for them.", err=True)
     job_control = start_job_control()
 
-    from tui.process.attached import RemoteBridge
+    from tui.process.attached import AttachedRun
     from tui.settings.preferences import PreferencesStore, preferences_path
 
     is_read_only_browser = read_only and is_in_browser(os.environ)
-    bridge = RemoteBridge(folder, host_factory(job_control, RunConfig()), is_read_only=read_only, agent=agent)
+    connection = AttachedRun(folder, is_read_only=read_only, agent=agent)
     if is_read_only_browser:
-        bridge.refusal = "Read-only: this needs tweetgen-tui serve --control."
+        connection.refusal = "Read-only: this needs tweetgen-tui serve --control."
     try:
-        view = bridge.connect()
+        view = connection.connect()
     except RemoteError:
         if is_active(folder):
             raise
         _print_end(folder)  # it has just ended
         sys.exit()
     job_control.set_active_run(folder.name, is_remote=True)
-    bridge.welcome = _welcome(folder, is_read_only=read_only)
-    show(bridge, view, PreferencesStore(preferences_path(), saves=not is_read_only_browser), job_control)
+    connection.welcome = _welcome(folder, is_read_only=read_only)
+    store = PreferencesStore(preferences_path(), saves=not is_read_only_browser)
+    show(connection, view, local_runs(job_control), store, job_control)
 
 
 def find_to_show(name: str | None) -> RunFolder:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tui.lesson.progress import Progress
     from tui.process.exit import Outcome
     from tui.process.job_control import JobControl
+    from tui.run.connection import RunConnection
     from tui.run.view import RunView
     from tui.screens.lesson.app import LessonApp
     from tui.settings.preferences import PreferencesStore
@@ -71,7 +72,7 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
     from tui.lesson.progress import Progress, lesson_home, progress_path, read_progress, write_progress
     from tui.lesson.runs import main_config, open_lesson_session
     from tui.process.exit import Outcome
-    from tui.process.local import EngineBridge
+    from tui.process.local import LocalRun
     from tui.run.connection import to_tweetgen_error
     from tui.screens.lesson.app import LessonApp
 
@@ -81,10 +82,14 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
         write_progress(path, Progress(stop, read_progress(path).done))
     os.environ["TWEETGEN_HOME"] = str(lesson_home())  # its runs are not among the user's
     config = main_config()
-    bridge = EngineBridge(config, open_lesson_session)
+
+    def open_run(config: RunConfig, before: RunConnection | None) -> RunConnection:
+        return LocalRun(config, open_lesson_session, before)
+
     encoding = sys.stderr.encoding  # where Textual draws
     app = LessonApp(
-        bridge,
+        open_run(config, None),
+        open_run,
         _history(config),
         path,
         glyphs_for(os.environ, encoding),
@@ -111,7 +116,7 @@ def _take_over(app: LessonApp, job_control: JobControl, progress: Path, exit_cod
     from tui.process.exit import Outcome
 
     code = INTERRUPTED_CODE if exit_code is None else exit_code
-    app.lesson_screen.lesson.run.stop(reason_of(code) or "")
+    app.lesson_screen.lesson.run.stop(reason_of(code))
     leave_terminal(app, job_control)
     _leave_after_screen(Outcome(exit_code=code), app, progress, ENDING_SECONDS)
 
@@ -120,8 +125,7 @@ def _leave_after_screen(outcome: Outcome, app: LessonApp, progress: Path, saving
     """Wait until the runs have ended, print how to continue, and exit."""
     from tui.lesson.progress import read_progress
 
-    for each in app.bridges:
-        each.join(0.0 if app.is_run_starting else saving_seconds)
+    app.connection.wait(0.0 if app.is_run_starting else saving_seconds)
     print_at_end(_last_lines(outcome, read_progress(progress)))
     leave_process(outcome.exit_code)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from engine.config.run import RunConfig
 from engine.errors import ConfigError, StorageError
 from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal import SkippedLines
@@ -22,7 +21,7 @@ from tui.cli.commands.replay_recording import (
     parse_size,
     record_replay,
 )
-from tui.cli.commands.screen import host_factory, require_terminal, show
+from tui.cli.commands.screen import local_runs, require_terminal, show
 from tui.cli.completion import complete_run
 from tui.cli.output.output_file import STANDARD_STREAM, require_effect
 from tui.cli.output.run_list import facts_of, row_of
@@ -119,22 +118,14 @@ def _show_replay(run: str, speed: float) -> None:
     job_control = start_job_control()
     folder = find_run(run)
 
-    from tui.process.local import EngineBridge
-    from tui.run.connection import NullSubscriber
     from tui.run.journal import require_journal
-    from tui.run.replay import OpenReplay
+    from tui.run.replay import ReplayedRun
     from tui.run.view import RunView
     from tui.settings.preferences import PreferencesStore, preferences_path
 
     require_journal(folder)
-    config = RunConfig()
-    opening = OpenReplay(config, folder, speed)
-    make_host = host_factory(job_control, config)
-    bridge = EngineBridge(
-        config, opening, make_subscriber=lambda each: NullSubscriber() if each.config is config else make_host(each)
-    )
-    opening.num_undrained = lambda: bridge.num_undrained
-    show(bridge, RunView(is_replay=True), PreferencesStore(preferences_path()), job_control)
+    replay, store = ReplayedRun(folder.journal_path, speed), PreferencesStore(preferences_path())
+    show(replay, RunView(is_replay=True), local_runs(job_control), store, job_control)
 
 
 @app.command()

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
     from tui.app.terminal_app import TerminalApp
     from tui.process.exit import Outcome
-    from tui.process.local import EngineBridge, SubscriberFactory
-    from tui.run.connection import Bridge
+    from tui.run.connection import OpenRun, RunConnection
     from tui.run.view import RunView
     from tui.settings.preferences import PreferencesStore
 
@@ -49,7 +48,6 @@ def open_screen(
     job_control = start_job_control()
 
     from tui.lesson.progress import invitation_to_lesson
-    from tui.process.local import EngineBridge
     from tui.run.journal import read_history
     from tui.settings.preferences import PreferencesStore, preferences_path
 
@@ -66,16 +64,17 @@ def open_screen(
             history = history.for_resume()
             if warning:
                 typer.echo(warning, err=True)
-    bridge: Bridge
     # with a GPU, torchrun's own thread counts them: that imports torch
     known = None if may_have_gpu() and num_processes != 1 else Processes.choose(num_processes, config)
     if known is not None and known.count == 1:
-        own = bridge = EngineBridge(config, make_subscriber=host_factory(job_control, config, history))
-        own.welcome = known.note
+        open_run = local_runs(job_control, config, history)
+        connection = open_run(config, None)
+        connection.welcome = known.note
     else:
-        bridge = _torchrun_bridge(config, num_processes, job_control)
+        open_run = _torchrun_runs(num_processes, job_control)
+        connection = open_run(config, None)
     invitation = invitation_to_lesson() if config.resume is None else ""
-    show(bridge, history, store, job_control, stops_on_hangup=stops_on_hangup, invitation=invitation)
+    show(connection, history, open_run, store, job_control, stops_on_hangup=stops_on_hangup, invitation=invitation)
 
 
 def _require_no_rank() -> None:
@@ -89,33 +88,31 @@ def _require_no_rank() -> None:
         )
 
 
-def _torchrun_bridge(config: RunConfig, wanted: int, job_control: JobControl) -> Bridge:
-    """Return the bridge to a run that `wanted` processes train. Raises `TweetgenError`."""
-    from tui.process.torchrun_bridge import TorchrunBridge
+def local_runs(job_control: JobControl, first: RunConfig | None = None, history: RunView | None = None) -> OpenRun:
+    """Return what opens the runs that this process trains; `history` is the view that the run of `first` resumes."""
+    from tui.process.local import LocalRun
 
-    def prepare(config: RunConfig) -> Torchrun:
-        torchrun = Torchrun(config, wanted, is_for_screen=True)
+    return lambda config, before: LocalRun(
+        config, before=before, history=history if config is first else None, on_run=job_control.set_active_run
+    )
+
+
+def _torchrun_runs(num_processes: int, job_control: JobControl) -> OpenRun:
+    """Return what opens the runs that others train, as many processes each."""
+    from tui.process.attached import AttachedRun
+
+    def open_run(config: RunConfig, before: RunConnection | None) -> RunConnection:
+        torchrun = Torchrun(config, num_processes, is_for_screen=True)
         job_control.set_active_run(torchrun.run.name, is_remote=True)
-        return torchrun
+        return AttachedRun(torchrun.run, torchrun=torchrun, before=before)
 
-    return TorchrunBridge(config, prepare)
+    return open_run
 
 
 def with_screen_settings(config: RunConfig, intervals: Mapping[str, Setting]) -> RunConfig:
     """Return a new run with the user's `intervals`, and at a pace to watch if it overfits; its own settings win."""
     pace = OVERFIT_PACE if config.corpus is not None and config.corpus.overfit is not None else {}
     return replace(config, settings={**intervals, **pace, **config.settings})
-
-
-def host_factory(job_control: JobControl, config: RunConfig, history: RunView | None = None) -> SubscriberFactory:
-    """Return a factory of hosts for the runs of bridges; `history` is the view that the run of `config` resumes."""
-    from tui.process.host import Host
-
-    def make_host(bridge: EngineBridge) -> Host:
-        before = history if bridge.config is config else None
-        return Host(bridge.config, bridge.send, lambda: bridge.num_waiting, before, job_control.set_active_run)
-
-    return make_host
 
 
 def require_terminal(hint: str) -> None:
@@ -127,15 +124,16 @@ def require_terminal(hint: str) -> None:
 
 
 def show(
-    bridge: Bridge,
+    connection: RunConnection,
     history: RunView | None,
+    open_run: OpenRun,
     store: PreferencesStore,
     job_control: JobControl,
     *,
     stops_on_hangup: bool = False,
     invitation: str = "",
 ) -> NoReturn:
-    """Show the run of a bridge until the screen is closed; then print its summary, and exit once it has ended."""
+    """Show a run, and those that `open_run` opens after it; then print a summary, and exit once they have ended."""
     from tui.app.app import TweetgenApp
     from tui.process.exit import Outcome
     from tui.run.connection import to_tweetgen_error
@@ -143,9 +141,9 @@ def show(
 
     encoding = sys.stderr.encoding  # where Textual draws
     app = TweetgenApp(
-        bridge.config,
-        bridge,
+        connection,
         history,
+        open_run=open_run,
         store=store,
         glyphs=glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
@@ -173,7 +171,7 @@ def _take_over(app: TweetgenApp, job_control: JobControl, exit_code: int | None)
     """End or detach in place of a screen that does not answer a signal, or ctrl+c for None. On the watch's thread."""
     outcome = app.signals.outcome_without_screen(exit_code)
     if outcome.is_ending:
-        app.bridge.is_over(ENDING_SECONDS)
+        app.bridge.wait(ENDING_SECONDS)
     leave_terminal(app, job_control)
     leave_process(_run_after_screen(outcome, app, job_control))
 
@@ -188,7 +186,6 @@ def leave_terminal(app: TerminalApp, job_control: JobControl) -> None:
 def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
     """Do what `plan_exit` returns; return the exit code once the runs of this process have ended or are late."""
     from tui.process.exit import plan_exit, run_detached
-    from tui.process.local import EngineBridge
     from tui.run.fold import fold
     from tui.terminal.output import print_at_end
 
@@ -205,16 +202,13 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
         is_remote=bridge.is_remote,
         attach_problem=bridge.attach_problem,
     )
-    own = [each for each in app.bridges if isinstance(each, EngineBridge)]
     if after.continues_in_background:
         print_at_end(after.lines)
         close_terminal(and_pipes=True)
         job_control.release(after.exit_code, after.lines[0])
         app.screen_watch.lift_time_limit()
-        return run_detached(own, view)
-    for each in own:  # the earlier ones were stopped when the next started
-        each.join(after.saving_seconds)
-        each.subscriber.close()
+        return run_detached(bridge, view)
+    bridge.wait(after.saving_seconds)
     print_at_end(after.lines)
     if outcome.opens_lesson:
         from tui.cli.commands.lesson import open_lesson

@@ -102,11 +102,10 @@ def _train_in_several(
     """Train in several processes, which torchrun starts, and attach to them."""
     from engine.session.startup import preflight
     from tui.cli.headless import run_attached
-    from tui.process.torchrun_bridge import TorchrunBridge
 
     preflight.require_text(preflight.check(config))
-    bridge = TorchrunBridge(config, partial(Torchrun, wanted=nproc_per_node))
-    return run_attached(bridge, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detaches)
+    torchrun = Torchrun(config, nproc_per_node)
+    return run_attached(torchrun, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detaches)
 
 
 def _train_ordered(order: Order, leader: RunLeader | None = None) -> int:

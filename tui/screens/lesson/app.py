@@ -1,4 +1,4 @@
-"""`LessonApp`: the app of the guided lesson. It returns an `Outcome`; the caller waits for the runs of its bridges."""
+"""`LessonApp`: the app of the guided lesson. It returns an `Outcome`; the caller waits for its run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.app.preferences_controller import preferred_glyphs
 from tui.app.terminal_app import TerminalApp
 from tui.process.exit import Outcome
 from tui.process.signals import INTERRUPTED_CODE, reason_of
-from tui.run.connection import Bridge
+from tui.run.connection import OpenRun, RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.screen import LessonScreen
 from tui.settings.preferences import AUTO, PreferencesStore
@@ -35,7 +35,8 @@ class LessonApp(TerminalApp, inherit_bindings=False):
 
     def __init__(
         self,
-        bridge: Bridge,
+        connection: RunConnection,
+        open_run: OpenRun,
         view: RunView,
         progress_path: Path,
         glyphs: GlyphSet = "braille",
@@ -43,18 +44,18 @@ class LessonApp(TerminalApp, inherit_bindings=False):
         is_utf8: bool = True,
         store: PreferencesStore | None = None,
     ) -> None:
-        """Show the lesson on the run of `bridge`, from `view` on; its progress is in the file `progress_path`."""
+        """Show the lesson on the run of `connection`, from `view` on; its progress is in the file `progress_path`."""
         self.store = store or PreferencesStore()
         theme = self.store.preferences.theme
         super().__init__(preferred_glyphs(self.store, glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
-        self.lesson_screen = LessonScreen(bridge, view, progress_path)
+        self.lesson_screen = LessonScreen(connection, open_run, view, progress_path)
         self._leave_soon: Callable[[int], object] = lambda _: None
         self._early_code: int | None = None
 
     @property
-    def bridges(self) -> list[Bridge]:
-        """One for each run, the latest last."""
-        return self.lesson_screen.lesson.run.bridges
+    def connection(self) -> RunConnection:
+        """That of the latest run."""
+        return self.lesson_screen.lesson.run.connection
 
     @property
     def is_run_starting(self) -> bool:

@@ -14,7 +14,7 @@ from tui.dialogs.base import Dialog
 from tui.dialogs.help import HelpDialog, HelpEntry, key_entries
 from tui.lesson.snippets import snippet
 from tui.lesson.stops import STOPS
-from tui.settings.key_table import LESSON_KEYS
+from tui.settings.key_table import keys_of
 from tui.terminal.sequences import copy
 
 
@@ -56,4 +56,4 @@ class LessonHelp(HelpDialog):
     """Show the words and the keys of the lesson."""
 
     def __init__(self) -> None:
-        super().__init__({"Words": _WORDS}, {"The lesson": key_entries(LESSON_KEYS)})
+        super().__init__({"Words": _WORDS}, {"The lesson": key_entries(keys_of("lesson"))})

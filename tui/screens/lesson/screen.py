@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -20,7 +21,7 @@ from tui.dialogs.base import YesDialog
 from tui.lesson.lesson_run import LessonRun
 from tui.lesson.runs import MAIN
 from tui.lesson.stops import STOPS
-from tui.run.connection import Bridge
+from tui.run.connection import OpenRun, RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
 from tui.screens.lesson.lesson import Lesson
@@ -34,8 +35,8 @@ from tui.screens.lesson.views.sampling import SamplingView
 from tui.screens.lesson.views.shapes import ShapesView
 from tui.screens.lesson.views.training import TrainingView
 from tui.screens.lesson.views.xray import ForcingView, LearnedView
-from tui.settings.key_table import LESSON_KEYS, text_bar_keys, typing_bar_keys, view_bar_keys
-from tui.settings.keys import bindings_of
+from tui.settings.key_table import keys_of
+from tui.settings.keys import Key, bindings_of
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.status.stage_hint import StageHint
 from tui.widgets.xray.panel import XrayPanel
@@ -53,6 +54,13 @@ _VIEWS: tuple[type[StopView], ...] = (
 )
 _TYPING_STOP = 1
 _TEMPERATURE_STOP = 5
+_KEYS = {key.name: replace(key, action=f"screen.{key.action}") for key in keys_of("lesson")}
+"""The keys as a click on them finds the screen, whatever has the focus."""
+
+
+def _labelled(**labels: str) -> tuple[Key, ...]:
+    """Return the keys of these names for the bar; a key with an empty label is not in it."""
+    return tuple(replace(_KEYS[name], label=label) for name, label in labels.items() if label)
 
 
 class LessonText(VerticalScroll, can_focus=True):
@@ -80,15 +88,15 @@ class LessonScreen(Screen[None]):
     """The lesson."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings_of(LESSON_KEYS),
+        *bindings_of(keys_of("lesson")),
         *(Binding(str(number), f"open_stop({number})", show=False) for number in range(1, len(STOPS) + 1)),
     ]
     AUTO_FOCUS = "LessonText"
 
-    def __init__(self, bridge: Bridge, view: RunView, progress_path: Path) -> None:
-        """Show the lesson on the run of `bridge`, from `view` on."""
+    def __init__(self, connection: RunConnection, open_run: OpenRun, view: RunView, progress_path: Path) -> None:
+        """Show the lesson on the run of `connection`, from `view` on."""
         super().__init__()
-        self.lesson = Lesson(LessonRun(bridge, view), progress_path)
+        self.lesson = Lesson(LessonRun(connection, open_run, view), progress_path)
         self._trains_by_key: bool | None = None
         """Whether space was pressed to train, or to pause; None: the stop decides."""
         self._is_announced = False
@@ -149,7 +157,7 @@ class LessonScreen(Screen[None]):
         self.query_one(PauseNote).show(self.lesson, is_enough=is_enough)
         self.query_one(KeyBar).pause_label = "pause" if run.view.phase == "training" else "train"
         self.query_one("#lesson-live").set_class(not run.is_ready, "-waiting")
-        self.query_one(StageHint).show(run.bridge.stage, self._num_ticks)
+        self.query_one(StageHint).show(run.connection.stage, self._num_ticks)
         if self.query_one(LessonText).show_rest():
             self._show_keys()
 
@@ -257,24 +265,29 @@ class LessonScreen(Screen[None]):
     def _show_keys(self) -> None:
         """Show the keys of the open stop, and of the text or the view, whichever has the focus."""
         stop, view, bar = self.lesson.stop, self.current, self.query_one(KeyBar)
-        has_more = self.query_one(LessonText).has_more
-        has_temperature = self.lesson.number == _TEMPERATURE_STOP
-        if isinstance(self.focused, Input):
-            bar.show_keys(typing_bar_keys(has_more=has_more))
+        stops = _labelled(go_down="stops", go_up="stops")
+        page_down = _labelled(scroll_text_up="more") if self.query_one(LessonText).has_more else ()
+        temp = "temp" if self.lesson.number == _TEMPERATURE_STOP else ""
+        anywhere = _labelled(
+            act=stop.action,
+            adjust_down=temp,
+            adjust_up=temp,
+            compare=view.compares,
+            code="code",
+            help="help",
+            train="pause",
+            leave="quit",
+        )
+        if isinstance(self.focused, Input):  # only keys that the line does not type
+            bar.show_keys((*_labelled(back="text", go_up="next stop, at the end of the line"), *page_down))
         elif self.has_class("-on-view"):
-            keys = view_bar_keys(
-                stop.action,
-                view.bar_keys(),
-                takes_arrows=view.TAKES_ARROWS,
-                has_temperature=has_temperature,
-                compares=view.compares,
-            )
+            own = view.bar_keys()
+            taken = {key.keys for key in own}
+            others = (key for key in anywhere if key.keys not in taken)
+            keys = (*_labelled(back="text"), *(() if view.TAKES_ARROWS else stops), *own, *others)
             bar.show_keys(keys, target=view.keys_target)
         else:
-            keys = text_bar_keys(
-                stop.action, has_temperature=has_temperature, compares=view.compares, has_more=has_more
-            )
-            bar.show_keys(keys)
+            bar.show_keys((*stops, *_labelled(switch="view"), *page_down, *anywhere))
 
     def _show_done(self) -> None:
         """Show that the task of the open stop is done, and whether that was the last one."""

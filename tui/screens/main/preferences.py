@@ -10,8 +10,8 @@ from tui.run.pending import INTERVALS_IN_STEPS, other_interval
 from tui.run.summary import ending_of
 from tui.run.view import is_over
 from tui.screens.main.run_control import Controller, RunControl
-from tui.settings.key_map import KeyMap, mapped
 from tui.settings.key_table import BAR_KEYS
+from tui.settings.keys import KeyMap, mapped
 from tui.settings.preferences import Changes
 from tui.widgets.bars import EndBar
 from tui.widgets.plot.plot import LossPlot

@@ -16,14 +16,14 @@ from textual.screen import Screen
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from tui.run.alerts import AlertMonitor
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 from tui.run.fold import fold
 from tui.run.pending import Change, CommandBook
 from tui.run.view import RunView, is_over
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
 from tui.settings.availability import KeyState, lacking
-from tui.settings.keys import Need
+from tui.settings.key_table import Need
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels
@@ -43,7 +43,7 @@ class RunControl:
     """View, commands, panels and messages of the run on a screen. For the screen's thread."""
 
     def __init__(
-        self, screen: Screen[Any], bridge: Bridge, view: RunView, services: Services, clock: Callable[[], float]
+        self, screen: Screen[Any], bridge: RunConnection, view: RunView, services: Services, clock: Callable[[], float]
     ) -> None:
         """Show `view` until the first events; the bridge is started by the screen."""
         self.screen = screen
@@ -145,7 +145,7 @@ class RunControl:
         return self.shown_view
 
     @property
-    def connection(self) -> Bridge:
+    def connection(self) -> RunConnection:
         """How the screen reaches the run."""
         return self.bridge
 

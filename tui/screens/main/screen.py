@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.dialogs.base import RunUpdated
-from tui.run.connection import Bridge
+from tui.run.connection import RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.screens.main.batch import BatchController
@@ -37,9 +37,8 @@ from tui.screens.main.services import Services
 from tui.screens.main.steering import SteeringController
 from tui.screens.main.tweet_details import TweetDetailsController
 from tui.screens.main.xray import XrayController
-from tui.settings.key_map import KeyMap, mapped
 from tui.settings.key_table import MAIN_KEYS
-from tui.settings.keys import bindings_of, opening
+from tui.settings.keys import KeyMap, bindings_of, mapped, opening
 from tui.widgets.bars import EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import FramePacing, Panels
@@ -57,7 +56,7 @@ class MainScreen(Screen[None]):
 
     def __init__(
         self,
-        bridge: Bridge,
+        bridge: RunConnection,
         view: RunView,
         services: Services,
         clock: Callable[[], float] = time.monotonic,

@@ -15,13 +15,12 @@ from textual.widgets import Input, Static
 from engine.protocol.insight import MAX_TRACED_CHARS, Insight
 from tui.run.view import RunView
 from tui.settings.availability import KeyState
-from tui.settings.key_map import KeyMap, mapped
-from tui.settings.key_table import XRAY_SCREEN_KEYS, xray_bar_keys
-from tui.settings.keys import Key, bindings_of, opening
+from tui.settings.key_table import keys_of
+from tui.settings.keys import Key, KeyMap, bindings_of, mapped, opening
 from tui.widgets.bars import StepBar
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.line_input import LineInput
-from tui.widgets.xray.panel import XrayPanel
+from tui.widgets.xray.panel import XrayPanel, xray_bar_keys
 from tui.xray.view_names import ViewName
 
 
@@ -69,8 +68,8 @@ class XrayScreen(Screen[None]):
     """Show the X-ray of a text."""
 
     AUTO_FOCUS = "XrayPanel"
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(XRAY_SCREEN_KEYS, can_change=True)
-    opening_keys: ClassVar[frozenset[str]] = opening(XRAY_SCREEN_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("xray screen"), can_change=True)
+    opening_keys: ClassVar[frozenset[str]] = opening(keys_of("xray screen"))
 
     def __init__(self, text: str | None, ask: Callable[[Insight], None], key_map: KeyMap | None = None) -> None:
         """Show `text`; for None, have one typed. `ask` sends a command about the weights."""

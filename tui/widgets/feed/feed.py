@@ -35,7 +35,7 @@ from engine.protocol.events import TweetSampled
 from tui.run.marks import DraftCounts, delay_text
 from tui.run.pins import Pins
 from tui.run.view import RunView
-from tui.settings.key_table import FEED_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.columns import (
@@ -371,7 +371,7 @@ _DOUBLE_CLICK = 2
 class TweetFeed(FeedSelection):
     """Shows the tweets of a `RunView`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(FEED_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("feed"))
 
     class Opened(Message):
         """A tweet was opened."""

@@ -22,7 +22,7 @@ from textual.widget import Widget
 
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
-from tui.settings.key_table import PLOT_KEYS
+from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.terminal.capabilities import GlyphSet
 from tui.text.numbers import LossUnit
@@ -73,7 +73,7 @@ class LossPlot(Widget, can_focus=True):
     """The loss curve of a run; may be updated often."""
 
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(PLOT_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("plot"))
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"loss-plot--{name}" for name in get_args(StyleName)}
     DEFAULT_CSS = PLOT_CSS
 

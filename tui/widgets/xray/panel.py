@@ -14,17 +14,38 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 
-from tui.settings.key_table import XRAY_PANEL_KEYS
-from tui.settings.keys import bindings_of
+from tui.settings.key_table import keys_of
+from tui.settings.keys import Key, bindings_of
 from tui.widgets.xray.asking_view import MAX_SEED, AskingView
 from tui.xray.view_names import ViewName
+
+_KEYS_OF_VIEWS: dict[ViewName, frozenset[str]] = {
+    "step": frozenset({"own_draws", "redraw"}),
+    "gates": frozenset({"variant", "layer"}),
+    "reach": frozenset({"variant"}),
+    "units": frozenset({"move_line_up", "move_line_down", "hold_down", "hold_up", "free", "redraw"}),
+    "map": frozenset(),
+}
+"""Names of the keys that only some views have."""
+_VARIANTS: dict[ViewName, str] = {"gates": "gate", "reach": "measure"}
+"""What the key of variants changes, by view."""
+
+
+def xray_bar_keys(view: ViewName) -> tuple[Key, ...]:
+    """Return the key bar of a screen with the panel, which depends on the view."""
+    others = frozenset().union(*_KEYS_OF_VIEWS.values()) - _KEYS_OF_VIEWS[view]
+    return tuple(
+        replace(key, label=_VARIANTS[view]) if key.name == "variant" else key
+        for key in keys_of("xray", "xray screen")
+        if key.label and key.name not in others
+    )
 
 
 class XrayPanel(AskingView, can_focus=True):
     """Shows a text and one view of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings_of(XRAY_PANEL_KEYS),
+        *bindings_of(keys_of("xray")),
         Binding("escape", "close_explanation", show=False),
     ]
     DEFAULT_CSS = "XrayPanel { height: 1fr; }"

@@ -240,11 +240,12 @@ async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_colum
             await at.press("home")
 
 
-async def test_a_click_selects_a_checkpoint_and_on_a_heading_nothing(stage: Stage) -> None:
+async def test_a_click_on_a_checkpoint_acts_like_enter_and_on_a_heading_does_nothing(stage: Stage) -> None:
     async with browsing(stage, lambda: [entry("mine"), entry("now/best", step=9)]) as at:
         heading = next(y for y, line in enumerate(at.text.splitlines()) if "this run, now" in line)
-        for below, name in ((0, "mine"), (1, "now/best")):
+        for below, name, screen in ((0, "mine", "CheckpointBrowser"), (1, "now/best", "LoadDialog")):
             await at.pilot.click(CheckpointTable, offset=(5, heading - at.table.region.y + below))
+            await opened(at.app, screen)
             assert at.current == name
 
 
@@ -262,7 +263,7 @@ async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stag
         assert at.session.received == []
         await at.press("n", opens="YesDialog")
         await at.press("y")
-        await wait_until(lambda: len(app.bridges) == 2 and app.summary_view.step == 3, "the new run")
+        await wait_until(lambda: len(stage.runs) == 2 and app.summary_view.step == 3, "the new run")
         await opened(app, "MainScreen")
         assert isinstance(at.session.received[-1], c.Stop)
         assert app.bridge.config == RunConfig(corpus=SMALL, checkpoint="happy", preset="tutorial")

@@ -205,7 +205,7 @@ async def test_a_file_is_chosen_and_checked_and_a_new_run_starts_on_it(stage: St
         assert stage.checked == [app.bridge.config] == [RunConfig(corpus=other, settings={"hidden_size": 16})]
         await at.press("g", shows="asked-for tweet number 1")
         await at.quit_well()
-    assert not any(bridge.is_alive for bridge in at.app.bridges)
+    assert not any(bridge.is_alive for bridge in stage.runs)
 
 
 async def test_a_file_that_can_not_be_used_or_is_doubted_is_reported_with_a_hint_and_the_run_continues(
@@ -230,7 +230,7 @@ async def test_a_file_that_can_not_be_used_or_is_doubted_is_reported_with_a_hint
         where = "An option follows the path: first.csv --option VALUE"
         await at.paste(f"'{folder / 'first.csv'}'", shows=f"Choose one with --column. {where}")
         assert at.session.received == []
-        assert len(at.app.bridges) == 1
+        assert len(stage.runs) == 1
         await at.press("escape", opens="MainScreen")
         monkeypatch.setattr(TweetgenApp, "is_web", True)  # a browser shows for no path whether this machine has it
         await at.paste(str(folder / "second.csv"))
@@ -274,7 +274,7 @@ async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: St
         await shows(at.app, "saving…  then a new run on second.csv")
         await at.pilot.press("?")
         await opened(at.app, "HelpScreen")
-        assert len(at.app.bridges) == 1
+        assert len(stage.runs) == 1
         first.may_answer.set()
         await at.press(shows="second to none", opens="MainScreen")
 
@@ -287,7 +287,7 @@ async def test_q_while_the_old_run_is_saved_quits_without_a_new_run(stage: Stage
         await at.pilot.press("q")
         first.may_answer.set()
         await wait_until(lambda: not at.app.is_running)
-    assert len(at.app.bridges) == 1
+    assert len(stage.runs) == 1
     assert at.app.return_code == 0
 
 

@@ -22,7 +22,7 @@ from tui.app.terminal_app import TerminalApp
 from tui.dialogs.help import HelpScreen
 from tui.lesson.lock import lock_lesson
 from tui.process.exit import Outcome
-from tui.process.local import EngineBridge
+from tui.process.local import LocalRun
 from tui.process.signals import HANGUP_CODE
 from tui.process.threads import writers_have_ended
 from tui.run.fold import apply
@@ -96,14 +96,15 @@ async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(sta
         clock.advance(6.0)
         await has_left(at.app)
     session.may_answer.set()
-    assert trained_by(at.app).join(DEADLINE_SECONDS)
+    assert trained_by(at.app).wait(DEADLINE_SECONDS)
     assert [command.unless_unsaved for command in session.received if isinstance(command, Stop)] == [True, False]
 
 
 async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
-    bridge = EngineBridge(RunConfig(), lambda *_: session, make_subscriber=lambda _: HOST)
-    app = TweetgenApp(RunConfig(), bridge)
+    bridge = LocalRun(RunConfig(), lambda *_: session)
+    bridge.host = HOST
+    app = TweetgenApp(bridge)
     stage.apps.append(app)
     async with app.run_test() as pilot:
         at = Running(app, pilot, session)
@@ -149,12 +150,12 @@ async def test_a_disk_that_hangs_does_not_delay_the_exit(
 
 async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stage) -> None:
     async with stage.running() as at:
-        waiting = EngineBridge(RunConfig(), lambda *_: FakeSession())
+        waiting = LocalRun(RunConfig(), lambda *_: FakeSession())
         at.app._main_screen.run.bridge = waiting
         at.app._main_screen.leaving.leave(143)
         await has_left(at.app)
     waiting.start()
-    assert waiting.join(DEADLINE_SECONDS)
+    assert waiting.wait(DEADLINE_SECONDS)
     [event] = waiting.drain().events
     assert isinstance(event, RunFinished)
 
@@ -216,7 +217,7 @@ async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> 
 
 async def test_an_attached_screen_detaches_before_the_lesson(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage.running() as at:
-        monkeypatch.setattr(EngineBridge, "is_remote", True)
+        monkeypatch.setattr(LocalRun, "is_remote", True)
         await open_lesson(at, asks="it continues")
         await at.press("y")
         await has_left(at.app)
@@ -232,7 +233,7 @@ async def test_a_hangup_ends_a_launched_run_where_that_was_asked_for_and_no_othe
     stage: Stage, monkeypatch: pytest.MonkeyPatch, code: int, *, stops_on_hangup: bool, is_detached: bool
 ) -> None:
     async with stage.running() as at:
-        monkeypatch.setattr(EngineBridge, "is_remote", True)
+        monkeypatch.setattr(LocalRun, "is_remote", True)
         at.app.signals.stops_on_hangup = stops_on_hangup
         at.app.signals.receive(code)
         await has_left(at.app)

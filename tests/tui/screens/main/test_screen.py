@@ -354,7 +354,7 @@ async def test_a_run_at_its_end_is_continued_by_keys_as_recorded(
 async def started_second(at: Running) -> RunConfig:
     """Wait for the new run, and return its config."""
     await wait_until(lambda: getattr(at.app.summary_view.started, "run", "") == "second", "the new run")
-    return at.app.bridges[-1].config
+    return at.app.bridge.config
 
 
 def second() -> list[FakeSession]:

@@ -26,8 +26,8 @@ _NUM_LOSSES = 200
 """The latest steps, over which the noise is measured."""
 _COLUMNS_PER_KEY = 8
 _SCROLL_KEYS = (
-    Key("left", "columns(-1)", "Scroll left", "Scroll the batch left.", label="scroll"),
-    Key("right", "columns(1)", "Scroll right", "Scroll the batch right.", label="scroll"),
+    Key("lesson", "left", "columns(-1)", "Scroll left", "scroll", (), "Scroll the batch left."),
+    Key("lesson", "right", "columns(1)", "Scroll right", "scroll", (), "Scroll the batch right."),
 )
 """While the view has the focus."""
 _MEASURED_STEPS = 300

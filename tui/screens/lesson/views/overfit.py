@@ -31,8 +31,10 @@ _DONE_BEFORE = "The run on one tweet was not kept: enter starts another."
 _BOTH_HEIGHT = 26
 """From this height on, the gates before and after are compared one above the other, else one in place of the other."""
 _CURSOR_KEYS = (
-    Key("left", "move(-1)", "Previous character", "Show the gates of the previous character.", label="character"),
-    Key("right", "move(1)", "Next character", "Show the gates of the next character.", label="character"),
+    Key(
+        "lesson", "left", "move(-1)", "Previous character", "character", (), "Show the gates of the previous character."
+    ),
+    Key("lesson", "right", "move(1)", "Next character", "character", (), "Show the gates of the next character."),
 )
 """While the view has the focus."""
 

@@ -21,9 +21,8 @@ from engine.protocol.insight import (
 )
 from tui.lesson.tweets import tweet_to_look_at
 from tui.screens.lesson.views.base import StopView
-from tui.settings.key_table import XRAY_SCREEN_KEYS, xray_bar_keys
 from tui.settings.keys import Key
-from tui.widgets.xray.panel import XrayPanel
+from tui.widgets.xray.panel import XrayPanel, xray_bar_keys
 from tui.xray.view_names import ViewName
 
 _DIGITS = 7
@@ -58,7 +57,7 @@ class XrayView(StopView):
     def bar_keys(self) -> tuple[Key, ...]:
         """Return the keys of the view that the panel shows; the arrows move the cursor without a place in the bar."""
         keys = xray_bar_keys(self.panel.view_name)
-        return tuple(key for key in keys if key not in XRAY_SCREEN_KEYS and key.keys != "enter")
+        return tuple(key for key in keys if key.place == "xray" and key.keys != "enter")
 
     def run_is_ready(self) -> None:
         """Ask for a tweet, or again for all that was asked and not answered."""
