@@ -6,12 +6,12 @@ Files are read on other threads, a batch at a time. What can be done with a chec
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
@@ -164,12 +164,15 @@ class CheckpointList(Vertical):
         """Read the list."""
         self.watch(self._table, "show_vertical_scrollbar", self._draw_columns)
         self.show_entries()
-        self._read()
+        self._work("list", self._read)
 
     def _draw_columns(self) -> None:
         self.query_one("#columns").refresh()
 
-    @work(exclusive=True, group="list")
+    def _work(self, group: str, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin work of the dialog: Textual (8.2) would cancel that of this widget after removing what is in it."""
+        self.screen.run_worker(function, group=group, exclusive=True)
+
     async def _read(self) -> None:
         """Read the checkpoints on a thread, a batch at a time."""
         try:
@@ -258,13 +261,12 @@ class CheckpointList(Vertical):
             return
         self._detailed = entry
         self.show_notice("No checkpoint matches." if entry is None and self.typed else "")
-        self.workers.cancel_group(self, "sample")
+        self.workers.cancel_group(self.screen, "sample")
         self._show_detail()
         self.query_one("#detail").scroll_home(animate=False)
         if entry is not None:
-            self._find_sample(entry)
+            self._work("sample", partial(self._find_sample, entry))
 
-    @work(exclusive=True, group="sample")
     async def _find_sample(self, entry: CheckpointEntry) -> None:
         """Show a tweet sampled from the checkpoint's model."""
         self._show_detail(await on_own_thread(partial(sample_of, entry)))
