@@ -44,7 +44,7 @@ from tui.process.signals import (
 )
 from tui.process.torchrun import Torchrun
 from tui.run.connection import failure_event
-from tui.run.fold import apply
+from tui.run.fold import fold
 from tui.run.summary import end_lines, how_to_attach
 from tui.run.view import RunView, is_over
 
@@ -221,7 +221,7 @@ class _Output:
 
     def emit(self, event: Event) -> None:
         """Handle an event of the session."""
-        self.view = apply(self.view, event)
+        self.view = fold(self.view, [event])
         if isinstance(event, RunStarted):
             log_crashes_of(event.run)
         if self.host is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import on
@@ -24,6 +24,7 @@ from textual.style import Style
 from textual.visual import RenderOptions, Visual
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import Worker
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.management import sample_of
@@ -31,6 +32,7 @@ from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
+from tui.run.model import RunModel
 from tui.text.cells import shortened
 from tui.text.checkpoints import (
     ORDERS,
@@ -137,7 +139,7 @@ class CheckpointList(Vertical):
     titles: reactive[tuple[str, str]] = reactive(("", ""))
     """What the frame around the list shows above and below it."""
 
-    def __init__(self, list_checkpoints: ListCheckpoints, run: Any) -> None:  # noqa: ANN401 - the model of the run
+    def __init__(self, list_checkpoints: ListCheckpoints, run: RunModel) -> None:
         super().__init__()
         self.entries: dict[str, CheckpointEntry] = {}
         self.order: Order = "age"
@@ -169,9 +171,9 @@ class CheckpointList(Vertical):
     def _draw_columns(self) -> None:
         self.query_one("#columns").refresh()
 
-    def _work(self, group: str, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _work(self, group: str, function: Callable[[], Coroutine[None, None, None]]) -> None:
         """Begin work of the dialog: Textual (8.2) would cancel that of this widget after removing what is in it."""
-        self.screen.run_worker(function, group=group, exclusive=True)
+        _: Worker[None] = self.screen.run_worker(function, group=group, exclusive=True)
 
     async def _read(self) -> None:
         """Read the checkpoints on a thread, a batch at a time."""

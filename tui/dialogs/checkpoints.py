@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -22,11 +22,12 @@ from engine.config.run import RunConfig
 from engine.protocol.commands import LoadCheckpoint
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.text import ELLIPSIS, sanitize_line
-from tui.dialogs.ask import LoadDialog, RenameDialog, load_question
-from tui.dialogs.base import Dialog, MessageDialog, RunDialog, YesDialog
+from tui.dialogs.ask import Question, ask_new_name, ask_to_load
+from tui.dialogs.base import Dialog, RunDialog
 from tui.dialogs.checkpoint_list import CheckpointList, CheckpointTable, ListCheckpoints
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
+from tui.run.model import RunModel
 from tui.run.new_run import Branch, doubled_budgets
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of, opening
@@ -50,7 +51,7 @@ class CheckpointBrowser(RunDialog[Branch]):
 
     def __init__(
         self,
-        run: Any,  # noqa: ANN401 - the model of the run, until its type is here
+        run: RunModel,
         list_checkpoints: ListCheckpoints,
         check: Callable[[RunConfig], object],
         drop_typed_ahead: Callable[[], None],
@@ -134,7 +135,7 @@ class CheckpointBrowser(RunDialog[Branch]):
                 self.dismiss(None)
                 self.run.send(LoadCheckpoint(name=entry.name))
 
-        self.app.push_screen(LoadDialog(lambda: load_question(entry, self.run.view)), load)
+        self.app.push_screen(ask_to_load(entry, lambda: self.run.view), load)
 
     def _refusal_of(self, entry: CheckpointEntry) -> str:
         """Return why an entry can't be loaded now; empty if it can."""
@@ -219,12 +220,12 @@ class CheckpointBrowser(RunDialog[Branch]):
             return
 
         def rename(name: str | None) -> None:
-            if name is not None:
+            if name is not None and name != entry.name:
                 renamed = replace(entry, name=name, path=named_checkpoint_path(name))
                 change = partial(files.rename_checkpoint, entry.name, name)
                 self._change(change, entry, renamed, f"Renamed to “{name}”.")
 
-        self.app.push_screen(RenameDialog(entry.name, is_taken), rename)
+        self.app.push_screen(ask_new_name(entry.name, is_taken), rename)
 
     def action_checkpoint_delete(self) -> None:
         """Ask whether to delete it, where that is allowed."""
@@ -261,15 +262,15 @@ class CheckpointBrowser(RunDialog[Branch]):
         self.notify(sanitize_line(done), markup=False)
 
     def _ask(self, title: str, question: str, verb: str, act: Callable[[], object]) -> None:
-        def answered(answer: Literal["yes"] | None) -> None:
+        def answered(answer: str | None) -> None:
             if answer is not None:
                 act()
 
-        self.app.push_screen(YesDialog(title, question, verb), answered)
+        self.app.push_screen(Question(title, question, {"y": verb}), answered)
 
     def _show_error(self, error: Exception, doing: str) -> None:
         report = to_tweetgen_error(error, doing)
-        self.app.push_screen(MessageDialog(report.title, report.message, report.hint))
+        self.app.push_screen(Question(report.title, report.message, {}, report.hint, "error"))
 
 
 class CompareDialog(Dialog[None]):

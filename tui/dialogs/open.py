@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -36,6 +36,7 @@ from tui.dialogs.folder import (
 )
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
+from tui.run.model import RunModel
 from tui.text.tweets import doubt_in, fact_line, sample_line
 from tui.text.typed import config_for_new_data, initial_path, parsed_options, split_options
 from tui.widgets.line_input import PathInput
@@ -63,7 +64,7 @@ class OpenDialog(RunDialog[OtherTweets]):
 
     KEYS_LINE = _KEYS_LINES["choosing"]
 
-    def __init__(self, run: Any, check: Check, dropped: Path | None = None) -> None:  # noqa: ANN401 - the model of the run
+    def __init__(self, run: RunModel, check: Check, dropped: Path | None = None) -> None:
         """Begin at the tweets of `run`; check at once a path that was dropped."""
         super().__init__("Open other tweets", run)
         self._check = check
@@ -130,7 +131,7 @@ class OpenDialog(RunDialog[OtherTweets]):
         """Show another folder."""
         self._set_line(display_path(folder, is_folder=True))
         self._set_state("choosing")
-        self._read_folder(folder, self._path)
+        self._read_folder(folder, self._line.value)
 
     def _set_path(self, path: Path, options: str = "") -> None:
         """Put the path of a file and its options into the line, and show its folder."""

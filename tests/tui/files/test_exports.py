@@ -17,6 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from textual.strip import Strip
 
 from engine.errors import StorageError
+from engine.export import tweets as tweet_export
 from engine.export.run_export import Thinned, to_csv
 from engine.export.tensorboard_export import export_to_tensorboard
 from engine.protocol import codec
@@ -29,7 +30,6 @@ from tests.fakes import checkpoint_loaded, eval_finished, run_started, steps_fin
 from tests.recording import frame_of
 from tests.strategies import hostile_text
 from tui.app.recorder import Frame, FrameReader, Style, TimedFrame, to_cast
-from tui.dialogs import export as tweet_export
 from tui.run.pins import PinsFile, merged
 
 RUNS: dict[str, list[e.Event]] = {

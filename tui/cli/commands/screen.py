@@ -148,10 +148,10 @@ def show(
         glyphs=glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
     )
-    app.invite(invitation)
-    app.signals.stops_on_hangup = stops_on_hangup
+    app.main.invitation = invitation
+    app.leaving.stops_on_hangup = stops_on_hangup
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even if ignored before: the driver reports a lost terminal by it
-    handle_ending_signals(app.signals.receive)
+    handle_ending_signals(app.leaving.receive)
     app.screen_watch.start(partial(_take_over, app, job_control))
     log_missing()
     gc.freeze()
@@ -163,15 +163,15 @@ def show(
     if failure is not None or outcome is None:
         failure = failure or InternalError("It closed unexpectedly.", "The log may have details.")
         outcome = Outcome.failed(to_tweetgen_error(failure, "The screen"))
-    handle_signals_after_screen(app.signals.stop_run, continues_in_background=outcome.is_detached)
+    handle_signals_after_screen(app.leaving.stop_run, continues_in_background=outcome.is_detached)
     leave_process(_run_after_screen(outcome, app, job_control))
 
 
 def _take_over(app: TweetgenApp, job_control: JobControl, exit_code: int | None) -> NoReturn:
     """End or detach in place of a screen that does not answer a signal, or ctrl+c for None. On the watch's thread."""
-    outcome = app.signals.outcome_without_screen(exit_code)
+    outcome = app.leaving.outcome_without_screen(exit_code)
     if outcome.is_ending:
-        app.bridge.wait(ENDING_SECONDS)
+        app.connection.wait(ENDING_SECONDS)
     leave_terminal(app, job_control)
     leave_process(_run_after_screen(outcome, app, job_control))
 
@@ -191,7 +191,7 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
 
     if outcome.failure is not None:
         print_at_end([f"tweetgen-tui: The screen has failed: {outcome.failure.message}", outcome.failure.hint])
-    bridge = app.bridge
+    bridge = app.connection
     update = bridge.drain()  # the run may have started since the last tick
     view = fold(update.view or app.summary_view, update.events)
     after = plan_exit(
