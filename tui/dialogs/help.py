@@ -21,7 +21,7 @@ from tui.settings.keys import KeyMap, mapped
 from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.text.cells import wrap
 from tui.widgets.feed.columns import DRAFTS_MARK, FAILING_MARK, PIN_GLYPH, SELECTED_GLYPH
-from tui.widgets.plot.cells import PlotGlyphs
+from tui.widgets.plot.cells import MARKS, PlotGlyphs
 
 _TERM_CELLS, _NARROW_TERM_CELLS = 14, 11
 _NARROW_CELLS = 60
