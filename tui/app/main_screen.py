@@ -162,7 +162,8 @@ class MainScreen(Screen[None]):
         self._baselines.tick(are_shown=self._plot.shows_levels)
         was_over, self._was_over = self._was_over, is_over(run.view)
         if self._was_over and not was_over and not run.is_ending and not run.view.is_replay:
-            self.app.notifications.notify(ending_of(run.view, self.app.loss_unit))
+            text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
+            self.app.notifications.notify(text, with_bell=chosen.bell, on_desktop=chosen.desktop)
         if run.is_ending:
             self._prompt.close()
         elif run.view.phase in {"training", "paused"}:  # open after the end, too: the next keys are meant for it
