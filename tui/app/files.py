@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ from tui.dialogs.ask import ask_name_to_save
 from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.dialogs.export import ExportDialog, Exported
 from tui.dialogs.open import OpenDialog, OtherTweets
-from tui.run.new_run import Branch, curve_of
+from tui.process.threads import begin_work, on_own_thread
+from tui.run.new_run import Branch, curve_before, curve_of
 from tui.text.typed import config_for_new_data, initial_path
 from tui.widgets.feed.feed import TweetFeed
+from tui.widgets.plot.plot import LossPlot
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
@@ -36,6 +39,19 @@ class Files:
     def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
         """Return that every action may run. Textual calls it on the target of an action."""
         return True
+
+    def open_run(self, name: str) -> None:
+        """Read the pins of the run, and the curve to compare with of a branch that was attached to or resumed."""
+        self._app.pins.open(name)
+        plot = self._screen.query_one(LossPlot)
+        if self._run.view.branched_from and plot.overlay is None:
+            begin_work(self._screen, partial(self._show_curve_before, plot, self._run.view.branched_from))
+
+    async def _show_curve_before(self, plot: LossPlot, checkpoint: str) -> None:
+        """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
+        curve = await on_own_thread(partial(curve_before, checkpoint))
+        if curve is not None and self._run.name and curve.run != self._run.name:
+            plot.overlay = curve
 
     def action_save(self) -> None:
         """Ask for a name and save under it."""

@@ -11,6 +11,7 @@ import contextvars
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -66,6 +67,7 @@ class Leaving:
         """Exit codes of the signals received and not handled yet."""
         self._handle_soon: Callable[[], object] = lambda: None  # no loop runs yet
         self._is_taken_over = False
+        self._drawing_stopped = ExitStack()
 
     def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
         """Return that every action may run. Textual calls it on the target of an action."""
@@ -120,9 +122,11 @@ class Leaving:
 
     def _open_lesson(self) -> None:
         """Leave with the lesson as what follows. A key that quits while the run is saved quits without the lesson."""
+        if self._app.main.run.is_ending:
+            return
         if self._app.connection.is_remote:
             self._close(Outcome(is_detached=True, opens_lesson=True))
-        elif not self._app.main.run.is_ending:
+        else:
             self.end_then(partial(self._close, Outcome(opens_lesson=True)), _QUIT_AT_ONCE)
 
     def action_detach(self) -> None:
@@ -289,7 +293,7 @@ class Leaving:
         codes, self._unhandled = self._unhandled, []
         for code in codes:
             if code == HANGUP_CODE:
-                self._app.batch_update().__enter__()  # for good: what is drawn would fail
+                self._drawing_stopped.enter_context(self._app.batch_update())
             if self._app.return_code is not None:
                 self.stop_run(code)
             elif self._ends_run(code):
