@@ -40,10 +40,10 @@ from tests.engine.export.models import EMOJI, SHAPES, write_random_folder
 from tests.engine.helpers import small_tweets
 from tests.fuzz.running import Target, refusal, require_plain
 from tests.tui.remote.host_and_client import HELLO, RUN, Hosted, RawClient, hosted
+from tui.app.pins import PinsFile
 from tui.process.protocol import Hello, to_line
 from tui.run.ending import eta_of
 from tui.run.fold import fold
-from tui.run.pins import PinsFile
 from tui.run.summary import summary_lines
 from tui.run.view import RunView
 from tui.settings.preferences import ENTRIES, read_preferences, save_changes

@@ -6,16 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
+from engine.protocol.commands import SaveCheckpoint, SaveLatest
 from engine.protocol.events import CheckpointLoaded, CheckpointSaved
 from engine.storage.folders import BEFORE_LOAD
 from tui.dialogs.ask import ask_name_to_save
 from tui.dialogs.checkpoints import CheckpointBrowser
-from tui.dialogs.export import ExportDialog, Exported
+from tui.dialogs.export import ExportDialog
 from tui.dialogs.open import OpenDialog, OtherTweets
 from tui.process.threads import begin_work, on_own_thread
 from tui.run.new_run import Branch, curve_before, curve_of
-from tui.text.typed import config_for_new_data, initial_path
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.plot.plot import LossPlot
 
@@ -80,21 +79,14 @@ class Files:
 
     def action_load(self) -> None:
         """List the checkpoints in any phase; one can be loaded, or a new run started from it."""
-        config = self._run.connection.config
-        browser = CheckpointBrowser(
-            self._app.list_checkpoints,
-            lambda: self._run.view,
-            lambda entry: self._app.check(Branch(entry).config_after(config)),
-            self._app.typing_ahead.drop,
-        )
-        self._app.push_screen(browser, self._load_or_branch)
+        app = self._app
+        browser = CheckpointBrowser(self._run, app.list_checkpoints, app.check, app.typing_ahead.drop)
+        app.push_screen(browser, self._branch)
 
-    def _load_or_branch(self, answer: LoadCheckpoint | Branch | None) -> None:
-        if isinstance(answer, LoadCheckpoint):
-            self._run.send(answer)
-        elif answer is not None:
-            config = answer.config_after(self._run.connection.config)
-            notice = f"then a new run from “{answer.entry.name}”"
+    def _branch(self, branch: Branch | None) -> None:
+        if branch is not None:
+            config = branch.config_after(self._run.connection.config)
+            notice = f"then a new run from “{branch.entry.name}”"
             self._app.leaving.start_after(config, notice, curve_of(self._run.view))
 
     def action_open(self) -> None:
@@ -102,26 +94,12 @@ class Files:
         self.open(None)
 
     def open(self, dropped: Path | None) -> None:
-        """Open the dialog for other tweets at those that were dropped, or beside those of this run."""
-        config = self._run.connection.config
+        """Choose other tweets, beside those of this run, or those that were dropped."""
+        self._app.push_screen(OpenDialog(self._run, self._app.check, dropped), self._start_other)
 
-        def outcome() -> str:
-            is_saved = self._run.name and self._run.view.ended is None
-            saved = f"saves the run {self._run.name} and starts a new one" if is_saved else "starts a new run"
-            return f"enter {saved} on it."
-
-        dialog = OpenDialog(
-            lambda tweets: self._app.check(config_for_new_data(config, tweets.path, tweets.options)),
-            dropped or initial_path(config),
-            outcome,
-            is_dropped=dropped is not None,
-        )
-        self._app.push_screen(dialog, self._start_other)
-
-    def _start_other(self, tweets: OtherTweets | None) -> None:
-        if tweets is not None:
-            config = config_for_new_data(self._run.connection.config, tweets.path, tweets.options)
-            self._app.leaving.start_after(config, f"then a new run on {tweets.path.name}")
+    def _start_other(self, other: OtherTweets | None) -> None:
+        if other is not None:
+            self._app.leaving.start_after(other.config, f"then a new run on {other.name}")
 
     def action_export(self) -> None:
         """Ask for a file, and write tweets to it."""
@@ -131,9 +109,4 @@ class Files:
             choices = dict(reversed(choices.items()))
         if len(view.tweets) < view.num_tweets:
             note = "The feed lacks tweets of the run, thinned or taken back by a load; its events.jsonl has them all."
-        self._app.push_screen(ExportDialog(f"{self._run.name or 'run'}-tweets.txt", choices, note), self._report_export)
-
-    def _report_export(self, exported: Exported | None) -> None:
-        if exported is not None:
-            tweets = "1 tweet" if exported.num_tweets == 1 else f"{exported.num_tweets:,} tweets"
-            self._screen.toast(f"Wrote {tweets} to {exported.path.absolute()}")
+        self._app.push_screen(ExportDialog(f"{self._run.name or 'run'}-tweets.txt", choices, note))

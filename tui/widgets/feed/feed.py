@@ -24,7 +24,6 @@ from textual.strip import Strip
 
 from engine.protocol.events import TweetSampled
 from tui.run.marks import DraftCounts, delay_text
-from tui.run.pins import Pins
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
@@ -43,7 +42,7 @@ from tui.widgets.feed.columns import (
     num_cells,
     runs_by_surprise,
 )
-from tui.widgets.feed.model import FeedModel
+from tui.widgets.feed.model import FeedModel, Pins
 from tui.widgets.terminal_info import TerminalInfo
 
 _EMPTY_LINE = "Generated tweets appear here; g samples one."
