@@ -168,7 +168,8 @@ class HelpText(VerticalScroll):
 
     def on_resize(self) -> None:
         """Wrap the lines."""
-        width = self.scrollable_content_region.width
+        if not (width := self.scrollable_content_region.width):
+            return  # before the first layout
         has_two = width >= _TWO_COLUMNS_CELLS
         column = (width - _GAP) // 2 if has_two else width
         columns: list[list[Content]] = [[], []]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def with_levels(view: RunView = BASE, num_beaten: int = 2, bits: Mapping[str, fl
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    view: RunView = LONG
+    view: RunView = field(default_factory=lambda: LONG)
     shown: PlotView = WHOLE
     options: PlotOptions = PLAIN
     size: tuple[int, int] = (100, 12)
