@@ -12,9 +12,9 @@ from engine.storage.folders import BEFORE_LOAD
 from tui.dialogs.ask import ask_name_to_save
 from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.dialogs.export import ExportDialog
-from tui.dialogs.open import OpenDialog, OtherTweets
+from tui.dialogs.open import OpenDialog
 from tui.process.threads import begin_work, on_own_thread
-from tui.run.new_run import Branch, curve_before, curve_of
+from tui.run.new_run import curve_before
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.plot.plot import LossPlot
 
@@ -81,25 +81,15 @@ class Files:
         """List the checkpoints in any phase; one can be loaded, or a new run started from it."""
         app = self._app
         browser = CheckpointBrowser(self._run, app.list_checkpoints, app.check, app.typing_ahead.drop)
-        app.push_screen(browser, self._branch)
-
-    def _branch(self, branch: Branch | None) -> None:
-        if branch is not None:
-            config = branch.config_after(self._run.connection.config)
-            notice = f"then a new run from “{branch.entry.name}”"
-            self._app.leaving.start_after(config, notice, curve_of(self._run.view))
+        app.push_screen(browser, app.leaving.start_after)
 
     def action_open(self) -> None:
         """Choose other tweets, and start a new run on them."""
         self.open(None)
 
     def open(self, dropped: Path | None) -> None:
-        """Choose other tweets, beside those of this run, or those that were dropped."""
-        self._app.push_screen(OpenDialog(self._run, self._app.check, dropped), self._start_other)
-
-    def _start_other(self, other: OtherTweets | None) -> None:
-        if other is not None:
-            self._app.leaving.start_after(other.config, f"then a new run on {other.name}")
+        """Open the dialog for other tweets at those that were dropped, or beside those of this run."""
+        self._app.push_screen(OpenDialog(self._run, self._app.check, dropped), self._app.leaving.start_after)
 
     def action_export(self) -> None:
         """Ask for a file, and write tweets to it."""

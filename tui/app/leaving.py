@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.config.run import RunConfig
 from engine.errors import InternalError, exit_code_for
 from engine.protocol.events import CommandRefused, RunFailed
 from engine.storage.folders import home
@@ -26,7 +25,7 @@ from tui.lesson.lock import is_lesson_open, lesson_open_error
 from tui.process.exit import UNSAVED_CODE, Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
-from tui.run.new_run import OverlayCurve
+from tui.run.new_run import NewRun
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
@@ -161,10 +160,10 @@ class Leaving:
         else:
             self._ending = replace(self._ending, then=leaving)
 
-    def start_after(self, config: RunConfig, notice: str, overlay: OverlayCurve | None = None) -> None:
-        """End this run, and start another; the plot shows the curve `overlay`, too."""
-        if not self._app.main.run.is_ending:
-            self.end_then(partial(self._app.start_run, config, overlay), notice)
+    def start_after(self, new: NewRun | None) -> None:
+        """End this run, and start the one that a dialog answered with, if any."""
+        if new is not None and not self._app.main.run.is_ending:
+            self.end_then(partial(self._app.start_run, new.config, new.overlay), f"then a new run {new.origin}")
 
     def end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER, *, may_ask: bool = True) -> None:
         """Ask the session to save and end; call `then` after that, or once the deadline has passed.
