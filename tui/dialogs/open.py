@@ -8,7 +8,6 @@ threads. A key may act before the characters typed before it were applied, so ea
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -37,7 +36,7 @@ from tui.dialogs.folder import (
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
 from tui.run.model import RunModel
-from tui.run.new_run import config_for_new_data, initial_path
+from tui.run.new_run import NewRun, config_for_new_data, initial_path
 from tui.text.tweets import doubt_in, fact_line, sample_line
 from tui.text.typed import parsed_options, split_options
 from tui.widgets.line_input import PathInput
@@ -52,15 +51,7 @@ Check = Callable[[RunConfig], CorpusPreview | None]
 """Checks tweets; raises the `TweetgenError` that a run on them would end with. Called on a thread."""
 
 
-@dataclass(frozen=True)
-class OtherTweets:
-    """A run on the tweets that were chosen, and the name of their file or folder."""
-
-    name: str
-    config: RunConfig
-
-
-class OpenDialog(RunDialog[OtherTweets]):
+class OpenDialog(RunDialog[NewRun]):
     """Answer with tweets that a run can use. Enter checks a path; a second enter answers."""
 
     KEYS_LINE = _KEYS_LINES["choosing"]
@@ -73,7 +64,7 @@ class OpenDialog(RunDialog[OtherTweets]):
         self._start = dropped or initial_path(run.connection.config)
         """The entry of its folder to highlight first."""
         self._state: State = "choosing"
-        self._ready: OtherTweets | None = None
+        self._ready: NewRun | None = None
         self._path, self._options = "", ""
         """The line when it was last applied, the options with the space before them; later characters have no effect
         yet."""
@@ -285,7 +276,7 @@ class OpenDialog(RunDialog[OtherTweets]):
             self._show_hints(report.message, report.hint, where, "-error")
             return
         self._set_state("ready")
-        self._ready = OtherTweets(path.name, config)
+        self._ready = NewRun(config, f"on {path.name}")
         view = self.run.view
         is_over = view.ended is not None or view.started is None
         effect = "starts a new run on it" if is_over else f"saves the run {self.run.name} and starts a new one on it"

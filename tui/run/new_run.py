@@ -44,28 +44,33 @@ class OverlayCurve:
 
 
 @dataclass(frozen=True)
-class Branch:
-    """A new run from a checkpoint."""
+class NewRun:
+    """A run that is to take the place of the one on the screen."""
 
-    entry: CheckpointEntry
+    config: RunConfig
+    origin: str
+    """What it starts from, as in "from “happy”" or "on tweets.csv"."""
+    overlay: OverlayCurve | None = None
+    """The curve to compare its own with."""
 
-    def config_after(self, config: RunConfig) -> RunConfig:
-        """Return the config of the new run, which replaces the run of `config`.
 
-        Model, training and corpus are those of the checkpoint at its step; the device stays that of `config`, and a
-        budget that is used up is doubled, or the new run would end at once. The files that a checkpoint of another user
-        names are left out: the session refuses to read them.
-        """
-        info = self.entry.info
-        if info is None:
-            return RunConfig(runtime=config.runtime, checkpoint=self.entry.name)
-        return RunConfig(
-            preset="tutorial" if info.training.preset == "tutorial" else "auto",
-            settings=doubled_budgets(info),
-            corpus=info.corpus if may_read_files(self.entry.path, info) else None,
-            runtime=config.runtime,
-            checkpoint=self.entry.name,
-        )
+def config_of_branch(entry: CheckpointEntry, config: RunConfig) -> RunConfig:
+    """Return the config of a run from a checkpoint, which replaces the run of `config`.
+
+    Model, training and corpus are those of the checkpoint at its step; the device stays that of `config`, and a
+    budget that is used up is doubled, or the new run would end at once. The files that a checkpoint of another user
+    names are left out: the session refuses to read them.
+    """
+    info = entry.info
+    if info is None:
+        return RunConfig(runtime=config.runtime, checkpoint=entry.name)
+    return RunConfig(
+        preset="tutorial" if info.training.preset == "tutorial" else "auto",
+        settings=doubled_budgets(info),
+        corpus=info.corpus if may_read_files(entry.path, info) else None,
+        runtime=config.runtime,
+        checkpoint=entry.name,
+    )
 
 
 def config_of_new_run(config: RunConfig, started: RunStarted) -> RunConfig:
