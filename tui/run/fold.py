@@ -297,14 +297,10 @@ def _add_steps(now: RunView, reports: Sequence[StepReport]) -> None:
 
 def _buckets_of(thinned: Sequence[e.StepsThinned]) -> Buckets:
     """Return the train losses of thinned steps, numbered by their first steps."""
-    counts = np.array([each.num_steps for each in thinned], np.int64)
-    return Buckets(
-        np.array([each.first_step for each in thinned], np.int64),
-        np.array([each.least_loss for each in thinned], np.float64),
-        np.array([each.greatest_loss for each in thinned], np.float64),
-        np.clip(np.array([each.mean_loss for each in thinned], np.float64) * counts, -_MAX_TOTAL, _MAX_TOTAL),
-        counts,
-    )
+    first, counts = np.array([(each.first_step, each.num_steps) for each in thinned], np.int64).T
+    losses = np.array([(each.least_loss, each.greatest_loss, each.mean_loss) for each in thinned], np.float64)
+    low, high, mean = losses.T
+    return Buckets(first, low, high, np.clip(mean * counts, -_MAX_TOTAL, _MAX_TOTAL), counts)
 
 
 def _with_tweets(tweets: tuple[e.TweetSampled, ...], added: Sequence[e.TweetSampled]) -> tuple[e.TweetSampled, ...]:

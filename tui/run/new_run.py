@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import TypeVar
 
 from engine.checkpoints.catalog import CheckpointEntry, may_read_files, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.format import CheckpointInfo, read_info
@@ -18,7 +17,6 @@ from tui.run.journal import read_history
 from tui.run.series import Series
 from tui.run.view import RunView
 
-_Number = TypeVar("_Number", int, float)
 _NOT_CHOSEN = {"preset", "preset_reason", "seed"}
 """Fields of `TrainingConfig` that are not copied into the settings of a new run as they are."""
 _SIZES = {"embedding_size", "hidden_size", "num_layers"}
@@ -97,20 +95,14 @@ def _first_start(run: str) -> RunStarted | None:
 
 def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
     """Return each used-up budget of a checkpoint's run, doubled: twice the limit, or twice the amount used if more."""
-    training = info.training
-    doubled: dict[str, Setting] = {}
-    if training.max_steps is not None and info.step >= training.max_steps:
-        doubled["max_steps"] = _twice(training.max_steps, info.step)
-    if training.epochs is not None and info.position.epoch >= math.floor(training.epochs):
-        doubled["epochs"] = _twice(training.epochs, info.position.epoch)
-    if training.max_seconds is not None and info.elapsed_seconds >= training.max_seconds:
-        doubled["max_seconds"] = _twice(training.max_seconds, info.elapsed_seconds)
-    return doubled
-
-
-def _twice(limit: _Number, used: _Number) -> _Number:
-    """Return twice `limit`, or twice `used` where even that is used up, as in a checkpoint from another run."""
-    return 2 * limit if used < 2 * limit else 2 * used
+    used = {"max_steps": info.step, "epochs": info.position.epoch, "max_seconds": info.elapsed_seconds}
+    limits = {name: limit for name in used if (limit := getattr(info.training, name)) is not None}
+    limits_reached = {**limits, "epochs": math.floor(limits.get("epochs", 0))}  # of epochs, the whole ones count
+    return {
+        name: 2 * limit if used[name] < 2 * limit else 2 * used[name]
+        for name, limit in limits.items()
+        if used[name] >= limits_reached[name]
+    }
 
 
 def curve_of(view: RunView) -> OverlayCurve | None:
