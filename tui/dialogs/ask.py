@@ -6,9 +6,9 @@ That is a number, the name of a checkpoint, whether to load one, and how much lo
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import ClassVar, Generic, Literal, NamedTuple
+from dataclasses import replace
+from typing import ClassVar, Generic, Literal, NamedTuple, TypeAlias
 
 from textual import on
 from textual.app import ComposeResult
@@ -35,7 +35,6 @@ from tui.widgets.line_input import LineInput
 
 _REDRAW_SECONDS = 0.25
 _MAX_CHARS = 2000
-_SYMBOLS = defaultdict(str, {"enter": "enter"})
 
 
 class Question(Dialog[str]):
@@ -72,10 +71,9 @@ class Question(Dialog[str]):
                 yield Static(sanitize_line(self._hint, _MAX_CHARS), markup=False, id="hint")
         if self._look == "bar":
             yield Static("", markup=False)
-            answers = {**self._answers, "escape": "close"}.items()
-            yield KeyBar(
-                [Key("dialog", key, f"answer({key!r})", label=label, symbols=_SYMBOLS[key]) for key, label in answers]
-            )
+            labels = {**self._answers, "escape": "close"}
+            keys = [Key("dialog", key, f"answer({key!r})", label=label) for key, label in labels.items()]
+            yield KeyBar([replace(key, symbols="enter") if key.keys == "enter" else key for key in keys])
 
     def on_mount(self) -> None:
         """Show the text, and follow it as it changes."""
@@ -109,6 +107,9 @@ class Repeat(NamedTuple, Generic[Answer]):
     value: Answer
 
 
+Checked: TypeAlias = Answer | Problem | Repeat[Answer]
+
+
 class Ask(Dialog[Answer]):
     """Ask for a line of text; answer with its value."""
 
@@ -117,8 +118,8 @@ class Ask(Dialog[Answer]):
         title: str,
         line: LineInput,
         hint: str,
-        check: Callable[[str], Answer | Problem | Repeat[Answer]],
-        explain: Callable[[str], str | Problem] | None = None,
+        check: Callable[[str], Checked[Answer]],
+        explain: Callable[[str], str | Problem | None] = lambda _: None,
         note: str = "",
         keys_line: str = "enter set · esc close",
         classes: str = "",
@@ -129,9 +130,8 @@ class Ask(Dialog[Answer]):
         """
         super().__init__(title, keys_line, classes)
         self._line, self._hint, self._note = line, hint, note
-        self._check = check
-        self._explain = explain or (lambda _: hint)
-        self._warned_of = ""
+        self._check, self._explain = check, explain
+        self._text_to_repeat: str | None = None
 
     def compose_body(self) -> ComposeResult:
         """Show note, line and hint."""
@@ -142,26 +142,26 @@ class Ask(Dialog[Answer]):
 
     @on(Input.Changed)
     def _on_changed(self, event: Input.Changed) -> None:
-        self._warned_of = ""
-        explained = self._explain(event.value.strip())
-        self._show(explained if isinstance(explained, Problem) else Problem(explained, is_error=False))
+        self._text_to_repeat = None
+        self._show(self._explain(event.value.strip()) or self._hint)
 
     @on(Input.Submitted)
     def _on_submitted(self, event: Input.Submitted) -> None:
         text = event.value.strip()
-        checked = self._check(text)
-        if isinstance(checked, Problem):
-            self._show(checked)
-        elif not isinstance(checked, Repeat):
-            self.dismiss(checked)
-        elif text == self._warned_of:
-            self.dismiss(checked.value)
-        else:
-            self._warned_of = text
-            self._show(Problem(checked.text, is_error=False))
+        match self._check(text):
+            case Problem() as problem:
+                self._show(problem)
+            case Repeat(text=warning) if text != self._text_to_repeat:
+                self._text_to_repeat = text
+                self._show(warning)
+            case Repeat(value=value):
+                self.dismiss(value)
+            case value:
+                self.dismiss(value)
 
-    def _show(self, shown: Problem) -> None:
-        self._show_hint(shown.text, is_error=shown.is_error)
+    def _show(self, hint: str | Problem) -> None:
+        text, is_error = hint if isinstance(hint, Problem) else (hint, False)
+        self._show_hint(text, is_error=is_error)
 
 
 # What is asked --------------------------------------------------------------------------------------------------------
@@ -183,10 +183,8 @@ def ask_number(title: str, sentence: str, value: int, low: int, high: int) -> As
     return Ask(title, _line(str(value)), f"{format_count(value)} now; {limits}.", check, note=sentence)
 
 
-def _ask_name(
-    title: str, name: str, verb: str, check: Callable[[str], Answer | Problem | Repeat[Answer]]
-) -> Ask[Answer]:
-    def check_all(text: str) -> Answer | Problem | Repeat[Answer]:
+def _ask_name(title: str, name: str, verb: str, check: Callable[[str], Checked[Answer]]) -> Ask[Answer]:
+    def check_all(text: str) -> Checked[Answer]:
         try:
             return check(checked_name(text, "checkpoint"))
         except ConfigError as error:
@@ -202,7 +200,7 @@ def ask_name_to_save(name: str) -> Ask[SaveCheckpoint]:
     def is_saved(name: str) -> bool:
         return named_checkpoint_path(name).exists()
 
-    def check(name: str) -> SaveCheckpoint | Problem | Repeat[SaveCheckpoint]:
+    def check(name: str) -> Checked[SaveCheckpoint]:
         if not is_saved(name):
             return SaveCheckpoint(name=name, replace=False)
         if pin_path(named_checkpoint_path(name)).exists():
@@ -311,14 +309,14 @@ def ask_amount(view: RunView) -> Ask[Choice]:
     units = "Steps, or with a unit: 90 s, 10 min, 1:30, 2 h, 3 epochs."
 
     def check(text: str) -> Choice | Problem:
+        if (amount := amount_in(text)) is not None:
+            return amount_choice(view, amount)
         typed = sanitize_line(text) or "Nothing"
-        amount = amount_in(text)
-        problem = Problem(f"{typed} is no number of steps, time or number of epochs. {units}")
-        return problem if amount is None else amount_choice(view, amount)
+        return Problem(f"{typed} is no number of steps, time or number of epochs. {units}")
 
-    def explain(text: str) -> str:
+    def explain(text: str) -> str | None:
         choice = check(text)
-        return units if isinstance(choice, Problem) else f"{choice.effect[0].upper()}{choice.effect[1:]}. {choice.note}"
+        return f"{choice.effect[0].upper()}{choice.effect[1:]}. {choice.note}" if isinstance(choice, Choice) else None
 
     return Ask(
         "How much longer",
