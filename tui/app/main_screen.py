@@ -284,7 +284,7 @@ class MainScreen(Screen[None]):
         for name in get_args(Interval):
             if isinstance(steps := changes.get(name), int):
                 settings |= interval_settings(name, steps)
-        if "commands" not in self.run.unmet():
+        if "commands" not in self.unmet:
             self.run.change(**settings)
 
     # Keys of sampling and tweets --------------------------------------------------------------------------------------

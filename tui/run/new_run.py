@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from engine.checkpoints.catalog import CheckpointEntry, may_read_files, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.format import CheckpointInfo, read_info
@@ -23,7 +23,6 @@ from tui.run.series import Series
 from tui.run.view import RunView
 from tui.text.typed import OptionValue
 
-_Number = TypeVar("_Number", int, float)
 _NOT_CHOSEN = {"preset", "preset_reason", "seed"}
 """Fields of `TrainingConfig` that are not copied into the settings of a new run as they are."""
 _SIZES = {"embedding_size", "hidden_size", "num_layers"}
@@ -112,20 +111,14 @@ def _first_start(run: str) -> RunStarted | None:
 
 def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
     """Return each used-up budget of a checkpoint's run, doubled: twice the limit, or twice the amount used if more."""
-    training = info.training
-    doubled: dict[str, Setting] = {}
-    if training.max_steps is not None and info.step >= training.max_steps:
-        doubled["max_steps"] = _twice(training.max_steps, info.step)
-    if training.epochs is not None and info.position.epoch >= math.floor(training.epochs):
-        doubled["epochs"] = _twice(training.epochs, info.position.epoch)
-    if training.max_seconds is not None and info.elapsed_seconds >= training.max_seconds:
-        doubled["max_seconds"] = _twice(training.max_seconds, info.elapsed_seconds)
-    return doubled
-
-
-def _twice(limit: _Number, used: _Number) -> _Number:
-    """Return twice `limit`, or twice `used` where even that is used up, as in a checkpoint from another run."""
-    return 2 * limit if used < 2 * limit else 2 * used
+    used = {"max_steps": info.step, "epochs": info.position.epoch, "max_seconds": info.elapsed_seconds}
+    limits = {name: limit for name in used if (limit := getattr(info.training, name)) is not None}
+    limits_reached = {**limits, "epochs": math.floor(limits.get("epochs", 0))}  # of epochs, the whole ones count
+    return {
+        name: 2 * limit if used[name] < 2 * limit else 2 * used[name]
+        for name, limit in limits.items()
+        if used[name] >= limits_reached[name]
+    }
 
 
 def curve_of(view: RunView) -> OverlayCurve | None:
