@@ -295,19 +295,17 @@ class Host:
         config: RunConfig,
         send: Callable[[Command], None],
         num_waiting: Callable[[], int],
-        history: RunView | None = None,
         agent: Agent | None = None,
     ) -> None:
         """Forward commands of clients to `send`, throttled by `num_waiting`: those that the session has yet to handle.
 
-        `history` is the view of a resumed run; without one, it is read from the journal. `agent` is what starts the
-        processes of the run again where one is lost.
+        `agent` is what starts the processes of the run again where one is lost.
         """
         self._config = config
         self._send = send
         self._num_waiting = num_waiting
         self._agent = agent
-        self._view = history or RunView()
+        self._view = RunView()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._folder = RunFolder(Path())
         self._listener: Listener | None = None
@@ -354,7 +352,7 @@ class Host:
     def _run(self, started: RunStarted, listener: Listener) -> None:
         """Serve until the run has ended. The thread's body."""
         try:
-            if started.resumed_from is not None and not len(self._view.train_losses):
+            if started.resumed_from is not None:
                 with contextlib.suppress(OSError):
                     self._view, _ = read_history(self._folder.journal_path, until=started)
             asyncio.run(self._serve(listener))

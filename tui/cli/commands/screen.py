@@ -61,7 +61,7 @@ def open_screen(
     # with a GPU, torchrun's own thread counts them: that imports torch
     known = None if may_have_gpu() and num_processes != 1 else Processes.choose(num_processes, config)
     is_local = known is not None and known.count == 1
-    open_run = local_runs(job_control, config, history) if is_local else _torchrun_runs(num_processes, job_control)
+    open_run = local_runs(job_control) if is_local else _torchrun_runs(num_processes, job_control)
     connection = open_run(config, None)
     connection.welcome = known.note if known is not None and is_local else ""
     invitation = invitation_to_lesson() if config.resume is None else ""
@@ -91,13 +91,11 @@ def _require_no_rank() -> None:
         )
 
 
-def local_runs(job_control: JobControl, first: RunConfig | None = None, history: RunView | None = None) -> OpenRun:
-    """Return what opens the runs that this process trains; `history` is the view that the run of `first` resumes."""
+def local_runs(job_control: JobControl) -> OpenRun:
+    """Return what opens the runs that this process trains."""
     from tui.process.local import LocalRun
 
-    return lambda config, before: LocalRun(
-        config, before=before, history=history if config is first else None, on_run=job_control.set_active_run
-    )
+    return lambda config, before: LocalRun(config, before=before, on_run=job_control.set_active_run)
 
 
 def _torchrun_runs(num_processes: int, job_control: JobControl) -> OpenRun:
