@@ -19,7 +19,7 @@ from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, t
 from tests.tui.conftest import SCRIPT, Running, Stage, refused, screen_text, shows, text_of, toasted, toasts, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
 from tui.app.command_palette import commands_of
-from tui.dialogs.ask import ask_new_name
+from tui.dialogs.ask import Question, ask_new_name
 from tui.dialogs.base import RunUpdated
 from tui.dialogs.help import HelpDialog, HelpText, found, glossary, key_entries
 from tui.dialogs.ladder import LadderDialog
@@ -84,6 +84,12 @@ async def test_renaming_a_checkpoint_to_its_own_name_is_no_clash(stage: Stage) -
         at.app.push_screen(ask_new_name("mine", lambda _: True), answers.append)
         await at.press("enter", opens="MainScreen")
     assert answers == ["mine"]
+
+
+async def test_below_a_long_question_the_answers_stay_in_view_in_a_small_terminal(stage: Stage) -> None:
+    async with stage.running(size=(40, 12)) as at:
+        at.app.push_screen(Question("Load a checkpoint", "word " * 60, {"y": "load"}))
+        await at.press(shows="y load", opens=Question)
 
 
 # The ladder -----------------------------------------------------------------------------------------------------------
