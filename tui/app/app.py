@@ -20,6 +20,7 @@ from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.session.startup import preflight
 from tui.app.command_palette import Command, CommandPalette, commands_of
+from tui.app.files import Files
 from tui.app.leaving import Leaving
 from tui.app.main_screen import MainScreen
 from tui.app.pins import PinnedTweets
@@ -81,7 +82,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         super().__init__(self._preferred_glyphs, "" if theme == AUTO else theme, is_utf8=is_utf8)
         self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
         self.set_keymap(self.store.preferences.keys)
-        add_action_targets(self, ("main", "panels", "steering", "leaving"))
+        add_action_targets(self, ("main", "panels", "steering", "leaving", "files"))
         self.list_checkpoints, self.check = list_checkpoints, check
         self._open_run = open_run
         self.earlier_views: list[RunView] = []
@@ -98,6 +99,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         """Make the screen of a run."""
         self.main = MainScreen(run, overlay)
         self.pins = PinnedTweets(self.main)
+        self.files = Files(self, self.main)
 
     @property
     def connection(self) -> RunConnection:

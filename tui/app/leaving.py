@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from engine.config.run import RunConfig
 from engine.errors import InternalError, exit_code_for
 from engine.protocol.events import CommandRefused, RunFailed
 from engine.storage.folders import home
@@ -24,6 +25,7 @@ from tui.lesson.lock import is_lesson_open, lesson_open_error
 from tui.process.exit import UNSAVED_CODE, Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
+from tui.run.new_run import OverlayCurve
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
@@ -154,6 +156,11 @@ class Leaving:
             leaving()
         else:
             self._ending = replace(self._ending, then=leaving)
+
+    def start_after(self, config: RunConfig, notice: str, overlay: OverlayCurve | None = None) -> None:
+        """End this run, and start another; the plot shows the curve `overlay`, too."""
+        if not self._app.main.run.is_ending:
+            self.end_then(partial(self._app.start_run, config, overlay), notice)
 
     def end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER, *, may_ask: bool = True) -> None:
         """Ask the session to save and end; call `then` after that, or once the deadline has passed.

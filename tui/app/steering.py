@@ -120,10 +120,8 @@ class Steering:
         if alert is not None and alert.kind != "memory":
             run.answer(alert)
             self._app.main.show_alert()
-        elif alert is not None and not run.is_ending:
-            config = config_to_resume(run.view, run.connection.config)
-            if config is not None:
-                self._app.leaving.end_then(partial(self._app.start_run, config), "then it resumes")
+        elif alert is not None and (config := config_to_resume(run.view, run.connection.config)):
+            self._app.leaving.start_after(config, "then it resumes")
 
     def action_dismiss_alert(self) -> None:
         """Dismiss the alert until the problem recurs."""
@@ -170,5 +168,4 @@ class Steering:
         except TweetgenError as error:
             self._app.main.show_error(error.title, error.message, error.hint)
             return
-        start = partial(self._app.start_run, config, curve_of(run.view))
-        self._app.leaving.end_then(start, "then a new run on the same tweets")
+        self._app.leaving.start_after(config, "then a new run on the same tweets", curve_of(run.view))

@@ -21,7 +21,7 @@ from tui.settings.keys import KeyMap, mapped
 from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.text.cells import wrap
 from tui.widgets.feed.columns import DRAFTS_MARK, FAILING_MARK, PIN_GLYPH, SELECTED_GLYPH
-from tui.widgets.plot.cells import MARK_LETTERS, MARK_MEANINGS, PlotGlyphs
+from tui.widgets.plot.cells import MARKS, PlotGlyphs
 
 _TERM_CELLS, _NARROW_TERM_CELLS = 14, 11
 _NARROW_CELLS = 60
@@ -83,7 +83,7 @@ _FEED = {
     "2.40 @900": "In the list of checkpoints: the loss is that of step 900, the latest evaluation.",
 }
 _ALSO = {"validation": "val", "levels": "reference baseline", "filter": "draft"}
-_ALSO |= {**dict.fromkeys((DRAFTS_MARK, FAILING_MARK), "filter"), **dict.fromkeys(MARK_LETTERS.values(), "mark")}
+_ALSO |= {**dict.fromkeys((DRAFTS_MARK, FAILING_MARK), "filter"), **{letter: "mark" for letter, _ in MARKS.values()}}
 _ALSO |= {f"{glyph} {novelty}": "novelty" for novelty, glyph in NOVELTY_GLYPHS.items()}
 
 
@@ -98,7 +98,7 @@ def glossary(glyphs: PlotGlyphs) -> Groups:
         glyphs.beaten: "Beside a level: the latest validation loss is below it.",
         f"{glyphs.up} {glyphs.down}": "Beside a level: it is above or below the losses in view.",
         f"{glyphs.overlay_sample} a run": "The train loss of the run that this one branched off.",
-        **{letter: f"On the axis: {MARK_MEANINGS[kind]}." for kind, letter in MARK_LETTERS.items()},
+        **{letter: f"On the axis: {meaning}." for letter, meaning in MARKS.values()},
     }
     groups = {"Words": _WORDS, "A line of the feed": _FEED, "The plot": plot}
     return {

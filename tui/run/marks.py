@@ -145,7 +145,8 @@ def with_crossings(levels: tuple[Level, ...], evaluations: Iterable[tuple[int, f
 
 def uncrossed_after(levels: tuple[Level, ...], step: int) -> tuple[Level, ...]:
     """Return the levels without the crossings after `step`, to which the run went back."""
-    return tuple(replace(each, crossed_at=None) if (each.crossed_at or 0) > step else each for each in levels)
+    late = {level.name for level in levels if (level.crossed_at or 0) > step}
+    return tuple(replace(each, crossed_at=None) if each.name in late else each for each in levels) if late else levels
 
 
 def level_marks(levels: Sequence[Level]) -> tuple[Mark, ...]:

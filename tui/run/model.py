@@ -13,7 +13,7 @@ from engine.protocol.events import Event
 from engine.protocol.insight import Question
 from engine.text import quoted
 from tui.run import replay
-from tui.run.alerts import Alert, AlertMonitor, commands_for
+from tui.run.alerts import Alert, Alerts, commands_for
 from tui.run.connection import RunConnection
 from tui.run.fold import fold, with_changes
 from tui.run.pending import Pending
@@ -75,7 +75,7 @@ class RunModel:
         self.view = view
         """The run after the events so far."""
         self.pending = Pending()
-        self.alerts = AlertMonitor.for_attached(view) if connection.is_remote else AlertMonitor()
+        self.alerts = Alerts.of(view) if connection.is_remote else Alerts()
         self.num_gaps = 0
         """How often events were missed: answers to questions may be among them."""
         self.is_ending = False
@@ -122,12 +122,12 @@ class RunModel:
         if update.view is not None:  # events were missed: answers to what is pending may be among them
             events = (*_missed(self.view, update.view), *events)
             self.view, self.num_gaps = update.view, self.num_gaps + 1
-            self.pending, self.alerts = Pending(changes=self.pending.changes), AlertMonitor.for_attached(update.view)
+            self.pending, self.alerts = Pending(changes=self.pending.changes), Alerts.of(update.view)
         self.view = fold(self.view, update.events)
         for event in update.events:
             self.pending, answered = self.pending.after(event)
-            self.alerts = self.alerts.after_event(event, answered)
-        self.alerts = self.alerts.after_tick(self.view)
+            self.alerts = self.alerts.after(event, answered)
+        self.alerts = self.alerts.at(self.view)
         return events
 
     def _report_interruption(self) -> None:
@@ -190,11 +190,11 @@ class RunModel:
 
     def alert(self, unit: LossUnit = "bits") -> Alert | None:
         """Return the alert to show, with losses in `unit`."""
-        return self.alerts.alert(self.view, self.connection.config, unit)
+        return self.alerts.shown(self.view, self.connection.config, unit)
 
     def answer(self, alert: Alert) -> None:
         """Send the remedy of an alert, which is hidden then."""
-        remedy = tuple(commands_for(alert, self.view))
+        remedy = commands_for(alert, self.view)
         if not any(map(self.refusal_of, remedy)):
             self.alerts = self.alerts.with_remedy_sent(alert, remedy)
         for command in remedy:

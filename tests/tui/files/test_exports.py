@@ -17,6 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from textual.strip import Strip
 
 from engine.errors import StorageError
+from engine.export import tweets as tweet_export
 from engine.export.run_export import Thinned, to_csv
 from engine.export.tensorboard_export import export_to_tensorboard
 from engine.protocol import codec
@@ -28,9 +29,8 @@ from tests.event_files import LOSS, VAL_LOSS, read_run, scalars_in
 from tests.fakes import checkpoint_loaded, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.recording import frame_of
 from tests.strategies import hostile_text
+from tui.app.pins import PinsFile, merged
 from tui.app.recorder import Frame, FrameReader, Style, TimedFrame, to_cast
-from tui.dialogs import export as tweet_export
-from tui.run.pins import PinsFile, merged
 
 RUNS: dict[str, list[e.Event]] = {
     "buckets, steps and an evaluation": [
@@ -219,7 +219,7 @@ TWEETS = tuple(tweet_sampled(f"tweet {number}", number, char_bits=(0.1, 1 / 3)) 
 
 def test_pins_are_equal_after_a_round_trip_and_an_older_set_never_replaces_a_newer_one(tmp_path: Path) -> None:
     hostile = tweet_sampled('a "quoted", 👩\u200d👧 [red]\\n', 3)
-    pins = merged(TWEETS[:2], (hostile, *TWEETS[4:]))
+    pins = merged((*TWEETS[:2], hostile, *TWEETS[4:]))
     path = tmp_path / "a run" / "pins.jsonl"
     PinsFile(path).save(pins, 1)
     assert PinsFile(path).read() == pins
@@ -238,7 +238,7 @@ def test_lines_that_are_not_tweets_stay_in_the_file(tmp_path: Path) -> None:
     path.write_bytes(foreign + path.read_bytes())
     file = PinsFile(path)
     file.save(TWEETS[2:3], 1)
-    file.save(merged(file.read(), TWEETS[3:]), 2)
+    file.save(merged((*file.read(), *TWEETS[3:])), 2)
     assert path.read_bytes().endswith(b"\n" + foreign)
     assert PinsFile(path).read() == TWEETS
     assert len(path.read_bytes().splitlines()) == len(TWEETS) + 3
@@ -253,7 +253,7 @@ def test_pins_that_could_not_be_read_are_not_overwritten(tmp_path: Path, monkeyp
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr("tui.run.pins.read_regular", fail)
+        broken.setattr("tui.app.pins.read_regular", fail)
         with pytest.raises(StorageError, match="Input/output error"):
             file.read()
         with pytest.raises(StorageError, match="Input/output error"):

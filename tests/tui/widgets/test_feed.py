@@ -86,7 +86,7 @@ def test_the_text_has_the_same_cells_whatever_the_columns_contain(
 ) -> None:
     columns = FeedColumns(width, 6)
     tweet = tweet_sampled(step=99_999, bits_per_char=bits, **drawn)
-    before = columns.before_text(tweet, is_selected=is_selected, is_pinned=is_pinned)
+    before = columns.before_text(tweet, "facts", is_selected=is_selected, is_pinned=is_pinned)
     assert num_cells(before) == columns.indent
     assert columns.indent + columns.text_width + cell_len(columns.after_text(tweet)) == width
 

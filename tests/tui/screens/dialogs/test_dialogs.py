@@ -34,7 +34,7 @@ from tui.xray.glyphs import ASCII
 
 
 async def save_as_latest(at: Running) -> None:
-    await at.app.run_action("main.save_latest")
+    await at.app.run_action("files.save_latest")
 
 
 def paste(at: Running) -> None:

@@ -18,6 +18,7 @@ from engine.protocol.events import RunFinished, Warned
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
+from tui.app.pins import PinsFile
 from tui.app.terminal_app import TerminalApp
 from tui.dialogs.help import HelpDialog
 from tui.lesson.lock import lock_lesson
@@ -26,7 +27,6 @@ from tui.process.local import LocalRun
 from tui.process.signals import HANGUP_CODE
 from tui.process.threads import writers_have_ended
 from tui.run.fold import fold
-from tui.run.pins import PinsFile
 from tui.run.summary import how_to_attach
 from tui.run.view import RunView
 from tui.settings.preferences import PreferencesStore
