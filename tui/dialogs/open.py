@@ -92,7 +92,7 @@ class OpenDialog(RunDialog[NewRun]):
     def on_mount(self) -> None:
         """Show the first folder."""
         if self._dropped is not None:
-            self._check_dropped(self._dropped)
+            self._open_dropped(PathInput.Dropped(self._dropped))
         else:
             self._browse(self._start if self._start.is_dir() else self._start.parent)
 
@@ -154,16 +154,16 @@ class OpenDialog(RunDialog[NewRun]):
 
     def _show_folder(self) -> None:
         """Show the folder that the applied path leads to, and those of its entries that match."""
-        if self._is_in_folder:
+        if self._folder_part == self._folder_text:
             self.workers.cancel_group(self, "folder")
             self._show_entries()
         else:
-            self._read_folder(split_typed(self._path)[0], self._path[: self._path.rfind("/") + 1])
+            self._read_folder(split_typed(self._path)[0], self._folder_part)
 
     @property
-    def _is_in_folder(self) -> bool:
-        """Whether the applied path leads to `_folder`."""
-        return self._path[: self._path.rfind("/") + 1] == self._folder_text
+    def _folder_part(self) -> str:
+        """The part of the applied path that leads to its folder."""
+        return self._path[: self._path.rfind("/") + 1]
 
     @work(exclusive=True, group="folder")
     async def _read_folder(self, folder: Path, folder_text: str) -> None:
@@ -231,8 +231,10 @@ class OpenDialog(RunDialog[NewRun]):
             self._open(self._list.chosen)
 
     @on(PathInput.Dropped)
-    def _open_dropped(self, event: PathInput.Dropped) -> None:
-        self._check_dropped(event.path)
+    @work(exclusive=True, group="check")
+    async def _open_dropped(self, event: PathInput.Dropped) -> None:
+        self._set_path(event.path)
+        await self._check_path(event.path)
 
     @work(exclusive=True, group="check")
     async def _open(self, row: FolderEntry | None) -> None:
@@ -241,7 +243,7 @@ class OpenDialog(RunDialog[NewRun]):
         A name without any entry is checked as typed: no list has shown the user what else matches.
         """
         folder, name = split_typed(self._path)
-        if self._folder_text and self._is_in_folder:
+        if self._folder_text and self._folder_part == self._folder_text:
             folder = self._folder  # whose name may have characters that can't be typed
         if row is None and name:
             row = await on_own_thread(partial(entry_at, folder, name))
@@ -255,11 +257,6 @@ class OpenDialog(RunDialog[NewRun]):
             if row.is_inside:
                 self._set_path(row.path, self._options)
             await self._check_path(row.path)
-
-    @work(exclusive=True, group="check")
-    async def _check_dropped(self, path: Path) -> None:
-        self._set_path(path)
-        await self._check_path(path)
 
     async def _check_path(self, path: Path) -> None:
         """Check a path on a thread; show the error, or a preview and what enter will do."""
