@@ -42,7 +42,7 @@ from tests.fuzz.running import Target, refusal, require_plain
 from tests.tui.remote.host_and_client import HELLO, RUN, Hosted, RawClient, hosted
 from tui.process.protocol import Hello, to_line
 from tui.run.ending import eta_of
-from tui.run.fold import apply, fold
+from tui.run.fold import fold
 from tui.run.pins import PinsFile
 from tui.run.summary import summary_lines
 from tui.run.view import RunView
@@ -153,7 +153,7 @@ def journals(folder: Path) -> Target:
         events_read = [event for _, event in zip(range(_MAX_EVENTS), read_journal(path, skipped), strict=False)]
         view = RunView()
         for event in events_read:
-            view = apply(view, event)
+            view = fold(view, [event])
         for drawn in (view, fold(RunView(), events_read)):
             require_plain(_drawn(drawn).replace("\n", ""))
         require_plain(skipped.warning)

@@ -6,35 +6,38 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Any, get_args
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from syrupy.assertion import SnapshotAssertion
 
+from engine.config.run import RunConfig, TrainingConfig
+from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
-from tests.fakes import run_finished
+from engine.protocol.events import Warned
+from tests.fakes import change, run_finished, run_started, steps_finished
 from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.app.command_palette import CommandPalette, commands_of, found
-from tui.dialogs.help import HelpScreen, HelpText
+from tui.app.main_screen import MainScreen
+from tui.dialogs.help import HelpDialog
 from tui.dialogs.tweet import TweetDialog
 from tui.process.exit import Outcome
-from tui.screens.main.screen import MainScreen
-from tui.settings.availability import KeyState, lacking, unavailable
-from tui.settings.key_table import (
-    BAR_KEYS,
-    KEY_TABLE,
-    MAIN_ACTIONS,
-    MAIN_KEYS,
-    NEEDS,
-    PANEL_ACTIONS,
-    Key,
-    Need,
-    keys_of,
-)
+from tui.run.alerts import Alerts
+from tui.run.fold import fold
+from tui.run.model import Need, RunModel, first_reason, unmet_needs
+from tui.run.pending import Pending
+from tui.run.series import Series
+from tui.run.view import RunView
+from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_ACTIONS, MAIN_KEYS, NEEDS, PANEL_ACTIONS, Key, keys_of
 from tui.settings.keys import key_named, settable_keys, without_clashes
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.plot.plot import LossPlot
+from tui.widgets.prompt_line import PromptLine
+
+if TYPE_CHECKING:
+    from tui.run.connection import RunConnection
 
 TABLE = KEY_TABLE | {"In the lesson": tuple(keys_of("lesson"))}
 ROWS = tuple(chain(*TABLE.values()))
@@ -99,13 +102,13 @@ def main(at: Running) -> MainScreen:
 
 
 def pause_twice_at_once(at: Running) -> None:
-    main(at).steering.action_pause()
-    main(at).steering.action_pause()
+    at.app.steering.action_pause()
+    at.app.steering.action_pause()
 
 
 async def raise_the_temperature_100_times(at: Running, direction: int = 1) -> None:
     for _ in range(100):
-        main(at).steering.action_temperature(direction)
+        at.app.steering.action_temperature(direction)
     await at.settle()
     at.session.received.clear()
 
@@ -139,7 +142,7 @@ async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_
         await wait_until(lambda: not at.app.is_running, "the end")
     assert [type(command) for command in at.session.received] == [*(c.SampleNow, c.ReadTweet, c.Finish, c.Stop)]
     assert (at.app.return_code, at.app.return_value) == (0, Outcome(is_ending=True))
-    assert (at.app.summary_view.phase, at.app.bridge.is_alive) == ("finished", False)
+    assert (at.app.summary_view.phase, at.app.connection.is_alive) == ("finished", False)
 
 
 async def test_every_action_is_one_of_its_controller_and_those_that_open_something_are_marked(stage: Stage) -> None:
@@ -149,17 +152,17 @@ async def test_every_action_is_one_of_its_controller_and_those_that_open_somethi
         for panel, keys in PANEL_ACTIONS.items():
             for key in keys:
                 owner, _, name = key.action.partition("(")[0].rpartition(".")
-                acting = at.app if owner == "app" else getattr(owners[panel], owner) if owner else owners[panel]
+                acting = at.app if owner == "app" else getattr(at.app, owner) if owner else owners[panel]
                 assert callable(getattr(acting, f"action_{name}")), key.action
         opening = set()
         for key in (key for key in MAIN_KEYS if key.name not in {"leave", "detach"}):
             await at.app.run_action(key.action, screen)
-            if at.app.screen is not screen or screen.sampling.prompt.is_open:
+            if at.app.screen is not screen or screen.query_one(PromptLine).is_open:
                 opening.add(key.name)
             if at.app.screen is not screen:
                 await wait_until(lambda: at.app.screen.focused is not None, key.title)
                 await at.app.pop_screen()
-            screen.sampling.prompt.close()
+            screen.query_one(PromptLine).close()
         assert opening == {key.name for key in MAIN_KEYS if key.opens}
 
 
@@ -181,29 +184,53 @@ async def test_palette_and_help_list_every_action_with_key_and_sentence_and_the_
         words = ("Sample a tweet now", "Sample one more tweet, also while paused.")
         await at.type_into("tweet now", shows=words, lacks="Temperature ladder")
         await at.press("enter", sends=c.SampleNow(), opens=MainScreen)
-        await at.press("?", opens=HelpScreen)
-        text = at.app.screen.query_one(HelpText)
+        await at.press("?", opens=HelpDialog)
+        text = at.app.screen
+        assert isinstance(text, HelpDialog)
         shown = {heading: [tuple(entry[:2]) for entry in each] for heading, each in text.keys.items()}
         assert shown == {heading: entries(keys) for heading, keys in KEY_TABLE.items()}
-        assert {"● new", "◐ near-copy", "○ copy"} <= {entry.term for entry in text.glossary["A line of the feed"]}
+        assert {"● new", "◐ near-copy", "○ copy"} <= {entry.term for entry in text.words["A line of the feed"]}
         await at.press("end", shows="In the other dialogs")
 
 
-NOTHING = ("has_alert", "has_tweet", "has_prime", "has_change", "has_steps")
+STARTED = run_started(run="mine", training=TrainingConfig(max_steps=9), sampling=SamplingConfig(prime="the "))
+TRAINING = fold(
+    RunView(), [STARTED, steps_finished(1, [2.0]), Warned(step=1, elapsed_seconds=1.0, message="", kind="disk")]
+)
 STATES: dict[str, dict[str, Any]] = {
     "starting": {"phase": "starting"},
-    "finished": {"phase": "finished"},
-    "finished, with a name": {"phase": "finished", "run": "mine"},
+    "finished": {"phase": "finished", "started": None},
+    "finished, with a name": {"phase": "finished"},
     "failed": {"phase": "failed"},
     "replay": {"is_replay": True},
     "read-only": {"refusal": "Read-only."},
     "restarting": {"interruption": "Restarting."},
     "ending": {"is_ending": True},
-    "at the end of its budget": {"is_at_end": True},
+    "at the end of its budget": {"phase": "paused", "step": 9},
     "in a browser": {"is_in_browser": True},
     "read-only in a browser": {"is_in_browser": True, "refusal": "Read-only."},
-    "nothing to act on": dict.fromkeys(NOTHING, False),
+    "nothing to act on": {
+        "has_tweet": False,
+        "alerts": Alerts(),
+        "pending": Pending(),
+        "train_losses": Series.empty(),
+        "sampling": SamplingConfig(),
+    },
 }
+
+
+def unmet_in(**state: Any) -> dict[Need, str]:
+    """Return the needs that a training run does not meet once fields of its view, model or connection are changed."""
+    options = {name: state.pop(name) for name in ("has_tweet", "is_in_browser") if name in state}
+    link = {"refusal": "", "interruption": "", "is_remote": True, "config": RunConfig()}
+    of_link = {name: state.pop(name) for name in link if name in state}
+    of_run = {name: state.pop(name) for name in ("is_ending", "alerts", "pending") if name in state}
+    run = RunModel(cast("RunConnection", SimpleNamespace(**link | of_link)), TRAINING)
+    run.pending = run.pending.sent(change(temperature=1.0), TRAINING)
+    run.view = replace(TRAINING, **state)
+    for name, value in of_run.items():
+        setattr(run, name, value)
+    return unmet_needs(run, **options)
 
 
 def test_keys_that_can_not_act_in_a_state_of_the_run_have_the_recorded_reasons(snapshot: SnapshotAssertion) -> None:
@@ -211,13 +238,11 @@ def test_keys_that_can_not_act_in_a_state_of_the_run_have_the_recorded_reasons(s
     for name, state in STATES.items():
         reasons = defaultdict(list)
         for key in MAIN_ACTIONS:
-            reasons[unavailable(key, KeyState(**state))].append(key.name)
+            reasons[first_reason(key.needs, unmet_in(**state))].append(key.name)
         lines += [f"# {name}", *(f"{reason} {', '.join(keys)}" for reason, keys in reasons.items() if reason)]
     assert "\n".join(lines) == snapshot
-    needs = get_args(Need)
-    assert [need for need in needs if lacking(need, KeyState())] == []
-    states = [KeyState(**state) for state in STATES.values()]
-    assert [need for need in needs if not any(lacking(need, state) for state in states)] == []
+    assert unmet_in() == {}
+    assert {need for state in STATES.values() for need in unmet_in(**state)} == set(get_args(Need))
 
 
 def grey(bar: KeyBar) -> set[str]:
@@ -233,8 +258,8 @@ async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: St
         for changes in ({"phase": "starting"}, {"phase": "finished"}, {"is_replay": True}):
             screen.run.view = replace(before, **changes)
             await at.settle()
-            assert bar.state == screen.run.key_state
-            reasons = {key: unavailable(key, bar.state) for key in MAIN_ACTIONS}
+            assert bar.unmet == screen.run.unmet()
+            reasons = {key: first_reason(key.needs, bar.unmet) for key in MAIN_ACTIONS}
             for key, reason in reasons.items():
                 if reason:
                     await at.app.run_action(key.action, screen)

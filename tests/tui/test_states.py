@@ -169,8 +169,8 @@ def theme(name: str) -> transcripts.Step:
 
 
 def interruption(at: Running) -> None:
-    assert isinstance(at.app.bridge, Attached)
-    at.app.bridge.interruption = "The processes start again."
+    assert isinstance(at.app.connection, Attached)
+    at.app.connection.interruption = "The processes start again."
 
 
 # Pictures -------------------------------------------------------------------------------------------------------------

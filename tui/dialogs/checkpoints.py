@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -25,8 +25,8 @@ from engine.checkpoints.management import sample_of
 from engine.protocol.commands import LoadCheckpoint
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.text import ELLIPSIS, sanitize_line
-from tui.dialogs.ask import LoadDialog, RenameDialog, load_question
-from tui.dialogs.base import Dialog, MessageDialog, YesDialog
+from tui.dialogs.ask import Question, ask_new_name, ask_to_load
+from tui.dialogs.base import Dialog
 from tui.dialogs.checkpoint_list import CheckpointList, CheckpointTable, ListCheckpoints
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
@@ -140,8 +140,7 @@ class CheckpointBrowser(CheckpointList):
             self._refuse(refusal)
         else:
             self._drop_typed_ahead()  # a key held down must not answer the question
-            dialog = LoadDialog(lambda: load_question(entry, self._view_now()))
-            self.app.push_screen(dialog, partial(self._load, entry))
+            self.app.push_screen(ask_to_load(entry, self._view_now), partial(self._load, entry))
 
     def _refusal_of(self, entry: CheckpointEntry) -> str:
         """Return why an entry can't be loaded now; empty if it can."""
@@ -162,8 +161,8 @@ class CheckpointBrowser(CheckpointList):
             case _:
                 return ""
 
-    def _load(self, entry: CheckpointEntry, answer: Literal["load"] | None) -> None:
-        if answer == "load":
+    def _load(self, entry: CheckpointEntry, answer: str | None) -> None:
+        if answer:
             self.dismiss(LoadCheckpoint(name=entry.name))
 
     def action_checkpoint_branch(self) -> None:
@@ -184,7 +183,7 @@ class CheckpointBrowser(CheckpointList):
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
             self._notice("")
             report = to_tweetgen_error(error, "Checking the tweets of a checkpoint")
-            self.app.push_screen(MessageDialog(report.title, report.message, report.hint))
+            self.app.push_screen(Question(report.title, report.message, {}, report.hint, "error"))
             return
         self._notice("")  # in no `finally`: where the list was closed meanwhile, the line is gone
         view = self._view_now()
@@ -197,10 +196,10 @@ class CheckpointBrowser(CheckpointList):
             limits = ", ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in doubled.items())
             what += f" Its budget is used up, and is doubled: {limits}."
         answered = partial(self._start_branch, entry)
-        self.app.push_screen(YesDialog("New run", before + what, "start"), answered)
+        self.app.push_screen(Question("New run", before + what, {"y": "start"}), answered)
 
-    def _start_branch(self, entry: CheckpointEntry, answer: Literal["yes"] | None) -> None:
-        if answer == "yes":
+    def _start_branch(self, entry: CheckpointEntry, answer: str | None) -> None:
+        if answer:
             self.dismiss(Branch(entry))
 
     def action_checkpoint_compare(self) -> None:
@@ -235,10 +234,10 @@ class CheckpointBrowser(CheckpointList):
         if entry is not None and not entry.is_named:
             self._refuse(f"“{entry.name}” belongs to its run: only checkpoints saved by name can be renamed.")
         elif entry is not None:
-            self.app.push_screen(RenameDialog(entry.name, is_taken), partial(self._rename, entry))
+            self.app.push_screen(ask_new_name(entry.name, is_taken), partial(self._rename, entry))
 
     def _rename(self, entry: CheckpointEntry, name: str | None) -> None:
-        if name is not None:
+        if name not in {None, entry.name}:
             change = partial(checkpoint_files.rename_checkpoint, entry.name, name)
             renamed = replace(entry, name=name, path=named_checkpoint_path(name))
             self._change(change, entry, renamed, f"Renamed to “{name}”.")
@@ -254,15 +253,16 @@ class CheckpointBrowser(CheckpointList):
             self._refuse(f"“{entry.name}” can't be deleted: this run can still write it.")
         else:
             question = f"Delete “{entry.name}”? This frees {format_size(entry.num_bytes)} and can't be undone."
-            self.app.push_screen(YesDialog("Delete a checkpoint", question, "delete"), partial(self._delete, entry))
+            dialog = Question("Delete a checkpoint", question, {"y": "delete"})
+            self.app.push_screen(dialog, partial(self._delete, entry))
 
     def _is_written_by_run(self, entry: CheckpointEntry) -> bool:
         """Return whether the run of this screen may overwrite a checkpoint: it may continue until it has ended."""
         is_its_own = entry.name in {f"{self._run_name}/{name}" for name in RUN_CHECKPOINTS}
         return is_its_own and self._view_now().ended is None
 
-    def _delete(self, entry: CheckpointEntry, answer: Literal["yes"] | None) -> None:
-        if answer == "yes":
+    def _delete(self, entry: CheckpointEntry, answer: str | None) -> None:
+        if answer:
             change = partial(checkpoint_files.delete_checkpoint, entry.name)
             self._change(change, entry, None, f"Deleted “{entry.name}”: {format_size(entry.num_bytes)} freed.")
 
@@ -275,7 +275,7 @@ class CheckpointBrowser(CheckpointList):
             await on_own_thread(change, writes=True)
         except Exception as error:  # noqa: BLE001 - whatever a disk does, the run continues
             report = to_tweetgen_error(error, "Changing a checkpoint")
-            self.app.push_screen(MessageDialog(report.title, report.message, report.hint))
+            self.app.push_screen(Question(report.title, report.message, {}, report.hint, "error"))
             return
         self._entries.pop(entry.name, None)
         if self._compared == entry.name:

@@ -1,6 +1,4 @@
-"""The commands that change settings of a run: the step of a key, the expected answer, the inverse, in words. Pure.
-
-`CommandBook`: which commands of this screen have no answer yet, and which of its changes can be undone. Pure.
+"""`Pending`: the commands of this screen without an answer, and those of its changes that can be undone. Pure.
 
 A session executes the commands of a type in the order in which they were sent, but changes of sampling alone overtake
 other changes. So an event answers the oldest of its type; of changes of settings, the oldest with the values of the
@@ -15,90 +13,162 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from engine.config.run import (
-    LIVE_SETTINGS,
-    MAX_LEARNING_RATE,
-    MIN_LEARNING_RATE,
-    Setting,
-    TrainingConfig,
-    implied_settings,
-)
-from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE, SamplingConfig
+from engine.config.run import LIVE_SETTINGS, Setting, TrainingConfig, implied_settings
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol import insight
 from engine.protocol.commands import ChangeSettings, Command
-from engine.protocol.events import Event, SettingsChanged
-from tui.run.fold import apply
+from engine.protocol.events import Event
+from engine.protocol.insight import StepTaken
 from tui.run.view import RunView
 from tui.text.cells import shortened
 from tui.text.numbers import format_count, format_learning_rate, format_temperature
 from tui.text.tweets import SETTING_LABELS, format_setting
 
 Interval = Literal["eval_every", "sample_every"]
-INTERVALS_IN_STEPS: tuple[Interval, ...] = get_args(Interval)
-
-TEMPERATURE_STEP = 0.05
-LEARNING_RATE_FACTOR = 10**0.1
-"""Ten steps are a factor of ten."""
+MAX_CHANGES = 1000
+"""Changes that can be undone: more than anyone makes key by key."""
 _MAX_VALUE_CELLS = 24
+_ANSWERS: dict[type[Command], type[Event]] = {
+    c.Pause: e.Paused,
+    c.Resume: e.Resumed,
+    c.Finish: e.FinishPlanned,
+    c.ChangeSettings: e.SettingsChanged,
+    c.TakeStep: StepTaken,
+    c.LoadCheckpoint: e.CheckpointLoaded,
+    c.SaveLatest: e.CheckpointSaved,
+}
+"""The commands that are recorded as pending, and the event that answers each unless it is refused."""
+_PACES = {"sample_every", "sample_pacing"}
+"""Described, and so restored, together."""
 
 
-def other_temperature(view: RunView, direction: int) -> ChangeSettings:
-    """Return the command for one temperature step up (1) or down (-1) from what is shown."""
-    temperature = round(view.sampling.temperature + direction * TEMPERATURE_STEP, 2)
-    return ChangeSettings(settings={"temperature": min(max(temperature, MIN_TEMPERATURE), MAX_TEMPERATURE)})
+@dataclass(frozen=True)
+class Change:
+    """One change of settings."""
+
+    before: Mapping[str, Setting]
+    """The values that undoing it restores, those of implied settings among them."""
+    after: Mapping[str, Setting]
+    sent: Command
+    """The `ChangeSettings`, or the reload at half the learning rate that included the change."""
+
+    @property
+    def inverse(self) -> ChangeSettings:
+        """The command that undoes it."""
+        return ChangeSettings(settings=dict(self.before))
+
+    @property
+    def description(self) -> str:
+        """What undoing it does, in words; empty where it changes nothing, and for a budget."""
+        return ", ".join(self._differences())
+
+    def _differences(self) -> Iterator[str]:
+        for name, words in UNDO_WORDS.items():
+            if name in self.before and self.after.get(name, self.before[name]) != self.before[name]:
+                yield words(self.before[name])
+        if self.before.keys() >= _PACES:
+            back = format_samples(self.before)
+            if back != format_samples({**self.before, **self.after}):
+                yield f"tweets back to {back}"
 
 
-def other_learning_rate(view: RunView, direction: int) -> ChangeSettings:
-    """Return the command for one step of the peak learning rate up (1) or down (-1) from what is shown."""
-    training = view.training or TrainingConfig()
-    rate = float(f"{training.learning_rate * LEARNING_RATE_FACTOR**direction:.6g}")
-    return ChangeSettings(settings={"learning_rate": min(max(rate, MIN_LEARNING_RATE), MAX_LEARNING_RATE)})
+@dataclass(frozen=True)
+class Pending:
+    """Commands sent and not answered yet, and changes that can be undone. Immutable: methods return another."""
+
+    commands: tuple[Command, ...] = ()
+    """The oldest first."""
+    changes: tuple[Change, ...] = ()
+    """The oldest first."""
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """The settings that were sent and are not answered yet."""
+        sent = (command.settings for command in self.commands if isinstance(command, ChangeSettings))
+        return {name: value for settings in sent for name, value in settings.items()}
+
+    def sent(self, command: Command, shown: RunView) -> Pending:
+        """Return this once a command was sent, over a screen that showed `shown`."""
+        training = shown.training or TrainingConfig()
+        after: Mapping[str, Setting] = {}
+        if isinstance(command, ChangeSettings):
+            after = command.settings
+        elif isinstance(command, c.LoadCheckpoint) and command.halves_rate:
+            after = {"learning_rate": training.learning_rate / 2}
+        names = {*after, *implied_settings(after, training)}
+        names |= _PACES if names & _PACES else set()
+        before = {name: value for name, value in shown.settings.items() if name in LIVE_SETTINGS & names}
+        change = Change(before, after, command)
+        changes = (*self.changes[-(MAX_CHANGES - 1) :], change) if change.description else self.changes
+        return replace(self._with(command), changes=changes)
+
+    def undone(self) -> tuple[Pending, Change | None]:
+        """Return this once the inverse of the last change is sent, and that change; None without one."""
+        if not self.changes:
+            return self, None
+        change = self.changes[-1]
+        return replace(self._with(change.inverse), changes=self.changes[:-1]), change
+
+    def after(self, event: Event) -> tuple[Pending, Command | None]:
+        """Return this after `event`, and the command that it answers, if any; a refusal is an answer, too."""
+        place = next((place for place, command in enumerate(self.commands) if _answers(event, command)), None)
+        if place is None:
+            return self, None
+        answered = self.commands[place]
+        changes = self._changes_without(answered) if isinstance(event, e.CommandRefused) else self.changes
+        return Pending((*self.commands[:place], *self.commands[place + 1 :]), changes), answered
+
+    @property
+    def is_taking_step(self) -> bool:
+        """Whether a single step is not finished yet."""
+        return any(isinstance(command, c.TakeStep) for command in self.commands)
+
+    def pause_toggled(self, view: RunView) -> c.Pause | c.Resume:
+        """Return the command that leads to the other state than the one reached or pending."""
+        pending = [isinstance(command, c.Pause) for command in self.commands if isinstance(command, c.Pause | c.Resume)]
+        return c.Resume() if [view.phase == "paused", *pending][-1] else c.Pause()
+
+    def finish_toggled(self, view: RunView) -> c.Finish:
+        """Return the command that leads to the other state than the one reached or pending."""
+        pending = [command.on for command in self.commands if isinstance(command, c.Finish)]
+        return c.Finish(on=not [view.is_finishing, *pending][-1])
+
+    def _with(self, command: Command) -> Pending:
+        if type(command) not in _ANSWERS:
+            return self
+        # a session that is paused (or runs) already does not answer `Pause` (`Resume`): only the last of both counts
+        is_superseded = (c.Pause, c.Resume) if isinstance(command, c.Pause | c.Resume) else ()
+        others = (other for other in self.commands if not isinstance(other, is_superseded))
+        return replace(self, commands=(*others, command))
+
+    def _changes_without(self, refused: Command) -> tuple[Change, ...]:
+        """Return the changes without a refused one; the next ones of its settings go back to where that began."""
+        place = next((place for place, change in enumerate(self.changes) if change.sent is refused), None)
+        if place is None:
+            return self.changes
+        before, later = dict(self.changes[place].before), list(self.changes[place + 1 :])
+        for index, change in enumerate(later):
+            values = {name: before.pop(name, value) for name, value in change.before.items()}
+            later[index] = replace(change, before=values)
+        return (*self.changes[:place], *later)
 
 
-def other_sampling(view: RunView, sampling: SamplingConfig) -> ChangeSettings:
-    """Return the command for other sampling settings than those shown."""
-    shown = vars(view.sampling)
-    return ChangeSettings(settings={name: value for name, value in vars(sampling).items() if value != shown[name]})
-
-
-def other_interval(training: TrainingConfig, name: Interval, steps: int) -> dict[str, Setting]:
-    """Return the settings for this interval, at which alone tweets are then sampled; none if `training` has them."""
-    settings: dict[str, Setting] = {name: steps}
-    if name == "sample_every":
-        settings["sample_pacing"] = "interval"
-    return settings if settings.items() - vars(training).items() else {}
-
-
-def expected_answer(settings: Mapping[str, Setting], view: RunView) -> SettingsChanged:
-    """Return the event that will answer the command to change these settings."""
-    changed = {**settings, **implied_settings(settings, view.training or TrainingConfig())}
-    return SettingsChanged(step=view.step, elapsed_seconds=view.elapsed_seconds, settings=changed, epochs=view.epoch)
-
-
-def inverse_of(command: ChangeSettings, view: RunView) -> ChangeSettings:
-    """Return the command that restores what `command` changes to its values in `view`."""
-    training = view.training or TrainingConfig()
-    values = vars(training) | vars(view.sampling)
-    changed = LIVE_SETTINGS.intersection([*command.settings, *implied_settings(command.settings, training)])
-    return ChangeSettings(settings={name: value for name, value in values.items() if name in changed})
-
-
-def undo_description(inverse: ChangeSettings, command: ChangeSettings) -> str:
-    """Describe what `inverse` restores after `command`; empty where both set the same, and for a budget."""
-    return ", ".join(_differences(inverse.settings, command.settings))
-
-
-def _differences(back: Mapping[str, Setting], settings: Mapping[str, Setting]) -> Iterator[str]:
-    """Yield each setting that differs, with its value in `back`."""
-    for name, words in UNDO_WORDS.items():
-        if name in back and name in settings and settings[name] != back[name]:
-            yield words(back[name])
-    if "sample_every" in settings and format_samples(back) != format_samples(settings):
-        yield f"tweets back to {format_samples(back)}"
+def _answers(event: Event, command: Command) -> bool:
+    """Return whether `event` may answer `command`."""
+    match event, command:
+        case e.CommandRefused(command=name, settings=settings), _:
+            names = command.settings.keys() if isinstance(command, ChangeSettings) else set()
+            return name == type(command).__name__ and set(settings) == names
+        case e.SettingsChanged(), ChangeSettings():
+            return command.settings.items() <= event.settings.items()  # those that it implies are among them, too
+        case e.FinishPlanned(last_step=last_step), c.Finish(on=on):
+            return on == (last_step is not None)
+        case e.CheckpointSaved(name=name), c.SaveLatest():
+            return name == "latest"  # others are written at any time
+        case _:
+            return type(event) is _ANSWERS[type(command)]
 
 
 def format_interval(interval: int) -> str:
@@ -108,7 +178,7 @@ def format_interval(interval: int) -> str:
 
 def format_samples(settings: Mapping[str, Setting]) -> str:
     """Describe when tweets are sampled."""
-    is_timed = settings["sample_every"] and settings.get("sample_pacing") == "seconds"
+    is_timed = settings["sample_every"] and settings["sample_pacing"] == "seconds"
     return "about one every 2 seconds" if is_timed else format_interval(settings["sample_every"])
 
 
@@ -135,132 +205,6 @@ UNDO_WORDS: Mapping[str, Callable[[Any], str]] = {
 """The words for a setting that an undo restores to a value, in the order of a description; budgets have no undo."""
 
 
-MAX_CHANGES = 1000
-"""Changes that can be undone: more than anyone makes key by key."""
-
-
-_ANSWERS: dict[type[Command], type[Event]] = {
-    c.Pause: e.Paused,
-    c.Resume: e.Resumed,
-    c.Finish: e.FinishPlanned,
-    c.ChangeSettings: e.SettingsChanged,
-    c.TakeStep: insight.StepTaken,
-    c.LoadCheckpoint: e.CheckpointLoaded,
-    c.SaveLatest: e.CheckpointSaved,
-}
-"""The commands that are recorded as pending, and the event that answers each unless it is refused."""
-
-
-@dataclass(frozen=True, eq=False)
-class Change:
-    """One change of settings."""
-
-    inverse: ChangeSettings
-    """The command that undoes it."""
-    command: ChangeSettings
-    sent: Command
-    """`command`, or the reload at half the learning rate that included it."""
-
-    @property
-    def description(self) -> str:
-        """What undoing it does, in words; empty where it changes nothing."""
-        return undo_description(self.inverse, self.command)
-
-
-@dataclass(frozen=True)
-class CommandBook:
-    """Commands sent and not answered yet, and changes made that can be undone. Immutable: methods return a new book."""
-
-    pending: tuple[Command, ...] = ()
-    """Commands of `_ANSWERS` that are not answered yet, the oldest first."""
-    changes: tuple[Change, ...] = ()
-    """The oldest first."""
-
-    def after_sending(self, sent: Command, shown: RunView) -> CommandBook:
-        """Return the book once a command was sent, over a screen that showed `shown`."""
-        command = sent
-        if isinstance(sent, c.LoadCheckpoint) and sent.halves_rate and shown.training is not None:
-            command = ChangeSettings(settings={"learning_rate": shown.training.learning_rate / 2})  # to undo
-        book = self._with_pending(sent)
-        if not isinstance(command, ChangeSettings):
-            return book
-        change = Change(inverse_of(command, shown), command, sent)
-        return replace(book, changes=(*self.changes[-(MAX_CHANGES - 1) :], change)) if change.description else book
-
-    def undone(self) -> tuple[CommandBook, Change | None]:
-        """Return the book once the inverse of the last change is sent, and that change; None without one."""
-        if not self.changes:
-            return self, None
-        change = self.changes[-1]
-        return replace(self._with_pending(change.inverse), changes=self.changes[:-1]), change
-
-    def answered_by(self, event: Event) -> Command | None:
-        """Return the command that `event` answers; a refusal is an answer, too."""
-        return next((command for command in self.pending if _answers(event, command)), None)
-
-    def after_event(self, event: Event) -> CommandBook:
-        """Return the book after `event`."""
-        answered = self.answered_by(event)
-        if answered is None:
-            return self
-        place = self.pending.index(answered)
-        return CommandBook(
-            pending=(*self.pending[:place], *self.pending[place + 1 :]),
-            changes=self._changes_without(answered) if isinstance(event, e.CommandRefused) else self.changes,
-        )
-
-    def apply_to(self, view: RunView) -> RunView:
-        """Return the view as it will be once all pending settings are in use."""
-        settings: dict[str, Setting] = {}
-        for command in self.pending:
-            if isinstance(command, ChangeSettings):
-                settings |= command.settings
-        return apply(view, expected_answer(settings, view)) if settings else view
-
-    def pause_toggled(self, view: RunView) -> c.Pause | c.Resume:
-        """Return the command that leads to the other state than the one reached or pending."""
-        pending = [isinstance(command, c.Pause) for command in self.pending if isinstance(command, c.Pause | c.Resume)]
-        return c.Resume() if [view.phase == "paused", *pending][-1] else c.Pause()
-
-    @property
-    def is_taking_step(self) -> bool:
-        """Whether a single step is not finished yet."""
-        return any(isinstance(command, c.TakeStep) for command in self.pending)
-
-    def finish_toggled(self, view: RunView) -> c.Finish:
-        """Return the command that leads to the other state than the one reached or pending."""
-        pending = [command.on for command in self.pending if isinstance(command, c.Finish)]
-        return c.Finish(on=not [view.is_finishing, *pending][-1])
-
-    def _with_pending(self, command: Command) -> CommandBook:
-        if type(command) not in _ANSWERS:
-            return self
-        # a session that is paused (or runs) already does not answer `Pause` (`Resume`): only the last of both counts
-        is_superseded = (c.Pause, c.Resume) if isinstance(command, c.Pause | c.Resume) else ()
-        others = (other for other in self.pending if not isinstance(other, is_superseded))
-        return replace(self, pending=(*others, command))
-
-    def _changes_without(self, refused: Command) -> tuple[Change, ...]:
-        """Return the changes without a refused one; the next ones of its settings go back to where that began."""
-        place = next((place for place, change in enumerate(self.changes) if change.sent is refused), None)
-        if place is None:
-            return self.changes
-        before, later = dict(self.changes[place].inverse.settings), list(self.changes[place + 1 :])
-        for index, change in enumerate(later):
-            values = {name: before.pop(name, value) for name, value in change.inverse.settings.items()}
-            later[index] = replace(change, inverse=ChangeSettings(settings=values))
-        return (*self.changes[:place], *later)
-
-
-def _answers(event: Event, command: Command) -> bool:
-    """Return whether `event` answers commands of the type of `command`."""
-    if isinstance(event, e.CommandRefused):
-        names = set(command.settings) if isinstance(command, ChangeSettings) else set()
-        return event.command == type(command).__name__ and set(event.settings) == names
-    if isinstance(command, ChangeSettings) and isinstance(event, e.SettingsChanged):
-        return command.settings.items() <= event.settings.items()
-    if isinstance(command, c.Finish) and isinstance(event, e.FinishPlanned):
-        return command.on == (event.last_step is not None)
-    if isinstance(command, c.SaveLatest) and isinstance(event, e.CheckpointSaved):
-        return event.name == "latest"  # others are written at any time
-    return isinstance(event, _ANSWERS[type(command)])
+def interval_settings(name: Interval, steps: int) -> dict[str, Setting]:
+    """Return the settings for this interval; tweets are then sampled at it alone, no longer by time."""
+    return {name: steps} | ({"sample_pacing": "interval"} if name == "sample_every" else {})

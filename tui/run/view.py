@@ -1,10 +1,6 @@
 """`RunView`: the state of a run on the screen, as a value. `tui.run.fold` folds events into it; widgets draw it.
 
-Its field names are part of the socket protocol (`tui.process.protocol`).
-
-How many epochs some steps are. A run may begin with small batches, the parts of whole ones (`BatchStream`).
-
-The learning rate of a run's next step and the step of its first evaluation, from its view. Imports no torch.
+Its field names are part of the socket protocol (`tui.process.protocol`). Imports no torch.
 """
 
 from __future__ import annotations
@@ -13,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from engine.config.run import ModelConfig, TrainingConfig
+from engine.config.run import ModelConfig, Setting, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import FIRST_TWEETS
 from engine.protocol.events import (
@@ -49,9 +45,12 @@ class ValPoint:
     """It is of some of the validation tweets, so its figure is an estimate."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class RunView:
-    """A run after some of its events. `RunView()` is the view before the first."""
+    """A run after some of its events. `RunView()` is the view before the first. Only `tui.run.fold` assigns, to copies.
+
+    Fields that did not change stay the same objects: widgets compare them by identity.
+    """
 
     phase: RunPhase = "starting"
     is_replay: bool = False
@@ -78,7 +77,6 @@ class RunView:
     paced_from_step: int = 0
     """From where the pace is measured: the start of a session, or a change of the work per step."""
     paced_from_seconds: float = 0.0
-    """The training seconds at that step."""
     train_losses: Series = field(default_factory=Series.empty)
     """Nats per character."""
     smoothed_from_step: int = 0
@@ -118,7 +116,6 @@ class RunView:
     loaded_step: int | None = None
     """Of the checkpoint loaded last; None without one."""
     loaded_name: str = ""
-    """Its name."""
     warnings: tuple[Warned, ...] = ()
     ended: RunFinished | RunFailed | None = None
 
@@ -127,18 +124,23 @@ class RunView:
         return replace(self, phase="starting", ended=None)
 
     @property
+    def settings(self) -> dict[str, Setting]:
+        """The current settings of training and sampling by name."""
+        return {**vars(self.training or TrainingConfig()), **vars(self.sampling)}
+
+    @property
     def shown_phase(self) -> RunPhase:
         """The phase for a reader: "finished" also while the session is paused because the budget is used up."""
-        is_spent = self.phase == "paused" and is_over(self) and not self.is_replay
-        return "finished" if is_spent else self.phase
+        is_at_end = self.phase == "paused" and is_over(self) and not self.is_replay
+        return "finished" if is_at_end else self.phase
 
     @property
     def num_unsaved_steps(self) -> int:
         """Steps that a resume would repeat, as far as is known."""
+        if self.saved_step is not None:
+            return max(self.step - self.saved_step, 0)
         is_disk_failing = any(warned.kind == "disk" for warned in self.warnings)
-        if self.saved_step is None:
-            return max(self.step - (self.loaded_step or 0), 0) if is_disk_failing else 0
-        return max(self.step - self.saved_step, 0)
+        return max(self.step - (self.loaded_step or 0), 0) if is_disk_failing else 0
 
     @property
     def last_step_taken(self) -> StepTaken | None:
@@ -184,15 +186,15 @@ class RunView:
         """The latest evaluation."""
         return self.val_points[-1] if self.val_points else None
 
-    def is_beaten(self, level: Level) -> bool:
-        """Return whether a level that was crossed is above the latest evaluation, too: a loss may rise again."""
-        last = self.last_val
-        return level.crossed_at is not None and last is not None and last.bits_per_char < level.bits_per_char
-
     @property
     def best(self) -> ValPoint | None:
         """The best evaluation of this run, also after an older checkpoint was loaded."""
         return self.best_taken_back or next((point for point in reversed(self.val_points) if point.is_best), None)
+
+    def is_beaten(self, level: Level) -> bool:
+        """Return whether a level that was crossed is above the latest evaluation, too: a loss may rise again."""
+        last = self.last_val
+        return level.crossed_at is not None and last is not None and last.bits_per_char < level.bits_per_char
 
     @property
     def progress(self) -> float | None:
@@ -218,21 +220,26 @@ class RunView:
         training, count = self.training, self._epoch_count
         if training is None or count is None:
             return []
-        by_epochs = None
-        if training.epochs is not None:
-            by_epochs = self.batch_size_since + count.steps_until(training.epochs)
+        by_epochs = None if training.epochs is None else self.batch_size_since + count.steps_until(training.epochs)
         return [limit for limit in (training.max_steps, by_epochs, self.finishes_at) if limit is not None]
+
+
+def is_spent(view: RunView) -> bool:
+    """Return whether the budget is used up."""
+    return view.progress is not None and view.progress >= SPENT
 
 
 def is_over(view: RunView) -> bool:
     """Return whether a run has ended, or is paused because its budget is used up."""
-    is_spent = view.phase == "paused" and view.progress is not None and view.progress >= SPENT
-    return view.ended is not None or is_spent
+    return view.ended is not None or (view.phase == "paused" and is_spent(view))
 
 
 @dataclass(frozen=True, kw_only=True)
 class EpochCount:
-    """Converts steps, counted from a point of the run, to epochs and back."""
+    """Converts steps, counted from a point of the run, to epochs and back.
+
+    A run may begin with small batches, the parts of whole ones (`BatchStream`).
+    """
 
     epochs_before: float
     """Epochs completed at that point."""
@@ -246,15 +253,14 @@ class EpochCount:
     @classmethod
     def of(cls, training: TrainingConfig, num_tweets: int, epochs_before: float) -> EpochCount:
         """Return the count of a run on `num_tweets`, from where `epochs_before` are completed."""
-        steps_per_epoch = max(math.ceil(num_tweets / training.batch_size), 1)
-        steps_per_batch = 1
-        if training.first_batch_size:
-            steps_per_batch = math.ceil(min(training.batch_size, num_tweets) / training.first_batch_size)
-        num_cut = min(math.ceil(FIRST_TWEETS / training.batch_size), steps_per_epoch)
+        size, first_size = training.batch_size, training.first_batch_size
+        steps_per_epoch = max(math.ceil(num_tweets / size), 1)
+        steps_per_batch = math.ceil(min(size, num_tweets) / first_size) if first_size else 1
+        num_cut = max(0.0, min(math.ceil(FIRST_TWEETS / size), steps_per_epoch) - epochs_before * steps_per_epoch)
         return cls(
             epochs_before=epochs_before,
             steps_per_epoch=steps_per_epoch,
-            num_small_steps=max(0.0, num_cut - epochs_before * steps_per_epoch) * steps_per_batch,
+            num_small_steps=num_cut * steps_per_batch,
             steps_per_batch=steps_per_batch,
         )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from textual.app import App
 
@@ -30,7 +31,7 @@ _SCREEN_CHUNK = 240
 """Longest device control string that screen passes on; older versions allow 256 characters."""
 
 
-def copy(app: App[None], text: str, environ: Mapping[str, str] = os.environ) -> None:
+def copy(app: App[Any], text: str, environ: Mapping[str, str] = os.environ) -> None:
     """Put `text` on the clipboard, without control characters: they would act where it is pasted."""
     text = sanitize_line(text, max_chars=max(1, len(text)))
     app.copy_to_clipboard(text)

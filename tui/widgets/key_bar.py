@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui.settings.availability import KeyState, unavailable
+from tui.run.model import Need, first_reason
 from tui.settings.keys import Key
 
 _MOST_IMPORTANT = (
@@ -95,8 +95,8 @@ class KeyBar(Widget):
 
     notice: reactive[str] = reactive("")
     """Shown in place of the keys unless it is empty."""
-    state: reactive[KeyState] = reactive(KeyState())
-    """The keys that can't act in this state are dim."""
+    unmet: reactive[Mapping[Need, str]] = reactive({})
+    """Needs that are not met; keys that have one are dim."""
     pause_label: reactive[str] = reactive("pause")
     """What the pause key would do now."""
 
@@ -139,7 +139,7 @@ class KeyBar(Widget):
             line += ("  " if is_loose else " ") if number else ""
             for key in group:
                 start = line.cell_length
-                is_off = bool(unavailable(key, self.state))
+                is_off = bool(first_reason(key.needs, self.unmet))
                 line += Content.styled(key.shown, self.get_visual_style(f"key-bar--{'off' if is_off else 'key'}"))
                 if key is group[-1]:
                     style = self.get_visual_style(f"key-bar--{'off' if is_off else 'label'}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -24,8 +24,8 @@ from textual.widget import Widget
 
 from engine.progress import Stage
 from tui.run.alerts import Alert
+from tui.run.model import Need
 from tui.run.view import RunView
-from tui.settings.availability import KeyState
 from tui.settings.key_table import BAR_KEYS, PANEL_BARS
 from tui.settings.keys import KeyMap, mapped
 from tui.widgets.bars import AlertBar, EndBar, StepBar
@@ -383,9 +383,9 @@ class Panels(PanelLayout):
         """Show in the header how the screen is attached."""
         self.query_one(Header).show_badge(badge)
 
-    def show_key_state(self, state: KeyState) -> None:
-        """Dim the keys that can't act in this state."""
-        self.query_one(KeyBar).state = state
+    def show_unmet(self, unmet: Mapping[Need, str]) -> None:
+        """Dim the keys that have a need that is not met."""
+        self.query_one(KeyBar).unmet = unmet
 
     def show_notice(self, notice: str) -> None:
         """Show a notice in place of the keys, unless it is empty."""

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -234,7 +235,7 @@ def test_a_new_screen_waits_for_a_run_that_starts_again(monkeypatch: pytest.Monk
         times.append(now)
         return now
 
-    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=monotonic))
+    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=monotonic, sleep=time.sleep))
     agent = Agent.of_process(os.getpid())
     bridge = AttachedRun(folder_of_run(RUN), agent=agent)
     views: list[RunView] = []

@@ -22,8 +22,8 @@ from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeSession, RaisingSession, embeddings_mapped, run_finished, run_started, steps_finished
 from tests.waiting import wait_until
 from tui.process.local import LocalRun, OnStage, OpenSession, Session
-from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.run.connection import Update
+from tui.screens.xray.checkpoint_bridge import CheckpointBridge
 
 DEADLINE_SECONDS = 30.0
 
@@ -189,7 +189,7 @@ def test_a_newer_question_replaces_an_unanswered_one_of_its_type_and_request_and
         wait_until(lambda: answers.asked)
         for command in later:
             bridge.send(command)
-        assert bridge.drain() == ()
+        assert not list(bridge.drain())
         answers.may_go_on.set()
         drained(bridge, 4)
     assert answers.asked == [insight.MapEmbeddings(), later[2], later[3], later[0]]
@@ -211,7 +211,7 @@ def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refus
         return answers
 
     with closing(CheckpointBridge(PATH, open_answers)) as bridge:
-        assert (bridge.drain(), len(tries)) == ((), 2)
+        assert (list(bridge.drain()), len(tries)) == ([], 2)
         found = []
         for command in (insight.ScoreUnits(), insight.MapEmbeddings(), insight.MapEmbeddings(request=5)):
             bridge.send(command)

@@ -12,14 +12,9 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, budget, change, checkpoint_saved, run_started, steps_finished
-from tui.run.fold import apply
-from tui.run.pending import (
-    UNDO_WORDS,
-    CommandBook,
-    other_interval,
-    other_learning_rate,
-    other_temperature,
-)
+from tui.run.fold import fold, with_changes
+from tui.run.model import next_learning_rate, next_temperature
+from tui.run.pending import UNDO_WORDS, Pending, interval_settings
 from tui.run.view import RunView
 
 KEYS = {"+": 1, "-": -1, "]": 1, "[": -1}
@@ -37,16 +32,16 @@ HALVING = c.LoadCheckpoint(name="best", halves_rate=True)
 
 
 class Screen:
-    """The command book of a screen, over a session that answers on demand."""
+    """The pending commands of a screen, over a session that answers on demand."""
 
     def __init__(self, started: e.RunStarted | None = None) -> None:
-        self.view = apply(RunView(), started or run_started())
-        self.book = CommandBook()
+        self.view = fold(RunView(), [started or run_started()])
+        self.pending = Pending()
         self.sent: list[c.Command] = []
 
     @property
     def shown(self) -> RunView:
-        return self.book.apply_to(self.view)
+        return with_changes(self.view, self.pending.settings)
 
     @property
     def training(self) -> TrainingConfig:
@@ -59,7 +54,7 @@ class Screen:
 
     def send(self, *commands: c.Command) -> None:
         for command in commands:
-            self.book = self.book.after_sending(command, self.shown)
+            self.pending = self.pending.sent(command, self.shown)
             self.sent.append(command)
 
     def answer(self, *, is_refused: bool = False) -> None:
@@ -69,11 +64,11 @@ class Screen:
             self.see(refusal_of(command) if is_refused else FakeSession().answer(command))
 
     def see(self, event: e.Event) -> None:
-        self.view = apply(self.view, event)
-        self.book = self.book.after_event(event)
+        self.view = fold(self.view, [event])
+        self.pending, _ = self.pending.after(event)
 
     def undo(self) -> str:
-        self.book, change = self.book.undone()
+        self.pending, change = self.pending.undone()
         if change is None:
             return ""
         self.sent.append(change.inverse)
@@ -97,7 +92,7 @@ def test_each_answer_or_refusal_matches_the_oldest_pending_command_of_its_type(t
             screen.answer(is_refused=turn)
         else:
             screen.send(turn)
-        assert list(screen.book.pending) == [each for each in screen.sent if not isinstance(each, c.SampleNow)]
+        assert list(screen.pending.commands) == [each for each in screen.sent if not isinstance(each, c.SampleNow)]
 
 
 @given(st.lists(st.sampled_from([*KEYS, "answer"]), max_size=40))
@@ -110,10 +105,10 @@ def test_the_view_shows_the_sum_of_all_pressed_keys(turns: list[str]) -> None:
         if turn == "answer":
             screen.answer()
         elif turn in "+-":
-            screen.send(other_temperature(screen.shown, KEYS[turn]))
+            screen.send(change(temperature=next_temperature(screen.shown.sampling.temperature, KEYS[turn])))
             temperature_steps += KEYS[turn]
         else:
-            screen.send(other_learning_rate(screen.shown, KEYS[turn]))
+            screen.send(change(learning_rate=next_learning_rate(screen.training.learning_rate, KEYS[turn])))
             rate_steps += KEYS[turn]
         assert screen.shown.sampling.temperature == round(2.5 + 0.05 * temperature_steps, 2)
         rate = 0.004 * 10 ** (rate_steps / 10)
@@ -125,7 +120,7 @@ def test_each_f_sends_finish_or_cancel_in_alternation_however_fast_they_come(tur
     screen, asked = Screen(), []
     for turn in turns:
         if turn == "f":
-            asked.append(screen.book.finish_toggled(screen.view))
+            asked.append(screen.pending.finish_toggled(screen.view))
             screen.send(asked[-1])
         else:
             screen.answer()
@@ -135,10 +130,10 @@ def test_each_f_sends_finish_or_cancel_in_alternation_however_fast_they_come(tur
 def test_space_before_the_answer_sends_the_opposite_and_only_the_last_is_pending() -> None:
     screen = Screen()
     for expected in (c.Pause(), c.Resume(), c.Pause()):  # a session that is paused already answers no `Pause`
-        assert screen.book.pause_toggled(screen.view) == expected
+        assert screen.pending.pause_toggled(screen.view) == expected
         screen.send(expected)
     screen.answer()
-    assert screen.book == CommandBook()
+    assert screen.pending == Pending()
 
 
 def test_a_refused_setting_is_no_longer_shown() -> None:
@@ -155,17 +150,16 @@ def test_a_change_of_sampling_may_be_answered_before_a_change_of_training_that_w
     slow, quick = change(batch_size=0, learning_rate=0.1), change(temperature=1.0)
     screen.send(slow, quick)
     screen.see(FakeSession().answer(quick))
-    assert list(screen.book.pending) == [slow]
+    assert list(screen.pending.commands) == [slow]
     screen.see(refusal_of(slow))
-    assert not screen.book.pending
+    assert not screen.pending.commands
     assert screen.shown.sampling.temperature == 1.0
     assert [screen.undo(), screen.undo()] == ["temperature back to 0.80", ""]
 
 
 @pytest.mark.parametrize(("start", "direction", "limit"), [(9.5, 1, 10.0), (1.1e-8, -1, 1e-8)])
 def test_the_learning_rate_stops_at_its_limits(start: float, direction: int, limit: float) -> None:
-    view = apply(RunView(), run_started(training=TrainingConfig(learning_rate=start)))
-    assert other_learning_rate(view, direction) == change(learning_rate=limit)
+    assert next_learning_rate(start, direction) == limit
 
 
 # Undo -----------------------------------------------------------------------------------------------------------------
@@ -187,7 +181,7 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
             if screen.settings != before[-1]:
                 before.append(screen.settings)
         assert screen.settings == before[-1]
-        assert len(screen.book.changes) == len(before) - 1
+        assert len(screen.pending.changes) == len(before) - 1
 
 
 CHANGES = [
@@ -222,9 +216,9 @@ def test_an_interval_of_tweets_replaces_their_pace_by_time_until_it_is_undone() 
     paced = TrainingConfig(sample_every=50, sample_pacing="seconds")
     screen = Screen(run_started(training=paced))
 
-    screen.send(change(**other_interval(screen.training, "eval_every", 7)))
+    screen.send(change(**interval_settings("eval_every", 7)))
     assert (screen.training.eval_every, screen.training.sample_pacing) == (7, "seconds")
-    screen.send(change(**other_interval(screen.training, "sample_every", 50)))
+    screen.send(change(**interval_settings("sample_every", 50)))
     assert screen.training.sample_pacing == "interval"
 
     assert screen.undo() == "tweets back to about one every 2 seconds"
@@ -249,11 +243,11 @@ def test_a_reload_at_half_the_rate_is_a_change_unless_it_is_refused(is_refused: 
     screen.answer(is_refused=True)
     screen.answer(is_refused=is_refused)
     screen.answer(is_refused=True)
-    assert len(screen.book.changes) == (not is_refused)
+    assert len(screen.pending.changes) == (not is_refused)
     assert screen.undo() == ("" if is_refused else "learning rate back to 0.004")
 
 
 def test_a_save_is_answered_by_latest_and_not_by_a_best_that_was_still_being_written() -> None:
-    book = CommandBook(pending=(c.SaveLatest(),))
-    assert book.after_event(checkpoint_saved(3, "best")) == book
-    assert book.after_event(checkpoint_saved(3)).pending == ()
+    pending = Pending((c.SaveLatest(),))
+    assert pending.after(checkpoint_saved(3, "best")) == (pending, None)
+    assert pending.after(checkpoint_saved(3)) == (Pending(), c.SaveLatest())

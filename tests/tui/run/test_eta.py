@@ -24,9 +24,8 @@ from engine.protocol import events as e
 from engine.training.schedule import exhausted_budget
 from tests.fakes import eval_finished, paused, run_finished, run_started, steps_finished, tweet_sampled
 from tui.run.ending import NO_LIMIT, Choice, Eta, amount_choice, choices, eta_of, limit_text
-from tui.run.fold import fold
+from tui.run.fold import fold, with_changes
 from tui.run.new_run import config_at_start
-from tui.run.pending import expected_answer
 from tui.run.view import EpochCount, RunView, is_over
 from tui.text.typed import Amount, amount_in
 
@@ -188,7 +187,7 @@ def test_after_every_choice_the_run_goes_on_whatever_its_budget_was(
     assert len(budgets) >= 4
     for command in budgets:
         limits = command.settings
-        after = fold(view, [expected_answer(limits, view)])
+        after = with_changes(view, limits)
         assert after.training is not None
         assert {name: getattr(after.training, name) for name in LIMITS} == limits
         assert exhausted_budget(after.training, after.step, after.epoch, after.elapsed_seconds) is None

@@ -52,7 +52,7 @@ async def main():
         await shows(app, "hello there")
         app.set_mouse(is_on=False)
         app.write_to_terminal("x")
-    app.bridge.stop("done")
+    app.connection.stop("done")
     assert app.get_driver_class() is LinuxDriver
     assert ChopsUpdate.render_segments is before
 asyncio.run(main())

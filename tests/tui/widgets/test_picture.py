@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -77,7 +77,7 @@ def of_run(shown: Viewport, view: RunView, options: PlotOptions = PLAIN) -> View
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    view: RunView = LONG
+    view: RunView = field(default_factory=lambda: LONG)
     shown: Viewport = WHOLE
     options: PlotOptions = PLAIN
     size: tuple[int, int] = (100, 12)

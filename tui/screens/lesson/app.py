@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tui.app.preferences_controller import preferred_glyphs
 from tui.app.terminal_app import TerminalApp
 from tui.process.exit import Outcome
 from tui.process.signals import INTERRUPTED_CODE, reason_of
@@ -46,8 +45,9 @@ class LessonApp(TerminalApp, inherit_bindings=False):
     ) -> None:
         """Show the lesson on the run of `connection`, from `view` on; its progress is in the file `progress_path`."""
         self.store = store or PreferencesStore()
-        theme = self.store.preferences.theme
-        super().__init__(preferred_glyphs(self.store, glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
+        theme, chosen = self.store.preferences.theme, self.store.preferences.glyphs
+        glyphs = glyphs if chosen == AUTO else chosen
+        super().__init__(glyphs, "" if theme == AUTO else theme, is_utf8=is_utf8)
         self.lesson_screen = LessonScreen(connection, open_run, view, progress_path)
         self._leave_soon: Callable[[int], object] = lambda _: None
         self._early_code: int | None = None

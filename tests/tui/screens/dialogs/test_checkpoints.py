@@ -144,7 +144,7 @@ def in_turn(*listed: Entries) -> Entries:
 
 
 def starting(at: Running) -> None:
-    run = at.app._main_screen.run
+    run = at.app.main.run
     run.view = replace(run.view, phase="starting")
 
 
@@ -256,16 +256,16 @@ async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stag
     async with browsing(stage, named("happy"), **options) as at:
         app, before = at.app, at.app.summary_view
         question = "The run now is saved and ends. A new one starts from “happy”, at step 2, on small.txt."
-        await at.press("n", opens="YesDialog", shows=question)
+        await at.press("n", opens="Question", shows=question)
         await at.press("enter", "n", "escape", opens="CheckpointBrowser")
         assert at.session.received == []
-        await at.press("n", opens="YesDialog")
+        await at.press("n", opens="Question")
         await at.press("y")
         await wait_until(lambda: len(stage.runs) == 2 and app.summary_view.step == 3, "the new run")
         await opened(app, "MainScreen")
         assert isinstance(at.session.received[-1], c.Stop)
-        assert app.bridge.config == RunConfig(corpus=SMALL, checkpoint="happy", preset="tutorial")
-        assert stage.checked[-1] == app.bridge.config
+        assert app.connection.config == RunConfig(corpus=SMALL, checkpoint="happy", preset="tutorial")
+        assert stage.checked[-1] == app.connection.config
         assert app.screen.query_one(LossPlot).overlay == OverlayCurve("now", before.train_losses)
         assert app.summary_view.train_losses.first_step == 3
         assert [view.started for view in app.earlier_views] == [STARTED]
