@@ -118,7 +118,7 @@ async def test_the_ladder_shows_all_seven_rungs_whole_rolls_again_and_keeps_an_a
         assert text_of(at.app).count("!") == 7
         assert text_of(at.app) == snapshot
         await at.press("escape", opens="MainScreen")
-        monkeypatch.setattr(LadderDialog, "action_roll", lambda _: None)  # whose answer would soon replace the early one
+        monkeypatch.setattr(LadderDialog, "action_roll", lambda _: None)  # its answer would replace the early one
         early = LadderDialog(at.app.main.run)
         at.app.push_screen(early)
         early.post_message(RunUpdated((ladder("so cold"),), {}))
