@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
+from engine.protocol.events import EvalFinished
 from tui.run.series import Floats, Ints, columns_of
-from tui.run.view import RunView, ValPoint
+from tui.run.view import RunView
 from tui.widgets.plot.axes import Limits, LossAxis, loss_axis, loss_range, step_ticks
 from tui.widgets.plot.cells import STYLE_NAMES, CellGrid, StyleName, cell_chars, curve_dots
 from tui.widgets.plot.labels import (
@@ -66,7 +67,7 @@ class Picture:
         self._num_mark_rows = 1
         self._options = PlotOptions()
         self._axes: dict[PaneKind, LossAxis] = {}
-        self._val_points: tuple[ValPoint, ...] = ()
+        self._val_points: tuple[EvalFinished, ...] = ()
         self._val_steps, self._val_losses = np.empty(0, np.int64), np.empty(0)
 
     def draw(self, view: RunView, viewport: Viewport, options: PlotOptions, width: int, height: int) -> None:
