@@ -27,7 +27,7 @@ from tests.tui.conftest import screen_text
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import TICK_SECONDS
 from tui.app.recorder import Cell, Frame, Line, Style, TimedFrame, to_cast
-from tui.dialogs.checkpoint_list import CheckpointList
+from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.dialogs.help import HelpDialog
 from tui.lesson.progress import Progress, progress_path, write_progress
 from tui.lesson.runs import main_config, open_lesson_session
@@ -162,7 +162,7 @@ async def take_pictures(folder: Path) -> None:
         await pilot.pause()
         _write(app, folder / "help.svg")
         await pilot.press("escape", "l")
-        await _until(lambda: isinstance(app.screen, CheckpointList), "the checkpoints")
+        await _until(lambda: isinstance(app.screen, CheckpointBrowser), "the checkpoints")
         await _until(lambda: "first words" in screen_text(app), "the named checkpoint")
         _write(app, folder / "checkpoints.svg")
         await pilot.press("escape")

@@ -23,7 +23,7 @@ from tui.app.main_screen import MainScreen
 from tui.dialogs.help import HelpDialog
 from tui.dialogs.tweet import TweetDialog
 from tui.process.exit import Outcome
-from tui.run.alerts import AlertMonitor
+from tui.run.alerts import Alerts
 from tui.run.fold import fold
 from tui.run.model import Need, RunModel, first_reason, unmet_needs
 from tui.run.pending import Pending
@@ -211,7 +211,7 @@ STATES: dict[str, dict[str, Any]] = {
     "read-only in a browser": {"is_in_browser": True, "refusal": "Read-only."},
     "nothing to act on": {
         "has_tweet": False,
-        "alerts": AlertMonitor(),
+        "alerts": Alerts(),
         "pending": Pending(),
         "train_losses": Series.empty(),
         "sampling": SamplingConfig(),
@@ -258,7 +258,7 @@ async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: St
         for changes in ({"phase": "starting"}, {"phase": "finished"}, {"is_replay": True}):
             screen.run.view = replace(before, **changes)
             await at.settle()
-            assert bar.unmet == screen.run.unmet()
+            assert bar.unmet == screen.unmet
             reasons = {key: first_reason(key.needs, bar.unmet) for key in MAIN_ACTIONS}
             for key, reason in reasons.items():
                 if reason:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, get_args
 
 from textual import getters, on
@@ -24,38 +23,31 @@ from textual.widgets import Input, Static
 
 from engine.config.run import Setting
 from engine.protocol import events as e
-from engine.protocol.commands import LoadCheckpoint, SampleNow, SaveCheckpoint, SaveLatest
+from engine.protocol.commands import SampleNow
 from engine.protocol.events import RunStarted, TextCompleted, TweetSampled
 from engine.protocol.insight import Insight, MeasureBaselines
-from engine.storage.folders import BEFORE_LOAD
 from engine.text import sanitize_line
-from tui.dialogs.ask import Question, ask_name_to_save
+from tui.app.baselines import Baselines
+from tui.dialogs.ask import Question
 from tui.dialogs.base import RunDialog, RunUpdated
-from tui.dialogs.checkpoints import CheckpointBrowser
-from tui.dialogs.export import ExportDialog, Exported
-from tui.dialogs.help import main_help
 from tui.dialogs.ladder import LadderDialog
-from tui.dialogs.open import OpenDialog, OtherTweets
-from tui.dialogs.settings import FilterDialog, SettingsDialog
+from tui.dialogs.settings import FilterDialog
 from tui.dialogs.tweet import TweetDialog
-from tui.process.threads import begin_work, on_own_thread
 from tui.run import replay
-from tui.run.marks import Level, has_all, newly_crossed
 from tui.run.model import Need, RunModel, unmet_needs
-from tui.run.new_run import Branch, OverlayCurve, curve_before, curve_of
+from tui.run.new_run import OverlayCurve
 from tui.run.pending import Interval, interval_settings
 from tui.run.summary import ending_of
-from tui.run.view import RunView, is_over
+from tui.run.view import is_over
 from tui.settings.key_table import BAR_KEYS, MAIN_KEYS
 from tui.settings.keys import bindings_of, mapped, opening
 from tui.settings.preferences import Changes
 from tui.terminal import sequences as clipboard
-from tui.text.typed import config_for_new_data, dropped_path, initial_path
+from tui.text.typed import dropped_path
 from tui.widgets.bars import EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.panels import FramePacing, Panels
-from tui.widgets.plot.cells import PLOT_GLYPHS
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.stage_hint import StageHint
@@ -106,16 +98,8 @@ class MainScreen(Screen[None]):
         self._waiting: list[tuple[Question, Callable[[str | None], Awaitable[None]] | None]] = []
         """Dialogs that are not shown yet, with what handles their answers."""
         self._was_over = is_over(run.view)
-        self._names_to_save: set[str] = set()
-        self._saved_before_load = ""
-        """What the current weights were saved as, where a load is about to replace them."""
         self._focused_before_prompt: Widget | None = None
-        self._started: RunStarted | None = None
-        """The start of the session that measures the baselines; another object once events were missed."""
-        self._has_asked, self._why_not_measured = False, ""
-        self._baselines: tuple[Level, ...] = ()
-        self._crossed_from = 0
-        """Crossings at earlier steps are not reported: they are of another session, or were missed."""
+        self._baselines = Baselines(run, self.toast)
 
     @property
     def opening_keys(self) -> frozenset[str]:
@@ -145,7 +129,7 @@ class MainScreen(Screen[None]):
         self._plot.overlay = self._overlay
         self.watch(self._plot, "shows_levels", self._show_or_hide_baselines, init=False)
         if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
-            self._open_files_of(self.run.name)
+            self.app.files.open_run(self.run.name)
         self._ending_timer = self.set_interval(_ENDING_TICK_SECONDS, self.tick, pause=True)
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
@@ -172,8 +156,11 @@ class MainScreen(Screen[None]):
             self.report(event)
         self._show_waiting_dialog()
         self.app.leaving.tick(has_ended=has_ended)
-        self._follow_baselines()
-        self._report_end()
+        self._baselines.tick(are_shown=self._plot.shows_levels)
+        was_over, self._was_over = self._was_over, is_over(run.view)
+        if self._was_over and not was_over and not run.is_ending and not run.view.is_replay:
+            text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
+            self.app.notifications.notify(text, with_bell=chosen.bell, on_desktop=chosen.desktop)
         if run.is_ending:
             self._prompt.close()
         elif run.view.phase in {"training", "paused"}:  # open after the end, too: the next keys are meant for it
@@ -184,15 +171,8 @@ class MainScreen(Screen[None]):
         match event:
             case e.CommandRefused():
                 self._report_refusal(event)
-            case e.CheckpointSaved(name=name):
-                self._saved_before_load = name if BEFORE_LOAD in name else self._saved_before_load
-                if name in self._names_to_save:
-                    self._names_to_save.discard(name)
-                    self.toast(f"Saved as “{name}”.")
-            case e.CheckpointLoaded(name=name, step=step):
-                saved, self._saved_before_load = self._saved_before_load, ""
-                before = f" The run before it is saved as {saved}." if saved else ""
-                self.toast(f"Loaded {name}: continuing from step {step:,}.{before}")
+            case e.CheckpointSaved() | e.CheckpointLoaded():
+                self.app.files.report(event)
             case e.Warned(kind="outcome", message=message):
                 self._waiting.append((Question("The run on one tweet", message, {}, look="message"), None))
             case e.Warned(kind="finished"):
@@ -208,7 +188,7 @@ class MainScreen(Screen[None]):
                     question = Question(event.title, event.detail, answers, event.hint, "error")
                     self._waiting.append((question, self._answer_failure))
             case RunStarted(run=name):
-                self._open_files_of(name)
+                self.app.files.open_run(name)
             case e.FinishPlanned(last_step=None):
                 self.toast("Finish cancelled: the learning rate follows its schedule again.")
             case e.FinishPlanned(last_step=last_step):
@@ -228,7 +208,7 @@ class MainScreen(Screen[None]):
         elif refusal.command == "CompleteText":
             self._prompt.show_refusal(refusal.detail)
         elif refusal.command == "MeasureBaselines":
-            self._why_not_measured = refusal.detail  # reported once the user asks for them
+            self._baselines.refusal = refusal.detail  # reported once the user asks for them
         elif refusal.command in _QUESTIONS or any(
             isinstance(screen, RunDialog) and screen.shows(refusal) for screen in self.app.screen_stack
         ):
@@ -241,7 +221,7 @@ class MainScreen(Screen[None]):
     async def _answer_failure(self, answer: str | None) -> None:
         """Do what was chosen over a run that has failed."""
         if answer is not None:
-            await self.app.run_action("main.open" if answer == "open other tweets" else "steering.answer_alert")
+            await self.app.run_action("files.open" if answer == "open other tweets" else "steering.answer_alert")
 
     # Messages ---------------------------------------------------------------------------------------------------------
 
@@ -291,66 +271,10 @@ class MainScreen(Screen[None]):
                 self.app.push_screen(dialog, answer)
                 return
 
-    def _report_end(self) -> None:
-        """Notify the user outside of the screen once the run has ended by itself."""
-        view = self.run.view
-        was_over, self._was_over = self._was_over, is_over(view)
-        if self._was_over and not was_over and not self.run.is_ending and not view.is_replay:
-            self.app.notifications.notify(ending_of(view, self.app.loss_unit))
-
-    # Baselines and the curve of another run ---------------------------------------------------------------------------
-
-    def _follow_baselines(self) -> None:
-        """Have a session measure the baselines once it trains; report the hardest that was crossed since the last tick.
-
-        While they are hidden, nothing is asked and nothing reported.
-        """
-        view = self.run.view
-        if view.started is not self._started:
-            self._started, self._crossed_from = view.started, view.step
-            self._has_asked, self._why_not_measured = False, ""
-        before, self._baselines = self._baselines, view.levels
-        if not self._plot.shows_levels:
-            return
-        can_ask = self.run.has_model and not view.is_overfit and not has_all(view.levels)
-        if view.step > 0 and can_ask and not self._has_asked:
-            self._has_asked = True
-            self.run.connection.send(_MEASURE_BASELINES)
-        if crossed := newly_crossed(before, view.levels, self._crossed_from):
-            self.toast(crossed.sentence)
-
     def _show_or_hide_baselines(self, is_shown: bool) -> None:  # noqa: FBT001 - a watcher's signature
-        """Save the choice; report why there is nothing to show, and ask again after a refusal."""
+        """Save the choice, and report why there is nothing to show."""
         self.app.store.change({"levels": is_shown})
-        view, why = self.run.view, self._why_not_measured
-        if view.levels:
-            pass
-        elif not is_shown:
-            self.toast("Reference levels are off.")
-        elif view.is_replay:
-            self.toast("A replay has no reference levels: the journal of a run does not contain them.")
-        elif view.is_overfit:
-            self.toast("A run on one tweet has no reference levels: there are no other tweets to count.")
-        elif why:
-            self.toast(f"The reference levels were not measured: {why} They are tried again.")
-        elif view.ended is not None:
-            self.toast("The run ended before its reference levels were measured.")
-        else:
-            self.toast("The reference levels are shown once they are measured.")
-        if is_shown and why:
-            self._has_asked, self._why_not_measured = False, ""
-
-    def _open_files_of(self, run: str) -> None:
-        """Read the pins of a run, and the curve to compare with of a branch that was attached to or resumed."""
-        self.app.pins.open(run)
-        if self.run.view.branched_from and self._overlay is None:
-            begin_work(self, partial(self._show_curve_before, self.run.view.branched_from))
-
-    async def _show_curve_before(self, checkpoint: str) -> None:
-        """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
-        curve = await on_own_thread(partial(curve_before, checkpoint))
-        if curve is not None and self.run.name and curve.run != self.run.name:
-            self._plot.overlay = curve
+        self._baselines.toggle(are_shown=is_shown)
 
     def apply_preferences(self, changes: Changes) -> None:
         """Apply changed preferences to this screen and its run."""
@@ -360,7 +284,7 @@ class MainScreen(Screen[None]):
         for name in get_args(Interval):
             if isinstance(steps := changes.get(name), int):
                 settings |= interval_settings(name, steps)
-        if "commands" not in self.run.unmet():
+        if "commands" not in self.unmet:
             self.run.change(**settings)
 
     # Keys of sampling and tweets --------------------------------------------------------------------------------------
@@ -445,21 +369,6 @@ class MainScreen(Screen[None]):
         """Colour each character by surprise, or stop colouring."""
         self._feed.toggle_colours()
 
-    def action_export(self) -> None:
-        """Ask for a file, and write tweets to it."""
-        view, note = self.run.view, ""
-        choices = {_OF_FEED: view.tweets, _PINS: self.app.pins.tweets}
-        if self._feed.is_pins_only:
-            choices = dict(reversed(choices.items()))
-        if len(view.tweets) < view.num_tweets:
-            note = "The feed lacks tweets of the run, thinned or taken back by a load; its events.jsonl has them all."
-        self.app.push_screen(ExportDialog(f"{self.run.name or 'run'}-tweets.txt", choices, note), self._report_export)
-
-    def _report_export(self, exported: Exported | None) -> None:
-        if exported is not None:
-            tweets = "1 tweet" if exported.num_tweets == 1 else f"{exported.num_tweets:,} tweets"
-            self.toast(f"Wrote {tweets} to {exported.path.absolute()}")
-
     # Keys that look into the model ------------------------------------------------------------------------------------
 
     def action_show_batch(self) -> None:
@@ -488,43 +397,6 @@ class MainScreen(Screen[None]):
             keys = self.app.store.preferences.keys
             self.app.push_screen(XrayScreen(self.run, text, keys, awaits_tweet=awaits_tweet))
 
-    # Keys of checkpoints and other runs -------------------------------------------------------------------------------
-
-    def action_save(self) -> None:
-        """Ask for a name and save under it."""
-        self.app.push_screen(ask_name_to_save(f"step-{self.run.view.step}"), self._save)
-
-    def action_save_latest(self) -> None:
-        """Save the run now, without asking for a name."""
-        self._save(SaveLatest())
-
-    def _save(self, command: SaveCheckpoint | SaveLatest | None) -> None:
-        if command is not None and self.run.send(command):
-            self._names_to_save.add("latest" if isinstance(command, SaveLatest) else command.name)
-
-    def action_load(self) -> None:
-        """List the checkpoints in any phase; one can be loaded, or a new run started from it."""
-        config = self.run.connection.config
-        browser = CheckpointBrowser(
-            self.app.list_checkpoints,
-            lambda: self.run.view,
-            lambda entry: self.app.check(Branch(entry).config_after(config)),
-            self.app.typing_ahead.drop,
-        )
-        self.app.push_screen(browser, self._load_or_branch)
-
-    def _load_or_branch(self, answer: LoadCheckpoint | Branch | None) -> None:
-        if isinstance(answer, LoadCheckpoint):
-            self.run.send(answer)
-        elif answer is not None and not self.run.is_ending:
-            config = answer.config_after(self.run.connection.config)
-            start = partial(self.app.start_run, config, curve_of(self.run.view))
-            self.app.leaving.end_then(start, f"then a new run from “{answer.entry.name}”")
-
-    def action_open(self) -> None:
-        """Choose other tweets, and start a new run on them."""
-        self._open(None)
-
     def on_paste(self, event: Paste) -> None:
         """Open what is dropped into the terminal, which pastes its path; ignore a text that is no path.
 
@@ -532,34 +404,4 @@ class MainScreen(Screen[None]):
         """
         path = None if self.app.is_web else dropped_path(event.text)
         if path is not None and not self.refuses("switching"):
-            self._open(path.absolute())
-
-    def _open(self, dropped: Path | None) -> None:
-        """Open the dialog at the tweets that were dropped, or beside those of this run."""
-        config = self.run.connection.config
-
-        def outcome(view: RunView) -> str:
-            if view.ended is not None or view.started is None:
-                return "enter starts a new run on it."
-            return f"enter saves the run {view.started.run} and starts a new one on it."
-
-        dialog = OpenDialog(
-            lambda tweets: self.app.check(config_for_new_data(config, tweets.path, tweets.options)),
-            dropped or initial_path(config),
-            lambda: outcome(self.run.view),
-            is_dropped=dropped is not None,
-        )
-        self.app.push_screen(dialog, self._start_other)
-
-    def _start_other(self, tweets: OtherTweets | None) -> None:
-        if tweets is not None and not self.run.is_ending:
-            config = config_for_new_data(self.run.connection.config, tweets.path, tweets.options)
-            self.app.leaving.end_then(partial(self.app.start_run, config), f"then a new run on {tweets.path.name}")
-
-    def action_settings(self) -> None:
-        """Show the settings, to change them."""
-        self.app.push_screen(SettingsDialog(self.app.store))
-
-    def action_help(self, first: str = "") -> None:
-        """Show the help, the keys under the heading `first` before all else."""
-        self.app.push_screen(main_help(self.app.store.preferences.keys, PLOT_GLYPHS[self._plot.glyphs], first))
+            self.app.files.open(path.absolute())

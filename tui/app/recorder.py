@@ -34,6 +34,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from tui.app.app import TweetgenApp
+from tui.app.files import Files
 from tui.app.main_screen import TICK_SECONDS, MainScreen
 from tui.app.pins import PinnedTweets
 from tui.run.connection import RunConnection
@@ -42,8 +43,8 @@ from tui.run.new_run import OverlayCurve
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
 from tui.settings.preferences import AUTO, PreferencesStore
-from tui.settings.theme import theme_for
 from tui.terminal.private import drawn_strips, remove_notification, update_screen
+from tui.terminal.theme import theme_for
 from tui.text.cells import split_graphemes
 from tui.widgets.panels import FramePacing
 
@@ -287,6 +288,7 @@ class RecorderApp(TweetgenApp, inherit_bindings=False):
     def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None) -> None:  # noqa: ARG002 - a replay has no other curve
         self.main = _SteppedScreen(run, self._clock)
         self.pins = PinnedTweets(self.main)
+        self.files = Files(self, self.main)
 
     def get_line_filters(self) -> list[LineFilter]:
         """Return the filters without that of `NO_COLOR`, which is about the present terminal."""

@@ -6,9 +6,9 @@ That is a number, the name of a checkpoint, whether to load one, and how much lo
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from typing import ClassVar, Generic, Literal, NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import ClassVar, Generic, Literal, NamedTuple, TypeAlias
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,7 +18,6 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
 from engine.checkpoints.catalog import CheckpointEntry, pin_path
-from engine.checkpoints.format import CheckpointInfo
 from engine.errors import ConfigError
 from engine.protocol.commands import SaveCheckpoint
 from engine.storage.folders import BEFORE_LOAD, checked_name, folder_of_run, named_checkpoint_path
@@ -35,7 +34,6 @@ from tui.widgets.line_input import LineInput
 
 _REDRAW_SECONDS = 0.25
 _MAX_CHARS = 2000
-_SYMBOLS = defaultdict(str, {"enter": "enter"})
 
 
 class Question(Dialog[str]):
@@ -72,10 +70,9 @@ class Question(Dialog[str]):
                 yield Static(sanitize_line(self._hint, _MAX_CHARS), markup=False, id="hint")
         if self._look == "bar":
             yield Static("", markup=False)
-            answers = {**self._answers, "escape": "close"}.items()
-            yield KeyBar(
-                [Key("dialog", key, f"answer({key!r})", label=label, symbols=_SYMBOLS[key]) for key, label in answers]
-            )
+            labels = {**self._answers, "escape": "close"}
+            keys = [Key("dialog", key, f"answer({key!r})", label=label) for key, label in labels.items()]
+            yield KeyBar([replace(key, symbols="enter") if key.keys == "enter" else key for key in keys])
 
     def on_mount(self) -> None:
         """Show the text, and follow it as it changes."""
@@ -109,6 +106,9 @@ class Repeat(NamedTuple, Generic[Answer]):
     value: Answer
 
 
+Checked: TypeAlias = Answer | Problem | Repeat[Answer]
+
+
 class Ask(Dialog[Answer]):
     """Ask for a line of text; answer with its value."""
 
@@ -117,8 +117,8 @@ class Ask(Dialog[Answer]):
         title: str,
         line: LineInput,
         hint: str,
-        check: Callable[[str], Answer | Problem | Repeat[Answer]],
-        explain: Callable[[str], str | Problem] | None = None,
+        check: Callable[[str], Checked[Answer]],
+        explain: Callable[[str], str | Problem | None] = lambda _: None,
         note: str = "",
         keys_line: str = "enter set · esc close",
         classes: str = "",
@@ -129,9 +129,8 @@ class Ask(Dialog[Answer]):
         """
         super().__init__(title, keys_line, classes)
         self._line, self._hint, self._note = line, hint, note
-        self._check = check
-        self._explain = explain or (lambda _: hint)
-        self._warned_of = ""
+        self._check, self._explain = check, explain
+        self._text_to_repeat: str | None = None
 
     def compose_body(self) -> ComposeResult:
         """Show note, line and hint."""
@@ -142,26 +141,26 @@ class Ask(Dialog[Answer]):
 
     @on(Input.Changed)
     def _on_changed(self, event: Input.Changed) -> None:
-        self._warned_of = ""
-        explained = self._explain(event.value.strip())
-        self._show(explained if isinstance(explained, Problem) else Problem(explained, is_error=False))
+        self._text_to_repeat = None
+        self._show(self._explain(event.value.strip()) or self._hint)
 
     @on(Input.Submitted)
     def _on_submitted(self, event: Input.Submitted) -> None:
         text = event.value.strip()
-        checked = self._check(text)
-        if isinstance(checked, Problem):
-            self._show(checked)
-        elif not isinstance(checked, Repeat):
-            self.dismiss(checked)
-        elif text == self._warned_of:
-            self.dismiss(checked.value)
-        else:
-            self._warned_of = text
-            self._show(Problem(checked.text, is_error=False))
+        match self._check(text):
+            case Problem() as problem:
+                self._show(problem)
+            case Repeat(text=warning) if text != self._text_to_repeat:
+                self._text_to_repeat = text
+                self._show(warning)
+            case Repeat(value=value):
+                self.dismiss(value)
+            case value:
+                self.dismiss(value)
 
-    def _show(self, shown: Problem) -> None:
-        self._show_hint(shown.text, is_error=shown.is_error)
+    def _show(self, hint: str | Problem) -> None:
+        text, is_error = hint if isinstance(hint, Problem) else (hint, False)
+        self._show_hint(text, is_error=is_error)
 
 
 # What is asked --------------------------------------------------------------------------------------------------------
@@ -183,10 +182,8 @@ def ask_number(title: str, sentence: str, value: int, low: int, high: int) -> As
     return Ask(title, _line(str(value)), f"{format_count(value)} now; {limits}.", check, note=sentence)
 
 
-def _ask_name(
-    title: str, name: str, verb: str, check: Callable[[str], Answer | Problem | Repeat[Answer]]
-) -> Ask[Answer]:
-    def check_all(text: str) -> Answer | Problem | Repeat[Answer]:
+def _ask_name(title: str, name: str, verb: str, check: Callable[[str], Checked[Answer]]) -> Ask[Answer]:
+    def check_all(text: str) -> Checked[Answer]:
         try:
             return check(checked_name(text, "checkpoint"))
         except ConfigError as error:
@@ -202,7 +199,7 @@ def ask_name_to_save(name: str) -> Ask[SaveCheckpoint]:
     def is_saved(name: str) -> bool:
         return named_checkpoint_path(name).exists()
 
-    def check(name: str) -> SaveCheckpoint | Problem | Repeat[SaveCheckpoint]:
+    def check(name: str) -> Checked[SaveCheckpoint]:
         if not is_saved(name):
             return SaveCheckpoint(name=name, replace=False)
         if pin_path(named_checkpoint_path(name)).exists():
@@ -233,33 +230,29 @@ def ask_to_load(entry: CheckpointEntry, view: Callable[[], RunView]) -> Question
 
 def load_question(entry: CheckpointEntry, view: RunView) -> str:
     """Return what loading a checkpoint does to the run of `view`, and under which name its weights are saved."""
-    return " ".join(_sentences(entry, entry.info, view)) if entry.info is not None else ""
-
-
-def _sentences(entry: CheckpointEntry, info: CheckpointInfo, view: RunView) -> Iterator[str]:
-    run = view.started.run if view.started is not None else ""
+    info, saved, run = entry.info, view.saved_by_name, view.started.run if view.started is not None else ""
+    if info is None:
+        return ""  # damaged: it can't be loaded
     if info.run != run:
         of_run = "" if entry.name.startswith(f"{info.run}/") else f" of the run {info.run}"
-        yield f"Continue this run from “{entry.name}”, step {info.step:,}{of_run}, trained on {info.corpus_name}?"
+        where = f"Continue this run from “{entry.name}”, step {info.step:,}{of_run}, trained on {info.corpus_name}?"
     elif info.step == view.step:
-        yield f"Load “{entry.name}”, which is at this step, {info.step:,}, too?"
+        where = f"Load “{entry.name}”, which is at this step, {info.step:,}, too?"
     else:
-        yield f"Go {'back' if info.step < view.step else 'forward'} to step {info.step:,}, “{entry.name}”?"
-    if view.model is not None and info.model != view.model:
-        yield f"The model becomes: {model_text(info.model)}."
-    saved = view.saved_by_name
+        where = f"Go {'back' if info.step < view.step else 'forward'} to step {info.step:,}, “{entry.name}”?"
+    has_other_model = view.model is not None and info.model != view.model
     if view.step == 0:
-        yield "The run has taken no step: nothing is lost."
+        now = "The run has taken no step: nothing is lost."
     elif (view.loaded_name, view.loaded_step) == (entry.name, view.step):
-        yield "The run has taken no step since it was loaded: nothing is lost."
+        now = "The run has taken no step since it was loaded: nothing is lost."
     elif saved is not None and saved.weights_step == view.step:
-        yield f"The run, now at step {view.step:,}, is saved as “{saved.name}”: nothing is lost."
+        now = f"The run, now at step {view.step:,}, is saved as “{saved.name}”: nothing is lost."
     elif view.phase == "training":  # the steps until the answer count, too
-        yield f"The run, now at step {view.step:,}, is saved first as step-N{BEFORE_LOAD}, where N is its step then."
+        now = f"The run, now at step {view.step:,}, is saved first as step-N{BEFORE_LOAD}, where N is its step then."
     else:
-        yield f"The run, at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."
-    if view.is_finishing:
-        yield "Its finish is cancelled."
+        now = f"The run, at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."
+    model = f" The model becomes: {model_text(info.model)}." if has_other_model else ""
+    return f"{where}{model} {now}{' Its finish is cancelled.' if view.is_finishing else ''}"
 
 
 class BudgetDialog(Dialog[Choice]):
@@ -311,14 +304,14 @@ def ask_amount(view: RunView) -> Ask[Choice]:
     units = "Steps, or with a unit: 90 s, 10 min, 1:30, 2 h, 3 epochs."
 
     def check(text: str) -> Choice | Problem:
+        if (amount := amount_in(text)) is not None:
+            return amount_choice(view, amount)
         typed = sanitize_line(text) or "Nothing"
-        amount = amount_in(text)
-        problem = Problem(f"{typed} is no number of steps, time or number of epochs. {units}")
-        return problem if amount is None else amount_choice(view, amount)
+        return Problem(f"{typed} is no number of steps, time or number of epochs. {units}")
 
-    def explain(text: str) -> str:
+    def explain(text: str) -> str | None:
         choice = check(text)
-        return units if isinstance(choice, Problem) else f"{choice.effect[0].upper()}{choice.effect[1:]}. {choice.note}"
+        return f"{choice.effect[0].upper()}{choice.effect[1:]}. {choice.note}" if isinstance(choice, Choice) else None
 
     return Ask(
         "How much longer",

@@ -6,6 +6,7 @@ has the filter of sampled tweets and how each character is drawn: settings of th
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -34,7 +35,10 @@ from tui.text.typed import avoided_words
 from tui.widgets.line_input import LineInput
 
 _MAX_NUMBER_CHARS = 12
-_BY_PRESET = "from the preset"
+_UNSET = "from the preset"
+_HELP = field_help(Preferences)
+_DEFAULTS = Preferences()
+_ENTRIES = {entry.name: entry for entry in ENTRIES}
 
 
 @dataclass(frozen=True)
@@ -141,15 +145,12 @@ class SettingList(Dialog[None]):
         if isinstance(value, tuple):  # a comma precedes a first word with an @, which would name a file
             text = ", ".join(("", *value) if value and value[0].startswith("@") else value)
 
-        def check(typed: str) -> str | Problem:
+        def problem(typed: str) -> Problem | None:
             try:
                 self._checked(row, typed or None)
             except ConfigError as error:
                 return Problem(error.message)
-            return typed
-
-        def explain(typed: str) -> str | Problem:
-            return row.sentence if check(typed) == typed else check(typed)
+            return None
 
         def answer(typed: str | None) -> None:
             if typed not in {None, text.strip()}:
@@ -157,8 +158,9 @@ class SettingList(Dialog[None]):
 
         max_length = 2 * MAX_AVOIDED_CHARS if isinstance(value, str | tuple) else _MAX_NUMBER_CHARS
         line = LineInput(text, placeholder=row.placeholder, max_length=max_length, select_on_focus=True)
-        looks = {"keys_line": "enter set · esc cancel", "classes": "-slim"}
-        self.app.push_screen(Ask(row.label.capitalize(), line, row.sentence, check, explain, **looks), answer)
+        label, keys_line = row.label.capitalize(), "enter set · esc cancel"
+        dialog = Ask(label, line, row.sentence, lambda typed: problem(typed) or typed, problem, "", keys_line, "-slim")
+        self.app.push_screen(dialog, answer)
 
     def action_reset(self) -> None:
         """Restore the default."""
@@ -176,13 +178,11 @@ class SettingList(Dialog[None]):
         self._draw_all()
 
 
-def _number(value: object) -> object:
+def _number(value: Any) -> object:  # noqa: ANN401 - a text, or a value that is typed already
     """Return the number that a text stands for; anything else as it is."""
-    for number_type in (int, float):
-        try:
-            return number_type(value) if isinstance(value, str) else value
-        except ValueError:
-            continue
+    for number_type in (int, float) if isinstance(value, str) else ():
+        with suppress(ValueError):
+            return number_type(value)
     return value
 
 
@@ -191,16 +191,8 @@ class SettingsDialog(SettingList):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("comma", "close", "close", show=False)]
     rows = tuple(
-        Row(
-            "For all runs",
-            entry.name,
-            entry.label,
-            field_help(Preferences)[entry.name],
-            getattr(Preferences(), entry.name),
-            _BY_PRESET,
-            entry.choices,
-        )
-        for entry in ENTRIES
+        Row("For all runs", name, entry.label, _HELP[name], getattr(_DEFAULTS, name), _UNSET, entry.choices)
+        for name, entry in _ENTRIES.items()
     )
 
     def __init__(self, store: PreferencesStore) -> None:
@@ -221,13 +213,13 @@ class SettingsDialog(SettingList):
     def _shown(self, name: str, value: object) -> str:  # noqa: ARG002 - all alike
         if isinstance(value, bool):
             return "on" if value else "off"
-        return _BY_PRESET if value is None else str(value)
+        return _UNSET if value is None else str(value)
 
     def _checked(self, row: Row, value: object) -> object:
-        entry, value = next(entry for entry in ENTRIES if entry.name == row.name), _number(value)
-        if value is not None and (rule := broken_rule(entry, value)):
+        number = _number(value)
+        if number is not None and (rule := broken_rule(_ENTRIES[row.name], number)):
             raise ConfigError(_capitalized(rule.replace(row.name, "it", 1)))
-        return value
+        return number
 
     def _change(self, name: str, value: object) -> None:
         self._store.change({name: value})
@@ -276,8 +268,7 @@ class FilterDialog(SettingList, RunDialog[None]):
     @property
     def values(self) -> SamplingConfig:
         """The settings with those that were sent and are not answered yet."""
-        sampling: SamplingConfig = self.run.shown.sampling
-        return sampling
+        return self.run.shown.sampling
 
     def tick(self) -> None:
         """Show settings that were changed elsewhere: by another client, or back by a refusal."""

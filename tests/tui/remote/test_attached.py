@@ -22,6 +22,7 @@ from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, w
 from tests.tui.remote.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
+from tui.app.pins import PinsFile
 from tui.cli.commands import screen
 from tui.dialogs.ask import Question
 from tui.dialogs.tweet import TweetDialog
@@ -33,7 +34,6 @@ from tui.run.connection import Update
 from tui.run.fold import fold
 from tui.run.marks import NUM_LEVELS
 from tui.run.new_run import curve_before
-from tui.run.pins import PinsFile
 from tui.run.view import RunView
 from tui.settings.key_table import MAIN_ACTIONS
 from tui.widgets.bars import EndBar

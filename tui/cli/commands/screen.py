@@ -27,11 +27,12 @@ from tui.terminal.capabilities import GlyphSet, glyphs_for, is_in_browser, is_ut
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
-    from tui.app.terminal_app import TerminalApp
     from tui.process.exit import Outcome
     from tui.run.connection import OpenRun, RunConnection
     from tui.run.view import RunView
+    from tui.screens.lesson.app import LessonApp
     from tui.settings.preferences import PreferencesStore
+    from tui.terminal.app import TerminalApp
 
 
 def open_screen(
@@ -162,7 +163,7 @@ def show(
 
 
 def run_app(
-    app: TerminalApp,
+    app: TweetgenApp | LessonApp,
     job_control: JobControl,
     on_signal: Callable[[int], None],
     take_over: Callable[[int | None], NoReturn],
@@ -173,12 +174,10 @@ def run_app(
     """
     from tui.process.exit import Outcome
     from tui.run.connection import to_tweetgen_error
-    from tui.terminal.private import log_missing
 
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even if ignored before: the driver reports a lost terminal by it
     handle_ending_signals(on_signal)
     app.screen_watch.start(take_over)
-    log_missing()
     gc.freeze()
     gc.enable()
     with job_control.drawing():
@@ -190,7 +189,7 @@ def run_app(
     return Outcome.failed(to_tweetgen_error(failure, "The screen"))
 
 
-def leave_terminal(app: TerminalApp, job_control: JobControl) -> None:
+def leave_terminal(app: TerminalApp[Outcome], job_control: JobControl) -> None:
     """Restore the terminal in place of a screen that does not answer; drop further output if it accepts none."""
     if not app.abandon_terminal():
         close_terminal()

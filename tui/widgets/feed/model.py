@@ -12,13 +12,21 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from engine.protocol.events import Novelty, TweetSampled
-from tui.run.pins import Pins, TweetKey, tweet_key
 from tui.text.cells import wrap
 from tui.text.tweets import shown_text
 
 _BY_STEP = attrgetter("step")
 _WIDTH_BEFORE_LAYOUT = 80
 """Until the feed has a size; a narrow width would make millions of lines of a long history."""
+
+Pins = tuple[TweetSampled, ...]
+"""Sorted by step."""
+TweetKey = tuple[int, float, str]
+
+
+def tweet_key(tweet: TweetSampled) -> TweetKey:
+    """Return a key that identifies a tweet, equal for the event and its copy in a file."""
+    return tweet.step, tweet.elapsed_seconds, tweet.text
 
 
 class Wrapped(NamedTuple):

@@ -34,8 +34,8 @@ from tests.fakes import (
 )
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tests.tui.transcripts import Step, plays, set_up, transcript
+from tui.app.pins import PinsFile
 from tui.run.fold import fold
-from tui.run.pins import PinsFile
 from tui.run.view import RunView
 from tui.terminal.sequences import title_of
 from tui.text.cells import CELL_WIDTH

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -26,7 +27,7 @@ from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Running, Stage, op
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
 from tui.dialogs import open as path_browser
-from tui.dialogs.folder import DialogHints, FileList, FolderEntry
+from tui.dialogs.folder import FileList, FolderEntry
 from tui.process.threads import on_own_thread
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.plot.plot import LossPlot
@@ -171,12 +172,13 @@ async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(
         assert may_be_read.wait(DEADLINE_SECONDS)
         return []
 
-    async def go_late(hints: DialogHints) -> None:  # with the list; the dialog goes after them
-        may_be_read.set()
-        await has_no_worker(hints.screen)
+    async def go_late(hints: Vertical) -> None:  # with the list; the dialog goes after them
+        if hints.id == "hints":
+            may_be_read.set()
+            await has_no_worker(hints.screen)
 
     monkeypatch.setattr(path_browser, "list_folder", read_late)
-    monkeypatch.setattr(DialogHints, "on_unmount", go_late, raising=False)
+    monkeypatch.setattr(Vertical, "on_unmount", go_late, raising=False)
     async with stage.running(config=on_first(folder)) as at:
         await at.pilot.press("o")
         await opened(at.app, "OpenDialog")
