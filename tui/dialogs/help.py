@@ -18,8 +18,8 @@ from engine.text import sanitize_line
 from tui.dialogs.base import Dialog
 from tui.settings.key_table import KEY_TABLE, Key
 from tui.settings.keys import KeyMap, mapped
-from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.text.cells import wrap
+from tui.text.tweets import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.widgets.feed.columns import DRAFTS_MARK, FAILING_MARK, PIN_GLYPH, SELECTED_GLYPH
 from tui.widgets.plot.cells import MARKS, PlotGlyphs
 

@@ -27,9 +27,8 @@ from tui.app.app import TweetgenApp
 from tui.run import fold as training_events
 from tui.run.fold import fold
 from tui.run.view import RunView
-from tui.settings.theme import NOVELTY_GLYPHS
 from tui.text.cells import wrap
-from tui.text.tweets import shown_text
+from tui.text.tweets import NOVELTY_GLYPHS, shown_text
 from tui.widgets.feed.columns import STEP_BITS, FeedColumns, num_cells, runs_by_surprise
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.feed.model import FeedModel

@@ -27,6 +27,7 @@ from tui.run.marks import DraftCounts, delay_text
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
+from tui.terminal.app import TerminalApp
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.columns import (
     LOSS_WIDTH,
@@ -44,7 +45,6 @@ from tui.widgets.feed.columns import (
     with_fewer_styles,
 )
 from tui.widgets.feed.model import FeedModel, Pins
-from tui.widgets.terminal_info import TerminalInfo
 
 _EMPTY_LINE = "Generated tweets appear here; g samples one."
 _NO_PINS_LINE = "No pinned tweets yet: k pins a tweet, K shows all."
@@ -104,7 +104,7 @@ class TweetFeed(ScrollView, can_focus=True):
     def on_mount(self) -> None:
         """Set the title, and watch the app's unit of losses."""
         self._update_titles()
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "loss_unit", self._show_unit)
 
     def show(self, view: RunView) -> None:

@@ -22,6 +22,7 @@ from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
+from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 from tui.text.numbers import LossUnit
 from tui.widgets.plot.axes import Limits
@@ -29,7 +30,6 @@ from tui.widgets.plot.cells import STYLE_NAMES
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
 from tui.widgets.plot.viewport import Viewport
-from tui.widgets.terminal_info import TerminalInfo
 
 SIDE_BY_SIDE_CELLS = 96
 """From this width on, two panes fit side by side."""
@@ -87,7 +87,7 @@ class LossPlot(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         """Use the app's glyphs and unit, and redraw when an option changes."""
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "glyphs", self._set_glyphs)
             self.watch(self.app, "loss_unit", self._set_unit)
         for name in ("unit", "is_log", "shows_levels", "glyphs", "overlay"):
