@@ -62,7 +62,7 @@ class Picture:
         self.cells = CellGrid.blank(1, 1)
         """The last drawing, without heading and cursor."""
         self.num_legend_pages = 1
-        """Of the legend, when it was drawn last."""
+        """The pages of the last drawing of the legend."""
         self._num_mark_rows = 1
         self._options = PlotOptions()
         self._axes: dict[PaneKind, LossAxis] = {}
@@ -235,9 +235,8 @@ def _draw_window(cells: CellGrid, pane: Pane, window: Limits) -> None:
     first, last = pane.column_of(max(window.low, pane.steps.low)), pane.column_of(min(window.high, pane.steps.high))
     if first is not None and last is not None:
         y, glyphs = pane.height + 1, pane.options.glyphs
-        for x in range(pane.left + first, pane.left + last + 1):
-            if chr(cells.chars[y, x]) == glyphs.horizontal:
-                cells.write(x, y, glyphs.heavy, "window")
+        shown = np.arange(pane.left + first, pane.left + last + 1)
+        cells.fill(shown[cells.chars[y, shown] == ord(glyphs.horizontal)], y, glyphs.heavy, "window")
 
 
 def _draw_cursor(cells: CellGrid, pane: Pane, step: int) -> None:
