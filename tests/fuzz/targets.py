@@ -49,9 +49,10 @@ from tui.run.view import RunView
 from tui.settings.preferences import ENTRIES, read_preferences, save_changes
 from tui.text.cells import plain
 from tui.text.checkpoints import comparison, description
+from tui.widgets.plot.axes import Limits
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
-from tui.widgets.plot.viewport import PlotView
+from tui.widgets.plot.viewport import Viewport
 from tui.widgets.status.facts import compact_lines, setup_group, status_groups
 
 _MAX_EVENTS = 200
@@ -188,8 +189,9 @@ def _journals() -> tuple[bytes, ...]:
 def _drawn(view: RunView) -> str:
     """Return the text of the panels."""
     picture = Picture()
-    picture.draw(view, PlotView(), PlotOptions(), 60, 12)
-    rows = picture.with_labels(PlotView(), is_focused=False).text()
+    viewport = Viewport(Limits(view.train_losses.first_step, view.train_losses.last_step))
+    picture.draw(view, viewport, PlotOptions(), 60, 12)
+    rows = picture.with_labels(viewport, is_focused=False).text()
     groups = [*status_groups(view, 40), setup_group(view, 40)]
     lines = plain([*(line for group in groups for line in group.lines), *compact_lines(view, 80)])
     return "\n".join([*rows, lines, *summary_lines(view), str(eta_of(view))])

@@ -21,8 +21,9 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, drawn
 from tui.app.app import TweetgenApp
-from tui.settings import theme as themes
 from tui.settings.preferences import Preferences, PreferencesStore, preferences_path, read_preferences, save_changes
+from tui.terminal import theme as themes
+from tui.text.tweets import NOVELTY_GLYPHS
 from tui.widgets.feed.columns import PIN_GLYPH, STEP_BITS
 
 FULL = Path(__file__).with_name("full_config.toml").read_text(encoding="utf-8")
@@ -130,7 +131,6 @@ def test_a_store_that_does_not_save_reads_the_file_and_applies_changes_but_write
     store = PreferencesStore(path, saves=False)
     assert store.preferences.theme == "dracula"
     store.change({"theme": "tweetgen"})
-    store.plan_to_save({"theme": "tweetgen"})
     store.save()
     assert store.preferences.theme == "tweetgen"
     assert path.read_text(encoding="utf-8") == 'theme = "dracula"\n'
@@ -139,22 +139,22 @@ def test_a_store_that_does_not_save_reads_the_file_and_applies_changes_but_write
 def test_changes_are_written_in_their_order_and_one_that_could_not_be_written_with_the_next(path: Path) -> None:
     store = PreferencesStore(path)
     for theme in ("tweetgen", "dracula", "tweetgen-light"):
-        store.plan_to_save({"theme": theme})
+        store.change({"theme": theme})
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda _: store.save(), range(3)))
     assert read_preferences(path)[0].theme == "tweetgen-light"
     path.write_text("theme = ")
-    store.plan_to_save({"bell": False})
+    store.change({"bell": False})
     with pytest.raises(ConfigError):
         store.save()
     path.write_text("")
-    store.plan_to_save({"eval_every": 7})
+    store.change({"eval_every": 7})
     store.save()
     assert read_preferences(path)[0] == Preferences(bell=False, eval_every=7)
 
 
 HIGH = {themes.HIGH_CONTRAST_THEME.name, themes.HIGH_CONTRAST_LIGHT_THEME.name}
-NOVELTIES = itertools.cycle(sorted(themes.NOVELTY_GLYPHS))
+NOVELTIES = itertools.cycle(sorted(NOVELTY_GLYPHS))
 SCRIPT: tuple[e.Event, ...] = (
     steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
     eval_finished(40, 3.2, is_best=True),

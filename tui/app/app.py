@@ -25,10 +25,13 @@ from tui.app.leaving import Leaving
 from tui.app.main_screen import MainScreen
 from tui.app.pins import PinnedTweets
 from tui.app.steering import Steering
-from tui.app.terminal_app import TerminalApp
 from tui.app.typing_ahead import TypingAhead
 from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.dialogs.help import main_help
+from tui.dialogs.settings import SettingsDialog
+from tui.process.exit import Outcome
 from tui.process.local import LocalRun
+from tui.process.screen_watch import ScreenWatch
 from tui.process.threads import begin_work, on_own_thread
 from tui.run.connection import OpenRun, RunConnection, to_tweetgen_error
 from tui.run.model import RunModel, first_reason
@@ -36,17 +39,19 @@ from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.settings.key_table import NEEDS
 from tui.settings.preferences import AUTO, Changes, PreferencesStore
-from tui.settings.theme import theme_for
+from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.private import add_action_targets
-from tui.terminal.sequences import TITLE_SECONDS, Notifications
+from tui.terminal.sequences import TITLE_SECONDS, Notifications, title_of
+from tui.terminal.theme import theme_for
 from tui.widgets.panels import Panels
+from tui.widgets.plot.cells import PLOT_GLYPHS
 
 _SYSTEM_COMMANDS = {"Maximize", "Minimize", "Screenshot"}
 _MAX_PROBLEMS_SHOWN = 3
 
 
-class TweetgenApp(TerminalApp, inherit_bindings=False):
+class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     """Show a run, then those started after it. `run` returns the `Outcome`."""
 
     TITLE = "tweetgen-tui"
@@ -87,7 +92,9 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         self._open_run = open_run
         self.earlier_views: list[RunView] = []
         """The last views of the runs before the latest."""
-        self.notifications = Notifications(self.write_to_terminal, lambda: self.store.preferences)
+        self.notifications = Notifications(self.write_to_terminal)
+        self.screen_watch = ScreenWatch()
+        """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
         self.typing_ahead = TypingAhead(self, super().on_event)
         self.leaving = Leaving(self)
         self.steering = Steering(self)
@@ -152,6 +159,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Choose the theme, apply the preferences, and show the run."""
+        self.on_ctrl_c(self.screen_watch.expect_reaction)
         self.choose_theme()
         # over Textual's own, which (8.2) can't be switched for another
         self.push_screen(self.main)
@@ -168,7 +176,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """Restore the terminal's title."""
-        self.notifications.restore_title()
+        self.notifications.show_title("")
 
     async def on_event(self, event: Event) -> None:
         """Handle an event; keys typed ahead wait for the line or dialog that they are meant for."""
@@ -179,8 +187,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
     @property
     def _preferred_glyphs(self) -> GlyphSet:
         """The glyphs that the user has chosen, else those that suit the terminal."""
-        chosen = self.store.preferences.glyphs
-        return self._suited_glyphs if chosen == AUTO else chosen
+        return self.store.preferences.glyphs_on(self._suited_glyphs)
 
     def _apply_preferences(self, changes: Changes) -> None:
         """Apply changes of the preferences at once, and save them."""
@@ -195,7 +202,6 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             self.loss_unit = preferred.loss_unit
         self._show_title()
         self.main.apply_preferences(changes)
-        self.store.plan_to_save(changes)
         begin_work(self, self._save_preferences)
 
     async def _save_preferences(self) -> None:
@@ -211,7 +217,8 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             self.store.change({"theme": theme.name})
 
     def _show_title(self) -> None:
-        self.notifications.show_title(self.summary_view, self.loss_unit)
+        is_shown = self.store.preferences.title
+        self.notifications.show_title(title_of(self.summary_view, self.loss_unit) if is_shown else "")
 
     # Palette, help, screenshots and ctrl+c ----------------------------------------------------------------------------
 
@@ -243,9 +250,13 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             path = "."
         return super().deliver_screenshot(filename, path, time_format)
 
-    def action_help(self, heading: str) -> None:
-        """Show the help, the keys under `heading` first."""
-        self.main.action_help(heading)
+    def action_settings(self) -> None:
+        """Show the settings, to change them."""
+        self.push_screen(SettingsDialog(self.store))
+
+    def action_help(self, first: str = "") -> None:
+        """Show the help, the keys under the heading `first` before all else."""
+        self.push_screen(main_help(self.store.preferences.keys, PLOT_GLYPHS[self.glyphs], first))
 
     def action_interrupt(self) -> None:
         """Queue ctrl+c behind the keys typed before it, which may still bubble up from the focused widget."""

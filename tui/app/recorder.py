@@ -43,8 +43,8 @@ from tui.run.new_run import OverlayCurve
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
 from tui.settings.preferences import AUTO, PreferencesStore
-from tui.settings.theme import theme_for
 from tui.terminal.private import drawn_strips, remove_notification, update_screen
+from tui.terminal.theme import theme_for
 from tui.text.cells import split_graphemes
 from tui.widgets.panels import FramePacing
 

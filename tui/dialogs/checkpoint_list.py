@@ -33,6 +33,7 @@ from engine.text import ELLIPSIS, sanitize_line
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
 from tui.run.model import RunModel
+from tui.terminal.app import loss_unit_of
 from tui.text.cells import shortened
 from tui.text.checkpoints import (
     ORDERS,
@@ -47,7 +48,6 @@ from tui.text.checkpoints import (
 )
 from tui.text.numbers import unit_label
 from tui.widgets.feed.columns import PIN_GLYPH
-from tui.widgets.terminal_info import loss_unit_of
 
 ListCheckpoints = Callable[[], Iterable[CheckpointEntry]]
 """Lists checkpoints; may read each file only when the iterator reaches it. Called on a thread."""

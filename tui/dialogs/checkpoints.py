@@ -31,11 +31,11 @@ from tui.run.model import RunModel
 from tui.run.new_run import NewRun, config_of_branch, curve_of, doubled_budgets
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of, opening
+from tui.terminal.app import loss_unit_of
 from tui.text.checkpoints import ORDERS, ComparedField, comparison
 from tui.text.numbers import format_size
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
-from tui.widgets.terminal_info import loss_unit_of
 
 _KEYS = keys_of("checkpoints")
 

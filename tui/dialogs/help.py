@@ -18,10 +18,10 @@ from engine.text import sanitize_line
 from tui.dialogs.base import Dialog
 from tui.settings.key_table import KEY_TABLE, Key
 from tui.settings.keys import KeyMap, mapped
-from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.text.cells import wrap
+from tui.text.tweets import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.widgets.feed.columns import DRAFTS_MARK, FAILING_MARK, PIN_GLYPH, SELECTED_GLYPH
-from tui.widgets.plot.cells import MARK_LETTERS, MARK_MEANINGS, PlotGlyphs
+from tui.widgets.plot.cells import MARKS, PlotGlyphs
 
 _TERM_CELLS, _NARROW_TERM_CELLS = 14, 11
 _NARROW_CELLS = 60
@@ -83,7 +83,7 @@ _FEED = {
     "2.40 @900": "In the list of checkpoints: the loss is that of step 900, the latest evaluation.",
 }
 _ALSO = {"validation": "val", "levels": "reference baseline", "filter": "draft"}
-_ALSO |= {**dict.fromkeys((DRAFTS_MARK, FAILING_MARK), "filter"), **dict.fromkeys(MARK_LETTERS.values(), "mark")}
+_ALSO |= {**dict.fromkeys((DRAFTS_MARK, FAILING_MARK), "filter"), **{letter: "mark" for letter, _ in MARKS.values()}}
 _ALSO |= {f"{glyph} {novelty}": "novelty" for novelty, glyph in NOVELTY_GLYPHS.items()}
 
 
@@ -98,7 +98,7 @@ def glossary(glyphs: PlotGlyphs) -> Groups:
         glyphs.beaten: "Beside a level: the latest validation loss is below it.",
         f"{glyphs.up} {glyphs.down}": "Beside a level: it is above or below the losses in view.",
         f"{glyphs.overlay_sample} a run": "The train loss of the run that this one branched off.",
-        **{letter: f"On the axis: {MARK_MEANINGS[kind]}." for kind, letter in MARK_LETTERS.items()},
+        **{letter: f"On the axis: {meaning}." for letter, meaning in MARKS.values()},
     }
     groups = {"Words": _WORDS, "A line of the feed": _FEED, "The plot": plot}
     return {
@@ -197,7 +197,7 @@ class HelpDialog(Dialog[None], inherit_bindings=False):
     def __init__(self, words: Groups, keys: Groups) -> None:
         super().__init__("Help")
         self.words, self.keys = words, keys
-        self._query = ""
+        self._typed = ""
 
     def compose_body(self) -> ComposeResult:
         """Lay out the line of the search over the text."""
@@ -212,26 +212,26 @@ class HelpDialog(Dialog[None], inherit_bindings=False):
         """Add a typed character to the search."""
         if event.character is not None and event.is_printable and event.key != "question_mark":
             event.stop()
-            self._search(self._query + event.character)
+            self._search(self._typed + event.character)
 
     def on_paste(self, event: events.Paste) -> None:
         """Search for what is pasted."""
         event.stop()
-        self._search(self._query + sanitize_line(event.text, max_chars=_MAX_QUERY_CHARS))
+        self._search(self._typed + sanitize_line(event.text, max_chars=_MAX_QUERY_CHARS))
 
     def action_delete(self) -> None:
         """Delete the last character of the search."""
-        self._search(self._query[:-1])
+        self._search(self._typed[:-1])
 
     def action_back(self) -> None:
         """Clear the search, or else close."""
-        if self._query:
+        if self._typed:
             self._search("")
         else:
             self.dismiss(None)
 
     def _search(self, query: str) -> None:
-        self._query = query = query.lstrip()[:_MAX_QUERY_CHARS]
+        self._typed = query = query.lstrip()[:_MAX_QUERY_CHARS]
         words, keys = found(self.words, query), found(self.keys, query)
         self.query_one(HelpText).show(words, keys)
         num = sum(map(len, (*words.values(), *keys.values())))

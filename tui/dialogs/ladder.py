@@ -18,7 +18,7 @@ from tui.dialogs.base import RunDialog
 from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
-from tui.settings.theme import NOVELTY_GLYPHS
+from tui.text.tweets import NOVELTY_GLYPHS
 
 
 class LadderDialog(RunDialog[None]):

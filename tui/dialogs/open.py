@@ -36,9 +36,9 @@ from tui.dialogs.folder import (
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
 from tui.run.model import RunModel
-from tui.run.new_run import NewRun
+from tui.run.new_run import NewRun, config_for_new_data, initial_path
 from tui.text.tweets import doubt_in, fact_line, sample_line
-from tui.text.typed import config_for_new_data, initial_path, parsed_options, split_options
+from tui.text.typed import parsed_options, split_options
 from tui.widgets.line_input import PathInput
 
 State = Literal["choosing", "checking", "ready"]

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import RefusalReason, TweetSampled
@@ -168,17 +168,6 @@ def has_same_filter(sampling: SamplingConfig, other: SamplingConfig) -> bool:
     return all(getattr(sampling, name) == getattr(other, name) for name in DECISIVE_FIELDS)
 
 
-class DraftedTweet(Protocol):
-    """A `TweetSampled`, or a tweet of `generate`."""
-
-    @property
-    def num_drafts(self) -> int: ...  # noqa: D102 - as in TweetSampled
-    @property
-    def refused(self) -> Sequence[tuple[RefusalReason, int]]: ...  # noqa: D102
-    @property
-    def unmet(self) -> Sequence[RefusalReason]: ...  # noqa: D102
-
-
 @dataclass(frozen=True, kw_only=True)
 class DraftCounts:
     """The drafts since the filter was last changed."""
@@ -191,16 +180,14 @@ class DraftCounts:
     refused: tuple[tuple[RefusalReason, int], ...] = ()
     """Refused drafts by reason, in the order of `RefusalReason`; those of the failing tweets are among them."""
 
-    def plus(self, tweets: Sequence[DraftedTweet]) -> DraftCounts:
-        """Return the counts with the drafts of more tweets."""
-        refused = Counter(dict(self.refused))
-        for tweet in tweets:
-            refused.update(dict(tweet.refused))
+    def plus(self, num_drafts: int, refused: Iterable[tuple[RefusalReason, int]], *, is_failing: bool) -> DraftCounts:
+        """Return the counts with the drafts of one more tweet."""
+        counts = Counter(dict(self.refused)) + Counter(dict(refused))
         return DraftCounts(
-            num_drafts=self.num_drafts + sum(tweet.num_drafts for tweet in tweets),
-            num_shown=self.num_shown + len(tweets),
-            num_failing=self.num_failing + sum(bool(tweet.unmet) for tweet in tweets),
-            refused=tuple((reason, refused[reason]) for reason in get_args(RefusalReason) if refused[reason]),
+            num_drafts=self.num_drafts + num_drafts,
+            num_shown=self.num_shown + 1,
+            num_failing=self.num_failing + is_failing,
+            refused=tuple((reason, counts[reason]) for reason in get_args(RefusalReason) if counts[reason]),
         )
 
 
@@ -222,7 +209,9 @@ def drafts_text(counts: DraftCounts) -> str:
 
 def refusals_of(tweet: TweetSampled) -> str:
     """Return why the other drafts of a tweet were refused, as `drafts_text` does; empty if it was the only draft."""
-    return drafts_text(DraftCounts().plus([tweet])) if tweet.num_drafts > 1 else ""
+    if tweet.num_drafts == 1:
+        return ""
+    return drafts_text(DraftCounts().plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet)))
 
 
 def failure_of(tweet: TweetSampled) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import TypeVar
+from pathlib import Path
+from typing import Any
 
 from engine.checkpoints.catalog import CheckpointEntry, may_read_files, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.format import CheckpointInfo, read_info
+from engine.config.corpus import STANDARD_INPUT, CorpusConfig
 from engine.config.run import RunConfig, Setting
 from engine.errors import TweetgenError
 from engine.protocol.events import RunStarted
@@ -17,12 +21,17 @@ from engine.storage.journal import SkippedLines, read_journal
 from tui.run.journal import read_history
 from tui.run.series import Series
 from tui.run.view import RunView
+from tui.text.typed import OptionValue
 
-_Number = TypeVar("_Number", int, float)
 _NOT_CHOSEN = {"preset", "preset_reason", "seed"}
 """Fields of `TrainingConfig` that are not copied into the settings of a new run as they are."""
 _SIZES = {"embedding_size", "hidden_size", "num_layers"}
 """Not copied after a warm start, which they would exclude: they are those of the shipped model."""
+_FIELDS_OF_FILES = (
+    *("format", "column", "label", "label_column", "separator", "encoding", "member", "weight", "blank_line_separated"),
+    "overfit",
+)
+"""Fields of a corpus that describe its files, and mean nothing for others."""
 
 
 @dataclass(frozen=True)
@@ -102,20 +111,14 @@ def _first_start(run: str) -> RunStarted | None:
 
 def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
     """Return each used-up budget of a checkpoint's run, doubled: twice the limit, or twice the amount used if more."""
-    training = info.training
-    doubled: dict[str, Setting] = {}
-    if training.max_steps is not None and info.step >= training.max_steps:
-        doubled["max_steps"] = _twice(training.max_steps, info.step)
-    if training.epochs is not None and info.position.epoch >= math.floor(training.epochs):
-        doubled["epochs"] = _twice(training.epochs, info.position.epoch)
-    if training.max_seconds is not None and info.elapsed_seconds >= training.max_seconds:
-        doubled["max_seconds"] = _twice(training.max_seconds, info.elapsed_seconds)
-    return doubled
-
-
-def _twice(limit: _Number, used: _Number) -> _Number:
-    """Return twice `limit`, or twice `used` where even that is used up, as in a checkpoint from another run."""
-    return 2 * limit if used < 2 * limit else 2 * used
+    used = {"max_steps": info.step, "epochs": info.position.epoch, "max_seconds": info.elapsed_seconds}
+    limits = {name: limit for name in used if (limit := getattr(info.training, name)) is not None}
+    limits_reached = {**limits, "epochs": math.floor(limits.get("epochs", 0))}  # of epochs, the whole ones count
+    return {
+        name: 2 * limit if used[name] < 2 * limit else 2 * used[name]
+        for name, limit in limits.items()
+        if used[name] >= limits_reached[name]
+    }
 
 
 def curve_of(view: RunView) -> OverlayCurve | None:
@@ -133,3 +136,22 @@ def curve_before(checkpoint: str) -> OverlayCurve | None:
     except (TweetgenError, OSError):
         return None
     return curve_of(view)
+
+
+def config_for_new_data(config: RunConfig, path: Path, options: Mapping[str, OptionValue]) -> RunConfig:
+    """Return the configuration of a new run on a file, folder or archive; `options` set fields of its corpus.
+
+    Preset, settings, runtime and tweet cleaning are kept; the format of the previous files, the run's name and its
+    checkpoint are reset. Raises `ConfigError` for an invalid option.
+    """
+    defaults = {name: getattr(CorpusConfig, name) for name in _FIELDS_OF_FILES}
+    changes: dict[str, Any] = {**defaults, "files": (str(path),), **options}
+    corpus = replace(config.corpus or CorpusConfig(), **changes)
+    return replace(config, corpus=corpus, run_name=None, checkpoint=None, resume=None)
+
+
+def initial_path(config: RunConfig) -> Path:
+    """Return the path that a file dialog starts at: the run's data, or the working directory."""
+    files = config.corpus.files if config.corpus else ()
+    first = next((file for file in files if file != STANDARD_INPUT), "")
+    return Path(os.path.abspath(os.path.expanduser(first)))

@@ -16,12 +16,11 @@ from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.text import clean
 from tests.strategies import hostile_text
+from tui.run.new_run import config_for_new_data, initial_path
 from tui.text.typed import (
     MAX_FILE_BYTES,
     avoided_words,
-    config_for_new_data,
     dropped_path,
-    initial_path,
     parsed_options,
     split_options,
 )

@@ -27,9 +27,8 @@ from tui.app.app import TweetgenApp
 from tui.run import fold as training_events
 from tui.run.fold import fold
 from tui.run.view import RunView
-from tui.settings.theme import NOVELTY_GLYPHS
 from tui.text.cells import wrap
-from tui.text.tweets import shown_text
+from tui.text.tweets import NOVELTY_GLYPHS, shown_text
 from tui.widgets.feed.columns import STEP_BITS, FeedColumns, num_cells, runs_by_surprise
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.feed.model import FeedModel
@@ -86,7 +85,7 @@ def test_the_text_has_the_same_cells_whatever_the_columns_contain(
 ) -> None:
     columns = FeedColumns(width, 6)
     tweet = tweet_sampled(step=99_999, bits_per_char=bits, **drawn)
-    before = columns.before_text(tweet, is_selected=is_selected, is_pinned=is_pinned)
+    before = columns.before_text(tweet, "facts", is_selected=is_selected, is_pinned=is_pinned)
     assert num_cells(before) == columns.indent
     assert columns.indent + columns.text_width + cell_len(columns.after_text(tweet)) == width
 

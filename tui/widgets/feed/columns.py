@@ -17,11 +17,11 @@ from rich.cells import cell_len, split_graphemes
 from engine.protocol.events import Novelty, TweetSampled
 from engine.text import ELLIPSIS
 from tui.run.marks import DraftCounts, drafts_text, num_refused_text
-from tui.settings.theme import NOVELTY_GLYPHS
 from tui.text.numbers import LossUnit, bits_in_unit
+from tui.text.tweets import NOVELTY_GLYPHS
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▌"
-"""Both one cell wide."""
+"""Glyphs of one cell."""
 DRAFTS_MARK, FAILING_MARK = "+", "!"
 """Beside the novelty of a tweet: several drafts were sampled for it; none passed the filter, this is the nearest."""
 STEPS_WIDTH, LOSS_WIDTH, TEMPERATURE_WIDTH = 50, 60, 92
@@ -34,6 +34,7 @@ NUM_AGES = len(_FIRST_RANKS) + 1
 STEP_BITS = (0.5, 1.5, 3.0, 5.0, 7.5)
 """From this many bits, the next step of surprise: probabilities of about 71, 35, 12, 3 and 0.6 percent."""
 NUM_STEPS = len(STEP_BITS) + 1
+_UNDERLINED = f"surprise-{NUM_STEPS - 1}"
 
 Parts = list[tuple[str, str]]
 """Pieces of text, each with the name of its style."""
@@ -46,6 +47,19 @@ _ANY = TweetSampled(
 def num_cells(parts: Parts) -> int:
     """Return the width of the parts."""
     return sum(cell_len(text) for text, _ in parts)
+
+
+def with_fewer_styles(parts: Parts) -> Parts:
+    """Return the parts with blanks joined to the next one, or to the last: over ssh, a change of style costs more."""
+    merged = Parts()
+    for text, name in parts:
+        is_after_blanks = merged and merged[-1][0].isspace() and name != _UNDERLINED
+        if text:
+            merged.append((merged.pop()[0] + text if is_after_blanks else text, name))
+    if len(merged) > 1 and merged[-1][0].isspace() and merged[-2][1] != _UNDERLINED:
+        blanks, _ = merged.pop()
+        merged[-1] = merged[-1][0] + blanks, merged[-1][1]
+    return merged
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,7 @@ class FeedColumns:
     @property
     def indent(self) -> int:
         """Width of the columns before the text."""
-        return num_cells(self.before_text(_ANY, is_selected=False, is_pinned=False))
+        return num_cells(self.before_text(_ANY, "facts", is_selected=False, is_pinned=False))
 
     @property
     def text_width(self) -> int:
@@ -80,14 +94,14 @@ class FeedColumns:
         has_marks = self.has_marks or any(map(_mark_of, tweets))
         return replace(self, step_width=max(self.step_width, step_width), has_marks=has_marks)
 
-    def before_text(self, tweet: TweetSampled, *, is_selected: bool, is_pinned: bool) -> Parts:
-        """Return the columns before the text on a tweet's first line."""
+    def before_text(self, tweet: TweetSampled, facts: str, *, is_selected: bool, is_pinned: bool) -> Parts:
+        """Return the columns before the text on a tweet's first line; `facts` is the style of its step."""
         return [
             (SELECTED_GLYPH if is_selected else " ", "selected"),
             (PIN_GLYPH if is_pinned else " ", "pin"),
-            (f"{tweet.step:>{self.step_width},} " if self.width >= STEPS_WIDTH else "", "facts"),
+            (f"{tweet.step:>{self.step_width},} " if self.width >= STEPS_WIDTH else "", facts),
             (NOVELTY_GLYPHS[tweet.novelty], tweet.novelty),
-            (_mark_of(tweet) or " " if self.has_marks else "", "failing" if tweet.unmet else "facts"),
+            (_mark_of(tweet) or " " if self.has_marks else "", "failing" if tweet.unmet else facts),
             (" ", tweet.novelty),
         ]
 

@@ -27,6 +27,7 @@ from tui.run.marks import DraftCounts, delay_text
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
+from tui.terminal.app import TerminalApp
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.columns import (
     LOSS_WIDTH,
@@ -41,9 +42,9 @@ from tui.widgets.feed.columns import (
     joined,
     num_cells,
     runs_by_surprise,
+    with_fewer_styles,
 )
 from tui.widgets.feed.model import FeedModel, Pins
-from tui.widgets.terminal_info import TerminalInfo
 
 _EMPTY_LINE = "Generated tweets appear here; g samples one."
 _NO_PINS_LINE = "No pinned tweets yet: k pins a tweet, K shows all."
@@ -51,11 +52,7 @@ _TITLE = "tweets"
 _PINS_TITLE = "pinned tweets only · K shows all"
 _CELLS_BESIDE_TITLES = 8
 """Line and blanks before, between and after heading and facts."""
-_UNDERLINED = f"surprise-{NUM_STEPS - 1}"
 _DOUBLE_CLICK = 2
-
-Anchor = tuple[TweetSampled, int]
-"""A tweet, and the number of one of its lines."""
 
 
 class TweetFeed(ScrollView, can_focus=True):
@@ -104,7 +101,7 @@ class TweetFeed(ScrollView, can_focus=True):
     def on_mount(self) -> None:
         """Set the title, and watch the app's unit of losses."""
         self._update_titles()
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "loss_unit", self._show_unit)
 
     def show(self, view: RunView) -> None:
@@ -299,15 +296,15 @@ class TweetFeed(ScrollView, can_focus=True):
         self.scroll_to(y=y, animate=False, force=True)
         self._paint()
 
-    def _top_anchor(self) -> Anchor | None:
-        """Return the first line in view; None while following."""
+    def _top_anchor(self) -> tuple[TweetSampled, int] | None:
+        """Return the tweet of the first line in view, and the line's number in it; None while following."""
         top = min(self.scroll_offset.y, self._model.num_lines - 1)
         if self._is_following or top < 0:
             return None
         index, line = self._model.locate(top)
         return self._model.tweets[index], line
 
-    def _restore(self, anchor: Anchor | None) -> None:
+    def _restore(self, anchor: tuple[TweetSampled, int] | None) -> None:
         """Scroll the anchor to the first line in view, or to the end without one, after tweets or lines have changed.
 
         The virtual height is set without a layout pass: the feed grows often.
@@ -334,44 +331,42 @@ class TweetFeed(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return line `y` of the view."""
-        parts, is_marked = self._painted[y] if y < len(self._painted) else ([], False)
-        return Strip([Segment(text, self._style(name, is_marked=is_marked)) for text, name in parts])
-
-    def _style(self, name: str, *, is_marked: bool) -> Style:
-        style = self.get_component_rich_style(f"tweet-feed--{'age-1' if is_marked and name == 'facts' else name}")
-        if is_marked:
-            style += Style(bgcolor=self.get_component_rich_style("tweet-feed--marked").bgcolor, bold=True)
-        return style
+        if y >= len(self._painted):
+            return Strip.blank(self.size.width, self.rich_style)  # the filter of NO_COLOR fails without a style
+        parts, is_marked = self._painted[y]
+        marked = self.get_component_rich_style("tweet-feed--marked").bgcolor
+        over = Style(bgcolor=marked, bold=True) if is_marked else Style.null()
+        return Strip(
+            [Segment(text, self.get_component_rich_style(f"tweet-feed--{name}") + over) for text, name in parts]
+        )
 
     def _line(self, y: int, marked: range) -> tuple[Parts, bool]:
         """Return the parts of a line in view, as wide as the feed, and whether it is highlighted."""
-        line, parts, after, is_marked = y + self.scroll_offset.y, Parts(), "", False
-        if not self._model.tweets and line == 0:
-            parts = [(f" {_NO_PINS_LINE if self.is_pins_only else _EMPTY_LINE}", "facts")]
-        elif y < self.num_rows and line < self._model.num_lines:
-            index, line_of_text = self._model.locate(line)
-            tweet, is_marked = self._model.tweets[index], index in marked
+        model, line = self._model, y + self.scroll_offset.y
+        parts, after, facts, is_marked = Parts(), "", "facts", False
+        if not model.tweets and line == 0:
+            parts = [(f" {_NO_PINS_LINE if self.is_pins_only else _EMPTY_LINE}", facts)]
+        elif y < self.num_rows and line < model.num_lines:
+            index, line_of_text = model.locate(line)
+            tweet, (text, lines) = model.tweets[index], model.texts[index]
+            start, end = lines[line_of_text]
+            is_marked = index in marked
+            facts = "age-1" if is_marked else facts
             if line_of_text == 0:
-                is_pinned = self._model.is_pinned(tweet)
-                parts = self._columns.before_text(tweet, is_selected=is_marked, is_pinned=is_pinned)
+                is_pinned = model.is_pinned(tweet)
+                parts = self._columns.before_text(tweet, facts, is_selected=is_marked, is_pinned=is_pinned)
                 after = self._columns.after_text(tweet)
             else:
                 blanks = " " * (self._columns.indent - 1)
-                parts = [(SELECTED_GLYPH if is_marked else " ", "selected"), (blanks, "facts")]
-            parts = [*parts, *self._text_parts(index, line_of_text, is_marked=is_marked)]
-        num_blanks = self.size.width - num_cells(parts) - num_cells([(after, "")])
-        return _with_fewer_styles([*parts, (" " * num_blanks + after, "facts")]), is_marked
-
-    def _text_parts(self, index: int, line: int, *, is_marked: bool) -> Parts:
-        tweet, (text, lines) = self._model.tweets[index], self._model.texts[index]
-        start, end = lines[line]
-        if not tweet.text:
-            return [(text[start:end], "facts")]
-        if self.is_coloured and start < end and has_char_bits(tweet, text):
-            runs = runs_by_surprise(text[start:end], tweet.char_bits[start:end])
-            return [(run, f"surprise-{step}") for run, step in runs]
-        age = 1 if self.is_pins_only or is_marked else age_of(len(self._model.tweets) - 1 - index)
-        return [(text[start:end], f"age-{age}")]
+                parts = [(SELECTED_GLYPH if is_marked else " ", "selected"), (blanks, facts)]
+            if self.is_coloured and start < end and has_char_bits(tweet, text):
+                runs = runs_by_surprise(text[start:end], tweet.char_bits[start:end])
+                parts += [(run, f"surprise-{step}") for run, step in runs]
+            else:
+                age = 1 if self.is_pins_only or is_marked else age_of(len(model.tweets) - 1 - index)
+                parts.append((text[start:end], f"age-{age}" if tweet.text else facts))
+        num_blanks = self.size.width - num_cells(parts) - num_cells([(after, facts)])
+        return with_fewer_styles([*parts, (" " * num_blanks + after, facts)]), is_marked
 
     @property
     def note(self) -> str:
@@ -406,16 +401,3 @@ class TweetFeed(ScrollView, can_focus=True):
 
     def _styled(self, text: str, name: str) -> Content:
         return Content.styled(text, self.get_visual_style(f"tweet-feed--{name}", partial=True) if name else "")
-
-
-def _with_fewer_styles(parts: Parts) -> Parts:
-    """Return the parts with blanks joined to the next one, or to the last: over ssh, a change of style costs more."""
-    merged = Parts()
-    for text, name in parts:
-        is_after_blanks = merged and merged[-1][0].isspace() and name != _UNDERLINED
-        if text:
-            merged.append((merged.pop()[0] + text if is_after_blanks else text, name))
-    if len(merged) > 1 and merged[-1][0].isspace() and merged[-2][1] != _UNDERLINED:
-        blanks, _ = merged.pop()
-        merged[-1] = merged[-1][0] + blanks, merged[-1][1]
-    return merged

@@ -19,6 +19,7 @@ from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, t
 from tests.tui.conftest import SCRIPT, Running, Stage, refused, screen_text, shows, text_of, toasted, toasts, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
 from tui.app.command_palette import commands_of
+from tui.dialogs.ask import Question, ask_new_name
 from tui.dialogs.base import RunUpdated
 from tui.dialogs.help import HelpDialog, HelpText, found, glossary, key_entries
 from tui.dialogs.ladder import LadderDialog
@@ -75,6 +76,20 @@ async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_e
         await at.press("escape", opens="MainScreen", shows="? help")
         at.app.notify("one two three four five six seven eight nine ten", markup=False)
         await shows(at.app, "one two three four five six seven", "eight nine ten")
+
+
+async def test_renaming_a_checkpoint_to_its_own_name_is_no_clash(stage: Stage) -> None:
+    answers: list[str | None] = []
+    async with stage.running() as at:
+        at.app.push_screen(ask_new_name("mine", lambda _: True), answers.append)
+        await at.press("enter", opens="MainScreen")
+    assert answers == ["mine"]
+
+
+async def test_below_a_long_question_the_answers_stay_in_view_in_a_small_terminal(stage: Stage) -> None:
+    async with stage.running(size=(40, 12)) as at:
+        at.app.push_screen(Question("Load a checkpoint", "word " * 60, {"y": "load"}))
+        await at.press(shows="y load", opens=Question)
 
 
 # The ladder -----------------------------------------------------------------------------------------------------------
@@ -222,7 +237,8 @@ async def test_the_help_fits_a_small_and_a_large_screen_and_begins_with_the_keys
             await at.resize(*size)
             await at.press("?", opens="HelpDialog", shows="Words")
             text = at.app.screen.query_one(HelpText)
-            assert text_of(at.app) == snapshot(name=f"{size[0]}x{size[1]}")
+            if size == (40, 12):
+                assert text_of(at.app) == snapshot
             for column in text.query(Static):
                 width = max(map(cell_len, str(column.content).splitlines()), default=0)
                 assert column.region.x + width <= text.scrollable_content_region.right, "no line is cut"
@@ -313,17 +329,26 @@ async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help
         await at.press("enter", opens="MainScreen", sends=c.Resume())
 
 
-async def test_the_end_of_a_run_is_a_desktop_notification_and_quitting_is_not(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("chosen", [{}, {"bell": False}, {"desktop": False, "title": False}])
+async def test_the_end_of_a_run_is_notified_as_the_user_has_chosen_and_quitting_is_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, bool]
 ) -> None:
-    notified: list[str] = []
-    monkeypatch.setattr(Notifications, "notify", lambda _, text: notified.append(text))
+    notified, titles, store = list[tuple[str, bool, bool]](), list[str](), PreferencesStore()
+    monkeypatch.setattr(Notifications, "notify", lambda _, text, **to: notified.append((text, *to.values())))
+    monkeypatch.setattr(Notifications, "show_title", lambda _, title: titles.append(title))
+    store.change(chosen)
     session = FakeSession(SCRIPT, run_started(training=TrainingConfig(max_steps=3)))
-    async with stage.running(session) as at:
+    async with stage.running(session, store=store) as at:
         await at.emit(e.Paused(step=3, elapsed_seconds=1.0))
         await wait_until(lambda: notified, "a notice")
+        store.change({"title": True})
+        store.change({"title": chosen.get("title", True)})
         await at.press("q")
-    assert notified == ["tweetgen-tui: run 2026-11-25-101112 finished after 3 steps."]
+    to_bell, on_desktop = chosen.get("bell", True), chosen.get("desktop", True)
+    assert notified == [("tweetgen-tui: run 2026-11-25-101112 finished after 3 steps.", to_bell, on_desktop)]
+    assert titles[-1] == ""
+    if not chosen.get("title", True):
+        assert titles[-3:-1] == ["tweetgen-tui · 2026-11-25-101112 · 5.77 bits · 3 steps · finished", ""]
 
 
 async def test_a_replay_is_labelled_and_shows_refusals_as_toasts(stage: Stage, snapshot: SnapshotAssertion) -> None:
