@@ -21,8 +21,9 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, drawn
 from tui.app.app import TweetgenApp
-from tui.settings import theme as themes
 from tui.settings.preferences import Preferences, PreferencesStore, preferences_path, read_preferences, save_changes
+from tui.terminal import theme as themes
+from tui.text.tweets import NOVELTY_GLYPHS
 from tui.widgets.feed.columns import PIN_GLYPH, STEP_BITS
 
 FULL = Path(__file__).with_name("full_config.toml").read_text(encoding="utf-8")
@@ -154,7 +155,7 @@ def test_changes_are_written_in_their_order_and_one_that_could_not_be_written_wi
 
 
 HIGH = {themes.HIGH_CONTRAST_THEME.name, themes.HIGH_CONTRAST_LIGHT_THEME.name}
-NOVELTIES = itertools.cycle(sorted(themes.NOVELTY_GLYPHS))
+NOVELTIES = itertools.cycle(sorted(NOVELTY_GLYPHS))
 SCRIPT: tuple[e.Event, ...] = (
     steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
     eval_finished(40, 3.2, is_best=True),

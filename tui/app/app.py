@@ -19,12 +19,13 @@ from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.session.startup import preflight
 from tui.app.command_palette import Command, CommandPalette, commands_of
-from tui.app.preferences_controller import PreferencesController, preferred_glyphs
+from tui.app.preferences_controller import PreferencesController
 from tui.app.signal_controller import SignalController
-from tui.app.terminal_app import TerminalApp
 from tui.app.typing_ahead import TypingAhead
 from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.process.exit import Outcome
 from tui.process.local import LocalRun
+from tui.process.screen_watch import ScreenWatch
 from tui.run.connection import OpenRun, RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
@@ -32,6 +33,7 @@ from tui.screens.main.screen import MainScreen
 from tui.screens.main.services import Services
 from tui.settings.key_table import MAIN_ACTIONS, NEEDS
 from tui.settings.preferences import AUTO, PreferencesStore
+from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.private import add_action_targets
 
@@ -39,7 +41,7 @@ ACTION_TARGETS = {key.action.partition(".")[0] for key in MAIN_ACTIONS if "." in
 _SYSTEM_COMMANDS = {"Maximize", "Minimize", "Screenshot"}
 
 
-class TweetgenApp(TerminalApp, inherit_bindings=False):
+class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     """Show a run, then those started after it. `run` returns the `Outcome`; `summary_view` is its run."""
 
     TITLE = "tweetgen-tui"
@@ -71,10 +73,12 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         """
         self.store = store or PreferencesStore()
         theme = self.store.preferences.theme
-        super().__init__(preferred_glyphs(self.store, glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
+        super().__init__(self.store.preferences.glyphs_on(glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
         add_action_targets(self, ACTION_TARGETS)
         self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
         self.set_keymap(self.store.preferences.keys)
+        self.screen_watch = ScreenWatch()
+        """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
         self._typing_ahead = TypingAhead(self, super().on_event)
         self._preferences = PreferencesController(self, self.store, glyphs, lambda: self._main_screen)
         self.bridge = connection
@@ -87,7 +91,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             check,
             self.start_run,
             self.store,
-            self._preferences.notifications.notify,
+            self._preferences.notify,
             self._typing_ahead.drop,
         )
         self._main_screen = MainScreen(self.bridge, history or RunView(), self._services)
@@ -179,6 +183,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Choose the theme and show the run."""
+        self.on_ctrl_c(self.screen_watch.expect_reaction)
         self.choose_theme()
         # over Textual's own, which (8.2) can't be switched for another
         self.push_screen(self._main_screen)
@@ -186,7 +191,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """Restore the terminal's title."""
-        self._preferences.notifications.restore_title()
+        self._preferences.notifications.show_title("")
 
     async def on_event(self, event: Event) -> None:
         """Handle an event; keys typed ahead wait for the line or dialog that they are meant for."""

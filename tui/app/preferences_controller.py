@@ -6,22 +6,17 @@ from collections.abc import Callable
 
 from textual.theme import Theme
 
-from tui.app.terminal_app import TerminalApp
+from tui.process.exit import Outcome
 from tui.process.threads import begin_work, on_own_thread
 from tui.run.connection import to_tweetgen_error
 from tui.screens.main.screen import MainScreen
 from tui.settings.preferences import AUTO, Changes, PreferencesStore
-from tui.settings.theme import theme_for
+from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
-from tui.terminal.sequences import TITLE_SECONDS, Notifications
+from tui.terminal.sequences import TITLE_SECONDS, Notifications, title_of
+from tui.terminal.theme import theme_for
 
 _MAX_PROBLEMS_SHOWN = 3
-
-
-def preferred_glyphs(store: PreferencesStore, suited: GlyphSet) -> GlyphSet:
-    """Return the glyphs that the user has chosen, else those that suit the terminal."""
-    chosen = store.preferences.glyphs
-    return suited if chosen == AUTO else chosen
 
 
 class PreferencesController:
@@ -29,13 +24,13 @@ class PreferencesController:
 
     def __init__(
         self,
-        app: TerminalApp,
+        app: TerminalApp[Outcome],
         store: PreferencesStore,
         suited_glyphs: GlyphSet,
         main_screen: Callable[[], MainScreen],
     ) -> None:
         """Show the latest run in the terminal's title; `suited_glyphs` are used unless the user has chosen others."""
-        self.notifications = Notifications(app.write_to_terminal, lambda: store.preferences)
+        self.notifications = Notifications(app.write_to_terminal)
         self._app = app
         self._store = store
         self._suited_glyphs = suited_glyphs
@@ -66,7 +61,7 @@ class PreferencesController:
         if "mouse" in changes:
             app.set_mouse(is_on=preferred.mouse)
         if "glyphs" in changes:
-            app.glyphs = preferred_glyphs(self._store, self._suited_glyphs)
+            app.glyphs = preferred.glyphs_on(self._suited_glyphs)
         if "loss_unit" in changes:
             app.loss_unit = preferred.loss_unit
         if "title" in changes:
@@ -89,4 +84,10 @@ class PreferencesController:
             self._app.notify(f"{report.message} {report.hint}", severity="error", markup=False)
 
     def _show_title(self) -> None:
-        self.notifications.show_title(self._main_screen().run_view, self._app.loss_unit)
+        is_shown = self._store.preferences.title
+        self.notifications.show_title(title_of(self._main_screen().run_view, self._app.loss_unit) if is_shown else "")
+
+    def notify(self, text: str) -> None:
+        """Ring the bell and send a desktop notification, as far as the user has chosen them."""
+        preferences = self._store.preferences
+        self.notifications.notify(text, with_bell=preferences.bell, on_desktop=preferences.desktop)

@@ -34,8 +34,6 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from engine.config.run import RunConfig
-from tui.app.preferences_controller import preferred_glyphs
-from tui.app.terminal_app import TerminalApp
 from tui.run.connection import RunConnection
 from tui.run.new_run import OverlayCurve
 from tui.run.replay import ReplayedRun
@@ -43,8 +41,9 @@ from tui.run.view import RunView
 from tui.screens.main.screen import TICK_SECONDS, MainScreen
 from tui.screens.main.services import Services
 from tui.settings.preferences import AUTO, PreferencesStore
-from tui.settings.theme import theme_for
+from tui.terminal.app import TerminalApp
 from tui.terminal.private import drawn_strips, remove_notification, update_screen
+from tui.terminal.theme import theme_for
 from tui.text.cells import split_graphemes
 from tui.widgets.panels import FramePacing
 
@@ -276,7 +275,7 @@ class _SteppedScreen(MainScreen):
         return self._paused[-1]
 
 
-class RecorderApp(TerminalApp, inherit_bindings=False):
+class RecorderApp(TerminalApp[None], inherit_bindings=False):
     """The main screen over a replay, in the colours of a modern terminal, whatever the present one is."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -285,7 +284,7 @@ class RecorderApp(TerminalApp, inherit_bindings=False):
         """Show what `bridge` emits, with the theme and the glyphs of the user's preferences."""
         preferences = store.preferences
         theme = theme_for("truecolor") if preferences.theme == AUTO else preferences.theme
-        super().__init__(preferred_glyphs(store, "braille"), theme)
+        super().__init__(preferences.glyphs_on("braille"), theme)
         self.set_reactive(TerminalApp.loss_unit, preferences.loss_unit)
         self.no_color = False
         self._clock = clock

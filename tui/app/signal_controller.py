@@ -7,16 +7,19 @@ import contextvars
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from engine.errors import InternalError
 from engine.storage.folders import home
-from tui.app.terminal_app import TerminalApp
 from tui.dialogs.base import LeaveDialog
 from tui.process.exit import Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
 from tui.run.connection import RunConnection
 from tui.screens.main.screen import MainScreen
+
+if TYPE_CHECKING:
+    from tui.app.app import TweetgenApp
 
 _RETRY_SECONDS = 0.02
 """How often a signal that came before the screen was mounted is tried again."""
@@ -26,7 +29,7 @@ class SignalController:
     """Receives ending signals for an app. `receive` and `stop_run` may be called at any moment, on any thread."""
 
     def __init__(
-        self, app: TerminalApp, bridge: Callable[[], RunConnection], main_screen: Callable[[], MainScreen]
+        self, app: TweetgenApp, bridge: Callable[[], RunConnection], main_screen: Callable[[], MainScreen]
     ) -> None:
         """Act on the bridge and the main screen of the latest run."""
         self.stops_on_hangup = False

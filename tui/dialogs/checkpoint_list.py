@@ -41,6 +41,7 @@ from tui.run.connection import to_tweetgen_error
 from tui.run.new_run import Branch
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
+from tui.terminal.app import loss_unit_of
 from tui.text.cells import shortened
 from tui.text.checkpoints import (
     ORDERS,
@@ -57,7 +58,6 @@ from tui.text.numbers import LossUnit, unit_label
 from tui.widgets.feed.columns import PIN_GLYPH
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
-from tui.widgets.terminal_info import loss_unit_of
 
 
 class CheckpointDetail(ScrollableContainer):

@@ -34,9 +34,9 @@ from tui.run.new_run import Branch, doubled_budgets
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of, opening
+from tui.terminal.app import loss_unit_of
 from tui.text.checkpoints import ComparedField, comparison
 from tui.text.numbers import format_size
-from tui.widgets.terminal_info import loss_unit_of
 
 
 class CompareDialog(Dialog[None]):

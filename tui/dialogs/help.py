@@ -30,9 +30,9 @@ from engine.text import sanitize_line
 from tui.dialogs.base import Dialog
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.keys import Key, KeyMap, mapped
-from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.terminal.capabilities import GlyphSet
 from tui.text.cells import wrap
+from tui.text.tweets import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.widgets.feed.columns import DRAFTS_MARK, FAILING_MARK, PIN_GLYPH, SELECTED_GLYPH
 from tui.widgets.plot.cells import MARK_LETTERS, MARK_MEANINGS, PLOT_GLYPHS, PlotGlyphs
 

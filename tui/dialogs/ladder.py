@@ -16,7 +16,7 @@ from engine.text import ELLIPSIS, sanitize_line
 from tui.dialogs.base import Dialog
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
-from tui.settings.theme import NOVELTY_GLYPHS
+from tui.text.tweets import NOVELTY_GLYPHS
 
 
 class LadderDialog(Dialog[None]):

@@ -23,16 +23,15 @@ from tui.run.marks import failure_of, refusals_of
 from tui.run.model import Need
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
-from tui.settings.theme import NOVELTY_GLYPHS
 from tui.terminal import sequences as clipboard
+from tui.terminal.app import loss_unit_of
 from tui.text.cells import safe_chars, shown_char
 from tui.text.numbers import format_bits, unit_label
-from tui.text.tweets import EMPTY_TWEET
+from tui.text.tweets import EMPTY_TWEET, NOVELTY_GLYPHS
 from tui.widgets.chance_bars import ChanceBars
 from tui.widgets.feed.columns import FAILING_MARK
 from tui.widgets.feed.tweet_text import TweetText
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.terminal_info import loss_unit_of
 
 _NUM_BARS = 8
 _EVALUATING = "evaluating…"

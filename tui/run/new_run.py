@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from engine.checkpoints.catalog import CheckpointEntry, may_read_files, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.format import CheckpointInfo, read_info
+from engine.config.corpus import STANDARD_INPUT, CorpusConfig
 from engine.config.run import RunConfig, Setting
 from engine.errors import TweetgenError
 from engine.protocol.events import RunStarted
@@ -17,12 +21,18 @@ from engine.storage.journal import SkippedLines, read_journal
 from tui.run.journal import read_history
 from tui.run.series import Series
 from tui.run.view import RunView
+from tui.text.typed import OptionValue
 
 _Number = TypeVar("_Number", int, float)
 _NOT_CHOSEN = {"preset", "preset_reason", "seed"}
 """Fields of `TrainingConfig` that are not copied into the settings of a new run as they are."""
 _SIZES = {"embedding_size", "hidden_size", "num_layers"}
 """Not copied after a warm start, which they would exclude: they are those of the shipped model."""
+_FIELDS_OF_FILES = (
+    *("format", "column", "label", "label_column", "separator", "encoding", "member", "weight", "blank_line_separated"),
+    "overfit",
+)
+"""Fields of a corpus that describe its files, and mean nothing for others."""
 
 
 @dataclass(frozen=True)
@@ -128,3 +138,22 @@ def curve_before(checkpoint: str) -> OverlayCurve | None:
     except (TweetgenError, OSError):
         return None
     return curve_of(view)
+
+
+def config_for_new_data(config: RunConfig, path: Path, options: Mapping[str, OptionValue]) -> RunConfig:
+    """Return the configuration of a new run on a file, folder or archive; `options` set fields of its corpus.
+
+    Preset, settings, runtime and tweet cleaning are kept; the format of the previous files, the run's name and its
+    checkpoint are reset. Raises `ConfigError` for an invalid option.
+    """
+    defaults = {name: getattr(CorpusConfig, name) for name in _FIELDS_OF_FILES}
+    changes: dict[str, Any] = {**defaults, "files": (str(path),), **options}
+    corpus = replace(config.corpus or CorpusConfig(), **changes)
+    return replace(config, corpus=corpus, run_name=None, checkpoint=None, resume=None)
+
+
+def initial_path(config: RunConfig) -> Path:
+    """Return the path that a file dialog starts at: the run's data, or the working directory."""
+    files = config.corpus.files if config.corpus else ()
+    first = next((file for file in files if file != STANDARD_INPUT), "")
+    return Path(os.path.abspath(os.path.expanduser(first)))

@@ -27,7 +27,8 @@ from engine.storage.files import write_atomically
 from engine.storage.folders import APP_NAME, home
 from engine.text import sanitize_line
 from tui.settings.keys import KeyMap, key_named, settable_keys, without_clashes
-from tui.settings.theme import THEMES
+from tui.terminal.capabilities import GlyphSet
+from tui.terminal.theme import THEMES
 from tui.text.numbers import LossUnit
 
 AUTO: Final = "auto"
@@ -69,6 +70,10 @@ class Preferences:
     """Number of checkpoints step-N to keep, 0: all, in new runs. Empty: from the preset."""
     keys: KeyMap = field(default_factory=dict)
     """Changed keys, by their names in the key table."""
+
+    def glyphs_on(self, suited: GlyphSet) -> GlyphSet:
+        """Return the chosen glyphs, else those that suit the terminal."""
+        return suited if self.glyphs == AUTO else self.glyphs
 
     @property
     def intervals(self) -> dict[str, Setting]:

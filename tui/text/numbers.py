@@ -1,10 +1,7 @@
-"""Numbers, times, sizes and counts as text, the same on the screen and on the command line. Pure functions.
+"""Numbers, times, sizes and losses as text, the same on the screen and on the command line. Pure.
 
-Widths stay constant where possible: a value that changes many times a second must not shift its neighbours.
-
-Losses as text, in bits or nats per character. Pure: events, files and views are in the units that they document.
-
-A bit is ln 2 nats. The screen shows all losses in one unit, the app's `loss_unit`.
+Widths stay constant where possible: a value that changes many times a second must not shift its neighbours. Events,
+files and views have losses in the units that they document; the screen shows all in one, the app's `loss_unit`.
 """
 
 from __future__ import annotations
@@ -13,12 +10,14 @@ import math
 from collections.abc import Iterable
 from typing import Literal
 
-from engine.text import sanitize, sanitize_line
+from engine.text import sanitize_line
 
-_UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
-_WAIT_UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
-_MAX_PASTED_CHARS = 4096
-"""The longest path; longer pastes are cut."""
+LossUnit = Literal["bits", "nats"]
+"""Of a loss per character. A bit is ln 2 nats."""
+NATS_PER_UNIT: dict[LossUnit, float] = {"bits": math.log(2), "nats": 1.0}
+_DECIMALS: dict[LossUnit, int] = {"bits": 2, "nats": 3}
+_LARGE = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_UNITS_OF_TIME = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
 _WAIT_ROUNDING_SECONDS = 5
 """Granularity of waits under a minute."""
 
@@ -30,11 +29,15 @@ def format_count(count: int) -> str:
 
 def format_short(number: float) -> str:
     """Return a number in at most five characters: "950", "4.5k", "45k", "1.2M"."""
-    for size, unit in _UNITS:
-        if abs(number) >= 0.9995 * size:
-            scaled = number / size
-            return (f"{scaled:.1f}".removesuffix(".0") if abs(scaled) < 9.95 else f"{scaled:.0f}") + unit
-    return f"{number:.0f}"
+    size, unit = next((each for each in _LARGE if abs(number) >= 0.9995 * each[0]), (1, ""))
+    scaled = number / size
+    return f"{scaled:.1f}".removesuffix(".0") + unit if unit and abs(scaled) < 9.95 else f"{scaled:.0f}{unit}"
+
+
+def format_steps_tick(step: float) -> str:
+    """Return the label of a step on an axis: "0", "500", "1k", "1.25k", "2.5M"."""
+    size, unit = next((each for each in _LARGE if abs(step) >= each[0]), (1, ""))
+    return f"{step / size:.4g}{unit}"
 
 
 def format_rate(chars_per_second: float) -> str:
@@ -57,24 +60,21 @@ def format_milliseconds(seconds: float) -> str:
 def format_wait(seconds: float) -> str:
     """Return a wait, rounded to what an estimate can know: "40 s", "12 min", "2 h 05 min", "3 d 4 h"."""
     if seconds < 55:
-        return f"{max(_WAIT_ROUNDING_SECONDS * round(seconds / _WAIT_ROUNDING_SECONDS), _WAIT_ROUNDING_SECONDS)} s"
-    minutes = max(round(seconds / 60), 1)
-    if minutes < 60:
+        return f"{max(round(seconds / _WAIT_ROUNDING_SECONDS), 1) * _WAIT_ROUNDING_SECONDS} s"
+    hours, minutes = divmod(max(round(seconds / 60), 1), 60)
+    if not hours:
         return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
 def format_eta(seconds: float, spread_seconds: float) -> str:
     """Return a wait and its uncertainty: "40 s ± 5", "12 min ± 1", "2 h 05 min ± 10 min", or just "12 min"."""
     wait = format_wait(seconds)
-    unit_seconds, unit = next((size, name) for size, name in _WAIT_UNITS if wait.endswith(name))
+    unit_seconds, unit = next(each for each in _UNITS_OF_TIME if wait.endswith(each[1]))
     coarseness = _WAIT_ROUNDING_SECONDS if unit == "s" else 1
     spread = coarseness * round(spread_seconds / unit_seconds / coarseness)
-    if not spread:
-        return wait
     has_two_units = wait.count(" ") > 1
-    return f"{wait} ± {spread} {unit}" if has_two_units else f"{wait} ± {spread}"
+    return f"{wait} ± {spread}{f' {unit}' if has_two_units else ''}" if spread else wait
 
 
 def format_learning_rate(learning_rate: float) -> str:
@@ -85,14 +85,6 @@ def format_learning_rate(learning_rate: float) -> str:
 def format_temperature(temperature: float) -> str:
     """Return a temperature: "0.80"."""
     return f"{temperature:.2f}"
-
-
-def format_steps_tick(step: float) -> str:
-    """Return the label of a step on an axis: "0", "500", "1k", "1.25k", "2.5M"."""
-    for size, unit in _UNITS:
-        if abs(step) >= size:
-            return f"{step / size:.4g}{unit}"
-    return f"{step:.4g}"
 
 
 def format_size(num_bytes: int) -> str:
@@ -109,24 +101,22 @@ def format_share(part: int, whole: int) -> str:
     percent = 100 * part / whole if whole else 0.0
     if 0 < percent < 0.1:
         return "<0.1 %"
-    if 0 < percent < 9.95 or 99.5 <= percent < 100:
-        return f"{min(percent, 99.9):.1f} %"
-    return f"{percent:.0f} %"
+    return f"{min(percent, 99.9):.1f} %" if 0 < percent < 9.95 or 99.5 <= percent < 100 else f"{percent:.0f} %"
 
 
-def pasted_line(text: str) -> str:
-    """Return the first line of a paste without control characters, its spaces preserved."""
-    return sanitize((text[:_MAX_PASTED_CHARS].splitlines() or [""])[0])
+def shown_percent(probability: float) -> str:
+    """Return a probability in five cells; only an exact one is "100%"."""
+    percent = 100 * probability
+    if 0 < percent < 0.1:
+        return "<0.1%"
+    if 99.5 <= percent < 100:
+        return f"{min(percent, 99.9):.1f}%"
+    return f"{percent:4.0f}%" if percent >= 10 else f"{percent:4.1f}%"
 
 
 def format_report(lines: Iterable[str]) -> list[str]:
     """Return the lines of a report without control characters, their indentation preserved."""
     return [line[: len(line) - len(line.lstrip(" "))] + sanitize_line(line) for line in lines]
-
-
-LossUnit = Literal["bits", "nats"]
-NATS_PER_UNIT: dict[LossUnit, float] = {"bits": math.log(2), "nats": 1.0}
-_DECIMALS: dict[LossUnit, int] = {"bits": 2, "nats": 3}
 
 
 def format_loss(nats: float, unit: LossUnit) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from engine.config.sampling import DRAW_FIELDS, SamplingConfig
 from engine.corpus.report import CorpusPreview, SourceReport, counted
-from engine.protocol.events import RefusalReason, TweetSampled
+from engine.protocol.events import Novelty, RefusalReason, TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.text.cells import shortened
 from tui.text.numbers import format_count
@@ -22,6 +22,13 @@ from tui.text.numbers import format_count
 EMPTY_TWEET = "(empty: <EOS> at once)"
 """Shown in place of an empty text."""
 _MAX_CHARS = 2000
+NOVELTY_GLYPHS: dict[Novelty, str] = {"new": "●", "near-copy": "◐", "copy": "○"}
+"""The fuller, the newer; one cell wide each."""
+NOVELTY_SENTENCES: dict[Novelty, str] = {
+    "new": "no training tweet is similar",
+    "near-copy": "similar to a training tweet",
+    "copy": "equal to a training tweet but for names, links, case and punctuation",
+}
 
 
 def shown_text(tweet: TweetSampled) -> str:

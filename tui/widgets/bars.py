@@ -24,6 +24,7 @@ from tui.run.summary import has_reached_end, reason_text
 from tui.run.view import RunView, is_over
 from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keys import Key
+from tui.terminal.app import TerminalApp, loss_unit_of
 from tui.text.cells import cell_len, shortened
 from tui.text.numbers import (
     NATS_PER_UNIT,
@@ -36,7 +37,6 @@ from tui.text.numbers import (
 )
 from tui.widgets.key_bar import PAUSE_LABELS
 from tui.widgets.status.facts import phase_text
-from tui.widgets.terminal_info import TerminalInfo, loss_unit_of
 
 _REMEDY_KEY, _DISMISS_KEY = "a", "esc"
 _DISMISS_LABEL, _SHORT_DISMISS_LABEL = " dismiss", " no"
@@ -149,7 +149,7 @@ class EndBar(Widget):
 
     def on_mount(self) -> None:
         """Watch the app's unit of losses."""
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "loss_unit", lambda: self._draw(self._names), init=False)
 
     def show_keys(self, keys: Sequence[Key]) -> None:
@@ -292,7 +292,7 @@ class StepBar(Widget):
 
     def on_mount(self) -> None:
         """Watch the app's unit of losses."""
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "loss_unit", self._redraw, init=False)
 
     def _redraw(self) -> None:

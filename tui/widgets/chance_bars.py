@@ -11,7 +11,8 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from engine.protocol.events import CharChance
-from tui.text.cells import bar, shown_char, shown_percent
+from tui.text.cells import bar, shown_char
+from tui.text.numbers import shown_percent
 
 LABEL_CELLS = 3
 _CELLS_BESIDE_BAR = LABEL_CELLS + 8

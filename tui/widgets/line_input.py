@@ -11,8 +11,11 @@ from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import Input
 
-from tui.text.numbers import pasted_line
+from engine.text import sanitize
 from tui.text.typed import dropped_path
+
+_MAX_PASTED_CHARS = 4096
+"""The longest path; longer pastes are cut."""
 
 
 class LineInput(Input):
@@ -28,6 +31,10 @@ class LineInput(Input):
         if bound is not None and await self.app.run_action(bound.binding.action, bound.node):
             event.stop()
             event.prevent_default()
+
+    def on_paste(self, event: Paste) -> None:
+        """Insert the first line without control characters, which Textual (8.2) would show."""
+        event.text = sanitize((event.text[:_MAX_PASTED_CHARS].splitlines() or [""])[0])
 
 
 class PathInput(LineInput):
@@ -48,11 +55,9 @@ class PathInput(LineInput):
         path: Path
 
     def on_paste(self, event: Paste) -> None:
-        """Post `Dropped` for an absolute path; insert any other text."""
+        """Post `Dropped` for an absolute path; any other text is inserted."""
         path = dropped_path(event.text)
         if path is not None and path.is_absolute():
             event.stop()
             event.prevent_default()
             self.post_message(self.Dropped(path))
-        else:
-            event.text = pasted_line(event.text)

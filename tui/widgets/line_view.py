@@ -131,7 +131,7 @@ class LinePanel(Widget):
         return self._strip(self.lines[y] if y < len(self.lines) else ())
 
     def _strip(self, line: Line) -> Strip:
-        segments = [Segment(each.text, self.get_component_rich_style(f"line-panel--{each.tone}")) for each in line]
+        segments = [Segment(each.text, self.get_component_rich_style(f"line-panel--{each.style}")) for each in line]
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
 
 

@@ -28,6 +28,7 @@ from tui.run.model import Need
 from tui.run.view import RunView
 from tui.settings.key_table import BAR_KEYS, PANEL_BARS
 from tui.settings.keys import KeyMap, mapped
+from tui.terminal.app import TerminalApp
 from tui.widgets.bars import AlertBar, EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
@@ -37,7 +38,6 @@ from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.header import Header
 from tui.widgets.status.side_panel import SidePanel, StatusPanel
 from tui.widgets.status.stage_hint import StageHint
-from tui.widgets.terminal_info import TerminalInfo
 
 Panel = Literal["plot", "feed", "machine"]
 """The header, the status and the side panel are drawn with the plot: their figures are those of the same moment."""
@@ -230,7 +230,7 @@ class PanelLayout(Vertical):
 
     def action_unit(self) -> None:
         """Show all losses in the other unit: bits or nats."""
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.app.loss_unit = "nats" if self.app.loss_unit == "bits" else "bits"
 
     def action_log(self) -> None:
@@ -330,7 +330,7 @@ class Panels(PanelLayout):
         """
         self._view, self._host_pid = view, host_pid
         self._num_ticks += 1
-        self._pace.record_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalInfo) else 0)
+        self._pace.record_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalApp) else 0)
         self.make_room_for_toasts()
         is_waiting = self._is_waiting(view)
         self.set_class(is_waiting, "-waiting")

@@ -30,12 +30,12 @@ from engine.text import sanitize, sanitize_line
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
+from tui.terminal.app import loss_unit_of
 from tui.text.cells import shown_char
 from tui.text.numbers import format_bits
 from tui.widgets.chance_bars import ChanceLine
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
-from tui.widgets.terminal_info import loss_unit_of
 
 
 class Completions:

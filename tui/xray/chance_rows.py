@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.protocol.events import CharChance, CharRead
-from tui.text.cells import cell_len, shown_percent
+from tui.text.cells import cell_len
+from tui.text.numbers import shown_percent
 from tui.xray.glyphs import Glyphs, chance_of
 from tui.xray.layout import cut
 from tui.xray.spans import Picture, Span

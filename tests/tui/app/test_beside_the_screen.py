@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -24,7 +23,7 @@ from tui.run.pins import PinsFile
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
 from tui.screens.main.screen import MainScreen
-from tui.settings.preferences import Preferences, PreferencesStore
+from tui.settings.preferences import PreferencesStore
 from tui.terminal.sequences import Notifications, title_of
 
 SIZE = (100, 30)
@@ -122,15 +121,6 @@ def view_after(*events: e.Event, is_replay: bool = False) -> RunView:
     return fold(RunView(is_replay=is_replay), events)
 
 
-class Terminal:
-    """Keeps what is written."""
-
-    def __init__(self, term: str = "xterm-256color", **chosen: Any) -> None:
-        self.preferences = Preferences(**chosen)
-        self.written: list[str] = []
-        self.notifications = Notifications(self.written.append, lambda: self.preferences, {"TERM": term})
-
-
 def test_the_title_shows_run_bits_and_step(snapshot: SnapshotAssertion) -> None:
     views = (
         view_after(),
@@ -143,42 +133,30 @@ def test_the_title_shows_run_bits_and_step(snapshot: SnapshotAssertion) -> None:
     assert "\n".join(map(title_of, views)) == snapshot
 
 
-def test_the_previous_title_is_saved_and_restored_once_each_title_written_once_and_none_while_titles_are_off() -> None:
-    terminal = Terminal()
-    terminal.notifications.restore_title()
-    terminal.notifications.show_title(view_after(STARTED))
-    for _ in range(3):
-        terminal.notifications.show_title(view_after(*TRAINING))
-    terminal.notifications.restore_title()
-    terminal.notifications.restore_title()
-    saved, restored = "\x1b[22;0t\x1b]0;tweetgen-tui · first\x07", "\x1b]0;\x07\x1b[23;0t"
-    assert terminal.written == [saved, "\x1b]0;tweetgen-tui · first · 2.41 bits · 12,300 steps\x07", restored]
-    switched = Terminal(title=False)
-    for shows_titles, written in ((False, []), (True, [saved]), (False, [saved, restored])):
-        switched.preferences = Preferences(title=shows_titles)
-        switched.notifications.show_title(view_after(STARTED))
-        assert switched.written == written
+def test_the_previous_title_is_saved_and_restored_and_each_title_written_once() -> None:
+    written: list[str] = []
+    notifications = Notifications(written.append, {"TERM": "xterm-256color"})
+    for title in ("", "first", "second", "second", "", "", "first"):
+        notifications.show_title(title)
+    saved, restored = "\x1b[22;0t\x1b]0;first\x07", "\x1b]0;\x07\x1b[23;0t"
+    assert written == [saved, "\x1b]0;second\x07", restored, saved]
 
 
 def test_neither_the_name_of_a_run_nor_a_notification_can_end_its_escape_sequence() -> None:
     view = view_after(run_started(run="a\x07\x1b]9;gotcha\x1b\\b"))
     assert not {"\x07", "\x1b"} & set(title_of(view))
     assert len(title_of(view_after(run_started(run="x" * 5000)))) <= 120
-    terminal = Terminal(bell=False)
-    terminal.notifications.notify("a\x1b]0;gotcha\x07b")
-    (written,) = terminal.written
+    sent: list[str] = []
+    notify = Notifications(sent.append, {"TERM": "xterm-256color"}).notify
+    notify("a\x1b]0;gotcha\x07b", with_bell=False, on_desktop=True)
+    (written,) = sent
     assert (written.count("\x1b"), written.count("\x07")) == (1, 1)
 
 
-def test_bell_and_desktop_notification_follow_the_preferences_and_a_linux_console_gets_the_bell_only() -> None:
-    for terminal, written in (
-        (Terminal(), ["\x1b]9;over\x07", "\x07"]),
-        (Terminal(bell=False), ["\x1b]9;over\x07"]),
-        (Terminal(bell=False, desktop=False), []),
-        (Terminal(term="linux"), ["\x07"]),
-    ):
-        terminal.notifications.notify("over")
-        assert terminal.written == written
-    console = Terminal(term="linux")
-    console.notifications.show_title(view_after(STARTED))
-    assert console.written == []
+def test_a_linux_console_which_would_print_other_sequences_gets_the_bell_only() -> None:
+    for term, expected in (("xterm", ["\x1b[22;0t\x1b]0;first\x07", "\x1b]9;over\x07", "\x07"]), ("linux", ["\x07"])):
+        written: list[str] = []
+        notifications = Notifications(written.append, {"TERM": term})
+        notifications.show_title("first")
+        notifications.notify("over", with_bell=True, on_desktop=True)
+        assert written == expected

@@ -18,12 +18,11 @@ from engine.errors import ConfigError
 from engine.text import clean
 from tests.strategies import hostile_text
 from tui.dialogs.folder import after_last_root, best_match, list_folder, matching, split_typed
+from tui.run.new_run import config_for_new_data, initial_path
 from tui.text.typed import (
     MAX_FILE_BYTES,
     avoided_words,
-    config_for_new_data,
     dropped_path,
-    initial_path,
     parsed_options,
     split_options,
 )

@@ -26,8 +26,8 @@ from tests.tui.transcripts import Step, plays, set_up
 from tui.run import fold as training_events
 from tui.run.fold import fold
 from tui.run.view import RunView
-from tui.settings.theme import NOVELTY_GLYPHS
 from tui.text.cells import wrap
+from tui.text.tweets import NOVELTY_GLYPHS
 from tui.widgets.feed.columns import STEP_BITS, FeedColumns, age_of, changed_ranks, runs_by_surprise
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.feed.model import WrappedTexts

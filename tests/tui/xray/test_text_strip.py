@@ -22,8 +22,9 @@ from tests.fakes import embeddings_mapped
 from tests.strategies import hostile_text
 from tests.tui.conftest import wait_until
 from tests.tui.test_settings import colours_of, contrast
-from tui.settings.theme import HEAT_VARIABLES, OWN_THEMES, SIXTEEN_COLOURS_THEME, THEMES
-from tui.text.cells import cell_len, shown_percent
+from tui.terminal.theme import HEAT_VARIABLES, OWN_THEMES, SIXTEEN_COLOURS_THEME, THEMES
+from tui.text.cells import cell_len
+from tui.text.numbers import shown_percent
 from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
 from tui.xray.columns import symbols, window
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs, level_spans, percent

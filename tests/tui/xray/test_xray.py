@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 
 from engine.config.run import RunConfig
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
@@ -28,9 +28,7 @@ from tui.run.checkpoint_bridge import CheckpointBridge
 from tui.screens.main import xray
 from tui.screens.main.screen import MainScreen
 from tui.screens.xray.screen import XrayScreen
-from tui.settings.theme import HEAT_VARIABLES
-from tui.terminal.capabilities import GlyphSet
-from tui.text.numbers import LossUnit
+from tui.terminal.app import TerminalApp
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import MAX_WAITING_BYTES
 from tui.widgets.xray.panel import XrayPanel
@@ -51,11 +49,9 @@ def lacking(event: insight.InsightEvent) -> insight.InsightEvent:
     return structs.replace(event, num_layers=2, token_ids=(1, *(UNK,) * len(chars)), chars=(*chars, event.chars[-1]))
 
 
-class PanelApp(App[None]):
+class PanelApp(TerminalApp[None]):
     """Shows a panel, records what it asks, and answers as a session does."""
 
-    glyphs: GlyphSet = "braille"
-    loss_unit: LossUnit = "bits"
     num_waiting_bytes = 0
 
     def __init__(self, text: str = TEXT, view: ViewName = "step") -> None:
@@ -66,9 +62,6 @@ class PanelApp(App[None]):
         self._session = FakeSession()
         self._num_answered = self._num_described = 0
         self._seeds: dict[int, int] = {}
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return HEAT_VARIABLES
 
     def compose(self) -> ComposeResult:
         yield self.panel

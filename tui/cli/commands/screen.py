@@ -28,11 +28,11 @@ from tui.terminal.capabilities import GlyphSet, glyphs_for, is_in_browser, is_ut
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
-    from tui.app.terminal_app import TerminalApp
     from tui.process.exit import Outcome
     from tui.run.connection import OpenRun, RunConnection
     from tui.run.view import RunView
     from tui.settings.preferences import PreferencesStore
+    from tui.terminal.app import TerminalApp
 
 
 def open_screen(
@@ -176,7 +176,7 @@ def _take_over(app: TweetgenApp, job_control: JobControl, exit_code: int | None)
     leave_process(_run_after_screen(outcome, app, job_control))
 
 
-def leave_terminal(app: TerminalApp, job_control: JobControl) -> None:
+def leave_terminal(app: TerminalApp[Outcome], job_control: JobControl) -> None:
     """Restore the terminal in place of a screen that does not answer; drop further output if it accepts none."""
     if not app.abandon_terminal():
         close_terminal()

@@ -16,8 +16,8 @@ from rich.text import Text
 from engine.model.vocab import EOS, SPECIALS
 from engine.protocol.insight import TextTraced
 from tui.cli.output.tables import print_json
-from tui.settings.theme import HEAT_VARIABLES
 from tui.terminal.capabilities import glyphs_for, is_utf8
+from tui.terminal.theme import HEAT_VARIABLES
 from tui.text.cells import with_placed_words
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.spans import NUM_CELL_SHADES, Kind, Line, Picture, Span, plain, share_of

@@ -10,20 +10,20 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tui.app.preferences_controller import preferred_glyphs
-from tui.app.terminal_app import TerminalApp
 from tui.process.exit import Outcome
+from tui.process.screen_watch import ScreenWatch
 from tui.process.signals import INTERRUPTED_CODE, reason_of
 from tui.run.connection import OpenRun, RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.screen import LessonScreen
 from tui.settings.preferences import AUTO, PreferencesStore
+from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 
 _BY_USER = "stopped by the user"
 
 
-class LessonApp(TerminalApp, inherit_bindings=False):
+class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
     """Show the lesson."""
 
     TITLE = "tweetgen-tui lesson"
@@ -47,8 +47,10 @@ class LessonApp(TerminalApp, inherit_bindings=False):
         """Show the lesson on the run of `connection`, from `view` on; its progress is in the file `progress_path`."""
         self.store = store or PreferencesStore()
         theme = self.store.preferences.theme
-        super().__init__(preferred_glyphs(self.store, glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
+        super().__init__(self.store.preferences.glyphs_on(glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
         self.lesson_screen = LessonScreen(connection, open_run, view, progress_path)
+        self.screen_watch = ScreenWatch()
+        """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
         self._leave_soon: Callable[[int], object] = lambda _: None
         self._early_code: int | None = None
 
@@ -71,6 +73,7 @@ class LessonApp(TerminalApp, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Choose the theme and show the lesson."""
+        self.on_ctrl_c(self.screen_watch.expect_reaction)
         self.choose_theme()
         if not self.store.preferences.mouse:
             self.set_mouse(is_on=False)

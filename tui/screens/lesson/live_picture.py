@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tui.widgets.terminal_info import TerminalInfo
+from tui.terminal.app import TerminalApp
 from tui.widgets.xray.picture_view import PictureView
 from tui.xray.glyphs import Glyphs
 from tui.xray.spans import Picture
@@ -34,5 +34,5 @@ class LivePicture(PictureView, can_focus=True):
 
     def on_mount(self) -> None:
         """Redraw when the glyph set changes."""
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "glyphs", self.redraw, init=False)

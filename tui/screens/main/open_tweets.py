@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from tui.dialogs.open import OpenDialog, OtherTweets
+from tui.run.new_run import config_for_new_data, initial_path
 from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
-from tui.text.typed import config_for_new_data, dropped_path, initial_path
+from tui.text.typed import dropped_path
 
 
 class OpenTweetsController(Controller):

@@ -14,10 +14,10 @@ from tui.run.view import RunView
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
 from tui.settings.keys import Key
+from tui.terminal.app import loss_unit_of
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels
-from tui.widgets.terminal_info import loss_unit_of
 
 
 class RunControl(RunModel):

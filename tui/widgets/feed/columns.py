@@ -21,8 +21,8 @@ from textual.content import Content
 from engine.protocol.events import Novelty, TweetSampled
 from engine.text import ELLIPSIS
 from tui.run.marks import DraftCounts, drafts_text, num_refused_text
-from tui.settings.theme import NOVELTY_GLYPHS
 from tui.text.numbers import LossUnit, bits_in_unit
+from tui.text.tweets import NOVELTY_GLYPHS
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▌"
 """Both one cell wide."""

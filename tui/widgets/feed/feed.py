@@ -37,6 +37,7 @@ from tui.run.pins import Pins
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
+from tui.terminal.app import TerminalApp
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.columns import (
     LOSS_WIDTH,
@@ -55,7 +56,6 @@ from tui.widgets.feed.columns import (
     step_width,
 )
 from tui.widgets.feed.model import FeedModel
-from tui.widgets.terminal_info import TerminalInfo
 
 _EMPTY_LINE = "Generated tweets appear here; g samples one."
 _UNDERLINED = f"surprise-{NUM_STEPS - 1}"
@@ -398,7 +398,7 @@ class TweetFeed(FeedSelection):
     def on_mount(self) -> None:
         """Set the title, and watch the app's unit of losses."""
         self._update_titles()
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "loss_unit", self._show_unit)
 
     def _show_unit(self, unit: LossUnit) -> None:

@@ -16,7 +16,7 @@ from operator import attrgetter
 
 from engine.protocol.events import Novelty, TweetSampled
 from tui.run.pins import Pins, tweet_key
-from tui.text.cells import Span, wrap
+from tui.text.cells import Range, wrap
 from tui.text.tweets import shown_text
 
 
@@ -26,7 +26,7 @@ class WrappedTexts:
     def __init__(self, width: int) -> None:
         self.texts: list[str] = []
         self._width = max(1, width)
-        self._spans: list[tuple[Span, ...]] = []
+        self._spans: list[tuple[Range, ...]] = []
         self._line_ends: list[int] = []
 
     @property
@@ -78,7 +78,7 @@ class WrappedTexts:
         """Return the first line number of a text."""
         return self._line_ends[index] - len(self._spans[index])
 
-    def span(self, index: int, line: int) -> Span:
+    def span(self, index: int, line: int) -> Range:
         """Return start and end of a line in its text."""
         return self._spans[index][line]
 

@@ -20,7 +20,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from engine.text import ELLIPSIS
-from tui.text.cells import Span, safe_chars, wrap
+from tui.text.cells import Range, safe_chars, wrap
 from tui.widgets.feed.columns import NUM_STEPS, STEP_BITS
 
 _END_GLYPH = "■"
@@ -113,7 +113,7 @@ class TweetText(Widget, can_focus=True):
         """Return how many lines the text takes."""
         return len(self._spans(width))
 
-    def _spans(self, width: int) -> tuple[Span, ...]:
+    def _spans(self, width: int) -> tuple[Range, ...]:
         return wrap(self._shown, max(1, width))
 
     def render(self) -> Content:

@@ -24,6 +24,7 @@ from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
+from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 from tui.text.numbers import LossUnit
 from tui.widgets.plot.axes import Limits, LossScale
@@ -31,7 +32,6 @@ from tui.widgets.plot.cells import StyleName
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture, run_limits
 from tui.widgets.plot.viewport import Drag, PlotView
-from tui.widgets.terminal_info import TerminalInfo
 
 PLOT_CSS = """
 LossPlot {
@@ -103,7 +103,7 @@ class LossPlot(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         """Watch the app's glyphs and unit, and redraw when an option changes."""
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "glyphs", self._set_glyphs)
             self.watch(self.app, "loss_unit", self._set_unit)
         for name in ("unit", "is_log", "shows_levels", "glyphs", "overlay"):

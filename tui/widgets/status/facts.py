@@ -23,7 +23,7 @@ from tui.run.ending import eta_of
 from tui.run.marks import Level
 from tui.run.pending import format_speed_limit
 from tui.run.view import SPENT, RunPhase, RunView, first_evaluation_at
-from tui.text.cells import UNKNOWN, Line, LineSegment, Tone, cut, num_cells, padded, progress_bar, shortened, slider
+from tui.text.cells import UNKNOWN, Line, Span, cut, num_cells, padded, progress_bar, shortened, slider
 from tui.text.numbers import (
     LossUnit,
     format_bits,
@@ -158,7 +158,7 @@ _KEY = "h"
 _MIN_CURVE_CELLS, _MAX_CURVE_CELLS = 6, 24
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
-Field = tuple[str, str, Tone]
+Field = tuple[str, str, str]
 """A label, possibly empty; a value; the value's tone."""
 
 
@@ -177,12 +177,12 @@ def compact_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_cur
     room = width - len(sign) - len(gap) - len(_KEY) - num_cells(bar)
     second, num_second = _fitted(_progress_fields(view), room, gap)
     if has_curve and (cells := min(width - num_cells(first) - len(gap), _MAX_CURVE_CELLS)) >= _MIN_CURVE_CELLS:
-        first = (*padded(first, width - cells), LineSegment(_curve(view, cells), "curve"))
+        first = (*padded(first, width - cells), Span(_curve(view, cells), "curve"))
     num_left_out = num_values - num_first - num_second
     second = (*second[:2], *bar, *second[2:])
     if num_left_out <= 0 or view.started is None:
         return [first, second]
-    end = (LineSegment(f"+{num_left_out} values  ", "label"), LineSegment(_KEY, "key"))
+    end = (Span(f"+{num_left_out} values  ", "label"), Span(_KEY, "key"))
     return [first, (*padded(second, width - num_cells(end)), *end)]
 
 
@@ -191,8 +191,8 @@ def _progress_bar(view: RunView, width: int) -> Line:
     if view.progress is None:
         return ()
     cells = _BAR_CELLS if width >= _NARROW_CELLS else 0
-    bar = (LineSegment(" ", "label"), *progress_bar(view.progress, cells)) if cells else ()
-    return (*bar, LineSegment(f" {100 * view.progress:.0f} %".rjust(6), "value"))
+    bar = (Span(" ", "label"), *progress_bar(view.progress, cells)) if cells else ()
+    return (*bar, Span(f" {100 * view.progress:.0f} %".rjust(6), "value"))
 
 
 def _curve(view: RunView, width: int) -> str:
@@ -242,14 +242,14 @@ def _progress_fields(view: RunView) -> Iterator[Field]:
 
 def _fitted(fields: Iterable[Field], width: int, gap: str) -> tuple[Line, int]:
     """Return one line of the fields that fit into `width` cells, and how many; the first that doesn't ends it."""
-    segments: list[LineSegment] = []
+    segments: list[Span] = []
     for label, raw, tone in fields:
         value = sanitize_line(raw)
         prefix = (gap if segments else "") + (f"{label} " if label else "")
         width -= cell_len(prefix) + cell_len(value)
         if width < 0:
             break
-        segments += [LineSegment(prefix, "label"), LineSegment(value, tone)]
+        segments += [Span(prefix, "label"), Span(value, tone)]
     return tuple(segments), len(segments) // 2
 
 
@@ -263,7 +263,7 @@ _NUM_NAMED = 3
 _NUM_REASONS = 3
 """The most frequent reasons for which rows were left out that are listed."""
 
-Values = tuple[tuple[str, Tone], ...]
+Values = tuple[tuple[str, str], ...]
 Row = tuple[str, Values]
 """A label, and values after it."""
 
@@ -303,16 +303,16 @@ def left_out_group(view: RunView, width: int) -> Group:
         reasons.append(f"{format_count(sum(others))} for {counted(len(others), 'other reason')}")
     num_rows = 0 if view.started is None else view.started.num_rows
     note = f"{format_count(sum(count for _, count in dropped))} of {counted(num_rows, 'row')}"
-    return Group("left out", tuple(cut([LineSegment(reason, "value")], width) for reason in reasons), note)
+    return Group("left out", tuple(cut([Span(reason, "value")], width) for reason in reasons), note)
 
 
 def _lines(rows: Iterable[Row], width: int) -> tuple[Line, ...]:
     """Return a line of at most `width` cells per row; a long label leaves room for the values."""
     lines = []
     for label, values in rows:
-        segments = [LineSegment(*value) for value in values]
+        segments = [Span(*value) for value in values]
         room = max(width - num_cells(segments), LABEL_CELLS) - 1
-        lines.append(cut((LineSegment(shortened(label, room).ljust(LABEL_CELLS - 1) + " ", "label"), *segments), width))
+        lines.append(cut((Span(shortened(label, room).ljust(LABEL_CELLS - 1) + " ", "label"), *segments), width))
     return tuple(lines)
 
 
@@ -321,7 +321,7 @@ def _bar(view: RunView, width: int) -> list[Line]:
     if view.progress is None:
         return []
     percent = f"{100 * view.progress:.0f} %".rjust(_PERCENT_CELLS)
-    return [(*progress_bar(view.progress, width - _PERCENT_CELLS), LineSegment(percent, "value"))]
+    return [(*progress_bar(view.progress, width - _PERCENT_CELLS), Span(percent, "value"))]
 
 
 def _run_rows(view: RunView) -> Iterator[Row]:
@@ -375,7 +375,7 @@ def _steering_rows(view: RunView, width: int) -> Iterator[Row]:
         if label == "temperature":
             room = width - LABEL_CELLS - len(value) - 2
             bar = slider(view.sampling.temperature / _MAX_SLIDER_TEMPERATURE, room) if room >= _MIN_SLIDER_CELLS else ()
-            yield label, ((value, "strong"), ("  ", "label"), *((segment.text, segment.tone) for segment in bar))
+            yield label, ((value, "strong"), ("  ", "label"), *((segment.text, segment.style) for segment in bar))
         elif label == "filter":
             for number, line in enumerate(_packed(filter_parts(view.sampling), width - LABEL_CELLS)):
                 yield label if number == 0 else "", ((sanitize_line(line), "value"),)

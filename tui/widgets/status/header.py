@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from engine.text import sanitize_line
 from tui.run.view import RunPhase, RunView
-from tui.text.cells import UNKNOWN, Line, LineSegment, shortened
+from tui.text.cells import UNKNOWN, Line, Span, shortened
 from tui.text.numbers import format_count, format_duration, format_rate, format_short
 from tui.widgets.line_view import LinePanel
 from tui.widgets.status.facts import device_text, phase_text
@@ -67,25 +67,25 @@ def header_line(view: RunView, badge: str, width: int) -> Line:
     """Return the state, as much of corpus, model and device as fits, and time and speed at the right end."""
     is_wide = width >= _MIN_CELLS_FOR_NAME
     start = [
-        *([LineSegment(" tweetgen  ", "strong")] if is_wide else []),
-        LineSegment(f" {phase_text(view)} ", f"chip-{view.shown_phase}"),
+        *([Span(" tweetgen  ", "strong")] if is_wide else []),
+        Span(f" {phase_text(view)} ", f"chip-{view.shown_phase}"),
     ]
     if badge:
         badge = badge if is_wide else badge.partition(",")[0]
-        start += [LineSegment(" ", "label"), LineSegment(f" {badge} ", "chip-badge")]
+        start += [Span(" ", "label"), Span(f" {badge} ", "chip-badge")]
     end = _clock(view, width)
     room = width - sum(cell_len(segment.text) for segment in (*start, *end))
     facts = next((facts for facts in _facts(view) if _num_cells(facts) + 2 <= room), [])
     if facts and facts[0][0] == _short_name(view):
         facts[0] = (_short_name(view, _MAX_CORPUS_CELLS + room - 2 - _num_cells(facts)), facts[0][1])
     for name, detail in facts:
-        start.append(LineSegment(f"{_GAP}{name}", "value"))
-        start += [LineSegment(f"{' ' if name else ''}{detail}", "label")] if detail else []
+        start.append(Span(f"{_GAP}{name}", "value"))
+        start += [Span(f"{' ' if name else ''}{detail}", "label")] if detail else []
     num_between = width - sum(cell_len(segment.text) for segment in (*start, *end))
-    return (*start, LineSegment(" " * max(num_between, 0), "label"), *end)
+    return (*start, Span(" " * max(num_between, 0), "label"), *end)
 
 
-def _clock(view: RunView, width: int) -> list[LineSegment]:
+def _clock(view: RunView, width: int) -> list[Span]:
     """Return training time and speed."""
     if view.started is None:
         return []
@@ -93,8 +93,8 @@ def _clock(view: RunView, width: int) -> list[LineSegment]:
     if view.chars_per_second:
         speed = f"{format_short(view.chars_per_second)}/s" if is_narrow else format_rate(view.chars_per_second)
     return [
-        LineSegment(f" {format_duration(view.elapsed_seconds)} ", "strong"),
-        LineSegment(f"{speed.rjust(len('9.9k/s' if is_narrow else '9.9k chars/s'))} ", "value"),
+        Span(f" {format_duration(view.elapsed_seconds)} ", "strong"),
+        Span(f"{speed.rjust(len('9.9k/s' if is_narrow else '9.9k chars/s'))} ", "value"),
     ]
 
 

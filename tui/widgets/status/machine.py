@@ -18,7 +18,7 @@ from rich.cells import cell_len
 from engine.protocol.events import StepTimes
 from engine.text import sanitize_line
 from tui.run.view import RunView
-from tui.text.cells import UNKNOWN, Line, LineSegment, Tone, shortened
+from tui.text.cells import UNKNOWN, Line, Span, shortened
 from tui.text.numbers import format_milliseconds, format_size
 from tui.widgets.status.facts import device_text, num_ranks
 from tui.widgets.status.machine_reader import GpuReading, MachineReading
@@ -137,7 +137,7 @@ class StepBreakdown:
         lines: list[Line] = [self._head(width)]
         room = 0
         for name, value in facts:
-            segments = (LineSegment(f"{name} ", "label"), LineSegment(f"{value}  ", "value"))
+            segments = (Span(f"{name} ", "label"), Span(f"{value}  ", "value"))
             cells = sum(cell_len(segment.text) for segment in segments)
             if cells - 2 > room:
                 lines.append(())
@@ -147,9 +147,9 @@ class StepBreakdown:
         return lines
 
 
-def row(label: str, *values: tuple[str, Tone]) -> Line:
+def row(label: str, *values: tuple[str, str]) -> Line:
     """Return a label, padded, and the values after it."""
-    return (LineSegment(label.ljust(LABEL_CELLS), "label"), *(LineSegment(text, tone) for text, tone in values))
+    return (Span(label.ljust(LABEL_CELLS), "label"), *(Span(text, tone) for text, tone in values))
 
 
 def _total(times: Sequence[StepTimes], part: str) -> float:
@@ -176,7 +176,7 @@ def share_line(name: str, value: str, percent: int, width: int, note: str = "") 
     shown = shortened(value, VALUE_CELLS).rjust(VALUE_CELLS)
     room = max(width - LABEL_CELLS - VALUE_CELLS - PERCENT_CELLS - 1, 0)
     bar = _BAR * min(round(percent / 100 * room), room)
-    end: tuple[str, Tone] = (f" {shortened(note, room)}", "label") if note else (f" {bar}", "good")
+    end: tuple[str, str] = (f" {shortened(note, room)}", "label") if note else (f" {bar}", "good")
     return row(name, (shown, "value"), (f"{percent} %".rjust(PERCENT_CELLS), "label"), end)
 
 
@@ -232,13 +232,13 @@ def _packed_lines(ranks: list[_Rank], width: int, height: int) -> list[Line]:
     per_line = max((width + _GAP_CELLS) // (_ENTRY_CELLS + _GAP_CELLS), 1)
     shown = ranks[: per_line * (height - 1)]
     heading = "waits by rank" if len(shown) == len(ranks) else f"{len(shown)} of {len(ranks)} ranks"
-    lines: list[Line] = [(LineSegment(shortened(f"{heading}, slowest first", width), "label"),)]
+    lines: list[Line] = [(Span(shortened(f"{heading}, slowest first", width), "label"),)]
     for first in range(0, len(shown), per_line):
         line: Line = ()
         for rank in shown[first : first + per_line]:
             number = f"{rank.number}".rjust((_GAP_CELLS if line else 0) + _NUMBER_CELLS)
             percent = f"{rank.waiting_percent} %".rjust(_ENTRY_CELLS - _NUMBER_CELLS)
-            line = (*line, LineSegment(number, "label"), LineSegment(percent, "value"))
+            line = (*line, Span(number, "label"), Span(percent, "value"))
         lines.append(line)
     return lines
 
@@ -286,7 +286,7 @@ def _side_by_side(left: Sequence[Line], right: Sequence[Line], left_cells: int) 
     for number in range(max(len(left), len(right))):
         first = left[number] if number < len(left) else ()
         gap = left_cells - sum(cell_len(segment.text) for segment in first)
-        lines.append((*first, LineSegment(" " * gap, "label"), *right[number]) if number < len(right) else first)
+        lines.append((*first, Span(" " * gap, "label"), *right[number]) if number < len(right) else first)
     return lines
 
 
@@ -380,13 +380,13 @@ def _gigabytes(num_bytes: int | None) -> str:
 def _gpu_line(gpu: GpuReading, width: int) -> Line:
     """Return the values of a GPU that fit, each whole."""
     text = f"GPU {gpu.number}"
-    segments = [LineSegment(text, "label")]
+    segments = [Span(text, "label")]
     width -= cell_len(text)
     for value in _gpu_values(gpu):
         width -= 2 + cell_len(value)
         if width < 0:
             break
-        segments.append(LineSegment(f"  {value}", "value"))
+        segments.append(Span(f"  {value}", "value"))
     return tuple(segments)
 
 

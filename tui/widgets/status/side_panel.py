@@ -25,14 +25,14 @@ from textual.worker import Worker
 
 from tui.process.threads import begin_work, on_own_thread
 from tui.run.view import RunView
+from tui.terminal.app import TerminalApp, loss_unit_of
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.private import driver_of
-from tui.text.cells import Line, LineSegment, cell_len, num_cells, padded
+from tui.text.cells import Line, Span, cell_len, num_cells, padded
 from tui.widgets.line_view import LinePanel
 from tui.widgets.status.facts import Group, compact_lines, left_out_group, num_ranks, setup_group, status_groups
 from tui.widgets.status.machine import ScreenCost, UsageCounters, machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
-from tui.widgets.terminal_info import TerminalInfo, loss_unit_of
 
 MIN_COLUMN_CELLS = 34
 _GAP_CELLS = 3
@@ -87,7 +87,7 @@ def sign(names: Sequence[str], width: int, key: str) -> Line:
     texts = [f"+{len(names)} more: {', '.join(names[:count])}" for count in range(len(names), 0, -1)]
     texts = [texts[0], *(f"{text} …" for text in texts[1:]), f"+{len(names)} more"]
     text = next((text for text in texts if cell_len(text) <= room), "")
-    return LineSegment(text, "label"), LineSegment("  ", "label"), LineSegment(key, "key")
+    return Span(text, "label"), Span("  ", "label"), Span(key, "key")
 
 
 def _filled(groups: Sequence[Group | MakeGroup], width: int, height: int) -> list[Page]:
@@ -128,9 +128,9 @@ def _pieces(group: Group | MakeGroup, cells: int, height: int, room: int) -> lis
 def _heading(group: Group, cells: int) -> Line:
     """Return the heading of a group, its rule and its note."""
     note = f" {group.note}" if group.note else ""
-    heading: Line = (LineSegment(f"{group.name} ", "heading"),)
+    heading: Line = (Span(f"{group.name} ", "heading"),)
     rule = "─" * max(cells - num_cells(heading) - len(note), 0)
-    return (*heading, LineSegment(rule, "rule"), LineSegment(note, "label"))
+    return (*heading, Span(rule, "rule"), Span(note, "label"))
 
 
 class StatusPanel(LinePanel):
@@ -143,7 +143,7 @@ class StatusPanel(LinePanel):
 
     def on_mount(self) -> None:
         """Watch the app's unit of losses."""
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "loss_unit", self.show_lines, init=False)
 
     def show(self, view: RunView) -> None:
@@ -270,7 +270,7 @@ class SidePanel(MachinePanel):
     def on_mount(self) -> None:
         """Watch the app's unit of losses."""
         super().on_mount()
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "loss_unit", self.show_lines, init=False)
 
     @property

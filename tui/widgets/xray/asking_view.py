@@ -11,8 +11,8 @@ from textual.reactive import reactive
 
 from engine.protocol.insight import EmbeddingsMapped, Insight, InsightEvent, MapEmbeddings, ScoreUnits, UnitsScored
 from engine.text import sanitize
+from tui.terminal.app import TerminalApp
 from tui.widgets.panels import MAX_WAITING_BYTES
-from tui.widgets.terminal_info import TerminalInfo
 from tui.widgets.xray.contents import Content, content_of
 from tui.widgets.xray.layout import PanelLayout, Words, explanation, laid_out, status
 from tui.widgets.xray.picture_view import PictureView
@@ -102,7 +102,7 @@ class AskingView(PictureView):
         Called ten times a second.
         """
         self._step = step
-        if not isinstance(self.app, TerminalInfo) or self.app.num_waiting_bytes <= MAX_WAITING_BYTES:
+        if not isinstance(self.app, TerminalApp) or self.app.num_waiting_bytes <= MAX_WAITING_BYTES:
             self._ask()
 
     def ask_again(self, source: str = "") -> None:
@@ -124,7 +124,7 @@ class AskingView(PictureView):
 
     def on_mount(self) -> None:
         """Ask, and redraw when the glyph set changes."""
-        if isinstance(self.app, TerminalInfo):
+        if isinstance(self.app, TerminalApp):
             self.watch(self.app, "glyphs", self._draw, init=False)
         self._ask()
 

@@ -12,8 +12,8 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.terminal.app import TerminalApp
 from tui.widgets.line_view import changed_cells
-from tui.widgets.terminal_info import TerminalInfo
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.spans import NUM_CELL_SHADES, Kind, Line, Picture, Span, share_of
 
@@ -60,7 +60,7 @@ class PictureView(Widget):
     @property
     def glyphs(self) -> Glyphs:
         """The glyphs that the terminal can show."""
-        is_ascii = isinstance(self.app, TerminalInfo) and self.app.glyphs == "ascii"
+        is_ascii = isinstance(self.app, TerminalApp) and self.app.glyphs == "ascii"
         return ASCII if is_ascii else UNICODE
 
     def show_picture(self, picture: Picture) -> None:

@@ -310,17 +310,26 @@ async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help
         await at.press("enter", opens="MainScreen", sends=c.Resume())
 
 
-async def test_the_end_of_a_run_is_a_desktop_notification_and_quitting_is_not(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("chosen", [{}, {"bell": False}, {"desktop": False, "title": False}])
+async def test_the_end_of_a_run_is_notified_as_the_user_has_chosen_and_quitting_is_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, bool]
 ) -> None:
-    notified: list[str] = []
-    monkeypatch.setattr(Notifications, "notify", lambda _, text: notified.append(text))
+    notified, titles, store = list[tuple[str, bool, bool]](), list[str](), PreferencesStore()
+    monkeypatch.setattr(Notifications, "notify", lambda _, text, **to: notified.append((text, *to.values())))
+    monkeypatch.setattr(Notifications, "show_title", lambda _, title: titles.append(title))
+    store.change(chosen)
     session = FakeSession(SCRIPT, run_started(training=TrainingConfig(max_steps=3)))
-    async with stage.running(session) as at:
+    async with stage.running(session, store=store) as at:
         await at.emit(e.Paused(step=3, elapsed_seconds=1.0))
         await wait_until(lambda: notified, "a notice")
+        store.change({"title": True})
+        store.change({"title": chosen.get("title", True)})
         await at.press("q")
-    assert notified == ["tweetgen-tui: run 2026-11-25-101112 finished after 3 steps."]
+    to_bell, on_desktop = chosen.get("bell", True), chosen.get("desktop", True)
+    assert notified == [("tweetgen-tui: run 2026-11-25-101112 finished after 3 steps.", to_bell, on_desktop)]
+    assert titles[-1] == ""
+    if not chosen.get("title", True):
+        assert titles[-3:-1] == ["tweetgen-tui · 2026-11-25-101112 · 5.77 bits · 3 steps · finished", ""]
 
 
 async def test_a_replay_is_labelled_and_shows_refusals_as_toasts(stage: Stage, snapshot: SnapshotAssertion) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-import tui
 from engine.config.run import RunConfig
 from engine.errors import CorpusError
 from engine.protocol.commands import Stop
@@ -18,7 +16,6 @@ from engine.protocol.events import RunFinished, Warned
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
-from tui.app.terminal_app import TerminalApp
 from tui.dialogs.help import HelpScreen
 from tui.lesson.lock import lock_lesson
 from tui.process.exit import Outcome
@@ -30,6 +27,7 @@ from tui.run.pins import PinsFile
 from tui.run.summary import how_to_attach
 from tui.run.view import RunView
 from tui.settings.preferences import PreferencesStore
+from tui.terminal.app import TerminalApp
 
 PROBLEM = "EROFS."
 
@@ -49,9 +47,7 @@ async def has_left(app: TweetgenApp) -> None:
     await wait_until(lambda: app.return_code is not None, "the end")
 
 
-class OpensHelpAsItCloses(TerminalApp):
-    CSS_PATH = Path(tui.__file__).with_name("app") / "style.tcss"
-
+class OpensHelpAsItCloses(TerminalApp[Outcome]):
     def on_mount(self) -> None:
         self.choose_theme()
         self.push_screen(HelpScreen())

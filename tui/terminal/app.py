@@ -1,15 +1,12 @@
-"""`TerminalInfo`: what widgets ask of their app. They also run in an app without it, as in tests.
-
-`TerminalApp`: what the app overrides of Textual for the sake of its terminal: driver, filters, themes, mouse.
-"""
+"""`TerminalApp`: what the app overrides of Textual for the sake of its terminal: driver, filters, themes, mouse."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from rich.console import Console
 from rich.segment import Segment
@@ -19,18 +16,15 @@ from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.css.query import NoMatches
 from textual.driver import Driver
-from textual.events import Event, Paste, Resize
+from textual.events import Event, Resize
 from textual.filter import LineFilter, Monochrome
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Input
+from textual.widget import Widget
 
-from tui.process.exit import Outcome
-from tui.process.screen_watch import ScreenWatch
-from tui.settings.theme import HEAT_VARIABLES, THEMES, theme_for
 from tui.terminal.capabilities import GlyphSet, drawn_size
-from tui.terminal.driver import MeteredDriver, ReportsMouse
+from tui.terminal.driver import BrowserDriver, MeteredDriver
 from tui.terminal.glyphs import GlyphFilter
 from tui.terminal.private import (
     HAS_LINUX_DRIVER,
@@ -41,14 +35,13 @@ from tui.terminal.private import (
     replace_undecodable_input,
     send_only_changed_cells,
 )
+from tui.terminal.theme import HEAT_VARIABLES, THEMES, theme_for
 from tui.text.cells import with_placed_words
-from tui.text.numbers import LossUnit, pasted_line
-from tui.widgets.line_input import PathInput
+from tui.text.numbers import LossUnit
 
-_WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
-_HEIGHTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, "-tall")]
 _MOUSE_OFF = "Mouse released to the terminal; m recaptures it."
 _MOUSE_ON = "Mouse captured; m releases it to the terminal."
+Answer = TypeVar("Answer")
 
 
 class _Greys(Monochrome):
@@ -56,21 +49,19 @@ class _Greys(Monochrome):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Replace colours by greys."""
-        styled = [segment if segment.style else Segment(segment.text, _NO_STYLE) for segment in segments]
-        return super().apply(styled, background)
+        return super().apply([Segment(text, style or Style.null()) for text, style, _ in segments], background)
 
 
-_NO_STYLE = Style.null()
 _GREYS = _Greys()
 """One instance for all lines: a line caches its strip by the identity of its filters."""
 
 
-class TerminalApp(App[Outcome], inherit_bindings=False):
+class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
     """An app that draws with the glyphs and colours that its terminal supports, laid out by the style sheet."""
 
-    CSS_PATH = Path(__file__).with_name("style.tcss")
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    VERTICAL_BREAKPOINTS = _HEIGHTS
+    CSS_PATH = Path(__file__).parents[1] / "app" / "style.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual types it
+    VERTICAL_BREAKPOINTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, "-tall")]  # noqa: RUF012 - the same
 
     glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
     """The set of glyphs for plots and bars."""
@@ -88,8 +79,6 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
         self.set_reactive(TerminalApp.glyphs, glyphs)
         self.has_mouse = True
         """Whether the terminal reports the mouse, in place of selecting text with it."""
-        self.screen_watch = ScreenWatch()
-        """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
         self._is_utf8 = is_utf8
         self._chosen_theme = theme_name
         self._glyph_filter = self._filter_for(glyphs)
@@ -101,16 +90,39 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
         driver_class = super().get_driver_class()
         return MeteredDriver if HAS_LINUX_DRIVER and driver_class is LinuxDriver else driver_class
 
-    def on_mount(self) -> None:
-        """Have the watch expect a reaction to each ctrl+c."""
+    @property
+    def metered_driver(self) -> MeteredDriver | None:
+        """Our driver; None in a browser or a test, and before the start."""
         driver = driver_of(self)
-        if isinstance(driver, MeteredDriver):
-            driver.on_interrupt = self.screen_watch.expect_reaction
+        return driver if isinstance(driver, MeteredDriver) else None
+
+    def on_ctrl_c(self, note: Callable[[], object]) -> None:
+        """Have each ctrl+c call `note` before the app receives it, on the thread that reads keys."""
+        if self.metered_driver is not None:
+            self.metered_driver.on_interrupt = note
 
     def abandon_terminal(self) -> bool:
         """Stop reading and drawing, where the app can't; return whether the terminal accepts output. For any thread."""
-        driver = driver_of(self)
-        return driver.abandon() if isinstance(driver, MeteredDriver) else True
+        return self.metered_driver is None or self.metered_driver.abandon()
+
+    @property
+    def num_waiting_bytes(self) -> int:
+        """Bytes that the terminal has not accepted yet; 0 without our driver."""
+        return self.metered_driver.num_waiting_bytes if self.metered_driver is not None else 0
+
+    def write_to_terminal(self, sequence: str) -> None:
+        """Write a sequence to the terminal, bypassing the compositor but not the glyph filter."""
+        if self.metered_driver is not None:
+            self.metered_driver.write(self._glyph_filter.translated(sequence))
+
+    @property
+    def failure(self) -> Exception | None:
+        """The unhandled exception that ended the app, if any.
+
+        A dialog that opens as the app exits gets no widgets from Textual (8.2) and finds none of them: no failure.
+        """
+        failure = failure_of(self)
+        return None if isinstance(failure, NoMatches) and self.return_value is not None else failure
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters and ours, which replaces glyphs that the terminal lacks."""
@@ -126,36 +138,10 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
         self._glyph_filter = self._filter_for(glyphs)
         self.refresh_css(animate=False)
 
-    @property
-    def failure(self) -> Exception | None:
-        """The unhandled exception that ended the app, if any.
-
-        A dialog that opens as the app exits gets no widgets from Textual (8.2) and finds none of them: no failure.
-        """
-        failure = failure_of(self)
-        return None if isinstance(failure, NoMatches) and self.return_value is not None else failure
-
-    @property
-    def num_waiting_bytes(self) -> int:
-        """Bytes that the terminal has not accepted yet; 0 without our driver."""
-        driver = driver_of(self)
-        return driver.num_waiting_bytes if isinstance(driver, MeteredDriver) else 0
-
-    def write_to_terminal(self, sequence: str) -> None:
-        """Write a sequence to the terminal, bypassing the compositor but not the glyph filter."""
-        driver = driver_of(self)
-        if isinstance(driver, MeteredDriver):
-            driver.write(self._glyph_filter.translated(sequence))
-
     async def on_event(self, event: Event) -> None:
-        """Handle an event: a size is limited; a paste into a line loses its control characters.
-
-        Textual (8.2) would lay out any size, and show these. A line for a path checks first whether the paste is one.
-        """
+        """Handle an event; a size is limited, as Textual (8.2) would lay out any."""
         if isinstance(event, Resize):
             event.size = event.virtual_size = event.container_size = Size(*drawn_size(*event.size))
-        if isinstance(event, Paste) and isinstance(self.focused, Input) and not isinstance(self.focused, PathInput):
-            event.text = pasted_line(event.text)
         await super().on_event(event)
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
@@ -168,12 +154,11 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
 
     def choose_theme(self) -> None:
         """Register our themes and the best of Textual's, and set the chosen one or the one that suits the terminal."""
-        offered = {theme.name: theme for theme in THEMES}
-        for theme in offered.values():
+        offered = {theme.name for theme in THEMES}
+        for theme in THEMES:
             self.register_theme(theme)
-        chosen = self._chosen_theme
-        self.theme = chosen if chosen in offered else theme_for(self.console.color_system)
-        for name in self.available_themes.keys() - offered.keys():
+        self.theme = self._chosen_theme if self._chosen_theme in offered else theme_for(self.console.color_system)
+        for name in self.available_themes.keys() - offered:
             self.unregister_theme(name)
 
     def pop_screen(self) -> AwaitComplete:
@@ -197,10 +182,15 @@ class TerminalApp(App[Outcome], inherit_bindings=False):
         """Have the terminal report the mouse, or release it for selecting text."""
         self.has_mouse = is_on
         driver: object = driver_of(self)
-        if isinstance(driver, ReportsMouse):
+        if isinstance(driver, MeteredDriver | BrowserDriver):
             driver.set_mouse_reporting(is_on=is_on)
 
     def action_mouse(self) -> None:
         """Release the mouse to the terminal, or recapture it."""
         self.set_mouse(is_on=not self.has_mouse)
         self.notify(_MOUSE_ON if self.has_mouse else _MOUSE_OFF, markup=False)
+
+
+def loss_unit_of(widget: Widget) -> LossUnit:
+    """Return the unit in which a widget shows losses; a test may show it in another app."""
+    return widget.app.loss_unit if isinstance(widget.app, TerminalApp) else "bits"
