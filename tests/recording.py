@@ -25,9 +25,10 @@ from tests.cli.program import kill_processes_in
 from tests.e2e.terminal import Terminal
 from tests.tui.conftest import screen_text
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import TICK_SECONDS
 from tui.app.recorder import Cell, Frame, Line, Style, TimedFrame, to_cast
-from tui.dialogs.checkpoint_list import CheckpointList
-from tui.dialogs.help import HelpScreen
+from tui.dialogs.checkpoints import CheckpointBrowser
+from tui.dialogs.help import HelpDialog
 from tui.lesson.progress import Progress, progress_path, write_progress
 from tui.lesson.runs import main_config, open_lesson_session
 from tui.lesson.stops import STOPS
@@ -35,7 +36,6 @@ from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.app import LessonApp
-from tui.screens.main.screen import TICK_SECONDS
 from tui.screens.xray.screen import XrayScreen
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.view_names import VIEW_NAMES, ViewName
@@ -149,7 +149,7 @@ async def take_pictures(folder: Path) -> None:
     app = TweetgenApp(LocalRun(config))
     async with app.run_test(size=STILL_SIZE) as pilot:
         await _until_step(app, SAVED_AT)
-        app.bridge.send(SaveCheckpoint(name="first words"))
+        app.connection.send(SaveCheckpoint(name="first words"))
         await _until_step(app, SHOWN_AT)
         _write(app, folder / "screen-120x40.svg")
         await _resize(app, pilot, SMALL_SIZE)
@@ -158,11 +158,11 @@ async def take_pictures(folder: Path) -> None:
         await _until(lambda: app.summary_view.phase == "paused", "the pause")
         await _resize(app, pilot, DIALOG_SIZE)
         await pilot.press("question_mark")
-        await _until(lambda: isinstance(app.screen, HelpScreen), "the help")
+        await _until(lambda: isinstance(app.screen, HelpDialog), "the help")
         await pilot.pause()
         _write(app, folder / "help.svg")
         await pilot.press("escape", "l")
-        await _until(lambda: isinstance(app.screen, CheckpointList), "the checkpoints")
+        await _until(lambda: isinstance(app.screen, CheckpointBrowser), "the checkpoints")
         await _until(lambda: "first words" in screen_text(app), "the named checkpoint")
         _write(app, folder / "checkpoints.svg")
         await pilot.press("escape")
@@ -173,8 +173,8 @@ async def take_pictures(folder: Path) -> None:
         await _until(lambda: app.summary_view.phase != "training", "the end")
         await _drawn(pilot)
         _write(app, folder / "end.svg")
-        app.bridge.stop("pictures taken")
-        app.bridge.wait(DEADLINE_SECONDS)
+        app.connection.stop("pictures taken")
+        app.connection.wait(DEADLINE_SECONDS)
     await take_lesson(folder)
 
 

@@ -29,7 +29,7 @@ async def draw_all(step: int) -> int:
             except Exception as error:
                 error.add_note(f"at {size[0]}x{size[1]}")
                 raise
-    app.bridge.stop("all sizes drawn")
+    app.connection.stop("all sizes drawn")
     return len(sizes)
 
 

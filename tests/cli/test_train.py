@@ -309,9 +309,9 @@ def test_a_run_that_has_left_its_terminal_shows_no_later_stage_either(capsys: py
 
 def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        output: Any = SimpleNamespace(inbox=queue.SimpleQueue(), has_hung_up=threading.Event())
         signalled = leader()
-        headless._listen_to_signals(output, signalled, stops_on_hangup=False)
+        output: Any = SimpleNamespace(inbox=queue.SimpleQueue(), has_hung_up=threading.Event(), leader=signalled)
+        headless._listen_to_signals(output, stops_on_hangup=False)
         for _ in range(2):
             signal.raise_signal(number)
         assert isinstance(output.inbox.get_nowait(), c.Stop)

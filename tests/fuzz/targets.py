@@ -40,18 +40,19 @@ from tests.engine.export.models import EMOJI, SHAPES, write_random_folder
 from tests.engine.helpers import small_tweets
 from tests.fuzz.running import Target, refusal, require_plain
 from tests.tui.remote.host_and_client import HELLO, RUN, Hosted, RawClient, hosted
+from tui.app.pins import PinsFile
 from tui.process.protocol import Hello, to_line
 from tui.run.ending import eta_of
-from tui.run.fold import apply, fold
-from tui.run.pins import PinsFile
+from tui.run.fold import fold
 from tui.run.summary import summary_lines
 from tui.run.view import RunView
 from tui.settings.preferences import ENTRIES, read_preferences, save_changes
 from tui.text.cells import plain
 from tui.text.checkpoints import comparison, description
+from tui.widgets.plot.axes import Limits
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
-from tui.widgets.plot.viewport import PlotView
+from tui.widgets.plot.viewport import Viewport
 from tui.widgets.status.facts import facts, two_lines
 from tui.widgets.status.side_panel import groups_of
 
@@ -153,7 +154,7 @@ def journals(folder: Path) -> Target:
         events_read = [event for _, event in zip(range(_MAX_EVENTS), read_journal(path, skipped), strict=False)]
         view = RunView()
         for event in events_read:
-            view = apply(view, event)
+            view = fold(view, [event])
         for drawn in (view, fold(RunView(), events_read)):
             require_plain(_drawn(drawn).replace("\n", ""))
         require_plain(skipped.warning)
@@ -189,8 +190,9 @@ def _journals() -> tuple[bytes, ...]:
 def _drawn(view: RunView) -> str:
     """Return the text of the panels."""
     picture = Picture()
-    picture.draw(view, PlotView(), PlotOptions(), 60, 12)
-    rows = picture.with_labels(PlotView(), is_focused=False).text()
+    viewport = Viewport(Limits(view.train_losses.first_step, view.train_losses.last_step))
+    picture.draw(view, viewport, PlotOptions(), 60, 12)
+    rows = picture.with_labels(viewport, is_focused=False).text()
     groups = groups_of(facts(view, "bits"), view.progress, 40)
     lines = plain([*(line for group in groups for line in group.lines), *two_lines(view, 80)])
     return "\n".join([*rows, lines, *summary_lines(view), str(eta_of(view))])

@@ -32,17 +32,17 @@ from engine.protocol.events import CommandRefused, Event
 from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import MainScreen
 from tui.dialogs.checkpoint_list import ListCheckpoints
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun, Session
 from tui.process.threads import writers_have_ended
 from tui.run.connection import RunConnection
 from tui.run.view import RunView
-from tui.screens.main.screen import MainScreen
 from tui.settings.keys import key_named
 from tui.settings.preferences import PreferencesStore
 from tui.terminal.private import update_screen
-from tui.widgets import panels as frame_pacing
+from tui.widgets import panels
 
 DEADLINE_SECONDS = 30.0
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
@@ -212,12 +212,12 @@ class Running(NamedTuple):
                 top._callbacks,
             )
             is_laid_out = not any(pending)
-            is_quiet = is_laid_out and self._is_answered() and not getattr(self.app.bridge, "num_undrained", 0)
+            is_quiet = is_laid_out and self._is_answered() and not getattr(self.app.connection, "num_undrained", 0)
             num_quiet = num_quiet + 1 if is_quiet else 0
 
     def _is_answered(self) -> bool:
         """Return whether nothing is under way that could change the screen."""
-        bridge = self.app.bridge
+        bridge = self.app.connection
         session = getattr(bridge, "_session", None)
         is_opening = isinstance(bridge, LocalRun) and session is None
         has_answered = not is_opening and (
@@ -227,7 +227,7 @@ class Running(NamedTuple):
         return (
             (has_answered or not bridge.is_alive)
             and all(worker.is_finished for worker in self.app.workers)
-            and self.app._typing_ahead._timer is None
+            and self.app.typing_ahead._timer is None
             and not self.app.animator._animations
             and writers_have_ended(0.0)
         ) or not self.app.is_running
@@ -330,8 +330,8 @@ def _toasts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _panels_draw_at_each_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw plot and feed as soon as there is something new: tests wait for what they show."""
-    monkeypatch.setitem(frame_pacing.SECONDS, "plot", 0.0)
-    monkeypatch.setitem(frame_pacing.SECONDS, "feed", 0.0)
+    monkeypatch.setitem(panels.SECONDS, "plot", 0.0)
+    monkeypatch.setitem(panels.SECONDS, "feed", 0.0)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -381,15 +381,15 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr(LocalRun, "send", counted)
     stage = Stage()
     yield stage
-    for bridge in (*stage.runs, *(app.bridge for app in stage.apps)):
+    for bridge in (*stage.runs, *(app.connection for app in stage.apps)):
         bridge.stop("end of the test")
         assert bridge.wait(DEADLINE_SECONDS)
 
 
 def trained_by(app: TweetgenApp) -> LocalRun:
     """Return the bridge of an app to a session in this process."""
-    assert isinstance(app.bridge, LocalRun)
-    return app.bridge
+    assert isinstance(app.connection, LocalRun)
+    return app.connection
 
 
 def toasts(app: App[Any]) -> list[str]:

@@ -19,31 +19,23 @@ from tests.fakes import change, run_finished, run_started, steps_finished
 from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.app.command_palette import CommandPalette, commands_of, found
-from tui.dialogs.help import HelpScreen, HelpText
+from tui.app.main_screen import MainScreen
+from tui.dialogs.help import HelpDialog
 from tui.dialogs.tweet import TweetDialog
 from tui.process.exit import Outcome
-from tui.run.alerts import AlertMonitor
+from tui.run.alerts import Alerts
 from tui.run.fold import fold
 from tui.run.model import Need, RunModel, first_reason, unmet_needs
 from tui.run.pending import Pending
 from tui.run.series import Series
 from tui.run.view import RunView
-from tui.screens.main.screen import MainScreen
-from tui.settings.key_table import (
-    BAR_KEYS,
-    KEY_TABLE,
-    MAIN_ACTIONS,
-    MAIN_KEYS,
-    NEEDS,
-    PANEL_ACTIONS,
-    Key,
-    keys_of,
-)
+from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_ACTIONS, MAIN_KEYS, NEEDS, PANEL_ACTIONS, Key, keys_of
 from tui.settings.keys import key_named, settable_keys, without_clashes
 from tui.text.cells import num_cells, plain
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.plot.plot import LossPlot
+from tui.widgets.prompt_line import PromptLine
 
 if TYPE_CHECKING:
     from tui.run.connection import RunConnection
@@ -111,13 +103,13 @@ def main(at: Running) -> MainScreen:
 
 
 def pause_twice_at_once(at: Running) -> None:
-    main(at).steering.action_pause()
-    main(at).steering.action_pause()
+    at.app.steering.action_pause()
+    at.app.steering.action_pause()
 
 
 async def raise_the_temperature_100_times(at: Running, direction: int = 1) -> None:
     for _ in range(100):
-        main(at).steering.action_temperature(direction)
+        at.app.steering.action_temperature(direction)
     await at.settle()
     at.session.received.clear()
 
@@ -151,7 +143,7 @@ async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_
         await wait_until(lambda: not at.app.is_running, "the end")
     assert [type(command) for command in at.session.received] == [*(c.SampleNow, c.ReadTweet, c.Finish, c.Stop)]
     assert (at.app.return_code, at.app.return_value) == (0, Outcome(is_ending=True))
-    assert (at.app.summary_view.phase, at.app.bridge.is_alive) == ("finished", False)
+    assert (at.app.summary_view.phase, at.app.connection.is_alive) == ("finished", False)
 
 
 async def test_every_action_is_one_of_its_controller_and_those_that_open_something_are_marked(stage: Stage) -> None:
@@ -161,17 +153,17 @@ async def test_every_action_is_one_of_its_controller_and_those_that_open_somethi
         for panel, keys in PANEL_ACTIONS.items():
             for key in keys:
                 owner, _, name = key.action.partition("(")[0].rpartition(".")
-                acting = at.app if owner == "app" else getattr(owners[panel], owner) if owner else owners[panel]
+                acting = at.app if owner == "app" else getattr(at.app, owner) if owner else owners[panel]
                 assert callable(getattr(acting, f"action_{name}")), key.action
         opening = set()
         for key in (key for key in MAIN_KEYS if key.name not in {"leave", "detach"}):
             await at.app.run_action(key.action, screen)
-            if at.app.screen is not screen or screen.sampling.prompt.is_open:
+            if at.app.screen is not screen or screen.query_one(PromptLine).is_open:
                 opening.add(key.name)
             if at.app.screen is not screen:
                 await wait_until(lambda: at.app.screen.focused is not None, key.title)
                 await at.app.pop_screen()
-            screen.sampling.prompt.close()
+            screen.query_one(PromptLine).close()
         assert opening == {key.name for key in MAIN_KEYS if key.opens}
 
 
@@ -193,11 +185,12 @@ async def test_palette_and_help_list_every_action_with_key_and_sentence_and_the_
         words = ("Sample a tweet now", "Sample one more tweet, also while paused.")
         await at.type_into("tweet now", shows=words, lacks="Temperature ladder")
         await at.press("enter", sends=c.SampleNow(), opens=MainScreen)
-        await at.press("?", opens=HelpScreen)
-        text = at.app.screen.query_one(HelpText)
+        await at.press("?", opens=HelpDialog)
+        text = at.app.screen
+        assert isinstance(text, HelpDialog)
         shown = {heading: [tuple(entry[:2]) for entry in each] for heading, each in text.keys.items()}
         assert shown == {heading: entries(keys) for heading, keys in KEY_TABLE.items()}
-        assert {"● new", "◐ near-copy", "○ copy"} <= {entry.term for entry in text.glossary["A line of the feed"]}
+        assert {"● new", "◐ near-copy", "○ copy"} <= {entry.term for entry in text.words["A line of the feed"]}
         await at.press("end", shows="In the other dialogs")
 
 
@@ -219,7 +212,7 @@ STATES: dict[str, dict[str, Any]] = {
     "read-only in a browser": {"is_in_browser": True, "refusal": "Read-only."},
     "nothing to act on": {
         "has_tweet": False,
-        "alerts": AlertMonitor(),
+        "alerts": Alerts(),
         "pending": Pending(),
         "train_losses": Series.empty(),
         "sampling": SamplingConfig(),
@@ -265,7 +258,7 @@ async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: St
         for changes in ({"phase": "starting"}, {"phase": "finished"}, {"is_replay": True}):
             screen.run.view = replace(before, **changes)
             await at.settle()
-            assert bar.unmet == screen.run.unmet()
+            assert bar.unmet == screen.unmet
             reasons = {key: first_reason(key.needs, bar.unmet) for key in MAIN_ACTIONS}
             for key, reason in reasons.items():
                 if reason:

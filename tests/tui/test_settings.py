@@ -131,7 +131,6 @@ def test_a_store_that_does_not_save_reads_the_file_and_applies_changes_but_write
     store = PreferencesStore(path, saves=False)
     assert store.preferences.theme == "dracula"
     store.change({"theme": "tweetgen"})
-    store.plan_to_save({"theme": "tweetgen"})
     store.save()
     assert store.preferences.theme == "tweetgen"
     assert path.read_text(encoding="utf-8") == 'theme = "dracula"\n'
@@ -140,16 +139,16 @@ def test_a_store_that_does_not_save_reads_the_file_and_applies_changes_but_write
 def test_changes_are_written_in_their_order_and_one_that_could_not_be_written_with_the_next(path: Path) -> None:
     store = PreferencesStore(path)
     for theme in ("tweetgen", "dracula", "tweetgen-light"):
-        store.plan_to_save({"theme": theme})
+        store.change({"theme": theme})
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda _: store.save(), range(3)))
     assert read_preferences(path)[0].theme == "tweetgen-light"
     path.write_text("theme = ")
-    store.plan_to_save({"bell": False})
+    store.change({"bell": False})
     with pytest.raises(ConfigError):
         store.save()
     path.write_text("")
-    store.plan_to_save({"eval_every": 7})
+    store.change({"eval_every": 7})
     store.save()
     assert read_preferences(path)[0] == Preferences(bell=False, eval_every=7)
 

@@ -20,7 +20,7 @@ from textual.widgets import OptionList
 
 from engine.protocol.events import Event
 from tests.tui.conftest import Running, cropped, drawn, toasts
-from tui.screens.main.screen import MainScreen
+from tui.app.main_screen import MainScreen
 
 PANELS = (
     *("Header", "StatusLines", "SidePanel", "PanelRule", "TweetFeed"),
@@ -101,15 +101,15 @@ def set_up(table: Mapping[str, T], claim: str, otherwise: T) -> T:
 async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] = lambda _: "") -> str:
     """Take each step, and return what followed from it; `note` returns what else to write down."""
     lines: list[str] = []
-    shown: dict[type, list[str]] = {}
+    shown: dict[tuple[str, str], list[str]] = {}
     screen: object = None
     last_note, num_sent, num_toasts = "", len(at.session.received), len(toasts(at.app))
     for step in steps:
         lines.append(f"» {await take(at, step)}".rstrip())
-        kind = type(at.app.screen)
+        kind = type(at.app.screen).__name__, getattr(at.app.screen, "heading", "")
         if at.app.screen is not screen:
             screen = at.app.screen
-            lines.append(f"[{kind.__name__}]")
+            lines.append(f"[{kind[0]}]")
         now = _shown(at)
         lines += _new_lines(shown.get(kind, []), now)
         shown[kind] = now

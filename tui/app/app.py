@@ -1,4 +1,4 @@
-"""The Textual app: style sheet, global keys, one main screen per run. It returns an `Outcome`."""
+"""`TweetgenApp`: the Textual app: keys, preferences, the palette, one main screen per run. Returns an `Outcome`."""
 
 from __future__ import annotations
 
@@ -13,36 +13,46 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.events import Event
 from textual.message import Message
+from textual.theme import Theme
 
 from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.session.startup import preflight
 from tui.app.command_palette import Command, CommandPalette, commands_of
-from tui.app.preferences_controller import PreferencesController
-from tui.app.signal_controller import SignalController
+from tui.app.files import Files
+from tui.app.leaving import Leaving
+from tui.app.main_screen import MainScreen
+from tui.app.pins import PinnedTweets
+from tui.app.steering import Steering
 from tui.app.typing_ahead import TypingAhead
 from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.dialogs.help import main_help
+from tui.dialogs.settings import SettingsDialog
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun
 from tui.process.screen_watch import ScreenWatch
-from tui.run.connection import OpenRun, RunConnection
+from tui.process.threads import begin_work, on_own_thread
+from tui.run.connection import OpenRun, RunConnection, to_tweetgen_error
+from tui.run.model import RunModel, first_reason
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
-from tui.screens.main.screen import MainScreen
-from tui.screens.main.services import Services
-from tui.settings.key_table import MAIN_ACTIONS, NEEDS
-from tui.settings.preferences import AUTO, PreferencesStore
+from tui.settings.key_table import NEEDS
+from tui.settings.preferences import AUTO, Changes, PreferencesStore
 from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.private import add_action_targets
+from tui.terminal.sequences import TITLE_SECONDS, Notifications, title_of
+from tui.terminal.theme import theme_for
+from tui.widgets.panels import Panels
+from tui.widgets.plot.cells import PLOT_GLYPHS
 
-ACTION_TARGETS = {key.action.partition(".")[0] for key in MAIN_ACTIONS if "." in key.action} - {"app"}
 _SYSTEM_COMMANDS = {"Maximize", "Minimize", "Screenshot"}
+_MAX_PROBLEMS_SHOWN = 3
 
 
 class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
-    """Show a run, then those started after it. `run` returns the `Outcome`; `summary_view` is its run."""
+    """Show a run, then those started after it. `run` returns the `Outcome`."""
 
     TITLE = "tweetgen-tui"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -69,43 +79,49 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     ) -> None:
         """Show a run that begins with the view `history`, and those that `open_run` opens after it.
 
+        `check` raises, on a thread, the `TweetgenError` that a run would end with, if it shows early.
         `glyphs` are those that suit the terminal.
         """
         self.store = store or PreferencesStore()
-        theme = self.store.preferences.theme
-        super().__init__(self.store.preferences.glyphs_on(glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
-        add_action_targets(self, ACTION_TARGETS)
+        theme, self._suited_glyphs = self.store.preferences.theme, glyphs
+        super().__init__(self._preferred_glyphs, "" if theme == AUTO else theme, is_utf8=is_utf8)
         self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
         self.set_keymap(self.store.preferences.keys)
-        self.screen_watch = ScreenWatch()
-        """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
-        self._typing_ahead = TypingAhead(self, super().on_event)
-        self._preferences = PreferencesController(self, self.store, glyphs, lambda: self._main_screen)
-        self.bridge = connection
-        """The connection to the latest run. The caller of `run` waits for its end."""
+        add_action_targets(self, ("main", "panels", "steering", "leaving", "files"))
+        self.list_checkpoints, self.check = list_checkpoints, check
         self._open_run = open_run
         self.earlier_views: list[RunView] = []
         """The last views of the runs before the latest."""
-        self._services = Services(
-            list_checkpoints,
-            check,
-            self.start_run,
-            self.store,
-            self._preferences.notify,
-            self._typing_ahead.drop,
-        )
-        self._main_screen = MainScreen(self.bridge, history or RunView(), self._services)
-        self.signals = SignalController(self, lambda: self.bridge, lambda: self._main_screen)
+        self.notifications = Notifications(self.write_to_terminal)
+        self.screen_watch = ScreenWatch()
+        """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
+        self.typing_ahead = TypingAhead(self, super().on_event)
+        self.leaving = Leaving(self)
+        self.steering = Steering(self)
+        self._default_theme = ""
+        """The theme in use unless the user has chosen one in the palette."""
+        self._show_run(RunModel(connection, history or RunView()))
+
+    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None) -> None:
+        """Make the screen of a run."""
+        self.main = MainScreen(run, overlay)
+        self.pins = PinnedTweets(self.main)
+        self.files = Files(self, self.main)
 
     @property
-    def main(self) -> MainScreen:
-        """The screen of the latest run."""
-        return self._main_screen
+    def connection(self) -> RunConnection:
+        """The connection to the latest run. The caller of `run` waits for its end."""
+        return self.main.run.connection
 
     @property
     def summary_view(self) -> RunView:
         """The latest run at the last tick."""
-        return self._main_screen.run_view
+        return self.main.run.view
+
+    @property
+    def panels(self) -> Panels:
+        """The panels of the main screen, which have actions."""
+        return self.main.panels
 
     async def run_action(
         self,
@@ -115,54 +131,111 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     ) -> bool:
         """Do what a key, a click or the palette asks for: the one place that decides whether it can act now."""
         needs = NEEDS.get(action, ()) if isinstance(action, str) else ()
-        unmet = self.main.run.unmet() if needs else {}
-        reason = next((unmet[need] for need in needs if need in unmet), "")
+        reason = first_reason(needs, self.main.unmet) if needs else ""
         if not reason:
             return await super().run_action(action, default_namespace, namespaces)
-        self.main.run.messages.refuse(reason)
+        self.main.toast(reason)
+        self.typing_ahead.drop()  # typed right after it, for what it would have opened
         return True
 
-    def __getattr__(self, name: str) -> object:
-        """Return a controller of the main screen, whose actions keys name."""
-        if name in ACTION_TARGETS:
-            return getattr(self._main_screen, name)
-        raise AttributeError(name)
-
-    def invite(self, invitation: str) -> None:
-        """Show a line to a new user while the first run starts. Called before `run`."""
-        self._main_screen.invitation = invitation
-
     def start_run(self, config: RunConfig, overlay: OverlayCurve | None = None) -> None:
-        """Replace the main screen, and the dialogs over it, by that of a new run."""
-        before = self._main_screen
+        """Replace the main screen, and the dialogs over it, by that of a new run, which starts after the one before."""
+        before = self.main
         while self.screen is not before:
             self.pop_screen()
         view = RunView()
         if config.resume is None:
-            self.earlier_views.append(before.run_view)
+            self.earlier_views.append(before.run.view)
         else:  # the same run continues
-            view = before.run_view.for_resume()
-        self.bridge = self._open_run(config, self.bridge)
-        self._main_screen = MainScreen(self.bridge, view, self._services, overlay=overlay)
+            view = before.run.view.for_resume()
+        self.leaving.begin_run()
+        self._show_run(RunModel(self._open_run(config, self.connection), view), overlay)
         self.cancel_workers_of(before)
-        before.xray.close_checkpoint()  # the X-ray was closed above without an answer
-        self.switch_screen(self._main_screen)
+        self.switch_screen(self.main)
 
-    def _commands(self) -> Iterator[Command]:
-        """Yield what the palette offers: all actions, those of Textual that the key table lacks, and the themes."""
-        yield from commands_of(self._main_screen)
-        for command in self.get_system_commands(self.screen):
-            if command.title in _SYSTEM_COMMANDS:
-                yield Command(command.title, f"{command.help}.", command.callback)
-        for name in sorted(self.available_themes):
-            yield Command(
-                f"Theme {name}", "Change the colours, in all runs from now on.", partial(setattr, self, "theme", name)
-            )
+    def on_load(self) -> None:
+        """Handle signals from here on, before the terminal is changed."""
+        self.leaving.handle_signals()
+
+    def on_mount(self) -> None:
+        """Choose the theme, apply the preferences, and show the run."""
+        self.on_ctrl_c(self.screen_watch.expect_reaction)
+        self.choose_theme()
+        # over Textual's own, which (8.2) can't be switched for another
+        self.push_screen(self.main)
+        self._default_theme = self.theme
+        self.theme_changed_signal.subscribe(self, self._save_theme)
+        self.store.on_change = self._apply_preferences
+        if not self.store.preferences.mouse:
+            self.set_mouse(is_on=False)
+        shown = self.store.problems[:_MAX_PROBLEMS_SHOWN]
+        num_more = len(self.store.problems) - len(shown)
+        for problem in (*shown, *([f"{num_more} more in the same file."] if num_more else [])):
+            self.notify(problem, severity="warning", timeout=15, markup=False)
+        self.set_interval(TITLE_SECONDS, self._show_title)
+
+    def on_unmount(self) -> None:
+        """Restore the terminal's title."""
+        self.notifications.show_title("")
+
+    async def on_event(self, event: Event) -> None:
+        """Handle an event; keys typed ahead wait for the line or dialog that they are meant for."""
+        await self.typing_ahead.handle(event)
+
+    # Preferences ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _preferred_glyphs(self) -> GlyphSet:
+        """The glyphs that the user has chosen, else those that suit the terminal."""
+        return self.store.preferences.glyphs_on(self._suited_glyphs)
+
+    def _apply_preferences(self, changes: Changes) -> None:
+        """Apply changes of the preferences at once, and save them."""
+        preferred = self.store.preferences
+        if "theme" in changes:
+            self._default_theme = theme_for(self.console.color_system) if preferred.theme == AUTO else preferred.theme
+            self.theme = self._default_theme
+        if "mouse" in changes:
+            self.set_mouse(is_on=preferred.mouse)
+        self.glyphs = self._preferred_glyphs
+        if "loss_unit" in changes:
+            self.loss_unit = preferred.loss_unit
+        self._show_title()
+        self.main.apply_preferences(changes)
+        begin_work(self, self._save_preferences)
+
+    async def _save_preferences(self) -> None:
+        try:
+            await on_own_thread(self.store.save, writes=True)
+        except Exception as error:  # noqa: BLE001 - whatever a disk does, the run continues
+            report = to_tweetgen_error(error, "Saving the settings")
+            self.notify(f"{report.message} {report.hint}", severity="error", markup=False)
+
+    def _save_theme(self, theme: Theme) -> None:
+        """Save a theme that was chosen in the palette; a signal that arrives after another choice is ignored."""
+        if theme.name == self.theme != self._default_theme:
+            self.store.change({"theme": theme.name})
+
+    def _show_title(self) -> None:
+        is_shown = self.store.preferences.title
+        self.notifications.show_title(title_of(self.summary_view, self.loss_unit) if is_shown else "")
+
+    # Palette, help, screenshots and ctrl+c ----------------------------------------------------------------------------
 
     def action_command_palette(self) -> None:
         """Offer everything by name."""
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(tuple(self._commands())), self._run_command)
+
+    def _commands(self) -> Iterator[Command]:
+        """Yield what the palette offers: all actions, those of Textual that the key table lacks, and the themes."""
+        yield from commands_of(self.main)
+        for command in self.get_system_commands(self.screen):
+            if command.title in _SYSTEM_COMMANDS:
+                yield Command(command.title, f"{command.help}.", command.callback)
+        for name in sorted(self.available_themes):
+            sentence = "Change the colours, in all runs from now on."
+            yield Command(f"Theme {name}", sentence, partial(setattr, self, "theme", name))
 
     async def _run_command(self, command: Command | None) -> None:
         """Do what was chosen in the palette, which is closed."""
@@ -177,29 +250,13 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
             path = "."
         return super().deliver_screenshot(filename, path, time_format)
 
-    def on_load(self) -> None:
-        """Handle signals from here on, before the terminal is changed."""
-        self.signals.start()
+    def action_settings(self) -> None:
+        """Show the settings, to change them."""
+        self.push_screen(SettingsDialog(self.store))
 
-    def on_mount(self) -> None:
-        """Choose the theme and show the run."""
-        self.on_ctrl_c(self.screen_watch.expect_reaction)
-        self.choose_theme()
-        # over Textual's own, which (8.2) can't be switched for another
-        self.push_screen(self._main_screen)
-        self._preferences.start()
-
-    def on_unmount(self) -> None:
-        """Restore the terminal's title."""
-        self._preferences.notifications.show_title("")
-
-    async def on_event(self, event: Event) -> None:
-        """Handle an event; keys typed ahead wait for the line or dialog that they are meant for."""
-        await self._typing_ahead.handle(event)
-
-    def action_help(self, heading: str) -> None:
-        """Show the help, the keys under `heading` first."""
-        self._main_screen.preferences.action_help(heading)
+    def action_help(self, first: str = "") -> None:
+        """Show the help, the keys under the heading `first` before all else."""
+        self.push_screen(main_help(self.store.preferences.keys, PLOT_GLYPHS[self.glyphs], first))
 
     def action_interrupt(self) -> None:
         """Queue ctrl+c behind the keys typed before it, which may still bubble up from the focused widget."""
@@ -208,4 +265,4 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def on_tweetgen_app_interrupted(self) -> None:
         """Leave as `q` does; the second time at once."""
-        self.signals.interrupt()
+        self.leaving.interrupt()

@@ -20,8 +20,8 @@ from textual.style import Style
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from tui.app.main_screen import MainScreen
 from tui.dialogs.base import Dialog
-from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import PANEL_ACTIONS
 from tui.settings.keys import mapped
 from tui.widgets.line_input import LineInput
@@ -46,7 +46,7 @@ class Command:
 def commands_of(main: MainScreen) -> Iterator[Command]:
     """Yield the actions of the main screen and of its panels."""
     for widget_name, table in PANEL_ACTIONS.items():
-        for key in mapped(table, main.key_map):
+        for key in mapped(table, main.app.store.preferences.keys):
             if key.action != "app.command_palette":
                 run = partial(_run, main, widget_name, key.action)
                 yield Command(key.title, key.sentence, run, key.shown if key.keys else "")

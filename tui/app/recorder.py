@@ -33,19 +33,20 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.timer import Timer
 
-from engine.config.run import RunConfig
+from tui.app.app import TweetgenApp
+from tui.app.files import Files
+from tui.app.main_screen import TICK_SECONDS, MainScreen
+from tui.app.pins import PinnedTweets
 from tui.run.connection import RunConnection
+from tui.run.model import RunModel
 from tui.run.new_run import OverlayCurve
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
-from tui.screens.main.screen import TICK_SECONDS, MainScreen
-from tui.screens.main.services import Services
 from tui.settings.preferences import AUTO, PreferencesStore
-from tui.terminal.app import TerminalApp
 from tui.terminal.private import drawn_strips, remove_notification, update_screen
 from tui.terminal.theme import theme_for
 from tui.text.cells import split_graphemes
-from tui.widgets.panels import FramePacing
+from tui.widgets.panels import Pace
 
 
 class IdleSelector(selectors.DefaultSelector):
@@ -248,18 +249,13 @@ class Clock:
         return self.seconds
 
 
-def _start_nothing(config: RunConfig, overlay: OverlayCurve | None = None) -> None:
-    """Do nothing: no key is pressed."""
-
-
 class _SteppedScreen(MainScreen):
     """A main screen whose tick is called by the recorder."""
 
-    def __init__(self, bridge: RunConnection, services: Services, clock: Clock) -> None:
+    def __init__(self, run: RunModel, clock: Clock) -> None:
         self._paused: list[Timer] = []
         """Textual (8.2) has only weak references to them."""
-        pace = FramePacing(clock, lambda: 0.0, is_remote=False)
-        super().__init__(bridge, RunView(is_replay=True), services, clock, pace=pace)
+        super().__init__(run, None, clock, Pace(clock, lambda: 0.0, is_remote=False))
 
     def set_interval(
         self,
@@ -275,32 +271,28 @@ class _SteppedScreen(MainScreen):
         return self._paused[-1]
 
 
-class RecorderApp(TerminalApp[None], inherit_bindings=False):
+class RecorderApp(TweetgenApp, inherit_bindings=False):
     """The main screen over a replay, in the colours of a modern terminal, whatever the present one is."""
 
-    ENABLE_COMMAND_PALETTE = False
-
-    def __init__(self, bridge: RunConnection, store: PreferencesStore, clock: Clock) -> None:
-        """Show what `bridge` emits, with the theme and the glyphs of the user's preferences."""
-        preferences = store.preferences
-        theme = theme_for("truecolor") if preferences.theme == AUTO else preferences.theme
-        super().__init__(preferences.glyphs_on("braille"), theme)
-        self.set_reactive(TerminalApp.loss_unit, preferences.loss_unit)
-        self.no_color = False
-        self._clock = clock
+    def __init__(self, connection: RunConnection, store: PreferencesStore, clock: Clock) -> None:
+        """Show what `connection` emits, with the theme and the glyphs of the user's preferences."""
+        store.problems = ()
         self._toasts: list[tuple[float, Notification]] = []
         self._covered_since: float | None = None
-        services = Services(list, lambda _: None, _start_nothing, store)
-        self.main_screen = _SteppedScreen(bridge, services, clock)
+        self._clock = clock
+        super().__init__(connection, RunView(is_replay=True), store=store)
+        if store.preferences.theme == AUTO:
+            self._chosen_theme = theme_for("truecolor")
+        self.no_color = False
+
+    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None) -> None:  # noqa: ARG002 - a replay has no other curve
+        self.main = _SteppedScreen(run, self._clock)
+        self.pins = PinnedTweets(self.main)
+        self.files = Files(self, self.main)
 
     def get_line_filters(self) -> list[LineFilter]:
         """Return the filters without that of `NO_COLOR`, which is about the present terminal."""
         return [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
-
-    def on_mount(self) -> None:
-        """Choose the theme and show the replay."""
-        self.choose_theme()
-        self.push_screen(self.main_screen)
 
     def notify(
         self,
@@ -321,7 +313,7 @@ class RecorderApp(TerminalApp[None], inherit_bindings=False):
         now = self._clock()
         while self._toasts and now - self._toasts[0][0] >= SHOWN_SECONDS:
             remove_notification(self, self._toasts.pop(0)[1])
-        if self.screen is self.main_screen:
+        if self.screen is self.main:
             self._covered_since = None
         elif self._covered_since is None:
             self._covered_since = now
@@ -383,7 +375,7 @@ class Recorder:
             self._clock.seconds = round(num_ticks * TICK_SECONDS, 3)
             on_seconds(self._clock.seconds)
             self._app.remove_outdated()
-            self._app.main_screen.call_later(self._app.main_screen.tick)
+            self._app.main.call_later(self._app.main.tick)
 
     async def _drawn(self) -> list[Strip]:
         """Return what is on the screen once all that was changed is laid out and drawn, and all files are read."""

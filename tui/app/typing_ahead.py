@@ -20,7 +20,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.screens.main.screen import MainScreen
+from tui.app.main_screen import MainScreen
 
 MAX_SECONDS = 5.0
 """The longest time that keys are buffered."""

@@ -21,7 +21,7 @@ from engine.config.run import RunConfig
 from engine.errors import RankLostError, TweetgenError
 from engine.memory import torch_imported_uncollected
 from engine.progress import Stage
-from engine.protocol import codec, events
+from engine.protocol import codec
 from engine.protocol.commands import Command, Pause, Stop
 from engine.protocol.events import Event, RunStarted
 from engine.session.startup import preflight
@@ -35,7 +35,6 @@ from tui.process.exit import exit_code_of
 from tui.process.host import Host
 from tui.process.signals import (
     ENDING_SIGNALS,
-    close_terminal,
     handle_ending_signals,
     leave_at_once,
     log_crashes_of,
@@ -44,7 +43,7 @@ from tui.process.signals import (
 )
 from tui.process.torchrun import Torchrun
 from tui.run.connection import failure_event
-from tui.run.fold import apply
+from tui.run.fold import fold
 from tui.run.summary import end_lines, how_to_attach
 from tui.run.view import RunView, is_over
 
@@ -76,18 +75,55 @@ def run_headless(
         preview = preflight.check(config)
         if not is_for_screen:
             preflight.require_text(preview)
-    output = _Output(as_json=as_json, on_start=on_start, on_event=leader.note if leader else lambda _: None)
-    _listen_to_signals(output, leader, stops_on_hangup=stops_on_hangup)
+    output = _Output(as_json=as_json, on_start=on_start, leader=leader)
+    _listen_to_signals(output, stops_on_hangup=stops_on_hangup)
     with contextlib.closing(output):
         output.on_stage(Stage("loading torch"))
         try:
-            _train(config, output, leader, is_for_screen=is_for_screen, notice=notice)
+            _train(config, output, is_for_screen=is_for_screen, notice=notice)
         except RankLostError:
             raise
         except TweetgenError as error:
             output.emit(failure_event(error, None))
-    output.write_end()
-    return exit_code_of(output.view)
+    return output.end()
+
+
+def _train(config: RunConfig, output: _Output, *, is_for_screen: bool, notice: str) -> None:
+    """Run the session. Raises `TweetgenError` where the other processes can't be joined, or were lost."""
+    with torch_imported_uncollected():
+        from engine.session.session import TrainingSession
+
+    inbox, leader, ranks = output.inbox, output.leader, None
+    if leader is not None:
+        config, ranks = leader.prepare(config)
+        if leader.was_paused:
+            inbox.put(Pause())
+    session = TrainingSession(
+        config,
+        output.on_stage,
+        pauses_at_end=is_for_screen,
+        notices=tuple(filter(None, (notice, leader.notice if leader else ""))),
+        ranks=ranks,
+        is_restarted=leader is not None and leader.is_restarted,
+    )
+    agent = leader.agent if leader is not None else None
+    output.host = Host(config, inbox.put, lambda: inbox.qsize() + session.num_waiting, agent=agent)
+    with contextlib.closing(output.host):
+        if is_for_screen:
+            threading.Thread(target=_stop_unwatched, args=(output, output.host), name="screens", daemon=True).start()
+        session.run(output.emit, inbox)
+
+
+def _stop_unwatched(output: _Output, host: Host) -> None:
+    """Stop the run once it has used up its budget and no screen is attached. A thread's body."""
+    left_at = time.monotonic()
+    while output.view.ended is None:
+        time.sleep(_POLL_SECONDS)
+        if host.num_clients or not is_over(output.view):
+            left_at = time.monotonic()
+        elif time.monotonic() - left_at > _UNWATCHED_SECONDS:
+            output.inbox.put(Stop(reason="finished"))
+            return
 
 
 def run_attached(torchrun: Torchrun, *, as_json: bool, stops_on_hangup: bool, detaches: bool) -> int:
@@ -95,15 +131,15 @@ def run_attached(torchrun: Torchrun, *, as_json: bool, stops_on_hangup: bool, de
 
     The run outlives this process. With `detaches`, this process leaves it once it has started.
     """
-    output = _Output(as_json=as_json, on_start=_print_how_to_attach if detaches else None)
+    output = _Output(as_json=as_json, on_start=print_how_to_attach if detaches else None)
     run = AttachedRun(torchrun.run, torchrun=torchrun)
     received = _Received(run, torchrun.run, output)
     _listen_to_signals(output, stops_on_hangup=stops_on_hangup, kill=torchrun.kill)
     with contextlib.closing(output):
         run.start()
-        is_over, stop = False, None
-        while not is_over:
-            is_over = run.wait(_POLL_SECONDS)
+        has_ended, stop = False, None
+        while not has_ended:
+            has_ended = run.wait(_POLL_SECONDS)
             is_attached_again = received.emit_all()
             if output.view.started is None:
                 output.on_stage(run.stage)
@@ -114,39 +150,23 @@ def run_attached(torchrun: Torchrun, *, as_json: bool, stops_on_hangup: bool, de
             stop = output.inbox.get() if is_new else stop
             if isinstance(stop, Stop) and (is_new or is_attached_again):  # what was sent before may have been lost
                 run.stop(stop.reason)
-    output.write_end()
+    code = output.end()
     torchrun.wait(_ENDING_SECONDS)
-    return exit_code_of(output.view)
+    return code
 
 
-def let_go(view: RunView) -> None:
-    """Print how to attach to a run that continues in the background, and close the terminal."""
-    _print_how_to_attach(view)
-    close_terminal(and_pipes=True)
-
-
-def stop_writing(_: RunView) -> None:
-    """Close standard output and error."""
-    close_terminal(and_pipes=True)
-
-
-def _print_how_to_attach(view: RunView) -> None:
+def print_how_to_attach(view: RunView) -> None:
+    """Print how to attach to a run that continues in the background."""
     write_line(how_to_attach(view))
 
 
-def _listen_to_signals(
-    output: _Output,
-    leader: RunLeader | None = None,
-    *,
-    stops_on_hangup: bool,
-    kill: Callable[[], None] = lambda: None,
-) -> None:
+def _listen_to_signals(output: _Output, *, stops_on_hangup: bool, kill: Callable[[], None] = lambda: None) -> None:
     """Make the first SIGINT or SIGTERM stop and save; a hangup if it `stops_on_hangup`. The second exits at once.
 
     The second calls `kill` before. A leader ignores it: it may get each signal twice, directly and from torchrun. That
     ends at any of them, and kills the leader if this takes long; so a hangup stops a leader in any case.
     """
-    has_stopped = threading.Event()
+    has_stopped, leader = threading.Event(), output.leader
 
     def stop(reason: str) -> None:
         if reason == ENDING_SIGNALS[signal.SIGHUP]:
@@ -168,71 +188,36 @@ def _listen_to_signals(
     handle_ending_signals(stop_at_signals(stop, leave) if leader is None else lambda code: stop(reason_of(code)))
 
 
-def _train(config: RunConfig, output: _Output, leader: RunLeader | None, *, is_for_screen: bool, notice: str) -> None:
-    """Run the session. Raises `TweetgenError` where the other processes can't be joined, or were lost."""
-    with torch_imported_uncollected():
-        from engine.session.session import TrainingSession
-
-    inbox, ranks = output.inbox, None
-    if leader is not None:
-        config, ranks = leader.prepare(config)
-    session = TrainingSession(
-        config,
-        output.on_stage,
-        pauses_at_end=is_for_screen,
-        notices=tuple(filter(None, (notice, leader.notice if leader else ""))),
-        ranks=ranks,
-        is_restarted=leader is not None and leader.is_restarted,
-    )
-    if leader is not None and leader.was_paused:
-        inbox.put(Pause())
-    host = Host(
-        config,
-        inbox.put,
-        lambda: inbox.qsize() + session.num_waiting,
-        agent=leader.agent if leader else None,
-    )
-    output.host = host
-    with contextlib.closing(host):
-        if is_for_screen:
-            threading.Thread(target=output.stop_unwatched, name="screens", daemon=True).start()
-        session.run(output.emit, inbox)
-
-
 class _Output:
     """Shows the events of a run, and passes them on."""
 
     def __init__(
-        self,
-        *,
-        as_json: bool,
-        on_start: Callable[[RunView], None] | None,
-        on_event: Callable[[Event], None] = lambda _: None,
+        self, *, as_json: bool, on_start: Callable[[RunView], None] | None, leader: RunLeader | None = None
     ) -> None:
         self.inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self.has_hung_up = threading.Event()
         self.host: Host | None = None
+        self.leader = leader
         self.view = RunView()
         self._as_json = as_json
         self._on_start = on_start
-        self._on_event = on_event
         self._progress = RunProgress(ProgressDisplay())
         self._is_shown = True
 
     def emit(self, event: Event) -> None:
         """Handle an event of the session."""
-        self.view = apply(self.view, event)
+        self.view = fold(self.view, [event])
         if isinstance(event, RunStarted):
             log_crashes_of(event.run)
         if self.host is not None:
             self.host.handle(event)
-        has_started = self._on_start is not None and isinstance(event, events.RunStarted)
+        has_started = self._on_start is not None and isinstance(event, RunStarted)
         if self._is_shown and (has_started or self.has_hung_up.is_set()):
-            self._is_shown = False
-            self._progress.close()
+            self.close()
             if self._on_start is not None and has_started:
                 self._on_start(self.view)
-        self._on_event(event)
+        if self.leader is not None:
+            self.leader.note(event)
         if self._as_json and event.is_recorded:
             with self._ignoring_write_errors(sys.stdout):
                 sys.stdout.write(codec.encode(event) + "\n")
@@ -247,26 +232,17 @@ class _Output:
             with self._ignoring_write_errors(sys.stderr):
                 self._progress.stage(stage)
 
-    def write_end(self) -> None:
-        """Write the summary of the run."""
+    def close(self) -> None:
+        """Remove the progress bar, and show nothing more."""
+        self._is_shown = False
+        self._progress.close()
+
+    def end(self) -> int:
+        """Write the summary of the run; return its exit code."""
         for line in end_lines(self.view):
             with self._ignoring_write_errors(sys.stderr):
                 write_line(line)
-
-    def close(self) -> None:
-        """Remove the progress bar."""
-        self._progress.close()
-
-    def stop_unwatched(self) -> None:
-        """Stop the run once it has used up its budget and no screen is attached. A thread's body."""
-        left_at = time.monotonic()
-        while self.view.ended is None:
-            time.sleep(_POLL_SECONDS)
-            if (self.host is not None and self.host.num_clients) or not is_over(self.view):
-                left_at = time.monotonic()
-            elif time.monotonic() - left_at > _UNWATCHED_SECONDS:
-                self.inbox.put(Stop(reason="finished"))
-                return
+        return exit_code_of(self.view)
 
     @contextlib.contextmanager
     def _ignoring_write_errors(self, stream: TextIO) -> Iterator[None]:

@@ -1,29 +1,23 @@
-"""Ask for a whole number: a setting of the run, with its current value and limits.
+"""The dialogs that ask: `Question` for one of a few answers, `Ask` for a line of text; and what they ask.
 
-The dialog of the settings in which a value is typed.
-
-Type the name of a checkpoint: to save one, or to rename one.
-
-Ask before a checkpoint is loaded into the run: what it does, and under which name the run's weights are saved.
-
-Continue a run beyond its budget, or change the budget of one that trains: choose how much longer, or type it.
+That is a number, the name of a checkpoint, whether to load one, and how much longer a run trains.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import ClassVar, Generic, Literal, NamedTuple, TypeAlias
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
 from engine.checkpoints.catalog import CheckpointEntry, pin_path
-from engine.checkpoints.format import CheckpointInfo
 from engine.errors import ConfigError
 from engine.protocol.commands import SaveCheckpoint
 from engine.storage.folders import BEFORE_LOAD, checked_name, folder_of_run, named_checkpoint_path
@@ -31,342 +25,256 @@ from engine.text import sanitize_line
 from tui.dialogs.base import Answer, Dialog
 from tui.run.ending import Budget, Choice, ChoiceName, amount_choice, choices
 from tui.run.view import RunView, is_over
-from tui.settings.keys import Key
+from tui.settings.key_table import Key
 from tui.text.checkpoints import model_text
 from tui.text.numbers import format_count
 from tui.text.typed import amount_in
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
 
-_MAX_CHARS = 24
+_REDRAW_SECONDS = 0.25
+_MAX_CHARS = 2000
 
 
-@dataclass(frozen=True, kw_only=True)
-class NumberQuestion:
-    """A setting, its current value and its limits."""
+class Question(Dialog[str]):
+    """Ask for one of a few answers, each a key with a label, and answer with the label; or show a message."""
 
-    title: str
-    sentence: str
-    """What the number means, and the effect of a change."""
-    value: int
-    """The current value, to start from."""
-    low: int
-    high: int
-
-    @property
-    def limits(self) -> str:
-        """The allowed numbers, in words."""
-        return f"a whole number from {format_count(self.low)} to {format_count(self.high)}"
-
-
-def number_in(text: str) -> int | None:
-    """Parse a whole number with any group separator, "1,000" or "1 000"; return None for other text."""
-    digits = text.strip().translate(dict.fromkeys(map(ord, ",_ '\u00a0\u202f")))
-    return int(digits) if digits.removeprefix("-").isdecimal() else None
-
-
-class NumberDialog(Dialog[int]):
-    """Answer with a number within the limits."""
-
-    KEYS_LINE = "enter set · esc close"
-
-    def __init__(self, question: NumberQuestion) -> None:
-        """Ask a question; the line begins with the current value."""
-        super().__init__(question.title)
-        self._question = question
-
-    def compose_body(self) -> ComposeResult:
-        """Show the sentence, the line, and below it the limits or an error."""
-        yield Static(self._question.sentence, markup=False)
-        yield LineInput(str(self._question.value), max_length=_MAX_CHARS, select_on_focus=True)
-        yield Static(self._usual_hint, markup=False, id="hint")
-
-    @property
-    def _usual_hint(self) -> str:
-        return f"{format_count(self._question.value)} now; {self._question.limits}."
-
-    @on(Input.Changed)
-    def _clear_error(self) -> None:
-        """Clear the error once the line changes."""
-        self._show_hint(self._usual_hint)
-
-    @on(Input.Submitted)
-    def _answer(self, event: Input.Submitted) -> None:
-        """Answer, or show the error."""
-        number = number_in(event.value)
-        if number is not None and self._question.low <= number <= self._question.high:
-            self.dismiss(number)
-            return
-        typed = sanitize_line(event.value.strip()) or "Nothing"
-        self._show_hint(f"{typed} is not {self._question.limits}.", is_error=True)
-
-
-BY_PRESET = "from the preset"
-"""Shown for a number that is not set."""
-
-
-class ValueDialog(Dialog[str]):
-    """Answer with a typed value, stripped, or with an empty text for the default; an error is shown while typing."""
-
-    KEYS_LINE = "enter set · esc cancel"
-    CSS = "ValueDialog #box { width: 60; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, f"answer({key!r})", show=False) for key in ("y", "enter", *"dao")
+    ]
 
     def __init__(
         self,
-        label: str,
-        text: str,
-        sentence: str,
-        error_of: Callable[[str], str],
-        *,
-        placeholder: str = "",
-        max_length: int = 12,
+        title: str,
+        text: str | Callable[[], str],
+        answers: Mapping[str, str],
+        hint: str = "",
+        look: Literal["bar", "frame", "message", "error"] = "bar",
     ) -> None:
-        """Begin with `text`. `error_of` returns what is wrong with a text, in a sentence; empty if it is valid."""
-        super().__init__(label)
-        self._text = text
-        self._sentence = sentence
-        self._error_of = error_of
-        self._placeholder = placeholder
-        self._max_length = max_length
+        """Ask `text`, or what it returns while the dialog is open; `answers` are the labels by key.
+
+        They are shown in a bar, to click, or in the frame. Enter closes a message and an error; elsewhere it does
+        nothing that is no answer, so that no key pressed once too often decides.
+        """
+        self.is_message = look in {"message", "error"}
+        close = "enter or esc close" if self.is_message else "esc close"
+        in_frame = " · ".join([*(f"{key} {label}" for key, label in answers.items()), close])
+        super().__init__(title, "" if look == "bar" else in_frame, classes=f"-{look}")
+        self._text, self._answers, self._hint, self._look = text, answers, hint, look
 
     def compose_body(self) -> ComposeResult:
-        """Show the line, and below it the sentence on the setting or an error."""
-        yield LineInput(self._text, placeholder=self._placeholder, max_length=self._max_length, select_on_focus=True)
-        yield Static(self._sentence, markup=False, id="hint")
-
-    @on(Input.Changed)
-    def _validate(self, event: Input.Changed) -> None:
-        """Show the error in the line, or else the sentence."""
-        error = self._error_of(event.value.strip())
-        self._show_hint(error or self._sentence, is_error=bool(error))
-
-    @on(Input.Submitted)
-    def _answer(self, event: Input.Submitted) -> None:
-        """Answer, unless there is an error."""
-        text = event.value.strip()
-        if not self._error_of(text):
-            self.dismiss(text)
-
-
-def number_or_text(text: str) -> object:
-    """Parse a number; return any other text unchanged."""
-    for number_type in (int, float):
-        try:
-            return number_type(text)
-        except ValueError:
-            continue
-    return text
-
-
-_RULE = "Up to 100 letters, digits, spaces and . _ + -, the first a letter or digit."
-
-
-def is_saved(name: str) -> bool:
-    """Return whether a checkpoint of that name exists."""
-    return named_checkpoint_path(name).exists()
-
-
-def is_pinned(name: str) -> bool:
-    """Return whether the checkpoint of that name is pinned, so that it can't be replaced."""
-    return pin_path(named_checkpoint_path(name)).exists()
-
-
-def free_name(name: str) -> str:
-    """Return `name`, or the first of name-2, name-3 and so on that is free."""
-    numbered = (f"{name}-{number}" for number in itertools.count(2))
-    return next(candidate for candidate in itertools.chain([name], numbered) if not is_saved(candidate))
-
-
-class NameDialog(Dialog[Answer]):
-    """A line for a name, and below it the rule for names, or an error."""
-
-    def __init__(self, title: str, name: str, is_taken: Callable[[str], bool]) -> None:
-        """Begin with `name`."""
-        super().__init__(title)
-        self._first_name = sanitize_line(name)
-        self._is_taken = is_taken
-
-    def compose_body(self) -> ComposeResult:
-        """Show the line and the rule."""
-        yield LineInput(self._first_name, placeholder="a name", max_length=100, select_on_focus=True)
-        yield Static(_RULE, markup=False, id="hint")
-
-    @on(Input.Submitted)
-    def _check_name(self, event: Input.Submitted) -> None:
-        name = event.value.strip()
-        try:
-            checked_name(name, "checkpoint")
-        except ConfigError as error:
-            self._show_hint(error.hint)
-        else:
-            self._on_name(name)
-
-    def _on_name(self, name: str) -> None:
-        """Answer with a valid name, or show why it is refused."""
-        raise NotImplementedError
-
-
-class SaveDialog(NameDialog[SaveCheckpoint]):
-    """Answer with the command that saves; an existing name needs enter twice."""
-
-    KEYS_LINE = "enter save · esc close"
-
-    def __init__(self, suggestion: str, is_taken: Callable[[str], bool] = is_saved) -> None:
-        """Suggest a name."""
-        super().__init__("Save a checkpoint", suggestion, is_taken)
-        self._name_to_replace: str | None = None
-
-    @on(Input.Changed)
-    def _clear_warning(self) -> None:
-        """Clear the warning once the name changes."""
-        if self._name_to_replace is not None:
-            self._name_to_replace = None
-            self._show_hint("")
-
-    def _on_name(self, name: str) -> None:
-        is_replacing = name == self._name_to_replace
-        if self._is_taken(name) and is_pinned(name):
-            self._show_hint(f"The checkpoint “{name}” is pinned. Choose another name, or unpin it first.")
-        elif self._is_taken(name) and not is_replacing:
-            self._name_to_replace = name
-            self._show_hint(f"A checkpoint called “{name}” exists already; enter again replaces it.")
-        else:
-            self.dismiss(SaveCheckpoint(name=name, replace=is_replacing))
-
-
-class RenameDialog(NameDialog[str]):
-    """Answer with a name that is valid and free."""
-
-    KEYS_LINE = "enter rename · esc close"
-
-    def __init__(self, name: str, is_taken: Callable[[str], bool]) -> None:
-        """Begin with the current name."""
-        super().__init__(f"Rename “{name}”", name, is_taken)
-
-    def _on_name(self, name: str) -> None:
-        if name == self._first_name:
-            self.dismiss(None)
-        elif self._is_taken(name):
-            self._show_hint(f"A checkpoint called “{name}” exists already. Choose another name.")
-        else:
-            self.dismiss(name)
-
-
-_REDRAW_SECONDS = 0.25
-_MAX_QUESTION_CHARS = 600
-
-
-class LoadDialog(Dialog[Literal["load"]]):
-    """Show a question that changes as the run goes on."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("y,enter", "answer", "load", show=False)]
-    KEYS_LINE = ""
-
-    def __init__(self, question: Callable[[], str]) -> None:
-        """Show what `question` returns, now and as long as the dialog is open."""
-        super().__init__("Load a checkpoint")
-        self._question = question
-        self._shown = ""
-
-    def compose_body(self) -> ComposeResult:
-        """Lay out the question, and the answers to press or click."""
-        yield Static(markup=False, id="question")
-        yield Static("", markup=False)
-        yield KeyBar(
-            (
-                Key("dialog", "y", "answer", label="load"),
-                Key("dialog", "enter", "answer", label="load", symbols="enter"),
-                Key("dialog", "escape", "close", label="close"),
-            )
-        )
+        """Show text and hint, and the bar of answers."""
+        with VerticalScroll():
+            yield Static(markup=False, id="question")
+            if self._hint:
+                yield Static(sanitize_line(self._hint, _MAX_CHARS), markup=False, id="hint")
+        if self._look == "bar":
+            yield Static("", markup=False)
+            labels = {**self._answers, "escape": "close"}
+            keys = [Key("dialog", key, f"answer({key!r})", label=label) for key, label in labels.items()]
+            yield KeyBar([replace(key, symbols="enter") if key.keys == "enter" else key for key in keys])
 
     def on_mount(self) -> None:
-        """Show the question of this moment."""
+        """Show the text, and follow it as it changes."""
         self._draw()
-        self.set_interval(_REDRAW_SECONDS, self._draw)
+        if callable(self._text):
+            self.set_interval(_REDRAW_SECONDS, self._draw)
 
     def _draw(self) -> None:
-        question = sanitize_line(self._question(), _MAX_QUESTION_CHARS)
-        if question != self._shown:
-            self._shown = question
-            self.query_one("#question", Static).update(Content(question))
+        line, text = self.query_one("#question", Static), self._text() if callable(self._text) else self._text
+        if line.content != (shown := sanitize_line(text, _MAX_CHARS)):
+            line.update(shown)
 
-    def action_answer(self) -> None:
-        """Answer that it is to be loaded."""
-        self.dismiss("load")
+    def action_answer(self, key: str) -> None:
+        """Answer with the label of a key, or close."""
+        if key in self._answers or key == "escape" or (key == "enter" and self.is_message):
+            self.dismiss(self._answers.get(key))
+
+
+class Problem(NamedTuple):
+    """Why a typed line has no value."""
+
+    text: str
+    is_error: bool = True
+    """Whether it is shown in the colour of errors."""
+
+
+class Repeat(NamedTuple, Generic[Answer]):
+    """The value of a line once enter is pressed again, and why it has to be."""
+
+    text: str
+    value: Answer
+
+
+Checked: TypeAlias = Answer | Problem | Repeat[Answer]
+
+
+class Ask(Dialog[Answer]):
+    """Ask for a line of text; answer with its value."""
+
+    def __init__(
+        self,
+        title: str,
+        line: LineInput,
+        hint: str,
+        check: Callable[[str], Checked[Answer]],
+        explain: Callable[[str], str | Problem | None] = lambda _: None,
+        note: str = "",
+        keys_line: str = "enter set · esc close",
+        classes: str = "",
+    ) -> None:
+        """Ask for `line`; `check` returns the value of its text, without blanks around it.
+
+        Below it is `hint`, or what `explain` returns for what is typed, until enter shows a problem; `note` is above.
+        """
+        super().__init__(title, keys_line, classes)
+        self._line, self._hint, self._note = line, hint, note
+        self._check, self._explain = check, explain
+        self._text_to_repeat: str | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """Show note, line and hint."""
+        if self._note:
+            yield Static(self._note, markup=False)
+        yield self._line
+        yield Static(self._hint, markup=False, id="hint")
+
+    @on(Input.Changed)
+    def _on_changed(self, event: Input.Changed) -> None:
+        self._text_to_repeat = None
+        self._show(self._explain(event.value.strip()) or self._hint)
+
+    @on(Input.Submitted)
+    def _on_submitted(self, event: Input.Submitted) -> None:
+        text = event.value.strip()
+        match self._check(text):
+            case Problem() as problem:
+                self._show(problem)
+            case Repeat(text=warning) if text != self._text_to_repeat:
+                self._text_to_repeat = text
+                self._show(warning)
+            case Repeat(value=value):
+                self.dismiss(value)
+            case value:
+                self.dismiss(value)
+
+    def _show(self, hint: str | Problem) -> None:
+        text, is_error = hint if isinstance(hint, Problem) else (hint, False)
+        self._show_hint(text, is_error=is_error)
+
+
+# What is asked --------------------------------------------------------------------------------------------------------
+
+
+def _line(text: str, placeholder: str = "", max_length: int = 24) -> LineInput:
+    return LineInput(sanitize_line(text), placeholder=placeholder, max_length=max_length, select_on_focus=True)
+
+
+def ask_number(title: str, sentence: str, value: int, low: int, high: int) -> Ask[int]:
+    """Ask for a whole number, now `value`; `sentence` says what it means, and the effect of a change."""
+    limits = f"a whole number from {format_count(low)} to {format_count(high)}"
+
+    def check(text: str) -> int | Problem:
+        digits = text.translate(dict.fromkeys(map(ord, ",_ '\u00a0\u202f")))  # any separator of groups
+        is_number = digits.removeprefix("-").isdecimal() and low <= int(digits) <= high
+        return int(digits) if is_number else Problem(f"{sanitize_line(text) or 'Nothing'} is not {limits}.")
+
+    return Ask(title, _line(str(value)), f"{format_count(value)} now; {limits}.", check, note=sentence)
+
+
+def _ask_name(title: str, name: str, verb: str, check: Callable[[str], Checked[Answer]]) -> Ask[Answer]:
+    def check_all(text: str) -> Checked[Answer]:
+        try:
+            return check(checked_name(text, "checkpoint"))
+        except ConfigError as error:
+            return Problem(error.hint, is_error=False)
+
+    rule = "Up to 100 letters, digits, spaces and . _ + -, the first a letter or digit."
+    return Ask(title, _line(name, "a name", 100), rule, check_all, keys_line=f"enter {verb} · esc close")
+
+
+def ask_name_to_save(name: str) -> Ask[SaveCheckpoint]:
+    """Ask under which name to save, and answer with the command; suggest `name`, or name-2 and so on if it is taken."""
+
+    def is_saved(name: str) -> bool:
+        return named_checkpoint_path(name).exists()
+
+    def check(name: str) -> Checked[SaveCheckpoint]:
+        if not is_saved(name):
+            return SaveCheckpoint(name=name, replace=False)
+        if pin_path(named_checkpoint_path(name)).exists():
+            return Problem(
+                f"The checkpoint “{name}” is pinned. Choose another name, or unpin it first.", is_error=False
+            )
+        warning = f"A checkpoint called “{name}” exists already; enter again replaces it."
+        return Repeat(warning, SaveCheckpoint(name=name, replace=True))
+
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return _ask_name("Save a checkpoint", next(itertools.filterfalse(is_saved, names)), "save", check)
+
+
+def ask_new_name(name: str, is_taken: Callable[[str], bool]) -> Ask[str]:
+    """Ask for another name of a checkpoint, one that is free; `name` itself is an answer, too."""
+
+    def check(new: str) -> str | Problem:
+        reason = f"A checkpoint called “{new}” exists already. Choose another name."
+        return Problem(reason, is_error=False) if is_taken(new) and new != name else new
+
+    return _ask_name(f"Rename “{name}”", name, "rename", check)
+
+
+def ask_to_load(entry: CheckpointEntry, view: Callable[[], RunView]) -> Question:
+    """Ask whether to load an undamaged checkpoint into the run that `view` returns."""
+    return Question("Load a checkpoint", lambda: load_question(entry, view()), {"y": "load", "enter": "load"})
 
 
 def load_question(entry: CheckpointEntry, view: RunView) -> str:
-    """Return the question whether to load an undamaged checkpoint into the run of `view`."""
-    return " ".join(_sentences(entry, entry.info, view)) if entry.info is not None else ""
-
-
-def _sentences(entry: CheckpointEntry, info: CheckpointInfo, view: RunView) -> Iterator[str]:
-    run = view.started.run if view.started is not None else ""
+    """Return what loading a checkpoint does to the run of `view`, and under which name its weights are saved."""
+    info, saved, run = entry.info, view.saved_by_name, view.started.run if view.started is not None else ""
+    if info is None:
+        return ""  # damaged: it can't be loaded
     if info.run != run:
         of_run = "" if entry.name.startswith(f"{info.run}/") else f" of the run {info.run}"
-        yield f"Continue this run from “{entry.name}”, step {info.step:,}{of_run}, trained on {info.corpus_name}?"
+        where = f"Continue this run from “{entry.name}”, step {info.step:,}{of_run}, trained on {info.corpus_name}?"
     elif info.step == view.step:
-        yield f"Load “{entry.name}”, which is at this step, {info.step:,}, too?"
+        where = f"Load “{entry.name}”, which is at this step, {info.step:,}, too?"
     else:
-        yield f"Go {'back' if info.step < view.step else 'forward'} to step {info.step:,}, “{entry.name}”?"
-    if view.model is not None and info.model != view.model:
-        yield f"The model becomes: {model_text(info.model)}."
-    yield _now(entry, view, run)
-    if view.is_finishing:
-        yield "Its finish is cancelled."
-
-
-def _now(entry: CheckpointEntry, view: RunView, run: str) -> str:
-    """Return what becomes of the run's current weights."""
+        where = f"Go {'back' if info.step < view.step else 'forward'} to step {info.step:,}, “{entry.name}”?"
+    has_other_model = view.model is not None and info.model != view.model
     if view.step == 0:
-        return "The run has taken no step: nothing is lost."
-    if (view.loaded_name, view.loaded_step) == (entry.name, view.step):
-        return "The run has taken no step since it was loaded: nothing is lost."
-    saved = view.saved_by_name
-    if saved is not None and saved.weights_step == view.step:
-        return f"The run, now at step {view.step:,}, is saved as “{saved.name}”: nothing is lost."
-    if view.phase == "training":  # the steps until the answer count, too
-        return f"The run, now at step {view.step:,}, is saved first as step-N{BEFORE_LOAD}, where N is its step then."
-    return f"The run, at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."
+        now = "The run has taken no step: nothing is lost."
+    elif (view.loaded_name, view.loaded_step) == (entry.name, view.step):
+        now = "The run has taken no step since it was loaded: nothing is lost."
+    elif saved is not None and saved.weights_step == view.step:
+        now = f"The run, now at step {view.step:,}, is saved as “{saved.name}”: nothing is lost."
+    elif view.phase == "training":  # the steps until the answer count, too
+        now = f"The run, now at step {view.step:,}, is saved first as step-N{BEFORE_LOAD}, where N is its step then."
+    else:
+        now = f"The run, at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."
+    model = f" The model becomes: {model_text(info.model)}." if has_other_model else ""
+    return f"{where}{model} {now}{' Its finish is cancelled.' if view.is_finishing else ''}"
 
 
-_LABEL_WIDTH = 16
-
-
-class ContinueDialog(Dialog[Choice]):
-    """Answer with a choice: each has a digit, and enter chooses the one under the cursor."""
+class BudgetDialog(Dialog[Choice]):
+    """Ask how much longer a run trains: each choice has a digit, and enter chooses the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(str(number), f"choose({number})", show=False) for number in range(1, 10)
     ]
     KEYS_LINE = "number or enter choose · esc close"
-    CSS = """
-    ContinueDialog #box { width: 68; padding: 0 1; }
-    ContinueDialog OptionList {
-        height: auto;
-        border: none;
-        padding: 0;
-        background: $surface;
-        scrollbar-size-vertical: 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-        &:focus { border: none; }
-        & > .option-list--option-highlighted { background: $primary 30%; color: $foreground; }
-    }
-    ContinueDialog #hint { min-height: 2; margin: 0; padding: 0 1; }
-    """
 
     def __init__(self, view: RunView, at_start: Budget, chosen: ChoiceName = "steps") -> None:
         """Offer the choices of a run as it is now, the cursor on `chosen`; `at_start` is the budget it began with."""
         super().__init__("Continue the run" if is_over(view) else "Change the budget")
-        self._view = view
+        self._view, self._chosen = view, chosen
         self._choices = choices(view, at_start)
-        self._chosen = chosen
 
     def compose_body(self) -> ComposeResult:
         """Show the choices, and below them the effect of the one under the cursor."""
-        yield OptionList(*(_row(*each) for each in enumerate(self._choices, start=1)), markup=False)
+        rows = [f"{choice.label:<16}{choice.effect}" for choice in self._choices]
+        yield OptionList(
+            *(Content.styled(f" {number}  ", "bold") + row for number, row in enumerate(rows, 1)), markup=False
+        )
         yield Static("", markup=False, id="hint")
 
     def on_mount(self) -> None:
@@ -374,70 +282,43 @@ class ContinueDialog(Dialog[Choice]):
         self.query_one(OptionList).highlighted = [choice.name for choice in self._choices].index(self._chosen)
 
     @on(OptionList.OptionHighlighted)
-    def _explain(self, event: OptionList.OptionHighlighted) -> None:
-        """Show what the choice under the cursor changes besides the end."""
+    def _on_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         self._show_hint(self._choices[event.option_index].note)
 
     @on(OptionList.OptionSelected)
-    def _select(self, event: OptionList.OptionSelected) -> None:
+    def _on_selected(self, event: OptionList.OptionSelected) -> None:
         self.action_choose(event.option_index + 1)
 
     def action_choose(self, number: int) -> None:
         """Answer with a choice; ask for the amount first where one is to be typed."""
-        if number > len(self._choices):
-            return
-        choice = self._choices[number - 1]
-        if choice.name == "amount":
-            self.app.push_screen(AmountDialog(self._view), self._answer_amount)
-        else:
-            self.dismiss(choice)
-
-    def _answer_amount(self, choice: Choice | None) -> None:
-        if choice is not None:
-            self.dismiss(choice)
+        if number <= len(self._choices):
+            choice = self._choices[number - 1]
+            if choice.name == "amount":
+                self.app.push_screen(ask_amount(self._view), lambda typed: typed and self.dismiss(typed))
+            else:
+                self.dismiss(choice)
 
 
-def _row(number: int, choice: Choice) -> Content:
-    """Return the line of a choice."""
-    return Content.styled(f" {number}  ", "bold") + Content(f"{choice.label:<{_LABEL_WIDTH}}{choice.effect}")
+def ask_amount(view: RunView) -> Ask[Choice]:
+    """Ask for a number of steps, a time or a number of epochs that the run trains longer."""
+    units = "Steps, or with a unit: 90 s, 10 min, 1:30, 2 h, 3 epochs."
 
+    def check(text: str) -> Choice | Problem:
+        if (amount := amount_in(text)) is not None:
+            return amount_choice(view, amount)
+        typed = sanitize_line(text) or "Nothing"
+        return Problem(f"{typed} is no number of steps, time or number of epochs. {units}")
 
-class AmountDialog(Dialog[Choice]):
-    """Answer with the choice of a typed number of steps, time or number of epochs."""
+    def explain(text: str) -> str | None:
+        choice = check(text)
+        return f"{choice.effect[0].upper()}{choice.effect[1:]}. {choice.note}" if isinstance(choice, Choice) else None
 
-    KEYS_LINE = "enter set · esc back"
-    CSS = "AmountDialog #box { width: 60; }"
-    _USUAL_HINT = "Steps, or with a unit: 90 s, 10 min, 1:30, 2 h, 3 epochs."
-
-    def __init__(self, view: RunView) -> None:
-        """Ask how much longer the run of `view` trains."""
-        super().__init__("How much longer")
-        self._view = view
-
-    def compose_body(self) -> ComposeResult:
-        """Show the line, and below it what it means."""
-        yield LineInput("", placeholder="2,500", max_length=_MAX_CHARS)
-        yield Static(self._USUAL_HINT, markup=False, id="hint")
-
-    def _choice_of(self, text: str) -> Choice | None:
-        amount = amount_in(text)
-        return None if amount is None else amount_choice(self._view, amount)
-
-    @on(Input.Changed)
-    def _explain(self, event: Input.Changed) -> None:
-        """Show where the run would end."""
-        choice = self._choice_of(event.value)
-        if choice is None:
-            self._show_hint(self._USUAL_HINT)
-        else:
-            self._show_hint(f"{choice.effect[0].upper()}{choice.effect[1:]}. {choice.note}")
-
-    @on(Input.Submitted)
-    def _answer(self, event: Input.Submitted) -> None:
-        """Answer, or show the error."""
-        choice = self._choice_of(event.value)
-        if choice is not None:
-            self.dismiss(choice)
-            return
-        typed = sanitize_line(event.value.strip()) or "Nothing"
-        self._show_hint(f"{typed} is no number of steps, time or number of epochs. {self._USUAL_HINT}", is_error=True)
+    return Ask(
+        "How much longer",
+        _line("", "2,500"),
+        units,
+        check,
+        explain,
+        keys_line="enter set · esc back",
+        classes="-slim",
+    )

@@ -1,46 +1,38 @@
-"""`CheckpointDetail`: error, sample and metadata of the checkpoint under the cursor. Never reads a file.
+"""`CheckpointList`: saved checkpoints in groups, filtered and sorted, and the one under the cursor in detail.
 
-`CheckpointTable`: groups of checkpoints under headings; renders only the lines in view. Never reads a file.
-
-Textual's `DataTable` takes 150 ms to rebuild 500 rows.
-
-The list of checkpoints: a table that fills as the files are read, sorted and filtered, and one of them in detail.
-
-Files are read on other threads. The actions on a checkpoint are in `checkpoint_browser`.
+Files are read on other threads, a batch at a time. What can be done with a checkpoint is in `checkpoints`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
-from rich.segment import Segment
-from textual import events, on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, ScrollableContainer
+from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
-from textual.geometry import Region, Size
-from textual.message import Message
-from textual.scroll_view import ScrollView
+from textual.css.styles import RulesMap
+from textual.geometry import Region
+from textual.reactive import reactive
 from textual.strip import Strip
-from textual.widgets import Input, Static
+from textual.style import Style
+from textual.visual import RenderOptions, Visual
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+from textual.worker import Worker
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.management import sample_of
-from engine.protocol.commands import LoadCheckpoint
 from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
-from tui.dialogs.base import Dialog
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
-from tui.run.new_run import Branch
-from tui.run.view import RunView
-from tui.settings.key_table import keys_of
+from tui.run.model import RunModel
 from tui.terminal.app import loss_unit_of
 from tui.text.cells import shortened
 from tui.text.checkpoints import (
@@ -54,256 +46,264 @@ from tui.text.checkpoints import (
     grouped,
     is_untrained,
 )
-from tui.text.numbers import LossUnit, unit_label
+from tui.text.numbers import unit_label
 from tui.widgets.feed.columns import PIN_GLYPH
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.line_input import LineInput
 
-
-class CheckpointDetail(ScrollableContainer):
-    """Error first, so that it is visible on the smallest terminal."""
-
-    DEFAULT_CSS = """
-    CheckpointDetail {
-        height: 9;
-        overflow: hidden auto;
-        border-top: solid $border-blurred;
-        background: $surface;
-        scrollbar-size-vertical: 1;
-        #problem { color: $text-error; }
-        #sample { color: $foreground; }
-        #facts { color: $text-muted; }
-        Static { height: auto; }
-    }
-    """
-
-    def compose(self) -> ComposeResult:
-        """Lay out the parts, empty."""
-        for name in ("problem", "sample", "facts"):
-            yield Static(markup=False, id=name)
-
-    def show(self, problem: str, facts: list[str]) -> None:
-        """Show error and metadata; the sample follows when it has been generated."""
-        self._set_text("problem", sanitize_line(problem))
-        self._set_text("facts", "\n".join(sanitize_line(line) for line in facts))
-        self.scroll_home(animate=False)
-
-    def show_sample(self, tweet: TweetSampled | None) -> None:
-        """Show a tweet of the model, if there is one."""
-        end = ELLIPSIS if tweet is not None and not tweet.reached_eos else ""
-        self._set_text("sample", "" if tweet is None else f"“{sanitize_line(tweet.text)}{end}” (step {tweet.step:,})")
-
-    def _set_text(self, name: str, text: str) -> None:
-        """Set the text of a part; an empty one takes no line."""
-        line = self.query_one(f"#{name}", Static)
-        line.update(Content(text))
-        line.display = bool(text)
-
-
+ListCheckpoints = Callable[[], Iterable[CheckpointEntry]]
+"""Lists checkpoints; may read each file only when the iterator reaches it. Called on a thread."""
+_BATCH_SECONDS = 0.15
+"""How often the list is updated while files are read."""
 _ARROWS: dict[Order, str] = {"name": "▲", "step": "▼", "loss": "▲", "size": "▼", "age": "▲"}
 """At the sorted column: whether its values rise or fall from top to bottom."""
 _MIN_NAME_WIDTH = 16
 _MARKS_WIDTH = 2
-_GAP = " "
-_DOUBLE_CLICK = 2
 PINNED, COMPARED = PIN_GLYPH, "="
 
 
-class CheckpointTable(ScrollView, can_focus=True):
-    """Shows checkpoints below a fixed heading, one of them under the cursor, which skips the headings of groups."""
+class FittedLine(Visual):
+    """A line whose text is made for the width that there is, when it comes into view."""
 
-    ALLOW_SELECT = False
+    def __init__(self, text_of: Callable[[int], str], style: str = "") -> None:
+        self._text_of, self._style = text_of, style
+
+    def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
+        """Return the line in one strip."""
+        return Content.styled(self._text_of(width), self._style).render_strips(width, height, style, options)
+
+    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:  # noqa: ARG002 - Textual's signature
+        """Return all of the width."""
+        return container_width
+
+    def get_height(self, rules: RulesMap, width: int) -> int:  # noqa: ARG002 - Textual's signature
+        """Return one line."""
+        return 1
+
+
+class CheckpointTable(OptionList, inherit_bindings=False):
+    """Options of one line each; those without an id are headings, which the cursor skips. A click selects."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False),
         Binding("down", "move(1)", show=False),
         Binding("pageup", "move_page(-1)", show=False),
         Binding("pagedown", "move_page(1)", show=False),
-        Binding("home", "move_to_end(-1)", show=False),
-        Binding("end", "move_to_end(1)", show=False),
+        Binding("home", "first", show=False),
+        Binding("end", "last", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"checkpoint-table--{name}" for name in ("heading", "group", "row", "unusable", "cursor", "cursor-unusable")
-    }
-    DEFAULT_CSS = """
-    CheckpointTable {
-        height: 1fr;
-        min-height: 3;
-        overflow-x: hidden;
-        scrollbar-size-vertical: 1;
-        background: $surface;
-        .checkpoint-table--heading { color: $text-muted; text-style: bold; }
-        .checkpoint-table--group { color: $text-primary; text-style: bold; }
-        .checkpoint-table--row { color: $foreground; }
-        .checkpoint-table--unusable { color: $text-muted; }
-        .checkpoint-table--cursor { background: $primary 30%; color: $foreground; text-style: bold; }
-        .checkpoint-table--cursor-unusable { background: $primary 30%; color: $text-muted; text-style: bold; }
-    }
-    """
 
-    @dataclass
-    class Moved(Message):
-        """The cursor is on another checkpoint, or its checkpoint has changed; None if there is none."""
+    def show(self, options: Sequence[Option], cursor_on: str) -> None:
+        """Replace the options; move the cursor to the id `cursor_on`, or else leave it on its id or its row."""
+        top, row, before = self.scroll_offset.y, self._row, self.highlighted_option
+        self.set_options(options)
+        self.scroll_to(y=top, animate=False, force=True, immediate=True)
+        name = cursor_on or (before.id if before is not None else "")
+        ids = [self.options[index].id for index in self._rows]
+        self.move_to(ids.index(name) if name in ids else row)
 
-        entry: CheckpointEntry | None
+    @property
+    def _rows(self) -> list[int]:
+        return [index for index, option in enumerate(self.options) if option.id is not None]
 
-    @dataclass
-    class Chosen(Message):
-        """A checkpoint was double-clicked."""
+    @property
+    def _row(self) -> int:
+        return 0 if self.highlighted is None else self._rows.index(self.highlighted)
 
-        entry: CheckpointEntry
+    def move_to(self, row: int) -> None:
+        """Move the cursor to a row, clamped to the list; headings are no rows."""
+        rows = self._rows
+        self.highlighted = rows[max(0, min(row, len(rows) - 1))] if rows else None
 
-    def __init__(self) -> None:
+    def action_move(self, num_rows: int) -> None:
+        """Move the cursor by rows; unlike Textual's actions, not from one end to the other."""
+        self.move_to(self._row + num_rows)
+
+    def action_move_page(self, direction: int) -> None:
+        """Move the cursor by a page."""
+        self.action_move(direction * max(self.size.height - 1, 1))
+
+    def scroll_to_highlight(self, top: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - Textual's signature
+        """Scroll as little as necessary to show the cursor, and the heading above the first row of a group."""
+        if self.highlighted is not None:
+            above = int(self.options[self.highlighted - 1].id is None and self.size.height > 1)
+            region = Region(0, self.highlighted - above, self.size.width, 1 + above)
+            self.scroll_to_region(region, animate=False, force=True, immediate=True)
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view."""
+        self.scroll_to_highlight()
+
+
+class CheckpointList(Vertical):
+    """Show the saved checkpoints over a run; the keys are those of the dialog around it."""
+
+    titles: reactive[tuple[str, str]] = reactive(("", ""))
+    """What the frame around the list shows above and below it."""
+
+    def __init__(self, list_checkpoints: ListCheckpoints, run: RunModel) -> None:
         super().__init__()
-        self._entries: list[CheckpointEntry] = []
-        self._lines: list[tuple[CheckpointGroup, CheckpointEntry | None]] = []
-        """The headings of the groups, and the entries below each."""
-        self._line_of: list[int] = []
-        """The line of each entry."""
-        self._order: Order = "age"
-        self._unit: LossUnit = "bits"
-        self._widths = [0] * (len(ORDERS) - 1)
-        """Widths of all columns but the name: those of their longest cells."""
-        self._at_width = 0
-        """Width of the longest step of an earlier evaluation."""
-        self._cursor_row = 0
-        self._compared: str | None = None
-        self._unusable: frozenset[str] = frozenset()
-        self._now = time.time()
+        self.entries: dict[str, CheckpointEntry] = {}
+        self.order: Order = "age"
+        self.typed = ""
+        """The words of the filter."""
+        self.compared = ""
+        """The name of the first checkpoint of a comparison."""
+        self._list_checkpoints = list_checkpoints
+        self._run = run
+        self._is_reading = True
+        self._detailed: CheckpointEntry | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay out the list, the detail, and a line for notices."""
+        with Container(id="parts"):
+            with Vertical(id="table"):
+                yield Static(id="columns")
+                yield CheckpointTable()
+            with VerticalScroll(id="detail"):
+                yield Static()
+        yield Static(markup=False, id="notice")
+
+    def on_mount(self) -> None:
+        """Read the list."""
+        self.watch(self._table, "show_vertical_scrollbar", self._draw_columns)
+        self.show_entries()
+        self._work("list", self._read)
+
+    def _draw_columns(self) -> None:
+        self.query_one("#columns").refresh()
+
+    def _work(self, group: str, function: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Begin work of the dialog: Textual (8.2) would cancel that of this widget after removing what is in it."""
+        _: Worker[None] = self.screen.run_worker(function, group=group, exclusive=True)
+
+    async def _read(self) -> None:
+        """Read the checkpoints on a thread, a batch at a time."""
+        try:
+            entries = iter(await on_own_thread(self._list_checkpoints))
+            while batch := await on_own_thread(partial(_next_batch, entries)):
+                self.entries |= {entry.name: entry for entry in batch}
+                self.show_entries()
+        except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
+            self.show_notice(to_tweetgen_error(error, "Listing the checkpoints").message)
+        else:
+            if all(map(is_untrained, self.entries.values())):
+                self.show_notice("No checkpoints yet: s saves one under a name.")
+        self._is_reading = False
+        self.show_entries()
+
+    @property
+    def _table(self) -> CheckpointTable:
+        return self.query_one(CheckpointTable)
 
     @property
     def current(self) -> CheckpointEntry | None:
         """The checkpoint under the cursor."""
-        return self._entries[self._cursor_row] if self._entries else None
+        option = self._table.highlighted_option
+        return None if option is None else self.entries.get(option.id or "")
 
-    @property
-    def entries(self) -> Sequence[CheckpointEntry]:
-        """The entries of all groups."""
-        return self._entries
+    def replace(self, entry: CheckpointEntry, changed: CheckpointEntry | None) -> None:
+        """Show `changed` in place of an entry, under the cursor; None where its file is deleted."""
+        del self.entries[entry.name]
+        if changed is not None:
+            self.entries[changed.name] = changed
+        if self.compared == entry.name:
+            self.compared = changed.name if changed is not None else ""
+        self.show_entries(changed.name if changed is not None else "")
 
-    def show(
-        self,
-        groups: Sequence[CheckpointGroup],
-        order: Order,
-        unit: LossUnit,
-        *,
-        compared: str | None,
-        unusable: frozenset[str],
-        cursor_on: str | None = None,
-    ) -> None:
-        """Show groups sorted by `order`: `compared` is the first one of a comparison, `unusable` can't be loaded.
+    def why_not_loaded(self, entry: CheckpointEntry) -> str:
+        """Return why a checkpoint can't be loaded into this run; empty where no reason is known."""
+        own = self.entries.get(f"{self._run.name}/latest")
+        if entry.problem or entry.info is None or own is None or own.info is None or entry.info.vocab == own.info.vocab:
+            return entry.problem
+        return (
+            f"Its vocabulary differs from this run's ({len(entry.info.vocab)} characters, not {len(own.info.vocab)})."
+        )
 
-        The cursor moves to `cursor_on`, or else stays on its checkpoint, or else on its row.
-        """
-        before = self.current
-        name = cursor_on or (before.name if before else "")
-        self._lines = [(group, entry) for group in groups for entry in (None, *group.entries)]
-        rows = [(line, entry) for line, (_, entry) in enumerate(self._lines) if entry is not None]
-        self._line_of, self._entries = [line for line, _ in rows], [entry for _, entry in rows]
-        self._order, self._unit, self._compared, self._unusable = order, unit, compared, unusable
-        self._now = time.time()
-        self._at_width = max((cell_len(evaluated_at(entry)) for entry in self._entries), default=0)
-        cells = (cells_of(entry, self._now, unit, at_width=self._at_width) for entry in self._entries)
-        self._widths = [max(map(cell_len, column)) for column in zip(self._headings, *cells, strict=True)][1:]
-        row = next((row for row, entry in enumerate(self._entries) if entry.name == name), self._cursor_row)
-        self._cursor_row = max(0, min(row, len(self._entries) - 1))
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines) + 1)
-        self.call_after_refresh(self._scroll_to_cursor)
-        self.refresh()
-        if self.current != before:
-            self.post_message(self.Moved(self.current))
+    def show_notice(self, text: str) -> None:
+        """Show a line below the list; none if `text` is empty."""
+        line = self.query_one("#notice", Static)
+        line.update(Content(sanitize_line(text)))
+        line.display = bool(text)
 
-    @property
-    def _headings(self) -> list[str]:
-        """The titles of the columns, that of the sorted one with its arrow; the widths do not depend on the order."""
-        arrows = (_ARROWS[column] if column == self._order else " " for column in ORDERS)
-        titles = (unit_label(self._unit) if column == "loss" else column for column in ORDERS)
-        name, *others = zip(titles, arrows, strict=True)
-        return [" ".join(name), *(f"{arrow} {title}" for title, arrow in others)]
+    def show_entries(self, cursor_on: str = "") -> None:
+        """Show the entries that pass the filter, sorted; move the cursor to `cursor_on`, if given."""
+        unit, now = loss_unit_of(self), time.time()
+        groups = grouped(self.entries.values(), self._run.name, self.order, self.typed)
+        entries = [(group, entry) for group in groups for entry in group.entries]
+        at_width = max((cell_len(evaluated_at(entry)) for _, entry in entries), default=0)
+        rows = [cells_of(entry, now, unit, run=group.run, at_width=at_width) for group, entry in entries]
+        arrows = {column: _ARROWS[column] if column == self.order else " " for column in ORDERS}
+        titles = {column: f"{arrow} {column}" for column, arrow in arrows.items()}
+        headings = list(
+            {**titles, "name": f"name {arrows['name']}", "loss": f"{arrows['loss']} {unit_label(unit)}"}.values()
+        )
+        widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)][1:]
+        options: list[Option] = []
+        for (group, entry), cells in zip(entries, rows, strict=True):
+            if entry is group.entries[0]:
+                options.append(Option(FittedLine(partial(_group_line, group), "bold $text-primary"), disabled=True))
+            marks = (PINNED if entry.is_pinned else "") + (COMPARED if entry.name == self.compared else "")
+            style = "$text-muted" if self.why_not_loaded(entry) else ""
+            options.append(Option(FittedLine(partial(_row, marks, cells, widths), style), id=entry.name))
+        self._table.show(options, cursor_on)
+        columns = FittedLine(lambda _: _row("", headings, widths, self._table.scrollable_content_region.width), "bold")
+        self.query_one("#columns", Static).update(columns)
+        count = f"{len(entries):,} of {len(self.entries):,}" if self.typed else f"{len(entries):,}"
+        num_hidden = 0 if self.typed.split() else sum(map(is_untrained, self.entries.values()))
+        self.titles = (
+            f"Checkpoints · {count} by {self.order}{', reading…' if self._is_reading else ''}",
+            f"/{UNTRAINED} shows {num_hidden:,} of step 0" if num_hidden else "",
+        )
+        self._show_current()
 
-    def action_move(self, num_rows: int) -> None:
-        """Move the cursor by rows."""
-        self.move_to(self._cursor_row + num_rows)
-
-    def action_move_page(self, direction: int) -> None:
-        """Move the cursor by a page."""
-        self.move_to(self._cursor_row + direction * max(self.size.height - 2, 1))
-
-    def action_move_to_end(self, direction: int) -> None:
-        """Move the cursor to the first (-1) or last (1) row."""
-        self.move_to(0 if direction < 0 else len(self._entries) - 1)
-
-    def move_to(self, row: int) -> None:
-        """Move the cursor to a row, clamped to the table."""
-        row = max(0, min(row, len(self._entries) - 1))
-        if row == self._cursor_row:
+    @on(OptionList.OptionHighlighted)
+    def _show_current(self) -> None:
+        """Show the checkpoint under the cursor in detail, if it is another one or has changed."""
+        entry = self.current
+        if entry == self._detailed:
             return
-        before, self._cursor_row = self._cursor_row, row
-        top = self.scroll_offset.y
-        self._scroll_to_cursor()
-        if self.scroll_offset.y == top:
-            lines = (self._line_of[each] + 1 - top for each in (before, row))
-            self.refresh(*(Region(0, line, self.size.width, 1) for line in lines))
-        self.post_message(self.Moved(self.current))
+        self._detailed = entry
+        self.show_notice("No checkpoint matches." if entry is None and self.typed else "")
+        self.workers.cancel_group(self.screen, "sample")
+        self._show_detail()
+        self.query_one("#detail").scroll_home(animate=False)
+        if entry is not None:
+            self._work("sample", partial(self._find_sample, entry))
 
-    def _scroll_to_cursor(self) -> None:
-        """Scroll as little as necessary to show the cursor, and the heading above the first entry of a group."""
-        if not self._entries:
-            return
-        num_visible = max(self.size.height - 1, 1)
-        top, line = self.scroll_offset.y, self._line_of[self._cursor_row]
-        first = line - 1 if self._lines[line - 1][1] is None and num_visible > 1 else line
-        if not (top <= first and line < top + num_visible):
-            wanted = first if first < top else line - num_visible + 1
-            self.scroll_to(y=wanted, animate=False, force=True, immediate=True)
+    async def _find_sample(self, entry: CheckpointEntry) -> None:
+        """Show a tweet sampled from the checkpoint's model."""
+        self._show_detail(await on_own_thread(partial(sample_of, entry)))
 
-    def on_resize(self, _event: events.Resize) -> None:
-        """Keep the cursor in view."""
-        self._scroll_to_cursor()
+    def _show_detail(self, sample: TweetSampled | None = None) -> None:
+        """Show what is wrong first, so that it is visible on the smallest terminal; then a tweet, then metadata."""
+        parts, entry = [], self._detailed
+        if entry is not None and (problem := self.why_not_loaded(entry)):
+            parts.append(Content.styled(sanitize_line(problem), "$text-error"))
+        if sample is not None:
+            end = "" if sample.reached_eos else ELLIPSIS
+            parts.append(Content(f"“{sanitize_line(sample.text)}{end}” (step {sample.step:,})"))
+        if entry is not None:
+            lines = map(sanitize_line, detail_lines(entry, loss_unit_of(self)))
+            parts.append(Content.styled("\n".join(lines), "$text-muted"))
+        self.query_one("#detail Static", Static).update(Content("\n").join(parts))
 
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked entry; a double click posts `Chosen`."""
-        line = event.y - 1 + self.scroll_offset.y
-        if event.y == 0 or line not in self._line_of:
-            return
-        self.move_to(self._line_of.index(line))
-        if event.chain == _DOUBLE_CLICK:
-            self.post_message(self.Chosen(self._entries[self._cursor_row]))
 
-    def render_line(self, y: int) -> Strip:
-        """Return line `y` of the view: the heading, then groups."""
-        width, line = self.scrollable_content_region.width, y - 1 + self.scroll_offset.y
-        if y == 0:
-            text, style = self._line("", self._headings), "heading"
-        elif line < len(self._lines):
-            text, style = self._text_of(*self._lines[line], width)
-        else:
-            text, style = "", "row"
-        filled = text + " " * (width - cell_len(text))
-        return Strip([Segment(filled, self.get_component_rich_style(f"checkpoint-table--{style}"))])
+def _group_line(group: CheckpointGroup, width: int) -> str:
+    """Return the heading of a group and its number of entries."""
+    count = f" · {len(group.entries):,}"
+    return shortened(sanitize_line(group.heading), width - len(count)) + count
 
-    def _text_of(self, group: CheckpointGroup, entry: CheckpointEntry | None, width: int) -> tuple[str, str]:
-        """Return the text and component class of an entry, or of the heading of its group."""
-        if entry is None:
-            count = f" · {len(group.entries):,}"
-            return shortened(sanitize_line(group.heading), width - len(count)) + count, "group"
-        marks = (PINNED if entry.is_pinned else "") + (COMPARED if entry.name == self._compared else "")
-        style = "unusable" if entry.name in self._unusable else "row"
-        if entry is self.current:
-            style = "cursor" if style == "row" else "cursor-unusable"
-        cells = cells_of(entry, self._now, self._unit, run=group.run, at_width=self._at_width)
-        return self._line(marks, cells), style
 
-    def _line(self, marks: str, cells: Sequence[str]) -> str:
-        """Return a row in the width of the table, without the columns that don't fit."""
-        width = self.scrollable_content_region.width - _MARKS_WIDTH
-        num_columns = len(self._widths)
-        while num_columns > 1 and width - sum(each + 1 for each in self._widths[:num_columns]) < _MIN_NAME_WIDTH:
-            num_columns -= 1
-        name_width = width - sum(each + 1 for each in self._widths[:num_columns])
-        name = _shortened_name(cells[0], name_width)
-        name += " " * (name_width - cell_len(name))
-        others = [f"{cell:>{size}}" for cell, size in zip(cells[1:], self._widths[:num_columns], strict=False)]
-        return f"{marks:<{_MARKS_WIDTH}}" + _GAP.join((name, *others))
+def _row(marks: str, cells: Sequence[str], widths: Sequence[int], width: int) -> str:
+    """Return cells in columns of these widths, the name in what they leave, without the columns that don't fit."""
+    spare, shown = width - _MARKS_WIDTH - widths[0] - 1, list(zip(cells[1:2], widths, strict=False))
+    for cell, size in zip(cells[2:], widths[1:], strict=True):
+        if spare - size - 1 < _MIN_NAME_WIDTH:
+            break
+        spare -= size + 1
+        shown.append((cell, size))
+    name = _shortened_name(cells[0], spare)
+    columns = "".join(f" {cell:>{size}}" for cell, size in shown)
+    return f"{marks:<{_MARKS_WIDTH}}{name}{' ' * (spare - cell_len(name))}{columns}"
 
 
 def _shortened_name(name: str, max_cells: int) -> str:
@@ -313,171 +313,6 @@ def _shortened_name(name: str, max_cells: int) -> str:
         return shortened(name, max_cells)
     num_cells = max_cells - cell_len(own) - 1
     return shortened(own, max_cells) if num_cells < 1 else shortened(run[::-1], num_cells)[::-1] + slash + own
-
-
-ListCheckpoints = Callable[[], Iterable[CheckpointEntry]]
-"""Lists checkpoints; may read each file only when the iterator reaches it. Called on a thread."""
-_BATCH_SECONDS = 0.15
-"""How often the table is updated while files are read."""
-
-
-class CheckpointList(Dialog[LoadCheckpoint | Branch]):
-    """Show the saved checkpoints, over a run."""
-
-    HELP = "In the list of checkpoints"
-    KEYS_LINE = ""
-    AUTO_FOCUS = "CheckpointTable"
-    DEFAULT_CSS = """
-    CheckpointList {
-        #filter { display: none; }
-        #filter.-open { display: block; }
-        #parts { height: 1fr; }
-        #notice { height: auto; max-height: 3; color: $text-accent; display: none; }
-        KeyBar { background: $surface; }
-        &.-wide #parts { layout: horizontal; }
-        &.-wide CheckpointTable { width: 1fr; }
-        &.-wide CheckpointDetail { width: 40%; max-width: 46; height: 1fr; padding-left: 1; }
-        &.-wide CheckpointDetail { border-top: none; border-left: solid $border-blurred; }
-        &.-low CheckpointDetail { height: 6; }
-        &.-tiny CheckpointDetail { height: 5; }
-    }
-    """
-
-    def __init__(self, list_checkpoints: ListCheckpoints, view_now: Callable[[], RunView]) -> None:
-        """List what `list_checkpoints` yields, over the run that `view_now` returns."""
-        super().__init__("Checkpoints")
-        self._list_checkpoints = list_checkpoints
-        self._view_now = view_now
-        self._entries: dict[str, CheckpointEntry] = {}
-        self._is_reading = True
-        self._order: Order = "age"
-        self._typed = ""
-        self._compared: str | None = None
-
-    def compose_body(self) -> ComposeResult:
-        """Lay out filter, table, detail, a line for notices, and the key bar."""
-        yield LineInput(placeholder="filter by name, run or corpus", id="filter")
-        with Container(id="parts"):
-            yield CheckpointTable()
-            yield CheckpointDetail()
-        yield Static(markup=False, id="notice")
-        yield KeyBar(keys_of("checkpoints"))
-
-    def on_mount(self) -> None:
-        """Read the list."""
-        self._arrange()
-        self.read_list()
-
-    @work(exclusive=True, group="list")
-    async def read_list(self) -> None:
-        """Read the checkpoints on a thread, a batch at a time."""
-        try:
-            entries = iter(await on_own_thread(self._list_checkpoints))
-            while batch := await on_own_thread(partial(_next_batch, entries)):
-                self._entries |= {entry.name: entry for entry in batch}
-                self._arrange()
-        except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
-            self._notice(to_tweetgen_error(error, "Listing the checkpoints").message)
-        else:
-            if all(map(is_untrained, self._entries.values())):
-                self._notice("No checkpoints yet: s saves one under a name.")
-        self._is_reading = False
-        self._arrange()
-
-    @property
-    def _table(self) -> CheckpointTable:
-        return self.query_one(CheckpointTable)
-
-    def _arrange(self, cursor_on: str | None = None) -> None:
-        """Show the entries that pass the filter, sorted; move the cursor to `cursor_on`, if given."""
-        groups = grouped(self._entries.values(), self._run_name, self._order, self._typed)
-        entries = [entry for group in groups for entry in group.entries]
-        unusable = frozenset(entry.name for entry in entries if self._why_not_loaded(entry))
-        self._table.show(
-            groups,
-            self._order,
-            loss_unit_of(self),
-            compared=self._compared,
-            unusable=unusable,
-            cursor_on=cursor_on,
-        )
-        box = self.query_one("#box")
-        count = f"{len(entries):,} of {len(self._entries):,}" if self._typed else f"{len(entries):,}"
-        reading = ", reading…" if self._is_reading else ""
-        box.border_title = Content(f"Checkpoints · {count} by {self._order}{reading}")
-        num_hidden = 0 if self._typed.split() else sum(map(is_untrained, self._entries.values()))
-        box.border_subtitle = Content(f"/{UNTRAINED} shows {num_hidden:,} of step 0" if num_hidden else "")
-
-    @on(CheckpointTable.Moved)
-    def _show_detail(self, event: CheckpointTable.Moved) -> None:
-        """Show the checkpoint under the cursor in detail."""
-        self._notice("No checkpoint matches." if event.entry is None and self._typed else "")
-        detail = self.query_one(CheckpointDetail)
-        self.workers.cancel_group(self, "sample")
-        if event.entry is None:
-            detail.show("", [])
-            detail.show_sample(None)
-        else:
-            detail.show(self._why_not_loaded(event.entry), detail_lines(event.entry, loss_unit_of(self)))
-            self._find_sample(event.entry)
-
-    @work(exclusive=True, group="sample")
-    async def _find_sample(self, entry: CheckpointEntry) -> None:
-        """Show a tweet sampled from the checkpoint's model."""
-        tweet = await on_own_thread(partial(sample_of, entry))
-        self.query_one(CheckpointDetail).show_sample(tweet)
-
-    def _notice(self, text: str) -> None:
-        """Show a notice; hide its line if `text` is empty."""
-        line = self.query_one("#notice", Static)
-        line.update(Content(sanitize_line(text)))
-        line.display = bool(text)
-
-    def _why_not_loaded(self, entry: CheckpointEntry) -> str:
-        """Return why a checkpoint can't be loaded into this run; empty where no reason is known."""
-        if entry.problem:
-            return entry.problem
-        own = self._entries.get(f"{self._run_name}/latest")
-        if entry.info is None or own is None or own.info is None or entry.info.vocab == own.info.vocab:
-            return ""
-        return (
-            f"Its vocabulary differs from this run's ({len(entry.info.vocab)} characters, not {len(own.info.vocab)})."
-        )
-
-    @property
-    def _run_name(self) -> str | None:
-        started = self._view_now().started
-        return started.run if started else None
-
-    def action_checkpoint_sort(self, step: int) -> None:
-        """Sort by the next (1) or previous (-1) column."""
-        self._order = ORDERS[(ORDERS.index(self._order) + step) % len(ORDERS)]
-        self._arrange()
-
-    def action_checkpoint_filter(self) -> None:
-        """Open the filter."""
-        line = self.query_one("#filter", Input)
-        line.add_class("-open")
-        self.set_focus(line)  # at once: `focus` would let the next keys act on the table
-
-    @on(Input.Changed, "#filter")
-    def _filter(self, event: Input.Changed) -> None:
-        self._typed = event.value
-        self._arrange()
-
-    @on(Input.Submitted, "#filter")
-    def _leave_filter(self) -> None:
-        self._table.focus()
-
-    def action_close(self) -> None:
-        """Close the filter, or else the dialog without an answer."""
-        line = self.query_one("#filter", Input)
-        if line.has_class("-open"):
-            line.remove_class("-open")
-            line.value = ""
-            self._table.focus()
-        else:
-            self.dismiss(None)
 
 
 def _next_batch(entries: Iterator[CheckpointEntry]) -> list[CheckpointEntry]:

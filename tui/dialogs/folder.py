@@ -1,9 +1,4 @@
-"""Folder listings for a file dialog, and completion of a typed path. Never imports a widget.
-
-`FileList`: a folder listing with sizes, files without tweets dimmed. Never handles a key: its dialog does.
-
-`DialogHints`: up to three lines below a dialog's input: the hint, details, a sample. Never checks the input.
-"""
+"""The listing of a folder in a dialog: its entries, those that match what is typed, and typed paths."""
 
 from __future__ import annotations
 
@@ -12,12 +7,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
-from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import OptionList, Static
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES
@@ -26,8 +19,18 @@ from tui.text.numbers import format_size
 
 EntryKind = Literal["above", "here", "folder", "tweets", "other"]
 """The parent folder, this folder as a whole, a subfolder, a file that may contain tweets, any other file."""
-
-_ORDER: dict[EntryKind, int] = {"above": 0, "here": 1, "folder": 2, "tweets": 3, "other": 4}
+_STYLES: dict[EntryKind, str] = {
+    "above": "$text-primary",
+    "here": "$text-primary",
+    "folder": "$text-primary",
+    "tweets": "$foreground",
+    "other": "$text-disabled",
+}
+"""By kind, in display order."""
+_ORDER = list(_STYLES)
+_MAX_SHOWN = 500
+"""Longer listings are cut; typing filters them."""
+_SIZE_CELLS = 8
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,57 @@ class FolderEntry:
         """Whether the entry is inside the listed folder."""
         return self.kind not in ("above", "here")
 
+    def is_called(self, typed: str) -> bool:
+        """Return whether its name, or what the screen can show of it, is `typed`."""
+        name = self.path.name
+        return name == typed or (not name.isprintable() and sanitize_line(name) == typed)
+
+
+class FileList(OptionList, can_focus=False):
+    """Shows the entries of a folder with their sizes, one highlighted; a click selects. Its dialog has the keys."""
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self._entries: list[FolderEntry] = []
+
+    def show(self, entries: list[FolderEntry], highlighted: int | None) -> None:
+        """Show entries."""
+        self._entries = entries[:_MAX_SHOWN]
+        options = [Option(_line(entry)) for entry in self._entries]
+        if num_more := len(entries) - len(self._entries):
+            options.append(Option(f"{'':>{_SIZE_CELLS}}  {num_more:,} more: type to filter", disabled=True))
+        self.set_options(options)
+        self.highlighted = None if highlighted is None else min(highlighted, _MAX_SHOWN - 1)
+
+    def on_resize(self) -> None:
+        """Keep the highlighted entry in view when the hints below grow."""
+        self.scroll_to_highlight()
+
+    @property
+    def chosen(self) -> FolderEntry | None:
+        """The highlighted entry."""
+        return None if self.highlighted is None else self._entries[self.highlighted]
+
+
+def _line(entry: FolderEntry) -> Content:
+    name, size = sanitize_line(entry.path.name), ""
+    match entry.kind:
+        case "above":
+            name = "..  parent folder"
+        case "here":
+            name = ".   this folder, all files"
+        case "folder":
+            name += "/"
+        case _:
+            size = format_size(entry.num_bytes)
+    return Content.assemble((f"{size:>{_SIZE_CELLS}}  ", "$text-muted"), (name, _STYLES[entry.kind]))
+
 
 def list_folder(folder: Path) -> list[FolderEntry]:
-    """Return the entries of a folder in display order, without pipes and devices. Raises `OSError`."""
+    """Return the entries of a folder in display order, without pipes and devices. Blocks; raises `OSError`."""
     with os.scandir(folder) as found:
         entries = [entry for each in found if (entry := _entry(each)) is not None]
-    entries.sort(key=lambda entry: (_ORDER[entry.kind], entry.path.name.casefold()))
+    entries.sort(key=lambda entry: (_ORDER.index(entry.kind), entry.path.name.casefold()))
     above = [] if folder.parent == folder else [FolderEntry(folder.parent, "above")]
     return [*above, FolderEntry(folder, "here"), *entries]
 
@@ -82,7 +130,7 @@ def _entry(found: os.DirEntry[str]) -> FolderEntry | None:
 
 
 def entry_at(folder: Path, name: str) -> FolderEntry | None:
-    """Return the entry with exactly this name, readable or not; None if there is none."""
+    """Return the entry with exactly this name, readable or not; None if there is none. Blocks."""
     if name in {".", ".."}:
         return FolderEntry(folder, "here") if name == "." else FolderEntry(folder.parent, "above")
     path = folder / name
@@ -92,21 +140,22 @@ def entry_at(folder: Path, name: str) -> FolderEntry | None:
 
 
 def matching(entries: Iterable[FolderEntry], typed: str) -> list[FolderEntry]:
-    """Return the entries whose name contains `typed`, prefix matches first.
+    """Return the entries whose name contains `typed`, those that begin with it first; hidden ones need its dot.
 
-    Hidden entries need a leading dot. If nothing is typed, parent and current folder are included.
+    If nothing is typed, parent and current folder are included.
     """
     needle = typed.casefold()
-    if not typed:
-        return [entry for entry in entries if not (entry.is_inside and entry.path.name.startswith("."))]
-    matches = [
+    found = [
         entry
         for entry in entries
-        if entry.is_inside
-        and needle in entry.path.name.casefold()
-        and (typed.startswith(".") or not entry.path.name.startswith("."))
+        if (not typed and not entry.is_inside)
+        or (
+            entry.is_inside
+            and needle in entry.path.name.casefold()
+            and (typed.startswith(".") or not entry.path.name.startswith("."))
+        )
     ]
-    return sorted(matches, key=lambda entry: not entry.path.name.casefold().startswith(needle))
+    return sorted(found, key=lambda entry: bool(typed) and not entry.path.name.casefold().startswith(needle))
 
 
 def best_match(entries: list[FolderEntry], typed: str, default: Path | None, *, only_exact: bool = False) -> int | None:
@@ -114,22 +163,11 @@ def best_match(entries: list[FolderEntry], typed: str, default: Path | None, *, 
 
     If nothing is typed, it is `default` or the first entry inside the folder.
     """
-    is_wanted = [entry.is_inside and (_has_name(entry, typed) if typed else entry.path == default) for entry in entries]
+    is_wanted = [entry.is_inside and (entry.is_called(typed) if typed else entry.path == default) for entry in entries]
     if not entries or (typed and only_exact and not any(is_wanted)):
         return None
     ranks = [(not is_match, not entry.is_inside) for entry, is_match in zip(entries, is_wanted, strict=True)]
     return ranks.index(min(ranks))
-
-
-def _has_name(entry: FolderEntry, typed: str) -> bool:
-    """Return whether an entry's name, or what the screen can show of it, is `typed`."""
-    name = entry.path.name
-    return name == typed or (not name.isprintable() and sanitize_line(name) == typed)
-
-
-def folder_part(text: str) -> str:
-    """Return the folder part of a typed path, including its slash."""
-    return text[: text.rfind("/") + 1]
 
 
 def split_typed(text: str) -> tuple[Path, str]:
@@ -154,77 +192,3 @@ def display_path(path: Path, *, is_folder: bool) -> str:
     if home != "/" and (text == home or text.startswith(home + "/")):
         text = "~" + text.removeprefix(home)
     return text + "/" if is_folder and not text.endswith("/") else text
-
-
-MAX_SHOWN = 500
-"""Longer listings are cut; typing filters them."""
-_SIZE_CELLS = 8
-
-
-class FileList(OptionList, can_focus=False):
-    """Shows the entries of a folder, one highlighted. A click selects an entry."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "file-list--folder",
-        "file-list--tweets",
-        "file-list--other",
-        "file-list--size",
-    }
-
-    def __init__(self) -> None:
-        super().__init__(markup=False)
-        self._entries: list[FolderEntry] = []
-
-    def show(self, entries: list[FolderEntry], highlighted: int | None) -> None:
-        """Show entries."""
-        self._entries = entries[:MAX_SHOWN]
-        options = [Option(self._line(entry)) for entry in self._entries]
-        if len(entries) > MAX_SHOWN:
-            more = f"{'':>{_SIZE_CELLS}}  {len(entries) - MAX_SHOWN:,} more: type to filter"
-            options.append(Option(more, disabled=True))
-        self.set_options(options)
-        self.highlighted = None if highlighted is None else min(highlighted, MAX_SHOWN - 1)
-
-    def on_resize(self) -> None:
-        """Keep the highlighted entry in view when the hints below grow."""
-        self.scroll_to_highlight()
-
-    @property
-    def chosen(self) -> FolderEntry | None:
-        """The highlighted entry."""
-        index = self.highlighted
-        return self._entries[index] if index is not None and index < len(self._entries) else None
-
-    def _line(self, entry: FolderEntry) -> Content:
-        """Return an entry as a line."""
-        match entry.kind:
-            case "above":
-                size, name, kind = "", "..  parent folder", "folder"
-            case "here":
-                size, name, kind = "", ".   this folder, all files", "folder"
-            case "folder":
-                size, name, kind = "", sanitize_line(entry.path.name) + "/", "folder"
-            case kind:
-                size, name = format_size(entry.num_bytes), sanitize_line(entry.path.name)
-        column = Content.styled(f"{size:>{_SIZE_CELLS}}  ", self.get_visual_style("file-list--size"))
-        return column + Content.styled(name, self.get_visual_style(f"file-list--{kind}"))
-
-
-Tone = Literal["plain", "error", "ready"]
-
-
-class DialogHints(Vertical):
-    """Up to three sentences, coloured by `tone`; an empty one takes no line."""
-
-    def compose(self) -> ComposeResult:
-        """Lay out the lines, empty."""
-        for name in ("hint", "details", "sample"):
-            yield Static(markup=False, id=name)
-
-    def show(self, hint: str, details: str = "", sample: str = "", tone: Tone = "plain") -> None:
-        """Replace the sentences."""
-        self.set_class(tone == "error", "-error")
-        self.set_class(tone == "ready", "-ready")
-        for line, text in zip(self.query(Static), (hint, details, sample), strict=True):
-            line.update(Content(sanitize_line(text)))
-            line.display = bool(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,56 +11,55 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
 from engine.config.sampling import LADDER_TEMPERATURES
-from engine.protocol.events import LadderSampled
+from engine.protocol.commands import SampleLadder
+from engine.protocol.events import Event, LadderSampled
 from engine.text import ELLIPSIS, sanitize_line
-from tui.dialogs.base import Dialog
+from tui.dialogs.base import RunDialog
+from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.text.tweets import NOVELTY_GLYPHS
 
 
-class LadderDialog(Dialog[None]):
-    """Show a ladder; `t` samples another by `roll`, which returns whether one will come."""
+class LadderDialog(RunDialog[None]):
+    """Sample a ladder and show it; `t` samples another."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("ladder"))
+    ASKS = frozenset({"SampleLadder"})
     HELP = "In the other dialogs"
     KEYS_LINE = "t roll again · esc close"
 
-    def __init__(self, roll: Callable[[], bool]) -> None:
-        """Show an empty ladder until the first one comes."""
-        super().__init__("Temperature ladder")
-        self._roll = roll
-        # made here, not in compose: the answer may come before the dialog is laid out
-        self._rungs = [_new_rung(temperature) for temperature in LADDER_TEMPERATURES]
-        self._status = Static("sampling…", markup=False, id="hint")
+    def __init__(self, run: RunModel) -> None:
+        super().__init__("Temperature ladder", run)
 
     def compose_body(self) -> ComposeResult:
-        """Lay out one row per temperature."""
+        """Lay out one row per temperature: temperature, novelty, text."""
         with VerticalScroll():
-            for rung in self._rungs:
-                yield Horizontal(*rung, classes="rung")
-        yield self._status
+            for temperature in LADDER_TEMPERATURES:
+                with Horizontal(classes="rung"):
+                    yield Static(f"{temperature:.1f}", markup=False, classes="temperature")
+                    yield Static(" ", markup=False, classes="mark")
+                    yield Static(ELLIPSIS, markup=False, classes="text")
+        yield Static("sampling…", markup=False, id="hint")
+
+    def on_mount(self) -> None:
+        """Sample the first ladder."""
+        self.action_roll()
 
     def action_roll(self) -> None:
-        """Sample another ladder."""
-        if self._roll():
-            self._status.update("sampling…")
+        """Sample a ladder with a random seed."""
+        if self.run.send(SampleLadder(seed=secrets.randbelow(1_000_000), prime=self.run.shown.sampling.prime)):
+            self._show_hint("sampling…")
 
-    def show(self, ladder: LadderSampled) -> None:
+    def receive(self, event: Event) -> None:
         """Fill the rungs."""
-        for (temperature, mark, text), rung in zip(self._rungs, ladder.rungs, strict=False):
-            temperature.update(f"{rung.temperature:.1f}")
-            mark.update(NOVELTY_GLYPHS[rung.novelty])
-            mark.set_classes(f"mark {rung.novelty}")
-            text.update(sanitize_line(rung.text) + ("" if rung.reached_eos else ELLIPSIS))
-        prime = f" · prime {ladder.prime!r}" if ladder.prime else ""
-        self._status.update(sanitize_line(f"step {ladder.step:,} · seed {ladder.seed}{prime}"))
-
-
-def _new_rung(temperature: float) -> tuple[Static, Static, Static]:
-    """Return the cells of a row that waits for its tweet: temperature, novelty, text."""
-    return (
-        Static(f"{temperature:.1f}", markup=False, classes="temperature"),
-        Static(" ", markup=False, classes="mark"),
-        Static(ELLIPSIS, markup=False, classes="text"),
-    )
+        if not isinstance(event, LadderSampled):
+            return
+        for tweet, rung in zip(event.rungs, self.query(".rung"), strict=False):
+            temperature, mark, text = rung.query(Static)
+            temperature.update(f"{tweet.temperature:.1f}")
+            mark.update(NOVELTY_GLYPHS[tweet.novelty])
+            mark.set_classes(f"mark {tweet.novelty}")
+            text.update(sanitize_line(tweet.text) + ("" if tweet.reached_eos else ELLIPSIS))
+        prime = f" · prime {event.prime!r}" if event.prime else ""
+        self._show_hint(f"step {event.step:,} · seed {event.seed}{prime}")

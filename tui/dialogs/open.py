@@ -1,79 +1,81 @@
-"""The upper part of the dialog for other tweets: a line for a path, and the folder that it leads to below.
+"""Choose a file, folder or archive of tweets for a new run: a line for a path, and the folder that it leads to.
 
-Options may follow the path in the line; folder and entries are those of the path alone.
-
-Folders are read on threads. A key may act before the characters typed before it have been applied, so each action that
-uses the path applies the line first.
-
-Choose a file, folder or archive of tweets for a new run.
-
-The tweets are checked before anything else happens: an error is shown in the dialog, and the current run continues.
+Options may follow the path in the line; the folder and its entries are those of the path alone. The tweets are checked
+before anything else happens: an error is shown here, and the current run continues. Folders and files are read on
+threads. A key may act before the characters typed before it were applied, so each action applies the line first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.widgets import Input, OptionList
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, OptionList, Static
 
+from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.text import sanitize_line
-from tui.dialogs.base import Answer, Dialog
+from tui.dialogs.base import RunDialog
 from tui.dialogs.folder import (
-    DialogHints,
     FileList,
     FolderEntry,
     after_last_root,
     best_match,
     display_path,
     entry_at,
-    folder_part,
     list_folder,
     matching,
     split_typed,
 )
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
+from tui.run.model import RunModel
+from tui.run.new_run import NewRun, config_for_new_data, initial_path
 from tui.text.tweets import doubt_in, fact_line, sample_line
-from tui.text.typed import OptionValue, parsed_options, split_options
+from tui.text.typed import parsed_options, split_options
 from tui.widgets.line_input import PathInput
 
-CHECK_GROUP = "check"
-"""Of the workers that check a path."""
 State = Literal["choosing", "checking", "ready"]
-KEYS_LINES: dict[State, str] = {
+_KEYS_LINES: dict[State, str] = {
     "choosing": "enter open · tab fill · esc close",
     "checking": "esc stop checking",
     "ready": "enter start · esc back",
 }
+Check = Callable[[RunConfig], CorpusPreview | None]
+"""Checks tweets; raises the `TweetgenError` that a run on them would end with. Called on a thread."""
 
 
-class PathBrowser(Dialog[Answer]):
-    """Type a path, complete it, and move through the folder that it leads to."""
+class OpenDialog(RunDialog[NewRun]):
+    """Answer with tweets that a run can use. Enter checks a path; a second enter answers."""
 
-    KEYS_LINE = KEYS_LINES["choosing"]
+    KEYS_LINE = _KEYS_LINES["choosing"]
 
-    def __init__(self, title: str, start: Path) -> None:
-        """Prefer the entry of the path `start` in its folder."""
-        super().__init__(title)
-        self._start = start
+    def __init__(self, run: RunModel, check: Check, dropped: Path | None = None) -> None:
+        """Begin at the tweets of `run`; check at once a path that was dropped."""
+        super().__init__("Open other tweets", run)
+        self._check = check
+        self._dropped = dropped
+        self._start = dropped or initial_path(run.connection.config)
+        """The entry of its folder to highlight first."""
         self._state: State = "choosing"
-        self._applied = ""
-        """The line when it was last applied; later characters have no effect yet."""
+        self._ready: NewRun | None = None
+        self._path, self._options = "", ""
+        """The line when it was last applied, the options with the space before them; later characters have no effect
+        yet."""
         self._is_typed = False
         """Whether the user typed the line, as opposed to completion or a drop."""
-        self._folder: Path = start
+        self._folder = self._start
         self._folder_text: str | None = None
         """The part of the line that leads to `_folder`, whose entries are `_entries`."""
         self._entries: list[FolderEntry] = []
-        self._listed: str | None = None
-        """The line that the list matches."""
+        self._is_listed = False
+        """Whether the list matches the applied line."""
         self._is_moved = False
         """Whether the user moved the highlight."""
         self._is_tab_waiting = False
@@ -83,35 +85,39 @@ class PathBrowser(Dialog[Answer]):
         """Show the line, the folder, and hints on the path."""
         yield PathInput(placeholder="a file or folder, then options; ~ is your home", select_on_focus=False)
         yield FileList()
-        yield DialogHints(id="hints")
+        with Vertical(id="hints"):
+            for name in ("hint", "details", "sample"):
+                yield Static(markup=False, id=name)
+
+    def on_mount(self) -> None:
+        """Show the first folder."""
+        if self._dropped is not None:
+            self._open_dropped(PathInput.Dropped(self._dropped))
+        else:
+            self._browse(self._start if self._start.is_dir() else self._start.parent)
 
     @property
     def _line(self) -> PathInput:
         return self.query_one(PathInput)
 
     @property
-    def _applied_path(self) -> str:
-        """The path in the applied line."""
-        return split_options(self._applied)[0]
-
-    @property
-    def _applied_options(self) -> str:
-        """The options in the applied line, with the space before them."""
-        return split_options(self._applied)[1]
-
-    @property
     def _list(self) -> FileList:
         return self.query_one(FileList)
 
-    @property
-    def _hints(self) -> DialogHints:
-        return self.query_one(DialogHints)
+    def _show_hints(self, hint: str, details: str = "", sample: str = "", style: str = "") -> None:
+        """Replace the sentences below the list, coloured by the class `style`; an empty one takes no line."""
+        self.query_one("#hints").set_classes(style)
+        for line, text in zip(self.query("#hints Static").results(Static), (hint, details, sample), strict=True):
+            line.update(Content(sanitize_line(text)))
+            line.display = bool(text)
 
     def _set_state(self, state: State) -> None:
         """Change the state, and clear the hints."""
-        self._state = state
-        self.query_one("#box").border_subtitle = KEYS_LINES[state]
-        self._hints.show("")
+        self._state, self._ready = state, None
+        self.query_one("#box").border_subtitle = _KEYS_LINES[state]
+        self._show_hints("")
+
+    # The line and the folder ------------------------------------------------------------------------------------------
 
     def _browse(self, folder: Path) -> None:
         """Show another folder."""
@@ -125,9 +131,10 @@ class PathBrowser(Dialog[Answer]):
         self._show_folder()
 
     def _set_line(self, text: str) -> None:
-        """Put a path into the line, its end in view."""
-        self._applied = value = sanitize_line(text)
-        self._is_typed = False
+        """Put a text into the line, its end in view."""
+        value = sanitize_line(text)
+        self._path, self._options = split_options(value)
+        self._is_typed = self._is_listed = False
         self._line.value = value
         self._line.cursor_position = len(value)
 
@@ -135,26 +142,28 @@ class PathBrowser(Dialog[Answer]):
     def _apply_line(self) -> None:
         """Show the entries that match the line; do nothing if they are shown already."""
         path, options = split_options(self._line.value)
-        text = after_last_root(path) + options
-        if text != self._line.value:
-            self._line.value = text
-        if text != self._applied:
-            self._applied = text
-            self._is_typed = True
-            self._is_tab_waiting = False
-            self.workers.cancel_group(self, CHECK_GROUP)
+        path = after_last_root(path)
+        if path + options != self._line.value:
+            self._line.value = path + options
+        if (path, options) != (self._path, self._options):
+            self._path, self._options = path, options
+            self._is_typed, self._is_listed, self._is_tab_waiting = True, False, False
+            self.workers.cancel_group(self, "check")
             self._set_state("choosing")
             self._show_folder()
 
     def _show_folder(self) -> None:
         """Show the folder that the applied path leads to, and those of its entries that match."""
-        path = self._applied_path
-        folder_text = folder_part(path)
-        if folder_text == self._folder_text:
+        if self._folder_part == self._folder_text:
             self.workers.cancel_group(self, "folder")
             self._show_entries()
         else:
-            self._read_folder(split_typed(path)[0], folder_text)
+            self._read_folder(split_typed(self._path)[0], self._folder_part)
+
+    @property
+    def _folder_part(self) -> str:
+        """The part of the applied path that leads to its folder."""
+        return self._path[: self._path.rfind("/") + 1]
 
     @work(exclusive=True, group="folder")
     async def _read_folder(self, folder: Path, folder_text: str) -> None:
@@ -164,29 +173,24 @@ class PathBrowser(Dialog[Answer]):
         except OSError as error:
             entries = []
             if self._state == "choosing":
-                self._hints.show(f"{display_path(folder, is_folder=True)}: {error.strerror or error}.")
+                self._show_hints(f"{display_path(folder, is_folder=True)}: {error.strerror or error}.")
         self._folder, self._folder_text, self._entries = folder, folder_text, entries
         self._show_entries()
 
     def _show_entries(self) -> None:
         """Show the entries that match a typed name; next to a name that was not typed, all entries."""
-        name = self._applied_path.rpartition("/")[2]
+        name = self._path.rpartition("/")[2]
         fitting = matching(self._entries, name if self._is_typed else "")
         self._list.show(fitting, best_match(fitting, name, self._start, only_exact=not self._is_typed))
-        self._listed = self._applied
-        self._is_moved = False
+        self._is_listed, self._is_moved = True, False
         if self._is_tab_waiting:
             self._is_tab_waiting = False
             self.call_later(self._complete)
 
-    def _row(self) -> FolderEntry | None:
-        """Return the highlighted entry, if the list matches the line."""
-        return self._list.chosen if self._listed == self._applied else None
-
     def action_move(self, action: str) -> None:
         """Move the highlight by an action of the list."""
         self._apply_line()
-        if self._state != "checking" and self._listed == self._applied:
+        if self._state != "checking" and self._is_listed:
             self._set_state("choosing")
             getattr(self._list, f"action_{action}")()
             self._is_moved = True
@@ -194,59 +198,19 @@ class PathBrowser(Dialog[Answer]):
     def action_complete(self) -> None:
         """Complete the path to the highlighted entry, once the list matches the line."""
         self._apply_line()
-        if self._state != "choosing":
-            return
-        if self._listed == self._applied:
+        if self._state == "choosing" and self._is_listed:
             self._complete()
-        else:
+        elif self._state == "choosing":
             self._is_tab_waiting = True
 
     def _complete(self) -> None:
-        entry = self._row()
-        if entry is None:
-            return
-        if entry.opens_folder:
+        entry = self._list.chosen if self._is_listed else None
+        if entry is not None and entry.opens_folder:
             self._browse(entry.path)
-        elif entry.is_inside:
-            self._set_path(entry.path, self._applied_options)
+        elif entry is not None and entry.is_inside:
+            self._set_path(entry.path, self._options)
 
-
-@dataclass(frozen=True)
-class OtherTweets:
-    """What was chosen: a path, and the fields of its corpus that are set by options."""
-
-    path: Path
-    options: Mapping[str, OptionValue]
-
-
-Check = Callable[[OtherTweets], CorpusPreview | None]
-"""Checks tweets; raises the `TweetgenError` that a run on them would end with. Called on a thread."""
-
-
-class OpenDialog(PathBrowser[OtherTweets]):
-    """Answer with tweets that a run can use. Enter checks a path; a second enter answers."""
-
-    def __init__(self, check: Check, start: Path, outcome: Callable[[], str], *, is_dropped: bool = False) -> None:
-        """Begin in the folder of `start`; check at once a path that was dropped.
-
-        `outcome` returns a sentence on what the second enter will do.
-        """
-        super().__init__("Open other tweets", start)
-        self._check = check
-        self._outcome = outcome
-        self._is_dropped = is_dropped
-        self._ready: OtherTweets | None = None
-
-    def on_mount(self) -> None:
-        """Show the first folder."""
-        if self._is_dropped:
-            self._check_dropped(self._start)
-        else:
-            self._browse(self._start if self._start.is_dir() else self._start.parent)
-
-    def _set_state(self, state: State) -> None:
-        super()._set_state(state)
-        self._ready = None
+    # The check and the answer -----------------------------------------------------------------------------------------
 
     @on(Input.Submitted)
     def _enter(self, event: Input.Submitted) -> None:
@@ -257,7 +221,7 @@ class OpenDialog(PathBrowser[OtherTweets]):
         if self._ready is not None:
             self.dismiss(self._ready)
         elif self._state == "choosing":
-            self._open(self._row() if self._is_moved else None)
+            self._open(self._list.chosen if self._is_moved and self._is_listed else None)
 
     @on(OptionList.OptionSelected)
     def _open_clicked(self) -> None:
@@ -267,65 +231,61 @@ class OpenDialog(PathBrowser[OtherTweets]):
             self._open(self._list.chosen)
 
     @on(PathInput.Dropped)
-    def _open_dropped(self, event: PathInput.Dropped) -> None:
-        self._check_dropped(event.path)
+    @work(exclusive=True, group="check")
+    async def _open_dropped(self, event: PathInput.Dropped) -> None:
+        self._set_path(event.path)
+        await self._check_path(event.path)
 
-    @work(exclusive=True, group=CHECK_GROUP)
+    @work(exclusive=True, group="check")
     async def _open(self, row: FolderEntry | None) -> None:
         """Open `row`, or else the entry with exactly the typed name, or else the highlighted one.
 
         A name without any entry is checked as typed: no list has shown the user what else matches.
         """
-        folder, name = split_typed(self._applied_path)
-        if self._folder_text and folder_part(self._applied_path) == self._folder_text:
+        folder, name = split_typed(self._path)
+        if self._folder_text and self._folder_part == self._folder_text:
             folder = self._folder  # whose name may have characters that can't be typed
         if row is None and name:
             row = await on_own_thread(partial(entry_at, folder, name))
-        row = row or self._row()
-        if row is None and not name:
-            self._browse(folder)
-        elif row is None:
+        if row is None and self._is_listed:
+            row = self._list.chosen
+        if row is None and name:
             await self._check_path(folder / name)
-        elif row.opens_folder:
-            self._browse(row.path)
+        elif row is None or row.opens_folder:
+            self._browse(row.path if row is not None else folder)
         else:
             if row.is_inside:
-                self._set_path(row.path, self._applied_options)
+                self._set_path(row.path, self._options)
             await self._check_path(row.path)
-
-    @work(exclusive=True, group=CHECK_GROUP)
-    async def _check_dropped(self, path: Path) -> None:
-        self._set_path(path)
-        await self._check_path(path)
 
     async def _check_path(self, path: Path) -> None:
         """Check a path on a thread; show the error, or a preview and what enter will do."""
         self._set_state("checking")
-        self._hints.show(f"checking {path.name}…")
+        self._show_hints(f"checking {path.name}…")
         try:
-            tweets = OtherTweets(path, parsed_options(self._applied_options))
-            preview = await on_own_thread(partial(self._check, tweets))
+            config = config_for_new_data(self.run.connection.config, path, parsed_options(self._options))
+            preview = await on_own_thread(partial(self._check, config))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the current run continues
             report = to_tweetgen_error(error, "Checking tweets")
+            lacks_option = "--" in report.hint and not self._options
+            where = f"An option follows the path: {path.name} --option VALUE" if lacks_option else ""
             self._set_state("choosing")
-            self._hints.show(report.message, report.hint, self._options_hint(path, report.hint), "error")
-        else:
-            self._set_state("ready")
-            self._ready = tweets
-            facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
-            doubt = doubt_in(preview) if preview else ""
-            verdict = doubt or f"{path.name} can be used"
-            self._hints.show(f"{verdict}; {self._outcome()}", facts, sample, "error" if doubt else "ready")
-
-    def _options_hint(self, path: Path, hint: str) -> str:
-        """Return where an option is typed, if the hint of an error names one and none was typed."""
-        is_needed = "--" in hint and not self._applied_options
-        return f"An option follows the path: {path.name} --option VALUE" if is_needed else ""
+            self._show_hints(report.message, report.hint, where, "-error")
+            return
+        self._set_state("ready")
+        self._ready = NewRun(config, f"on {path.name}")
+        view = self.run.view
+        is_over = view.ended is not None or view.started is None
+        effect = "starts a new run on it" if is_over else f"saves the run {self.run.name} and starts a new one on it"
+        facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
+        doubt = doubt_in(preview) if preview else ""
+        verdict = doubt or f"{path.name} can be used"
+        self._show_hints(f"{verdict}; enter {effect}.", facts, sample, "-error" if doubt else "-ready")
 
     def action_close(self) -> None:
         """Stop checking, go back to choosing, or close without an answer."""
         if self._state == "choosing":
             self.dismiss(None)
         else:
-            self.workers.cancel_group(self, CHECK_GROUP)
+            self.workers.cancel_group(self, "check")
             self._set_state("choosing")

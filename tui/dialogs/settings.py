@@ -1,18 +1,15 @@
-"""`SettingList`: the base of the dialogs that list settings with their values, to change from the keyboard.
+"""The dialogs that list settings with their values, to change from the keyboard; a change acts at once.
 
-The settings: the entries of `config.toml` with their values, to change from the keyboard.
-
-A change acts at once where it can, and is saved in the file. Keys are changed in the file only.
-
-The filter of sampled tweets, and how each character is drawn: settings of the run, changed at once.
+`SettingsDialog` has the entries of `config.toml`, but for the keys, and saves each change in the file. `FilterDialog`
+has the filter of sampled tweets and how each character is drawn: settings of the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-from itertools import chain
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from textual import on
@@ -22,39 +19,82 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.config.fields import field_help, option_of
+from engine.config.fields import field_help, field_names, option_of
 from engine.config.sampling import DRAW_FIELDS, MAX_AVOIDED_CHARS, MAX_DRAFTS_IN_RUN, SamplingConfig
 from engine.errors import ConfigError
+from engine.protocol.events import CommandRefused
 from engine.text import sanitize_line
-from tui.dialogs.ask import BY_PRESET, ValueDialog, number_or_text
-from tui.dialogs.base import Dialog
-from tui.run.marks import DECISIVE_FIELDS
+from tui.dialogs.ask import Ask, Problem
+from tui.dialogs.base import Dialog, RunDialog
+from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
-from tui.settings.preferences import ENTRIES, Entry, Preferences, PreferencesStore, broken_rule
+from tui.settings.preferences import ENTRIES, Preferences, PreferencesStore, broken_rule
 from tui.text.tweets import SETTING_LABELS, draw_settings, format_setting
 from tui.text.typed import avoided_words
+from tui.widgets.line_input import LineInput
+
+_MAX_NUMBER_CHARS = 12
+_UNSET = "from the preset"
+_HELP = field_help(Preferences)
+_DEFAULTS = Preferences()
+_ENTRIES = {entry.name: entry for entry in ENTRIES}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A setting: a field of a dataclass, as it is listed."""
+
+    heading: str
+    name: str
+    label: str
+    sentence: str
+    """What it does."""
+    default: object
+    placeholder: str = ""
+    """What an empty line stands for."""
+    choices: tuple[object, ...] = ()
+    """The values that a key cycles through, where a value is neither typed nor a switch."""
 
 
 class SettingList(Dialog[None]):
-    """List settings by name under headings, with a sentence on the one under the cursor; a change acts at once."""
+    """List settings under headings, with a sentence on the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("settings"))
     HELP = "In the other dialogs"
     KEYS_LINE = "space change · enter edit · del default · esc close"
-    LABEL_WIDTH: ClassVar[int] = 26
+    LABEL_WIDTH = 26
+    rows: tuple[Row, ...]
+    _drawn: object = None
+    """The values on the screen."""
 
-    def __init__(self, title: str, groups: Mapping[str, Sequence[str]]) -> None:
-        """List the names of `groups` under its headings."""
-        super().__init__(title)
-        self._groups = groups
+    @property
+    def values(self) -> Any:  # noqa: ANN401 - any dataclass
+        """The current values, by attribute."""
+        raise NotImplementedError
+
+    def _shown(self, name: str, value: object) -> str:
+        """Return the value of a setting as it is listed."""
+        raise NotImplementedError
+
+    def _checked(self, row: Row, value: object) -> Any:  # noqa: ANN401 - the type of the setting
+        """Return the value that a text stands for, or any other value, if it is valid. Raises `ConfigError`."""
+        raise NotImplementedError
+
+    def _change(self, name: str, value: object) -> None:
+        """Change a setting to a valid value."""
+        raise NotImplementedError
+
+    def _sentence(self, row: Row) -> str:
+        """Return what a setting does."""
+        return row.sentence
 
     def compose_body(self) -> ComposeResult:
-        """Show the list, and a sentence on the setting under the cursor."""
+        """Show the list, and the sentence."""
         options = []
-        for heading, names in self._groups.items():
+        for heading, rows in groupby(self.rows, attrgetter("heading")):
             options.append(Option(Content(heading), disabled=True))
-            options += [Option(self._line(name), id=name) for name in names]
+            options += [Option(self._line(row), id=row.name) for row in rows]
         yield OptionList(*options, markup=False)
         yield Static("", markup=False, id="hint")
 
@@ -62,100 +102,102 @@ class SettingList(Dialog[None]):
         """Put the cursor on the first setting, below its heading."""
         self.query_one(OptionList).highlighted = 1
 
-    def _label(self, name: str) -> str:
-        """Return the label of a setting."""
-        raise NotImplementedError
-
-    def _value(self, name: str) -> str:
-        """Return the value of a setting, formatted."""
-        raise NotImplementedError
-
-    def _is_default(self, name: str) -> bool:
-        """Return whether a setting has its default."""
-        raise NotImplementedError
-
-    def _sentence(self, name: str) -> str:
-        """Return the sentence on a setting."""
-        raise NotImplementedError
-
-    def _choices(self, name: str) -> tuple[Sequence[object], object]:
-        """Return the values that a key cycles through, none where a value is typed, and the current one."""
-        raise NotImplementedError
-
-    def _edit(self, name: str) -> None:
-        """Ask for a value of a setting without choices."""
-        raise NotImplementedError
-
-    def _set(self, name: str, value: object) -> str:
-        """Change a setting, to its default for None; return why it can't be changed, as a sentence, or ""."""
-        raise NotImplementedError
-
-    def _line(self, name: str) -> Content:
+    def _line(self, row: Row) -> Content:
         """Return a setting with its value; a star marks values other than the default."""
-        mark = "" if self._is_default(name) else "  *"
-        return Content(
-            f"  {sanitize_line(self._label(name)):<{self.LABEL_WIDTH}} {sanitize_line(self._value(name))}{mark}"
-        )
+        value = getattr(self.values, row.name)
+        mark = "" if value == row.default else "  *"
+        return Content(f"  {row.label:<{self.LABEL_WIDTH}} {sanitize_line(self._shown(row.name, value))}{mark}")
 
-    def _show_values(self) -> None:
-        """Draw all settings, whose values have changed elsewhere."""
-        for name in chain.from_iterable(self._groups.values()):
-            self.query_one(OptionList).replace_option_prompt(name, self._line(name))
+    def _draw_all(self) -> None:
+        """Draw all settings."""
+        self._drawn = self.values
+        for row in self.rows:
+            self.query_one(OptionList).replace_option_prompt(row.name, self._line(row))
+
+    @property
+    def _chosen(self) -> Row | None:
+        option = self.query_one(OptionList).highlighted_option
+        return next((row for row in self.rows if option and row.name == option.id), None)
 
     @on(OptionList.OptionHighlighted)
-    def _explain(self, event: OptionList.OptionHighlighted) -> None:
-        """Show the sentence on the setting under the cursor."""
-        self._show_hint(self._sentence(event.option.id or ""))
+    def _explain(self) -> None:
+        if row := self._chosen:
+            self._show_hint(self._sentence(row))
 
     @on(OptionList.OptionSelected)
-    def _select(self, event: OptionList.OptionSelected) -> None:
-        """Cycle the selected setting to its next value, or ask for one."""
-        name = event.option.id or ""
-        if self._choices(name)[0]:
-            self.action_cycle(1)
-        else:
-            self._edit(name)
+    def _select(self) -> None:
+        self.action_cycle(1)
 
     def action_cycle(self, direction: int) -> None:
-        """Set the next (1) or previous (-1) value of a setting; a setting without choices is edited instead."""
-        name = self._chosen
-        if not name:
+        """Set the next (1) or previous (-1) value of a setting; ask for one that is typed."""
+        if not (row := self._chosen):
             return
-        values, current = self._choices(name)
-        if values:
-            position = values.index(current) if current in values else -direction
-            self._change(name, values[(position + direction) % len(values)])
+        value = getattr(self.values, row.name)
+        choices = (False, True) if isinstance(value, bool) else row.choices
+        if choices:
+            place = choices.index(value) if value in choices else -direction
+            self._set(row, choices[(place + direction) % len(choices)])
         elif direction > 0:
-            self._edit(name)
+            self._ask(row, value)
+
+    def _ask(self, row: Row, value: object) -> None:
+        text = "" if value is None else f"{value:g}" if isinstance(value, int | float) else str(value)
+        if isinstance(value, tuple):  # a comma precedes a first word with an @, which would name a file
+            text = ", ".join(("", *value) if value and value[0].startswith("@") else value)
+
+        def problem(typed: str) -> Problem | None:
+            try:
+                self._checked(row, typed or None)
+            except ConfigError as error:
+                return Problem(error.message)
+            return None
+
+        def answer(typed: str | None) -> None:
+            if typed not in {None, text.strip()}:
+                self._set(row, typed or None)
+
+        max_length = 2 * MAX_AVOIDED_CHARS if isinstance(value, str | tuple) else _MAX_NUMBER_CHARS
+        line = LineInput(text, placeholder=row.placeholder, max_length=max_length, select_on_focus=True)
+        label, keys_line = row.label.capitalize(), "enter set · esc cancel"
+        dialog = Ask(label, line, row.sentence, lambda typed: problem(typed) or typed, problem, "", keys_line, "-slim")
+        self.app.push_screen(dialog, answer)
 
     def action_reset(self) -> None:
         """Restore the default."""
-        if name := self._chosen:
-            self._change(name, None)
+        if row := self._chosen:
+            self._set(row, None)
 
-    def _change(self, name: str, value: object) -> None:
-        """Change a setting and redraw it, or show why it can't be changed."""
-        error = self._set(name, value)
-        self.query_one(OptionList).replace_option_prompt(name, self._line(name))
-        self._show_hint(error or self._sentence(name), is_error=bool(error))
-
-    @property
-    def _chosen(self) -> str:
-        """The name of the setting under the cursor; empty without one."""
-        option = self.query_one(OptionList).highlighted_option
-        return (option.id if option else None) or ""
+    def _set(self, row: Row, value: object) -> None:
+        """Change a setting, or show why it can't have the value."""
+        try:
+            self._change(row.name, self._checked(row, value))
+        except ConfigError as error:
+            self._show_hint(error.message, is_error=True)
+        else:
+            self._show_hint(self._sentence(row))
+        self._draw_all()
 
 
-class SettingsScreen(SettingList):
-    """Show the settings and change them."""
+def _number(value: Any) -> object:  # noqa: ANN401 - a text, or a value that is typed already
+    """Return the number that a text stands for; anything else as it is."""
+    for number_type in (int, float) if isinstance(value, str) else ():
+        with suppress(ValueError):
+            return number_type(value)
+    return value
+
+
+class SettingsDialog(SettingList):
+    """Show and change the preferences for all runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("comma", "close", "close", show=False)]
+    rows = tuple(
+        Row("For all runs", name, entry.label, _HELP[name], getattr(_DEFAULTS, name), _UNSET, entry.choices)
+        for name, entry in _ENTRIES.items()
+    )
 
     def __init__(self, store: PreferencesStore) -> None:
-        """Show the preferences of `store`."""
+        super().__init__("Settings")
         self._store = store
-        self._entries = {entry.name: entry for entry in ENTRIES}
-        super().__init__("Settings", {"For all runs": list(self._entries)})
 
     def compose_body(self) -> ComposeResult:
         """Show the list, and below it the path of the file."""
@@ -163,59 +205,30 @@ class SettingsScreen(SettingList):
         path = self._store.path
         yield Static("Changes are not saved." if path is None else sanitize_line(str(path)), markup=False, id="path")
 
-    def _label(self, name: str) -> str:
-        return self._entries[name].label
+    @property
+    def values(self) -> Preferences:
+        """The preferences."""
+        return self._store.preferences
 
-    def _value(self, name: str) -> str:
-        value = getattr(self._store.preferences, name)
+    def _shown(self, name: str, value: object) -> str:  # noqa: ARG002 - all alike
         if isinstance(value, bool):
             return "on" if value else "off"
-        return BY_PRESET if value is None else str(value)
+        return _UNSET if value is None else str(value)
 
-    def _is_default(self, name: str) -> bool:
-        return bool(getattr(self._store.preferences, name) == getattr(Preferences(), name))
+    def _checked(self, row: Row, value: object) -> object:
+        number = _number(value)
+        if number is not None and (rule := broken_rule(_ENTRIES[row.name], number)):
+            raise ConfigError(_capitalized(rule.replace(row.name, "it", 1)))
+        return number
 
-    def _sentence(self, name: str) -> str:
-        return field_help(Preferences)[name]
-
-    def _choices(self, name: str) -> tuple[Sequence[object], object]:
-        entry = self._entries[name]
-        return (False, True) if entry.kind == "switch" else entry.choices, getattr(self._store.preferences, name)
-
-    def _edit(self, name: str) -> None:
-        """Ask for a number."""
-        entry, value = self._entries[name], getattr(self._store.preferences, name)
-        dialog = ValueDialog(
-            entry.label,
-            "" if value is None else f"{value:g}",
-            self._sentence(name),
-            partial(_broken_rule, entry),
-            placeholder=BY_PRESET,
-        )
-        self.app.push_screen(dialog, partial(self._answer, name))
-
-    def _answer(self, name: str, answer: str | None) -> None:
-        """Change an entry to the typed number, or with an empty text to the default."""
-        if answer is not None:
-            self._change(name, number_or_text(answer) if answer else None)
-
-    def _set(self, name: str, value: object) -> str:
-        """Change an entry."""
+    def _change(self, name: str, value: object) -> None:
         self._store.change({name: value})
-        return ""
 
 
-def _broken_rule(entry: Entry, text: str) -> str:
-    """Return the rule that a typed value breaks; empty if it is valid."""
-    rule = broken_rule(entry, number_or_text(text)) if text else ""
-    sentence = rule.replace(entry.name, "it", 1)
+def _capitalized(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-_GROUPS = {
-    f"Filter: up to {MAX_DRAFTS_IN_RUN} drafts a tweet": DECISIVE_FIELDS,
-    "Draw of each character": DRAW_FIELDS,
-}
 _SENTENCES = {
     "only_new": "Refuse drafts that copy training tweets; names, links, case and punctuation are ignored.",
     "avoid": "Refuse drafts with one of these words or phrases, separated by commas, or one per line of @FILE.",
@@ -228,124 +241,67 @@ _SENTENCES = {
     "min_p": "Exclude characters less likely than this share of the most likely one; 0: off.",
     "temperature_last": "Apply top-k, top-p and min-p before the temperature: with min-p, even 2 to 5 stay readable.",
 }
+
+
+_FILTER, _DRAW = f"Filter: up to {MAX_DRAFTS_IN_RUN} drafts a tweet", "Draw of each character"
+_PLACEHOLDERS = {"avoid": "none", "must_contain": "none"}
 _COPIES_ARE_LIKELY = " Copies have the fewest: set only new, too."
 _NO_EFFECT = "No effect yet: set top-k, top-p or min-p, which then apply before the temperature."
-_MAX_LINE_CHARS = 12
 
 
-class FilterDialog(SettingList):
+class FilterDialog(SettingList, RunDialog[None]):
     """Show and change the settings of sampling other than temperature and prime."""
 
+    ASKS = frozenset({"ChangeSettings"})
     LABEL_WIDTH = 16
 
-    def __init__(
-        self,
-        sampling_now: Callable[[], SamplingConfig],
-        change: Callable[[SamplingConfig], None],
-        max_length: int,
-    ) -> None:
-        """Show the settings that `sampling_now` returns; `change` sets others. `max_length` is the default."""
-        super().__init__("Filter tweets", _GROUPS)
-        self._defaults = SamplingConfig(max_length=max_length)
-        self._sampling_now = sampling_now
-        self._change_sampling = change
-        self._sampling = sampling_now()
+    def __init__(self, run: RunModel) -> None:
+        super().__init__("Filter tweets", run)
+        at_start = run.view.sampling if run.view.started is None else run.view.started.sampling
+        defaults = SamplingConfig(max_length=at_start.max_length)
+        self.rows = tuple(
+            Row(heading, name, SETTING_LABELS[name], sentence, getattr(defaults, name), _PLACEHOLDERS.get(name, ""))
+            for name, sentence in _SENTENCES.items()
+            for heading in [_DRAW if name in DRAW_FIELDS else _FILTER]
+        )
+
+    @property
+    def values(self) -> SamplingConfig:
+        """The settings with those that were sent and are not answered yet."""
+        return self.run.shown.sampling
 
     def tick(self) -> None:
         """Show settings that were changed elsewhere: by another client, or back by a refusal."""
-        now = self._sampling_now()
-        if now != self._sampling and self.is_mounted:
-            self._sampling = now
-            self._show_values()
+        if self.values != self._drawn:
+            self._draw_all()
 
-    def show_refusal(self, reason: str) -> None:
-        """Show why the run refuses the last change, whose setting `tick` shows as it was."""
-        self._show_hint(reason, is_error=True)
+    def shows(self, refusal: CommandRefused) -> bool:
+        """Return whether a change of these settings was refused, and the list is there to show why."""
+        return self.is_mounted and super().shows(refusal) and field_names(SamplingConfig).issuperset(refusal.settings)
 
-    def _label(self, name: str) -> str:
-        return SETTING_LABELS[name]
+    def _shown(self, name: str, value: object) -> str:
+        return format_setting(name, value)
 
-    def _value(self, name: str) -> str:
-        return format_setting(name, getattr(self._sampling, name))
-
-    def _is_default(self, name: str) -> bool:
-        return bool(getattr(self._sampling, name) == getattr(self._defaults, name))
-
-    def _sentence(self, name: str) -> str:
-        sampling = self._sampling
-        if name == "temperature_last" and not any(draw_settings(replace(sampling, temperature_last=False))):
+    def _sentence(self, row: Row) -> str:
+        if row.name == "temperature_last" and not any(draw_settings(replace(self.values, temperature_last=False))):
             return _NO_EFFECT
-        needs_only_new = name == "best_of" and not sampling.only_new
-        return _SENTENCES[name] + (_COPIES_ARE_LIKELY if needs_only_new else "")
+        return row.sentence + (_COPIES_ARE_LIKELY if row.name == "best_of" and not self.values.only_new else "")
 
-    def _choices(self, name: str) -> tuple[Sequence[object], object]:
-        current = getattr(self._sampling, name)
-        return (False, True) if isinstance(current, bool) else (), current
-
-    def _edit(self, name: str) -> None:
-        """Ask for a number, words or a text."""
-        value = getattr(self._sampling, name)
-        is_number = isinstance(value, int | float)
-        text = _listed(value) if isinstance(value, tuple) else f"{value:g}" if is_number else value
-        dialog = ValueDialog(
-            SETTING_LABELS[name].capitalize(),
-            text,
-            _SENTENCES[name],
-            partial(self._error_of, name),
-            placeholder="" if is_number else "none",
-            max_length=_MAX_LINE_CHARS if is_number else 2 * MAX_AVOIDED_CHARS,
-        )
-        self.app.push_screen(dialog, partial(self._answer, name, text))
-
-    def _answer(self, name: str, before: str, answer: str | None) -> None:
-        """Change a setting to the typed value; an empty line restores the default."""
-        if answer not in (None, before.strip()):
-            self._change(name, answer or None)
-
-    def _error_of(self, name: str, text: str) -> str:
-        """Return what is wrong with a typed value; empty if it is valid."""
-        changed = self._changed(name, text or None)
-        return changed if isinstance(changed, str) else ""
-
-    def _set(self, name: str, value: object) -> str:
-        """Change a setting of the run, unless others exclude the value."""
-        changed = self._changed(name, value)
-        if isinstance(changed, str):
-            return changed
-        self._change_sampling(changed)
-        self._sampling = self._sampling_now()
-        return ""
-
-    def _changed(self, name: str, value: Any) -> SamplingConfig | str:  # noqa: ANN401 - the config checks its type
-        """Return the sampling settings with another value, which may be typed, or with the default for None.
-
-        Or return why that is invalid.
-        """
+    def _checked(self, row: Row, value: object) -> Any:  # noqa: ANN401 - the type of the setting
         try:
-            value = _parsed(name, value) if isinstance(value, str) else value
-            value = getattr(self._defaults, name) if value is None else value
-            changed = replace(self._sampling_now(), **{name: value})
-            changed.require_for_run()
+            if value is None:
+                value = row.default
+            elif row.name == "avoid":
+                value = avoided_words([str(value)])
+            elif row.name != "must_contain":
+                value = _number(value)
+            replace(self.values, **{row.name: value}).require_for_run()  # type: ignore[arg-type] # the config checks it
         except ConfigError as error:
-            return _without_field_names(error.message)
-        return changed
+            message = error.message
+            for field, label in SETTING_LABELS.items():
+                message = message.replace(option_of(field), label).replace(field, label)
+            raise ConfigError(_capitalized(message)) from error
+        return value
 
-
-def _parsed(name: str, text: str) -> object:
-    """Return the value that a typed line stands for. Raises `ConfigError` where it names a file that can't be read."""
-    if name == "avoid":
-        return avoided_words([text])
-    return text if name == "must_contain" else number_or_text(text)
-
-
-def _listed(words: Sequence[str]) -> str:
-    """Return words as a line to edit; a comma precedes a first one with an @, which would name a file."""
-    line = ", ".join(words)
-    return f", {line}" if line.startswith("@") else line
-
-
-def _without_field_names(message: str) -> str:
-    """Return the message of a `ConfigError` with the labels of settings in place of fields and options."""
-    for name, label in SETTING_LABELS.items():
-        message = message.replace(option_of(name), label).replace(name, label)
-    return message[:1].upper() + message[1:]
+    def _change(self, name: str, value: Any) -> None:  # noqa: ANN401 - the type of the setting
+        self.run.change(**{name: value})

@@ -6,21 +6,22 @@ once they arrive. Without a running model they never do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
-from textual.reactive import reactive
 from textual.widgets import Static
 
-from engine.protocol.events import CharChance, TweetRead, TweetSampled
+from engine.config.fields import with_settings
+from engine.errors import ConfigError
+from engine.protocol.commands import ReadTweet, SampleNow
+from engine.protocol.events import CharChance, Event, RunFailed, RunFinished, TweetRead, TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
-from tui.dialogs.base import Dialog
+from tui.dialogs.base import RunDialog
 from tui.run.marks import failure_of, refusals_of
-from tui.run.model import Need
+from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.terminal import sequences as clipboard
@@ -34,80 +35,68 @@ from tui.widgets.feed.tweet_text import TweetText
 from tui.widgets.key_bar import KeyBar
 
 _NUM_BARS = 8
-_EVALUATING = "evaluating…"
 _MAX_PREFIX_CHARS = 40
-_COPY_RULE = "The comparison ignores names, links, case and punctuation."
+_NO_MODEL = "No model is running to evaluate the tweet."
 
 
-@dataclass(frozen=True, kw_only=True)
-class TweetActions:
-    """The actions of the dialog's keys on the run."""
-
-    pin: Callable[[], bool]
-    """Pins or unpins the tweet; returns whether it is pinned."""
-    continue_from: Callable[[str], bool]
-    """Samples a tweet that begins with a text; returns whether one will come."""
-    use_as_prime: Callable[[str], None]
-    """Begins all new tweets with a text."""
-    xray: Callable[[], None]
-    """Opens the X-ray of the tweet."""
-
-
-class TweetDialog(Dialog[None]):
-    """Show a tweet, character by character."""
+class TweetDialog(RunDialog[TweetSampled]):
+    """Show a tweet, character by character. Answers with the tweet once it has asked for one with another end."""
 
     AUTO_FOCUS = "TweetText"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("tweet"))
+    ASKS = frozenset({"ReadTweet"})
     HELP = "In an open tweet"
     KEYS_LINE = ""
-    DEFAULT_CSS = """
-    TweetDialog TweetText { margin-bottom: 1; }
-    TweetDialog #char { height: auto; min-height: 1; color: $text-primary; }
-    TweetDialog ChanceBars { margin-bottom: 1; }
-    TweetDialog .facts { height: auto; color: $text-muted; }
-    TweetDialog KeyBar { dock: bottom; background: $surface; }
-    """
 
-    unmet: reactive[Mapping[Need, str]] = reactive({})
-    """Needs of keys that are not met."""
-
-    def __init__(self, tweet: TweetSampled, actions: TweetActions, *, is_pinned: bool, note: str = "") -> None:
-        """Show `tweet`. `note` is why the model does not evaluate it; without a note, `show` follows."""
-        super().__init__(f"Tweet of step {tweet.step:,}")
+    def __init__(
+        self, run: RunModel, tweet: TweetSampled, pin: Callable[[], bool], xray: Callable[[], None], *, is_pinned: bool
+    ) -> None:
+        """Show `tweet`; `pin` pins or unpins it and returns which, and `xray` opens the X-ray of it."""
+        super().__init__(f"Tweet of step {tweet.step:,}", run)
         self.tweet = tweet
-        self._actions = actions
+        self._pin, self._xray = pin, xray
         self._is_pinned = is_pinned
-        self._note = note or _EVALUATING
+        self._note = ""
+        """Why there are no predictions; empty once they are shown."""
         self._read: TweetRead | None = None
         has_own = len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
         self._bits_then = tweet.char_bits if has_own else ()
-        num_prompt_chars = len(tweet.prime) if tweet.text.startswith(tweet.prime) else 0
-        self._tweet_text = TweetText(tweet.text, has_ended=tweet.reached_eos, num_prompt_chars=num_prompt_chars)
-        self._tweet_text.show_bits(self._bits_then)
-        self._bars = ChanceBars(_NUM_BARS)
 
     def compose_body(self) -> ComposeResult:
         """Lay out the text, the character under the cursor, and the facts about the whole tweet."""
+        text, prime = self.tweet.text, self.tweet.prime
+        num_prompt_chars = len(prime) if text.startswith(prime) else 0
         with VerticalScroll(can_focus=False):
-            yield self._tweet_text
+            yield TweetText(text, has_ended=self.tweet.reached_eos, num_prompt_chars=num_prompt_chars)
             yield Static("", markup=False, id="char")
-            yield self._bars
+            yield ChanceBars(_NUM_BARS)
             yield Static("", markup=False, classes="facts", id="prefix")
-            yield Static(self._facts(), markup=False, classes="facts", id="whole")
-            yield Static(self._note, markup=False, classes="facts", id="nearest")
-        yield KeyBar(keys_of("tweet")).data_bind(unmet=TweetDialog.unmet)
+            yield Static("", markup=False, classes="facts", id="whole")
+            yield Static("", markup=False, classes="facts", id="nearest")
+        yield KeyBar(keys_of("tweet")).data_bind(unmet=RunDialog.unmet)
 
     def on_mount(self) -> None:
-        """Draw with the cursor on the first character."""
+        """Draw with the cursor on the first character, and have the model evaluate the tweet where one can."""
+        self._text.show_bits(self._bits_then)
+        reasons = {
+            "This is a replay, without a model.": self.run.view.is_replay,
+            self.run.connection.refusal: self.run.connection.refusal,
+            _NO_MODEL: not self.run.has_model,
+            "The tweet is empty.": not self.tweet.text,
+        }
+        self._note = next((reason for reason, holds in reasons.items() if holds), "")
+        if not self._note and self.run.send(ReadTweet(text=self.tweet.text)):
+            self._note = "evaluating…"
         self._draw()
 
-    def show(self, read: TweetRead) -> None:
-        """Show the model's predictions; ignore those for another text."""
-        if read.text == self.tweet.text and len(read.chars) == len(self.tweet.text) + 1:
-            self._read = read
-            self._note = ""
+    def receive(self, event: Event) -> None:
+        """Show the model's predictions for this tweet, or that none will come."""
+        if isinstance(event, RunFinished | RunFailed):
+            self.show_refusal(_NO_MODEL)
+        elif isinstance(event, TweetRead) and event.text == self.tweet.text and len(event.chars) == len(event.text) + 1:
+            self._read, self._note = event, ""
             if not self._bits_then:
-                self._tweet_text.show_bits([char.bits for char in read.chars])
+                self._text.show_bits([char.bits for char in event.chars])
             self._draw()
 
     def show_refusal(self, reason: str) -> None:
@@ -127,100 +116,96 @@ class TweetDialog(Dialog[None]):
 
     def action_pin(self) -> None:
         """Pin or unpin the tweet."""
-        self._is_pinned = self._actions.pin()
+        self._is_pinned = self._pin()
         self._draw()
 
     def action_colours(self) -> None:
         """Switch the surprise colours off or on."""
-        self._tweet_text.is_coloured = not self._tweet_text.is_coloured
+        self._text.is_coloured = not self._text.is_coloured
 
     def action_continue(self) -> None:
-        """Sample a new end from the cursor on, and close, to show the feed; stay open if that is refused."""
-        if self._actions.continue_from(self._before_cursor):
-            self.dismiss(None)
+        """Sample a tweet with a new end from the cursor on, and close; stay open where there is no room for one."""
+        max_length = self.run.shown.sampling.max_length
+        if len(self._before_cursor) >= max_length:
+            reason = f"The text is too long to continue: a tweet has at most {max_length} characters."
+            self.run.toast(reason, "warning")
+        elif self.run.send(SampleNow(prime=self._before_cursor)):
+            self.dismiss(self.tweet)
 
     def action_use_as_prime(self) -> None:
-        """Begin all new tweets with the text before the cursor."""
-        self._actions.use_as_prime(self._before_cursor)
+        """Begin all new tweets with the text before the cursor, or with no prime where they begin with it already."""
+        now = self.run.shown.sampling
+        prime = "" if self._before_cursor == now.prime else self._before_cursor
+        try:
+            with_settings(now, {"prime": prime})
+        except ConfigError as error:
+            self.run.toast(error.message, "warning")
+            return
+        if prime == now.prime:
+            self.run.toast("No prime is set.")
+        elif self.run.change(prime=prime):
+            self.run.toast(f"All new tweets begin with “{prime}”; P clears it." if prime else "Prime cleared.")
 
     def action_xray(self) -> None:
         """Open the X-ray of the tweet over the dialog."""
-        self._actions.xray()
+        self._xray()
+
+    @property
+    def _text(self) -> TweetText:
+        return self.query_one(TweetText)
 
     @property
     def _before_cursor(self) -> str:
-        return self.tweet.text[: self._tweet_text.cursor]
+        return self.tweet.text[: self._text.cursor]
 
     def _draw(self) -> None:
-        """Update all lines."""
-        if not self.is_mounted:
-            return
-        place = self._tweet_text.cursor
-        self.query_one("#char", Static).update(self._char_facts(place))
-        self.query_one("#prefix", Static).update(self._prefix_line())
-        self.query_one("#whole", Static).update(self._facts())
-        self.query_one("#nearest", Static).update(sanitize_line(self._nearest()))
-        self._bars.show(*self._chances(place))
-
-    def _chances(self, place: int) -> tuple[tuple[CharChance, ...], CharChance | None]:
-        """Return the likeliest characters at a place and the one there; before `show`, only that, from its bits."""
-        text, came_then = self.tweet.text, self._bits_then[place : place + 1]
-        has_come = place < len(text) or self.tweet.reached_eos
-        char = text[place : place + 1]
-        if self._read is None:
-            return (), CharChance(char=char, probability=2.0 ** -came_then[0]) if came_then else None
-        read = self._read.chars[place]
-        return read.likeliest, CharChance(char=char, probability=2.0**-read.bits) if has_come else None
-
-    def _char_facts(self, place: int) -> str:
-        """Return the facts about the character at a place."""
-        text = self.tweet.text
-        if place < len(text):
-            what = f"{shown_char(text[place])}  {place + 1} of {len(text)}"
+        """Draw the facts: about the character at the cursor, what `n` and `P` use, the whole tweet, the nearest one."""
+        tweet, place, unit = self.tweet, self._text.cursor, loss_unit_of(self)
+        has_come = place < len(tweet.text) or tweet.reached_eos
+        if place < len(tweet.text):
+            facts = [f"{shown_char(tweet.text[place])}  {place + 1} of {len(tweet.text)}"]
+        elif tweet.reached_eos:
+            facts = ["the end" if tweet.text else EMPTY_TWEET]
         else:
-            end = "the end" if text else EMPTY_TWEET
-            what = end if self.tweet.reached_eos else "cut at the maximum length"
-        facts, unit = [what], loss_unit_of(self)
-        if self._bits_then[place : place + 1]:
-            facts.append(f"{format_bits(abs(self._bits_then[place]), unit)} {unit} when sampled")
-        if self._read is not None and (place < len(text) or self.tweet.reached_eos):
-            facts.append(f"{format_bits(self._read.chars[place].bits, unit)} {unit} at step {self._read.step:,}")
-        if place < len(self.tweet.prime):
+            facts = ["cut at the maximum length"]
+        likeliest: tuple[CharChance, ...] = ()
+        bits = then = next(iter(self._bits_then[place : place + 1]), None)
+        if then is not None:
+            facts.append(f"{format_bits(abs(then), unit)} {unit} when sampled")
+        if self._read is not None:
+            read = self._read.chars[place]
+            likeliest, bits = read.likeliest, read.bits if has_come else None
+            if has_come:
+                facts.append(f"{format_bits(read.bits, unit)} {unit} at step {self._read.step:,}")
+        if place < len(tweet.prime):
             facts.append("given")
-        return " · ".join(facts)
+        came = None if bits is None else CharChance(char=tweet.text[place : place + 1], probability=2.0**-bits)
+        self.query_one(ChanceBars).show(likeliest, came)
 
-    def _prefix_line(self) -> str:
-        """Return the text that `n` and `P` use."""
         before = safe_chars(self._before_cursor)
-        if not before:
-            return "n and P use the text before the cursor; → moves it"
-        is_long = len(before) > _MAX_PREFIX_CHARS
-        return f"n and P use “{ELLIPSIS + before[-_MAX_PREFIX_CHARS:] if is_long else before}”"
+        cut = ELLIPSIS + before[-_MAX_PREFIX_CHARS:] if len(before) > _MAX_PREFIX_CHARS else before
+        prefix = f"n and P use “{cut}”" if before else "n and P use the text before the cursor; → moves it"
+        nearest = self._note
+        if self._read is not None:
+            share, text = self._read.nearest_share, self._read.nearest
+            nearest = (
+                f"Nearest training tweet ({share:.0%} similar): {text}" if text else "No training tweet is similar."
+            )
+        lines = {"char": " · ".join(facts), "prefix": prefix, "whole": self._whole(), "nearest": sanitize_line(nearest)}
+        for name, line in lines.items():
+            self.query_one(f"#{name}", Static).update(line)
 
-    def _facts(self) -> str:
-        """Return the facts about the whole tweet."""
-        tweet = self.tweet
-        novelty = f"{NOVELTY_GLYPHS[tweet.novelty]} {tweet.novelty}"
-        if tweet.novelty != "copy" and tweet.copied_share:
-            novelty += f", {tweet.copied_share:.0%} copied"
-        unit = loss_unit_of(self)
-        loss = f"{format_bits(tweet.bits_per_char, unit)} {unit_label(unit)}"
-        facts = [novelty, f"temperature {tweet.temperature:.2f}", loss]
-        first = " · ".join([*facts, *(["pinned"] if self._is_pinned else [])])
-        rule = [] if tweet.novelty == "new" else [_COPY_RULE]
-        return "\n".join([first, *rule, *self._draft_lines()])
-
-    def _draft_lines(self) -> Iterator[str]:
-        """Yield why the filter refused other drafts of the tweet, and why it refuses this one."""
-        if refusals := refusals_of(self.tweet):
-            yield refusals
-        if failure := failure_of(self.tweet):
-            yield f"{FAILING_MARK} {failure}"
-
-    def _nearest(self) -> str:
-        """Return the nearest training tweet, or why it is unknown."""
-        if self._note or self._read is None:
-            return self._note
-        if not self._read.nearest:
-            return "No training tweet is similar."
-        return f"Nearest training tweet ({self._read.nearest_share:.0%} similar): {self._read.nearest}"
+    def _whole(self) -> str:
+        """Return the facts about the whole tweet: a line of them, and what the filter did."""
+        tweet, unit = self.tweet, loss_unit_of(self)
+        copied = f", {tweet.copied_share:.0%} copied" if tweet.novelty != "copy" and tweet.copied_share else ""
+        facts = f"{NOVELTY_GLYPHS[tweet.novelty]} {tweet.novelty}{copied} · temperature {tweet.temperature:.2f}"
+        facts += f" · {format_bits(tweet.bits_per_char, unit)} {unit_label(unit)}"
+        failure = failure_of(tweet)
+        lines = (
+            facts + (" · pinned" if self._is_pinned else ""),
+            "" if tweet.novelty == "new" else "The comparison ignores names, links, case and punctuation.",
+            refusals_of(tweet),
+            failure and f"{FAILING_MARK} {failure}",
+        )
+        return "\n".join(filter(None, lines))

@@ -1,6 +1,7 @@
 """`AttachedRun`: a run of another process, or of several that this one starts. The screen sees no difference.
 
-A thread reads what the host sends; another writes, so that no call blocks. Where the connection breaks while the run is
+A thread reads what the host sends; a command that the kernel does not accept at once ends the connection, so that no
+call blocks. Where the connection breaks while the run is
 still active (the host disconnects a client that was stopped for long), or torchrun starts its processes again, it
 connects again.
 """
@@ -8,7 +9,6 @@ connects again.
 from __future__ import annotations
 
 import contextlib
-import queue
 import socket
 import threading
 import time
@@ -42,6 +42,10 @@ _CONNECT_SECONDS, _RECONNECT_SECONDS, _RETRY_SECONDS = 2.0, 5.0, 0.1
 _PAUSE_SECONDS = 0.2
 """Between the end of a connection, or of the run before, and the next look."""
 _SNAPSHOT_SECONDS = 20.0
+_INTERRUPTIONS = {
+    "restarting": "The processes of the run are starting again: no key reaches it until then.",
+    "reconnecting": "The connection to the run is interrupted: no key reaches it until it is back.",
+}
 _SILENT = "it does not answer"
 _OTHER_VERSION = "it runs another version of tweetgen-tui"
 
@@ -143,7 +147,6 @@ class AttachedRun(RunConnection):
         self._last_event: Event | None = None
         self._has_snapshot = threading.Event()
         self._socket: socket.socket | None = None
-        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._is_connected = False
         self._is_restarting = False
         """Whether the processes are being started, since the last connection ended."""
@@ -191,8 +194,12 @@ class AttachedRun(RunConnection):
 
         A read-only screen sends only those that change nothing.
         """
-        if not self.is_read_only or isinstance(command, Question):
-            self._outbox.put(codec.encode(command).encode() + b"\n")
+        if self.is_read_only and not isinstance(command, Question):
+            return
+        line = codec.encode(command).encode() + b"\n"
+        with self._lock:
+            if self._socket is not None and not _is_sent(self._socket, line):
+                _shut(self._socket)
 
     def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
         """Have the run save and end, or not start; a read-only screen only leaves it."""
@@ -213,7 +220,8 @@ class AttachedRun(RunConnection):
         """Disconnect; the run continues."""
         with self._lock:
             self._leaving.set()
-            _shut(self._socket)
+            if self._socket is not None:
+                _shut(self._socket)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end of the connection and of the runs before; return whether they have ended. For any thread."""
@@ -228,24 +236,19 @@ class AttachedRun(RunConnection):
     @property
     def badge(self) -> str:
         """How this screen is attached, and how many are."""
-        if self._is_interrupted:
-            return "restarting" if self._is_restarting else "reconnecting"
         mode = "read-only" if self.is_read_only else "attached"
-        return mode if self.num_screens == 1 else f"{mode}, {self.num_screens} screens"
+        return self._lost or (mode if self.num_screens == 1 else f"{mode}, {self.num_screens} screens")
 
     @property
     def interruption(self) -> str:
         """Why the connection to the run is interrupted; empty while it is not."""
-        if not self._is_interrupted:
-            return ""
-        if self._is_restarting:
-            return "The processes of the run are starting again: no key reaches it until then."
-        return "The connection to the run is interrupted: no key reaches it until it is back."
+        return _INTERRUPTIONS.get(self._lost, "")
 
     @property
-    def _is_interrupted(self) -> bool:
-        """Whether the connection is to be made again."""
-        return self._has_snapshot.is_set() and not self._is_connected and self.is_alive and self._should_run
+    def _lost(self) -> str:
+        """What the screen waits for where the connection is to be made again; empty while there is one."""
+        is_lost = self._has_snapshot.is_set() and not self._is_connected and self.is_alive and self._should_run
+        return ("restarting" if self._is_restarting else "reconnecting") if is_lost else ""
 
     @property
     def _should_run(self) -> bool:
@@ -303,24 +306,20 @@ class AttachedRun(RunConnection):
 
         Raises `RemoteError` where the host refuses it, or sends no view that can be decoded.
         """
-        outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        outbox.put(protocol.to_line(Hello(is_read_only=self.is_read_only)))
         with self._lock:
             if self._leaving.is_set():  # from here on, `leave` ends this connection
                 return
-            self._socket, self._outbox = connection, outbox
-        writer = threading.Thread(target=_write, args=(connection, outbox), name="commands", daemon=True)
-        writer.start()
+            self._socket = connection
         try:
+            _is_sent(connection, protocol.to_line(Hello(is_read_only=self.is_read_only)))  # else `lines` say why
             self._receive(lines)
         except (OSError, DecodeError) as error:
             if isinstance(error, DecodeError) and not self._has_snapshot.is_set():
                 raise RemoteError(f"The run {self._folder.name} can't be attached to: {_OTHER_VERSION}.") from error
             self._problem = RemoteError(f"The connection to the run {self._folder.name} broke: {error}.")
         finally:
-            _shut(connection)  # or the writer might wait for ever for a host that does not read
-            outbox.put(None)
-            writer.join()
+            with self._lock:
+                self._socket = None
 
     def _receive(self, lines: Iterable[bytes]) -> None:
         """Handle a snapshot, then events; another snapshot after a gap. Raises `OSError` and `TweetgenError`."""
@@ -383,15 +382,14 @@ class AttachedRun(RunConnection):
         return msgspec.structs.replace(lost, hint=hint)
 
 
-def _shut(connection: socket.socket | None) -> None:
+def _is_sent(connection: socket.socket, line: bytes) -> bool:
+    """Send a line without waiting; return whether the kernel has accepted all of it."""
+    with contextlib.suppress(OSError):
+        return connection.send(line, socket.MSG_DONTWAIT) == len(line)
+    return False
+
+
+def _shut(connection: socket.socket) -> None:
     """End a connection, whatever its threads wait for."""
     with contextlib.suppress(OSError):
-        if connection is not None:
-            connection.shutdown(socket.SHUT_RDWR)
-
-
-def _write(connection: socket.socket, outbox: queue.SimpleQueue[bytes | None]) -> None:
-    """Send the queued lines until None. The writer thread's body."""
-    with contextlib.suppress(OSError):  # the reader reports it
-        while (line := outbox.get()) is not None:
-            connection.sendall(line)
+        connection.shutdown(socket.SHUT_RDWR)

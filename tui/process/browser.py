@@ -1,4 +1,4 @@
-"""Which requests a server of terminals answers, and the headers of its replies. Pure.
+"""`BrowserServer`: a page with a terminal for the browsers of this machine; `Tab`: the process behind one tab.
 
 A server on 127.0.0.1 is reachable for every web page in the user's browser and for every user of the machine:
 
@@ -8,12 +8,8 @@ A server on 127.0.0.1 is reachable for every web page in the user's browser and 
 * Page and WebSocket need the secret token of the address. It is in no cookie: servers on other ports of 127.0.0.1,
   which may be those of other users, would receive it.
 
-`BrowserServer`: serves the page with a terminal, and connects each of its WebSockets to a process of its own.
-
-`Tab`: the process behind one tab of a browser, in a session of its own. It ends with the tab.
-
-The process writes packets of a type, a length and a payload to standard output (`textual.drivers.web_driver`). What it
-prints on stderr at its end, such as how the run has ended, is shown in the tab.
+The process of a tab writes packets of a type, a length and a payload to standard output (`textual.drivers.web_driver`).
+What it prints on stderr at its end, such as how the run has ended, is shown in the tab.
 """
 
 from __future__ import annotations
@@ -26,13 +22,11 @@ import importlib.resources
 import logging
 import re
 import secrets
-from asyncio import StreamReader as Reader
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import cast
 
 from aiohttp import WSCloseCode, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -43,7 +37,13 @@ from textual_serve.server import Server, to_int
 
 from tui.terminal.capabilities import BROWSER_DRIVER, drawn_size
 
+ADDRESS = "127.0.0.1"
 _HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
+_PAGE = Path(str(importlib.resources.files("assets") / "browser"))
+_HEARTBEAT_SECONDS = 15.0
+"""A tab that answers no ping within half of this is closed: its machine may be asleep or off the network."""
+_END_SECONDS = 30.0
+"""How long a process may take to end after its tab is closed: it may first detach a run that it trains itself."""
 _SAME_FOR_ALL = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -52,6 +52,17 @@ _SAME_FOR_ALL = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
+    "connect-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page loads nothing from another server, and is in no frame of another page; xterm.js creates style elements."""
+_START_OF_PACKETS = b"__GANGLION__\n"
+_MAIN_SCREEN = "\x1b[?1049l\x1b[2J\x1b[H\x1b[?25l"
+_OF_A_TERMINAL = {"NO_COLOR", "COLORTERM", "TMUX", "ZELLIJ", "STY", "SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"}
+"""Variables that describe the terminal of the server."""
+_OF_A_TAB = {"TEXTUAL_DRIVER": BROWSER_DRIVER, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +78,7 @@ class Request:
 
 def refusal(request: Request, token: str) -> str:
     """Return why a request to the server with this token is refused; empty if it is answered."""
-    if not is_own_host(request.host):
+    if _HOST.fullmatch(request.host) is None:
         return "This server is for 127.0.0.1 and localhost only."
     if request.is_websocket and request.origin != f"http://{request.host}":
         return "Only the page of this server may open its terminal."
@@ -76,38 +87,20 @@ def refusal(request: Request, token: str) -> str:
     return ""
 
 
-def is_own_host(host: str) -> bool:
-    """Return whether a `Host` header names this machine."""
-    return _HOST.fullmatch(host) is not None
-
-
 def headers_for(host: str) -> dict[str, str]:
-    """Return the headers of a reply: the page loads nothing from another server, and is in no frame of another page."""
-    policy = {
-        "default-src": "'none'",
-        "script-src": "'self'",
-        "style-src": "'self' 'unsafe-inline'",  # xterm.js creates style elements
-        "font-src": "'self'",
-        "img-src": "'self' data:",
-        "connect-src": f"ws://{host}" if is_own_host(host) else "'none'",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "frame-ancestors": "'none'",
-    }
-    return _SAME_FOR_ALL | {"Content-Security-Policy": "; ".join(map(" ".join, policy.items()))}
+    """Return the headers of a reply."""
+    policy = _POLICY.format(f"ws://{host}" if _HOST.fullmatch(host) else "'none'")
+    return _SAME_FOR_ALL | {"Content-Security-Policy": policy}
 
 
-ADDRESS = "127.0.0.1"
-_HEARTBEAT_SECONDS = 15.0
-"""A tab that answers no ping within half of this is closed: its machine may be asleep or off the network."""
-_PAGE = Path(str(importlib.resources.files("assets") / "browser"))
-_LOG = logging.getLogger(__name__)
-_MALFORMED = (HttpProcessingError, web.RequestPayloadError)
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(headers_for(request.host))
 
 
 def _is_own_failure(record: logging.LogRecord) -> bool:
     """Return whether to log a failure: not a malformed request, which any user of the machine may send."""
-    return not (record.exc_info and isinstance(record.exc_info[1], _MALFORMED))
+    malformed = HttpProcessingError, web.RequestPayloadError
+    return not (record.exc_info and isinstance(record.exc_info[1], malformed))
 
 
 class BrowserServer(Server):
@@ -121,11 +114,7 @@ class BrowserServer(Server):
         self._sockets: set[web.WebSocketResponse] = set()
 
     def runner(self) -> web.AppRunner:
-        """Return what serves the web application once it is set up."""
-        _LOG.addFilter(_is_own_failure)
-        return web.AppRunner(self._app(), logger=_LOG, access_log=None)
-
-    def _app(self) -> web.Application:
+        """Return what serves the page once it is set up."""
         app = web.Application(middlewares=[self._guard])
         app.add_routes(
             [
@@ -138,7 +127,27 @@ class BrowserServer(Server):
         )
         app.on_response_prepare.append(_add_headers)
         app.on_shutdown.append(self.on_shutdown)
-        return app
+        _LOG.addFilter(_is_own_failure)
+        return web.AppRunner(app, logger=_LOG, access_log=None)
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer with 403 what is not from the page of this server, with 400 what no browser sends."""
+        try:
+            "".join(request.headers.values()).encode()
+        except UnicodeEncodeError as error:  # surrogates for invalid bytes, on which aiohttp (3.14) fails
+            raise web.HTTPBadRequest(text="A header is not in UTF-8.") from error
+        route = request.match_info.route.name or ""
+        tokens = {"page": request.query.get("token", ""), "websocket": request.match_info.get("token", "")}
+        asked = Request(
+            host=request.host,
+            origin=request.headers.get("Origin"),
+            token=tokens.get(route),
+            is_websocket=route == "websocket",
+        )
+        if reason := refusal(asked, self.token):
+            raise web.HTTPForbidden(text=reason)
+        return await handler(request)
 
     async def handle_index(self, request: web.Request) -> web.Response:
         """Return the page, whose WebSocket has the host that the browser knows: with `ssh -L`, the port is another."""
@@ -148,69 +157,30 @@ class BrowserServer(Server):
         return web.Response(text=text, content_type="text/html")
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """Run a process for a tab, until one of them ends."""
+        """Run a process for a tab, until one of them ends, or the page sends what textual-serve can't parse."""
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_SECONDS)
         await socket.prepare(request)
         tab = Tab(self._arguments, socket, self.download_manager)
         self._sockets.add(socket)
         try:
             await tab.start(to_int(request.query.get("width", ""), 80), to_int(request.query.get("height", ""), 24))
-            await self._read_messages(socket, tab)
+            try:
+                await self._process_messages(socket, tab)
+            except (AssertionError, AttributeError, LookupError, TypeError, ValueError):
+                await socket.close(code=WSCloseCode.INVALID_TEXT)
         finally:
             self._sockets.discard(socket)
             await tab.stop()
         return socket
-
-    async def _read_messages(self, socket: web.WebSocketResponse, tab: Tab) -> None:
-        """Pass the messages of the page on; close the socket at one that textual-serve can't parse."""
-        try:
-            await self._process_messages(socket, tab)
-        except (AssertionError, AttributeError, LookupError, TypeError, ValueError):
-            await socket.close(code=WSCloseCode.INVALID_TEXT)
 
     async def on_shutdown(self, app: web.Application) -> None:  # noqa: ARG002 - as aiohttp calls it
         """Close all tabs, whose processes then end."""
         for socket in tuple(self._sockets):
             await socket.close(code=WSCloseCode.GOING_AWAY)
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer with 403 what is not from the page of this server, with 400 what no browser sends."""
-        try:
-            "".join(request.headers.values()).encode()
-        except UnicodeEncodeError as error:  # surrogates for invalid bytes, on which aiohttp (3.14) fails
-            raise web.HTTPBadRequest(text="A header is not in UTF-8.") from error
-        route = request.match_info.route.name
-        token = {"page": request.query.get("token", ""), "websocket": request.match_info.get("token", "")}
-        reason = refusal(
-            Request(
-                host=request.host,
-                origin=request.headers.get("Origin"),
-                token=token.get(route or ""),
-                is_websocket=route == "websocket",
-            ),
-            self.token,
-        )
-        if reason:
-            raise web.HTTPForbidden(text=reason)
-        return await handler(request)
-
-
-async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(headers_for(request.host))
-
-
-_START_OF_PACKETS = b"__GANGLION__\n"
-_END_SECONDS = 30.0
-"""How long a process may take to end after its tab is closed: it may first detach a run that it trains itself."""
-_MAIN_SCREEN = "\x1b[?1049l\x1b[2J\x1b[H\x1b[?25l"
-_OF_A_TERMINAL = {"NO_COLOR", "COLORTERM", "TMUX", "ZELLIJ", "STY", "SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"}
-"""Variables that describe the terminal of the server."""
-_OF_A_TAB = {"TEXTUAL_DRIVER": BROWSER_DRIVER, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
-
 
 class Tab(AppService):
-    """Runs a process for a WebSocket, from `start` to `stop`."""
+    """Runs a process for a WebSocket, in a session of its own, from `start` to `stop`."""
 
     def __init__(self, arguments: Sequence[str], socket: web.WebSocketResponse, downloads: DownloadManager) -> None:
         super().__init__(
@@ -247,33 +217,27 @@ class Tab(AppService):
             env=self._build_environment(width, height),
             start_new_session=True,
         )
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - they are pipes
         self._stdin = process.stdin
-        self._task = asyncio.create_task(self._show(cast("Reader", process.stdout), cast("Reader", process.stderr)))
+        self._task = asyncio.create_task(self._show(process.stdout, process.stderr))
 
-    async def _show(self, out: Reader, errors: Reader) -> None:
+    async def _show(self, out: asyncio.StreamReader, errors: asyncio.StreamReader) -> None:
         """Show the output of the process until its end, then what it has printed on stderr; close the socket."""
         printed = asyncio.create_task(errors.read())
+        forward = {b"D": self.on_data, b"M": self.on_meta, b"P": self.on_packed}
         with contextlib.suppress(asyncio.IncompleteReadError):  # the end of the process
             await out.readuntil(_START_OF_PACKETS)
             while True:
                 kind = await out.readexactly(1)
                 payload = await out.readexactly(int.from_bytes(await out.readexactly(4), "big"))
                 with contextlib.suppress(ConnectionError):  # the tab is closed: reading lets the process end
-                    await self._forward(kind, payload)
+                    if kind in forward:
+                        await forward[kind](payload)
         lines = (await printed).decode(errors="replace").splitlines()
         with contextlib.suppress(ConnectionError):
             if lines:
                 await self.on_data((_MAIN_SCREEN + "\r\n".join(lines)).encode())
             await self._socket.close()
-
-    async def _forward(self, kind: bytes, payload: bytes) -> None:
-        match kind:
-            case b"D":
-                await self.on_data(payload)
-            case b"M":
-                await self.on_meta(payload)
-            case b"P":
-                await self.on_packed(payload)
 
     async def stop(self) -> None:
         """Close the input of the process, which it treats as a hang-up, and wait for its end; kill it at a deadline."""

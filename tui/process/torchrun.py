@@ -1,14 +1,10 @@
-"""How this program starts itself: with the same Python, and never with a module of the working directory.
-
-`Agent`: the process that starts the ranks of a run, and starts all again where one is lost: torchrun.
-
-It is known by its process id and start time: to the clients of the run, which wait for the run while it lives, and in
-the run's folder, where the next leader finds out that the run was begun before.
-
-Several processes of this machine for one run: how many, and torchrun, which starts them.
+"""Several processes of this machine for one run: how many, and torchrun, which starts them.
 
 `Torchrun` is a child in a session of its own: neither it nor its run ends with this process, which attaches to the run
-like to any other (`attached`). Where one of its processes is lost, torchrun starts all of them again.
+like to any other (`AttachedRun`). Where one of its processes is lost, torchrun starts all of them again.
+
+`Agent`: a torchrun, known by its process id and start time: to the clients of the run, which wait for the run while it
+lives, and in the run's folder, where the next leader finds out that the run was begun before.
 """
 
 from __future__ import annotations
@@ -22,10 +18,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from engine.checkpoints.catalog import latest_of, resolve_checkpoint
 from engine.checkpoints.format import read_info
@@ -41,6 +37,27 @@ from engine.storage.files import is_locked, new_file, read_regular
 from engine.storage.folders import RunFolder, find_run, folder_of_run, free_run_name, home
 from engine.storage.journal import last_event
 
+AUTO = 0
+"""As many processes as there are GPUs, or fewer."""
+MAX_PROCESSES = 256
+MIN_ROWS = 64
+"""Rows of a batch below which one more GPU gains little: the steps then wait for each other."""
+_DRIVERS = ("nvidia[0-9]*", "kfd", "dxg")
+"""Device files of NVIDIA's and AMD's drivers, and of both in WSL."""
+_ANY_LENGTH = 10_000_000
+"""Characters of a corpus; no preset's batch size depends on it."""
+_OPTIONS = ("--standalone", "--local-addr", "localhost", "--log-dir", os.devnull, "--max-restarts", "3")
+_MAX_ARGUMENT_CHARS = 30_000
+"""An argument may have 128 KiB."""
+_MAX_OUTPUT_BYTES = 64 * 1024
+"""Of the end of an output that is read."""
+_MAX_AGENT_BYTES = 4096
+_SAME_START_SECONDS = 2.0
+"""The start time depends on the system's clock, which may have been set since."""
+_STAGE = re.compile(r"^(.+) \.\.\.(?: (\d+)%)?$", re.MULTILINE)
+"""A stage as `cli.output.run_progress` writes it."""
+LOG = logging.getLogger(__name__)
+
 
 def own_module(name: str, python: str = sys.executable) -> list[str]:
     """Return the beginning of a command that runs a module of this program.
@@ -50,14 +67,18 @@ def own_module(name: str, python: str = sys.executable) -> list[str]:
     return [python, "-P", "-m", name]
 
 
-_SAME_START_SECONDS = 2.0
-"""The start time depends on the system's clock, which may have been set since."""
-_MAX_BYTES = 4096
+@contextlib.contextmanager
+def _processes() -> Iterator[Any]:
+    """Yield psutil; suppress the errors of a process that has ended, or can't be one."""
+    import psutil  # costs start-up time
+
+    with contextlib.suppress(psutil.Error, ValueError, OverflowError):
+        yield psutil
 
 
 @dataclass(frozen=True)
 class Agent:
-    """One torchrun."""
+    """What starts the ranks of a run, and starts all again where one is lost: one torchrun."""
 
     pid: Count
     started: Number
@@ -66,11 +87,10 @@ class Agent:
     @classmethod
     def of_process(cls, pid: int) -> Agent | None:
         """Return a process as an agent; None if it has ended."""
-        import psutil  # costs start-up time
-
-        with contextlib.suppress(*_no_process_errors()):
+        with _processes() as psutil:
             process = psutil.Process(pid)
-            return None if process.status() == psutil.STATUS_ZOMBIE else cls(pid, process.create_time())
+            if process.status() != psutil.STATUS_ZOMBIE:
+                return cls(pid, process.create_time())
         return None
 
     def is_same(self, other: Agent | None) -> bool:
@@ -84,28 +104,17 @@ class Agent:
 
     def terminate(self) -> None:
         """Let it end the ranks, and itself; after 30 seconds it kills those that have not ended."""
-        import psutil
-
-        with contextlib.suppress(*_no_process_errors()):
+        with _processes() as psutil:
             if self.is_alive:
                 psutil.Process(self.pid).terminate()
 
     def kill(self) -> None:
         """Kill it and the ranks at once, without saving."""
-        import psutil
-
-        with contextlib.suppress(*_no_process_errors()):
+        with _processes() as psutil:
             agent = psutil.Process(self.pid)
             for process in (agent, *agent.children(recursive=True)) if self.is_alive else ():
-                with contextlib.suppress(*_no_process_errors()):
+                with contextlib.suppress(psutil.Error):
                     process.kill()
-
-
-def _no_process_errors() -> tuple[type[Exception], ...]:
-    """Return the errors of a process that has ended, or can't be one."""
-    import psutil
-
-    return psutil.Error, ValueError, OverflowError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +129,14 @@ class StartedRun:
     has_ended: bool = False
     """Whether the run has ended in order: with success, an error or a command."""
 
+    @classmethod
+    def of(cls, run: RunFolder) -> StartedRun | None:
+        """Return what the folder of a run says; None without an agent of this machine."""
+        with contextlib.suppress(OSError, codec.DecodeError):
+            started = codec.decode(read_regular(run.agent_path, _MAX_AGENT_BYTES), cls)
+            return started if started.host == socket.gethostname() else None
+        return None
+
     def write(self, run: RunFolder) -> None:
         """Store it in the folder of the run. A disk that fails is no error here: the run has warned of it."""
         with contextlib.suppress(StorageError), new_file(run.agent_path) as file:
@@ -129,8 +146,7 @@ class StartedRun:
 def run_started_by(agent: Agent, job: str) -> tuple[RunFolder, StartedRun] | None:
     """Return the run whose ranks an agent of this machine has started before for a job; None where there is none."""
     for path in (home() / "runs").glob("*/agent.json"):
-        run = RunFolder(path.parent)
-        started = _started(run)
+        started = StartedRun.of(run := RunFolder(path.parent))
         if started is not None and started.job == job and started.agent.is_same(agent):
             return run, started
     return None
@@ -138,38 +154,10 @@ def run_started_by(agent: Agent, job: str) -> tuple[RunFolder, StartedRun] | Non
 
 def restarting_agent(run: RunFolder) -> Agent | None:
     """Return the agent that starts the ranks of a run again; None for a run that is active, or is over."""
-    started = _started(run)
+    started = StartedRun.of(run)
     if started is None or started.has_ended or is_locked(run.journal_path) or not started.agent.is_alive:
         return None
     return None if isinstance(last_event(run.journal_path), RunFinished | RunFailed) else started.agent
-
-
-def _started(run: RunFolder) -> StartedRun | None:
-    """Return what the folder of a run says; None without an agent of this machine."""
-    with contextlib.suppress(OSError, codec.DecodeError):
-        started = codec.decode(read_regular(run.agent_path, _MAX_BYTES), StartedRun)
-        return started if started.host == socket.gethostname() else None
-    return None
-
-
-AUTO = 0
-"""As many processes as there are GPUs, or fewer."""
-MAX_PROCESSES = 256
-MIN_ROWS = 64
-"""Rows of a batch below which one more GPU gains little: the steps then wait for each other."""
-WITHOUT_GPU = "--nproc-per-node auto: 1 process, since the machine has no GPU that torch can use."
-_DRIVERS = ("nvidia[0-9]*", "kfd", "dxg")
-"""Device files of NVIDIA's and AMD's drivers, and of both in WSL."""
-_ANY_LENGTH = 10_000_000
-"""Characters of a corpus; no preset's batch size depends on it."""
-_OPTIONS = ("--standalone", "--local-addr", "localhost", "--log-dir", os.devnull, "--max-restarts", "3")
-_MAX_CHARS = 30_000
-"""Of an argument, which may have 128 KiB."""
-_MAX_OUTPUT_BYTES = 64 * 1024
-"""Of the end of an output that is read."""
-_STAGE = re.compile(r"^(.+) \.\.\.(?: (\d+)%)?$", re.MULTILINE)
-"""A stage as `cli.output.run_progress` writes it."""
-LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,9 +178,7 @@ class Processes:
         Imports torch where a driver of GPUs is loaded.
         """
         cores, runtime = _num_cores(), config.runtime
-        if wanted == 1:
-            return cls(count=1, runtime=runtime, threads=runtime.threads)
-        num_gpus = 0 if runtime.device in {"cpu", "mps"} else _num_gpus()
+        num_gpus = 0 if wanted == 1 or runtime.device in {"cpu", "mps"} else _num_gpus()
         count, note = _chosen_by(num_gpus, config) if wanted == AUTO else (wanted, "")
         if count == 1:
             return cls(count=1, runtime=runtime, threads=runtime.threads, note=note)
@@ -200,9 +186,15 @@ class Processes:
             raise DeviceError("One process at a time can train on mps.", "Leave --nproc-per-node out.")
         threads = runtime.threads or max(1, cores // count)
         if num_gpus or runtime.device == "cuda":
-            if count > num_gpus:
-                raise _too_many(count, num_gpus, runtime.device)
-            return cls(count=count, runtime=replace(runtime, device="cuda"), threads=threads, note=note)
+            if count <= num_gpus:
+                return cls(count=count, runtime=replace(runtime, device="cuda"), threads=threads, note=note)
+            available = "1 GPU" if num_gpus == 1 else f"{num_gpus} GPUs"
+            cpu = "" if runtime.device == "cuda" else ", or --device cpu"
+            fewer = f"Set --nproc-per-node to a smaller number or auto{cpu}."
+            raise DeviceError(
+                f"This machine has {available}; each of {count} processes needs one of its own.",
+                fewer if num_gpus else "Set --device cpu, or leave --nproc-per-node out.",
+            )
         if count * threads > cores:
             by_threads = f" with {threads} threads each" if threads > 1 else ""
             raise DeviceError(
@@ -231,34 +223,21 @@ def _num_gpus() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def _too_many(count: int, num_gpus: int, device: str) -> DeviceError:
-    """Return the error for more processes than GPUs."""
-    available = "1 GPU" if num_gpus == 1 else f"{num_gpus} GPUs"
-    cpu = "" if device == "cuda" else ", or --device cpu"
-    hint = f"Set --nproc-per-node to a smaller number or auto{cpu}."
-    return DeviceError(
-        f"This machine has {available}; each of {count} processes needs one of its own.",
-        hint if num_gpus else "Set --device cpu, or leave --nproc-per-node out.",
-    )
-
-
 def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
     """Return the number of processes that `AUTO` stands for, and why."""
     if config.runtime.device in {"cpu", "mps"}:
         return 1, f"--nproc-per-node auto: 1 process on {config.runtime.device}."
     if not num_gpus:
-        return 1, WITHOUT_GPU
+        return 1, "--nproc-per-node auto: 1 process, since the machine has no GPU that torch can use."
     batch_size = _batch_size_of(config)
     count = max(1, min(num_gpus, batch_size // MIN_ROWS))
-    processes = "1 process" if count == 1 else f"{count} processes"
+    why = f"of {num_gpus} GPUs all" if num_gpus > 1 else "the machine has 1 GPU"
     if count < num_gpus:
         why = (
             f"of {num_gpus} GPUs {count}, since more would have fewer than {MIN_ROWS} of the {batch_size} rows each; "
             f"--batch-size {num_gpus * MIN_ROWS} uses all"
         )
-    else:
-        why = f"of {num_gpus} GPUs all" if num_gpus > 1 else "the machine has 1 GPU"
-    return count, f"--nproc-per-node auto: {processes} ({why})."
+    return count, f"--nproc-per-node auto: {count} process{'es' if count > 1 else ''} ({why})."
 
 
 def _batch_size_of(config: RunConfig) -> int:
@@ -285,7 +264,8 @@ class Order:
     def to_arguments(self) -> list[str]:
         """Return it as options, each short enough for an argument; torchrun would replace what begins with a $."""
         text = codec.encode(self).replace("$", "\\u0024")
-        return [f"--order={text[start : start + _MAX_CHARS]}" for start in range(0, len(text), _MAX_CHARS)]
+        starts = range(0, len(text), _MAX_ARGUMENT_CHARS)
+        return [f"--order={text[start : start + _MAX_ARGUMENT_CHARS]}" for start in starts]
 
     @classmethod
     def from_arguments(cls, values: Sequence[str]) -> Order:
@@ -313,7 +293,6 @@ class Torchrun:
         self._agent: Agent | None = None
         self._is_stopped = False
         self._lock = threading.Lock()
-        self._first_stage = Stage("starting the processes" if wanted == AUTO else f"starting {wanted} processes")
         # without names: the processes may outlive this one
         self._output, self._errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - they stay open
 
@@ -368,7 +347,7 @@ class Torchrun:
         """What the leader does before the run has started."""
         stages = _STAGE.findall(_end_of(self._errors))
         if not stages:
-            return self._first_stage
+            return Stage(f"starting {'the' if self._wanted == AUTO else self._wanted} processes")
         text, percent = stages[-1]
         return Stage(text, share=int(percent) / 100 if percent else None)
 
@@ -379,11 +358,8 @@ class Torchrun:
             event = events.from_json(_end_of(self._output).splitlines()[-1])
             if isinstance(event, RunFailed):  # before the run has started
                 return event
-        has_failed = self._process is not None and self._process.poll() not in (None, 0)
-        return self._unexpected_end() if has_failed else None
-
-    def _unexpected_end(self) -> RunFailed:
-        """Return the error of processes that could report none; what they have written goes to a log."""
+        if self._process is None or self._process.poll() in (None, 0):
+            return None
         from engine.storage.log import log_to  # they cost start-up time
         from tui.run.connection import failure_event
 

@@ -1,16 +1,16 @@
-"""Alerts: problems of a run that one key solves. Pure; imports no framework.
+"""`Alerts`: problems of a run that one key solves. Pure; imports no framework.
 
-An `AlertMonitor` follows a run: `after_event`, and once a tick `after_tick`. An alert is up while its condition holds;
-dismissed, or once its remedy was sent, it returns only after the condition was false in between. The rules:
+An alert is up while its condition holds; dismissed, or once its remedy was sent, it returns only after the condition
+was false in between. The rules:
 
 * **not finite**: 3 of the latest 100 steps were skipped, though not in a row: then the run itself goes back to its
   latest checkpoint (`engine.session.restoring`). One skipped step costs nothing, as the weights stay unchanged. Over
   once 100 steps succeeded, or a checkpoint was loaded.
-* **diverging**: the smoothed train loss (mean of the middle four fifths of the latest 100 steps) has been
-  above its best by 0.3 nats and by a fifth for 200 consecutive steps. A burst of bad batches passes in that time, and
-  noise is far smaller. Above ten times its best, 20 steps are enough: it does not recover from there. In the first 500
-  steps, and the first 100 after a load of other weights, the best is the loss of a uniform guess, ln V, so that a run
-  that diverges at once is reported too. Over below half of that rise, or once a checkpoint was loaded.
+* **diverging**: the smoothed train loss (mean of the middle four fifths of the latest 100 steps) has been above its
+  best by 0.3 nats and by a fifth for 200 consecutive steps. A burst of bad batches passes in that time, and noise is
+  far smaller. Above ten times its best, 20 steps are enough: it does not recover from there. In the first 500 steps,
+  and the first 100 after a load of other weights, the best is the loss of a uniform guess, ln V, so that a run that
+  diverges at once is reported too. Over below half of that rise, or once a checkpoint was loaded.
 * **disk**: a checkpoint or the journal could not be written. Over once the run reports that both can be written again.
 * **validation**: the latest 4 evaluations are all above the best by 1 % or more, and the last is not below the first of
   them. All read the same tweets, so they differ only by the weights, and successive ones by well under 1 %. The remedy
@@ -23,20 +23,14 @@ dismissed, or once its remedy was sent, it returns only after the condition was 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.protocol.commands import ChangeSettings, Command, Finish, LoadCheckpoint, Resume, SaveLatest
-from engine.protocol.events import (
-    CheckpointLoaded,
-    CommandRefused,
-    Event,
-    RunFailed,
-    Warned,
-)
+from engine.protocol.events import CheckpointLoaded, CommandRefused, Event, RunFailed, Warned
 from engine.training.schedule import finish_after
 from tui.run.ending import NO_LIMIT
 from tui.run.view import RunView, is_over
@@ -56,18 +50,17 @@ NUM_EVALUATIONS, MIN_VAL_RISE_SHARE = 4, 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """A problem and its remedy."""
+    """A problem and its remedy, each in a few words."""
 
     kind: AlertKind
     text: str
-    """The problem, in a few words."""
     remedy: str
-    """What the key does, in a few words."""
+    """What the key does."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlertMonitor:
-    """The problems of a run so far, and what the user did about them."""
+class Alerts:
+    """The problems of a run so far, and what the user did about them. Immutable: methods return another."""
 
     up: frozenset[AlertKind] = frozenset()
     """Those whose condition holds."""
@@ -86,123 +79,108 @@ class AlertMonitor:
     """Of the latest view."""
 
     @classmethod
-    def for_attached(cls, view: RunView) -> AlertMonitor:
+    def of(cls, view: RunView) -> Alerts:
         """Return the alerts that the view alone shows to a client attaching mid-run: disk and memory."""
-        monitor = cls()
+        alerts = cls()
         for warned in view.warnings:
-            if warned.kind in {"disk", "disk-works"}:
-                monitor = monitor.after_event(warned)
-        return monitor if view.ended is None else monitor.after_event(view.ended)
+            alerts = alerts.after(warned) if warned.kind in {"disk", "disk-works"} else alerts
+        return alerts if view.ended is None else alerts.after(view.ended)
 
-    def after_event(self, event: Event, answered: Command | None = None) -> AlertMonitor:
+    def after(self, event: Event, answered: Command | None = None) -> Alerts:
         """Return the alerts after `event`, which answers the command `answered` if any."""
         match event:
             case Warned(kind="not-finite", step=step):
-                recent = tuple(other for other in self.skipped_steps if step - SKIPPED_WITHIN_STEPS < other <= step)
-                monitor = replace(self, skipped_steps=tuple(sorted({*recent, step})))
-                return monitor.with_alert(
-                    "not-finite", is_true="not-finite" in self.up or len(monitor.skipped_steps) >= NUM_SKIPPED
-                )
+                skipped = tuple(sorted({*self._skipped_until(step), step}))
+                alerts = replace(self, skipped_steps=skipped)
+                return alerts.with_alert("not-finite", is_up=True) if len(skipped) >= NUM_SKIPPED else alerts
             case Warned(kind="disk", message=message):
-                monitor = replace(self, disk_message=message)
-                return monitor.without_remedies("disk").with_alert("disk", is_true=True)
+                return replace(self.without_remedies({"disk"}), disk_message=message).with_alert("disk", is_up=True)
             case Warned(kind="disk-works"):
-                return self.with_alert("disk", is_true=False)
+                return self.with_alert("disk", is_up=False)
             case CheckpointLoaded():
                 of_disk: frozenset[AlertKind] = frozenset({"disk"})
-                return AlertMonitor(
-                    up=self.up & of_disk,
-                    dismissed=self.dismissed & of_disk,
-                    disk_message=self.disk_message,
-                )
+                up, dismissed = self.up & of_disk, self.dismissed & of_disk
+                return Alerts(up=up, dismissed=dismissed, disk_message=self.disk_message)
             case CommandRefused():
-                refused = {kind for kind, command in self.remedies if command is answered}
-                return self.without_remedies(*refused)
+                return self.without_remedies({kind for kind, command in self.remedies if command is answered})
             case RunFailed(title=title):
-                return replace(AlertMonitor(), up=frozenset({"memory"} if title == DeviceMemoryError.title else ()))
+                return Alerts(up=frozenset({"memory"} if title == DeviceMemoryError.title else ()))
             case _:
                 return self
 
-    def after_tick(self, view: RunView) -> AlertMonitor:
-        """Return the alerts of the run at `view`."""
+    def at(self, view: RunView) -> Alerts:
+        """Return the alerts of the run at `view`, once a tick."""
         if view.phase not in {"training", "paused"}:
             return self
-        monitor = self.with_alert("validation", is_true=_is_validation_rising(view) and not view.is_finishing)
+        alerts = self.with_alert("validation", is_up=_is_validation_rising(view) and not view.is_finishing)
         if view.step == self.last_step:
-            return monitor
-        skipped = tuple(step for step in self.skipped_steps if view.step - SKIPPED_WITHIN_STEPS < step <= view.step)
-        monitor = replace(monitor, last_step=view.step, skipped_steps=skipped)
-        monitor = monitor if skipped else monitor.with_alert("not-finite", is_true=False)
-        return _with_loss(monitor, view)
+            return alerts
+        skipped = tuple(self._skipped_until(view.step))
+        alerts = replace(alerts, last_step=view.step, skipped_steps=skipped)
+        return (alerts if skipped else alerts.with_alert("not-finite", is_up=False)).with_loss_of(view)
 
-    def with_alert(self, kind: AlertKind, *, is_true: bool) -> AlertMonitor:
-        """Return the alerts with one up or over; one that is over can come up again."""
-        if is_true == (kind in self.up):
+    def _skipped_until(self, step: int) -> Iterable[int]:
+        return (other for other in self.skipped_steps if step - SKIPPED_WITHIN_STEPS < other <= step)
+
+    def with_loss_of(self, view: RunView) -> Alerts:
+        """Return the alerts after a check of the train loss."""
+        loss = view.smoothed_loss
+        if loss is None or view.started is None:
             return self
-        if is_true:
+        best = math.log(view.started.vocab_size) if self.best_loss is None else self.best_loss
+        if len(view.train_losses) >= MIN_STEPS and view.step >= view.smoothed_from_step + STEADY_AFTER_STEPS:
+            best = min(best, loss)
+        rise = max(MIN_RISE_NATS, MIN_RISE_SHARE * best)
+        if loss <= best + rise:
+            alerts = replace(self, best_loss=best, risen_since=None)
+            return alerts.with_alert("diverging", is_up=False) if loss <= best + rise / 2 else alerts
+        since = view.step if self.risen_since is None else self.risen_since
+        alerts = replace(self, best_loss=best, risen_since=since)
+        has_lasted = view.step - since >= (FAR_STEPS if loss > FAR_TIMES * best else RISEN_STEPS)
+        return alerts.with_alert("diverging", is_up=True) if has_lasted else alerts
+
+    def with_alert(self, kind: AlertKind, *, is_up: bool) -> Alerts:
+        """Return the alerts with one up or over; one that is over can come up again."""
+        if is_up:
             return replace(self, up=self.up | {kind})
-        return replace(self, up=self.up - {kind}, dismissed=self.dismissed - {kind}).without_remedies(kind)
+        return replace(self, up=self.up - {kind}, dismissed=self.dismissed - {kind}).without_remedies({kind})
 
-    def with_dismissed(self, alert: Alert) -> AlertMonitor:
-        """Hide an alert until its condition was false."""
-        return replace(self, dismissed=self.dismissed | {alert.kind})
-
-    def with_remedy_sent(self, alert: Alert, commands: Iterable[Command]) -> AlertMonitor:
-        """Hide an alert until the problem is solved or recurs, or one of the commands of its remedy is refused."""
-        return replace(self, remedies=(*self.remedies, *((alert.kind, command) for command in commands)))
-
-    def without_remedies(self, *kinds: AlertKind) -> AlertMonitor:
+    def without_remedies(self, kinds: set[AlertKind]) -> Alerts:
         """Show again the alerts of `kinds` whose remedy was sent."""
         return replace(self, remedies=tuple(sent for sent in self.remedies if sent[0] not in kinds))
 
-    def alert(self, view: RunView, config: RunConfig, unit: LossUnit = "bits") -> Alert | None:
-        """Return the most urgent alert that is not hidden, with losses in `unit`."""
+    def with_dismissed(self, alert: Alert) -> Alerts:
+        """Hide an alert until its condition was false."""
+        return replace(self, dismissed=self.dismissed | {alert.kind})
+
+    def with_remedy_sent(self, alert: Alert, commands: Iterable[Command]) -> Alerts:
+        """Hide an alert until the problem is solved or recurs, or one of the commands of its remedy is refused."""
+        return replace(self, remedies=(*self.remedies, *((alert.kind, command) for command in commands)))
+
+    def shown(self, view: RunView, config: RunConfig, unit: LossUnit = "bits") -> Alert | None:
+        """Return the most urgent alert that is not hidden and has a remedy, with losses in `unit`."""
         if view.is_replay:
             return None
         hidden = self.dismissed.union(kind for kind, _ in self.remedies)
-        kinds = (kind for kind in _URGENCY if kind in self.up - hidden)
-        alerts = (self._alert_of(kind, view, config, unit) for kind in kinds)
-        return next((alert for alert in alerts if alert is not None), None)
-
-    def _alert_of(self, kind: AlertKind, view: RunView, config: RunConfig, unit: LossUnit) -> Alert | None:
-        """Return the text and remedy of an alert; None where there is no remedy."""
+        if config_to_resume(view, config) is None:
+            hidden |= {"memory"}
+        kind = next((kind for kind in _URGENCY if kind in self.up - hidden), None)
         source = name_to_reload(view).rpartition("/")[2]
         match kind:
+            case None:
+                return None
             case "memory":
-                if config_to_resume(view, config) is None:
-                    return None
                 return Alert(kind=kind, text="The device's memory is used up", remedy="try again from latest")
-            case "not-finite":
-                remedy = f"reload {source}, halve the learning rate"
-                return Alert(kind=kind, text="The loss is not finite", remedy=remedy)
-            case "diverging":
-                now, best = ((loss or 0.0) / NATS_PER_UNIT[unit] for loss in (view.smoothed_loss, self.best_loss))
-                text = f"Loss {now:.1f}, was {best:.1f}"
-                return Alert(kind=kind, text=text, remedy=f"reload {source}, halve the learning rate")
             case "disk":
                 return Alert(kind=kind, text=self.disk_message, remedy="try saving again")
             case "validation":
                 points = [point for point in (view.last_val, view.best) if point is not None]
                 losses = ", best ".join(format_bits(point.bits_per_char, unit) for point in points)
                 return Alert(kind=kind, text=f"Validation rises: {losses}", remedy=f"reload {source} and finish")
-
-
-def _with_loss(monitor: AlertMonitor, view: RunView) -> AlertMonitor:
-    """Return the alerts after a check of the train loss."""
-    loss = view.smoothed_loss
-    if loss is None or view.started is None:
-        return monitor
-    best = math.log(view.started.vocab_size) if monitor.best_loss is None else monitor.best_loss
-    is_steady = len(view.train_losses) >= MIN_STEPS and view.step >= view.smoothed_from_step + STEADY_AFTER_STEPS
-    best = min(best, loss) if is_steady else best
-    rise = max(MIN_RISE_NATS, MIN_RISE_SHARE * best)
-    if loss <= best + rise:
-        monitor = replace(monitor, best_loss=best, risen_since=None)
-        return monitor.with_alert("diverging", is_true=False) if loss <= best + rise / 2 else monitor
-    since = view.step if monitor.risen_since is None else monitor.risen_since
-    needed = FAR_STEPS if loss > FAR_TIMES * best else RISEN_STEPS
-    is_true = "diverging" in monitor.up or view.step - since >= needed
-    return replace(monitor, best_loss=best, risen_since=since).with_alert("diverging", is_true=is_true)
+            case "not-finite" | "diverging":
+                now, best = ((loss or 0.0) / NATS_PER_UNIT[unit] for loss in (view.smoothed_loss, self.best_loss))
+                text = "The loss is not finite" if kind == "not-finite" else f"Loss {now:.1f}, was {best:.1f}"
+                return Alert(kind=kind, text=text, remedy=f"reload {source}, halve the learning rate")
 
 
 def _is_validation_rising(view: RunView) -> bool:
@@ -219,23 +197,24 @@ def name_to_reload(view: RunView) -> str:
     return f"{run}/best" if view.best is not None else f"{run}/latest"
 
 
-def commands_for(alert: Alert, view: RunView) -> Iterator[Command]:
-    """Yield the commands of the remedy of an alert; none where the remedy is another run."""
+def commands_for(alert: Alert, view: RunView) -> tuple[Command, ...]:
+    """Return the commands of the remedy of an alert; none where the remedy is another run."""
     match alert.kind:
         case "memory":
-            return
+            return ()
         case "disk":
-            yield SaveLatest()
-        case "validation":
-            yield LoadCheckpoint(name=name_to_reload(view))
-            if is_over(view) and view.best is not None:  # a budget that is used up would refuse the finish
-                budget = {**NO_LIMIT, "max_steps": finish_after(view.best.step).last_step}
-                yield ChangeSettings(settings=budget)
-            yield Finish()
-            if is_over(view):
-                yield Resume()
+            return (SaveLatest(),)
         case "not-finite" | "diverging":
-            yield LoadCheckpoint(name=name_to_reload(view), halves_rate=True)
+            return (LoadCheckpoint(name=name_to_reload(view), halves_rate=True),)
+        case "validation":
+            load = LoadCheckpoint(name=name_to_reload(view))
+            if not is_over(view):
+                return load, Finish()
+            if view.best is None:
+                return load, Finish(), Resume()
+            # a budget that is used up would refuse the finish
+            budget = {**NO_LIMIT, "max_steps": finish_after(view.best.step).last_step}
+            return load, ChangeSettings(settings=budget), Finish(), Resume()
 
 
 def config_to_resume(view: RunView, config: RunConfig) -> RunConfig | None:

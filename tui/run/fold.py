@@ -1,20 +1,13 @@
-"""The frequent events of training, many at once: reports of steps, evaluations, tweets, times, autosaves. Pure.
+"""`fold`: the view of a run after more of its events, live, attached or from a journal. Pure.
 
-A journal has hundreds of thousands of them, and copying a view for each would take minutes.
-
-`apply`: the pure reducer of one event into a `RunView`; `tui.run.fold` folds many.
-
-The screen stores the latest view and passes it to widgets, which draw it. The same events give the same view, from a
-live session as from a run's journal (`tui.run.journal`).
-
-`fold`: many events into a `RunView` at once: a backlog, or a whole journal. Pure.
+The frequent events of training are collected and applied together: a journal has hundreds of thousands of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import chain, groupby
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,135 +17,293 @@ from engine.config.fields import field_names, with_settings
 from engine.config.run import BUDGETS, INTERVALS, Setting, TrainingConfig, implied_settings
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
-from engine.protocol.events import (
-    CheckpointLoaded,
-    CheckpointSaved,
-    EvalFinished,
-    Event,
-    FinishPlanned,
-    ModelChanged,
-    Paused,
-    RanksMeasured,
-    Resumed,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    SettingsChanged,
-    StepsFinished,
-    StepsThinned,
-    StepTimes,
-    ThreadsChanged,
-    TweetDelayed,
-    TweetSampled,
-    Warned,
-)
+from engine.protocol import events as e
 from engine.protocol.insight import BaselinesMeasured, StepTaken
 from engine.storage.folders import RUN_CHECKPOINTS, home
 from tui.run.marks import (
     DraftCounts,
-    counts_after,
+    Mark,
+    MarkKind,
     has_same_filter,
     levels_from,
+    sampling_marks,
     uncrossed_after,
     with_crossings,
-    with_marks,
+    with_mark,
 )
 from tui.run.series import Buckets
-from tui.run.view import RunView, ValPoint, is_over, next_rate
+from tui.run.view import RunView, ValPoint, is_spent, next_rate
 
 MAX_TWEETS = 10_000
 MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
 MAX_TIMES = 15
+MAX_WARNINGS = 100
 _MAX_TOTAL = 1e30
 """Of the losses of a bucket, so that their sums can be sent; only an edited journal has more."""
 
-StepReport = StepsFinished | StepsThinned
-_Kind = TypeVar("_Kind", bound=Event)
-TrainingEvent = StepReport | EvalFinished | TweetSampled | StepTimes | RanksMeasured | CheckpointSaved
-"""None of them changes what another one changes, but for the step and the time of the view."""
+StepReport = e.StepsFinished | e.StepsThinned
+_Frequent = StepReport | e.EvalFinished | e.TweetSampled
+"""Collected, and applied before an event of another type."""
+_Neutral = e.StepTimes | e.RanksMeasured | e.CheckpointSaved
+"""Change nothing that the frequent events read or change."""
+_Item = TypeVar("_Item", Mark, ValPoint, e.TweetSampled)
 
 
-def with_training_events(view: RunView, events: Sequence[TrainingEvent]) -> RunView:
-    """Return the view after consecutive events, at least one."""
-    for reports in _rising([event for event in events if isinstance(event, StepReport)]):
-        view = _with_steps(view, reports)
-    tweets, times = _of(TweetSampled, events), _of(StepTimes, events)
-    evaluations = [] if view.is_overfit else _of(EvalFinished, events)  # there, they are of the training tweet itself
-    saves, ranks = _of(CheckpointSaved, events), _of(RanksMeasured, events)
-    latest = [save for save in saves if save.name == "latest"]
-    named = [save for save in saves if not Path(save.path).is_relative_to(home() / "runs")]
-    return replace(
-        view,
-        step=events[-1].step,
-        elapsed_seconds=events[-1].elapsed_seconds,
-        tweets=_with_tweets(view.tweets, tweets) if tweets else view.tweets,
-        num_tweets=view.num_tweets + len(tweets),
-        tweet_delayed=None if tweets else view.tweet_delayed,
-        drafts=counts_after(view.drafts, tweets) if tweets and view.sampling.has_filter else view.drafts,
-        val_points=_with_points(view.val_points, evaluations) if evaluations else view.val_points,
-        best_taken_back=None if any(event.is_best for event in evaluations) else view.best_taken_back,
-        levels=with_crossings(view.levels, ((event.step, event.bits_per_char) for event in evaluations)),
-        times=(*view.times, *times)[-MAX_TIMES:],
-        saved=saves[-1] if saves else view.saved,
-        saved_by_name=named[-1] if named else view.saved_by_name,
-        saved_step=latest[-1].weights_step if latest else view.saved_step,
-        ranks=ranks[-1] if ranks else view.ranks,
-    )
+def fold(view: RunView, events: Iterable[e.Event]) -> RunView:
+    """Return the view after `events`, in any order; never raises. The same view without events."""
+    now = None
+    frequent: list[_Frequent] = []
+    for event in events:
+        now = copy.copy(view) if now is None else now
+        if not isinstance(event, e.RunFailed):  # a failure from outside the session has no step
+            now.step, now.elapsed_seconds = event.step, event.elapsed_seconds
+        if isinstance(event, _Frequent):
+            frequent.append(event)
+            continue
+        if frequent and not isinstance(event, _Neutral):
+            _apply_frequent(now, frequent)
+            frequent = []
+        _apply(now, event)
+    if now is None:
+        return view
+    if frequent:
+        _apply_frequent(now, frequent)
+    return now
 
 
-def _of(kind: type[_Kind], events: Sequence[TrainingEvent]) -> list[_Kind]:
-    """Return the events of one type."""
-    return [event for event in events if type(event) is kind]
+def _apply(now: RunView, event: e.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per type of event
+    """Apply an event of any type that is not frequent."""
+    match event:
+        case e.StepTimes():
+            now.times = (*now.times, event)[-MAX_TIMES:]
+        case e.RanksMeasured():
+            now.ranks = event
+        case e.CheckpointSaved(name=name, weights_step=weights_step):
+            now.saved = event
+            if name == "latest":
+                now.saved_step = weights_step
+            if not Path(event.path).is_relative_to(home() / "runs"):
+                now.saved_by_name = event
+            if name not in RUN_CHECKPOINTS:
+                _mark(now, weights_step, "saved", f"saved {name}")
+        case e.RunStarted():
+            _start(now, event)
+        case e.CheckpointLoaded():
+            _load(now, event)
+        case e.ModelChanged():
+            now.model, now.num_parameters = event.model, event.num_parameters
+        case e.SettingsChanged(settings=settings):
+            before = now.sampling
+            if not _change_settings(now, settings, event.epochs):
+                return
+            for mark in sampling_marks(event.step, before, now.sampling):
+                now.marks = with_mark(now.marks, mark)
+            if now.training is not None and "learning_rate" in settings:
+                _mark(now, event.step, "learning rate", f"learning rate {now.training.learning_rate:.3g}")
+            if now.training is not None and "batch_size" in settings:
+                _mark(now, event.step, "batch size", f"batch size {now.training.batch_size}")
+        case e.FinishPlanned(last_step=None):
+            now.finishes_at = None
+            now.marks = tuple(mark for mark in now.marks if mark.kind != "finishing")
+        case e.FinishPlanned(last_step=last_step):
+            now.finishes_at = last_step
+            _mark(now, event.step, "finishing", "finishing")
+        case e.ThreadsChanged():
+            now.num_threads, now.precision = event.num_threads, event.precision
+            _measure_pace_anew(now)
+        case e.Paused():
+            now.phase = "paused"
+            is_single_step = now.step_taken is not None and now.step_taken.step == event.step
+            if not (is_single_step or now.ended or is_spent(now)):  # these pauses are the run's own
+                _mark(now, event.step, "paused", "paused")
+        case e.Resumed():
+            now.phase = "training"
+        case e.Warned():
+            now.warnings = (*now.warnings[-(MAX_WARNINGS - 1) :], event)
+        case BaselinesMeasured(names=names, bits_per_char=bits_per_char):
+            points = ((point.step, point.bits_per_char) for point in now.val_points)
+            now.levels = with_crossings(levels_from(names, bits_per_char, now.levels), points)
+        case e.TweetDelayed():
+            now.tweet_delayed = event
+        case StepTaken():
+            now.step_taken = event
+        case e.RunFinished():
+            now.phase, now.ended = "finished", event
+        case e.RunFailed():
+            now.phase, now.ended = "failed", event
+        case _:
+            pass  # an answer that only a dialog shows
 
 
-def _rising(reports: Sequence[StepReport]) -> Iterator[Sequence[StepReport]]:
-    """Yield runs of reports of one type whose steps rise; only a load ends a run early."""
-    start = 0
-    for index in range(1, len(reports) + 1):
-        if index < len(reports):
-            before, report = reports[index - 1], reports[index]
-            if type(before) is type(report) and before.step < report.first_step:
-                continue
-        if start < index:
-            yield reports[start:index]
-        start = index
+def _start(now: RunView, event: e.RunStarted) -> None:
+    """Start a session; a resumed run has the curve of the sessions before, up to its first step."""
+    source = event.resumed_from or ""
+    is_new = source != f"{event.run}/latest"
+    if source:
+        _truncate(now, event.step)
+    if source and is_new:
+        now.branched_from = source
+    now.phase, now.started, now.ended = "training", event, None
+    now.is_warm_start = event.is_warm_start or (now.is_warm_start and not is_new)
+    now.model, now.training, now.num_parameters = event.model, event.training, event.num_parameters
+    now.num_threads, now.precision, now.ranks = event.num_threads, event.precision, None
+    now.finishes_at = now.step_taken = now.tweet_delayed = None
+    now.levels = ()
+    now.saved_step = None if is_new else event.step
+    now.loaded_step, now.loaded_name = None, ""
+    _use_sampling(now, event.sampling)
+    _measure_pace_anew(now)
+    _count_epochs_from(now, event.epochs)
+    now.learning_rate = next_rate(now, event.training)
 
 
-def _with_steps(view: RunView, reports: Sequence[StepReport]) -> RunView:
-    """Return the view after reports of one type whose steps rise."""
-    last = reports[-1]
+def _load(now: RunView, event: e.CheckpointLoaded) -> None:
+    """Continue from a checkpoint, without all that came after its step."""
+    run = now.started.run if now.started is not None else ""
+    is_latest = event.name == f"{run}/latest"
+    is_on_curve = (is_latest or event.name == f"{run}/best") and event.step <= now.train_losses.last_step
+    if now.best is not None and now.best.step > event.step:
+        now.best_taken_back = now.best
+    _truncate(now, event.step)
+    _mark(now, event.step, "loaded", f"loaded {event.name}")
+    if not is_on_curve:
+        now.smoothed_from_step = event.step + 1
+    now.saved_step = event.step if is_latest else None
+    now.loaded_step, now.loaded_name = event.step, event.name
+    _measure_pace_anew(now)
+    _count_epochs_from(now, event.epochs)
+
+
+def _truncate(now: RunView, step: int) -> None:
+    """Remove all that came after `step`."""
+    now.train_losses = now.train_losses.truncated(step)
+    now.learning_rates = now.learning_rates.truncated(step)
+    now.seconds = now.seconds.truncated(step)
+    now.smoothed_from_step = min(now.smoothed_from_step, step + 1)
+    now.step_taken = None
+    now.marks = _until(step, now.marks)
+    now.val_points = _until(step, now.val_points)
+    now.tweets = _until(step, now.tweets)
+    now.levels = uncrossed_after(now.levels, step)
+
+
+def _until(step: int, items: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    """Return the items up to `step`; the same object where that is all of them."""
+    until = tuple(item for item in items if item.step <= step)
+    return items if len(until) == len(items) else until
+
+
+def _change_settings(now: RunView, settings: Mapping[str, Setting], epochs: float) -> bool:
+    """Use other settings from now on, where `epochs` are completed; return whether they are valid."""
+    before = now.training
+    try:
+        sampling = with_settings(now.sampling, settings)
+        training = None if before is None else with_settings(before, settings)
+    except ConfigError:  # only in an edited journal
+        return False
+    _use_sampling(now, sampling)
+    if before is None or training is None:
+        return True
+    now.training = training
+    names = settings.keys() - field_names(SamplingConfig)
+    if "learning_rate" in names:  # warm-up and schedule scale it as before
+        now.learning_rate *= training.learning_rate / before.learning_rate
+    if names & set(BUDGETS):
+        now.finishes_at = None
+    if "batch_size" in names:
+        _count_epochs_from(now, epochs)
+    if names & set(INTERVALS):
+        now.tweet_delayed = None
+    if names - {"learning_rate", *BUDGETS}:
+        _measure_pace_anew(now)
+    return True
+
+
+def with_changes(view: RunView, settings: Mapping[str, Setting]) -> RunView:
+    """Return the view as it will be once these settings, and those that they imply, are in use."""
+    if not settings:
+        return view
+    now = copy.copy(view)
+    _change_settings(now, {**settings, **implied_settings(settings, view.training or TrainingConfig())}, view.epoch)
+    return now
+
+
+def _use_sampling(now: RunView, sampling: SamplingConfig) -> None:
+    """Sample with other settings; the drafts of another filter are counted anew."""
+    if not has_same_filter(now.sampling, sampling):
+        now.drafts = DraftCounts()
+    now.sampling = sampling
+
+
+def _measure_pace_anew(now: RunView) -> None:
+    now.paced_from_step, now.paced_from_seconds, now.times = now.step, now.elapsed_seconds, ()
+
+
+def _count_epochs_from(now: RunView, epochs: float) -> None:
+    now.epochs_before, now.batch_size_since = epochs, now.step
+
+
+def _mark(now: RunView, step: int, kind: MarkKind, label: str) -> None:
+    now.marks = with_mark(now.marks, Mark(step=step, kind=kind, label=label))
+
+
+def _apply_frequent(now: RunView, events: Sequence[_Frequent]) -> None:
+    """Apply consecutive frequent events: those of a type together, as no type changes what another does."""
+    for reports in _rising(event for event in events if isinstance(event, StepReport)):
+        _add_steps(now, reports)
+    tweets = [event for event in events if isinstance(event, e.TweetSampled)]
+    if tweets:
+        now.tweets, now.num_tweets, now.tweet_delayed = (
+            _with_tweets(now.tweets, tweets),
+            now.num_tweets + len(tweets),
+            None,
+        )
+        for tweet in tweets if now.sampling.has_filter else ():
+            now.drafts = now.drafts.plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet))
+    evaluations = [event for event in events if isinstance(event, e.EvalFinished)]
+    if evaluations and not now.is_overfit:  # there, they are of the training tweet itself
+        now.val_points = _with_points(now.val_points, evaluations)
+        now.levels = with_crossings(now.levels, ((event.step, event.bits_per_char) for event in evaluations))
+        if any(event.is_best for event in evaluations):
+            now.best_taken_back = None
+
+
+def _rising(reports: Iterable[StepReport]) -> list[list[StepReport]]:
+    """Return reports in groups of one type whose steps rise; steps may overlap or go back after a load."""
+    groups: list[list[StepReport]] = []
+    for report in reports:
+        last = groups[-1][-1] if groups else None
+        if last is not None and type(last) is type(report) and last.step < report.first_step:
+            groups[-1].append(report)
+        else:
+            groups.append([report])
+    return groups
+
+
+def _add_steps(now: RunView, reports: Sequence[StepReport]) -> None:
+    """Extend the series by reports of one type whose steps rise."""
     steps = np.array([report.step for report in reports], np.int64)
-    finished = [report for report in reports if isinstance(report, StepsFinished)]
-    if finished:
-        numbers = [np.arange(report.first_step, report.step + 1) for report in finished]
+    if finished := [report for report in reports if isinstance(report, e.StepsFinished)]:
+        numbers = np.concatenate([np.arange(report.first_step, report.step + 1) for report in finished])
         values = list(chain.from_iterable(report.train_losses for report in finished))
-        train_losses = view.train_losses.extended_at(np.concatenate(numbers), values)
+        now.train_losses = now.train_losses.extended_at(numbers, values)
     else:
-        thinned = [report for report in reports if isinstance(report, StepsThinned)]
-        train_losses = view.train_losses.extended_by_buckets(_buckets_of(thinned), steps)
-    return replace(
-        view,
-        train_losses=train_losses,
-        learning_rates=view.learning_rates.extended_at(steps, [report.learning_rate for report in reports]),
-        seconds=view.seconds.extended_at(steps, [report.elapsed_seconds for report in reports]),
-        learning_rate=last.learning_rate,
-        chars_per_second=last.chars_per_second,
-    )
+        buckets = _buckets_of([report for report in reports if isinstance(report, e.StepsThinned)])
+        now.train_losses = now.train_losses.extended_by_buckets(buckets, steps)
+    now.learning_rates = now.learning_rates.extended_at(steps, [report.learning_rate for report in reports])
+    now.seconds = now.seconds.extended_at(steps, [report.elapsed_seconds for report in reports])
+    now.learning_rate, now.chars_per_second = reports[-1].learning_rate, reports[-1].chars_per_second
 
 
-def _buckets_of(thinned: Sequence[StepsThinned]) -> Buckets:
+def _buckets_of(thinned: Sequence[e.StepsThinned]) -> Buckets:
     """Return the train losses of thinned steps, numbered by their first steps."""
-    counts = np.array([each.num_steps for each in thinned], np.int64)
-    return Buckets(
-        np.array([each.first_step for each in thinned], np.int64),
-        np.array([each.least_loss for each in thinned], np.float64),
-        np.array([each.greatest_loss for each in thinned], np.float64),
-        np.clip(np.array([each.mean_loss for each in thinned], np.float64) * counts, -_MAX_TOTAL, _MAX_TOTAL),
-        counts,
-    )
+    first, counts = np.array([(each.first_step, each.num_steps) for each in thinned], np.int64).T
+    losses = np.array([(each.least_loss, each.greatest_loss, each.mean_loss) for each in thinned], np.float64)
+    low, high, mean = losses.T
+    return Buckets(first, low, high, np.clip(mean * counts, -_MAX_TOTAL, _MAX_TOTAL), counts)
 
 
-def _with_tweets(tweets: tuple[TweetSampled, ...], added: Sequence[TweetSampled]) -> tuple[TweetSampled, ...]:
+def _with_tweets(tweets: tuple[e.TweetSampled, ...], added: Sequence[e.TweetSampled]) -> tuple[e.TweetSampled, ...]:
     """Return the tweets with more; whenever they are too many, without every other one of the older half."""
     kept = list(tweets)
     for tweet in added:
@@ -163,206 +314,15 @@ def _with_tweets(tweets: tuple[TweetSampled, ...], added: Sequence[TweetSampled]
     return tuple(kept)
 
 
-def _with_points(points: tuple[ValPoint, ...], added: Sequence[EvalFinished]) -> tuple[ValPoint, ...]:
+def _with_points(points: tuple[ValPoint, ...], added: Sequence[e.EvalFinished]) -> tuple[ValPoint, ...]:
     """Return the points with more; whenever they are too many, about half: evenly by step, the latest, the best."""
     kept = list(points)
     for event in added:
-        kept.append(
-            ValPoint(
-                step=event.step,
-                val_loss=event.val_loss,
-                bits_per_char=event.bits_per_char,
-                is_best=event.is_best,
-                is_early=event.is_early,
-            )
-        )
+        kept.append(ValPoint(**{name: getattr(event, name) for name in ValPoint.__dataclass_fields__}))
         if len(kept) > MAX_VAL_POINTS:
-            kept = _thinned_points(kept)
+            best = next((point for point in reversed(kept) if point.is_best), None)
+            width = (kept[-1].step - kept[0].step) // (MAX_VAL_POINTS // 2) + 1
+            older, latest = kept[:-LATEST_VAL_POINTS], kept[-LATEST_VAL_POINTS:]
+            even = {point.step // width: point for point in reversed(older)}
+            kept = [*(point for point in older if point is even[point.step // width] or point is best), *latest]
     return tuple(kept)
-
-
-def _thinned_points(points: list[ValPoint]) -> list[ValPoint]:
-    """Return about half of some points, evenly by step, the latest and the best included."""
-    best = next((point for point in reversed(points) if point.is_best), None)
-    width = (points[-1].step - points[0].step) // (MAX_VAL_POINTS // 2) + 1
-    older, latest = points[:-LATEST_VAL_POINTS], points[-LATEST_VAL_POINTS:]
-    even = {point.step // width: point for point in reversed(older)}
-    return [*(point for point in older if point is even[point.step // width] or point is best), *latest]
-
-
-MAX_WARNINGS = 100
-
-
-def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one case per kind of event
-    """Return the view after `event`. Pure; accepts events in any order without raising."""
-    if not isinstance(event, RunFailed):  # a failure from outside the session has no step
-        view = replace(view, step=event.step, elapsed_seconds=event.elapsed_seconds)
-        if not _is_pause_by_the_run(view, event):
-            view = replace(view, marks=with_marks(view.marks, event, view.sampling))
-    match event:
-        case RunStarted():
-            return _started(view, event)
-        case StepsFinished() | StepsThinned() | EvalFinished() | TweetSampled() | StepTimes():
-            return with_training_events(view, (event,))
-        case RanksMeasured() | CheckpointSaved():
-            return with_training_events(view, (event,))
-        case CheckpointLoaded(step=step, name=name, epochs=epochs):
-            run = view.started.run if view.started is not None else ""
-            is_latest = name == f"{run}/latest"
-            is_on_curve = (is_latest or name == f"{run}/best") and step <= view.train_losses.last_step
-            saved_step = step if is_latest else None
-            taken_back = view.best if view.best is not None and view.best.step > step else view.best_taken_back
-            view = replace(_truncated(view, step), saved_step=saved_step, loaded_step=step, loaded_name=name)
-            smoothed_from_step = view.smoothed_from_step if is_on_curve else step + 1
-            view = replace(view, best_taken_back=taken_back, smoothed_from_step=smoothed_from_step)
-            return _at_epochs(_with_new_pace(view, event), epochs)
-        case ModelChanged(model=model, num_parameters=num_parameters):
-            return replace(view, model=model, num_parameters=num_parameters)
-        case SettingsChanged():
-            return _with_changed_settings(view, event)
-        case FinishPlanned(last_step=last_step):
-            return replace(view, finishes_at=last_step)
-        case ThreadsChanged(num_threads=num_threads, precision=precision):
-            view = _with_new_pace(view, event)
-            return replace(view, num_threads=num_threads, precision=precision)
-        case Paused():
-            return replace(view, phase="paused")
-        case Resumed():
-            return replace(view, phase="training")
-        case Warned():
-            return replace(view, warnings=(*view.warnings[-(MAX_WARNINGS - 1) :], event))
-        case BaselinesMeasured(names=names, bits_per_char=bits_per_char):
-            points = ((point.step, point.bits_per_char) for point in view.val_points)
-            return replace(view, levels=with_crossings(levels_from(names, bits_per_char, view.levels), points))
-        case TweetDelayed():
-            return replace(view, tweet_delayed=event)
-        case StepTaken():
-            return replace(view, step_taken=event)
-        case RunFinished():
-            return replace(view, phase="finished", ended=event)
-        case RunFailed():
-            return replace(view, phase="failed", ended=event)
-        case _:  # an answer that only a dialog shows
-            return view
-
-
-def _is_pause_by_the_run(view: RunView, event: Event) -> bool:
-    """Return whether `event` is the pause after a single step or at the end of the budget: neither gets a mark."""
-    if not isinstance(event, Paused):
-        return False
-    is_single_step = view.step_taken is not None and view.step_taken.step == event.step
-    return is_single_step or is_over(replace(view, phase="paused"))
-
-
-def _with_new_pace(view: RunView, event: Event) -> RunView:
-    """Return the view whose pace and step times are measured from `event` on."""
-    return replace(view, paced_from_step=event.step, paced_from_seconds=event.elapsed_seconds, times=())
-
-
-def _at_epochs(view: RunView, epochs: float) -> RunView:
-    """Return the view with a count of epochs."""
-    return replace(view, epochs_before=epochs, batch_size_since=view.step)
-
-
-def _sampling_with(view: RunView, sampling: SamplingConfig) -> RunView:
-    """Return the view with other sampling settings; another filter begins a new count of drafts."""
-    drafts = view.drafts if has_same_filter(view.sampling, sampling) else DraftCounts()
-    return replace(view, sampling=sampling, drafts=drafts)
-
-
-def _with_changed_settings(view: RunView, event: SettingsChanged) -> RunView:
-    """Return the view with changed settings of sampling and training; unknown names come from other versions."""
-    before = view.training
-    try:
-        sampling = with_settings(view.sampling, event.settings)
-        training = None if before is None else with_settings(before, event.settings)
-    except ConfigError:  # only in an edited journal
-        return view
-    view, names = _sampling_with(view, sampling), event.settings.keys() - field_names(SamplingConfig)
-    if before is None or training is None:
-        return view
-    view = replace(view, training=training)
-    if "learning_rate" in names:  # warm-up and schedule scale it as before
-        view = replace(view, learning_rate=view.learning_rate * training.learning_rate / before.learning_rate)
-    if names & set(BUDGETS):
-        view = replace(view, finishes_at=None)
-    if "batch_size" in names:
-        view = _at_epochs(view, event.epochs)
-    if names & set(INTERVALS):
-        view = replace(view, tweet_delayed=None)
-    return _with_new_pace(view, event) if names - {"learning_rate", *BUDGETS} else view
-
-
-def _started(view: RunView, event: RunStarted) -> RunView:
-    """Return the view at the start of a session; a resumed run has the curve of the sessions before."""
-    before = event.resumed_from or ""
-    is_new = before != f"{event.run}/latest"
-    view = _sampling_with(_truncated(view, event.step) if before else view, event.sampling)
-    view = replace(
-        _at_epochs(view, event.epochs),
-        phase="training",
-        started=event,
-        branched_from=before if before and is_new else view.branched_from,
-        is_warm_start=event.is_warm_start or (view.is_warm_start and not is_new),
-        model=event.model,
-        training=event.training,
-        num_parameters=event.num_parameters,
-        num_threads=event.num_threads,
-        precision=event.precision,
-        finishes_at=None,
-        step_taken=None,
-        tweet_delayed=None,
-        paced_from_step=event.step,
-        paced_from_seconds=event.elapsed_seconds,
-        times=(),
-        ranks=None,
-        levels=(),
-        saved_step=None if is_new else event.step,
-        loaded_step=None,
-        loaded_name="",
-        ended=None,
-    )
-    return replace(view, learning_rate=next_rate(view, event.training))
-
-
-def _truncated(view: RunView, step: int) -> RunView:
-    """Return the view without all that came after `step`."""
-    return replace(
-        view,
-        train_losses=view.train_losses.truncated(step),
-        smoothed_from_step=min(view.smoothed_from_step, step + 1),
-        learning_rates=view.learning_rates.truncated(step),
-        seconds=view.seconds.truncated(step),
-        step_taken=None,
-        marks=tuple(mark for mark in view.marks if mark.step <= step),
-        val_points=tuple(point for point in view.val_points if point.step <= step),
-        levels=uncrossed_after(view.levels, step),
-        tweets=tuple(tweet for tweet in view.tweets if tweet.step <= step),
-    )
-
-
-def fold(view: RunView, events: Iterable[Event]) -> RunView:
-    """Return the view after `events`, as `apply` would, but handle consecutive events of training together."""
-    for is_of_training, same in groupby(events, key=_is_of_training):
-        if is_of_training:
-            view = with_training_events(view, [event for event in same if isinstance(event, TrainingEvent)])
-        else:
-            for event in same:
-                view = apply(view, event)
-    return view
-
-
-def _is_of_training(event: Event) -> bool:
-    """Return whether an event is of training and puts no mark on the curve."""
-    return isinstance(event, TrainingEvent) and not (
-        isinstance(event, CheckpointSaved) and event.name not in RUN_CHECKPOINTS
-    )
-
-
-def with_changes(view: RunView, settings: Mapping[str, Setting]) -> RunView:
-    """Return the view as it will be once these settings, and those that they imply, are in use."""
-    if not settings:
-        return view
-    changed = {**settings, **implied_settings(settings, view.training or TrainingConfig())}
-    event = SettingsChanged(step=view.step, elapsed_seconds=view.elapsed_seconds, settings=changed, epochs=view.epoch)
-    return _with_changed_settings(view, event)

@@ -1,16 +1,4 @@
-"""Marks on a run's curve: steps at which a setting was changed, the run paused, a checkpoint saved or loaded. Pure.
-
-Marks of the kind "level" are made from the levels (`tui.run.marks`).
-
-`Level`: the bits per character of a simple model of the same tweets, which the run's model has to beat. Pure.
-
-Levels come from `BaselinesMeasured`: uniform, unigram, bigram and the best n-gram of a higher order. A level is crossed
-at the first evaluation below it, and beaten while the latest one is (`RunView.is_beaten`).
-
-`DraftCounts`: the drafts of the tweets that a filter was set for, counted over a run. Pure.
-
-The drafts of filtered tweets as short texts, the same on the screen and on the command line.
-"""
+"""Along a run: marks on its curve, the levels that its model has to beat, the drafts of its tweets. Pure."""
 
 from __future__ import annotations
 
@@ -19,22 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from engine.config.fields import with_settings
-from engine.config.run import TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.errors import ConfigError
-from engine.protocol.events import (
-    CheckpointLoaded,
-    CheckpointSaved,
-    Event,
-    FinishPlanned,
-    Paused,
-    RefusalReason,
-    SettingsChanged,
-)
-from engine.storage.folders import RUN_CHECKPOINTS
+from engine.protocol.events import RefusalReason, TweetSampled
 from engine.text import sanitize_line
 from tui.text.numbers import format_count, format_duration
 from tui.text.tweets import reason_text, refused_text
@@ -45,14 +21,13 @@ if TYPE_CHECKING:
 MarkKind = Literal[
     "temperature", "filter", "learning rate", "batch size", "paused", "saved", "loaded", "finishing", "level"
 ]
-
 MAX_MARKS = 2000
 _MAX_VALUE_CHARS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """A mark at a step."""
+    """A mark at a step at which a setting was changed, the run paused, a checkpoint saved or loaded."""
 
     step: int
     kind: MarkKind
@@ -60,46 +35,13 @@ class Mark:
     """Shown beside the mark, in a few words."""
 
 
-def with_marks(marks: tuple[Mark, ...], event: Event, sampling: SamplingConfig) -> tuple[Mark, ...]:
-    """Return the marks after `event`; `sampling` is that before it. Only the last of a kind at a step is stored."""
-    if isinstance(event, FinishPlanned) and event.last_step is None:
-        return tuple(mark for mark in marks if mark.kind != "finishing")
-    for mark in _marks_of(event, sampling):
-        others = [each for each in marks if (each.step, each.kind) != (mark.step, mark.kind)]
-        marks = (*others[-(MAX_MARKS - 1) :], mark)
-    return marks
+def with_mark(marks: tuple[Mark, ...], mark: Mark) -> tuple[Mark, ...]:
+    """Return the marks with another, which replaces one of its kind at its step."""
+    others = [each for each in marks if (each.step, each.kind) != (mark.step, mark.kind)]
+    return (*others[-(MAX_MARKS - 1) :], mark)
 
 
-def _marks_of(event: Event, before: SamplingConfig) -> Iterator[Mark]:
-    """Yield the marks of an event; `before` are the sampling settings before it."""
-    match event:
-        case SettingsChanged():
-            yield from _setting_marks(event, before)
-        case Paused(step=step):
-            yield Mark(step=step, kind="paused", label="paused")
-        case CheckpointSaved(name=name) if name not in RUN_CHECKPOINTS:
-            yield Mark(step=event.weights_step, kind="saved", label=f"saved {name}")
-        case CheckpointLoaded(step=step, name=name):
-            yield Mark(step=step, kind="loaded", label=f"loaded {name}")
-        case FinishPlanned(step=step):
-            yield Mark(step=step, kind="finishing", label="finishing")
-
-
-def _setting_marks(event: SettingsChanged, before: SamplingConfig) -> Iterator[Mark]:
-    """Yield the marks of changed settings, each with its new value."""
-    step, settings = event.step, event.settings
-    try:
-        training, sampling = with_settings(TrainingConfig(), settings), with_settings(before, settings)
-    except ConfigError:  # only in an edited journal
-        return
-    yield from _sampling_marks(step, before, sampling)
-    if "learning_rate" in settings:
-        yield Mark(step=step, kind="learning rate", label=f"learning rate {training.learning_rate:.3g}")
-    if "batch_size" in settings:
-        yield Mark(step=step, kind="batch size", label=f"batch size {training.batch_size}")
-
-
-def _sampling_marks(step: int, before: SamplingConfig, after: SamplingConfig) -> Iterator[Mark]:
+def sampling_marks(step: int, before: SamplingConfig, after: SamplingConfig) -> Iterator[Mark]:
     """Yield the marks of changed sampling settings: temperature and filter, each with its new value."""
     if after.temperature != before.temperature:
         yield Mark(step=step, kind="temperature", label=f"temperature {after.temperature:.2f}")
@@ -112,15 +54,19 @@ def _sampling_marks(step: int, before: SamplingConfig, after: SamplingConfig) ->
 def _value(value: object) -> str:
     """Return a setting of the filter: "on", "none", "20", "3 texts", "“morning”"."""
     match value:
+        case () | "":
+            return "none"
         case tuple():
-            return f"{len(value)} {'text' if len(value) == 1 else 'texts'}" if value else "none"
+            return f"{len(value)} text{'' if len(value) == 1 else 's'}"
         case str():
-            return f"“{sanitize_line(value, _MAX_VALUE_CHARS)}”" if value else "none"
+            return f"“{sanitize_line(value, _MAX_VALUE_CHARS)}”"
         case bool():
             return "on" if value else "off"
         case _:
             return str(value)
 
+
+# Levels ---------------------------------------------------------------------------------------------------------------
 
 _NAMES = {"uniform": "uniform", "unigram": "unigram", "2-gram": "bigram"}
 """Shown names by the names of the event."""
@@ -135,7 +81,10 @@ _MEANINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """A line across the plot."""
+    """The bits per character of a simple model of the same tweets, which the run's model has to beat.
+
+    It is crossed at the first evaluation below it, and beaten while the latest one is (`RunView.is_beaten`).
+    """
 
     name: str
     """"uniform", "unigram", "bigram", or of the best n-gram "6-gram"."""
@@ -149,14 +98,9 @@ class Level:
         return _MEANINGS.get(self.name) or f"predicts from {int(self.name[0]) - 1} characters"
 
     @property
-    def crossing(self) -> str:
-        """What it means to be below it, in a few words."""
-        return f"better than the {self.name} model"
-
-    @property
     def sentence(self) -> str:
         """That the model has crossed it."""
-        return f"Now {self.crossing} ({self.meaning})."
+        return f"Now better than the {self.name} model ({self.meaning})."
 
 
 def levels_from(
@@ -168,8 +112,10 @@ def levels_from(
     """
     bits = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
     shown = {name: bits[event_name] for event_name, name in _NAMES.items() if event_name in bits}
-    best = min((name for name in bits if _HIGHER_ORDER.fullmatch(name)), key=bits.__getitem__, default=None)
-    shown |= {} if best is None else {best: bits[best]}
+    higher = [name for name in bits if _HIGHER_ORDER.fullmatch(name)]
+    if higher:
+        best = min(higher, key=bits.__getitem__)
+        shown[best] = bits[best]
     crossed = {(level.name, level.bits_per_char): level.crossed_at for level in before}
     return tuple(
         Level(name=name, bits_per_char=its, crossed_at=crossed.get((name, its))) for name, its in shown.items()
@@ -191,46 +137,35 @@ def newly_crossed(before: Sequence[Level], levels: Sequence[Level], from_step: i
 def with_crossings(levels: tuple[Level, ...], evaluations: Iterable[tuple[int, float]]) -> tuple[Level, ...]:
     """Return the levels after evaluations, each a step and its bits per character, in order."""
     for step, bits in evaluations:
-        if any(level.crossed_at is None and bits < level.bits_per_char for level in levels):
-            levels = tuple(
-                replace(level, crossed_at=step) if level.crossed_at is None and bits < level.bits_per_char else level
-                for level in levels
-            )
+        crossed = {level.name for level in levels if level.crossed_at is None and bits < level.bits_per_char}
+        if crossed:
+            levels = tuple(replace(each, crossed_at=step) if each.name in crossed else each for each in levels)
     return levels
 
 
 def uncrossed_after(levels: tuple[Level, ...], step: int) -> tuple[Level, ...]:
     """Return the levels without the crossings after `step`, to which the run went back."""
-    return tuple(
-        replace(level, crossed_at=None) if level.crossed_at is not None and level.crossed_at > step else level
-        for level in levels
-    )
+    late = {level.name for level in levels if (level.crossed_at or 0) > step}
+    return tuple(replace(each, crossed_at=None) if each.name in late else each for each in levels) if late else levels
 
 
 def level_marks(levels: Sequence[Level]) -> tuple[Mark, ...]:
     """Return a mark at each step at which levels were crossed, for the hardest of them."""
-    hardest = {level.crossed_at: level for level in levels if level.crossed_at is not None}
-    return tuple(Mark(step=step, kind="level", label=level.crossing) for step, level in hardest.items())
+    hardest = {level.crossed_at: level.name for level in levels if level.crossed_at is not None}
+    return tuple(Mark(step=step, kind="level", label=f"better than the {name} model") for step, name in hardest.items())
 
+
+# Drafts ---------------------------------------------------------------------------------------------------------------
 
 DECISIVE_FIELDS = ("only_new", "avoid", "must_contain", "min_length", "max_length", "best_of")
 """The settings that decide which drafts pass: the filter and the maximum length, in the order of its dialog."""
 
 
-class DraftedTweet(Protocol):
-    """A `TweetSampled`, or a tweet of `generate`."""
-
-    @property
-    def num_drafts(self) -> int:
-        """Drafts until this one was chosen."""
-
-    @property
-    def refused(self) -> Sequence[tuple[RefusalReason, int]]:
-        """Refused drafts by reason."""
-
-    @property
-    def unmet(self) -> Sequence[RefusalReason]:
-        """The reasons against the tweet itself."""
+def has_same_filter(sampling: SamplingConfig, other: SamplingConfig) -> bool:
+    """Return whether both refuse the same drafts."""
+    if not (sampling.has_filter and other.has_filter):
+        return sampling.has_filter == other.has_filter
+    return all(getattr(sampling, name) == getattr(other, name) for name in DECISIVE_FIELDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,33 +180,15 @@ class DraftCounts:
     refused: tuple[tuple[RefusalReason, int], ...] = ()
     """Refused drafts by reason, in the order of `RefusalReason`; those of the failing tweets are among them."""
 
-    @property
-    def num_passed_over(self) -> int:
-        """Drafts that passed the filter and were not the best."""
-        return self.num_drafts - sum(count for _, count in self.refused) - (self.num_shown - self.num_failing)
-
-
-def counts_after(counts: DraftCounts, tweets: Sequence[DraftedTweet]) -> DraftCounts:
-    """Return the counts with the drafts of more tweets."""
-    refused = Counter(dict(counts.refused))
-    for tweet in tweets:
-        refused.update(dict(tweet.refused))
-    return DraftCounts(
-        num_drafts=counts.num_drafts + sum(tweet.num_drafts for tweet in tweets),
-        num_shown=counts.num_shown + len(tweets),
-        num_failing=counts.num_failing + sum(bool(tweet.unmet) for tweet in tweets),
-        refused=tuple((reason, refused[reason]) for reason in get_args(RefusalReason) if refused[reason]),
-    )
-
-
-def has_same_filter(sampling: SamplingConfig, other: SamplingConfig) -> bool:
-    """Return whether both refuse the same drafts."""
-    return _filter_of(sampling) == _filter_of(other)
-
-
-def _filter_of(sampling: SamplingConfig) -> tuple[object, ...] | None:
-    """Return the settings of the filter; None without a filter."""
-    return tuple(getattr(sampling, name) for name in DECISIVE_FIELDS) if sampling.has_filter else None
+    def plus(self, num_drafts: int, refused: Iterable[tuple[RefusalReason, int]], *, is_failing: bool) -> DraftCounts:
+        """Return the counts with the drafts of one more tweet."""
+        counts = Counter(dict(self.refused)) + Counter(dict(refused))
+        return DraftCounts(
+            num_drafts=self.num_drafts + num_drafts,
+            num_shown=self.num_shown + 1,
+            num_failing=self.num_failing + is_failing,
+            refused=tuple((reason, counts[reason]) for reason in get_args(RefusalReason) if counts[reason]),
+        )
 
 
 def num_refused_text(counts: DraftCounts) -> str:
@@ -284,17 +201,20 @@ def num_refused_text(counts: DraftCounts) -> str:
 def drafts_text(counts: DraftCounts) -> str:
     """Return the same, and why: "33 of 38 drafts refused: 20 copies, 13 with avoided words"."""
     reasons = [refused_text(counts.refused)] if counts.refused else []
-    if counts.num_passed_over:
-        reasons.append(f"{format_count(counts.num_passed_over)} with more bits per character")
+    num_passing = counts.num_drafts - sum(count for _, count in counts.refused)
+    if num_passed_over := num_passing - (counts.num_shown - counts.num_failing):
+        reasons.append(f"{format_count(num_passed_over)} with more bits per character")
     return ": ".join(filter(None, (num_refused_text(counts), ", ".join(reasons))))
 
 
-def refusals_of(tweet: DraftedTweet) -> str:
+def refusals_of(tweet: TweetSampled) -> str:
     """Return why the other drafts of a tweet were refused, as `drafts_text` does; empty if it was the only draft."""
-    return drafts_text(counts_after(DraftCounts(), [tweet])) if tweet.num_drafts > 1 else ""
+    if tweet.num_drafts == 1:
+        return ""
+    return drafts_text(DraftCounts().plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet)))
 
 
-def failure_of(tweet: DraftedTweet) -> str:
+def failure_of(tweet: TweetSampled) -> str:
     """Return the reasons against a tweet of which no draft passed the filter; empty for the others."""
     reasons = ", ".join(map(reason_text, tweet.unmet))
     return f"No draft passed the filter; this one comes nearest: {reasons}." if reasons else ""
@@ -306,8 +226,7 @@ def delay_text(view: RunView) -> str:
     if delay is None or view.phase not in {"training", "paused"}:
         return ""
     if not delay.due_in_seconds:
-        if view.step != delay.step:  # training has gone on without the tweet
-            return ""
-        return f"draft {min(delay.num_drafts + 1, delay.max_drafts)} of {delay.max_drafts}"
+        is_current = view.step == delay.step  # else training has gone on without the tweet
+        return f"draft {min(delay.num_drafts + 1, delay.max_drafts)} of {delay.max_drafts}" if is_current else ""
     seconds = math.ceil(delay.elapsed_seconds + delay.due_in_seconds - view.elapsed_seconds)
     return f"next within {format_duration(seconds)}" if seconds > 0 and view.phase == "training" else ""

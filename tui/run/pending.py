@@ -10,7 +10,7 @@ is undone correctly. A refused command has changed nothing and is removed. There
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -62,16 +62,11 @@ class Change:
     @property
     def description(self) -> str:
         """What undoing it does, in words; empty where it changes nothing, and for a budget."""
-        return ", ".join(self._differences())
-
-    def _differences(self) -> Iterator[str]:
-        for name, words in UNDO_WORDS.items():
-            if name in self.before and self.after.get(name, self.before[name]) != self.before[name]:
-                yield words(self.before[name])
-        if self.before.keys() >= _PACES:
-            back = format_samples(self.before)
-            if back != format_samples({**self.before, **self.after}):
-                yield f"tweets back to {back}"
+        before, after = self.before, {**self.before, **self.after}
+        parts = [words(before[name]) for name, words in UNDO_WORDS.items() if before.get(name) != after.get(name)]
+        if before.keys() >= _PACES and format_samples(before) != format_samples(after):
+            parts.append(f"tweets back to {format_samples(before)}")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,8 @@ class Pending:
             after = {"learning_rate": training.learning_rate / 2}
         names = {*after, *implied_settings(after, training)}
         names |= _PACES if names & _PACES else set()
-        change = Change({name: shown.settings[name] for name in LIVE_SETTINGS & names}, after, command)
+        before = {name: value for name, value in shown.settings.items() if name in LIVE_SETTINGS & names}
+        change = Change(before, after, command)
         changes = (*self.changes[-(MAX_CHANGES - 1) :], change) if change.description else self.changes
         return replace(self._with(command), changes=changes)
 

@@ -1,10 +1,6 @@
 """`RunView`: the state of a run on the screen, as a value. `tui.run.fold` folds events into it; widgets draw it.
 
-Its field names are part of the socket protocol (`tui.process.protocol`).
-
-How many epochs some steps are. A run may begin with small batches, the parts of whole ones (`BatchStream`).
-
-The learning rate of a run's next step and the step of its first evaluation, from its view. Imports no torch.
+Its field names are part of the socket protocol (`tui.process.protocol`). Imports no torch.
 """
 
 from __future__ import annotations
@@ -16,17 +12,7 @@ from typing import Literal
 from engine.config.run import ModelConfig, Setting, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import FIRST_TWEETS
-from engine.protocol.events import (
-    CheckpointSaved,
-    RanksMeasured,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    StepTimes,
-    TweetDelayed,
-    TweetSampled,
-    Warned,
-)
+from engine.protocol import events as e
 from engine.protocol.insight import StepTaken
 from engine.training.schedule import Finish, budget_used, learning_rate_at, next_evaluation
 from tui.run.marks import DraftCounts, Level, Mark
@@ -49,14 +35,17 @@ class ValPoint:
     """It is of some of the validation tweets, so its figure is an estimate."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class RunView:
-    """A run after some of its events. `RunView()` is the view before the first."""
+    """A run after some of its events. `RunView()` is the view before the first. Only `tui.run.fold` assigns, to copies.
+
+    Fields that did not change stay the same objects: widgets compare them by identity.
+    """
 
     phase: RunPhase = "starting"
     is_replay: bool = False
     """The events are replayed from a journal: nothing is trained, and nothing may be written."""
-    started: RunStarted | None = None
+    started: e.RunStarted | None = None
     branched_from: str = ""
     """The checkpoint of another run that this one started from."""
     is_warm_start: bool = False
@@ -78,7 +67,6 @@ class RunView:
     paced_from_step: int = 0
     """From where the pace is measured: the start of a session, or a change of the work per step."""
     paced_from_seconds: float = 0.0
-    """The training seconds at that step."""
     train_losses: Series = field(default_factory=Series.empty)
     """Nats per character."""
     smoothed_from_step: int = 0
@@ -88,9 +76,9 @@ class RunView:
     seconds: Series = field(default_factory=Series.empty)
     """Training seconds so far, at the last step of each report."""
     marks: tuple[Mark, ...] = ()
-    times: tuple[StepTimes, ...] = ()
+    times: tuple[e.StepTimes, ...] = ()
     """The time per phase of a step over about the last half minute of this session, the latest last."""
-    ranks: RanksMeasured | None = None
+    ranks: e.RanksMeasured | None = None
     """How the processes of this session shared the time last; None with one process."""
     epochs_before: float = 0.0
     """Epochs completed at `batch_size_since`: where a session started, or the batch size was changed."""
@@ -102,25 +90,24 @@ class RunView:
     levels: tuple[Level, ...] = ()
     """What a model of these tweets has to beat; empty until measured."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    tweets: tuple[TweetSampled, ...] = ()
+    tweets: tuple[e.TweetSampled, ...] = ()
     """The latest, and a thinned selection of the older ones; all of them are in the journal."""
     num_tweets: int = 0
     """The number of tweets ever applied; never decreases, so that a feed can compute how many are new."""
-    tweet_delayed: TweetDelayed | None = None
+    tweet_delayed: e.TweetDelayed | None = None
     """The delay of the next tweet by the filter; None if it has come."""
     drafts: DraftCounts = field(default_factory=DraftCounts)
     """Those of the tweets sampled with the current filter."""
-    saved: CheckpointSaved | None = None
-    saved_by_name: CheckpointSaved | None = None
+    saved: e.CheckpointSaved | None = None
+    saved_by_name: e.CheckpointSaved | None = None
     """The last checkpoint that the user saved; `saved` may be a later one of the run's own."""
     saved_step: int | None = None
     """Of the run's `latest`, from which it would be resumed; None before the first, and after a load until the next."""
     loaded_step: int | None = None
     """Of the checkpoint loaded last; None without one."""
     loaded_name: str = ""
-    """Its name."""
-    warnings: tuple[Warned, ...] = ()
-    ended: RunFinished | RunFailed | None = None
+    warnings: tuple[e.Warned, ...] = ()
+    ended: e.RunFinished | e.RunFailed | None = None
 
     def for_resume(self) -> RunView:
         """Return the view with which a resumed run starts."""
@@ -134,22 +121,21 @@ class RunView:
     @property
     def shown_phase(self) -> RunPhase:
         """The phase for a reader: "finished" also while the session is paused because the budget is used up."""
-        is_spent = self.phase == "paused" and is_over(self) and not self.is_replay
-        return "finished" if is_spent else self.phase
+        is_at_end = self.phase == "paused" and is_over(self) and not self.is_replay
+        return "finished" if is_at_end else self.phase
 
     @property
     def num_unsaved_steps(self) -> int:
         """Steps that a resume would repeat, as far as is known."""
+        if self.saved_step is not None:
+            return max(self.step - self.saved_step, 0)
         is_disk_failing = any(warned.kind == "disk" for warned in self.warnings)
-        if self.saved_step is None:
-            return max(self.step - (self.loaded_step or 0), 0) if is_disk_failing else 0
-        return max(self.step - self.saved_step, 0)
+        return max(self.step - (self.loaded_step or 0), 0) if is_disk_failing else 0
 
     @property
     def last_step_taken(self) -> StepTaken | None:
         """The single step that led here, also while the next one is computed; None if training has gone on since."""
-        taken = self.step_taken
-        return taken if taken is not None and 0 <= self.step - taken.step <= 1 else None
+        return self.step_taken if self.step_taken and 0 <= self.step - self.step_taken.step <= 1 else None
 
     @property
     def is_finishing(self) -> bool:
@@ -163,7 +149,7 @@ class RunView:
 
     @property
     def _epoch_count(self) -> EpochCount | None:
-        """How many epochs the steps since `batch_size_since` are; None before the start."""
+        """Of the steps since `batch_size_since`; None before the start."""
         if self.started is None or self.training is None:
             return None
         return EpochCount.of(self.training, self.started.num_train_tweets, self.epochs_before)
@@ -189,15 +175,15 @@ class RunView:
         """The latest evaluation."""
         return self.val_points[-1] if self.val_points else None
 
-    def is_beaten(self, level: Level) -> bool:
-        """Return whether a level that was crossed is above the latest evaluation, too: a loss may rise again."""
-        last = self.last_val
-        return level.crossed_at is not None and last is not None and last.bits_per_char < level.bits_per_char
-
     @property
     def best(self) -> ValPoint | None:
         """The best evaluation of this run, also after an older checkpoint was loaded."""
         return self.best_taken_back or next((point for point in reversed(self.val_points) if point.is_best), None)
+
+    def is_beaten(self, level: Level) -> bool:
+        """Return whether a level that was crossed is above the latest evaluation, too: a loss may rise again."""
+        last = self.last_val
+        return level.crossed_at is not None and last is not None and last.bits_per_char < level.bits_per_char
 
     @property
     def progress(self) -> float | None:
@@ -214,8 +200,7 @@ class RunView:
     @property
     def limits_in_seconds(self) -> list[float]:
         """The budget in training seconds, if any."""
-        limit = self.training.max_seconds if self.training is not None else None
-        return [] if limit is None else [limit]
+        return [] if self.training is None or self.training.max_seconds is None else [self.training.max_seconds]
 
     @property
     def limits_in_steps(self) -> list[float]:
@@ -223,19 +208,21 @@ class RunView:
         training, count = self.training, self._epoch_count
         if training is None or count is None:
             return []
-        by_epochs = None
-        if training.epochs is not None:
-            by_epochs = self.batch_size_since + count.steps_until(training.epochs)
+        by_epochs = None if training.epochs is None else self.batch_size_since + count.steps_until(training.epochs)
         return [limit for limit in (training.max_steps, by_epochs, self.finishes_at) if limit is not None]
+
+
+def is_spent(view: RunView) -> bool:
+    """Return whether the budget is used up."""
+    return view.progress is not None and view.progress >= SPENT
 
 
 def is_over(view: RunView) -> bool:
     """Return whether a run has ended, or is paused because its budget is used up."""
-    is_spent = view.phase == "paused" and view.progress is not None and view.progress >= SPENT
-    return view.ended is not None or is_spent
+    return view.ended is not None or (view.phase == "paused" and is_spent(view))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class EpochCount:
     """Converts steps, counted from a point of the run, to epochs and back."""
 
@@ -244,24 +231,18 @@ class EpochCount:
     steps_per_epoch: int
     """With whole batches."""
     num_small_steps: float
-    """Steps on small batches from that point on."""
+    """Steps from that point on that are on parts of whole batches, as a run may begin (`BatchStream`)."""
     steps_per_batch: int
     """Of those, per whole batch."""
 
     @classmethod
     def of(cls, training: TrainingConfig, num_tweets: int, epochs_before: float) -> EpochCount:
         """Return the count of a run on `num_tweets`, from where `epochs_before` are completed."""
-        steps_per_epoch = max(math.ceil(num_tweets / training.batch_size), 1)
-        steps_per_batch = 1
-        if training.first_batch_size:
-            steps_per_batch = math.ceil(min(training.batch_size, num_tweets) / training.first_batch_size)
-        num_cut = min(math.ceil(FIRST_TWEETS / training.batch_size), steps_per_epoch)
-        return cls(
-            epochs_before=epochs_before,
-            steps_per_epoch=steps_per_epoch,
-            num_small_steps=max(0.0, num_cut - epochs_before * steps_per_epoch) * steps_per_batch,
-            steps_per_batch=steps_per_batch,
-        )
+        size, first_size = training.batch_size, training.first_batch_size
+        steps_per_epoch = max(math.ceil(num_tweets / size), 1)
+        steps_per_batch = math.ceil(min(size, num_tweets) / first_size) if first_size else 1
+        num_cut = max(0.0, min(math.ceil(FIRST_TWEETS / size), steps_per_epoch) - epochs_before * steps_per_epoch)
+        return cls(epochs_before, steps_per_epoch, num_cut * steps_per_batch, steps_per_batch)
 
     def epochs_after(self, steps: int) -> float:
         """Return the epochs completed after so many steps."""

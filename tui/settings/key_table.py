@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from textual.keys import format_key
 
-from tui.run.model import Need
+if TYPE_CHECKING:
+    from tui.run.model import Need
 
 MainPlace = Literal["train", "sample", "read", "model", "losses", "save", "program"]
 """What one wants to do on the main screen, whichever panel has the focus."""
@@ -74,7 +75,7 @@ KEYS = (
     Key("train", "f",                    "steering.finish",                 "Finish, or cancel that",    "finish", ("commands",),                 "Finish: anneal the learning rate to zero over the next 10 % of the steps, then stop. f again cancels."),
     Key("train", "right_square_bracket", "steering.learning_rate(1)",       "Raise the learning rate",   "",       ("commands",),                 "Raise the learning rate by 26 % (the schedule still applies)."),
     Key("train", "left_square_bracket",  "steering.learning_rate(-1)",      "Lower the learning rate",   "",       ("commands",),                 "Lower the learning rate by 21 % (the schedule still applies)."),
-    Key("train", "",                     "budget.change",                   "Change the budget",         "",       ("commands",),                 "Let the run train longer: more steps, more time, more epochs, or without limit.", opens=True),
+    Key("train", "",                     "steering.change",                 "Change the budget",         "",       ("commands",),                 "Let the run train longer: more steps, more time, more epochs, or without limit.", opens=True),
     Key("train", "",                     "steering.batch_size",             "Batch size",                "",       ("commands",),                 "Set the batch size: the number of tweets in a step."),
     Key("train", "",                     "steering.speed_limit",            "Speed limit",               "",       ("commands",),                 "Limit the steps per second, to watch the model learn; 0: no limit."),
     Key("train", "",                     "steering.interval('eval_every')", "Steps between evaluations", "",       ("commands",),                 "Set the number of steps between two evaluations on the validation tweets."),
@@ -84,21 +85,21 @@ KEYS = (
 
     Key("sample", "plus,equals_sign", "steering.temperature(1)",           "Raise the temperature", "temp",   ("commands",),           "Raise the temperature by 0.05, up to 5: more random from the next character on.", symbols="+"),
     Key("sample", "minus,underscore", "steering.temperature(-1)",          "Lower the temperature", "temp",   ("commands",),           "Lower the temperature by 0.05, down to 0.05: more predictable, and more repetitive.", symbols="-"),
-    Key("sample", "t",                "sampling.ladder",                   "Temperature ladder",    "ladder", ("commands",),           "Sample one tweet at each of seven temperatures, from the same seed and prime.", opens=True),
-    Key("sample", "slash",            "sampling.filter",                   "Filter tweets",         "",       ("commands",),           "Sample only tweets that are new, without some words, with a text, of a length, or the best of several; also top-k, top-p and min-p.", opens=True),
-    Key("sample", "g",                "sampling.sample",                   "Sample a tweet now",    "tweet",  ("commands",),           "Sample one more tweet, also while paused."),
-    Key("sample", "p",                "sampling.prompt",                   "Type a prompt",         "prompt", ("commands",),           "Type a prompt: the model completes it as you type, and enter samples the tweet.", opens=True),
-    Key("sample", "P",                "tweet_details.clear_prime",         "Clear the prime",       "",       ("commands", "a prime"), "Clear the prime, the text that all new tweets begin with."),
+    Key("sample", "t",                "main.ladder",                       "Temperature ladder",    "ladder", ("commands",),           "Sample one tweet at each of seven temperatures, from the same seed and prime.", opens=True),
+    Key("sample", "slash",            "main.filter",                       "Filter tweets",         "",       ("commands",),           "Sample only tweets that are new, without some words, with a text, of a length, or the best of several; also top-k, top-p and min-p.", opens=True),
+    Key("sample", "g",                "main.sample",                       "Sample a tweet now",    "tweet",  ("commands",),           "Sample one more tweet, also while paused."),
+    Key("sample", "p",                "main.prompt",                       "Type a prompt",         "prompt", ("commands",),           "Type a prompt: the model completes it as you type, and enter samples the tweet.", opens=True),
+    Key("sample", "P",                "main.clear_prime",                  "Clear the prime",       "",       ("commands", "a prime"), "Clear the prime, the text that all new tweets begin with."),
     Key("sample", "",                 "steering.interval('sample_every')", "Steps between tweets",  "",       ("commands",),           "Set the number of steps between two tweets of the feed."),
 
-    Key("read", "y", "tweet_details.copy",        "Copy the tweet",             "copy", ("a tweet",),            "Copy the selected tweet, or else the newest, to your terminal's clipboard, also over ssh."),
-    Key("read", "k", "pins_and_export.pin",       "Pin or unpin the tweet",     "pin",  ("steering", "a tweet"), "Pin or unpin the tweet."),
-    Key("read", "K", "pins_and_export.pins_only", "Pinned tweets only, or all", "",     (),                      "Show only pinned tweets, or all again."),
-    Key("read", "c", "pins_and_export.colours",   "Colour tweets by surprise",  "",     (),                      "Colour each character by surprise: the brighter, the less likely it was to the model. c again: off."),
-    Key("read", "e", "pins_and_export.export",    "Export tweets",              "",     ("files",),              "Write the tweets of the feed, or the pinned ones, to a .txt, .csv or .jsonl file.", opens=True),
+    Key("read", "y", "main.copy",      "Copy the tweet",             "copy", ("a tweet",),            "Copy the selected tweet, or else the newest, to your terminal's clipboard, also over ssh."),
+    Key("read", "k", "main.pin",       "Pin or unpin the tweet",     "pin",  ("steering", "a tweet"), "Pin or unpin the tweet."),
+    Key("read", "K", "main.pins_only", "Pinned tweets only, or all", "",     (),                      "Show only pinned tweets, or all again."),
+    Key("read", "c", "main.colours",   "Colour tweets by surprise",  "",     (),                      "Colour each character by surprise: the brighter, the less likely it was to the model. c again: off."),
+    Key("read", "e", "files.export",   "Export tweets",              "",     ("files",),              "Write the tweets of the feed, or the pinned ones, to a .txt, .csv or .jsonl file.", opens=True),
 
-    Key("model", "x", "xray.open_xray",     "X-ray",                  "x-ray", (),           "Look into the model along the selected tweet, or else the newest; if that is of step 0, a training tweet.", opens=True),
-    Key("model", "B", "batches.show_batch", "Batch of the last step", "batch", ("answers",), "Show the batch of the last step as a grid, with its padding and token ids; . takes the next step there.", opens=True),
+    Key("model", "x", "main.open_xray",  "X-ray",                  "x-ray", (),           "Look into the model along the selected tweet, or else the newest; if that is of step 0, a training tweet.", opens=True),
+    Key("model", "B", "main.show_batch", "Batch of the last step", "batch", ("answers",), "Show the batch of the last step as a grid, with its padding and token ids; . takes the next step there.", opens=True),
 
     Key("losses", "b", "panels.unit",   "Bits or nats",               "bits/nats", (),         "Show all losses in bits or in nats per character (1 bit is ln 2 nats)."),
     Key("losses", "L", "panels.log",    "Log or linear scale",        "",          (),         "Make the plot's loss axis logarithmic or linear."),
@@ -106,21 +107,21 @@ KEYS = (
     Key("losses", "i", "panels.legend", "Legend of the plot",         "",          ("steps",), "Explain the lines, points and letters in the plot; again for the next page or to close it."),
     Key("losses", "v", "panels.panes",  "Whole run or recent part",   "",          ("steps",), "Plot the whole run, its recent part at full resolution, or both side by side where there is room."),
 
-    Key("save", "s", "checkpoints.save",        "Save a checkpoint", "save", ("commands",),  "Save the weights, and all that is needed to resume, under a name.", opens=True),
-    Key("save", "l", "checkpoints.load",        "Load a checkpoint", "load", ("switching",), "List the checkpoints, to load one or start a new run from it.", opens=True),
-    Key("save", "",  "checkpoints.save_latest", "Save the run now",  "",     ("commands",),  "Save `latest`, the checkpoint to resume from, without waiting for the autosave."),
+    Key("save", "s", "files.save",        "Save a checkpoint", "save", ("commands",),  "Save the weights, and all that is needed to resume, under a name.", opens=True),
+    Key("save", "l", "files.load",        "Load a checkpoint", "load", ("switching",), "List the checkpoints, to load one or start a new run from it.", opens=True),
+    Key("save", "",  "files.save_latest", "Save the run now",  "",     ("commands",),  "Save `latest`, the checkpoint to resume from, without waiting for the autosave."),
 
-    Key("program", "o",             "open_tweets.open",     "Open other tweets", "open",   ("switching",),      "Open a file, folder or archive, or drop one in: this run is saved, and a new one starts on it.", opens=True),
-    Key("program", "d",             "leaving.detach",       "Detach",            "detach", ("a run to leave",), "Return to the shell; the run continues without a screen, and tweetgen-tui attach shows it again."),
-    Key("program", "q",             "leaving.leave",        "Quit",              "quit",   (),                  "Stop, save `latest` and quit. ctrl+c does the same; pressed twice, it quits at once."),
-    Key("program", "",              "leaving.lesson",       "The lesson",        "",       ("a terminal",),     "Save and stop this run, and open the guided lesson: each idea of the tutorial on a small model."),
-    Key("program", "tab",           "panels.panel(1)",      "Next panel",        "",       (),                  "Focus the next panel; a small terminal shows one at a time."),
-    Key("program", "shift+tab",     "panels.panel(-1)",     "Previous panel",    "",       (),                  "Focus the previous panel."),
-    Key("program", "h",             "panels.machine",       "More of the run",   "",       (),                  "Show what did not fit, page by page: the time per step, processor, memory and GPUs, what the screen costs, model and tweets, why rows were left out, the values of the run in full."),
-    Key("program", "m",             "app.mouse",            "Mouse on or off",   "",       (),                  "Release the mouse to the terminal, to select and copy text, or recapture it."),
-    Key("program", "comma",         "preferences.settings", "Settings",          "",       (),                  "Choose colours, notifications and intervals for all runs.", opens=True),
-    Key("program", "question_mark", "preferences.help",     "Help",              "help",   (),                  "Show all keys, and how to read the screen.", opens=True),
-    Key("program", "ctrl+p",        "app.command_palette",  "Menu",              "menu",   (),                  "Search all actions by name, or choose a theme.", opens=True),
+    Key("program", "o",             "files.open",          "Open other tweets", "open",   ("switching",),      "Open a file, folder or archive, or drop one in: this run is saved, and a new one starts on it.", opens=True),
+    Key("program", "d",             "leaving.detach",      "Detach",            "detach", ("a run to leave",), "Return to the shell; the run continues without a screen, and tweetgen-tui attach shows it again."),
+    Key("program", "q",             "leaving.leave",       "Quit",              "quit",   (),                  "Stop, save `latest` and quit. ctrl+c does the same; pressed twice, it quits at once."),
+    Key("program", "",              "leaving.lesson",      "The lesson",        "",       ("a terminal",),     "Save and stop this run, and open the guided lesson: each idea of the tutorial on a small model."),
+    Key("program", "tab",           "panels.panel(1)",     "Next panel",        "",       (),                  "Focus the next panel; a small terminal shows one at a time."),
+    Key("program", "shift+tab",     "panels.panel(-1)",    "Previous panel",    "",       (),                  "Focus the previous panel."),
+    Key("program", "h",             "panels.machine",      "More of the run",   "",       (),                  "Show what did not fit, page by page: the time per step, processor, memory and GPUs, what the screen costs, model and tweets, why rows were left out, the values of the run in full."),
+    Key("program", "m",             "app.mouse",           "Mouse on or off",   "",       (),                  "Release the mouse to the terminal, to select and copy text, or recapture it."),
+    Key("program", "comma",         "app.settings",        "Settings",          "",       (),                  "Choose colours, notifications and intervals for all runs.", opens=True),
+    Key("program", "question_mark", "app.help",            "Help",              "help",   (),                  "Show all keys, and how to read the screen.", opens=True),
+    Key("program", "ctrl+p",        "app.command_palette", "Menu",              "menu",   (),                  "Search all actions by name, or choose a theme.", opens=True),
 
     Key("feed", "up",       "move(-1)", "Previous tweet", "",     (),           "Select the previous tweet; a click selects one, too."),
     Key("feed", "down",     "move(1)",  "Next tweet",     "",     (),           "Select the next tweet; after the newest, none is selected."),
@@ -198,12 +199,12 @@ KEYS = (
     Key("xray", "w",                    "follow",        "Follow or hold still",    "",               (), "Follow the training, or keep what is shown."),
     Key("xray", "question_mark",        "explain",       "Explain",                 "explain",        (), "Explain the view; ? again: the view."),
 
-    Key("xray screen", "p",         "screen.edit",         "Type a text",     "text",  (),                            "Type a text to look at.", opens=True),
-    Key("xray screen", "B",         "xray.training_tweet", "Training tweet",  "tweet", ("answers",),                  "Look at the next training tweet of the last batch."),
-    Key("xray screen", "space",     "steering.pause",      "Pause or resume", "pause", ("pausing",),                  "Pause or resume the training; continue a run that is finished."),
-    Key("xray screen", "full_stop", "steering.step",       "Take one step",   "step",  ("commands", "steps to come"), "Take one training step while paused, and show what it changed; while training, pause first."),
-    Key("xray screen", "m",         "app.mouse",           "Mouse on or off", "",      (),                            "Release the mouse to the terminal, to select and copy text, or recapture it."),
-    Key("xray screen", "escape,q",  "screen.close",        "Close",           "close", (),                            "Close the X-ray.", symbols="esc"),
+    Key("xray screen", "p",         "screen.edit",           "Type a text",     "text",  (),                            "Type a text to look at.", opens=True),
+    Key("xray screen", "B",         "screen.training_tweet", "Training tweet",  "tweet", ("answers",),                  "Look at the next training tweet of the last batch."),
+    Key("xray screen", "space",     "steering.pause",        "Pause or resume", "pause", ("pausing",),                  "Pause or resume the training; continue a run that is finished."),
+    Key("xray screen", "full_stop", "steering.step",         "Take one step",   "step",  ("commands", "steps to come"), "Take one training step while paused, and show what it changed; while training, pause first."),
+    Key("xray screen", "m",         "app.mouse",             "Mouse on or off", "",      (),                            "Release the mouse to the terminal, to select and copy text, or recapture it."),
+    Key("xray screen", "escape,q",  "screen.close",          "Close",           "close", (),                            "Close the X-ray.", symbols="esc"),
 
     Key("checkpoints", "enter",            "checkpoint_load",     "Load",                        "load",    (), "Load the checkpoint into this run, after a question; the run as it is now is saved first.", symbols="enter", opens=True),
     Key("checkpoints", "n",                "checkpoint_branch",   "New run from it",             "new run", (), "Save this run, and start a new one from the checkpoint on its tweets; this run's curve stays for comparison.", opens=True),

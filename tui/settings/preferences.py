@@ -1,8 +1,6 @@
-"""`config.toml`: the user's preferences for all runs. Read here; changed by `tui.settings.preferences`.
+"""`config.toml`: the user's preferences for all runs, read and changed; the preferences of a running program.
 
-An invalid entry is reported, has its default, and stays in the file.
-
-The preferences of a running program, and changes to their file. Reports changes to one subscriber.
+An invalid entry is reported, has its default, and stays in the file, as everything else that is not changed.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import sys
 import threading
 import tomllib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -33,9 +31,10 @@ from tui.text.numbers import LossUnit
 
 AUTO: Final = "auto"
 GlyphChoice = Literal["auto", "braille", "block", "ascii"]
-ValueKind = Literal["switch", "choice", "whole number", "number"]
 ReportProblem = Callable[[str, str], None]
 """Called with the name of an entry and what is wrong with it."""
+Changes = Mapping[str, object]
+"""New values by the name of a field; None for the default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +77,7 @@ class Preferences:
     @property
     def intervals(self) -> dict[str, Setting]:
         """Those that are set, as settings of a run."""
-        chosen = {name: getattr(self, name) for name in INTERVALS}
+        chosen = {entry.name: getattr(self, entry.name) for entry in ENTRIES if entry.table == "intervals"}
         return {name: value for name, value in chosen.items() if value is not None}
 
 
@@ -91,18 +90,8 @@ class Entry:
     table: str
     """Its table in the file; empty for the top level."""
     label: str
-    kind: ValueKind
+    kind: Literal["switch", "choice", "whole number", "number"]
     choices: tuple[str, ...] = ()
-
-    @property
-    def is_number(self) -> bool:
-        """Whether its value is typed."""
-        return self.kind in {"whole number", "number"}
-
-    @property
-    def full_name(self) -> str:
-        """The name with its table's."""
-        return f"{self.table}.{self.name}" if self.table else self.name
 
 
 ENTRIES = (
@@ -120,17 +109,13 @@ ENTRIES = (
     Entry("save_every", "intervals", "Steps between checkpoints", "whole number"),
     Entry("keep_checkpoints", "intervals", "Checkpoints to keep", "whole number"),
 )
-INTERVALS = tuple(entry.name for entry in ENTRIES if entry.table == "intervals")
-TABLE_OF = {entry.name: entry.table for entry in ENTRIES}
-_TABLES = {entry.table for entry in ENTRIES if entry.table} | {"keys"}
-_TYPES: dict[ValueKind, Any] = {"switch": bool, "choice": str, "whole number": int, "number": float}
+_TYPES: dict[str, Any] = {"switch": bool, "choice": str, "whole number": int, "number": float}
 
 
 def preferences_path() -> Path:
     """Return the path of the file, which need not exist."""
-    if os.environ.get("TWEETGEN_HOME"):
-        return home() / "config.toml"
-    return Path(platformdirs.user_config_dir(APP_NAME, appauthor=False)) / "config.toml"
+    in_home = bool(os.environ.get("TWEETGEN_HOME"))
+    return (home() if in_home else Path(platformdirs.user_config_dir(APP_NAME, appauthor=False))) / "config.toml"
 
 
 def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
@@ -146,36 +131,30 @@ def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
         return Preferences(), (f"{path.name} is not valid TOML: {reason}. All settings are at their defaults.",)
     problems: list[str] = []
 
-    def report_problem(name: str, text: str) -> None:
-        problems.append(sanitize_line(f"{path.name}: {name}: {text}", 300))
+    def report(name: str, problem: str) -> None:
+        problems.append(sanitize_line(f"{path.name}: {name}: {problem}", 300))
 
-    tables = {name: _table(document, name, report_problem) for name in _TABLES}
-    tables[""] = {name: value for name, value in document.items() if name not in _TABLES}
-    keys = _chosen_keys(tables.pop("keys"), report_problem)
-    return Preferences(**_chosen(tables, report_problem), keys=keys), tuple(problems)
-
-
-def _table(document: dict[str, Any], name: str, report_problem: ReportProblem) -> dict[str, Any]:
-    """Return a table of the file; empty if it is missing."""
-    table = document.get(name, {})
-    if isinstance(table, dict):
-        return table
-    report_problem(name, f"it is {_shown(table)}; it must be a table: [{name}].")
-    return {}
+    names = ("keys", *dict.fromkeys(entry.table for entry in ENTRIES if entry.table))
+    tables = {name: document.pop(name, {}) for name in names} | {"": document}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            report(name, f"it is {_shown(table)}; it must be a table: [{name}].")
+            tables[name] = {}
+    keys = _chosen_keys(tables.pop("keys"), report)
+    return Preferences(**_chosen(tables, report), keys=keys), tuple(problems)
 
 
-def _chosen(tables: dict[str, dict[str, Any]], report_problem: ReportProblem) -> dict[str, Any]:
+def _chosen(tables: dict[str, dict[str, Any]], report: ReportProblem) -> dict[str, Any]:
     """Return the values of valid entries; report the others."""
     chosen = {}
-    entries = {(entry.table, entry.name): entry for entry in ENTRIES}
-    for table_name, table in tables.items():
-        for name, value in table.items():
-            entry = entries.get((table_name, name))
-            if entry is None:
-                known = ", ".join(sorted(name for its_table, name in entries if its_table == table_name))
-                report_problem(f"{table_name}.{name}".lstrip("."), f"unknown entry; known: {known}.")
-            elif rule := broken_rule(entry, value):
-                report_problem(entry.full_name, f"it is {_shown(value)}; {rule}")
+    for table, values in tables.items():
+        entries = {entry.name: entry for entry in ENTRIES if entry.table == table}
+        for name, value in values.items():
+            full_name = f"{table}.{name}".lstrip(".")
+            if name not in entries:
+                report(full_name, f"unknown entry; known: {', '.join(sorted(entries))}.")
+            elif rule := broken_rule(entries[name], value):
+                report(full_name, f"it is {_shown(value)}; {rule}")
             else:
                 chosen[name] = value
     return chosen
@@ -183,6 +162,7 @@ def _chosen(tables: dict[str, dict[str, Any]], report_problem: ReportProblem) ->
 
 def broken_rule(entry: Entry, value: object) -> str:
     """Return the rule that a value of an entry breaks; empty if it is valid."""
+    rule = f"it must be one of {', '.join(entry.choices)}." if entry.choices else f"it must be a {entry.kind}."
     if isinstance(value, int) and abs(value) > LARGEST:
         return f"it must be at most {LARGEST:g}."
     try:
@@ -190,38 +170,29 @@ def broken_rule(entry: Entry, value: object) -> str:
         if entry.table == "intervals":
             with_settings(TrainingConfig(), {entry.name: value})
     except msgspec.ValidationError:
-        return "it must be true or false." if entry.kind == "switch" else f"it must be {_one_of(entry)}."
+        return "it must be true or false." if entry.kind == "switch" else rule
     except ConfigError as error:
         return error.message
-    return f"it must be {_one_of(entry)}." if entry.choices and value not in entry.choices else ""
+    return rule if entry.choices and value not in entry.choices else ""
 
 
-def _one_of(entry: Entry) -> str:
-    return f"one of {', '.join(entry.choices)}" if entry.choices else f"a {entry.kind}"
-
-
-def _chosen_keys(table: dict[str, Any], report_problem: ReportProblem) -> KeyMap:
+def _chosen_keys(table: dict[str, Any], report: ReportProblem) -> KeyMap:
     """Return the key map from the file's table; report invalid entries."""
     known = settable_keys()
     wanted: dict[str, str] = {}
     for name, value in table.items():
-        named = [key_named(text) if isinstance(text, str) else "" for text in _listed(value)]
+        texts = value if isinstance(value, list) else [value]
+        named = [key_named(text) if isinstance(text, str) else "" for text in texts]
         if name not in known:
-            report_problem(f"keys.{name}", f"unknown action; known: {', '.join(known)}.")
+            report(f"keys.{name}", f"unknown action; known: {', '.join(known)}.")
         elif not named or not all(named):
-            report_problem(
-                f"keys.{name}", f'it is {_shown(value)}; it must be a key like "x", "f5" or "ctrl+x", or a list.'
-            )
+            report(f"keys.{name}", f'it is {_shown(value)}; it must be a key like "x", "f5" or "ctrl+x", or a list.')
         else:
             wanted[name] = ",".join(named)
     usable, refused = without_clashes(wanted)
     for name, reason in refused:
-        report_problem(f"keys.{name}", reason)
+        report(f"keys.{name}", reason)
     return usable
-
-
-def _listed(value: object) -> Iterable[object]:
-    return value if isinstance(value, list) else [value]
 
 
 def _shown(value: object) -> str:
@@ -239,10 +210,6 @@ def _shown(value: object) -> str:
             return str(value)
 
 
-Changes = Mapping[str, object]
-"""New values by the name of a field; None for the default."""
-
-
 class PreferencesStore:
     """The current preferences. `save` is for any thread, all else for the screen's."""
 
@@ -250,19 +217,21 @@ class PreferencesStore:
         """Read the file; without a path, use the defaults. Changes are written to the file if the store `saves`."""
         self.path = path if saves else None
         self.preferences, self.problems = read_preferences(path) if path else (Preferences(), ())
-        self.on_change: Callable[[Changes], None] | None = None
+        self.on_change: Callable[[Changes], None] = lambda _: None
+        """Called with each change, which is to be saved."""
         self._unsaved: deque[Changes] = deque()
         self._is_saving = threading.Lock()
 
     def change(self, changes: Changes) -> None:
-        """Apply changes, and report them if they change anything."""
-        before, self.preferences = self.preferences, _changed(self.preferences, changes)
-        if self.preferences != before and self.on_change is not None:
+        """Apply changes; if they change anything, report them, and queue them for the next `save`."""
+        before, default = self.preferences, Preferences()
+        new: dict[str, Any] = {
+            name: getattr(default, name) if value is None else value for name, value in changes.items()
+        }
+        self.preferences = replace(before, **new)
+        if self.preferences != before:
+            self._unsaved.append(changes)
             self.on_change(changes)
-
-    def plan_to_save(self, changes: Changes) -> None:
-        """Queue changes for the next `save`."""
-        self._unsaved.append(changes)
 
     def save(self) -> None:
         """Write the queued changes into the file, in order; those of a failed call are written by the next.
@@ -270,23 +239,12 @@ class PreferencesStore:
         Raises `ConfigError` and `StorageError`.
         """
         with self._is_saving:
-            num_changes = len(self._unsaved)  # the screen's thread may queue more meanwhile
-            changes: dict[str, object] = {}
-            for number in range(num_changes):
-                changes |= self._unsaved[number]
+            planned = [self._unsaved[number] for number in range(len(self._unsaved))]  # more may be queued meanwhile
+            changes = {name: value for each in planned for name, value in each.items()}
             if changes and self.path is not None:
                 save_changes(self.path, changes)
-            for _ in range(num_changes):
+            for _ in planned:
                 self._unsaved.popleft()
-
-
-def _changed(preferences: Preferences, changes: Changes) -> Preferences:
-    """Return the preferences with `changes`."""
-    default = Preferences()
-    fields: dict[str, Any] = {
-        name: getattr(default, name) if value is None else value for name, value in changes.items()
-    }
-    return replace(preferences, **fields)
 
 
 def save_changes(path: Path, changes: Changes) -> None:
@@ -294,39 +252,28 @@ def save_changes(path: Path, changes: Changes) -> None:
     import tomlkit
 
     path = Path(os.path.realpath(path))  # where it is a link, the file behind it; raises nothing, unlike `resolve`
+    hint = "The change lasts until you quit; correct the file to save changes."
     try:
         text = path.read_bytes().decode()  # with its line ends, which `read_text` would change
     except FileNotFoundError:
         text = ""
     except (OSError, ValueError) as error:
-        raise _not_saved(f"{path} can't be read: {error}.") from error
+        raise ConfigError(f"{path} can't be read: {error}.", hint) from error
     try:
         tomllib.loads(text)  # its errors are clearer than those of tomlkit
         document = tomlkit.parse(text if text.endswith("\n") else text + "\n")  # an addition would join the last line
-        for name, value in changes.items():
-            _put(document, name, value)
+        for entry in (entry for entry in ENTRIES if entry.name in changes):
+            if entry.table and entry.table not in document:
+                document[entry.table] = tomlkit.table()
+            table = document[entry.table] if entry.table else document
+            if not isinstance(table, MutableMapping):
+                raise TypeError(f"{entry.table} is not a table")
+            if changes[entry.name] is None:
+                table.pop(entry.name, None)
+            else:
+                table[entry.name] = changes[entry.name]
         new_text = tomlkit.dumps(document)
         tomllib.loads(new_text)
     except (ValueError, TypeError, RecursionError) as error:
-        raise _not_saved(f"{path} is not valid TOML: {error}.") from error
+        raise ConfigError(f"{path} is not valid TOML: {error}.", hint) from error
     write_atomically(path, new_text.encode())
-
-
-def _put(document: Any, name: str, value: object) -> None:  # noqa: ANN401 - as tomlkit types it
-    """Set one entry of a document. Raises `TypeError` where the table's name is taken by something else."""
-    import tomlkit
-
-    table_name = TABLE_OF[name]
-    if table_name and table_name not in document:
-        document[table_name] = tomlkit.table()
-    table = document[table_name] if table_name else document
-    if not isinstance(table, MutableMapping):
-        raise TypeError(f"{table_name} is not a table")
-    if value is None:
-        table.pop(name, None)
-    else:
-        table[name] = value
-
-
-def _not_saved(message: str) -> ConfigError:
-    return ConfigError(message, "The change lasts until you quit; correct the file to save changes.")

@@ -16,6 +16,7 @@ from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.css.query import NoMatches
 from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event, Resize
 from textual.filter import LineFilter, Monochrome
 from textual.geometry import Size
@@ -26,15 +27,7 @@ from textual.widget import Widget
 from tui.terminal.capabilities import GlyphSet, drawn_size
 from tui.terminal.driver import BrowserDriver, MeteredDriver
 from tui.terminal.glyphs import GlyphFilter
-from tui.terminal.private import (
-    HAS_LINUX_DRIVER,
-    LinuxDriver,
-    driver_of,
-    failure_of,
-    ignore_outdated_sizes,
-    replace_undecodable_input,
-    send_only_changed_cells,
-)
+from tui.terminal.private import driver_of, failure_of, patch_textual
 from tui.terminal.theme import HEAT_VARIABLES, THEMES, theme_for
 from tui.text.cells import with_placed_words
 from tui.text.numbers import LossUnit
@@ -70,9 +63,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
 
     def __init__(self, glyphs: GlyphSet = "braille", theme_name: str = "", *, is_utf8: bool = True) -> None:
         """Draw with `glyphs` in the theme `theme_name`, or in the one that suits the terminal if it is empty."""
-        send_only_changed_cells()
-        ignore_outdated_sizes()
-        replace_undecodable_input()
+        patch_textual()
         super().__init__()
         # Textual (8.2) prints a page of traceback; the caller of `run` reports `failure` instead
         self.error_console = Console(file=StringIO())
@@ -86,9 +77,9 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         self.animation_level = "none"
 
     def get_driver_class(self) -> type[Driver]:
-        """Return our driver in place of Textual's for Linux and macOS; on any other platform, Textual's."""
+        """Return our driver in place of Textual's for terminals."""
         driver_class = super().get_driver_class()
-        return MeteredDriver if HAS_LINUX_DRIVER and driver_class is LinuxDriver else driver_class
+        return MeteredDriver if driver_class is LinuxDriver else driver_class
 
     @property
     def metered_driver(self) -> MeteredDriver | None:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+FRAME_START, FRAME_END = "\x1b[?2026h", "\x1b[?2026l"
+"""Synchronized output: terminals that support it (DEC mode 2026) show the frame in between at once."""
 _SEQUENCE = re.compile(r"\x1b\[([0-9;]*)m")
+_BARE_MOVE = re.compile(r"\x1b\[[0-9;]*H")
 _OVERTAKEN_MOVES = re.compile(r"(?:\x1b\[[0-9;]*H|\n)+(?=\x1b\[[0-9;]*H)")
 _NUM_COLOR_CODES = {"2": 5, "5": 3}
 """Number of codes in an extended colour, from its "38" or "48" on: RGB or palette index."""
 _RESET = "\x1b[0m"
-
-FRAME_START, FRAME_END = "\x1b[?2026h", "\x1b[?2026l"
-"""Synchronized output: terminals that support it (DEC mode 2026) show the frame in between at once."""
-_BARE_MOVE = re.compile(r"\x1b\[[0-9;]*H")
 
 Style = tuple[tuple[str, str], ...]
 """The active attributes: (attribute, the codes that set it), sorted."""
@@ -25,29 +24,16 @@ Style = tuple[tuple[str, str], ...]
 
 def compacted(text: str) -> str:
     """Return shorter output that looks the same. `text` must not scroll; it begins and ends without a style."""
-    text = _OVERTAKEN_MOVES.sub("", text)
-    if "\x1b[" not in text:
-        return text
-    parts: list[str] = []
-    target: Style = ()
-    current: Style = ()
-    position = 0
-    for match in _SEQUENCE.finditer(text):
-        if match.start() > position:
+    first, *rest = _SEQUENCE.split(_OVERTAKEN_MOVES.sub("", text))
+    parts, target, current = [first], Style(), Style()
+    for codes, piece in zip(rest[::2], rest[1::2], strict=True):
+        target = _after(target, codes)
+        if piece:
             if target != current:
                 parts.append(_transition(current, target))
                 current = target
-            parts.append(text[position : match.start()])
-        target = _after(target, match[1])
-        position = match.end()
-    if position < len(text):
-        if target != current:
-            parts.append(_transition(current, target))
-            current = target
-        parts.append(text[position:])
-    if current:
-        parts.append(_RESET)
-    return "".join(parts)
+            parts.append(piece)
+    return "".join([*parts, _RESET if current else ""])
 
 
 class FrameBuffer:
@@ -76,11 +62,10 @@ class FrameBuffer:
 @lru_cache(maxsize=4096)
 def _transition(current: Style, target: Style) -> str:
     """Return the shorter sequence from one style to another: the changed codes, or a reset and all codes."""
-    whole = "\x1b[" + ";".join(["0", *(codes for _, codes in target)]) + "m"
-    if {kind for kind, _ in current} - {kind for kind, _ in target}:
+    whole = f"\x1b[{';'.join(['0', *(codes for _, codes in target)])}m"
+    if dict(current).keys() - dict(target).keys():
         return whole
-    different = "\x1b[" + ";".join(item[1] for item in target if item not in current) + "m"
-    return min(different, whole, key=len)
+    return min(f"\x1b[{';'.join(codes for kind, codes in target if (kind, codes) not in current)}m", whole, key=len)
 
 
 @lru_cache(maxsize=4096)
@@ -91,22 +76,17 @@ def _after(style: Style, codes: str) -> Style:
     index = 0
     while index < len(parts):
         part, count = parts[index], 1
-        if part == "0":
+        number = int(part)
+        if number == 0:
             items = {}
-        elif part in {"38", "48"} and index + 1 < len(parts):
+        elif number in {38, 48} and index + 1 < len(parts):
             count = _NUM_COLOR_CODES.get(parts[index + 1], 1)
-            items["text" if part == "38" else "ground"] = ";".join(parts[index : index + count])
+            items["text" if number == 38 else "ground"] = ";".join(parts[index : index + count])
+        elif 30 <= number <= 39 or 90 <= number <= 97:
+            items["text"] = part
+        elif 40 <= number <= 49 or 100 <= number <= 107:
+            items["ground"] = part
         else:
-            items[_attribute_of(part)] = part
+            items[part] = part
         index += count
     return tuple(sorted(items.items()))
-
-
-def _attribute_of(part: str) -> str:
-    """Return the attribute that a code sets; all foreground colours are one, and all background colours."""
-    number = int(part)
-    if 30 <= number <= 39 or 90 <= number <= 97:
-        return "text"
-    if 40 <= number <= 49 or 100 <= number <= 107:
-        return "ground"
-    return part

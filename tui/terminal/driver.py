@@ -1,15 +1,6 @@
-"""`MeteredDriver`: Textual's driver, with compacted output and a count of the bytes that are still unsent.
+"""`MeteredDriver` and `BrowserDriver`: Textual's drivers for a terminal and for a tab of a browser, with our output.
 
-Callers use the count to draw less often on a slow connection. Writing happens on a thread, so that a stalled connection
-blocks neither the session nor the keys, nor the exit for more than `EXIT_TIMEOUT_SECONDS`.
-
-A terminal that is gone raises SIGHUP; any other failure of the thread that reads keys ends the app as its own. Resizes
-are throttled to ten per second.
-
-`BrowserDriver`: Textual's driver for a tab of a browser. A closed tab hangs up, as a closed terminal does.
-
-The process runs behind a server (`tui.process.browser`), which sends keys through standard input and shows the packets
-written to standard output.
+A terminal or a tab that is gone raises SIGHUP; any other failure of the thread that reads keys ends the app as its own.
 """
 
 from __future__ import annotations
@@ -23,16 +14,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol, cast, runtime_checkable
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 from textual import events
+from textual.drivers.linux_driver import LinuxDriver
 from textual.drivers.web_driver import WebDriver
 from textual.message import Message
 
 from engine.compute.clocks import PROCESS_STOPS
 from tui.terminal.compaction import FrameBuffer
 from tui.terminal.output import EXIT_TIMEOUT_SECONDS, OutputThread
-from tui.terminal.private import LinuxDriver
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -43,16 +34,12 @@ _ABANDONING_SECONDS = 0.5
 """How long `abandon` waits for the terminal to accept what was drawn."""
 
 
-@runtime_checkable
-class ReportsMouse(Protocol):
-    """A driver whose mouse reporting can be switched while it runs: here, or of a browser."""
-
-    def set_mouse_reporting(self, *, is_on: bool) -> None:
-        """Turn mouse reporting on, or off so that the terminal itself selects text."""
-
-
 class MeteredDriver(LinuxDriver):
-    """`LinuxDriver` (Linux and macOS) with output compaction, metering and throttled resizes."""
+    """`LinuxDriver` (Linux and macOS) with output that is compacted and counted, and throttled resizes.
+
+    Callers use the count to draw less often on a slow connection. Writing happens on a thread, so that a stalled
+    connection blocks neither the session nor the keys, nor the exit for more than `EXIT_TIMEOUT_SECONDS`.
+    """
 
     def __init__(
         self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
@@ -68,7 +55,7 @@ class MeteredDriver(LinuxDriver):
         self._sending = threading.Lock()
         self._output = OutputThread(cast("IO[str]", self._file))
         self._file = cast("IO[str]", self._output)  # type: ignore[assignment] # has what Textual's writer thread uses of a file
-        self._resizes: Throttle | None = None
+        self._resizes: _Throttle | None = None
         signal.signal(signal.SIGTSTP, self._suspend_soon)
 
     @property
@@ -87,20 +74,17 @@ class MeteredDriver(LinuxDriver):
         while self._unsent and self._sending.acquire(blocking=False):
             try:
                 while self._unsent:
-                    self._send(self._frames.add(self._unsent.popleft()))
+                    if text := self._frames.add(self._unsent.popleft()):
+                        self.num_bytes += len(self._output.encode(text))
+                        super().write(text)
             finally:
                 self._sending.release()
 
-    def _send(self, text: str) -> None:
-        if text:
-            self.num_bytes += len(self._output.encode(text))
-            super().write(text)
-
     def start_application_mode(self) -> None:
         """Enter application mode, with throttled resize signals."""
-        self._output.clear_deadline()
+        self._output.deadline = None
         super().start_application_mode()  # type: ignore[no-untyped-call] # untyped in Textual
-        self._resizes = resizes = Throttle(asyncio.get_running_loop(), RESIZE_SECONDS)
+        self._resizes = resizes = _Throttle(asyncio.get_running_loop())
         report_size = signal.getsignal(signal.SIGWINCH)
 
         def on_resize(number: int, frame: FrameType | None) -> None:
@@ -141,7 +125,7 @@ class MeteredDriver(LinuxDriver):
         except OSError:
             os.kill(os.getpid(), signal.SIGHUP)
         except Exception as error:  # noqa: BLE001 - whatever it is, the app must end with it
-            fail_app(self._app, error)
+            _fail_app(self._app, error)
 
     def set_mouse_reporting(self, *, is_on: bool) -> None:
         """Turn mouse reporting on, or off so that the terminal itself selects text."""
@@ -165,8 +149,8 @@ class MeteredDriver(LinuxDriver):
             PROCESS_STOPS.end()
 
 
-def fail_app(app: App[Any], error: Exception) -> None:
-    """End an app with the error of another thread, as with one of its own. For any thread."""
+def _fail_app(app: App[Any], error: Exception) -> None:
+    """End an app with the error of another thread, as with one of its own."""
 
     def fail() -> NoReturn:
         raise error
@@ -174,16 +158,12 @@ def fail_app(app: App[Any], error: Exception) -> None:
     app.call_later(fail)
 
 
-class Throttle:
-    """Runs callbacks on an event loop at least `seconds` apart; of those requested in between, only the last."""
+class _Throttle:
+    """Runs callbacks on a loop at least `RESIZE_SECONDS` apart; of those requested in between, only the last."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._seconds = seconds
-        self._clock = clock
-        self._last_call = -seconds
+        self._last_call = -RESIZE_SECONDS
         self._pending: Callable[[], None] | None = None
 
     def call(self, callback: Callable[[], None]) -> None:
@@ -191,20 +171,21 @@ class Throttle:
         self._loop.call_soon_threadsafe(self._schedule, callback)
 
     def _schedule(self, callback: Callable[[], None]) -> None:
-        is_scheduled = self._pending is not None
+        if self._pending is None:
+            self._loop.call_later(max(0.0, self._last_call + RESIZE_SECONDS - time.monotonic()), self._call_pending)
         self._pending = callback
-        if not is_scheduled:
-            self._loop.call_later(max(0.0, self._last_call + self._seconds - self._clock()), self._call_pending)
 
     def _call_pending(self) -> None:
-        callback, self._pending = self._pending, None
-        self._last_call = self._clock()
+        callback, self._pending, self._last_call = self._pending, None, time.monotonic()
         if callback is not None:
             callback()
 
 
 class BrowserDriver(WebDriver):
-    """`WebDriver`, but signals and the end of its input leave the screen as in a terminal."""
+    """`WebDriver`, but signals and the end of its input leave the screen as in a terminal.
+
+    A server (`tui.process.browser`) sends keys through standard input and shows the packets on standard output.
+    """
 
     def write(self, data: str) -> None:
         """Send output; drop it once the server is gone, whose end is noticed by reading."""
@@ -231,7 +212,7 @@ class BrowserDriver(WebDriver):
             super().process_message(message)
         except Exception as error:
             self.exit_event.set()  # not a closed tab
-            fail_app(self._app, error)
+            _fail_app(self._app, error)
             raise
 
     def run_input_thread(self) -> None:

@@ -28,16 +28,9 @@ _QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 _QUARTERS = (0b0000_0011, 0b0001_1000, 0b0100_0100, 0b1010_0000)
 """The braille dots in each quarter of a cell, as bit masks."""
 _TOP_ROW, _BOTTOM_ROW = 0b0000_1001, 0b1100_0000
-_SYMBOLS = (
-    ("…·–—−•‖×÷±°µ¶", "~----*=x/+ouP"),
-    ("✓✔✗✘★☆⚠␣⏎↵⎯✎⚑⏸⏵", "vvxx**!_<<-*P=>"),
-    ("≈≤≥‘’“”«»‹›⌄⌃", "~<>''\"\"<><>v^"),
-    ("●◐◑○◌◆◇■□", "*++oo@o#o"),
-    ("\u00a0\u2009\u202f", "   "),
-)
-"""Symbols and their replacements, in the same order."""
-_SEARCH_ICON = {"🔎": "> "}
-"""Textual's, in the command palette."""
+_SYMBOLS = "…·–—−•‖×÷±°µ¶" + "✓✔✗✘★☆⚠␣⏎↵⎯✎⚑⏸⏵" + "≈≤≥‘’“”«»‹›⌄⌃" + "●◐◑○◌◆◇■□" + "\u00a0\u2009\u202f"
+_SYMBOL_FALLBACKS = "~----*=x/+ouP" + "vvxx**!_<<-*P=>" + "~<>''\"\"<><>v^" + "*++oo@o#o" + "   "
+"""In the same order."""
 
 
 def _box_fallback(name: str) -> str:
@@ -56,11 +49,6 @@ def _arrow_fallback(name: str) -> str:
     return next((fallback for word, fallback in _DIRECTIONS if f" {word}" in name or name.startswith(word)), "*")
 
 
-def _quadrants_of(dots: int) -> str:
-    """Return the block whose filled quarters are those in which a braille cell has dots."""
-    return _QUADRANTS[sum(1 << number for number, quarter in enumerate(_QUARTERS) if dots & quarter)]
-
-
 def _ascii_of(dots: int) -> str:
     """Return an ASCII character about as high and as dark as a braille cell."""
     if dots.bit_count() > 4:
@@ -71,18 +59,16 @@ def _ascii_of(dots: int) -> str:
     return "-" if dots else " "
 
 
-_BLOCK_GLYPHS = {_BRAILLE[dots]: _quadrants_of(dots) for dots in range(256)}
+_BLOCK_GLYPHS = {
+    code: _QUADRANTS[sum(1 << number for number, quarter in enumerate(_QUARTERS) if dots & quarter)]
+    for dots, code in enumerate(_BRAILLE)
+}
 _ASCII_GLYPHS = {
     **{code: _box_fallback(unicodedata.name(chr(code))) for code in _BOX_DRAWING},
     **{code: _arrow_fallback(unicodedata.name(chr(code))).ljust(cell_len(chr(code))) for code in (*_ARROWS, *_SHAPES)},
     **{0x2580 + number: fallback for number, fallback in enumerate(_BLOCKS)},
-    **{_BRAILLE[dots]: _ascii_of(dots) for dots in range(256)},
-    **{
-        ord(symbol): fallback
-        for symbols, fallbacks in _SYMBOLS
-        for symbol, fallback in zip(symbols, fallbacks, strict=True)
-    },
-    **{ord(icon): fallback for icon, fallback in _SEARCH_ICON.items()},
+    **{code: _ascii_of(dots) for dots, code in enumerate(_BRAILLE)},
+    **dict(zip(map(ord, _SYMBOLS), _SYMBOL_FALLBACKS, strict=True)),
 }
 FALLBACKS: dict[GlyphSet, dict[int, str]] = {"braille": {}, "block": _BLOCK_GLYPHS, "ascii": _ASCII_GLYPHS}
 """For each glyph set, the replacement of a character by its code point: one character of the same width."""

@@ -6,7 +6,6 @@ of the program.
 
 from __future__ import annotations
 
-import math
 import os
 import select
 import sys
@@ -28,28 +27,25 @@ class OutputThread:
 
     def __init__(self, file: IO[str], clock: Callable[[], float] = time.monotonic) -> None:
         """Write to the descriptor of `file`, in its encoding."""
-        self._file = file
+        self.fileno = file.fileno
+        self.num_sent_bytes = 0
+        """Accepted by the terminal, or dropped."""
+        self.num_dropped_bytes = 0
+        self.deadline: float | None = None
+        """When to drop what the terminal has not accepted; None: wait for it forever, and don't wait in `flush`."""
         self._encoding = getattr(file, "encoding", None) or "utf-8"
         self._clock = clock
         self._waiting: deque[bytes] = deque()
         self._changed = threading.Condition()
-        self._deadline = math.inf
         self._thread: threading.Thread | None = None
-        self.num_sent_bytes = 0
-        """Accepted by the terminal, or dropped."""
-        self.num_dropped_bytes = 0
 
     def encode(self, text: str) -> bytes:
         """Return `text` in the encoding of the terminal, unencodable characters replaced."""
         return text.encode(self._encoding, "replace")
 
-    def clear_deadline(self) -> None:
-        """Wait for the terminal indefinitely."""
-        self._deadline = math.inf
-
     def set_deadline(self, seconds: float) -> None:
         """Drop output that the terminal has not accepted by then; until then, `flush` waits."""
-        self._deadline = self._clock() + seconds
+        self.deadline = self._clock() + seconds
 
     def write(self, text: str) -> int:
         """Queue `text`; the first call starts the thread."""
@@ -64,12 +60,8 @@ class OutputThread:
     def flush(self) -> None:
         """Wait until the queue is empty or the deadline has passed; return at once if there is no deadline."""
         with self._changed:
-            while self._waiting and not math.isinf(self._deadline):
+            while self._waiting and self.deadline is not None:
                 self._changed.wait(_POLL_SECONDS)
-
-    def fileno(self) -> int:
-        """Return the descriptor of the terminal."""
-        return self._file.fileno()
 
     def _send_all(self) -> None:
         """Send queued data in a loop. The body of the thread."""
@@ -88,12 +80,12 @@ class OutputThread:
         num_sent = 0
         try:
             while num_sent < len(data):
-                is_in_time = self._clock() < self._deadline
-                if select.select([], [self.fileno()], [], _POLL_SECONDS if is_in_time else 0.0)[1]:
+                is_late = self.deadline is not None and self._clock() >= self.deadline
+                if select.select([], [self.fileno()], [], 0.0 if is_late else _POLL_SECONDS)[1]:
                     count = os.write(self.fileno(), data[num_sent : num_sent + _CHUNK_BYTES])
                     num_sent += count
                     self.num_sent_bytes += count
-                elif not is_in_time:
+                elif is_late:
                     break
         except (OSError, ValueError):  # the terminal is gone, or the file was closed
             pass
@@ -111,4 +103,4 @@ def write_at_end(text: str) -> None:
 
 def print_at_end(lines: Iterable[str]) -> None:
     """Print lines on stderr at the end of the program."""
-    write_at_end("".join(line + "\n" for line in lines))
+    write_at_end("".join(f"{line}\n" for line in lines))

@@ -1,11 +1,4 @@
-"""The text of a tweet as feed and summary show it.
-
-Settings of sampled tweets, and the drafts that the filter refused, as short texts.
-
-The filter is what `SamplingConfig.has_filter` covers: what a whole tweet has to be.
-
-A corpus preview in up to three lines: a doubt; format and share of usable rows; the first tweet. Pure.
-"""
+"""Tweets as text: a tweet of the feed, the settings it is sampled with, refused drafts, a preview of a corpus. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from engine.config.sampling import DRAW_FIELDS, SamplingConfig
-from engine.corpus.report import CorpusPreview, SourceReport, counted
+from engine.corpus.report import CorpusPreview, counted
 from engine.protocol.events import Novelty, RefusalReason, TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.text.cells import shortened
@@ -21,7 +14,6 @@ from tui.text.numbers import format_count
 
 EMPTY_TWEET = "(empty: <EOS> at once)"
 """Shown in place of an empty text."""
-_MAX_CHARS = 2000
 NOVELTY_GLYPHS: dict[Novelty, str] = {"new": "●", "near-copy": "◐", "copy": "○"}
 """The fuller, the newer; one cell wide each."""
 NOVELTY_SENTENCES: dict[Novelty, str] = {
@@ -29,16 +21,6 @@ NOVELTY_SENTENCES: dict[Novelty, str] = {
     "near-copy": "similar to a training tweet",
     "copy": "equal to a training tweet but for names, links, case and punctuation",
 }
-
-
-def shown_text(tweet: TweetSampled) -> str:
-    """Return the text as shown, with an ellipsis if it was cut at its maximum length."""
-    if not tweet.text:
-        return EMPTY_TWEET
-    text = sanitize_line(tweet.text, _MAX_CHARS)
-    return text if tweet.reached_eos else text + ELLIPSIS
-
-
 SETTING_LABELS = {
     "only_new": "only new",
     "avoid": "avoid",
@@ -52,7 +34,9 @@ SETTING_LABELS = {
     "temperature_last": "temp order",
 }
 """By the name of the field; temperature and prime, which have keys of their own, are elsewhere."""
+FILTER_SEPARATOR = " · "
 _DEFAULTS = SamplingConfig()
+_MAX_CHARS, _MAX_TEXT_CELLS = 2000, 18
 _REASONS: dict[RefusalReason, tuple[str, str]] = {
     "copy": ("copy", "copies"),
     "near-copy": ("near-copy", "near-copies"),
@@ -62,8 +46,16 @@ _REASONS: dict[RefusalReason, tuple[str, str]] = {
     "unfinished": ("unfinished", "unfinished"),
 }
 """After a count of 1, and after others."""
-_MAX_TEXT_CELLS = 18
-FILTER_SEPARATOR = " · "
+_USUAL_NOTES = {"header row found", "no header row"}
+_LABELS = re.compile(r"labels in .*: (kept [^;]*)(?:;.*)?")
+_CHOSEN_COLUMN = re.compile(r"text in .*: (?:by its name|the longest)")
+
+
+def shown_text(tweet: TweetSampled) -> str:
+    """Return the text as shown, with an ellipsis if it was cut at its maximum length."""
+    if not tweet.text:
+        return EMPTY_TWEET
+    return sanitize_line(tweet.text, _MAX_CHARS) + ("" if tweet.reached_eos else ELLIPSIS)
 
 
 def format_setting(name: str, value: object) -> str:
@@ -101,7 +93,7 @@ def draw_settings(sampling: SamplingConfig) -> Iterator[tuple[str, str]]:
 
 
 def filter_parts(sampling: SamplingConfig) -> Iterator[str]:
-    """Yield each setting of the filter in a few cells: "new", "avoid 3", "“morning”", "20+ chars", "best of 4"."""
+    """Yield each setting of what a whole tweet has to be, in a few cells: "new", "avoid 3", "20+ chars"."""
     if sampling.only_new:
         yield "new"
     if sampling.avoid:
@@ -124,23 +116,34 @@ def refused_text(refused: Iterable[tuple[RefusalReason, int]]) -> str:
     return ", ".join(f"{format_count(count)} {_REASONS[reason][count != 1]}" for reason, count in refused)
 
 
-_USUAL_NOTES = frozenset({"header row found", "no header row"})
-_LABELS = re.compile(r"labels in .*: (kept [^;]*)(?:;.*)?")
-_ALL_KEPT = "kept all"
-_CHOSEN_COLUMN = re.compile(r"text in .*: (?:by its name|the longest)")
-
-
 def fact_line(preview: CorpusPreview, name: str) -> str:
     """Return format, columns and the share of rows that are tweets; empty without sources.
 
-    `name` is the requested file or folder: a source of the same name is not repeated.
+    `name` is the requested file or folder: a source of the same name is not repeated. The options that would choose
+    other texts are named where there are some.
     """
-    if not preview.sources:
+    if not (sources := preview.sources):
         return ""
-    first = preview.sources[0]
-    read_as = ", ".join([" and ".join(dict.fromkeys(source.format for source in preview.sources)), *_notes(first)])
-    facts = [f"{_sources_prefix(preview.sources, name)}{read_as}", _counts(preview)]
-    return " · ".join([*facts, *_labels(first), *_choices(preview.sources)])
+    labels = [match[1] for note in sources[0].notes if (match := _LABELS.fullmatch(note))]
+    notes = [note for note in sources[0].notes if note not in _USUAL_NOTES and not _LABELS.fullmatch(note)]
+    read_as = ", ".join([" and ".join(dict.fromkeys(source.format for source in sources)), *notes])
+    own_name = sources[0].name.removeprefix(f"{name}: ")
+    prefix = f"{own_name}: " if own_name != name else ""
+    if len(sources) > 1:
+        prefix = f"checked {counted(len(sources), 'file')}: "
+    num_kept = sum(source.num_kept for source in sources)
+    num_rows = sum(source.num_rows for source in sources)
+    which = "" if preview.is_whole else "the first "
+    rows = f"{which}{counted(num_rows, 'row')} are tweets"
+    return " · ".join(
+        [
+            f"{prefix}{read_as}",
+            (f"all {'of ' if which else ''}{rows}" if num_kept == num_rows else f"{num_kept:,} of {rows}"),
+            *(f"{kept}; --label all keeps all" for kept in labels if kept != "kept all"),
+            *(["--column chooses another"] if any(map(_CHOSEN_COLUMN.match, sources[0].notes)) else []),
+            *(["--member reads only some"] if len(sources) > 1 else []),
+        ]
+    )
 
 
 def doubt_in(preview: CorpusPreview) -> str:
@@ -152,39 +155,3 @@ def doubt_in(preview: CorpusPreview) -> str:
 def sample_line(preview: CorpusPreview) -> str:
     """Return the first tweet; empty if none was seen."""
     return f"first tweet: {preview.first_tweet}" if preview.first_tweet else ""
-
-
-def _sources_prefix(sources: tuple[SourceReport, ...], name: str) -> str:
-    """Return a prefix that names the sources, unless the only one is `name`."""
-    if len(sources) > 1:
-        return f"checked {counted(len(sources), 'file')}: "
-    source_name = sources[0].name.removeprefix(f"{name}: ")
-    return f"{source_name}: " if source_name != name else ""
-
-
-def _notes(source: SourceReport) -> list[str]:
-    return [note for note in source.notes if note not in _USUAL_NOTES and not _LABELS.fullmatch(note)]
-
-
-def _labels(source: SourceReport) -> list[str]:
-    """Return which labels are kept, and the option that keeps all."""
-    found = [match.group(1) for note in source.notes if (match := _LABELS.fullmatch(note))]
-    return [f"{kept}; --label all keeps all" for kept in found if kept != _ALL_KEPT]
-
-
-def _choices(sources: tuple[SourceReport, ...]) -> Iterator[str]:
-    """Yield the options that choose other texts, where the file has some."""
-    if any(map(_CHOSEN_COLUMN.match, sources[0].notes)):
-        yield "--column chooses another"
-    if len(sources) > 1:
-        yield "--member reads only some"
-
-
-def _counts(preview: CorpusPreview) -> str:
-    """Return how many rows are tweets."""
-    num_rows = sum(source.num_rows for source in preview.sources)
-    num_kept = sum(source.num_kept for source in preview.sources)
-    rows = counted(num_rows, "row")
-    if num_kept == num_rows:
-        return f"all {rows} are tweets" if preview.is_whole else f"all of the first {rows} are tweets"
-    return f"{num_kept:,} of {'' if preview.is_whole else 'the first '}{rows} are tweets"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -19,8 +19,6 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from engine.progress import Stage
-from tui.run.alerts import Alert
-from tui.run.model import Need
 from tui.run.view import RunView
 from tui.settings.key_table import BAR_KEYS, PANEL_BARS
 from tui.settings.keys import KeyMap, mapped
@@ -56,7 +54,7 @@ _TICKS_PER_REPORT = 20
 """How long the report on the corpus is shown at least: the first steps may follow it at once."""
 
 
-class FramePacing:
+class Pace:
     """How often panels draw: less often over ssh, while output is queued, and where the screen uses much of a core."""
 
     def __init__(
@@ -110,10 +108,10 @@ class Panels(Vertical):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close_legend", show=False)]
 
-    def __init__(self, pace: FramePacing | None = None) -> None:
+    def __init__(self, pace: Pace | None = None) -> None:
         """Show nothing until the first tick; draw at `pace`, or at that of this terminal and processor."""
         super().__init__()
-        self._pace = pace or FramePacing(is_remote=bool(os.environ.get("SSH_CONNECTION")))
+        self._pace = pace or Pace(is_remote=bool(os.environ.get("SSH_CONNECTION")))
         self._panel = 0
         """Number of the panel that a tiny terminal shows."""
         self._key_map: KeyMap = {}
@@ -187,23 +185,6 @@ class Panels(Vertical):
         if badge != self._badge:
             self._badge = badge
             self.query_one(Header).show(self._shown or RunView(), badge)
-
-    @property
-    def alert(self) -> Alert | None:
-        """The alert that is shown."""
-        return self.query_one(AlertBar).shown
-
-    def show_alert(self, alert: Alert | None) -> None:
-        """Show an alert above the key bar, or none."""
-        self.query_one(AlertBar).show(alert)
-
-    def show_unmet(self, unmet: Mapping[Need, str]) -> None:
-        """Dim the keys that have a need that is not met."""
-        self.query_one(KeyBar).unmet = unmet
-
-    def show_notice(self, notice: str) -> None:
-        """Show a notice in place of the keys, unless it is empty."""
-        self.query_one(KeyBar).notice = notice
 
     def await_tweet(self, view: RunView) -> None:
         """Draw the next tweet after those of `view` without delay: the user has asked for it."""

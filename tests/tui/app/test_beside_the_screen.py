@@ -17,12 +17,12 @@ from tests.fakes import eval_finished, run_started, steps_finished
 from tests.recorded_runs import TWEET, run_of, write_run
 from tests.tui.conftest import screen_text, wait_until
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import MainScreen
+from tui.app.pins import PinsFile
 from tui.app.recorder import SHOWN_SECONDS, Frame, Recorder, TimedFrame
 from tui.run.fold import fold
-from tui.run.pins import PinsFile
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
-from tui.screens.main.screen import MainScreen
 from tui.settings.preferences import PreferencesStore
 from tui.terminal.sequences import Notifications, title_of
 

@@ -21,7 +21,7 @@ from tests.fakes import FakeClock, FakeSession, change, run_started
 from tests.tui.conftest import SCRIPT, LateSession, Stage, opened, shows, toasted, wait_until
 from tui.app import typing_ahead
 from tui.app.typing_ahead import TypingAhead
-from tui.dialogs.settings import SettingsScreen
+from tui.dialogs.settings import SettingsDialog
 from tui.process.exit import Outcome
 from tui.settings.keys import key_named
 
@@ -71,7 +71,7 @@ async def test_on_a_busy_machine_too_text_after_p_goes_into_its_input(
 async def test_editing_keys_and_enter_keep_their_order_among_typed_characters(stage: Stage) -> None:
     async with stage.running() as (app, _, session):
         post(app, ["s", *"abc", "backspace", "Z", "left", "X"])
-        await opened(app, "SaveDialog")
+        await opened(app, "Ask")
         await wait_until(lambda: line(app) == "abXZ", "the edited name in the line")
         post(app, ["escape"])
         await opened(app, "MainScreen")
@@ -95,7 +95,7 @@ async def test_keys_around_one_that_opens_a_dialog_keep_their_order(stage: Stage
     async with stage.running() as (app, _, session):
         post(app, ["space", "g", ",", "down", "space", "escape"])
         await wait_until(lambda: not app.has_mouse, "the second of the settings")
-        assert isinstance(app.screen, SettingsScreen) or app.screen is app.screen_stack[1]
+        assert isinstance(app.screen, SettingsDialog) or app.screen is app.screen_stack[1]
         await wait_until(lambda: session.received == [c.Pause(), c.SampleNow()], "the commands before it")
 
 
@@ -133,9 +133,9 @@ async def test_in_the_checkpoint_list_keys_go_to_the_dialog_or_input_that_a_key_
         write_checkpoint(named_checkpoint_path(name))
     opening = (
         (["/", *"best", "enter"], "CheckpointBrowser", "best"),
-        (["R", *"next"], "RenameDialog", "next"),
+        (["R", *"next"], "Ask", "next"),
         (["=", "down", "=", "enter"], "CompareDialog", ""),
-        (["delete", "enter"], "YesDialog", ""),
+        (["delete", "enter"], "Question", ""),
     )
     async with stage.running(entries=iterate_checkpoints) as (app, pilot, session):
         post(app, "l")
@@ -162,7 +162,7 @@ async def test_text_typed_together_with_a_refused_key_is_dropped_and_later_keys_
         post(app, "pquick")
         await toasted(app, "The run has ended; tweetgen-tui --resume")
         post(app, ",")
-        await opened(app, "SettingsScreen")
+        await opened(app, "SettingsDialog")
         assert app.screen.query_one(OptionList).has_focus
         post(app, ["escape"])
         await opened(app, "MainScreen")
@@ -206,7 +206,7 @@ async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pendin
         post(app, ["delete", "right", "enter"])
         await shows(app, "unpin it with k")
         post(app, ["n", "enter"])
-        await opened(app, "YesDialog")
+        await opened(app, "Question")
         await pilot.press("escape")
         await opened(app, "CheckpointBrowser")
         await pilot.press("right")
@@ -246,4 +246,4 @@ async def test_ctrl_c_right_after_d_does_not_end_the_run_that_is_detached(stage:
     async with stage.running() as (app, _, _):
         post(app, ["d", "ctrl+c"])
         await wait_until(lambda: not app.is_running, "the end")
-    assert (app.return_value, app.bridge.is_alive) == (Outcome(is_detached=True), True)
+    assert (app.return_value, app.connection.is_alive) == (Outcome(is_detached=True), True)

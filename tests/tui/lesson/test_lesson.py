@@ -18,7 +18,7 @@ from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import RaisingSession, batch_shown, change, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import opened, screen_text, toasted, wait_until
 from tests.tui.lesson.conftest import PROGRESS, LessonSession, Open, Visit
-from tui.dialogs.base import YesDialog
+from tui.dialogs.ask import Question
 from tui.lesson.progress import Progress, read_progress
 from tui.lesson.stops import STOPS
 from tui.process.exit import Outcome
@@ -234,7 +234,7 @@ async def test_the_lessons_model_continues_with_its_curve_while_the_run_on_one_t
 async def test_after_a_yes_a_run_that_can_not_continue_is_replaced(visit: Open) -> None:
     damaged = RaisingSession(CheckpointError("latest is damaged.", "Start anew."))
     async with visit(damaged, LessonSession(), stop=4, is_ready=False) as at:
-        await opened(at.app, YesDialog)
+        await opened(at.app, Question)
         await at.shows("latest is damaged. Start anew.", "start again from random weights")
         await at.press("y")
         await at.is_ready()
@@ -249,9 +249,9 @@ async def test_a_failed_run_continues_with_its_curve_after_a_yes_to_leave_a_fail
     again = LessonSession(step=2, resumed_from="lesson/latest")
     write_checkpoint(folder_of_run("lesson").checkpoint_path("latest"))
     async with visit(failing, RaisingSession(error), again, stop=4, size=LARGE, is_ready=False) as at:
-        await opened(at.app, YesDialog)
+        await opened(at.app, Question)
         await at.press("escape", opens=LessonScreen)
-        await at.press("enter", opens=YesDialog)
+        await at.press("enter", opens=Question)
         await at.press("y")
         await at.is_ready()
         assert at.config.resume == "lesson"

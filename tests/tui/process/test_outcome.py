@@ -24,6 +24,7 @@ from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import FakeSession, run_finished, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Stage, trained_by, wait_until
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import MainScreen
 from tui.cli import headless
 from tui.cli.commands.screen import leave_process
 from tui.process import signals, threads
@@ -32,7 +33,6 @@ from tui.process.host import Host
 from tui.process.local import LocalRun
 from tui.run.fold import fold
 from tui.run.view import RunView
-from tui.screens.main.screen import MainScreen
 from tui.widgets.status.side_panel import SidePanel
 
 TRAINING = fold(RunView(), [run_started(run="north")])
@@ -49,7 +49,7 @@ async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
     app, whole = stage.app(FakeSession()), getattr(owner, moment)
 
     def receive_first(*arguments: Any) -> Any:
-        app.signals.receive(TERMINATED_CODE)
+        app.leaving.receive(TERMINATED_CODE)
         return whole(*arguments)
 
     monkeypatch.setattr(owner, moment, receive_first)
@@ -57,15 +57,15 @@ async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
         await wait_until(lambda: app.return_code is not None, "the end")
     assert (app.return_code, app.failure) == (TERMINATED_CODE, None)
     assert trained_by(app).wait(DEADLINE_SECONDS)
-    assert fold(app.summary_view, app.bridge.drain().events).ended is not None
+    assert fold(app.summary_view, app.connection.drain().events).ended is not None
 
 
 async def test_work_that_the_end_cancels_before_it_has_begun_prints_no_warning(
     stage: Stage, recwarn: pytest.WarningsRecorder
 ) -> None:
     async with stage.running() as at:
-        at.app._main_screen.pins_and_export.open_file("north")
-        at.app._main_screen.query_one(SidePanel).measure()
+        at.app.pins.open("north")
+        at.app.main.query_one(SidePanel).measure()
         at.app.workers.cancel_all()
     gc.collect()
     assert [each for each in recwarn if "never awaited" in str(each.message)] == []
@@ -73,10 +73,10 @@ async def test_work_that_the_end_cancels_before_it_has_begun_prints_no_warning(
 
 async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage: Stage) -> None:
     async with stage.running() as at:
-        at.app._main_screen.leaving.detach()
-        at.app.signals.receive(HANGUP_CODE)
-        assert at.app.bridge.is_alive  # a hangup ends no run
-        at.app.signals.receive(TERMINATED_CODE)
+        at.app.leaving.detach()
+        at.app.leaving.receive(HANGUP_CODE)
+        assert at.app.connection.is_alive  # a hangup ends no run
+        at.app.leaving.receive(TERMINATED_CODE)
     assert at.app.return_code == 0
     assert trained_by(at.app).wait(DEADLINE_SECONDS)
 
@@ -84,14 +84,14 @@ async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage:
 async def test_a_hangup_detaches_the_run_or_stops_it_as_configured_and_ends_a_replay(stage: Stage) -> None:
     for stops, reason in ((False, None), (True, "hung up")):
         async with stage.running() as at:
-            at.app.signals.stops_on_hangup = stops
-            at.app.signals.receive(HANGUP_CODE)
+            at.app.leaving.stops_on_hangup = stops
+            at.app.leaving.receive(HANGUP_CODE)
             await wait_until(lambda app=at.app: app.return_code is not None)  # type: ignore[misc] # bound at once
         assert at.app.return_value == Outcome(exit_code=HANGUP_CODE, is_detached=not stops, is_ending=stops)
         assert getattr(at.app.summary_view.ended, "reason", None) == reason
-        assert at.app.bridge.wait(DEADLINE_SECONDS if stops else 0.0) is stops
+        assert at.app.connection.wait(DEADLINE_SECONDS if stops else 0.0) is stops
     async with stage.running(history=RunView(is_replay=True)) as at:
-        at.app.signals.receive(HANGUP_CODE)
+        at.app.leaving.receive(HANGUP_CODE)
         await wait_until(lambda: at.app.return_code is not None)
     assert at.app.return_value == Outcome(exit_code=HANGUP_CODE, is_ending=True)
 
@@ -100,11 +100,11 @@ async def test_a_screen_that_hangs_before_it_is_mounted_is_left_at_ctrl_c_and_on
     stage: Stage,
 ) -> None:
     for code in (signals.INTERRUPTED_CODE, None):  # a signal or a key
-        outcome = stage.app(FakeSession()).signals.outcome_without_screen(code)
+        outcome = stage.app(FakeSession()).leaving.outcome_without_screen(code)
         assert outcome == Outcome(exit_code=signals.INTERRUPTED_CODE, is_ending=True)
     async with stage.running() as at:
         at.app.exit(Outcome(opens_lesson=True))
-        assert at.app.signals.outcome_without_screen(TERMINATED_CODE) == Outcome()
+        assert at.app.leaving.outcome_without_screen(TERMINATED_CODE) == Outcome()
 
 
 async def test_a_second_ctrl_c_quits_although_the_session_hangs(stage: Stage) -> None:

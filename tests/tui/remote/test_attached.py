@@ -21,8 +21,10 @@ from tests.tui import conftest
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
 from tests.tui.remote.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import MainScreen
+from tui.app.pins import PinsFile
 from tui.cli.commands import screen
-from tui.dialogs.base import LeaveDialog
+from tui.dialogs.ask import Question
 from tui.dialogs.tweet import TweetDialog
 from tui.process.attached import AttachedRun
 from tui.process.exit import Outcome
@@ -32,9 +34,7 @@ from tui.run.connection import Update
 from tui.run.fold import fold
 from tui.run.marks import NUM_LEVELS
 from tui.run.new_run import curve_before
-from tui.run.pins import PinsFile
 from tui.run.view import RunView
-from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import MAIN_ACTIONS
 from tui.text.cells import plain
 from tui.widgets.bars import EndBar
@@ -143,7 +143,7 @@ async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was
     stage: Stage,
 ) -> None:
     async with attached(stage, size=(120, 40)) as at:
-        bridge = cast("Attached", at.app.bridge)
+        bridge = cast("Attached", at.app.connection)
         await at.press("+", shows="training")
         assert len(at.session.received) == 1
         run = cast("MainScreen", at.app.screen).run
@@ -164,10 +164,10 @@ async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was
 @pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y")])
 async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
     async with attached(stage) as at:
-        await at.press(asks, opens=LeaveDialog, shows="y stop the run · d detach")
+        await at.press(asks, opens=Question, shows="y stop the run · d detach")
         await at.press("escape", opens=MainScreen)
         assert at.app.return_code is None
-        await at.press(asks, opens=LeaveDialog)
+        await at.press(asks, opens=Question)
         await at.press(key)
         await end_of(at)
     assert any(isinstance(command, c.Stop) for command in at.session.received) == (key == "y")
@@ -176,7 +176,7 @@ async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(sta
 
 async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_continues(stage: Stage) -> None:
     async with attached(stage) as at:
-        await at.press("ctrl+c", opens=LeaveDialog)
+        await at.press("ctrl+c", opens=Question)
         await at.press("ctrl+c")
         await end_of(at, 130)
     assert (at.app.return_value, at.session.received) == (Outcome(exit_code=130, is_detached=True), [])
@@ -184,7 +184,7 @@ async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_cont
 
 async def test_d_quits_although_the_run_ended_during_the_question_of_q(stage: Stage) -> None:
     async with attached(stage) as at:
-        await at.press("q", opens=LeaveDialog)
+        await at.press("q", opens=Question)
         await at.emit(run_finished(2))
         assert at.app.summary_view.ended is not None
         await at.press("d")
@@ -200,11 +200,11 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
     with hosted() as made:
         bridge = AttachedRun(made.folder)
         app = TweetgenApp(bridge, bridge.connect())
-        app._main_screen.leaving._clock = clock
+        app.leaving._clock = clock
         async with app.run_test(size=(80, 24)) as pilot:
             await wait_until(lambda: app.summary_view.started is not None)
             await pilot.press("q")
-            await opened(app, LeaveDialog)
+            await opened(app, Question)
             await pilot.press(key)
             await wait_until(lambda: made.sent or app.return_value, "the answer")
             clock.advance(6.0)
@@ -230,7 +230,7 @@ async def test_a_launched_run_is_announced_and_its_warnings_are_shown_though_it_
     warned = e.Warned(step=0, elapsed_seconds=0.0, message="Rank 1 was killed.")
     async with attached(stage, behind(e.RunStarted, after=[warned])) as at:
         await toasted(at.app, "Rank 1 was killed.")
-        assert at.app._main_screen.pins_and_export._file is not None
+        assert at.app.pins._file is not None
 
 
 async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(stage: Stage) -> None:

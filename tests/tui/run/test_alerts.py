@@ -17,7 +17,7 @@ from engine.protocol import events as e
 from engine.protocol.events import WarningKind
 from tests import fakes
 from tests.fakes import budget, checkpoint_loaded, checkpoint_saved, eval_finished, paused, run_failed, steps_finished
-from tui.run.alerts import Alert, AlertMonitor, commands_for
+from tui.run.alerts import Alert, Alerts, commands_for
 from tui.run.fold import fold
 from tui.run.view import RunView
 
@@ -26,13 +26,13 @@ class Scene:
     """A run and its alerts, event by event."""
 
     def __init__(self, *begin: e.Event) -> None:
-        self.view, self.monitor = RunView(), AlertMonitor()
+        self.view, self.alerts = RunView(), Alerts()
         self.see(fakes.run_started(), *begin)
 
     def see(self, *events: e.Event) -> None:
         for event in events:
             self.view = fold(self.view, [event])
-            self.monitor = self.monitor.after_event(event).after_tick(self.view)
+            self.alerts = self.alerts.after(event).at(self.view)
 
     def train(self, losses: Iterable[float], each: int = 10) -> list[bool]:
         """Report losses ten at a time; return whether an alert was up after each report."""
@@ -46,7 +46,7 @@ class Scene:
 
     @property
     def alert(self) -> Alert | None:
-        return self.monitor.alert(self.view, RunConfig())
+        return self.alerts.shown(self.view, RunConfig())
 
     @property
     def kind(self) -> str:
@@ -54,7 +54,7 @@ class Scene:
 
     def dismiss(self) -> None:
         assert self.alert is not None
-        self.monitor = self.monitor.with_dismissed(self.alert)
+        self.alerts = self.alerts.with_dismissed(self.alert)
 
 
 def noisy(level: float, count: int, seed: int = 0) -> list[float]:
@@ -212,14 +212,14 @@ def test_an_alert_is_hidden_once_its_remedy_is_sent_and_returns_only_if_that_com
     scene = Scene(*skipped(1, 2, 3))
     assert scene.alert is not None
     remedy = tuple(commands_for(scene.alert, scene.view))
-    scene.monitor = scene.monitor.with_remedy_sent(scene.alert, remedy)
+    scene.alerts = scene.alerts.with_remedy_sent(scene.alert, remedy)
     assert scene.kind == ""
     refusal = e.CommandRefused(step=3, elapsed_seconds=1.0, command="LoadCheckpoint", title="", detail="", hint="")
     same_by_hand = structs.replace(remedy[0])
     for answered in (None, same_by_hand):
-        scene.monitor = scene.monitor.after_event(refusal, answered)
+        scene.alerts = scene.alerts.after(refusal, answered)
         assert scene.kind == ""
-    scene.monitor = scene.monitor.after_event(refusal, remedy[0])
+    scene.alerts = scene.alerts.after(refusal, remedy[0])
     assert scene.kind == "not-finite"
 
 
@@ -232,9 +232,9 @@ def test_a_replay_has_no_alerts_of_its_losses() -> None:
 
 def test_a_screen_that_attaches_has_the_alert_of_a_failing_disk_or_of_a_device_without_memory() -> None:
     failing, works = warned(5, "disk", "No space left on device: not saved."), warned(6, "disk-works")
-    late = AlertMonitor.for_attached(RunView(warnings=(warned(6, "not-finite"), works, failing)))
+    late = Alerts.of(RunView(warnings=(warned(6, "not-finite"), works, failing)))
     assert late.up == {"disk"}
     assert late.disk_message == failing.message
-    assert AlertMonitor.for_attached(RunView(warnings=(failing, works))).up == frozenset()
+    assert Alerts.of(RunView(warnings=(failing, works))).up == frozenset()
     ended = run_failed(5, DeviceMemoryError.title)
-    assert AlertMonitor.for_attached(RunView(ended=ended)).up == {"memory"}
+    assert Alerts.of(RunView(ended=ended)).up == {"memory"}

@@ -176,6 +176,25 @@ def test_any_events_in_any_order_lead_to_a_view_of_finite_figures_and_counted_tw
     assert math.isfinite(view.epoch)
 
 
+PARTS = ("train_losses", "marks", "times", "val_points", "levels", "tweets", "warnings")
+
+
+@given(st.lists(EVENTS, max_size=8), st.lists(EVENTS, max_size=3))
+def test_folding_leaves_the_view_before_as_it_was(before: list[e.Event], events: list[e.Event]) -> None:
+    view = fold(RunView(), [run_started(), measured(1), *before])
+    fields = dict(vars(view))
+    fold(view, events)
+    assert all(value is fields[name] for name, value in vars(view).items())
+    assert fold(view, []) is view
+
+
+def test_parts_that_an_event_does_not_change_stay_the_same_objects() -> None:
+    events = [run_started(), steps_finished(1, [3.0] * 9), eval_finished(9, 2.0), tweet_sampled("x", 9), measured(9)]
+    before = fold(RunView(), [*events, fakes.checkpoint_saved(9, "mine")])
+    after = fold(before, [e.Resumed(**now(9)), fakes.checkpoint_loaded(9, "calm")])
+    assert [name for name in PARTS if getattr(after, name) is not getattr(before, name)] == ["marks"]
+
+
 @pytest.mark.parametrize("best_step", [2, MAX_VAL_POINTS])
 def test_evaluations_are_bounded_and_the_best_and_the_latest_are_kept(best_step: int) -> None:
     steps = range(1, 3 * MAX_VAL_POINTS // 2 + 1)

@@ -77,7 +77,7 @@ BLACK = Color(0, 0, 0)
 SOURCES = sorted(Path(tui.__path__[0]).rglob("*.py"))
 NOT_ON_THE_SCREEN = {"inspection_report.py", "glyphs.py", "char_classes.py"}
 """Sources whose strings are not drawn: a report on stdout, the glyph tables, and the vowels of several alphabets."""
-FIRST_WORDS = {"xray.open_xray": "1 step"}
+FIRST_WORDS = {"main.open_xray": "1 step"}
 """What a screen without a frame of its own shows, by the action that opens it."""
 
 

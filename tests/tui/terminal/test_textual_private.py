@@ -1,15 +1,12 @@
-"""Patches of Textual's private names, and that the program runs without them."""
+"""The patches of Textual, and that it still needs them."""
 
 from __future__ import annotations
 
 import asyncio
 import codecs
 import os
-import subprocess
-import sys
 import threading
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -17,66 +14,19 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.drivers import linux_driver, web_driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key, Resize
 from textual.geometry import Size
-from textual.keys import _character_to_key
 from textual.message import Message
 from textual.screen import Screen
 from textual.strip import Strip
 
 from tests.tui.conftest import wait_until
-from tui.terminal import private as textual_private
+from tui.terminal import private
 from tui.terminal.driver import BrowserDriver
-from tui.terminal.private import ChopsUpdate, LinuxDriver, failure_of, render_cropped
+from tui.terminal.private import ChopsUpdate, failure_of, render_cropped
 
 CONSOLE = Console(color_system=None)
-WITHOUT_PRIVATE_NAMES = """
-import asyncio
-import textual.keys, textual.pilot
-from textual._compositor import ChopsUpdate
-from textual.drivers.linux_driver import LinuxDriver
-del LinuxDriver._sigtstp_application, textual.keys._character_to_key
-whole = ChopsUpdate.__init__
-ChopsUpdate.__init__ = lambda self, *arguments: whole(self, *arguments)  # which attributes it sets is not known
-before = ChopsUpdate.render_segments
-
-from engine.config.run import RunConfig
-from tests.fakes import FakeSession, tweet_sampled
-from tests.tui.conftest import Stage, shows
-from tui.terminal import textual_private
-
-async def main():
-    stage = Stage()
-    app = stage.app(FakeSession([tweet_sampled("hello there")]))
-    async with app.run_test():
-        await shows(app, "hello there")
-        app.set_mouse(is_on=False)
-        app.write_to_terminal("x")
-    app.bridge.stop("done")
-    assert app.get_driver_class() is LinuxDriver
-    assert ChopsUpdate.render_segments is before
-asyncio.run(main())
-textual_private.log_missing()
-"""
-
-
-@pytest.mark.ci
-def test_the_screen_starts_without_private_names_and_logs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
-    ended = subprocess.run([sys.executable, "-c", WITHOUT_PRIVATE_NAMES], capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    log = (tmp_path / "tweetgen.log").read_text(encoding="utf-8")
-    for name in ("LinuxDriver._sigtstp_application", "keys._character_to_key", "ChopsUpdate.chops"):
-        assert name in log
-
-
-def test_the_installed_textual_has_every_private_name() -> None:
-    assert textual_private.MISSING == [], "This version of Textual lacks private names: see what became of each."
-
-
-def test_keys_are_named_as_textual_names_most_of_them() -> None:
-    named = textual_private._unicode_name_of_key
-    assert sum(named(char) == _character_to_key(char) for char in map(chr, range(0x20, 0x7F))) > 80
 
 
 def update(*spans: tuple[int, int, int]) -> ChopsUpdate:
@@ -91,7 +41,7 @@ def sent(text: str) -> list[str]:
 
 
 def test_textual_itself_still_sends_the_cells_left_of_a_span() -> None:
-    """Once this fails, `send_only_changed_cells` is no longer needed."""
+    """Once this fails, `render_cropped` is no longer needed."""
     pieces = update((0, 2, 4)).__rich_console__(CONSOLE, CONSOLE.options)
     assert "ab" in "".join(piece.text for piece in pieces if isinstance(piece, Segment) and not piece.control)
 
@@ -100,7 +50,7 @@ def test_only_the_cells_of_each_span_are_sent_in_every_app_of_the_process() -> N
     assert sent(render_cropped(update((0, 2, 4)), CONSOLE)) == ["1;3Hcd"]
     assert sent(render_cropped(update((0, 2, 3), (0, 8, 10), (1, 9, 10)), CONSOLE)) == ["1;3Hc\n", "1;9Hij\n", "2;10Hj"]
     assert sent(render_cropped(update((1, 5, 8)), CONSOLE)) == ["2;6Hf", "2;7Hgh"]
-    textual_private.send_only_changed_cells()
+    private.patch_textual()
     assert update((0, 2, 4)).render_segments(CONSOLE) == render_cropped(update((0, 2, 4)), CONSOLE)
 
 
@@ -123,9 +73,9 @@ class SizedScreen(Screen[None]):
 async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(
     monkeypatch: pytest.MonkeyPatch, *, is_patched: bool
 ) -> None:
-    monkeypatch.setattr(Screen, "_on_resize", textual_private._LAY_OUT)  # Textual's own; to be restored
+    monkeypatch.setattr(Screen, "_on_resize", private._LAY_OUT)  # Textual's own; to be restored
     if is_patched:
-        textual_private.ignore_outdated_sizes()
+        private.patch_textual()
     app, screen = App[None](), SizedScreen()
     async with app.run_test(size=(80, 24)):
         await app.push_screen(screen)
@@ -138,7 +88,7 @@ async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(
             screen.call_later(handled.set)
             await handled.wait()
     assert screen.sizes[:2] == [Size(60, 20), Size(80, 24)]
-    assert (Size(60, 20) not in screen.sizes[2:]) is is_patched, "Textual needs no `ignore_outdated_sizes` any more"
+    assert (Size(60, 20) not in screen.sizes[2:]) is is_patched, "Textual needs no `_lay_out_for_present_size` any more"
 
 
 class KeysDriver(LinuxDriver):
@@ -160,7 +110,7 @@ def test_bytes_that_are_not_utf8_are_read_as_replacement_characters(
 ) -> None:
     monkeypatch.setattr(linux_driver, "getincrementaldecoder", codecs.getincrementaldecoder)  # Textual's own; restored
     if is_patched:
-        textual_private.replace_undecodable_input()
+        private.patch_textual()
     reading, writing = os.pipe()
     driver, is_decoded = KeysDriver(reading), True
     os.write(writing, "é\N{WASTEBASKET}".encode() + b"\xff\xc3(caf\xe9.")
@@ -170,7 +120,7 @@ def test_bytes_that_are_not_utf8_are_read_as_replacement_characters(
         is_decoded = False
     os.close(reading)
     os.close(writing)
-    assert is_decoded is is_patched, "Textual needs no `replace_undecodable_input` any more"
+    assert is_decoded is is_patched, "Textual needs no `_replacing_decoder` any more"
     assert driver.read == ("é\N{WASTEBASKET}\ufffd\ufffd(caf\ufffd." if is_patched else "")
 
 

@@ -23,14 +23,15 @@ from engine.text import sanitize_line
 from tests.fakes import run_started, settings_changed, tweet_sampled
 from tests.tui.conftest import idle, wait_until
 from tests.tui.transcripts import Step, plays, set_up
+from tui.app.app import TweetgenApp
 from tui.run import fold as training_events
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.text.cells import wrap
-from tui.text.tweets import NOVELTY_GLYPHS
-from tui.widgets.feed.columns import STEP_BITS, FeedColumns, age_of, changed_ranks, runs_by_surprise
+from tui.text.tweets import NOVELTY_GLYPHS, shown_text
+from tui.widgets.feed.columns import STEP_BITS, FeedColumns, num_cells, runs_by_surprise
 from tui.widgets.feed.feed import TweetFeed
-from tui.widgets.feed.model import WrappedTexts
+from tui.widgets.feed.model import FeedModel
 
 TEXTS = st.text(st.sampled_from("ab c😍é日שع\u200d\ufe0f\u0301👩❤"), max_size=60)
 
@@ -45,20 +46,29 @@ def test_wrapped_lines_fit_and_lose_only_the_spaces_at_the_breaks(text: str, wid
         assert all(cell_len(text[start:end]) <= width or end - start == 1 for start, end in spans)
 
 
-@given(st.lists(TEXTS, max_size=12), st.integers(1, 30), st.data())
-def test_lines_are_located_as_in_one_list(texts: list[str], width: int, data: st.DataObject) -> None:
-    wrapped = WrappedTexts(width)
-    wrapped.extend(texts[:5])
-    wrapped.extend(texts[5:])
-    entries = data.draw(st.lists(st.integers(0, len(texts) - 1) | TEXTS if texts else TEXTS, max_size=12))
-    wrapped = wrapped.rebuilt(entries)
-    wrapped.extend(["one more"])
-    now = [*(texts[entry] if isinstance(entry, int) else entry for entry in entries), "one more"]
-    lines = [(index, line) for index, text in enumerate(now) for line in range(len(wrap(text, width)))]
-    assert wrapped.texts == now
-    assert [wrapped.locate(line) for line in range(wrapped.num_lines)] == lines
-    assert [wrapped.span(*at) for at in lines] == [span for text in now for span in wrap(text, width)]
-    assert [number for index in range(len(now)) for number in wrapped.lines_of(index)] == [*range(len(lines))]
+@given(st.lists(TEXTS, max_size=12), st.integers(1, 30), st.integers(1, 30), st.data())
+def test_lines_are_located_as_in_one_list(texts: list[str], width: int, other_width: int, data: st.DataObject) -> None:
+    """After tweets are added, pinned, thinned, taken back by a load, and wrapped to another width."""
+    tweets = tuple(tweet_sampled(text, step) for step, text in enumerate(texts))
+    pins = tuple(tweet for tweet in tweets if data.draw(st.booleans()))
+    kept = tuple(tweet for tweet in tweets if data.draw(st.booleans()))
+    more = tweet_sampled("one more", len(texts))
+    model = FeedModel()
+    model.rewrap(width)
+    model.update(tweets[:5], min(len(texts), 5), ())
+    model.update(tweets, len(texts), ())
+    model.set_pins(pins, ())
+    model.update(kept, len(texts), ())
+    model.rewrap(other_width)
+    model.update((*kept, more), len(texts) + 1, ())
+    shown = [tweet for tweet in (*tweets, more) if tweet in {*kept, *pins, more}]
+    wrapped = [wrap(shown_text(tweet), other_width) for tweet in shown]
+    lines = [(index, line) for index, spans in enumerate(wrapped) for line in range(len(spans))]
+    assert model.tweets == shown
+    assert [text.lines for text in model.texts] == wrapped
+    assert [model.locate(line) for line in range(model.num_lines)] == lines
+    assert [number for index in range(len(shown)) for number in model.lines_of(index)] == [*range(len(lines))]
+    assert model.num_by_novelty.total() == len(shown)
 
 
 @given(
@@ -75,15 +85,9 @@ def test_the_text_has_the_same_cells_whatever_the_columns_contain(
 ) -> None:
     columns = FeedColumns(width, 6)
     tweet = tweet_sampled(step=99_999, bits_per_char=bits, **drawn)
-    before = columns.before_text(tweet, is_selected=is_selected, is_pinned=is_pinned)
-    assert sum(cell_len(piece) for piece, _ in before) == columns.indent
+    before = columns.before_text(tweet, "facts", is_selected=is_selected, is_pinned=is_pinned)
+    assert num_cells(before) == columns.indent
     assert columns.indent + columns.text_width + cell_len(columns.after_text(tweet)) == width
-
-
-@given(st.integers(1, 12), st.integers(0, 30))
-def test_every_tweet_whose_brightness_changes_is_repainted_and_no_other(num_added: int, rank_before: int) -> None:
-    has_changed = age_of(rank_before) != age_of(rank_before + num_added)
-    assert has_changed == (rank_before + num_added in changed_ranks(num_added))
 
 
 @given(TEXTS, st.data())
@@ -104,6 +108,8 @@ def test_runs_by_surprise_add_up_to_the_text_and_a_grapheme_is_as_surprising_as_
 
 class FeedApp(App[None]):
     """An app of one feed that records the texts of opened tweets."""
+
+    CSS_PATH = TweetgenApp.CSS_PATH
 
     def __init__(self) -> None:
         super().__init__()
@@ -291,7 +297,7 @@ async def test_an_added_tweet_repaints_those_tweets_only_that_are_less_bright_th
     async with feed_of(start, (80, 24)) as (feed, _):
         before = [feed.render_line(y) for y in range(12)]
         repainted = set[int]()
-        feed.refresh_lines = lambda y, count=1: repainted.update(range(y, y + count))  # type: ignore[method-assign, assignment] # records
+        feed.refresh = lambda *regions: repainted.update(region.y for region in regions)  # type: ignore[method-assign, assignment] # records
         feed.show(view_of(numbered(13, 13), start))
         changed = {y for y in range(12) if feed.render_line(y) != before[y]}
         assert changed == {6, 9, 11}

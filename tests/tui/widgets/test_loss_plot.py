@@ -70,7 +70,7 @@ def state(app: PlotApp, plot: LossPlot) -> str:
     """Return the steps in view, the column of the cursor, the heading, where the cursor has been, and notices."""
     parts = []
     for kind, pane in plot.picture.panes.items():
-        column = None if plot.view.cursor is None else pane.column_of(plot.view.cursor)
+        column = None if plot.viewport.cursor is None else pane.column_of(plot.viewport.cursor)
         parts.append(f"{kind} {pane.steps.low:g} to {pane.steps.high:g}{'' if column is None else f' at {column}'}")
     parts += [line.strip() for line in app.picture if "waiting" in line]
     parts += [app.picture[0].strip("━ "), f"moved to {app.steps}" if app.steps else "", *toasts(app)]
@@ -180,7 +180,7 @@ def noted(at: Running) -> str:
     rows = text_of(at.app, "LossPlot").splitlines()
     ticks = ", ".join(re.findall(r"^ *([\d.]+) ", "\n".join(rows[1:-2]), re.MULTILINE))
     shown = [word for word in ("bigram", "train losses of single steps") if any(word in row for row in rows)]
-    where = f"cursor {plot.view.cursor}, legend {plot.legend_page}"
+    where = f"cursor {plot.viewport.cursor}, legend {plot.legend_page}"
     return f"{rows[0].strip('━─ ')}; ticks {ticks}; with {shown}; {where}, {tweet}"
 
 

@@ -27,7 +27,7 @@ from tui.app.app import TweetgenApp
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.text.cells import plain
-from tui.widgets.panels import FramePacing, Panels
+from tui.widgets.panels import Pace, Panels
 from tui.widgets.status import side_panel
 from tui.widgets.status.machine import ScreenCost, UsageCounters, machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
@@ -208,7 +208,7 @@ async def test_h_opens_the_panel_which_has_all_values_at_once_reads_on_another_t
         panel = await opened(app)
         assert (panel.region.area, reader.threads) == (0, [])
         with monkeypatch.context() as without_ticks:
-            without_ticks.setattr(FramePacing, "is_due", lambda *_, **__: False)
+            without_ticks.setattr(Pace, "is_due", lambda *_, **__: False)
             app.screen.query_one(Panels).action_machine()
             await shows(app, "20.0 ms", "backward", "812 MB", "0.9, system 1.4 of 2", "of a core")
             assert "–" not in plain(panel.lines)

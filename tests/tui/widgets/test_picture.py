@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -19,11 +19,11 @@ from tui.run.marks import Level, Mark, MarkKind
 from tui.run.new_run import OverlayCurve
 from tui.run.series import Series
 from tui.run.view import RunView
-from tui.widgets.plot.axes import Limits, LossAxis, LossScale, loss_axis, loss_range, step_limits
-from tui.widgets.plot.cells import MARK_LETTERS, MARK_MEANINGS, STYLE_NAMES, CellGrid, curve_dots
+from tui.widgets.plot.axes import Limits, LossAxis, loss_axis, loss_range, step_limits
+from tui.widgets.plot.cells import MARKS, STYLE_NAMES, CellGrid, curve_dots
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
-from tui.widgets.plot.viewport import MIN_SPAN, PlotView, StepWindow
+from tui.widgets.plot.viewport import MIN_SPAN, Viewport, Window
 
 
 def falling_losses(num_steps: int, spike_at: int | None = None) -> list[float]:
@@ -49,7 +49,7 @@ def is_braille(char: str) -> bool:
 
 
 PLAIN = PlotOptions()
-WHOLE, BOTH, RECENT = PlotView(), PlotView(is_wide=True), PlotView("recent")
+WHOLE, BOTH, RECENT = Viewport(), Viewport(is_wide=True), Viewport(mode="recent")
 BITS = {"uniform": 7.6, "unigram": 4.4, "bigram": 3.4, "6-gram": 2.3}
 BASE = view_of(falling_losses(1200), 3.0, 2.6, 2.8)
 LONG = view_of(falling_losses(5000), 2.8, 2.6, 2.7)
@@ -68,31 +68,42 @@ def with_levels(view: RunView = BASE, num_beaten: int = 2, bits: Mapping[str, fl
     return replace(view, levels=tuple(levels))
 
 
+def of_run(shown: Viewport, view: RunView, options: PlotOptions = PLAIN) -> Viewport:
+    """Return the viewport of a run; with an overlay it begins where that does."""
+    train, overlay = view.train_losses, options.overlay
+    first_step = min(train.first_step, overlay.train_losses.first_step) if overlay else train.first_step
+    return replace(shown, run=Limits(first_step, train.last_step))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    view: RunView = LONG
-    shown: PlotView = WHOLE
+    view: RunView = field(default_factory=lambda: LONG)
+    shown: Viewport = WHOLE
     options: PlotOptions = PLAIN
     size: tuple[int, int] = (100, 12)
     has_legend: bool = False
 
+    @property
+    def viewport(self) -> Viewport:
+        return of_run(self.shown, self.view, self.options)
+
     def draw(self) -> tuple[CellGrid, Picture]:
         picture = Picture()
-        picture.draw(self.view, self.shown, self.options, *self.size)
-        return picture.with_labels(self.shown, is_focused=False), picture
+        picture.draw(self.view, self.viewport, self.options, *self.size)
+        return picture.with_labels(self.viewport, is_focused=False), picture
 
     def pages(self) -> list[list[str]]:
         """Return the rows of the picture, or of each page of its legend."""
         cells, picture = self.draw()
         if not self.has_legend:
             return [cells.text()]
-        picture.with_labels(self.shown, is_focused=False, legend_page=0)
+        picture.with_labels(self.viewport, is_focused=False, legend_page=0)
         pages = range(picture.num_legend_pages)
-        return [picture.with_labels(self.shown, is_focused=False, legend_page=page).text() for page in pages]
+        return [picture.with_labels(self.viewport, is_focused=False, legend_page=page).text() for page in pages]
 
 
 Marks = tuple[tuple[int, MarkKind], ...]
-KINDS: Marks = tuple((300 * number, kind) for number, kind in enumerate(MARK_LETTERS, 1))
+KINDS: Marks = tuple((300 * number, kind) for number, kind in enumerate(MARKS, 1))
 PLACED: Marks = ((700, "saved"), (1500, "temperature"), (1501, "learning rate"), (1502, "saved"))
 BURST: Marks = (
     (1000, "batch size"),
@@ -114,11 +125,11 @@ CASES = {
     "80x11": Case(view=FULL, size=(80, 11)),
     "60x6": Case(view=FULL, size=(60, 6)),
     "a long run": Case(),
-    "nats, log": Case(options=PlotOptions(LossScale("nats", is_log=True))),
+    "nats, log": Case(options=PlotOptions(unit="nats", is_log=True)),
     "the latest steps": Case(shown=RECENT),
     "an overlay": Case(options=PlotOptions(overlay=OVERLAY)),
     "many evaluations": Case(view=MANY_EVALUATIONS),
-    "a gap, as a later step was loaded": Case(view=WITH_A_GAP, shown=PlotView(cursor=600)),
+    "a gap, as a later step was loaded": Case(view=WITH_A_GAP, shown=Viewport(cursor=600)),
     "a gap, in the curve of many evaluations and in an overlay": Case(
         view=WITH_A_GAP, options=PlotOptions(overlay=OverlayCurve("itself", WITH_A_GAP.train_losses)), size=(60, 12)
     ),
@@ -129,20 +140,20 @@ CASES = {
     "marks, hundreds": Case(view=marked(LONG, *HUNDREDS), size=(100, 9)),
     "cursor, in both panes": Case(view=FULL, shown=replace(BOTH, cursor=2900), size=(120, 12)),
     "cursor, in the whole run only": Case(view=FULL, shown=replace(BOTH, cursor=1000), size=(120, 12)),
-    "cursor, with its marks": Case(view=marked(LONG, *PLACED), shown=PlotView(cursor=1500)),
-    "cursor, with its marks in two rows": Case(view=marked(LONG, *PLACED), shown=PlotView(cursor=1500), size=(60, 12)),
-    "cursor, in the middle of eight marks": Case(view=marked(LONG, *BURST), shown=PlotView(cursor=1200)),
-    "cursor, in nats": Case(shown=PlotView(cursor=2000), options=PlotOptions(LossScale("nats")), size=(150, 9)),
-    "cursor, wide characters": Case(view=WIDE_LABEL, shown=PlotView(cursor=2500), size=(61, 9)),
+    "cursor, with its marks": Case(view=marked(LONG, *PLACED), shown=Viewport(cursor=1500)),
+    "cursor, with its marks in two rows": Case(view=marked(LONG, *PLACED), shown=Viewport(cursor=1500), size=(60, 12)),
+    "cursor, in the middle of eight marks": Case(view=marked(LONG, *BURST), shown=Viewport(cursor=1200)),
+    "cursor, in nats": Case(shown=Viewport(cursor=2000), options=PlotOptions(unit="nats"), size=(150, 9)),
+    "cursor, wide characters": Case(view=WIDE_LABEL, shown=Viewport(cursor=2500), size=(61, 9)),
     "levels": Case(view=with_levels(), size=(100, 22)),
     "levels, hidden": Case(view=with_levels(), options=PlotOptions(shows_levels=False)),
     "levels, in the row of the best": Case(view=with_levels(num_beaten=3, bits={**BITS, "6-gram": 2.55})),
     "levels, above ten bits": Case(view=HIGH),
     "levels, above ten bits, 40 columns": Case(view=HIGH, size=(40, 9)),
-    "block": Case(view=FULL, shown=replace(BOTH, cursor=2900), options=PlotOptions(glyphs="block"), size=(120, 20)),
-    "ascii": Case(view=FULL, shown=replace(BOTH, cursor=2900), options=PlotOptions(glyphs="ascii"), size=(120, 20)),
-    "block, many evaluations": Case(view=MANY_EVALUATIONS, options=PlotOptions(glyphs="block")),
-    "ascii, many evaluations": Case(view=MANY_EVALUATIONS, options=PlotOptions(glyphs="ascii")),
+    "block": Case(view=FULL, shown=replace(BOTH, cursor=2900), options=PlotOptions(glyph_set="block"), size=(120, 20)),
+    "ascii": Case(view=FULL, shown=replace(BOTH, cursor=2900), options=PlotOptions(glyph_set="ascii"), size=(120, 20)),
+    "block, many evaluations": Case(view=MANY_EVALUATIONS, options=PlotOptions(glyph_set="block")),
+    "ascii, many evaluations": Case(view=MANY_EVALUATIONS, options=PlotOptions(glyph_set="ascii")),
     "legend, 150x33": Case(view=FULL, size=(150, 33), has_legend=True),
     "legend, 74x9": Case(view=FULL, size=(74, 9), has_legend=True),
     "legend, 40x9": Case(view=FULL, size=(40, 9), has_legend=True),
@@ -151,9 +162,9 @@ CASES = {
         view=with_levels(num_beaten=4, bits={**BITS, "6-gram": 2.7}), size=(100, 25), has_legend=True
     ),
     "legend, of few things": Case(view=marked(LONG, (600, "paused")), has_legend=True),
-    "legend, wide characters": Case(view=WIDE_LABEL, shown=PlotView(cursor=2500), size=(61, 12), has_legend=True),
-    "legend, block": Case(view=FULL, options=PlotOptions(glyphs="block"), size=(100, 25), has_legend=True),
-    "legend, ascii": Case(view=FULL, options=PlotOptions(glyphs="ascii"), size=(100, 25), has_legend=True),
+    "legend, wide characters": Case(view=WIDE_LABEL, shown=Viewport(cursor=2500), size=(61, 12), has_legend=True),
+    "legend, block": Case(view=FULL, options=PlotOptions(glyph_set="block"), size=(100, 25), has_legend=True),
+    "legend, ascii": Case(view=FULL, options=PlotOptions(glyph_set="ascii"), size=(100, 25), has_legend=True),
 }
 
 
@@ -163,13 +174,13 @@ def test_the_plot_and_its_legend_are_drawn_as_recorded(name: str, snapshot: Snap
     pages = case.pages()
     text = "\n".join("\n".join(row.rstrip() for row in rows) for rows in pages)
     assert {cell_len(row) for rows in pages for row in rows} == {case.size[0]}
-    assert case.options.glyphs != "ascii" or text.isascii()
-    assert case.options.glyphs == "braille" or not any(map(is_braille, text))
-    assert not (case.has_legend and case.view is FULL) or all(MARK_MEANINGS[kind] in text for _, kind in KINDS)
+    assert case.options.glyph_set != "ascii" or text.isascii()
+    assert case.options.glyph_set == "braille" or not any(map(is_braille, text))
+    assert not (case.has_legend and case.view is FULL) or all(MARKS[kind][1] in text for _, kind in KINDS)
     assert text == snapshot
 
 
-LETTERS = " xthf.-nbLovB=^mw|r"
+LETTERS = " xthfmw|r.-n=bLovB^"
 
 
 @pytest.mark.parametrize("name", ["an overlay", "cursor, in both panes", "levels"])
@@ -183,10 +194,11 @@ def test_what_is_drawn_over_what_is_as_recorded(name: str, snapshot: SnapshotAss
 
 def test_a_page_of_the_legend_that_no_longer_exists_after_a_resize_is_replaced_by_the_last_one() -> None:
     picture = Picture()
-    picture.draw(FULL, WHOLE, PLAIN, 150, 33)
-    cells = picture.with_labels(WHOLE, is_focused=False, legend_page=2)
+    whole = of_run(WHOLE, FULL)
+    picture.draw(FULL, whole, PLAIN, 150, 33)
+    cells = picture.with_labels(whole, is_focused=False, legend_page=2)
     assert picture.num_legend_pages == 1
-    assert cells.text() == picture.with_labels(WHOLE, is_focused=False, legend_page=0).text()
+    assert cells.text() == picture.with_labels(whole, is_focused=False, legend_page=0).text()
 
 
 def test_numbers_are_explained_where_marks_are_counted_and_only_there() -> None:
@@ -223,7 +235,9 @@ def test_a_single_spike_among_a_million_steps_is_visible_but_not_in_the_smoothed
 
 def test_the_recent_part_shows_single_steps_when_zoomed_in() -> None:
     losses = falling_losses(5000)
-    _, picture = Case(view=view_of(losses), shown=RECENT.zoomed(0.1, Limits(1, 5000)), size=(116, 20)).draw()
+    _, picture = Case(
+        view=view_of(losses), shown=replace(RECENT, run=Limits(1, 5000)).zoomed(0.1), size=(116, 20)
+    ).draw()
     pane = picture.panes["recent"]
     assert pane.train.count.max() == 1
     assert pane.train.low[pane.train.count > 0].tolist() == losses[int(pane.steps.low) - 1 :]
@@ -250,9 +264,8 @@ def test_changed_cells_are_exact_and_wide_characters_change_whole() -> None:
 
 
 def test_at_every_height_labels_are_evenly_spaced_on_grid_lines() -> None:
-    scales = (LossScale(), LossScale(is_log=True))
     for height in range(6, 49):
-        options = PlotOptions(scales[height % 2], ("braille", "block", "ascii")[height % 3])
+        options = PlotOptions(is_log=height % 2 == 1, glyph_set=("braille", "block", "ascii")[height % 3])
         cells, picture = Case(view=BASE, options=options, size=(90, height)).draw()
         (pane,) = picture.panes.values()
         labelled = [y for y, row in enumerate(cells.text()[1 : pane.height + 1]) if row[: pane.left].strip()]
@@ -266,7 +279,8 @@ def test_while_the_loss_falls_in_the_first_steps_the_y_axis_hardly_moves() -> No
     losses = falling_losses(100)
     picture, axes = Picture(), set()
     for end in range(1, 100):
-        picture.draw(view_of(losses[:end]), WHOLE, PLAIN, 82, 20)
+        view = view_of(losses[:end])
+        picture.draw(view, of_run(WHOLE, view), PLAIN, 82, 20)
         axes.add(picture.panes["whole"].axis)
         assert picture.panes["whole"].peak is None
     assert len(axes) <= 2  # the first losses may be higher than the very first
@@ -386,7 +400,7 @@ def test_the_level_below_a_curve_is_shown_unless_it_is_far(target: float, low: f
 
 
 def test_a_loss_of_zero_is_on_a_log_axis() -> None:
-    heights = LossScale(is_log=True).heights
+    heights = PlotOptions(is_log=True).heights
     shown = loss_range(heights(np.array([0.0])), heights(np.array([1.0])), np.array([]))
     assert math.isfinite(shown.low)
     assert shown.low < shown.high
@@ -395,13 +409,13 @@ def test_a_loss_of_zero_is_on_a_log_axis() -> None:
 STEPS = st.integers(1, 5_000_000)
 CHANGES = st.lists(
     st.one_of(
-        st.builds(lambda factor, at: lambda view, run: view.zoomed(factor, run, at), st.floats(0.1, 10), STEPS),
-        st.builds(lambda factor: lambda view, run: view.zoomed(factor, run), st.floats(0.1, 10)),
-        st.builds(lambda steps: lambda view, run: view.panned(steps, run), st.integers(-(10**7), 10**7)),
-        st.builds(lambda count: lambda view, run: view.cursor_moved(count, 80, run), st.sampled_from([-10, -1, 1, 10])),
-        st.builds(lambda step: lambda view, run: view.with_cursor(step, run), st.none() | STEPS),
-        st.just(lambda view, _run: view.next_mode()),
-        st.just(lambda view, _run: view.following()),
+        st.builds(lambda factor, at: lambda view: view.zoomed(factor, at), st.floats(0.1, 10), STEPS),
+        st.builds(lambda factor: lambda view: view.zoomed(factor), st.floats(0.1, 10)),
+        st.builds(lambda steps: lambda view: view.panned(steps), st.integers(-(10**7), 10**7)),
+        st.builds(lambda count: lambda view: view.cursor_moved(count, 80), st.sampled_from([-10, -1, 1, 10])),
+        st.builds(lambda step: lambda view: view.with_cursor(step), st.none() | STEPS),
+        st.just(lambda view: view.next_mode()),
+        st.just(lambda view: view.following()),
     ),
     max_size=12,
 )
@@ -409,15 +423,15 @@ CHANGES = st.lists(
 
 @given(st.integers(1, 1000), st.integers(0, 5_000_000), CHANGES, st.booleans())
 def test_after_any_actions_each_pane_shows_steps_of_the_run(
-    first: int, num_more: int, changes: list[Callable[[PlotView, Limits], PlotView]], is_wide: bool
+    first: int, num_more: int, changes: list[Callable[[Viewport], Viewport]], is_wide: bool
 ) -> None:
     run = Limits(first, first + num_more)
     whole = step_limits(first, first + num_more)
-    view = PlotView(is_wide=is_wide)
+    view = Viewport(run, is_wide=is_wide)
     for change in changes:
-        view = change(view, run)
+        view = change(view)
     for pane in view.panes:
-        limits = view.limits(pane, run)
+        limits = view.limits(pane)
         assert whole.low <= limits.low <= run.high
         assert MIN_SPAN <= limits.span <= whole.span
         assert limits.high <= whole.high + limits.span
@@ -427,5 +441,5 @@ def test_after_any_actions_each_pane_shows_steps_of_the_run(
 
 @given(st.integers(1, 5_000_000), st.integers(1, 5_000_000), st.integers(20, 100_000))
 def test_a_run_that_goes_back_stays_in_view(last: int, first: int, span: int) -> None:
-    limits = StepWindow(span, first).limits(Limits(1, last), None)
+    limits = Viewport(Limits(1, last), whole=Window(span, first)).limits("whole")
     assert limits.low <= last

@@ -331,7 +331,7 @@ async def test_a_starting_run_shows_its_stage_its_progress_the_report_and_an_inv
 ) -> None:
     session = SlowSession((steps_finished(1, [4.0]), fakes.tweet_sampled("hello there", 1)))
     app = stage.app(session)
-    app.invite("New here? tweetgen-tui lesson")
+    app.main.invitation = "New here? tweetgen-tui lesson"
     async with app.run_test(size=(80, 24)) as pilot:
         trained_by(app).stage = Moment("reading the tweets", 0.25)
         await shows(app, "reading the tweets", " 25 %", "New here?")

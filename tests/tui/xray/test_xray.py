@@ -23,10 +23,10 @@ from engine.text import is_harmless
 from tests import hostile
 from tests.fakes import FakeClock, FakeSession, run_finished, steps_finished, text_traced, tweet_sampled, units_scored
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, toasts, wait_until
+from tui.app.main_screen import MainScreen
 from tui.dialogs.tweet import TweetDialog
-from tui.run.checkpoint_bridge import CheckpointBridge
-from tui.screens.main import xray
-from tui.screens.main.screen import MainScreen
+from tui.screens.xray import screen as xray
+from tui.screens.xray.checkpoint_bridge import CheckpointBridge
 from tui.screens.xray.screen import XrayScreen
 from tui.terminal.app import TerminalApp
 from tui.widgets.feed.feed import TweetFeed

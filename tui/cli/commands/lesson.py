@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from engine.config.run import RunConfig
-from engine.errors import InternalError
-from engine.storage.folders import find_run
-from tui.cli.commands.screen import leave_process, leave_terminal, require_terminal
+from tui.cli.commands.screen import history_of, leave_process, leave_terminal, require_terminal, run_app
 from tui.process.job_control import start_job_control
 from tui.process.screen_watch import ENDING_SECONDS
-from tui.process.signals import INTERRUPTED_CODE, handle_ending_signals, handle_signals_after_screen, reason_of
+from tui.process.signals import INTERRUPTED_CODE, handle_signals_after_screen, reason_of
 from tui.terminal.capabilities import glyphs_for, is_utf8
 from tui.terminal.output import print_at_end
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tui.lesson.progress import Progress
     from tui.process.exit import Outcome
     from tui.process.job_control import JobControl
     from tui.run.connection import RunConnection
-    from tui.run.view import RunView
-    from tui.screens.lesson.app import LessonApp
     from tui.settings.preferences import PreferencesStore
 
 _SAVING_SECONDS = 5.0
@@ -73,7 +64,6 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
     from tui.lesson.runs import main_config, open_lesson_session
     from tui.process.exit import Outcome
     from tui.process.local import LocalRun
-    from tui.run.connection import to_tweetgen_error
     from tui.screens.lesson.app import LessonApp
 
     lock_lesson()  # until this process ends
@@ -90,55 +80,29 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
     app = LessonApp(
         open_run(config, None),
         open_run,
-        _history(config),
+        history_of(config)[0],
         path,
         glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
         store=store,
     )
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even if ignored before: the driver reports a lost terminal by it
-    handle_ending_signals(app.receive)
-    app.screen_watch.start(partial(_take_over, app, job_control, path))
-    with job_control.drawing():
-        outcome = app.run()
-    app.screen_watch.close()
-    if app.failure is not None or outcome is None:
-        app.action_leave(InternalError.exit_code)
-        outcome = Outcome.failed(
-            to_tweetgen_error(app.failure or InternalError("It closed unexpectedly."), "The lesson")
-        )
+
+    def leave(outcome: Outcome, saving_seconds: float) -> NoReturn:
+        app.connection.wait(0.0 if app.is_run_starting else saving_seconds)
+        print_at_end(_last_lines(outcome, read_progress(path)))
+        leave_process(outcome.exit_code)
+
+    def take_over(exit_code: int | None) -> NoReturn:
+        code = INTERRUPTED_CODE if exit_code is None else exit_code
+        app.lesson_screen.lesson.run.stop(reason_of(code))
+        leave_terminal(app, job_control)
+        leave(Outcome(exit_code=code), ENDING_SECONDS)
+
+    outcome = run_app(app, job_control, app.receive, take_over)
+    if outcome.failure is not None:
+        app.action_leave(outcome.exit_code)
     handle_signals_after_screen(lambda _: None, continues_in_background=False)
-    _leave_after_screen(outcome, app, path, _SAVING_SECONDS)
-
-
-def _take_over(app: LessonApp, job_control: JobControl, progress: Path, exit_code: int | None) -> NoReturn:
-    """Stop the run and leave in place of a lesson that does not answer a signal, or ctrl+c for None."""
-    from tui.process.exit import Outcome
-
-    code = INTERRUPTED_CODE if exit_code is None else exit_code
-    app.lesson_screen.lesson.run.stop(reason_of(code))
-    leave_terminal(app, job_control)
-    _leave_after_screen(Outcome(exit_code=code), app, progress, ENDING_SECONDS)
-
-
-def _leave_after_screen(outcome: Outcome, app: LessonApp, progress: Path, saving_seconds: float) -> NoReturn:
-    """Wait until the runs have ended, print how to continue, and exit."""
-    from tui.lesson.progress import read_progress
-
-    app.connection.wait(0.0 if app.is_run_starting else saving_seconds)
-    print_at_end(_last_lines(outcome, read_progress(progress)))
-    leave_process(outcome.exit_code)
-
-
-def _history(config: RunConfig) -> RunView:
-    """Return the view of the run that is resumed, with which its curve begins."""
-    from tui.run.journal import read_history
-    from tui.run.view import RunView
-
-    if config.resume is not None:
-        with contextlib.suppress(OSError):  # without a journal, the curve starts here
-            return read_history(find_run(config.resume).journal_path)[0].for_resume()
-    return RunView()
+    leave(outcome, _SAVING_SECONDS)
 
 
 def _last_lines(outcome: Outcome, progress: Progress) -> list[str]:

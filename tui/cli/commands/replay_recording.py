@@ -60,11 +60,11 @@ def record_replay(folder: RunFolder, file: str, speed: float | None, size: Scree
     """
     from rich.console import Console
 
+    from tui.app.main_screen import TICK_SECONDS
     from tui.app.recorder import Recorder, to_cast
     from tui.cli.output.progress_display import show_progress
     from tui.run.journal import require_journal
     from tui.run.replay import length_of
-    from tui.screens.main.screen import TICK_SECONDS
     from tui.settings.preferences import PreferencesStore, preferences_path
 
     require_journal(folder)

@@ -176,7 +176,7 @@ def export(
 
 def _export_lines(lines: Iterator[str], output: str | None, *, force: bool) -> None:
     """Write lines to a file, or to standard output. Raises `StorageError`."""
-    from tui.dialogs.export import write_export
+    from engine.export.tweets import write_export
 
     if output is None:
         sys.stdout.writelines(lines)

@@ -8,9 +8,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from tui.process.exit import Outcome
     from tui.run.connection import OpenRun, RunConnection
     from tui.run.view import RunView
+    from tui.screens.lesson.app import LessonApp
     from tui.settings.preferences import PreferencesStore
     from tui.terminal.app import TerminalApp
 
@@ -48,7 +48,6 @@ def open_screen(
     job_control = start_job_control()
 
     from tui.lesson.progress import invitation_to_lesson
-    from tui.run.journal import read_history
     from tui.settings.preferences import PreferencesStore, preferences_path
 
     store = PreferencesStore(preferences_path())
@@ -57,24 +56,29 @@ def open_screen(
     if config.resume is None:  # a resumed run has its own settings
         config = with_screen_settings(config, store.preferences.intervals)
     preflight.check(config)
-    history: RunView | None = None
+    history, warning = history_of(config)
+    if warning:
+        typer.echo(warning, err=True)
+    # with a GPU, torchrun's own thread counts them: that imports torch
+    known = None if may_have_gpu() and num_processes != 1 else Processes.choose(num_processes, config)
+    is_local = known is not None and known.count == 1
+    open_run = local_runs(job_control) if is_local else _torchrun_runs(num_processes, job_control)
+    connection = open_run(config, None)
+    connection.welcome = known.note if known is not None and is_local else ""
+    invitation = invitation_to_lesson() if config.resume is None else ""
+    show(connection, history, open_run, store, job_control, stops_on_hangup=stops_on_hangup, invitation=invitation)
+
+
+def history_of(config: RunConfig) -> tuple[RunView, str]:
+    """Return the view with which a run begins, and a warning about the journal of a resumed one."""
+    from tui.run.journal import read_history
+    from tui.run.view import RunView
+
     if config.resume is not None:
         with contextlib.suppress(OSError):  # without a journal, the curve starts here
             history, warning = read_history(find_run(config.resume).journal_path)
-            history = history.for_resume()
-            if warning:
-                typer.echo(warning, err=True)
-    # with a GPU, torchrun's own thread counts them: that imports torch
-    known = None if may_have_gpu() and num_processes != 1 else Processes.choose(num_processes, config)
-    if known is not None and known.count == 1:
-        open_run = local_runs(job_control, config, history)
-        connection = open_run(config, None)
-        connection.welcome = known.note
-    else:
-        open_run = _torchrun_runs(num_processes, job_control)
-        connection = open_run(config, None)
-    invitation = invitation_to_lesson() if config.resume is None else ""
-    show(connection, history, open_run, store, job_control, stops_on_hangup=stops_on_hangup, invitation=invitation)
+            return history.for_resume(), warning
+    return RunView(), ""
 
 
 def _require_no_rank() -> None:
@@ -88,13 +92,11 @@ def _require_no_rank() -> None:
         )
 
 
-def local_runs(job_control: JobControl, first: RunConfig | None = None, history: RunView | None = None) -> OpenRun:
-    """Return what opens the runs that this process trains; `history` is the view that the run of `first` resumes."""
+def local_runs(job_control: JobControl) -> OpenRun:
+    """Return what opens the runs that this process trains."""
     from tui.process.local import LocalRun
 
-    return lambda config, before: LocalRun(
-        config, before=before, history=history if config is first else None, on_run=job_control.set_active_run
-    )
+    return lambda config, before: LocalRun(config, before=before, on_run=job_control.set_active_run)
 
 
 def _torchrun_runs(num_processes: int, job_control: JobControl) -> OpenRun:
@@ -135,9 +137,6 @@ def show(
 ) -> NoReturn:
     """Show a run, and those that `open_run` opens after it; then print a summary, and exit once they have ended."""
     from tui.app.app import TweetgenApp
-    from tui.process.exit import Outcome
-    from tui.run.connection import to_tweetgen_error
-    from tui.terminal.private import log_missing
 
     encoding = sys.stderr.encoding  # where Textual draws
     app = TweetgenApp(
@@ -148,32 +147,46 @@ def show(
         glyphs=glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
     )
-    app.invite(invitation)
-    app.signals.stops_on_hangup = stops_on_hangup
+    app.main.invitation = invitation
+    app.leaving.stops_on_hangup = stops_on_hangup
+
+    def take_over(exit_code: int | None) -> NoReturn:
+        outcome = app.leaving.outcome_without_screen(exit_code)
+        if outcome.is_ending:
+            app.connection.wait(ENDING_SECONDS)
+        leave_terminal(app, job_control)
+        leave_process(_run_after_screen(outcome, app, job_control))
+
+    outcome = run_app(app, job_control, app.leaving.receive, take_over)
+    handle_signals_after_screen(app.leaving.stop_run, continues_in_background=outcome.is_detached)
+    leave_process(_run_after_screen(outcome, app, job_control))
+
+
+def run_app(
+    app: TweetgenApp | LessonApp,
+    job_control: JobControl,
+    on_signal: Callable[[int], None],
+    take_over: Callable[[int | None], NoReturn],
+) -> Outcome:
+    """Run an app until it is closed; return how it was closed.
+
+    Where it does not answer a signal, or ctrl+c for None, `take_over` ends the program, on a thread of its own.
+    """
+    from tui.process.exit import Outcome
+    from tui.run.connection import to_tweetgen_error
+
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even if ignored before: the driver reports a lost terminal by it
-    handle_ending_signals(app.signals.receive)
-    app.screen_watch.start(partial(_take_over, app, job_control))
-    log_missing()
+    handle_ending_signals(on_signal)
+    app.screen_watch.start(take_over)
     gc.freeze()
     gc.enable()
     with job_control.drawing():
         outcome = app.run()
     app.screen_watch.close()
-    failure = app.failure
-    if failure is not None or outcome is None:
-        failure = failure or InternalError("It closed unexpectedly.", "The log may have details.")
-        outcome = Outcome.failed(to_tweetgen_error(failure, "The screen"))
-    handle_signals_after_screen(app.signals.stop_run, continues_in_background=outcome.is_detached)
-    leave_process(_run_after_screen(outcome, app, job_control))
-
-
-def _take_over(app: TweetgenApp, job_control: JobControl, exit_code: int | None) -> NoReturn:
-    """End or detach in place of a screen that does not answer a signal, or ctrl+c for None. On the watch's thread."""
-    outcome = app.signals.outcome_without_screen(exit_code)
-    if outcome.is_ending:
-        app.bridge.wait(ENDING_SECONDS)
-    leave_terminal(app, job_control)
-    leave_process(_run_after_screen(outcome, app, job_control))
+    if outcome is not None and app.failure is None:
+        return outcome
+    failure = app.failure or InternalError("It closed unexpectedly.", "The log may have details.")
+    return Outcome.failed(to_tweetgen_error(failure, "The screen"))
 
 
 def leave_terminal(app: TerminalApp[Outcome], job_control: JobControl) -> None:
@@ -191,24 +204,24 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
 
     if outcome.failure is not None:
         print_at_end([f"tweetgen-tui: The screen has failed: {outcome.failure.message}", outcome.failure.hint])
-    bridge = app.bridge
-    update = bridge.drain()  # the run may have started since the last tick
+    run = app.connection
+    update = run.drain()  # the run may have started since the last tick
     view = fold(update.view or app.summary_view, update.events)
     after = plan_exit(
         outcome,
         view,
         app.earlier_views,
-        is_alive=bridge.is_alive,
-        is_remote=bridge.is_remote,
-        attach_problem=bridge.attach_problem,
+        is_alive=run.is_alive,
+        is_remote=run.is_remote,
+        attach_problem=run.attach_problem,
     )
     if after.continues_in_background:
         print_at_end(after.lines)
         close_terminal(and_pipes=True)
         job_control.release(after.exit_code, after.lines[0])
         app.screen_watch.lift_time_limit()
-        return run_detached(bridge, view)
-    bridge.wait(after.saving_seconds)
+        return run_detached(run, view)
+    run.wait(after.saving_seconds)
     print_at_end(after.lines)
     if outcome.opens_lesson:
         from tui.cli.commands.lesson import open_lesson

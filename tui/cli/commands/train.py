@@ -14,6 +14,7 @@ from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import ConfigError, DistributedError, RankLostError, TweetgenError
 from tui.cli.commands.screen import leave_process
 from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, config_to_train, fields_of, with_options
+from tui.process.signals import close_terminal
 from tui.process.torchrun import Order, Processes, Torchrun
 from tui.run.connection import to_tweetgen_error
 
@@ -73,10 +74,11 @@ def _train_here(config: RunConfig, *, as_json: bool, stops_on_hangup: bool, deta
     """Train in this process; a run that detaches in a child process, whose progress is shown until it has started."""
     release = _release_when_started() if detaches else None
 
-    from tui.cli.headless import let_go, run_headless
+    from tui.cli.headless import print_how_to_attach, run_headless
 
     def on_start(view: RunView) -> None:
-        let_go(view)
+        print_how_to_attach(view)
+        close_terminal(and_pipes=True)
         if release is not None:
             release()
 
@@ -110,12 +112,12 @@ def _train_in_several(
 
 def _train_ordered(order: Order, leader: RunLeader | None = None) -> int:
     """Train what another process of this program has ordered, which attaches to the run: then nothing is written."""
-    from tui.cli.headless import run_headless, stop_writing
+    from tui.cli.headless import run_headless
 
     return run_headless(
         order.config,
         as_json=True,
-        on_start=stop_writing,
+        on_start=lambda _: close_terminal(and_pipes=True),
         is_for_screen=order.is_for_screen,
         notice=order.notice,
         leader=leader,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.protocol.events import RefusalReason
-from tui.run.marks import DraftCounts, counts_after, drafts_text
+from tui.run.marks import DraftCounts, drafts_text
 from tui.text.numbers import format_count
 from tui.text.tweets import refused_text
 
@@ -24,7 +24,7 @@ class DraftReport:
 
     def add(self, tweet: GeneratedTweet) -> None:
         """Count the drafts of one more tweet."""
-        self._counts = counts_after(self._counts, [tweet])
+        self._counts = self._counts.plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet))
         self._unmet.update(tweet.unmet)
 
     def lines(self) -> Iterator[str]:

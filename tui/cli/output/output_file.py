@@ -10,8 +10,8 @@ from pathlib import Path
 import typer
 
 from engine.errors import ConfigError, StorageError
+from engine.export.tweets import check_export, write_export
 from engine.text import sanitize_line
-from tui.dialogs.export import check_export, write_export
 from tui.text.numbers import format_size
 
 STANDARD_STREAM = "-"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -17,7 +17,7 @@ from engine.corpus.report import counted
 from engine.errors import StorageError
 from engine.protocol.events import CommandRefused, RunFailed, RunStarted, Warned
 from engine.text import sanitize_line
-from tui.dialogs.base import YesDialog
+from tui.dialogs.ask import Question
 from tui.lesson.lesson_run import LessonRun
 from tui.lesson.runs import MAIN
 from tui.lesson.stops import STOPS
@@ -303,10 +303,9 @@ class LessonScreen(Screen[None]):
         is_new = self.lesson.run.name == MAIN
         question = f"{failed.detail} {failed.hint}"
 
-        def answer(choice: Literal["yes"] | None) -> None:
-            if choice == "yes":
+        def answer(choice: str | None) -> None:
+            if choice:
                 self.lesson.run.show_main(is_new=is_new)
 
-        self.app.push_screen(
-            YesDialog(failed.title, question, "start again from random weights" if is_new else "go on"), answer
-        )
+        label = "start again from random weights" if is_new else "go on"
+        self.app.push_screen(Question(failed.title, question, {"y": label}), answer)

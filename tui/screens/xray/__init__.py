@@ -1,1 +1,1 @@
-"""The X-ray as a screen over the main screen. The main screen's controller sends what it asks."""
+"""The X-ray as a screen over the main screen."""

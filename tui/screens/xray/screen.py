@@ -1,8 +1,11 @@
-"""`XrayScreen`: the X-ray's panel, a line to type another text, what a single step did, and the keys."""
+"""`XrayScreen`: the X-ray of a text over a run: its panel, a line to type another text, what a step did, and the keys.
+
+The run's model answers what the panel asks; once there is none, a checkpoint of the run does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -12,11 +15,16 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from engine.protocol.insight import MAX_TRACED_CHARS, Insight
-from tui.run.model import Need
-from tui.run.view import RunView
-from tui.settings.key_table import keys_of
-from tui.settings.keys import Key, KeyMap, bindings_of, mapped, opening
+from engine.errors import ConfigError
+from engine.protocol.events import CommandRefused
+from engine.protocol.insight import MAX_TRACED_CHARS, BatchShown, InsightEvent, ShowBatch
+from engine.storage.folders import folder_of_run
+from engine.text import sanitize_line
+from tui.dialogs.base import RunUpdated
+from tui.run.model import RunModel
+from tui.screens.xray.checkpoint_bridge import CheckpointBridge
+from tui.settings.key_table import Key, keys_of
+from tui.settings.keys import KeyMap, bindings_of, mapped, opening
 from tui.widgets.bars import StepBar
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.line_input import LineInput
@@ -71,15 +79,25 @@ class XrayScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("xray screen"), can_change=True)
     opening_keys: ClassVar[frozenset[str]] = opening(keys_of("xray screen"))
 
-    def __init__(self, text: str | None, ask: Callable[[Insight], None], key_map: KeyMap | None = None) -> None:
-        """Show `text`; for None, have one typed. `ask` sends a command about the weights."""
+    def __init__(self, run: RunModel, text: str | None, key_map: KeyMap, *, awaits_tweet: bool = False) -> None:
+        """Show `text`, or a training tweet as soon as there is a batch; for None, have a text typed."""
         super().__init__()
-        self._send_question = ask
+        self._run_model = run
         self._is_without_text = text is None
+        self._replaced_text = "" if awaits_tweet else None
+        """The text in whose place a training tweet is awaited; None if none is."""
+        self._row = 0
+        """Which tweet of the next batch to show, modulo the size of that."""
+        self._checkpoint: CheckpointBridge | None = None
+        self._problem = ""
+        """Why no model can answer; empty where one can."""
+        self._situation: tuple[bool, bool, int] | None = None
+        self._key_map = key_map
         self.panel = XrayPanel(text or "")
+        self.panel.tick(run.view.step)  # a first question of another step would soon be repeated
         self._step_bar = StepBar()
-        self._key_map = key_map or {}
         self._key_bar = KeyBar(self._bar_keys(self.panel.view_name), target=self.panel)
+        self._choose_model()
 
     def compose(self) -> ComposeResult:
         """Lay out the panel over the lines and keys."""
@@ -93,26 +111,98 @@ class XrayScreen(Screen[None]):
         if self._is_without_text:
             self.action_edit()
 
-    def tick(self, view: RunView, step_note: str, unmet: Mapping[Need, str]) -> None:
-        """Show the state of the run and of its keys and how to take a step, and follow it. Ten times a second."""
-        self._key_bar.unmet = unmet
-        self.panel.tick(view.step)
-        self._step_bar.show(view.last_step_taken, step_note)
-        self._key_bar.pause_label = PAUSE_LABELS.get(view.shown_phase, "pause")
+    def on_unmount(self) -> None:
+        """End the thread that answers from a checkpoint, if there is one."""
+        self._close_checkpoint()
+
+    @on(RunUpdated)
+    def _follow(self, message: RunUpdated) -> None:
+        """Show the answers, the state of the run and of its keys, and follow it."""
+        run = self._run_model
+        for event in message.events:
+            if isinstance(event, BatchShown):
+                self._show_tweet_of(event)
+            elif isinstance(event, InsightEvent):
+                self.panel.show(event)
+            elif isinstance(event, CommandRefused):
+                self._show_refusal(event)
+        self._choose_model()
+        for answer in self._checkpoint.drain() if self._checkpoint is not None else ():
+            if isinstance(answer, InsightEvent):
+                self.panel.show(answer)
+            elif isinstance(answer, CommandRefused):
+                self.panel.show_refusal(answer.command, answer.detail)
+        self._key_bar.unmet = message.unmet
+        self._key_bar.pause_label = PAUSE_LABELS.get(run.view.shown_phase, "pause")
+        self._step_bar.show(run.view.last_step_taken, run.step_note)
+        self.panel.tick(run.view.step)
+
+    def _show_tweet_of(self, batch: BatchShown) -> None:
+        """Show a tweet of a batch, if one is awaited and no other text was typed meanwhile."""
+        if self._replaced_text == self.panel.text and batch.rows:
+            self._replaced_text = None
+            self.panel.open(batch.rows[self._row % len(batch.rows)].text)
+            self.panel.ask_again()
+
+    def _show_refusal(self, refusal: CommandRefused) -> None:
+        if refusal.command == "ShowBatch" and self._replaced_text is not None:
+            self._replaced_text = None
+            self.notify(sanitize_line(refusal.detail), markup=False)
+        self.panel.show_refusal(refusal.command, refusal.detail)
+
+    def _choose_model(self) -> None:
+        """Choose the model that answers, where another can than before or answers were lost, and ask again."""
+        run = self._run_model
+        situation = (run.has_model, run.view.phase == "starting", run.num_gaps)
+        if situation == self._situation:
+            return
+        self._situation = situation
+        self._close_checkpoint()
+        self._problem = "The run is still starting: it has no weights yet." if run.view.phase == "starting" else ""
+        source = ""
+        if not run.has_model and not self._problem:
+            path = _checkpoint_of(run.name)
+            if path is None:
+                self._problem = "No model is running, and the run has no checkpoint on this machine."
+            else:
+                self._checkpoint = CheckpointBridge(path)
+                source = f"checkpoint {path.stem}"
+        self.panel.ask_again(source)
+        if self._replaced_text is not None and run.has_model:
+            run.connection.send(ShowBatch())
+
+    def _close_checkpoint(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.close()
+            self._checkpoint = None
+
+    @on(XrayPanel.Asked)
+    def _ask(self, message: XrayPanel.Asked) -> None:
+        """Have the chosen model answer a command."""
+        command = message.command
+        if not self.panel.expects(command):
+            return
+        if self._problem:
+            self.panel.show_refusal(type(command).__name__, self._problem)
+        elif self._checkpoint is not None:
+            self._checkpoint.send(command)
+        elif self._replaced_text is None or self.panel.text:
+            self._run_model.connection.send(command)
+
+    def action_training_tweet(self) -> None:
+        """Show the next tweet of the batch of the last step."""
+        self._row += 1
+        self._replaced_text = self.panel.text
+        self._run_model.send(ShowBatch())
 
     def action_edit(self) -> None:
         """Open the line with the present text."""
         self.query_one(TextLine).open(self.panel.text)
 
     def action_close(self) -> None:
-        """Return to the main screen. A key pressed twice at once closes nothing else."""
+        """Return to the screen below. A key pressed twice at once closes nothing else."""
         if self.app.screen is self:
             self.dismiss(None)
-
-    @on(XrayPanel.Asked)
-    def _ask(self, message: XrayPanel.Asked) -> None:
-        if self.panel.expects(message.command):
-            self._send_question(message.command)
 
     @on(XrayPanel.ViewChanged)
     def _offer_keys_of(self, message: XrayPanel.ViewChanged) -> None:
@@ -125,3 +215,13 @@ class XrayScreen(Screen[None]):
     def _show_typed(self, event: Input.Submitted) -> None:
         self.panel.open(event.value)
         self.query_one(TextLine).close()
+
+
+def _checkpoint_of(run: str) -> Path | None:
+    """Return the best checkpoint of a run, or else its latest; None without one on this machine."""
+    try:
+        folder = folder_of_run(run)
+    except ConfigError:  # a journal from elsewhere can claim any name
+        return None
+    paths = (folder.checkpoint_path(name) for name in ("best", "latest"))
+    return next((path for path in paths if path.is_file()), None)

@@ -1,22 +1,18 @@
-"""The columns around a tweet's text, and their widths: fewer columns in a narrower feed. Never imports a widget.
+"""The columns around a tweet's text, the counts in the rule above the feed, and the surprise of characters.
 
-A column has the same width on every line. The rule above the feed has the titles of the right columns.
-
-The counts in the rule above the feed: how many tweets are new or copies, and what the filter refused.
-
-The surprise of each character, as a step of a scale. Pure; never chooses a colour.
-
-A grapheme (an emoji sequence, a letter with its marks) has the step of its most surprising character.
+A column has the same width on every line; a narrower feed has fewer of them. Pure: styles are names of component
+classes.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import starmap
 
 from rich.cells import cell_len, split_graphemes
-from textual.content import Content
 
 from engine.protocol.events import Novelty, TweetSampled
 from engine.text import ELLIPSIS
@@ -28,31 +24,42 @@ PIN_GLYPH, SELECTED_GLYPH = "◆", "▌"
 """Both one cell wide."""
 DRAFTS_MARK, FAILING_MARK = "+", "!"
 """Beside the novelty of a tweet: several drafts were sampled for it; none passed the filter, this is the nearest."""
-TEMPERATURE_WIDTH = 92
-"""From this many cells, the temperature is shown."""
-LOSS_WIDTH = 60
-"""From this many cells, the tweet's mean loss per character is shown."""
-STEPS_WIDTH = 50
-"""From this many cells, the step is shown."""
-MIN_TEXT_WIDTH = 10
-"""Minimum width of the text, while the feed has no size yet."""
-MIN_STEP_WIDTH = 5
-FIRST_RANKS = (1, 3, 6)
+STEPS_WIDTH, LOSS_WIDTH, TEMPERATURE_WIDTH = 50, 60, 92
+"""From this many cells, the feed shows steps, mean losses per character, and temperatures."""
+_MIN_TEXT_WIDTH = 10
+_MIN_STEP_WIDTH = 5
+_FIRST_RANKS = (1, 3, 6)
 """Number of newer tweets from which on a tweet is a step less bright; few, as each step repaints a tweet."""
-NUM_AGES = len(FIRST_RANKS) + 1
+NUM_AGES = len(_FIRST_RANKS) + 1
+STEP_BITS = (0.5, 1.5, 3.0, 5.0, 7.5)
+"""From this many bits, the next step of surprise: probabilities of about 71, 35, 12, 3 and 0.6 percent."""
+NUM_STEPS = len(STEP_BITS) + 1
+_UNDERLINED = f"surprise-{NUM_STEPS - 1}"
 
 Parts = list[tuple[str, str]]
-"""Segments of a line: text, and the component class that styles it."""
+"""Pieces of text, each with the name of its style."""
+_ANY = TweetSampled(
+    step=0, elapsed_seconds=0.0, text="", temperature=0.0, reached_eos=True, bits_per_char=0.0, novelty="new"
+)
+"""The columns of all tweets have the same width: any tweet can be measured."""
 
 
-def age_of(rank: int) -> int:
-    """Return the brightness of a tweet with `rank` newer ones: 0 is the brightest of `NUM_AGES`."""
-    return bisect_right(FIRST_RANKS, rank)
+def num_cells(parts: Parts) -> int:
+    """Return the width of the parts."""
+    return sum(cell_len(text) for text, _ in parts)
 
 
-def changed_ranks(num_added: int) -> list[int]:
-    """Return the ranks of tweets whose brightness changes as tweets are added, the added ones excluded."""
-    return [rank for rank in range(num_added, num_added + FIRST_RANKS[-1]) if age_of(rank) != age_of(rank - num_added)]
+def with_fewer_styles(parts: Parts) -> Parts:
+    """Return the parts with blanks joined to the next one, or to the last: over ssh, a change of style costs more."""
+    merged = Parts()
+    for text, name in parts:
+        is_after_blanks = merged and merged[-1][0].isspace() and name != _UNDERLINED
+        if text:
+            merged.append((merged.pop()[0] + text if is_after_blanks else text, name))
+    if len(merged) > 1 and merged[-1][0].isspace() and merged[-2][1] != _UNDERLINED:
+        blanks, _ = merged.pop()
+        merged[-1] = merged[-1][0] + blanks, merged[-1][1]
+    return merged
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class FeedColumns:
     """The columns of a feed of this width."""
 
     width: int
-    step_width: int = MIN_STEP_WIDTH
+    step_width: int = _MIN_STEP_WIDTH
     has_marks: bool = False
     """Whether there is a column for the marks of tweets that several drafts were sampled for."""
     unit: LossUnit = "bits"
@@ -68,22 +75,33 @@ class FeedColumns:
     @property
     def indent(self) -> int:
         """Width of the columns before the text."""
-        return sum(cell_len(text) for text, _ in self.before_text(_ANY, is_selected=False, is_pinned=False))
+        return num_cells(self.before_text(_ANY, "facts", is_selected=False, is_pinned=False))
 
     @property
     def text_width(self) -> int:
         """Width of the text."""
-        return max(MIN_TEXT_WIDTH, self.width - self.indent - cell_len(self.after_text(_ANY)))
+        return max(_MIN_TEXT_WIDTH, self.width - self.indent - cell_len(self.after_text(_ANY)))
 
-    def before_text(self, tweet: TweetSampled, *, is_selected: bool, is_pinned: bool) -> Parts:
-        """Return the columns before the text on a tweet's first line."""
-        step = f"{tweet.step:>{self.step_width},} " if self.width >= STEPS_WIDTH else ""
+    @property
+    def heading(self) -> str:
+        """Titles of the columns after the text, aligned with them; empty in a narrow feed."""
+        temperature = "temp  " if self.width >= TEMPERATURE_WIDTH else ""
+        return temperature + self.unit if self.width >= LOSS_WIDTH else ""
+
+    def with_room_for(self, tweets: Sequence[TweetSampled]) -> FeedColumns:
+        """Return columns that more tweets fit into. They never shrink."""
+        step_width = max((len(f"{tweet.step:,}") for tweet in tweets), default=0)
+        has_marks = self.has_marks or any(map(_mark_of, tweets))
+        return replace(self, step_width=max(self.step_width, step_width), has_marks=has_marks)
+
+    def before_text(self, tweet: TweetSampled, facts: str, *, is_selected: bool, is_pinned: bool) -> Parts:
+        """Return the columns before the text on a tweet's first line; `facts` is the style of its step."""
         return [
             (SELECTED_GLYPH if is_selected else " ", "selected"),
             (PIN_GLYPH if is_pinned else " ", "pin"),
-            (step, "facts"),
+            (f"{tweet.step:>{self.step_width},} " if self.width >= STEPS_WIDTH else "", facts),
             (NOVELTY_GLYPHS[tweet.novelty], tweet.novelty),
-            (mark_of(tweet) or " " if self.has_marks else "", "failing" if tweet.unmet else "facts"),
+            (_mark_of(tweet) or " " if self.has_marks else "", "failing" if tweet.unmet else facts),
             (" ", tweet.novelty),
         ]
 
@@ -92,24 +110,44 @@ class FeedColumns:
         if self.width < LOSS_WIDTH:
             return ""
         temperature = f"  {tweet.temperature:.2f}" if self.width >= TEMPERATURE_WIDTH else ""
-        return f"{temperature}  {_four_cells(bits_in_unit(tweet.bits_per_char, self.unit))} "
-
-    @property
-    def heading(self) -> str:
-        """Titles of the columns after the text, aligned with them; empty in a narrow feed."""
-        if self.width < LOSS_WIDTH:
-            return ""
-        return f"temp  {self.unit}" if self.width >= TEMPERATURE_WIDTH else self.unit
+        loss = min(max(bits_in_unit(tweet.bits_per_char, self.unit), 0.0), 9999.0)
+        four_cells = next(shown for digits in (2, 1, 0) if len(shown := f"{loss:>4.{digits}f}") <= 4)
+        return f"{temperature}  {four_cells} "  # in either unit: the text must not move when the unit changes
 
 
-def mark_of(tweet: TweetSampled) -> str:
-    """Return the mark of a tweet that several drafts were sampled for; empty for others."""
+def _mark_of(tweet: TweetSampled) -> str:
     return FAILING_MARK if tweet.unmet else DRAFTS_MARK if tweet.num_drafts > 1 else ""
 
 
-def step_width(last_step: int, before: int) -> int:
-    """Return the width of the column of steps, which never shrinks."""
-    return max(before, len(f"{last_step:,}"))
+def age_of(rank: int) -> int:
+    """Return the brightness of a tweet with `rank` newer ones: 0 is the brightest of `NUM_AGES`."""
+    return bisect_right(_FIRST_RANKS, rank)
+
+
+def counts_of(drafts: DraftCounts, found: Counter[Novelty]) -> list[Parts]:
+    """Return the counts in ever fewer cells, the last empty; that of the marked tweets is the last to be left out."""
+    new = NOVELTY_GLYPHS["new"], "new"
+    short: Parts = [new, (f" {found['new']:,} of {found.total():,} new", "")] if found else []
+    long = joined(*([(glyph, kind), (f" {_counted(kind, found[kind])}", "")] for kind, glyph in NOVELTY_GLYPHS.items()))
+    long = long if found else []
+    if not drafts.num_drafts:
+        return [long, short, []]
+    verb = "fails" if drafts.num_failing == 1 else "fail"
+    words = f"{FAILING_MARK} {drafts.num_failing:,} {verb} this filter"
+    failing = [(words, "failing")] if drafts.num_failing else []
+    reasons, refused = [(drafts_text(drafts), "")], [(num_refused_text(drafts), "")]
+    facts = (reasons, failing, long), (reasons, failing, short), (reasons, failing), (refused, failing, short)
+    return [*starmap(joined, facts), joined(refused, failing), failing or short, []]
+
+
+def _counted(novelty: Novelty, count: int) -> str:
+    is_plural = novelty.endswith("copy") and count != 1
+    return f"{count:,} {f'{novelty[:-1]}ies' if is_plural else novelty}"
+
+
+def joined(*facts: Parts) -> Parts:
+    """Return the facts that are not empty side by side."""
+    return [part for fact in facts if fact for part in (("  ", ""), *fact)][1:]
 
 
 def has_char_bits(tweet: TweetSampled, shown: str) -> bool:
@@ -118,77 +156,14 @@ def has_char_bits(tweet: TweetSampled, shown: str) -> bool:
     return is_whole and len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
 
 
-def _four_cells(loss: float) -> str:
-    """Return a loss in exactly four cells, in either unit: the text must not move when the unit changes."""
-    loss = min(max(loss, 0.0), 9999.0)
-    return next(shown for digits in (2, 1, 0) if len(shown := f"{loss:>4.{digits}f}") <= 4)
-
-
-_ANY = TweetSampled(
-    step=0, elapsed_seconds=0.0, text="", temperature=0.0, reached_eos=True, bits_per_char=0.0, novelty="new"
-)
-"""The columns of all tweets have the same width: any tweet can be measured."""
-
-
-Styled = Callable[[str, str], Content]
-"""Returns a text, its second argument, in the style of a name."""
-
-
-def counts_of(drafts: DraftCounts, num_by_novelty: Mapping[Novelty, int], styled: Styled) -> Iterator[Content]:
-    """Yield the counts in ever fewer cells, the last empty; that of the marked tweets is the last to be left out."""
-    long, short = (_novelty_counts(num_by_novelty, styled, is_long=is_long) for is_long in (True, False))
-    if drafts.num_drafts:
-        verb = "fails" if drafts.num_failing == 1 else "fail"
-        words = f"{FAILING_MARK} {drafts.num_failing:,} {verb} this filter"
-        failing = styled("failing", words) if drafts.num_failing else Content()
-        reasons, num_refused = Content(drafts_text(drafts)), Content(num_refused_text(drafts))
-        yield joined([reasons, failing, long])
-        yield joined([reasons, failing, short])
-        yield joined([reasons, failing])
-        yield joined([num_refused, failing, short])
-        yield joined([num_refused, failing])
-        yield failing or short
-    else:
-        yield long
-        yield short
-    yield Content()
-
-
-def _novelty_counts(found: Mapping[Novelty, int], styled: Styled, *, is_long: bool) -> Content:
-    """Return how many tweets are new, near-copies and copies, which explains the marks; or only how many are new."""
-    if not found:
-        return Content()
-    if not is_long:
-        total = sum(found.values())
-        return styled("new", NOVELTY_GLYPHS["new"]) + Content(f" {found.get('new', 0):,} of {total:,} new")
-    return joined(
-        styled(novelty, glyph) + Content(f" {found.get(novelty, 0):,} {_word_of(novelty, found.get(novelty, 0))}")
-        for novelty, glyph in NOVELTY_GLYPHS.items()
-    )
-
-
-def joined(parts: Iterable[Content]) -> Content:
-    """Return the parts that are not empty, side by side."""
-    return Content("  ").join(part for part in parts if part)
-
-
-def _word_of(novelty: Novelty, count: int) -> str:
-    """Return the name of a mark for that many tweets."""
-    return f"{novelty[:-1]}ies" if novelty.endswith("copy") and count != 1 else novelty
-
-
-STEP_BITS = (0.5, 1.5, 3.0, 5.0, 7.5)
-"""From this many bits, the next step: probabilities of about 71, 35, 12, 3 and 0.6 percent."""
-NUM_STEPS = len(STEP_BITS) + 1
-
-
 def runs_by_surprise(text: str, char_bits: Sequence[float]) -> Iterator[tuple[str, int]]:
-    """Yield the runs of `text` in one step, with the step; `char_bits` has a value per code point.
+    """Yield the runs of `text` in one step of surprise, with the step; `char_bits` has a value per code point.
 
-    Text beyond the values, such as the ellipsis of a truncated tweet, is in the lowest step.
+    A grapheme (an emoji sequence, a letter with its marks) has the step of its most surprising character. Text beyond
+    the values, such as the ellipsis of a truncated tweet, is in the lowest step.
     """
     start, step = 0, -1
-    for begin, end in _graphemes(text):
+    for begin, end, _ in split_graphemes(text)[0]:
         step_here = bisect_right(STEP_BITS, max(char_bits[begin:end], default=0.0))
         if step_here != step:
             if begin > start:
@@ -196,12 +171,3 @@ def runs_by_surprise(text: str, char_bits: Sequence[float]) -> Iterator[tuple[st
             start, step = begin, step_here
     if start < len(text):
         yield text[start:], step
-
-
-def _graphemes(text: str) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each grapheme."""
-    if text.isascii():
-        yield from zip(range(len(text)), range(1, len(text) + 1), strict=True)
-    else:
-        for begin, end, _ in split_graphemes(text)[0]:
-            yield begin, end

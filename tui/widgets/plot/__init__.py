@@ -1,6 +1,5 @@
 """The loss plot. Never changes the series that it draws.
 
-The widget `loss_plot` has a `viewport`, which chooses the steps, and a `picture`, which draws them: the `painter` draws
-each `pane` into the same `cell_grid`, its `reference_lines` and `mark_rows`. `scales` and `loss_axis` are the axes;
-`heading` is the text above the plot, `legend` explains what is drawn, `glyphs` and `colours` are tables.
+The widget `plot` has a `viewport`, which chooses the steps, and a `picture`, which draws them into `cells`, pane by
+`pane`: curves over lines across, and `labels` beside them. `axes` chooses the limits and ticks of both axes.
 """

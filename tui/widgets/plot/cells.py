@@ -1,6 +1,4 @@
-"""The characters of the plot in each glyph set, and the letters of the marks. Tables only.
-
-`CellGrid`: the styled characters that a picture consists of, and the difference between two grids.
+"""`CellGrid`: the styled characters of the plot, and the difference between two grids; glyph sets, and curves as dots.
 
 Only changed cells are sent to the terminal: over ssh a few more steps cost some hundred bytes in place of the whole
 plot. Curves are rasterized to dots, several per cell; adjacent columns are joined, so that steep curves have no gaps.
@@ -19,153 +17,111 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from tui.run.marks import MarkKind
-from tui.run.series import Floats
+from tui.run.series import Floats, Ints
 from tui.terminal.capabilities import GlyphSet
 from tui.widgets.plot.axes import Limits
 
-StyleName = Literal[
-    "text",
-    "axis",
-    "tick",
-    "heading",
-    "focus",
-    "grid",
-    "level",
-    "level_label",
-    "band",
-    "line",
-    "overlay",
-    "validation",
-    "best",
-    "best_line",
-    "peak",
-    "mark",
-    "window",
-    "cursor",
-    "readout",
-]
+_Around = Literal["text", "axis", "tick", "heading", "focus", "mark", "window", "cursor", "readout"]
+_Across = Literal["grid", "level", "level_label", "best_line"]
+_Curve = Literal["band", "line", "overlay", "validation", "best", "peak"]
+StyleName = Literal[_Around, _Across, _Curve]
 """Component classes of the plot; the first is that of spaces."""
 
-MARK_LETTERS: dict[MarkKind, str] = {
-    "loaded": "L",
-    "level": "N",
-    "learning rate": "R",
-    "batch size": "B",
-    "finishing": "F",
-    "saved": "S",
-    "temperature": "T",
-    "filter": "D",
-    "paused": "P",
+MARKS: dict[MarkKind, tuple[str, str]] = {
+    "loaded": ("L", "checkpoint loaded"),
+    "level": ("N", "validation below a level"),
+    "learning rate": ("R", "learning rate changed"),
+    "batch size": ("B", "batch size changed"),
+    "finishing": ("F", "finishing began"),
+    "saved": ("S", "checkpoint saved"),
+    "temperature": ("T", "temperature changed"),
+    "filter": ("D", "filter of drafts changed"),
+    "paused": ("P", "paused"),
 }
-"""The most important first: it is the one shown where several share a column."""
-
-MARK_MEANINGS: dict[MarkKind, str] = {
-    "loaded": "checkpoint loaded",
-    "level": "validation below a level",
-    "learning rate": "learning rate changed",
-    "batch size": "batch size changed",
-    "finishing": "finishing began",
-    "saved": "checkpoint saved",
-    "temperature": "temperature changed",
-    "filter": "filter of drafts changed",
-    "paused": "paused",
-}
+"""Letter and meaning; the most important first: it is the one shown where several share a column."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+_BRAILLE = " " + "".join(map(chr, range(0x2801, 0x2900)))
+_BRAILLE_WEIGHTS = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8)
+_HALF_WEIGHTS = np.array([[1], [2]], np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlotGlyphs:
-    """One glyph set; `weights` is the bit of each dot in a cell, rows x columns."""
+    """One glyph set; braille unless given."""
 
-    weights: NDArray[np.uint8]
-    band: NDArray[np.uint32]
-    """Code point for each sum of weights."""
-    line: NDArray[np.uint32]
-    val_curve: NDArray[np.uint32]
-    validation: str
-    best: str
-    level: str
+    is_fine: bool = True
+    """Whether a cell has eight dots, in place of two halves."""
+    band: str = _BRAILLE
+    """The character of each sum of weights."""
+    line: str = _BRAILLE
+    val_curve: str = _BRAILLE
+    level: str = "⠉⠒⠤⣀"
     """A horizontal line at each height within a cell, from the top."""
-    window: str
-    """Marks the part of the x axis that the other pane shows."""
-    line_sample: str
-    overlay_sample: str
-    band_sample: str
-    is_fine: bool = False
-    """Whether a dot is thin enough for a line of two."""
+    line_sample: str = "⠒⠒"
+    overlay_sample: str = "⠤⠤"
+    band_sample: str = "⣿"
+    validation: str = "●"
+    best: str = "◆"
+    heavy: str = "━"
+    """The heading's rule while the plot has the focus, and the part of the x axis that the other pane shows."""
+    horizontal: str = "─"
+    step_tick: str = "┴"
     grid: str = "·"
+    cursor: str = "│"
+    peak: str = "▲"
+    beaten: str = "✓"
     up: str = "↑"
     down: str = "↓"
-    beaten: str = "✓"
-    peak: str = "▲"
-    cursor: str = "│"
-    horizontal: str = "─"
-    focused: str = "━"
-    """The heading's rule while the plot has the focus."""
-    step_tick: str = "┴"
 
+    @property
+    def weights(self) -> NDArray[np.uint8]:
+        """The bit of each dot in a cell, rows x columns."""
+        return _BRAILLE_WEIGHTS if self.is_fine else _HALF_WEIGHTS
 
-def _points(chars: str) -> NDArray[np.uint32]:
-    return np.array([ord(char) for char in chars], np.uint32)
-
-
-_BRAILLE = _points(" " + "".join(chr(0x2800 + pattern) for pattern in range(1, 256)))
 
 PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
-    "braille": PlotGlyphs(
-        weights=np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8),
-        band=_BRAILLE,
-        line=_BRAILLE,
-        val_curve=_BRAILLE,
-        validation="●",
-        best="◆",
-        level="⠉⠒⠤⣀",
-        is_fine=True,
-        window="━",
-        line_sample="⠒⠒",
-        overlay_sample="⠤⠤",
-        band_sample="⣿",
-    ),
+    "braille": PlotGlyphs(),
     "block": PlotGlyphs(
-        weights=np.array([[1], [2]], np.uint8),
-        band=_points(" ▀▄█"),
-        line=_points(" ▀▄█"),
-        val_curve=_points(" •••"),
-        validation="•",
-        best="◊",
+        is_fine=False,
+        band=" ▀▄█",
+        line=" ▀▄█",
+        val_curve=" •••",
         level="─",
-        focused="═",
-        window="═",
         line_sample="▀▀",
         overlay_sample="▄▄",
         band_sample="█",
+        validation="•",
+        best="◊",
+        heavy="═",
     ),
     "ascii": PlotGlyphs(
-        weights=np.array([[1], [2]], np.uint8),
-        band=_points(" '.:"),
-        line=_points(" ==="),
-        val_curve=_points(" ooo"),
-        validation="o",
-        best="*",
+        is_fine=False,
+        band=" '.:",
+        line=" ===",
+        val_curve=" ooo",
         level="-",
-        grid=".",
-        up="^",
-        down="v",
-        beaten="x",
-        peak="^",
-        cursor="|",
-        horizontal="-",
-        focused="=",
-        step_tick="+",
-        window="=",
         line_sample="==",
         overlay_sample="--",
         band_sample=":",
+        validation="o",
+        best="*",
+        heavy="=",
+        horizontal="-",
+        step_tick="+",
+        grid=".",
+        cursor="|",
+        peak="^",
+        beaten="x",
+        up="^",
+        down="v",
     ),
 }
 
-
 Dots = NDArray[np.bool_]
+Chars = NDArray[np.uint32]
 STYLE_NAMES: tuple[StyleName, ...] = get_args(StyleName)
+_SPACE = ord(" ")
 _CONTINUATION = 0
 """Follows a character that is two cells wide."""
 _MIN_GAP = 12
@@ -176,7 +132,7 @@ _MIN_GAP = 12
 class CellGrid:
     """A mutable grid of characters and styles."""
 
-    chars: NDArray[np.uint32]
+    chars: Chars
     """Code points, rows x columns."""
     styles: NDArray[np.uint8]
     """Indices into `STYLE_NAMES`, rows x columns."""
@@ -184,7 +140,7 @@ class CellGrid:
     @classmethod
     def blank(cls, width: int, height: int) -> Self:
         """Return a grid of spaces."""
-        return cls(np.full((height, width), ord(" "), np.uint32), np.zeros((height, width), np.uint8))
+        return cls(np.full((height, width), _SPACE, np.uint32), np.zeros((height, width), np.uint8))
 
     @property
     def width(self) -> int:
@@ -205,7 +161,6 @@ class CellGrid:
 
         Combining characters are left out, as a cell stores one code point.
         """
-        place = STYLE_NAMES.index(style)
         for char in text:
             width = cell_len(char)
             if width == 0:
@@ -213,33 +168,28 @@ class CellGrid:
             if not (x >= 0 and x + width <= self.width and 0 <= y < self.height):
                 break
             self.chars[y, x : x + width] = [ord(char), _CONTINUATION][:width]
-            self.styles[y, x : x + width] = place
+            self.styles[y, x : x + width] = STYLE_NAMES.index(style)
             x += width
         return x
 
-    def fill(self, x: int, rows: slice, char: str, style: StyleName) -> None:
-        """Write a character, one cell wide, into some rows of a column."""
-        self.chars[rows, x] = ord(char)
-        self.styles[rows, x] = STYLE_NAMES.index(style)
+    def fill(self, columns: int | slice | Ints, rows: int | slice, char: str, style: StyleName) -> None:
+        """Write a character, one cell wide, into some cells."""
+        self.chars[rows, columns] = ord(char)
+        self.styles[rows, columns] = STYLE_NAMES.index(style)
 
-    def draw_row(self, columns: slice, y: int, char: str, style: StyleName) -> None:
-        """Write a character, one cell wide, into some columns of a row."""
-        self.chars[y, columns] = ord(char)
-        self.styles[y, columns] = STYLE_NAMES.index(style)
-
-    def stamp(self, x: int, y: int, chars: NDArray[np.uint32], style: StyleName) -> None:
+    def stamp(self, x: int, y: int, chars: Chars, style: StyleName) -> None:
         """Draw a smaller grid of characters over this one; its spaces are transparent."""
-        rows, columns = slice(y, y + chars.shape[0]), slice(x, x + chars.shape[1])
-        is_drawn = chars != ord(" ")
-        self.chars[rows, columns][is_drawn] = chars[is_drawn]
-        self.styles[rows, columns][is_drawn] = STYLE_NAMES.index(style)
+        inside = slice(y, y + chars.shape[0]), slice(x, x + chars.shape[1])
+        is_drawn = chars != _SPACE
+        self.chars[inside][is_drawn] = chars[is_drawn]
+        self.styles[inside][is_drawn] = STYLE_NAMES.index(style)
 
     def segments(self, y: int) -> Iterator[tuple[str, StyleName]]:
         """Yield a row as pieces of text in one style.
 
         A space gets the style of the character before it: its style is invisible, but each change of style costs bytes.
         """
-        drawn = np.where(self.chars[y] != ord(" "), np.arange(self.width), 0)
+        drawn = np.where(self.chars[y] != _SPACE, np.arange(self.width), 0)
         styles = self.styles[y][np.maximum.accumulate(drawn)]
         starts = [0, *(np.flatnonzero(np.diff(styles)) + 1).tolist(), self.width]
         for start, end in pairwise(starts):
@@ -248,7 +198,7 @@ class CellGrid:
 
     def changes(self, before: CellGrid) -> Iterator[tuple[int, int, int]]:
         """Yield x, y and width of each changed stretch of a row; `before` has the same size."""
-        is_restyled = (self.styles != before.styles) & (self.chars != ord(" "))
+        is_restyled = (self.styles != before.styles) & (self.chars != _SPACE)
         changed = (self.chars != before.chars) | is_restyled
         is_second = ((self.chars == _CONTINUATION) | (before.chars == _CONTINUATION))[:, 1:]
         changed[:, 1:] |= changed[:, :-1] & is_second
@@ -268,8 +218,7 @@ def curve_dots(low: Floats, high: Floats, is_gap: NDArray[np.bool_], limits: Lim
 
     Empty columns (NaN) are interpolated linearly, but for those in a gap. Values outside the limits are clipped.
     """
-    top = _rows(_interpolated(high, is_gap), limits, num_rows)
-    bottom = _rows(_interpolated(low, is_gap), limits, num_rows)
+    top, bottom = (_dot_rows(values, is_gap, limits, num_rows) for values in (high, low))
     before_top, before_bottom = np.roll(top, 1), np.roll(bottom, 1)
     before_top[0], before_bottom[0] = np.nan, np.nan
     joined_top = np.fmin(top, np.where(top > before_bottom, before_bottom + 1, top))
@@ -278,24 +227,20 @@ def curve_dots(low: Floats, high: Floats, is_gap: NDArray[np.bool_], limits: Lim
     return (row >= joined_top) & (row <= joined_bottom)
 
 
-def cell_chars(dots: Dots, weights: NDArray[np.uint8], chars: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Return the character of each cell, rows x columns; `weights` is the bit of each dot in a cell."""
+def cell_chars(dots: Dots, weights: NDArray[np.uint8], chars: str) -> Chars:
+    """Return the character of each cell, rows x columns; `chars` has one for each sum of the `weights` of its dots."""
     high, wide = weights.shape
     by_cell = dots.reshape(dots.shape[0] // high, high, dots.shape[1] // wide, wide)
-    return np.asarray(chars[np.einsum("rhcw,hw->rc", by_cell, weights.astype(np.intp))], np.uint32)
+    sums = np.einsum("rhcw,hw->rc", by_cell, weights.astype(np.intp))
+    return np.asarray(np.frombuffer(chars.encode("utf-32-le"), "<u4")[sums], np.uint32)
 
 
-def _rows(values: Floats, limits: Limits, num_rows: int) -> Floats:
-    """Return the row of dots of each value, -1 or `num_rows` if outside; NaN stays."""
+def _dot_rows(values: Floats, is_gap: NDArray[np.bool_], limits: Limits, num_rows: int) -> Floats:
+    """Return the row of dots of each value, -1 or `num_rows` if outside; NaN where there is none to draw."""
+    filled = np.flatnonzero(np.isfinite(values))
+    if len(filled) > 1:
+        between = np.interp(np.arange(len(values)), filled, values[filled], left=np.nan, right=np.nan)
+        values = np.where(is_gap, np.nan, between)
     rows = np.floor((limits.high - values) / limits.span * num_rows)
     rows[values == limits.low] = num_rows - 1
     return np.clip(rows, -1, num_rows)
-
-
-def _interpolated(values: Floats, is_gap: NDArray[np.bool_]) -> Floats:
-    """Return the values with empty columns between them interpolated linearly, unless they are in a gap."""
-    filled = np.flatnonzero(np.isfinite(values))
-    if len(filled) < 2:
-        return values
-    columns = np.arange(len(values))
-    return np.where(is_gap, np.nan, np.interp(columns, filled, values[filled], left=np.nan, right=np.nan))

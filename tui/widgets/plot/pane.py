@@ -1,47 +1,74 @@
-"""`Pane`: the geometry of one pane of the picture, from steps and losses to cells. Pure; `painter` draws it."""
+"""`Pane`: one pane of the plot: its place, the run it shows, and its cells for steps and losses. Pure; never draws."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tui.run.marks import Mark
+from tui.run.marks import Level, Mark, level_marks
 from tui.run.new_run import OverlayCurve
 from tui.run.series import Columns, Floats
+from tui.run.view import RunView
 from tui.terminal.capabilities import GlyphSet
-from tui.widgets.plot.axes import Limits, LossAxis, LossScale
-from tui.widgets.plot.cells import MARK_LETTERS
+from tui.text.numbers import NATS_PER_UNIT, LossUnit
+from tui.widgets.plot.axes import Limits, LossAxis
+from tui.widgets.plot.cells import PLOT_GLYPHS, PlotGlyphs
 
-_RANKS = {kind: rank for rank, kind in enumerate(MARK_LETTERS)}
-_BURST_CELLS = 12
-"""A burst of marks has at most as many columns: marks all along the axis are several."""
+_LOWEST_LOG_LOSS = 1e-6
+"""Lowest loss on a log axis, which has no place for 0."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlotOptions:
-    """Scale, glyphs, overlay and levels."""
+    """How a run is drawn."""
 
-    scale: LossScale = field(default_factory=LossScale)
-    glyphs: GlyphSet = "braille"
+    unit: LossUnit = "bits"
+    is_log: bool = False
+    glyph_set: GlyphSet = "braille"
     overlay: OverlayCurve | None = None
     """Drawn below the curve of this run."""
     shows_levels: bool = True
 
+    @property
+    def glyphs(self) -> PlotGlyphs:
+        """The characters to draw with."""
+        return PLOT_GLYPHS[self.glyph_set]
+
+    def heights(self, nats: Floats) -> Floats:
+        """Return the positions of losses in nats on the y axis."""
+        losses = nats / NATS_PER_UNIT[self.unit]
+        return np.log10(np.maximum(losses, _LOWEST_LOG_LOSS)) if self.is_log else losses
+
 
 @dataclass(frozen=True, kw_only=True)
-class PaneSpace:
-    """Where a pane is, and its x axis."""
+class Pane:
+    """Where a pane is, and what it shows."""
 
+    view: RunView
+    options: PlotOptions
     left: int
     """Column of the first cell right of the labels of the y axis."""
     width: int
     gutter: int
     """Columns right of the plot, for the labels of lines."""
-    height: int
-    """Rows between heading and x axis."""
     steps: Limits
+    axis: LossAxis
+    train: Columns
+    """The losses, by column of dots."""
+    smoothed: Floats
+    """Nats, by column of dots."""
+
+    @property
+    def height(self) -> int:
+        """Rows between heading and x axis."""
+        return self.axis.num_rows
+
+    @property
+    def right(self) -> int:
+        """Column of the first cell of the gutter."""
+        return self.left + self.width
 
     @property
     def num_steps(self) -> int:
@@ -49,9 +76,14 @@ class PaneSpace:
         return int(self.steps.span) + 1
 
     @property
-    def right(self) -> int:
-        """Column of the first cell of the gutter."""
-        return self.left + self.width
+    def levels(self) -> tuple[Level, ...]:
+        """The levels to draw."""
+        return self.view.levels if self.options.shows_levels else ()
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The marks of the run, with those of crossed levels if levels are shown."""
+        return (*self.view.marks, *level_marks(self.levels))
 
     def column_of(self, step: float) -> int | None:
         """Return the column of a step inside the plot; None if it is not in view."""
@@ -62,56 +94,15 @@ class PaneSpace:
         """Return the step at the middle of a column."""
         return self.steps.low - 0.5 + (column + 0.5) * self.num_steps / self.width
 
-    def bursts(self, marks: tuple[Mark, ...]) -> dict[range, list[Mark]]:
-        """Return the marks in view by the columns of their burst, marks in neighbouring columns, from left to right.
-
-        Those of a burst are sorted by importance, then by their order.
-        """
-        by_column: dict[int, list[Mark]] = {}
-        for mark in marks:
-            column = self.column_of(mark.step)
-            if column is not None:
-                by_column.setdefault(column, []).append(mark)
-        found: list[tuple[range, list[Mark]]] = []
-        for column, those in sorted(by_column.items()):
-            columns, before = found[-1] if found else (range(0), [])
-            if columns.stop == column and 0 < len(columns) < _BURST_CELLS:
-                found[-1] = (range(columns.start, column + 1), [*before, *those])
-            else:
-                found.append((range(column, column + 1), those))
-        return {columns: sorted(those, key=lambda mark: _RANKS[mark.kind]) for columns, those in found}
-
-    def marks_at(self, step: int, marks: tuple[Mark, ...]) -> list[Mark]:
-        """Return the marks of the burst at a step, as `bursts` does."""
-        column = self.column_of(step)
-        return next((those for columns, those in self.bursts(marks).items() if column in columns), [])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pane(PaneSpace):
-    """A drawn pane."""
-
-    axis: LossAxis
-    scale: LossScale
-    glyphs: GlyphSet
-    train: Columns
-    smoothed: Floats
-    """Nats, one value per column of dots."""
-
     def dots_of(self, step: float) -> slice:
         """Return the columns of dots in the cells of a step; none where it is not in view."""
         column, per_cell = self.column_of(step), len(self.smoothed) // self.width
         return slice(0) if column is None else slice(column * per_cell, (column + 1) * per_cell)
 
-    def is_in_gap(self, step: float) -> bool:
-        """Return whether the run has no steps around a step that is in view."""
-        is_gap = self.train.is_gap[self.dots_of(step)]
-        return len(is_gap) > 0 and bool(is_gap.all())
-
     @property
     def is_spike(self) -> NDArray[np.bool_]:
         """Which columns of dots exceed the y axis, except for the fall with which a run starts."""
-        is_above = self.scale.heights(self.train.high) > self.axis.limits.high
+        is_above = self.options.heights(self.train.high) > self.axis.limits.high
         is_inside = (self.train.count > 0) & ~is_above
         return np.asarray(is_above & np.logical_or.accumulate(is_inside))
 
@@ -123,8 +114,8 @@ class Pane(PaneSpace):
 
     def place_of(self, nats: float) -> float:
         """Return the place of a loss in rows from the top of the plot; negative above it."""
-        return (self.axis.limits.high - float(self.scale.heights(np.array([nats]))[0])) / self.axis.row
+        return (self.axis.limits.high - float(self.options.heights(np.array([nats]))[0])) / self.axis.row
 
     def row_of(self, nats: float) -> int | None:
         """Return the row of a loss, counted from the top of the plot; None if it is not in view."""
-        return self.axis.row_of(float(self.scale.heights(np.array([nats]))[0]))
+        return self.axis.row_of(float(self.options.heights(np.array([nats]))[0]))

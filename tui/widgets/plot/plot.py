@@ -1,18 +1,16 @@
-"""The colours of the plot, by the names of `StyleName`: variables of the themes only.
+"""`LossPlot`: the widget of the loss plot. Handles keys and mouse, and sends the changed cells of its `Picture`.
 
-`LossPlot`: the widget of the loss plot. Handles keys and mouse, and sends the changed cells of its `Picture`.
-
-Redraws when a view brings a longer curve, and after keys. `PlotView` determines the steps in view. Never changes the
-run; posts `CursorMoved` when the cursor moves.
+Redraws when a view brings a longer curve, and after keys. Never changes the run; posts `CursorMoved` when the cursor
+moves.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, get_args
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from rich.segment import Segment
-from textual import events
+from textual import events, on
 from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
@@ -27,46 +25,33 @@ from tui.settings.keys import bindings_of
 from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 from tui.text.numbers import LossUnit
-from tui.widgets.plot.axes import Limits, LossScale
-from tui.widgets.plot.cells import StyleName
+from tui.widgets.plot.axes import Limits
+from tui.widgets.plot.cells import STYLE_NAMES
 from tui.widgets.plot.pane import PlotOptions
-from tui.widgets.plot.picture import Picture, run_limits
-from tui.widgets.plot.viewport import Drag, PlotView
-
-PLOT_CSS = """
-LossPlot {
-    & > .loss-plot--text { color: $text-muted; }
-    & > .loss-plot--axis { color: $border-blurred; }
-    & > .loss-plot--tick { color: $text-muted; }
-    & > .loss-plot--heading { color: $text-muted; text-style: bold; }
-    & > .loss-plot--focus { color: $text-primary; text-style: bold; }
-    & > .loss-plot--grid { color: $border-blurred; }
-    & > .loss-plot--level { color: $secondary 50%; }
-    & > .loss-plot--level_label { color: $text-secondary; }
-    & > .loss-plot--band { color: $primary 40%; }
-    & > .loss-plot--line { color: $text-accent; text-style: bold; }
-    & > .loss-plot--overlay { color: $secondary; }
-    & > .loss-plot--validation { color: $text-primary; }
-    & > .loss-plot--best { color: $text-primary; text-style: bold; }
-    & > .loss-plot--best_line { color: $primary 45%; }
-    & > .loss-plot--peak { color: $text-muted; }
-    & > .loss-plot--mark { color: $text-accent; text-style: bold; }
-    & > .loss-plot--window { color: $text-primary; }
-    & > .loss-plot--cursor { color: $foreground; }
-    & > .loss-plot--readout { color: $foreground; }
-}
-"""
-
+from tui.widgets.plot.picture import Picture
+from tui.widgets.plot.viewport import Viewport
 
 SIDE_BY_SIDE_CELLS = 96
 """From this width on, two panes fit side by side."""
 _SHORT_RUNS = 1000
 """In shorter runs the recent part needs no pane of its own."""
-_ZOOM = 2.0
-_WHEEL_ZOOM = 1.25
-_DOUBLE = 2
+_ZOOM, _WHEEL_ZOOM = 2.0, 1.25
+_DOUBLE_CLICK = 2
 _DRAWN = ("train_losses", "val_points", "marks", "levels")
-"""What is drawn of a view."""
+"""What is drawn of a view; each is another object once it has changed."""
+
+
+@dataclass
+class _Drag:
+    """A mouse button pressed over a pane, to pan it."""
+
+    x: int
+    step: int
+    steps_per_column: float
+    """By how many steps a column of movement pans; negative where the curve moves with the pointer."""
+    viewport: Viewport
+    """That of the plot when the button was pressed."""
+    has_moved: bool = False
 
 
 class LossPlot(Widget, can_focus=True):
@@ -74,8 +59,7 @@ class LossPlot(Widget, can_focus=True):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("plot"))
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"loss-plot--{name}" for name in get_args(StyleName)}
-    DEFAULT_CSS = PLOT_CSS
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"loss-plot--{name}" for name in STYLE_NAMES}
 
     unit: reactive[LossUnit] = reactive[LossUnit]("bits", init=False)
     is_log: reactive[bool] = reactive(default=False, init=False)
@@ -96,13 +80,13 @@ class LossPlot(Widget, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self.shown = RunView()
-        self.view = PlotView()
+        self.viewport = Viewport()
         self.picture = Picture()
         self._painted = self.picture.cells
-        self._drag: Drag | None = None
+        self._drag: _Drag | None = None
 
     def on_mount(self) -> None:
-        """Watch the app's glyphs and unit, and redraw when an option changes."""
+        """Use the app's glyphs and unit, and redraw when an option changes."""
         if isinstance(self.app, TerminalApp):
             self.watch(self.app, "glyphs", self._set_glyphs)
             self.watch(self.app, "loss_unit", self._set_unit)
@@ -135,11 +119,11 @@ class LossPlot(Widget, can_focus=True):
 
     def switch_panes(self) -> None:
         """Show the next of: both panes, the whole run, its recent part where that is shorter."""
-        view = self.view.next_mode()
-        if view.panes == ("recent",) and view.limits("recent", self._run) == PlotView().limits("whole", self._run):
+        viewport = self.viewport.next_mode()
+        if viewport.panes == ("recent",) and viewport.limits("recent") == viewport.whole_run:
             self.notify("The recent part is the whole run so far.", markup=False)
-            view = view.next_mode()
-        self._apply_view(view)
+            viewport = viewport.next_mode()
+        self._move_to(viewport)
 
     def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001 - Textual's signature
         """Show the focus in the heading."""
@@ -152,21 +136,26 @@ class LossPlot(Widget, can_focus=True):
 
     def redraw(self) -> None:
         """Draw the current view again."""
-        has_more_to_show = self._run.span >= _SHORT_RUNS
-        self.view = self.view.fitted(is_wide=self.size.width >= SIDE_BY_SIDE_CELLS and has_more_to_show)
-        if self.view.cursor is not None and self.view.cursor > self._run.high:  # an earlier checkpoint was loaded
-            self.view = self.view.with_cursor(self.view.cursor, self._run)
-            self.post_message(self.CursorMoved(self.view.cursor))
-        options = PlotOptions(LossScale(self.unit, self.is_log), self.glyphs, self.overlay, self.shows_levels)
-        self.picture.draw(self.shown, self.view, options, self.size.width, self.size.height)
+        train, width, overlay = self.shown.train_losses, self.size.width, self.overlay
+        first_steps = [train.first_step]
+        if overlay is not None and len(overlay.train_losses):
+            first_steps.append(overlay.train_losses.first_step)  # a branch starts where its parent did
+        run = Limits(min(first_steps), train.last_step)
+        is_wide = width >= SIDE_BY_SIDE_CELLS and run.span >= _SHORT_RUNS
+        self.viewport = replace(self.viewport, run=run, is_wide=is_wide)
+        if self.viewport.cursor is not None and self.viewport.cursor > run.high:  # an earlier checkpoint was loaded
+            self.viewport = self.viewport.with_cursor(self.viewport.cursor)
+            self.post_message(self.CursorMoved(self.viewport.cursor))
+        options = PlotOptions(
+            unit=self.unit, is_log=self.is_log, glyph_set=self.glyphs, overlay=overlay, shows_levels=self.shows_levels
+        )
+        self.picture.draw(self.shown, self.viewport, options, width, self.size.height)
         self._paint()
 
     def _paint(self) -> None:
         """Repaint the cells that differ from those on the screen."""
-        before, self._painted = (
-            self._painted,
-            self.picture.with_labels(self.view, is_focused=self.has_focus, legend_page=self.legend_page),
-        )
+        before = self._painted
+        self._painted = self.picture.with_labels(self.viewport, is_focused=self.has_focus, legend_page=self.legend_page)
         if self._painted.chars.shape != before.chars.shape:
             self.refresh()
         elif regions := [Region(x, y, width, 1) for x, y, width in self._painted.changes(before)]:
@@ -179,98 +168,90 @@ class LossPlot(Widget, can_focus=True):
         segments = self._painted.segments(y)
         return Strip([Segment(text, self.get_component_rich_style(f"loss-plot--{name}")) for text, name in segments])
 
-    @property
-    def _run(self) -> Limits:
-        return run_limits(self.shown, self.overlay)
-
-    def _apply_view(self, view: PlotView) -> None:
-        """Set the steps in view and the cursor, and redraw; without any step there is nothing to show."""
+    def _move_to(self, viewport: Viewport) -> None:
+        """Show other steps or move the cursor, and redraw; without any step there is nothing to show."""
         if not len(self.shown.train_losses):
             return
-        before, self.view = self.view, view
-        if any(before.limits(pane, self._run) != view.limits(pane, self._run) for pane in view.panes) or (
-            before.panes != view.panes
-        ):
+        before, self.viewport = self.viewport, viewport
+        limits_before, limits = ([(kind, each.limits(kind)) for kind in each.panes] for each in (before, viewport))
+        if limits_before != limits:
             self.redraw()
         else:
             self._paint()
-        if before.cursor != view.cursor:
-            self.post_message(self.CursorMoved(view.cursor))
+        if before.cursor != viewport.cursor:
+            self.post_message(self.CursorMoved(viewport.cursor))
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Disable `hide_cursor` while there is nothing to hide, so that escape reaches the screen."""
-        return action != "hide_cursor" or self.legend_page is not None or self.view.cursor is not None
+        return action != "hide_cursor" or self.legend_page is not None or self.viewport.cursor is not None
 
     def action_move_cursor(self, num_columns: int) -> None:
         """Move the cursor by columns."""
-        pane = self.picture.pane_of(self.view.cursor if self.view.cursor is not None else self._run.high)
-        self._apply_view(self.view.cursor_moved(num_columns, pane.width if pane else 1, self._run))
+        cursor = self.viewport.cursor
+        pane = self.picture.pane_of(self.viewport.run.high if cursor is None else cursor)
+        self._move_to(self.viewport.cursor_moved(num_columns, pane.width if pane else 1))
 
     def action_zoom(self, direction: int) -> None:
         """Halve (-1) or double (1) the steps in view."""
-        self._apply_view(self.view.zoomed(_ZOOM**direction, self._run))
+        self._move_to(self.viewport.zoomed(_ZOOM**direction))
 
     def action_pan(self, direction: int) -> None:
         """Pan back (-1) or on (1) by half of the steps in view."""
-        span = self.view.limits(self.view.panes[-1], self._run).span
-        self._apply_view(self.view.panned(direction * span / 2, self._run))
+        self._move_to(self.viewport.panned(direction * self.viewport.limits(self.viewport.panes[-1]).span / 2))
 
     def action_first(self) -> None:
         """Move the cursor to the first step."""
-        self._apply_view(self.view.with_cursor(round(self._run.low), self._run))
+        self._move_to(self.viewport.with_cursor(round(self.viewport.run.low)))
 
     def action_follow(self) -> None:
         """Hide the cursor and follow the newest step."""
-        self._apply_view(self.view.following())
+        self._move_to(self.viewport.following())
 
     def action_hide_cursor(self) -> None:
         """Close the legend; else hide the cursor, and follow again if the pane followed before it was shown."""
         if self.legend_page is not None:
             self.legend_page = None
-            return
-        self._apply_view(self.view.with_cursor(None, self._run))
+        else:
+            self._move_to(self.viewport.with_cursor(None))
 
     def action_reset(self) -> None:
         """Reset zoom, panning and cursor."""
-        self._apply_view(self.view.reset())
+        self._move_to(self.viewport.reset())
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Zoom in at the pointer."""
-        self._zoom_at(event, 1 / _WHEEL_ZOOM)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Zoom out at the pointer."""
-        self._zoom_at(event, _WHEEL_ZOOM)
-
-    def _zoom_at(self, event: events.MouseEvent, factor: float) -> None:
+    @on(events.MouseScrollUp)
+    @on(events.MouseScrollDown)
+    def _zoom_at_pointer(self, event: events.MouseScrollUp | events.MouseScrollDown) -> None:
+        """Zoom in or out at the pointer."""
         event.stop()
-        pane = self.picture.pane_under(event.x)
-        if pane is not None:
-            self._apply_view(self.view.zoomed(factor, self._run, pane.step_at(event.x - pane.left)))
+        if (pane := self.picture.pane_under(event.x)) is not None:
+            factor = 1 / _WHEEL_ZOOM if isinstance(event, events.MouseScrollUp) else _WHEEL_ZOOM
+            self._move_to(self.viewport.zoomed(factor, pane.step_at(event.x - pane.left)))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Start to drag."""
+        """Start to drag; over the pane of the whole run beside another, the other's window moves with the pointer."""
         pane = self.picture.pane_under(event.x)
         if event.button == 1 and pane is not None:
             *_, detail = self.picture.panes.values()
-            self._drag = Drag(event.x, pane, pane is not detail, self.view)
+            steps_per_column = pane.num_steps / pane.width * (-1 if pane is detail else 1)
+            step = round(pane.step_at(event.x - pane.left))
+            self._drag = _Drag(event.x, step, steps_per_column, self.viewport)
             self.capture_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Pan with the pointer."""
-        view = self._drag.moved_to(event.x, self._run) if self._drag is not None else None
-        if view is not None:
-            self._apply_view(view)
+        if (drag := self._drag) is not None and (drag.has_moved or event.x != drag.x):
+            drag.has_moved = True
+            viewport = replace(drag.viewport, run=self.viewport.run)
+            self._move_to(viewport.panned((event.x - drag.x) * drag.steps_per_column))
 
     def on_mouse_up(self) -> None:
         """End the drag; without movement, put the cursor at the pointer."""
         drag, self._drag = self._drag, None
         self.release_mouse()
         if drag is not None and not drag.has_moved:
-            step = drag.pane.step_at(drag.x - drag.pane.left)
-            self._apply_view(self.view.with_cursor(round(step), self._run))
+            self._move_to(self.viewport.with_cursor(drag.step))
 
     def on_click(self, event: events.Click) -> None:
         """Reset on a double click."""
-        if event.chain == _DOUBLE:
+        if event.chain == _DOUBLE_CLICK:
             self.action_reset()

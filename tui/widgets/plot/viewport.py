@@ -1,4 +1,4 @@
-"""`PlotView`: which steps each pane of the plot shows (a `StepWindow`), and the step of the cursor. Immutable, pure.
+"""`Viewport`: which steps of a run each pane shows (a `Window`), and the step of the cursor. Immutable, pure.
 
 There are two panes: the whole run, and its recent part. Side by side, zooming and panning move the recent pane; alone,
 they move the pane that is shown. The cursor moves by one column of the finest pane that shows it.
@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tui.widgets.plot.axes import Limits, step_limits
-from tui.widgets.plot.pane import Pane
 
 Mode = Literal["both", "whole", "recent"]
 PaneKind = Literal["whole", "recent"]
@@ -20,73 +19,30 @@ MIN_SPAN = 20
 _RECENT_SPANS = (500, 1000, 2000, 5000)
 """Short enough for a `Series` to store each of their steps."""
 _RECENT_SHARE = 10
+_NO_STEPS = Limits(0, 0)
 
 
 @dataclass(frozen=True)
-class StepWindow:
-    """The steps in one pane: a fixed window, or one that follows the newest step."""
+class Window:
+    """The steps in one pane."""
 
     span: int | None = None
     """Number of steps; None for the pane's default."""
     first: int | None = None
-    """First step of a fixed window; None to follow."""
-
-    def limits(self, run: Limits, default_span: int | None) -> Limits:
-        """Return the x axis for a run; without a span and a default, the whole run.
-
-        A following window moves by a quarter of its span at a time and is still in between.
-        """
-        whole = _whole(run)
-        span = self.span or default_span
-        if span is None or span >= whole.span:
-            return whole
-        if self.first is not None:
-            first = min(self.first, round(max(run.high - span / 4, whole.low)))  # keep some steps of the run in view
-            return Limits(first, first + span)
-        quantum = max(span // 4, 1)
-        high = math.ceil(run.high / quantum) * quantum
-        low = max(high - span, whole.low)
-        return Limits(low, low + span)
-
-    def zoomed(self, now: Limits, factor: float, anchor: float | None, run: Limits) -> StepWindow:
-        """Return a window of `factor` times as many steps around `anchor`, or else the right edge."""
-        whole = _whole(run)
-        span = round(min(max(now.span * factor, MIN_SPAN), whole.span))
-        if span >= whole.span:
-            return StepWindow(span=math.ceil(whole.span))
-        if anchor is None and self.first is None:
-            return StepWindow(span=span)
-        kept = now.high if anchor is None else anchor
-        first = kept - (kept - now.low) / now.span * span
-        return StepWindow(span, _clamped(first, span, whole))
-
-    def panned(self, now: Limits, num_steps: float, run: Limits) -> StepWindow:
-        """Return the window moved by `num_steps`; it follows once it reaches the newest step."""
-        whole = _whole(run)
-        span = round(now.span)
-        if span >= whole.span:
-            return self
-        if num_steps > 0 and now.low + num_steps + span > run.high:
-            return StepWindow(span)
-        return StepWindow(span, _clamped(now.low + num_steps, span, whole))
-
-    def showing(self, now: Limits, step: int, run: Limits) -> StepWindow:
-        """Return the window moved as little as necessary to show `step`."""
-        if now.low <= step <= now.high:
-            return self
-        share = 0.25 if step < now.low else 0.75
-        return StepWindow(round(now.span), _clamped(step - share * now.span, now.span, _whole(run)))
+    """First step of a fixed window; None to follow the newest step."""
 
 
 @dataclass(frozen=True)
-class PlotView:
+class Viewport:
     """Panes, their windows, and the cursor."""
 
+    run: Limits = _NO_STEPS
+    """The first and the last step."""
     mode: Mode = "both"
     is_wide: bool = False
     """Whether two panes fit side by side, in a run long enough for them."""
-    whole: StepWindow = StepWindow()
-    recent: StepWindow = StepWindow()
+    whole: Window = Window()
+    recent: Window = Window()
     cursor: int | None = None
     resumes_following: bool = False
     """Whether the window is fixed only because of the cursor."""
@@ -99,111 +55,110 @@ class PlotView:
         return (self.mode,)
 
     @property
-    def detail(self) -> StepWindow:
+    def detail(self) -> Window:
         """The window that zooming and panning change."""
         return self.whole if self.panes[-1] == "whole" else self.recent
 
-    def limits(self, pane: PaneKind, run: Limits) -> Limits:
-        """Return the x axis of a pane for a run from its first step to its last."""
+    @property
+    def whole_run(self) -> Limits:
+        """The x axis of the whole run."""
+        return step_limits(int(self.run.low), int(self.run.high))
+
+    def limits(self, pane: PaneKind) -> Limits:
+        """Return the x axis of a pane."""
         if pane == "recent":
-            return self.recent.limits(run, recent_span(int(run.high - run.low) + 1))
-        return (self.whole if len(self.panes) == 1 else StepWindow()).limits(run, None)
+            return self._limits(self.recent, recent_span(int(self.run.high - self.run.low) + 1))
+        return self._limits(self.whole if len(self.panes) == 1 else Window())
 
-    def fitted(self, *, is_wide: bool) -> PlotView:
-        """Return the view for a plot that is wide enough for two panes, or not."""
-        return self if is_wide == self.is_wide else replace(self, is_wide=is_wide)
+    def _limits(self, window: Window, default_span: int | None = None) -> Limits:
+        """Return the x axis of a window; without a span and a default, that of the whole run.
 
-    def next_mode(self) -> PlotView:
-        """Return the view with the next arrangement of panes that looks different."""
+        A following window moves by a quarter of its span at a time and is still in between.
+        """
+        whole, span = self.whole_run, window.span or default_span
+        if span is None or span >= whole.span:
+            return whole
+        if window.first is not None:
+            first = min(window.first, round(max(self.run.high - span / 4, whole.low)))  # show some steps of the run
+            return Limits(first, first + span)
+        quantum = max(span // 4, 1)
+        low = max(math.ceil(self.run.high / quantum) * quantum - span, whole.low)
+        return Limits(low, low + span)
+
+    def next_mode(self) -> Viewport:
+        """Return the next arrangement of panes that looks different."""
         order: tuple[Mode, ...] = ("both", "whole", "recent") if self.is_wide else ("both", "recent")
-        mode = order[(order.index(self.mode) + 1) % len(order)] if self.mode in order else "recent"
-        return replace(self, mode=mode)
+        return replace(self, mode=order[(order.index(self.mode) + 1) % len(order)] if self.mode in order else "recent")
 
-    def zoomed(self, factor: float, run: Limits, anchor: float | None = None) -> PlotView:
-        """Return the view with `factor` times as many steps, around `anchor`, the cursor or the right edge."""
-        now = self.limits(self.panes[-1], run)
+    def zoomed(self, factor: float, anchor: float | None = None) -> Viewport:
+        """Return `factor` times as many steps, around `anchor`, the cursor or the right edge."""
+        now, whole = self.limits(self.panes[-1]), self.whole_run
         anchor = anchor if anchor is not None else self.cursor
         if anchor is not None and not now.low <= anchor <= now.high:
-            now = self.detail.showing(now, round(anchor), run).limits(run, round(now.span))
-        return self._with_detail(self.detail.zoomed(now, factor, anchor, run))
+            now = self._limits(self._window_at(now, round(anchor)))
+        span = round(min(max(now.span * factor, MIN_SPAN), whole.span))
+        if span >= whole.span:
+            return self._with_detail(Window(math.ceil(whole.span)))
+        if anchor is None and self.detail.first is None:
+            return self._with_detail(Window(span))
+        kept = now.high if anchor is None else anchor
+        return self._with_detail(self._window(kept - (kept - now.low) / now.span * span, span))
 
-    def panned(self, num_steps: float, run: Limits) -> PlotView:
-        """Return the view moved by `num_steps`."""
-        return self._with_detail(self.detail.panned(self.limits(self.panes[-1], run), num_steps, run))
+    def panned(self, num_steps: float) -> Viewport:
+        """Return the view moved by `num_steps`; it follows once it reaches the newest step."""
+        now = self.limits(self.panes[-1])
+        span, first = round(now.span), now.low + num_steps
+        if span >= self.whole_run.span:
+            return self._with_detail(self.detail)
+        is_newest = num_steps > 0 and first + span > self.run.high
+        return self._with_detail(Window(span) if is_newest else self._window(first, span))
 
-    def reset(self) -> PlotView:
+    def reset(self) -> Viewport:
         """Return the default view: following, without a cursor."""
-        return PlotView(self.mode, self.is_wide)
+        return Viewport(self.run, self.mode, self.is_wide)
 
-    def following(self) -> PlotView:
+    def following(self) -> Viewport:
         """Return the view at the newest step, at the same zoom, without a cursor."""
         return replace(self._with_detail(replace(self.detail, first=None)), cursor=None)
 
-    def cursor_moved(self, num_columns: int, columns_in_pane: int, run: Limits) -> PlotView:
+    def cursor_moved(self, num_columns: int, columns_in_pane: int) -> Viewport:
         """Return the view with the cursor moved by columns; it starts at the newest step."""
         if self.cursor is None:
-            return self.with_cursor(round(run.high), run)
-        per_column = (self.limits(self._finest_pane(self.cursor, run), run).span + 1) / max(columns_in_pane, 1)
-        num_steps = max(round(abs(num_columns) * per_column), 1)
-        return self.with_cursor(self.cursor + (num_steps if num_columns > 0 else -num_steps), run)
+            return self.with_cursor(round(self.run.high))
+        shown = [limits for limits in map(self.limits, self.panes) if limits.low <= self.cursor <= limits.high]
+        finest = shown[-1] if shown else self.limits(self.panes[-1])
+        num_steps = max(round(abs(num_columns) * (finest.span + 1) / max(columns_in_pane, 1)), 1)
+        return self.with_cursor(self.cursor + (num_steps if num_columns > 0 else -num_steps))
 
-    def with_cursor(self, step: int | None, run: Limits) -> PlotView:
+    def with_cursor(self, step: int | None) -> Viewport:
         """Return the view with the cursor at a step, or none; the window is fixed while there is a cursor."""
         if step is None:
             shown = replace(self.detail, first=None) if self.resumes_following else self.detail
             return replace(self._with_detail(shown), cursor=None)
-        step = round(min(max(step, run.low), run.high))
-        now = self.limits(self.panes[-1], run)
-        detail, resumes_following = self.detail, self.resumes_following
-        if self.cursor is None and detail.first is None and now.span < _whole(run).span:
-            detail, resumes_following = StepWindow(round(now.span), round(now.low)), True
-        if len(self.panes) == 1:
-            detail = detail.showing(now, step, run)
+        step = round(min(max(step, self.run.low), self.run.high))
+        now, detail, resumes_following = self.limits(self.panes[-1]), self.detail, self.resumes_following
+        if self.cursor is None and detail.first is None and now.span < self.whole_run.span:
+            detail, resumes_following = Window(round(now.span), round(now.low)), True
+        if len(self.panes) == 1 and not now.low <= step <= now.high:
+            detail = self._window_at(now, step)
         return replace(self._with_detail(detail), cursor=step, resumes_following=resumes_following)
 
-    def _finest_pane(self, step: int, run: Limits) -> PaneKind:
-        """Return the last pane that shows a step."""
-        shown = [pane for pane in self.panes if self.limits(pane, run).low <= step <= self.limits(pane, run).high]
-        return shown[-1] if shown else self.panes[-1]
+    def _window_at(self, now: Limits, step: int) -> Window:
+        """Return the window moved as little as necessary to show a step that it doesn't."""
+        return self._window(step - (0.25 if step < now.low else 0.75) * now.span, round(now.span))
 
-    def _with_detail(self, detail: StepWindow) -> PlotView:
+    def _window(self, first: float, span: int) -> Window:
+        """Return a fixed window, moved inside the run."""
+        whole = self.whole_run
+        return Window(span, round(min(max(first, whole.low), max(whole.high - span, whole.low))))
+
+    def _with_detail(self, detail: Window) -> Viewport:
         """Return the view with another window in the last pane."""
         if self.panes[-1] == "whole":
             return replace(self, whole=detail, resumes_following=False)
         return replace(self, recent=detail, resumes_following=False)
 
 
-@dataclass
-class Drag:
-    """A mouse button pressed over a pane, to pan it. Never handles an event."""
-
-    x: int
-    """Column where the button was pressed."""
-    pane: Pane
-    is_overview: bool
-    """Whether another pane shows a window of this one: then the pointer moves that window."""
-    view: PlotView
-    """The view when the button was pressed."""
-    has_moved: bool = False
-
-    def moved_to(self, x: int, run: Limits) -> PlotView | None:
-        """Return the view for a pointer at column `x`; None while it has not moved."""
-        self.has_moved = self.has_moved or x != self.x
-        if not self.has_moved:
-            return None
-        num_steps = (x - self.x) * self.pane.num_steps / self.pane.width
-        return self.view.panned(num_steps if self.is_overview else -num_steps, run)
-
-
 def recent_span(num_steps: int) -> int:
     """Return how many of a run's last steps count as recent: about a tenth, 500 to 5,000."""
     return max((span for span in _RECENT_SPANS if span * _RECENT_SHARE <= num_steps), default=_RECENT_SPANS[0])
-
-
-def _whole(run: Limits) -> Limits:
-    return step_limits(int(run.low), int(run.high))
-
-
-def _clamped(first: float, span: float, whole: Limits) -> int:
-    """Return the first step of a window, moved inside the run."""
-    return round(min(max(first, whole.low), max(whole.high - span, whole.low)))

@@ -18,6 +18,8 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, change, run_started, steps_finished, tweet_read, tweet_sampled
 from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused
 from tests.tui.transcripts import Entry, Size, Step, Typed, plays, set_up, transcript
+from tui.app.app import TweetgenApp
+from tui.dialogs.settings import FilterDialog
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.feed.tweet_text import TweetText
 
@@ -55,7 +57,7 @@ SET_UP: dict[str, FakeSession] = {
 def clipboard_and_pins(at: Running) -> str:
     texts = at.app.screen.query(TweetText)
     coloured = "" if all(text.is_coloured for text in texts) else ", no colours"
-    pins = [pin.text for pin in at.app._main_screen.pins_and_export.pins]
+    pins = [pin.text for pin in at.app.pins.tweets]
     prime = at.app.summary_view.sampling.prime
     return f"clipboard {at.app.clipboard!r}, pins {pins}, prime {prime!r}{coloured}"
 
@@ -70,6 +72,8 @@ async def test_a_tweet_is_read_and_used_by_keys_as_recorded(
 
 class TextApp(App[None]):
     """A tweet with its cursor on the second character, in the colours of its surprise and without."""
+
+    CSS_PATH = TweetgenApp.CSS_PATH
 
     def compose(self) -> ComposeResult:
         for is_coloured in (True, False):
@@ -98,7 +102,7 @@ async def test_before_the_first_tweet_y_says_why_then_enter_twice_opens_one_dial
         for _ in range(2):
             app.post_message(Key("enter", None))
         await at.press(opens="TweetDialog", shows="2.00 bits at step 3")
-        assert app.screen_stack[1:] == [app._main_screen, app.screen]
+        assert app.screen_stack[1:] == [app.main, app.screen]
         assert feed.is_highlighting
         await pilot.click(TweetText, offset=(3, 0))
         assert app.screen.query_one(TweetText).cursor == 3
@@ -156,12 +160,12 @@ async def test_avoided_words_come_from_a_file_and_a_refusal_is_shown_in_a_filter
     path.write_text("@anna\nrain\n")
     session = Answering(c.ChangeSettings, script=(STEPS, OF_FEED))
     async with stage.running(session) as at:
-        sampling = at.app._main_screen.sampling
-        sampling.action_filter()
-        assert not sampling.show_refusal("No 寿."), "the dialog is not drawn yet"
+        at.app.main.action_filter()
+        assert isinstance(at.app.screen, FilterDialog)
+        assert not at.app.screen.shows(refused("ChangeSettings", "No.", settings=("avoid",))), "it is not drawn yet"
         await opened(at.app, "FilterDialog")
-        assert sampling.show_refusal("No 寿.")
-        await at.press(shows="No 寿.")
+        await at.emit(refused("ChangeSettings", "No 寿.", settings=("avoid",)))
+        await at.press(shows="No 寿.", opens="FilterDialog")
         await transcript(at, *setting("avoid", f"@{path}"))
         await at.press(shows="2: @anna, rain  *")
         await transcript(at, "enter", "end", *",tea", "enter")

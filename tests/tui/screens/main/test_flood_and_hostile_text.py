@@ -24,9 +24,9 @@ from engine.protocol import events as e
 from tests import hostile
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Running, Stage, drawn, opened, screen_text, wait_until
-from tests.tui.screens.dialogs.test_checkpoints import entry
+from tests.tui.dialogs.test_checkpoints import entry
 from tui.app.app import TweetgenApp
-from tui.run.fold import MAX_TWEETS, apply, fold
+from tui.run.fold import MAX_TWEETS, fold
 from tui.run.new_run import OverlayCurve
 from tui.run.series import MAX_BUCKETS, WINDOW_LENGTH, Series
 from tui.run.view import RunView
@@ -83,13 +83,13 @@ async def in_dialogs(at: Running) -> None:
         assert_harmless(at)
         await at.press("escape", opens="MainScreen")
     await seen(at, "l", opens="CheckpointBrowser")
-    for keys, above in ((("=", "down", "="), "CompareDialog"), (("enter",), "LoadDialog"), (("delete",), "YesDialog")):
+    for keys, above in ((("=", "down", "="), "CompareDialog"), (("enter",), "Question"), (("delete",), "Question")):
         await seen(at, *keys, opens=above)
         await at.press("escape", opens="CheckpointBrowser")
     await at.press("escape", opens="MainScreen")
     await seen(at, "o", opens="OpenDialog")
     await at.press("escape", opens="MainScreen")
-    for key, screen in (("s", "SaveDialog"), ("o", "OpenDialog"), ("ctrl+p", "CommandPalette")):
+    for key, screen in (("s", "Ask"), ("o", "OpenDialog"), ("ctrl+p", "CommandPalette")):
         await at.press(key, opens=screen)
         await wait_until(lambda: isinstance(at.app.focused, Input), "a line to type in")
         line = at.app.focused
@@ -103,7 +103,7 @@ async def in_dialogs(at: Running) -> None:
         await at.press("escape")
         await wait_until(lambda: not isinstance(at.app.focused, Input), "the end of the dialog")
     at.session.emit(e.RunFailed(title=WORST, detail=WORST, hint="[/foo] " + WORST, **NOW))
-    await seen(at, opens="FailureDialog")
+    await seen(at, opens="Question")
 
 
 @pytest.mark.parametrize("place", [in_the_feed, in_dialogs])
@@ -126,7 +126,7 @@ async def test_hostile_text_is_shown_as_plain_text(
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         at = Running(app, pilot, session)
         if place is in_the_feed:  # no run can have that name
-            await seen(at, opens="MessageDialog")
+            await seen(at, opens="Question")
             await at.press("escape")
         await opened(app, "MainScreen")
         feed = app.screen.query_one(TweetFeed)
@@ -205,7 +205,9 @@ async def test_a_flood_is_drained_while_keys_act_and_the_view_stays_bounded(stag
         await press_and_wait(app, "c", lambda: feed.is_coloured)
         await press_and_wait(app, "minus", lambda: app.summary_view.sampling.temperature < 0.8)
         await wait_until(lambda: session.num_told == NUM_EVENTS, "the end of the flood")
-        await wait_until(lambda: app.summary_view.step == last_step and not app.bridge.num_undrained, "the last event")
+        await wait_until(
+            lambda: app.summary_view.step == last_step and not app.connection.num_undrained, "the last event"
+        )
         view = app.summary_view
         assert view.num_tweets == len(PAST) + NUM_EVENTS // 20
         assert len(view.tweets) <= MAX_TWEETS
@@ -220,8 +222,8 @@ async def test_a_flood_is_drained_while_keys_act_and_the_view_stays_bounded(stag
 
 def test_folding_a_flood_at_once_equals_applying_its_events_one_by_one() -> None:
     told = list(islice(flood(), 1002))
-    view = apply(RunView(), run_started(step=FIRST_STEP))
-    at_once, one_by_one = fold(view, told), reduce(apply, told, view)
+    view = fold(RunView(), [run_started(step=FIRST_STEP)])
+    at_once, one_by_one = fold(view, told), reduce(lambda before, event: fold(before, [event]), told, view)
     for name in ("step", "elapsed_seconds", "tweets", "num_tweets", "val_points", "learning_rate", "phase"):
         assert getattr(at_once, name) == getattr(one_by_one, name), name
     for found, expected in zip(at_once.train_losses.singles(0), one_by_one.train_losses.singles(0), strict=True):

@@ -16,14 +16,14 @@ from engine.protocol.events import RunFinished, Warned
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
 from tui.app.app import TweetgenApp
-from tui.dialogs.help import HelpScreen
+from tui.app.pins import PinsFile
+from tui.dialogs.help import HelpDialog
 from tui.lesson.lock import lock_lesson
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun
 from tui.process.signals import HANGUP_CODE
 from tui.process.threads import writers_have_ended
-from tui.run.fold import apply
-from tui.run.pins import PinsFile
+from tui.run.fold import fold
 from tui.run.summary import how_to_attach
 from tui.run.view import RunView
 from tui.settings.preferences import PreferencesStore
@@ -50,7 +50,7 @@ async def has_left(app: TweetgenApp) -> None:
 class OpensHelpAsItCloses(TerminalApp[Outcome]):
     def on_mount(self) -> None:
         self.choose_theme()
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpDialog({}, {}))
         self.exit(Outcome(exit_code=143))
 
 
@@ -64,11 +64,11 @@ async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> 
     async with stage.running(unsaved()) as at:
         timers: list[int] = []
         for _ in range(3):
-            await at.press("q", opens="YesDialog")
+            await at.press("q", opens="Question")
             await at.press("escape", opens="MainScreen")
             timers.append(len(at.app.screen._timers))
         assert len(set(timers)) == 1
-        await at.press("q", opens="YesDialog")
+        await at.press("q", opens="Question")
         await at.press("y")
         await has_left(at.app)
     assert at.app.summary_view.ended is not None
@@ -77,7 +77,7 @@ async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> 
 async def test_a_signal_that_ends_a_run_on_a_full_disk_exits_with_the_code_of_lost_steps(stage: Stage) -> None:
     full = Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk")
     async with stage.running(FakeSession((full, *SCRIPT))) as at:
-        at.app.signals.receive(143)
+        at.app.leaving.receive(143)
         await has_left(at.app)
     assert at.app.return_value == Outcome(exit_code=1, is_ending=True)
 
@@ -86,7 +86,7 @@ async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(sta
     session, clock = LateSession(), FakeClock()
     session.stop_refusal = "The disk is full."
     async with stage.running(session) as at:
-        at.app._main_screen.leaving._clock = clock
+        at.app.leaving._clock = clock
         await at.pilot.press("q")
         await wait_until(lambda: "saving…" in at.text, "the wait for the run")
         clock.advance(6.0)
@@ -105,13 +105,13 @@ async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why
     async with app.run_test() as pilot:
         at = Running(app, pilot, session)
         await wait_until(lambda: app.summary_view.started is not None)
-        await at.press("d", opens="YesDialog", shows=("No terminal can attach", PROBLEM))
+        await at.press("d", opens="Question", shows=("No terminal can attach", PROBLEM))
         await at.press("escape", opens="MainScreen")
         assert app.return_value is None
-        await at.press("d", opens="YesDialog")
+        await at.press("d", opens="Question")
         await at.press("y")
         await wait_until(lambda: app.return_value == Outcome(is_detached=True))
-    view = apply(RunView(), run_started())
+    view = fold(RunView(), [run_started()])
     assert "tweetgen-tui attach" in how_to_attach(view)
     assert "attach " not in how_to_attach(view, PROBLEM).replace("attach to it", "")
     assert PROBLEM.rstrip(".") in how_to_attach(view, PROBLEM)
@@ -147,8 +147,8 @@ async def test_a_disk_that_hangs_does_not_delay_the_exit(
 async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stage) -> None:
     async with stage.running() as at:
         waiting = LocalRun(RunConfig(), lambda *_: FakeSession())
-        at.app._main_screen.run.connection = waiting
-        at.app._main_screen.leaving.leave(143)
+        at.app.main.run.connection = waiting
+        at.app.leaving.leave(143)
         await has_left(at.app)
     waiting.start()
     assert waiting.wait(DEADLINE_SECONDS)
@@ -161,8 +161,8 @@ async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stag
 
 async def open_lesson(at: Running, asks: str = "") -> None:
     """Ask for the lesson, and wait for words of the question."""
-    at.app._main_screen.leaving.action_lesson()
-    await at.press(opens="YesDialog" if asks else None, shows=asks)
+    at.app.leaving.action_lesson()
+    await at.press(opens="Question" if asks else None, shows=asks)
 
 
 async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_stopped_unless_another_terminal_has_it(
@@ -172,7 +172,7 @@ async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_stopped_unless_a
     async with stage.running() as at:
         await open_lesson(at)
         await toasted(at.app, "The lesson is open in another terminal. Go on there, or leave it there with q")
-        assert at.app.screen is at.app._main_screen
+        assert at.app.screen is at.app.main
         os.close(descriptor)
         await open_lesson(at, asks="saved and stopped")
         await at.press(shows="y open the lesson")
@@ -200,7 +200,7 @@ async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> 
     app = stage.app(RaisingSession(CorpusError("No tweets.", "Open others.")))
     async with app.run_test() as pilot:
         at = Running(app, pilot, FakeSession())
-        await at.press(opens="FailureDialog")
+        await at.press(opens="Question")
         await at.press("escape", opens="MainScreen")
         await open_lesson(at, asks="The lesson opens in place of this screen.")
         await at.press("y")
@@ -230,8 +230,8 @@ async def test_a_hangup_ends_a_launched_run_where_that_was_asked_for_and_no_othe
 ) -> None:
     async with stage.running() as at:
         monkeypatch.setattr(LocalRun, "is_remote", True)
-        at.app.signals.stops_on_hangup = stops_on_hangup
-        at.app.signals.receive(code)
+        at.app.leaving.stops_on_hangup = stops_on_hangup
+        at.app.leaving.receive(code)
         await has_left(at.app)
     assert at.app.return_value == Outcome(exit_code=code, is_detached=is_detached, is_ending=not is_detached)
     assert bool(at.session.received) is not is_detached

@@ -34,8 +34,8 @@ from tests.fakes import (
 )
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tests.tui.transcripts import Step, plays, set_up, transcript
+from tui.app.pins import PinsFile
 from tui.run.fold import fold
-from tui.run.pins import PinsFile
 from tui.run.view import RunView
 from tui.terminal.sequences import title_of
 from tui.text.cells import CELL_WIDTH
@@ -57,7 +57,7 @@ ENDS = plays("ends", globals())
 @pytest.mark.parametrize("claim", ENDS)
 async def test_ends_of_a_run_are_shown_as_recorded(stage: Stage, claim: str, snapshot: SnapshotAssertion) -> None:
     async with stage.running(size=(60, 20)) as at:
-        at.app._main_screen.run.messages._clock = FakeClock()  # however slowly the keys are pressed
+        at.app.main._clock = FakeClock()  # however slowly the keys are pressed
         assert await transcript(at, *ENDS[claim]) == snapshot
         if FINISHED in ENDS[claim]:
             await at.press("q")
@@ -87,7 +87,7 @@ async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(
 ) -> None:
     app = stage.app(fakes.RaisingSession(error, [run_started(), *SCRIPT]))
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, "MessageDialog")
+        await opened(app, "Question")
         await shows(app, str(error))
         await pilot.press("q")
         await opened(app, "MainScreen")
@@ -197,7 +197,7 @@ def kept(at: Running) -> str:
     path = folder_of_run(RUN).pins_path
     in_file = [from_json(line) for line in path.read_bytes().splitlines()] if path.exists() else []
     texts = [event.text for event in in_file if isinstance(event, TweetSampled)]
-    pins = [event.text for event in at.app._main_screen.pins_and_export.pins]
+    pins = [event.text for event in at.app.pins.tweets]
     exports = [(path.name, path.read_text().splitlines()) for path in sorted(Path.cwd().glob("*.*"))]
     exported = [f"{name}: {len(lines)} × {lines[-1][:70]}" for name, lines in exports]
     return "; ".join([f"pins {pins}", f"in the file {texts}", *exported])
@@ -248,14 +248,14 @@ async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(st
     folder_of_run(RUN).path.write_text("no folder")
     async with stage.running(FakeSession(OF_FIVE)) as at:
         await all_is_read(at)
-        await at.press("k", opens="MessageDialog", shows=StorageError.title)
-        assert at.app._main_screen.pins_and_export.pins == (TWEETS[-1],)
+        await at.press("k", opens="Question", shows=StorageError.title)
+        assert at.app.pins.tweets == (TWEETS[-1],)
 
 
 async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path: Path) -> None:
     app = stage.app(FakeSession(OF_FIVE, run_started(run="../../elsewhere")))
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, "MessageDialog")
+        await opened(app, "Question")
         await pilot.press("escape")
         await opened(app, "MainScreen")
         await pilot.press("k")
@@ -304,7 +304,7 @@ async def test_a_run_whose_budget_is_used_up_says_so_lastingly_in_the_unit_of_th
             assert bar.region.height == 2
             rows = [bar.render_line(y) for y in range(2)]
             assert [row.cell_length for row in rows] == [size[0]] * 2, "both rows fill the line"
-        assert "space" in at.app._main_screen.opening_keys, "keys typed after it go to the dialog"
+        assert "space" in at.app.main.opening_keys, "keys typed after it go to the dialog"
         await at.press(shows="best 2.03 bits/char at step 3")
         await at.press("b", shows="best 1.407 nats/char at step 3")
 
@@ -312,7 +312,7 @@ async def test_a_run_whose_budget_is_used_up_says_so_lastingly_in_the_unit_of_th
 async def change_the_budget_from_the_palette(at: Running) -> None:
     await at.press("ctrl+p")
     await at.type_into("change the budget", shows="Let the run train longer")
-    await at.press("enter", opens="ContinueDialog")
+    await at.press("enter", opens="BudgetDialog")
 
 
 async def the_run_is_at_its_end(at: Running) -> None:
@@ -328,7 +328,7 @@ def in_training(max_steps: int) -> FakeSession:
 
 
 async def the_key_for_the_budget(at: Running) -> None:
-    await at.app.run_action("budget.change")
+    await at.app.run_action("steering.change")
 
 
 ENDED = e.RunFinished(step=3, elapsed_seconds=62.0, reason="max_steps", total_seconds=62.0, total_chars=99)
@@ -355,7 +355,7 @@ async def test_a_run_at_its_end_is_continued_by_keys_as_recorded(
 async def started_second(at: Running) -> RunConfig:
     """Wait for the new run, and return its config."""
     await wait_until(lambda: getattr(at.app.summary_view.started, "run", "") == "second", "the new run")
-    return at.app.bridge.config
+    return at.app.connection.config
 
 
 def second() -> list[FakeSession]:
@@ -389,5 +389,5 @@ async def test_a_new_run_after_a_resumed_one_or_a_branch_begins_as_that_run_did(
 
 async def test_a_new_run_is_refused_where_the_tweets_of_this_one_are_not_known(stage: Stage, home: Path) -> None:
     async with stage.running(over()) as at:
-        await at.press("space", "7", opens="MessageDialog")
+        await at.press("space", "7", opens="Question")
         assert at.session.received == []

@@ -49,7 +49,7 @@ def asks(title: str) -> Callable[[Running], Awaitable[None]]:
         await at.press("ctrl+p")
         await at.type_into(title)
         await wait_until(lambda: text_of(at.app).count(title) == 2, f"{title}, typed and found")
-        await at.press("enter", opens="NumberDialog")
+        await at.press("enter", opens="Ask")
 
     ask.__name__ = f"from the palette: {title}"
     return ask
@@ -67,7 +67,7 @@ def clicks(words: str) -> Callable[[Running], Awaitable[None]]:
 
 def a_dot_held_down(at: Running) -> None:
     for _ in range(5):
-        at.app._main_screen.steering.action_step()
+        at.app.steering.action_step()
 
 
 async def the_run_is_paused(at: Running) -> None:
@@ -92,14 +92,14 @@ async def test_a_run_that_is_out_of_memory_is_retried_from_its_latest_checkpoint
     app = stage.app(FakeSession((*SCRIPT, OUT_OF_MEMORY)), further=[after], config=config)
     async with app.run_test(size=(80, 24)) as pilot:
         at = Running(app, pilot, after)
-        await opened(app, "FailureDialog")
+        await opened(app, "Question")
         await shows(app, "Tried to allocate 2 GiB.", "a try again from latest")
         if is_closed_first:
             await pilot.press("escape")
             await opened(app, "MainScreen")
             await shows(app, "a try again from latest")
         await at.press("a", shows="and on it goes")
-        assert app.bridge.config == RunConfig(resume=RUN, runtime=runtime)
+        assert app.connection.config == RunConfig(resume=RUN, runtime=runtime)
         view = app.summary_view
         assert (view.phase, view.train_losses.first_step, view.train_losses.last_step) == ("training", 1, 3)
         assert app.earlier_views == [], "it is the same run"
@@ -241,4 +241,4 @@ async def test_only_the_answer_to_its_own_request_and_draw_is_shown_and_a_refusa
         await at.press("d")
         await at.emit(refused("CompleteText", "It has gone wrong.", step=13))
         await at.press(shows="It has gone wrong.")
-        assert at.app.screen is at.app._main_screen
+        assert at.app.screen is at.app.main

@@ -19,6 +19,7 @@ from msgspec import structs
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 from textual import events as te
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints
@@ -74,11 +75,12 @@ class Browsing(Running):
 
     @property
     def names(self) -> list[str]:
-        return [each.name for each in self.table.entries]
+        return [option.id for option in self.table.options if option.id is not None]
 
     @property
     def current(self) -> str:
-        return self.table.current.name if self.table.current else ""
+        option = self.table.highlighted_option
+        return (option.id or "") if option is not None else ""
 
 
 @asynccontextmanager
@@ -144,7 +146,7 @@ def in_turn(*listed: Entries) -> Entries:
 
 
 def starting(at: Running) -> None:
-    run = at.app._main_screen.run
+    run = at.app.main.run
     run.view = replace(run.view, phase="starting")
 
 
@@ -229,7 +231,7 @@ async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_colum
                 await at.press(shows=at.current.rpartition("/")[2][-5:])
             await at.press(shows="saved by name · 20")
             if size[0] <= 80:
-                assert text_of(at.app, "CheckpointTable") == snapshot(name=f"{size[0]}x{size[1]}")
+                assert text_of(at.app, "#table") == snapshot(name=f"{size[0]}x{size[1]}")
             at.table.move_to(at.names.index("now/step-59"))
             await at.press(shows="step-59")
             at.table.move_to(20)
@@ -239,12 +241,39 @@ async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_colum
             await at.press("home")
 
 
-async def test_a_click_selects_a_checkpoint_and_on_a_heading_nothing(stage: Stage) -> None:
+async def test_a_click_on_a_checkpoint_acts_like_enter_and_on_a_heading_does_nothing(stage: Stage) -> None:
     async with browsing(stage, lambda: [entry("mine"), entry("now/best", step=9)]) as at:
         heading = next(y for y, line in enumerate(at.text.splitlines()) if "this run, now" in line)
-        for below, name in ((0, "mine"), (1, "now/best")):
+        for below, name, screen in ((0, "mine", "CheckpointBrowser"), (1, "now/best", "Question")):
             await at.pilot.click(CheckpointTable, offset=(5, heading - at.table.region.y + below))
+            await opened(at.app, screen)
             assert at.current == name
+
+
+async def test_a_tweet_of_a_checkpoint_found_while_the_list_closes_is_not_shown(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_be_found = threading.Event()
+
+    def find_late(_: CheckpointEntry) -> None:
+        assert may_be_found.wait(DEADLINE_SECONDS)
+
+    async def go_late(column: VerticalScroll) -> None:  # with the text in it; list and dialog go after them
+        if column.id == "detail":
+            may_be_found.set()
+            await wait_until(lambda: all(each.is_finished for each in column.app.workers if each.group == "sample"))
+
+    monkeypatch.setattr(checkpoint_list, "sample_of", find_late)
+    monkeypatch.setattr(VerticalScroll, "on_unmount", go_late, raising=False)
+    async with stage.running(FakeSession(SCRIPT, STARTED), entries=named("happy")) as at:
+        await at.pilot.press("l")
+        await opened(at.app, "CheckpointBrowser")
+        await shows(at.app, "happy")
+        dialog = at.app.screen
+        await at.pilot.press("escape")
+        await wait_until(lambda: may_be_found.is_set() and not dialog.is_running, "its end")
+        assert at.app.failure is None
+        assert at.app.is_running
 
 
 # A new run from a checkpoint ------------------------------------------------------------------------------------------
@@ -256,16 +285,16 @@ async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stag
     async with browsing(stage, named("happy"), **options) as at:
         app, before = at.app, at.app.summary_view
         question = "The run now is saved and ends. A new one starts from “happy”, at step 2, on small.txt."
-        await at.press("n", opens="YesDialog", shows=question)
+        await at.press("n", opens="Question", shows=question)
         await at.press("enter", "n", "escape", opens="CheckpointBrowser")
         assert at.session.received == []
-        await at.press("n", opens="YesDialog")
+        await at.press("n", opens="Question")
         await at.press("y")
         await wait_until(lambda: len(stage.runs) == 2 and app.summary_view.step == 3, "the new run")
         await opened(app, "MainScreen")
         assert isinstance(at.session.received[-1], c.Stop)
-        assert app.bridge.config == RunConfig(corpus=SMALL, checkpoint="happy", preset="tutorial")
-        assert stage.checked[-1] == app.bridge.config
+        assert app.connection.config == RunConfig(corpus=SMALL, checkpoint="happy", preset="tutorial")
+        assert stage.checked[-1] == app.connection.config
         assert app.screen.query_one(LossPlot).overlay == OverlayCurve("now", before.train_losses)
         assert app.summary_view.train_losses.first_step == 3
         assert [view.started for view in app.earlier_views] == [STARTED]

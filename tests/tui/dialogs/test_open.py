@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -24,10 +25,10 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Running, Stage, opened, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
+from tui.app.main_screen import MainScreen
 from tui.dialogs import open as path_browser
-from tui.dialogs.folder import DialogHints, FileList, FolderEntry
+from tui.dialogs.folder import FileList, FolderEntry
 from tui.process.threads import on_own_thread
-from tui.screens.main.screen import MainScreen
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.plot.plot import LossPlot
 
@@ -171,12 +172,13 @@ async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(
         assert may_be_read.wait(DEADLINE_SECONDS)
         return []
 
-    async def go_late(hints: DialogHints) -> None:  # with the list; the dialog goes after them
-        may_be_read.set()
-        await has_no_worker(hints.screen)
+    async def go_late(hints: Vertical) -> None:  # with the list; the dialog goes after them
+        if hints.id == "hints":
+            may_be_read.set()
+            await has_no_worker(hints.screen)
 
     monkeypatch.setattr(path_browser, "list_folder", read_late)
-    monkeypatch.setattr(DialogHints, "on_unmount", go_late, raising=False)
+    monkeypatch.setattr(Vertical, "on_unmount", go_late, raising=False)
     async with stage.running(config=on_first(folder)) as at:
         await at.pilot.press("o")
         await opened(at.app, "OpenDialog")
@@ -202,7 +204,7 @@ async def test_a_file_is_chosen_and_checked_and_a_new_run_starts_on_it(stage: St
         assert isinstance(app.earlier_views[0].ended, e.RunFinished)
         assert app.summary_view.started == run_started(run="second-run")
         assert len(app.summary_view.train_losses) == 1
-        assert stage.checked == [app.bridge.config] == [RunConfig(corpus=other, settings={"hidden_size": 16})]
+        assert stage.checked == [app.connection.config] == [RunConfig(corpus=other, settings={"hidden_size": 16})]
         await at.press("g", shows="asked-for tweet number 1")
         await at.quit_well()
     assert not any(bridge.is_alive for bridge in stage.runs)
@@ -234,7 +236,7 @@ async def test_a_file_that_can_not_be_used_or_is_doubted_is_reported_with_a_hint
         await at.press("escape", opens="MainScreen")
         monkeypatch.setattr(TweetgenApp, "is_web", True)  # a browser shows for no path whether this machine has it
         await at.paste(str(folder / "second.csv"))
-        await at.press("question_mark", opens="HelpScreen")
+        await at.press("question_mark", opens="HelpDialog")
         assert toasts(at.app) == []
 
 
@@ -250,7 +252,7 @@ async def test_options_typed_after_the_path_are_those_of_the_new_run(stage: Stag
         await at.press("=", "a", "l", "l", "enter", shows="second.csv can be used; enter saves the run")
         await at.press("enter", shows="second to none")
     corpus = CorpusConfig(files=(str(folder / "second.csv"),), column="2", label="all")
-    assert at.app.bridge.config.corpus == corpus
+    assert at.app.connection.config.corpus == corpus
 
 
 async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: Stage, folder: Path) -> None:
@@ -259,7 +261,7 @@ async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: 
     app = stage.app(RaisingSession(error), further=[second], config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
         at = Opening(app, pilot, second)
-        await opened(app, "FailureDialog")
+        await opened(app, "Question")
         await at.press("o", opens="OpenDialog")
         await at.chooses("first.csv")
         await at.press("down", "enter", shows="second.csv can be used; enter starts a new run on it.")
@@ -273,7 +275,7 @@ async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: St
         await at.replace_run()
         await shows(at.app, "saving…  then a new run on second.csv")
         await at.pilot.press("?")
-        await opened(at.app, "HelpScreen")
+        await opened(at.app, "HelpDialog")
         assert len(stage.runs) == 1
         first.may_answer.set()
         await at.press(shows="second to none", opens="MainScreen")

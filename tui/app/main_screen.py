@@ -1,0 +1,409 @@
+"""`MainScreen`: the panels over one run, the tick that folds its events into a view, and the keys that act on both.
+
+A key becomes a command or a dialog; what a command changes comes back as events, which the tick posts to every open
+screen. What neither panels nor dialogs show of them, `report` does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, get_args
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.events import Paste
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from engine.config.run import Setting
+from engine.protocol import events as e
+from engine.protocol.commands import SampleNow
+from engine.protocol.events import RunStarted, TextCompleted, TweetSampled
+from engine.protocol.insight import Insight, MeasureBaselines
+from engine.text import sanitize_line
+from tui.app.baselines import Baselines
+from tui.dialogs.ask import Question
+from tui.dialogs.base import RunDialog, RunUpdated
+from tui.dialogs.ladder import LadderDialog
+from tui.dialogs.settings import FilterDialog
+from tui.dialogs.tweet import TweetDialog
+from tui.run import replay
+from tui.run.model import Need, RunModel, unmet_needs
+from tui.run.new_run import OverlayCurve
+from tui.run.pending import Interval, interval_settings
+from tui.run.summary import ending_of
+from tui.run.view import is_over
+from tui.settings.key_table import BAR_KEYS, MAIN_KEYS
+from tui.settings.keys import bindings_of, mapped, opening
+from tui.settings.preferences import Changes
+from tui.terminal import sequences as clipboard
+from tui.text.typed import dropped_path
+from tui.widgets.bars import AlertBar, EndBar, StepBar
+from tui.widgets.feed.feed import TweetFeed
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.panels import Pace, Panels
+from tui.widgets.plot.plot import LossPlot
+from tui.widgets.prompt_line import PromptLine
+from tui.widgets.status.stage_hint import StageHint
+
+if TYPE_CHECKING:
+    from tui.app.app import TweetgenApp
+
+TICK_SECONDS = 0.1
+_ENDING_TICK_SECONDS = 0.02
+QUIET_SECONDS = 3.0
+"""The same toast is not shown twice within this time."""
+_MEASURE_BASELINES = MeasureBaselines(request=1_000_008)
+_QUESTIONS = {"ShowBatch", *(kind.__name__ for kind in Insight.__subclasses__())}
+"""Commands whose refusals only the screen that asked shows, and no other once that is closed."""
+_OF_FEED, _PINS = "tweets of the feed", "pinned tweets"
+
+
+class MainScreen(Screen[None]):
+    """Show a run, and steer it."""
+
+    AUTO_FOCUS = "TweetFeed"
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(MAIN_KEYS, can_change=True)
+    panels = getters.query_one(Panels)
+    _feed = getters.query_one(TweetFeed)
+    _plot = getters.query_one(LossPlot)
+    _prompt = getters.query_one(PromptLine)
+    if TYPE_CHECKING:
+        app = getters.app(TweetgenApp)
+
+    def __init__(
+        self,
+        run: RunModel,
+        overlay: OverlayCurve | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        pace: Pace | None = None,
+    ) -> None:
+        """Show `run`, whose connection is started once the screen is up, beside the curve `overlay`.
+
+        The panels draw at `pace`, by default that of this terminal.
+        """
+        super().__init__()
+        self.run = run
+        run.toast, run.on_sent = self.toast, lambda: self.panels.show_status(run.shown)
+        self.invitation = ""
+        """Shown while the run starts."""
+        self._overlay, self._clock, self._pace = overlay, clock, pace
+        self._last_toast = ("", 0.0)
+        self._waiting: list[tuple[Question, Callable[[str | None], Awaitable[None]] | None]] = []
+        """Dialogs that are not shown yet, with what handles their answers."""
+        self._was_over = is_over(run.view)
+        self._focused_before_prompt: Widget | None = None
+        self._baselines = Baselines(run, self.toast)
+
+    @property
+    def opening_keys(self) -> frozenset[str]:
+        """The keys that open a line or a dialog: those that pause and finish, too, once the run is over."""
+        at_end = ("pause", "finish") if self.run.is_at_end else ()
+        keys = mapped(MAIN_KEYS, self.app.store.preferences.keys)
+        return opening(replace(key, opens=key.opens or key.name in at_end) for key in keys)
+
+    @property
+    def unmet(self) -> dict[Need, str]:
+        """What keys lack now, each with its reason."""
+        return unmet_needs(self.run, has_tweet=self._feed.chosen is not None, is_in_browser=self.app.is_web)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the panels, and the line shown in their place if the terminal is too small."""
+        yield Panels(self._pace)
+        yield Static("At least 40 columns and 12 rows are needed. The run continues.", markup=False, id="too-small")
+
+    def on_mount(self) -> None:
+        """Start the run and the tick."""
+        keys = self.app.store.preferences.keys
+        self.run.connection.start()
+        self.panels.map_keys(keys)
+        self.query_one(EndBar).show_keys(mapped(BAR_KEYS, keys))
+        self.query_one(StageHint).invitation = self.invitation
+        self._plot.shows_levels = self.app.store.preferences.levels
+        self._plot.overlay = self._overlay
+        self.watch(self._plot, "shows_levels", self._show_or_hide_baselines, init=False)
+        if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
+            self.app.files.open_run(self.run.name)
+        self._ending_timer = self.set_interval(_ENDING_TICK_SECONDS, self.tick, pause=True)
+        self.tick()
+        self.set_interval(TICK_SECONDS, self.tick)
+        if self.run.connection.welcome:
+            self.toast(self.run.connection.welcome)
+
+    def tick(self) -> None:
+        """Fold what happened since the last tick into the view, and show it."""
+        run, connection = self.run, self.run.connection
+        has_ended = not connection.is_alive  # asked before draining, so that no last event is missed
+        events = run.drain()
+        if self.app.screen is self or self.app.screen.is_modal:
+            # Textual (8.2) would repaint all of a whole screen for each cell drawn below it
+            self.panels.tick(run.shown, connection.stage, connection.host_pid)
+            self.query_one(StepBar).show(run.view.last_step_taken, run.step_note)
+            self.query_one(EndBar).show(run.view, is_read_only=bool(connection.refusal or connection.interruption))
+        self.panels.show_attachment(connection.badge)
+        self.show_alert()
+        unmet = self.unmet
+        self.query_one(KeyBar).unmet = unmet
+        for screen in self.app.screen_stack[
+            1:
+        ]:  # a message to Textual's own first one would repaint the whole terminal
+            screen.post_message(RunUpdated(events, unmet))
+        for event in events:
+            self.report(event)
+        self._show_waiting_dialog()
+        self.app.leaving.tick(has_ended=has_ended)
+        self._baselines.tick(are_shown=self._plot.shows_levels)
+        was_over, self._was_over = self._was_over, is_over(run.view)
+        if self._was_over and not was_over and not run.is_ending and not run.view.is_replay:
+            text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
+            self.app.notifications.notify(text, with_bell=chosen.bell, on_desktop=chosen.desktop)
+        if run.is_ending:
+            self._prompt.close()
+        elif run.view.phase in {"training", "paused"}:  # open after the end, too: the next keys are meant for it
+            self._prompt.tick(run.shown)
+
+    def report(self, event: e.Event) -> None:  # noqa: C901, PLR0912 - one case per kind of event
+        """Show what panels and dialogs don't show of an event."""
+        match event:
+            case e.CommandRefused():
+                self._report_refusal(event)
+            case e.CheckpointSaved() | e.CheckpointLoaded():
+                self.app.files.report(event)
+            case e.Warned(kind="outcome", message=message):
+                self._waiting.append((Question("The run on one tweet", message, {}, look="message"), None))
+            case e.Warned(kind="finished"):
+                pass  # the end bar shows it
+            case e.Warned(kind=kind, message=message):
+                self.toast(message, "information" if kind == "disk-works" else "warning")
+            case e.RunFinished() | e.RunFailed():
+                self._prompt.show_refusal("No model is running to complete the prompt.")
+                if isinstance(event, e.RunFailed) and not self.run.is_ending:
+                    alert = self.run.alert()
+                    remedy = {"a": alert.remedy} if alert is not None and alert.kind == "memory" else {}
+                    answers = {**remedy, "o": "open other tweets"}
+                    question = Question(event.title, event.detail, answers, event.hint, "error")
+                    self._waiting.append((question, self._answer_failure))
+            case RunStarted(run=name):
+                self.app.files.open_run(name)
+            case e.FinishPlanned(last_step=None):
+                self.toast("Finish cancelled: the learning rate follows its schedule again.")
+            case e.FinishPlanned(last_step=last_step):
+                self.toast(f"Finishing: the learning rate falls to zero until step {last_step:,}. f cancels.")
+            case e.ThreadsChanged(message=message):
+                self.toast(f"The steps now run in {message}.")
+            case TextCompleted():
+                self._prompt.show(event)
+            case _:
+                pass
+
+    def _report_refusal(self, refusal: e.CommandRefused) -> None:
+        """Show a refusal that no open dialog shows: as a toast, or in a dialog."""
+        is_brief = refusal.title == replay.TITLE  # it comes with every key: a dialog each would be in the way
+        if refusal.command == "Stop" and not is_brief:
+            self.app.leaving.confirm_unsaved_exit(refusal)
+        elif refusal.command == "CompleteText":
+            self._prompt.show_refusal(refusal.detail)
+        elif refusal.command == "MeasureBaselines":
+            self._baselines.refusal = refusal.detail  # reported once the user asks for them
+        elif refusal.command in _QUESTIONS or any(
+            isinstance(screen, RunDialog) and screen.shows(refusal) for screen in self.app.screen_stack
+        ):
+            pass
+        elif refusal.command == "Finish" or is_brief:
+            self.toast(refusal.detail)
+        else:
+            self.show_error(refusal.title, refusal.detail, refusal.hint)
+
+    async def _answer_failure(self, answer: str | None) -> None:
+        """Do what was chosen over a run that has failed."""
+        if answer is not None:
+            await self.app.run_action("files.open" if answer == "open other tweets" else "steering.answer_alert")
+
+    # Messages ---------------------------------------------------------------------------------------------------------
+
+    def toast(self, text: str, severity: SeverityLevel = "information") -> None:
+        """Show a line for a few seconds, unless it has just been shown."""
+        shown, at = self._last_toast
+        if text != shown or self._clock() - at > QUIET_SECONDS:
+            self._last_toast = (text, self._clock())
+            self.notify(sanitize_line(text), severity=severity, markup=False)
+
+    def refuses(self, need: Need) -> bool:
+        """Show why a need isn't met, and drop the keys typed right after one that has it; return whether it isn't."""
+        reason = self.unmet.get(need, "")
+        if reason:
+            self.toast(reason)
+            self.app.typing_ahead.drop()
+        return bool(reason)
+
+    def show_error(self, title: str, detail: str, hint: str) -> None:
+        """Show an error in a dialog, or as a toast where another message is open."""
+        top = self.app.screen
+        if isinstance(top, Question) and top.is_message:
+            self.toast(f"{title}. {detail}", "error")
+        else:
+            self.app.push_screen(Question(title, detail, {}, hint, "error"))
+
+    def show_alert(self) -> None:
+        """Show the most urgent alert, or none."""
+        self.query_one(AlertBar).show(self.run.alert(self.app.loss_unit))
+
+    def show_notice(self, notice: str) -> None:
+        """Show a notice in place of the keys while the run ends, and tick more often; for "" no more."""
+        self.query_one(KeyBar).notice = notice
+        if notice:
+            self._ending_timer.resume()
+        else:
+            self._ending_timer.pause()
+
+    def _show_waiting_dialog(self) -> None:
+        """Show the next dialog that waits: a failure over any other, a result over none, and neither into a line."""
+        screen = self.app.screen
+        if isinstance(screen.focused, Input):
+            return
+        for number, (dialog, answer) in enumerate(self._waiting):
+            if screen is self or answer is not None:
+                del self._waiting[number]
+                self.app.push_screen(dialog, answer)
+                return
+
+    def _show_or_hide_baselines(self, is_shown: bool) -> None:  # noqa: FBT001 - a watcher's signature
+        """Save the choice, and report why there is nothing to show."""
+        self.app.store.change({"levels": is_shown})
+        self._baselines.toggle(are_shown=is_shown)
+
+    def apply_preferences(self, changes: Changes) -> None:
+        """Apply changed preferences to this screen and its run."""
+        if "levels" in changes:
+            self._plot.shows_levels = self.app.store.preferences.levels
+        settings: dict[str, Setting] = {}
+        for name in get_args(Interval):
+            if isinstance(steps := changes.get(name), int):
+                settings |= interval_settings(name, steps)
+        if "commands" not in self.unmet:
+            self.run.change(**settings)
+
+    # Keys of sampling and tweets --------------------------------------------------------------------------------------
+
+    def action_sample(self) -> None:
+        """Sample a tweet now."""
+        self._sample(SampleNow())
+
+    def _sample(self, command: SampleNow) -> None:
+        if self.run.send(command):
+            self.panels.await_tweet(self.run.view)
+
+    def action_ladder(self) -> None:
+        """Open the temperature ladder."""
+        self.app.push_screen(LadderDialog(self.run))
+
+    def action_filter(self) -> None:
+        """Show the filter of sampled tweets and the other settings of sampling, to change them."""
+        self.app.push_screen(FilterDialog(self.run))
+
+    def action_clear_prime(self) -> None:
+        """Sample tweets without a prime."""
+        if self.run.change(prime=""):
+            self.toast("Prime cleared.")
+
+    def action_prompt(self) -> None:
+        """Open the prompt line in place of the key bar."""
+        if not self._prompt.is_open:
+            self._focused_before_prompt = self.focused
+            self.query_one(KeyBar).display = False
+        self._prompt.open(self.run.shown)
+
+    @on(PromptLine.Closed)
+    def _restore_focus(self) -> None:
+        self.query_one(KeyBar).display = True
+        self.set_focus(self._focused_before_prompt)
+
+    @on(PromptLine.CompletionRequested)
+    def _complete_prompt(self, message: PromptLine.CompletionRequested) -> None:
+        self.run.connection.send(message.command)
+
+    @on(PromptLine.Submitted)
+    def _sample_from_prompt(self, message: PromptLine.Submitted) -> None:
+        self._sample(SampleNow(prime=message.text, draw=message.draw))
+
+    @on(PromptLine.XrayRequested)
+    def _open_xray_of_prompt(self, message: PromptLine.XrayRequested) -> None:
+        self._open_xray(message.text)
+
+    @on(TweetFeed.Opened)
+    def _open_tweet(self, message: TweetFeed.Opened) -> None:
+        tweet, pins = message.tweet, self.app.pins
+        if self.app.screen is not self:  # a key pressed twice at once
+            return
+        dialog = TweetDialog(
+            self.run, tweet, partial(pins.toggle, tweet), partial(self._open_xray, tweet.text), is_pinned=tweet in pins
+        )
+        self.app.push_screen(dialog, self._follow_feed)
+
+    def _follow_feed(self, continued: TweetSampled | None) -> None:
+        """Show the newest tweets where one with another end was asked for in a dialog."""
+        if continued is not None:
+            self._feed.action_follow()
+            self.panels.await_tweet(self.run.view)
+
+    def action_copy(self) -> None:
+        """Copy the selected tweet, or else the newest, to the terminal's clipboard."""
+        if tweet := self._feed.chosen:
+            clipboard.copy(self.app, tweet.text)
+            self.toast(clipboard.COPIED)
+
+    def action_pin(self) -> None:
+        """Pin or unpin the selected tweet, or else the newest."""
+        if tweet := self._feed.chosen:
+            self.app.pins.toggle(tweet)
+
+    def action_pins_only(self) -> None:
+        """Show pins only, or all tweets again."""
+        self._feed.toggle_pins_only()
+
+    def action_colours(self) -> None:
+        """Colour each character by surprise, or stop colouring."""
+        self._feed.toggle_colours()
+
+    # Keys that look into the model ------------------------------------------------------------------------------------
+
+    def action_show_batch(self) -> None:
+        """Show the batch of the last step."""
+        from tui.dialogs.batch import BatchDialog  # not at the start: it has some 10 modules
+
+        self.app.push_screen(BatchDialog(self.run))
+
+    def action_open_xray(self) -> None:
+        """Open the X-ray of the selected tweet, or else the newest.
+
+        An untrained model writes noise: in its place, and without any tweet, a training tweet is shown as soon as a
+        batch is known; where there will be none, a text is typed.
+        """
+        tweet = self._feed.chosen
+        is_noise = tweet is None or (tweet.step == 0 and not self._feed.is_highlighting)
+        if is_noise and (self.run.has_model or self.run.view.phase == "starting"):
+            self._open_xray("", awaits_tweet=True)
+        else:
+            self._open_xray(None if tweet is None else tweet.text)
+
+    def _open_xray(self, text: str | None, *, awaits_tweet: bool = False) -> None:
+        from tui.screens.xray.screen import XrayScreen  # not at the start: it has some 30 modules
+
+        if not isinstance(self.app.screen, XrayScreen):  # a key pressed twice at once
+            keys = self.app.store.preferences.keys
+            self.app.push_screen(XrayScreen(self.run, text, keys, awaits_tweet=awaits_tweet))
+
+    def on_paste(self, event: Paste) -> None:
+        """Open what is dropped into the terminal, which pastes its path; ignore a text that is no path.
+
+        A browser pastes no paths, and what is pasted into it must not show which files this machine has.
+        """
+        path = None if self.app.is_web else dropped_path(event.text)
+        if path is not None and not self.refuses("switching"):
+            self.app.files.open(path.absolute())

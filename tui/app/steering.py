@@ -1,0 +1,172 @@
+"""`Steering`: the keys that change the run: pause, settings, undo, the remedy of an alert, and the budget."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
+from engine.errors import TweetgenError
+from engine.protocol.commands import Finish, Resume
+from tui.dialogs.ask import BudgetDialog, ask_number
+from tui.run.alerts import config_to_resume
+from tui.run.ending import NO_LIMIT, Choice, ChoiceName, budget_in, finish_choice
+from tui.run.model import RunModel, next_learning_rate, next_temperature
+from tui.run.new_run import NewRun, config_at_start, config_of_new_run, curve_of
+from tui.run.pending import Interval, format_interval, format_samples, format_speed_limit, interval_settings
+from tui.run.view import is_over
+from tui.widgets.bars import AlertBar
+
+if TYPE_CHECKING:
+    from tui.app.app import TweetgenApp
+
+MAX_INTERVAL = 1_000_000_000
+MAX_STEPS_PER_SECOND = 1000
+
+
+class Steering:
+    """The actions `steering.…` of keys. `App.run_action` has checked that each can act now."""
+
+    def __init__(self, app: TweetgenApp) -> None:
+        """Steer the latest run of `app`."""
+        self._app = app
+
+    def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
+        """Return that every action may run. Textual calls it on the target of an action."""
+        return True
+
+    @property
+    def _run(self) -> RunModel:
+        return self._app.main.run
+
+    @property
+    def _training(self) -> TrainingConfig:
+        """The training settings, with those that were sent and are not answered yet."""
+        return self._run.shown.training or TrainingConfig()
+
+    def action_pause(self) -> None:
+        """Pause or resume; ask how to continue a run whose budget is used up. A replay pauses, too."""
+        if self._run.is_at_end:
+            self._ask_to_continue("steps")
+        else:
+            self._run.toggle_pause()
+
+    def action_step(self) -> None:
+        """Take one step while paused; while training, pause instead. A repeated key has one step under way at most."""
+        self._run.take_step()
+
+    def action_finish(self) -> None:
+        """Finish the run, or cancel that; ask first how to continue a run whose budget is used up."""
+        if self._run.is_at_end:
+            self._ask_to_continue("finish")
+        else:
+            self._run.toggle_finish()
+
+    def action_temperature(self, direction: int) -> None:
+        """Raise (1) or lower (-1) the temperature by a step."""
+        self._run.change(temperature=next_temperature(self._run.shown.sampling.temperature, direction))
+
+    def action_learning_rate(self, direction: int) -> None:
+        """Raise (1) or lower (-1) the learning rate by a step."""
+        self._run.change(learning_rate=next_learning_rate(self._training.learning_rate, direction))
+
+    def action_undo(self) -> None:
+        """Undo the last change of a setting."""
+        if undone := self._run.undo():
+            self._app.main.toast(f"Undone: {undone}.")
+
+    def action_batch_size(self) -> None:
+        """Ask for another batch size."""
+        sentence = "Number of tweets in a step. The position in the epoch is kept."
+        dialog = ask_number("Batch size", sentence, self._training.batch_size, 1, MAX_BATCH_SIZE)
+        self._app.push_screen(dialog, self._set_batch_size)
+
+    def _set_batch_size(self, size: int | None) -> None:
+        if size is not None:
+            self._run.change(batch_size=size)
+
+    def action_speed_limit(self) -> None:
+        """Ask for a limit of the steps per second."""
+        sentence = "Steps per second at most, to watch the model learn; 0: no limit."
+        limit = math.ceil(self._training.steps_per_second)
+        self._app.push_screen(
+            ask_number("Speed limit", sentence, limit, 0, MAX_STEPS_PER_SECOND), self._set_speed_limit
+        )
+
+    def _set_speed_limit(self, limit: int | None) -> None:
+        if limit is not None and self._run.change(steps_per_second=limit):
+            toast = f"Speed limit: {format_speed_limit(limit)}; u undoes it." if limit else "No speed limit."
+            self._app.main.toast(toast)
+
+    def action_interval(self, name: Interval) -> None:
+        """Ask how often to evaluate, or to sample a tweet for the feed."""
+        training = self._training
+        if name == "eval_every":
+            title, what, now = "evaluations", "evaluations", format_interval(training.eval_every)
+        else:
+            title, what, now = "tweets", "tweets of the feed", format_samples(vars(training))
+        sentence = f"Steps between two {what}; 0: none. Now {now}."
+        dialog = ask_number(f"Steps between {title}", sentence, getattr(training, name), 0, MAX_INTERVAL)
+        self._app.push_screen(dialog, partial(self._set_interval, name))
+
+    def _set_interval(self, name: Interval, steps: int | None) -> None:
+        if steps is not None and self._run.change(**interval_settings(name, steps)):
+            subject = "Evaluations" if name == "eval_every" else "Tweets"
+            self._app.main.toast(f"{subject}: {format_interval(steps)}.")
+
+    def action_answer_alert(self) -> None:
+        """Do what the alert offers: a run that has run out of memory resumes in a new session."""
+        run, alert = self._run, self._app.main.query_one(AlertBar).shown
+        if alert is not None and alert.kind != "memory":
+            run.answer(alert)
+            self._app.main.show_alert()
+        elif alert is not None and not run.is_ending and (config := config_to_resume(run.view, run.connection.config)):
+            self._app.leaving.end_then(partial(self._app.start_run, config), "then it resumes")
+
+    def action_dismiss_alert(self) -> None:
+        """Dismiss the alert until the problem recurs."""
+        if alert := self._app.main.query_one(AlertBar).shown:
+            self._run.dismiss(alert)
+            self._app.main.show_alert()
+
+    def action_change(self) -> None:
+        """Change the budget: choose how much longer the run trains."""
+        self._ask_to_continue("steps")
+
+    def _ask_to_continue(self, chosen: ChoiceName) -> None:
+        """Offer the ways to continue, the cursor on `chosen`; one of a run that is over is a new one as it began."""
+        run, at_start = self._run, NO_LIMIT
+        if self._app.main.refuses("commands"):
+            return
+        if run.view.started is not None and is_over(run.view):
+            at_start = budget_in(config_at_start(run.connection.config, run.view.started).settings)
+        self._app.push_screen(BudgetDialog(run.view, at_start, chosen), self._continue)
+
+    def _continue(self, choice: Choice | None) -> None:
+        """Send the commands of a choice, and resume a run that was over; or start a new one."""
+        run = self._run
+        if choice is None or self._app.main.refuses("commands"):
+            return
+        if choice.name == "new run":
+            self._start_new()
+            return
+        if choice.name == "finish":  # the run may have reached its end since the dialog was opened
+            choice = finish_choice(run.view)
+        was_over = is_over(run.view)
+        for command in (*choice.commands, *([Resume()] if was_over else [])):
+            run.send(command)
+        if not any(isinstance(command, Finish) for command in choice.commands):  # its answer is a toast
+            self._app.main.toast(f"The run trains {choice.effect}.")
+
+    def _start_new(self) -> None:
+        """End this run, and start another on its tweets; the plot shows both curves."""
+        run = self._run
+        if run.view.started is None:
+            return
+        try:
+            config = config_of_new_run(run.connection.config, run.view.started)
+        except TweetgenError as error:
+            self._app.main.show_error(error.title, error.message, error.hint)
+            return
+        self._app.leaving.start_after(NewRun(config, "on the same tweets", curve_of(run.view)))

@@ -1,0 +1,78 @@
+"""`CheckpointBridge`: answers questions about the weights of a checkpoint, for the X-ray of a run that is over.
+
+A thread loads the file and answers; torch is imported there. The answers belong to no run's stream of events.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.protocol.events import CommandRefused, Event
+from engine.protocol.insight import Insight, ScoreUnits
+from tui.run.connection import to_tweetgen_error
+
+
+def open_checkpoint_answers(path: Path) -> Any:  # noqa: ANN401 - the type would import torch
+    """Import torch and load a checkpoint; return its `CheckpointAnswers`."""
+    from engine.insight.checkpoint_answers import CheckpointAnswers
+
+    return CheckpointAnswers(path)
+
+
+class CheckpointBridge:
+    """Answers questions about one checkpoint. For the screen's thread; no method blocks."""
+
+    def __init__(self, path: Path, open_answers: Callable[[Path], Any] = open_checkpoint_answers) -> None:
+        """Prepare; nothing is loaded before the first question."""
+        self._path = path
+        self._open_answers = open_answers
+        self._commands: queue.SimpleQueue[Insight | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        # a daemon: a long answer must not keep the program from ending
+        self._thread = threading.Thread(target=self._run, name="checkpoint", daemon=True)
+
+    def send(self, command: Insight) -> None:
+        """Ask a question, in place of an unanswered one of its type and request."""
+        if self._thread.ident is None:
+            self._thread.start()
+        self._commands.put(command)
+
+    def drain(self) -> Iterator[Event]:
+        """Yield the answers since the last call; a question that can't be answered has a `CommandRefused`."""
+        while not self._events.empty():
+            yield self._events.get()
+
+    def close(self) -> None:
+        """End the thread after the answer that it is working on."""
+        self._commands.put(None)
+
+    def _run(self) -> None:
+        """Answer questions until `close`, the oldest first but `ScoreUnits`, which is slow, last. The thread's body."""
+        answers = None
+        waiting: dict[tuple[type[Insight], int], Insight] = {}
+        while True:
+            while not waiting or not self._commands.empty():
+                command = self._commands.get()
+                if command is None:
+                    return
+                waiting[type(command), command.request] = command
+            command = waiting.pop(min(waiting, key=lambda each: each[0] is ScoreUnits))
+            try:
+                answers = answers or self._open_answers(self._path)  # where loading has failed, it is tried again
+                self._events.put(answers.answer(command))
+            except BaseException as raised:  # noqa: BLE001 - whatever it is, the screen must show it
+                error = to_tweetgen_error(raised, "A question about a checkpoint")
+                self._events.put(
+                    CommandRefused(
+                        step=0,
+                        elapsed_seconds=0.0,
+                        command=type(command).__name__,
+                        title=error.title,
+                        detail=error.message,
+                        hint=error.hint,
+                    )
+                )
