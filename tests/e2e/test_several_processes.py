@@ -89,13 +89,13 @@ def test_a_run_lives_on_after_train_has_detached_or_was_killed_and_can_be_attach
         wait_until(lambda: last_step(home), "the first step")
         training.send(signal.SIGKILL)
     wait_for_steps(home, 20)
-    bridge = AttachedRun(folder_of_run("watched"))
-    started = bridge.connect().started
+    run = AttachedRun(folder_of_run("watched"))
+    started = run.connect().started
     assert started is not None
     assert (started.world_size, started.backend) == (2, "gloo")
-    bridge.stop("stopped by the user")
+    run.stop("stopped by the user")
     assert wait_for_end(home).reason == "stopped by the user"
-    assert bridge.wait(60)
+    assert run.wait(60)
     wait_until(lambda: not processes_in(home), "the end of all processes")
 
 

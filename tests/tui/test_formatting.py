@@ -24,7 +24,7 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info
-from tui.run.new_run import Branch
+from tui.run.new_run import config_of_branch
 from tui.text import numbers
 from tui.text.cells import shortened
 from tui.text.checkpoints import (
@@ -172,10 +172,10 @@ def test_a_branch_has_the_checkpoints_settings_and_the_previous_runs_runtime() -
     runtime = RuntimeConfig(threads=1)
     before = RunConfig(settings={"hidden_size": 64}, run_name="mine", resume=None, checkpoint="x", runtime=runtime)
     saved = entry("happy", corpus=corpus, training=TrainingConfig(preset="auto"))
-    config = Branch(replace(saved, path=named_checkpoint_path("happy"))).config_after(before)
+    config = config_of_branch(replace(saved, path=named_checkpoint_path("happy")), before)
     assert config == RunConfig(corpus=corpus, checkpoint="happy", runtime=runtime)
     tutorial = entry("happy", training=TrainingConfig(preset="tutorial"))
-    assert Branch(tutorial).config_after(before).preset == "tutorial"
+    assert config_of_branch(tutorial, before).preset == "tutorial"
 
 
 def test_a_branch_of_a_run_whose_budget_is_spent_gets_it_again() -> None:
@@ -190,7 +190,7 @@ def test_a_branch_of_a_run_whose_budget_is_spent_gets_it_again() -> None:
     for budget, doubled in budgets:
         training = TrainingConfig(preset="auto", **budget)
         used = entry("spent", step=100, elapsed_seconds=5.0, position=BatchCursor(epoch=3, batch=0), training=training)
-        assert Branch(used).config_after(RunConfig()).settings == doubled
+        assert config_of_branch(used, RunConfig()).settings == doubled
 
 
 def preview(*notes: str, names: tuple[str, ...] = ("a.csv",), num_kept: int = 196, is_whole: bool = False) -> str:

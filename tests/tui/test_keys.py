@@ -258,7 +258,7 @@ async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: St
         for changes in ({"phase": "starting"}, {"phase": "finished"}, {"is_replay": True}):
             screen.run.view = replace(before, **changes)
             await at.settle()
-            assert bar.unmet == screen.run.unmet()
+            assert bar.unmet == screen.unmet
             reasons = {key: first_reason(key.needs, bar.unmet) for key in MAIN_ACTIONS}
             for key, reason in reasons.items():
                 if reason:

@@ -40,9 +40,9 @@ from tests import fakes
 from tests.fakes import FakeSession, eval_finished, run_started, settings_changed, steps_finished, tweet_sampled
 from tests.tui import transcripts
 from tests.tui.conftest import Running, Stage, drawn, wait_until
+from tests.tui.dialogs.test_checkpoints import NOW, entry
 from tests.tui.lesson import conftest as lesson_conftest
 from tests.tui.lesson.conftest import LessonSession, Open
-from tests.tui.screens.dialogs.test_checkpoints import NOW, entry
 from tests.tui.transcripts import plays, set_up
 from tui.app.app import TweetgenApp
 from tui.dialogs import checkpoint_list

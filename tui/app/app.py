@@ -27,6 +27,8 @@ from tui.app.pins import PinnedTweets
 from tui.app.steering import Steering
 from tui.app.typing_ahead import TypingAhead
 from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.dialogs.help import main_help
+from tui.dialogs.settings import SettingsDialog
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun
 from tui.process.screen_watch import ScreenWatch
@@ -43,6 +45,7 @@ from tui.terminal.private import add_action_targets
 from tui.terminal.sequences import TITLE_SECONDS, Notifications, title_of
 from tui.terminal.theme import theme_for
 from tui.widgets.panels import Panels
+from tui.widgets.plot.cells import PLOT_GLYPHS
 
 _SYSTEM_COMMANDS = {"Maximize", "Minimize", "Screenshot"}
 _MAX_PROBLEMS_SHOWN = 3
@@ -247,9 +250,13 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
             path = "."
         return super().deliver_screenshot(filename, path, time_format)
 
-    def action_help(self, heading: str) -> None:
-        """Show the help, the keys under `heading` first."""
-        self.main.action_help(heading)
+    def action_settings(self) -> None:
+        """Show the settings, to change them."""
+        self.push_screen(SettingsDialog(self.store))
+
+    def action_help(self, first: str = "") -> None:
+        """Show the help, the keys under the heading `first` before all else."""
+        self.push_screen(main_help(self.store.preferences.keys, PLOT_GLYPHS[self.glyphs], first))
 
     def action_interrupt(self) -> None:
         """Queue ctrl+c behind the keys typed before it, which may still bubble up from the focused widget."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,11 @@ from engine.storage.folders import BEFORE_LOAD
 from tui.dialogs.ask import ask_name_to_save
 from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.dialogs.export import ExportDialog
-from tui.dialogs.open import OpenDialog, OtherTweets
-from tui.run.new_run import Branch, curve_of
+from tui.dialogs.open import OpenDialog
+from tui.process.threads import begin_work, on_own_thread
+from tui.run.new_run import curve_before
 from tui.widgets.feed.feed import TweetFeed
+from tui.widgets.plot.plot import LossPlot
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
@@ -35,6 +38,19 @@ class Files:
     def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
         """Return that every action may run. Textual calls it on the target of an action."""
         return True
+
+    def open_run(self, name: str) -> None:
+        """Read the pins of the run, and the curve to compare with of a branch that was attached to or resumed."""
+        self._app.pins.open(name)
+        plot = self._screen.query_one(LossPlot)
+        if self._run.view.branched_from and plot.overlay is None:
+            begin_work(self._screen, partial(self._show_curve_before, plot, self._run.view.branched_from))
+
+    async def _show_curve_before(self, plot: LossPlot, checkpoint: str) -> None:
+        """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
+        curve = await on_own_thread(partial(curve_before, checkpoint))
+        if curve is not None and self._run.name and curve.run != self._run.name:
+            plot.overlay = curve
 
     def action_save(self) -> None:
         """Ask for a name and save under it."""
@@ -64,16 +80,8 @@ class Files:
     def action_load(self) -> None:
         """List the checkpoints in any phase; one can be loaded, or a new run started from it."""
         app = self._app
-        app.push_screen(
-            CheckpointBrowser(self._run, app.list_checkpoints, app.check, app.typing_ahead.drop), self._branch
-        )
-
-    def _branch(self, branch: Branch | None) -> None:
-        if branch is not None:
-            config = branch.config_after(self._run.connection.config)
-            self._app.leaving.start_after(
-                config, f"then a new run from “{branch.entry.name}”", curve_of(self._run.view)
-            )
+        browser = CheckpointBrowser(self._run, app.list_checkpoints, app.check, app.typing_ahead.drop)
+        app.push_screen(browser, app.leaving.start_after)
 
     def action_open(self) -> None:
         """Choose other tweets, and start a new run on them."""
@@ -81,11 +89,7 @@ class Files:
 
     def open(self, dropped: Path | None) -> None:
         """Open the dialog for other tweets at those that were dropped, or beside those of this run."""
-        self._app.push_screen(OpenDialog(self._run, self._app.check, dropped), self._start_other)
-
-    def _start_other(self, other: OtherTweets | None) -> None:
-        if other is not None:
-            self._app.leaving.start_after(other.config, f"then a new run on {other.name}")
+        self._app.push_screen(OpenDialog(self._run, self._app.check, dropped), self._app.leaving.start_after)
 
     def action_export(self) -> None:
         """Ask for a file, and write tweets to it."""

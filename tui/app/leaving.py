@@ -11,11 +11,11 @@ import contextvars
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.config.run import RunConfig
 from engine.errors import InternalError, exit_code_for
 from engine.protocol.events import CommandRefused, RunFailed
 from engine.storage.folders import home
@@ -25,7 +25,7 @@ from tui.lesson.lock import is_lesson_open, lesson_open_error
 from tui.process.exit import UNSAVED_CODE, Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
-from tui.run.new_run import OverlayCurve
+from tui.run.new_run import NewRun
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
@@ -66,6 +66,7 @@ class Leaving:
         """Exit codes of the signals received and not handled yet."""
         self._handle_soon: Callable[[], object] = lambda: None  # no loop runs yet
         self._is_taken_over = False
+        self._drawing_stopped = ExitStack()
 
     def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
         """Return that every action may run. Textual calls it on the target of an action."""
@@ -120,9 +121,11 @@ class Leaving:
 
     def _open_lesson(self) -> None:
         """Leave with the lesson as what follows. A key that quits while the run is saved quits without the lesson."""
+        if self._app.main.run.is_ending:
+            return
         if self._app.connection.is_remote:
             self._close(Outcome(is_detached=True, opens_lesson=True))
-        elif not self._app.main.run.is_ending:
+        else:
             self.end_then(partial(self._close, Outcome(opens_lesson=True)), _QUIT_AT_ONCE)
 
     def action_detach(self) -> None:
@@ -157,10 +160,10 @@ class Leaving:
         else:
             self._ending = replace(self._ending, then=leaving)
 
-    def start_after(self, config: RunConfig, notice: str, overlay: OverlayCurve | None = None) -> None:
-        """End this run, and start another; the plot shows the curve `overlay`, too."""
-        if not self._app.main.run.is_ending:
-            self.end_then(partial(self._app.start_run, config, overlay), notice)
+    def start_after(self, new: NewRun | None) -> None:
+        """End this run, and start the one that a dialog answered with, if any."""
+        if new is not None and not self._app.main.run.is_ending:
+            self.end_then(partial(self._app.start_run, new.config, new.overlay), f"then a new run {new.origin}")
 
     def end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER, *, may_ask: bool = True) -> None:
         """Ask the session to save and end; call `then` after that, or once the deadline has passed.
@@ -289,7 +292,7 @@ class Leaving:
         codes, self._unhandled = self._unhandled, []
         for code in codes:
             if code == HANGUP_CODE:
-                self._app.batch_update().__enter__()  # for good: what is drawn would fail
+                self._drawing_stopped.enter_context(self._app.batch_update())
             if self._app.return_code is not None:
                 self.stop_run(code)
             elif self._ends_run(code):

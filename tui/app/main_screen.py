@@ -30,14 +30,12 @@ from engine.text import sanitize_line
 from tui.app.baselines import Baselines
 from tui.dialogs.ask import Question
 from tui.dialogs.base import RunDialog, RunUpdated
-from tui.dialogs.help import main_help
 from tui.dialogs.ladder import LadderDialog
-from tui.dialogs.settings import FilterDialog, SettingsDialog
+from tui.dialogs.settings import FilterDialog
 from tui.dialogs.tweet import TweetDialog
-from tui.process.threads import begin_work, on_own_thread
 from tui.run import replay
 from tui.run.model import Need, RunModel, unmet_needs
-from tui.run.new_run import OverlayCurve, curve_before
+from tui.run.new_run import OverlayCurve
 from tui.run.pending import Interval, interval_settings
 from tui.run.summary import ending_of
 from tui.run.view import is_over
@@ -50,7 +48,6 @@ from tui.widgets.bars import EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.panels import FramePacing, Panels
-from tui.widgets.plot.cells import PLOT_GLYPHS
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.stage_hint import StageHint
@@ -132,7 +129,7 @@ class MainScreen(Screen[None]):
         self._plot.overlay = self._overlay
         self.watch(self._plot, "shows_levels", self._show_or_hide_baselines, init=False)
         if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
-            self._open_files_of(self.run.name)
+            self.app.files.open_run(self.run.name)
         self._ending_timer = self.set_interval(_ENDING_TICK_SECONDS, self.tick, pause=True)
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
@@ -191,7 +188,7 @@ class MainScreen(Screen[None]):
                     question = Question(event.title, event.detail, answers, event.hint, "error")
                     self._waiting.append((question, self._answer_failure))
             case RunStarted(run=name):
-                self._open_files_of(name)
+                self.app.files.open_run(name)
             case e.FinishPlanned(last_step=None):
                 self.toast("Finish cancelled: the learning rate follows its schedule again.")
             case e.FinishPlanned(last_step=last_step):
@@ -279,18 +276,6 @@ class MainScreen(Screen[None]):
         self.app.store.change({"levels": is_shown})
         self._baselines.toggle(are_shown=is_shown)
 
-    def _open_files_of(self, run: str) -> None:
-        """Read the pins of a run, and the curve to compare with of a branch that was attached to or resumed."""
-        self.app.pins.open(run)
-        if self.run.view.branched_from and self._overlay is None:
-            begin_work(self, partial(self._show_curve_before, self.run.view.branched_from))
-
-    async def _show_curve_before(self, checkpoint: str) -> None:
-        """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
-        curve = await on_own_thread(partial(curve_before, checkpoint))
-        if curve is not None and self.run.name and curve.run != self.run.name:
-            self._plot.overlay = curve
-
     def apply_preferences(self, changes: Changes) -> None:
         """Apply changed preferences to this screen and its run."""
         if "levels" in changes:
@@ -299,7 +284,7 @@ class MainScreen(Screen[None]):
         for name in get_args(Interval):
             if isinstance(steps := changes.get(name), int):
                 settings |= interval_settings(name, steps)
-        if "commands" not in self.run.unmet():
+        if "commands" not in self.unmet:
             self.run.change(**settings)
 
     # Keys of sampling and tweets --------------------------------------------------------------------------------------
@@ -420,11 +405,3 @@ class MainScreen(Screen[None]):
         path = None if self.app.is_web else dropped_path(event.text)
         if path is not None and not self.refuses("switching"):
             self.app.files.open(path.absolute())
-
-    def action_settings(self) -> None:
-        """Show the settings, to change them."""
-        self.app.push_screen(SettingsDialog(self.app.store))
-
-    def action_help(self, first: str = "") -> None:
-        """Show the help, the keys under the heading `first` before all else."""
-        self.app.push_screen(main_help(self.app.store.preferences.keys, PLOT_GLYPHS[self._plot.glyphs], first))

@@ -13,7 +13,7 @@ from tui.dialogs.ask import BudgetDialog, ask_number
 from tui.run.alerts import config_to_resume
 from tui.run.ending import NO_LIMIT, Choice, ChoiceName, budget_in, finish_choice
 from tui.run.model import RunModel, next_learning_rate, next_temperature
-from tui.run.new_run import config_at_start, config_of_new_run, curve_of
+from tui.run.new_run import NewRun, config_at_start, config_of_new_run, curve_of
 from tui.run.pending import Interval, format_interval, format_samples, format_speed_limit, interval_settings
 from tui.run.view import is_over
 
@@ -120,8 +120,8 @@ class Steering:
         if alert is not None and alert.kind != "memory":
             run.answer(alert)
             self._app.main.show_alert()
-        elif alert is not None and (config := config_to_resume(run.view, run.connection.config)):
-            self._app.leaving.start_after(config, "then it resumes")
+        elif alert is not None and not run.is_ending and (config := config_to_resume(run.view, run.connection.config)):
+            self._app.leaving.end_then(partial(self._app.start_run, config), "then it resumes")
 
     def action_dismiss_alert(self) -> None:
         """Dismiss the alert until the problem recurs."""
@@ -168,4 +168,4 @@ class Steering:
         except TweetgenError as error:
             self._app.main.show_error(error.title, error.message, error.hint)
             return
-        self._app.leaving.start_after(config, "then a new run on the same tweets", curve_of(run.view))
+        self._app.leaving.start_after(NewRun(config, "on the same tweets", curve_of(run.view)))

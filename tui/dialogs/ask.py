@@ -6,7 +6,7 @@ That is a number, the name of a checkpoint, whether to load one, and how much lo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import ClassVar, Generic, Literal, NamedTuple, TypeAlias
 
@@ -18,7 +18,6 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
 from engine.checkpoints.catalog import CheckpointEntry, pin_path
-from engine.checkpoints.format import CheckpointInfo
 from engine.errors import ConfigError
 from engine.protocol.commands import SaveCheckpoint
 from engine.storage.folders import BEFORE_LOAD, checked_name, folder_of_run, named_checkpoint_path
@@ -231,33 +230,29 @@ def ask_to_load(entry: CheckpointEntry, view: Callable[[], RunView]) -> Question
 
 def load_question(entry: CheckpointEntry, view: RunView) -> str:
     """Return what loading a checkpoint does to the run of `view`, and under which name its weights are saved."""
-    return " ".join(_sentences(entry, entry.info, view)) if entry.info is not None else ""
-
-
-def _sentences(entry: CheckpointEntry, info: CheckpointInfo, view: RunView) -> Iterator[str]:
-    run = view.started.run if view.started is not None else ""
+    info, saved, run = entry.info, view.saved_by_name, view.started.run if view.started is not None else ""
+    if info is None:
+        return ""  # damaged: it can't be loaded
     if info.run != run:
         of_run = "" if entry.name.startswith(f"{info.run}/") else f" of the run {info.run}"
-        yield f"Continue this run from “{entry.name}”, step {info.step:,}{of_run}, trained on {info.corpus_name}?"
+        where = f"Continue this run from “{entry.name}”, step {info.step:,}{of_run}, trained on {info.corpus_name}?"
     elif info.step == view.step:
-        yield f"Load “{entry.name}”, which is at this step, {info.step:,}, too?"
+        where = f"Load “{entry.name}”, which is at this step, {info.step:,}, too?"
     else:
-        yield f"Go {'back' if info.step < view.step else 'forward'} to step {info.step:,}, “{entry.name}”?"
-    if view.model is not None and info.model != view.model:
-        yield f"The model becomes: {model_text(info.model)}."
-    saved = view.saved_by_name
+        where = f"Go {'back' if info.step < view.step else 'forward'} to step {info.step:,}, “{entry.name}”?"
+    has_other_model = view.model is not None and info.model != view.model
     if view.step == 0:
-        yield "The run has taken no step: nothing is lost."
+        now = "The run has taken no step: nothing is lost."
     elif (view.loaded_name, view.loaded_step) == (entry.name, view.step):
-        yield "The run has taken no step since it was loaded: nothing is lost."
+        now = "The run has taken no step since it was loaded: nothing is lost."
     elif saved is not None and saved.weights_step == view.step:
-        yield f"The run, now at step {view.step:,}, is saved as “{saved.name}”: nothing is lost."
+        now = f"The run, now at step {view.step:,}, is saved as “{saved.name}”: nothing is lost."
     elif view.phase == "training":  # the steps until the answer count, too
-        yield f"The run, now at step {view.step:,}, is saved first as step-N{BEFORE_LOAD}, where N is its step then."
+        now = f"The run, now at step {view.step:,}, is saved first as step-N{BEFORE_LOAD}, where N is its step then."
     else:
-        yield f"The run, at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."
-    if view.is_finishing:
-        yield "Its finish is cancelled."
+        now = f"The run, at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."
+    model = f" The model becomes: {model_text(info.model)}." if has_other_model else ""
+    return f"{where}{model} {now}{' Its finish is cancelled.' if view.is_finishing else ''}"
 
 
 class BudgetDialog(Dialog[Choice]):

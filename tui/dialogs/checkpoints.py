@@ -28,7 +28,7 @@ from tui.dialogs.checkpoint_list import CheckpointList, CheckpointTable, ListChe
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
 from tui.run.model import RunModel
-from tui.run.new_run import Branch, doubled_budgets
+from tui.run.new_run import NewRun, config_of_branch, curve_of, doubled_budgets
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of, opening
 from tui.terminal.app import loss_unit_of
@@ -40,7 +40,7 @@ from tui.widgets.line_input import LineInput
 _KEYS = keys_of("checkpoints")
 
 
-class CheckpointBrowser(RunDialog[Branch]):
+class CheckpointBrowser(RunDialog[NewRun]):
     """Load a checkpoint into the run, or answer with a new run that starts from one, both after a question."""
 
     AUTO_FOCUS = "CheckpointTable"
@@ -165,8 +165,9 @@ class CheckpointBrowser(RunDialog[Branch]):
             self._list.show_notice(f"No run can start from it: {entry.problem}")
             return
         self._list.show_notice(f"checking the tweets of “{entry.name}”…")
+        config = config_of_branch(entry, self.run.connection.config)
         try:
-            await on_own_thread(partial(self._check, Branch(entry).config_after(self.run.connection.config)))
+            await on_own_thread(partial(self._check, config))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
             self._list.show_notice("")
             self._show_error(error, "Checking the tweets of a checkpoint")
@@ -182,7 +183,11 @@ class CheckpointBrowser(RunDialog[Branch]):
             limits = ", ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in doubled.items())
             what += f" Its budget is used up, and is doubled: {limits}."
         before = f"The run {run} is saved and ends. " if is_saved else ""
-        self._ask("New run", before + what, "start", lambda: self.dismiss(Branch(entry)))
+
+        def start() -> None:
+            self.dismiss(NewRun(config, f"from “{entry.name}”", curve_of(self.run.view)))
+
+        self._ask("New run", before + what, "start", start)
 
     def action_checkpoint_compare(self) -> None:
         """Mark a checkpoint, or compare it with the marked one."""

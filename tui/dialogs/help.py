@@ -197,7 +197,7 @@ class HelpDialog(Dialog[None], inherit_bindings=False):
     def __init__(self, words: Groups, keys: Groups) -> None:
         super().__init__("Help")
         self.words, self.keys = words, keys
-        self._query = ""
+        self._typed = ""
 
     def compose_body(self) -> ComposeResult:
         """Lay out the line of the search over the text."""
@@ -212,26 +212,26 @@ class HelpDialog(Dialog[None], inherit_bindings=False):
         """Add a typed character to the search."""
         if event.character is not None and event.is_printable and event.key != "question_mark":
             event.stop()
-            self._search(self._query + event.character)
+            self._search(self._typed + event.character)
 
     def on_paste(self, event: events.Paste) -> None:
         """Search for what is pasted."""
         event.stop()
-        self._search(self._query + sanitize_line(event.text, max_chars=_MAX_QUERY_CHARS))
+        self._search(self._typed + sanitize_line(event.text, max_chars=_MAX_QUERY_CHARS))
 
     def action_delete(self) -> None:
         """Delete the last character of the search."""
-        self._search(self._query[:-1])
+        self._search(self._typed[:-1])
 
     def action_back(self) -> None:
         """Clear the search, or else close."""
-        if self._query:
+        if self._typed:
             self._search("")
         else:
             self.dismiss(None)
 
     def _search(self, query: str) -> None:
-        self._query = query = query.lstrip()[:_MAX_QUERY_CHARS]
+        self._typed = query = query.lstrip()[:_MAX_QUERY_CHARS]
         words, keys = found(self.words, query), found(self.keys, query)
         self.query_one(HelpText).show(words, keys)
         num = sum(map(len, (*words.values(), *keys.values())))

@@ -8,7 +8,6 @@ threads. A key may act before the characters typed before it were applied, so ea
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -37,7 +36,7 @@ from tui.dialogs.folder import (
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
 from tui.run.model import RunModel
-from tui.run.new_run import config_for_new_data, initial_path
+from tui.run.new_run import NewRun, config_for_new_data, initial_path
 from tui.text.tweets import doubt_in, fact_line, sample_line
 from tui.text.typed import parsed_options, split_options
 from tui.widgets.line_input import PathInput
@@ -52,15 +51,7 @@ Check = Callable[[RunConfig], CorpusPreview | None]
 """Checks tweets; raises the `TweetgenError` that a run on them would end with. Called on a thread."""
 
 
-@dataclass(frozen=True)
-class OtherTweets:
-    """A run on the tweets that were chosen, and the name of their file or folder."""
-
-    name: str
-    config: RunConfig
-
-
-class OpenDialog(RunDialog[OtherTweets]):
+class OpenDialog(RunDialog[NewRun]):
     """Answer with tweets that a run can use. Enter checks a path; a second enter answers."""
 
     KEYS_LINE = _KEYS_LINES["choosing"]
@@ -73,7 +64,7 @@ class OpenDialog(RunDialog[OtherTweets]):
         self._start = dropped or initial_path(run.connection.config)
         """The entry of its folder to highlight first."""
         self._state: State = "choosing"
-        self._ready: OtherTweets | None = None
+        self._ready: NewRun | None = None
         self._path, self._options = "", ""
         """The line when it was last applied, the options with the space before them; later characters have no effect
         yet."""
@@ -101,7 +92,7 @@ class OpenDialog(RunDialog[OtherTweets]):
     def on_mount(self) -> None:
         """Show the first folder."""
         if self._dropped is not None:
-            self._check_dropped(self._dropped)
+            self._open_dropped(PathInput.Dropped(self._dropped))
         else:
             self._browse(self._start if self._start.is_dir() else self._start.parent)
 
@@ -163,16 +154,16 @@ class OpenDialog(RunDialog[OtherTweets]):
 
     def _show_folder(self) -> None:
         """Show the folder that the applied path leads to, and those of its entries that match."""
-        if self._is_in_folder:
+        if self._folder_part == self._folder_text:
             self.workers.cancel_group(self, "folder")
             self._show_entries()
         else:
-            self._read_folder(split_typed(self._path)[0], self._path[: self._path.rfind("/") + 1])
+            self._read_folder(split_typed(self._path)[0], self._folder_part)
 
     @property
-    def _is_in_folder(self) -> bool:
-        """Whether the applied path leads to `_folder`."""
-        return self._path[: self._path.rfind("/") + 1] == self._folder_text
+    def _folder_part(self) -> str:
+        """The part of the applied path that leads to its folder."""
+        return self._path[: self._path.rfind("/") + 1]
 
     @work(exclusive=True, group="folder")
     async def _read_folder(self, folder: Path, folder_text: str) -> None:
@@ -240,8 +231,10 @@ class OpenDialog(RunDialog[OtherTweets]):
             self._open(self._list.chosen)
 
     @on(PathInput.Dropped)
-    def _open_dropped(self, event: PathInput.Dropped) -> None:
-        self._check_dropped(event.path)
+    @work(exclusive=True, group="check")
+    async def _open_dropped(self, event: PathInput.Dropped) -> None:
+        self._set_path(event.path)
+        await self._check_path(event.path)
 
     @work(exclusive=True, group="check")
     async def _open(self, row: FolderEntry | None) -> None:
@@ -250,7 +243,7 @@ class OpenDialog(RunDialog[OtherTweets]):
         A name without any entry is checked as typed: no list has shown the user what else matches.
         """
         folder, name = split_typed(self._path)
-        if self._folder_text and self._is_in_folder:
+        if self._folder_text and self._folder_part == self._folder_text:
             folder = self._folder  # whose name may have characters that can't be typed
         if row is None and name:
             row = await on_own_thread(partial(entry_at, folder, name))
@@ -264,11 +257,6 @@ class OpenDialog(RunDialog[OtherTweets]):
             if row.is_inside:
                 self._set_path(row.path, self._options)
             await self._check_path(row.path)
-
-    @work(exclusive=True, group="check")
-    async def _check_dropped(self, path: Path) -> None:
-        self._set_path(path)
-        await self._check_path(path)
 
     async def _check_path(self, path: Path) -> None:
         """Check a path on a thread; show the error, or a preview and what enter will do."""
@@ -285,7 +273,7 @@ class OpenDialog(RunDialog[OtherTweets]):
             self._show_hints(report.message, report.hint, where, "-error")
             return
         self._set_state("ready")
-        self._ready = OtherTweets(path.name, config)
+        self._ready = NewRun(config, f"on {path.name}")
         view = self.run.view
         is_over = view.ended is not None or view.started is None
         effect = "starts a new run on it" if is_over else f"saves the run {self.run.name} and starts a new one on it"

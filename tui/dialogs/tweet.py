@@ -71,7 +71,7 @@ class TweetDialog(RunDialog[TweetSampled]):
             yield Static("", markup=False, id="char")
             yield ChanceBars(_NUM_BARS)
             yield Static("", markup=False, classes="facts", id="prefix")
-            yield Static(self._facts(), markup=False, classes="facts", id="whole")
+            yield Static("", markup=False, classes="facts", id="whole")
             yield Static("", markup=False, classes="facts", id="nearest")
         yield KeyBar(keys_of("tweet")).data_bind(unmet=RunDialog.unmet)
 
@@ -159,70 +159,53 @@ class TweetDialog(RunDialog[TweetSampled]):
         return self.tweet.text[: self._text.cursor]
 
     def _draw(self) -> None:
-        place = self._text.cursor
-        self.query_one("#char", Static).update(self._char_facts(place))
-        self.query_one("#prefix", Static).update(self._prefix_line())
-        self.query_one("#whole", Static).update(self._facts())
-        self.query_one("#nearest", Static).update(sanitize_line(self._nearest()))
-        self.query_one(ChanceBars).show(*self._chances(place))
-
-    def _has_come(self, place: int) -> bool:
-        """Return whether the character at a place, or the end behind the last one, was sampled."""
-        return place < len(self.tweet.text) or self.tweet.reached_eos
-
-    def _chances(self, place: int) -> tuple[tuple[CharChance, ...], CharChance | None]:
-        """Return the likeliest characters at a place and the one there; without predictions only that one."""
-        char = self.tweet.text[place : place + 1]
+        """Draw the facts: about the character at the cursor, what `n` and `P` use, the whole tweet, the nearest one."""
+        tweet, place, unit = self.tweet, self._text.cursor, loss_unit_of(self)
+        has_come = place < len(tweet.text) or tweet.reached_eos
+        if place < len(tweet.text):
+            facts = [f"{shown_char(tweet.text[place])}  {place + 1} of {len(tweet.text)}"]
+        elif tweet.reached_eos:
+            facts = ["the end" if tweet.text else EMPTY_TWEET]
+        else:
+            facts = ["cut at the maximum length"]
+        likeliest: tuple[CharChance, ...] = ()
+        bits = then = next(iter(self._bits_then[place : place + 1]), None)
+        if then is not None:
+            facts.append(f"{format_bits(abs(then), unit)} {unit} when sampled")
         if self._read is not None:
             read = self._read.chars[place]
-            return read.likeliest, CharChance(char=char, probability=2.0**-read.bits) if self._has_come(place) else None
-        came_then = self._bits_then[place : place + 1]
-        return (), CharChance(char=char, probability=2.0 ** -came_then[0]) if came_then else None
-
-    def _char_facts(self, place: int) -> str:
-        text, unit = self.tweet.text, loss_unit_of(self)
-        if place < len(text):
-            what = f"{shown_char(text[place])}  {place + 1} of {len(text)}"
-        elif self.tweet.reached_eos:
-            what = "the end" if text else EMPTY_TWEET
-        else:
-            what = "cut at the maximum length"
-        facts = [what]
-        if self._bits_then[place : place + 1]:
-            facts.append(f"{format_bits(abs(self._bits_then[place]), unit)} {unit} when sampled")
-        if self._read is not None and self._has_come(place):
-            facts.append(f"{format_bits(self._read.chars[place].bits, unit)} {unit} at step {self._read.step:,}")
-        if place < len(self.tweet.prime):
+            likeliest, bits = read.likeliest, read.bits if has_come else None
+            if has_come:
+                facts.append(f"{format_bits(read.bits, unit)} {unit} at step {self._read.step:,}")
+        if place < len(tweet.prime):
             facts.append("given")
-        return " · ".join(facts)
+        came = None if bits is None else CharChance(char=tweet.text[place : place + 1], probability=2.0**-bits)
+        self.query_one(ChanceBars).show(likeliest, came)
 
-    def _prefix_line(self) -> str:
-        """Return the text that `n` and `P` use."""
         before = safe_chars(self._before_cursor)
-        if not before:
-            return "n and P use the text before the cursor; → moves it"
-        is_long = len(before) > _MAX_PREFIX_CHARS
-        return f"n and P use “{ELLIPSIS + before[-_MAX_PREFIX_CHARS:] if is_long else before}”"
+        cut = ELLIPSIS + before[-_MAX_PREFIX_CHARS:] if len(before) > _MAX_PREFIX_CHARS else before
+        prefix = f"n and P use “{cut}”" if before else "n and P use the text before the cursor; → moves it"
+        nearest = self._note
+        if self._read is not None:
+            share, text = self._read.nearest_share, self._read.nearest
+            nearest = (
+                f"Nearest training tweet ({share:.0%} similar): {text}" if text else "No training tweet is similar."
+            )
+        lines = {"char": " · ".join(facts), "prefix": prefix, "whole": self._whole(), "nearest": sanitize_line(nearest)}
+        for name, line in lines.items():
+            self.query_one(f"#{name}", Static).update(line)
 
-    def _facts(self) -> str:
+    def _whole(self) -> str:
         """Return the facts about the whole tweet: a line of them, and what the filter did."""
         tweet, unit = self.tweet, loss_unit_of(self)
         copied = f", {tweet.copied_share:.0%} copied" if tweet.novelty != "copy" and tweet.copied_share else ""
         facts = f"{NOVELTY_GLYPHS[tweet.novelty]} {tweet.novelty}{copied} · temperature {tweet.temperature:.2f}"
         facts += f" · {format_bits(tweet.bits_per_char, unit)} {unit_label(unit)}"
-        lines = [facts + (" · pinned" if self._is_pinned else "")]
-        if tweet.novelty != "new":
-            lines.append("The comparison ignores names, links, case and punctuation.")
-        if refusals := refusals_of(tweet):
-            lines.append(refusals)
-        if failure := failure_of(tweet):
-            lines.append(f"{FAILING_MARK} {failure}")
-        return "\n".join(lines)
-
-    def _nearest(self) -> str:
-        """Return the nearest training tweet, or why it is unknown."""
-        if self._read is None:
-            return self._note
-        if not self._read.nearest:
-            return "No training tweet is similar."
-        return f"Nearest training tweet ({self._read.nearest_share:.0%} similar): {self._read.nearest}"
+        failure = failure_of(tweet)
+        lines = (
+            facts + (" · pinned" if self._is_pinned else ""),
+            "" if tweet.novelty == "new" else "The comparison ignores names, links, case and punctuation.",
+            refusals_of(tweet),
+            failure and f"{FAILING_MARK} {failure}",
+        )
+        return "\n".join(filter(None, lines))

@@ -51,7 +51,7 @@ def overfit_config() -> RunConfig:
 
 
 def open_lesson_session(config: RunConfig, on_stage: OnStage) -> Session:
-    """Remove the run that a new one replaces, and open a session. Called on the bridge's thread.
+    """Remove the run that a new one replaces, and open a session. Called on the run's thread.
 
     Raises `StorageError` where another process trains that run.
     """

@@ -29,16 +29,7 @@ from engine.protocol.insight import Question
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.log import log_to
 from engine.text import sanitize_line
-from tui.process.protocol import (
-    MAX_CLIENT_LINE_BYTES,
-    Greeting,
-    Hello,
-    Refusal,
-    Screens,
-    lines_of,
-    message_in,
-    to_line,
-)
+from tui.process.protocol import MAX_CLIENT_LINE_BYTES, Greeting, Hello, Refusal, Screens, lines_of, message_in, to_line
 from tui.process.sockets import is_same_user, make_private_folder, socket_path
 from tui.process.torchrun import Agent
 from tui.run.fold import fold
@@ -68,8 +59,18 @@ logging.getLogger("asyncio").addHandler(logging.NullHandler())  # or its warning
 class Client:
     """One connection to a run. Belongs to the host's event loop."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        snapshot: Callable[[], Iterable[bytes]],
+        send: Callable[[Command], None],
+        num_waiting: Callable[[], int],
+    ) -> None:
         self.is_read_only = True
+        self._snapshot = snapshot
+        self._send_command = send
+        self._num_waiting = num_waiting
         self._reader = reader
         self._writer = writer
         # `drain` then waits until the kernel has all, which it delivers even after the connection is closed
@@ -102,18 +103,16 @@ class Client:
         await self._refuse("The first message is not Hello.")
         return False
 
-    async def run(
-        self, snapshot: Callable[[], Iterable[bytes]], send: Callable[[Command], None], num_waiting: Callable[[], int]
-    ) -> None:
-        """Send a snapshot and then queued lines, and forward commands to `send`, until either side ends.
+    async def run(self) -> None:
+        """Send a snapshot and then queued lines, and forward commands, until either side ends.
 
         Refuse a client that sends an invalid command, or steers over a read-only connection. Raises `OSError`.
         """
-        sending = asyncio.create_task(self._send_all(snapshot))
+        sending = asyncio.create_task(self._send_all())
         # once nothing more is sent, this ends reading; after a cancellation, a refusal may follow
         sending.add_done_callback(lambda task: None if task.cancelled() else self._writer.close())
         try:
-            refusal = await self._read_commands(send, num_waiting)
+            refusal = await self._read_commands()
         finally:
             sending.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -146,13 +145,13 @@ class Client:
         except OSError:  # it is gone
             pass
 
-    async def _send_all(self, snapshot: Callable[[], Iterable[bytes]]) -> None:
+    async def _send_all(self) -> None:
         """Send a snapshot, then queued lines; after a gap, another snapshot."""
         try:
             while True:
                 if self._is_behind:
                     self._is_behind, self._waiting = False, bytearray()  # in one turn with the view of the snapshot
-                    for line in snapshot():
+                    for line in self._snapshot():
                         await self._send(line)
                 elif self._waiting:
                     lines, self._waiting = self._waiting, bytearray()
@@ -175,8 +174,8 @@ class Client:
         """Send the last line of the connection. Raises `OSError`."""
         await self._send(to_line(Refusal(reason=reason)))
 
-    async def _read_commands(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> str:
-        """Forward commands to `send` until the client disconnects; return why it is refused, empty if it is not."""
+    async def _read_commands(self) -> str:
+        """Forward commands until the client disconnects; return why it is refused, empty if it is not."""
         while True:
             try:
                 line = await self._read_line()
@@ -190,9 +189,9 @@ class Client:
             self._commands.append((command, len(line)))
             self._num_command_bytes += len(line)
             if isinstance(command, Stop):  # the session handles it before the commands that it makes superfluous
-                self._forward_next(send, len(self._commands))
+                self._forward(len(self._commands))
             elif self.forwarding is None or self.forwarding.done():
-                self.forwarding = asyncio.create_task(self._forward_throttled(send, num_waiting))
+                self.forwarding = asyncio.create_task(self._forward_throttled())
             while self._num_command_bytes > MAX_COMMAND_BYTES:
                 await asyncio.sleep(_POLL_SECONDS)
 
@@ -208,20 +207,20 @@ class Client:
             raise DecodeError("the line has no end")
         return line
 
-    async def _forward_throttled(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
+    async def _forward_throttled(self) -> None:
         """Forward all commands, no faster than the session handles them."""
         limit = MAX_QUESTIONS_WAITING if self.is_read_only else MAX_COMMANDS_WAITING
         while self._commands:
-            if num_waiting() < limit:
-                self._forward_next(send, 1)
+            if self._num_waiting() < limit:
+                self._forward(1)
             else:
                 await asyncio.sleep(_POLL_SECONDS)
 
-    def _forward_next(self, send: Callable[[Command], None], count: int) -> None:
+    def _forward(self, count: int) -> None:
         for _ in range(count):
             command, num_bytes = self._commands.popleft()
             self._num_command_bytes -= num_bytes
-            send(command)
+            self._send_command(command)
 
 
 class Listener:
@@ -296,19 +295,17 @@ class Host:
         config: RunConfig,
         send: Callable[[Command], None],
         num_waiting: Callable[[], int],
-        history: RunView | None = None,
         agent: Agent | None = None,
     ) -> None:
         """Forward commands of clients to `send`, throttled by `num_waiting`: those that the session has yet to handle.
 
-        `history` is the view of a resumed run; without one, it is read from the journal. `agent` is what starts the
-        processes of the run again where one is lost.
+        `agent` is what starts the processes of the run again where one is lost.
         """
         self._config = config
         self._send = send
         self._num_waiting = num_waiting
         self._agent = agent
-        self._view = history or RunView()
+        self._view = RunView()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._folder = RunFolder(Path())
         self._listener: Listener | None = None
@@ -355,7 +352,7 @@ class Host:
     def _run(self, started: RunStarted, listener: Listener) -> None:
         """Serve until the run has ended. The thread's body."""
         try:
-            if started.resumed_from is not None and not len(self._view.train_losses):
+            if started.resumed_from is not None:
                 with contextlib.suppress(OSError):
                     self._view, _ = read_history(self._folder.journal_path, until=started)
             asyncio.run(self._serve(listener))
@@ -417,7 +414,8 @@ class Host:
         yield to_line(Screens(count=len(self._clients)))
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve_client(Client(reader, writer)))
+        client = Client(reader, writer, self._snapshot, self._send, self._num_waiting)
+        task = asyncio.create_task(self._serve_client(client))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
@@ -437,7 +435,7 @@ class Host:
         try:
             if await client.handshake(greeting):
                 self._clients.append(client)
-                await client.run(self._snapshot, self._send, self._num_waiting)
+                await client.run()
         except OSError:  # it is gone
             pass
         finally:

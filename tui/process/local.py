@@ -20,7 +20,6 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from tui.process.host import Host
 from tui.run.connection import RunConnection, Update, end_event, failure_event, to_tweetgen_error
-from tui.run.view import RunView
 
 _POLL_SECONDS = 0.2
 """How often a run that waits for the one before checks whether it was stopped."""
@@ -59,16 +58,14 @@ class LocalRun(RunConnection):
         config: RunConfig,
         open_session: OpenSession = open_training_session,
         before: RunConnection | None = None,
-        history: RunView | None = None,
         on_run: Callable[[str], None] | None = None,
     ) -> None:
         """Prepare; nothing runs before `start`, and no session before the run `before` has ended.
 
-        Terminals can attach where `on_run` is given, which is called with the run's name once it has started. They are
-        sent the view `history` of a resumed run.
+        Terminals can attach where `on_run` is given, which is called with the run's name once it has started.
         """
         self.config = config
-        self.host = None if on_run is None else Host(config, self.send, lambda: self.num_waiting, history)
+        self.host = None if on_run is None else Host(config, self.send, lambda: self.num_waiting)
         self._on_run = on_run
         self._open_session = open_session
         self._before = before
@@ -149,8 +146,9 @@ class LocalRun(RunConnection):
     def _run_session(self) -> None:
         if self._before is not None:  # sessions never overlap: torch has one global state
             self.stage = Stage("waiting for the run before to end")
-            while self._stop_reason is None and not self._before.wait(_POLL_SECONDS):
-                pass
+            while self._before is not None and self._stop_reason is None:
+                if self._before.wait(_POLL_SECONDS):
+                    self._before = None  # which frees its weights
         if self._stop_reason is None:
             self._session = self._open_session(self.config, self._set_stage)
         if self._stop_reason is not None or self._session is None:  # or stopped while it was opened

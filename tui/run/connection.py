@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from engine.config.run import RunConfig
 from engine.errors import InternalError, TweetgenError
@@ -104,13 +105,17 @@ def to_tweetgen_error(error: BaseException, what: str) -> TweetgenError:
     return InternalError(f"{type(error).__name__}: {error}", where)
 
 
+def time_of(last: Event | None) -> dict[str, Any]:
+    """Return step and time of an event that follows `last`, in place of one from the session."""
+    return {"step": last.step if last else 0, "elapsed_seconds": last.elapsed_seconds if last else 0.0}
+
+
 def failure_event(error: TweetgenError, last: Event | None) -> RunFailed:
     """Return the event that ends a run with an error after its event `last`."""
-    step, seconds = (last.step, last.elapsed_seconds) if last else (0, 0.0)
-    return RunFailed(step=step, elapsed_seconds=seconds, title=error.title, detail=error.message, hint=error.hint)
+    return RunFailed(**time_of(last), title=error.title, detail=error.message, hint=error.hint)
 
 
 def end_event(reason: str, last: Event | None = None) -> RunFinished:
     """Return the event that ends a run whose session can't report its end, after its event `last`."""
-    step, seconds = (last.step, last.elapsed_seconds) if last else (0, 0.0)
-    return RunFinished(step=step, elapsed_seconds=seconds, reason=reason, total_seconds=seconds, total_chars=0)
+    now = time_of(last)
+    return RunFinished(**now, reason=reason, total_seconds=now["elapsed_seconds"], total_chars=0)

@@ -6,7 +6,7 @@ The frequent events of training are collected and applied together: a journal ha
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -17,28 +17,7 @@ from engine.config.fields import field_names, with_settings
 from engine.config.run import BUDGETS, INTERVALS, Setting, TrainingConfig, implied_settings
 from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
-from engine.protocol.events import (
-    CheckpointLoaded,
-    CheckpointSaved,
-    EvalFinished,
-    Event,
-    FinishPlanned,
-    ModelChanged,
-    Paused,
-    RanksMeasured,
-    Resumed,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    SettingsChanged,
-    StepsFinished,
-    StepsThinned,
-    StepTimes,
-    ThreadsChanged,
-    TweetDelayed,
-    TweetSampled,
-    Warned,
-)
+from engine.protocol import events as e
 from engine.protocol.insight import BaselinesMeasured, StepTaken
 from engine.storage.folders import RUN_CHECKPOINTS, home
 from tui.run.marks import (
@@ -53,7 +32,7 @@ from tui.run.marks import (
     with_mark,
 )
 from tui.run.series import Buckets
-from tui.run.view import RunView, ValPoint, is_spent, next_rate
+from tui.run.view import RunView, is_spent, next_rate
 
 MAX_TWEETS = 10_000
 MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
@@ -62,21 +41,21 @@ MAX_WARNINGS = 100
 _MAX_TOTAL = 1e30
 """Of the losses of a bucket, so that their sums can be sent; only an edited journal has more."""
 
-StepReport = StepsFinished | StepsThinned
-_Frequent = StepReport | EvalFinished | TweetSampled
+StepReport = e.StepsFinished | e.StepsThinned
+_Frequent = StepReport | e.EvalFinished | e.TweetSampled
 """Collected, and applied before an event of another type."""
-_Neutral = StepTimes | RanksMeasured | CheckpointSaved
+_Neutral = e.StepTimes | e.RanksMeasured | e.CheckpointSaved
 """Change nothing that the frequent events read or change."""
-_Item = TypeVar("_Item", Mark, ValPoint, TweetSampled)
+_Item = TypeVar("_Item", Mark, e.EvalFinished, e.TweetSampled)
 
 
-def fold(view: RunView, events: Iterable[Event]) -> RunView:
+def fold(view: RunView, events: Iterable[e.Event]) -> RunView:
     """Return the view after `events`, in any order; never raises. The same view without events."""
     now = None
     frequent: list[_Frequent] = []
     for event in events:
         now = copy.copy(view) if now is None else now
-        if not isinstance(event, RunFailed):  # a failure from outside the session has no step
+        if not isinstance(event, e.RunFailed):  # a failure from outside the session has no step
             now.step, now.elapsed_seconds = event.step, event.elapsed_seconds
         if isinstance(event, _Frequent):
             frequent.append(event)
@@ -92,14 +71,14 @@ def fold(view: RunView, events: Iterable[Event]) -> RunView:
     return now
 
 
-def _apply(now: RunView, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per type of event
+def _apply(now: RunView, event: e.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per type of event
     """Apply an event of any type that is not frequent."""
     match event:
-        case StepTimes():
+        case e.StepTimes():
             now.times = (*now.times, event)[-MAX_TIMES:]
-        case RanksMeasured():
+        case e.RanksMeasured():
             now.ranks = event
-        case CheckpointSaved(name=name, weights_step=weights_step):
+        case e.CheckpointSaved(name=name, weights_step=weights_step):
             now.saved = event
             if name == "latest":
                 now.saved_step = weights_step
@@ -107,13 +86,13 @@ def _apply(now: RunView, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 
                 now.saved_by_name = event
             if name not in RUN_CHECKPOINTS:
                 _mark(now, weights_step, "saved", f"saved {name}")
-        case RunStarted():
+        case e.RunStarted():
             _start(now, event)
-        case CheckpointLoaded():
+        case e.CheckpointLoaded():
             _load(now, event)
-        case ModelChanged():
+        case e.ModelChanged():
             now.model, now.num_parameters = event.model, event.num_parameters
-        case SettingsChanged(settings=settings):
+        case e.SettingsChanged(settings=settings):
             before = now.sampling
             if not _change_settings(now, settings, event.epochs):
                 return
@@ -123,40 +102,40 @@ def _apply(now: RunView, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 
                 _mark(now, event.step, "learning rate", f"learning rate {now.training.learning_rate:.3g}")
             if now.training is not None and "batch_size" in settings:
                 _mark(now, event.step, "batch size", f"batch size {now.training.batch_size}")
-        case FinishPlanned(last_step=None):
+        case e.FinishPlanned(last_step=None):
             now.finishes_at = None
             now.marks = tuple(mark for mark in now.marks if mark.kind != "finishing")
-        case FinishPlanned(last_step=last_step):
+        case e.FinishPlanned(last_step=last_step):
             now.finishes_at = last_step
             _mark(now, event.step, "finishing", "finishing")
-        case ThreadsChanged():
+        case e.ThreadsChanged():
             now.num_threads, now.precision = event.num_threads, event.precision
             _measure_pace_anew(now)
-        case Paused():
+        case e.Paused():
             now.phase = "paused"
             is_single_step = now.step_taken is not None and now.step_taken.step == event.step
             if not (is_single_step or now.ended or is_spent(now)):  # these pauses are the run's own
                 _mark(now, event.step, "paused", "paused")
-        case Resumed():
+        case e.Resumed():
             now.phase = "training"
-        case Warned():
+        case e.Warned():
             now.warnings = (*now.warnings[-(MAX_WARNINGS - 1) :], event)
         case BaselinesMeasured(names=names, bits_per_char=bits_per_char):
             points = ((point.step, point.bits_per_char) for point in now.val_points)
             now.levels = with_crossings(levels_from(names, bits_per_char, now.levels), points)
-        case TweetDelayed():
+        case e.TweetDelayed():
             now.tweet_delayed = event
         case StepTaken():
             now.step_taken = event
-        case RunFinished():
+        case e.RunFinished():
             now.phase, now.ended = "finished", event
-        case RunFailed():
+        case e.RunFailed():
             now.phase, now.ended = "failed", event
         case _:
             pass  # an answer that only a dialog shows
 
 
-def _start(now: RunView, event: RunStarted) -> None:
+def _start(now: RunView, event: e.RunStarted) -> None:
     """Start a session; a resumed run has the curve of the sessions before, up to its first step."""
     source = event.resumed_from or ""
     is_new = source != f"{event.run}/latest"
@@ -178,7 +157,7 @@ def _start(now: RunView, event: RunStarted) -> None:
     now.learning_rate = next_rate(now, event.training)
 
 
-def _load(now: RunView, event: CheckpointLoaded) -> None:
+def _load(now: RunView, event: e.CheckpointLoaded) -> None:
     """Continue from a checkpoint, without all that came after its step."""
     run = now.started.run if now.started is not None else ""
     is_latest = event.name == f"{run}/latest"
@@ -270,18 +249,18 @@ def _mark(now: RunView, step: int, kind: MarkKind, label: str) -> None:
 
 def _apply_frequent(now: RunView, events: Sequence[_Frequent]) -> None:
     """Apply consecutive frequent events: those of a type together, as no type changes what another does."""
-    for reports in _rising([event for event in events if isinstance(event, StepReport)]):
+    for reports in _rising(event for event in events if isinstance(event, StepReport)):
         _add_steps(now, reports)
-    tweets = [event for event in events if isinstance(event, TweetSampled)]
+    tweets = [event for event in events if isinstance(event, e.TweetSampled)]
     if tweets:
         now.tweets, now.num_tweets, now.tweet_delayed = (
             _with_tweets(now.tweets, tweets),
             now.num_tweets + len(tweets),
             None,
         )
-        if now.sampling.has_filter:
-            now.drafts = now.drafts.plus(tweets)
-    evaluations = [event for event in events if isinstance(event, EvalFinished)]
+        for tweet in tweets if now.sampling.has_filter else ():
+            now.drafts = now.drafts.plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet))
+    evaluations = [event for event in events if isinstance(event, e.EvalFinished)]
     if evaluations and not now.is_overfit:  # there, they are of the training tweet itself
         now.val_points = _with_points(now.val_points, evaluations)
         now.levels = with_crossings(now.levels, ((event.step, event.bits_per_char) for event in evaluations))
@@ -289,47 +268,42 @@ def _apply_frequent(now: RunView, events: Sequence[_Frequent]) -> None:
             now.best_taken_back = None
 
 
-def _rising(reports: Sequence[StepReport]) -> Iterator[Sequence[StepReport]]:
-    """Yield runs of reports of one type whose steps rise; steps may overlap or go back after a load."""
-    start = 0
-    for index in range(1, len(reports) + 1):
-        if index < len(reports):
-            before, report = reports[index - 1], reports[index]
-            if type(before) is type(report) and before.step < report.first_step:
-                continue
-        if start < index:
-            yield reports[start:index]
-        start = index
+def _rising(reports: Iterable[StepReport]) -> list[list[StepReport]]:
+    """Return reports in groups of one type whose steps rise; steps may overlap or go back after a load."""
+    groups: list[list[StepReport]] = []
+    for report in reports:
+        last = groups[-1][-1] if groups else None
+        if last is not None and type(last) is type(report) and last.step < report.first_step:
+            groups[-1].append(report)
+        else:
+            groups.append([report])
+    return groups
 
 
 def _add_steps(now: RunView, reports: Sequence[StepReport]) -> None:
     """Extend the series by reports of one type whose steps rise."""
     steps = np.array([report.step for report in reports], np.int64)
-    if finished := [report for report in reports if isinstance(report, StepsFinished)]:
+    if finished := [report for report in reports if isinstance(report, e.StepsFinished)]:
         numbers = np.concatenate([np.arange(report.first_step, report.step + 1) for report in finished])
         values = list(chain.from_iterable(report.train_losses for report in finished))
         now.train_losses = now.train_losses.extended_at(numbers, values)
     else:
-        buckets = _buckets_of([report for report in reports if isinstance(report, StepsThinned)])
+        buckets = _buckets_of([report for report in reports if isinstance(report, e.StepsThinned)])
         now.train_losses = now.train_losses.extended_by_buckets(buckets, steps)
     now.learning_rates = now.learning_rates.extended_at(steps, [report.learning_rate for report in reports])
     now.seconds = now.seconds.extended_at(steps, [report.elapsed_seconds for report in reports])
     now.learning_rate, now.chars_per_second = reports[-1].learning_rate, reports[-1].chars_per_second
 
 
-def _buckets_of(thinned: Sequence[StepsThinned]) -> Buckets:
+def _buckets_of(thinned: Sequence[e.StepsThinned]) -> Buckets:
     """Return the train losses of thinned steps, numbered by their first steps."""
-    counts = np.array([each.num_steps for each in thinned], np.int64)
-    return Buckets(
-        np.array([each.first_step for each in thinned], np.int64),
-        np.array([each.least_loss for each in thinned], np.float64),
-        np.array([each.greatest_loss for each in thinned], np.float64),
-        np.clip(np.array([each.mean_loss for each in thinned], np.float64) * counts, -_MAX_TOTAL, _MAX_TOTAL),
-        counts,
-    )
+    first, counts = np.array([(each.first_step, each.num_steps) for each in thinned], np.int64).T
+    losses = np.array([(each.least_loss, each.greatest_loss, each.mean_loss) for each in thinned], np.float64)
+    low, high, mean = losses.T
+    return Buckets(first, low, high, np.clip(mean * counts, -_MAX_TOTAL, _MAX_TOTAL), counts)
 
 
-def _with_tweets(tweets: tuple[TweetSampled, ...], added: Sequence[TweetSampled]) -> tuple[TweetSampled, ...]:
+def _with_tweets(tweets: tuple[e.TweetSampled, ...], added: Sequence[e.TweetSampled]) -> tuple[e.TweetSampled, ...]:
     """Return the tweets with more; whenever they are too many, without every other one of the older half."""
     kept = list(tweets)
     for tweet in added:
@@ -340,11 +314,11 @@ def _with_tweets(tweets: tuple[TweetSampled, ...], added: Sequence[TweetSampled]
     return tuple(kept)
 
 
-def _with_points(points: tuple[ValPoint, ...], added: Sequence[EvalFinished]) -> tuple[ValPoint, ...]:
+def _with_points(points: tuple[e.EvalFinished, ...], added: Sequence[e.EvalFinished]) -> tuple[e.EvalFinished, ...]:
     """Return the points with more; whenever they are too many, about half: evenly by step, the latest, the best."""
     kept = list(points)
     for event in added:
-        kept.append(ValPoint(**{name: getattr(event, name) for name in ValPoint.__dataclass_fields__}))
+        kept.append(event)
         if len(kept) > MAX_VAL_POINTS:
             best = next((point for point in reversed(kept) if point.is_best), None)
             width = (kept[-1].step - kept[0].step) // (MAX_VAL_POINTS // 2) + 1

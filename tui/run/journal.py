@@ -38,47 +38,31 @@ def read_history(path: Path, until: Event | None = None) -> tuple[RunView, str]:
     """Fold a journal into a view; return it with a warning about skipped lines, empty without any.
 
     Stops before the event `until`. The view of a missing file is that of a new run. Raises `OSError` where it can't be
-    read.
+    read. Of many tweets only those of the view are decoded, and of the measurements the latest: that takes most time.
     """
-    skipped, selection = SkippedLines(), _Selection(path)
-    view = RunView()
-    lines = filter(selection.includes, read_lines(path))
-    events = takewhile(lambda event: event != until, read_events(lines, skipped))
-    while some := list(islice(events, _EVENTS_AT_ONCE)):
-        view = fold(view, some)
-    return replace(view, num_tweets=view.num_tweets + selection.num_tweets_left_out), skipped.warning
+    counts = Counter(line[:_KIND_LENGTH] for line in read_lines(path))  # others may follow while it is read
+    every = max(counts[_TWEET] - 1, 0) // MAX_TWEETS * 2 + 1
+    seen: Counter[bytes] = Counter()
+    num_tweets_left_out = 0
 
-
-class _Selection:
-    """The lines of a journal that its view depends on: of many tweets a part, as in a view; the latest measurements.
-
-    The others are not even decoded, which would take most of the time.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Count the lines of a journal; others may follow while it is read. Raises `OSError`."""
-        self._counts = Counter(map(_kind_of, read_lines(path)))
-        self._seen: Counter[bytes] = Counter()
-        self._every = max(self._counts[_TWEET] - 1, 0) // MAX_TWEETS * 2 + 1
-        self.num_tweets_left_out = 0
-
-    def includes(self, line: bytes) -> bool:
-        """Return whether to decode the next line."""
-        kind = _kind_of(line)
+    def is_in_view(line: bytes) -> bool:
+        nonlocal num_tweets_left_out
+        kind = line[:_KIND_LENGTH]
         if kind not in _NUM_LATEST:
             return True
-        number = self._seen[kind]
-        self._seen[kind] += 1
-        is_included = number >= self._counts[kind] - _NUM_LATEST[kind]
-        if kind == _TWEET and not is_included:
-            is_included = number % self._every == 0
-            self.num_tweets_left_out += not is_included
+        number = seen[kind]
+        seen[kind] += 1
+        if number >= counts[kind] - _NUM_LATEST[kind]:
+            return True
+        is_included = kind == _TWEET and number % every == 0
+        num_tweets_left_out += kind == _TWEET and not is_included
         return is_included
 
-
-def _kind_of(line: bytes) -> bytes:
-    """Return the beginning of a line, by which these events can be recognized."""
-    return line[:_KIND_LENGTH]
+    view, skipped = RunView(), SkippedLines()
+    events = takewhile(lambda event: event != until, read_events(filter(is_in_view, read_lines(path)), skipped))
+    while some := list(islice(events, _EVENTS_AT_ONCE)):
+        view = fold(view, some)
+    return replace(view, num_tweets=view.num_tweets + num_tweets_left_out), skipped.warning
 
 
 def require_journal(folder: RunFolder) -> None:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import RefusalReason, TweetSampled
@@ -70,13 +70,9 @@ def _value(value: object) -> str:
 
 _NAMES = {"uniform": "uniform", "unigram": "unigram", "2-gram": "bigram"}
 """Shown names by the names of the event."""
+_MEANINGS = {"uniform": "all characters equally likely", "unigram": "character frequencies only"}
 _HIGHER_ORDER = re.compile(r"[3-9]-gram")
 NUM_LEVELS = len(_NAMES) + 1
-_MEANINGS = {
-    "uniform": "all characters equally likely",
-    "unigram": "character frequencies only",
-    "bigram": "predicts from 1 character",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +91,8 @@ class Level:
     @property
     def meaning(self) -> str:
         """What the simple model predicts from, in a few words."""
+        if self.name == "bigram":
+            return "predicts from 1 character"
         return _MEANINGS.get(self.name) or f"predicts from {int(self.name[0]) - 1} characters"
 
     @property
@@ -110,16 +108,11 @@ def levels_from(
 
     Those that are equal to one of `before` were crossed where that was.
     """
-    bits = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
-    shown = {name: bits[event_name] for event_name, name in _NAMES.items() if event_name in bits}
-    higher = [name for name in bits if _HIGHER_ORDER.fullmatch(name)]
-    if higher:
-        best = min(higher, key=bits.__getitem__)
-        shown[best] = bits[best]
+    measured = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
+    higher = sorted((name for name in measured if _HIGHER_ORDER.fullmatch(name)), key=measured.__getitem__)
     crossed = {(level.name, level.bits_per_char): level.crossed_at for level in before}
-    return tuple(
-        Level(name=name, bits_per_char=its, crossed_at=crossed.get((name, its))) for name, its in shown.items()
-    )
+    shown = [(_NAMES.get(name, name), measured[name]) for name in (*_NAMES, *higher[:1]) if name in measured]
+    return tuple(Level(name=name, bits_per_char=its, crossed_at=crossed.get((name, its))) for name, its in shown)
 
 
 def has_all(levels: Sequence[Level]) -> bool:
@@ -168,17 +161,6 @@ def has_same_filter(sampling: SamplingConfig, other: SamplingConfig) -> bool:
     return all(getattr(sampling, name) == getattr(other, name) for name in DECISIVE_FIELDS)
 
 
-class DraftedTweet(Protocol):
-    """A `TweetSampled`, or a tweet of `generate`."""
-
-    @property
-    def num_drafts(self) -> int: ...  # noqa: D102 - as in TweetSampled
-    @property
-    def refused(self) -> Sequence[tuple[RefusalReason, int]]: ...  # noqa: D102
-    @property
-    def unmet(self) -> Sequence[RefusalReason]: ...  # noqa: D102
-
-
 @dataclass(frozen=True, kw_only=True)
 class DraftCounts:
     """The drafts since the filter was last changed."""
@@ -191,16 +173,14 @@ class DraftCounts:
     refused: tuple[tuple[RefusalReason, int], ...] = ()
     """Refused drafts by reason, in the order of `RefusalReason`; those of the failing tweets are among them."""
 
-    def plus(self, tweets: Sequence[DraftedTweet]) -> DraftCounts:
-        """Return the counts with the drafts of more tweets."""
-        refused = Counter(dict(self.refused))
-        for tweet in tweets:
-            refused.update(dict(tweet.refused))
+    def plus(self, num_drafts: int, refused: Iterable[tuple[RefusalReason, int]], *, is_failing: bool) -> DraftCounts:
+        """Return the counts with the drafts of one more tweet."""
+        counts = Counter(dict(self.refused)) + Counter(dict(refused))
         return DraftCounts(
-            num_drafts=self.num_drafts + sum(tweet.num_drafts for tweet in tweets),
-            num_shown=self.num_shown + len(tweets),
-            num_failing=self.num_failing + sum(bool(tweet.unmet) for tweet in tweets),
-            refused=tuple((reason, refused[reason]) for reason in get_args(RefusalReason) if refused[reason]),
+            num_drafts=self.num_drafts + num_drafts,
+            num_shown=self.num_shown + 1,
+            num_failing=self.num_failing + is_failing,
+            refused=tuple((reason, counts[reason]) for reason in get_args(RefusalReason) if counts[reason]),
         )
 
 
@@ -222,7 +202,9 @@ def drafts_text(counts: DraftCounts) -> str:
 
 def refusals_of(tweet: TweetSampled) -> str:
     """Return why the other drafts of a tweet were refused, as `drafts_text` does; empty if it was the only draft."""
-    return drafts_text(DraftCounts().plus([tweet])) if tweet.num_drafts > 1 else ""
+    if tweet.num_drafts == 1:
+        return ""
+    return drafts_text(DraftCounts().plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet)))
 
 
 def failure_of(tweet: TweetSampled) -> str:

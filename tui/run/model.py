@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
 from engine.config.run import MAX_LEARNING_RATE, MIN_LEARNING_RATE, Setting
 from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE
-from engine.protocol.commands import ChangeSettings, Command, Pause, Resume, Stop, TakeStep
+from engine.protocol.commands import ChangeSettings, Command, Pause, Resume, TakeStep
 from engine.protocol.events import Event
 from engine.protocol.insight import Question
 from engine.text import quoted
@@ -20,26 +20,11 @@ from tui.run.pending import Pending
 from tui.run.view import RunView, is_over
 from tui.text.numbers import LossUnit
 
-Need = Literal[
-    "steering",
-    "switching",
-    "pausing",
-    "commands",
-    "answers",
-    "steps to come",
-    "a run to leave",
-    "an alert",
-    "a tweet",
-    "a prime",
-    "a change",
-    "steps",
-    "files",
-    "a terminal",
-]
+SessionNeed = Literal["steering", "switching", "pausing", "commands", "answers", "steps to come", "a run to leave"]
+Need = Literal[SessionNeed, "an alert", "a tweet", "a prime", "a change", "steps", "files", "a terminal"]
 """What an action needs: that this screen may change the run (`steering`) or choose another one (`switching`), a session
 that pauses (also a replay), that accepts commands, or that answers questions (also a read-only screen's). `files` are
 those of the machine that runs the program, which a read-only browser must not read or write."""
-Severity = Literal["information", "warning"]
 
 TEMPERATURE_STEP = 0.05
 LEARNING_RATE_FACTOR = 10**0.1
@@ -59,18 +44,8 @@ def next_learning_rate(rate: float, direction: int) -> float:
 class RunModel:
     """View, unanswered commands and alerts of the run on a screen. For the screen's thread."""
 
-    def __init__(
-        self,
-        connection: RunConnection,
-        view: RunView,
-        *,
-        toast: Callable[..., None] = lambda _text, _severity="information": None,
-        on_sent: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Show `view` until the first events.
-
-        `toast` shows a toast; `on_sent` is called after each command, so that its effect is drawn at once.
-        """
+    def __init__(self, connection: RunConnection, view: RunView) -> None:
+        """Show `view` until the first events."""
         self.connection = connection
         self.view = view
         """The run after the events so far."""
@@ -80,11 +55,13 @@ class RunModel:
         """How often events were missed: answers to questions may be among them."""
         self.is_ending = False
         """Whether the session was asked to end."""
+        self.toast: Callable[..., None] = lambda _text, _severity="information": None
+        """Shows a line on the screen."""
+        self.on_sent: Callable[[], None] = lambda: None
+        """Called after each command, so that its effect is drawn at once."""
         self._interruption = ""
         """That of the connection at the last drain."""
         self._has_paused_to_step = False
-        self.toast = toast
-        self.on_sent = on_sent
 
     @property
     def name(self) -> str:
@@ -117,8 +94,12 @@ class RunModel:
     def drain(self) -> tuple[Event, ...]:
         """Fold the events since the last call into the view; return those that a screen has to react to."""
         update = self.connection.drain()
+        before, self._interruption = self._interruption, self.connection.interruption
+        if self._interruption and not before and not self.is_ending:
+            self.toast(self._interruption, "warning")
+        elif before and not self._interruption and self.pending.commands:
+            self.toast("The last key before the interruption may have had no effect.", "warning")
         events = update.events
-        self._report_interruption()
         if update.view is not None:  # events were missed: answers to what is pending may be among them
             events = (*_missed(self.view, update.view), *events)
             self.view, self.num_gaps = update.view, self.num_gaps + 1
@@ -130,30 +111,23 @@ class RunModel:
         self.alerts = self.alerts.at(self.view)
         return events
 
-    def _report_interruption(self) -> None:
-        """Notify the user once no command reaches the run any more, and once they do if one may be lost."""
-        before, self._interruption = self._interruption, self.connection.interruption
-        if self._interruption and not before and not self.is_ending:
-            self.toast(self._interruption, "warning")
-        elif before and not self._interruption and self.pending.commands:
-            self.toast("The last key before the interruption may have had no effect.", "warning")
-
-    def unmet(self) -> dict[Need, str]:
-        """Return which needs the run does not meet now, each with its reason."""
-        return unmet_needs(self)
-
     def refusal_of(self, command: Command) -> str:
         """Return why a command can't be sent now, as a sentence; empty if it can."""
-        need = _need_of(command)
-        return "" if need is None else self.unmet().get(need, "")
+        need: Need = "answers" if isinstance(command, Question) else "commands"
+        return unmet_needs(self).get("pausing" if isinstance(command, Pause | Resume) else need, "")
 
     def send(self, command: Command) -> bool:
         """Send a command, and show at once what it changes; notify the user and return False if it can't be sent."""
         if reason := self.refusal_of(command):
-            self.toast(reason, "information")
+            self.toast(reason)
             return False
         self._send(command, self.pending.sent(command, self.shown))
         return True
+
+    def _send(self, command: Command, pending: Pending) -> None:
+        self.pending = pending
+        self.connection.send(command)
+        self.on_sent()
 
     def change(self, **settings: Setting) -> bool:
         """Change those of these settings that differ; return whether a command was sent."""
@@ -169,24 +143,24 @@ class RunModel:
         self._send(change.inverse, pending)
         return change.description
 
-    def toggle_pause(self) -> bool:
-        """Pause or resume, whichever is not reached or pending; return whether a command was sent."""
+    def toggle_pause(self) -> None:
+        """Pause or resume, whichever is not reached or pending."""
         self._has_paused_to_step = False
-        return self.send(self.pending.pause_toggled(self.view))
+        self.send(self.pending.pause_toggled(self.view))
 
-    def take_step(self) -> bool:
-        """Take one step while paused, one at a time; while training, pause instead. Return whether it was sent."""
-        toggled = self.pending.pause_toggled(self.view)
+    def take_step(self) -> None:
+        """Take one step while paused, one at a time; while training, pause instead."""
         if self.pending.is_taking_step:
-            return False
-        if isinstance(toggled, Resume):
-            return self.send(TakeStep())
-        self._has_paused_to_step = self.send(toggled)
-        return self._has_paused_to_step
+            return
+        toggled = self.pending.pause_toggled(self.view)
+        if isinstance(toggled, Pause):
+            self._has_paused_to_step = self.send(toggled)
+        else:
+            self.send(TakeStep())
 
-    def toggle_finish(self) -> bool:
-        """Finish the run, or cancel that; return whether a command was sent."""
-        return self.send(self.pending.finish_toggled(self.view))
+    def toggle_finish(self) -> None:
+        """Finish the run, or cancel that, whichever is not reached or pending."""
+        self.send(self.pending.finish_toggled(self.view))
 
     def alert(self, unit: LossUnit = "bits") -> Alert | None:
         """Return the alert to show, with losses in `unit`."""
@@ -194,42 +168,19 @@ class RunModel:
 
     def answer(self, alert: Alert) -> None:
         """Send the remedy of an alert, which is hidden then."""
-        remedy = commands_for(alert, self.view)
-        if not any(map(self.refusal_of, remedy)):
-            self.alerts = self.alerts.with_remedy_sent(alert, remedy)
-        for command in remedy:
-            self.send(command)
+        sent = [command for command in commands_for(alert, self.view) if self.send(command)]
+        self.alerts = self.alerts.with_remedy_sent(alert, sent)
 
     def dismiss(self, alert: Alert) -> None:
         """Hide an alert until the problem recurs."""
         self.alerts = self.alerts.with_dismissed(alert)
 
-    def _send(self, command: Command, pending: Pending) -> None:
-        self.pending = pending
-        self.connection.send(command)
-        self.on_sent()
 
-
-def _missed(before: RunView, view: RunView) -> Iterator[Event]:
-    """Yield those of the events missed before a view replaced another that the screen has to react to."""
-    if before.started is None and view.started is not None:
-        yield view.started
-    yield from (warned for warned in view.warnings if warned not in before.warnings)
-    if before.ended is None and view.ended is not None:
-        yield view.ended
-
-
-def _need_of(command: Command) -> Need | None:
-    """Return what a command needs; a stop needs nothing."""
-    match command:
-        case Stop():
-            return None
-        case Pause() | Resume():
-            return "pausing"
-        case Question():
-            return "answers"
-        case _:
-            return "commands"
+def _missed(before: RunView, view: RunView) -> list[Event]:
+    """Return those of the events missed before a view replaced another that the screen has to react to."""
+    started = [view.started] if before.started is None and view.started is not None else []
+    ended = [view.ended] if before.ended is None and view.ended is not None else []
+    return [*started, *(warned for warned in view.warnings if warned not in before.warnings), *ended]
 
 
 def unmet_needs(run: RunModel, *, has_tweet: bool = True, is_in_browser: bool = False) -> dict[Need, str]:

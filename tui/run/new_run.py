@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from engine.checkpoints.catalog import CheckpointEntry, may_read_files, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.format import CheckpointInfo, read_info
@@ -23,7 +23,6 @@ from tui.run.series import Series
 from tui.run.view import RunView
 from tui.text.typed import OptionValue
 
-_Number = TypeVar("_Number", int, float)
 _NOT_CHOSEN = {"preset", "preset_reason", "seed"}
 """Fields of `TrainingConfig` that are not copied into the settings of a new run as they are."""
 _SIZES = {"embedding_size", "hidden_size", "num_layers"}
@@ -44,28 +43,33 @@ class OverlayCurve:
 
 
 @dataclass(frozen=True)
-class Branch:
-    """A new run from a checkpoint."""
+class NewRun:
+    """A run that is to take the place of the one on the screen."""
 
-    entry: CheckpointEntry
+    config: RunConfig
+    origin: str
+    """What it starts from, as in "from “happy”" or "on tweets.csv"."""
+    overlay: OverlayCurve | None = None
+    """The curve to compare its own with."""
 
-    def config_after(self, config: RunConfig) -> RunConfig:
-        """Return the config of the new run, which replaces the run of `config`.
 
-        Model, training and corpus are those of the checkpoint at its step; the device stays that of `config`, and a
-        budget that is used up is doubled, or the new run would end at once. The files that a checkpoint of another user
-        names are left out: the session refuses to read them.
-        """
-        info = self.entry.info
-        if info is None:
-            return RunConfig(runtime=config.runtime, checkpoint=self.entry.name)
-        return RunConfig(
-            preset="tutorial" if info.training.preset == "tutorial" else "auto",
-            settings=doubled_budgets(info),
-            corpus=info.corpus if may_read_files(self.entry.path, info) else None,
-            runtime=config.runtime,
-            checkpoint=self.entry.name,
-        )
+def config_of_branch(entry: CheckpointEntry, config: RunConfig) -> RunConfig:
+    """Return the config of a run from a checkpoint, which replaces the run of `config`.
+
+    Model, training and corpus are those of the checkpoint at its step; the device stays that of `config`, and a
+    budget that is used up is doubled, or the new run would end at once. The files that a checkpoint of another user
+    names are left out: the session refuses to read them.
+    """
+    info = entry.info
+    if info is None:
+        return RunConfig(runtime=config.runtime, checkpoint=entry.name)
+    return RunConfig(
+        preset="tutorial" if info.training.preset == "tutorial" else "auto",
+        settings=doubled_budgets(info),
+        corpus=info.corpus if may_read_files(entry.path, info) else None,
+        runtime=config.runtime,
+        checkpoint=entry.name,
+    )
 
 
 def config_of_new_run(config: RunConfig, started: RunStarted) -> RunConfig:
@@ -107,20 +111,14 @@ def _first_start(run: str) -> RunStarted | None:
 
 def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
     """Return each used-up budget of a checkpoint's run, doubled: twice the limit, or twice the amount used if more."""
-    training = info.training
-    doubled: dict[str, Setting] = {}
-    if training.max_steps is not None and info.step >= training.max_steps:
-        doubled["max_steps"] = _twice(training.max_steps, info.step)
-    if training.epochs is not None and info.position.epoch >= math.floor(training.epochs):
-        doubled["epochs"] = _twice(training.epochs, info.position.epoch)
-    if training.max_seconds is not None and info.elapsed_seconds >= training.max_seconds:
-        doubled["max_seconds"] = _twice(training.max_seconds, info.elapsed_seconds)
-    return doubled
-
-
-def _twice(limit: _Number, used: _Number) -> _Number:
-    """Return twice `limit`, or twice `used` where even that is used up, as in a checkpoint from another run."""
-    return 2 * limit if used < 2 * limit else 2 * used
+    used = {"max_steps": info.step, "epochs": info.position.epoch, "max_seconds": info.elapsed_seconds}
+    limits = {name: limit for name in used if (limit := getattr(info.training, name)) is not None}
+    limits_reached = {**limits, "epochs": math.floor(limits.get("epochs", 0))}  # of epochs, the whole ones count
+    return {
+        name: 2 * limit if used[name] < 2 * limit else 2 * used[name]
+        for name, limit in limits.items()
+        if used[name] >= limits_reached[name]
+    }
 
 
 def curve_of(view: RunView) -> OverlayCurve | None:

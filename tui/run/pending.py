@@ -10,7 +10,7 @@ is undone correctly. A refused command has changed nothing and is removed. There
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -62,16 +62,11 @@ class Change:
     @property
     def description(self) -> str:
         """What undoing it does, in words; empty where it changes nothing, and for a budget."""
-        return ", ".join(self._differences())
-
-    def _differences(self) -> Iterator[str]:
-        for name, words in UNDO_WORDS.items():
-            if name in self.before and self.after.get(name, self.before[name]) != self.before[name]:
-                yield words(self.before[name])
-        if self.before.keys() >= _PACES:
-            back = format_samples(self.before)
-            if back != format_samples({**self.before, **self.after}):
-                yield f"tweets back to {back}"
+        before, after = self.before, {**self.before, **self.after}
+        parts = [words(before[name]) for name, words in UNDO_WORDS.items() if before.get(name) != after.get(name)]
+        if before.keys() >= _PACES and format_samples(before) != format_samples(after):
+            parts.append(f"tweets back to {format_samples(before)}")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from engine.config.run import RunConfig
 from engine.errors import CheckpointError
 from engine.protocol.commands import Command, Pause, Resume, Stop
-from engine.protocol.events import CommandRefused, Event, Paused, Resumed, RunFailed, StepsFinished, Warned
+from engine.protocol.events import CommandRefused, Event, Paused, Resumed, StepsFinished, Warned
 from engine.storage.journal import SkippedLines
-from tui.run.connection import RunConnection, Update, end_event
+from tui.run.connection import RunConnection, Update, end_event, failure_event, time_of
 from tui.run.journal import replayed_events
 
 TITLE = "This is a replay"
@@ -75,7 +74,10 @@ class ReplayedRun(RunConnection):
             while self._paused_at is None and not self._has_ended and len(groups) < _MAX_EVENTS:
                 self._next = self._next or next(self._coming, None)
                 if self._next is None:
-                    groups += [[event] for event in self._end()]
+                    if self.skipped.warning:
+                        groups.append([Warned(**time_of(self._last), message=self.skipped.warning)])
+                    groups.append([end_event(END, self._last)])
+                    self._has_ended = True
                 elif self._next[0] > self._played_seconds or self._clock() - looked_at > _DRAIN_SECONDS:
                     break
                 else:
@@ -84,28 +86,36 @@ class ReplayedRun(RunConnection):
                         groups.append([])
                     groups[-1].append(self._last)
         except OSError as error:
-            detail = f"{self._path} can't be read: {error.strerror or error}."
-            groups.append([RunFailed(**self._now, title=CheckpointError.title, detail=detail, hint="")])
+            unreadable = CheckpointError(f"{self._path} can't be read: {error.strerror or error}.")
+            groups.append([failure_event(unreadable, self._last)])
             self._has_ended = True
         return Update(tuple(map(_joined, groups)))
 
+    @property
+    def _played_seconds(self) -> float:
+        seconds = self._clock() - self._began_at
+        return seconds * self._speed if seconds > 0 else 0.0  # 0 times an infinite speed would be NaN
+
     def send(self, command: Command) -> None:
-        """Pause, resume or end; refuse every other command."""
+        """Pause, resume or end; refuse every other command. Nothing follows the end."""
+        if self._has_ended:
+            return
+        now = time_of(self._last)
         match command:
             case Stop(reason=reason):
                 self._answers.append(end_event(reason, self._last))
                 self._has_ended = True
             case Pause():
-                self._paused_at = self._paused_at or self._clock()
-                self._answers.append(Paused(**self._now))
+                self._paused_at = self._clock() if self._paused_at is None else self._paused_at
+                self._answers.append(Paused(**now))
             case Resume():
                 self._began_at += 0.0 if self._paused_at is None else self._clock() - self._paused_at
                 self._paused_at = None
-                self._answers.append(Resumed(**self._now))
+                self._answers.append(Resumed(**now))
             case _:
                 hint = f"tweetgen-tui --resume {self._path.parent.name} continues the run itself."
                 name = type(command).__name__
-                self._answers.append(CommandRefused(**self._now, command=name, title=TITLE, detail=REASON, hint=hint))
+                self._answers.append(CommandRefused(**now, command=name, title=TITLE, detail=REASON, hint=hint))
 
     def wait(self, seconds: float) -> bool:  # noqa: ARG002 - no thread to wait for
         """Return True: another run may start at once."""
@@ -115,23 +125,6 @@ class ReplayedRun(RunConnection):
     def is_alive(self) -> bool:
         """Whether more events come."""
         return not self._has_ended
-
-    def _end(self) -> list[Event]:
-        """Return the last events of a replay that was played to its end."""
-        self._has_ended = True
-        warning = self.skipped.warning
-        return [*([Warned(**self._now, message=warning)] if warning else []), end_event(END, self._last)]
-
-    @property
-    def _played_seconds(self) -> float:
-        seconds = self._clock() - self._began_at
-        return seconds * self._speed if seconds > 0 else 0.0  # 0 times an infinite speed would be NaN
-
-    @property
-    def _now(self) -> dict[str, Any]:
-        """Step and time of the last event."""
-        last = self._last
-        return {"step": last.step if last else 0, "elapsed_seconds": last.elapsed_seconds if last else 0.0}
 
 
 def _extends(group: Sequence[Event], event: Event) -> bool:

@@ -12,66 +12,51 @@ from tui.run.view import RunView, is_over
 from tui.text.numbers import LossUnit, format_bits, format_count, format_duration
 from tui.text.tweets import shown_text
 
-_MAX_NOTICE_CHARS = 120
-
 NUM_TWEETS = 3
+_MAX_NOTICE_CHARS = 120
 
 
 def summary_lines(view: RunView) -> list[str]:
     """Return the summary of a run: steps, best evaluation, three tweets, how to continue. Empty before its start."""
     if view.started is None or view.is_replay:
         return []
-    best = view.best
-    lines = [
-        f"{view.started.run}: {format_count(view.step)} steps in {format_duration(view.elapsed_seconds)}"
-        + (
-            f", best {format_bits(best.bits_per_char)} bits per character at step {format_count(best.step)}"
-            if best
-            else ""
-        )
-    ]
-    lines += [f"  {shown_text(tweet)}" for tweet in view.tweets[-NUM_TWEETS:]]
-    if view.num_unsaved_steps:
-        lines.append(_unsaved(view))
-    if view.saved_step is None and view.loaded_step is None and view.num_unsaved_steps:
-        return lines
-    lines.append(f"Continue it:  tweetgen-tui --resume {quoted(view.started.run)}{_further(view)}")
-    return lines
+    best, run = view.best, view.started.run
+    length = f"{run}: {format_count(view.step)} steps in {format_duration(view.elapsed_seconds)}"
+    at_best = f", best {format_bits(best.bits_per_char)} bits per character at step {best.step:,}" if best else ""
+    lines = [f"{length}{at_best}", *(f"  {shown_text(tweet)}" for tweet in view.tweets[-NUM_TWEETS:])]
+    num_unsaved, saved, loaded = view.num_unsaved_steps, view.saved_step, view.loaded_step
+    if num_unsaved and saved is not None:
+        lines.append(f"Saved up to step {saved:,}: a resume repeats the {num_unsaved:,} steps after it.")
+    elif num_unsaved and loaded is not None:
+        lines.append(f"The {num_unsaved:,} steps since step {loaded:,} was loaded are not saved.")
+    elif num_unsaved:
+        return [*lines, "Nothing is saved: the disk could not be written."]
+    return [*lines, f"Continue it:  tweetgen-tui --resume {quoted(run)}{_larger_budget(view)}"]
 
 
-def _unsaved(view: RunView) -> str:
-    """Return the line about steps that are not in the run's `latest`."""
-    if view.saved_step is None and view.loaded_step is not None:
-        return f"The {view.num_unsaved_steps:,} steps since step {view.loaded_step:,} was loaded are not saved."
-    if view.saved_step is None:
-        return "Nothing is saved: the disk could not be written."
-    return f"Saved up to step {view.saved_step:,}: a resume repeats the {view.num_unsaved_steps:,} steps after it."
-
-
-def _further(view: RunView) -> str:
+def _larger_budget(view: RunView) -> str:
     """Return the option that doubles a budget that is used up, or what was used if more; empty without one."""
-    if view.training is None:
-        return ""
     used = {"max_steps": view.step, "epochs": view.epoch, "max_seconds": view.elapsed_seconds}
     for budget, amount in used.items():
-        limit = getattr(view.training, budget)
+        limit = view.settings[budget]
         if limit is not None and amount >= limit:
             twice = 2 * (amount if amount >= 2 * limit else limit)  # more than twice after a load
             return f" --{budget.replace('_', '-')} {twice:.12g}"
     return ""
 
 
-def error_lines(view: RunView) -> list[str]:
-    """Return the error of a failed run in one or two lines; empty for any other."""
-    if not isinstance(view.ended, RunFailed):
-        return []
-    return [f"tweetgen-tui: {view.ended.detail}", *([view.ended.hint] if view.ended.hint else [])]
-
-
 def earlier_lines(views: Iterable[RunView]) -> list[str]:
     """Return how to resume each of the earlier runs."""
     started = [view.started for view in views if view.started is not None and not view.is_replay]
     return [f"Earlier run:  tweetgen-tui --resume {quoted(each.run)}  ({each.corpus})" for each in started]
+
+
+def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
+    """Return summary, earlier runs, and error, if any."""
+    lines = [*summary_lines(view), *earlier_lines(earlier)]
+    if isinstance(view.ended, RunFailed):
+        lines += [f"tweetgen-tui: {view.ended.detail}", *([view.ended.hint] if view.ended.hint else [])]
+    return lines
 
 
 def has_reached_end(ended: RunFinished) -> bool:
@@ -97,35 +82,28 @@ def ending_lines(view: RunView) -> list[str]:
     return [how, *summary_lines(view)]
 
 
-def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
-    """Return summary, earlier runs, and error, if any."""
-    return [*summary_lines(view), *earlier_lines(earlier), *error_lines(view)]
-
-
 def ending_of(view: RunView, unit: LossUnit = "bits") -> str:
     """Return the desktop notification of a run that has ended, with its best loss in `unit`."""
     run = "" if view.started is None else f" {view.started.run}"
     if isinstance(view.ended, RunFailed):
         return sanitize_line(f"tweetgen-tui: run{run} failed. {view.ended.title}.", _MAX_NOTICE_CHARS)
     best = "" if view.best is None else f", best {format_bits(view.best.bits_per_char, unit)} {unit}"
-    return sanitize_line(
-        f"tweetgen-tui: run{run} finished after {format_count(view.step)} steps{best}.", _MAX_NOTICE_CHARS
-    )
+    text = f"tweetgen-tui: run{run} finished after {format_count(view.step)} steps{best}."
+    return sanitize_line(text, _MAX_NOTICE_CHARS)
 
 
 def how_to_attach(view: RunView, problem: str = "") -> str:
-    """Return the line printed when the screen closes and the run continues; `problem` is why no terminal can attach."""
+    """Return the line printed when the screen closes and the run continues; `problem` is why none can attach."""
     if view.started is None:
         return "The run continues in the background; once it has started:  tweetgen-tui attach"
     name = view.started.run
     if is_over(view):
         return f"The run {sanitize_line(name)} is finished; its process ends once no screen is attached."
+    continues = f"The run {sanitize_line(name)} continues in the background"
     if problem:
-        return (
-            f"The run {sanitize_line(name)} continues in the background. No terminal can attach to it: "
-            f"{sanitize_line(problem).rstrip('.')}. To save and end it:  kill {os.getpid()}"
-        )
-    return f"The run {sanitize_line(name)} continues in the background:  tweetgen-tui attach {quoted(name)}"
+        why = sanitize_line(problem).rstrip(".")
+        return f"{continues}. No terminal can attach to it: {why}. To save and end it:  kill {os.getpid()}"
+    return f"{continues}:  tweetgen-tui attach {quoted(name)}"
 
 
 def how_it_ends(view: RunView) -> str:

@@ -12,17 +12,7 @@ from typing import Literal
 from engine.config.run import ModelConfig, Setting, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.batches import FIRST_TWEETS
-from engine.protocol.events import (
-    CheckpointSaved,
-    RanksMeasured,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    StepTimes,
-    TweetDelayed,
-    TweetSampled,
-    Warned,
-)
+from engine.protocol import events as e
 from engine.protocol.insight import StepTaken
 from engine.training.schedule import Finish, budget_used, learning_rate_at, next_evaluation
 from tui.run.marks import DraftCounts, Level, Mark
@@ -31,18 +21,6 @@ from tui.run.series import Series
 RunPhase = Literal["starting", "training", "paused", "finished", "failed"]
 SPENT = 1 - 1e-9
 """The used share of a budget from which on it is used up: epochs are computed from steps, to rounding."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValPoint:
-    """One evaluation."""
-
-    step: int
-    val_loss: float
-    bits_per_char: float
-    is_best: bool
-    is_early: bool = False
-    """It is of some of the validation tweets, so its figure is an estimate."""
 
 
 @dataclass(kw_only=True)
@@ -55,7 +33,7 @@ class RunView:
     phase: RunPhase = "starting"
     is_replay: bool = False
     """The events are replayed from a journal: nothing is trained, and nothing may be written."""
-    started: RunStarted | None = None
+    started: e.RunStarted | None = None
     branched_from: str = ""
     """The checkpoint of another run that this one started from."""
     is_warm_start: bool = False
@@ -86,38 +64,38 @@ class RunView:
     seconds: Series = field(default_factory=Series.empty)
     """Training seconds so far, at the last step of each report."""
     marks: tuple[Mark, ...] = ()
-    times: tuple[StepTimes, ...] = ()
+    times: tuple[e.StepTimes, ...] = ()
     """The time per phase of a step over about the last half minute of this session, the latest last."""
-    ranks: RanksMeasured | None = None
+    ranks: e.RanksMeasured | None = None
     """How the processes of this session shared the time last; None with one process."""
     epochs_before: float = 0.0
     """Epochs completed at `batch_size_since`: where a session started, or the batch size was changed."""
     batch_size_since: int = 0
-    val_points: tuple[ValPoint, ...] = ()
+    val_points: tuple[e.EvalFinished, ...] = ()
     """The latest evaluations, a thinned selection of the older ones, and the best."""
-    best_taken_back: ValPoint | None = None
+    best_taken_back: e.EvalFinished | None = None
     """The best evaluation, if a load has taken back its step and none since is better."""
     levels: tuple[Level, ...] = ()
     """What a model of these tweets has to beat; empty until measured."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    tweets: tuple[TweetSampled, ...] = ()
+    tweets: tuple[e.TweetSampled, ...] = ()
     """The latest, and a thinned selection of the older ones; all of them are in the journal."""
     num_tweets: int = 0
     """The number of tweets ever applied; never decreases, so that a feed can compute how many are new."""
-    tweet_delayed: TweetDelayed | None = None
+    tweet_delayed: e.TweetDelayed | None = None
     """The delay of the next tweet by the filter; None if it has come."""
     drafts: DraftCounts = field(default_factory=DraftCounts)
     """Those of the tweets sampled with the current filter."""
-    saved: CheckpointSaved | None = None
-    saved_by_name: CheckpointSaved | None = None
+    saved: e.CheckpointSaved | None = None
+    saved_by_name: e.CheckpointSaved | None = None
     """The last checkpoint that the user saved; `saved` may be a later one of the run's own."""
     saved_step: int | None = None
     """Of the run's `latest`, from which it would be resumed; None before the first, and after a load until the next."""
     loaded_step: int | None = None
     """Of the checkpoint loaded last; None without one."""
     loaded_name: str = ""
-    warnings: tuple[Warned, ...] = ()
-    ended: RunFinished | RunFailed | None = None
+    warnings: tuple[e.Warned, ...] = ()
+    ended: e.RunFinished | e.RunFailed | None = None
 
     def for_resume(self) -> RunView:
         """Return the view with which a resumed run starts."""
@@ -145,8 +123,7 @@ class RunView:
     @property
     def last_step_taken(self) -> StepTaken | None:
         """The single step that led here, also while the next one is computed; None if training has gone on since."""
-        taken = self.step_taken
-        return taken if taken is not None and 0 <= self.step - taken.step <= 1 else None
+        return self.step_taken if self.step_taken and 0 <= self.step - self.step_taken.step <= 1 else None
 
     @property
     def is_finishing(self) -> bool:
@@ -160,7 +137,7 @@ class RunView:
 
     @property
     def _epoch_count(self) -> EpochCount | None:
-        """How many epochs the steps since `batch_size_since` are; None before the start."""
+        """Of the steps since `batch_size_since`; None before the start."""
         if self.started is None or self.training is None:
             return None
         return EpochCount.of(self.training, self.started.num_train_tweets, self.epochs_before)
@@ -182,12 +159,12 @@ class RunView:
         return None if self.smoothed_loss is None else self.smoothed_loss / math.log(2)
 
     @property
-    def last_val(self) -> ValPoint | None:
+    def last_val(self) -> e.EvalFinished | None:
         """The latest evaluation."""
         return self.val_points[-1] if self.val_points else None
 
     @property
-    def best(self) -> ValPoint | None:
+    def best(self) -> e.EvalFinished | None:
         """The best evaluation of this run, also after an older checkpoint was loaded."""
         return self.best_taken_back or next((point for point in reversed(self.val_points) if point.is_best), None)
 
@@ -211,8 +188,7 @@ class RunView:
     @property
     def limits_in_seconds(self) -> list[float]:
         """The budget in training seconds, if any."""
-        limit = self.training.max_seconds if self.training is not None else None
-        return [] if limit is None else [limit]
+        return [] if self.training is None or self.training.max_seconds is None else [self.training.max_seconds]
 
     @property
     def limits_in_steps(self) -> list[float]:
@@ -234,19 +210,16 @@ def is_over(view: RunView) -> bool:
     return view.ended is not None or (view.phase == "paused" and is_spent(view))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class EpochCount:
-    """Converts steps, counted from a point of the run, to epochs and back.
-
-    A run may begin with small batches, the parts of whole ones (`BatchStream`).
-    """
+    """Converts steps, counted from a point of the run, to epochs and back."""
 
     epochs_before: float
     """Epochs completed at that point."""
     steps_per_epoch: int
     """With whole batches."""
     num_small_steps: float
-    """Steps on small batches from that point on."""
+    """Steps from that point on that are on parts of whole batches, as a run may begin (`BatchStream`)."""
     steps_per_batch: int
     """Of those, per whole batch."""
 
@@ -257,12 +230,7 @@ class EpochCount:
         steps_per_epoch = max(math.ceil(num_tweets / size), 1)
         steps_per_batch = math.ceil(min(size, num_tweets) / first_size) if first_size else 1
         num_cut = max(0.0, min(math.ceil(FIRST_TWEETS / size), steps_per_epoch) - epochs_before * steps_per_epoch)
-        return cls(
-            epochs_before=epochs_before,
-            steps_per_epoch=steps_per_epoch,
-            num_small_steps=num_cut * steps_per_batch,
-            steps_per_batch=steps_per_batch,
-        )
+        return cls(epochs_before, steps_per_epoch, num_cut * steps_per_batch, steps_per_batch)
 
     def epochs_after(self, steps: int) -> float:
         """Return the epochs completed after so many steps."""

@@ -119,8 +119,8 @@ KEYS = (
     Key("program", "shift+tab",     "panels.panel(-1)",    "Previous panel",    "",       (),                  "Focus the previous panel."),
     Key("program", "h",             "panels.machine",      "More of the run",   "",       (),                  "Show what did not fit, page by page: the time per step, processor, memory and GPUs, what the screen costs, model and tweets, why rows were left out, the values of the run in full."),
     Key("program", "m",             "app.mouse",           "Mouse on or off",   "",       (),                  "Release the mouse to the terminal, to select and copy text, or recapture it."),
-    Key("program", "comma",         "main.settings",       "Settings",          "",       (),                  "Choose colours, notifications and intervals for all runs.", opens=True),
-    Key("program", "question_mark", "main.help",           "Help",              "help",   (),                  "Show all keys, and how to read the screen.", opens=True),
+    Key("program", "comma",         "app.settings",        "Settings",          "",       (),                  "Choose colours, notifications and intervals for all runs.", opens=True),
+    Key("program", "question_mark", "app.help",            "Help",              "help",   (),                  "Show all keys, and how to read the screen.", opens=True),
     Key("program", "ctrl+p",        "app.command_palette", "Menu",              "menu",   (),                  "Search all actions by name, or choose a theme.", opens=True),
 
     Key("feed", "up",       "move(-1)", "Previous tweet", "",     (),           "Select the previous tweet; a click selects one, too."),

@@ -31,7 +31,7 @@ from engine.storage.journal import Journal
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import change, run_started, steps_finished, tweet_sampled
-from tui.run.new_run import Branch
+from tui.run.new_run import config_of_branch
 
 
 def save_named(name: str, changed_at: float = 0.0) -> Path:
@@ -220,7 +220,7 @@ def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(secret: Pa
 
 def test_a_branch_of_a_foreign_checkpoint_names_no_files(foreign: str) -> None:
     named_checkpoint_path("linked").symlink_to(foreign)
-    by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in catalog.iterate_checkpoints()}
+    by_name = {entry.name: config_of_branch(entry, RunConfig()) for entry in catalog.iterate_checkpoints()}
     assert by_name["theirs"].corpus is by_name["linked"].corpus is None
     assert by_name["mine"].corpus is not None
     assert isinstance(h.run_session(replace(by_name["theirs"], run_name="branch"))[0], e.RunFailed)

@@ -125,46 +125,46 @@ Start = Callable[..., Started]
 
 @pytest.fixture
 def start(home: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Return a function that starts a bridge whose torchrun runs a script."""
-    bridges: list[Started] = []
+    """Return a function that starts a run whose torchrun runs a script."""
+    runs: list[Started] = []
 
     def start_(script: str, before: Started | None = None) -> Started:
         monkeypatch.setattr(module, "own_module", lambda _: [sys.executable, "-c", script])
-        bridge = Started(before)
-        bridges.append(bridge)
-        bridge.start()
-        return bridge
+        run = Started(before)
+        runs.append(run)
+        run.start()
+        return run
 
     monkeypatch.setattr(module, "_num_cores", lambda: 2)
     yield start_
-    for bridge in bridges:
-        bridge.leave()
-        bridge.torchrun.kill()
-        bridge.torchrun.wait(DEADLINE_SECONDS)
-        bridge.torchrun._output.close()
-        bridge.torchrun._errors.close()
+    for run in runs:
+        run.leave()
+        run.torchrun.kill()
+        run.torchrun.wait(DEADLINE_SECONDS)
+        run.torchrun._output.close()
+        run.torchrun._errors.close()
 
 
-def events_of(bridge: AttachedRun) -> list[e.Event]:
-    """Wait for the end of a bridge; return its events."""
-    assert bridge.wait(DEADLINE_SECONDS)
-    return list(bridge.drain().events)
+def events_of(run: AttachedRun) -> list[e.Event]:
+    """Wait for the end of a run; return its events."""
+    assert run.wait(DEADLINE_SECONDS)
+    return list(run.drain().events)
 
 
 @pytest.mark.ci
 def test_a_screen_shows_the_stage_attaches_once_the_run_listens_and_a_run_that_is_lost_for_good_can_be_continued(
     start: Start,
 ) -> None:
-    bridge = start(WAITS)
-    assert bridge.stage == Stage("starting 2 processes")
-    wait_until(lambda: bridge.stage == Stage("reading the tweets", share=0.45))
+    run = start(WAITS)
+    assert run.stage == Stage("starting 2 processes")
+    wait_until(lambda: run.stage == Stage("reading the tweets", share=0.45))
     with hosted(run_started(run=RUN)) as made:
-        wait_until(lambda: bridge.drain().view)
-        bridge.send(c.Resume())
+        wait_until(lambda: run.drain().view)
+        run.send(c.Resume())
         wait_until(lambda: made.sent == [c.Resume()])
-        bridge.torchrun.kill()
-        bridge.torchrun.wait(DEADLINE_SECONDS)
-    [lost] = events_of(bridge)
+        run.torchrun.kill()
+        run.torchrun.wait(DEADLINE_SECONDS)
+    [lost] = events_of(run)
     assert isinstance(lost, e.RunFailed)
     assert lost.detail.endswith("ended unexpectedly. reading the tweets ... 45%")
     assert lost.hint.endswith(f"--resume {RUN}")
@@ -198,17 +198,17 @@ def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_ca
     with subprocess.Popen(["sleep", "600"]) as process:
         agent = Agent.of_process(process.pid)
         with hosted(run_started(run=RUN), agent=agent):
-            bridge = AttachedRun(folder_of_run(RUN))
-            bridge.connect()
-        wait_until(lambda: bridge.badge == "restarting")
-        assert "starting again" in bridge.interruption
+            run = AttachedRun(folder_of_run(RUN))
+            run.connect()
+        wait_until(lambda: run.badge == "restarting")
+        assert "starting again" in run.interruption
         with hosted(run_started(run=RUN), agent=agent):
-            wait_until(lambda: (bridge.badge, bridge.interruption) == ("attached", ""))
-        wait_until(lambda: bridge.badge == "restarting")
-        bridge.drain()
-        bridge.stop("interrupted")
+            wait_until(lambda: (run.badge, run.interruption) == ("attached", ""))
+        wait_until(lambda: run.badge == "restarting")
+        run.drain()
+        run.stop("interrupted")
         assert process.wait(DEADLINE_SECONDS) == -signal.SIGTERM
-    [ended] = events_of(bridge)
+    [ended] = events_of(run)
     assert isinstance(ended, e.RunFinished)
     assert ended.reason == "interrupted"
 
@@ -216,14 +216,14 @@ def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_ca
 @pytest.mark.usefixtures("home")
 def test_a_screen_shows_the_end_of_a_run_whose_agent_lives_on_for_a_moment() -> None:
     with hosted(run_started(run=RUN), agent=Agent.of_process(os.getpid())) as made:
-        bridge = AttachedRun(made.folder)
-        bridge.connect()
-    wait_until(lambda: bridge.badge == "restarting")
+        run = AttachedRun(made.folder)
+        run.connect()
+    wait_until(lambda: run.badge == "restarting")
     with contextlib.closing(Journal(made.folder.journal_path)) as journal:
         journal.write(run_started(run=RUN))
         journal.write(FAILED)
-    assert bridge.wait(DEADLINE_SECONDS)
-    assert (view := bridge.drain().view) is not None
+    assert run.wait(DEADLINE_SECONDS)
+    assert (view := run.drain().view) is not None
     assert view.ended == FAILED
 
 
@@ -237,17 +237,17 @@ def test_a_new_screen_waits_for_a_run_that_starts_again(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=monotonic, sleep=time.sleep))
     agent = Agent.of_process(os.getpid())
-    bridge = AttachedRun(folder_of_run(RUN), agent=agent)
+    run = AttachedRun(folder_of_run(RUN), agent=agent)
     views: list[RunView] = []
-    screen = threading.Thread(target=lambda: views.append(bridge.connect()))
+    screen = threading.Thread(target=lambda: views.append(run.connect()))
     screen.start()
-    wait_until(lambda: bridge._is_restarting)
+    wait_until(lambda: run._is_restarting)
     now = 1000.0  # longer than a host may take to answer
     wait_until(lambda: times.count(now) > 1)
     with hosted(run_started(run=RUN), agent=agent):
         wait_until(lambda: views)
         assert views[0].phase == "training"
-        bridge.leave()
+        run.leave()
     screen.join()
 
 

@@ -67,21 +67,21 @@ VIEW = to_line(Snapshot(view=encode_view(RunView()), config=RunConfig())) + to_l
 
 @contextlib.contextmanager
 def attached(made: Hosted, *, is_read_only: bool = False) -> Iterator[tuple[AttachedRun, RunView]]:
-    bridge = AttachedRun(made.folder, is_read_only=is_read_only)
-    view = bridge.connect()
+    run = AttachedRun(made.folder, is_read_only=is_read_only)
+    view = run.connect()
     try:
-        yield bridge, view
+        yield run, view
     finally:
-        bridge.leave()
-        assert bridge.wait(DEADLINE_SECONDS)
+        run.leave()
+        assert run.wait(DEADLINE_SECONDS)
 
 
-def drained(bridge: AttachedRun, num_events: int) -> list[e.Event]:
+def drained(run: AttachedRun, num_events: int) -> list[e.Event]:
     """Wait for that many events."""
     happened: list[e.Event] = []
 
     def has_enough() -> bool:
-        happened.extend(bridge.drain().events)
+        happened.extend(run.drain().events)
         return len(happened) >= num_events
 
     wait_until(has_enough, f"{num_events} events")
@@ -124,44 +124,44 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
 
 def update_at_end(folder: RunFolder) -> Update:
     """Connect to a run, and return all that has arrived once the connection has ended for good."""
-    bridge = AttachedRun(folder)
-    bridge.connect()
-    assert bridge.wait(DEADLINE_SECONDS)
-    return bridge.drain()
+    run = AttachedRun(folder)
+    run.connect()
+    assert run.wait(DEADLINE_SECONDS)
+    return run.drain()
 
 
 def test_a_client_gets_a_snapshot_and_then_the_events_steers_the_session_and_ends_with_it() -> None:
     with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet_sampled("hello", 2)) as made:
         wait_until(lambda: made.host._view.num_tweets)  # the events may be handled one by one
-        with attached(made) as (bridge, view):
+        with attached(made) as (run, view):
             assert (view.step, view.phase, [each.text for each in view.tweets]) == (2, "training", ["hello"])
             assert len(view.train_losses) == 2
-            assert bridge.config == RunConfig(run_name=RUN)
-            assert (bridge.host_pid, bridge.is_remote, bridge.is_alive) == (os.getpid(), True, True)
-            assert bridge.drain() == Update()
+            assert run.config == RunConfig(run_name=RUN)
+            assert (run.host_pid, run.is_remote, run.is_alive) == (os.getpid(), True, True)
+            assert run.drain() == Update()
             made.emit(PAUSED)
-            assert drained(bridge, 1) == [PAUSED]
-            bridge.send(c.Pause())
-            bridge.stop("enough")
+            assert drained(run, 1) == [PAUSED]
+            run.send(c.Pause())
+            run.stop("enough")
             wait_until(lambda: len(made.sent) == 2)
             assert made.sent == [c.Pause(), c.Stop(reason="enough")]
             made.emit(FINISHED)
-            assert drained(bridge, 1) == [FINISHED]
-            assert bridge.wait(DEADLINE_SECONDS)
-            assert not bridge.is_alive
+            assert drained(run, 1) == [FINISHED]
+            assert run.wait(DEADLINE_SECONDS)
+            assert not run.is_alive
 
 
 def test_badges_show_how_screens_are_attached_and_a_read_only_one_sends_only_questions_that_change_nothing() -> None:
-    with hosted() as made, attached(made, is_read_only=True) as (bridge, _):
+    with hosted() as made, attached(made, is_read_only=True) as (run, _):
         with attached(made) as (other, _):
-            wait_until(lambda: (other.badge, bridge.badge) == ("attached, 2 screens", "read-only, 2 screens"))
-        wait_until(lambda: bridge.badge == "read-only")
+            wait_until(lambda: (other.badge, run.badge) == ("attached, 2 screens", "read-only, 2 screens"))
+        wait_until(lambda: run.badge == "read-only")
         for command in (c.Pause(), insight.TraceText(text="hello"), c.TakeStep(), insight.ShowBatch()):
-            bridge.send(command)
+            run.send(command)
         wait_until(lambda: len(made.sent) == 2)
         assert made.sent == [insight.TraceText(text="hello"), insight.ShowBatch()]
         made.emit(text_traced("hello"))
-        assert drained(bridge, 1) == [text_traced("hello")]
+        assert drained(run, 1) == [text_traced("hello")]
 
 
 def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
@@ -174,48 +174,48 @@ def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
     names = ("embedding_bands", "hidden_bands", "reset_bands", "update_bands", "candidate_bands")
     bands: dict[str, Any] = dict.fromkeys(names, rows)
     answer = text_traced(text, chars=chars, own=own, **bands)
-    with hosted() as made, attached(made) as (bridge, _):
+    with hosted() as made, attached(made) as (run, _):
         made.emit(answer, PAUSED)
-        assert drained(bridge, 2) == [answer, PAUSED]
+        assert drained(run, 2) == [answer, PAUSED]
 
 
 def test_after_a_broken_connection_the_client_reconnects_with_a_new_view() -> None:
-    with hosted() as made, attached(made) as (bridge, _):
+    with hosted() as made, attached(made) as (run, _):
         made.emit(*(steps_finished(step, [2.0]) for step in range(1, 50)))
         wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 49)
         shutil.rmtree(made.path.parent)  # the runtime folder, as at the end of a login session
         made.break_connections()
         views: list[RunView] = []
-        wait_until(lambda: views.append(view) if (view := bridge.drain().view) else views)
+        wait_until(lambda: views.append(view) if (view := run.drain().view) else views)
         assert (views[0].step, len(views[0].train_losses)) == (49, 49)
         made.emit(PAUSED)
-        assert drained(bridge, 1)[-1] == PAUSED
-        bridge.send(c.Resume())
+        assert drained(run, 1)[-1] == PAUSED
+        run.send(c.Resume())
         wait_until(lambda: made.sent == [c.Resume()])
 
 
 def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> None:
-    with hosted() as made, attached(made) as (bridge, _):
+    with hosted() as made, attached(made) as (run, _):
         made.emit(steps_finished(1, [2.0]))
         wait_until(lambda: made.host._view.step == 1)
         made.break_connections()
-        wait_until(lambda: bridge._new_view)  # not drained: the screen is slow
+        wait_until(lambda: run._new_view)  # not drained: the screen is slow
         made.emit(PAUSED)
-        wait_until(lambda: bridge.num_undrained)
-        update = bridge.drain()
+        wait_until(lambda: run.num_undrained)
+        update = run.drain()
         assert update.view is not None
         assert (update.view.step, update.events) == (1, (PAUSED,))
-        assert bridge.drain() == Update()
+        assert run.drain() == Update()
 
 
 def test_an_inactive_run_or_one_without_a_usable_socket_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_CONNECT_SECONDS", 0.2)
     folder = folder_of_run(RUN)
-    bridge = AttachedRun(folder)
+    run = AttachedRun(folder)
     with pytest.raises(RemoteError, match="is not active") as raised:
-        bridge.connect()
+        run.connect()
     assert f"--resume {RUN}" in raised.value.hint
-    assert bridge.wait(DEADLINE_SECONDS)
+    assert run.wait(DEADLINE_SECONDS)
     assert read_greeting(folder) is None
     folder.path.mkdir(parents=True)
     with contextlib.closing(Journal(folder.journal_path)):
@@ -269,9 +269,9 @@ def test_an_end_that_the_client_missed_is_read_from_the_journal() -> None:
 
 def test_leaving_ends_the_connection_and_not_the_run_even_with_a_full_command_queue() -> None:
     with hosted(num_waiting=lambda: 1000) as made:
-        with attached(made) as (bridge, _):
+        with attached(made) as (run, _):
             for _ in range(40):
-                bridge.send(c.CompleteText(text="x" * 60_000))
+                run.send(c.CompleteText(text="x" * 60_000))
         assert made.sent == []
         assert read_greeting(made.folder) is not None
 
@@ -290,17 +290,17 @@ def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest
 
     def connect_() -> None:
         with contextlib.suppress(RemoteError):
-            bridge.connect()
+            run.connect()
 
     monkeypatch.setattr(client, "connected", slow)
     with hosted() as made:
-        bridge = AttachedRun(made.folder)
+        run = AttachedRun(made.folder)
         connecting = threading.Thread(target=connect_)
         connecting.start()
         reached.wait()
-        bridge.leave()
+        run.leave()
         go_on.set()
-        assert bridge.wait(DEADLINE_SECONDS)
+        assert run.wait(DEADLINE_SECONDS)
         connecting.join()
 
 

@@ -270,7 +270,7 @@ async def test_a_connection_is_closed_without_an_error_while_its_last_lines_are_
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         writer.write(bytes(1 << 20))  # more than a socket holds
         reading = asyncio.create_task(asyncio.to_thread(theirs.recv, 1 << 21, socket.MSG_WAITALL))
-        await Client(reader, writer).close()
+        await Client(reader, writer, list, lambda _: None, lambda: 0).close()
         await reading
 
 
@@ -290,7 +290,7 @@ async def test_a_connection_that_closes_by_itself_at_its_deadline_is_not_closed_
             monkeypatch.setattr(loop, "time", lambda: now + 1)
 
         loop.call_soon(read_until_the_deadline)
-        await Client(reader, writer).close()
+        await Client(reader, writer, list, lambda _: None, lambda: 0).close()
         monkeypatch.undo()
 
 
@@ -299,10 +299,10 @@ async def test_a_client_that_reads_late_receives_why_it_is_refused(monkeypatch: 
     ours, theirs = socket.socketpair()
     with theirs:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
-        connection = Client(reader, writer)
+        connection = Client(reader, writer, lambda: [bytes(1 << 20)], lambda _: None, lambda: 0)
 
         async def serve() -> None:
-            await connection.run(lambda: [bytes(1 << 20)], lambda _: None, lambda: 0)
+            await connection.run()
             await connection.close()
 
         serving = asyncio.create_task(serve())

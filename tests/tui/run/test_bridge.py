@@ -1,4 +1,4 @@
-"""The bridges to a session and to a checkpoint, each on a thread: every stream and every question has an end."""
+"""`LocalRun`: every stream has an end. Questions to a checkpoint, on a thread of their own, all have an answer."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ DEADLINE_SECONDS = 30.0
 
 def events_of(open_session: OpenSession) -> tuple[Event, ...]:
     """Run a session to its end and return all its events."""
-    bridge = LocalRun(RunConfig(), open_session)
-    bridge.start()
-    assert bridge.wait(DEADLINE_SECONDS)
-    return bridge.drain().events
+    run = LocalRun(RunConfig(), open_session)
+    run.start()
+    assert run.wait(DEADLINE_SECONDS)
+    return run.drain().events
 
 
 def test_a_stop_before_the_start_opens_no_session() -> None:
-    bridge = LocalRun(RunConfig(), lambda _config, _on_stage: pytest.fail("opened"))
-    bridge.stop("terminated")
-    bridge.start()
-    assert bridge.wait(DEADLINE_SECONDS)
-    [event] = bridge.drain().events
+    run = LocalRun(RunConfig(), lambda _config, _on_stage: pytest.fail("opened"))
+    run.stop("terminated")
+    run.start()
+    assert run.wait(DEADLINE_SECONDS)
+    [event] = run.drain().events
     assert isinstance(event, RunFinished)
     assert event.reason == "terminated"
 
@@ -54,16 +54,16 @@ def test_a_stop_while_torch_loads_runs_no_session() -> None:
         assert may_go_on.wait(DEADLINE_SECONDS)
         return RaisingSession(AssertionError("it ran"))
 
-    bridge = LocalRun(RunConfig(), open_slowly)
-    bridge.start()
-    wait_until(lambda: bridge.stage == Stage("loading torch", 0.5))
-    assert bridge.is_alive
-    assert not bridge.wait(0.0)
-    assert bridge.drain() == Update()
-    bridge.stop("terminated")
+    run = LocalRun(RunConfig(), open_slowly)
+    run.start()
+    wait_until(lambda: run.stage == Stage("loading torch", 0.5))
+    assert run.is_alive
+    assert not run.wait(0.0)
+    assert run.drain() == Update()
+    run.stop("terminated")
     may_go_on.set()
-    assert bridge.wait(DEADLINE_SECONDS)
-    assert isinstance(bridge.drain().events[0], RunFinished)
+    assert run.wait(DEADLINE_SECONDS)
+    assert isinstance(run.drain().events[0], RunFinished)
 
 
 class Silent:
@@ -115,12 +115,12 @@ def test_an_exception_after_the_end_adds_nothing_to_the_stream() -> None:
 def test_commands_that_a_session_has_received_and_not_executed_are_still_counted() -> None:
     session = FakeSession()
     session.num_waiting = 2
-    bridge = LocalRun(RunConfig(), lambda _config, _on_stage: session)
-    bridge.send(c.Stop(reason="enough"))
-    assert bridge.num_waiting == 1
-    bridge.start()
-    assert bridge.wait(DEADLINE_SECONDS)
-    assert bridge.num_waiting == 2
+    run = LocalRun(RunConfig(), lambda _config, _on_stage: session)
+    run.send(c.Stop(reason="enough"))
+    assert run.num_waiting == 1
+    run.start()
+    assert run.wait(DEADLINE_SECONDS)
+    assert run.num_waiting == 2
 
 
 def test_a_run_waits_for_all_previous_runs_even_if_one_was_cancelled() -> None:
@@ -166,12 +166,12 @@ class FakeAnswers:
         return embeddings_mapped(request=command.request)
 
 
-def drained(bridge: CheckpointBridge, num_events: int) -> list[Event]:
+def drained(run: CheckpointBridge, num_events: int) -> list[Event]:
     """Wait for that many events."""
     events: list[Event] = []
 
     def has_enough() -> bool:
-        events.extend(bridge.drain())
+        events.extend(run.drain())
         return len(events) >= num_events
 
     wait_until(has_enough, f"{num_events} events")
@@ -184,16 +184,16 @@ def test_a_newer_question_replaces_an_unanswered_one_of_its_type_and_request_and
         insight.ScoreUnits(request=1),
         *(insight.TraceText(text=text, request=number) for text, number in (("a", 1), ("b", 1), ("b", 2))),
     ]
-    with closing(CheckpointBridge(PATH, lambda _: answers)) as bridge:
-        bridge.send(insight.MapEmbeddings())
+    with closing(CheckpointBridge(PATH, lambda _: answers)) as run:
+        run.send(insight.MapEmbeddings())
         wait_until(lambda: answers.asked)
         for command in later:
-            bridge.send(command)
-        assert not list(bridge.drain())
+            run.send(command)
+        assert not list(run.drain())
         answers.may_go_on.set()
-        drained(bridge, 4)
+        drained(run, 4)
     assert answers.asked == [insight.MapEmbeddings(), later[2], later[3], later[0]]
-    wait_until(lambda: not bridge._thread.is_alive(), "the end of the thread")
+    wait_until(lambda: not run._thread.is_alive(), "the end of the thread")
 
 
 def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refuses_each_question() -> None:
@@ -210,12 +210,12 @@ def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refus
             raise tries.pop()
         return answers
 
-    with closing(CheckpointBridge(PATH, open_answers)) as bridge:
-        assert (list(bridge.drain()), len(tries)) == ([], 2)
+    with closing(CheckpointBridge(PATH, open_answers)) as run:
+        assert (list(run.drain()), len(tries)) == ([], 2)
         found = []
         for command in (insight.ScoreUnits(), insight.MapEmbeddings(), insight.MapEmbeddings(request=5)):
-            bridge.send(command)
-            found += drained(bridge, 1)
+            run.send(command)
+            found += drained(run, 1)
     damaged, failed, answer = found
     assert isinstance(damaged, e.CommandRefused)
     assert (damaged.command, damaged.title) == ("ScoreUnits", CheckpointError.title)
@@ -226,10 +226,10 @@ def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refus
 
 
 def test_a_saved_checkpoint_answers_and_refuses_what_its_model_does_not_have(tmp_path: Path) -> None:
-    with closing(CheckpointBridge(write_checkpoint(tmp_path / "best.safetensors"))) as bridge:
-        bridge.send(insight.TraceText(text="the cat", request=7))
-        bridge.send(insight.TraceText(text="the cat", layer=4))
-        traced, refused = drained(bridge, 2)
+    with closing(CheckpointBridge(write_checkpoint(tmp_path / "best.safetensors"))) as run:
+        run.send(insight.TraceText(text="the cat", request=7))
+        run.send(insight.TraceText(text="the cat", layer=4))
+        traced, refused = drained(run, 2)
     assert isinstance(traced, insight.TextTraced)
     assert (traced.request, traced.weights_step, traced.text) == (7, 2, "the cat")
     assert isinstance(refused, e.CommandRefused)

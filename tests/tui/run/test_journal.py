@@ -22,6 +22,7 @@ from engine.storage.folders import RunFolder
 from tests import fakes
 from tests.fakes import FakeClock, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
 from tests.recorded_runs import write_run
+from tui.run.connection import Update
 from tui.run.fold import fold
 from tui.run.journal import read_history, require_journal
 from tui.run.replay import ReplayedRun, length_of
@@ -198,6 +199,16 @@ def test_a_replay_includes_events_that_are_appended_while_it_plays(home: Path) -
                 file.flush()
             clock.advance(1.0)
     assert emitted[:-1] == [RUN[0], RUN[1], RUN[3]]
+
+
+def test_nothing_follows_the_end_of_a_replay_whatever_is_sent_to_it(home: Path) -> None:
+    replay = ReplayedRun(write_run(home, RUN), math.inf, FakeClock())
+    replay.send(c.Stop(reason="enough"))
+    for command in (c.Pause(), c.TakeStep(), c.Stop()):
+        replay.send(command)
+    [end] = replay.drain().events
+    assert isinstance(end, e.RunFinished)
+    assert replay.drain() == Update()
 
 
 def test_damaged_lines_are_counted_at_the_end_and_a_journal_without_a_readable_event_is_an_error(home: Path) -> None:

@@ -62,7 +62,7 @@ def open_screen(
     # with a GPU, torchrun's own thread counts them: that imports torch
     known = None if may_have_gpu() and num_processes != 1 else Processes.choose(num_processes, config)
     is_local = known is not None and known.count == 1
-    open_run = local_runs(job_control, config, history) if is_local else _torchrun_runs(num_processes, job_control)
+    open_run = local_runs(job_control) if is_local else _torchrun_runs(num_processes, job_control)
     connection = open_run(config, None)
     connection.welcome = known.note if known is not None and is_local else ""
     invitation = invitation_to_lesson() if config.resume is None else ""
@@ -92,13 +92,11 @@ def _require_no_rank() -> None:
         )
 
 
-def local_runs(job_control: JobControl, first: RunConfig | None = None, history: RunView | None = None) -> OpenRun:
-    """Return what opens the runs that this process trains; `history` is the view that the run of `first` resumes."""
+def local_runs(job_control: JobControl) -> OpenRun:
+    """Return what opens the runs that this process trains."""
     from tui.process.local import LocalRun
 
-    return lambda config, before: LocalRun(
-        config, before=before, history=history if config is first else None, on_run=job_control.set_active_run
-    )
+    return lambda config, before: LocalRun(config, before=before, on_run=job_control.set_active_run)
 
 
 def _torchrun_runs(num_processes: int, job_control: JobControl) -> OpenRun:
@@ -206,24 +204,24 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
 
     if outcome.failure is not None:
         print_at_end([f"tweetgen-tui: The screen has failed: {outcome.failure.message}", outcome.failure.hint])
-    bridge = app.connection
-    update = bridge.drain()  # the run may have started since the last tick
+    run = app.connection
+    update = run.drain()  # the run may have started since the last tick
     view = fold(update.view or app.summary_view, update.events)
     after = plan_exit(
         outcome,
         view,
         app.earlier_views,
-        is_alive=bridge.is_alive,
-        is_remote=bridge.is_remote,
-        attach_problem=bridge.attach_problem,
+        is_alive=run.is_alive,
+        is_remote=run.is_remote,
+        attach_problem=run.attach_problem,
     )
     if after.continues_in_background:
         print_at_end(after.lines)
         close_terminal(and_pipes=True)
         job_control.release(after.exit_code, after.lines[0])
         app.screen_watch.lift_time_limit()
-        return run_detached(bridge, view)
-    bridge.wait(after.saving_seconds)
+        return run_detached(run, view)
+    run.wait(after.saving_seconds)
     print_at_end(after.lines)
     if outcome.opens_lesson:
         from tui.cli.commands.lesson import open_lesson

@@ -24,7 +24,7 @@ class DraftReport:
 
     def add(self, tweet: GeneratedTweet) -> None:
         """Count the drafts of one more tweet."""
-        self._counts = self._counts.plus([tweet])
+        self._counts = self._counts.plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet))
         self._unmet.update(tweet.unmet)
 
     def lines(self) -> Iterator[str]:

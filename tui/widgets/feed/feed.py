@@ -54,9 +54,6 @@ _CELLS_BESIDE_TITLES = 8
 """Line and blanks before, between and after heading and facts."""
 _DOUBLE_CLICK = 2
 
-Anchor = tuple[TweetSampled, int]
-"""A tweet, and the number of one of its lines."""
-
 
 class TweetFeed(ScrollView, can_focus=True):
     """Shows the tweets of a `RunView`, and selects one of them."""
@@ -299,15 +296,15 @@ class TweetFeed(ScrollView, can_focus=True):
         self.scroll_to(y=y, animate=False, force=True)
         self._paint()
 
-    def _top_anchor(self) -> Anchor | None:
-        """Return the first line in view; None while following."""
+    def _top_anchor(self) -> tuple[TweetSampled, int] | None:
+        """Return the tweet of the first line in view, and the line's number in it; None while following."""
         top = min(self.scroll_offset.y, self._model.num_lines - 1)
         if self._is_following or top < 0:
             return None
         index, line = self._model.locate(top)
         return self._model.tweets[index], line
 
-    def _restore(self, anchor: Anchor | None) -> None:
+    def _restore(self, anchor: tuple[TweetSampled, int] | None) -> None:
         """Scroll the anchor to the first line in view, or to the end without one, after tweets or lines have changed.
 
         The virtual height is set without a layout pass: the feed grows often.
@@ -334,7 +331,9 @@ class TweetFeed(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return line `y` of the view."""
-        parts, is_marked = self._painted[y] if y < len(self._painted) else ([], False)
+        if y >= len(self._painted):
+            return Strip.blank(self.size.width, self.rich_style)  # the filter of NO_COLOR fails without a style
+        parts, is_marked = self._painted[y]
         marked = self.get_component_rich_style("tweet-feed--marked").bgcolor
         over = Style(bgcolor=marked, bold=True) if is_marked else Style.null()
         return Strip(

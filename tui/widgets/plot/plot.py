@@ -50,7 +50,7 @@ class _Drag:
     steps_per_column: float
     """By how many steps a column of movement pans; negative where the curve moves with the pointer."""
     viewport: Viewport
-    """That of the plot when the button was pressed."""
+    """The viewport when the button was pressed."""
     has_moved: bool = False
 
 

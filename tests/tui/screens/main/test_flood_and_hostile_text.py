@@ -24,7 +24,7 @@ from engine.protocol import events as e
 from tests import hostile
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Running, Stage, drawn, opened, screen_text, wait_until
-from tests.tui.screens.dialogs.test_checkpoints import entry
+from tests.tui.dialogs.test_checkpoints import entry
 from tui.app.app import TweetgenApp
 from tui.run.fold import MAX_TWEETS, fold
 from tui.run.new_run import OverlayCurve

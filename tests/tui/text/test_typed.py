@@ -1,8 +1,7 @@
-"""What is typed or dropped: words to avoid, a path with its options, and which entries of a folder it names."""
+"""What is typed or dropped: words to avoid, and a path with its options."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from engine.config.sampling import SamplingConfig
 from engine.errors import ConfigError
 from engine.text import clean
 from tests.strategies import hostile_text
-from tui.dialogs.folder import after_last_root, best_match, list_folder, matching, split_typed
 from tui.run.new_run import config_for_new_data, initial_path
 from tui.text.typed import (
     MAX_FILE_BYTES,
@@ -130,47 +128,3 @@ def test_an_absolute_path_counts_even_if_it_does_not_exist_and_other_text_is_non
     (here / "folder").mkdir()
     others = ("", "it's fine", "/ is a slash", "a\nb", "\x00", "/" + "x" * 5000, "folder", "https://x.y/z")
     assert [text for text in others if dropped_path(text) is not None] == []
-
-
-NAMES_OF_TWEETS = (
-    *("a.CSV", "a.tab", "a.pq", "a.text", "a.ndjson", "a.car", "tweets.js"),
-    *("a.tbz2", "a.txz", "a.tar.gz", "a.xz", "B.zip"),
-)
-
-
-def test_a_listing_has_readable_tweet_files_first_and_is_filtered(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
-    """A part of a name is enough, prefixes come first; the highlight is exact, else the default, else the first."""
-    for name in (*NAMES_OF_TWEETS, "photo.png", ".hidden.csv"):
-        (tmp_path / name).write_bytes(b"1234")
-    for name in ("old", ".git"):
-        (tmp_path / name).mkdir()
-    os.mkfifo(tmp_path / "pipe.csv")
-    (tmp_path / "loop.csv").symlink_to("loop.csv")
-    (tmp_path / "gone.csv").symlink_to("nowhere")
-    entries, lines = list_folder(tmp_path), []
-    for typed, default in (("", None), ("", "photo.png"), ("Z", None), ("o", "photo.png"), ("old", None), (".", None)):
-        lines.append(f"» {typed!r}, by default {default}")
-        shown = matching(entries, typed)
-        highlighted = best_match(shown, typed, tmp_path / default if default else None)
-        for number, entry in enumerate(shown):
-            name = entry.path.name if entry.is_inside else ""
-            lines.append(f"{'>' if number == highlighted else ' '} {entry.kind:6} {name}".rstrip())
-    assert "\n".join(lines) == snapshot
-    assert matching(entries, "nothing") == []
-    assert entries[best_match(entries, "photo.png", None) or 0].path == tmp_path / "photo.png", "the exact one"
-    assert best_match(entries[:2], "", None) == 0
-    assert best_match([], "x", tmp_path) is None
-
-
-@pytest.mark.usefixtures("here")
-def test_a_typed_path_is_split_into_folder_and_typed_name_and_a_root_typed_after_it_starts_over() -> None:
-    split = {
-        "/a/b/": ("/a/b", ""),
-        "/a": ("/", "a"),
-        "/": ("/", ""),
-        "~/a": ("/home/me", "a"),
-        "/a/../b/c": ("/b", "c"),
-    }
-    assert {text: (str(folder), name) for text in split for folder, name in [split_typed(text)]} == split
-    restarted = {"/a//b//c": "/c", "~/a/~/b": "~/b", "//": "/", "/a/b~/c": "/a/b~/c", "": ""}
-    assert {text: after_last_root(text) for text in restarted} == restarted
