@@ -36,7 +36,7 @@ from tui.settings.preferences import AUTO, PreferencesStore
 from tui.terminal.compaction import compacted
 from tui.terminal.private import drawing_on_demand, remove_notification, update_screen
 from tui.terminal.theme import theme_for
-from tui.widgets.panels import FramePacing
+from tui.widgets.panels import Pace
 
 Output: TypeAlias = tuple[float, str]
 """What a terminal gets, and the seconds since the beginning."""
@@ -104,7 +104,7 @@ class _SteppedScreen(MainScreen):
     def __init__(self, run: RunModel, clock: Callable[[], float]) -> None:
         self._paused: list[Timer] = []
         """Textual (8.2) has only weak references to them."""
-        super().__init__(run, None, clock, FramePacing(clock, lambda: 0.0, is_remote=False))
+        super().__init__(run, None, clock, Pace(clock, lambda: 0.0, is_remote=False))
 
     def set_interval(self, *arguments: Any, **options: Any) -> Timer:  # noqa: ANN401 - as Textual's
         """Prepare a timer that does not run."""
