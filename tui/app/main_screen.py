@@ -111,7 +111,8 @@ class MainScreen(Screen[None]):
     @property
     def unmet(self) -> dict[Need, str]:
         """What keys lack now, each with its reason."""
-        return unmet_needs(self.run, has_tweet=self._feed.chosen is not None, is_in_browser=self.app.is_web)
+        has_tweet = any(feed.chosen is not None for feed in self.query(TweetFeed))  # there is none before the layout
+        return unmet_needs(self.run, has_tweet=has_tweet, is_in_browser=self.app.is_web)
 
     def compose(self) -> ComposeResult:
         """Lay out the panels, and the line shown in their place if the terminal is too small."""
