@@ -53,7 +53,8 @@ from tui.widgets.plot.axes import Limits
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
 from tui.widgets.plot.viewport import Viewport
-from tui.widgets.status.facts import compact_lines, setup_group, status_groups
+from tui.widgets.status.facts import facts, two_lines
+from tui.widgets.status.side_panel import groups_of
 
 _MAX_EVENTS = 200
 _MODEL_FILES = {b"m": MODEL, b"g": GENERATION, b"v": VOCAB, b"w": WEIGHTS}
@@ -192,8 +193,8 @@ def _drawn(view: RunView) -> str:
     viewport = Viewport(Limits(view.train_losses.first_step, view.train_losses.last_step))
     picture.draw(view, viewport, PlotOptions(), 60, 12)
     rows = picture.with_labels(viewport, is_focused=False).text()
-    groups = [*status_groups(view, 40), setup_group(view, 40)]
-    lines = plain([*(line for group in groups for line in group.lines), *compact_lines(view, 80)])
+    groups = groups_of(facts(view, "bits"), view.progress, 40)
+    lines = plain([*(line for group in groups for line in group.lines), *two_lines(view, 80)])
     return "\n".join([*rows, lines, *summary_lines(view), str(eta_of(view))])
 
 

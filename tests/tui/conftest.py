@@ -42,7 +42,7 @@ from tui.run.view import RunView
 from tui.settings.keys import key_named
 from tui.settings.preferences import PreferencesStore
 from tui.terminal.private import update_screen
-from tui.widgets import panels as frame_pacing
+from tui.widgets import panels
 
 DEADLINE_SECONDS = 30.0
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
@@ -330,8 +330,8 @@ def _toasts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _panels_draw_at_each_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw plot and feed as soon as there is something new: tests wait for what they show."""
-    monkeypatch.setitem(frame_pacing.SECONDS, "plot", 0.0)
-    monkeypatch.setitem(frame_pacing.SECONDS, "feed", 0.0)
+    monkeypatch.setitem(panels.SECONDS, "plot", 0.0)
+    monkeypatch.setitem(panels.SECONDS, "feed", 0.0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,6 +31,7 @@ from tui.run.series import Series
 from tui.run.view import RunView
 from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_ACTIONS, MAIN_KEYS, NEEDS, PANEL_ACTIONS, Key, keys_of
 from tui.settings.keys import key_named, settable_keys, without_clashes
+from tui.text.cells import num_cells, plain
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.plot.plot import LossPlot
@@ -85,14 +86,14 @@ async def test_the_key_bar_cuts_no_key_and_names_the_most_important_and_those_of
         for width in (180, 160, 120, 80, 47, 40):
             await at.resize(width, 24)
             for label in ("pause", *PAUSE_LABELS.values()):
-                bar.set_reactive(KeyBar.pause_label, label)
-                lines.append(f"{width:3} {bar.render().plain}")
-                assert bar.render().cell_length <= width
-        bar.set_reactive(KeyBar.pause_label, "pause")
+                bar.pause_label = label
+                lines.append(f"{width:3} {plain(bar.lines)}")
+                assert num_cells(bar.lines[0]) <= width
+        bar.pause_label = "pause"
         at.app.screen.query_one(LossPlot).focus()
         for width in (120, 80):
             await at.resize(width, 24)
-            lines.append(f"{width:3} {bar.render().plain}, in the plot")
+            lines.append(f"{width:3} {plain(bar.lines)}, in the plot")
         assert "\n".join(lines) == snapshot
 
 
@@ -247,8 +248,7 @@ def test_keys_that_can_not_act_in_a_state_of_the_run_have_the_recorded_reasons(s
 
 def grey(bar: KeyBar) -> set[str]:
     """Return the dimmed words of a bar."""
-    off, line = bar.get_visual_style("key-bar--off"), bar.render()
-    return {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
+    return {span.text.strip() for line in bar.lines for span in line if span.style == "off"}
 
 
 async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: Stage) -> None:

@@ -23,7 +23,7 @@ from tests.tui.conftest import Running, cropped, drawn, toasts
 from tui.app.main_screen import MainScreen
 
 PANELS = (
-    *("Header", "StatusPanel", "SidePanel", "PanelRule", "TweetFeed"),
+    *("Header", "StatusLines", "SidePanel", "PanelRule", "TweetFeed"),
     *("AlertBar", "StepBar", "EndBar", "PromptLine", "KeyBar"),
 )
 T = TypeVar("T")

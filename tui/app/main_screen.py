@@ -44,10 +44,10 @@ from tui.settings.keys import bindings_of, mapped, opening
 from tui.settings.preferences import Changes
 from tui.terminal import sequences as clipboard
 from tui.text.typed import dropped_path
-from tui.widgets.bars import EndBar, StepBar
+from tui.widgets.bars import AlertBar, EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.panels import FramePacing, Panels
+from tui.widgets.panels import Pace, Panels
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.stage_hint import StageHint
@@ -82,7 +82,7 @@ class MainScreen(Screen[None]):
         run: RunModel,
         overlay: OverlayCurve | None = None,
         clock: Callable[[], float] = time.monotonic,
-        pace: FramePacing | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """Show `run`, whose connection is started once the screen is up, beside the curve `overlay`.
 
@@ -151,7 +151,9 @@ class MainScreen(Screen[None]):
         self.show_alert()
         unmet = self.unmet
         self.query_one(KeyBar).unmet = unmet
-        for screen in self.app.screen_stack:
+        for screen in self.app.screen_stack[
+            1:
+        ]:  # a message to Textual's own first one would repaint the whole terminal
             screen.post_message(RunUpdated(events, unmet))
         for event in events:
             self.report(event)
@@ -251,11 +253,11 @@ class MainScreen(Screen[None]):
 
     def show_alert(self) -> None:
         """Show the most urgent alert, or none."""
-        self.panels.show_alert(self.run.alert(self.app.loss_unit))
+        self.query_one(AlertBar).show(self.run.alert(self.app.loss_unit))
 
     def show_notice(self, notice: str) -> None:
         """Show a notice in place of the keys while the run ends, and tick more often; for "" no more."""
-        self.panels.show_notice(notice)
+        self.query_one(KeyBar).notice = notice
         if notice:
             self._ending_timer.resume()
         else:

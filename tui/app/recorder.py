@@ -46,7 +46,7 @@ from tui.settings.preferences import AUTO, PreferencesStore
 from tui.terminal.private import drawn_strips, remove_notification, update_screen
 from tui.terminal.theme import theme_for
 from tui.text.cells import split_graphemes
-from tui.widgets.panels import FramePacing
+from tui.widgets.panels import Pace
 
 
 class IdleSelector(selectors.DefaultSelector):
@@ -255,7 +255,7 @@ class _SteppedScreen(MainScreen):
     def __init__(self, run: RunModel, clock: Clock) -> None:
         self._paused: list[Timer] = []
         """Textual (8.2) has only weak references to them."""
-        super().__init__(run, None, clock, FramePacing(clock, lambda: 0.0, is_remote=False))
+        super().__init__(run, None, clock, Pace(clock, lambda: 0.0, is_remote=False))
 
     def set_interval(
         self,

@@ -16,6 +16,7 @@ from tui.run.model import RunModel, next_learning_rate, next_temperature
 from tui.run.new_run import NewRun, config_at_start, config_of_new_run, curve_of
 from tui.run.pending import Interval, format_interval, format_samples, format_speed_limit, interval_settings
 from tui.run.view import is_over
+from tui.widgets.bars import AlertBar
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
@@ -116,7 +117,7 @@ class Steering:
 
     def action_answer_alert(self) -> None:
         """Do what the alert offers: a run that has run out of memory resumes in a new session."""
-        run, alert = self._run, self._app.main.panels.alert
+        run, alert = self._run, self._app.main.query_one(AlertBar).shown
         if alert is not None and alert.kind != "memory":
             run.answer(alert)
             self._app.main.show_alert()
@@ -125,7 +126,7 @@ class Steering:
 
     def action_dismiss_alert(self) -> None:
         """Dismiss the alert until the problem recurs."""
-        if alert := self._app.main.panels.alert:
+        if alert := self._app.main.query_one(AlertBar).shown:
             self._run.dismiss(alert)
             self._app.main.show_alert()
 

@@ -1,31 +1,26 @@
-"""`AlertBar`: an alert and the key of its remedy, on a line above the key bar while the alert is active.
+"""The bars above the key bar, each shown only while it has something to show.
 
-`EndBar`: what a run that is over has reached, and the keys for what can follow, on two lines above the alert bar.
-
-`StepBar`: what the last single step did, on a line above the key bar until training goes on; or how to take one.
+`AlertBar`: an alert and the key of its remedy. `EndBar`: what a run that is over has reached, and the keys for what can
+follow. `StepBar`: what the last single step did, or how to take one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
-from textual import events
-from textual.content import Content
-from textual.widget import Widget
-
+from engine.corpus.report import counted
 from engine.protocol.events import RunFailed, RunFinished
 from engine.protocol.insight import StepTaken
 from engine.text import quoted, sanitize_line
 from tui.run.alerts import Alert
 from tui.run.summary import has_reached_end, reason_text
 from tui.run.view import RunView, is_over
-from tui.settings.key_table import MAIN_KEYS
+from tui.settings.key_table import BAR_KEYS
 from tui.settings.keys import Key
-from tui.terminal.app import TerminalApp, loss_unit_of
-from tui.text.cells import cell_len, shortened
+from tui.terminal.app import loss_unit_of
+from tui.text.cells import Line, Span, cell_len, num_cells, shortened
 from tui.text.numbers import (
     NATS_PER_UNIT,
     LossUnit,
@@ -35,184 +30,100 @@ from tui.text.numbers import (
     format_learning_rate,
     unit_label,
 )
-from tui.widgets.key_bar import PAUSE_LABELS
+from tui.widgets.key_bar import PAUSE_LABELS, Bar, key_spans
+from tui.widgets.line_view import Click
 from tui.widgets.status.facts import phase_text
 
-_REMEDY_KEY, _DISMISS_KEY = "a", "esc"
-_DISMISS_LABEL, _SHORT_DISMISS_LABEL = " dismiss", " no"
 _MIN_CELLS_FOR_LABEL = 60
 _MIN_TEXT_CELLS = 12
-"""A shorter text is useless: the remedy is shown alone."""
+"""A shorter text of an alert is useless: the remedy is shown alone."""
+_GAP = "   "
+_MAX_NAMES = 4
+"""Names of checkpoints that are listed; the list of checkpoints has all."""
+_END_KEYS = ("pause", "sample", "open", "leave")
+"""The names of the keys, in the order of the line; their labels are those of the key bar."""
+_WITHOUT_SESSION, _READ_ONLY, _LEAST = ("open", "leave"), ("leave",), ("pause", "leave")
+_CHOICES = ": more steps or time, without limit, finish, new run"
+"""What the dialog of the first key offers; named where there is room."""
+_LOWEST_LOSS = 1e-4
+"""Lower ones are shown with as many decimals."""
 
 
-class AlertBar(Widget):
-    """Shows an alert; a click on a key runs its action."""
+class AlertBar(Bar):
+    """Shows an alert; a click on a key does what the key does."""
 
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"alert-bar--text", "alert-bar--key", "alert-bar--remedy"}
-    DEFAULT_CSS = """
-    AlertBar {
-        display: none;
-        height: 1;
-        background: $error 20%;
-        &.-up { display: block; }
-        .alert-bar--text { color: $text-error; text-style: bold; }
-        .alert-bar--key { color: $footer-key-foreground; text-style: bold; }
-        .alert-bar--remedy { color: $foreground; }
-    }
-    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--text"}
 
     def __init__(self) -> None:
         super().__init__()
         self.shown: Alert | None = None
-        self._click_targets: list[tuple[range, str]] = []
 
     def show(self, alert: Alert | None) -> None:
         """Show an alert, or none."""
         if alert != self.shown:
             self.shown = alert
-            self.set_class(alert is not None, "-up")
-            self.refresh()
+            self.redraw()
 
-    def render(self) -> Content:
+    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - one line at any height
         """Return the line: the alert's text is truncated before the keys are."""
         if self.shown is None:
-            return Content("")
-        remedy = shortened(
-            f" {sanitize_line(self.shown.remedy)}", self.size.width - len(f"{_REMEDY_KEY}  {_DISMISS_KEY}")
-        )
-        dismiss = _DISMISS_LABEL if self.size.width >= _MIN_CELLS_FOR_LABEL else _SHORT_DISMISS_LABEL
-        num_cells = len(_REMEDY_KEY) + cell_len(remedy) + 2 + len(_DISMISS_KEY) + len(dismiss)
-        text = shortened(f" {sanitize_line(self.shown.text)}", self.size.width - num_cells - 2)
-        text = text + "  " if cell_len(text) >= min(_MIN_TEXT_CELLS, cell_len(self.shown.text)) else ""
-        return self._line(text, remedy, dismiss)
-
-    def _line(self, text: str, remedy: str, dismiss: str) -> Content:
-        """Return text, remedy key and dismiss key."""
-        line = Content.styled(text, self.get_visual_style("alert-bar--text"))
-        self._click_targets = []
-        for key, label, action in (
-            (_REMEDY_KEY, remedy, "steering.answer_alert"),
-            (_DISMISS_KEY, dismiss, "steering.dismiss_alert"),
-        ):
-            start = line.cell_length
-            line += Content.styled(key, self.get_visual_style("alert-bar--key"))
-            line += Content.styled(label, self.get_visual_style("alert-bar--remedy"))
-            self._click_targets.append((range(start, line.cell_length), action))
-            line += "  "
-        return line
-
-    async def on_click(self, event: events.Click) -> None:
-        """Run the action of the key under the pointer."""
-        for cells, action in self._click_targets:
-            if event.x in cells:
-                await self.run_action(action)
+            return []
+        remedy = shortened(f" {sanitize_line(self.shown.remedy)}", width - len("a  esc"))
+        dismiss = " dismiss" if width >= _MIN_CELLS_FOR_LABEL else " no"
+        keys: list[Line] = [
+            (Click("a", "key", "steering.answer_alert"), Click(remedy, "label", "steering.answer_alert")),
+            (Click("esc", "key", "steering.dismiss_alert"), Click(dismiss, "label", "steering.dismiss_alert")),
+        ]
+        room = width - sum(map(num_cells, keys)) - 2
+        text = shortened(f" {sanitize_line(self.shown.text)}", room - 2)
+        text = f"{text}  " if cell_len(text) >= min(_MIN_TEXT_CELLS, cell_len(self.shown.text)) else ""
+        return [(Span(text, "text"), *keys[0], Span("  ", "label"), *keys[1])]
 
 
-_GAP = "   "
-_MAX_NAMES = 4
-"""Names of checkpoints that are listed; the list of checkpoints has all."""
-_NAMES = ("pause", "sample", "open", "leave")
-"""The names of the keys, in the order of the line; their labels are those of the key bar."""
-_CHOICES = ": more steps or time, without limit, finish, new run"
-"""What the dialog of the first key offers; named where there is room."""
-_WITHOUT_SESSION = ("open", "leave")
-_READ_ONLY = ("leave",)
-_LEAST_NAMES = ("pause", "leave")
+class EndBar(Bar):
+    """Shows the end of a run in two lines; a click on a key does what the key does."""
 
-
-class EndBar(Widget):
-    """Shows the end of a run, and nothing while the run is on; a click on a key runs its action."""
-
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"end-bar--outcome", "end-bar--key", "end-bar--label"}
-    DEFAULT_CSS = """
-    EndBar {
-        display: none;
-        height: 2;
-        background: $panel;
-        &.-up { display: block; }
-        .end-bar--outcome { color: $foreground; text-style: bold; }
-        .end-bar--key { color: $footer-key-foreground; text-style: bold; }
-        .end-bar--label { color: $foreground; }
-    }
-    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--strong"}
 
     def __init__(self) -> None:
         super().__init__()
-        self.outcomes: tuple[str, ...] = ()
-        """What was reached, the longest text first; empty while the run is on."""
-        self._view = RunView()
-        self._names: tuple[str, ...] = ()
-        self._keys = {key.name: key for key in MAIN_KEYS if key.name in _NAMES}
-        self._click_targets: list[tuple[range, Key]] = []
-
-    def on_mount(self) -> None:
-        """Watch the app's unit of losses."""
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "loss_unit", lambda: self._draw(self._names), init=False)
+        self._view, self._is_read_only = RunView(), False
+        self._keys: Sequence[Key] = BAR_KEYS
 
     def show_keys(self, keys: Sequence[Key]) -> None:
         """Show those of `keys` that act on a run that is over."""
-        self._keys = {key.name: key for key in keys if key.name in _NAMES}
-        self.refresh()
+        self._keys = keys
+        self.redraw()
 
     def show(self, view: RunView, *, is_read_only: bool) -> None:
         """Show the end of a run, if it is over, with the keys that act on this screen."""
-        names = _READ_ONLY if is_read_only else _WITHOUT_SESSION if view.ended is not None else _NAMES
-        if view is not self._view or names != self._names:
-            self._view = view
-            self._draw(names)
+        if view is not self._view or is_read_only != self._is_read_only:
+            self._view, self._is_read_only = view, is_read_only
+            self.redraw()
 
-    def _draw(self, names: tuple[str, ...]) -> None:
-        """Repaint the lines where they have changed."""
-        outcomes = tuple(outcome_texts(self._view, loss_unit_of(self)))
-        if (outcomes, names) != (self.outcomes, self._names):
-            self.outcomes, self._names = outcomes, names
-            self.set_class(bool(outcomes), "-up")
-            self.refresh()
-
-    def render(self) -> Content:
-        """Return both lines."""
-        width = self.size.width - 1
-        shortest = shortened(self.outcomes[-1], width) if self.outcomes else ""
-        outcome = next((text for text in self.outcomes if cell_len(text) <= width), shortest)
-        first = Content.styled(f" {outcome}", self.get_visual_style("end-bar--outcome"))
-        rows = [first, self._keys_line(self._fitting_keys(width))]
-        background = self.get_visual_style("end-bar--label")
-        full = [row + Content.styled(" " * (self.size.width - row.cell_length), background) for row in rows]
-        return Content("\n").join(full)
-
-    def _fitting_keys(self, width: int) -> list[Key]:
-        """Return the keys that act now, or fewer of them, where not all fit."""
-        keys = [key for name in self._names if (key := self._keys.get(name)) is not None]
-        label = PAUSE_LABELS["finished"]
-        keys = [replace(key, label=label) if key.name == "pause" else key for key in keys]
-        with_choices = [replace(key, label=label + _CHOICES) if key.name == "pause" else key for key in keys]
-        least = [key for key in keys if key.name in _LEAST_NAMES]
-        return next((each for each in (with_choices, keys) if sum(map(_num_cells, each)) <= width + 2), least)
-
-    def _keys_line(self, keys: Sequence[Key]) -> Content:
-        line, self._click_targets = Content(" "), []
-        for key in keys:
-            start = line.cell_length
-            line += Content.styled(key.shown, self.get_visual_style("end-bar--key"))
-            line += Content.styled(f" {key.label}", self.get_visual_style("end-bar--label"))
-            self._click_targets.append((range(start, line.cell_length), key))
-            line += "  "
-        how = _how_to_resume(self._view)
-        return line + how if line.cell_length + cell_len(how) <= self.size.width else line
-
-    async def on_click(self, event: events.Click) -> None:
-        """Run the action of the key under the pointer."""
-        for cells, key in self._click_targets:
-            if event.y == 1 and event.x in cells:
-                await self.run_action(key.action)
-
-
-def _num_cells(key: Key) -> int:
-    """Return the cells of a key with its label and the gap after it."""
-    return cell_len(key.shown) + 1 + cell_len(key.label) + 2
+    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - two lines at any height
+        """Return what was reached, in the longest text that fits, and the keys that act now, or fewer of them."""
+        view, room = self._view, width - 1
+        outcomes = list(outcome_texts(view, loss_unit_of(self)))
+        if not outcomes:
+            return []
+        outcome = next((text for text in outcomes if cell_len(text) <= room), shortened(outcomes[-1], room))
+        names = _READ_ONLY if self._is_read_only else _WITHOUT_SESSION if view.ended is not None else _END_KEYS
+        by_name = {key.name: key for key in self._keys}
+        keys = [by_name[name] for name in names if name in by_name]
+        lines = []
+        for more, shown in ((_CHOICES, names), ("", names), ("", _LEAST)):
+            line: Line = (Span(" ", "label"),)
+            for key in keys:
+                if key.name in shown:
+                    label = PAUSE_LABELS["finished"] + more if key.name == "pause" else key.label
+                    line += (*key_spans(key, label), Span("  ", "label"))
+            lines.append(line)
+        line = next((line for line in lines if num_cells(line) <= width + 2), lines[-1])
+        if view.ended is not None and view.started is not None:
+            how = f"tweetgen-tui --resume {quoted(view.started.run)} continues the run"
+            line += (Span(how, "label"),) if num_cells(line) + cell_len(how) <= width else ()
+        return [(Span(f" {outcome}", "strong"),), line]
 
 
 def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
@@ -222,37 +133,19 @@ def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
     """
     if not is_over(view) or (view.is_replay and view.ended is None):
         return
+    phase = phase_text(view)
+    if isinstance(view.ended, RunFinished) and not has_reached_end(view.ended):
+        phase = f"{phase[:1]} {sanitize_line(reason_text(view.ended.reason))}"  # why it was stopped before its end
     reached = f"{format_count(view.step)} steps in {format_duration(view.elapsed_seconds)}"
-    phase, best, saved = _phase_text(view), view.best, _saved_text(view)
+    whole, best, saved = f"{phase}: {reached}", view.best, _saved_text(view)
     value = "" if best is None else f"best {format_bits(best.bits_per_char, unit)}"
     place = "" if best is None else f" at step {format_count(best.step)}"
     with_unit = value and f"{value} {unit_label(unit)}{place}"
+    lines = [(whole, with_unit, saved), (whole, value + place, saved), (whole, value + place)]
+    lines += [(f"{phase[:1]} {reached}", value), (phase, value)]
     if isinstance(view.ended, RunFailed):
-        yield _joined(f"{phase}: {reached}", with_unit, saved, sanitize_line(view.ended.title))
-    yield _joined(f"{phase}: {reached}", with_unit, saved)
-    yield _joined(f"{phase}: {reached}", value + place, saved)
-    yield _joined(f"{phase}: {reached}", value + place)
-    yield _joined(f"{phase[:1]} {reached}", value)
-    yield _joined(phase, value) if value else phase
-
-
-def _how_to_resume(view: RunView) -> str:
-    """Return how a run without a session continues; empty for one that a key continues, and before its start."""
-    if view.ended is None or view.started is None:
-        return ""
-    return f"tweetgen-tui --resume {quoted(view.started.run)} continues the run"
-
-
-def _joined(*parts: str) -> str:
-    return _GAP.join(filter(None, parts))
-
-
-def _phase_text(view: RunView) -> str:
-    """Return the phase, or why a run was stopped before its end: "■ finished", "■ stopped by the user"."""
-    phase = phase_text(view)
-    if isinstance(view.ended, RunFinished) and not has_reached_end(view.ended):
-        return f"{phase[:1]} {sanitize_line(reason_text(view.ended.reason))}"
-    return phase
+        lines.insert(0, (*lines[0], sanitize_line(view.ended.title)))
+    yield from (_GAP.join(filter(None, parts)) for parts in lines)
 
 
 def _saved_text(view: RunView) -> str:
@@ -267,75 +160,54 @@ def _saved_text(view: RunView) -> str:
     return f"saved: {', '.join(names[:_MAX_NAMES])}{more}" if names else ""
 
 
-_LOWEST_LOSS = 1e-4
-"""Lower ones are shown with as many decimals."""
-
-
-class StepBar(Widget):
+class StepBar(Bar):
     """Shows a single step in one line, its least important numbers left out where there is no room."""
-
-    ALLOW_SELECT = False
-    DEFAULT_CSS = """
-    StepBar {
-        display: none;
-        height: 1;
-        background: $panel;
-        color: $foreground;
-        &.-up { display: block; }
-    }
-    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.shown: StepTaken | None = None
+        self._taken: StepTaken | None = None
         self._note = ""
-
-    def on_mount(self) -> None:
-        """Watch the app's unit of losses."""
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "loss_unit", self._redraw, init=False)
-
-    def _redraw(self) -> None:
-        self.refresh()
-
-    def show(self, taken: StepTaken | None, note: str = "") -> None:
-        """Show a step, or a note where there is none; nothing without either."""
-        if (taken, note) != (self.shown, self._note):
-            self.shown, self._note = taken, note
-            self.set_class(self.is_up, "-up")
-            self.refresh()
 
     @property
     def is_up(self) -> bool:
-        """Whether the line is shown."""
-        return self.shown is not None or bool(self._note)
+        """Whether there is something to show."""
+        return self._taken is not None or bool(self._note)
 
-    def render(self) -> Content:
+    def show(self, taken: StepTaken | None, note: str = "") -> None:
+        """Show a step, or a note where there is none; nothing without either."""
+        if (taken, note) != (self._taken, self._note):
+            self._taken, self._note = taken, note
+            self.redraw()
+
+    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - one line at any height
         """Return the line."""
-        width = self.size.width - 2
-        if self.shown is None:
-            return Content(f" {shortened(self._note, width)}")
-        return Content(f" {step_text(self.shown, width, loss_unit_of(self))}")
+        if not self.is_up:
+            return []
+        note = shortened(self._note, width - 2)
+        return [
+            (
+                Span(
+                    f" {note if self._taken is None else step_text(self._taken, width - 2, loss_unit_of(self))}",
+                    "label",
+                ),
+            )
+        ]
 
 
 def step_text(taken: StepTaken, width: int, unit: LossUnit = "bits") -> str:
     """Describe a single step in at most `width` cells: the loss of its batch before and after, then the rest."""
-    texts = list(_texts(taken, unit))
-    return next((text for text in texts if cell_len(text) <= width), shortened(texts[-1], width))
-
-
-def _texts(taken: StepTaken, unit: LossUnit) -> Iterator[str]:
-    """Yield the line, the longest first."""
     before, after = taken.loss_before / NATS_PER_UNIT[unit], taken.loss_after / NATS_PER_UNIT[unit]
     lowest = min(0.5, max(_LOWEST_LOSS, min(before, after)))
     decimals = 2 - math.floor(math.log10(lowest))  # at least three, and three digits of a smaller loss
     losses = f"{before:.{decimals}f} → {after:.{decimals}f}"
-    norm, rate = f"{taken.grad_norm:.2f}", format_learning_rate(taken.learning_rate)
+    norm = f"gradient norm {taken.grad_norm:.2f}"
+    rest = f"{norm}, learning rate {format_learning_rate(taken.learning_rate)}"
     step = f"step {format_count(taken.step)}"
-    tweets = f"{format_count(taken.num_tweets)} tweet{'' if taken.num_tweets == 1 else 's'}"
-    targets = f"{format_count(taken.num_targets)} characters"
-    rest = f"gradient norm {norm}, learning rate {rate}"
-    yield f"{step}: batch loss {losses} {unit_label(unit)}, {rest}, {tweets}, {targets}"
-    yield f"{step}: batch loss {losses}, {rest}"
-    yield f"{step}: batch loss {losses}, gradient norm {norm}"
-    yield f"{step}: loss {losses}"
+    tweets = f"{counted(taken.num_tweets, 'tweet')}, {format_count(taken.num_targets)} characters"
+    texts = (
+        f"{step}: batch loss {losses} {unit_label(unit)}, {rest}, {tweets}",
+        f"{step}: batch loss {losses}, {rest}",
+        f"{step}: batch loss {losses}, {norm}",
+        f"{step}: loss {losses}",
+    )
+    return next((text for text in texts if cell_len(text) <= width), shortened(texts[-1], width))

@@ -5,130 +5,87 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
-from textual.content import Content
-from textual.geometry import Size
-from textual.widget import Widget
-
 from engine.protocol.events import CharChance
-from tui.text.cells import bar, shown_char
+from tui.text.cells import Line, Span, bar, cell_len, num_cells, shown_char
 from tui.text.numbers import shown_percent
+from tui.widgets.line_view import LineView
 
-LABEL_CELLS = 3
-_CELLS_BESIDE_BAR = LABEL_CELLS + 8
+_LABEL_CELLS = 3
+_CELLS_BESIDE_BAR = _LABEL_CELLS + 8
 """In a list: mark and space, label and space, percent."""
 _CELLS_BESIDE_BAR_IN_LINE = 9
 """Label, mostly one cell, and space, percent, gap to the next."""
 _MIN_BAR, _MAX_BAR = 2, 10
 _MIN_CHARS_IN_LINE = 3
 """Facts beyond the first leave a narrow line to this many characters."""
-_ACTUAL_GLYPH = "▸"
+_STYLES = {f"line--{style}" for style in ("char", "bar", "percent", "actual", "problem")}
 
 
-class ChanceWidget(Widget):
-    """Base of line and list: styles, and a character with bar and percent."""
-
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "chance--char",
-        "chance--bar",
-        "chance--percent",
-        "chance--actual",
-        "chance--problem",
-    }
-    DEFAULT_CSS = """
-    ChanceWidget {
-        .chance--char { color: $foreground; text-style: bold; }
-        .chance--bar { color: $primary; }
-        .chance--percent { color: $text-muted; }
-        .chance--actual { color: $text-accent; text-style: bold; }
-        .chance--problem { color: $text-warning; }
-    }
-    """
-
-    def _styled(self, text: str, kind: str) -> Content:
-        return Content.styled(text, self.get_visual_style(f"chance--{kind}"))
-
-    def _bar_entry(self, label: str, chance: CharChance, bar_cells: int, label_kind: str = "char") -> Content:
-        """Return a label with bar and percent."""
-        return (
-            self._styled(label, label_kind)
-            + self._styled(bar(chance.probability, bar_cells), "bar")
-            + self._styled(shown_percent(chance.probability), "percent")
-        )
+def _entry(label: str, chance: CharChance, bar_cells: int, style: str = "char") -> Line:
+    bar_span, percent = Span(bar(chance.probability, bar_cells), "bar"), shown_percent(chance.probability)
+    return Span(label, style), bar_span, Span(percent, "percent")
 
 
-class ChanceLine(ChanceWidget):
+class ChanceLine(LineView):
     """The likeliest characters that fit on a line, and facts at its end; or an error in their place."""
 
-    DEFAULT_CSS = "ChanceLine { height: 1; }"
+    COMPONENT_CLASSES: ClassVar[set[str]] = _STYLES
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[tuple[CharChance, ...], tuple[str, ...], str] = ((), (), "")
+        self._chances, self._facts, self._problem = tuple[CharChance, ...](), tuple[str, ...](), ""
 
     def show(self, chances: tuple[CharChance, ...], facts: tuple[str, ...], problem: str = "") -> None:
         """Show characters, the likeliest first, and facts, the most important first; or an error."""
-        if (chances, facts, problem) != self._shown:
-            self._shown = (chances, facts, problem)
-            self.refresh()
+        self._chances, self._facts, self._problem = chances, facts, problem
+        self.redraw()
 
-    def render(self) -> Content:
+    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - one line at any height
         """Return the line."""
-        chances, all_facts, problem = self._shown
-        width = self.size.width
-        if problem:
-            return self._styled(f" {problem}", "problem")
+        if self._problem:
+            return [(Span(f" {self._problem}", "problem"),)]
         cells_each = _CELLS_BESIDE_BAR_IN_LINE + _MIN_BAR
-        facts = " · ".join(all_facts)
-        while len(all_facts) > 1 and width - cell_len(facts) - 2 < _MIN_CHARS_IN_LINE * cells_each:
-            all_facts = all_facts[:-1]
-            facts = " · ".join(all_facts)
-        num_cells = width - cell_len(facts) - 2
-        count = min(len(chances), max(num_cells // cells_each, 1))
-        line = Content(" ")
-        if count:
-            bar_cells = min(max(num_cells // count - _CELLS_BESIDE_BAR_IN_LINE, _MIN_BAR), _MAX_BAR)
-            for chance in chances[:count]:
-                entry = self._bar_entry(f"{shown_char(chance.char)} ", chance, bar_cells) + "  "
-                line += entry if line.cell_length + entry.cell_length <= num_cells + 2 else ""
-        num_blanks = width - line.cell_length - cell_len(facts) - 1
-        return line + self._styled(" " * num_blanks + facts, "percent") if num_blanks >= 0 else line
+        rows = [" · ".join(self._facts[:count]) for count in range(len(self._facts), 1, -1)]
+        rows = [row for row in rows if width - cell_len(row) - 2 >= _MIN_CHARS_IN_LINE * cells_each]
+        facts = rows[0] if rows else "".join(self._facts[:1])
+        room = width - cell_len(facts) - 2
+        line: Line = (Span(" ", "percent"),)
+        if count := min(len(self._chances), max(room // cells_each, 1)):
+            bar_cells = min(max(room // count - _CELLS_BESIDE_BAR_IN_LINE, _MIN_BAR), _MAX_BAR)
+            for chance in self._chances[:count]:
+                longer = (*line, *_entry(f"{shown_char(chance.char)} ", chance, bar_cells), Span("  ", "percent"))
+                line = longer if num_cells(longer) <= room + 2 else line
+        num_blanks = width - num_cells(line) - cell_len(facts) - 1
+        return [(*line, Span(" " * num_blanks + facts, "percent")) if num_blanks >= 0 else line]
 
 
-class ChanceBars(ChanceWidget):
+class ChanceBars(LineView):
     """A row for each of the likeliest characters; the actual one is marked, in the last row if it is none of them."""
 
-    DEFAULT_CSS = "ChanceBars { height: auto; }"
+    COMPONENT_CLASSES: ClassVar[set[str]] = _STYLES
 
     def __init__(self, num_rows: int) -> None:
         super().__init__()
+        self.styles.height = num_rows  # also while they are empty, so that the layout does not jump
         self._num_rows = num_rows
-        self._chances: tuple[CharChance, ...] = ()
-        self._actual: CharChance | None = None
+        self._chances = tuple[CharChance, ...]()
+        self._actual: str | None = None
 
     def show(self, chances: Sequence[CharChance], actual: CharChance | None) -> None:
         """Show the likeliest characters, and mark the actual one."""
-        rows = tuple(chances[: self._num_rows])
-        if actual is not None and actual.char not in {chance.char for chance in rows}:
-            rows = (*rows[: self._num_rows - 1], actual)
-        if (rows, actual) != (self._chances, self._actual):
-            self._chances, self._actual = rows, actual
-            self.refresh()
+        self._chances = tuple(chances[: self._num_rows])
+        self._actual = None if actual is None else actual.char  # "" is the end
+        if actual is not None and actual.char not in {chance.char for chance in self._chances}:
+            self._chances = (*self._chances[: self._num_rows - 1], actual)
+        self.redraw()
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """Return the number of rows even while they are empty, so that the layout does not jump."""
-        return self._num_rows
-
-    def render(self) -> Content:
+    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - as many lines as there are characters
         """Return the rows."""
-        bar_cells = max(self.size.width - _CELLS_BESIDE_BAR, _MIN_BAR)
-        actual = None if self._actual is None else self._actual.char
-        lines = []
+        bar_cells = max(width - _CELLS_BESIDE_BAR, _MIN_BAR)
+        lines: list[Line] = []
         for chance in self._chances:
-            is_actual = chance.char == actual
-            mark = self._styled(f"{_ACTUAL_GLYPH} " if is_actual else "  ", "actual")
+            mark, style = ("▸ ", "actual") if chance.char == self._actual else ("  ", "char")
             label = shown_char(chance.char)
-            label += " " * (LABEL_CELLS + 1 - cell_len(label))
-            lines.append(mark + self._bar_entry(label, chance, bar_cells, "actual" if is_actual else "char"))
-        return Content("\n").join(lines)
+            label += " " * (_LABEL_CELLS + 1 - cell_len(label))
+            lines.append((Span(mark, "actual"), *_entry(label, chance, bar_cells, style)))
+        return lines

@@ -6,157 +6,100 @@ label. The help and the palette list all keys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import ClassVar
 
-from rich.cells import cell_len
-from textual import events
-from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.run.model import Need, first_reason
 from tui.settings.keys import Key
+from tui.text.cells import Line, Span, cell_len
+from tui.widgets.line_view import Click, LineView
 
-_MOST_IMPORTANT = (
-    *(
-        "act",
-        "switch",
-        "back",
-        "pause",
-        "help",
-        "leave",
-        "scroll_text_up",
-        "adjust_up",
-        "compare",
-        "close",
-        "explain",
-        "next_view_up",
-        "send",
-        "accept_word",
-        "temperature_up",
-        "read",
-        "pin",
-        "copy",
-        "move_cursor_up",
-        "zoom_up",
-        "reset",
-        "sample",
-        "prompt",
-        "open",
-        "save",
-        "load",
-        "checkpoint_filter",
-        "open_xray",
-        "detach",
-        "command_palette",
-    ),
-    *(
-        "finish",
-        "ladder",
-        "move_up",
-        "own_draws",
-        "hold_up",
-        "move_line_up",
-        "free",
-        "variant",
-        "edit",
-        "step",
-        "code",
-        "go_up",
-    ),
-)
+_BY_IMPORTANCE = """
+    act switch back pause help leave scroll_text_up adjust_up compare close explain next_view_up send accept_word
+    temperature_up read pin copy move_cursor_up zoom_up reset sample prompt open save load checkpoint_filter open_xray
+    detach command_palette finish ladder move_up own_draws hold_up move_line_up free variant edit step code go_up
+"""
 """Names of keys; the first are the last to leave as the bar gets narrower."""
 PAUSE_LABELS: Mapping[str, str] = {"paused": "resume", "finished": "continue"}
 """What the pause key does in a phase other than training."""
 _PAUSES = {"pause", "train"}
 """The pause key, as the main screen and the lesson name it."""
-Group = tuple[Key, ...]
-"""Neighbours with one label."""
 
 
-class KeyBar(Widget):
+class Bar(LineView):
+    """Base of the bars below the panels: hidden without lines."""
+
+    def redraw(self) -> None:
+        """Compute the lines anew; hide the bar if there are none."""
+        super().redraw()
+        self.set_class(bool(self.lines), "-up")
+
+
+def key_spans(key: Key, label: str, *, is_off: bool = False) -> Line:
+    """Return a key with its label, dim if it can't act; a click does what the key does."""
+    key_style, label_style = ("off", "off") if is_off else ("key", "label")
+    return Click(key.shown, key_style, key.action), Click(f" {label}", label_style, key.action)
+
+
+class KeyBar(LineView):
     """Show keys with their labels; a click on one does what the key does."""
 
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-bar--key", "key-bar--label", "key-bar--notice", "key-bar--off"}
-    DEFAULT_CSS = """
-    KeyBar {
-        height: 1;
-        background: $footer-background;
-        .key-bar--key { color: $footer-key-foreground; text-style: bold; }
-        .key-bar--label { color: $footer-description-foreground; }
-        .key-bar--off { color: $footer-description-foreground 40%; }
-        .key-bar--notice { color: $text-warning; text-style: bold; }
-    }
-    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--notice", "line--off"}
 
-    notice: reactive[str] = reactive("")
+    notice: reactive[str] = reactive("", init=False)
     """Shown in place of the keys unless it is empty."""
-    unmet: reactive[Mapping[Need, str]] = reactive({})
+    unmet: reactive[Mapping[Need, str]] = reactive[Mapping[Need, str]]({}, init=False)
     """Needs that are not met; keys that have one are dim."""
-    pause_label: reactive[str] = reactive("pause")
+    pause_label: reactive[str] = reactive("pause", init=False)
     """What the pause key would do now."""
 
-    def __init__(self, keys: Sequence[Key], target: Widget | None = None) -> None:
+    def __init__(self, keys: Iterable[Key], target: Widget | None = None) -> None:
         """Show these keys, whose actions are those of `target`, or of the screen."""
         super().__init__()
-        self._acting = target
-        self._shown_keys = tuple(keys)
-        self._targets: list[tuple[range, Key]] = []
+        self.acts = target
+        self._keys = tuple(keys)
 
-    def show_keys(self, keys: Sequence[Key], target: Widget | None = None) -> None:
+    def show_keys(self, keys: Iterable[Key], target: Widget | None = None) -> None:
         """Replace the keys; their actions are those of `target` from now on, if that is given."""
-        self._shown_keys = tuple(keys)
-        self._acting = target or self._acting
-        self.refresh()
+        self._keys, self.acts = tuple(keys), target or self.acts
+        self.redraw()
 
-    def render(self) -> Content:
-        """Return the line."""
+    def watch_notice(self) -> None:
+        """Show or hide the notice."""
+        self.redraw()
+
+    watch_unmet = watch_pause_label = watch_notice
+
+    def lines_for(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - one line at any height
+        """Return the line: the notice, or the most important keys, further apart where there is room."""
         if self.notice:
-            self._targets = []
-            return Content.styled(f" {self.notice}", self.get_visual_style("key-bar--notice"))
-        groups = [tuple(group) for label, group in groupby(self._shown_keys, attrgetter("label")) if label]
-        labels = {group: self.pause_label if group[0].name in _PAUSES else group[0].label for group in groups}
-        num_spare = self.size.width + 1  # the last one needs no gap after it
-        shown: set[Group] = set()
-        for group in sorted(groups, key=_rank):
-            num_cells = sum(cell_len(key.shown) + 1 for key in group) + cell_len(labels[group]) + 1
+            return [(Span(f" {self.notice}", "notice"),)]
+        groups = [tuple(group) for label, group in groupby(self._keys, attrgetter("label")) if label]
+        labels = [self.pause_label if group[0].name in _PAUSES else group[0].label for group in groups]
+        num_spare = width + 1  # the last one needs no gap after it
+        shown = set[int]()
+        for number in sorted(range(len(groups)), key=lambda number: _rank(groups[number])):
+            num_cells = sum(cell_len(key.shown) + 1 for key in groups[number]) + cell_len(labels[number]) + 1
             if num_cells > num_spare:
                 break
-            shown.add(group)
+            shown.add(number)
             num_spare -= num_cells
         is_loose = len(shown) == len(groups) and num_spare >= len(groups)
-        return self._line({group: labels[group] for group in groups if group in shown}, is_loose=is_loose)
-
-    def _line(self, labels: Mapping[Group, str], *, is_loose: bool) -> Content:
-        """Return the keys with these labels, further apart where there is room; record the cell range of each key."""
-        line = Content(" " if is_loose else "")
-        self._targets = []
-        for number, (group, label) in enumerate(labels.items()):
-            line += ("  " if is_loose else " ") if number else ""
-            for key in group:
-                start = line.cell_length
-                is_off = bool(first_reason(key.needs, self.unmet))
-                line += Content.styled(key.shown, self.get_visual_style(f"key-bar--{'off' if is_off else 'key'}"))
-                if key is group[-1]:
-                    style = self.get_visual_style(f"key-bar--{'off' if is_off else 'label'}")
-                    line += Content.styled(f" {label}", style)
-                else:
-                    line += " "
-                self._targets.append((range(start, line.cell_length), key))
-        return line
-
-    async def on_click(self, event: events.Click) -> None:
-        """Do what the key under the pointer does."""
-        for cells, key in self._targets:
-            if event.x in cells:
-                await (self._acting or self.screen).run_action(key.action)
+        line, gap = tuple[Span, ...](), Span("  " if is_loose else " ", "label")
+        for number in sorted(shown):
+            line += (gap,) if line else ()
+            for key in groups[number]:
+                label = labels[number] if key is groups[number][-1] else ""
+                line += key_spans(key, label, is_off=bool(first_reason(key.needs, self.unmet)))
+        return [(Span(" ", "label"), *line) if is_loose else line]
 
 
-def _rank(group: Group) -> int:
-    """Return the place of a group in the order of importance; those that are not in it come last."""
-    ranks = [_MOST_IMPORTANT.index(key.name) for key in group if key.name in _MOST_IMPORTANT]
-    return min(ranks, default=len(_MOST_IMPORTANT))
+def _rank(group: Sequence[Key]) -> int:
+    """Return the place of neighbours with one label in the order of importance; the last if they are not in it."""
+    names = _BY_IMPORTANCE.split()
+    return min((names.index(key.name) for key in group if key.name in names), default=len(names))

@@ -1,148 +1,169 @@
-"""`PanelRule`: the rule above a panel, with its heading at the left and facts about it at the right.
+"""`LineView`: a widget of lines of text that repaints only the cells that differ. The base of every text panel.
 
-`LinePanel`: paints lines of text, of an update only the changed cells. Subclasses compute the lines.
+A subclass computes its lines for a size; a span of a line has the style of the component class `line--STYLE`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
+from textual import events
 from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.text.cells import Line, cell_len
+from tui.terminal.app import TerminalApp
+from tui.text.cells import Line, Span, cell_len
 
-_QUIET, _FOCUSED = "─", "━"
+_MIN_GAP = 12
+"""Unchanged cells between two changed ones that are repainted with them: to move the cursor costs as many bytes."""
 
 
-class PanelRule(Widget):
-    """A rule: light, or heavy and in the colour of the focus while its panel has the focus."""
+@dataclass(frozen=True)
+class Click(Span):
+    """A span that a click acts on."""
+
+    action: str
+
+
+def clickable(line: Iterable[Span], action: str) -> Line:
+    """Return a line whose every cell does `action` at a click."""
+    return tuple(Click(span.text, span.style, action) for span in line)
+
+
+class LineView(Widget):
+    """Show the lines of `lines_for`."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"panel-rule--quiet", "panel-rule--focused", "panel-rule--facts"}
-    DEFAULT_CSS = """
-    PanelRule {
-        height: 1;
-        .panel-rule--quiet { color: $border-blurred; }
-        .panel-rule--focused { color: $border; }
-        .panel-rule--facts { color: $text-muted; }
-        color: $text-muted;
-        &.-focused { color: $text-primary; }
-    }
-    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--key", "line--label"}
+
+    acts: Widget | None = None
+    """Whose actions the spans name; by default those of the screen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: Sequence[Line] = ()
+        self._strips: list[Strip] = []
+        self._styles_of: dict[str, Style] = {}
+
+    def lines_for(self, width: int, height: int) -> Sequence[Line]:
+        """Return the lines for a content of that size."""
+        raise NotImplementedError
+
+    def strips_for(self, width: int, height: int) -> list[Strip]:
+        """Return the lines as strips."""
+        before = dict(zip(self.lines, self._strips, strict=False))
+        self.lines = self.lines_for(width, height)
+        return [before[line] if line in before else self._strip(line, width) for line in self.lines]
+
+    def redraw(self) -> None:
+        """Compute the lines anew, and repaint the cells that have changed."""
+        if not self.is_attached:
+            return
+        before, self._strips = self._strips, self.strips_for(*self.size)
+        if len(before) != len(self._strips):
+            self.refresh()
+        elif regions := [
+            Region(start, y, end - start, 1)
+            for y, (old, new) in enumerate(zip(before, self._strips, strict=True))
+            if old is not new
+            for start, end in changed_cells(old, new)
+        ]:
+            self.refresh(*regions)
+
+    def on_mount(self) -> None:
+        """Follow the unit of losses."""
+        if isinstance(self.app, TerminalApp):
+            self.watch(self.app, "loss_unit", self.redraw, init=False)
+
+    def on_resize(self) -> None:
+        """Compute the lines for the new size."""
+        self._strips = []
+        self.redraw()
+
+    def notify_style_update(self) -> None:
+        """Paint with other styles. Called by Textual."""
+        super().notify_style_update()
+        self._styles_of, self._strips = {}, []
+
+    def render_line(self, y: int) -> Strip:
+        """Return line `y` of the content."""
+        self._strips = self._strips or self.strips_for(*self.size)
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.style_of(""))
+
+    def _strip(self, line: Line, width: int) -> Strip:
+        segments = [Segment(span.text, self.style_of(span.style)) for span in line]
+        return Strip(segments).adjust_cell_length(width, self.style_of(""))
+
+    def style_of(self, name: str) -> Style:
+        """Return the style of a component class; of the widget for "". Textual's own cache lasts until a `refresh`."""
+        if name not in self._styles_of:
+            style = self.get_component_rich_style(f"line--{name}") if name else self.rich_style
+            self._styles_of[name] = style
+        return self._styles_of[name]
+
+    async def on_click(self, event: events.Click) -> None:
+        """Do the action of the span under the pointer."""
+        at = event.get_content_offset(self)
+        if at is None or at.y >= len(self.lines):
+            return
+        end = 0
+        for span in self.lines[at.y]:
+            end += cell_len(span.text)
+            if at.x < end:
+                if isinstance(span, Click):
+                    await self.app.run_action(span.action, self.acts or self.screen)
+                return
+
+
+class PanelRule(LineView):
+    """The rule above a panel, with its heading at the left and facts at the right; heavy while the panel is focused."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--quiet", "line--focused", "line--facts"}
 
     def __init__(self, heading: str = "") -> None:
         """Show a heading without facts."""
         super().__init__()
         self._heading, self._facts = Content(heading), Content()
-        self._painted = ""
 
     def show(self, heading: Content, facts: Content, *, is_focused: bool) -> None:
-        """Show a heading, facts and the focus; repaint the changed cells."""
+        """Show a heading, facts and the focus."""
         self._heading, self._facts = heading, facts
-        is_restyled = is_focused != self.has_class("-focused")
         self.set_class(is_focused, "-focused")
-        before, self._painted = self._painted, self.render().plain
-        changed = [x for x, (old, new) in enumerate(zip(before, self._painted, strict=False)) if old != new]
-        is_whole = is_restyled or len(before) != len(self._painted) or cell_len(self._painted) != len(self._painted)
-        if is_whole:
-            self.refresh()
-        elif changed:
-            self.refresh(Region(changed[0], 0, changed[-1] + 1 - changed[0], 1))
+        self.redraw()
 
-    def render(self) -> Content:
+    def strips_for(self, width: int, height: int) -> list[Strip]:  # noqa: ARG002 - one line at any height
         """Return the line: ` ─ tweets ──────── 12 new below ─`."""
-        line = _FOCUSED if self.has_class("-focused") else _QUIET
-        style = self.get_visual_style(f"panel-rule--{'focused' if line == _FOCUSED else 'quiet'}")
-        start = Content.styled(line, style) + Content.styled(f" {self._heading.plain} ", "bold")
+        rule, name = ("━", "focused") if self.has_class("-focused") else ("─", "quiet")
+        style = self.get_visual_style(f"line--{name}")
+        line = Content.styled(rule, style) + Content.styled(f" {self._heading.plain} ", "bold")
         end = Content()
         if self._facts:
-            facts = Content.styled(" ", "") + self._facts + Content(" ")
-            end = facts.stylize_before(self.get_visual_style("panel-rule--facts")) + Content.styled(line, style)
-        num_between = self.size.width - start.cell_length - end.cell_length
-        return start + Content.styled(line * max(num_between, 0), style) + end
+            facts = (Content(" ") + self._facts + " ").stylize_before(self.get_visual_style("line--facts"))
+            end = facts + Content.styled(rule, style)
+        line += Content.styled(rule * max(width - line.cell_length - end.cell_length, 0), style)
+        return [Strip((line + end).render_segments(self.visual_style)).adjust_cell_length(width, self.style_of(""))]
 
 
-class LinePanel(Widget):
-    """Base of header, status and side panel."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "line-panel--label",
-        "line-panel--value",
-        "line-panel--strong",
-        "line-panel--good",
-        "line-panel--bad",
-        "line-panel--rule",
-        "line-panel--heading",
-        "line-panel--key",
-        "line-panel--train",
-        "line-panel--curve",
-        "line-panel--val",
-        "line-panel--level",
-    }
-    DEFAULT_CSS = """
-    LinePanel {
-        height: auto;
-        & > .line-panel--label { color: $text-muted; }
-        & > .line-panel--value { color: $foreground; }
-        & > .line-panel--strong { color: $foreground; text-style: bold; }
-        & > .line-panel--good { color: $success; }
-        & > .line-panel--bad { color: $error; text-style: bold; }
-        & > .line-panel--rule { color: $border-blurred; }
-        & > .line-panel--heading { color: $text-muted; text-style: bold; }
-        & > .line-panel--key { color: $footer-key-foreground; text-style: bold; }
-        & > .line-panel--train { color: $text-accent; text-style: bold; }
-        & > .line-panel--curve { color: $accent 60%; }
-        & > .line-panel--val { color: $text-primary; text-style: bold; }
-        & > .line-panel--level { color: $text-secondary; }
-    }
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[Line] = []
-
-    def lines_for(self, width: int, height: int) -> list[Line]:
-        """Return the lines for a panel of that size."""
-        raise NotImplementedError
-
-    def show_lines(self) -> None:
-        """Recompute the lines and repaint the changed cells."""
-        before, self.lines = self.lines, self.lines_for(self.size.width, self.size.height)
-        if len(before) != len(self.lines):
-            self.refresh()
-            return
-        changed = [(y, old, new) for y, (old, new) in enumerate(zip(before, self.lines, strict=True)) if old != new]
-        cells = [(y, changed_cells(self._strip(old), self._strip(new))) for y, old, new in changed]
-        regions = [Region(found[0], y, found[1] - found[0], 1) for y, found in cells if found is not None]
-        if regions:
-            self.refresh(*regions)
-
-    def on_resize(self) -> None:
-        """Recompute the lines for the new size."""
-        self.lines = self.lines_for(self.size.width, self.size.height)
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """Return line `y` of the panel."""
-        return self._strip(self.lines[y] if y < len(self.lines) else ())
-
-    def _strip(self, line: Line) -> Strip:
-        segments = [Segment(each.text, self.get_component_rich_style(f"line-panel--{each.style}")) for each in line]
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
-
-
-def changed_cells(old: Strip, new: Strip) -> tuple[int, int] | None:
-    """Return first and end column of the changed cells; the whole line if it has characters of two cells or none."""
+def changed_cells(old: Strip, new: Strip) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each run of changed cells; the whole line if it has characters of two cells or of none."""
     if old == new:
-        return None
-    if not all(cell_len(char) == 1 for line in (old, new) for segment in line for char in segment.text):
-        return (0, new.cell_length)
+        return
     before, after = ([(char, segment.style) for segment in line for char in segment.text] for line in (old, new))
-    if len(before) != len(after):
-        return (0, new.cell_length)
-    different = [x for x, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
-    return (different[0], different[-1] + 1) if different else None
+    if len(before) != len(after) or any(cell_len(char) != 1 for char, _ in (*before, *after)):
+        yield 0, new.cell_length
+        return
+    changed = [x for x, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
+    start = end = changed[0] if changed else 0
+    for x in changed:
+        if x - end >= _MIN_GAP:
+            yield start, end
+            start = x
+        end = x + 1
+    if changed:
+        yield start, end

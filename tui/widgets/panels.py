@@ -1,18 +1,14 @@
-"""`FramePacing`: how often each panel draws, within the bandwidth of the terminal and a share of one core. Pure.
+"""`Panels`: the panels of the main screen, laid out for the size of the terminal, and when each is drawn.
 
-Panels draw less often over ssh, while output is queued, and when the screen's thread uses too much of its core. Changes
-that the user waits for are drawn at once unless output is blocked.
-
-The panels of the main screen: their layout for the size of the terminal, their focus, and the keys of the view.
-
-The panels of the main screen, and when each is drawn: at once after keys, less often over a slow link.
+What a key changes is drawn at once, the plot a tick later; all else by a `Pace`, within the bandwidth of the terminal
+and a share of one core.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -23,8 +19,6 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from engine.progress import Stage
-from tui.run.alerts import Alert
-from tui.run.model import Need
 from tui.run.view import RunView
 from tui.settings.key_table import BAR_KEYS, PANEL_BARS
 from tui.settings.keys import KeyMap, mapped
@@ -36,31 +30,42 @@ from tui.widgets.line_view import PanelRule
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.header import Header
-from tui.widgets.status.side_panel import SidePanel, StatusPanel
+from tui.widgets.status.side_panel import SidePanel, StatusLines
 from tui.widgets.status.stage_hint import StageHint
 
 Panel = Literal["plot", "feed", "machine"]
-"""The header, the status and the side panel are drawn with the plot: their figures are those of the same moment."""
-
+"""The status is drawn with the plot: their figures are those of the same moment."""
 SECONDS: dict[Panel, float] = {"plot": 0.5, "feed": 1.0, "machine": 1.0}
 """Interval between two drawings of a panel, without any slowdown."""
-_REMOTE_FACTOR = 2.0
 MAX_WAITING_BYTES = 2_000
 """Queued output; with more, no panel draws."""
 MAX_CORE_SHARE = 0.03
+MAX_LINE_SLOWDOWN, MAX_CORE_SLOWDOWN = 16.0, 4.0
+_REMOTE_FACTOR, _FASTER, _SLOWER = 2.0, 0.8, 1.2
 _MEASURE_SECONDS = 2.0
 """Interval of measuring the screen's share of a core, and of reducing the slowdowns."""
-_FASTER, _SLOWER = 0.8, 1.2
-MAX_LINE_SLOWDOWN, MAX_CORE_SLOWDOWN = 16.0, 4.0
+_PANELS: tuple[type[Widget], ...] = (TweetFeed, LossPlot)
+"""In the order in which a tiny terminal shows them, one at a time."""
+_MIN_CELLS_FOR_WHOLE_HEIGHT = 180
+"""From this width on, the side panel has the whole height."""
+_MIN_FEED_ROWS, _MIN_PLOT_ROWS = 3, 6
+"""Rows that a panel keeps, however many toasts there are; but one row shows a toast in any case."""
+_TICKS_PER_REPORT = 20
+"""How long the report on the corpus is shown at least: the first steps may follow it at once."""
 
 
-class FramePacing:
-    """Decides at each tick which panels are due. For the screen's thread."""
+class Pace:
+    """How often panels draw: less often over ssh, while output is queued, and where the screen uses much of a core."""
 
-    def __init__(self, clock: Callable[[], float], core_seconds: Callable[[], float], *, is_remote: bool) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        core_seconds: Callable[[], float] = time.thread_time,
+        *,
+        is_remote: bool = False,
+    ) -> None:
         """`core_seconds` returns the CPU time of the screen's thread."""
-        self._clock = clock
-        self._core_seconds = core_seconds
+        self._clock, self._core_seconds = clock, core_seconds
         self._factor = _REMOTE_FACTOR if is_remote else 1.0
         self._line_slowdown = self._core_slowdown = 1.0
         self._drawn_at: dict[Panel, float] = {}
@@ -77,11 +82,9 @@ class FramePacing:
         self._is_output_blocked = num_waiting > MAX_WAITING_BYTES
         if self._is_output_blocked:
             self._line_slowdown = min(_SLOWER * self._line_slowdown, MAX_LINE_SLOWDOWN)
-        now = self._clock()
-        seconds = now - self._measured_at
-        if seconds < _MEASURE_SECONDS:
+        now, core_seconds = self._clock(), self._core_seconds()
+        if (seconds := now - self._measured_at) < _MEASURE_SECONDS:
             return
-        core_seconds = self._core_seconds()
         is_too_much = core_seconds - self._core_at_measure > MAX_CORE_SHARE * seconds
         self._measured_at, self._core_at_measure = now, core_seconds
         self._core_slowdown *= _SLOWER if is_too_much else _FASTER
@@ -91,39 +94,39 @@ class FramePacing:
 
     def is_due(self, panel: Panel, *, is_awaited: bool = False) -> bool:
         """Return whether to draw a panel now, and record that as drawn; `is_awaited` skips the interval."""
-        if self._is_output_blocked:
-            return False
         now = self._clock()
-        wait = SECONDS[panel] * self._factor * self.slowdown
-        if not is_awaited and now - self._drawn_at.get(panel, float("-inf")) < wait - 1e-3:
+        wait = SECONDS[panel] * self._factor * self.slowdown - 1e-3
+        is_early = not is_awaited and now - self._drawn_at.get(panel, float("-inf")) < wait
+        if self._is_output_blocked or is_early:
             return False
         self._drawn_at[panel] = now
         return True
 
 
-_PANELS: tuple[type[Widget], ...] = (TweetFeed, LossPlot)
-"""In the order in which a tiny terminal shows them, one at a time."""
-_MIN_CELLS_FOR_WHOLE_HEIGHT = 180
-"""From this width on, the side panel has the whole height."""
-_MIN_FEED_ROWS, _MIN_PLOT_ROWS = 3, 6
-"""Rows that a panel keeps, however many toasts there are; but one row shows a toast in any case."""
-
-
-class PanelLayout(Vertical):
-    """Lay out the panels; show one at a time, and the pages of the side panel, where there is little room."""
+class Panels(Vertical):
+    """Lay out the panels, and draw in each what is due of a run; a tiny terminal shows one at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close_legend", show=False)]
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace | None = None) -> None:
+        """Show nothing until the first tick; draw at `pace`, or at that of this terminal and processor."""
         super().__init__()
+        self._pace = pace or Pace(is_remote=bool(os.environ.get("SSH_CONNECTION")))
         self._panel = 0
         """Number of the panel that a tiny terminal shows."""
         self._key_map: KeyMap = {}
+        self._num_ticks = self._last_tick_of_report = 0
+        self._shown: RunView | None = None
+        """The view in the status."""
+        self._badge = ""
+        self._tweets_awaited_since: int | None = None
+        self._is_plot_late = False
+        """Whether a tick showed the answer to a key in the status, and left the plot to the next."""
 
     def compose(self) -> ComposeResult:
-        """Lay out header, plot, side panel and feed, and the key bar below."""
+        """Lay out header, plot, side panel and feed, and the bars below."""
         yield Header()
-        yield StatusPanel()
+        yield StatusLines()
         with Container(id="body"):
             with Container(id="plot-area"):
                 yield StageHint()
@@ -138,78 +141,70 @@ class PanelLayout(Vertical):
         yield KeyBar(BAR_KEYS)
         yield PromptLine()
 
-    def on_mount(self) -> None:
-        """Select the first panel, for a tiny terminal."""
-        self._show_panel(0)
+    # What is drawn when -----------------------------------------------------------------------------------------------
 
-    def action_panel(self, step: int) -> None:
-        """Focus the next (1) or previous (-1) panel; a tiny terminal shows it in place of the one before."""
-        if self.screen.has_class("-tiny"):
-            self._close_groups()
-            self._show_panel((self._panel + step) % len(_PANELS))
-        elif step > 0:
-            self.screen.focus_next()
-        else:
-            self.screen.focus_previous()
+    def tick(self, view: RunView, stage: Stage, host_pid: int | None) -> None:
+        """Draw what is due of `view`. Ten times a second.
 
-    def _show_panel(self, number: int) -> None:
-        """Select the panel that a tiny terminal shows."""
-        self._panel = number
-        self.set_class(number == 1, "-on-plot")
-        self.call_after_refresh(self._focus_shown)
-
-    def _focus_shown(self) -> None:
-        """Focus the only panel of a tiny terminal; elsewhere the feed, if nothing is focused."""
-        self.query_one(StatusPanel).show_curve(is_shown=self.screen.has_class("-tiny") and not self._panel)
-        if self.query_one(PromptLine).is_open:
-            return
-        focused = self.screen.focused
-        shown = self.query_one(_PANELS[self._panel])
-        if self.screen.has_class("-tiny"):
-            self.screen.set_focus(shown if shown.focusable else None)
-        elif focused is None or not focused.focusable:
-            self.screen.set_focus(self.query_one(TweetFeed))
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Select the focused panel, for when the terminal becomes tiny."""
-        numbers = [number for number, kind in enumerate(_PANELS) if isinstance(event.widget, kind)]
-        if numbers and not self.screen.has_class("-tiny"):
-            self._show_panel(numbers[0])
-        self._show_heading()
-        self._show_keys()
-
-    def on_descendant_blur(self) -> None:
-        """Show that the feed has lost the focus."""
-        self._show_heading()
-
-    def map_keys(self, key_map: KeyMap) -> None:
-        """Show the keys in the key bar as `key_map` changes them."""
-        self._key_map = key_map
-        self._show_keys()
-
-    def _show_keys(self) -> None:
-        """Show the keys of the focused panel, then those that act in any."""
-        focused = self.screen.focused
-        keys = (*PANEL_BARS.get(type(focused).__name__, ()), *BAR_KEYS)
-        self.query_one(KeyBar).show_keys(mapped(keys, self._key_map), focused)
-
-    @on(TweetFeed.Retitled)
-    def _show_heading(self) -> None:
-        """Show heading, facts and focus of the feed in the rule above it."""
-        feed = self.query_one(TweetFeed)
-        self.query_one(PanelRule).show(*feed.titles, is_focused=feed.has_focus)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Lay out for the new size; focus a visible panel."""
-        self.set_class(event.size.width >= _MIN_CELLS_FOR_WHOLE_HEIGHT, "-whole-height")
-        is_beside = self.screen.has_class("-wide") and self.screen.has_class("-tall")
+        `stage` is what the session does before its start, `host_pid` the process that trains, None for this one.
+        """
+        self._num_ticks += 1
+        self._pace.record_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalApp) else 0)
+        self._make_room_for_toasts()
+        is_waiting = self._is_waiting(view)
+        self.set_class(is_waiting, "-waiting")
+        if is_waiting:
+            if stage.report and not self._last_tick_of_report:
+                self._last_tick_of_report = self._num_ticks + _TICKS_PER_REPORT
+            now = stage if view.phase == "starting" else replace(stage, text="training begins", share=None)
+            self.query_one(StageHint).show(now, self._num_ticks)
+        is_urgent = self._shown is None or _awaited(self._shown) != _awaited(view)
+        if self._pace.is_due("plot", is_awaited=is_urgent or self._is_plot_late or view.phase != "training"):
+            self.show_status(view)
+            self._is_plot_late = is_urgent
+            if not is_waiting and not is_urgent:
+                self.query_one(LossPlot).show(view)
         side = self.query_one(SidePanel)
-        if side.starts_with_setup == is_beside:
-            side.starts_with_setup = not is_beside
-            self._close_groups()
-        self.call_after_refresh(self._focus_shown)
+        side.host_pid = host_pid
+        if side.shows_machine and self._pace.is_due("machine"):
+            side.measure()
+        if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
+            self.query_one(TweetFeed).show(view)
+        self.query_one(KeyBar).pause_label = PAUSE_LABELS.get(view.shown_phase, "pause")
 
-    def make_room_for_toasts(self) -> None:
+    def show_status(self, view: RunView) -> None:
+        """Draw the status if the view has changed."""
+        if view is not self._shown:
+            self._shown = view
+            self.query_one(Header).show(view, self._badge)
+            self.query_one(StatusLines).show(view)
+            self.query_one(SidePanel).show(view)
+
+    def show_attachment(self, badge: str) -> None:
+        """Show in the header how the screen is attached."""
+        if badge != self._badge:
+            self._badge = badge
+            self.query_one(Header).show(self._shown or RunView(), badge)
+
+    def await_tweet(self, view: RunView) -> None:
+        """Draw the next tweet after those of `view` without delay: the user has asked for it."""
+        self._tweets_awaited_since = view.num_tweets
+
+    def _is_tweet_awaited(self, view: RunView) -> bool:
+        """Return whether to draw tweets before the feed is due."""
+        if self._tweets_awaited_since is not None and view.num_tweets > self._tweets_awaited_since:
+            self._tweets_awaited_since = None
+            return True
+        return view.phase != "training" or not view.tweets
+
+    def _is_waiting(self, view: RunView) -> bool:
+        """Return whether there is nothing to plot yet, or a report on the corpus is still shown."""
+        if view.phase not in {"starting", "training"}:
+            return False
+        has_report = self.has_class("-waiting") and self._num_ticks < self._last_tick_of_report
+        return has_report or not len(view.train_losses)
+
+    def _make_room_for_toasts(self) -> None:
         """Show the toasts (the newest, if not all fit) in the lowest rows of the lowest panel, which frees them."""
         body = self.query_one("#body")
         for rack in self.screen.query_children("ToastRack"):
@@ -228,6 +223,79 @@ class PanelLayout(Vertical):
             for panel in body.query_children("#plot-area, SidePanel"):
                 panel.styles.margin = (0, 0, num_free if panel is lowest else 0, 0)
 
+    # Layout and focus -------------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Select the first panel, for a tiny terminal."""
+        self._show_panel(0)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay out for the new size; focus a visible panel."""
+        self.set_class(event.size.width >= _MIN_CELLS_FOR_WHOLE_HEIGHT, "-whole-height")
+        is_beside = self.screen.has_class("-wide") and self.screen.has_class("-tall")
+        side = self.query_one(SidePanel)
+        if side.starts_with_setup == is_beside:
+            side.starts_with_setup = not is_beside
+            self._close_groups()
+        self.call_after_refresh(self._focus_shown)
+
+    def _show_panel(self, number: int) -> None:
+        """Select the panel that a tiny terminal shows."""
+        self._panel = number
+        self.set_class(number == 1, "-on-plot")
+        self.call_after_refresh(self._focus_shown)
+
+    def _focus_shown(self) -> None:
+        """Focus the only panel of a tiny terminal; elsewhere the feed, if nothing is focused."""
+        is_tiny = self.screen.has_class("-tiny")
+        self.query_one(StatusLines).has_curve = is_tiny and not self._panel
+        self.query_one(StatusLines).redraw()
+        if self.query_one(PromptLine).is_open:
+            return
+        focused, shown = self.screen.focused, self.query_one(_PANELS[self._panel])
+        if is_tiny:
+            self.screen.set_focus(shown if shown.focusable else None)
+        elif focused is None or not focused.focusable:
+            self.screen.set_focus(self.query_one(TweetFeed))
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Select the focused panel, for when the terminal becomes tiny."""
+        numbers = [number for number, kind in enumerate(_PANELS) if isinstance(event.widget, kind)]
+        if numbers and not self.screen.has_class("-tiny"):
+            self._show_panel(numbers[0])
+        self._show_heading()
+        self.map_keys(self._key_map)
+
+    @on(TweetFeed.Retitled)
+    @on(events.DescendantBlur)
+    def _show_heading(self) -> None:
+        """Show heading, facts and focus of the feed in the rule above it."""
+        feed = self.query_one(TweetFeed)
+        self.query_one(PanelRule).show(*feed.titles, is_focused=feed.has_focus)
+
+    def map_keys(self, key_map: KeyMap) -> None:
+        """Show the keys of the focused panel, then those that act in any, as `key_map` changes them."""
+        self._key_map, focused = key_map, self.screen.focused
+        keys = (*PANEL_BARS.get(type(focused).__name__, ()), *BAR_KEYS)
+        self.query_one(KeyBar).show_keys(mapped(keys, key_map), focused)
+
+    @on(LossPlot.CursorMoved)
+    def _scroll_feed(self, message: LossPlot.CursorMoved) -> None:
+        """Scroll the feed to the tweets that were sampled at the plot's cursor."""
+        self.query_one(TweetFeed).show_step(message.step)
+
+    # Keys of the view -------------------------------------------------------------------------------------------------
+
+    def action_panel(self, step: int) -> None:
+        """Focus the next (1) or previous (-1) panel; a tiny terminal shows it in place of the one before."""
+        if self.screen.has_class("-tiny"):
+            self._close_groups()
+            self._show_panel((self._panel + step) % len(_PANELS))
+        elif step > 0:
+            self.screen.focus_next()
+        else:
+            self.screen.focus_previous()
+
     def action_unit(self) -> None:
         """Show all losses in the other unit: bits or nats."""
         if isinstance(self.app, TerminalApp):
@@ -241,37 +309,28 @@ class PanelLayout(Vertical):
         """Show or hide the reference levels of the plot."""
         self.query_one(LossPlot).shows_levels ^= True
 
+    def action_panes(self) -> None:
+        """Plot the next of: both, the whole run, its recent part."""
+        self.query_one(LossPlot).switch_panes()
+
     def action_legend(self) -> None:
-        """Show the legend of the plot, its next page, or close it."""
+        """Show the legend of the plot, in place of another panel if need be; its next page; or close it."""
         plot = self.query_one(LossPlot)
-        if not self._is_plot_in_view:
-            self._show_plot()
+        if not self.query_one("#plot-area").display:
+            self._close_groups()
+            if self.screen.has_class("-tiny"):
+                self._show_panel(_PANELS.index(LossPlot))
             plot.legend_page = None
         plot.turn_legend()
 
-    @property
-    def _is_plot_in_view(self) -> bool:
-        """Whether no other panel is in the place of the plot."""
-        return self.query_one("#plot-area").display
-
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Disable `close_legend` without one in view, so that escape reaches the screen."""
-        has_legend = self._is_plot_in_view and self.query_one(LossPlot).legend_page is not None
-        return action != "close_legend" or has_legend
+        is_in_view = self.query_one("#plot-area").display and self.query_one(LossPlot).legend_page is not None
+        return action != "close_legend" or is_in_view
 
     def action_close_legend(self) -> None:
         """Close the legend of the plot."""
         self.query_one(LossPlot).legend_page = None
-
-    def _show_plot(self) -> None:
-        """Show the plot in place of another panel."""
-        self._close_groups()
-        if self.screen.has_class("-tiny"):
-            self._show_panel(_PANELS.index(LossPlot))
-
-    def action_panes(self) -> None:
-        """Plot the next of: both, the whole run, its recent part."""
-        self.query_one(LossPlot).switch_panes()
 
     def action_machine(self) -> None:
         """Turn the page of the side panel; without one beside the plot, open it, and close it after the last page."""
@@ -279,11 +338,11 @@ class PanelLayout(Vertical):
         if not side.starts_with_setup:
             if side.num_pages == 1:
                 self.notify("The side panel shows all: there is room for it.", markup=False)
-            side.turn()
+            side.turn_to(side.page + 1)
         elif not self.has_class("-groups"):
             self.add_class("-groups")
             side.turn_to(0)
-        elif not side.turn():
+        elif not side.turn_to(side.page + 1):
             self._close_groups()
         self.call_after_refresh(self._focus_shown)
 
@@ -291,117 +350,6 @@ class PanelLayout(Vertical):
         """Show the first page of a side panel beside the plot; elsewhere, none."""
         self.remove_class("-groups")
         self.query_one(SidePanel).turn_to(0)
-
-    def on_loss_plot_cursor_moved(self, message: LossPlot.CursorMoved) -> None:
-        """Scroll the feed to the tweets that were sampled at the plot's cursor."""
-        self.query_one(TweetFeed).show_step(message.step)
-
-
-_TICKS_PER_REPORT = 20
-"""How long the report on the corpus is shown at least: the first steps may follow it at once."""
-
-
-class Panels(PanelLayout):
-    """Pass each panel the view when it is due."""
-
-    def __init__(self, pace: FramePacing | None = None) -> None:
-        """Show an empty view until the first tick; draw at `pace`, or at that of this terminal and processor."""
-        super().__init__()
-        self._view = RunView()
-        self._host_pid: int | None = None
-        self._num_ticks = 0
-        self._view_in_status: RunView | None = None
-        self._last_tick_of_report = 0
-        self._tweets_awaited_since: int | None = None
-        self._is_plot_late = False
-        """Whether a tick showed the answer to a key in the status, and left the plot to the next."""
-        is_remote = bool(os.environ.get("SSH_CONNECTION"))
-        self._pace = pace or FramePacing(time.monotonic, time.thread_time, is_remote=is_remote)
-
-    @on(SidePanel.MachineShown)
-    def _begin_to_measure(self) -> None:
-        """Read the machine, which has come into view."""
-        self.query_one(SidePanel).begin(self._view, self._host_pid)
-
-    def tick(self, view: RunView, stage: Stage, host_pid: int | None) -> None:
-        """Draw what is due of `view`. Ten times a second.
-
-        `stage` is what the session does before its start, `host_pid` the process that trains, None for this one.
-        """
-        self._view, self._host_pid = view, host_pid
-        self._num_ticks += 1
-        self._pace.record_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalApp) else 0)
-        self.make_room_for_toasts()
-        is_waiting = self._is_waiting(view)
-        self.set_class(is_waiting, "-waiting")
-        if is_waiting:
-            if stage.report and not self._last_tick_of_report:
-                self._last_tick_of_report = self._num_ticks + _TICKS_PER_REPORT
-            now = stage if view.phase == "starting" else replace(stage, text="training begins", share=None)
-            self.query_one(StageHint).show(now, self._num_ticks)
-        is_urgent = self._is_status_urgent(view)
-        if self._pace.is_due("plot", is_awaited=is_urgent or self._is_plot_late or view.phase != "training"):
-            self.show_status(view)
-            self._is_plot_late = is_urgent
-            if not is_waiting and not is_urgent:
-                self.query_one(LossPlot).show(view)
-        if self.query_one(SidePanel).shows_machine and self._pace.is_due("machine"):
-            self.query_one(SidePanel).measure(view, host_pid)
-        if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
-            self.query_one(TweetFeed).show(view)
-        self.query_one(KeyBar).pause_label = PAUSE_LABELS.get(view.shown_phase, "pause")
-
-    def await_tweet(self, view: RunView) -> None:
-        """Draw the next tweet after those of `view` without delay: the user has asked for it."""
-        self._tweets_awaited_since = view.num_tweets
-
-    def _is_tweet_awaited(self, view: RunView) -> bool:
-        """Return whether to draw tweets before the feed is due."""
-        if self._tweets_awaited_since is not None and view.num_tweets > self._tweets_awaited_since:
-            self._tweets_awaited_since = None
-            return True
-        return view.phase != "training" or not view.tweets
-
-    def show_status(self, view: RunView) -> None:
-        """Draw the status if the view has changed."""
-        if view is not self._view_in_status:
-            self._view_in_status = view
-            self.query_one(Header).show(view)
-            self.query_one(StatusPanel).show(view)
-            self.query_one(SidePanel).show(view)
-
-    @property
-    def alert(self) -> Alert | None:
-        """The alert that is shown."""
-        return self.query_one(AlertBar).shown
-
-    def show_alert(self, alert: Alert | None) -> None:
-        """Show an alert above the key bar, or none."""
-        self.query_one(AlertBar).show(alert)
-
-    def show_attachment(self, badge: str) -> None:
-        """Show in the header how the screen is attached."""
-        self.query_one(Header).show_badge(badge)
-
-    def show_unmet(self, unmet: Mapping[Need, str]) -> None:
-        """Dim the keys that have a need that is not met."""
-        self.query_one(KeyBar).unmet = unmet
-
-    def show_notice(self, notice: str) -> None:
-        """Show a notice in place of the keys, unless it is empty."""
-        self.query_one(KeyBar).notice = notice
-
-    def _is_waiting(self, view: RunView) -> bool:
-        """Return whether there is nothing to plot yet, or a report on the corpus is still shown."""
-        if view.phase not in {"starting", "training"}:
-            return False
-        has_report = self.has_class("-waiting") and self._num_ticks < self._last_tick_of_report
-        return has_report or not len(view.train_losses)
-
-    def _is_status_urgent(self, view: RunView) -> bool:
-        """Return whether something has changed that the user waits for."""
-        shown = self._view_in_status
-        return shown is None or _awaited(shown) != _awaited(view)
 
 
 def _awaited(view: RunView) -> tuple[object, ...]:

@@ -33,7 +33,7 @@ from tui.process.host import Host
 from tui.process.local import LocalRun
 from tui.run.fold import fold
 from tui.run.view import RunView
-from tui.widgets.status.side_panel import MachinePanel
+from tui.widgets.status.side_panel import SidePanel
 
 TRAINING = fold(RunView(), [run_started(run="north")])
 ENDED = fold(TRAINING, [run_finished(1)])
@@ -65,7 +65,7 @@ async def test_work_that_the_end_cancels_before_it_has_begun_prints_no_warning(
 ) -> None:
     async with stage.running() as at:
         at.app.pins.open("north")
-        at.app.main.query_one(MachinePanel).measure(RunView())
+        at.app.main.query_one(SidePanel).measure()
         at.app.workers.cancel_all()
     gc.collect()
     assert [each for each in recwarn if "never awaited" in str(each.message)] == []

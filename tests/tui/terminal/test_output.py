@@ -28,7 +28,7 @@ from tests.tui.conftest import wait_until
 from tui.terminal.compaction import FRAME_END, FRAME_START, FrameBuffer, compacted
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.output import OutputThread
-from tui.widgets import panels as frame_pacing
+from tui.widgets import panels
 
 NUM_WRITES = 1000
 
@@ -252,7 +252,7 @@ class Screen:
 
     def __init__(self, *, is_remote: bool = False) -> None:
         self.clock, self.core = FakeClock(), FakeClock()
-        self.pace = frame_pacing.FramePacing(self.clock, self.core, is_remote=is_remote)
+        self.pace = panels.Pace(self.clock, self.core, is_remote=is_remote)
 
     def plots(self, seconds: float, waiting: int = 0, core_share: float = 0.0) -> int:
         num_plots = 0
@@ -271,18 +271,18 @@ def test_over_ssh_a_panel_draws_half_as_often() -> None:
 
 def test_nothing_is_drawn_while_output_is_blocked_and_then_less_until_the_terminal_keeps_up() -> None:
     screen = Screen()
-    assert screen.plots(5, waiting=frame_pacing.MAX_WAITING_BYTES + 1) == 0
+    assert screen.plots(5, waiting=panels.MAX_WAITING_BYTES + 1) == 0
     assert not screen.pace.is_due("plot", is_awaited=True)
-    screen.plots(60, waiting=frame_pacing.MAX_WAITING_BYTES + 1)
-    assert screen.pace.slowdown == frame_pacing.MAX_LINE_SLOWDOWN
-    assert screen.plots(PLOT_SECONDS * frame_pacing.MAX_LINE_SLOWDOWN) <= 4
+    screen.plots(60, waiting=panels.MAX_WAITING_BYTES + 1)
+    assert screen.pace.slowdown == panels.MAX_LINE_SLOWDOWN
+    assert screen.plots(PLOT_SECONDS * panels.MAX_LINE_SLOWDOWN) <= 4
     screen.plots(60)
     assert screen.pace.slowdown == 1.0
 
 
 def test_drawing_slows_down_while_the_screen_uses_too_much_of_its_core() -> None:
     screen = Screen()
-    screen.plots(60, core_share=2 * frame_pacing.MAX_CORE_SHARE)
-    assert screen.pace.slowdown == frame_pacing.MAX_CORE_SLOWDOWN
-    screen.plots(60, core_share=frame_pacing.MAX_CORE_SHARE / 2)
+    screen.plots(60, core_share=2 * panels.MAX_CORE_SHARE)
+    assert screen.pace.slowdown == panels.MAX_CORE_SLOWDOWN
+    screen.plots(60, core_share=panels.MAX_CORE_SHARE / 2)
     assert screen.pace.slowdown == 1.0

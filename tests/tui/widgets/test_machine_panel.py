@@ -27,7 +27,8 @@ from tui.app.app import TweetgenApp
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.text.cells import plain
-from tui.widgets.panels import FramePacing, Panels
+from tui.widgets.panels import Pace, Panels
+from tui.widgets.status import side_panel
 from tui.widgets.status.machine import ScreenCost, UsageCounters, machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
 from tui.widgets.status.side_panel import SidePanel
@@ -185,24 +186,29 @@ class FakeReader:
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet_sampled("hello there", 100))
 
 
-async def opened(app: TweetgenApp, reader: FakeReader) -> SidePanel:
-    """Wait for the script's end, and use a reader in place of that of the machine."""
+async def opened(app: TweetgenApp) -> SidePanel:
+    """Wait for the script's end."""
     await shows(app, "hello there")
     await wait_until(lambda: app.summary_view.times, "the times")
-    panel = app.screen.query_one(SidePanel)
-    panel._open_reader = reader.open
-    return panel
+    return app.screen.query_one(SidePanel)
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
+    """Read in place of the machine."""
+    reader = FakeReader()
+    monkeypatch.setattr(side_panel, "MachineReader", reader.open)
+    return reader
 
 
 async def test_h_opens_the_panel_which_has_all_values_at_once_reads_on_another_thread_and_closes_it(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, reader: FakeReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = FakeReader()
     async with stage.running(FakeSession(SCRIPT)) as (app, pilot, _):
-        panel = await opened(app, reader)
+        panel = await opened(app)
         assert (panel.region.area, reader.threads) == (0, [])
         with monkeypatch.context() as without_ticks:
-            without_ticks.setattr(FramePacing, "is_due", lambda *_, **__: False)
+            without_ticks.setattr(Pace, "is_due", lambda *_, **__: False)
             app.screen.query_one(Panels).action_machine()
             await shows(app, "20.0 ms", "backward", "812 MB", "0.9, system 1.4 of 2", "of a core")
             assert "–" not in plain(panel.lines)
@@ -215,13 +221,13 @@ async def test_h_opens_the_panel_which_has_all_values_at_once_reads_on_another_t
 
 
 async def test_a_restarted_leader_is_measured_in_place_of_the_old_and_a_driver_that_hangs_does_not_block_the_screen(
-    stage: Stage,
+    stage: Stage, reader: FakeReader
 ) -> None:
-    reader = FakeReader()
     async with stage.running(FakeSession(SCRIPT, run_started(world_size=2, backend="gloo"))) as (app, pilot, _):
-        panel = await opened(app, reader)
+        panel = await opened(app)
         for pid in (7, 7, 8):
-            panel.measure(app.summary_view, pid)
+            panel.host_pid = pid
+            panel.measure()
             await wait_until(lambda: panel._worker is not None and panel._worker.is_finished, "the reading")
         assert reader.runs == [MeasuredRun(7, has_ranks=True), MeasuredRun(8, has_ranks=True)]
         num_before = len(reader.threads)
@@ -229,7 +235,7 @@ async def test_a_restarted_leader_is_measured_in_place_of_the_old_and_a_driver_t
         await pilot.press("h")
         await shows(app, "20.0 ms")
         for _ in range(3):
-            panel.measure(app.summary_view)
+            panel.measure()
         await wait_until(lambda: len(reader.threads) > num_before, "the reading")
         assert len(reader.threads) == num_before + 1
         await pilot.press("ctrl+c")

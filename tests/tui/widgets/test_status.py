@@ -41,9 +41,9 @@ from tui.widgets.bars import StepBar, outcome_texts, step_text
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_view import changed_cells
 from tui.widgets.panels import Panels
-from tui.widgets.status.facts import compact_lines, left_out_group, setup_group, status_groups
+from tui.widgets.status.facts import facts, two_lines
 from tui.widgets.status.header import header_line
-from tui.widgets.status.side_panel import column_cells, page_lines, paged
+from tui.widgets.status.side_panel import Group, column_cells, groups_of, page_lines, paged
 from tui.widgets.status.stage_hint import report_lines
 
 STEPS = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
@@ -71,11 +71,14 @@ def running_together(num_ranks: int, num_hosts: int = 1, *, is_measured: bool = 
     return replace(running(), started=started, ranks=fakes.ranks_measured(shares if is_measured else (), num_hosts))
 
 
+def groups(view: RunView, width: int, unit: LossUnit = "bits") -> list[Group]:
+    return groups_of(facts(view, unit), view.progress, width)
+
+
 def status_text(view: RunView, unit: LossUnit = "bits") -> list[str]:
     """Return all groups in a column of 38 cells, then the lines of a terminal of 100 columns."""
-    groups = [*status_groups(view, 38, unit), left_out_group(view, 38), setup_group(view, 38)]
-    texts = [f"[{group.name}] {group.note}\n{plain(group.lines)}" for group in groups if group.lines]
-    lines = "\n".join([*texts, "[100 columns]", plain(compact_lines(view, 100, unit))]).splitlines()
+    texts = [f"[{group.name}] {group.note}\n{plain(group.lines)}" for group in groups(view, 38, unit)]
+    lines = "\n".join([*texts, "[100 columns]", plain(two_lines(view, 100, unit))]).splitlines()
     return [line.rstrip() for line in lines]
 
 
@@ -153,8 +156,8 @@ def test_two_lines_have_what_fits_and_count_the_rest(snapshot: SnapshotAssertion
     lines = []
     for width in (38, 78, 118):
         for name, view in views.items():
-            lines += [f"# {name}, {width} columns", plain(compact_lines(view, width))]
-        curve = plain(compact_lines(falling, width, has_curve=True)[:1])
+            lines += [f"# {name}, {width} columns", plain(two_lines(view, width))]
+        curve = plain(two_lines(falling, width, has_curve=True)[:1])
         lines += [f"# with a small curve, {width} columns", curve]
     assert "\n".join(lines) == snapshot
 
@@ -162,9 +165,9 @@ def test_two_lines_have_what_fits_and_count_the_rest(snapshot: SnapshotAssertion
 @given(st.integers(30, 200))
 def test_fields_of_the_lines_are_dropped_whole_and_counted(width: int) -> None:
     view = running()
-    num_all = sum(len(group.lines) for group in (*status_groups(view, 34), setup_group(view, 34))) + 1
-    first, second = (plain([line]) for line in compact_lines(view, width))
-    whole = [plain([line]) for line in compact_lines(view, 1000)]
+    num_all = len(list(facts(view, "bits"))) + 1
+    first, second = (plain([line]) for line in two_lines(view, width))
+    whole = [plain([line]) for line in two_lines(view, 1000)]
     gap = "   " if width >= 60 else " "
     text, _, rest = second.rpartition("+")
     assert max(map(cell_len, (first, second))) <= width
@@ -180,13 +183,12 @@ def test_every_line_of_every_group_is_on_some_page_whose_last_row_names_groups_o
 ) -> None:
     view = running(TrainingConfig(max_steps=1200))
     cells = column_cells(width)
-    groups = [*status_groups(view, cells), setup_group(view, cells)]
-    pages = paged(groups, width, height)
-    shown = [page_lines(pages, number, width, height, "h") for number in range(len(pages))]
+    pages = paged(groups(view, cells), width, height)
+    shown = [page_lines(pages, number, width, height) for number in range(len(pages))]
     assert all(cell_len(plain([line])) <= width for lines in shown for line in lines)
     assert all(len(lines) == height for lines in shown)
     text = plain([line for lines in shown for line in lines])
-    assert all(plain([line]) in text for group in groups for line in group.lines)
+    assert all(plain([line]) in text for group in groups(view, cells) for line in group.lines)
     for number, lines in enumerate(shown if len(pages) > 1 else ()):
         others = list(dict.fromkeys(name for each in [*pages[number + 1 :], *pages[:number]] for name in each.names))
         count, _, named = plain(lines[-1:]).removesuffix("  h").partition(": ")
@@ -198,15 +200,20 @@ def test_every_line_of_every_group_is_on_some_page_whose_last_row_names_groups_o
 def test_changed_cells_are_exact_and_lines_with_wide_characters_change_whole() -> None:
     red, plain_style = Style(color="red"), Style()
 
-    def strip(*texts: str) -> Strip:
+    def cells(*texts: str) -> Strip:
         return Strip([Segment(text, style) for text, style in zip(texts, (plain_style, red), strict=True)])
 
-    old = strip("abcd", "ef")
-    assert changed_cells(old, strip("abcd", "ef")) is None
-    assert changed_cells(old, strip("abXd", "ef")) == (2, 3)
-    assert changed_cells(old, strip("abcde", "f")) == (4, 5)
-    assert changed_cells(old, strip("ab日d", "e")) == (0, 6)
-    assert changed_cells(strip("a日e\u0347c", "d"), strip("a日e\u0347c", "X")) == (0, 6), "a wide one and a mark"
+    def changed(old: Strip, new: Strip) -> list[tuple[int, int]]:
+        return list(changed_cells(old, new))
+
+    old = cells("abcd", "ef")
+    assert changed(old, cells("abcd", "ef")) == []
+    assert changed(old, cells("abXd", "ef")) == [(2, 3)]
+    assert changed(old, cells("abcde", "f")) == [(4, 5)]
+    assert changed(old, cells("ab日d", "e")) == [(0, 6)]
+    assert changed(cells("a日e\u0347c", "d"), cells("a日e\u0347c", "X")) == [(0, 6)], "a wide one and a mark"
+    far = " " * 40
+    assert changed(cells("ab" + far, "e"), cells("Xb" + far, "Y")) == [(0, 1), (42, 43)], "what is far apart"
 
 
 # Bars -----------------------------------------------------------------------------------------------------------------

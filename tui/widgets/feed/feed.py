@@ -27,7 +27,6 @@ from tui.run.marks import DraftCounts, delay_text
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
-from tui.terminal.app import TerminalApp
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.columns import (
     LOSS_WIDTH,
@@ -101,8 +100,7 @@ class TweetFeed(ScrollView, can_focus=True):
     def on_mount(self) -> None:
         """Set the title, and watch the app's unit of losses."""
         self._update_titles()
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "loss_unit", self._show_unit)
+        self.watch(self.app, "loss_unit", self._show_unit)
 
     def show(self, view: RunView) -> None:
         """Show the tweets of `view`; repaint nothing if they are unchanged."""

@@ -1,10 +1,7 @@
-"""Values of a `RunView` as short texts, for the status and machine panels. Pure; never lays out a line.
+"""The status of a run as text: one list of facts for the side panel and for the two lines of a small terminal.
 
-The status of a run as two full lines, for a terminal without a side panel. Pure; never paints.
-
-Fields that don't fit are left out whole, the least important first, and counted at the end of the second line.
-
-The status of a run in groups of labelled values, from a `RunView`. Pure; `pages` lays the groups out.
+Pure. A fact has a group for the side panel, and a line and a rank for the two lines, which leave out whole facts, those
+of the highest ranks first, and count them.
 """
 
 from __future__ import annotations
@@ -14,16 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from rich.cells import cell_len
 
 from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
 from engine.text import sanitize_line
 from tui.run.ending import eta_of
-from tui.run.marks import Level
 from tui.run.pending import format_speed_limit
 from tui.run.view import SPENT, RunPhase, RunView, first_evaluation_at
-from tui.text.cells import UNKNOWN, Line, Span, cut, num_cells, padded, progress_bar, shortened, slider
+from tui.text.cells import UNKNOWN, Line, Span, cell_len, num_cells, padded, progress_bar, shortened
 from tui.text.numbers import (
     LossUnit,
     format_bits,
@@ -36,8 +31,195 @@ from tui.text.numbers import (
     unit_label,
 )
 from tui.text.tweets import FILTER_SEPARATOR, draw_settings, filter_parts
+from tui.widgets.line_view import clickable
 
+STYLES = ("label", "value", "strong", "good", "rule", "heading", "key", "train", "curve", "val", "level")
+"""The styles of the spans of a status."""
+TURN_KEY = "h"
+"""Turns the page of the side panel."""
 _PHASE_GLYPHS: dict[RunPhase, str] = {"starting": "○", "training": "▶", "paused": "‖", "finished": "■", "failed": "✗"}
+_MAX_SLIDER_TEMPERATURE = 2.0
+"""Higher temperatures are at the right end of the slider."""
+_NUM_NAMED, _NUM_REASONS = 3, 3
+"""The latest checkpoints with a name of their own, and the most frequent reasons to leave out rows, that are listed."""
+_MAX_VALUE_CELLS, _MAX_FILTER_CELLS = 28, 16
+"""In the two lines; what the losses and the temperature leave of 80 cells."""
+_MIN_WIDE_CELLS, _BAR_CELLS = 60, 12
+_NARROW_LABELS = {"validation": "val", "temperature": "temp"}
+_MIN_CURVE_CELLS, _MAX_CURVE_CELLS = 6, 24
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A labelled value of a status."""
+
+    group: str
+    label: str
+    values: Line
+    line: int = 0
+    """That of the two lines in which it is; 0 for neither."""
+    rank: int = 0
+    """The facts of a line are in this order; the last ones are left out where there is no room."""
+    short: tuple[str, str] | None = None
+    """Label and value in the two lines, if they differ."""
+    is_list: bool = False
+    """Whether there is a separator between the values, which fill more than one line where they have to."""
+    slider: float | None = None
+    """A share, 0 to 1, that is drawn behind the value as a slider where there is room."""
+    note: str = ""
+    """At the right end of the heading of its group."""
+
+
+def facts(view: RunView, unit: LossUnit) -> Iterator[Fact]:
+    """Yield the facts of a run, group by group, the most important first."""
+    yield from _run_facts(view)
+    yield from _loss_facts(view, unit)
+    yield from _steering_facts(view)
+    yield from _saved_facts(view)
+    yield from _left_out_facts(view)
+    yield from _setup_facts(view)
+
+
+def _value(text: str, style: str = "value") -> Line:
+    return (Span(sanitize_line(text), style),)
+
+
+def _run_facts(view: RunView) -> Iterator[Fact]:
+    """Yield step, epoch, end and what slows the run down."""
+    step = step_text(view)
+    yield Fact("run", "step", _value(step, "strong"), 2)
+    if view.started is None:
+        return
+    yield Fact("run", "epoch", _value(f"{view.epoch:.2f}"), 2, rank=3 if view.has_budget else 2)
+    label, value = stop_text(view)
+    if view.ended is None and value != f"{step} steps":  # the step shows a budget that is used up
+        yield Fact("run", label, _value(value), 2, rank=2 if view.has_budget else 3)
+    if view.training is not None and view.training.steps_per_second:
+        limit = format_speed_limit(view.training.steps_per_second)
+        yield Fact("run", "speed limit", _value(limit, "strong"), 2, rank=1, short=("", f"≤ {limit}"))
+    if (size := num_ranks(view)) > 1:
+        num_machines = len(set(view.ranks.hosts)) if view.ranks is not None else 1
+        rest = f"{f' on {num_machines} machines' if num_machines > 1 else ''}, {view.started.backend}"
+        yield Fact("run", "ranks", _value(f"{size}{rest}"), 2, rank=4, short=("", f"{size} ranks{rest}"))
+    if view.ranks is not None and view.ranks.waiting_shares:
+        share, rank = min((share, rank) for rank, share in enumerate(view.ranks.waiting_shares))
+        yield Fact("run", "slowest rank", _value(f"{rank}, waits {100 * share:.0f} %"))
+
+
+def _loss_facts(view: RunView, unit: LossUnit) -> Iterator[Fact]:
+    """Yield losses, and the baseline to beat."""
+    note, last, best = unit_label(unit), view.last_val, view.best
+    if (loss := view.smoothed_loss) is not None:
+        yield Fact("loss", "train", _value(format_loss(loss, unit), "train"), 1, note=note)
+    if last is not None:
+        value = format_bits(last.bits_per_char, unit)
+        is_best = best is not None and best.step == last.step
+        at = Span(f"  {'estimate ' if last.is_early else ''}at {format_count(last.step)}", "label")
+        values = (Span(value, "val"), *((Span("  ◆ best", "val"),) if is_best else ()), at)
+        yield Fact("loss", "validation", values, 1, rank=1, note=note)
+    elif (first := first_evaluation_at(view)) is not None:
+        at_first = f"first at {format_count(first)}"
+        values = _value(f"first at step {format_count(first)}", "label")
+        yield Fact("loss", "validation", values, 1, rank=9, short=("validation", at_first), note=note)
+    if best is not None and (last is None or best.step != last.step):
+        value = format_bits(best.bits_per_char, unit)
+        values = (Span(value, "val"), Span(f"  at {format_count(best.step)}", "label"))
+        yield Fact("loss", "best", values, 1, rank=4, note=note)
+    ahead = [level for level in view.levels if not view.is_beaten(level)]
+    if last is None:
+        ahead = [each for each in ahead if view.smoothed_bits is None or each.bits_per_char < view.smoothed_bits]
+    if ahead:
+        label = "to beat" if ahead[0].crossed_at is None else "to beat again"
+        values = (Span(format_bits(ahead[0].bits_per_char, unit), "level"), Span(f"  {ahead[0].name}", "label"))
+        yield Fact("loss", label, values, note=note)
+    elif view.levels and view.is_beaten(view.levels[-1]):
+        beaten = view.levels[-1]
+        value = f"{format_bits(beaten.bits_per_char, unit)}  ✓ {beaten.name}"
+        at = Span(f"  at {format_count(beaten.crossed_at or 0)}", "label")
+        yield Fact("loss", "beaten", (Span(value, "good"), at), note=note)
+
+
+def _steering_facts(view: RunView) -> Iterator[Fact]:
+    """Yield the settings that keys change: the temperature, and the others where they are not at their default."""
+    sampling, started = view.sampling, view.started
+    temperature, share = format_temperature(sampling.temperature), sampling.temperature / _MAX_SLIDER_TEMPERATURE
+    yield Fact("steering", "temperature", _value(temperature, "strong"), 1, rank=2, slider=share)
+    if sampling.has_filter:
+        parts = tuple(Span(sanitize_line(part), "value") for part in filter_parts(sampling))
+        whole = shortened(FILTER_SEPARATOR.join(part.text for part in parts), _MAX_FILTER_CELLS)
+        yield Fact("steering", "filter", parts, 1, rank=3, short=("filter", whole), is_list=True)
+    others = [("prime", sampling.prime)] if sampling.prime else []
+    others += draw_settings(sampling)
+    if started is not None and sampling.max_length != started.sampling.max_length:
+        others.append(("max length", format_count(sampling.max_length)))
+    for label, value in others:
+        short = (label, shortened(sanitize_line(value), _MAX_VALUE_CELLS))
+        yield Fact("steering", label, _value(value), 1, rank=5, short=short)
+    if started is None:
+        return
+    now = format_learning_rate(view.learning_rate)
+    peak = format_learning_rate(view.training.learning_rate) if view.training is not None else now
+    of_peak, per_peak = (now, now) if now == peak else (f"{now} of {peak}", f"{now}/{peak}")
+    yield Fact("steering", "learning rate", _value(of_peak), 1, rank=6, short=("learning rate", per_peak))
+    if view.training is not None and view.training.batch_size != started.training.batch_size:
+        sizes = f"{format_count(view.training.batch_size)}, was {format_count(started.training.batch_size)}"
+        yield Fact("steering", "batch size", _value(sizes), 1, rank=7, short=("batch", sizes))
+
+
+def _saved_facts(view: RunView) -> Iterator[Fact]:
+    """Yield the checkpoints and the run's name."""
+    if view.started is None:
+        return
+    if view.saved_step is None:
+        yield Fact("saved", "latest", _value("not saved yet"))
+    else:
+        step = f"step {format_count(view.saved_step)}"
+        yield Fact("saved", "latest", _value(step), 2, rank=5, short=("saved", step))
+    if view.saved is not None and view.saved.name == "best":
+        yield Fact("saved", "best", _value(f"step {format_count(view.saved.weights_step)}"))
+    for mark in [mark for mark in reversed(view.marks) if mark.kind == "saved"][:_NUM_NAMED]:
+        name = sanitize_line(mark.label.removeprefix("saved "))
+        yield Fact("saved", name, _value(f"step {format_count(mark.step)}"))
+    yield Fact("saved", "run", _value(view.started.run))
+
+
+def _left_out_facts(view: RunView) -> Iterator[Fact]:
+    """Yield the rows of the data that were dropped, by reason."""
+    if view.started is None:
+        return
+    dropped = view.started.dropped
+    reasons = [f"{format_count(count)} {reason}" for reason, count in dropped[:_NUM_REASONS]]
+    if others := [count for _, count in dropped[_NUM_REASONS:]]:
+        reasons.append(f"{format_count(sum(others))} for {counted(len(others), 'other reason')}")
+    note = f"{format_count(sum(count for _, count in dropped))} of {counted(view.started.num_rows, 'row')}"
+    for reason in reasons:
+        yield Fact("left out", "", _value(reason), note=note)
+
+
+def _setup_facts(view: RunView) -> Iterator[Fact]:
+    """Yield what stays the same during a run: model, batch and tweets."""
+    started = view.started
+    if started is None:
+        return
+    rows = {"model": f"GRU {view.model.num_layers} x {view.model.hidden_size}"} if view.model is not None else {}
+    rows["parameters"] = format_count(view.num_parameters)
+    if view.is_warm_start or view.branched_from:
+        rows["started from"] = "the shipped model" if view.is_warm_start else view.branched_from
+    if view.training is not None:
+        rows["batch size"] = f"{format_count(view.training.batch_size)} tweets"
+    rows["corpus"] = started.corpus
+    rows["characters"] = f"{format_count(started.vocab_size - len(SPECIALS))} different"
+    if view.is_overfit:
+        rows["trains on"] = "1 tweet, by heart"
+    else:
+        rows["trains on"] = f"{format_count(started.num_train_tweets)} tweets"
+        rows["validation"] = f"{format_count(started.num_val_tweets)} tweets"
+    for label, value in rows.items():
+        yield Fact("model and data", label, _value(value))
+
+
+# Parts of it that header, bars and machine show, too -----------------------------------------------------------------
 
 
 def phase_text(view: RunView) -> str:
@@ -61,41 +243,15 @@ def step_text(view: RunView) -> str:
     return format_count(view.step) + (f" of {min(limits):,.0f}" if limits else "")
 
 
-def remaining_text(view: RunView) -> Iterator[tuple[str, str]]:
-    """Yield label and value of `stop_text`, unless the run has ended or the step already shows a used-up budget."""
-    label, value = stop_text(view)
-    if view.ended is None and value != f"{step_text(view)} steps":
-        yield label, value
-
-
 def stop_text(view: RunView) -> tuple[str, str]:
     """Return when the run stops, as label and value, or the budget that is used up."""
     if not view.has_budget:
         return "stops", "when you quit"
-    if view.progress is not None and view.progress >= 1:
-        return "done", _spent_budget(view)
+    if view.progress is not None and view.progress >= 1:  # the last evaluation may have exceeded a limit in seconds
+        is_in_steps = any(view.step >= limit for limit in view.limits_in_steps)
+        return "done", f"{step_text(view)} steps" if is_in_steps else format_duration(min(view.limits_in_seconds))
     eta = eta_of(view)
     return "stops", f"in {UNKNOWN}" if eta is None else f"in {format_eta(eta.seconds, eta.spread_seconds)}"
-
-
-def _spent_budget(view: RunView) -> str:
-    """Return the budget that is used up: "1,000 of 1,000 steps", "5:00": the last evaluation may have exceeded it."""
-    if any(view.step >= limit for limit in view.limits_in_steps):
-        return f"{format_count(view.step)} of {min(view.limits_in_steps):,.0f} steps"
-    return format_duration(min(view.limits_in_seconds))
-
-
-def sampling_settings(view: RunView) -> Iterator[tuple[str, str]]:
-    """Yield the temperature, and what is not at its default: the filter, the prime, and how each character is drawn."""
-    sampling = view.sampling
-    yield "temperature", format_temperature(sampling.temperature)
-    if sampling.has_filter:
-        yield "filter", FILTER_SEPARATOR.join(filter_parts(sampling))
-    if sampling.prime:
-        yield "prime", sampling.prime
-    yield from draw_settings(sampling)
-    if view.started is not None and sampling.max_length != view.started.sampling.max_length:
-        yield "max length", format_count(sampling.max_length)
 
 
 def device_text(view: RunView) -> str:
@@ -110,89 +266,46 @@ def num_ranks(view: RunView) -> int:
     return 1 if view.started is None else view.started.world_size
 
 
-def ranks_text(view: RunView, noun: str = "") -> Iterator[str]:
-    """Yield number, machines and backend of the ranks: "16 on 2 machines, nccl"; nothing with one process."""
-    if view.started is not None and view.started.world_size > 1:
-        num_machines = len(set(view.ranks.hosts)) if view.ranks is not None else 1
-        machines = f" on {num_machines} machines" if num_machines > 1 else ""
-        yield f"{num_ranks(view)}{noun}{machines}, {view.started.backend}"
+# The two lines of a small terminal ------------------------------------------------------------------------------------
 
 
-def slowest_rank_text(view: RunView) -> Iterator[str]:
-    """Yield the rank that waits least for the others, and its share of waiting, once measured: "3, waits 12 %"."""
-    if view.ranks is not None and view.ranks.waiting_shares:
-        share, rank = min((share, rank) for rank, share in enumerate(view.ranks.waiting_shares))
-        yield f"{rank}, waits {100 * share:.0f} %"
-
-
-def learning_rate_text(view: RunView, separator: str) -> str:
-    """Return the current learning rate, and the peak one if warm-up, schedule or finish have reduced it."""
-    now = format_learning_rate(view.learning_rate)
-    peak = format_learning_rate(view.training.learning_rate) if view.training is not None else now
-    return now if now == peak else f"{now}{separator}{peak}"
-
-
-def changed_batch_size(view: RunView) -> Iterator[str]:
-    """Yield the batch size if it was changed during the session."""
-    now, before = view.training, view.started.training if view.started is not None else None
-    if now is not None and before is not None and now.batch_size != before.batch_size:
-        yield f"{format_count(now.batch_size)}, was {format_count(before.batch_size)}"
-
-
-def speed_limits(view: RunView) -> Iterator[str]:
-    """Yield the speed limit, if there is one."""
-    if view.training is not None and view.training.steps_per_second:
-        yield format_speed_limit(view.training.steps_per_second)
-
-
-_GAP = "   "
-_NARROW_CELLS = 60
-_BAR_CELLS = 12
-_MAX_VALUE_CELLS = 28
-_MAX_FILTER_CELLS = 16
-"""What the losses and the temperature leave of 80 cells."""
-_GROUP_CELLS = 200
-"""Room for any value in one line, to count the values."""
-
-_KEY = "h"
-_MIN_CURVE_CELLS, _MAX_CURVE_CELLS = 6, 24
-_BLOCKS = "▁▂▃▄▅▆▇█"
-
-Field = tuple[str, str, str]
-"""A label, possibly empty; a value; the value's tone."""
-
-
-def compact_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_curve: bool = False) -> list[Line]:
-    """Return two full lines: losses and steering; progress. The second ends with the number of values left out.
+def two_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_curve: bool = False) -> list[Line]:
+    """Return two full lines: losses and steering; progress. The second ends with the number of facts left out.
 
     With `has_curve`, a small curve of the train loss fills the first line: there is no room for the plot.
     """
-    gap = _GAP if width >= _NARROW_CELLS else " "
-    first, num_first = _fitted(_quality_fields(view, unit, is_narrow=gap != _GAP), width, gap)
-    more = (left_out_group(view, _GROUP_CELLS), setup_group(view, _GROUP_CELLS))
-    groups = [*status_groups(view, _GROUP_CELLS, unit), *more]
-    num_values = sum(len(group.lines) for group in groups) - (view.progress is not None) + 1  # and the machine
-    bar = _progress_bar(view, width)
-    sign = f"+{num_values} values  "
-    room = width - len(sign) - len(gap) - len(_KEY) - num_cells(bar)
-    second, num_second = _fitted(_progress_fields(view), room, gap)
-    if has_curve and (cells := min(width - num_cells(first) - len(gap), _MAX_CURVE_CELLS)) >= _MIN_CURVE_CELLS:
+    every, is_wide = list(facts(view, unit)), width >= _MIN_WIDE_CELLS
+    num_facts, gap = len(every) + 1, "   " if is_wide else " "  # the machine is one
+    first = _fitted([fact for fact in every if fact.line == 1], width, gap)
+    cells = min(width - num_cells(first) - len(gap), _MAX_CURVE_CELLS)
+    bar: Line = ()
+    if (share := view.progress) is not None:
+        bar = (Span(" ", "label"), *progress_bar(share, _BAR_CELLS)) if is_wide else ()
+        bar = (*bar, Span(f" {100 * share:.0f} %".rjust(6), "value"))
+    room = width - num_cells(bar) - len(f"+{num_facts} values  {TURN_KEY}{gap}")
+    second = _fitted([fact for fact in every if fact.line == 2], room, gap)
+    num_left_out = num_facts - (len(first) + len(second)) // 2
+    if has_curve and cells >= _MIN_CURVE_CELLS:
         first = (*padded(first, width - cells), Span(_curve(view, cells), "curve"))
-    num_left_out = num_values - num_first - num_second
-    second = (*second[:2], *bar, *second[2:])
-    if num_left_out <= 0 or view.started is None:
-        return [first, second]
-    end = (Span(f"+{num_left_out} values  ", "label"), Span(_KEY, "key"))
-    return [first, (*padded(second, width - num_cells(end)), *end)]
+    second = (*second[:2], *bar, *second[2:])  # behind the step
+    if num_left_out > 0 and view.started is not None:
+        end = (Span(f"+{num_left_out} values  ", "label"), Span(TURN_KEY, "key"))
+        second = (*padded(second, width - num_cells(end)), *end)
+    return [first, clickable(second, "panels.machine")]
 
 
-def _progress_bar(view: RunView, width: int) -> Line:
-    """Return a short bar of the budget with its percentage, if there are both a budget and room."""
-    if view.progress is None:
-        return ()
-    cells = _BAR_CELLS if width >= _NARROW_CELLS else 0
-    bar = (Span(" ", "label"), *progress_bar(view.progress, cells)) if cells else ()
-    return (*bar, Span(f" {100 * view.progress:.0f} %".rjust(6), "value"))
+def _fitted(ranked: Iterable[Fact], width: int, gap: str) -> Line:
+    """Return a line of the facts that fit into `width` cells, two spans each; the first that doesn't ends it."""
+    line, is_narrow = list[Span](), len(gap) == 1
+    for fact in sorted(ranked, key=lambda fact: fact.rank + 2 * (fact.is_list and is_narrow)):  # the best loss first
+        label = _NARROW_LABELS.get(fact.label, fact.label) if is_narrow else fact.label
+        label, value = fact.short or (label, fact.values[0].text)
+        before = (gap if line else "") + (f"{label} " if label else "")
+        width -= cell_len(before) + cell_len(value)
+        if width < 0:
+            break
+        line += [Span(before, "label"), Span(value, fact.values[0].style)]
+    return tuple(line)
 
 
 def _curve(view: RunView, width: int) -> str:
@@ -204,232 +317,3 @@ def _curve(view: RunView, width: int) -> str:
     low, high = float(np.nanmin(means)), float(np.nanmax(means))
     heights = (means - low) / max(high - low, 1e-9) * (len(_BLOCKS) - 1)
     return "".join(" " if math.isnan(height) else _BLOCKS[round(height)] for height in heights.tolist())
-
-
-def _quality_fields(view: RunView, unit: LossUnit, *, is_narrow: bool) -> Iterator[Field]:
-    """Yield the first line's fields, the most important first."""
-    if view.smoothed_loss is not None:
-        yield "train", format_loss(view.smoothed_loss, unit), "train"
-    if view.last_val is not None:
-        yield "val" if is_narrow else "validation", format_bits(view.last_val.bits_per_char, unit), "val"
-    settings = dict(sampling_settings(view))
-    yield "temp" if is_narrow else "temperature", settings.pop("temperature"), "strong"
-    if "filter" in settings and not is_narrow:
-        yield "filter", shortened(settings.pop("filter"), _MAX_FILTER_CELLS), "value"
-    if view.best is not None and view.best != view.last_val:
-        yield "best", format_bits(view.best.bits_per_char, unit), "val"
-    yield from ((label, shortened(value, _MAX_VALUE_CELLS), "value") for label, value in settings.items())
-    if view.started is not None:
-        yield "learning rate", learning_rate_text(view, "/"), "value"
-        yield from (("batch", size, "value") for size in changed_batch_size(view))
-    if (first := first_evaluation_at(view)) is not None:
-        yield "validation", f"first at {format_count(first)}", "label"
-
-
-def _progress_fields(view: RunView) -> Iterator[Field]:
-    """Yield the second line's fields, the most important first."""
-    yield "step", step_text(view), "strong"
-    if view.started is None:
-        return
-    yield from (("", f"≤ {limit}", "strong") for limit in speed_limits(view))
-    stops: list[Field] = [(label, value, "value") for label, value in remaining_text(view)]
-    epoch: Field = ("epoch", f"{view.epoch:.2f}", "value")
-    yield from (*stops, epoch) if view.has_budget else (epoch, *stops)
-    yield from (("", text, "value") for text in ranks_text(view, " ranks"))
-    if view.saved_step is not None:
-        yield "saved", f"step {format_count(view.saved_step)}", "value"
-
-
-def _fitted(fields: Iterable[Field], width: int, gap: str) -> tuple[Line, int]:
-    """Return one line of the fields that fit into `width` cells, and how many; the first that doesn't ends it."""
-    segments: list[Span] = []
-    for label, raw, tone in fields:
-        value = sanitize_line(raw)
-        prefix = (gap if segments else "") + (f"{label} " if label else "")
-        width -= cell_len(prefix) + cell_len(value)
-        if width < 0:
-            break
-        segments += [Span(prefix, "label"), Span(value, tone)]
-    return tuple(segments), len(segments) // 2
-
-
-LABEL_CELLS = 14
-_PERCENT_CELLS = 6
-_MAX_SLIDER_TEMPERATURE = 2.0
-"""Higher temperatures are at the right end of the slider."""
-_MIN_SLIDER_CELLS = 8
-_NUM_NAMED = 3
-"""The latest checkpoints with a name of their own that are listed."""
-_NUM_REASONS = 3
-"""The most frequent reasons for which rows were left out that are listed."""
-
-Values = tuple[tuple[str, str], ...]
-Row = tuple[str, Values]
-"""A label, and values after it."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Lines under a heading."""
-
-    name: str
-    lines: tuple[Line, ...]
-    note: str = ""
-    """At the right end of the heading."""
-
-
-def status_groups(view: RunView, width: int, unit: LossUnit = "bits") -> list[Group]:
-    """Return the groups of a run that have a line, the most important first."""
-    groups = [
-        Group("run", (*_lines(_run_rows(view), width), *_bar(view, width))),
-        Group("loss", _lines(_loss_rows(view, unit), width), unit_label(unit)),
-        Group("steering", _lines(_steering_rows(view, width), width)),
-        Group("saved", _lines(_saved_rows(view), width)),
-    ]
-    return [group for group in groups if group.lines]
-
-
-def setup_group(view: RunView, width: int) -> Group:
-    """Return the group of what stays the same during a run."""
-    return Group("model and data", _lines(_setup_rows(view), width))
-
-
-def left_out_group(view: RunView, width: int) -> Group:
-    """Return the group of the rows of the data that were dropped, by reason; without a line if there are none."""
-    dropped = () if view.started is None else view.started.dropped
-    reasons = [f"{format_count(count)} {sanitize_line(reason)}" for reason, count in dropped[:_NUM_REASONS]]
-    others = [count for _, count in dropped[_NUM_REASONS:]]
-    if others:
-        reasons.append(f"{format_count(sum(others))} for {counted(len(others), 'other reason')}")
-    num_rows = 0 if view.started is None else view.started.num_rows
-    note = f"{format_count(sum(count for _, count in dropped))} of {counted(num_rows, 'row')}"
-    return Group("left out", tuple(cut([Span(reason, "value")], width) for reason in reasons), note)
-
-
-def _lines(rows: Iterable[Row], width: int) -> tuple[Line, ...]:
-    """Return a line of at most `width` cells per row; a long label leaves room for the values."""
-    lines = []
-    for label, values in rows:
-        segments = [Span(*value) for value in values]
-        room = max(width - num_cells(segments), LABEL_CELLS) - 1
-        lines.append(cut((Span(shortened(label, room).ljust(LABEL_CELLS - 1) + " ", "label"), *segments), width))
-    return tuple(lines)
-
-
-def _bar(view: RunView, width: int) -> list[Line]:
-    """Return a progress bar of the budget, if there is one."""
-    if view.progress is None:
-        return []
-    percent = f"{100 * view.progress:.0f} %".rjust(_PERCENT_CELLS)
-    return [(*progress_bar(view.progress, width - _PERCENT_CELLS), Span(percent, "value"))]
-
-
-def _run_rows(view: RunView) -> Iterator[Row]:
-    """Yield step, epoch, end and what slows the run down."""
-    yield "step", ((step_text(view), "strong"),)
-    if view.started is None:
-        return
-    yield "epoch", ((f"{view.epoch:.2f}", "value"),)
-    yield from ((label, ((value, "value"),)) for label, value in remaining_text(view))
-    yield from (("speed limit", ((limit, "strong"),)) for limit in speed_limits(view))
-    yield from (("ranks", ((sanitize_line(text), "value"),)) for text in ranks_text(view))
-    yield from (("slowest rank", ((text, "value"),)) for text in slowest_rank_text(view))
-
-
-def _level_ahead(view: RunView) -> Level | None:
-    """Return the next level to beat; before the first evaluation, the first below the train loss, if any."""
-    ahead = [level for level in view.levels if not view.is_beaten(level)]
-    if view.last_val is None and view.smoothed_bits is not None:
-        ahead = [level for level in ahead if level.bits_per_char < view.smoothed_bits]
-    return next(iter(ahead), None)
-
-
-def _loss_rows(view: RunView, unit: LossUnit) -> Iterator[Row]:
-    """Yield losses, and the level to beat."""
-    if view.smoothed_loss is not None:
-        yield "train", ((format_loss(view.smoothed_loss, unit), "train"),)
-    last, best = view.last_val, view.best
-    if last is not None:
-        at = f"  {'estimate ' if last.is_early else ''}at {format_count(last.step)}"
-        is_best = best is not None and best.step == last.step
-        note = (("  ◆ best", "val"),) if is_best else ()
-        yield "validation", ((format_bits(last.bits_per_char, unit), "val"), *note, (at, "label"))
-        if best is not None and not is_best:
-            best_at = f"  at {format_count(best.step)}"
-            yield "best", ((format_bits(best.bits_per_char, unit), "val"), (best_at, "label"))
-    elif (first := first_evaluation_at(view)) is not None:
-        yield "validation", ((f"first at step {format_count(first)}", "label"),)
-    ahead = _level_ahead(view)
-    if ahead is not None:
-        label = "to beat" if ahead.crossed_at is None else "to beat again"
-        yield label, ((format_bits(ahead.bits_per_char, unit), "level"), (f"  {ahead.name}", "label"))
-    elif view.levels and view.is_beaten(view.levels[-1]):
-        beaten = view.levels[-1]
-        value = f"{format_bits(beaten.bits_per_char, unit)}  ✓ {beaten.name}"
-        yield "beaten", ((value, "good"), (f"  at {format_count(beaten.crossed_at or 0)}", "label"))
-
-
-def _steering_rows(view: RunView, width: int) -> Iterator[Row]:
-    """Yield the settings that keys change."""
-    for label, value in sampling_settings(view):
-        if label == "temperature":
-            room = width - LABEL_CELLS - len(value) - 2
-            bar = slider(view.sampling.temperature / _MAX_SLIDER_TEMPERATURE, room) if room >= _MIN_SLIDER_CELLS else ()
-            yield label, ((value, "strong"), ("  ", "label"), *((segment.text, segment.style) for segment in bar))
-        elif label == "filter":
-            for number, line in enumerate(_packed(filter_parts(view.sampling), width - LABEL_CELLS)):
-                yield label if number == 0 else "", ((sanitize_line(line), "value"),)
-        else:
-            yield label, ((sanitize_line(value), "value"),)
-    if view.started is not None:
-        yield "learning rate", ((learning_rate_text(view, " of "), "value"),)
-        yield from (("batch size", ((size, "value"),)) for size in changed_batch_size(view))
-
-
-def _packed(parts: Iterable[str], width: int) -> list[str]:
-    """Return the parts in lines of at most `width` cells, or of a single part."""
-    lines: list[str] = []
-    for part in parts:
-        if lines and cell_len(longer := f"{lines[-1]}{FILTER_SEPARATOR}{part}") <= width:
-            lines[-1] = longer
-        else:
-            lines.append(part)
-    return lines
-
-
-def _saved_rows(view: RunView) -> Iterator[Row]:
-    """Yield the checkpoints and the run's name."""
-    if view.started is None:
-        return
-    latest = "not saved yet" if view.saved_step is None else f"step {format_count(view.saved_step)}"
-    yield "latest", ((latest, "value"),)
-    if view.saved is not None and view.saved.name == "best":
-        yield "best", ((f"step {format_count(view.saved.weights_step)}", "value"),)
-    named = [mark for mark in view.marks if mark.kind == "saved"][-_NUM_NAMED:]
-    for mark in reversed(named):
-        yield sanitize_line(mark.label.removeprefix("saved ")), ((f"step {format_count(mark.step)}", "value"),)
-    yield "run", ((sanitize_line(view.started.run), "value"),)
-
-
-def _setup_rows(view: RunView) -> Iterator[Row]:
-    """Yield model, batch and tweets."""
-    started, training = view.started, view.training
-    if started is None:
-        return
-    if view.model is not None:
-        yield "model", ((f"GRU {view.model.num_layers} x {view.model.hidden_size}", "value"),)
-    yield "parameters", ((format_count(view.num_parameters), "value"),)
-    if view.is_warm_start or view.branched_from:
-        yield (
-            "started from",
-            (("the shipped model" if view.is_warm_start else sanitize_line(view.branched_from), "value"),),
-        )
-    if training is not None:
-        yield "batch size", ((f"{format_count(training.batch_size)} tweets", "value"),)
-    yield "corpus", ((sanitize_line(started.corpus), "value"),)
-    yield "characters", ((f"{format_count(started.vocab_size - len(SPECIALS))} different", "value"),)
-    if view.is_overfit:
-        yield "trains on", (("1 tweet, by heart", "value"),)
-        return
-    yield "trains on", ((f"{format_count(started.num_train_tweets)} tweets", "value"),)
-    yield "validation", ((f"{format_count(started.num_val_tweets)} tweets", "value"),)

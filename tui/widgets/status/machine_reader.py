@@ -6,20 +6,17 @@ None or left out. Blocks for milliseconds per GPU: not for the screen's thread.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar
 
 _MAX_GAP_SECONDS = 10.0
 """After a longer gap, the load since the previous reading is too old to show."""
 _Value = TypeVar("_Value")
-ImportModule = Callable[[str], ModuleType]
 
 
 @dataclass(frozen=True)
@@ -30,9 +27,6 @@ class MeasuredRun:
     """The process that trains, None for this one."""
     has_ranks: bool = False
     """Whether it is one of several that train together: all of them on this machine are read."""
-
-
-THIS_PROCESS = MeasuredRun()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,86 +69,77 @@ class MachineReader:
 
     def __init__(
         self,
-        run: MeasuredRun = THIS_PROCESS,
-        import_module: ImportModule = importlib.import_module,
+        run: MeasuredRun | None = None,
+        import_module: Callable[[str], ModuleType] = importlib.import_module,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Measure the processes of a run; open NVIDIA's library if it and a driver are installed.
+        """Measure the processes of a run, by default this one; open NVIDIA's library if it and a driver are installed.
 
         Values of processes that have ended are None.
         """
         import psutil  # costs start-up time
 
-        self._psutil = psutil
-        self._errors = (psutil.Error, OSError)
-        self._process = _or_none(lambda: psutil.Process(run.pid), psutil.Error)
+        run = run or MeasuredRun()
+        self._psutil, self._errors = psutil, (psutil.Error, OSError)
+        self._process: Any = _or_none(psutil.Error, lambda: psutil.Process(run.pid))
         self._has_ranks = run.has_ranks
         self._ranks: dict[Any, Any] = {}
         """The ranks of the last reading, each of which stores its CPU time then."""
-        self._clock = clock
-        self._read_at = -math.inf
+        self._clock, self._read_at = clock, -math.inf
         self._nvml = _opened_nvml(import_module)
 
     def read(self) -> MachineReading:
         """Read the current load."""
         psutil, errors = self._psutil, self._errors
         num_cores = psutil.cpu_count() or 1
-        loads = [load for process in self._processes() if (load := _or_none(partial(_load_of, process), errors))]
-        machine_percent = _or_none(psutil.cpu_percent, errors)
-        memory = _or_none(psutil.virtual_memory, errors)
+        loads = [load for process in self._processes() if (load := _or_none(errors, lambda: _load_of(process)))]  # noqa: B023 - called at once
+        machine_percent = _or_none(errors, psutil.cpu_percent)
+        memory = _or_none(errors, psutil.virtual_memory)
         now = self._clock()
         is_first, self._read_at = now - self._read_at > _MAX_GAP_SECONDS, now
+        cores, sizes, threads = ([load[i] for load in loads] for i in range(3))
         return MachineReading(
-            process_cores=None if is_first or not loads else sum(load.cores for load in loads),
+            process_cores=None if is_first or not loads else sum(cores),
             machine_cores=None if is_first or machine_percent is None else machine_percent / 100 * num_cores,
             num_cores=num_cores,
-            process_bytes=sum(load.num_bytes for load in loads) if loads else None,
+            process_bytes=int(sum(sizes)) if loads else None,
             used_bytes=None if memory is None else memory.total - memory.available,
             total_bytes=None if memory is None else memory.total,
-            num_threads=sum(load.num_threads for load in loads) if loads else None,
+            num_threads=int(sum(threads)) if loads else None,
             num_processes=len(loads),
-            gpus=() if self._nvml is None else tuple(_gpus(self._nvml)),
+            gpus=() if self._nvml is None else _gpus(self._nvml),
         )
 
     def _processes(self) -> list[Any]:
         """Return the process to measure, or the ranks: the children of its parent with the same rendezvous."""
         if self._process is None:
             return []
-        rendezvous = _or_none(partial(_rendezvous_of, self._process), self._errors) if self._has_ranks else None
+
+        def rendezvous_of(process: Any) -> tuple[str, str] | None:  # noqa: ANN401 - psutil's
+            """Return where a rank meets the others, as torchrun sets it; None for no rank."""
+            environment = _or_none(self._errors, process.environ) or {}
+            return (environment.get("MASTER_ADDR", ""), port) if (port := environment.get("MASTER_PORT")) else None
+
+        rendezvous = rendezvous_of(self._process) if self._has_ranks else None
         if rendezvous is None:  # also in a replay, where this process is none of the ranks
             return [self._process]
-        parent = _or_none(self._process.parent, self._errors)
-        siblings = (parent and _or_none(parent.children, self._errors)) or []
+        parent = _or_none(self._errors, self._process.parent)
+        siblings = (parent and _or_none(self._errors, parent.children)) or []
         self._ranks = {
             each: self._ranks.get(each, each)
             for each in siblings
-            if each in self._ranks or _or_none(partial(_rendezvous_of, each), self._errors) == rendezvous
+            if each in self._ranks or rendezvous_of(each) == rendezvous
         }
         return list(self._ranks.values())
 
 
-@dataclass(frozen=True)
-class _ProcessLoad:
-    """The load of one process."""
-
-    cores: float
-    num_bytes: int
-    num_threads: int
-
-
-def _load_of(process: Any) -> _ProcessLoad:  # noqa: ANN401 - psutil's
-    """Return the load of a process since the last call. Raises psutil's errors."""
+def _load_of(process: Any) -> tuple[float, int, int]:  # noqa: ANN401 - psutil's
+    """Return cores used since the last call, bytes and threads of a process. Raises psutil's errors."""
     with process.oneshot():
-        return _ProcessLoad(process.cpu_percent() / 100, int(process.memory_info().rss), process.num_threads())
+        return process.cpu_percent() / 100, int(process.memory_info().rss), process.num_threads()
 
 
-def _rendezvous_of(process: Any) -> tuple[str, str] | None:  # noqa: ANN401 - psutil's
-    """Return where a rank meets the others, as torchrun sets it; None for no rank. Raises psutil's errors."""
-    environment = process.environ()
-    return (environment.get("MASTER_ADDR", ""), environment["MASTER_PORT"]) if "MASTER_PORT" in environment else None
-
-
-def _opened_nvml(import_module: ImportModule) -> ModuleType | None:
+def _opened_nvml(import_module: Callable[[str], ModuleType]) -> ModuleType | None:
     """Return NVIDIA's library, initialized; None if it or a driver is missing."""
     try:
         nvml = import_module("pynvml")
@@ -167,31 +152,30 @@ def _opened_nvml(import_module: ImportModule) -> ModuleType | None:
     return nvml
 
 
-def _gpus(nvml: ModuleType) -> Iterator[GpuReading]:
-    """Yield each GPU that responds."""
-    for number in range(_or_none(nvml.nvmlDeviceGetCount, nvml.NVMLError) or 0):
-        with contextlib.suppress(nvml.NVMLError):  # the GPU was lost
-            yield _gpu(nvml, number)
+def _gpus(nvml: ModuleType) -> tuple[GpuReading, ...]:
+    """Return the GPUs that respond: one may have been lost."""
+    count = _or_none(nvml.NVMLError, nvml.nvmlDeviceGetCount) or 0
+    handles = [_or_none(nvml.NVMLError, lambda: nvml.nvmlDeviceGetHandleByIndex(number)) for number in range(count)]  # noqa: B023 - called at once
+    return tuple(_gpu(nvml, number, handle) for number, handle in enumerate(handles) if handle is not None)
 
 
-def _gpu(nvml: ModuleType, number: int) -> GpuReading:
-    """Return the values of a GPU. Raises `NVMLError` if it does not respond."""
-    handle, error = nvml.nvmlDeviceGetHandleByIndex(number), nvml.NVMLError
-    memory = _or_none(lambda: nvml.nvmlDeviceGetMemoryInfo(handle), error)
+def _gpu(nvml: ModuleType, number: int, handle: Any) -> GpuReading:  # noqa: ANN401 - NVIDIA's
+    error = nvml.NVMLError
+    memory = _or_none(error, lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
     return GpuReading(
         number=number,
-        name=_or_none(lambda: str(nvml.nvmlDeviceGetName(handle)), error) or "",
-        utilization=_or_none(lambda: float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu) / 100, error),
+        name=_or_none(error, lambda: str(nvml.nvmlDeviceGetName(handle))) or "",
+        utilization=_or_none(error, lambda: float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu) / 100),
         used_bytes=None if memory is None else int(memory.used),
         total_bytes=None if memory is None else int(memory.total),
-        power_watts=_or_none(lambda: float(nvml.nvmlDeviceGetPowerUsage(handle)) / 1000, error),
+        power_watts=_or_none(error, lambda: float(nvml.nvmlDeviceGetPowerUsage(handle)) / 1000),
         temperature_celsius=_or_none(
-            lambda: int(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)), error
+            error, lambda: int(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))
         ),
     )
 
 
-def _or_none(read: Callable[[], _Value], errors: type[Exception] | tuple[type[Exception], ...]) -> _Value | None:
+def _or_none(errors: type[Exception] | tuple[type[Exception], ...], read: Callable[[], _Value]) -> _Value | None:
     """Return the result of `read`, or None if it raises one of `errors`."""
     try:
         return read()

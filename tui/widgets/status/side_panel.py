@@ -1,12 +1,7 @@
-"""Groups laid out on pages of one or more columns. Pure: a group that does not fit goes to a later page, never lost.
+"""The status on the screen: `StatusLines`, two lines; `SidePanel`, all facts and the machine in groups on pages.
 
-`StatusPanel`: the status of the run in two lines, where there is no room for a side panel beside the plot.
-
-`MachinePanel`: base of a panel with a group about the machine: its load, read while shown, and the screen's cost.
-
-The layout is in `machine_lines`. The machine is read on a thread, as a GPU's driver can block.
-
-`SidePanel`: all that is to be seen of a run beside plot and tweets, in groups on one or more pages.
+A group that does not fit goes to a later column or page, and is never lost. The machine is read only while its group is
+shown, on a thread, as the driver of a GPU can block.
 """
 
 from __future__ import annotations
@@ -14,38 +9,54 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from itertools import groupby
+from operator import attrgetter
+from typing import ClassVar
 
-from textual import events
-from textual.message import Message
 from textual.worker import Worker
 
 from tui.process.threads import begin_work, on_own_thread
 from tui.run.view import RunView
-from tui.terminal.app import TerminalApp, loss_unit_of
+from tui.terminal.app import loss_unit_of
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.private import driver_of
-from tui.text.cells import Line, Span, cell_len, num_cells, padded
-from tui.widgets.line_view import LinePanel
-from tui.widgets.status.facts import Group, compact_lines, left_out_group, num_ranks, setup_group, status_groups
+from tui.text.cells import Line, Span, cell_len, cut, num_cells, padded, progress_bar, shortened, slider
+from tui.text.tweets import FILTER_SEPARATOR
+from tui.widgets.line_view import LineView, clickable
+from tui.widgets.status.facts import STYLES, TURN_KEY, Fact, facts, num_ranks, two_lines
 from tui.widgets.status.machine import ScreenCost, UsageCounters, machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
 
-MIN_COLUMN_CELLS = 34
-_GAP_CELLS = 3
+MIN_COLUMN_CELLS, _GAP_CELLS = 34, 3
+_LABEL_CELLS, _PERCENT_CELLS, _MIN_SLIDER_CELLS = 14, 6, 8
 _MIN_FLEXIBLE_ROWS = 8
 """A group whose lines depend on the room goes to the next page rather than into less."""
+_USAGE_SECONDS = 1.0
+_FIRST_SECONDS = 0.2
+"""From the first reading of the machine to the second, which has the load since."""
+_MACHINE = "machine"
 
-MakeGroup = Callable[[int, int], Group]
+
+@dataclass(frozen=True)
+class Group:
+    """Lines under a heading."""
+
+    name: str
+    lines: tuple[Line, ...]
+    note: str = ""
+    """At the right end of the heading."""
+
+
+FlexibleGroup = Callable[[int, int], Group]
 """Returns a group for a width and the number of lines that there is room for."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """The groups of a page, and those of other pages."""
+    """The columns of a page, and the names of their groups."""
 
     columns: tuple[tuple[Line, ...], ...]
     names: tuple[str, ...]
@@ -57,147 +68,134 @@ def column_cells(width: int) -> int:
     return (width - _GAP_CELLS * (num_columns - 1)) // num_columns
 
 
-def paged(groups: Sequence[Group | MakeGroup], width: int, height: int) -> list[Page]:
+def groups_of(every: Iterable[Fact], progress: float | None, width: int) -> list[Group]:
+    """Return the groups of facts in a column of that width; `progress` is a bar at the end of the first."""
+    groups = []
+    for name, members in groupby(every, attrgetter("group")):
+        group = list(members)
+        lines = [line for fact in group for line in _fact_lines(fact, width)]
+        if name == "run" and progress is not None:
+            percent = Span(f"{100 * progress:.0f} %".rjust(_PERCENT_CELLS), "value")
+            lines.append((*progress_bar(progress, width - _PERCENT_CELLS), percent))
+        groups.append(Group(name, tuple(lines), group[0].note))
+    return groups
+
+
+def _fact_lines(fact: Fact, width: int) -> list[Line]:
+    """Return a fact in lines of at most `width` cells: one, unless a list of values needs more."""
+    if not fact.label:
+        return [cut(fact.values, width)]
+    rows: list[list[Span]] = [[]]
+    for span in fact.values:
+        joined = [*rows[-1], Span(FILTER_SEPARATOR, "value"), span] if fact.is_list and rows[-1] else [*rows[-1], span]
+        if fact.is_list and rows[-1] and num_cells(joined) > width - _LABEL_CELLS:
+            rows.append([span])
+        else:
+            rows[-1] = joined
+    if fact.slider is not None:
+        room = width - _LABEL_CELLS - num_cells(rows[0]) - 2
+        rows[0] += [Span("  ", "label"), *(slider(fact.slider, room) if room >= _MIN_SLIDER_CELLS else ())]
+    lines = []
+    for number, row in enumerate(rows):
+        room = max(width - num_cells(row), _LABEL_CELLS) - 1  # a long label leaves room for the values
+        label = shortened("" if number else fact.label, room).ljust(_LABEL_CELLS - 1) + " "
+        lines.append(cut((Span(label, "label"), *row), width))
+    return lines
+
+
+def paged(groups: Sequence[Group | FlexibleGroup], width: int, height: int) -> list[Page]:
     """Return the groups on as few pages as they need in this order; several leave the last row free for a sign."""
     pages = _filled(groups, width, height)
     return pages if len(pages) == 1 else _filled(groups, width, max(height - 1, 2))
 
 
-def page_lines(pages: Sequence[Page], number: int, width: int, height: int, key: str) -> list[Line]:
-    """Return the lines of a page; in the last row, what the other pages show and the key that turns to them."""
-    page, cells = pages[number], column_cells(width)
-    num_rows = height if len(pages) == 1 else height - 1
-    lines: list[Line] = []
-    for row in range(num_rows):
-        line: Line = ()
-        for place, column in enumerate(page.columns):
-            line = padded(line, place * (cells + _GAP_CELLS)) if place else line
-            line += column[row] if row < len(column) else ()
-        lines.append(line)
-    if len(pages) > 1:
-        order = [*pages[number + 1 :], *pages[:number]]
-        lines.append(sign([name for each in order for name in each.names], width, key))
-    return lines
-
-
-def sign(names: Sequence[str], width: int, key: str) -> Line:
-    """Return a line that counts and names what is not shown: "+3 more: machine, model and data  h"."""
-    names = list(dict.fromkeys(names))
-    room = width - cell_len(key) - 2
-    texts = [f"+{len(names)} more: {', '.join(names[:count])}" for count in range(len(names), 0, -1)]
-    texts = [texts[0], *(f"{text} …" for text in texts[1:]), f"+{len(names)} more"]
-    text = next((text for text in texts if cell_len(text) <= room), "")
-    return Span(text, "label"), Span("  ", "label"), Span(key, "key")
-
-
-def _filled(groups: Sequence[Group | MakeGroup], width: int, height: int) -> list[Page]:
-    """Fill pages of `height` rows column by column."""
+def _filled(groups: Sequence[Group | FlexibleGroup], width: int, height: int) -> list[Page]:
+    """Fill pages of `height` rows column by column; a group that is higher than a column is divided."""
     cells = column_cells(width)
-    num_columns = (width + _GAP_CELLS) // (cells + _GAP_CELLS)
-    columns: list[list[Line]] = [[]]
-    names: list[list[str]] = [[]]
+    columns: list[tuple[list[Line], list[str]]] = [([], [])]
     for each in groups:
-        for group in _pieces(each, cells, height, height - len(columns[-1]) - bool(columns[-1])):
-            needed = len(group.lines) + 1 + bool(columns[-1])
-            if columns[-1] and len(columns[-1]) + needed > height:
-                columns.append([])
-                names.append([])
-            lines = columns[-1]
-            lines += [()] if lines else []
-            lines += [_heading(group, cells), *group.lines]
-            names[-1].append(group.name)
-    starts = range(0, len(columns), num_columns)
+        room = height - len(columns[-1][0]) - bool(columns[-1][0])
+        group = each if isinstance(each, Group) else each(cells, (room if room > _MIN_FLEXIBLE_ROWS else height) - 1)
+        for start in range(0, len(group.lines), height - 1):
+            lines, names = columns[-1]
+            piece = group.lines[start : start + height - 1]
+            if lines and len(lines) + 1 + 1 + len(piece) > height:
+                lines, names = [], []
+                columns.append((lines, names))
+            note = f" {group.note}" if group.note else ""
+            rule = "─" * max(cells - cell_len(f"{group.name} {note}"), 0)
+            heading = (Span(f"{group.name} ", "heading"), Span(rule, "rule"), Span(note, "label"))
+            lines += [*([()] if lines else []), heading, *piece]
+            names.append(group.name)
+    num_columns = (width + _GAP_CELLS) // (cells + _GAP_CELLS)
+    pages = [columns[start : start + num_columns] for start in range(0, len(columns), num_columns)]
     return [
-        Page(
-            tuple(tuple(column) for column in columns[start : start + num_columns]),
-            tuple(name for column in names[start : start + num_columns] for name in column),
-        )
-        for start in starts
+        Page(tuple(tuple(lines) for lines, _ in page), tuple(n for _, names in page for n in names)) for page in pages
     ]
 
 
-def _pieces(group: Group | MakeGroup, cells: int, height: int, room: int) -> list[Group]:
-    """Return a group in pieces of at most `height` rows; `room` is what is left of the column."""
-    if not isinstance(group, Group):
-        group = group(cells, (room if room > _MIN_FLEXIBLE_ROWS else height) - 1)
-    num_lines = height - 1
-    starts = range(0, len(group.lines), num_lines)
-    return [Group(group.name, group.lines[start : start + num_lines], group.note) for start in starts]
+def page_lines(pages: Sequence[Page], number: int, width: int, height: int) -> list[Line]:
+    """Return the lines of a page; in the last row, what the other pages show and the key that turns to them."""
+    columns, cells = pages[number].columns, column_cells(width)
+    lines: list[Line] = []
+    for y in range(height - (len(pages) > 1)):
+        line: Line = ()
+        for place, column in enumerate(columns):
+            line = padded(line, place * (cells + _GAP_CELLS)) if place else line
+            line += column[y] if y < len(column) else ()
+        lines.append(line)
+    if len(pages) > 1:
+        order = [*pages[number + 1 :], *pages[:number]]
+        names = list(dict.fromkeys(name for page in order for name in page.names))
+        texts = [f"+{len(names)} more: {', '.join(names[:count])} …" for count in range(len(names), 0, -1)]
+        texts = [texts[0].removesuffix(" …"), *texts[1:], f"+{len(names)} more"]
+        text = next((text for text in texts if cell_len(text) <= width - len(TURN_KEY) - 2), "")
+        sign = (Span(f"{text}  ", "label"), Span(TURN_KEY, "key"))
+        lines.append(clickable(sign, "panels.machine"))
+    return lines
 
 
-def _heading(group: Group, cells: int) -> Line:
-    """Return the heading of a group, its rule and its note."""
-    note = f" {group.note}" if group.note else ""
-    heading: Line = (Span(f"{group.name} ", "heading"),)
-    rule = "─" * max(cells - num_cells(heading) - len(note), 0)
-    return (*heading, Span(rule, "rule"), Span(note, "label"))
+class StatusLines(LineView):
+    """Show a run in two lines, where there is no room for a side panel beside the plot."""
 
-
-class StatusPanel(LinePanel):
-    """Shows a `RunView`; may be updated often, as only changed cells are repainted."""
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in STYLES}
 
     def __init__(self) -> None:
         super().__init__()
         self.shown = RunView()
-        self._has_curve = False
+        self.has_curve = False
+        """Whether a small curve of the loss fills the first line."""
 
-    def on_mount(self) -> None:
-        """Watch the app's unit of losses."""
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "loss_unit", self.show_lines, init=False)
-
-    def show(self, view: RunView) -> None:
-        """Show `view`."""
+    def show(self, view: RunView, *, has_curve: bool | None = None) -> None:
+        """Show a run."""
         self.shown = view
-        self.show_lines()
-
-    def show_curve(self, *, is_shown: bool) -> None:
-        """Show a small curve of the loss, or none."""
-        self._has_curve = is_shown
-        self.show_lines()
+        self.has_curve = self.has_curve if has_curve is None else has_curve
+        if self.display:
+            self.redraw()
 
     def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - two lines at any height
-        """Return the lines of `compact_lines`."""
-        return compact_lines(self.shown, width, loss_unit_of(self), has_curve=self._has_curve)
-
-    async def on_click(self, event: events.Click) -> None:
-        """Show what is left out at a click on the line that counts it."""
-        if event.y == 1:
-            await self.run_action("panels.machine")
+        """Return both lines."""
+        return two_lines(self.shown, width, loss_unit_of(self), has_curve=self.has_curve)
 
 
-_USAGE_SECONDS = 1.0
-_FIRST_SECONDS = 0.2
-"""From the first reading to the second, which has the load since."""
+class SidePanel(LineView):
+    """Show a run in groups, and the machine, which it measures while that is in view."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = StatusLines.COMPONENT_CLASSES
 
-class Reader(Protocol):
-    """Reads the machine; a `MachineReader` or, in tests, a fake."""
-
-    def read(self) -> MachineReading:
-        """Return the current load. Blocks; for any thread."""
-
-
-class MachinePanel(LinePanel):
-    """Measures the machine for the lines of one group; subclasses decide where it is."""
-
-    def __init__(
-        self,
-        open_reader: Callable[[MeasuredRun], Reader] = MachineReader,
-        clock: Callable[[], float] = time.monotonic,
-        core_seconds: Callable[[], float] = time.thread_time,
-    ) -> None:
-        """Start closed. `core_seconds` returns the CPU time of the screen's thread."""
+    def __init__(self) -> None:
         super().__init__()
         self.shown = RunView()
-        self._open_reader = open_reader
-        self._reader: Reader | None = None
-        self._measured: MeasuredRun | None = None
-        """What `_reader` measures."""
+        self.host_pid: int | None = None
+        """The process that trains; None for this one."""
+        self.starts_with_setup = False
+        """Whether machine, model and data come first: the rest is in the two lines."""
+        self.page = 0
+        self._pages: list[Page] = []
+        self._showed_machine = False
+        self._reader: tuple[MeasuredRun, MachineReader] | None = None
         self._reading: MachineReading | None = None
         self._worker: Worker[None] | None = None
-        self._clock = clock
-        self._core_seconds = core_seconds
         self._counters: deque[UsageCounters] = deque(maxlen=2)
         self._cost: ScreenCost | None = None
 
@@ -206,77 +204,10 @@ class MachinePanel(LinePanel):
         self._count_usage()
         self.set_interval(_USAGE_SECONDS, self._count_usage)
 
-    def begin(self, view: RunView, pid: int | None = None) -> None:
-        """Show `view` and start measuring; `pid` is the process that trains, None for this one."""
-        self._reading = None
-        self._count_usage()
-        self.measure(view, pid)
-        self.show_lines()
-
-    def measure(self, view: RunView, pid: int | None = None) -> None:
-        """Read the machine; show it with `view` once it has been read. That of a replay was another one."""
-        self.shown = view
-        if view.is_replay:
-            return
-        if self._worker is None or self._worker.is_finished:
-            self._worker = begin_work(self, partial(self._read_machine, MeasuredRun(pid, num_ranks(view) > 1)))
-
-    async def _read_machine(self, run: MeasuredRun) -> None:
-        self._reading = await on_own_thread(partial(self._read, run))
-        self.show_lines()
-        if self._reading.machine_cores is None:  # the first reading has no interval to measure cores over
-            await asyncio.sleep(_FIRST_SECONDS)
-            self._reading = await on_own_thread(partial(self._read, run))
-            self.show_lines()
-
-    def _read(self, run: MeasuredRun) -> MachineReading:
-        """Read the machine, on a worker thread, where opening the reader may block too. Calls never overlap."""
-        if self._reader is None or run != self._measured:
-            self._reader, self._measured = self._open_reader(run), run
-        return self._reader.read()
-
-    def _count_usage(self) -> None:
-        """Compute the screen's cost since the call before the last."""
-        driver = driver_of(self.app)
-        num_bytes = driver.num_bytes if isinstance(driver, MeteredDriver) else None
-        counters = UsageCounters(self._clock(), self._core_seconds(), num_bytes)
-        if self._counters:
-            self._cost = counters.cost_since(self._counters[0]) or self._cost
-        self._counters.append(counters)
-
-    def machine_lines_for(self, width: int, height: int) -> list[Line]:
-        """Return the lines of `machine_lines` for this size."""
-        return machine_lines(self.shown, self._reading, self._cost, width, height)
-
-
-_KEY = "h"
-_MACHINE = "machine"
-
-
-class SidePanel(MachinePanel):
-    """Shows a `RunView` in groups. Reads the machine only while its group is shown."""
-
-    class MachineShown(Message):
-        """The machine has come into view, and is to be measured."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._showed_machine = False
-        self.starts_with_setup = False
-        """Whether machine, model and data come first: the rest is in the lines of the status."""
-        self._page = 0
-        self._pages: list[Page] = []
-
-    def on_mount(self) -> None:
-        """Watch the app's unit of losses."""
-        super().on_mount()
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "loss_unit", self.show_lines, init=False)
-
     @property
     def shows_machine(self) -> bool:
         """Whether the machine is on the page that is shown."""
-        return bool(self._pages) and _MACHINE in self._pages[self._page].names
+        return bool(self._pages) and _MACHINE in self._pages[self.page].names
 
     @property
     def num_pages(self) -> int:
@@ -284,40 +215,67 @@ class SidePanel(MachinePanel):
         return len(self._pages)
 
     def show(self, view: RunView) -> None:
-        """Show `view`."""
+        """Show a run."""
         self.shown = view
-        self.show_lines()
+        self.redraw()
 
     def turn_to(self, page: int) -> bool:
         """Show a page; after the last, the first. Return whether that is another one than the first."""
-        self._page = page % max(self.num_pages, 1)
-        self.show_lines()
-        return self._page > 0
-
-    def turn(self) -> bool:
-        """Show the next page; after the last, the first. Return whether that is another one than the first."""
-        return self.turn_to(self._page + 1)
+        self.page = page % max(self.num_pages, 1)
+        self.redraw()
+        return self.page > 0
 
     def lines_for(self, width: int, height: int) -> list[Line]:
-        """Return the lines of the current page."""
+        """Return the lines of the current page; read the machine as soon as it comes into view."""
+        did_show_machine, self._showed_machine = self._showed_machine, False
         if not self.display or not width or not height:
-            self._pages, self._showed_machine = [], False
+            self._pages = []
             return []
-        cells = column_cells(width)
-        run: list[Group | MakeGroup] = [*status_groups(self.shown, cells, loss_unit_of(self))]
-        left_out, setup_lines = left_out_group(self.shown, cells), setup_group(self.shown, cells)
-        setup: list[Group | MakeGroup] = [left_out, self._machine_group, setup_lines]
-        self._pages = paged([*setup, *run] if self.starts_with_setup else [*run, *setup], width, height)
-        self._page = min(self._page, self.num_pages - 1)
-        if self.shows_machine and not self._showed_machine:
-            self.post_message(self.MachineShown())
+        groups = groups_of(facts(self.shown, loss_unit_of(self)), self.shown.progress, column_cells(width))
+        of_name = {group.name: group for group in groups}
+        setup = [of_name.pop("left out", None), self._machine_group, of_name.pop("model and data", None)]
+        order = [*setup, *of_name.values()] if self.starts_with_setup else [*of_name.values(), *setup]
+        self._pages = paged([group for group in order if group is not None], width, height)
+        self.page = min(self.page, self.num_pages - 1)
         self._showed_machine = self.shows_machine
-        return page_lines(self._pages, self._page, width, height, _KEY)
+        if self._showed_machine and not did_show_machine:
+            self._reading = None
+            self.call_next(self._begin_to_measure)
+        return page_lines(self._pages, self.page, width, height)
 
     def _machine_group(self, width: int, height: int) -> Group:
-        return Group(_MACHINE, tuple(self.machine_lines_for(width, height)))
+        return Group(_MACHINE, tuple(machine_lines(self.shown, self._reading, self._cost, width, height)))
 
-    async def on_click(self, event: events.Click) -> None:
-        """Turn the page at a click on its last row, where the key is named."""
-        if self.num_pages > 1 and event.y == self.size.height - 1:
-            await self.run_action("panels.machine")
+    def _begin_to_measure(self) -> None:
+        self._count_usage()
+        self.measure()
+        self.redraw()
+
+    def measure(self) -> None:
+        """Read the machine, and show it once it has been read. That of a replay was another one."""
+        if not self.shown.is_replay and (self._worker is None or self._worker.is_finished):
+            run = MeasuredRun(self.host_pid, has_ranks=num_ranks(self.shown) > 1)
+            self._worker = begin_work(self, partial(self._read_machine, run))
+
+    async def _read_machine(self, run: MeasuredRun) -> None:
+        self._reading = await on_own_thread(partial(self._read, run))
+        self.redraw()
+        if self._reading.machine_cores is None:  # the first reading has no interval to measure cores over
+            await asyncio.sleep(_FIRST_SECONDS)
+            self._reading = await on_own_thread(partial(self._read, run))
+            self.redraw()
+
+    def _read(self, run: MeasuredRun) -> MachineReading:
+        """Read the machine, on a worker thread, where opening the reader may block too. Calls never overlap."""
+        if self._reader is None or run != self._reader[0]:
+            self._reader = run, MachineReader(run)
+        return self._reader[1].read()
+
+    def _count_usage(self) -> None:
+        """Compute the screen's cost since the call before the last."""
+        driver = driver_of(self.app)
+        num_bytes = driver.num_bytes if isinstance(driver, MeteredDriver) else None
+        counters = UsageCounters(time.monotonic(), time.thread_time(), num_bytes)
+        if self._counters:
+            self._cost = counters.cost_since(self._counters[0]) or self._cost
+        self._counters.append(counters)

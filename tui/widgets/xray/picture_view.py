@@ -69,9 +69,12 @@ class PictureView(Widget):
         if len(before) != len(picture):
             self.refresh(layout=True)
             return
-        changed = [(y, old, new) for y, (old, new) in enumerate(zip(before, picture, strict=True)) if old != new]
-        cells = [(y, changed_cells(self._strip(old), self._strip(new))) for y, old, new in changed]
-        regions = [Region(found[0], y, found[1] - found[0], 1) for y, found in cells if found is not None]
+        regions = [
+            Region(start, y, end - start, 1)
+            for y, (old, new) in enumerate(zip(before, picture, strict=True))
+            if old != new
+            for start, end in changed_cells(self._strip(old), self._strip(new))
+        ]
         if regions:
             self.refresh(*regions)
 

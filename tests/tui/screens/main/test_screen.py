@@ -302,7 +302,8 @@ async def test_a_run_whose_budget_is_used_up_says_so_lastingly_in_the_unit_of_th
             assert "paused" not in at.text
             assert not toasts(at.app)
             assert bar.region.height == 2
-            assert [row.cell_length for row in bar.render().split("\n")] == [size[0]] * 2, "both rows fill the line"
+            rows = [bar.render_line(y) for y in range(2)]
+            assert [row.cell_length for row in rows] == [size[0]] * 2, "both rows fill the line"
         assert "space" in at.app.main.opening_keys, "keys typed after it go to the dialog"
         await at.press(shows="best 2.03 bits/char at step 3")
         await at.press("b", shows="best 1.407 nats/char at step 3")

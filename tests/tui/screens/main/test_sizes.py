@@ -21,7 +21,7 @@ from tui.widgets.line_view import PanelRule
 from tui.widgets.panels import Panels
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.status.header import Header
-from tui.widgets.status.side_panel import SidePanel, StatusPanel
+from tui.widgets.status.side_panel import SidePanel, StatusLines
 
 HUGE, WIDE, NORMAL, NARROW, TINY, TOO_SMALL = (200, 60), (120, 35), (80, 24), (60, 20), (40, 12), (30, 8)
 SCRIPT: tuple[Event, ...] = (
@@ -33,7 +33,7 @@ SCRIPT: tuple[Event, ...] = (
 
 def panels_on(app: TweetgenApp) -> dict[str, Region]:
     """Return the region of each visible panel."""
-    kinds = (Header, StatusPanel, LossPlot, SidePanel, PanelRule, TweetFeed, KeyBar)
+    kinds = (Header, StatusLines, LossPlot, SidePanel, PanelRule, TweetFeed, KeyBar)
     found = {kind.__name__: app.screen.query_one(kind) for kind in kinds}
     return {name: panel.region for name, panel in found.items() if panel.region.area and panel.is_on_screen}
 
@@ -66,7 +66,7 @@ async def test_panels_share_the_whole_screen_without_overlap(stage: Stage) -> No
             await resized(app, size)
             await shows(app, "number 8 is said", "▶ training")
             panels = panels_on(app)
-            assert set(panels) == ALL | {"SidePanel" if size[0] >= 100 else "StatusPanel"}
+            assert set(panels) == ALL | {"SidePanel" if size[0] >= 100 else "StatusLines"}
             for one, other in itertools.combinations(panels.values(), 2):
                 assert one.intersection(other).area == 0
             assert panels["Header"] == Region(0, 0, size[0], 1)
@@ -142,18 +142,18 @@ async def test_tab_shows_the_plot_of_a_tiny_terminal_in_place_of_the_tweets_and_
         await at.resize(*NORMAL)
         assert focused(app) is TweetFeed
         rule = app.screen.query_one(PanelRule)
-        assert "━" * 9 in str(rule.render()), "heavy, for the focus of the feed below it"
+        assert "━" * 9 in rule.render_line(0).text, "heavy, for the focus of the feed below it"
         await at.press("tab")
         assert focused(app) is LossPlot
-        assert "─" * 9 in str(rule.render())
-        assert "━" not in str(rule.render())
+        assert "─" * 9 in rule.render_line(0).text
+        assert "━" not in rule.render_line(0).text
         await at.resize(*TINY)
         assert "LossPlot" in panels_on(app), "the plot in place of the tweets"
         assert focused(app) is LossPlot, "the plot keeps the keys"
         await at.press("shift+tab")
         assert focused(app) is TweetFeed
         await at.resize(*NORMAL)
-        assert "━" * 9 in str(rule.render())
+        assert "━" * 9 in rule.render_line(0).text
 
 
 async def test_h_shows_every_value_of_a_small_terminal_page_by_page_and_groups_side_by_side(stage: Stage) -> None:
