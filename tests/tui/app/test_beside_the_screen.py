@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 
+import pyte
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
@@ -19,7 +19,7 @@ from tests.tui.conftest import screen_text, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
 from tui.app.pins import PinsFile
-from tui.app.recorder import SHOWN_SECONDS, Frame, Recorder, TimedFrame
+from tui.app.recorder import SHOWN_SECONDS, Recorder
 from tui.run.fold import fold
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
@@ -30,17 +30,26 @@ SIZE = (100, 30)
 TICK = 0.1
 
 
-def record(path: Path, speed: float = 1.0, size: tuple[int, int] = SIZE) -> list[TimedFrame]:
-    return Recorder(path, speed, 2.0, size, PreferencesStore()).record(lambda _: None)
+@pytest.fixture(autouse=True)
+def _nothing_is_drawn_for_nobody() -> None:
+    """Draw, unlike in other tests: what is drawn is recorded."""
 
 
-def text_of(frame: Frame) -> str:
-    return "\n".join("".join(text for text, _ in line) for line in frame)
+def record(path: Path, speed: float = 1.0, size: tuple[int, int] = SIZE) -> list[tuple[float, str]]:
+    """Return what a terminal shows after each output of a recording, and when."""
+    screen = pyte.Screen(*size)
+    stream, frames = pyte.Stream(screen), list[tuple[float, str]]()
+    outputs = Recorder(path, speed, 2.0, size, PreferencesStore()).record(lambda _: None)
+    assert all(output for _, output in outputs[:-1])
+    for seconds, output in outputs:
+        stream.feed(output)
+        frames.append((seconds, "\n".join(screen.display)))
+    return frames
 
 
-def shown_between(frames: Iterable[TimedFrame], text: str) -> tuple[float, float]:
+def shown_between(frames: Iterable[tuple[float, str]], text: str) -> tuple[float, float]:
     """Return when a text appeared, and when the next screen without it did."""
-    times = [(each.seconds, text in text_of(each.frame)) for each in frames]
+    times = [(seconds, text in shown) for seconds, shown in frames]
     start = next(seconds for seconds, is_shown in times if is_shown)
     return start, next(seconds for seconds, is_shown in times if seconds > start and not is_shown)
 
@@ -54,16 +63,15 @@ async def test_tweets_of_a_recording_appear_when_they_were_sampled_and_its_last_
     recorded += [await asyncio.to_thread(record, path, 50.0, size) for size in sizes[1:]]
     frames = recorded[0]
     for seconds in (2, 6, 10):
-        appeared = next(each.seconds for each in frames if TWEET.format(seconds) in text_of(each.frame))
+        appeared = next(at for at, shown in frames if TWEET.format(seconds) in shown)
         assert seconds / 2 <= appeared <= seconds / 2 + 1.0 + TICK  # the feed draws once a second
-    assert all(a.frame != b.frame for a, b in pairwise(frames[:-1]))
-    assert all(round(each.seconds / TICK, 6).is_integer() for each in frames), "they differ at whole ticks"
-    assert frames[-1].seconds == pytest.approx(6.0 + TICK)
+    assert all(round(at / TICK, 6).is_integer() for at, _ in frames), "they differ at whole ticks"
+    assert frames[-1][0] == pytest.approx(6.0 + TICK)
     app = TweetgenApp(ReplayedRun(path, float("inf")), RunView(is_replay=True))
     async with app.run_test() as pilot:
         for size, frames in zip(sizes, recorded, strict=True):
             await pilot.resize_terminal(*size)
-            expected = text_of(frames[-1].frame)
+            _, expected = frames[-1]
             await wait_until(lambda: screen_text(app) == expected, expected)  # noqa: B023 - awaited at once
 
 
@@ -89,7 +97,7 @@ def test_a_recording_marks_pinned_tweets_from_the_first_screen_on_shows_no_load_
     rows: dict[bool, set[str]] = {}
     for is_pinned in (False, True):
         before = {file: file.read_bytes() for file in home.rglob("*") if file.is_file()}
-        texts = [text_of(each.frame) for each in record(path, size=(200, 60))]
+        texts = [shown for _, shown in record(path, size=(200, 60))]
         rows[is_pinned] = {line for text in texts for line in text.splitlines() if pinned.text in line}
         assert "device     cpu float32" in texts[-1]
         assert not any(word in texts[-1] for word in ("CPU cores", "of a core", "in this process"))

@@ -7,12 +7,8 @@ import json
 import pyte
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.segment import Segment
-from rich.style import Style as RichStyle
-from textual.strip import Strip
 
-from tests.recording import frame_of
-from tui.app.recorder import Frame, FrameReader, Style, TimedFrame, to_cast
+from tui.app.recorder import to_cast
 
 COLUMNS, ROWS = 12, 3
 SLOT_SECONDS = 0.3
@@ -25,46 +21,19 @@ WRITES = st.tuples(
 ).map(lambda each: f"\x1b[{each[1]};{each[2]}H{each[0]}{each[3]}")
 
 
-def screen_after(*written: str) -> Frame:
-    """Return the screen after some output."""
-    screen = pyte.Screen(COLUMNS, ROWS)
-    stream = pyte.Stream(screen)
-    for text in written:
-        stream.feed(text)
-    return frame_of(screen)
+def cells_of(screen: pyte.Screen) -> list[list[pyte.screens.Char]]:
+    return [[screen.buffer[y][x] for x in range(COLUMNS)] for y in range(ROWS)]
 
 
 @given(st.lists(st.lists(WRITES, max_size=4), min_size=1, max_size=6))
-def test_a_cast_replays_as_the_recorded_screens_and_leaves_a_cursor_below_them(outputs: list[list[str]]) -> None:
-    written: list[str] = []
-    frames = []
-    for number, output in enumerate(outputs):
-        written += output
-        frames.append(TimedFrame(SLOT_SECONDS * number, screen_after(*written)))
-    header, *events = [json.loads(line) for line in to_cast(frames, "a title").splitlines()]
+def test_a_cast_draws_what_was_recorded_and_leaves_a_cursor_below_it(written: list[list[str]]) -> None:
+    outputs = [(SLOT_SECONDS * number, "".join(each)) for number, each in enumerate(written)]
+    header, *events = [json.loads(line) for line in to_cast(outputs, (COLUMNS, ROWS), "a title").splitlines()]
     assert (header["version"], header["width"], header["height"]) == (2, COLUMNS, ROWS)
-    by_time = {seconds: text for seconds, kind, text in events if kind == "o"}
-    replayed: list[str] = []
-    for each in frames:
-        replayed.append(by_time.get(round(each.seconds, 2), ""))
-        assert screen_after(*replayed) == each.frame
-    taller = pyte.Screen(COLUMNS, ROWS + 2)
-    pyte.Stream(taller).feed("".join(replayed))
-    cursor = taller.cursor
-    assert (cursor.hidden, cursor.y, cursor.x, cursor.attrs) == (False, ROWS, 0, taller.default_char)
-
-
-def test_a_grapheme_is_one_cell_with_the_style_as_drawn_a_wide_one_two_and_an_equal_line_the_same_object() -> None:
-    styled = RichStyle.parse("bold italic underline #010203 on #a0b0c0")
-    swapped = RichStyle.parse("reverse #010203 on #a0b0c0")
-    strip = Strip([Segment("é漢👩\u200d🚀e\u0301"), Segment("x", styled), Segment("y", swapped)])
-    reader = FrameReader()
-    line, _ = first = reader.read([strip, Strip([Segment("b")])])
-    assert list(line) == [
-        *((text, Style()) for text in ("é", "漢", "", "👩\u200d🚀", "", "e\u0301")),
-        ("x", Style("010203", "a0b0c0", is_bold=True, is_italic=True, is_underlined=True)),
-        ("y", Style("a0b0c0", "010203")),
-    ]
-    second = reader.read([strip, Strip([Segment("c")])])
-    assert second[0] is first[0]
-    assert second[1][0] == ("c", Style())
+    played, recorded = pyte.Screen(COLUMNS, ROWS + 2), pyte.Screen(COLUMNS, ROWS + 2)
+    pyte.Stream(played).feed("".join(text for _, _, text in events))
+    pyte.Stream(recorded).feed("".join(text for _, text in outputs))
+    assert cells_of(played) == cells_of(recorded)
+    assert {round(seconds, 2) for seconds, text in outputs if text} <= {seconds for seconds, _, _ in events}
+    cursor = played.cursor
+    assert (cursor.hidden, cursor.y, cursor.x, cursor.attrs) == (False, ROWS, 0, played.default_char)
