@@ -123,7 +123,7 @@ class TweetFeed(ScrollView, can_focus=True):
         self._model.set_pins(pins, self._retained())
         self._restore(anchor)
 
-    def toggle_pins_only(self) -> None:
+    def action_pins_only(self) -> None:
         """Show pins only, or all tweets; the selection is kept if it is among them."""
         self._model.is_pins_only = not self._model.is_pins_only
         self._model.rebuild([self._highlighted] if isinstance(self._highlighted, TweetSampled) else [])
@@ -131,7 +131,7 @@ class TweetFeed(ScrollView, can_focus=True):
         self._is_following = self._highlighted is None
         self._restore((self._highlighted, 0) if isinstance(self._highlighted, TweetSampled) else None)
 
-    def toggle_colours(self) -> None:
+    def action_colours(self) -> None:
         """Turn the surprise colours on or off."""
         self.is_coloured = not self.is_coloured
         self._paint()
