@@ -69,8 +69,7 @@ class Client:
     ) -> None:
         self.is_read_only = True
         self._snapshot = snapshot
-        self._send_command = send
-        self._num_waiting = num_waiting
+        self._send_command, self._num_waiting = send, num_waiting
         self._reader = reader
         self._writer = writer
         # `drain` then waits until the kernel has all, which it delivers even after the connection is closed
@@ -243,7 +242,7 @@ class Listener:
         self._checked_at = time.monotonic()
         try:
             path = socket_path(self._folder)
-            if path != self._path or _inode_of(self._path) != self._inode:
+            if path != self._path or self._inode is None or _inode_of(path) != self._inode:
                 self.close()
                 await self._open(path)
         except StorageError as error:
@@ -302,8 +301,7 @@ class Host:
         `agent` is what starts the processes of the run again where one is lost.
         """
         self._config = config
-        self._send = send
-        self._num_waiting = num_waiting
+        self._send, self._num_waiting = send, num_waiting
         self._agent = agent
         self._view = RunView()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()

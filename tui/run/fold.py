@@ -32,7 +32,7 @@ from tui.run.marks import (
     with_mark,
 )
 from tui.run.series import Buckets
-from tui.run.view import RunView, ValPoint, is_spent, next_rate
+from tui.run.view import RunView, is_spent, next_rate
 
 MAX_TWEETS = 10_000
 MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
@@ -46,7 +46,7 @@ _Frequent = StepReport | e.EvalFinished | e.TweetSampled
 """Collected, and applied before an event of another type."""
 _Neutral = e.StepTimes | e.RanksMeasured | e.CheckpointSaved
 """Change nothing that the frequent events read or change."""
-_Item = TypeVar("_Item", Mark, ValPoint, e.TweetSampled)
+_Item = TypeVar("_Item", Mark, e.EvalFinished, e.TweetSampled)
 
 
 def fold(view: RunView, events: Iterable[e.Event]) -> RunView:
@@ -314,11 +314,11 @@ def _with_tweets(tweets: tuple[e.TweetSampled, ...], added: Sequence[e.TweetSamp
     return tuple(kept)
 
 
-def _with_points(points: tuple[ValPoint, ...], added: Sequence[e.EvalFinished]) -> tuple[ValPoint, ...]:
+def _with_points(points: tuple[e.EvalFinished, ...], added: Sequence[e.EvalFinished]) -> tuple[e.EvalFinished, ...]:
     """Return the points with more; whenever they are too many, about half: evenly by step, the latest, the best."""
     kept = list(points)
     for event in added:
-        kept.append(ValPoint(**{name: getattr(event, name) for name in ValPoint.__dataclass_fields__}))
+        kept.append(event)
         if len(kept) > MAX_VAL_POINTS:
             best = next((point for point in reversed(kept) if point.is_best), None)
             width = (kept[-1].step - kept[0].step) // (MAX_VAL_POINTS // 2) + 1

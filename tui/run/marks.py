@@ -70,13 +70,9 @@ def _value(value: object) -> str:
 
 _NAMES = {"uniform": "uniform", "unigram": "unigram", "2-gram": "bigram"}
 """Shown names by the names of the event."""
+_MEANINGS = {"uniform": "all characters equally likely", "unigram": "character frequencies only"}
 _HIGHER_ORDER = re.compile(r"[3-9]-gram")
 NUM_LEVELS = len(_NAMES) + 1
-_MEANINGS = {
-    "uniform": "all characters equally likely",
-    "unigram": "character frequencies only",
-    "bigram": "predicts from 1 character",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +91,8 @@ class Level:
     @property
     def meaning(self) -> str:
         """What the simple model predicts from, in a few words."""
+        if self.name == "bigram":
+            return "predicts from 1 character"
         return _MEANINGS.get(self.name) or f"predicts from {int(self.name[0]) - 1} characters"
 
     @property
@@ -110,16 +108,11 @@ def levels_from(
 
     Those that are equal to one of `before` were crossed where that was.
     """
-    bits = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
-    shown = {name: bits[event_name] for event_name, name in _NAMES.items() if event_name in bits}
-    higher = [name for name in bits if _HIGHER_ORDER.fullmatch(name)]
-    if higher:
-        best = min(higher, key=bits.__getitem__)
-        shown[best] = bits[best]
+    measured = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
+    higher = sorted((name for name in measured if _HIGHER_ORDER.fullmatch(name)), key=measured.__getitem__)
     crossed = {(level.name, level.bits_per_char): level.crossed_at for level in before}
-    return tuple(
-        Level(name=name, bits_per_char=its, crossed_at=crossed.get((name, its))) for name, its in shown.items()
-    )
+    shown = [(_NAMES.get(name, name), measured[name]) for name in (*_NAMES, *higher[:1]) if name in measured]
+    return tuple(Level(name=name, bits_per_char=its, crossed_at=crossed.get((name, its))) for name, its in shown)
 
 
 def has_all(levels: Sequence[Level]) -> bool:
@@ -128,7 +121,7 @@ def has_all(levels: Sequence[Level]) -> bool:
 
 
 def newly_crossed(before: Sequence[Level], levels: Sequence[Level], from_step: int) -> Level | None:
-    """Return the hardest of the levels that were crossed since `before`, at a step later than `from_step`, if any."""
+    """Return the hardest of the levels crossed since `before`, at a step later than `from_step`, if any."""
     crossed_before = {level.name for level in before if level.crossed_at is not None}
     new = [level for level in levels if (level.crossed_at or 0) > from_step and level.name not in crossed_before]
     return new[-1] if new else None

@@ -23,18 +23,6 @@ SPENT = 1 - 1e-9
 """The used share of a budget from which on it is used up: epochs are computed from steps, to rounding."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ValPoint:
-    """One evaluation."""
-
-    step: int
-    val_loss: float
-    bits_per_char: float
-    is_best: bool
-    is_early: bool = False
-    """It is of some of the validation tweets, so its figure is an estimate."""
-
-
 @dataclass(kw_only=True)
 class RunView:
     """A run after some of its events. `RunView()` is the view before the first. Only `tui.run.fold` assigns, to copies.
@@ -83,9 +71,9 @@ class RunView:
     epochs_before: float = 0.0
     """Epochs completed at `batch_size_since`: where a session started, or the batch size was changed."""
     batch_size_since: int = 0
-    val_points: tuple[ValPoint, ...] = ()
+    val_points: tuple[e.EvalFinished, ...] = ()
     """The latest evaluations, a thinned selection of the older ones, and the best."""
-    best_taken_back: ValPoint | None = None
+    best_taken_back: e.EvalFinished | None = None
     """The best evaluation, if a load has taken back its step and none since is better."""
     levels: tuple[Level, ...] = ()
     """What a model of these tweets has to beat; empty until measured."""
@@ -171,12 +159,12 @@ class RunView:
         return None if self.smoothed_loss is None else self.smoothed_loss / math.log(2)
 
     @property
-    def last_val(self) -> ValPoint | None:
+    def last_val(self) -> e.EvalFinished | None:
         """The latest evaluation."""
         return self.val_points[-1] if self.val_points else None
 
     @property
-    def best(self) -> ValPoint | None:
+    def best(self) -> e.EvalFinished | None:
         """The best evaluation of this run, also after an older checkpoint was loaded."""
         return self.best_taken_back or next((point for point in reversed(self.val_points) if point.is_best), None)
 

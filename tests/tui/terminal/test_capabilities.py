@@ -134,7 +134,7 @@ async def test_in_ascii_every_screen_is_ascii_and_glyphs_can_be_changed_while_it
         at.app.glyphs = "ascii"
         await at.press(shows="plain enough~")
         assert screen_text(at.app).isascii()
-        assert at.app.screen.query_one(LossPlot).glyphs == "ascii"
+        assert at.app.screen.query_one(LossPlot).picture.options.glyph_set == "ascii"
         main = at.app.screen
         for key in (key for key in MAIN_KEYS if key.opens and key.name != "prompt"):
             await at.press(key.keys.split(",")[0], shows=FIRST_WORDS.get(key.action, "+-"))

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len, split_graphemes
 from syrupy.assertion import SnapshotAssertion
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 
 from engine.config.sampling import SamplingConfig
@@ -23,10 +23,10 @@ from engine.text import sanitize_line
 from tests.fakes import run_started, settings_changed, tweet_sampled
 from tests.tui.conftest import idle, wait_until
 from tests.tui.transcripts import Step, plays, set_up
-from tui.app.app import TweetgenApp
 from tui.run import fold as training_events
 from tui.run.fold import fold
 from tui.run.view import RunView
+from tui.terminal.app import TerminalApp
 from tui.text.cells import wrap
 from tui.text.tweets import NOVELTY_GLYPHS, shown_text
 from tui.widgets.feed.columns import STEP_BITS, FeedColumns, num_cells, runs_by_surprise
@@ -106,10 +106,8 @@ def test_runs_by_surprise_add_up_to_the_text_and_a_grapheme_is_as_surprising_as_
 # In an app of one feed ------------------------------------------------------------------------------------------------
 
 
-class FeedApp(App[None]):
+class FeedApp(TerminalApp[None]):
     """An app of one feed that records the texts of opened tweets."""
-
-    CSS_PATH = TweetgenApp.CSS_PATH
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from functools import cache
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -21,6 +21,7 @@ from tests.tui.transcripts import plays, set_up
 from tests.tui.widgets.test_picture import falling_losses, is_braille, view_of
 from tui.run.fold import fold
 from tui.run.view import RunView
+from tui.terminal.app import TerminalApp
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.plot.plot import LossPlot
 
@@ -30,7 +31,7 @@ def after(num_steps: int) -> RunView:
     return view_of(falling_losses(num_steps), *([2.8, 2.6, 2.7] if num_steps > 1000 else []))
 
 
-class PlotApp(App[None]):
+class PlotApp(TerminalApp[None]):
     """A plot, and another widget to focus."""
 
     AUTO_FOCUS = "Input"

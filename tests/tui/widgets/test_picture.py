@@ -121,12 +121,7 @@ WIDE_LABEL = replace(LONG, marks=(Mark(step=2500, kind="saved", label="日本" *
 OVERLAY = OverlayCurve("the other run", Series.empty().extended(1, [2.2] * 2000))
 MANY_EVALUATIONS = view_of(falling_losses(3000), *[4 - 0.02 * number for number in range(60)])
 CASES = {
-    "120x40": Case(view=FULL, shown=BOTH, size=(120, 40)),
-    "80x11": Case(view=FULL, size=(80, 11)),
     "60x6": Case(view=FULL, size=(60, 6)),
-    "a long run": Case(),
-    "nats, log": Case(options=PlotOptions(unit="nats", is_log=True)),
-    "the latest steps": Case(shown=RECENT),
     "an overlay": Case(options=PlotOptions(overlay=OVERLAY)),
     "many evaluations": Case(view=MANY_EVALUATIONS),
     "a gap, as a later step was loaded": Case(view=WITH_A_GAP, shown=Viewport(cursor=600)),
@@ -143,19 +138,15 @@ CASES = {
     "cursor, with its marks": Case(view=marked(LONG, *PLACED), shown=Viewport(cursor=1500)),
     "cursor, with its marks in two rows": Case(view=marked(LONG, *PLACED), shown=Viewport(cursor=1500), size=(60, 12)),
     "cursor, in the middle of eight marks": Case(view=marked(LONG, *BURST), shown=Viewport(cursor=1200)),
-    "cursor, in nats": Case(shown=Viewport(cursor=2000), options=PlotOptions(unit="nats"), size=(150, 9)),
     "cursor, wide characters": Case(view=WIDE_LABEL, shown=Viewport(cursor=2500), size=(61, 9)),
     "levels": Case(view=with_levels(), size=(100, 22)),
-    "levels, hidden": Case(view=with_levels(), options=PlotOptions(shows_levels=False)),
     "levels, in the row of the best": Case(view=with_levels(num_beaten=3, bits={**BITS, "6-gram": 2.55})),
     "levels, above ten bits": Case(view=HIGH),
     "levels, above ten bits, 40 columns": Case(view=HIGH, size=(40, 9)),
-    "block": Case(view=FULL, shown=replace(BOTH, cursor=2900), options=PlotOptions(glyph_set="block"), size=(120, 20)),
     "ascii": Case(view=FULL, shown=replace(BOTH, cursor=2900), options=PlotOptions(glyph_set="ascii"), size=(120, 20)),
     "block, many evaluations": Case(view=MANY_EVALUATIONS, options=PlotOptions(glyph_set="block")),
     "ascii, many evaluations": Case(view=MANY_EVALUATIONS, options=PlotOptions(glyph_set="ascii")),
     "legend, 150x33": Case(view=FULL, size=(150, 33), has_legend=True),
-    "legend, 74x9": Case(view=FULL, size=(74, 9), has_legend=True),
     "legend, 40x9": Case(view=FULL, size=(40, 9), has_legend=True),
     "legend, 40x6": Case(view=FULL, size=(40, 6), has_legend=True),
     "legend, a level to beat again": Case(

@@ -21,7 +21,7 @@ from tui.text.numbers import LossUnit, bits_in_unit
 from tui.text.tweets import NOVELTY_GLYPHS
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▌"
-"""Both one cell wide."""
+"""Glyphs of one cell."""
 DRAFTS_MARK, FAILING_MARK = "+", "!"
 """Beside the novelty of a tweet: several drafts were sampled for it; none passed the filter, this is the nearest."""
 STEPS_WIDTH, LOSS_WIDTH, TEMPERATURE_WIDTH = 50, 60, 92

@@ -27,7 +27,6 @@ from tui.run.marks import DraftCounts, delay_text
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
-from tui.terminal.app import TerminalApp
 from tui.text.numbers import LossUnit
 from tui.widgets.feed.columns import (
     LOSS_WIDTH,
@@ -53,9 +52,6 @@ _PINS_TITLE = "pinned tweets only · K shows all"
 _CELLS_BESIDE_TITLES = 8
 """Line and blanks before, between and after heading and facts."""
 _DOUBLE_CLICK = 2
-
-Anchor = tuple[TweetSampled, int]
-"""A tweet, and the number of one of its lines."""
 
 
 class TweetFeed(ScrollView, can_focus=True):
@@ -104,8 +100,7 @@ class TweetFeed(ScrollView, can_focus=True):
     def on_mount(self) -> None:
         """Set the title, and watch the app's unit of losses."""
         self._update_titles()
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "loss_unit", self._show_unit)
+        self.watch(self.app, "loss_unit", self._show_unit)
 
     def show(self, view: RunView) -> None:
         """Show the tweets of `view`; repaint nothing if they are unchanged."""
@@ -299,15 +294,15 @@ class TweetFeed(ScrollView, can_focus=True):
         self.scroll_to(y=y, animate=False, force=True)
         self._paint()
 
-    def _top_anchor(self) -> Anchor | None:
-        """Return the first line in view; None while following."""
+    def _top_anchor(self) -> tuple[TweetSampled, int] | None:
+        """Return the tweet of the first line in view, and the line's number in it; None while following."""
         top = min(self.scroll_offset.y, self._model.num_lines - 1)
         if self._is_following or top < 0:
             return None
         index, line = self._model.locate(top)
         return self._model.tweets[index], line
 
-    def _restore(self, anchor: Anchor | None) -> None:
+    def _restore(self, anchor: tuple[TweetSampled, int] | None) -> None:
         """Scroll the anchor to the first line in view, or to the end without one, after tweets or lines have changed.
 
         The virtual height is set without a layout pass: the feed grows often.
@@ -334,7 +329,9 @@ class TweetFeed(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return line `y` of the view."""
-        parts, is_marked = self._painted[y] if y < len(self._painted) else ([], False)
+        if y >= len(self._painted):
+            return Strip.blank(self.size.width, self.rich_style)  # the filter of NO_COLOR fails without a style
+        parts, is_marked = self._painted[y]
         marked = self.get_component_rich_style("tweet-feed--marked").bgcolor
         over = Style(bgcolor=marked, bold=True) if is_marked else Style.null()
         return Strip(

@@ -32,7 +32,7 @@ _ROWS_FOR_TWO_TICKS = 5
 _TICKS_PER_ROOT = 1.35
 """How many ticks there should be, per square root of the rows."""
 _SPACING_COST, _SINGLE_TICK_COST, _DECIMAL_COST = 0.35, 0.75, 0.04
-"""Of twice as many or half as many ticks, only one tick, and a digit, in units of the height that is wasted."""
+"""Costs of twice or half as many ticks, of a single tick, and of a digit, in units of the height that is wasted."""
 _FACTORS = (1.0, 2.0, 2.5, 5.0)
 _LOG_FACTORS = (1.0, 2.0, 2.5, 10 / 3, 5.0)
 """A third of a decade is a tick at 1, 2, 5, 10; a half, at 1, 3, 10."""
@@ -50,7 +50,7 @@ class Limits:
 
     @property
     def span(self) -> float:
-        """Their distance."""
+        """The distance between the ends."""
         return self.high - self.low
 
 

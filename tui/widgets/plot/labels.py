@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby, pairwise, product
 from operator import attrgetter, itemgetter
 
@@ -31,7 +32,7 @@ _CELLS_FOR_NAMES = 56
 """In narrower panes, labels are without names."""
 _CELLS_FOR_LABELS = 30
 _OTHER_COST = 1.0
-"""Of a label moved into the row of a tick or another line, in rows between a label and its value."""
+"""Cost of moving a label into the row of a tick or another line, in rows between a label and its value."""
 _GRID_SPACING, _BEATEN_SPACING, _LEVEL_SPACING, _BEST_SPACING = 4, 4, 2, 1
 """A line is drawn in every so many cells."""
 _BURST_CELLS = 12
@@ -89,7 +90,7 @@ class _Label:
     sign: str
     style: StyleName
     place: float
-    """Of the loss, in rows from the top."""
+    """The height of the loss, in rows from the top."""
     row: int
 
 
@@ -165,7 +166,7 @@ def _is_in_order(labels: Sequence[_Label]) -> bool:
 def bursts(pane: Pane) -> list[tuple[range, list[Mark]]]:
     """Return the marks in view with the columns of their burst, marks in neighbouring columns, from left to right.
 
-    Those of a burst are sorted by importance, then by their order.
+    The marks of a burst are sorted by importance, then by their order.
     """
     in_view = [(column, mark) for mark in pane.marks if (column := pane.column_of(mark.step)) is not None]
     found: list[tuple[range, list[Mark]]] = []
@@ -189,7 +190,7 @@ def is_stack(columns: range, marks: Sequence[Mark]) -> bool:
 def draw_marks(cells: CellGrid, pane: Pane, *, num_rows: int) -> None:
     """Write the letters of bursts onto the x axis, where each begins; those of one column into `num_rows`.
 
-    Of two marks, both letters are shown; of more, the most important and their number; in one cell, their number.
+    Two marks show both letters; more, the most important letter and their number; in one cell, their number.
     """
     for columns, marks in bursts(pane):
         letters = [MARKS[mark.kind][0] for mark in marks]
@@ -257,55 +258,53 @@ def heading(pane: Pane, title: str, *, is_focused: bool) -> Iterator[Entry]:
 
 def readout(pane: Pane, step: int) -> Iterator[Entry]:
     """Yield the values at a step: those of its column, and the nearest evaluation and learning rate."""
-    unit, glyphs, view, overlay = pane.options.unit, pane.options.glyphs, pane.view, pane.options.overlay
+    glyphs, view, overlay = pane.options.glyphs, pane.view, pane.options.overlay
     train, dots = pane.train, pane.dots_of(step)
-    is_in_gap = bool(len(train.is_gap[dots])) and bool(train.is_gap[dots].all())
+    loss_text = partial(format_loss, unit=pane.options.unit)
+    is_in_gap = len(train.is_gap[dots]) > 0 and train.is_gap[dots].all()
     is_own = step >= view.train_losses.first_step and not is_in_gap  # before it, a branch shows its parent
     seconds = view.seconds.near(step) if is_own else None
     yield entry(f"step {step:,}" + (f" at {format_duration(seconds)}" if seconds is not None else ""), "readout")
     if count := int(train.count[dots].sum()):
         mean = float(np.nansum(train.mean[dots] * train.count[dots]) / count)
-        yield entry(f"train {format_loss(mean, unit)}" + (f" over {count:,} steps" if count > 1 else ""), "readout")
+        yield entry(f"train {loss_text(mean)}" + (f" over {count:,} steps" if count > 1 else ""), "readout")
         if count > 1:
-            low, high = (
-                format_loss(float(nats), unit) for nats in (np.nanmin(train.low[dots]), np.nanmax(train.high[dots]))
-            )
-            yield entry(f"{low} to {high}", "readout", glyphs.band_sample, "band")
+            low, high = float(np.nanmin(train.low[dots])), float(np.nanmax(train.high[dots]))
+            yield entry(f"{loss_text(low)} to {loss_text(high)}", "readout", glyphs.band_sample, "band")
     if view.val_points:
         nearest = min(view.val_points, key=lambda point: abs(point.step - step))
         at = "" if nearest.step == step else f" at {nearest.step:,}"
-        yield entry(f"{format_loss(nearest.val_loss, unit)}{at}", "readout", glyphs.validation, "validation")
+        yield entry(f"{loss_text(nearest.val_loss)}{at}", "readout", glyphs.validation, "validation")
     if is_own and (rate := view.learning_rates.near(step)) is not None:
         yield entry(f"lr {format_learning_rate(rate)}", "readout")
     if overlay is not None and overlay.train_losses.first_step <= step <= overlay.train_losses.last_step:
-        loss = format_loss(overlay.train_losses.near(step) or 0.0, unit)
         name = shortened(sanitize_line(overlay.run), _MAX_NAME_CELLS)
+        loss = loss_text(overlay.train_losses.near(step) or 0.0)
         yield entry(f"{name} {loss}", "readout", glyphs.overlay_sample, "overlay")
 
 
 def meanings(panes: Sequence[Pane], *, num_mark_rows: int) -> Iterator[tuple[str, StyleName, str]]:
     """Yield symbol, style and meaning of what is drawn; the letters of marks are in `num_mark_rows`."""
-    view, options, glyphs, unit = panes[0].view, panes[0].options, panes[0].options.glyphs, panes[0].options.unit
+    view, options, glyphs = panes[0].view, panes[0].options, panes[0].options.glyphs
+    loss_text = partial(format_loss, unit=options.unit)
     yield glyphs.line_sample, "line", "train loss, smoothed"
     yield glyphs.band_sample, "band", "train losses of single steps"
     if options.overlay is not None:
         yield glyphs.overlay_sample, "overlay", f"train loss of {sanitize_line(options.overlay.run)}"
     if peaks := [pane.peak for pane in panes if pane.peak is not None]:
-        yield glyphs.peak, "peak", f"steps above the plot, up to {format_loss(max(peaks), unit)}"
+        yield glyphs.peak, "peak", f"steps above the plot, up to {loss_text(max(peaks))}"
     if view.val_points:
         yield glyphs.validation, "validation", "validation: held-out tweets"
     if (best := view.best) is not None:
-        yield glyphs.best, "best", f"best: {format_loss(best.val_loss, unit)} at step {best.step:,}"
+        yield glyphs.best, "best", f"best: {loss_text(best.val_loss)} at step {best.step:,}"
     for level in panes[0].levels:
         state = "to beat"
         if level.crossed_at is not None:
             state = f"beaten at {level.crossed_at:,}" + ("" if view.is_beaten(level) else ", to beat again")
-        line = glyphs.level[len(glyphs.level) // 2]
-        loss = format_loss(nats_of(level), unit)
-        yield f"{line} {line}", "level_label", f"{loss} {level.name}, {state}: {level.meaning}"
-    counts = Counter(
-        mark.kind for mark in panes[0].marks if any(pane.column_of(mark.step) is not None for pane in panes)
-    )
+        sample = " ".join(2 * glyphs.level[len(glyphs.level) // 2])
+        yield sample, "level_label", f"{loss_text(nats_of(level))} {level.name}, {state}: {level.meaning}"
+    in_view = (mark for mark in panes[0].marks if any(pane.column_of(mark.step) is not None for pane in panes))
+    counts = Counter(mark.kind for mark in in_view)
     for kind, (letter, meaning) in MARKS.items():
         if count := counts[kind]:
             yield letter, "mark", meaning + ("" if count == 1 else f", {count:,}x")

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
+from engine.protocol.events import EvalFinished
 from tui.run.series import Floats, Ints, columns_of
-from tui.run.view import RunView, ValPoint
+from tui.run.view import RunView
 from tui.widgets.plot.axes import Limits, LossAxis, loss_axis, loss_range, step_ticks
 from tui.widgets.plot.cells import STYLE_NAMES, CellGrid, StyleName, cell_chars, curve_dots
 from tui.widgets.plot.labels import (
@@ -62,22 +63,22 @@ class Picture:
         self.cells = CellGrid.blank(1, 1)
         """The last drawing, without heading and cursor."""
         self.num_legend_pages = 1
-        """Of the legend, when it was drawn last."""
+        """The pages of the last drawing of the legend."""
         self._num_mark_rows = 1
-        self._options = PlotOptions()
+        self.options = PlotOptions()
         self._axes: dict[PaneKind, LossAxis] = {}
-        self._val_points: tuple[ValPoint, ...] = ()
+        self._val_points: tuple[EvalFinished, ...] = ()
         self._val_steps, self._val_losses = np.empty(0, np.int64), np.empty(0)
 
     def draw(self, view: RunView, viewport: Viewport, options: PlotOptions, width: int, height: int) -> None:
         """Draw the panes."""
-        if (options.unit, options.is_log) != (self._options.unit, self._options.is_log):
+        if (options.unit, options.is_log) != (self.options.unit, self.options.is_log):
             self._axes.clear()
         if view.val_points is not self._val_points:
             self._val_points = view.val_points
             self._val_steps = np.array([point.step for point in view.val_points], np.int64)
             self._val_losses = np.array([point.val_loss for point in view.val_points], float)
-        self._options, self.cells, self.panes = options, CellGrid.blank(width, height), {}
+        self.options, self.cells, self.panes = options, CellGrid.blank(width, height), {}
         num_panes, num_rows = len(viewport.panes), height - _ROWS_AROUND
         if not len(view.train_losses):
             text = "waiting for the first step"
@@ -107,7 +108,7 @@ class Picture:
         cells = self.cells.copy()
         if not self.panes:
             return cells
-        panes, glyphs = list(self.panes.values()), self._options.glyphs
+        panes, glyphs = list(self.panes.values()), self.options.glyphs
         first, last, cursor = panes[0], panes[-1], viewport.cursor
         rule = glyphs.heavy if is_focused else glyphs.horizontal
         cells.fill(slice(None), 0, rule, "focus" if is_focused else "axis")
@@ -235,9 +236,8 @@ def _draw_window(cells: CellGrid, pane: Pane, window: Limits) -> None:
     first, last = pane.column_of(max(window.low, pane.steps.low)), pane.column_of(min(window.high, pane.steps.high))
     if first is not None and last is not None:
         y, glyphs = pane.height + 1, pane.options.glyphs
-        for x in range(pane.left + first, pane.left + last + 1):
-            if chr(cells.chars[y, x]) == glyphs.horizontal:
-                cells.write(x, y, glyphs.heavy, "window")
+        shown = np.arange(pane.left + first, pane.left + last + 1)
+        cells.fill(shown[cells.chars[y, shown] == ord(glyphs.horizontal)], y, glyphs.heavy, "window")
 
 
 def _draw_cursor(cells: CellGrid, pane: Pane, step: int) -> None:

@@ -7,7 +7,7 @@ moves.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from rich.segment import Segment
 from textual import events, on
@@ -23,8 +23,6 @@ from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.terminal.app import TerminalApp
-from tui.terminal.capabilities import GlyphSet
-from tui.text.numbers import LossUnit
 from tui.widgets.plot.axes import Limits
 from tui.widgets.plot.cells import STYLE_NAMES
 from tui.widgets.plot.pane import PlotOptions
@@ -39,6 +37,7 @@ _ZOOM, _WHEEL_ZOOM = 2.0, 1.25
 _DOUBLE_CLICK = 2
 _DRAWN = ("train_losses", "val_points", "marks", "levels")
 """What is drawn of a view; each is another object once it has changed."""
+_OPTIONS = ("is_log", "shows_levels", "overlay")
 
 
 @dataclass
@@ -50,7 +49,7 @@ class _Drag:
     steps_per_column: float
     """By how many steps a column of movement pans; negative where the curve moves with the pointer."""
     viewport: Viewport
-    """That of the plot when the button was pressed."""
+    """The viewport when the button was pressed."""
     has_moved: bool = False
 
 
@@ -61,13 +60,11 @@ class LossPlot(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("plot"))
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"loss-plot--{name}" for name in STYLE_NAMES}
 
-    unit: reactive[LossUnit] = reactive[LossUnit]("bits", init=False)
     is_log: reactive[bool] = reactive(default=False, init=False)
     shows_levels: reactive[bool] = reactive(default=True, init=False)
     """Whether the reference levels are drawn."""
     legend_page: reactive[int | None] = reactive[int | None](None, init=False)
     """The page of the legend that is shown over the plot."""
-    glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
     overlay: reactive[OverlayCurve | None] = reactive[OverlayCurve | None](None, init=False)
     """Drawn below the curve of this run."""
 
@@ -86,19 +83,10 @@ class LossPlot(Widget, can_focus=True):
         self._drag: _Drag | None = None
 
     def on_mount(self) -> None:
-        """Use the app's glyphs and unit, and redraw when an option changes."""
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "glyphs", self._set_glyphs)
-            self.watch(self.app, "loss_unit", self._set_unit)
-        for name in ("unit", "is_log", "shows_levels", "glyphs", "overlay"):
-            self.watch(self, name, self.redraw, init=False)
+        """Redraw when an option, or the app's glyphs or unit change."""
+        for owner, name in ((self.app, "glyphs"), (self.app, "loss_unit"), *((self, name) for name in _OPTIONS)):
+            self.watch(owner, name, self.redraw, init=False)
         self.watch(self, "legend_page", self._paint, init=False)
-
-    def _set_glyphs(self, glyphs: GlyphSet) -> None:
-        self.glyphs = glyphs
-
-    def _set_unit(self, unit: LossUnit) -> None:
-        self.unit = unit
 
     def show(self, view: RunView) -> None:
         """Draw a view, if its curves or marks differ from those shown."""
@@ -146,8 +134,13 @@ class LossPlot(Widget, can_focus=True):
         if self.viewport.cursor is not None and self.viewport.cursor > run.high:  # an earlier checkpoint was loaded
             self.viewport = self.viewport.with_cursor(self.viewport.cursor)
             self.post_message(self.CursorMoved(self.viewport.cursor))
+        app = cast("TerminalApp[object]", self.app)
         options = PlotOptions(
-            unit=self.unit, is_log=self.is_log, glyph_set=self.glyphs, overlay=overlay, shows_levels=self.shows_levels
+            unit=app.loss_unit,
+            is_log=self.is_log,
+            glyph_set=app.glyphs,
+            overlay=overlay,
+            shows_levels=self.shows_levels,
         )
         self.picture.draw(self.shown, self.viewport, options, width, self.size.height)
         self._paint()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.events import Key
 
 from engine.config.sampling import SamplingConfig
@@ -18,8 +18,8 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, change, run_started, steps_finished, tweet_read, tweet_sampled
 from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused
 from tests.tui.transcripts import Entry, Size, Step, Typed, plays, set_up, transcript
-from tui.app.app import TweetgenApp
 from tui.dialogs.settings import FilterDialog
+from tui.terminal.app import TerminalApp
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.feed.tweet_text import TweetText
 
@@ -70,10 +70,8 @@ async def test_a_tweet_is_read_and_used_by_keys_as_recorded(
         assert await transcript(at, *PLAYS[claim], note=clipboard_and_pins) == snapshot
 
 
-class TextApp(App[None]):
+class TextApp(TerminalApp[None]):
     """A tweet with its cursor on the second character, in the colours of its surprise and without."""
-
-    CSS_PATH = TweetgenApp.CSS_PATH
 
     def compose(self) -> ComposeResult:
         for is_coloured in (True, False):

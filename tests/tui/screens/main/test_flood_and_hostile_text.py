@@ -200,8 +200,8 @@ async def test_a_flood_is_drained_while_keys_act_and_the_view_stays_bounded(stag
     async with app.run_test(size=(120, 40)):
         await wait_until(lambda: session.num_told > NUM_EVENTS // 4, "the middle of the flood")
         plot, feed = app.screen.query_one(LossPlot), app.screen.query_one(TweetFeed)
-        unit = plot.unit
-        await press_and_wait(app, "b", lambda: plot.unit != unit)
+        unit = plot.picture.options.unit
+        await press_and_wait(app, "b", lambda: plot.picture.options.unit != unit)
         await press_and_wait(app, "c", lambda: feed.is_coloured)
         await press_and_wait(app, "minus", lambda: app.summary_view.sampling.temperature < 0.8)
         await wait_until(lambda: session.num_told == NUM_EVENTS, "the end of the flood")
