@@ -47,6 +47,7 @@ from tui.text.typed import dropped_path
 from tui.widgets.bars import AlertBar, EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.line_input import PromptInput
 from tui.widgets.panels import Pace, Panels
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.prompt_line import PromptLine
@@ -151,9 +152,7 @@ class MainScreen(Screen[None]):
         self.show_alert()
         unmet = self.unmet
         self.query_one(KeyBar).unmet = unmet
-        for screen in self.app.screen_stack[
-            1:
-        ]:  # a message to Textual's own first one would repaint the whole terminal
+        for screen in self.app.screen_stack[1:]:  # a message to Textual's own first one would repaint the whole screen
             screen.post_message(RunUpdated(events, unmet))
         for event in events:
             self.report(event)
@@ -331,8 +330,8 @@ class MainScreen(Screen[None]):
     def _sample_from_prompt(self, message: PromptLine.Submitted) -> None:
         self._sample(SampleNow(prime=message.text, draw=message.draw))
 
-    @on(PromptLine.XrayRequested)
-    def _open_xray_of_prompt(self, message: PromptLine.XrayRequested) -> None:
+    @on(PromptInput.XrayRequested)
+    def _open_xray_of_prompt(self, message: PromptInput.XrayRequested) -> None:
         self._open_xray(message.text)
 
     @on(TweetFeed.Opened)
