@@ -121,7 +121,7 @@ def has_all(levels: Sequence[Level]) -> bool:
 
 
 def newly_crossed(before: Sequence[Level], levels: Sequence[Level], from_step: int) -> Level | None:
-    """Return the hardest of the levels that were crossed since `before`, at a step later than `from_step`, if any."""
+    """Return the hardest of the levels crossed since `before`, at a step later than `from_step`, if any."""
     crossed_before = {level.name for level in before if level.crossed_at is not None}
     new = [level for level in levels if (level.crossed_at or 0) > from_step and level.name not in crossed_before]
     return new[-1] if new else None
