@@ -157,7 +157,8 @@ class Processes:
         """
         runtime, device = config.runtime, config.runtime.device
         num_gpus = 0 if wanted == 1 or device in {"cpu", "mps"} else _num_gpus()
-        count, note = _chosen_by(num_gpus, config) if wanted == AUTO else (wanted, "")
+        count, why = _chosen_by(num_gpus, config) if wanted == AUTO else (wanted, "")
+        note = f"--nproc-per-node auto: {why}." if why else ""
         if count == 1:
             return cls(count=1, runtime=runtime, note=note)
         if device == "mps":
@@ -208,11 +209,10 @@ def _num_gpus() -> int:
 
 def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
     """Return the number of processes that `AUTO` stands for, and why. Raises as `_batch_size_of` does."""
-    chosen = "--nproc-per-node auto: 1 process"
     if config.runtime.device in {"cpu", "mps"}:
-        return 1, f"{chosen} on {config.runtime.device}."
+        return 1, f"1 process on {config.runtime.device}"
     if not num_gpus:
-        return 1, f"{chosen}, since the machine has no GPU that torch can use."
+        return 1, "1 process, since the machine has no GPU that torch can use"
     batch_size = _batch_size_of(config)
     count = max(1, min(num_gpus, batch_size // MIN_ROWS))
     why = f"of {num_gpus} GPUs all" if num_gpus > 1 else "the machine has 1 GPU"
@@ -221,7 +221,7 @@ def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
             f"of {num_gpus} GPUs {count}, since more would have fewer than {MIN_ROWS} of the {batch_size} rows each; "
             f"--batch-size {num_gpus * MIN_ROWS} uses all"
         )
-    return count, f"--nproc-per-node auto: {count} process{'es' if count > 1 else ''} ({why})."
+    return count, f"{count} process{'es' if count > 1 else ''} ({why})"
 
 
 def _batch_size_of(config: RunConfig) -> int:
