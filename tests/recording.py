@@ -8,14 +8,13 @@ that Textual exports of the same app, on the embedded corpus.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyte
-from rich.cells import cell_len
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -26,7 +25,7 @@ from tests.e2e.terminal import Terminal
 from tests.tui.conftest import screen_text
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import TICK_SECONDS
-from tui.app.recorder import Cell, Frame, Line, Style, TimedFrame, to_cast
+from tui.app.recorder import Output, to_cast
 from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.dialogs.help import HelpDialog
 from tui.lesson.progress import Progress, progress_path, write_progress
@@ -48,26 +47,23 @@ _HEX = re.compile(r"[0-9a-f]{6}")
 
 def record(
     home: Path, *arguments: str, columns: int, rows: int, until: Callable[[str], bool], **options: Any
-) -> list[TimedFrame]:
-    """Run the program until its text satisfies `until`, return its screens, and quit it; `options` as of `Terminal`.
+) -> list[Output]:
+    """Run the program until its text satisfies `until`, return its frames, and quit it; `options` as of `Terminal`.
 
     Raises `TimeoutError` at the deadline. The program is killed if it does not end.
     """
     terminal = Terminal(home, *arguments, columns=columns, rows=rows, **options)
-    frames: list[TimedFrame] = []
+    outputs: list[Output] = []
     try:
-        start = time.monotonic()
-        sampled_at = 0.0
+        start, num_recorded = time.monotonic(), 0
         while terminal.pump():
             seconds = time.monotonic() - start
             if seconds > DEADLINE_SECONDS:
                 raise TimeoutError(f"on the screen at the deadline:\n{terminal.text}")
-            if terminal.is_painting or not terminal.text.strip() or seconds - sampled_at < _SAMPLE_SECONDS:
+            if terminal.is_painting or not terminal.text.strip():
                 continue
-            sampled_at = seconds
-            frame = frame_of(terminal.screen)
-            if not frames or frames[-1].frame != frame:
-                frames.append(TimedFrame(seconds, frame))
+            outputs.append((seconds, terminal.raw[num_recorded:].decode()))
+            num_recorded = len(terminal.raw)
             if until(terminal.text):
                 terminal.press("q")
                 terminal.wait_for_exit()
@@ -75,40 +71,16 @@ def record(
     finally:
         terminal.close()
         kill_processes_in(home)
-    return frames
+    return outputs
 
 
-def at_even_times(frames: Sequence[TimedFrame], count: int, slot_seconds: float) -> list[TimedFrame]:
-    """Return `count` of the frames at even times of the recording, as frames `slot_seconds` apart."""
-    first, last = frames[0].seconds, frames[-1].seconds
-    picked = []
-    for number in range(count):
-        until = first + (last - first) * number / max(count - 1, 1)
-        latest = max((each for each in frames if each.seconds <= until), key=lambda each: each.seconds)
-        picked.append(TimedFrame(number * slot_seconds, latest.frame))
-    return picked
-
-
-def frame_of(screen: pyte.Screen) -> Frame:
-    """Return what the emulator shows."""
-    return tuple(_line([screen.buffer[y][x] for x in range(screen.columns)]) for y in range(screen.lines))
-
-
-def _line(chars: Sequence[pyte.screens.Char]) -> Line:
-    """Return the cells of a line; pyte (0.8) keeps half of a character of two cells when the other is overwritten."""
-    cells: list[Cell] = []
-    for number, char in enumerate(chars):
-        is_second = bool(cells) and cell_len(cells[-1][0]) == _WIDE
-        is_whole = cell_len(char.data) < _WIDE or (number + 1 < len(chars) and not chars[number + 1].data)
-        text = "" if is_second else char.data if char.data and is_whole else " "
-        cells.append((text, _style(char)))
-    return tuple(cells)
-
-
-def _style(char: pyte.screens.Char) -> Style:
-    colors = [color if _HEX.fullmatch(color) else "" for color in (char.fg, char.bg)]
-    foreground, background = reversed(colors) if char.reverse else colors
-    return Style(foreground, background, char.bold, char.italics, char.underscore)
+def at_even_times(outputs: Sequence[Output], count: int, slot_seconds: float) -> list[Output]:
+    """Return the outputs in `count` parts of equal length, as outputs `slot_seconds` apart."""
+    first, last = outputs[0][0], outputs[-1][0]
+    parts = [""] * count
+    for seconds, text in outputs:
+        parts[math.ceil((seconds - first) / (last - first) * (count - 1)) if last > first else 0] += text
+    return [(number * slot_seconds, part) for number, part in enumerate(parts)]
 
 
 # The pictures ---------------------------------------------------------------------------------------------------------
@@ -133,8 +105,8 @@ def take_recording(folder: Path, home: Path) -> None:
     columns, rows = DIALOG_SIZE
     name = ("--run-name", "happy")
     screens = record(home, *name, columns=columns, rows=rows, until=lambda text: _step_in(text) >= LAST_STEP)
-    frames = at_even_times(screens, NUM_FRAMES, SLOT_SECONDS)
-    (folder / "training.cast").write_text(to_cast(frames, TITLE), encoding="utf-8")
+    outputs = at_even_times(screens, NUM_FRAMES, SLOT_SECONDS)
+    (folder / "training.cast").write_text(to_cast(outputs, DIALOG_SIZE, TITLE), encoding="utf-8")
 
 
 def _step_in(text: str) -> int:

@@ -15,7 +15,7 @@ from engine.config.run import RunConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol.events import Warned
-from tests.fakes import change, run_finished, run_started, steps_finished
+from tests.fakes import FakeSession, change, run_finished, run_started, steps_finished
 from tests.tui.conftest import Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.app.command_palette import CommandPalette, commands_of, found
@@ -273,3 +273,11 @@ async def test_a_key_that_a_bar_dims_shows_its_reason_and_does_nothing(stage: St
         assert grey(at.app.screen.query_one(KeyBar)) == set()
         await at.emit(run_finished(3))
         assert grey(at.app.screen.query_one(KeyBar)) == {"n", "new end", "P", "prime"}
+
+
+async def test_a_key_for_a_run_whose_screen_is_not_laid_out_yet_shows_that_it_is_starting(stage: Stage) -> None:
+    async with stage.running(further=(FakeSession(),)) as at:
+        at.app.start_run(RunConfig())
+        assert await at.app.run_action("main.sample")
+        await toasted(at.app, "The run is still starting.")
+        assert at.app.screen is at.app.main

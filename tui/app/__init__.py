@@ -1,1 +1,1 @@
-"""The Textual app: preferences, notifications, signals, keys typed ahead. Never trains."""
+"""The Textual app and its main screen: what keys and signals do to a run and its screen. Never trains."""

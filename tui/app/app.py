@@ -44,6 +44,7 @@ from tui.terminal.capabilities import GlyphSet
 from tui.terminal.private import add_action_targets
 from tui.terminal.sequences import TITLE_SECONDS, Notifications, title_of
 from tui.terminal.theme import theme_for
+from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels
 from tui.widgets.plot.cells import PLOT_GLYPHS
 
@@ -87,7 +88,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         super().__init__(self._preferred_glyphs, "" if theme == AUTO else theme, is_utf8=is_utf8)
         self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
         self.set_keymap(self.store.preferences.keys)
-        add_action_targets(self, ("main", "panels", "steering", "leaving", "files"))
+        add_action_targets(self, ("main", "panels", "feed", "steering", "leaving", "files"))
         self.list_checkpoints, self.check = list_checkpoints, check
         self._open_run = open_run
         self.earlier_views: list[RunView] = []
@@ -122,6 +123,11 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     def panels(self) -> Panels:
         """The panels of the main screen, which have actions."""
         return self.main.panels
+
+    @property
+    def feed(self) -> TweetFeed:
+        """The feed of the main screen, which has actions."""
+        return self.main.feed
 
     async def run_action(
         self,

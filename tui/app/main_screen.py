@@ -47,6 +47,7 @@ from tui.text.typed import dropped_path
 from tui.widgets.bars import AlertBar, EndBar, StepBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.line_input import PromptInput
 from tui.widgets.panels import Pace, Panels
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.prompt_line import PromptLine
@@ -71,7 +72,7 @@ class MainScreen(Screen[None]):
     AUTO_FOCUS = "TweetFeed"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(MAIN_KEYS, can_change=True)
     panels = getters.query_one(Panels)
-    _feed = getters.query_one(TweetFeed)
+    feed = getters.query_one(TweetFeed)
     _plot = getters.query_one(LossPlot)
     _prompt = getters.query_one(PromptLine)
     if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class MainScreen(Screen[None]):
     @property
     def unmet(self) -> dict[Need, str]:
         """What keys lack now, each with its reason."""
-        return unmet_needs(self.run, has_tweet=self._feed.chosen is not None, is_in_browser=self.app.is_web)
+        has_tweet = any(feed.chosen is not None for feed in self.query(TweetFeed))  # there is none before the layout
+        return unmet_needs(self.run, has_tweet=has_tweet, is_in_browser=self.app.is_web)
 
     def compose(self) -> ComposeResult:
         """Lay out the panels, and the line shown in their place if the terminal is too small."""
@@ -150,9 +152,7 @@ class MainScreen(Screen[None]):
         self.show_alert()
         unmet = self.unmet
         self.query_one(KeyBar).unmet = unmet
-        for screen in self.app.screen_stack[
-            1:
-        ]:  # a message to Textual's own first one would repaint the whole terminal
+        for screen in self.app.screen_stack[1:]:  # a message to Textual's own first one would repaint the whole screen
             screen.post_message(RunUpdated(events, unmet))
         for event in events:
             self.report(event)
@@ -221,7 +221,6 @@ class MainScreen(Screen[None]):
             self.show_error(refusal.title, refusal.detail, refusal.hint)
 
     async def _answer_failure(self, answer: str | None) -> None:
-        """Do what was chosen over a run that has failed."""
         if answer is not None:
             await self.app.run_action("files.open" if answer == "open other tweets" else "steering.answer_alert")
 
@@ -274,7 +273,6 @@ class MainScreen(Screen[None]):
                 return
 
     def _show_or_hide_baselines(self, is_shown: bool) -> None:  # noqa: FBT001 - a watcher's signature
-        """Save the choice, and report why there is nothing to show."""
         self.app.store.change({"levels": is_shown})
         self._baselines.toggle(are_shown=is_shown)
 
@@ -332,8 +330,8 @@ class MainScreen(Screen[None]):
     def _sample_from_prompt(self, message: PromptLine.Submitted) -> None:
         self._sample(SampleNow(prime=message.text, draw=message.draw))
 
-    @on(PromptLine.XrayRequested)
-    def _open_xray_of_prompt(self, message: PromptLine.XrayRequested) -> None:
+    @on(PromptInput.XrayRequested)
+    def _open_xray_of_prompt(self, message: PromptInput.XrayRequested) -> None:
         self._open_xray(message.text)
 
     @on(TweetFeed.Opened)
@@ -349,27 +347,19 @@ class MainScreen(Screen[None]):
     def _follow_feed(self, continued: TweetSampled | None) -> None:
         """Show the newest tweets where one with another end was asked for in a dialog."""
         if continued is not None:
-            self._feed.action_follow()
+            self.feed.action_follow()
             self.panels.await_tweet(self.run.view)
 
     def action_copy(self) -> None:
         """Copy the selected tweet, or else the newest, to the terminal's clipboard."""
-        if tweet := self._feed.chosen:
+        if tweet := self.feed.chosen:
             clipboard.copy(self.app, tweet.text)
             self.toast(clipboard.COPIED)
 
     def action_pin(self) -> None:
         """Pin or unpin the selected tweet, or else the newest."""
-        if tweet := self._feed.chosen:
+        if tweet := self.feed.chosen:
             self.app.pins.toggle(tweet)
-
-    def action_pins_only(self) -> None:
-        """Show pins only, or all tweets again."""
-        self._feed.toggle_pins_only()
-
-    def action_colours(self) -> None:
-        """Colour each character by surprise, or stop colouring."""
-        self._feed.toggle_colours()
 
     # Keys that look into the model ------------------------------------------------------------------------------------
 
@@ -385,8 +375,8 @@ class MainScreen(Screen[None]):
         An untrained model writes noise: in its place, and without any tweet, a training tweet is shown as soon as a
         batch is known; where there will be none, a text is typed.
         """
-        tweet = self._feed.chosen
-        is_noise = tweet is None or (tweet.step == 0 and not self._feed.is_highlighting)
+        tweet = self.feed.chosen
+        is_noise = tweet is None or (tweet.step == 0 and not self.feed.is_highlighting)
         if is_noise and (self.run.has_model or self.run.view.phase == "starting"):
             self._open_xray("", awaits_tweet=True)
         else:

@@ -184,10 +184,11 @@ class CheckpointBrowser(RunDialog[NewRun]):
             what += f" Its budget is used up, and is doubled: {limits}."
         before = f"The run {run} is saved and ends. " if is_saved else ""
 
-        def start() -> None:
-            self.dismiss(NewRun(config, f"from “{entry.name}”", curve_of(self.run.view)))
+        def start(answer: str | None) -> None:
+            if answer is not None:
+                self.dismiss(NewRun(config, f"from “{entry.name}”", curve_of(self.run.view)))
 
-        self._ask("New run", before + what, "start", start)
+        self.app.push_screen(Question("New run", before + what, {"y": "start"}), start)
 
     def action_checkpoint_compare(self) -> None:
         """Mark a checkpoint, or compare it with the marked one."""
@@ -244,9 +245,13 @@ class CheckpointBrowser(RunDialog[NewRun]):
         else:
             size = format_size(entry.num_bytes)
             question = f"Delete “{entry.name}”? This frees {size} and can't be undone."
-            change = partial(files.delete_checkpoint, entry.name)
-            deleted = partial(self._change, change, entry, None, f"Deleted “{entry.name}”: {size} freed.")
-            self._ask("Delete a checkpoint", question, "delete", deleted)
+
+            def delete(answer: str | None) -> None:
+                if answer is not None:
+                    change = partial(files.delete_checkpoint, entry.name)
+                    self._change(change, entry, None, f"Deleted “{entry.name}”: {size} freed.")
+
+            self.app.push_screen(Question("Delete a checkpoint", question, {"y": "delete"}), delete)
 
     def _is_written_by_run(self, entry: CheckpointEntry) -> bool:
         """Return whether the run of this screen may overwrite a checkpoint: it may continue until it has ended."""
@@ -265,13 +270,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
             return
         self._list.replace(entry, changed)
         self.notify(sanitize_line(done), markup=False)
-
-    def _ask(self, title: str, question: str, verb: str, act: Callable[[], object]) -> None:
-        def answered(answer: str | None) -> None:
-            if answer is not None:
-                act()
-
-        self.app.push_screen(Question(title, question, {"y": verb}), answered)
 
     def _show_error(self, error: Exception, doing: str) -> None:
         report = to_tweetgen_error(error, doing)

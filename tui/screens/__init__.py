@@ -1,1 +1,1 @@
-"""The main screen, the dialogs over it and the command palette. Never trains; never writes to the terminal itself."""
+"""Whole screens beside the main one: the X-ray and the lesson. Never train; never write to the terminal itself."""

@@ -7,12 +7,14 @@ A test fails for each patch once Textual no longer needs it.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from rich.console import Console
 from rich.control import Control
+from textual import screen as textual_screen
 from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.driver import Driver
@@ -21,7 +23,6 @@ from textual.events import Resize
 from textual.keys import _character_to_key
 from textual.notifications import Notification
 from textual.screen import Screen
-from textual.strip import Strip
 
 _LAY_OUT = Screen._on_resize
 name_of_key = _character_to_key
@@ -56,9 +57,15 @@ def update_screen(screen: Screen[Any]) -> None:
     screen._on_timer_update()
 
 
-def drawn_strips(screen: Screen[Any]) -> list[Strip]:
-    """Return all lines of a screen, with what is below it."""
-    return list(screen._compositor.render_strips())
+@contextmanager
+def drawing_on_demand() -> Iterator[None]:
+    """Let the screens that are made meanwhile draw by `update_screen` only."""
+    before = textual_screen.UPDATE_PERIOD
+    textual_screen.UPDATE_PERIOD = 1e9  # type: ignore[misc] # a patch
+    try:
+        yield
+    finally:
+        textual_screen.UPDATE_PERIOD = before  # type: ignore[misc] # the same
 
 
 def patch_textual() -> None:

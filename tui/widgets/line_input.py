@@ -1,19 +1,23 @@
-"""The input lines of dialogs: `LineInput`, whose keys act in the order typed, and `PathInput`, for a path."""
+"""Lines to type in: `LineInput`, whose keys act as typed; `PathInput`, for a path; `PromptInput`, which completes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.events import Key, Paste
+from textual.geometry import Offset, Region
 from textual.message import Message
+from textual.suggester import SuggestionReady
 from textual.widgets import Input
 
 from engine.text import sanitize
 from tui.text.typed import dropped_path
 
+_COMPLETION_CELLS = 24
+"""Reserved for the completion of a prompt if the line is longer than the screen is wide."""
 _MAX_PASTED_CHARS = 4096
 """The longest path; longer pastes are cut."""
 
@@ -61,3 +65,59 @@ class PathInput(LineInput):
             event.stop()
             event.prevent_default()
             self.post_message(self.Dropped(path))
+
+
+class PromptInput(LineInput):
+    """A line that the model completes: the completion stands behind it as a suggestion, accepted in parts."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+x", "xray", show=False)]  # in place of Textual's "cut"
+
+    class TooLong(Message):
+        """The typed or pasted text exceeds the maximum length."""
+
+    @dataclass
+    class XrayRequested(Message):
+        """The X-ray of the line is to be opened."""
+
+        text: str
+
+    def __init__(self) -> None:
+        super().__init__(compact=True, select_on_focus=False)
+        self.cursor_blink = False
+        self.completion = ""
+
+    @property
+    def content_width(self) -> int:
+        """Width of the line and the start of its completion."""
+        return super().content_width + (_COMPLETION_CELLS if self.value else 0)
+
+    def scroll_to_region(self, region: Region, **options: Any) -> Offset:  # noqa: ANN401 - passed on unchanged
+        """Keep some of the completion in view too, wherever the cursor is."""
+        return super().scroll_to_region(region.grow((0, min(_COMPLETION_CELLS, self.size.width // 3), 0, 0)), **options)
+
+    def show_completion(self, completion: str) -> None:
+        """Show how the line goes on."""
+        self.completion = self.placeholder = completion
+        self.post_message(SuggestionReady(self.value, self.value + completion))
+
+    def accept(self, num_chars: int | None = None) -> None:
+        """Append that many characters of the completion to the line, by default its first word."""
+        if num_chars is None:
+            word = len(self.completion) - len(self.completion.lstrip())
+            num_chars = self.completion.find(" ", word) if " " in self.completion[word:] else len(self.completion)
+        self.insert(self.completion[:num_chars], len(self.value))
+
+    def action_cursor_right(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - Textual's signature
+        """Move right, or accept a character of the completion at the end of the line."""
+        if self.cursor_at_end and self.completion and not select:
+            self.accept(1)
+        else:
+            super().action_cursor_right(select)
+
+    def action_xray(self) -> None:
+        """Ask for the X-ray of the line."""
+        self.post_message(self.XrayRequested(self.value))
+
+    def restricted(self) -> None:
+        """Post `TooLong`. Called by Textual when input is restricted."""
+        self.post_message(self.TooLong())

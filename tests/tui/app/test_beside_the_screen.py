@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 
+import pyte
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import TrainingConfig
@@ -19,7 +22,7 @@ from tests.tui.conftest import screen_text, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
 from tui.app.pins import PinsFile
-from tui.app.recorder import SHOWN_SECONDS, Frame, Recorder, TimedFrame
+from tui.app.recorder import SHOWN_SECONDS, Recorder, to_cast
 from tui.run.fold import fold
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
@@ -30,17 +33,26 @@ SIZE = (100, 30)
 TICK = 0.1
 
 
-def record(path: Path, speed: float = 1.0, size: tuple[int, int] = SIZE) -> list[TimedFrame]:
-    return Recorder(path, speed, 2.0, size, PreferencesStore()).record(lambda _: None)
+@pytest.fixture(autouse=True)
+def _nothing_is_drawn_for_nobody() -> None:
+    """Draw, unlike in other tests: what is drawn is recorded."""
 
 
-def text_of(frame: Frame) -> str:
-    return "\n".join("".join(text for text, _ in line) for line in frame)
+def record(path: Path, speed: float = 1.0, size: tuple[int, int] = SIZE) -> list[tuple[float, str]]:
+    """Return what a terminal shows after each output of a recording, and when."""
+    screen = pyte.Screen(*size)
+    stream, frames = pyte.Stream(screen), list[tuple[float, str]]()
+    outputs = Recorder(path, speed, 2.0, size, PreferencesStore()).record(lambda _: None)
+    assert all(output for _, output in outputs[:-1])
+    for seconds, output in outputs:
+        stream.feed(output)
+        frames.append((seconds, "\n".join(screen.display)))
+    return frames
 
 
-def shown_between(frames: Iterable[TimedFrame], text: str) -> tuple[float, float]:
+def shown_between(frames: Iterable[tuple[float, str]], text: str) -> tuple[float, float]:
     """Return when a text appeared, and when the next screen without it did."""
-    times = [(each.seconds, text in text_of(each.frame)) for each in frames]
+    times = [(seconds, text in shown) for seconds, shown in frames]
     start = next(seconds for seconds, is_shown in times if is_shown)
     return start, next(seconds for seconds, is_shown in times if seconds > start and not is_shown)
 
@@ -54,16 +66,15 @@ async def test_tweets_of_a_recording_appear_when_they_were_sampled_and_its_last_
     recorded += [await asyncio.to_thread(record, path, 50.0, size) for size in sizes[1:]]
     frames = recorded[0]
     for seconds in (2, 6, 10):
-        appeared = next(each.seconds for each in frames if TWEET.format(seconds) in text_of(each.frame))
+        appeared = next(at for at, shown in frames if TWEET.format(seconds) in shown)
         assert seconds / 2 <= appeared <= seconds / 2 + 1.0 + TICK  # the feed draws once a second
-    assert all(a.frame != b.frame for a, b in pairwise(frames[:-1]))
-    assert all(round(each.seconds / TICK, 6).is_integer() for each in frames), "they differ at whole ticks"
-    assert frames[-1].seconds == pytest.approx(6.0 + TICK)
+    assert all(round(at / TICK, 6).is_integer() for at, _ in frames), "they differ at whole ticks"
+    assert frames[-1][0] == pytest.approx(6.0 + TICK)
     app = TweetgenApp(ReplayedRun(path, float("inf")), RunView(is_replay=True))
     async with app.run_test() as pilot:
         for size, frames in zip(sizes, recorded, strict=True):
             await pilot.resize_terminal(*size)
-            expected = text_of(frames[-1].frame)
+            _, expected = frames[-1]
             await wait_until(lambda: screen_text(app) == expected, expected)  # noqa: B023 - awaited at once
 
 
@@ -89,7 +100,7 @@ def test_a_recording_marks_pinned_tweets_from_the_first_screen_on_shows_no_load_
     rows: dict[bool, set[str]] = {}
     for is_pinned in (False, True):
         before = {file: file.read_bytes() for file in home.rglob("*") if file.is_file()}
-        texts = [text_of(each.frame) for each in record(path, size=(200, 60))]
+        texts = [shown for _, shown in record(path, size=(200, 60))]
         rows[is_pinned] = {line for text in texts for line in text.splitlines() if pinned.text in line}
         assert "device     cpu float32" in texts[-1]
         assert not any(word in texts[-1] for word in ("CPU cores", "of a core", "in this process"))
@@ -109,6 +120,35 @@ def test_a_failure_of_the_screen_is_raised(home: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(MainScreen, "tick", fail)
     with pytest.raises(ValueError, match="broken tick"):
         record(path)
+
+
+COLUMNS, ROWS = 12, 3
+SLOT_SECONDS = 0.3
+STYLES = ("\x1b[0m", "\x1b[1m", "\x1b[3;4m", "\x1b[7m", "\x1b[38;2;1;2;255m", "\x1b[48;2;9;9;9m", "\x1b[1;38;2;7;7;7m")
+WRITES = st.tuples(
+    st.sampled_from(STYLES),
+    st.integers(1, ROWS),
+    st.integers(1, COLUMNS - 2),
+    st.sampled_from(["a", "b c", "🌻", "─", " "]),
+).map(lambda each: f"\x1b[{each[1]};{each[2]}H{each[0]}{each[3]}")
+
+
+def cells_of(screen: pyte.Screen) -> list[list[pyte.screens.Char]]:
+    return [[screen.buffer[y][x] for x in range(COLUMNS)] for y in range(ROWS)]
+
+
+@given(st.lists(st.lists(WRITES, max_size=4), min_size=1, max_size=6))
+def test_a_cast_draws_what_was_recorded_and_leaves_a_cursor_below_it(written: list[list[str]]) -> None:
+    outputs = [(SLOT_SECONDS * number, "".join(each)) for number, each in enumerate(written)]
+    header, *events = [json.loads(line) for line in to_cast(outputs, (COLUMNS, ROWS), "a title").splitlines()]
+    assert (header["version"], header["width"], header["height"]) == (2, COLUMNS, ROWS)
+    played, recorded = pyte.Screen(COLUMNS, ROWS + 2), pyte.Screen(COLUMNS, ROWS + 2)
+    pyte.Stream(played).feed("".join(text for _, _, text in events))
+    pyte.Stream(recorded).feed("".join(text for _, text in outputs))
+    assert cells_of(played) == cells_of(recorded)
+    assert {round(seconds, 2) for seconds, text in outputs if text} <= {seconds for seconds, _, _ in events}
+    cursor = played.cursor
+    assert (cursor.hidden, cursor.y, cursor.x, cursor.attrs) == (False, ROWS, 0, played.default_char)
 
 
 # Title, bell and notice -----------------------------------------------------------------------------------------------

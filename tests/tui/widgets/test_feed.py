@@ -205,7 +205,7 @@ async def take(step: Step, feed: TweetFeed, pilot: Pilot[None]) -> None:
         case ["cursor", at]:
             feed.show_step(None if at == "none" else int(at))
         case ["colours"]:
-            feed.toggle_colours()
+            feed.action_colours()
         case [*double, "click", row]:
             await pilot.click(TweetFeed, offset=(30, int(row)), times=2 if double else 1)
         case ["scroll", *_]:
@@ -252,7 +252,7 @@ def test_colours_show_age_novelty_pin_selection_and_surprise(
         feed.show_pins((known[0],))
         await pilot.press(*["up"] * 7)
         if is_coloured:
-            feed.toggle_colours()
+            feed.action_colours()
         await pilot.pause()
 
     assert snap_compare(FeedApp(), terminal_size=(64, 14), run_before=show)
@@ -278,14 +278,14 @@ async def test_the_titles_show_counts_drafts_and_selection_as_far_as_there_is_ro
         await note("drafts")
         feed.show(delayed)
         await note("delayed")
-        feed.toggle_pins_only()
+        feed.action_pins_only()
         await note("pins", 40)
-        feed.toggle_pins_only()
+        feed.action_pins_only()
         feed.show(fold(filtered, [other_filter, *many]))
         await note("other filter")
         await pilot.press("up", "up")
         await note("selected", 100, 60, 40)
-        feed.toggle_colours()
+        feed.action_colours()
         await note("coloured")
     assert "\n".join(lines) == snapshot
 

@@ -72,12 +72,13 @@ def record_replay(folder: RunFolder, file: str, speed: float | None, size: Scree
     speed = speed or max(length_of(path) / DEFAULT_SECONDS, 1.0)
     seconds = max(length_of(path, MAX_IDLE_SECONDS * speed) / speed, TICK_SECONDS)
     store = PreferencesStore(preferences_path())
-    problems = store.problems  # the recorder shows none
+    problems, store.problems = store.problems, ()  # reported below, not in the recording
     recorder = Recorder(path, speed, MAX_IDLE_SECONDS, size, store)
     console = Console(file=sys.stderr)  # not that of the moment, which Textual replaces while it runs
     with show_progress(console) as on_progress:
-        frames = recorder.record(lambda now: on_progress(min(now / seconds, 1.0), f"{format_duration(now)} recorded"))
-    write_output(file, to_cast(frames, sanitize_line(f"tweetgen-tui: {folder.name}")).encode(), may_replace=may_replace)
+        outputs = recorder.record(lambda now: on_progress(min(now / seconds, 1.0), f"{format_duration(now)} recorded"))
+    cast = to_cast(outputs, size, sanitize_line(f"tweetgen-tui: {folder.name}"))
+    write_output(file, cast.encode(), may_replace=may_replace)
     for sentence in (*problems, recorder.warning):
         if sentence:
             typer.echo(sentence, err=True)

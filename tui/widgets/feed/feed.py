@@ -47,7 +47,6 @@ from tui.widgets.feed.model import FeedModel, Pins
 
 _EMPTY_LINE = "Generated tweets appear here; g samples one."
 _NO_PINS_LINE = "No pinned tweets yet: k pins a tweet, K shows all."
-_TITLE = "tweets"
 _PINS_TITLE = "pinned tweets only · K shows all"
 _CELLS_BESIDE_TITLES = 8
 """Line and blanks before, between and after heading and facts."""
@@ -123,15 +122,17 @@ class TweetFeed(ScrollView, can_focus=True):
         self._model.set_pins(pins, self._retained())
         self._restore(anchor)
 
-    def toggle_pins_only(self) -> None:
+    def action_pins_only(self) -> None:
         """Show pins only, or all tweets; the selection is kept if it is among them."""
+        selected = self._highlighted if isinstance(self._highlighted, TweetSampled) else None
         self._model.is_pins_only = not self._model.is_pins_only
-        self._model.rebuild([self._highlighted] if isinstance(self._highlighted, TweetSampled) else [])
-        self._drop_lost_selection()
+        self._model.rebuild([selected] if selected else [])
+        if selected and self._model.index_of(selected) is None:
+            selected = self._highlighted = None
         self._is_following = self._highlighted is None
-        self._restore((self._highlighted, 0) if isinstance(self._highlighted, TweetSampled) else None)
+        self._restore((selected, 0) if selected else None)
 
-    def toggle_colours(self) -> None:
+    def action_colours(self) -> None:
         """Turn the surprise colours on or off."""
         self.is_coloured = not self.is_coloured
         self._paint()
@@ -175,10 +176,6 @@ class TweetFeed(ScrollView, can_focus=True):
             return self._model.sampled_until(self._highlighted)
         index = self._model.index_of(self._highlighted)
         return range(0) if index is None else range(index, index + 1)
-
-    def _drop_lost_selection(self) -> None:
-        if isinstance(self._highlighted, TweetSampled) and not self._marked:
-            self._highlighted = None
 
     def _in_view(self) -> range:
         """Return the indices of the tweets of which at least a line is in view."""
@@ -310,7 +307,8 @@ class TweetFeed(ScrollView, can_focus=True):
         num_lines = self._model.num_lines
         size = Size(self.scrollable_content_region.width, num_lines + self.free_rows)
         self.set_reactive(TweetFeed.virtual_size, size)
-        self._drop_lost_selection()
+        if isinstance(self._highlighted, TweetSampled) and not self._marked:
+            self._highlighted = None
         y = self.max_scroll_y
         if anchor is not None and num_lines:
             lines = self._model.lines_of(self._model.index_near(anchor[0]))
@@ -382,7 +380,7 @@ class TweetFeed(ScrollView, can_focus=True):
 
     def _update_titles(self) -> None:
         """Write what is shown, and as much of the facts as has room, into the rule above the feed."""
-        heading = _PINS_TITLE if self.is_pins_only else f"{_TITLE} · {self._delay}" if self._delay else _TITLE
+        heading = _PINS_TITLE if self.is_pins_only else " · ".join(filter(None, ("tweets", self._delay)))
         drafts = DraftCounts() if self.is_pins_only else self._drafts
         steps: Parts = [("a", f"surprise-{step}") for step in range(NUM_STEPS)]
         legend = [("likely ", ""), *steps, (" surprising", "")] if self.is_coloured else []

@@ -118,10 +118,7 @@ class LossPlot(Widget, can_focus=True):
         super().watch_has_focus(has_focus)
         self._paint()
 
-    def on_resize(self) -> None:
-        """Redraw for the new size."""
-        self.redraw()
-
+    @on(events.Resize)
     def redraw(self) -> None:
         """Draw the current view again."""
         train, width, overlay = self.shown.train_losses, self.size.width, self.overlay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from types import SimpleNamespace
@@ -80,6 +81,14 @@ async def test_a_signal_that_ends_a_run_on_a_full_disk_exits_with_the_code_of_lo
         at.app.leaving.receive(143)
         await has_left(at.app)
     assert at.app.return_value == Outcome(exit_code=1, is_ending=True)
+
+
+async def test_nothing_is_drawn_any_more_after_a_hangup(stage: Stage) -> None:
+    async with stage.running() as at:
+        at.app.leaving.receive(HANGUP_CODE)
+        await has_left(at.app)
+        gc.collect()  # what stops the drawing must not be collected
+        assert at.app._batch_count == 2, "the end of an app stops it once, the hangup once more"
 
 
 async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(stage: Stage) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 
+import pytest
 from rich.cells import cell_len
 from textual.geometry import Region
+from textual.message import Message
 from textual.pilot import Pilot
 
 from engine.protocol.events import Event
@@ -212,3 +214,14 @@ async def test_below_the_minimum_size_one_line_says_so_and_keys_still_work(stage
         )
         await pilot.resize_terminal(*TINY)
         await shows(app, "‖ paused")
+
+
+async def test_a_tick_posts_nothing_to_textuals_own_first_screen_which_would_repaint_the_whole_terminal(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage.running(FakeSession(SCRIPT)) as at:
+        received: list[Message] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(at.app.screen_stack[0], "post_message", received.append)
+            at.app.main.tick()
+        assert received == []
