@@ -282,6 +282,8 @@ class Torchrun:
 
     def start(self) -> None:
         """Start torchrun, or the program itself where one process is enough. Raises `TweetgenError`."""
+        import psutil  # noqa: F401 - it is loaded before `kill`, which a signal's handler may call, needs it
+
         processes = Processes.choose(self._wanted, self.config)
         config = replace(self.config, runtime=processes.runtime)
         order = Order(config=config, is_for_screen=self._is_for_screen, notice=processes.note)
