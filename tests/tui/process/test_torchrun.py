@@ -241,7 +241,7 @@ def test_a_new_screen_waits_for_a_run_that_starts_again(monkeypatch: pytest.Monk
     views: list[RunView] = []
     screen = threading.Thread(target=lambda: views.append(run.connect()))
     screen.start()
-    wait_until(lambda: run._is_restarting)
+    wait_until(lambda: run._state == "restarting")
     now = 1000.0  # longer than a host may take to answer
     wait_until(lambda: times.count(now) > 1)
     with hosted(run_started(run=RUN), agent=agent):
