@@ -13,7 +13,7 @@ from engine.protocol.events import Event
 from engine.protocol.insight import Question
 from engine.text import quoted
 from tui.run import replay
-from tui.run.alerts import Alert, Alerts, commands_for
+from tui.run.alerts import Alert, Alerts
 from tui.run.connection import RunConnection
 from tui.run.fold import fold, with_changes
 from tui.run.pending import Pending
@@ -164,16 +164,16 @@ class RunModel:
 
     def alert(self, unit: LossUnit = "bits") -> Alert | None:
         """Return the alert to show, with losses in `unit`."""
-        return self.alerts.shown(self.view, self.connection.config, unit)
+        return self.alerts.shown(self.view, unit)
 
     def answer(self, alert: Alert) -> None:
         """Send the remedy of an alert, which is hidden then."""
-        sent = [command for command in commands_for(alert, self.view) if self.send(command)]
-        self.alerts = self.alerts.with_remedy_sent(alert, sent)
+        sent = [(alert.kind, command) for command in alert.commands if self.send(command)]
+        self.alerts = replace(self.alerts, remedies=(*self.alerts.remedies, *sent))
 
     def dismiss(self, alert: Alert) -> None:
         """Hide an alert until the problem recurs."""
-        self.alerts = self.alerts.with_dismissed(alert)
+        self.alerts = replace(self.alerts, dismissed=self.alerts.dismissed | {alert.kind})
 
 
 def _missed(before: RunView, view: RunView) -> list[Event]:
