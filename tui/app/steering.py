@@ -59,7 +59,7 @@ class Steering:
         if self._run.is_at_end:
             self._ask_to_continue("finish")
         else:
-            self._run.toggle_finish()
+            self._run.send(self._run.pending.finish_toggled(self._run.view))
 
     def action_temperature(self, direction: int) -> None:
         """Raise (1) or lower (-1) the temperature by a step."""

@@ -154,12 +154,14 @@ class Alerts:
     def shown(self, view: RunView, unit: LossUnit = "bits") -> Alert | None:
         """Return the most urgent alert that is not hidden and has a remedy, with losses in `unit`."""
         hidden = self.dismissed.union(kind for kind, _ in self.remedies)
+        if view.started is None:  # there is nothing to resume
+            hidden |= {"memory"}
         kind = next((kind for kind in get_args(AlertKind) if kind in self.up - hidden), None)
-        if view.is_replay or view.started is None or kind is None:
+        if view.is_replay or kind is None:
             return None
         # back to the run's best, or to its latest where it has not been evaluated
         source = "latest" if view.best is None else "best"
-        name = f"{view.started.run}/{source}"
+        name = f"{view.started.run if view.started is not None else 'last'}/{source}"
         match kind:
             case "memory":
                 return Alert(kind=kind, text="The device's memory is used up", remedy="try again from latest")

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from engine.config.sampling import SamplingConfig
+from engine.corpus.report import counted
 from engine.protocol.events import RefusalReason, TweetSampled
 from engine.text import sanitize_line
 from tui.text.numbers import format_count, format_duration
-from tui.text.tweets import reason_text, refused_text
+from tui.text.tweets import SETTING_LABELS, format_setting, reason_text, refused_text
 
 if TYPE_CHECKING:
     from tui.run.view import RunView
@@ -47,23 +48,15 @@ def sampling_marks(step: int, before: SamplingConfig, after: SamplingConfig) -> 
         yield Mark(step=step, kind="temperature", label=f"temperature {after.temperature:.2f}")
     if not has_same_filter(before, after):
         changed = [name for name in DECISIVE_FIELDS if getattr(after, name) != getattr(before, name)]
-        values = ", ".join(f"{name.replace('_', ' ')} {_value(getattr(after, name))}" for name in changed)
+        values = ", ".join(f"{SETTING_LABELS[name]} {_value(name, getattr(after, name))}" for name in changed)
         yield Mark(step=step, kind="filter", label=f"filter: {values}" if after.has_filter else "filter off")
 
 
-def _value(value: object) -> str:
+def _value(name: str, value: object) -> str:
     """Return a setting of the filter: "on", "none", "20", "3 texts", "“morning”"."""
-    match value:
-        case () | "":
-            return "none"
-        case tuple():
-            return f"{len(value)} text{'' if len(value) == 1 else 's'}"
-        case str():
-            return f"“{sanitize_line(value, _MAX_VALUE_CHARS)}”"
-        case bool():
-            return "on" if value else "off"
-        case _:
-            return str(value)
+    if isinstance(value, tuple) and value:
+        return counted(len(value), "text")
+    return format_setting(name, sanitize_line(value, _MAX_VALUE_CHARS) if isinstance(value, str) else value)
 
 
 # Levels ---------------------------------------------------------------------------------------------------------------

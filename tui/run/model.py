@@ -150,17 +150,13 @@ class RunModel:
 
     def take_step(self) -> None:
         """Take one step while paused, one at a time; while training, pause instead."""
-        if self.pending.is_taking_step:
+        if any(isinstance(command, TakeStep) for command in self.pending.commands):
             return
         toggled = self.pending.pause_toggled(self.view)
         if isinstance(toggled, Pause):
             self._has_paused_to_step = self.send(toggled)
         else:
             self.send(TakeStep())
-
-    def toggle_finish(self) -> None:
-        """Finish the run, or cancel that, whichever is not reached or pending."""
-        self.send(self.pending.finish_toggled(self.view))
 
     def alert(self, unit: LossUnit = "bits") -> Alert | None:
         """Return the alert to show, with losses in `unit`."""
