@@ -39,7 +39,7 @@ MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
 MAX_TIMES = 15
 MAX_WARNINGS = 100
 _MAX_TOTAL = 1e30
-"""Of the losses of a bucket, so that their sums can be sent; only an edited journal has more."""
+"""The largest total of the losses of a bucket, so that totals can be sent; only an edited journal has more."""
 
 StepReport = e.StepsFinished | e.StepsThinned
 _Frequent = StepReport | e.EvalFinished | e.TweetSampled
@@ -229,7 +229,7 @@ def with_changes(view: RunView, settings: Mapping[str, Setting]) -> RunView:
 
 
 def _use_sampling(now: RunView, sampling: SamplingConfig) -> None:
-    """Sample with other settings; the drafts of another filter are counted anew."""
+    """Sample with other settings; the drafts of another filter are counted from 0."""
     if not has_same_filter(now.sampling, sampling):
         now.drafts = DraftCounts()
     now.sampling = sampling
@@ -253,11 +253,8 @@ def _apply_frequent(now: RunView, events: Sequence[_Frequent]) -> None:
         _add_steps(now, reports)
     tweets = [event for event in events if isinstance(event, e.TweetSampled)]
     if tweets:
-        now.tweets, now.num_tweets, now.tweet_delayed = (
-            _with_tweets(now.tweets, tweets),
-            now.num_tweets + len(tweets),
-            None,
-        )
+        now.tweets, now.tweet_delayed = _with_tweets(now.tweets, tweets), None
+        now.num_tweets += len(tweets)
         for tweet in tweets if now.sampling.has_filter else ():
             now.drafts = now.drafts.plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet))
     evaluations = [event for event in events if isinstance(event, e.EvalFinished)]

@@ -90,7 +90,7 @@ class Level:
 
     @property
     def sentence(self) -> str:
-        """That the model has crossed it."""
+        """The words for a model that has crossed it."""
         return f"Now better than the {self.name} model ({self.meaning})."
 
 
@@ -162,7 +162,7 @@ class DraftCounts:
     num_shown: int = 0
     """Tweets: the drafts that were chosen."""
     num_failing: int = 0
-    """Those of the tweets that do not pass the filter, as no draft did."""
+    """Tweets that do not pass the filter, as no draft did."""
     refused: tuple[tuple[RefusalReason, int], ...] = ()
     """Refused drafts by reason, in the order of `RefusalReason`; those of the failing tweets are among them."""
 

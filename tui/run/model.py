@@ -28,7 +28,7 @@ those of the machine that runs the program, which a read-only browser must not r
 
 TEMPERATURE_STEP = 0.05
 LEARNING_RATE_FACTOR = 10**0.1
-"""Ten steps are a factor of ten."""
+"""The factor of one step of the learning rate: ten steps are a factor of ten."""
 
 
 def next_temperature(temperature: float, direction: int) -> float:
@@ -60,7 +60,7 @@ class RunModel:
         self.on_sent: Callable[[], None] = lambda: None
         """Called after each command, so that its effect is drawn at once."""
         self._interruption = ""
-        """That of the connection at the last drain."""
+        """Why the connection was interrupted at the last drain; empty where it was not."""
         self._has_paused_to_step = False
 
     @property
