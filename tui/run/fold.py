@@ -110,7 +110,7 @@ def _apply(now: RunView, event: e.Event) -> None:  # noqa: C901, PLR0912, PLR091
             _mark(now, event.step, "finishing", "finishing")
         case e.ThreadsChanged():
             now.num_threads, now.precision = event.num_threads, event.precision
-            _measure_pace_anew(now)
+            _restart_pace(now)
         case e.Paused():
             now.phase = "paused"
             is_single_step = now.step_taken is not None and now.step_taken.step == event.step
@@ -152,7 +152,7 @@ def _start(now: RunView, event: e.RunStarted) -> None:
     now.saved_step = None if is_new else event.step
     now.loaded_step, now.loaded_name = None, ""
     _use_sampling(now, event.sampling)
-    _measure_pace_anew(now)
+    _restart_pace(now)
     _count_epochs_from(now, event.epochs)
     now.learning_rate = next_rate(now, event.training)
 
@@ -170,7 +170,7 @@ def _load(now: RunView, event: e.CheckpointLoaded) -> None:
         now.smoothed_from_step = event.step + 1
     now.saved_step = event.step if is_latest else None
     now.loaded_step, now.loaded_name = event.step, event.name
-    _measure_pace_anew(now)
+    _restart_pace(now)
     _count_epochs_from(now, event.epochs)
 
 
@@ -215,7 +215,7 @@ def _change_settings(now: RunView, settings: Mapping[str, Setting], epochs: floa
     if names & set(INTERVALS):
         now.tweet_delayed = None
     if names - {"learning_rate", *BUDGETS}:
-        _measure_pace_anew(now)
+        _restart_pace(now)
     return True
 
 
@@ -235,7 +235,7 @@ def _use_sampling(now: RunView, sampling: SamplingConfig) -> None:
     now.sampling = sampling
 
 
-def _measure_pace_anew(now: RunView) -> None:
+def _restart_pace(now: RunView) -> None:
     now.paced_from_step, now.paced_from_seconds, now.times = now.step, now.elapsed_seconds, ()
 
 

@@ -180,8 +180,8 @@ class DraftCounts:
 def num_refused_text(counts: DraftCounts) -> str:
     """Return how many of the drafts were not chosen: "33 of 38 drafts refused", "none of 5 drafts refused"."""
     num_refused = counts.num_drafts - (counts.num_shown - counts.num_failing)
-    noun = "draft" if counts.num_drafts == 1 else "drafts"
-    return f"{format_count(num_refused) if num_refused else 'none'} of {format_count(counts.num_drafts)} {noun} refused"
+    of_all = counted(counts.num_drafts, "draft")
+    return f"{format_count(num_refused) if num_refused else 'none'} of {of_all} refused"
 
 
 def drafts_text(counts: DraftCounts) -> str:
