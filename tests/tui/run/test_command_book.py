@@ -14,7 +14,7 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, budget, change, checkpoint_saved, run_started, steps_finished
 from tui.run.fold import fold, with_changes
 from tui.run.model import next_learning_rate, next_temperature
-from tui.run.pending import UNDO_WORDS, Pending, interval_settings
+from tui.run.pending import UNDO_LABELS, Pending, interval_settings
 from tui.run.view import RunView
 
 KEYS = {"+": 1, "-": -1, "]": 1, "[": -1}
@@ -209,7 +209,7 @@ def test_undo_reports_the_restored_values(snapshot: SnapshotAssertion) -> None:
 
 def test_an_undo_has_words_for_every_setting_that_a_run_can_change_but_budgets() -> None:
     """A new live setting needs them, too."""
-    assert UNDO_WORDS.keys() | {"sample_every", "sample_pacing"} == LIVE_SETTINGS - {*BUDGETS, *IMPLIED_SETTINGS}
+    assert UNDO_LABELS.keys() | {"sample_every", "sample_pacing"} == LIVE_SETTINGS - {*BUDGETS, *IMPLIED_SETTINGS}
 
 
 def test_an_interval_of_tweets_replaces_their_pace_by_time_until_it_is_undone() -> None:
