@@ -51,21 +51,21 @@ class LineView(Widget):
         self._strips: list[Strip] = []
         self._styles_of: dict[str, Style] = {}
 
-    def lines_for(self, width: int, height: int) -> Sequence[Line]:
-        """Return the lines for a content of that size."""
+    def lines_for(self, width: int) -> Sequence[Line]:
+        """Return the lines for a content of that width, at most as many as fit into `self.size`."""
         raise NotImplementedError
 
-    def strips_for(self, width: int, height: int) -> list[Strip]:
+    def strips_for(self, width: int) -> list[Strip]:
         """Return the lines as strips."""
         before = dict(zip(self.lines, self._strips, strict=False))
-        self.lines = self.lines_for(width, height)
+        self.lines = self.lines_for(width)
         return [before[line] if line in before else self._strip(line, width) for line in self.lines]
 
     def redraw(self) -> None:
         """Compute the lines anew, and repaint the cells that have changed."""
         if not self.is_attached:
             return
-        before, self._strips = self._strips, self.strips_for(*self.size)
+        before, self._strips = self._strips, self.strips_for(self.size.width)
         if len(before) != len(self._strips):
             self.refresh()
         elif regions := [
@@ -93,7 +93,7 @@ class LineView(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return line `y` of the content."""
-        self._strips = self._strips or self.strips_for(*self.size)
+        self._strips = self._strips or self.strips_for(self.size.width)
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.style_of(""))
 
     def _strip(self, line: Line, width: int) -> Strip:
@@ -137,7 +137,7 @@ class PanelRule(LineView):
         self.set_class(is_focused, "-focused")
         self.redraw()
 
-    def strips_for(self, width: int, height: int) -> list[Strip]:  # noqa: ARG002 - one line at any height
+    def strips_for(self, width: int) -> list[Strip]:
         """Return the line: ` ─ tweets ──────── 12 new below ─`."""
         rule, name = ("━", "focused") if self.has_class("-focused") else ("─", "quiet")
         style = self.get_visual_style(f"line--{name}")
