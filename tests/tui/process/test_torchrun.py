@@ -29,7 +29,7 @@ from engine.protocol import events as e
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
-from tests.tui.remote.host_and_client import DEADLINE_SECONDS, RUN, hosted
+from tests.tui.process.host_and_client import DEADLINE_SECONDS, RUN, hosted
 from tests.waiting import wait_until
 from tui.process import attached as client
 from tui.process import torchrun as module

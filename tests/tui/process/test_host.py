@@ -27,7 +27,7 @@ from engine.storage.folders import RunFolder
 from tests.fakes import change, run_started, steps_finished, tweet_sampled
 from tests.recorded_runs import write_run
 from tests.tui.conftest import wait_until as wait_async
-from tests.tui.remote.host_and_client import (
+from tests.tui.process.host_and_client import (
     DEADLINE_SECONDS,
     FINISHED,
     HELLO,

@@ -19,7 +19,7 @@ from tests.fakes import FakeClock, FakeSession, run_finished, run_started, steps
 from tests.recorded_runs import write_run
 from tests.tui import conftest
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
-from tests.tui.remote.host_and_client import RUN, hosted
+from tests.tui.process.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
 from tui.app.pins import PinsFile
