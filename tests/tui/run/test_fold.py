@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import ModelConfig
-from engine.protocol import codec, insight
 from engine.protocol import events as e
+from engine.protocol import insight
 from tests import fakes
-from tests.fakes import checkpoint_saved, eval_finished, paused, run_started, steps_finished, tweet_sampled
+from tests.fakes import eval_finished, paused, run_started, steps_finished, tweet_sampled
+from tests.tui.run.stories import stories
 from tui.process.exit import exit_code_of
 from tui.run.ending import eta_of
 from tui.run.fold import MAX_VAL_POINTS, MAX_WARNINGS, fold
@@ -89,45 +87,6 @@ def told(events: Sequence[e.Event]) -> str:
     return "\n".join(lines)
 
 
-def stories(name: str) -> dict[str, list[e.Event]]:
-    """Read `cases/NAME.txt`: a line "# name", then an event a line, as in a journal but for what is usual."""
-    found: dict[str, list[e.Event]] = {}
-    events: list[e.Event] = []
-    for line in (Path(__file__).parent / "cases" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith("# "):
-            assert line[2:] not in found, line
-            found[line[2:]] = events = []
-        elif not line.startswith("// "):
-            events.append(event_in(line))
-    return found
-
-
-def event_in(line: str) -> e.Event:
-    name, _, changes = line.partition(" ")
-    fields = json.loads(changes)
-    if name == "StepsFinished":
-        losses = fields.pop("losses", None) or [fields.pop("loss")] * fields.pop("count")
-        return steps_finished(losses=losses, **fields)
-    usual: dict[str, Any] = {"event": name, "elapsed_seconds": 1.0}
-    if name in USUAL:
-        usual = json.loads(codec.encode(USUAL[name](fields["step"])))
-    changed = {key: usual[key] | value if isinstance(value, dict) else value for key, value in fields.items()}
-    return e.from_json(json.dumps(usual | changed))
-
-
-USUAL: dict[str, Callable[[int], e.Event]] = {
-    "RunStarted": lambda step: run_started(step=step),
-    "EvalFinished": lambda step: eval_finished(step, 2.0),
-    "TweetSampled": lambda step: tweet_sampled("", step),
-    "CheckpointSaved": checkpoint_saved,
-    "CheckpointLoaded": lambda step: fakes.checkpoint_loaded(step, "calm"),
-    "StepsThinned": lambda step: fakes.steps_thinned(step - 99, step),
-    "StepTaken": fakes.step_taken,
-    "RunFinished": fakes.run_finished,
-    "RunFailed": fakes.run_failed,
-    "SettingsChanged": fakes.settings_changed,
-    "ModelChanged": lambda step: e.ModelChanged(**now(step), model=ModelConfig(), num_parameters=0),
-}
 STORIES = stories("stories")
 ENDS = stories("ends")
 

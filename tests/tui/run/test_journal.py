@@ -50,13 +50,6 @@ def test_missing_events_are_reported_unless_a_kill_has_torn_the_last_line(
     assert found == warning
 
 
-def test_overlapping_and_reversed_steps_are_folded_without_an_error(tmp_path: Path) -> None:
-    shuffled = [EVENTS[9], *reversed(EVENTS), *EVENTS[5:20], EVENTS[3], EVENTS[39]]
-    (tmp_path / "j").write_bytes(lines_of(shuffled))
-    view, warning = read_history(tmp_path / "j")
-    assert (view.step, warning) == (39, "")
-
-
 def test_without_a_journal_there_is_no_history(tmp_path: Path) -> None:
     assert read_history(tmp_path / "none")[0].started is None
     with pytest.raises(OSError, match="Is a directory"):

@@ -15,36 +15,16 @@ from engine.protocol import codec
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
-from tests import fakes
-from tests.fakes import FakeClock, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
+from tests.fakes import FakeClock, run_started, steps_finished, tweet_sampled
 from tests.recorded_runs import write_run
+from tests.tui.run.stories import stories
 from tui.run.connection import Update
 from tui.run.journal import require_journal
 from tui.run.replay import ReplayedRun, length_of
 
 Plan = tuple[tuple[float, c.Command], ...]
-RUN = (
-    run_started(),
-    steps_finished(1, [4.0], elapsed_seconds=10.0),
-    tweet_sampled("hello", 1, elapsed_seconds=10.0),
-    steps_finished(2, [3.0, 2.0], elapsed_seconds=20.0),
-    eval_finished(3, 2.5),
-    steps_finished(4, [1.0], elapsed_seconds=40.0),
-)
-RESUMED = (
-    *(
-        *RUN,
-        fakes.run_failed(4, elapsed_seconds=40.0),
-        run_started(step=3, elapsed_seconds=20.0, resumed_from="latest"),
-    ),
-    *(steps_finished(4, [0.5], elapsed_seconds=30.0), fakes.run_finished(4, elapsed_seconds=40.0)),
-)
-THINNED = (
-    *(run_started(), steps_thinned(1, 100, elapsed_seconds=10.0), steps_thinned(101, 200, elapsed_seconds=20.0)),
-    steps_finished(201, [2.5], elapsed_seconds=30.0),
-)
-REFUSED = e.CommandRefused(step=1, elapsed_seconds=10.0, command="Finish", title="x", detail="y", hint="z")
-ANSWERS = (REFUSED, fakes.text_completed("a", elapsed_seconds=10.0), fakes.tweet_read("a", elapsed_seconds=10.0))
+STORIES = stories("replays")
+RUN = STORIES["a run"]
 
 
 def played(path: Path, speed: float, plan: Plan = ()) -> list[tuple[float, e.Event]]:
@@ -67,21 +47,22 @@ def line_of(at: float, event: e.Event) -> str:
     return " · ".join(filter(None, [f"{at:6.2f} s  step {event.step}  {type(event).__name__}", *words]))
 
 
-REPLAYS: dict[str, tuple[tuple[e.Event, ...], float, Plan]] = {
-    "ten times as fast": (RUN, 10.0, ()),
-    "half as fast": (RUN, 0.5, ()),
-    "resumed": (RESUMED, 10.0, ()),
-    "answers and refusals": ((RUN[0], *ANSWERS, RUN[1]), math.inf, ()),
-    "paused": (RUN, 10.0, ((0.5, c.Pause()), (100.5, c.Resume()))),
-    "stopped": (RUN, 10.0, ((1.5, c.Stop(reason="enough")),)),
-    "steered": (RUN, 10.0, ((0.1, c.LoadCheckpoint(name="a")),)),
-    "thinned steps": (THINNED, 10.0, ()),
+REPLAYS: dict[str, tuple[str, float, Plan]] = {
+    "ten times as fast": ("a run", 10.0, ()),
+    "half as fast": ("a run", 0.5, ()),
+    "resumed": ("resumed", 10.0, ()),
+    "answers and refusals": ("answers and refusals", math.inf, ()),
+    "paused": ("a run", 10.0, ((0.5, c.Pause()), (100.5, c.Resume()))),
+    "stopped": ("a run", 10.0, ((1.5, c.Stop(reason="enough")),)),
+    "steered": ("a run", 10.0, ((0.1, c.LoadCheckpoint(name="a")),)),
+    "thinned steps": ("thinned steps", 10.0, ()),
 }
 
 
 @pytest.mark.parametrize("name", REPLAYS)
 def test_when_which_events_of_a_journal_are_replayed(home: Path, name: str, snapshot: SnapshotAssertion) -> None:
-    events, speed, plan = REPLAYS[name]
+    story, speed, plan = REPLAYS[name]
+    events = STORIES[story]
     emitted = played(write_run(home, events), speed, plan)
     assert "\n".join(line_of(*each) for each in emitted) == snapshot
     from_journal = [event for _, event in emitted if not isinstance(event, e.Paused | e.Resumed | e.CommandRefused)]
@@ -148,12 +129,7 @@ def test_damaged_lines_are_counted_at_the_end_and_a_journal_without_a_readable_e
 def test_recorded_events_come_when_they_are_due_long_gaps_shortened_and_an_end_after_the_last(
     home: Path, max_gap_seconds: float, snapshot: SnapshotAssertion
 ) -> None:
-    events = (
-        run_started(elapsed_seconds=3.0),
-        steps_finished(1, [4.0], elapsed_seconds=13.0),
-        tweet_sampled("hello", 1, elapsed_seconds=13.0),
-        steps_finished(2, [3.0], elapsed_seconds=1013.0),
-    )
+    events = STORIES["long gaps"]
     path, clock, lines = write_run(home, events), FakeClock(), list[str]()
     bridge = ReplayedRun(path, 10.0, clock, max_gap_seconds)
     bridge.start()
