@@ -23,8 +23,8 @@ from engine.protocol.insight import Bands
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import chars_read, run_started, steps_finished, text_traced, tweet_sampled
-from tests.tui.process.host_and_client import DEADLINE_SECONDS, FINISHED, PAUSED, RUN, Hosted, hosted, line_of
-from tests.waiting import wait_until
+from tests.tui.process.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted, line_of
+from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process import attached as client
 from tui.process.attached import AttachedRun, read_greeting
 from tui.process.protocol import (

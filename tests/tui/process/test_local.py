@@ -14,11 +14,9 @@ from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from tests.fakes import FakeSession, RaisingSession, run_finished, run_started, steps_finished
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process.local import LocalRun, OnStage, OpenSession, Session
 from tui.run.connection import Update
-
-DEADLINE_SECONDS = 30.0
 
 
 def events_of(open_session: OpenSession) -> tuple[Event, ...]:

@@ -29,8 +29,8 @@ from engine.protocol import events as e
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
-from tests.tui.process.host_and_client import DEADLINE_SECONDS, RUN, hosted
-from tests.waiting import wait_until
+from tests.tui.process.host_and_client import RUN, hosted
+from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process import attached as client
 from tui.process import torchrun as module
 from tui.process.attached import AttachedRun

@@ -22,6 +22,8 @@ def refusal_of(command: c.Command) -> e.CommandRefused:
 class Driven(RunConnection):
     """Returns the updates of a test, and records the commands."""
 
+    interruption = ""
+
     def __init__(self) -> None:
         self.config = RunConfig()
         self.updates: list[Update] = []

@@ -9,9 +9,10 @@ import pytest
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.insight import ShowBatch
-from tests.fakes import paused, run_started, settings_changed, steps_finished, tweet_sampled
+from tests.fakes import paused, run_finished, run_started, settings_changed, steps_finished, tweet_sampled
 from tests.tui.run.driven import Screen
 from tui.run.fold import fold
+from tui.run.model import unmet_needs
 from tui.run.view import RunView
 
 TRAINING = fold(RunView(), [run_started(), steps_finished(1, [2.0] * 9)])
@@ -55,6 +56,28 @@ def test_after_a_gap_nothing_is_pending_undo_remains_and_the_screen_reacts_to_wh
     assert screen.run.alert() is not None
     assert screen.run.shown.sampling.temperature == 0.8
     assert screen.run.undo() == "temperature back to 0.80"
+
+
+def test_a_start_and_an_end_that_came_while_the_screen_was_not_connected_are_reported_too() -> None:
+    screen = Screen(RunView())
+    missed = (run_started(), e.Warned(**NOW, message="Rank 1 was killed."), run_finished(9))
+    assert screen.see(view=fold(RunView(), missed)) == missed
+
+
+def test_while_the_connection_is_interrupted_the_run_is_starting_and_what_is_unanswered_before_may_be_lost() -> None:
+    screen = Screen(TRAINING)
+    assert screen.run.change(temperature=1.0)
+    screen.link.interruption = "The processes start again."
+    screen.see()
+    phases = [screen.run.shown.phase]
+    assert not screen.run.change(temperature=1.5)
+    assert unmet_needs(screen.run).keys() >= {"commands", "steering"}
+    screen.link.interruption = ""
+    screen.see()
+    assert [*phases, screen.run.shown.phase] == ["starting", "training"]
+    assert screen.run.change(temperature=1.5)
+    again, lost = "The processes start again.", "The last key before the interruption may have had no effect."
+    assert screen.toasts == [again, again, lost]
 
 
 def test_a_repeated_step_key_has_one_step_under_way_and_pauses_a_run_that_trains() -> None:
