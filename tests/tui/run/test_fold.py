@@ -89,6 +89,7 @@ def told(events: Sequence[e.Event]) -> str:
 
 STORIES = stories("stories")
 ENDS = stories("ends")
+LOADS = stories("loads")
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -174,28 +175,10 @@ def test_only_the_latest_warnings_are_kept() -> None:
     assert [warning.message for warning in fold(RunView(), many).warnings][:1] == ["5"]
 
 
-RUN = run_started().run
-AT_900 = fakes.checkpoint_loaded(900, "other/best")
-THINNED = [fakes.steps_thinned(step, step + 127, mean_loss=3.0) for step in (901, 1029)]
-
-
-@pytest.mark.parametrize(
-    ("events", "at_once", "after_15_steps"),
-    [
-        ([fakes.checkpoint_loaded(500, "other/best")], None, 2.0),
-        ([fakes.checkpoint_loaded(600, "other/best")], None, 2.0),
-        ([fakes.checkpoint_loaded(900, f"{RUN}/best")], None, 2.0),
-        ([fakes.checkpoint_loaded(500, f"{RUN}/step-500-before-load")], None, 2.0),
-        ([fakes.checkpoint_loaded(500, f"{RUN}/best")], 4.0, 3.875),
-        ([AT_900, run_started(step=900, resumed_from=f"{RUN}/latest")], None, 2.0),
-        ([AT_900, run_started(step=600, resumed_from=f"{RUN}/latest")], None, 2.0),
-        ([AT_900, THINNED[0]], None, 2.0),
-        ([AT_900, *THINNED], 3.0, 2.0),
-    ],
-)
-def test_the_train_loss_after_a_load_is_of_steps_of_the_loaded_weights(
-    events: list[e.Event], at_once: float | None, after_15_steps: float
-) -> None:
-    view = fold(RunView(), [run_started(), steps_finished(1, [4.0] * 600), *events])
-    assert view.smoothed_loss == at_once
-    assert fold(view, [steps_finished(view.step + 1, [2.0] * 15)]).smoothed_loss == after_15_steps
+@pytest.mark.parametrize("name", LOADS)
+def test_the_train_loss_after_a_load_is_of_steps_of_the_loaded_weights(name: str, snapshot: SnapshotAssertion) -> None:
+    view, lines = RunView(), []
+    for event in LOADS[name]:
+        view = fold(view, [event])
+        lines.append(f"{type(event).__name__} to step {view.step}: {view.smoothed_loss}")
+    assert "\n".join(lines) == snapshot
