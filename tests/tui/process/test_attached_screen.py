@@ -119,25 +119,18 @@ async def test_a_read_only_screen_asks_for_the_levels_that_the_run_does_not_have
         await wait_until(lambda: len(at.app.summary_view.levels) == NUM_LEVELS, "the levels")
 
 
-@pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y")])
+@pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y"), ("ctrl+c", "ctrl+c")])
 async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
+    ends, code = key == "y", 130 if key == "ctrl+c" else 0
     async with attached(stage) as at:
         await at.press(asks, opens=Question, shows="y stop the run · d detach")
         await at.press("escape", opens=MainScreen)
         assert at.app.return_code is None
         await at.press(asks, opens=Question)
         await at.press(key)
-        await end_of(at)
-    assert any(isinstance(command, c.Stop) for command in at.session.received) == (key == "y")
-    assert at.app.return_value == Outcome(is_detached=key == "d", is_ending=key == "y")
-
-
-async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_continues(stage: Stage) -> None:
-    async with attached(stage) as at:
-        await at.press("ctrl+c", opens=Question)
-        await at.press("ctrl+c")
-        await end_of(at, 130)
-    assert (at.app.return_value, at.session.received) == (Outcome(exit_code=130, is_detached=True), [])
+        await end_of(at, code)
+    assert [type(command) for command in at.session.received] == [c.Stop] * ends
+    assert at.app.return_value == Outcome(exit_code=code, is_detached=not ends, is_ending=ends)
 
 
 async def test_d_quits_although_the_run_ended_during_the_question_of_q(stage: Stage) -> None:
