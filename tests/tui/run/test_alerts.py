@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,8 @@ from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
 from engine.protocol.events import WarningKind
 from tests import fakes
-from tests.fakes import budget, checkpoint_loaded, checkpoint_saved, eval_finished, paused, run_failed, steps_finished
+from tests.fakes import checkpoint_loaded, run_failed, steps_finished
+from tests.tui.run.stories import stories
 from tui.run.alerts import Alert, Alerts
 from tui.run.fold import fold
 from tui.run.view import RunView
@@ -136,11 +136,6 @@ def told(events: Iterable[e.Event]) -> str:
     return "\n".join(lines) or "no alert at all"
 
 
-def trained(first: int, last: int) -> list[e.Event]:
-    """Return steps by the ten."""
-    return [steps_finished(step, [2.0] * 10) for step in range(first, last, 10)]
-
-
 def warned(step: int, kind: WarningKind, message: str = "not finite") -> e.Warned:
     return e.Warned(step=step, elapsed_seconds=1.0, message=message, kind=kind)
 
@@ -149,55 +144,12 @@ def skipped(*steps: int) -> list[e.Event]:
     return [warned(step, "not-finite") for step in steps]
 
 
-def evaluations(*bits: float) -> list[e.Event]:
-    best = np.minimum.accumulate(bits)
-    return [
-        eval_finished(100 * (number + 1), value, is_best=bool(value == best[number] and value not in bits[:number]))
-        for number, value in enumerate(bits)
-    ]
+STORIES = stories("alerts")
 
 
-NOW: dict[str, Any] = {"step": 500, "elapsed_seconds": 25.0}
-RISING = evaluations(2.40, 2.45, 2.46, 2.47, 2.48)
-RUNS: dict[str, list[e.Event]] = {
-    "three of a hundred steps are skipped": [
-        *(*trained(1, 50), *skipped(51), *trained(52, 201), *skipped(202, 203), *trained(204, 253)),
-        *(*skipped(254), *trained(255, 364)),
-    ],
-    "latest is reloaded, as there is no best": [
-        *(*trained(1, 50), *skipped(*range(51, 71)), checkpoint_loaded(50, "best"))
-    ],
-    "the disk is full until saving works": [
-        *(warned(0, "disk", "No space left on device."), warned(0, "disk", "Still none.")),
-        *(checkpoint_saved(0), warned(1, "disk-works")),  # the journal may still fail after the first of them
-    ],
-    "validation rises": evaluations(2.6, 2.40, 2.45, 2.46, 2.47, 2.48),
-    "a run that finishes is being put right": [*RISING, e.FinishPlanned(**NOW, last_step=600)],
-    "a run that is over gets more steps": [
-        *RISING,
-        fakes.settings_changed(NOW["step"], **budget(max_steps=500).settings),
-        paused(500, 25.0),
-    ],
-    "the most urgent": [*RISING, warned(500, "disk", "Full."), *skipped(501, 502, 503)],
-}
-
-
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", STORIES)
 def test_when_an_alert_is_shown_and_its_remedy(name: str, snapshot: SnapshotAssertion) -> None:
-    assert told(RUNS[name]) == snapshot
-
-
-@pytest.mark.parametrize(
-    "bits",
-    [
-        (2.40, 2.45, 2.46, 2.47),  # only three above
-        (2.40, 2.41, 2.415, 2.42, 2.42, 2.423),  # noise
-        (2.40, 2.45, 2.46, 2.41, 2.46, 2.47),  # once near the best
-        (2.40, 2.60, 2.55, 2.52, 2.47),  # coming back after a bump
-    ],
-)
-def test_other_evaluations_above_the_best_are_no_alert(bits: tuple[float, ...]) -> None:
-    assert told(evaluations(*bits)) == "no alert at all"
+    assert told(STORIES[name]) == snapshot
 
 
 def test_under_a_dismissed_alert_is_the_next_urgent() -> None:
