@@ -149,7 +149,7 @@ class Terminal:
     def assert_ends(self, code: int) -> None:
         """Check that the program ends with this code, and leaves the terminal's settings and modes as they were."""
         assert self.wait_for_exit() == code
-        assert self.is_restored
+        assert self.is_restored, f"modes left set: {self.modes_left_set}"
 
     def wait_for_exit_unread(self) -> int:
         """Return the exit status without reading output: the terminal is closed or blocked."""
