@@ -203,20 +203,20 @@ class CheckpointList(Vertical):
     def replace(self, entry: CheckpointEntry, changed: CheckpointEntry | None) -> None:
         """Show `changed` in place of an entry, under the cursor; None where its file is deleted."""
         del self.entries[entry.name]
+        name = "" if changed is None else changed.name
         if changed is not None:
-            self.entries[changed.name] = changed
+            self.entries[name] = changed
         if self.compared == entry.name:
-            self.compared = changed.name if changed is not None else ""
-        self.show_entries(changed.name if changed is not None else "")
+            self.compared = name
+        self.show_entries(name)
 
     def why_not_loaded(self, entry: CheckpointEntry) -> str:
         """Return why a checkpoint can't be loaded into this run; empty where no reason is known."""
         own = self.entries.get(f"{self._run.name}/latest")
         if entry.problem or entry.info is None or own is None or own.info is None or entry.info.vocab == own.info.vocab:
             return entry.problem
-        return (
-            f"Its vocabulary differs from this run's ({len(entry.info.vocab)} characters, not {len(own.info.vocab)})."
-        )
+        sizes = f"{len(entry.info.vocab)} characters, not {len(own.info.vocab)}"
+        return f"Its vocabulary differs from this run's ({sizes})."
 
     def show_notice(self, text: str) -> None:
         """Show a line below the list; none if `text` is empty."""
@@ -231,11 +231,11 @@ class CheckpointList(Vertical):
         entries = [(group, entry) for group in groups for entry in group.entries]
         at_width = max((cell_len(evaluated_at(entry)) for _, entry in entries), default=0)
         rows = [cells_of(entry, now, unit, run=group.run, at_width=at_width) for group, entry in entries]
-        arrows = {column: _ARROWS[column] if column == self.order else " " for column in ORDERS}
-        titles = {column: f"{arrow} {column}" for column, arrow in arrows.items()}
-        headings = list(
-            {**titles, "name": f"name {arrows['name']}", "loss": f"{arrows['loss']} {unit_label(unit)}"}.values()
-        )
+        headings = []
+        for column in ORDERS:
+            arrow = _ARROWS[column] if column == self.order else " "
+            title = unit_label(unit) if column == "loss" else column
+            headings.append(f"{title} {arrow}" if column == "name" else f"{arrow} {title}")
         widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)][1:]
         options: list[Option] = []
         for (group, entry), cells in zip(entries, rows, strict=True):
@@ -317,8 +317,7 @@ def _shortened_name(name: str, max_cells: int) -> str:
 
 def _next_batch(entries: Iterator[CheckpointEntry]) -> list[CheckpointEntry]:
     """Return the entries read in `_BATCH_SECONDS`, at least one; none at the end."""
-    batch = []
-    end = time.monotonic() + _BATCH_SECONDS
+    batch, end = [], time.monotonic() + _BATCH_SECONDS
     for entry in entries:
         batch.append(entry)
         if time.monotonic() >= end:

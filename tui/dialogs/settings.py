@@ -119,14 +119,14 @@ class SettingList(Dialog[None]):
         return Content(f"  {row.label:<{self.LABEL_WIDTH}} {sanitize_line(row.text)}{star}")
 
     @property
-    def _chosen(self) -> Row:
+    def _chosen(self) -> Row | None:
         option = self.query_one(OptionList).highlighted_option
-        assert option is not None  # noqa: S101 - the cursor is on a setting from the start
-        return self._rows[option.id or ""]
+        return None if option is None else self._rows[option.id or ""]
 
     @on(OptionList.OptionHighlighted)
     def _explain(self) -> None:
-        self._show_hint(self._chosen.sentence + self._chosen.advice)
+        if row := self._chosen:
+            self._show_hint(row.sentence + row.advice)
 
     @on(OptionList.OptionSelected)
     def _select(self) -> None:
@@ -134,7 +134,8 @@ class SettingList(Dialog[None]):
 
     def action_cycle(self, direction: int) -> None:
         """Set the next (1) or previous (-1) value of a setting; ask for one that is typed."""
-        row = self._chosen
+        if not (row := self._chosen):
+            return
         if choices := (False, True) if isinstance(row.value, bool) else row.choices:
             self._set(row, choices[(choices.index(row.value) + direction) % len(choices)])
         elif direction > 0:
@@ -171,7 +172,8 @@ class SettingList(Dialog[None]):
 
     def action_reset(self) -> None:
         """Restore the default."""
-        self._set(self._chosen, None)
+        if row := self._chosen:
+            self._set(row, None)
 
     def _set(self, row: Row, given: object) -> None:
         match self._checked(row, given):
