@@ -24,8 +24,8 @@ from tui.run.marks import (
     DraftCounts,
     Mark,
     MarkKind,
+    baselines_from,
     has_same_filter,
-    levels_from,
     sampling_marks,
     uncrossed_after,
     with_crossings,
@@ -122,7 +122,7 @@ def _apply(now: RunView, event: e.Event) -> None:  # noqa: C901, PLR0912, PLR091
             now.warnings = (*now.warnings[-(MAX_WARNINGS - 1) :], event)
         case BaselinesMeasured(names=names, bits_per_char=bits_per_char):
             points = ((point.step, point.bits_per_char) for point in now.val_points)
-            now.levels = with_crossings(levels_from(names, bits_per_char, now.levels), points)
+            now.baselines = with_crossings(baselines_from(names, bits_per_char, now.baselines), points)
         case e.TweetDelayed():
             now.tweet_delayed = event
         case StepTaken():
@@ -148,7 +148,7 @@ def _start(now: RunView, event: e.RunStarted) -> None:
     now.model, now.training, now.num_parameters = event.model, event.training, event.num_parameters
     now.num_threads, now.precision, now.ranks = event.num_threads, event.precision, None
     now.finishes_at = now.step_taken = now.tweet_delayed = None
-    now.levels = ()
+    now.baselines = ()
     now.saved_step = None if is_new else event.step
     now.loaded_step, now.loaded_name = None, ""
     _use_sampling(now, event.sampling)
@@ -184,7 +184,7 @@ def _truncate(now: RunView, step: int) -> None:
     now.marks = _until(step, now.marks)
     now.val_points = _until(step, now.val_points)
     now.tweets = _until(step, now.tweets)
-    now.levels = uncrossed_after(now.levels, step)
+    now.baselines = uncrossed_after(now.baselines, step)
 
 
 def _until(step: int, items: tuple[_Item, ...]) -> tuple[_Item, ...]:
@@ -260,7 +260,7 @@ def _apply_frequent(now: RunView, events: Sequence[_Frequent]) -> None:
     evaluations = [event for event in events if isinstance(event, e.EvalFinished)]
     if evaluations and not now.is_overfit:  # there, they are of the training tweet itself
         now.val_points = _with_points(now.val_points, evaluations)
-        now.levels = with_crossings(now.levels, ((event.step, event.bits_per_char) for event in evaluations))
+        now.baselines = with_crossings(now.baselines, ((event.step, event.bits_per_char) for event in evaluations))
         if any(event.is_best for event in evaluations):
             now.best_taken_back = None
 

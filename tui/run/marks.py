@@ -1,4 +1,4 @@
-"""Along a run: marks on its curve, the levels that its model has to beat, the drafts of its tweets. Pure."""
+"""Along a run: marks on its curve, the baselines that its model has to beat, the drafts of its tweets. Pure."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ def _value(name: str, value: object) -> str:
     return format_setting(name, sanitize_line(value, _MAX_VALUE_CHARS) if isinstance(value, str) else value)
 
 
-# Levels ---------------------------------------------------------------------------------------------------------------
+# Baselines ------------------------------------------------------------------------------------------------------------
 
 _NAMES = {"uniform": "uniform", "unigram": "unigram", "2-gram": "bigram"}
 """Shown names by the names of the event."""
 _MEANINGS = {"uniform": "all characters equally likely", "unigram": "character frequencies only"}
 _HIGHER_ORDER = re.compile(r"[3-9]-gram")
-NUM_LEVELS = len(_NAMES) + 1
+NUM_BASELINES = len(_NAMES) + 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Level:
+class Baseline:
     """The bits per character of a simple model of the same tweets, which the run's model has to beat.
 
     It is crossed at the first evaluation below it, and beaten while the latest one is (`RunView.is_beaten`).
@@ -94,50 +94,51 @@ class Level:
         return f"Now better than the {self.name} model ({self.meaning})."
 
 
-def levels_from(
-    names: Sequence[str], bits_per_char: Sequence[float], before: Sequence[Level] = ()
-) -> tuple[Level, ...]:
-    """Return the levels of measured baselines, in the order uniform, unigram, bigram, best n-gram.
+def baselines_from(
+    names: Sequence[str], bits_per_char: Sequence[float], before: Sequence[Baseline] = ()
+) -> tuple[Baseline, ...]:
+    """Return measured baselines, in the order uniform, unigram, bigram, best n-gram.
 
     Those that are equal to one of `before` were crossed where that was.
     """
     measured = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
     higher = sorted((name for name in measured if _HIGHER_ORDER.fullmatch(name)), key=measured.__getitem__)
-    crossed = {(level.name, level.bits_per_char): level.crossed_at for level in before}
+    crossed = {(baseline.name, baseline.bits_per_char): baseline.crossed_at for baseline in before}
     shown = [(_NAMES.get(name, name), measured[name]) for name in (*_NAMES, *higher[:1]) if name in measured]
-    return tuple(Level(name=name, bits_per_char=its, crossed_at=crossed.get((name, its))) for name, its in shown)
+    return tuple(Baseline(name=name, bits_per_char=its, crossed_at=crossed.get((name, its))) for name, its in shown)
 
 
-def has_all(levels: Sequence[Level]) -> bool:
-    """Return whether the best n-gram is among the levels, not only those that are measured first."""
-    return len(levels) == NUM_LEVELS
+def has_all(baselines: Sequence[Baseline]) -> bool:
+    """Return whether the best n-gram is among the baselines, not only those that are measured first."""
+    return len(baselines) == NUM_BASELINES
 
 
-def newly_crossed(before: Sequence[Level], levels: Sequence[Level], from_step: int) -> Level | None:
-    """Return the hardest of the levels crossed since `before`, at a step later than `from_step`, if any."""
-    crossed_before = {level.name for level in before if level.crossed_at is not None}
-    new = [level for level in levels if (level.crossed_at or 0) > from_step and level.name not in crossed_before]
+def newly_crossed(before: Sequence[Baseline], baselines: Sequence[Baseline], from_step: int) -> Baseline | None:
+    """Return the hardest of the baselines crossed since `before`, at a step later than `from_step`, if any."""
+    crossed_before = {each.name for each in before if each.crossed_at is not None}
+    new = [each for each in baselines if (each.crossed_at or 0) > from_step and each.name not in crossed_before]
     return new[-1] if new else None
 
 
-def with_crossings(levels: tuple[Level, ...], evaluations: Iterable[tuple[int, float]]) -> tuple[Level, ...]:
-    """Return the levels after evaluations, each a step and its bits per character, in order."""
+def with_crossings(baselines: tuple[Baseline, ...], evaluations: Iterable[tuple[int, float]]) -> tuple[Baseline, ...]:
+    """Return the baselines after evaluations, each a step and its bits per character, in order."""
     for step, bits in evaluations:
-        crossed = {level.name for level in levels if level.crossed_at is None and bits < level.bits_per_char}
+        crossed = {each.name for each in baselines if each.crossed_at is None and bits < each.bits_per_char}
         if crossed:
-            levels = tuple(replace(each, crossed_at=step) if each.name in crossed else each for each in levels)
-    return levels
+            baselines = tuple(replace(each, crossed_at=step) if each.name in crossed else each for each in baselines)
+    return baselines
 
 
-def uncrossed_after(levels: tuple[Level, ...], step: int) -> tuple[Level, ...]:
-    """Return the levels without the crossings after `step`, to which the run went back."""
-    late = {level.name for level in levels if (level.crossed_at or 0) > step}
-    return tuple(replace(each, crossed_at=None) if each.name in late else each for each in levels) if late else levels
+def uncrossed_after(baselines: tuple[Baseline, ...], step: int) -> tuple[Baseline, ...]:
+    """Return the baselines without the crossings after `step`, to which the run went back."""
+    if not any((each.crossed_at or 0) > step for each in baselines):
+        return baselines  # the same object
+    return tuple(replace(each, crossed_at=None) if (each.crossed_at or 0) > step else each for each in baselines)
 
 
-def level_marks(levels: Sequence[Level]) -> tuple[Mark, ...]:
-    """Return a mark at each step at which levels were crossed, for the hardest of them."""
-    hardest = {level.crossed_at: level.name for level in levels if level.crossed_at is not None}
+def baseline_marks(baselines: Sequence[Baseline]) -> tuple[Mark, ...]:
+    """Return a mark at each step at which baselines were crossed, for the hardest of them."""
+    hardest = {baseline.crossed_at: baseline.name for baseline in baselines if baseline.crossed_at is not None}
     return tuple(Mark(step=step, kind="level", label=f"better than the {name} model") for step, name in hardest.items())
 
 

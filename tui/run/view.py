@@ -15,7 +15,7 @@ from engine.corpus.batches import FIRST_TWEETS
 from engine.protocol import events as e
 from engine.protocol.insight import StepTaken
 from engine.training.schedule import Finish, budget_used, learning_rate_at, next_evaluation
-from tui.run.marks import DraftCounts, Level, Mark
+from tui.run.marks import Baseline, DraftCounts, Mark
 from tui.run.series import Series
 
 RunPhase = Literal["starting", "training", "paused", "finished", "failed"]
@@ -76,7 +76,7 @@ class RunView:
     """The latest evaluations, a thinned selection of the older ones, and the best."""
     best_taken_back: e.EvalFinished | None = None
     """The best evaluation, if a load has taken back its step and none since is better."""
-    levels: tuple[Level, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
     """What a model of these tweets has to beat; empty until measured."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     tweets: tuple[e.TweetSampled, ...] = ()
@@ -169,10 +169,10 @@ class RunView:
         """The best evaluation of this run, also after an older checkpoint was loaded."""
         return self.best_taken_back or next((point for point in reversed(self.val_points) if point.is_best), None)
 
-    def is_beaten(self, level: Level) -> bool:
-        """Return whether a level that was crossed is above the latest evaluation, too: a loss may rise again."""
+    def is_beaten(self, baseline: Baseline) -> bool:
+        """Return whether a baseline that was crossed is above the latest evaluation, too: a loss may rise again."""
         last = self.last_val
-        return level.crossed_at is not None and last is not None and last.bits_per_char < level.bits_per_char
+        return baseline.crossed_at is not None and last is not None and last.bits_per_char < baseline.bits_per_char
 
     @property
     def progress(self) -> float | None:

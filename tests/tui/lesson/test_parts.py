@@ -35,7 +35,7 @@ from tui.lesson.pictures.temperature_picture import at_temperature, bars_picture
 from tui.lesson.progress import Progress, invitation_to_lesson, progress_path, read_progress, write_progress
 from tui.lesson.runs import main_config, open_lesson_session, overfit_config
 from tui.lesson.stops import STOPS
-from tui.run.marks import levels_from
+from tui.run.marks import baselines_from
 from tui.xray.glyphs import ASCII, UNICODE, Glyphs
 from tui.xray.layout import line_width
 from tui.xray.spans import Picture, plain
@@ -175,7 +175,7 @@ NEXT = text_traced(
     next_log_probs=tuple(math.log(share) for share in (0.5, 0.25, 0.2, *[0.05 / 110] * 110)),
     chars=(structs.replace(text_traced("hi").chars[-1], likeliest=CHANCES),),
 )
-LEVELS = levels_from(("uniform", "unigram", "2-gram"), (6.87, 4.6, 3.6))
+LEVELS = baselines_from(("uniform", "unigram", "2-gram"), (6.87, 4.6, 3.6))
 LOOP = "I love the love the love the"
 MEASURED = [
     (1, Measured(num_steps=40, chars_per_second=9_000, noise=0.4)),

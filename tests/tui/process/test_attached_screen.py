@@ -31,7 +31,7 @@ from tui.process.exit import Outcome
 from tui.process.job_control import JobControl
 from tui.process.local import LocalRun
 from tui.run.fold import fold
-from tui.run.marks import NUM_LEVELS
+from tui.run.marks import NUM_BASELINES
 from tui.run.new_run import curve_before
 from tui.run.view import RunView
 from tui.settings.key_table import MAIN_ACTIONS
@@ -116,7 +116,7 @@ async def test_a_read_only_screen_asks_for_the_levels_that_the_run_does_not_have
     session = FakeSession(SCRIPT)
     session.measures_baselines = True
     async with attached(stage, ReadOnly, session=session) as at:
-        await wait_until(lambda: len(at.app.summary_view.levels) == NUM_LEVELS, "the levels")
+        await wait_until(lambda: len(at.app.summary_view.baselines) == NUM_BASELINES, "the levels")
 
 
 @pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y"), ("ctrl+c", "ctrl+c")])

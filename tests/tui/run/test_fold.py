@@ -21,7 +21,7 @@ from tests.tui.run.stories import stories
 from tui.process.exit import exit_code_of
 from tui.run.ending import eta_of
 from tui.run.fold import MAX_VAL_POINTS, MAX_WARNINGS, fold
-from tui.run.marks import delay_text, drafts_text, level_marks
+from tui.run.marks import baseline_marks, delay_text, drafts_text
 from tui.run.summary import earlier_lines, end_lines, how_to_attach
 from tui.run.view import RunView
 
@@ -45,7 +45,7 @@ def facts(view: RunView) -> Iterator[tuple[str, object]]:
     if len(curve):
         highest = curve.columns(curve.first_step, curve.last_step, 1).high.max()
         yield "curve", f"{len(curve)} steps to {curve.last_step}, last {curve.last:g}, highest {highest:g}"
-    for mark in (*view.marks, *level_marks(view.levels)):
+    for mark in (*view.marks, *baseline_marks(view.baselines)):
         yield f"mark of {mark.kind} at {mark.step}", mark.label
     yield "learning rate", f"{view.learning_rate:.3g}"
     yield "temperature", f"{view.sampling.temperature:g}"
@@ -62,10 +62,10 @@ def facts(view: RunView) -> Iterator[tuple[str, object]]:
     yield "progress", None if view.progress is None else f"{view.progress:.1%}"
     yield "evaluations", ", ".join(f"{point.step}: {point.bits_per_char:g}" for point in view.val_points)
     yield "best", view.best and f"{view.best.bits_per_char:g} at step {view.best.step}"
-    for level in view.levels:
-        crossed = "" if level.crossed_at is None else f", crossed at {level.crossed_at}"
-        crossed += ", to beat again" if crossed and not view.is_beaten(level) else ""
-        yield f"level {level.name}", f"{level.bits_per_char:g}{crossed}"
+    for baseline in view.baselines:
+        crossed = "" if baseline.crossed_at is None else f", crossed at {baseline.crossed_at}"
+        crossed += ", to beat again" if crossed and not view.is_beaten(baseline) else ""
+        yield f"level {baseline.name}", f"{baseline.bits_per_char:g}{crossed}"
     yield "tweets", f"{[tweet.text for tweet in view.tweets]} of {view.num_tweets}"
     yield "next tweet", delay_text(view)
     yield "drafts", drafts_text(view.drafts) if view.drafts.num_drafts else ""
@@ -131,7 +131,7 @@ def test_any_events_in_any_order_lead_to_a_view_of_finite_figures_and_counted_tw
     assert math.isfinite(view.epoch)
 
 
-PARTS = ("train_losses", "marks", "times", "val_points", "levels", "tweets", "warnings")
+PARTS = ("train_losses", "marks", "times", "val_points", "baselines", "tweets", "warnings")
 
 
 @given(st.lists(EVENTS, max_size=8), st.lists(EVENTS, max_size=3))
@@ -167,7 +167,7 @@ def test_evaluations_are_bounded_and_the_best_and_the_latest_are_kept(best_step:
 def test_levels_that_are_measured_again_were_crossed_where_they_were_before() -> None:
     view = fold(RunView(), [run_started(), measured(1), eval_finished(10, 3.0), eval_finished(20, 3.0)])
     thinned = replace(view, val_points=view.val_points[1:])
-    assert fold(thinned, [measured(30)]).levels == view.levels
+    assert fold(thinned, [measured(30)]).baselines == view.baselines
 
 
 def test_only_the_latest_warnings_are_kept() -> None:

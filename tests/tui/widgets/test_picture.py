@@ -15,7 +15,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.fakes import checkpoint_loaded, eval_finished, run_started, steps_finished
 from tui.run.fold import fold
-from tui.run.marks import Level, Mark, MarkKind
+from tui.run.marks import Baseline, Mark, MarkKind
 from tui.run.new_run import OverlayCurve
 from tui.run.series import Series
 from tui.run.view import RunView
@@ -62,10 +62,10 @@ def marked(view: RunView, *marks: tuple[int, MarkKind]) -> RunView:
 def with_levels(view: RunView = BASE, num_beaten: int = 2, bits: Mapping[str, float] = BITS) -> RunView:
     """Return a view with levels, of which the first are beaten."""
     levels = [
-        Level(name=name, bits_per_char=value, crossed_at=400 if number < num_beaten else None)
+        Baseline(name=name, bits_per_char=value, crossed_at=400 if number < num_beaten else None)
         for number, (name, value) in enumerate(bits.items())
     ]
-    return replace(view, levels=tuple(levels))
+    return replace(view, baselines=tuple(levels))
 
 
 def of_run(shown: Viewport, view: RunView, options: PlotOptions = PLAIN) -> Viewport:

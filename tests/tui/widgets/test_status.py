@@ -32,7 +32,7 @@ from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, text
 from tui.cli.output.progress_display import ProgressDisplay
 from tui.cli.output.run_progress import RunProgress
 from tui.run.fold import fold
-from tui.run.marks import Level, Mark
+from tui.run.marks import Baseline, Mark
 from tui.run.series import Series
 from tui.run.view import RunView
 from tui.text.cells import plain
@@ -47,7 +47,7 @@ from tui.widgets.status.side_panel import Group, column_cells, groups_of, page_l
 from tui.widgets.status.stage_hint import report_lines
 
 STEPS = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
-UNIGRAM, SIX_GRAM = Level(name="unigram", bits_per_char=4.4), Level(name="6-gram", bits_per_char=2.4)
+UNIGRAM, SIX_GRAM = Baseline(name="unigram", bits_per_char=4.4), Baseline(name="6-gram", bits_per_char=2.4)
 
 
 def view_after(*events: e.Event) -> RunView:
@@ -85,16 +85,16 @@ def status_text(view: RunView, unit: LossUnit = "bits") -> list[str]:
 NAMES = ("at-100", "at-200", "step-512-before-load", "a name of forty characters, all in a row")
 NAMED = tuple(Mark(step=100 * number, kind="saved", label=f"saved {name}") for number, name in enumerate(NAMES, 1))
 LEVELS = {
-    "to beat": replace(running(), levels=(replace(UNIGRAM, crossed_at=40), SIX_GRAM)),
+    "to beat": replace(running(), baselines=(replace(UNIGRAM, crossed_at=40), SIX_GRAM)),
     "all beaten": replace(
-        running(), levels=(replace(UNIGRAM, crossed_at=40), replace(SIX_GRAM, bits_per_char=2.6, crossed_at=500))
+        running(), baselines=(replace(UNIGRAM, crossed_at=40), replace(SIX_GRAM, bits_per_char=2.6, crossed_at=500))
     ),
     "all beaten once, and one to beat again": replace(
-        running(), levels=(replace(UNIGRAM, crossed_at=40), replace(SIX_GRAM, bits_per_char=2.5, crossed_at=500))
+        running(), baselines=(replace(UNIGRAM, crossed_at=40), replace(SIX_GRAM, bits_per_char=2.5, crossed_at=500))
     ),
-    "before an evaluation": replace(running(), levels=(UNIGRAM, SIX_GRAM), val_points=()),
+    "before an evaluation": replace(running(), baselines=(UNIGRAM, SIX_GRAM), val_points=()),
     "train below all before an evaluation": replace(
-        running(), levels=(replace(SIX_GRAM, bits_per_char=5.0),), val_points=()
+        running(), baselines=(replace(SIX_GRAM, bits_per_char=5.0),), val_points=()
     ),
 }
 FIRST_EVALUATION = {

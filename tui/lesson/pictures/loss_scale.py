@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.run.marks import Level
+from tui.run.marks import Baseline
 from tui.text.numbers import format_bits
 from tui.xray.glyphs import Glyphs
 from tui.xray.layout import fitted, wrapped
@@ -33,11 +33,11 @@ class Place:
     kind: Kind = "text"
 
 
-def place_of(level: Level) -> Place:
-    """Return the place of a level, with what it uses of the tweet."""
-    order = level.name.partition("-")[0]
-    meaning = _MEANINGS.get(level.name) or f"{level.name}: {int(order) - 1} characters before"
-    return Place(name=level.name, bits=level.bits_per_char, meaning=meaning)
+def place_of(baseline: Baseline) -> Place:
+    """Return the place of a baseline, with what it uses of the tweet."""
+    order = baseline.name.partition("-")[0]
+    meaning = _MEANINGS.get(baseline.name) or f"{baseline.name}: {int(order) - 1} characters before"
+    return Place(name=baseline.name, bits=baseline.bits_per_char, meaning=meaning)
 
 
 def scale_picture(
@@ -65,27 +65,27 @@ def scale_picture(
 
 
 def _fitting(places: Sequence[Place], num_rows: int) -> Sequence[Place]:
-    """Return at most `num_rows` places; the levels with the lowest losses are left out first."""
-    levels = sorted((place for place in places if place.kind == "text"), key=lambda place: -place.bits)
+    """Return at most `num_rows` places; the baselines with the lowest losses are left out first."""
+    baselines = sorted((place for place in places if place.kind == "text"), key=lambda place: -place.bits)
     others = [place for place in places if place.kind != "text"]
-    return [*others, *levels[: max(num_rows - len(others), 0)]][:num_rows]
+    return [*others, *baselines[: max(num_rows - len(others), 0)]][:num_rows]
 
 
-def sentence_on(bits: float | None, levels: Sequence[Level]) -> str:
-    """Return which levels a validation loss has passed."""
-    if bits is None or not levels:
-        return "The levels are being measured." if not levels else "No validation yet: it comes every 100 steps."
-    passed = [level.name for level in levels if bits < level.bits_per_char]
-    ahead = [level.name for level in levels if bits >= level.bits_per_char]
+def sentence_on(bits: float | None, baselines: Sequence[Baseline]) -> str:
+    """Return which baselines a validation loss has passed."""
+    if bits is None or not baselines:
+        return "The levels are being measured." if not baselines else "No validation yet: it comes every 100 steps."
+    passed = [baseline.name for baseline in baselines if bits < baseline.bits_per_char]
+    ahead = [baseline.name for baseline in baselines if bits >= baseline.bits_per_char]
     if not passed:
         return "It has passed none of them yet."
     rest = f"; next is the {ahead[0]}" if ahead else ": it uses more of the tweet than any of them"
     return f"It has passed the {passed[-1]}{rest}."
 
 
-def note_on_units(levels: Sequence[Level]) -> str:
-    """Return the highest loss in bits and in nats; empty before the levels are measured."""
-    bits = next((level.bits_per_char for level in levels if level.name == "uniform"), None)
+def note_on_units(baselines: Sequence[Baseline]) -> str:
+    """Return the highest loss in bits and in nats; empty before the baselines are measured."""
+    bits = next((baseline.bits_per_char for baseline in baselines if baseline.name == "uniform"), None)
     if bits is None:
         return ""
     return f"log2 V = {format_bits(bits)} bits is ln V = {format_bits(bits, 'nats')} nats, as PyTorch prints it."

@@ -1,6 +1,6 @@
 """What the plot writes beside its curves: lines across with their labels, marks, the heading, and the legend. Pure.
 
-Each line across is exact to the dot. Of labels that would share a row, one is moved by a row; a level's is dropped
+Each line across is exact to the dot. Of labels that would share a row, one is moved by a row; a baseline's is dropped
 where that would place it beside the line of another value or the number of a tick.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from rich.cells import cell_len
 
 from engine.text import sanitize_line
-from tui.run.marks import Level, Mark
+from tui.run.marks import Baseline, Mark
 from tui.text.cells import shortened, wrap
 from tui.text.numbers import LossUnit, format_duration, format_learning_rate, format_loss, unit_label
 from tui.widgets.plot.axes import LossAxis
@@ -33,7 +33,7 @@ _CELLS_FOR_NAMES = 56
 _CELLS_FOR_LABELS = 30
 _OTHER_COST = 1.0
 """Cost of moving a label into the row of a tick or another line, in rows between a label and its value."""
-_GRID_SPACING, _BEATEN_SPACING, _LEVEL_SPACING, _BEST_SPACING = 4, 4, 2, 1
+_GRID_SPACING, _BEATEN_SPACING, _BASELINE_SPACING, _BEST_SPACING = 4, 4, 2, 1
 """A line is drawn in every so many cells."""
 _BURST_CELLS = 12
 """A burst of marks has at most as many columns: marks all along the axis are several."""
@@ -47,30 +47,30 @@ Entry = list[tuple[str, StyleName]]
 """Pieces of text in styles."""
 
 
-def nats_of(level: Level) -> float:
-    """Return the loss of a level in nats per character."""
-    return level.bits_per_char * math.log(2)
+def nats_of(baseline: Baseline) -> float:
+    """Return the loss of a baseline in nats per character."""
+    return baseline.bits_per_char * math.log(2)
 
 
-def gutter_cells(width: int, unit: LossUnit, levels: Sequence[Level]) -> int:
-    """Return how many columns the labels have in a pane of a width; the uniform level of a large vocabulary is wide."""
+def gutter_cells(width: int, unit: LossUnit, baselines: Sequence[Baseline]) -> int:
+    """Return how many columns the labels have in a pane of a width; a large vocabulary has a wide uniform baseline."""
     if width < _CELLS_FOR_LABELS:
         return 0
     label = _WIDE_LABEL if width >= _CELLS_FOR_NAMES else _NARROW_LABEL
-    return 1 + len(label.format(format_loss(max((1.0, *map(nats_of, levels))), unit)))
+    return 1 + len(label.format(format_loss(max((1.0, *map(nats_of, baselines))), unit)))
 
 
 def draw_lines(cells: CellGrid, pane: Pane) -> None:
-    """Draw the grid, and over it the levels and the best validation that are in view; a row has one line."""
+    """Draw the grid, and over it the baselines and the best validation that are in view; a row has one line."""
     glyphs, view, best = pane.options.glyphs, pane.view, pane.view.best
-    level_rows = {level: pane.row_of(nats_of(level)) for level in pane.levels}
+    baseline_rows = {baseline: pane.row_of(nats_of(baseline)) for baseline in pane.baselines}
     best_row = None if best is None else pane.row_of(best.val_loss)
     for tick_row in pane.axis.tick_rows:
-        if tick_row not in {*level_rows.values(), best_row}:
+        if tick_row not in {*baseline_rows.values(), best_row}:
             cells.fill(slice(pane.left, pane.right, _GRID_SPACING), tick_row + 1, glyphs.grid, "grid")
     lines: list[tuple[float, int, StyleName]] = [
-        (nats_of(level), _BEATEN_SPACING if view.is_beaten(level) else _LEVEL_SPACING, "level")
-        for level, row in level_rows.items()
+        (nats_of(baseline), _BEATEN_SPACING if view.is_beaten(baseline) else _BASELINE_SPACING, "level")
+        for baseline, row in baseline_rows.items()
         if row != best_row  # two lines in a row would merge into a zigzag
     ]
     if best is not None:
@@ -98,25 +98,25 @@ def draw_labels(cells: CellGrid, pane: Pane) -> None:
     """Write the labels of the lines into the gutter of a pane."""
     if not pane.gutter:
         return
-    is_wide = pane.gutter >= gutter_cells(_CELLS_FOR_NAMES, pane.options.unit, pane.levels)
+    is_wide = pane.gutter >= gutter_cells(_CELLS_FOR_NAMES, pane.options.unit, pane.baselines)
     for label in _placed(list(_labels(pane)), pane.axis):
         parts = format_loss(label.nats, pane.options.unit), label.name if is_wide else "", label.sign
         cells.write(pane.right + 1, label.row + 1, " ".join(filter(None, parts))[: pane.gutter - 1], label.style)
 
 
 def _labels(pane: Pane) -> Iterator[_Label]:
-    """Yield the labels, each in the row of its value; of levels out of view, the nearest on either side."""
-    glyphs, view, levels = pane.options.glyphs, pane.view, pane.levels
-    signs = {level: glyphs.beaten if view.is_beaten(level) else "" for level in levels}
-    outside = [level for level in levels if pane.row_of(nats_of(level)) is None]
-    above = [level for level in outside if pane.place_of(nats_of(level)) < 0]
-    below = [level for level in outside if level not in above]
-    for level in levels:
-        if level in outside:
-            if level not in (min(above, key=nats_of, default=None), max(below, key=nats_of, default=None)):
+    """Yield the labels, each in the row of its value; of baselines out of view, the nearest on either side."""
+    glyphs, view, baselines = pane.options.glyphs, pane.view, pane.baselines
+    signs = {baseline: glyphs.beaten if view.is_beaten(baseline) else "" for baseline in baselines}
+    outside = [baseline for baseline in baselines if pane.row_of(nats_of(baseline)) is None]
+    above = [baseline for baseline in outside if pane.place_of(nats_of(baseline)) < 0]
+    below = [baseline for baseline in outside if baseline not in above]
+    for baseline in baselines:
+        if baseline in outside:
+            if baseline not in (min(above, key=nats_of, default=None), max(below, key=nats_of, default=None)):
                 continue
-            signs[level] = glyphs.up if level in above else glyphs.down
-        yield _label(pane, nats_of(level), level.name, signs[level], "level_label")
+            signs[baseline] = glyphs.up if baseline in above else glyphs.down
+        yield _label(pane, nats_of(baseline), baseline.name, signs[baseline], "level_label")
     if view.best is not None and pane.row_of(view.best.val_loss) is not None:
         yield _label(pane, view.best.val_loss, "best", glyphs.best, "best")
     if view.smoothed_loss is not None and pane.column_of(view.train_losses.last_step) is not None:
@@ -131,7 +131,7 @@ def _label(pane: Pane, nats: float, name: str, sign: str, style: StyleName) -> _
 def _placed(labels: Sequence[_Label], axis: LossAxis) -> list[_Label]:
     """Return the labels in rows of their own, at most one row from their values.
 
-    Train loss and best validation have a label always; a level, only where they leave it a row.
+    Train loss and best validation have a label always; a baseline, only where they leave it a row.
     """
     others = {*axis.tick_rows, *(label.row for label in labels)}
 
@@ -142,11 +142,11 @@ def _placed(labels: Sequence[_Label], axis: LossAxis) -> list[_Label]:
     always = sorted((label for label in labels if label.style != "level_label"), key=lambda label: -label.nats)
     options = [option for option in product(*(_moved(label, axis) for label in always)) if _is_in_order(option)]
     placed = list(min(options, key=lambda option: sum(map(cost, option))))
-    for level in (label for label in reversed(labels) if label.style == "level_label"):  # the lowest first
-        for moved in _moved(level, axis):
+    for baseline in (label for label in reversed(labels) if label.style == "level_label"):  # the lowest first
+        for moved in _moved(baseline, axis):
             extended = sorted([*placed, moved], key=lambda label: -label.nats)
             is_near = abs(moved.row + 0.5 - moved.place) <= 1 and moved.row not in others
-            if _is_in_order(extended) and (moved is level or is_near):
+            if _is_in_order(extended) and (moved is baseline or is_near):
                 placed = extended
                 break
     return placed
@@ -297,12 +297,12 @@ def meanings(panes: Sequence[Pane], *, num_mark_rows: int) -> Iterator[tuple[str
         yield glyphs.validation, "validation", "validation: held-out tweets"
     if (best := view.best) is not None:
         yield glyphs.best, "best", f"best: {loss_text(best.val_loss)} at step {best.step:,}"
-    for level in panes[0].levels:
+    for baseline in panes[0].baselines:
         state = "to beat"
-        if level.crossed_at is not None:
-            state = f"beaten at {level.crossed_at:,}" + ("" if view.is_beaten(level) else ", to beat again")
+        if baseline.crossed_at is not None:
+            state = f"beaten at {baseline.crossed_at:,}" + ("" if view.is_beaten(baseline) else ", to beat again")
         sample = " ".join(2 * glyphs.level[len(glyphs.level) // 2])
-        yield sample, "level_label", f"{loss_text(nats_of(level))} {level.name}, {state}: {level.meaning}"
+        yield sample, "level_label", f"{loss_text(nats_of(baseline))} {baseline.name}, {state}: {baseline.meaning}"
     in_view = (mark for mark in panes[0].marks if any(pane.column_of(mark.step) is not None for pane in panes))
     counts = Counter(mark.kind for mark in in_view)
     for kind, (letter, meaning) in MARKS.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tui.run.marks import Level, Mark, level_marks
+from tui.run.marks import Baseline, Mark, baseline_marks
 from tui.run.new_run import OverlayCurve
 from tui.run.series import Columns, Floats
 from tui.run.view import RunView
@@ -76,14 +76,14 @@ class Pane:
         return int(self.steps.span) + 1
 
     @property
-    def levels(self) -> tuple[Level, ...]:
-        """The levels to draw."""
-        return self.view.levels if self.options.shows_levels else ()
+    def baselines(self) -> tuple[Baseline, ...]:
+        """The baselines to draw."""
+        return self.view.baselines if self.options.shows_levels else ()
 
     @property
     def marks(self) -> tuple[Mark, ...]:
-        """The marks of the run, with those of crossed levels if levels are shown."""
-        return (*self.view.marks, *level_marks(self.levels))
+        """The marks of the run, with those of crossed baselines if baselines are shown."""
+        return (*self.view.marks, *baseline_marks(self.baselines))
 
     def column_of(self, step: float) -> int | None:
         """Return the column of a step inside the plot; None if it is not in view."""

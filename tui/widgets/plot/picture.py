@@ -139,7 +139,7 @@ class Picture:
 
 def _pane(view: RunView, options: PlotOptions, left: int, end: int, steps: Limits) -> Pane:
     """Return a pane from `left` to `end`, gutter included, without its axis."""
-    gutter = gutter_cells(end - left + LABEL_CELLS, options.unit, view.levels if options.shows_levels else ())
+    gutter = gutter_cells(end - left + LABEL_CELLS, options.unit, view.baselines if options.shows_levels else ())
     width = end - left - gutter
     train = view.train_losses.columns(int(steps.low), int(steps.high), options.glyphs.weights.shape[1] * width)
     return Pane(
@@ -158,13 +158,15 @@ def _pane(view: RunView, options: PlotOptions, left: int, end: int, steps: Limit
 def _axis(pane: Pane, val_losses: Floats, num_rows: int, before: LossAxis | None) -> LossAxis:
     """Return the y axis for the columns in view and their evaluations: `before`, if it still fits.
 
-    It has room for what is to come: the fall with which a run starts, and the level to beat if it is near.
+    It has room for what is to come: the fall with which a run starts, and the baseline to beat if it is near.
     """
     view, heights, is_filled = pane.view, pane.options.heights, pane.train.count > 0
     low, high = pane.train.low[is_filled], pane.train.high[is_filled]
     if view.train_losses.first_step <= 1 and view.train_losses.last_step <= _STEPS_OF_FALL:
         val_losses = np.append(val_losses, _FALL * high.max())
-    below = [nats for level in pane.levels if not view.is_beaten(level) and (nats := nats_of(level)) < low.min()]
+    below = [
+        nats for baseline in pane.baselines if not view.is_beaten(baseline) and (nats := nats_of(baseline)) < low.min()
+    ]
     target = float(heights(np.array([max(below)]))[0]) if below else None
     needed = loss_range(heights(low), heights(high), heights(val_losses), target)
     return loss_axis(needed.low, needed.high, num_rows, before, is_log=pane.options.is_log)

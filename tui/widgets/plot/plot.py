@@ -35,7 +35,7 @@ _SHORT_RUNS = 1000
 """In shorter runs the recent part needs no pane of its own."""
 _ZOOM, _WHEEL_ZOOM = 2.0, 1.25
 _DOUBLE_CLICK = 2
-_DRAWN = ("train_losses", "val_points", "marks", "levels")
+_DRAWN = ("train_losses", "val_points", "marks", "baselines")
 """What is drawn of a view; each is another object once it has changed."""
 _OPTIONS = ("is_log", "shows_levels", "overlay")
 

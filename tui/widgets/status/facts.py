@@ -126,15 +126,15 @@ def _loss_facts(view: RunView, unit: LossUnit) -> Iterator[Fact]:
         value = format_bits(best.bits_per_char, unit)
         values = (Span(value, "val"), Span(f"  at {format_count(best.step)}", "label"))
         yield Fact("loss", "best", values, 1, rank=4, note=note)
-    ahead = [level for level in view.levels if not view.is_beaten(level)]
+    ahead = [baseline for baseline in view.baselines if not view.is_beaten(baseline)]
     if last is None:
         ahead = [each for each in ahead if view.smoothed_bits is None or each.bits_per_char < view.smoothed_bits]
     if ahead:
         label = "to beat" if ahead[0].crossed_at is None else "to beat again"
         values = (Span(format_bits(ahead[0].bits_per_char, unit), "level"), Span(f"  {ahead[0].name}", "label"))
         yield Fact("loss", label, values, note=note)
-    elif view.levels and view.is_beaten(view.levels[-1]):
-        beaten = view.levels[-1]
+    elif view.baselines and view.is_beaten(view.baselines[-1]):
+        beaten = view.baselines[-1]
         value = f"{format_bits(beaten.bits_per_char, unit)}  ✓ {beaten.name}"
         at = Span(f"  at {format_count(beaten.crossed_at or 0)}", "label")
         yield Fact("loss", "beaten", (Span(value, "good"), at), note=note)

@@ -157,7 +157,7 @@ LEVELS = plays("levels", globals())
 
 def levels(at: Running) -> str:
     """Return which levels have been crossed and where."""
-    return ", ".join(f"{level.name} at {level.crossed_at}" for level in at.app.summary_view.levels)
+    return ", ".join(f"{level.name} at {level.crossed_at}" for level in at.app.summary_view.baselines)
 
 
 @pytest.mark.parametrize("claim", STEERED | LEVELS)

@@ -11,7 +11,7 @@ from engine.protocol.events import CommandRefused, EvalFinished, Event, StepsFin
 from engine.protocol.insight import BaselinesMeasured, MeasureBaselines
 from tui.lesson.pictures.loss_scale import Place, note_on_units, place_of, scale_picture, sentence_on
 from tui.lesson.runs import EVAL_EVERY
-from tui.run.marks import Level, has_all, levels_from
+from tui.run.marks import Baseline, baselines_from, has_all
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
 from tui.widgets.plot.plot import LossPlot
@@ -36,22 +36,22 @@ class TrainingView(StopView):
         yield LossPlot()
 
     def on_mount(self) -> None:
-        """Start without levels."""
+        """Start without baselines."""
         self._is_refused = False
-        """Whether the levels can't be measured."""
+        """Whether the baselines can't be measured."""
         self._is_started = self._is_slow = False
         self._first_loss: float | None = None
 
     def run_is_ready(self) -> None:
-        """Ask for the levels; for a new model of the same tweets, they are in the cache."""
-        if not has_all(self._levels):
+        """Ask for the baselines; for a new model of the same tweets, they are in the cache."""
+        if not has_all(self._baselines):
             self.lesson.run.send(MeasureBaselines(request=_REQUEST))
         if self._is_slow:
             self.lesson.run.send(ChangeSettings(settings={"steps_per_second": _SLOW_STEPS_PER_SECOND}))
 
     @property
-    def _levels(self) -> tuple[Level, ...]:
-        return self.lesson.run.main_view.levels
+    def _baselines(self) -> tuple[Baseline, ...]:
+        return self.lesson.run.main_view.baselines
 
     def closed(self) -> None:
         """Stop training."""
@@ -64,8 +64,8 @@ class TrainingView(StopView):
         return self._is_started and super().has_trained_enough
 
     def wants_training(self) -> bool:
-        """Train from enter on, once the levels are measured: that takes long beside a training."""
-        is_measured = has_all(self._levels) or self._is_refused
+        """Train from enter on, once the baselines are measured: that takes long beside a training."""
+        is_measured = has_all(self._baselines) or self._is_refused
         return self._is_started and is_measured and super().wants_training()
 
     def act(self) -> None:
@@ -78,8 +78,8 @@ class TrainingView(StopView):
     def handle(self, event: Event) -> None:
         """Record the bigram loss, and the validation losses since the restart."""
         if isinstance(event, BaselinesMeasured):
-            levels = levels_from(event.names, event.bits_per_char)
-            self.lesson.record(bigram_bits=next(each.bits_per_char for each in levels if each.name == _BIGRAM))
+            baselines = baselines_from(event.names, event.bits_per_char)
+            self.lesson.record(bigram_bits=next(each.bits_per_char for each in baselines if each.name == _BIGRAM))
         elif isinstance(event, CommandRefused) and event.command == MeasureBaselines.__name__:
             self._is_refused = True
         elif isinstance(event, StepsFinished) and event.first_step == 1:
@@ -101,7 +101,7 @@ class TrainingView(StopView):
 
     def _picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
         view = self.lesson.run.main_view
-        places = [place_of(level) for level in view.levels]
+        places = [place_of(baseline) for baseline in view.baselines]
         if view.smoothed_bits is not None:
             name = f"{glyphs.mark} training tweets"
             places.append(Place(name=name, bits=view.smoothed_bits, kind="value"))
@@ -112,6 +112,6 @@ class TrainingView(StopView):
         if validation is not None:
             places.append(Place(name=f"{glyphs.mark} validation", bits=validation, kind="good"))
         is_continued = validation is None and view.step > EVAL_EVERY
-        place = _CONTINUED if is_continued and view.levels else sentence_on(validation, view.levels)
+        place = _CONTINUED if is_continued and view.baselines else sentence_on(validation, view.baselines)
         sentence = f"Step {view.step:,}. {place}"
-        return scale_picture(places, sentence, width, height, glyphs, note_on_units(view.levels))
+        return scale_picture(places, sentence, width, height, glyphs, note_on_units(view.baselines))
