@@ -52,9 +52,9 @@ class LineView(Widget):
         """Return the lines for a content of that width, at most as many as fit into `self.size`."""
         raise NotImplementedError
 
-    def strips_for(self, width: int) -> list[Strip]:
-        """Return the lines as strips."""
-        before = dict(zip(self.lines, self._strips, strict=False))
+    def _compute_lines(self) -> list[Strip]:
+        """Compute the lines for the present size, and return their strips: for a line that stays, the same one."""
+        before, width = dict(zip(self.lines, self._strips, strict=False)), self.size.width
         self.lines = self.lines_for(width)
         return [before[line] if line in before else self._strip(line, width) for line in self.lines]
 
@@ -62,7 +62,7 @@ class LineView(Widget):
         """Compute the lines again, and repaint the cells that have changed."""
         if not self.is_attached:
             return
-        before, self._strips = self._strips, self.strips_for(self.size.width)
+        before, self._strips = self._strips, self._compute_lines()
         if len(before) != len(self._strips):
             self.refresh()
         elif regions := [
@@ -86,7 +86,7 @@ class LineView(Widget):
         self._styles_of, self._strips = {}, []
 
     def render_line(self, y: int) -> Strip:
-        self._strips = self._strips or self.strips_for(self.size.width)
+        self._strips = self._strips or self._compute_lines()
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.style_of(""))
 
     def _strip(self, line: Line, width: int) -> Strip:
