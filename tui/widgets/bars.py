@@ -181,7 +181,7 @@ class StepBar(Bar):
     def lines_for(self, width: int) -> list[Line]:
         taken, room = self._taken, width - 2
         text = shortened(self._note, room) if taken is None else step_text(taken, room, self.app.loss_unit)
-        return [(Span(f" {text}", "label"),)] if text else []
+        return [(Span(f" {text}", "label"),)] if self.is_up else []  # a hidden bar has no room for a text yet
 
 
 def step_text(taken: StepTaken, width: int, unit: LossUnit = "bits") -> str:
