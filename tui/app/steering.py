@@ -6,17 +6,15 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
+from engine.config.run import MAX_BATCH_SIZE, RunConfig, TrainingConfig
 from engine.errors import TweetgenError
 from engine.protocol.commands import Finish, Resume
 from tui.dialogs.ask import BudgetDialog, ask_number
-from tui.run.alerts import config_to_resume
 from tui.run.ending import NO_LIMIT, Choice, ChoiceName, budget_in, finish_choice
 from tui.run.model import RunModel, next_learning_rate, next_temperature
 from tui.run.new_run import NewRun, config_at_start, config_of_new_run, curve_of
 from tui.run.pending import Interval, format_interval, format_samples, format_speed_limit, interval_settings
 from tui.run.view import is_over
-from tui.widgets.bars import AlertBar
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
@@ -61,7 +59,7 @@ class Steering:
         if self._run.is_at_end:
             self._ask_to_continue("finish")
         else:
-            self._run.toggle_finish()
+            self._run.send(self._run.pending.finish_toggled(self._run.view))
 
     def action_temperature(self, direction: int) -> None:
         """Raise (1) or lower (-1) the temperature by a step."""
@@ -117,16 +115,19 @@ class Steering:
 
     def action_answer_alert(self) -> None:
         """Do what the alert offers: a run that has run out of memory resumes in a new session."""
-        run, alert = self._run, self._app.main.query_one(AlertBar).shown
-        if alert is not None and alert.kind != "memory":
+        run, alert = self._run, self._run.alert()
+        if alert is None:
+            return
+        if alert.kind != "memory":
             run.answer(alert)
             self._app.main.show_alert()
-        elif alert is not None and not run.is_ending and (config := config_to_resume(run.view, run.connection.config)):
+        elif not run.is_ending:
+            config = RunConfig(resume=run.name, runtime=run.connection.config.runtime)
             self._app.leaving.end_then(partial(self._app.start_run, config), "then it resumes")
 
     def action_dismiss_alert(self) -> None:
         """Dismiss the alert until the problem recurs."""
-        if alert := self._app.main.query_one(AlertBar).shown:
+        if alert := self._run.alert():
             self._run.dismiss(alert)
             self._app.main.show_alert()
 

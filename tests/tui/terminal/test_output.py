@@ -25,6 +25,7 @@ from textual.app import App
 
 from tests.fakes import FakeClock
 from tests.tui.conftest import wait_until
+from tests.waiting import DEADLINE_SECONDS
 from tui.terminal.compaction import FRAME_END, FRAME_START, FrameBuffer, compacted
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.output import OutputThread
@@ -185,7 +186,6 @@ def test_a_frame_is_sent_as_a_whole_unless_it_only_repeats_the_cursors_position_
     assert frames.add("\x1b[?25l") == "\x1b[?25l"
 
 
-DEADLINE_SECONDS = 60.0
 Pipe: TypeAlias = tuple[int, TextIOWrapper]
 MUCH = "x" * 2_000_000
 """More than any pipe accepts before it is read."""
