@@ -47,6 +47,7 @@ from tui.terminal.theme import theme_for
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels
 from tui.widgets.plot.cells import PLOT_GLYPHS
+from tui.widgets.plot.plot import LossPlot
 
 _SYSTEM_COMMANDS = {"Maximize", "Minimize", "Screenshot"}
 _MAX_PROBLEMS_SHOWN = 3
@@ -88,7 +89,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         super().__init__(self._preferred_glyphs, "" if theme == AUTO else theme, is_utf8=is_utf8)
         self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
         self.set_keymap(self.store.preferences.keys)
-        add_action_targets(self, ("main", "panels", "feed", "steering", "leaving", "files"))
+        add_action_targets(self, ("main", "panels", "feed", "plot", "steering", "leaving", "files"))
         self.list_checkpoints, self.check = list_checkpoints, check
         self._open_run = open_run
         self.earlier_views: list[RunView] = []
@@ -128,6 +129,11 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     def feed(self) -> TweetFeed:
         """The feed of the main screen, which has actions."""
         return self.main.feed
+
+    @property
+    def plot(self) -> LossPlot:
+        """The plot of the main screen, which has actions."""
+        return self.main.plot
 
     async def run_action(
         self,

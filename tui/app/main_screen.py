@@ -39,12 +39,12 @@ from tui.run.new_run import OverlayCurve
 from tui.run.pending import Interval, interval_settings
 from tui.run.summary import ending_of
 from tui.run.view import is_over
-from tui.settings.key_table import BAR_KEYS, MAIN_KEYS
+from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keys import bindings_of, mapped, opening
 from tui.settings.preferences import Changes
 from tui.terminal import sequences as clipboard
 from tui.text.typed import dropped_path
-from tui.widgets.bars import AlertBar, EndBar, StepBar
+from tui.widgets.bars import AlertBar
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import PromptInput
@@ -73,7 +73,7 @@ class MainScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(MAIN_KEYS, can_change=True)
     panels = getters.query_one(Panels)
     feed = getters.query_one(TweetFeed)
-    _plot = getters.query_one(LossPlot)
+    plot = getters.query_one(LossPlot)
     _prompt = getters.query_one(PromptLine)
     if TYPE_CHECKING:
         app = getters.app(TweetgenApp)
@@ -125,11 +125,10 @@ class MainScreen(Screen[None]):
         keys = self.app.store.preferences.keys
         self.run.connection.start()
         self.panels.map_keys(keys)
-        self.query_one(EndBar).show_keys(mapped(BAR_KEYS, keys))
         self.query_one(StageHint).invitation = self.invitation
-        self._plot.shows_levels = self.app.store.preferences.levels
-        self._plot.overlay = self._overlay
-        self.watch(self._plot, "shows_levels", self._show_or_hide_baselines, init=False)
+        self.plot.shows_levels = self.app.store.preferences.levels
+        self.plot.overlay = self._overlay
+        self.watch(self.plot, "shows_levels", self._show_or_hide_baselines, init=False)
         if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
             self.app.files.open_run(self.run.name)
         self._ending_timer = self.set_interval(_ENDING_TICK_SECONDS, self.tick, pause=True)
@@ -145,10 +144,7 @@ class MainScreen(Screen[None]):
         events = run.drain()
         if self.app.screen is self or self.app.screen.is_modal:
             # Textual (8.2) would repaint all of a whole screen for each cell drawn below it
-            self.panels.tick(run.shown, connection.stage, connection.host_pid)
-            self.query_one(StepBar).show(run.view.last_step_taken, run.step_note)
-            self.query_one(EndBar).show(run.view, is_read_only=bool(connection.refusal or connection.interruption))
-        self.panels.show_attachment(connection.badge)
+            self.panels.tick(run)
         self.show_alert()
         unmet = self.unmet
         self.query_one(KeyBar).unmet = unmet
@@ -158,7 +154,7 @@ class MainScreen(Screen[None]):
             self.report(event)
         self._show_waiting_dialog()
         self.app.leaving.tick(has_ended=has_ended)
-        self._baselines.tick(are_shown=self._plot.shows_levels)
+        self._baselines.tick(are_shown=self.plot.shows_levels)
         was_over, self._was_over = self._was_over, is_over(run.view)
         if self._was_over and not was_over and not run.is_ending and not run.view.is_replay:
             text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
@@ -279,7 +275,7 @@ class MainScreen(Screen[None]):
     def apply_preferences(self, changes: Changes) -> None:
         """Apply changed preferences to this screen and its run."""
         if "levels" in changes:
-            self._plot.shows_levels = self.app.store.preferences.levels
+            self.plot.shows_levels = self.app.store.preferences.levels
         settings: dict[str, Setting] = {}
         for name in get_args(Interval):
             if isinstance(steps := changes.get(name), int):

@@ -19,7 +19,6 @@ from tui.run.summary import has_reached_end, reason_text
 from tui.run.view import RunView, is_over
 from tui.settings.key_table import BAR_KEYS
 from tui.settings.keys import Key
-from tui.terminal.app import loss_unit_of
 from tui.text.cells import Line, Span, cell_len, num_cells, shortened
 from tui.text.numbers import (
     NATS_PER_UNIT,
@@ -104,7 +103,7 @@ class EndBar(Bar):
     def lines_for(self, width: int) -> list[Line]:
         """Return what was reached, in the longest text that fits, and the keys that act now, or fewer of them."""
         view, room = self._view, width - 1
-        outcomes = list(outcome_texts(view, loss_unit_of(self)))
+        outcomes = list(outcome_texts(view, self.app.loss_unit))
         if not outcomes:
             return []
         outcome = next((text for text in outcomes if cell_len(text) <= room), shortened(outcomes[-1], room))
@@ -180,18 +179,9 @@ class StepBar(Bar):
             self.redraw()
 
     def lines_for(self, width: int) -> list[Line]:
-        """Return the line."""
-        if not self.is_up:
-            return []
-        note = shortened(self._note, width - 2)
-        return [
-            (
-                Span(
-                    f" {note if self._taken is None else step_text(self._taken, width - 2, loss_unit_of(self))}",
-                    "label",
-                ),
-            )
-        ]
+        taken, room = self._taken, width - 2
+        text = shortened(self._note, room) if taken is None else step_text(taken, room, self.app.loss_unit)
+        return [(Span(f" {text}", "label"),)] if self.is_up else []  # a hidden bar has no room for a text yet
 
 
 def step_text(taken: StepTaken, width: int, unit: LossUnit = "bits") -> str:

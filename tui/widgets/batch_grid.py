@@ -36,7 +36,6 @@ class BatchGrid(PictureView, can_focus=True):
         self._go_to(self.selected, self.first_column)
 
     def on_resize(self) -> None:
-        """Draw for the new size."""
         self._go_to(self.selected, self.first_column)
 
     def action_row(self, num_rows: int) -> None:
@@ -52,35 +51,28 @@ class BatchGrid(PictureView, can_focus=True):
         self._go_to(self.selected, self.first_column + direction * _COLUMNS_PER_KEY)
 
     def action_first_column(self) -> None:
-        """Scroll to `<BOS>`."""
         self._go_to(self.selected, 0)
 
     def action_last_column(self) -> None:
-        """Scroll to the end of the longest tweet."""
         self._go_to(self.selected, self.shown_batch.num_columns if self.shown_batch is not None else 0)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Select a tweet further down."""
         event.stop()
         self.action_row(_ROWS_PER_WHEEL)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Select a tweet further up."""
         event.stop()
         self.action_row(-_ROWS_PER_WHEEL)
 
     def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        """Scroll right."""
         event.stop()
         self.action_columns(1)
 
     def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        """Scroll left."""
         event.stop()
         self.action_columns(-1)
 
     def on_click(self, event: events.Click) -> None:
-        """Select the tweet under the pointer."""
         if event.y in self._grid_lines:
             self._go_to(self.first_row + event.y - self._grid_lines.start, self.first_column)
 

@@ -41,7 +41,6 @@ class ChanceLine(LineView):
         self.redraw()
 
     def lines_for(self, width: int) -> list[Line]:
-        """Return the line."""
         if self._problem:
             return [(Span(f" {self._problem}", "problem"),)]
         cells_each = _CELLS_BESIDE_BAR_IN_LINE + _MIN_BAR
@@ -80,7 +79,6 @@ class ChanceBars(LineView):
         self.redraw()
 
     def lines_for(self, width: int) -> list[Line]:
-        """Return the rows."""
         bar_cells = max(width - _CELLS_BESIDE_BAR, _MIN_BAR)
         lines: list[Line] = []
         for chance in self._chances:

@@ -19,23 +19,14 @@ from tui.settings.keys import Key
 from tui.text.cells import Line, Span, cell_len
 from tui.widgets.line_view import Click, LineView
 
-_BY_IMPORTANCE = """
-    act switch back pause help leave scroll_text_up adjust_up compare close explain next_view_up send accept_word
-    temperature_up read pin copy move_cursor_up zoom_up reset sample prompt open save load checkpoint_filter open_xray
-    detach command_palette finish ladder move_up own_draws hold_up move_line_up free variant edit step code go_up
-"""
-"""Names of keys; the first are the last to leave as the bar gets narrower."""
 PAUSE_LABELS: Mapping[str, str] = {"paused": "resume", "finished": "continue"}
 """What the pause key does in a phase other than training."""
-_PAUSES = {"pause", "train"}
-"""The pause key, as the main screen and the lesson name it."""
 
 
 class Bar(LineView):
     """Base of the bars below the panels: hidden without lines."""
 
     def redraw(self) -> None:
-        """Compute the lines anew; hide the bar if there are none."""
         super().redraw()
         self.set_class(bool(self.lines), "-up")
 
@@ -61,16 +52,15 @@ class KeyBar(LineView):
     def __init__(self, keys: Iterable[Key], target: Widget | None = None) -> None:
         """Show these keys, whose actions are those of `target`, or of the screen."""
         super().__init__()
-        self.acts = target
+        self.target = target
         self._keys = tuple(keys)
 
     def show_keys(self, keys: Iterable[Key], target: Widget | None = None) -> None:
         """Replace the keys; their actions are those of `target` from now on, if that is given."""
-        self._keys, self.acts = tuple(keys), target or self.acts
+        self._keys, self.target = tuple(keys), target or self.target
         self.redraw()
 
     def watch_notice(self) -> None:
-        """Show or hide the notice."""
         self.redraw()
 
     watch_unmet = watch_pause_label = watch_notice
@@ -80,10 +70,10 @@ class KeyBar(LineView):
         if self.notice:
             return [(Span(f" {self.notice}", "notice"),)]
         groups = [tuple(group) for label, group in groupby(self._keys, attrgetter("label")) if label]
-        labels = [self.pause_label if group[0].name in _PAUSES else group[0].label for group in groups]
+        labels = [self.pause_label if group[0].label == "pause" else group[0].label for group in groups]
         num_spare = width + 1  # the last one needs no gap after it
         shown = set[int]()
-        for number in sorted(range(len(groups)), key=lambda number: _rank(groups[number])):
+        for number in sorted(range(len(groups)), key=lambda number: min(key.rank for key in groups[number])):
             num_cells = sum(cell_len(key.shown) + 1 for key in groups[number]) + cell_len(labels[number]) + 1
             if num_cells > num_spare:
                 break
@@ -97,9 +87,3 @@ class KeyBar(LineView):
                 label = labels[number] if key is groups[number][-1] else ""
                 line += key_spans(key, label, is_off=bool(first_reason(key.needs, self.unmet)))
         return [(Span(" ", "label"), *line) if is_loose else line]
-
-
-def _rank(group: Sequence[Key]) -> int:
-    """Return the place of neighbours with one label in the order of importance; the last if they are not in it."""
-    names = _BY_IMPORTANCE.split()
-    return min((names.index(key.name) for key in group if key.name in names), default=len(names))

@@ -115,7 +115,6 @@ class PromptInput(LineInput):
             super().action_cursor_right(select)
 
     def action_xray(self) -> None:
-        """Ask for the X-ray of the line."""
         self.post_message(self.XrayRequested(self.value))
 
     def restricted(self) -> None:

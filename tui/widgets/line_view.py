@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
+from textual import events, getters
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -35,11 +35,12 @@ def clickable(line: Iterable[Span], action: str) -> Line:
 class LineView(Widget):
     """Show the lines of `lines_for`."""
 
+    app = getters.app(TerminalApp)
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"line--key", "line--label"}
 
-    acts: Widget | None = None
-    """Whose actions the spans name; by default those of the screen."""
+    target: Widget | None = None
+    """The widget whose actions the spans name; by default the screen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,17 +52,17 @@ class LineView(Widget):
         """Return the lines for a content of that width, at most as many as fit into `self.size`."""
         raise NotImplementedError
 
-    def strips_for(self, width: int) -> list[Strip]:
-        """Return the lines as strips."""
-        before = dict(zip(self.lines, self._strips, strict=False))
+    def _compute_lines(self) -> list[Strip]:
+        """Compute the lines for the present size, and return their strips: for a line that stays, the same one."""
+        before, width = dict(zip(self.lines, self._strips, strict=False)), self.size.width
         self.lines = self.lines_for(width)
         return [before[line] if line in before else self._strip(line, width) for line in self.lines]
 
     def redraw(self) -> None:
-        """Compute the lines anew, and repaint the cells that have changed."""
+        """Compute the lines again, and repaint the cells that have changed."""
         if not self.is_attached:
             return
-        before, self._strips = self._strips, self.strips_for(self.size.width)
+        before, self._strips = self._strips, self._compute_lines()
         if len(before) != len(self._strips):
             self.refresh()
         elif regions := [
@@ -73,12 +74,9 @@ class LineView(Widget):
             self.refresh(*regions)
 
     def on_mount(self) -> None:
-        """Follow the unit of losses."""
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "loss_unit", self.redraw, init=False)
+        self.watch(self.app, "loss_unit", self.redraw, init=False)
 
     def on_resize(self) -> None:
-        """Compute the lines for the new size."""
         self._strips = []
         self.redraw()
 
@@ -88,8 +86,7 @@ class LineView(Widget):
         self._styles_of, self._strips = {}, []
 
     def render_line(self, y: int) -> Strip:
-        """Return line `y` of the content."""
-        self._strips = self._strips or self.strips_for(self.size.width)
+        self._strips = self._strips or self._compute_lines()
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.style_of(""))
 
     def _strip(self, line: Line, width: int) -> Strip:
@@ -113,7 +110,7 @@ class LineView(Widget):
             end += cell_len(span.text)
             if at.x < end:
                 if isinstance(span, Click):
-                    await self.app.run_action(span.action, self.acts or self.screen)
+                    await self.app.run_action(span.action, self.target or self.screen)
                 return
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from textual import events, on
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from engine.progress import Stage
+from tui.run.model import RunModel
 from tui.run.view import RunView
 from tui.settings.key_table import BAR_KEYS, PANEL_BARS
 from tui.settings.keys import KeyMap, mapped
@@ -105,6 +105,7 @@ class Pace:
 class Panels(Vertical):
     """Lay out the panels, and draw in each what is due of a run; a tiny terminal shows one at a time."""
 
+    app = getters.app(TerminalApp)
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close_legend", show=False)]
 
     def __init__(self, pace: Pace | None = None) -> None:
@@ -117,13 +118,12 @@ class Panels(Vertical):
         self._num_ticks = self._last_tick_of_report = 0
         self._shown: RunView | None = None
         """The view in the status."""
-        self._badge = ""
         self._tweets_awaited_since: int | None = None
+        self._has_toasts = False
         self._is_plot_late = False
         """Whether a tick showed the answer to a key in the status, and left the plot to the next."""
 
     def compose(self) -> ComposeResult:
-        """Lay out header, plot, side panel and feed, and the bars below."""
         yield Header()
         yield StatusLines()
         with Container(id="body"):
@@ -142,13 +142,11 @@ class Panels(Vertical):
 
     # What is drawn when -----------------------------------------------------------------------------------------------
 
-    def tick(self, view: RunView, stage: Stage, host_pid: int | None) -> None:
-        """Draw what is due of `view`. Ten times a second.
-
-        `stage` is what the session does before its start, `host_pid` the process that trains, None for this one.
-        """
+    def tick(self, run: RunModel) -> None:
+        """Draw what is due of a run. Ten times a second."""
+        view, connection, stage = run.shown, run.connection, run.connection.stage
         self._num_ticks += 1
-        self._pace.record_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalApp) else 0)
+        self._pace.record_tick(self.app.num_waiting_bytes)
         self._make_room_for_toasts()
         is_waiting = self._is_waiting(view)
         self.set_class(is_waiting, "-waiting")
@@ -157,33 +155,29 @@ class Panels(Vertical):
                 self._last_tick_of_report = self._num_ticks + _TICKS_PER_REPORT
             now = stage if view.phase == "starting" else replace(stage, text="training begins", share=None)
             self.query_one(StageHint).show(now, self._num_ticks)
-        is_urgent = self._shown is None or _awaited(self._shown) != _awaited(view)
+        is_urgent = self._shown is None or _changed_by_keys(self._shown) != _changed_by_keys(view)
         if self._pace.is_due("plot", is_awaited=is_urgent or self._is_plot_late or view.phase != "training"):
             self.show_status(view)
             self._is_plot_late = is_urgent
             if not is_waiting and not is_urgent:
                 self.query_one(LossPlot).show(view)
         side = self.query_one(SidePanel)
-        side.host_pid = host_pid
+        side.host_pid = connection.host_pid
         if side.shows_machine and self._pace.is_due("machine"):
             side.measure()
         if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
             self.query_one(TweetFeed).show(view)
+        self.query_one(Header).badge = connection.badge
+        self.query_one(StepBar).show(run.view.last_step_taken, run.step_note)
+        self.query_one(EndBar).show(run.view, is_read_only=bool(connection.refusal or connection.interruption))
         self.query_one(KeyBar).pause_label = PAUSE_LABELS.get(view.shown_phase, "pause")
 
     def show_status(self, view: RunView) -> None:
         """Draw the status if the view has changed."""
         if view is not self._shown:
             self._shown = view
-            self.query_one(Header).show(view, self._badge)
-            self.query_one(StatusLines).show(view)
-            self.query_one(SidePanel).show(view)
-
-    def show_attachment(self, badge: str) -> None:
-        """Show in the header how the screen is attached."""
-        if badge != self._badge:
-            self._badge = badge
-            self.query_one(Header).show(self._shown or RunView(), badge)
+            for panel in (self.query_one(Header), self.query_one(StatusLines), self.query_one(SidePanel)):
+                panel.show(view)
 
     def await_tweet(self, view: RunView) -> None:
         """Draw the next tweet after those of `view` without delay: the user has asked for it."""
@@ -208,11 +202,15 @@ class Panels(Vertical):
         body = self.query_one("#body")
         for rack in self.screen.query_children("ToastRack"):
             rack.styles.margin = (0, 0, self.screen.size.height - body.region.bottom, 0)
+            toasts = rack.query("Toast")
+            had_toasts, self._has_toasts = self._has_toasts, bool(toasts)
+            if not toasts and not had_toasts:
+                return
             lowest = next((panel for panel in reversed(body.children) if panel.display), body)
             feed = self.query_one(TweetFeed)
             least = _MIN_FEED_ROWS if lowest is feed.parent else _MIN_PLOT_ROWS
             room = max(lowest.region.height + lowest.styles.margin.bottom - least, 1)
-            num_rows = sum(toast.outer_size.height for toast in rack.query("Toast"))
+            num_rows = sum(toast.outer_size.height for toast in toasts)
             is_full = num_rows > room
             rack.set_class(is_full, "-full")
             rack.styles.max_height = room if is_full else None
@@ -225,7 +223,6 @@ class Panels(Vertical):
     # Layout and focus -------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Select the first panel, for a tiny terminal."""
         self._show_panel(0)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -277,6 +274,7 @@ class Panels(Vertical):
         self._key_map, focused = key_map, self.screen.focused
         keys = (*PANEL_BARS.get(type(focused).__name__, ()), *BAR_KEYS)
         self.query_one(KeyBar).show_keys(mapped(keys, key_map), focused)
+        self.query_one(EndBar).show_keys(mapped(BAR_KEYS, key_map))
 
     @on(LossPlot.CursorMoved)
     def _scroll_feed(self, message: LossPlot.CursorMoved) -> None:
@@ -296,21 +294,7 @@ class Panels(Vertical):
             self.screen.focus_previous()
 
     def action_unit(self) -> None:
-        """Show all losses in the other unit: bits or nats."""
-        if isinstance(self.app, TerminalApp):
-            self.app.loss_unit = "nats" if self.app.loss_unit == "bits" else "bits"
-
-    def action_log(self) -> None:
-        """Make the plot's loss axis logarithmic or linear."""
-        self.query_one(LossPlot).toggle_log()
-
-    def action_levels(self) -> None:
-        """Show or hide the reference levels of the plot."""
-        self.query_one(LossPlot).shows_levels ^= True
-
-    def action_panes(self) -> None:
-        """Plot the next of: both, the whole run, its recent part."""
-        self.query_one(LossPlot).switch_panes()
+        self.app.loss_unit = "nats" if self.app.loss_unit == "bits" else "bits"
 
     def action_legend(self) -> None:
         """Show the legend of the plot, in place of another panel if need be; its next page; or close it."""
@@ -328,7 +312,6 @@ class Panels(Vertical):
         return action != "close_legend" or is_in_view
 
     def action_close_legend(self) -> None:
-        """Close the legend of the plot."""
         self.query_one(LossPlot).legend_page = None
 
     def action_machine(self) -> None:
@@ -351,6 +334,6 @@ class Panels(Vertical):
         self.query_one(SidePanel).turn_to(0)
 
 
-def _awaited(view: RunView) -> tuple[object, ...]:
+def _changed_by_keys(view: RunView) -> tuple[object, ...]:
     """Return the parts of a view that keys change."""
     return view.phase, view.sampling, view.training, view.saved, view.finishes_at, view.step_taken

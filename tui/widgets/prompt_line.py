@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import getters
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -22,7 +23,7 @@ from engine.text import sanitize, sanitize_line
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
-from tui.terminal.app import loss_unit_of
+from tui.terminal.app import TerminalApp
 from tui.text.cells import shown_char
 from tui.text.numbers import format_bits
 from tui.widgets.chance_bars import ChanceLine
@@ -95,6 +96,7 @@ class Completions:
 class PromptLine(Vertical):
     """The input line, the likeliest next characters above it, the keys below; hidden until opened."""
 
+    app = getters.app(TerminalApp)
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("prompt"))
 
     @dataclass
@@ -109,7 +111,7 @@ class PromptLine(Vertical):
 
         text: str
         draw: int
-        """That of the completion shown."""
+        """The number of the random continuation that is shown."""
 
     class Closed(Message):
         """The line was closed."""
@@ -122,7 +124,6 @@ class PromptLine(Vertical):
         self._input, self._chances = PromptInput(), ChanceLine()
 
     def compose(self) -> ComposeResult:
-        """Lay out probabilities, input and keys."""
         yield self._chances
         with Horizontal(id="prompt-row"):
             yield Static("› ", markup=False, id="prompt-sign")
@@ -165,7 +166,6 @@ class PromptLine(Vertical):
         self._draw()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Request a completion of the new text."""
         event.stop()
         self._is_too_long = False
         self._update()
@@ -179,20 +179,16 @@ class PromptLine(Vertical):
             self.action_refresh()
 
     def on_prompt_input_too_long(self) -> None:
-        """Show that the line is full."""
         self._is_too_long = True
         self._draw()
 
     def action_accept_word(self) -> None:
-        """Accept a word of the completion."""
         self._input.accept()
 
     def action_accept_char(self) -> None:
-        """Accept a character of the completion."""
         self._input.accept(1)
 
     async def action_send(self) -> None:
-        """Submit the line."""
         await self._input.action_submit()
 
     def action_refresh(self) -> None:
@@ -202,11 +198,9 @@ class PromptLine(Vertical):
         self._request_completion()
 
     def action_xray(self) -> None:
-        """Open the X-ray of the line."""
         self._input.action_xray()
 
     def action_close_line(self) -> None:
-        """Close the line, keeping its text."""
         self.close()
 
     def _request_completion(self) -> None:
@@ -223,7 +217,7 @@ class PromptLine(Vertical):
         """Show completion, probabilities and facts; or what is wrong with the line."""
         text, latest, sampling = self._input.value, self._completions.answer, self._sampling
         self._input.show_completion(sanitize(self._completions.completion_of(text)))
-        answer, problem, unit = self._completions.answer_to(text), self._completions.problem, loss_unit_of(self)
+        answer, problem, unit = self._completions.answer_to(text), self._completions.problem, self.app.loss_unit
         facts = [f"temp {sampling.temperature:.2f}"]
         if answer is not None:
             bits = answer.bits_per_char

@@ -90,7 +90,7 @@ async def take(step: str, pilot: Pilot[None], plot: LossPlot) -> None:
     left = next((pane.left for pane in plot.picture.panes.values()), 0)
     match step.split():
         case ["v"]:
-            plot.switch_panes()
+            plot.action_panes()
         case [num_steps, "steps"]:
             plot.show(after(int(num_steps)))
         case ["resize", width, height]:

@@ -58,7 +58,6 @@ class PanelRule(LineView):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in ("quiet", "focused", "title", *_FACT_STYLES)}
 
     def __init__(self, heading: str) -> None:
-        """Show a heading without facts."""
         super().__init__()
         self._heading, self._facts = heading, Line()
 
@@ -119,7 +118,6 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
         self._drafts, self._delay = DraftCounts(), ""
 
     def on_mount(self) -> None:
-        """Set the title, and watch the app's unit of losses."""
         self._update_titles()
         self.watch(self.app, "loss_unit", self._show_unit)
 
@@ -133,14 +131,14 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
         if not self._is_following:
             self._num_unseen = min(self._num_unseen + num_new, len(view.tweets))
         anchor = self._top_anchor()
-        self._lay_out(self._columns.with_room_for(view.tweets[-num_new:] if num_new else ()))
+        self._set_columns(self._columns.with_room_for(view.tweets[-num_new:] if num_new else ()))
         self._model.update(view.tweets, view.num_tweets, self._retained())
         self._restore(anchor)
 
     def show_pins(self, pins: Pins) -> None:
         """Replace the pins."""
         anchor = self._top_anchor()
-        self._lay_out(self._columns.with_room_for(pins))
+        self._set_columns(self._columns.with_room_for(pins))
         self._model.set_pins(pins, self._retained())
         self._restore(anchor)
 
@@ -154,7 +152,6 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
         self._restore((selected, 0) if selected and not self._is_following else None)
 
     def action_colours(self) -> None:
-        """Turn the surprise colours on or off."""
         self.is_coloured = not self.is_coloured
         self.redraw()
 
@@ -236,7 +233,6 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
             self._scroll(self.scroll_offset.y + direction * self.num_rows)
 
     def action_oldest(self) -> None:
-        """Scroll to the first tweet; select it if one is selected."""
         if self._marked:
             self._select(0)
         else:
@@ -248,7 +244,6 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
         self._scroll(self.max_scroll_y)
 
     def action_read(self) -> None:
-        """Open the selected tweet, or else the newest."""
         if self.chosen is not None:
             self.post_message(self.Opened(self.chosen))
 
@@ -275,7 +270,7 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Wrap to the new width; the first tweet in view stays first, or the feed follows."""
         anchor = self._top_anchor()
-        self._lay_out(replace(self._columns, width=self.scrollable_content_region.width))
+        self._set_columns(replace(self._columns, width=self.scrollable_content_region.width))
         self._restore(None if anchor is None else (anchor[0], 0))
 
     def watch_free_rows(self) -> None:
@@ -298,7 +293,7 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
         self._columns = replace(self._columns, unit=unit)  # the columns keep their widths
         self.redraw()
 
-    def _lay_out(self, columns: FeedColumns) -> None:
+    def _set_columns(self, columns: FeedColumns) -> None:
         """Wrap all tweets again if the width of their text changes."""
         self._columns = columns
         if columns.width:

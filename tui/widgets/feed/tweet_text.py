@@ -68,11 +68,9 @@ class TweetText(Widget, can_focus=True):
         return min(max(cursor, 0), len(self._text))
 
     def watch_cursor(self) -> None:
-        """Post `Moved`."""
         self.post_message(self.Moved())
 
     def action_move(self, num_chars: int) -> None:
-        """Move the cursor by characters."""
         self.cursor += num_chars
 
     def action_move_line(self, direction: int) -> None:
@@ -84,7 +82,6 @@ class TweetText(Widget, can_focus=True):
             self.cursor = min(start + self.cursor - lines[line][0], end)
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the character under the pointer."""
         offset = event.get_content_offset(self)
         lines = wrap(self._shown, max(1, self.size.width))
         if offset is not None and 0 <= offset.y < len(lines):
@@ -93,11 +90,9 @@ class TweetText(Widget, can_focus=True):
             self.cursor = next(covering, end)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """Return how many lines the text takes."""
         return len(wrap(self._shown, max(1, width)))
 
     def render(self) -> Content:
-        """Return the wrapped lines."""
         lines = wrap(self._shown, max(1, self.size.width))
         return Content("\n").join(Content("").join(self._graphemes(start, end)) for start, end in lines)
 

@@ -103,11 +103,11 @@ class LossAxis:
 
     num_rows: int
     interval: float
-    """Between two ticks, which are at its multiples."""
+    """The distance between two ticks, which are at multiples of it."""
     rows_per_tick: int
     is_log: bool = False
     top: int = 0
-    """The position in the middle of the highest row, in units of a row."""
+    """The position in the middle of the highest row, in rows from 0."""
 
     @property
     def row(self) -> float:

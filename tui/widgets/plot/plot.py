@@ -7,10 +7,10 @@ moves.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from rich.segment import Segment
-from textual import events, on
+from textual import events, getters, on
 from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
@@ -56,6 +56,7 @@ class _Drag:
 class LossPlot(Widget, can_focus=True):
     """The loss curve of a run; may be updated often."""
 
+    app = getters.app(TerminalApp)
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("plot"))
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"loss-plot--{name}" for name in STYLE_NAMES}
@@ -83,7 +84,6 @@ class LossPlot(Widget, can_focus=True):
         self._drag: _Drag | None = None
 
     def on_mount(self) -> None:
-        """Redraw when an option, or the app's glyphs or unit change."""
         for owner, name in ((self.app, "glyphs"), (self.app, "loss_unit"), *((self, name) for name in _OPTIONS)):
             self.watch(owner, name, self.redraw, init=False)
         self.watch(self, "legend_page", self._paint, init=False)
@@ -96,16 +96,18 @@ class LossPlot(Widget, can_focus=True):
         if self.is_mounted and any(getattr(before, name) is not getattr(view, name) for name in _DRAWN):
             self.redraw()
 
-    def toggle_log(self) -> None:
-        """Switch between a linear and a logarithmic y axis."""
+    def action_log(self) -> None:
         self.is_log = not self.is_log
+
+    def action_levels(self) -> None:
+        self.shows_levels = not self.shows_levels
 
     def turn_legend(self) -> None:
         """Show the legend, or its next page; after the last one, close it."""
         page = 0 if self.legend_page is None else self.legend_page + 1
         self.legend_page = page if page < self.picture.num_legend_pages or not page else None
 
-    def switch_panes(self) -> None:
+    def action_panes(self) -> None:
         """Show the next of: both panes, the whole run, its recent part where that is shorter."""
         viewport = self.viewport.next_mode()
         if viewport.panes == ("recent",) and viewport.limits("recent") == viewport.whole_run:
@@ -114,13 +116,11 @@ class LossPlot(Widget, can_focus=True):
         self._move_to(viewport)
 
     def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001 - Textual's signature
-        """Show the focus in the heading."""
         super().watch_has_focus(has_focus)
         self._paint()
 
     @on(events.Resize)
     def redraw(self) -> None:
-        """Draw the current view again."""
         train, width, overlay = self.shown.train_losses, self.size.width, self.overlay
         first_steps = [train.first_step]
         if overlay is not None and len(overlay.train_losses):
@@ -131,11 +131,10 @@ class LossPlot(Widget, can_focus=True):
         if self.viewport.cursor is not None and self.viewport.cursor > run.high:  # an earlier checkpoint was loaded
             self.viewport = self.viewport.with_cursor(self.viewport.cursor)
             self.post_message(self.CursorMoved(self.viewport.cursor))
-        app = cast("TerminalApp[object]", self.app)
         options = PlotOptions(
-            unit=app.loss_unit,
+            unit=self.app.loss_unit,
             is_log=self.is_log,
-            glyph_set=app.glyphs,
+            glyph_set=self.app.glyphs,
             overlay=overlay,
             shows_levels=self.shows_levels,
         )
@@ -152,7 +151,6 @@ class LossPlot(Widget, can_focus=True):
             self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
-        """Return row `y` of the plot."""
         if y >= self._painted.height:
             return Strip.blank(self.size.width, self.rich_style)  # the filter of NO_COLOR fails without a style
         segments = self._painted.segments(y)
@@ -172,11 +170,10 @@ class LossPlot(Widget, can_focus=True):
             self.post_message(self.CursorMoved(viewport.cursor))
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Disable `hide_cursor` while there is nothing to hide, so that escape reaches the screen."""
-        return action != "hide_cursor" or self.legend_page is not None or self.viewport.cursor is not None
+        """Disable `hide_cursor` without a cursor, or with the legend over it, so that escape reaches the panels."""
+        return action != "hide_cursor" or (self.legend_page is None and self.viewport.cursor is not None)
 
     def action_move_cursor(self, num_columns: int) -> None:
-        """Move the cursor by columns."""
         cursor = self.viewport.cursor
         pane = self.picture.pane_of(self.viewport.run.high if cursor is None else cursor)
         self._move_to(self.viewport.cursor_moved(num_columns, pane.width if pane else 1))
@@ -190,7 +187,6 @@ class LossPlot(Widget, can_focus=True):
         self._move_to(self.viewport.panned(direction * self.viewport.limits(self.viewport.panes[-1]).span / 2))
 
     def action_first(self) -> None:
-        """Move the cursor to the first step."""
         self._move_to(self.viewport.with_cursor(round(self.viewport.run.low)))
 
     def action_follow(self) -> None:
@@ -198,14 +194,10 @@ class LossPlot(Widget, can_focus=True):
         self._move_to(self.viewport.following())
 
     def action_hide_cursor(self) -> None:
-        """Close the legend; else hide the cursor, and follow again if the pane followed before it was shown."""
-        if self.legend_page is not None:
-            self.legend_page = None
-        else:
-            self._move_to(self.viewport.with_cursor(None))
+        """Hide the cursor, and follow again if the pane followed before it was shown."""
+        self._move_to(self.viewport.with_cursor(None))
 
     def action_reset(self) -> None:
-        """Reset zoom, panning and cursor."""
         self._move_to(self.viewport.reset())
 
     @on(events.MouseScrollUp)
@@ -228,7 +220,6 @@ class LossPlot(Widget, can_focus=True):
             self.capture_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Pan with the pointer."""
         if (drag := self._drag) is not None and (drag.has_moved or event.x != drag.x):
             drag.has_moved = True
             viewport = replace(drag.viewport, run=self.viewport.run)
@@ -242,6 +233,5 @@ class LossPlot(Widget, can_focus=True):
             self._move_to(self.viewport.with_cursor(drag.step))
 
     def on_click(self, event: events.Click) -> None:
-        """Reset on a double click."""
         if event.chain == _DOUBLE_CLICK:
             self.action_reset()

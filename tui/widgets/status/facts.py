@@ -43,7 +43,7 @@ _MAX_SLIDER_TEMPERATURE = 2.0
 _NUM_NAMED, _NUM_REASONS = 3, 3
 """The latest checkpoints with a name of their own, and the most frequent reasons to leave out rows, that are listed."""
 _MAX_VALUE_CELLS, _MAX_FILTER_CELLS = 28, 16
-"""In the two lines; what the losses and the temperature leave of 80 cells."""
+"""The longest value and filter in a line of 80 cells, beside the losses and the temperature."""
 _MIN_WIDE_CELLS, _BAR_CELLS = 60, 12
 _NARROW_LABELS = {"validation": "val", "temperature": "temp"}
 _MIN_CURVE_CELLS, _MAX_CURVE_CELLS = 6, 24
@@ -58,17 +58,17 @@ class Fact:
     label: str
     values: Line
     line: int = 0
-    """That of the two lines in which it is; 0 for neither."""
+    """1 or 2: the line of a small terminal in which the fact is; 0: in neither."""
     rank: int = 0
-    """The facts of a line are in this order; the last ones are left out where there is no room."""
+    """The place of the fact in its line; the last ones are left out where there is no room."""
     short: tuple[str, str] | None = None
-    """Label and value in the two lines, if they differ."""
+    """Label and value in the line of a small terminal, if they differ."""
     is_list: bool = False
     """Whether there is a separator between the values, which fill more than one line where they have to."""
     slider: float | None = None
-    """A share, 0 to 1, that is drawn behind the value as a slider where there is room."""
+    """The value as a share, 0 to 1, drawn behind it as a slider where there is room."""
     note: str = ""
-    """At the right end of the heading of its group."""
+    """Text at the right end of the heading of the group."""
 
 
 def facts(view: RunView, unit: LossUnit) -> Iterator[Fact]:
@@ -276,14 +276,14 @@ def two_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_curve: 
     """
     every, is_wide = list(facts(view, unit)), width >= _MIN_WIDE_CELLS
     num_facts, gap = len(every) + 1, "   " if is_wide else " "  # the machine is one
-    first = _fitted([fact for fact in every if fact.line == 1], width, gap)
+    first = _as_many_as_fit([fact for fact in every if fact.line == 1], width, gap)
     cells = min(width - num_cells(first) - len(gap), _MAX_CURVE_CELLS)
     bar: Line = ()
     if (share := view.progress) is not None:
         bar = (Span(" ", "label"), *progress_bar(share, _BAR_CELLS)) if is_wide else ()
         bar = (*bar, Span(f" {100 * share:.0f} %".rjust(6), "value"))
     room = width - num_cells(bar) - len(f"+{num_facts} values  {TURN_KEY}{gap}")
-    second = _fitted([fact for fact in every if fact.line == 2], room, gap)
+    second = _as_many_as_fit([fact for fact in every if fact.line == 2], room, gap)
     num_left_out = num_facts - (len(first) + len(second)) // 2
     if has_curve and cells >= _MIN_CURVE_CELLS:
         first = (*padded(first, width - cells), Span(_curve(view, cells), "curve"))
@@ -294,7 +294,7 @@ def two_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_curve: 
     return [first, clickable(second, "panels.machine")]
 
 
-def _fitted(ranked: Iterable[Fact], width: int, gap: str) -> Line:
+def _as_many_as_fit(ranked: Iterable[Fact], width: int, gap: str) -> Line:
     """Return a line of the facts that fit into `width` cells, two spans each; the first that doesn't ends it."""
     line, is_narrow = list[Span](), len(gap) == 1
     for fact in sorted(ranked, key=lambda fact: fact.rank + 2 * (fact.is_list and is_narrow)):  # the best loss first

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import ClassVar, get_args
 
+from textual.reactive import reactive
+
 from engine.text import sanitize_line
 from tui.run.view import RunPhase, RunView
 from tui.text.cells import UNKNOWN, Line, Span, num_cells, padded, shortened
@@ -27,18 +29,23 @@ class Header(LineView):
         *(f"line--chip-{name}" for name in (*get_args(RunPhase), "badge")),
     }
 
+    badge: reactive[str] = reactive("", init=False)
+    """How the screen is attached to the run; "" for a run of this process."""
+
     def __init__(self) -> None:
         super().__init__()
-        self._view, self._badge = RunView(), ""
+        self._view = RunView()
 
-    def show(self, view: RunView, badge: str) -> None:
-        """Show a run, and how the screen is attached to it; "" for a run of this process."""
-        self._view, self._badge = view, badge
+    def show(self, view: RunView) -> None:
+        """Show a run."""
+        self._view = view
+        self.redraw()
+
+    def watch_badge(self) -> None:
         self.redraw()
 
     def lines_for(self, width: int) -> list[Line]:
-        """Return the line."""
-        return [header_line(self._view, self._badge, width)]
+        return [header_line(self._view, self.badge, width)]
 
 
 def header_line(view: RunView, badge: str, width: int) -> Line:

@@ -24,9 +24,9 @@ class MeasuredRun:
     """Whose processor and memory are read."""
 
     pid: int | None = None
-    """The process that trains, None for this one."""
+    """The id of the process that trains; None for this process."""
     has_ranks: bool = False
-    """Whether it is one of several that train together: all of them on this machine are read."""
+    """Whether several processes train together: all of them on this machine are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class MachineReading:
     num_threads: int | None
     """Threads of the processes that train."""
     num_processes: int = 1
-    """The processes that train on this machine."""
+    """The number of processes that train on this machine."""
     gpus: tuple[GpuReading, ...]
 
 
@@ -116,7 +116,7 @@ class MachineReader:
             return []
 
         def rendezvous_of(process: Any) -> tuple[str, str] | None:  # noqa: ANN401 - psutil's
-            """Return where a rank meets the others, as torchrun sets it; None for no rank."""
+            """Return the address at which a rank connects to the others, as torchrun sets it; None for no rank."""
             environment = _or_none(self._errors, process.environ) or {}
             return (environment.get("MASTER_ADDR", ""), port) if (port := environment.get("MASTER_PORT")) else None
 

@@ -20,9 +20,6 @@ from textual.worker import Worker
 
 from tui.process.threads import begin_work, on_own_thread
 from tui.run.view import RunView
-from tui.terminal.app import loss_unit_of
-from tui.terminal.driver import MeteredDriver
-from tui.terminal.private import driver_of
 from tui.text.cells import Line, Span, cell_len, cut, num_cells, padded, progress_bar, shortened, slider
 from tui.text.tweets import FILTER_SEPARATOR
 from tui.widgets.line_view import LineView, clickable
@@ -36,7 +33,7 @@ _MIN_FLEXIBLE_ROWS = 8
 """A group whose lines depend on the room goes to the next page rather than into less."""
 _USAGE_SECONDS = 1.0
 _FIRST_SECONDS = 0.2
-"""From the first reading of the machine to the second, which has the load since."""
+"""Time between the first reading of the machine and the second, which has the load since."""
 _MACHINE = "machine"
 
 
@@ -47,7 +44,7 @@ class Group:
     name: str
     lines: tuple[Line, ...]
     note: str = ""
-    """At the right end of the heading."""
+    """Text at the right end of the heading."""
 
 
 FlexibleGroup = Callable[[int, int], Group]
@@ -105,11 +102,11 @@ def _fact_lines(fact: Fact, width: int) -> list[Line]:
 
 def paged(groups: Sequence[Group | FlexibleGroup], width: int, height: int) -> list[Page]:
     """Return the groups on as few pages as they need in this order; several leave the last row free for a sign."""
-    pages = _filled(groups, width, height)
-    return pages if len(pages) == 1 else _filled(groups, width, max(height - 1, 2))
+    pages = _in_pages(groups, width, height)
+    return pages if len(pages) == 1 else _in_pages(groups, width, max(height - 1, 2))
 
 
-def _filled(groups: Sequence[Group | FlexibleGroup], width: int, height: int) -> list[Page]:
+def _in_pages(groups: Sequence[Group | FlexibleGroup], width: int, height: int) -> list[Page]:
     """Fill pages of `height` rows column by column; a group that is higher than a column is divided."""
     cells = column_cells(width)
     columns: list[tuple[list[Line], list[str]]] = [([], [])]
@@ -166,16 +163,14 @@ class StatusLines(LineView):
         self.has_curve = False
         """Whether a small curve of the loss fills the first line."""
 
-    def show(self, view: RunView, *, has_curve: bool | None = None) -> None:
+    def show(self, view: RunView) -> None:
         """Show a run."""
         self.shown = view
-        self.has_curve = self.has_curve if has_curve is None else has_curve
         if self.display:
             self.redraw()
 
     def lines_for(self, width: int) -> list[Line]:
-        """Return both lines."""
-        return two_lines(self.shown, width, loss_unit_of(self), has_curve=self.has_curve)
+        return two_lines(self.shown, width, self.app.loss_unit, has_curve=self.has_curve)
 
 
 class SidePanel(LineView):
@@ -187,7 +182,7 @@ class SidePanel(LineView):
         super().__init__()
         self.shown = RunView()
         self.host_pid: int | None = None
-        """The process that trains; None for this one."""
+        """The id of the process that trains; None for this process."""
         self.starts_with_setup = False
         """Whether machine, model and data come first: the rest is in the two lines."""
         self.page = 0
@@ -231,7 +226,7 @@ class SidePanel(LineView):
         if not self.display or not width or not height:
             self._pages = []
             return []
-        groups = groups_of(facts(self.shown, loss_unit_of(self)), self.shown.progress, column_cells(width))
+        groups = groups_of(facts(self.shown, self.app.loss_unit), self.shown.progress, column_cells(width))
         of_name = {group.name: group for group in groups}
         setup = [of_name.pop("left out", None), self._machine_group, of_name.pop("model and data", None)]
         order = [*setup, *of_name.values()] if self.starts_with_setup else [*of_name.values(), *setup]
@@ -273,8 +268,8 @@ class SidePanel(LineView):
 
     def _count_usage(self) -> None:
         """Compute the screen's cost since the call before the last."""
-        driver = driver_of(self.app)
-        num_bytes = driver.num_bytes if isinstance(driver, MeteredDriver) else None
+        driver = self.app.metered_driver
+        num_bytes = driver.num_bytes if driver is not None else None
         counters = UsageCounters(time.monotonic(), time.thread_time(), num_bytes)
         if self._counters:
             self._cost = counters.cost_since(self._counters[0]) or self._cost

@@ -34,7 +34,16 @@ _CURSOR_KEYS = (
     Key(
         "lesson", "left", "move(-1)", "Previous character", "character", (), "Show the gates of the previous character."
     ),
-    Key("lesson", "right", "move(1)", "Next character", "character", (), "Show the gates of the next character."),
+    Key(
+        "lesson",
+        "right",
+        "move(1)",
+        "Next character",
+        "character",
+        (),
+        "Show the gates of the next character.",
+        rank=33,
+    ),
 )
 """While the view has the focus."""
 
