@@ -43,7 +43,7 @@ class Screen:
         self.link = Driven()
         self.run = RunModel(self.link, view)
         self.toasts: list[str] = []
-        self.run.toast = lambda text, _severity="information": self.toasts.append(text)
+        self.run.toast = lambda text, _: self.toasts.append(text)
 
     def see(self, *events: e.Event, view: RunView | None = None) -> tuple[e.Event, ...]:
         self.link.updates.append(Update(events, view))
