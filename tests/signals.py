@@ -43,7 +43,7 @@ def problems_after(number: signal.Signals, moment: str, delay_seconds: float, fo
             terminal.press("q")
         time.sleep(delay_seconds)
         terminal.send_signal(number)
-        code, _ = terminal.wait_for_exit()
+        code = terminal.wait_for_exit()
         is_restored = terminal.is_restored
         wait_until(lambda: not processes_in(home), "the end of all processes")
     except (pytest.fail.Exception, AssertionError) as error:

@@ -225,7 +225,7 @@ def test_a_terminal_shows_a_bar_and_ctrl_c_restores_the_terminal(home: Path, mon
             terminal.press("y", "enter")
             terminal.wait_for(r"0\.2 of 81\.4 MB")
             terminal.press("ctrl+c")
-            assert terminal.wait_for_exit()[0] == 130
+            assert terminal.wait_for_exit() == 130
         finally:
             terminal.close()
     assert terminal.modes_left_set == []

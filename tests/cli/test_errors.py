@@ -24,7 +24,7 @@ from syrupy.assertion import SnapshotAssertion
 from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error, sections_of
 from tests.engine.checkpoints.damage import with_raw_header
-from tests.tui.remote.host_and_client import hosted
+from tests.tui.process.host_and_client import hosted
 
 ROWS = [f"a nice day, number {number}" for number in range(60)]
 FILES: dict[str, bytes] = {

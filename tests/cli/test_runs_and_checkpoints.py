@@ -19,7 +19,7 @@ from engine.protocol import codec
 from engine.protocol.events import RunFailed
 from tests.cli.program import Cli, Terminal, assert_two_line_error, sections_of
 from tests.fakes import run_started
-from tests.tui.remote.host_and_client import RUN, hosted
+from tests.tui.process.host_and_client import RUN, hosted
 from tui.cli.output.run_list import facts_of, row_of
 
 SESSIONS = sections_of(Path(__file__).with_name("sessions.txt"))

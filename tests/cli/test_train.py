@@ -36,7 +36,7 @@ from tests import fakes
 from tests.cli.conftest import Launch
 from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli, assert_two_line_error, without_figures
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, RawClient, hosted, line_of
+from tests.tui.process.host_and_client import FINISHED, HELLO, PAUSED, RUN, RawClient, hosted, line_of
 from tests.waiting import wait_until
 from tui.cli import headless, options, ranks
 from tui.cli.commands import train

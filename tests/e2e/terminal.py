@@ -26,12 +26,11 @@ from engine.storage.files import is_locked
 from engine.storage.journal import read_journal
 from tests.cli.program import read_processes
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_SECONDS, wait_until
 
 T = TypeVar("T")
 
 PROGRAM = ("-m", "tui")
-DEADLINE_SECONDS = 60.0
 KEYS = {"enter": "\r", "escape": "\x1b", "space": " ", "ctrl+c": "\x03", "ctrl+p": "\x10"}
 _MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
 _PARTIAL_SEQUENCE = re.compile(rb"(?:\x1b(?:\[[<=>?0-9;]{0,30})?)?\Z")
@@ -137,21 +136,19 @@ class Terminal:
         """Whether the program is inside a frame, which a terminal does not show yet."""
         return self._modes.get(_SYNCHRONIZED_OUTPUT, False)
 
-    def wait_for_exit(self) -> tuple[int, float]:
-        """Return the exit status (negative after a signal that killed it) and the seconds it took."""
-        start = time.monotonic()
-        deadline = start + DEADLINE_SECONDS
+    def wait_for_exit(self) -> int:
+        """Return the exit status (negative after a signal that killed it)."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while self.pump():
             if time.monotonic() > deadline:
                 pytest.fail(f"never ended; on the screen at the deadline:\n{self.text}")
         self._child.wait()
-        seconds = time.monotonic() - start
-        status = self._child.exitstatus
-        return (-self._child.signalstatus if status is None else status), seconds
+        status: int | None = self._child.exitstatus
+        return -self._child.signalstatus if status is None else status
 
     def assert_ends(self, code: int) -> None:
         """Check that the program ends with this code, and leaves the terminal's settings and modes as they were."""
-        assert self.wait_for_exit()[0] == code
+        assert self.wait_for_exit() == code
         assert self.is_restored
 
     def wait_for_exit_unread(self) -> int:

@@ -28,7 +28,7 @@ from tests.e2e.conftest import QUIET
 from tests.e2e.terminal import DEADLINE_SECONDS, UNKNOWN_TO_PYTE, events_of, wait_for_end, wait_for_steps
 from tests.installed import chromium
 from tests.tui.conftest import wait_until
-from tests.tui.remote.host_and_client import hosted
+from tests.tui.process.host_and_client import hosted
 from tests.waiting import wait_until as wait_here
 from tui.process.browser import BrowserServer, Request, headers_for, refusal
 from tui.terminal.capabilities import BROWSER_DRIVER, LARGEST_SIZE, glyphs_for, is_in_browser

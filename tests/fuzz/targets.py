@@ -39,7 +39,7 @@ from tests.engine.corpus.reading import cases, encoded
 from tests.engine.export.models import EMOJI, SHAPES, write_random_folder
 from tests.engine.helpers import small_tweets
 from tests.fuzz.running import Target, refusal, require_plain
-from tests.tui.remote.host_and_client import HELLO, RUN, Hosted, RawClient, hosted
+from tests.tui.process.host_and_client import HELLO, RUN, Hosted, RawClient, hosted
 from tui.app.pins import PinsFile
 from tui.process.protocol import Hello, to_line
 from tui.run.ending import eta_of

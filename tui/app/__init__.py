@@ -1,1 +1,1 @@
-"""The Textual app and its main screen: what keys and signals do to a run and its screen. Never trains."""
+"""The Textual app: the main screen over a run, what its keys do, leaving, pins, recordings. Never trains."""

@@ -6,11 +6,10 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
+from engine.config.run import MAX_BATCH_SIZE, RunConfig, TrainingConfig
 from engine.errors import TweetgenError
 from engine.protocol.commands import Finish, Resume
 from tui.dialogs.ask import BudgetDialog, ask_number, show_error
-from tui.run.alerts import config_to_resume
 from tui.run.ending import NO_LIMIT, Choice, ChoiceName, budget_in, finish_choice
 from tui.run.model import RunModel, next_learning_rate, next_temperature
 from tui.run.new_run import NewRun, config_at_start, config_of_new_run, curve_of
@@ -57,7 +56,7 @@ class Steering(Actions):
         if self._run.is_at_end:
             self._ask_to_continue("finish")
         else:
-            self._run.toggle_finish()
+            self._run.send(self._run.pending.finish_toggled(self._run.view))
 
     def action_temperature(self, direction: int) -> None:
         self._run.change(temperature=next_temperature(self._run.shown.sampling.temperature, direction))
@@ -108,10 +107,13 @@ class Steering(Actions):
     def action_answer_alert(self) -> None:
         """Do what the alert offers: a run that has run out of memory resumes in a new session."""
         run, alert = self._run, self._run.alert()
-        if alert is not None and alert.kind != "memory":
+        if alert is None:
+            return
+        if alert.kind != "memory":
             run.answer(alert)
             self._app.main.show_alert()
-        elif alert is not None and not run.is_ending and (config := config_to_resume(run.view, run.connection.config)):
+        elif not run.is_ending:
+            config = RunConfig(resume=run.name, runtime=run.connection.config.runtime)
             self._app.leaving.end_then(partial(self._app.start_run, config), "then it resumes")
 
     def action_dismiss_alert(self) -> None:

@@ -1,1 +1,1 @@
-"""Modal dialogs over the main screen. They return an answer or call back; they never send a command."""
+"""Modal dialogs over a screen. Each sends the commands that it needs and shows their answers. Never trains."""

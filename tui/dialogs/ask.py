@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeAlias
 
 from textual import on
@@ -71,9 +70,11 @@ class Question(Dialog[str]):
                 yield Static(sanitize_line(self._hint, _MAX_CHARS), markup=False, id="hint")
         if self._look == "bar":
             yield Static("", markup=False)
-            labels = {**self._answers, "escape": "close"}
-            keys = [Key("dialog", key, f"answer({key!r})", label=label) for key, label in labels.items()]
-            yield KeyBar([replace(key, symbols="enter") if key.keys == "enter" else key for key in keys])
+            labels, symbols = {**self._answers, "escape": "close"}, {"enter": "enter"}
+            yield KeyBar(
+                Key("dialog", key, f"answer({key!r})", label=label, symbols=symbols.get(key, ""))
+                for key, label in labels.items()
+            )
 
     def on_mount(self) -> None:
         """Show the text, and follow it as it changes."""
@@ -140,7 +141,8 @@ class Ask(Dialog[Answer]):
         super().__init__(title, keys_line, classes)
         self._line, self._hint, self._note = line, hint, note
         self._check, self._explain = check, explain
-        self._text_to_repeat: str | None = None
+        self._is_warned = False
+        """Whether enter again answers with the value of a `Repeat`."""
 
     def compose_body(self) -> ComposeResult:
         """Show note, line and hint."""
@@ -151,26 +153,23 @@ class Ask(Dialog[Answer]):
 
     @on(Input.Changed)
     def _on_changed(self, event: Input.Changed) -> None:
-        self._text_to_repeat = None
-        self._show(self._explain(event.value.strip()) or self._hint)
+        self._is_warned = False
+        match self._explain(event.value.strip()):
+            case Problem(text, is_error):
+                self._show_hint(text, is_error=is_error)
+            case explanation:
+                self._show_hint(explanation or self._hint)
 
     @on(Input.Submitted)
     def _on_submitted(self, event: Input.Submitted) -> None:
-        text = event.value.strip()
-        match self._check(text):
-            case Problem() as problem:
-                self._show(problem)
-            case Repeat(text=warning) if text != self._text_to_repeat:
-                self._text_to_repeat = text
-                self._show(warning)
-            case Repeat(value=value):
+        match self._check(event.value.strip()):
+            case Problem(text, is_error):
+                self._show_hint(text, is_error=is_error)
+            case Repeat(warning) if not self._is_warned:
+                self._is_warned = True
+                self._show_hint(warning)
+            case Repeat(_, value) | value:
                 self.dismiss(value)
-            case value:
-                self.dismiss(value)
-
-    def _show(self, hint: str | Problem) -> None:
-        text, is_error = hint if isinstance(hint, Problem) else (hint, False)
-        self._show_hint(text, is_error=is_error)
 
 
 # What is asked --------------------------------------------------------------------------------------------------------
@@ -213,9 +212,8 @@ def ask_name_to_save(name: str) -> Ask[SaveCheckpoint]:
         if not is_saved(name):
             return SaveCheckpoint(name=name, replace=False)
         if pin_path(named_checkpoint_path(name)).exists():
-            return Problem(
-                f"The checkpoint “{name}” is pinned. Choose another name, or unpin it first.", is_error=False
-            )
+            reason = f"The checkpoint “{name}” is pinned. Choose another name, or unpin it first."
+            return Problem(reason, is_error=False)
         warning = f"A checkpoint called “{name}” exists already; enter again replaces it."
         return Repeat(warning, SaveCheckpoint(name=name, replace=True))
 
@@ -281,9 +279,12 @@ class BudgetDialog(Dialog[Choice]):
 
     def compose_body(self) -> ComposeResult:
         """Show the choices, and below them the effect of the one under the cursor."""
-        rows = [f"{choice.label:<16}{choice.effect}" for choice in self._choices]
         yield OptionList(
-            *(Content.styled(f" {number}  ", "bold") + row for number, row in enumerate(rows, 1)), markup=False
+            *(
+                Content.styled(f" {number}  ", "bold") + f"{choice.label:<16}{choice.effect}"
+                for number, choice in enumerate(self._choices, 1)
+            ),
+            markup=False,
         )
         yield Static("", markup=False, id="hint")
 
@@ -301,12 +302,13 @@ class BudgetDialog(Dialog[Choice]):
 
     def action_choose(self, number: int) -> None:
         """Answer with a choice; ask for the amount first where one is to be typed."""
-        if number <= len(self._choices):
-            choice = self._choices[number - 1]
-            if choice.name == "amount":
-                self.app.push_screen(ask_amount(self._view), lambda typed: typed and self.dismiss(typed))
-            else:
-                self.dismiss(choice)
+        if number > len(self._choices):
+            return
+        choice = self._choices[number - 1]
+        if choice.name == "amount":
+            self.app.push_screen(ask_amount(self._view), lambda typed: typed and self.dismiss(typed))
+        else:
+            self.dismiss(choice)
 
 
 def ask_amount(view: RunView) -> Ask[Choice]:
@@ -323,12 +325,5 @@ def ask_amount(view: RunView) -> Ask[Choice]:
         choice = check(text)
         return f"{choice.effect[0].upper()}{choice.effect[1:]}. {choice.note}" if isinstance(choice, Choice) else None
 
-    return Ask(
-        "How much longer",
-        _line("", "2,500"),
-        units,
-        check,
-        explain,
-        keys_line="enter set · esc back",
-        classes="-slim",
-    )
+    line, keys_line = _line("", "2,500"), "enter set · esc back"
+    return Ask("How much longer", line, units, check, explain, keys_line=keys_line, classes="-slim")

@@ -23,7 +23,7 @@ from engine.protocol.commands import LoadCheckpoint
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.text import ELLIPSIS, sanitize_line
 from tui.dialogs.ask import Question, ask_new_name, ask_to_load
-from tui.dialogs.base import Dialog, RunDialog
+from tui.dialogs.base import Answer, Dialog, RunDialog
 from tui.dialogs.checkpoint_list import CheckpointList, CheckpointTable, ListCheckpoints
 from tui.process.threads import on_own_thread
 from tui.run.connection import to_tweetgen_error
@@ -84,10 +84,23 @@ class CheckpointBrowser(RunDialog[NewRun]):
     def _list(self) -> CheckpointList:
         return self.query_one(CheckpointList)
 
+    @property
+    def _filter(self) -> Input:
+        return self.query_one("#filter", Input)
+
     def _refuse(self, reason: str) -> None:
         """Show why a key opens nothing, and drop the keys that arrived together with it."""
         self._list.show_notice(reason)
         self._drop_typed_ahead()
+
+    def _ask(self, dialog: Dialog[Answer], then: Callable[[Answer], object]) -> None:
+        """Open a dialog, and do what follows its answer."""
+
+        def follow(answer: Answer | None) -> None:
+            if answer is not None:
+                then(answer)
+
+        self.app.push_screen(dialog, follow)
 
     def action_checkpoint_sort(self, step: int) -> None:
         """Sort by the next (1) or previous (-1) column."""
@@ -96,12 +109,11 @@ class CheckpointBrowser(RunDialog[NewRun]):
 
     def action_checkpoint_filter(self) -> None:
         """Open the filter."""
-        line = self.query_one("#filter", Input)
-        line.add_class("-open")
-        self.set_focus(line)  # at once: `focus` would let the next keys act on the table
+        self._filter.add_class("-open")
+        self.set_focus(self._filter)  # at once: `focus` would let the next keys act on the table
 
     @on(Input.Changed, "#filter")
-    def _filter(self, event: Input.Changed) -> None:
+    def _show_matching(self, event: Input.Changed) -> None:
         self._list.typed = event.value
         self._list.show_entries()
 
@@ -111,46 +123,38 @@ class CheckpointBrowser(RunDialog[NewRun]):
 
     def action_close(self) -> None:
         """Close the filter, or else the dialog without an answer."""
-        line = self.query_one("#filter", Input)
-        if not line.has_class("-open"):
+        if self._filter.has_class("-open"):
+            self._filter.remove_class("-open")
+            self._filter.value = ""
+            self._leave_filter()
+        else:
             self.dismiss(None)
-            return
-        line.remove_class("-open")
-        line.value = ""
-        self._leave_filter()
 
     @on(OptionList.OptionSelected)
     def action_checkpoint_load(self) -> None:
         """Ask whether to load it, or show why it can't be loaded."""
-        entry = self._list.current
-        if entry is None:
+        if not (entry := self._list.current):
             return
-        if refusal := self._refusal_of(entry):
-            self._refuse(refusal)
-            return
-        self._drop_typed_ahead()  # a key held down must not answer the question
-
-        def load(answer: str | None) -> None:
-            if answer is not None:
-                self.dismiss(None)
-                self.run.send(LoadCheckpoint(name=entry.name))
-
-        self.app.push_screen(ask_to_load(entry, lambda: self.run.view), load)
-
-    def _refusal_of(self, entry: CheckpointEntry) -> str:
-        """Return why an entry can't be loaded now; empty if it can."""
-        if entry.problem:
-            return f"Can't be loaded: {entry.problem}"
-        if self._list.why_not_loaded(entry):  # shown in detail
-            return "Can't be loaded into this run: n starts a new run from it."
-        if self.run.view.is_replay:
-            return "This is a replay; n starts a run from it."
-        reasons = {
+        phases = {
             "starting": "The run is still starting.",
             "finished": "The run is finished; n starts a new one from it.",
             "failed": "The run has failed; n starts a new one from it.",
         }
-        return reasons.get(self.run.view.phase, "")
+        if entry.problem:
+            self._refuse(f"Can't be loaded: {entry.problem}")
+        elif self._list.why_not_loaded(entry):  # shown in detail
+            self._refuse("Can't be loaded into this run: n starts a new run from it.")
+        elif self.run.view.is_replay:
+            self._refuse("This is a replay; n starts a run from it.")
+        elif self.run.view.phase in phases:
+            self._refuse(phases[self.run.view.phase])
+        else:
+            self._drop_typed_ahead()  # a key held down must not answer the question
+            self._ask(ask_to_load(entry, lambda: self.run.view), lambda _: self._load(entry.name))
+
+    def _load(self, name: str) -> None:
+        self.dismiss(None)
+        self.run.send(LoadCheckpoint(name=name))
 
     def action_checkpoint_branch(self) -> None:
         """Ask whether to start a new run from it."""
@@ -174,21 +178,18 @@ class CheckpointBrowser(RunDialog[NewRun]):
             return
         self._list.show_notice("")  # in no `finally`: where the dialog was closed meanwhile, the line is gone
         view, run = self.run.view, self.run.name
-        is_saved = view.started is not None and view.ended is None and not view.is_replay
-        step = f"at step {entry.info.step:,}"
-        if is_saved and entry.name == f"{run}/latest":
-            step = "at the step where it ends"
+        step, before = f"at step {entry.info.step:,}", ""
+        if view.started is not None and view.ended is None and not view.is_replay:
+            before = f"The run {run} is saved and ends. "
+            step = "at the step where it ends" if entry.name == f"{run}/latest" else step
         what = f"A new one starts from “{entry.name}”, {step}, on {sanitize_line(entry.info.corpus_name)}."
         if doubled := doubled_budgets(entry.info):
             limits = ", ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in doubled.items())
             what += f" Its budget is used up, and is doubled: {limits}."
-        before = f"The run {run} is saved and ends. " if is_saved else ""
-
-        def start(answer: str | None) -> None:
-            if answer is not None:
-                self.dismiss(NewRun(config, f"from “{entry.name}”", curve_of(self.run.view)))
-
-        self.app.push_screen(Question("New run", before + what, {"y": "start"}), start)
+        self._ask(
+            Question("New run", before + what, {"y": "start"}),
+            lambda _: self.dismiss(NewRun(config, f"from “{entry.name}”", curve_of(self.run.view))),
+        )
 
     def action_checkpoint_compare(self) -> None:
         """Mark a checkpoint, or compare it with the marked one."""
@@ -205,8 +206,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
 
     def action_checkpoint_pin(self) -> None:
         """Pin or unpin it."""
-        entry = self._list.current
-        if entry is None:
+        if not (entry := self._list.current):
             return
         if not entry.is_pinned and self._is_written_by_run(entry):
             self._refuse(f"“{entry.name}” can't be pinned: this run can still write it.")
@@ -218,25 +218,23 @@ class CheckpointBrowser(RunDialog[NewRun]):
 
     def action_checkpoint_rename(self) -> None:
         """Ask for a new name."""
-        entry = self._list.current
-        if entry is None:
+        if not (entry := self._list.current):
             return
         if not entry.is_named:
             self._refuse(f"“{entry.name}” belongs to its run: only checkpoints saved by name can be renamed.")
             return
 
-        def rename(name: str | None) -> None:
-            if name is not None and name != entry.name:
+        def rename(name: str) -> None:
+            if name != entry.name:
                 renamed = replace(entry, name=name, path=named_checkpoint_path(name))
                 change = partial(files.rename_checkpoint, entry.name, name)
                 self._change(change, entry, renamed, f"Renamed to “{name}”.")
 
-        self.app.push_screen(ask_new_name(entry.name, is_taken), rename)
+        self._ask(ask_new_name(entry.name, is_taken), rename)
 
     def action_checkpoint_delete(self) -> None:
         """Ask whether to delete it, where that is allowed."""
-        entry = self._list.current
-        if entry is None:
+        if not (entry := self._list.current):
             return
         if entry.is_pinned:
             self._refuse(f"“{entry.name}” is pinned: unpin it with k to delete it.")
@@ -245,18 +243,16 @@ class CheckpointBrowser(RunDialog[NewRun]):
         else:
             size = format_size(entry.num_bytes)
             question = f"Delete “{entry.name}”? This frees {size} and can't be undone."
-
-            def delete(answer: str | None) -> None:
-                if answer is not None:
-                    change = partial(files.delete_checkpoint, entry.name)
-                    self._change(change, entry, None, f"Deleted “{entry.name}”: {size} freed.")
-
-            self.app.push_screen(Question("Delete a checkpoint", question, {"y": "delete"}), delete)
+            delete, done = partial(files.delete_checkpoint, entry.name), f"Deleted “{entry.name}”: {size} freed."
+            self._ask(
+                Question("Delete a checkpoint", question, {"y": "delete"}),
+                lambda _: self._change(delete, entry, None, done),
+            )
 
     def _is_written_by_run(self, entry: CheckpointEntry) -> bool:
         """Return whether the run of this screen may overwrite a checkpoint: it may continue until it has ended."""
-        its_own = {f"{self.run.name}/{name}" for name in RUN_CHECKPOINTS}
-        return entry.name in its_own and self.run.view.ended is None
+        run, _, name = entry.name.rpartition("/")
+        return run == self.run.name and name in RUN_CHECKPOINTS and self.run.view.ended is None
 
     @work(group="change")
     async def _change(

@@ -6,6 +6,7 @@ has the filter of sampled tweets and how each character is drawn: settings of th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -30,206 +31,14 @@ from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.settings.preferences import ENTRIES, Preferences, PreferencesStore, broken_rule
-from tui.text.tweets import SETTING_LABELS, draw_settings, format_setting
+from tui.text.tweets import SETTING_LABELS, draw_settings, format_setting, format_value
 from tui.text.typed import avoided_words
 from tui.widgets.line_input import LineInput
 
 _MAX_NUMBER_CHARS = 12
-_UNSET = "from the preset"
-_HELP = field_help(Preferences)
-_DEFAULTS = Preferences()
-_ENTRIES = {entry.name: entry for entry in ENTRIES}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A setting: a field of a dataclass, as it is listed."""
-
-    heading: str
-    name: str
-    label: str
-    sentence: str
-    """What it does."""
-    default: object
-    placeholder: str = ""
-    """What an empty line stands for."""
-    choices: tuple[object, ...] = ()
-    """The values that a key cycles through, where a value is neither typed nor a switch."""
-
-
-class SettingList(Dialog[None]):
-    """List settings under headings, with a sentence on the one under the cursor."""
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("settings"))
-    HELP = "In the other dialogs"
-    KEYS_LINE = "space change · enter edit · del default · esc close"
-    LABEL_WIDTH = 26
-    rows: tuple[Row, ...]
-    _drawn: object = None
-    """The values on the screen."""
-
-    @property
-    def values(self) -> Any:  # noqa: ANN401 - any dataclass
-        """The current values, by attribute."""
-        raise NotImplementedError
-
-    def _shown(self, name: str, value: object) -> str:
-        """Return the value of a setting as it is listed."""
-        raise NotImplementedError
-
-    def _checked(self, row: Row, value: object) -> Any:  # noqa: ANN401 - the type of the setting
-        """Return the value that a text stands for, or any other value, if it is valid. Raises `ConfigError`."""
-        raise NotImplementedError
-
-    def _change(self, name: str, value: object) -> None:
-        """Change a setting to a valid value."""
-        raise NotImplementedError
-
-    def _sentence(self, row: Row) -> str:
-        """Return what a setting does."""
-        return row.sentence
-
-    def compose_body(self) -> ComposeResult:
-        """Show the list, and the sentence."""
-        options = []
-        for heading, rows in groupby(self.rows, attrgetter("heading")):
-            options.append(Option(Content(heading), disabled=True))
-            options += [Option(self._line(row), id=row.name) for row in rows]
-        yield OptionList(*options, markup=False)
-        yield Static("", markup=False, id="hint")
-
-    def on_mount(self) -> None:
-        """Put the cursor on the first setting, below its heading."""
-        self.query_one(OptionList).highlighted = 1
-
-    def _line(self, row: Row) -> Content:
-        """Return a setting with its value; a star marks values other than the default."""
-        value = getattr(self.values, row.name)
-        mark = "" if value == row.default else "  *"
-        return Content(f"  {row.label:<{self.LABEL_WIDTH}} {sanitize_line(self._shown(row.name, value))}{mark}")
-
-    def _draw_all(self) -> None:
-        """Draw all settings."""
-        self._drawn = self.values
-        for row in self.rows:
-            self.query_one(OptionList).replace_option_prompt(row.name, self._line(row))
-
-    @property
-    def _chosen(self) -> Row | None:
-        option = self.query_one(OptionList).highlighted_option
-        return next((row for row in self.rows if option and row.name == option.id), None)
-
-    @on(OptionList.OptionHighlighted)
-    def _explain(self) -> None:
-        if row := self._chosen:
-            self._show_hint(self._sentence(row))
-
-    @on(OptionList.OptionSelected)
-    def _select(self) -> None:
-        self.action_cycle(1)
-
-    def action_cycle(self, direction: int) -> None:
-        """Set the next (1) or previous (-1) value of a setting; ask for one that is typed."""
-        if not (row := self._chosen):
-            return
-        value = getattr(self.values, row.name)
-        choices = (False, True) if isinstance(value, bool) else row.choices
-        if choices:
-            place = choices.index(value) if value in choices else -direction
-            self._set(row, choices[(place + direction) % len(choices)])
-        elif direction > 0:
-            self._ask(row, value)
-
-    def _ask(self, row: Row, value: object) -> None:
-        text = "" if value is None else f"{value:g}" if isinstance(value, int | float) else str(value)
-        if isinstance(value, tuple):  # a comma precedes a first word with an @, which would name a file
-            text = ", ".join(("", *value) if value and value[0].startswith("@") else value)
-
-        def problem(typed: str) -> Problem | None:
-            try:
-                self._checked(row, typed or None)
-            except ConfigError as error:
-                return Problem(error.message)
-            return None
-
-        def answer(typed: str | None) -> None:
-            if typed not in {None, text.strip()}:
-                self._set(row, typed or None)
-
-        max_length = 2 * MAX_AVOIDED_CHARS if isinstance(value, str | tuple) else _MAX_NUMBER_CHARS
-        line = LineInput(text, placeholder=row.placeholder, max_length=max_length, select_on_focus=True)
-        label, keys_line = row.label.capitalize(), "enter set · esc cancel"
-        dialog = Ask(label, line, row.sentence, lambda typed: problem(typed) or typed, problem, "", keys_line, "-slim")
-        self.app.push_screen(dialog, answer)
-
-    def action_reset(self) -> None:
-        """Restore the default."""
-        if row := self._chosen:
-            self._set(row, None)
-
-    def _set(self, row: Row, value: object) -> None:
-        """Change a setting, or show why it can't have the value."""
-        try:
-            self._change(row.name, self._checked(row, value))
-        except ConfigError as error:
-            self._show_hint(error.message, is_error=True)
-        else:
-            self._show_hint(self._sentence(row))
-        self._draw_all()
-
-
-def _number(value: Any) -> object:  # noqa: ANN401 - a text, or a value that is typed already
-    """Return the number that a text stands for; anything else as it is."""
-    for number_type in (int, float) if isinstance(value, str) else ():
-        with suppress(ValueError):
-            return number_type(value)
-    return value
-
-
-class SettingsDialog(SettingList):
-    """Show and change the preferences for all runs."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("comma", "close", "close", show=False)]
-    rows = tuple(
-        Row("For all runs", name, entry.label, _HELP[name], getattr(_DEFAULTS, name), _UNSET, entry.choices)
-        for name, entry in _ENTRIES.items()
-    )
-
-    def __init__(self, store: PreferencesStore) -> None:
-        super().__init__("Settings")
-        self._store = store
-
-    def compose_body(self) -> ComposeResult:
-        """Show the list, and below it the path of the file."""
-        yield from super().compose_body()
-        path = self._store.path
-        yield Static("Changes are not saved." if path is None else sanitize_line(str(path)), markup=False, id="path")
-
-    @property
-    def values(self) -> Preferences:
-        """The preferences."""
-        return self._store.preferences
-
-    def _shown(self, name: str, value: object) -> str:  # noqa: ARG002 - all alike
-        if isinstance(value, bool):
-            return "on" if value else "off"
-        return _UNSET if value is None else str(value)
-
-    def _checked(self, row: Row, value: object) -> object:
-        number = _number(value)
-        if number is not None and (rule := broken_rule(_ENTRIES[row.name], number)):
-            raise ConfigError(_capitalized(rule.replace(row.name, "it", 1)))
-        return number
-
-    def _change(self, name: str, value: object) -> None:
-        self._store.change({name: value})
-
-
-def _capitalized(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
-
-
-_SENTENCES = {
+_SENTENCES = field_help(Preferences)
+_FILTER, _DRAW = f"Filter: up to {MAX_DRAFTS_IN_RUN} drafts a tweet", "Draw of each character"
+_FILTER_SENTENCES = {
     "only_new": "Refuse drafts that copy training tweets; names, links, case and punctuation are ignored.",
     "avoid": "Refuse drafts with one of these words or phrases, separated by commas, or one per line of @FILE.",
     "must_contain": "Refuse drafts without this text, in any case, also within words.",
@@ -243,10 +52,186 @@ _SENTENCES = {
 }
 
 
-_FILTER, _DRAW = f"Filter: up to {MAX_DRAFTS_IN_RUN} drafts a tweet", "Draw of each character"
-_PLACEHOLDERS = {"avoid": "none", "must_contain": "none"}
-_COPIES_ARE_LIKELY = " Copies have the fewest: set only new, too."
-_NO_EFFECT = "No effect yet: set top-k, top-p or min-p, which then apply before the temperature."
+@dataclass(frozen=True)
+class Row:
+    """A setting as it is listed."""
+
+    heading: str
+    name: str
+    label: str
+    value: Any
+    default: Any
+    text: str
+    """The value in the list."""
+    sentence: str
+    """What the setting does."""
+    placeholder: str = ""
+    """What an empty line stands for."""
+    choices: tuple[object, ...] = ()
+    """The values that a key cycles through, where a value is neither typed nor a switch."""
+    advice: str = ""
+    """Follows the sentence in the list."""
+
+
+class SettingList(Dialog[None]):
+    """List settings under headings, with a sentence on the one under the cursor."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("settings"))
+    HELP = "In the other dialogs"
+    KEYS_LINE = "space change · enter edit · del default · esc close"
+    LABEL_WIDTH = 26
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the settings as they are now."""
+        raise NotImplementedError
+
+    def value_of(self, row: Row, given: Any) -> Any:  # noqa: ANN401 - the type of the setting
+        """Return the value for a typed text, a choice, or None for the default. Raises `ConfigError`."""
+        raise NotImplementedError
+
+    def change(self, name: str, value: Any) -> None:  # noqa: ANN401 - the type of the setting
+        """Change a setting to a valid value."""
+        raise NotImplementedError
+
+    def compose_body(self) -> ComposeResult:
+        """Show the list, and the sentence."""
+        yield OptionList(markup=False)
+        yield Static("", markup=False, id="hint")
+
+    def on_mount(self) -> None:
+        """Put the cursor on the first setting, below its heading."""
+        self._rows = {row.name: row for row in self.rows()}
+        settings = self.query_one(OptionList)
+        for heading, rows in groupby(self._rows.values(), attrgetter("heading")):
+            settings.add_option(Option(Content(heading), disabled=True))
+            settings.add_options(Option(self._line(row), id=row.name) for row in rows)
+        settings.highlighted = 1
+
+    def tick(self) -> None:
+        """Draw the settings that have changed, here or elsewhere."""
+        for row in self.rows():
+            if row != self._rows[row.name]:
+                self._rows[row.name] = row
+                self.query_one(OptionList).replace_option_prompt(row.name, self._line(row))
+
+    def _line(self, row: Row) -> Content:
+        star = "" if row.value == row.default else "  *"
+        return Content(f"  {row.label:<{self.LABEL_WIDTH}} {sanitize_line(row.text)}{star}")
+
+    @property
+    def _chosen(self) -> Row:
+        option = self.query_one(OptionList).highlighted_option
+        assert option is not None  # noqa: S101 - the cursor is on a setting from the start
+        return self._rows[option.id or ""]
+
+    @on(OptionList.OptionHighlighted)
+    def _explain(self) -> None:
+        self._show_hint(self._chosen.sentence + self._chosen.advice)
+
+    @on(OptionList.OptionSelected)
+    def _select(self) -> None:
+        self.action_cycle(1)
+
+    def action_cycle(self, direction: int) -> None:
+        """Set the next (1) or previous (-1) value of a setting; ask for one that is typed."""
+        row = self._chosen
+        if choices := (False, True) if isinstance(row.value, bool) else row.choices:
+            self._set(row, choices[(choices.index(row.value) + direction) % len(choices)])
+        elif direction > 0:
+            self._ask(row)
+
+    def _ask(self, row: Row) -> None:
+        match row.value:
+            case None:
+                text = ""
+            case float():
+                text = f"{row.value:g}"
+            case (str(first), *_) if first.startswith("@"):  # the comma before it: a line with an @ first names a file
+                text = ", ".join(("", *row.value))
+            case tuple():
+                text = ", ".join(row.value)
+            case _:
+                text = str(row.value)
+
+        def check(typed: str) -> str | Problem:
+            value = self._checked(row, typed or None)
+            return value if isinstance(value, Problem) else typed
+
+        def explain(typed: str) -> Problem | None:
+            return problem if isinstance(problem := check(typed), Problem) else None
+
+        def answer(typed: str | None) -> None:
+            if typed not in {None, text.strip()}:
+                self._set(row, typed or None)
+
+        max_length = 2 * MAX_AVOIDED_CHARS if isinstance(row.value, str | tuple) else _MAX_NUMBER_CHARS
+        line = LineInput(text, placeholder=row.placeholder, max_length=max_length, select_on_focus=True)
+        label, keys_line = row.label.capitalize(), "enter set · esc cancel"
+        self.app.push_screen(Ask(label, line, row.sentence, check, explain, "", keys_line, "-slim"), answer)
+
+    def action_reset(self) -> None:
+        """Restore the default."""
+        self._set(self._chosen, None)
+
+    def _set(self, row: Row, given: object) -> None:
+        match self._checked(row, given):
+            case Problem(text):
+                self._show_hint(text, is_error=True)
+            case value:
+                self.change(row.name, value)
+                self.tick()
+                self._explain()
+
+    def _checked(self, row: Row, given: object) -> Any:  # noqa: ANN401 - the type of the setting, or `Problem`
+        try:
+            return self.value_of(row, given)
+        except ConfigError as error:
+            return Problem(error.message[:1].upper() + error.message[1:])
+
+
+def _number(given: Any) -> Any:  # noqa: ANN401 - a typed text, or a value of any type
+    """Return the number that a text stands for; anything else as it is."""
+    for number_type in (int, float) if isinstance(given, str) else ():
+        with suppress(ValueError):
+            return number_type(given)
+    return given
+
+
+class SettingsDialog(SettingList):
+    """Show and change the preferences for all runs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("comma", "close", "close", show=False)]
+
+    def __init__(self, store: PreferencesStore) -> None:
+        super().__init__("Settings")
+        self._store = store
+
+    def compose_body(self) -> ComposeResult:
+        """Show the list, and below it the path of the file."""
+        yield from super().compose_body()
+        path = self._store.path
+        yield Static("Changes are not saved." if path is None else sanitize_line(str(path)), markup=False, id="path")
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the preferences."""
+        unset = "from the preset"
+        for entry in ENTRIES:
+            value, default = getattr(self._store.preferences, entry.name), getattr(Preferences, entry.name)
+            text = format_value(value) if isinstance(value, bool) else unset if value is None else str(value)
+            sentence = _SENTENCES[entry.name]
+            yield Row("For all runs", entry.name, entry.label, value, default, text, sentence, unset, entry.choices)
+
+    def value_of(self, row: Row, given: object) -> object:
+        """Return a valid value of a preference; None is the default."""
+        value = _number(given)
+        [entry] = [entry for entry in ENTRIES if entry.name == row.name]
+        if value is not None and (rule := broken_rule(entry, value)):
+            raise ConfigError(rule.replace(row.name, "it", 1))
+        return value
+
+    def change(self, name: str, value: object) -> None:
+        """Apply a preference, and save it."""
+        self._store.change({name: value})
 
 
 class FilterDialog(SettingList, RunDialog[None]):
@@ -258,50 +243,43 @@ class FilterDialog(SettingList, RunDialog[None]):
     def __init__(self, run: RunModel) -> None:
         super().__init__("Filter tweets", run)
         at_start = run.view.sampling if run.view.started is None else run.view.started.sampling
-        defaults = SamplingConfig(max_length=at_start.max_length)
-        self.rows = tuple(
-            Row(heading, name, SETTING_LABELS[name], sentence, getattr(defaults, name), _PLACEHOLDERS.get(name, ""))
-            for name, sentence in _SENTENCES.items()
-            for heading in [_DRAW if name in DRAW_FIELDS else _FILTER]
-        )
+        self._defaults = SamplingConfig(max_length=at_start.max_length)
 
-    @property
-    def values(self) -> SamplingConfig:
-        """The settings with those that were sent and are not answered yet."""
-        return self.run.shown.sampling
-
-    def tick(self) -> None:
-        """Show settings that were changed elsewhere: by another client, or back by a refusal."""
-        if self.values != self._drawn:
-            self._draw_all()
+    def rows(self) -> Iterator[Row]:
+        """Yield the settings with those that were sent and are not answered yet."""
+        values = self.run.shown.sampling
+        sentences, advice = dict(_FILTER_SENTENCES), {}
+        if not values.only_new:
+            advice["best_of"] = " Copies have the fewest: set only new, too."
+        if not any(draw_settings(replace(values, temperature_last=False))):
+            no_effect = "No effect yet: set top-k, top-p or min-p, which then apply before the temperature."
+            sentences["temperature_last"] = no_effect
+        for name, sentence in sentences.items():
+            heading = _DRAW if name in DRAW_FIELDS else _FILTER
+            label, value, default = SETTING_LABELS[name], getattr(values, name), getattr(self._defaults, name)
+            text, placeholder = format_setting(name, value), "none" if name in {"avoid", "must_contain"} else ""
+            yield Row(heading, name, label, value, default, text, sentence, placeholder, (), advice.get(name, ""))
 
     def shows(self, refusal: CommandRefused) -> bool:
         """Return whether a change of these settings was refused, and the list is there to show why."""
         return self.is_mounted and super().shows(refusal) and field_names(SamplingConfig).issuperset(refusal.settings)
 
-    def _shown(self, name: str, value: object) -> str:
-        return format_setting(name, value)
-
-    def _sentence(self, row: Row) -> str:
-        if row.name == "temperature_last" and not any(draw_settings(replace(self.values, temperature_last=False))):
-            return _NO_EFFECT
-        return row.sentence + (_COPIES_ARE_LIKELY if row.name == "best_of" and not self.values.only_new else "")
-
-    def _checked(self, row: Row, value: object) -> Any:  # noqa: ANN401 - the type of the setting
+    def value_of(self, row: Row, given: Any) -> Any:  # noqa: ANN401 - the type of the setting
+        """Return a valid value of a setting, that of the start for None."""
+        value = row.default if given is None else given
         try:
-            if value is None:
-                value = row.default
-            elif row.name == "avoid":
-                value = avoided_words([str(value)])
+            if row.name == "avoid" and given is not None:
+                value = avoided_words([given])
             elif row.name != "must_contain":
                 value = _number(value)
-            replace(self.values, **{row.name: value}).require_for_run()  # type: ignore[arg-type] # the config checks it
+            replace(self.run.shown.sampling, **{row.name: value}).require_for_run()
         except ConfigError as error:
             message = error.message
             for field, label in SETTING_LABELS.items():
                 message = message.replace(option_of(field), label).replace(field, label)
-            raise ConfigError(_capitalized(message)) from error
+            raise ConfigError(message) from error
         return value
 
-    def _change(self, name: str, value: Any) -> None:  # noqa: ANN401 - the type of the setting
+    def change(self, name: str, value: Any) -> None:  # noqa: ANN401 - the type of the setting
+        """Change a setting of the run."""
         self.run.change(**{name: value})

@@ -1,1 +1,1 @@
-"""The process: signals, job control, detaching, torchrun, threads and the crash log. Never draws anything."""
+"""The process and others: the session's thread, the socket, torchrun, job control, signals. Never draws anything."""

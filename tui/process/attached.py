@@ -1,9 +1,8 @@
 """`AttachedRun`: a run of another process, or of several that this one starts. The screen sees no difference.
 
 A thread reads what the host sends; a command that the kernel does not accept at once ends the connection, so that no
-call blocks. Where the connection breaks while the run is
-still active (the host disconnects a client that was stopped for long), or torchrun starts its processes again, it
-connects again.
+call blocks. It connects again where the connection breaks while the run is still active (the host disconnects a client
+that was stopped for long), and where torchrun starts its processes again.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import msgspec
 
@@ -32,7 +31,7 @@ from tui.process import protocol
 from tui.process.protocol import Greeting, Hello, Refusal, Screens, Snapshot, SnapshotEnd, TweetChunk
 from tui.process.sockets import is_active, require_private, socket_path
 from tui.process.torchrun import Agent, Torchrun
-from tui.run.connection import RunConnection, Update, end_event, failure_event
+from tui.run.connection import RunConnection, Update, end_event, failure_event, time_of
 from tui.run.journal import read_history
 from tui.run.view import RunView
 
@@ -42,7 +41,9 @@ _CONNECT_SECONDS, _RECONNECT_SECONDS, _RETRY_SECONDS = 2.0, 5.0, 0.1
 _PAUSE_SECONDS = 0.2
 """Between the end of a connection, or of the run before, and the next look."""
 _SNAPSHOT_SECONDS = 20.0
-_INTERRUPTIONS = {
+_State = Literal["reconnecting", "restarting", "attached"]
+"""There is no view yet of a connection; the processes of the run are about to start; a view has come."""
+_INTERRUPTIONS: dict[_State, str] = {
     "restarting": "The processes of the run are starting again: no key reaches it until then.",
     "reconnecting": "The connection to the run is interrupted: no key reaches it until it is back.",
 }
@@ -145,14 +146,11 @@ class AttachedRun(RunConnection):
         self._events: list[Event] = []
         self._new_view: RunView | None = None
         self._last_event: Event | None = None
-        self._has_snapshot = threading.Event()
         self._socket: socket.socket | None = None
-        self._is_connected = False
-        self._is_restarting = False
-        """Whether the processes are being started, since the last connection ended."""
+        self._state: _State = "reconnecting"
+        self._has_started = threading.Event()
+        """Whether the first view has come."""
         self._leaving = threading.Event()
-        self._stop_reason: str | None = None
-        """Why the run was stopped meanwhile."""
         self._problem: TweetgenError | None = None
         self._thread = threading.Thread(target=self._run, name="attached", daemon=True)
 
@@ -160,8 +158,8 @@ class AttachedRun(RunConnection):
         """Connect, and return the current view of the run. Raises `RemoteError`."""
         self._thread.start()
         deadline = time.monotonic() + _SNAPSHOT_SECONDS
-        while not self._has_snapshot.wait(_PAUSE_SECONDS):
-            if self._is_restarting:
+        while not self._has_started.wait(_PAUSE_SECONDS) and self.is_alive:
+            if self._state == "restarting":
                 deadline = time.monotonic() + _SNAPSHOT_SECONDS
             elif time.monotonic() > deadline:
                 self.leave()
@@ -203,18 +201,19 @@ class AttachedRun(RunConnection):
 
     def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
         """Have the run save and end, or not start; a read-only screen only leaves it."""
+        starting = self.torchrun if not self._has_started.is_set() else None
+        again = self._agent if self._state == "restarting" else None
         if self.is_read_only:
             self.leave()
-        elif self.torchrun is not None and not self._has_snapshot.is_set():
-            self._add(end_event(reason))
-            self.torchrun.stop()
-            self.leave()
-        elif self._is_restarting and self._agent is not None:
-            self._stop_reason = reason
-            agent, self._agent = self._agent, None  # a second signal would interrupt it at its end
-            agent.terminate()
-        else:
+        elif starting is None and again is None:
             super().stop(reason, unless_unsaved=unless_unsaved)
+        elif self._should_run:  # once: a second signal would interrupt the processes at their end
+            self._add(end_event(reason, self._last_event))
+            self.leave()
+            if starting is not None:
+                starting.stop()
+            elif again is not None:
+                again.terminate()
 
     def leave(self) -> None:
         """Disconnect; the run continues."""
@@ -236,19 +235,16 @@ class AttachedRun(RunConnection):
     @property
     def badge(self) -> str:
         """How this screen is attached, and how many are."""
+        if self.interruption:
+            return self._state
         mode = "read-only" if self.is_read_only else "attached"
-        return self._lost or (mode if self.num_screens == 1 else f"{mode}, {self.num_screens} screens")
+        return mode if self.num_screens == 1 else f"{mode}, {self.num_screens} screens"
 
     @property
     def interruption(self) -> str:
         """Why the connection to the run is interrupted; empty while it is not."""
-        return _INTERRUPTIONS.get(self._lost, "")
-
-    @property
-    def _lost(self) -> str:
-        """What the screen waits for where the connection is to be made again; empty while there is one."""
-        is_lost = self._has_snapshot.is_set() and not self._is_connected and self.is_alive and self._should_run
-        return ("restarting" if self._is_restarting else "reconnecting") if is_lost else ""
+        can_come_back = self._has_started.is_set() and self.is_alive and self._should_run
+        return _INTERRUPTIONS.get(self._state, "") if can_come_back else ""
 
     @property
     def _should_run(self) -> bool:
@@ -257,69 +253,68 @@ class AttachedRun(RunConnection):
     def _run(self) -> None:
         """Serve connections until the run ends or the screen disconnects. The thread's body."""
         try:
-            if self.torchrun is not None:
-                while self._before is not None and self._should_run and not self._before.wait(_PAUSE_SECONDS):
-                    pass
-                if self._should_run:
-                    self.torchrun.start()
-            seconds = _CONNECT_SECONDS
-            while self._should_run:
-                self._connect_once(seconds)
-                if self._should_run:
-                    self._leaving.wait(_PAUSE_SECONDS)  # the process may be about to end
-                seconds = _RECONNECT_SECONDS
+            self._serve()
         except TweetgenError as error:
             self._problem = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the screen must show it
             self._problem = RemoteError(f"{type(error).__name__}: {error}")
-        if self._should_run:
-            self._read_missed_end()
+        if self._should_run and self._has_started.is_set():
+            with contextlib.suppress(OSError):  # it may have ended while disconnected
+                view, _ = read_history(self._folder.journal_path)
+                if view.ended is not None:
+                    self._replace_view(view)
         if self._should_run:
             self._add(self._end())
-        self._has_snapshot.set()
+
+    def _serve(self) -> None:
+        """Start torchrun if there is one, and connect as long as the run lasts. Raises `TweetgenError`."""
+        if self.torchrun is not None:
+            while self._before is not None and self._should_run and not self._before.wait(_PAUSE_SECONDS):
+                pass
+            if self._should_run:
+                self.torchrun.start()
+        seconds = _CONNECT_SECONDS
+        while self._should_run:
+            self._connect_once(seconds)
+            if self._should_run:
+                self._leaving.wait(_PAUSE_SECONDS)  # the process may be about to end
+            seconds = _RECONNECT_SECONDS
 
     def _connect_once(self, seconds: float) -> None:
-        """Serve one connection until it ends. Raises `RemoteError` where there is none, and none to wait for."""
+        """Serve one connection until it ends. Raises `RemoteError` where there is none, and none to wait for.
+
+        Also where the host refuses it, or sends no first view that can be decoded.
+        """
         is_reached = False
         try:
             with connected(self._folder, seconds) as (connection, greeting, lines):
-                is_reached, self._is_restarting = True, False
+                is_reached, self._state = True, "reconnecting"
                 self.host_pid, self._agent = greeting.pid, greeting.agent
-                self._serve(connection, lines)
+                with self._lock:
+                    if self._leaving.is_set():  # from here on, `leave` ends this connection
+                        return
+                    self._socket = connection
+                _is_sent(connection, protocol.to_line(Hello(is_read_only=self.is_read_only)))  # else `lines` say why
+                self._receive(lines)
         except RemoteError:
             if is_reached or not self._will_start_again():
                 raise
-        finally:
-            self._is_restarting = self._will_start_again()
-            self._is_connected = False
-
-    def _will_start_again(self) -> bool:
-        """Return whether the processes of the run are about to start, for the first time or again."""
-        if self.torchrun is not None and not self._has_snapshot.is_set():
-            self.stage = self.torchrun.stage
-            return self.torchrun.is_alive
-        has_ended = isinstance(last_event(self._folder.journal_path), RunFinished | RunFailed)
-        return not has_ended and self._agent is not None and self._agent.is_alive
-
-    def _serve(self, connection: socket.socket, lines: Iterable[bytes]) -> None:
-        """Handle messages until the connection ends.
-
-        Raises `RemoteError` where the host refuses it, or sends no view that can be decoded.
-        """
-        with self._lock:
-            if self._leaving.is_set():  # from here on, `leave` ends this connection
-                return
-            self._socket = connection
-        try:
-            _is_sent(connection, protocol.to_line(Hello(is_read_only=self.is_read_only)))  # else `lines` say why
-            self._receive(lines)
         except (OSError, DecodeError) as error:
-            if isinstance(error, DecodeError) and not self._has_snapshot.is_set():
+            if isinstance(error, DecodeError) and not self._has_started.is_set():
                 raise RemoteError(f"The run {self._folder.name} can't be attached to: {_OTHER_VERSION}.") from error
             self._problem = RemoteError(f"The connection to the run {self._folder.name} broke: {error}.")
         finally:
             with self._lock:
                 self._socket = None
+            self._state = "restarting" if self._will_start_again() else "reconnecting"
+
+    def _will_start_again(self) -> bool:
+        """Return whether the processes of the run are about to start, for the first time or again."""
+        if self.torchrun is not None and not self._has_started.is_set():
+            self.stage = self.torchrun.stage
+            return self.torchrun.is_alive
+        has_ended = isinstance(last_event(self._folder.journal_path), RunFinished | RunFailed)
+        return not has_ended and self._agent is not None and self._agent.is_alive
 
     def _receive(self, lines: Iterable[bytes]) -> None:
         """Handle a snapshot, then events; another snapshot after a gap. Raises `OSError` and `TweetgenError`."""
@@ -353,33 +348,19 @@ class AttachedRun(RunConnection):
         """Replace the events so far by a view."""
         with self._lock:
             self._events, self._new_view = [], view
-        self._last_event = view.ended
-        self._is_connected = True
-        self._has_snapshot.set()
+        self._last_event, self._state = view.ended, "attached"
+        self._has_started.set()
 
-    def _read_missed_end(self) -> None:
-        """Read the journal of a run that may have ended while disconnected."""
-        with contextlib.suppress(OSError):
-            view, _ = read_history(self._folder.journal_path)
-            if view.ended is not None and self._has_snapshot.is_set():
-                self._replace_view(view)
-
-    def _end(self) -> RunFinished | RunFailed:
+    def _end(self) -> RunFailed:
         """Return the event that ends the stream of a run whose process is gone."""
-        if self._stop_reason is not None:
-            return end_event(self._stop_reason, self._last_event)
-        has_started = self._has_snapshot.is_set()
         failure = None if self.torchrun is None else self.torchrun.failure
-        if failure is not None and not has_started:
-            return failure
         error = self._problem or RemoteError(f"The process of the run {self._folder.name} ended unexpectedly.")
-        lost = failure_event(error, self._last_event)
-        if failure is not None:
-            lost = msgspec.structs.replace(lost, title=failure.title, detail=failure.detail, hint="")
-        if lost.hint or not has_started:
+        lost = failure or failure_event(error, self._last_event)
+        if not self._has_started.is_set():
             return lost
-        hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
-        return msgspec.structs.replace(lost, hint=hint)
+        hint = "" if failure is not None else lost.hint
+        hint = hint or f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
+        return msgspec.structs.replace(lost, **time_of(self._last_event), hint=hint)
 
 
 def _is_sent(connection: socket.socket, line: bytes) -> bool:

@@ -90,16 +90,16 @@ class Client:
 
         Another user's process is refused before the greeting. Raises `OSError`.
         """
-        if not is_same_user(self._writer.get_extra_info("socket")):
-            await self._refuse("Only processes of the user who runs it may connect.")
-            return False
-        await self._send(to_line(greeting))
-        with contextlib.suppress(ValueError):  # the line is too long, or not a message
-            hello = message_in(await self._reader.readline())
-            if isinstance(hello, Hello):
-                self.is_read_only = hello.is_read_only
-                return True
-        await self._refuse("The first message is not Hello.")
+        problem = "Only processes of the user who runs it may connect."
+        if is_same_user(self._writer.get_extra_info("socket")):
+            problem = "The first message is not Hello."
+            await self._send(to_line(greeting))
+            with contextlib.suppress(ValueError):  # the line is too long, or not a message
+                hello = message_in(await self._reader.readline())
+                if isinstance(hello, Hello):
+                    self.is_read_only = hello.is_read_only
+                    return True
+        await self._send(to_line(Refusal(reason=problem)))
         return False
 
     async def run(self) -> None:
@@ -117,7 +117,7 @@ class Client:
             with contextlib.suppress(asyncio.CancelledError):
                 await sending
         if refusal:
-            await self._refuse(refusal)
+            await self._send(to_line(Refusal(reason=refusal)))
 
     def queue(self, lines: bytes) -> None:
         """Queue lines, or drop the queue where the client has fallen behind."""
@@ -169,42 +169,35 @@ class Client:
         async with asyncio.timeout(STALLED_SECONDS):
             await self._writer.drain()
 
-    async def _refuse(self, reason: str) -> None:
-        """Send the last line of the connection. Raises `OSError`."""
-        await self._send(to_line(Refusal(reason=reason)))
-
     async def _read_commands(self) -> str:
         """Forward commands until the client disconnects; return why it is refused, empty if it is not."""
         while True:
             try:
-                line = await self._read_line()
-                if not line:
-                    return ""
-                command = decode_tagged(line, Command)
+                line = await self._reader.readline()
+                if line and not line.endswith(b"\n"):  # it may be the start of another command
+                    raise DecodeError("the line has no end")
+                command = decode_tagged(line, Command) if line else None
+            except OSError:
+                return ""
             except DecodeError as error:
                 return sanitize_line(f"Invalid command: {str(error).rstrip('.')}.", _MAX_REASON_CHARS)
+            except ValueError:
+                return f"Invalid command: the line is longer than {MAX_CLIENT_LINE_BYTES // 1024} KiB."
+            if command is None:
+                return ""
             if self.is_read_only and not isinstance(command, Question):
                 return "This connection is read-only."
-            self._commands.append((command, len(line)))
-            self._num_command_bytes += len(line)
-            if isinstance(command, Stop):  # the session handles it before the commands that it makes superfluous
-                self._forward(len(self._commands))
-            elif self.forwarding is None or self.forwarding.done():
-                self.forwarding = asyncio.create_task(self._forward_throttled())
+            self._queue_command(command, len(line))
             while self._num_command_bytes > MAX_COMMAND_BYTES:
                 await asyncio.sleep(_POLL_SECONDS)
 
-    async def _read_line(self) -> bytes:
-        """Read a line; nothing once the client is gone. Raises `DecodeError`."""
-        try:
-            line = await self._reader.readline()
-        except ValueError as error:
-            raise DecodeError(f"the line is longer than {MAX_CLIENT_LINE_BYTES // 1024} KiB") from error
-        except OSError:
-            return b""
-        if line and not line.endswith(b"\n"):  # it may be the start of another command
-            raise DecodeError("the line has no end")
-        return line
+    def _queue_command(self, command: Command, num_bytes: int) -> None:
+        self._commands.append((command, num_bytes))
+        self._num_command_bytes += num_bytes
+        if isinstance(command, Stop):  # the session handles it before the commands that it makes superfluous
+            self._forward(len(self._commands))
+        elif self.forwarding is None or self.forwarding.done():
+            self.forwarding = asyncio.create_task(self._forward_throttled())
 
     async def _forward_throttled(self) -> None:
         """Forward all commands, no faster than the session handles them."""
@@ -222,29 +215,114 @@ class Client:
             self._send_command(command)
 
 
-class Listener:
-    """The listening socket of a run, restored where its file is deleted. Belongs to the host's event loop."""
+class Host:
+    """Serves the clients of a run, on a socket that is restored where its file is deleted.
 
-    def __init__(self, folder: RunFolder, accept: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]) -> None:
+    Methods without an underscore are for any thread, the others for the host's own.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        send: Callable[[Command], None],
+        num_waiting: Callable[[], int],
+        agent: Agent | None = None,
+    ) -> None:
+        """Forward commands of clients to `send`, throttled by `num_waiting`: those that the session has yet to handle.
+
+        `agent` is what starts the processes of the run again where one is lost.
+        """
         self.problem = ""
-        """Why no client can connect; empty where clients can. For any thread."""
-        self._folder = folder
-        self._accept = accept
-        self._checked_at = -math.inf
+        """Why no client can attach; empty where clients can, and before the run has started."""
+        self._config = config
+        self._send, self._num_waiting = send, num_waiting
+        self._agent = agent
+        self._view = RunView()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._folder = RunFolder(Path())
+        self._thread: threading.Thread | None = None
+        self._is_closing = threading.Event()
+        self._is_over = False
+        self._clients: list[Client] = []
+        self._connections: set[asyncio.Task[None]] = set()
+        self._num_clients_sent = 0
         self._server: asyncio.Server | None = None
         self._path = Path()
         self._inode: tuple[int, int] | None = None
 
-    async def check(self) -> None:
-        """Every `CHECK_SECONDS`, bind a new socket if the run's socket file was moved or deleted."""
-        if time.monotonic() - self._checked_at < CHECK_SECONDS:
+    def handle(self, event: Event) -> None:
+        """Queue an event; start to listen at the first `RunStarted`. Never blocks and never raises."""
+        if self._is_over:
             return
-        self._checked_at = time.monotonic()
+        self._events.put(event)
+        if self._thread is None and isinstance(event, RunStarted):
+            try:
+                self._folder = folder_of_run(event.run)
+                self._thread = threading.Thread(target=self._run, args=(event,), name="host", daemon=True)
+                self._thread.start()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run continues
+                self._is_over, self.problem = True, f"{type(error).__name__}: {error}"
+
+    @property
+    def num_clients(self) -> int:
+        """Clients that are not read-only."""
+        return sum(not client.is_read_only for client in self._clients)
+
+    def close(self) -> None:
+        """Send the remaining events and remove the socket. Blocks for about a second at most."""
+        self._is_closing.set()
+        if self._thread is not None:
+            self._thread.join(2 * CLOSING_SECONDS)
+
+    def _run(self, started: RunStarted) -> None:
+        """Serve until the run has ended. The thread's body."""
+        try:
+            if started.resumed_from is not None:
+                with contextlib.suppress(OSError):
+                    self._view, _ = read_history(self._folder.journal_path, until=started)
+            asyncio.run(self._serve())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run continues
+            self.problem = f"{type(error).__name__}: {error}"
+            self._log("the host failed", error)
+        finally:
+            self._is_over = True
+
+    def _log(self, what: str, error: BaseException | None) -> None:
+        with contextlib.suppress(StorageError), log_to(self._folder.log_path, "tui"):
+            LOG.error(what, exc_info=error)
+
+    async def _serve(self) -> None:
+        """Send events and keep the socket in place until the run's last event is sent."""
+        asyncio.get_running_loop().set_exception_handler(  # a bug in a task, which ends only one connection
+            lambda _, context: self._log(context["message"], context.get("exception"))
+        )
+        checked_at, is_last = -math.inf, False
+        try:
+            while not is_last:
+                if time.monotonic() - checked_at >= CHECK_SECONDS:
+                    checked_at = time.monotonic()
+                    await self._check_socket()
+                is_closing = self._is_closing.is_set()  # read before the queue, so that the last event is not missed
+                is_last = self._publish() or is_closing
+                if not is_last:
+                    await asyncio.sleep(TICK_SECONDS)
+            for client in self._clients:
+                client.close_when_sent()
+            if self._clients:
+                await asyncio.wait(self._connections, timeout=CLOSING_SECONDS)
+            for task in self._connections:
+                task.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+        finally:
+            self._stop_listening()
+
+    async def _check_socket(self) -> None:
+        """Listen on a new socket if there is none, or its file was moved or deleted."""
         try:
             path = socket_path(self._folder)
             if path != self._path or self._inode is None or _inode_of(path) != self._inode:
-                self.close()
-                await self._open(path)
+                self._stop_listening()
+                await self._listen(path)
         except StorageError as error:
             self.problem = f"{error.message} {error.hint}".rstrip()
         except OSError as error:
@@ -252,7 +330,7 @@ class Listener:
         else:
             self.problem = ""
 
-    async def _open(self, path: Path) -> None:
+    async def _listen(self, path: Path) -> None:
         """Listen at `path`. The run is locked, so an existing socket belonged to a process that was killed."""
         make_private_folder(path.parent)
         path.unlink(missing_ok=True)
@@ -267,7 +345,7 @@ class Listener:
             raise
         self._path, self._inode = path, inode
 
-    def close(self) -> None:
+    def _stop_listening(self) -> None:
         """Stop listening, and delete the socket file unless it is another process's by now."""
         if self._server is not None:
             is_own = _inode_of(self._path) == self._inode
@@ -276,120 +354,6 @@ class Listener:
             with contextlib.suppress(OSError):
                 if is_own:
                     self._path.unlink()
-
-
-def _inode_of(path: Path) -> tuple[int, int] | None:
-    """Return what identifies a file; None without one."""
-    with contextlib.suppress(OSError):
-        status = path.lstat()
-        return status.st_dev, status.st_ino
-    return None
-
-
-class Host:
-    """Serves the clients of a run. Its methods are for any thread."""
-
-    def __init__(
-        self,
-        config: RunConfig,
-        send: Callable[[Command], None],
-        num_waiting: Callable[[], int],
-        agent: Agent | None = None,
-    ) -> None:
-        """Forward commands of clients to `send`, throttled by `num_waiting`: those that the session has yet to handle.
-
-        `agent` is what starts the processes of the run again where one is lost.
-        """
-        self._config = config
-        self._send, self._num_waiting = send, num_waiting
-        self._agent = agent
-        self._view = RunView()
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._folder = RunFolder(Path())
-        self._listener: Listener | None = None
-        self._thread: threading.Thread | None = None
-        self._clients: list[Client] = []
-        self._connections: set[asyncio.Task[None]] = set()
-        self._num_clients_sent = 0
-        self._is_closing = threading.Event()
-        self._is_over = False
-        self._failure = ""
-
-    def handle(self, event: Event) -> None:
-        """Queue an event; start to listen at the first `RunStarted`. Never blocks and never raises."""
-        if self._is_over:
-            return
-        self._events.put(event)
-        if self._thread is None and isinstance(event, RunStarted):
-            try:
-                self._folder = folder_of_run(event.run)
-                self._listener = Listener(self._folder, self._accept)
-                self._thread = threading.Thread(
-                    target=self._run, args=(event, self._listener), name="host", daemon=True
-                )
-                self._thread.start()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the run continues
-                self._fail(error)
-
-    @property
-    def num_clients(self) -> int:
-        """Clients that are not read-only."""
-        return sum(not client.is_read_only for client in self._clients)
-
-    @property
-    def problem(self) -> str:
-        """Why no client can attach; empty where clients can, and before the run has started."""
-        return self._failure or (self._listener.problem if self._listener is not None else "")
-
-    def close(self) -> None:
-        """Send the remaining events and remove the socket. Blocks for about a second at most."""
-        self._is_closing.set()
-        if self._thread is not None:
-            self._thread.join(2 * CLOSING_SECONDS)
-
-    def _run(self, started: RunStarted, listener: Listener) -> None:
-        """Serve until the run has ended. The thread's body."""
-        try:
-            if started.resumed_from is not None:
-                with contextlib.suppress(OSError):
-                    self._view, _ = read_history(self._folder.journal_path, until=started)
-            asyncio.run(self._serve(listener))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the run continues
-            self._fail(error)
-            self._log("the host failed", error)
-        finally:
-            self._is_over = True
-
-    def _fail(self, error: BaseException) -> None:
-        """Stop: further events are dropped."""
-        self._is_over, self._failure = True, f"{type(error).__name__}: {error}"
-
-    def _log(self, what: str, error: BaseException | None) -> None:
-        with contextlib.suppress(StorageError), log_to(self._folder.log_path, "tui"):
-            LOG.error(what, exc_info=error)
-
-    async def _serve(self, listener: Listener) -> None:
-        """Send events and keep the socket in place until the run's last event is sent."""
-        asyncio.get_running_loop().set_exception_handler(  # a bug in a task, which ends only one connection
-            lambda _, context: self._log(context["message"], context.get("exception"))
-        )
-        try:
-            is_closing = has_ended = False
-            while not (is_closing or has_ended):
-                await listener.check()
-                is_closing = self._is_closing.is_set()  # read before the queue, so that the last event is not missed
-                has_ended = self._publish()
-                if not (is_closing or has_ended):
-                    await asyncio.sleep(TICK_SECONDS)
-            for client in self._clients:
-                client.close_when_sent()
-            if self._clients:
-                await asyncio.wait(self._connections, timeout=CLOSING_SECONDS)
-            for task in self._connections:
-                task.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
-        finally:
-            listener.close()
 
     def _publish(self) -> bool:
         """Fold the queued events into the view, and send them to the clients; return whether the run has ended."""
@@ -442,3 +406,11 @@ class Host:
             await client.close()
         if client.forwarding is not None:
             await client.forwarding
+
+
+def _inode_of(path: Path) -> tuple[int, int] | None:
+    """Return what identifies a file; None without one."""
+    with contextlib.suppress(OSError):
+        status = path.lstat()
+        return status.st_dev, status.st_ino
+    return None

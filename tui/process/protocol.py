@@ -14,7 +14,8 @@ invalid line by `Refusal`, and closes the connection. The class names are part o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args, get_type_hints
+from dataclasses import replace
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -22,9 +23,9 @@ from numpy.typing import NDArray
 
 from engine.config.run import RunConfig
 from engine.errors import TweetgenError
-from engine.protocol import codec, events
+from engine.protocol import codec
 from engine.protocol.codec import Count, DecodeError, Number, Seconds, StepNumber
-from engine.protocol.events import RunFailed, RunFinished, TweetSampled
+from engine.protocol.events import TweetSampled
 from engine.text import sanitize
 from tui.process.torchrun import Agent
 from tui.run.view import RunPhase, RunView
@@ -111,28 +112,22 @@ def lines_of(view: RunView, config: RunConfig) -> Iterator[bytes]:
     yield to_line(SnapshotEnd())
 
 
-_FIELDS = {name: hint for name, hint in get_type_hints(RunView).items() if name not in {"tweets", "ended"}}
-"""All but the tweets, and the end, which is an event of one of two types."""
-
-
 def encode_view(view: RunView) -> dict[str, Any]:
     """Return a view without its tweets as JSON values; bounded like the view itself: the series in buckets."""
-    form = {name: msgspec.to_builtins(getattr(view, name), enc_hook=np.ndarray.tolist) for name in _FIELDS}
-    return {**form, "ended": None if view.ended is None else codec.decode(codec.encode(view.ended), dict[str, Any])}
+    form: dict[str, Any] = msgspec.to_builtins(replace(view, tweets=()), enc_hook=np.ndarray.tolist)
+    return form
 
 
 def decode_view(form: dict[str, Any]) -> RunView:
     """Return the view that `encode_view` encoded. Raises `DecodeError`."""
     try:
+        if form.keys() != vars(RunView()).keys():  # else another version's would be filled with defaults
+            raise DecodeError("it has other fields")
         if not _is_bounded(form):
-            raise DecodeError("not a view of a run: a number is out of range")
-        fields = {name: msgspec.convert(form[name], hint, dec_hook=_array) for name, hint in _FIELDS.items()}
-        ended = None if form["ended"] is None else events.from_json(codec.encode(form["ended"]))
-    except (KeyError, TypeError, OverflowError, ValueError, msgspec.MsgspecError, TweetgenError) as error:
+            raise DecodeError("a number is out of range")
+        return msgspec.convert(form, RunView, dec_hook=_array)
+    except (TypeError, OverflowError, ValueError, msgspec.MsgspecError, TweetgenError) as error:
         raise DecodeError(f"not a view of a run: {error}") from error
-    if ended is not None and not isinstance(ended, RunFinished | RunFailed):
-        raise DecodeError("not a view of a run: it ends with another event")
-    return RunView(**fields, ended=ended)
 
 
 def _is_bounded(value: Any) -> bool:  # noqa: ANN401 - a JSON value

@@ -1,10 +1,8 @@
 """Several processes of this machine for one run: how many, and torchrun, which starts them.
 
 `Torchrun` is a child in a session of its own: neither it nor its run ends with this process, which attaches to the run
-like to any other (`AttachedRun`). Where one of its processes is lost, torchrun starts all of them again.
-
-`Agent`: a torchrun, known by its process id and start time: to the clients of the run, which wait for the run while it
-lives, and in the run's folder, where the next leader finds out that the run was begun before.
+like to any other (`AttachedRun`). Where one of its processes is lost, torchrun starts all of them again: the clients of
+the run wait while this `Agent` lives, and in the run's folder the next leader finds that the run was begun before.
 """
 
 from __future__ import annotations
@@ -13,15 +11,16 @@ import contextlib
 import logging
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from engine.checkpoints.catalog import latest_of, resolve_checkpoint
 from engine.checkpoints.format import read_info
@@ -44,14 +43,11 @@ MIN_ROWS = 64
 """Rows of a batch below which one more GPU gains little: the steps then wait for each other."""
 _DRIVERS = ("nvidia[0-9]*", "kfd", "dxg")
 """Device files of NVIDIA's and AMD's drivers, and of both in WSL."""
-_ANY_LENGTH = 10_000_000
-"""Characters of a corpus; no preset's batch size depends on it."""
 _OPTIONS = ("--standalone", "--local-addr", "localhost", "--log-dir", os.devnull, "--max-restarts", "3")
 _MAX_ARGUMENT_CHARS = 30_000
 """An argument may have 128 KiB."""
 _MAX_OUTPUT_BYTES = 64 * 1024
 """Of the end of an output that is read."""
-_MAX_AGENT_BYTES = 4096
 _SAME_START_SECONDS = 2.0
 """The start time depends on the system's clock, which may have been set since."""
 _STAGE = re.compile(r"^(.+) \.\.\.(?: (\d+)%)?$", re.MULTILINE)
@@ -67,15 +63,6 @@ def own_module(name: str, python: str = sys.executable) -> list[str]:
     return [python, "-P", "-m", name]
 
 
-@contextlib.contextmanager
-def _processes() -> Iterator[Any]:
-    """Yield psutil; suppress the errors of a process that has ended, or can't be one."""
-    import psutil  # costs start-up time
-
-    with contextlib.suppress(psutil.Error, ValueError, OverflowError):
-        yield psutil
-
-
 @dataclass(frozen=True)
 class Agent:
     """What starts the ranks of a run, and starts all again where one is lost: one torchrun."""
@@ -87,10 +74,11 @@ class Agent:
     @classmethod
     def of_process(cls, pid: int) -> Agent | None:
         """Return a process as an agent; None if it has ended."""
-        with _processes() as psutil:
+        import psutil  # costs start-up time
+
+        with contextlib.suppress(psutil.Error, ValueError, OverflowError):  # no process may have that number
             process = psutil.Process(pid)
-            if process.status() != psutil.STATUS_ZOMBIE:
-                return cls(pid, process.create_time())
+            return None if process.status() == psutil.STATUS_ZOMBIE else cls(pid, process.create_time())
         return None
 
     def is_same(self, other: Agent | None) -> bool:
@@ -104,17 +92,9 @@ class Agent:
 
     def terminate(self) -> None:
         """Let it end the ranks, and itself; after 30 seconds it kills those that have not ended."""
-        with _processes() as psutil:
+        with contextlib.suppress(OSError):
             if self.is_alive:
-                psutil.Process(self.pid).terminate()
-
-    def kill(self) -> None:
-        """Kill it and the ranks at once, without saving."""
-        with _processes() as psutil:
-            agent = psutil.Process(self.pid)
-            for process in (agent, *agent.children(recursive=True)) if self.is_alive else ():
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
+                os.kill(self.pid, signal.SIGTERM)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +113,7 @@ class StartedRun:
     def of(cls, run: RunFolder) -> StartedRun | None:
         """Return what the folder of a run says; None without an agent of this machine."""
         with contextlib.suppress(OSError, codec.DecodeError):
-            started = codec.decode(read_regular(run.agent_path, _MAX_AGENT_BYTES), cls)
+            started = codec.decode(read_regular(run.agent_path, 4096), cls)
             return started if started.host == socket.gethostname() else None
         return None
 
@@ -166,8 +146,6 @@ class Processes:
 
     count: int
     runtime: RuntimeConfig
-    threads: int
-    """Of each process."""
     note: str = ""
     """How many `AUTO` chose, and why."""
 
@@ -177,36 +155,42 @@ class Processes:
 
         Imports torch where a driver of GPUs is loaded.
         """
-        cores, runtime = _num_cores(), config.runtime
-        num_gpus = 0 if wanted == 1 or runtime.device in {"cpu", "mps"} else _num_gpus()
-        count, note = _chosen_by(num_gpus, config) if wanted == AUTO else (wanted, "")
+        runtime, device = config.runtime, config.runtime.device
+        num_gpus = 0 if wanted == 1 or device in {"cpu", "mps"} else _num_gpus()
+        count, why = _chosen_by(num_gpus, config) if wanted == AUTO else (wanted, "")
+        note = f"--nproc-per-node auto: {why}." if why else ""
         if count == 1:
-            return cls(count=1, runtime=runtime, threads=runtime.threads, note=note)
-        if runtime.device == "mps":
+            return cls(count=1, runtime=runtime, note=note)
+        if device == "mps":
             raise DeviceError("One process at a time can train on mps.", "Leave --nproc-per-node out.")
-        threads = runtime.threads or max(1, cores // count)
-        if num_gpus or runtime.device == "cuda":
+        if num_gpus or device == "cuda":
             if count <= num_gpus:
-                return cls(count=count, runtime=replace(runtime, device="cuda"), threads=threads, note=note)
+                return cls(count=count, runtime=replace(runtime, device="cuda"), note=note)
             available = "1 GPU" if num_gpus == 1 else f"{num_gpus} GPUs"
-            cpu = "" if runtime.device == "cuda" else ", or --device cpu"
+            cpu = "" if device == "cuda" else ", or --device cpu"
             fewer = f"Set --nproc-per-node to a smaller number or auto{cpu}."
             raise DeviceError(
                 f"This machine has {available}; each of {count} processes needs one of its own.",
                 fewer if num_gpus else "Set --device cpu, or leave --nproc-per-node out.",
             )
+        cores, threads = _num_cores(), _threads_of(count, runtime)
         if count * threads > cores:
             by_threads = f" with {threads} threads each" if threads > 1 else ""
             raise DeviceError(
                 f"This program may use {cores} CPU cores; {count} processes{by_threads} would wait for each other.",
                 f"Set --nproc-per-node to at most {max(1, cores // threads)}.",
             )
-        return cls(count=count, runtime=replace(runtime, device="cpu", threads=threads), threads=threads, note=note)
+        return cls(count=count, runtime=replace(runtime, device="cpu", threads=threads), note=note)
 
 
 def _num_cores() -> int:
     """Return the number of CPU cores that this process may use, without torch."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _threads_of(count: int, runtime: RuntimeConfig) -> int:
+    """Return the threads of each of `count` processes, which share the cores."""
+    return runtime.threads or max(1, _num_cores() // count)
 
 
 def may_have_gpu() -> bool:
@@ -224,11 +208,11 @@ def _num_gpus() -> int:
 
 
 def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
-    """Return the number of processes that `AUTO` stands for, and why."""
+    """Return the number of processes that `AUTO` stands for, and why. Raises as `_batch_size_of` does."""
     if config.runtime.device in {"cpu", "mps"}:
-        return 1, f"--nproc-per-node auto: 1 process on {config.runtime.device}."
+        return 1, f"1 process on {config.runtime.device}"
     if not num_gpus:
-        return 1, "--nproc-per-node auto: 1 process, since the machine has no GPU that torch can use."
+        return 1, "1 process, since the machine has no GPU that torch can use"
     batch_size = _batch_size_of(config)
     count = max(1, min(num_gpus, batch_size // MIN_ROWS))
     why = f"of {num_gpus} GPUs all" if num_gpus > 1 else "the machine has 1 GPU"
@@ -237,7 +221,7 @@ def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
             f"of {num_gpus} GPUs {count}, since more would have fewer than {MIN_ROWS} of the {batch_size} rows each; "
             f"--batch-size {num_gpus * MIN_ROWS} uses all"
         )
-    return count, f"--nproc-per-node auto: {count} process{'es' if count > 1 else ''} ({why})."
+    return count, f"{count} process{'es' if count > 1 else ''} ({why})"
 
 
 def _batch_size_of(config: RunConfig) -> int:
@@ -248,7 +232,8 @@ def _batch_size_of(config: RunConfig) -> int:
         return read_info(latest_of(find_run(config.resume)))[0].training.batch_size
     if config.checkpoint is not None:
         return read_info(resolve_checkpoint(config.checkpoint))[0].training.batch_size
-    return resolve_preset(config.preset, config.settings, _ANY_LENGTH, "cuda").training.batch_size
+    any_length = 10_000_000  # characters of the corpus, on which no preset's batch size depends
+    return resolve_preset(config.preset, config.settings, any_length, "cuda").training.batch_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +275,6 @@ class Torchrun:
         self._wanted = wanted
         self._is_for_screen = is_for_screen
         self._process: subprocess.Popen[bytes] | None = None
-        self._agent: Agent | None = None
         self._is_stopped = False
         self._lock = threading.Lock()
         # without names: the processes may outlive this one
@@ -298,6 +282,8 @@ class Torchrun:
 
     def start(self) -> None:
         """Start torchrun, or the program itself where one process is enough. Raises `TweetgenError`."""
+        import psutil  # noqa: F401 - it is loaded before `kill`, which a signal's handler may call, needs it
+
         processes = Processes.choose(self._wanted, self.config)
         config = replace(self.config, runtime=processes.runtime)
         order = Order(config=config, is_for_screen=self._is_for_screen, notice=processes.note)
@@ -306,7 +292,8 @@ class Torchrun:
             options = [*_OPTIONS, "--nproc-per-node", str(processes.count), "-m", "tui", "train"]
             command = [*own_module("torch.distributed.run"), *options, *order.to_arguments()]
             # the workers run `python -m` without the option of `own_module`
-            variables = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": str(processes.threads)}
+            threads = _threads_of(processes.count, processes.runtime)
+            variables = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": str(threads)}
         with self._lock:
             if not self._is_stopped:
                 self._process = subprocess.Popen(  # noqa: S603 - the program itself, without a shell
@@ -317,19 +304,24 @@ class Torchrun:
                     env={**os.environ, "TORCH_CPP_LOG_LEVEL": "FATAL", **variables},
                     start_new_session=True,
                 )
-                self._agent = Agent.of_process(self._process.pid)
 
     def stop(self) -> None:
         """Have the run end before it has started, or not start."""
         with self._lock:
             self._is_stopped = True
-            if self.is_alive and self._process is not None:
+            if self._process is not None:
                 self._process.terminate()
 
     def kill(self) -> None:
         """Kill all processes at once, without saving. For a signal's handler, too."""
-        if self._agent is not None:
-            self._agent.kill()
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            if self._process is not None and self.is_alive:
+                torchrun = psutil.Process(self._process.pid)
+                for process in (torchrun, *torchrun.children(recursive=True)):
+                    with contextlib.suppress(psutil.Error):
+                        process.kill()
 
     def wait(self, seconds: float) -> None:
         """Wait for the end of all processes."""
@@ -345,11 +337,9 @@ class Torchrun:
     @property
     def stage(self) -> Stage:
         """What the leader does before the run has started."""
-        stages = _STAGE.findall(_end_of(self._errors))
-        if not stages:
-            return Stage(f"starting {'the' if self._wanted == AUTO else self._wanted} processes")
-        text, percent = stages[-1]
-        return Stage(text, share=int(percent) / 100 if percent else None)
+        for text, percent in reversed(_STAGE.findall(_end_of(self._errors))):
+            return Stage(text, share=int(percent) / 100 if percent else None)
+        return Stage(f"starting {'the' if self._wanted == AUTO else self._wanted} processes")
 
     @property
     def failure(self) -> RunFailed | None:

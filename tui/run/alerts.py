@@ -23,11 +23,9 @@ was false in between. The rules:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
-from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.protocol.commands import ChangeSettings, Command, Finish, LoadCheckpoint, Resume, SaveLatest
 from engine.protocol.events import CheckpointLoaded, CommandRefused, Event, RunFailed, Warned
@@ -37,14 +35,14 @@ from tui.run.view import RunView, is_over
 from tui.text.numbers import NATS_PER_UNIT, LossUnit, format_bits
 
 AlertKind = Literal["memory", "not-finite", "diverging", "disk", "validation"]
+"""The most urgent first."""
 
-_URGENCY: tuple[AlertKind, ...] = ("memory", "not-finite", "diverging", "disk", "validation")
 NUM_SKIPPED, SKIPPED_WITHIN_STEPS = 3, 100
 MIN_RISE_NATS, MIN_RISE_SHARE = 0.3, 0.2
 RISEN_STEPS = 200
 FAR_TIMES, FAR_STEPS = 10.0, 20
 MIN_STEPS, STEADY_AFTER_STEPS = 500, 100
-"""From then on the smoothed loss is an average over 100 steps: of the run, and after a load of other weights."""
+"""The smoothed loss is an average over 100 steps from then on: of the run, and after a load of other weights."""
 NUM_EVALUATIONS, MIN_VAL_RISE_SHARE = 4, 0.01
 
 
@@ -56,6 +54,8 @@ class Alert:
     text: str
     remedy: str
     """What the key does."""
+    commands: tuple[Command, ...] = ()
+    """What the key sends; nothing where the remedy is a new session."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,20 +63,20 @@ class Alerts:
     """The problems of a run so far, and what the user did about them. Immutable: methods return another."""
 
     up: frozenset[AlertKind] = frozenset()
-    """Those whose condition holds."""
+    """The alerts whose condition holds."""
     dismissed: frozenset[AlertKind] = frozenset()
-    """Those that the user has dismissed, until their condition is false."""
+    """The alerts that the user has dismissed, until their condition is false."""
     remedies: tuple[tuple[AlertKind, Command], ...] = ()
     """Commands that were sent as the remedy of an alert and have not had an effect yet."""
     skipped_steps: tuple[int, ...] = ()
-    """Those among the latest steps."""
+    """The skipped ones among the latest steps."""
     disk_message: str = ""
     best_loss: float | None = None
     """The lowest smoothed loss since the start or the last load; at first that of a uniform guess."""
     risen_since: int | None = None
     """The step since which the smoothed loss has been well above its best."""
     last_step: int = 0
-    """Of the latest view."""
+    """The step of the latest view."""
 
     @classmethod
     def of(cls, view: RunView) -> Alerts:
@@ -90,19 +90,20 @@ class Alerts:
         """Return the alerts after `event`, which answers the command `answered` if any."""
         match event:
             case Warned(kind="not-finite", step=step):
-                skipped = tuple(sorted({*self._skipped_until(step), step}))
-                alerts = replace(self, skipped_steps=skipped)
-                return alerts.with_alert("not-finite", is_up=True) if len(skipped) >= NUM_SKIPPED else alerts
+                alerts = replace(self, skipped_steps=(*self.skipped_steps, step)).with_skipped_at(step)
+                return alerts.with_up("not-finite") if len(alerts.skipped_steps) >= NUM_SKIPPED else alerts
             case Warned(kind="disk", message=message):
-                return replace(self.without_remedies({"disk"}), disk_message=message).with_alert("disk", is_up=True)
+                remedies = tuple(sent for sent in self.remedies if sent[0] != "disk")
+                return replace(self, remedies=remedies, disk_message=message).with_up("disk")
             case Warned(kind="disk-works"):
-                return self.with_alert("disk", is_up=False)
+                return self.without("disk")
             case CheckpointLoaded():
                 of_disk: frozenset[AlertKind] = frozenset({"disk"})
                 up, dismissed = self.up & of_disk, self.dismissed & of_disk
                 return Alerts(up=up, dismissed=dismissed, disk_message=self.disk_message)
             case CommandRefused():
-                return self.without_remedies({kind for kind, command in self.remedies if command is answered})
+                refused = {kind for kind, command in self.remedies if command is answered}
+                return replace(self, remedies=tuple(sent for sent in self.remedies if sent[0] not in refused))
             case RunFailed(title=title):
                 return Alerts(up=frozenset({"memory"} if title == DeviceMemoryError.title else ()))
             case _:
@@ -112,15 +113,17 @@ class Alerts:
         """Return the alerts of the run at `view`, once a tick."""
         if view.phase not in {"training", "paused"}:
             return self
-        alerts = self.with_alert("validation", is_up=_is_validation_rising(view) and not view.is_finishing)
+        is_rising = _is_validation_rising(view) and not view.is_finishing
+        alerts = self.with_up("validation") if is_rising else self.without("validation")
         if view.step == self.last_step:
             return alerts
-        skipped = tuple(self._skipped_until(view.step))
-        alerts = replace(alerts, last_step=view.step, skipped_steps=skipped)
-        return (alerts if skipped else alerts.with_alert("not-finite", is_up=False)).with_loss_of(view)
+        alerts = replace(alerts, last_step=view.step).with_skipped_at(view.step)
+        return (alerts if alerts.skipped_steps else alerts.without("not-finite")).with_loss_of(view)
 
-    def _skipped_until(self, step: int) -> Iterable[int]:
-        return (other for other in self.skipped_steps if step - SKIPPED_WITHIN_STEPS < other <= step)
+    def with_skipped_at(self, step: int) -> Alerts:
+        """Return the alerts with only those skipped steps that are among the latest at `step`."""
+        latest = {other for other in self.skipped_steps if step - SKIPPED_WITHIN_STEPS < other <= step}
+        return replace(self, skipped_steps=tuple(sorted(latest)))
 
     def with_loss_of(self, view: RunView) -> Alerts:
         """Return the alerts after a check of the train loss."""
@@ -133,54 +136,50 @@ class Alerts:
         rise = max(MIN_RISE_NATS, MIN_RISE_SHARE * best)
         if loss <= best + rise:
             alerts = replace(self, best_loss=best, risen_since=None)
-            return alerts.with_alert("diverging", is_up=False) if loss <= best + rise / 2 else alerts
+            return alerts.without("diverging") if loss <= best + rise / 2 else alerts
         since = view.step if self.risen_since is None else self.risen_since
         alerts = replace(self, best_loss=best, risen_since=since)
         has_lasted = view.step - since >= (FAR_STEPS if loss > FAR_TIMES * best else RISEN_STEPS)
-        return alerts.with_alert("diverging", is_up=True) if has_lasted else alerts
+        return alerts.with_up("diverging") if has_lasted else alerts
 
-    def with_alert(self, kind: AlertKind, *, is_up: bool) -> Alerts:
-        """Return the alerts with one up or over; one that is over can come up again."""
-        if is_up:
-            return replace(self, up=self.up | {kind})
-        return replace(self, up=self.up - {kind}, dismissed=self.dismissed - {kind}).without_remedies({kind})
+    def with_up(self, kind: AlertKind) -> Alerts:
+        """Return the alerts with one more whose condition holds."""
+        return replace(self, up=self.up | {kind})
 
-    def without_remedies(self, kinds: set[AlertKind]) -> Alerts:
-        """Show again the alerts of `kinds` whose remedy was sent."""
-        return replace(self, remedies=tuple(sent for sent in self.remedies if sent[0] not in kinds))
+    def without(self, kind: AlertKind) -> Alerts:
+        """Return the alerts with one over, which can come up again."""
+        remedies = tuple(sent for sent in self.remedies if sent[0] != kind)
+        return replace(self, up=self.up - {kind}, dismissed=self.dismissed - {kind}, remedies=remedies)
 
-    def with_dismissed(self, alert: Alert) -> Alerts:
-        """Hide an alert until its condition was false."""
-        return replace(self, dismissed=self.dismissed | {alert.kind})
-
-    def with_remedy_sent(self, alert: Alert, commands: Iterable[Command]) -> Alerts:
-        """Hide an alert until the problem is solved or recurs, or one of the commands of its remedy is refused."""
-        return replace(self, remedies=(*self.remedies, *((alert.kind, command) for command in commands)))
-
-    def shown(self, view: RunView, config: RunConfig, unit: LossUnit = "bits") -> Alert | None:
+    def shown(self, view: RunView, unit: LossUnit = "bits") -> Alert | None:
         """Return the most urgent alert that is not hidden and has a remedy, with losses in `unit`."""
-        if view.is_replay:
-            return None
         hidden = self.dismissed.union(kind for kind, _ in self.remedies)
-        if config_to_resume(view, config) is None:
+        if view.started is None:  # there is nothing to resume
             hidden |= {"memory"}
-        kind = next((kind for kind in _URGENCY if kind in self.up - hidden), None)
-        source = name_to_reload(view).rpartition("/")[2]
+        kind = next((kind for kind in get_args(AlertKind) if kind in self.up - hidden), None)
+        if view.is_replay or kind is None:
+            return None
+        # back to the run's best, or to its latest where it has not been evaluated
+        source = "latest" if view.best is None else "best"
+        name = f"{view.started.run if view.started is not None else 'last'}/{source}"
         match kind:
-            case None:
-                return None
             case "memory":
                 return Alert(kind=kind, text="The device's memory is used up", remedy="try again from latest")
             case "disk":
-                return Alert(kind=kind, text=self.disk_message, remedy="try saving again")
+                return Alert(kind=kind, text=self.disk_message, remedy="try saving again", commands=(SaveLatest(),))
             case "validation":
                 points = [point for point in (view.last_val, view.best) if point is not None]
                 losses = ", best ".join(format_bits(point.bits_per_char, unit) for point in points)
-                return Alert(kind=kind, text=f"Validation rises: {losses}", remedy=f"reload {source} and finish")
-            case "not-finite" | "diverging":
+                text, remedy = f"Validation rises: {losses}", f"reload {source} and finish"
+                commands = (LoadCheckpoint(name=name), *_to_finish(view))
+                return Alert(kind=kind, text=text, remedy=remedy, commands=commands)
+            case _:
                 now, best = ((loss or 0.0) / NATS_PER_UNIT[unit] for loss in (view.smoothed_loss, self.best_loss))
                 text = "The loss is not finite" if kind == "not-finite" else f"Loss {now:.1f}, was {best:.1f}"
-                return Alert(kind=kind, text=text, remedy=f"reload {source}, halve the learning rate")
+                commands = (LoadCheckpoint(name=name, halves_rate=True),)
+                return Alert(
+                    kind=kind, text=text, remedy=f"reload {source}, halve the learning rate", commands=commands
+                )
 
 
 def _is_validation_rising(view: RunView) -> bool:
@@ -191,32 +190,12 @@ def _is_validation_rising(view: RunView) -> bool:
     return min(latest) >= view.best.bits_per_char * (1 + MIN_VAL_RISE_SHARE)
 
 
-def name_to_reload(view: RunView) -> str:
-    """Return the checkpoint to go back to: the run's best, or its latest where it has not been evaluated."""
-    run = view.started.run if view.started is not None else "last"
-    return f"{run}/best" if view.best is not None else f"{run}/latest"
-
-
-def commands_for(alert: Alert, view: RunView) -> tuple[Command, ...]:
-    """Return the commands of the remedy of an alert; none where the remedy is another run."""
-    match alert.kind:
-        case "memory":
-            return ()
-        case "disk":
-            return (SaveLatest(),)
-        case "not-finite" | "diverging":
-            return (LoadCheckpoint(name=name_to_reload(view), halves_rate=True),)
-        case "validation":
-            load = LoadCheckpoint(name=name_to_reload(view))
-            if not is_over(view):
-                return load, Finish()
-            if view.best is None:
-                return load, Finish(), Resume()
-            # a budget that is used up would refuse the finish
-            budget = {**NO_LIMIT, "max_steps": finish_after(view.best.step).last_step}
-            return load, ChangeSettings(settings=budget), Finish(), Resume()
-
-
-def config_to_resume(view: RunView, config: RunConfig) -> RunConfig | None:
-    """Return the config that resumes a run; None before its start."""
-    return None if view.started is None else RunConfig(resume=view.started.run, runtime=config.runtime)
+def _to_finish(view: RunView) -> tuple[Command, ...]:
+    """Return the commands to finish after a load of the best weights, in a run that may be over."""
+    if not is_over(view):
+        return (Finish(),)
+    if view.best is None:
+        return Finish(), Resume()
+    # a budget that is used up would refuse the finish
+    budget = {**NO_LIMIT, "max_steps": finish_after(view.best.step).last_step}
+    return ChangeSettings(settings=budget), Finish(), Resume()

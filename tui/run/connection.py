@@ -29,7 +29,7 @@ class RunConnection:
     """For the screen's thread; only `wait` blocks. The events end with `RunFinished` or `RunFailed`."""
 
     config: RunConfig
-    """With which the run was started."""
+    """The config with which the run was started."""
     stage = Stage("starting")
     """What the run does before `RunStarted`."""
     is_remote = False

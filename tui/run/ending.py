@@ -14,7 +14,7 @@ cooldown it rises again, the less the shorter the extension.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +33,7 @@ _SPAN_SECONDS = 120.0
 _SLOW_SHARE = 1 / 3
 """This first part of the time since the pace began is left out while it is short: the first steps are slow."""
 _MIN_AGE_SECONDS = 1e-6
-"""Below it no pace is computed: steps per second would overflow."""
+"""The least time since the pace began from which it is computed: else steps per second would overflow."""
 _MAX_PIECES = 12
 _MIN_DOUBT, _FIRST_DOUBT, _DOUBT_SECONDS = 0.03, 0.15, 30.0
 """Uncertainty that no measurement shows, as a share of the time left: least, initial, and how fast it shrinks."""
@@ -107,20 +107,21 @@ class Choice:
 
 def choices(view: RunView, at_start: Budget = NO_LIMIT) -> tuple[Choice, ...]:
     """Return the rows of the dialog for a run as it is now; `at_start` is the budget that it began with."""
-    return tuple(_choices(view, at_start))
-
-
-def _choices(view: RunView, at_start: Budget) -> Iterator[Choice]:
-    yield _to_budget(view, "steps", f"+{MORE_STEPS.number:,.0f} steps", _budget_after(view, MORE_STEPS))
-    yield _to_budget(view, "time", "+1 minute", _budget_after(view, MORE_TIME))
-    yield _to_budget(view, "double", "as much again", _doubled_budget(view))
-    yield Choice(name="amount", label="another number", effect="steps, time or epochs")
-    yield _to_budget(view, "unlimited", "without limit", NO_LIMIT)
+    rows = [
+        _to_budget(view, "steps", f"+{MORE_STEPS.number:,.0f} steps", _budget_after(view, MORE_STEPS)),
+        _to_budget(view, "time", "+1 minute", _budget_after(view, MORE_TIME)),
+        _to_budget(view, "double", "as much again", _doubled_budget(view)),
+        Choice(name="amount", label="another number", effect="steps, time or epochs"),
+        _to_budget(view, "unlimited", "without limit", NO_LIMIT),
+    ]
     if not view.is_finishing:
-        yield finish_choice(view)
+        rows.append(finish_choice(view))
     if is_over(view):
         note = "On the same tweets, with the settings that this run began with."
-        yield Choice(name="new run", label="new run", effect=f"from the start, {limit_text(at_start)}", note=note)
+        rows.append(
+            Choice(name="new run", label="new run", effect=f"from the start, {limit_text(at_start)}", note=note)
+        )
+    return tuple(rows)
 
 
 def amount_choice(view: RunView, amount: Amount) -> Choice:
@@ -173,13 +174,18 @@ def _budget_after(view: RunView, amount: Amount) -> Budget:
     return _budget(amount.unit, (begin if amount.unit == "epochs" else round(begin)) + amount.number)
 
 
+def doubled(limit: float, used: float) -> float:
+    """Return twice a limit, or twice what was used where a load has led to more than that."""
+    return 2 * (used if used >= 2 * limit else limit)
+
+
 def _doubled_budget(view: RunView) -> Budget:
     """Return twice the limit that ends the run first, or twice the steps where none has ended it."""
     limits = {unit: limit for unit, name in _FIELDS.items() if (limit := view.settings[name]) is not None}
     share, unit = max(((_used(view, unit) / limit, unit) for unit, limit in limits.items()), default=(0.0, "steps"))
     if unit not in limits or (is_over(view) and share < SPENT):
         return _budget_after(view, Amount(max(view.step, 1), "steps"))
-    return _budget(unit, 2 * max(limits[unit], _used(view, unit) if share >= 2 else 0))
+    return _budget(unit, doubled(limits[unit], _used(view, unit)))
 
 
 def _note(view: RunView, budget: Budget, planned: schedule.Finish | None = None) -> str:

@@ -39,7 +39,7 @@ MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
 MAX_TIMES = 15
 MAX_WARNINGS = 100
 _MAX_TOTAL = 1e30
-"""Of the losses of a bucket, so that their sums can be sent; only an edited journal has more."""
+"""The largest total of the losses of a bucket, so that totals can be sent; only an edited journal has more."""
 
 StepReport = e.StepsFinished | e.StepsThinned
 _Frequent = StepReport | e.EvalFinished | e.TweetSampled
@@ -110,7 +110,7 @@ def _apply(now: RunView, event: e.Event) -> None:  # noqa: C901, PLR0912, PLR091
             _mark(now, event.step, "finishing", "finishing")
         case e.ThreadsChanged():
             now.num_threads, now.precision = event.num_threads, event.precision
-            _measure_pace_anew(now)
+            _restart_pace(now)
         case e.Paused():
             now.phase = "paused"
             is_single_step = now.step_taken is not None and now.step_taken.step == event.step
@@ -152,7 +152,7 @@ def _start(now: RunView, event: e.RunStarted) -> None:
     now.saved_step = None if is_new else event.step
     now.loaded_step, now.loaded_name = None, ""
     _use_sampling(now, event.sampling)
-    _measure_pace_anew(now)
+    _restart_pace(now)
     _count_epochs_from(now, event.epochs)
     now.learning_rate = next_rate(now, event.training)
 
@@ -170,7 +170,7 @@ def _load(now: RunView, event: e.CheckpointLoaded) -> None:
         now.smoothed_from_step = event.step + 1
     now.saved_step = event.step if is_latest else None
     now.loaded_step, now.loaded_name = event.step, event.name
-    _measure_pace_anew(now)
+    _restart_pace(now)
     _count_epochs_from(now, event.epochs)
 
 
@@ -215,7 +215,7 @@ def _change_settings(now: RunView, settings: Mapping[str, Setting], epochs: floa
     if names & set(INTERVALS):
         now.tweet_delayed = None
     if names - {"learning_rate", *BUDGETS}:
-        _measure_pace_anew(now)
+        _restart_pace(now)
     return True
 
 
@@ -229,13 +229,13 @@ def with_changes(view: RunView, settings: Mapping[str, Setting]) -> RunView:
 
 
 def _use_sampling(now: RunView, sampling: SamplingConfig) -> None:
-    """Sample with other settings; the drafts of another filter are counted anew."""
+    """Sample with other settings; the drafts of another filter are counted from 0."""
     if not has_same_filter(now.sampling, sampling):
         now.drafts = DraftCounts()
     now.sampling = sampling
 
 
-def _measure_pace_anew(now: RunView) -> None:
+def _restart_pace(now: RunView) -> None:
     now.paced_from_step, now.paced_from_seconds, now.times = now.step, now.elapsed_seconds, ()
 
 
@@ -253,11 +253,8 @@ def _apply_frequent(now: RunView, events: Sequence[_Frequent]) -> None:
         _add_steps(now, reports)
     tweets = [event for event in events if isinstance(event, e.TweetSampled)]
     if tweets:
-        now.tweets, now.num_tweets, now.tweet_delayed = (
-            _with_tweets(now.tweets, tweets),
-            now.num_tweets + len(tweets),
-            None,
-        )
+        now.tweets, now.tweet_delayed = _with_tweets(now.tweets, tweets), None
+        now.num_tweets += len(tweets)
         for tweet in tweets if now.sampling.has_filter else ():
             now.drafts = now.drafts.plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet))
     evaluations = [event for event in events if isinstance(event, e.EvalFinished)]

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from engine.config.sampling import SamplingConfig
+from engine.corpus.report import counted
 from engine.protocol.events import RefusalReason, TweetSampled
 from engine.text import sanitize_line
 from tui.text.numbers import format_count, format_duration
-from tui.text.tweets import reason_text, refused_text
+from tui.text.tweets import SETTING_LABELS, format_setting, reason_text, refused_text
 
 if TYPE_CHECKING:
     from tui.run.view import RunView
@@ -47,23 +48,15 @@ def sampling_marks(step: int, before: SamplingConfig, after: SamplingConfig) -> 
         yield Mark(step=step, kind="temperature", label=f"temperature {after.temperature:.2f}")
     if not has_same_filter(before, after):
         changed = [name for name in DECISIVE_FIELDS if getattr(after, name) != getattr(before, name)]
-        values = ", ".join(f"{name.replace('_', ' ')} {_value(getattr(after, name))}" for name in changed)
+        values = ", ".join(f"{SETTING_LABELS[name]} {_value(name, getattr(after, name))}" for name in changed)
         yield Mark(step=step, kind="filter", label=f"filter: {values}" if after.has_filter else "filter off")
 
 
-def _value(value: object) -> str:
+def _value(name: str, value: object) -> str:
     """Return a setting of the filter: "on", "none", "20", "3 texts", "“morning”"."""
-    match value:
-        case () | "":
-            return "none"
-        case tuple():
-            return f"{len(value)} text{'' if len(value) == 1 else 's'}"
-        case str():
-            return f"“{sanitize_line(value, _MAX_VALUE_CHARS)}”"
-        case bool():
-            return "on" if value else "off"
-        case _:
-            return str(value)
+    if isinstance(value, tuple) and value:
+        return counted(len(value), "text")
+    return format_setting(name, sanitize_line(value, _MAX_VALUE_CHARS) if isinstance(value, str) else value)
 
 
 # Levels ---------------------------------------------------------------------------------------------------------------
@@ -97,7 +90,7 @@ class Level:
 
     @property
     def sentence(self) -> str:
-        """That the model has crossed it."""
+        """The words for a model that has crossed it."""
         return f"Now better than the {self.name} model ({self.meaning})."
 
 
@@ -169,7 +162,7 @@ class DraftCounts:
     num_shown: int = 0
     """Tweets: the drafts that were chosen."""
     num_failing: int = 0
-    """Those of the tweets that do not pass the filter, as no draft did."""
+    """Tweets that do not pass the filter, as no draft did."""
     refused: tuple[tuple[RefusalReason, int], ...] = ()
     """Refused drafts by reason, in the order of `RefusalReason`; those of the failing tweets are among them."""
 
@@ -187,8 +180,8 @@ class DraftCounts:
 def num_refused_text(counts: DraftCounts) -> str:
     """Return how many of the drafts were not chosen: "33 of 38 drafts refused", "none of 5 drafts refused"."""
     num_refused = counts.num_drafts - (counts.num_shown - counts.num_failing)
-    noun = "draft" if counts.num_drafts == 1 else "drafts"
-    return f"{format_count(num_refused) if num_refused else 'none'} of {format_count(counts.num_drafts)} {noun} refused"
+    of_all = counted(counts.num_drafts, "draft")
+    return f"{format_count(num_refused) if num_refused else 'none'} of {of_all} refused"
 
 
 def drafts_text(counts: DraftCounts) -> str:

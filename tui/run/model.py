@@ -13,7 +13,7 @@ from engine.protocol.events import Event
 from engine.protocol.insight import Question
 from engine.text import quoted
 from tui.run import replay
-from tui.run.alerts import Alert, Alerts, commands_for
+from tui.run.alerts import Alert, Alerts
 from tui.run.connection import RunConnection
 from tui.run.fold import fold, with_changes
 from tui.run.pending import Pending
@@ -30,7 +30,7 @@ Severity = Literal["information", "warning"]
 
 TEMPERATURE_STEP = 0.05
 LEARNING_RATE_FACTOR = 10**0.1
-"""Ten steps are a factor of ten."""
+"""The factor of one step of the learning rate: ten steps are a factor of ten."""
 
 
 def next_temperature(temperature: float, direction: int) -> float:
@@ -62,7 +62,7 @@ class RunModel:
         self.on_sent: Callable[[], None] = lambda: None
         """Called after each command, so that its effect is drawn at once."""
         self._interruption = ""
-        """That of the connection at the last drain."""
+        """Why the connection was interrupted at the last drain; empty where it was not."""
         self._has_paused_to_step = False
 
     @property
@@ -152,7 +152,7 @@ class RunModel:
 
     def take_step(self) -> None:
         """Take one step while paused, one at a time; while training, pause instead."""
-        if self.pending.is_taking_step:
+        if any(isinstance(command, TakeStep) for command in self.pending.commands):
             return
         toggled = self.pending.pause_toggled(self.view)
         if isinstance(toggled, Pause):
@@ -160,22 +160,18 @@ class RunModel:
         else:
             self.send(TakeStep())
 
-    def toggle_finish(self) -> None:
-        """Finish the run, or cancel that, whichever is not reached or pending."""
-        self.send(self.pending.finish_toggled(self.view))
-
     def alert(self, unit: LossUnit = "bits") -> Alert | None:
         """Return the alert to show, with losses in `unit`."""
-        return self.alerts.shown(self.view, self.connection.config, unit)
+        return self.alerts.shown(self.view, unit)
 
     def answer(self, alert: Alert) -> None:
         """Send the remedy of an alert, which is hidden then."""
-        sent = [command for command in commands_for(alert, self.view) if self.send(command)]
-        self.alerts = self.alerts.with_remedy_sent(alert, sent)
+        sent = [(alert.kind, command) for command in alert.commands if self.send(command)]
+        self.alerts = replace(self.alerts, remedies=(*self.alerts.remedies, *sent))
 
     def dismiss(self, alert: Alert) -> None:
         """Hide an alert until the problem recurs."""
-        self.alerts = self.alerts.with_dismissed(alert)
+        self.alerts = replace(self.alerts, dismissed=self.alerts.dismissed | {alert.kind})
 
 
 def _missed(before: RunView, view: RunView) -> list[Event]:

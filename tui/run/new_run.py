@@ -18,6 +18,7 @@ from engine.errors import TweetgenError
 from engine.protocol.events import RunStarted
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import SkippedLines, read_journal
+from tui.run.ending import doubled
 from tui.run.journal import read_history
 from tui.run.series import Series
 from tui.run.view import RunView
@@ -26,7 +27,7 @@ from tui.text.typed import OptionValue
 _NOT_CHOSEN = {"preset", "preset_reason", "seed"}
 """Fields of `TrainingConfig` that are not copied into the settings of a new run as they are."""
 _SIZES = {"embedding_size", "hidden_size", "num_layers"}
-"""Not copied after a warm start, which they would exclude: they are those of the shipped model."""
+"""Fields that are not copied after a warm start, which they would exclude: they are those of the shipped model."""
 _FIELDS_OF_FILES = (
     *("format", "column", "label", "label_column", "separator", "encoding", "member", "weight", "blank_line_separated"),
     "overfit",
@@ -114,11 +115,7 @@ def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
     used = {"max_steps": info.step, "epochs": info.position.epoch, "max_seconds": info.elapsed_seconds}
     limits = {name: limit for name in used if (limit := getattr(info.training, name)) is not None}
     limits_reached = {**limits, "epochs": math.floor(limits.get("epochs", 0))}  # of epochs, the whole ones count
-    return {
-        name: 2 * limit if used[name] < 2 * limit else 2 * used[name]
-        for name, limit in limits.items()
-        if used[name] >= limits_reached[name]
-    }
+    return {name: doubled(limit, used[name]) for name, limit in limits.items() if used[name] >= limits_reached[name]}
 
 
 def curve_of(view: RunView) -> OverlayCurve | None:

@@ -18,8 +18,6 @@ from typing import Any, Literal
 from engine.config.run import LIVE_SETTINGS, Setting, TrainingConfig, implied_settings
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import ChangeSettings, Command
-from engine.protocol.events import Event
 from engine.protocol.insight import StepTaken
 from tui.run.view import RunView
 from tui.text.cells import shortened
@@ -30,13 +28,14 @@ Interval = Literal["eval_every", "sample_every"]
 MAX_CHANGES = 1000
 """Changes that can be undone: more than anyone makes key by key."""
 _MAX_VALUE_CELLS = 24
-_ANSWERS: dict[type[Command], type[Event]] = {
+_ANSWERS: dict[type[c.Command], type[e.Event]] = {
     c.Pause: e.Paused,
     c.Resume: e.Resumed,
     c.Finish: e.FinishPlanned,
     c.ChangeSettings: e.SettingsChanged,
     c.TakeStep: StepTaken,
     c.LoadCheckpoint: e.CheckpointLoaded,
+    c.SaveCheckpoint: e.CheckpointSaved,
     c.SaveLatest: e.CheckpointSaved,
 }
 """The commands that are recorded as pending, and the event that answers each unless it is refused."""
@@ -49,21 +48,21 @@ class Change:
     """One change of settings."""
 
     before: Mapping[str, Setting]
-    """The values that undoing it restores, those of implied settings among them."""
+    """The values that undoing the change restores, those of implied settings among them."""
     after: Mapping[str, Setting]
-    sent: Command
+    sent: c.Command
     """The `ChangeSettings`, or the reload at half the learning rate that included the change."""
 
     @property
-    def inverse(self) -> ChangeSettings:
+    def inverse(self) -> c.ChangeSettings:
         """The command that undoes it."""
-        return ChangeSettings(settings=dict(self.before))
+        return c.ChangeSettings(settings=dict(self.before))
 
     @property
     def description(self) -> str:
         """What undoing it does, in words; empty where it changes nothing, and for a budget."""
         before, after = self.before, {**self.before, **self.after}
-        parts = [words(before[name]) for name, words in UNDO_WORDS.items() if before.get(name) != after.get(name)]
+        parts = [_restored(name, before[name]) for name in UNDO_LABELS if before.get(name) != after.get(name)]
         if before.keys() >= _PACES and format_samples(before) != format_samples(after):
             parts.append(f"tweets back to {format_samples(before)}")
         return ", ".join(parts)
@@ -71,28 +70,28 @@ class Change:
 
 @dataclass(frozen=True)
 class Pending:
-    """Commands sent and not answered yet, and changes that can be undone. Immutable: methods return another."""
+    """Commands sent and not answered yet, and changes that can be undone, the oldest first. Immutable."""
 
-    commands: tuple[Command, ...] = ()
-    """The oldest first."""
+    commands: tuple[c.Command, ...] = ()
     changes: tuple[Change, ...] = ()
-    """The oldest first."""
 
     @property
     def settings(self) -> dict[str, Setting]:
         """The settings that were sent and are not answered yet."""
-        sent = (command.settings for command in self.commands if isinstance(command, ChangeSettings))
+        sent = (command.settings for command in self.commands if isinstance(command, c.ChangeSettings))
         return {name: value for settings in sent for name, value in settings.items()}
 
-    def sent(self, command: Command, shown: RunView) -> Pending:
+    def sent(self, command: c.Command, shown: RunView) -> Pending:
         """Return this once a command was sent, over a screen that showed `shown`."""
         training = shown.training or TrainingConfig()
-        after: Mapping[str, Setting] = {}
-        if isinstance(command, ChangeSettings):
-            after = command.settings
-        elif isinstance(command, c.LoadCheckpoint) and command.halves_rate:
-            after = {"learning_rate": training.learning_rate / 2}
-        names = {*after, *implied_settings(after, training)}
+        match command:
+            case c.ChangeSettings(settings=after):
+                names = {*after, *implied_settings(after, training)}
+            case c.LoadCheckpoint(halves_rate=True):
+                after = {"learning_rate": training.learning_rate / 2}
+                names = {*after}
+            case _:
+                return self._with(command)
         names |= _PACES if names & _PACES else set()
         before = {name: value for name, value in shown.settings.items() if name in LIVE_SETTINGS & names}
         change = Change(before, after, command)
@@ -106,7 +105,7 @@ class Pending:
         change = self.changes[-1]
         return replace(self._with(change.inverse), changes=self.changes[:-1]), change
 
-    def after(self, event: Event) -> tuple[Pending, Command | None]:
+    def after(self, event: e.Event) -> tuple[Pending, c.Command | None]:
         """Return this after `event`, and the command that it answers, if any; a refusal is an answer, too."""
         place = next((place for place, command in enumerate(self.commands) if _answers(event, command)), None)
         if place is None:
@@ -114,11 +113,6 @@ class Pending:
         answered = self.commands[place]
         changes = self._changes_without(answered) if isinstance(event, e.CommandRefused) else self.changes
         return Pending((*self.commands[:place], *self.commands[place + 1 :]), changes), answered
-
-    @property
-    def is_taking_step(self) -> bool:
-        """Whether a single step is not finished yet."""
-        return any(isinstance(command, c.TakeStep) for command in self.commands)
 
     def pause_toggled(self, view: RunView) -> c.Pause | c.Resume:
         """Return the command that leads to the other state than the one reached or pending."""
@@ -130,7 +124,7 @@ class Pending:
         pending = [command.on for command in self.commands if isinstance(command, c.Finish)]
         return c.Finish(on=not [view.is_finishing, *pending][-1])
 
-    def _with(self, command: Command) -> Pending:
+    def _with(self, command: c.Command) -> Pending:
         if type(command) not in _ANSWERS:
             return self
         # a session that is paused (or runs) already does not answer `Pause` (`Resume`): only the last of both counts
@@ -138,7 +132,7 @@ class Pending:
         others = (other for other in self.commands if not isinstance(other, is_superseded))
         return replace(self, commands=(*others, command))
 
-    def _changes_without(self, refused: Command) -> tuple[Change, ...]:
+    def _changes_without(self, refused: c.Command) -> tuple[Change, ...]:
         """Return the changes without a refused one; the next ones of its settings go back to where that began."""
         place = next((place for place, change in enumerate(self.changes) if change.sent is refused), None)
         if place is None:
@@ -150,18 +144,18 @@ class Pending:
         return (*self.changes[:place], *later)
 
 
-def _answers(event: Event, command: Command) -> bool:
+def _answers(event: e.Event, command: c.Command) -> bool:
     """Return whether `event` may answer `command`."""
     match event, command:
         case e.CommandRefused(command=name, settings=settings), _:
-            names = command.settings.keys() if isinstance(command, ChangeSettings) else set()
+            names = command.settings.keys() if isinstance(command, c.ChangeSettings) else set()
             return name == type(command).__name__ and set(settings) == names
-        case e.SettingsChanged(), ChangeSettings():
+        case e.SettingsChanged(), c.ChangeSettings():
             return command.settings.items() <= event.settings.items()  # those that it implies are among them, too
         case e.FinishPlanned(last_step=last_step), c.Finish(on=on):
             return on == (last_step is not None)
-        case e.CheckpointSaved(name=name), c.SaveLatest():
-            return name == "latest"  # others are written at any time
+        case e.CheckpointSaved(name=name), c.SaveLatest() | c.SaveCheckpoint():
+            return name == (command.name if isinstance(command, c.SaveCheckpoint) else "latest")  # others at any time
         case _:
             return type(event) is _ANSWERS[type(command)]
 
@@ -182,22 +176,34 @@ def format_speed_limit(steps_per_second: float) -> str:
     return f"{steps_per_second:g} step{'' if steps_per_second == 1 else 's'}/s"
 
 
-def _setting_back(name: str, value: Setting) -> str:
-    return f"{SETTING_LABELS[name]} back to {shortened(format_setting(name, value), _MAX_VALUE_CELLS)}"
-
-
-UNDO_WORDS: Mapping[str, Callable[[Any], str]] = {
-    "temperature": lambda value: f"temperature back to {format_temperature(value)}",
-    "prime": lambda value: f"prime back to “{shortened(value, _MAX_VALUE_CELLS)}”" if value else "prime cleared",
-    **{name: partial(_setting_back, name) for name in SETTING_LABELS},
-    "learning_rate": lambda value: f"learning rate back to {format_learning_rate(value)}",
-    "batch_size": lambda value: f"batch size back to {format_count(value)}",
-    "steps_per_second": lambda value: (
-        f"speed limit back to {format_speed_limit(value)}" if value else "speed limit lifted"
-    ),
-    "eval_every": lambda value: f"evaluations back to {format_interval(value)}",
+_LABELS_BEFORE = {"temperature": "temperature", "prime": "prime"}
+_LABELS_AFTER = {
+    "learning_rate": "learning rate",
+    "batch_size": "batch size",
+    "steps_per_second": "speed limit",
+    "eval_every": "evaluations",
 }
-"""The words for a setting that an undo restores to a value, in the order of a description; budgets have no undo."""
+UNDO_LABELS = {**_LABELS_BEFORE, **SETTING_LABELS, **_LABELS_AFTER}
+"""The settings that an undo restores, in the order of a description; budgets have no undo."""
+_FORMATS: dict[str, Callable[[Any], str]] = {
+    "temperature": format_temperature,
+    "learning_rate": format_learning_rate,
+    "steps_per_second": format_speed_limit,
+    "eval_every": format_interval,
+}
+
+
+def _restored(name: str, value: Setting) -> str:
+    """Return the words for a setting that an undo restores to `value`."""
+    if name == "prime" and not value:
+        return "prime cleared"
+    if name == "steps_per_second" and not value:
+        return "speed limit lifted"
+    if isinstance(value, str):
+        text = format_setting(name, shortened(value, _MAX_VALUE_CELLS))
+    else:
+        text = shortened(_FORMATS.get(name, partial(format_setting, name))(value), _MAX_VALUE_CELLS)
+    return f"{UNDO_LABELS[name]} back to {text}"
 
 
 def interval_settings(name: Interval, steps: int) -> dict[str, Setting]:

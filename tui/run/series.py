@@ -107,7 +107,7 @@ class Series:
         """Return this series with the buckets of single `values` appended, or those that a journal has in their place.
 
         The numbers of `added` are their first steps; both they and the last steps rise. The stride becomes that of the
-        widest of them at least. Without `values`, the window begins anew after them.
+        widest of them at least. Without `values`, the window is empty after them.
         """
         if not len(added):
             return self

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from engine.config.run import BUDGETS
 from engine.protocol.events import RunFailed, RunFinished
 from engine.text import quoted, sanitize_line
+from tui.run.ending import doubled
 from tui.run.view import RunView, is_over
 from tui.text.numbers import LossUnit, format_bits, format_count, format_duration
 from tui.text.tweets import shown_text
@@ -40,8 +41,7 @@ def _larger_budget(view: RunView) -> str:
     for budget, amount in used.items():
         limit = view.settings[budget]
         if limit is not None and amount >= limit:
-            twice = 2 * (amount if amount >= 2 * limit else limit)  # more than twice after a load
-            return f" --{budget.replace('_', '-')} {twice:.12g}"
+            return f" --{budget.replace('_', '-')} {doubled(limit, amount):.12g}"
     return ""
 
 

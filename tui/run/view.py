@@ -53,14 +53,15 @@ class RunView:
     step_taken: StepTaken | None = None
     """The last single step that was taken while paused."""
     paced_from_step: int = 0
-    """From where the pace is measured: the start of a session, or a change of the work per step."""
+    """The step from which the pace is measured: the start of a session, or a change of the work per step."""
     paced_from_seconds: float = 0.0
+    """The training seconds at `paced_from_step`."""
     train_losses: Series = field(default_factory=Series.empty)
-    """Nats per character."""
+    """The train loss of each step in nats per character."""
     smoothed_from_step: int = 0
     """The first step of the smoothed train loss: that after a load of other weights than the curve leads to."""
     learning_rates: Series = field(default_factory=Series.empty)
-    """At the last step of each report."""
+    """The learning rate at the last step of each report."""
     seconds: Series = field(default_factory=Series.empty)
     """Training seconds so far, at the last step of each report."""
     marks: tuple[Mark, ...] = ()
@@ -85,14 +86,14 @@ class RunView:
     tweet_delayed: e.TweetDelayed | None = None
     """The delay of the next tweet by the filter; None if it has come."""
     drafts: DraftCounts = field(default_factory=DraftCounts)
-    """Those of the tweets sampled with the current filter."""
+    """The drafts of the tweets sampled with the current filter."""
     saved: e.CheckpointSaved | None = None
     saved_by_name: e.CheckpointSaved | None = None
     """The last checkpoint that the user saved; `saved` may be a later one of the run's own."""
     saved_step: int | None = None
-    """Of the run's `latest`, from which it would be resumed; None before the first, and after a load until the next."""
+    """The step of the run's `latest`, where a resume starts; None before the first, and from a load to the next."""
     loaded_step: int | None = None
-    """Of the checkpoint loaded last; None without one."""
+    """The step of the checkpoint loaded last; None without one."""
     loaded_name: str = ""
     warnings: tuple[e.Warned, ...] = ()
     ended: e.RunFinished | e.RunFailed | None = None
@@ -137,7 +138,7 @@ class RunView:
 
     @property
     def _epoch_count(self) -> EpochCount | None:
-        """Of the steps since `batch_size_since`; None before the start."""
+        """The epochs of the steps since `batch_size_since`; None before the start."""
         if self.started is None or self.training is None:
             return None
         return EpochCount.of(self.training, self.started.num_train_tweets, self.epochs_before)
@@ -155,7 +156,7 @@ class RunView:
 
     @property
     def smoothed_bits(self) -> float | None:
-        """The same in bits per character."""
+        """The current train loss without noise and spikes, in bits per character."""
         return None if self.smoothed_loss is None else self.smoothed_loss / math.log(2)
 
     @property
@@ -217,11 +218,11 @@ class EpochCount:
     epochs_before: float
     """Epochs completed at that point."""
     steps_per_epoch: int
-    """With whole batches."""
+    """Steps of an epoch with whole batches."""
     num_small_steps: float
     """Steps from that point on that are on parts of whole batches, as a run may begin (`BatchStream`)."""
     steps_per_batch: int
-    """Of those, per whole batch."""
+    """Small steps per whole batch."""
 
     @classmethod
     def of(cls, training: TrainingConfig, num_tweets: int, epochs_before: float) -> EpochCount:

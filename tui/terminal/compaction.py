@@ -1,7 +1,8 @@
 """`compacted`: the same picture in fewer bytes, by shorter SGR (colour and attribute) sequences. Pure.
 
 Textual sets every segment's full style and resets it afterwards, two thirds of all output. Here a style is sent only
-where it changes, of consecutive cursor moves only the last, and of frames without a change none.
+where it changes, from one changed stretch to the next, too; of consecutive cursor moves only the last, and of frames
+without a change none.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def compacted(text: str) -> str:
     for codes, piece in zip(rest[::2], rest[1::2], strict=True):
         target = _after(target, codes)
         if piece:
-            if target != current:
+            if target != current and not _BARE_MOVE.fullmatch(piece):  # a move paints nothing
                 parts.append(_transition(current, target))
                 current = target
             parts.append(piece)

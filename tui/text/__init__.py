@@ -1,1 +1,1 @@
-"""Numbers, checkpoints and corpus previews as text. Pure functions; never imports Textual."""
+"""Numbers, tweets, checkpoints and what a user types, as text. Pure functions; never imports Textual."""

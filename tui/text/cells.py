@@ -22,6 +22,8 @@ UNKNOWN = "–"
 _BAR_FULL, _BAR_EMPTY, _KNOB = "━", "─", "●"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _FULL = "█"
+MIN_GAP = 12
+"""Unchanged cells between two changed ones that are repainted with them: to move the cursor costs as many bytes."""
 CELL_WIDTH = 12.2
 """Pixels of a cell in rich's SVG pictures: a font size of 20 times an aspect ratio of 0.61."""
 _BLANK = "\xa0"

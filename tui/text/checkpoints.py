@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal, get_args
 
 from engine.checkpoints.catalog import CheckpointEntry
@@ -71,66 +72,7 @@ class CheckpointGroup:
     """The run that saved all of them, whose name their rows omit; empty for several runs."""
 
 
-def description(info: CheckpointInfo) -> list[tuple[str, str]]:
-    """Return all metadata as names and values."""
-    training = info.training
-    facts = {
-        "run": info.run,
-        "step": f"{info.step:,} (epoch {info.position.epoch}; next batch {info.position.batch:,})",
-        "trained for": f"{format_duration(info.elapsed_seconds)}, {info.progress.total_chars:,} characters",
-        "validation bits/char": bits_of(info),
-        "corpus": info.corpus_name,
-        "vocabulary": f"{len(info.vocab)} characters",
-        "model": model_text(info.model),
-        "preset": ": ".join(filter(None, (training.preset, training.preset_reason))),
-        "training": f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}",
-        "device": _computation_text(info.computation),
-        "versions": ", ".join(f"{name} {version}" for name, version in info.versions.items()),
-    }
-    return [(name, sanitize_line(value)) for name, value in facts.items()]
-
-
-def detail_lines(entry: CheckpointEntry, unit: LossUnit) -> list[str]:
-    """Return a few lines with what the row of the table lacks, losses in `unit`."""
-    saved_at = datetime.fromtimestamp(entry.saved_at).astimezone().strftime("%d %b %Y %H:%M")
-    saved = f"saved {saved_at}, {format_size(entry.num_bytes)}{', pinned' if entry.is_pinned else ''}"
-    if (info := entry.info) is None:
-        return [saved]
-    training = info.training
-    settings = f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"
-    losses = ", ".join(f"{name} {loss}" for name, loss in _losses(info, unit) if loss)
-    facts = [
-        f"from the run {info.run}, step {info.step:,}, on {info.corpus_name}",
-        f"{model_text(info.model)}; {format_short(num_parameters(info))} parameters, {len(info.vocab)} characters",
-        f"{training.preset}: {settings}; trained for {format_duration(info.elapsed_seconds)}",
-        f"{unit_label(unit)}: {losses}" if losses else "",
-        saved,
-    ]
-    return list(map(sanitize_line, filter(None, facts)))
-
-
-def comparison(left: CheckpointInfo, right: CheckpointInfo, unit: LossUnit) -> list[ComparedField]:
-    """Return the main fields of two checkpoints, losses in `unit`, then every other setting that differs."""
-    rights = _compared(right, unit)
-    pairs = [ComparedField(name, value, rights[name]) for name, value in _compared(left, unit).items()]
-    if left.vocab != right.vocab:
-        only = (
-            sanitize_in_place("".join(sorted({*one} - {*other}))) or "none"
-            for one, other in ((left.vocab, right.vocab), (right.vocab, left.vocab))
-        )
-        pairs.append(ComparedField("only in its vocabulary", *only))
-    for config in ("model", "training", "sampling"):
-        for name in (field.name for field in fields(getattr(left, config)) if field.name not in _IN_MAIN_FIELDS):
-            values = [getattr(getattr(info, config), name) for info in (left, right)]
-            if values[0] != values[1]:
-                texts = [format_setting(name, each) if config == "sampling" else format_value(each) for each in values]
-                pairs.append(
-                    ComparedField(SETTING_LABELS.get(name, name.replace("_", " ")), *map(sanitize_line, texts))
-                )
-    return pairs
-
-
-def _compared(info: CheckpointInfo, unit: LossUnit) -> dict[str, str]:
+def _facts(info: CheckpointInfo, unit: LossUnit) -> dict[str, str]:
     """Return the fields that every comparison shows."""
     overfit = "" if info.corpus.overfit is None else f", {info.corpus.overfit} of it"
     missing = {_TRAIN: "–", "validation": _NOT_EVALUATED}
@@ -147,6 +89,62 @@ def _compared(info: CheckpointInfo, unit: LossUnit) -> dict[str, str]:
         "learning rate": f"{info.training.learning_rate:g}, {info.training.schedule}",
         "device": sanitize_line(_computation_text(info.computation)),
     }
+
+
+def description(info: CheckpointInfo) -> list[tuple[str, str]]:
+    """Return all metadata as names and values."""
+    facts, training = _facts(info, "bits"), info.training
+    described = {
+        "run": facts["run"],
+        "step": f"{facts['step']} (epoch {info.position.epoch}; next batch {info.position.batch:,})",
+        "trained for": f"{facts['trained for']}, {info.progress.total_chars:,} characters",
+        "validation bits/char": bits_of(info),
+        "corpus": info.corpus_name,
+        **{name: facts[name] for name in ("vocabulary", "model")},
+        "preset": ": ".join(filter(None, (training.preset, training.preset_reason))),
+        "training": f"batch {facts['batch size']}, learning rate {facts['learning rate']}",
+        "device": facts["device"],
+        "versions": ", ".join(f"{name} {version}" for name, version in info.versions.items()),
+    }
+    return [(name, sanitize_line(value)) for name, value in described.items()]
+
+
+def detail_lines(entry: CheckpointEntry, unit: LossUnit) -> list[str]:
+    """Return a few lines with what the row of the table lacks, losses in `unit`."""
+    saved_at = datetime.fromtimestamp(entry.saved_at).astimezone().strftime("%d %b %Y %H:%M")
+    saved = f"saved {saved_at}, {format_size(entry.num_bytes)}{', pinned' if entry.is_pinned else ''}"
+    if (info := entry.info) is None:
+        return [saved]
+    facts = _facts(info, unit)
+    settings = f"batch {facts['batch size']}, learning rate {facts['learning rate']}"
+    losses = ", ".join(f"{name} {loss}" for name, loss in _losses(info, unit) if loss)
+    lines = [
+        f"from the run {facts['run']}, step {facts['step']}, on {info.corpus_name}",
+        f"{facts['model']}; {format_short(num_parameters(info))} parameters, {facts['vocabulary']}",
+        f"{info.training.preset}: {settings}; trained for {facts['trained for']}",
+        f"{unit_label(unit)}: {losses}" if losses else "",
+        saved,
+    ]
+    return list(map(sanitize_line, filter(None, lines)))
+
+
+def comparison(left: CheckpointInfo, right: CheckpointInfo, unit: LossUnit) -> list[ComparedField]:
+    """Return the main fields of two checkpoints, losses in `unit`, then every other setting that differs."""
+    rights = _facts(right, unit)
+    pairs = [ComparedField(name, value, rights[name]) for name, value in _facts(left, unit).items()]
+    if left.vocab != right.vocab:
+        only = [{*left.vocab} - {*right.vocab}, {*right.vocab} - {*left.vocab}]
+        texts = (sanitize_in_place("".join(sorted(chars))) or "none" for chars in only)
+        pairs.append(ComparedField("only in its vocabulary", *texts))
+    settings, others = (
+        {**asdict(each.model), **asdict(each.training), **asdict(each.sampling)} for each in (left, right)
+    )
+    for name, value in settings.items():
+        if name not in _IN_MAIN_FIELDS and value != others[name]:
+            text_of = partial(format_setting, name) if hasattr(left.sampling, name) else format_value
+            label = SETTING_LABELS.get(name, name.replace("_", " "))
+            pairs.append(ComparedField(label, *(sanitize_line(text_of(each)) for each in (value, others[name]))))
+    return pairs
 
 
 def num_parameters(info: CheckpointInfo) -> int:
@@ -193,17 +191,13 @@ def grouped(
     found: dict[str, list[CheckpointEntry]] = {"saved by name": [], f"this run, {run}": [], "other runs": []}
     named, own, other = found.values()
     words = typed.casefold().split()
-    for entry in entries:
+    for entry in sorted(
+        entries, key=lambda each: (not each.is_pinned, _sort_key(each, order), _natural_key(each.name))
+    ):
         if all(word in _searched_text(entry) for word in words) and (words or not is_untrained(entry)):
             (named if entry.is_named else own if entry.name.rpartition("/")[0] == run else other).append(entry)
     return [
-        CheckpointGroup(
-            heading,
-            tuple(
-                sorted(group, key=lambda each: (not each.is_pinned, _sort_key(each, order), _natural_key(each.name)))
-            ),
-            run or "" if group is own else "",
-        )
+        CheckpointGroup(heading, tuple(group), run or "" if group is own else "")
         for heading, group in found.items()
         if group
     ]

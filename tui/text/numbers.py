@@ -13,7 +13,7 @@ from typing import Literal
 from engine.text import sanitize_line
 
 LossUnit = Literal["bits", "nats"]
-"""Of a loss per character. A bit is ln 2 nats."""
+"""The unit of a loss per character. A bit is ln 2 nats."""
 NATS_PER_UNIT: dict[LossUnit, float] = {"bits": math.log(2), "nats": 1.0}
 _DECIMALS: dict[LossUnit, int] = {"bits": 2, "nats": 3}
 _LARGE = ((1e9, "G"), (1e6, "M"), (1e3, "k"))

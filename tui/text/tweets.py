@@ -33,7 +33,7 @@ SETTING_LABELS = {
     "min_p": "min-p",
     "temperature_last": "temp order",
 }
-"""By the name of the field; temperature and prime, which have keys of their own, are elsewhere."""
+"""The labels of settings by the name of the field; temperature and prime have keys of their own."""
 FILTER_SEPARATOR = " · "
 _DEFAULTS = SamplingConfig()
 _MAX_CHARS, _MAX_TEXT_CELLS = 2000, 18
@@ -45,7 +45,7 @@ _REASONS: dict[RefusalReason, tuple[str, str]] = {
     "too short": ("too short", "too short"),
     "unfinished": ("unfinished", "unfinished"),
 }
-"""After a count of 1, and after others."""
+"""The words for a reason after a count of 1, and after others."""
 _USUAL_NOTES = {"header row found", "no header row"}
 _LABELS = re.compile(r"labels in .*: (kept [^;]*)(?:;.*)?")
 _CHOSEN_COLUMN = re.compile(r"text in .*: (?:by its name|the longest)")

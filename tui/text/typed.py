@@ -38,10 +38,10 @@ _DEFAULTS: Final[Mapping[str, object]] = {
     field.name: field.default for field in fields(CorpusConfig) if field.name not in _NOT_OF_ONE_FILE
 }
 _FIRST_OPTION = re.compile(r"\s+--(?=[a-z-]*(?:[\s=]|$))")
-"""Not "notes --old.txt", a file name."""
+"""Finds where options begin; there are none in "notes --old.txt", a file name."""
 
 MAX_FILE_BYTES = 64 * 1024
-"""Of a file with words to avoid."""
+"""The largest size of a file with words to avoid."""
 _MAX_PATH_CHARS = 4096
 
 

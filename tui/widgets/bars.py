@@ -64,7 +64,7 @@ class AlertBar(Bar):
             self.shown = alert
             self.redraw()
 
-    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - one line at any height
+    def lines_for(self, width: int) -> list[Line]:
         """Return the line: the alert's text is truncated before the keys are."""
         if self.shown is None:
             return []
@@ -101,7 +101,7 @@ class EndBar(Bar):
             self._view, self._is_read_only = view, is_read_only
             self.redraw()
 
-    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - two lines at any height
+    def lines_for(self, width: int) -> list[Line]:
         """Return what was reached, in the longest text that fits, and the keys that act now, or fewer of them."""
         view, room = self._view, width - 1
         outcomes = list(outcome_texts(view, loss_unit_of(self)))
@@ -179,7 +179,7 @@ class StepBar(Bar):
             self._taken, self._note = taken, note
             self.redraw()
 
-    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - one line at any height
+    def lines_for(self, width: int) -> list[Line]:
         """Return the line."""
         if not self.is_up:
             return []

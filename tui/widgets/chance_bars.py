@@ -40,7 +40,7 @@ class ChanceLine(LineView):
         self._chances, self._facts, self._problem = chances, facts, problem
         self.redraw()
 
-    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - one line at any height
+    def lines_for(self, width: int) -> list[Line]:
         """Return the line."""
         if self._problem:
             return [(Span(f" {self._problem}", "problem"),)]
@@ -79,7 +79,7 @@ class ChanceBars(LineView):
             self._chances = (*self._chances[: self._num_rows - 1], actual)
         self.redraw()
 
-    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - as many lines as there are characters
+    def lines_for(self, width: int) -> list[Line]:
         """Return the rows."""
         bar_cells = max(width - _CELLS_BESIDE_BAR, _MIN_BAR)
         lines: list[Line] = []

@@ -75,7 +75,7 @@ class KeyBar(LineView):
 
     watch_unmet = watch_pause_label = watch_notice
 
-    def lines_for(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - one line at any height
+    def lines_for(self, width: int) -> Sequence[Line]:
         """Return the line: the notice, or the most important keys, further apart where there is room."""
         if self.notice:
             return [(Span(f" {self.notice}", "notice"),)]

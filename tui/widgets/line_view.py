@@ -12,16 +12,12 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.terminal.app import TerminalApp
-from tui.text.cells import Line, Span, cell_len
-
-_MIN_GAP = 12
-"""Unchanged cells between two changed ones that are repainted with them: to move the cursor costs as many bytes."""
+from tui.text.cells import MIN_GAP, Line, Span, cell_len
 
 
 @dataclass(frozen=True)
@@ -51,21 +47,21 @@ class LineView(Widget):
         self._strips: list[Strip] = []
         self._styles_of: dict[str, Style] = {}
 
-    def lines_for(self, width: int, height: int) -> Sequence[Line]:
-        """Return the lines for a content of that size."""
+    def lines_for(self, width: int) -> Sequence[Line]:
+        """Return the lines for a content of that width, at most as many as fit into `self.size`."""
         raise NotImplementedError
 
-    def strips_for(self, width: int, height: int) -> list[Strip]:
+    def strips_for(self, width: int) -> list[Strip]:
         """Return the lines as strips."""
         before = dict(zip(self.lines, self._strips, strict=False))
-        self.lines = self.lines_for(width, height)
+        self.lines = self.lines_for(width)
         return [before[line] if line in before else self._strip(line, width) for line in self.lines]
 
     def redraw(self) -> None:
         """Compute the lines anew, and repaint the cells that have changed."""
         if not self.is_attached:
             return
-        before, self._strips = self._strips, self.strips_for(*self.size)
+        before, self._strips = self._strips, self.strips_for(self.size.width)
         if len(before) != len(self._strips):
             self.refresh()
         elif regions := [
@@ -93,7 +89,7 @@ class LineView(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return line `y` of the content."""
-        self._strips = self._strips or self.strips_for(*self.size)
+        self._strips = self._strips or self.strips_for(self.size.width)
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.style_of(""))
 
     def _strip(self, line: Line, width: int) -> Strip:
@@ -121,35 +117,6 @@ class LineView(Widget):
                 return
 
 
-class PanelRule(LineView):
-    """The rule above a panel, with its heading at the left and facts at the right; heavy while the panel is focused."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--quiet", "line--focused", "line--facts"}
-
-    def __init__(self, heading: str = "") -> None:
-        """Show a heading without facts."""
-        super().__init__()
-        self._heading, self._facts = Content(heading), Content()
-
-    def show(self, heading: Content, facts: Content, *, is_focused: bool) -> None:
-        """Show a heading, facts and the focus."""
-        self._heading, self._facts = heading, facts
-        self.set_class(is_focused, "-focused")
-        self.redraw()
-
-    def strips_for(self, width: int, height: int) -> list[Strip]:  # noqa: ARG002 - one line at any height
-        """Return the line: ` ─ tweets ──────── 12 new below ─`."""
-        rule, name = ("━", "focused") if self.has_class("-focused") else ("─", "quiet")
-        style = self.get_visual_style(f"line--{name}")
-        line = Content.styled(rule, style) + Content.styled(f" {self._heading.plain} ", "bold")
-        end = Content()
-        if self._facts:
-            facts = (Content(" ") + self._facts + " ").stylize_before(self.get_visual_style("line--facts"))
-            end = facts + Content.styled(rule, style)
-        line += Content.styled(rule * max(width - line.cell_length - end.cell_length, 0), style)
-        return [Strip((line + end).render_segments(self.visual_style)).adjust_cell_length(width, self.style_of(""))]
-
-
 def changed_cells(old: Strip, new: Strip) -> Iterator[tuple[int, int]]:
     """Yield start and end of each run of changed cells; the whole line if it has characters of two cells or of none."""
     if old == new:
@@ -161,7 +128,7 @@ def changed_cells(old: Strip, new: Strip) -> Iterator[tuple[int, int]]:
     changed = [x for x, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
     start = end = changed[0] if changed else 0
     for x in changed:
-        if x - end >= _MIN_GAP:
+        if x - end >= MIN_GAP:
             yield start, end
             start = x
         end = x + 1

@@ -6,6 +6,7 @@ No program that starts itself runs code of the working directory.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
@@ -29,8 +31,8 @@ from engine.protocol import events as e
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
-from tests.tui.remote.host_and_client import DEADLINE_SECONDS, RUN, hosted
-from tests.waiting import wait_until
+from tests.tui.process.host_and_client import RUN, hosted
+from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process import attached as client
 from tui.process import torchrun as module
 from tui.process.attached import AttachedRun
@@ -39,6 +41,8 @@ from tui.run.view import RunView
 
 FAILED = e.RunFailed(step=0, elapsed_seconds=0.0, title="The device can't be used", detail="No GPU.", hint="Buy one.")
 STOPPED = e.RunFinished(step=0, elapsed_seconds=0.0, reason="interrupted", total_seconds=0.0, total_chars=0)
+CASES = Path(__file__).parent / "cases/processes.txt"
+"""How many processes are wanted, on a machine with so many cores and GPUs, for which run."""
 WAITS = "import sys, time; print('reading the tweets ... 45%', file=sys.stderr, flush=True); time.sleep(600)"
 
 
@@ -51,51 +55,20 @@ def chosen(monkeypatch: pytest.MonkeyPatch, wanted: int, cores: int = 16, gpus: 
     return Processes.choose(wanted, RunConfig(preset=preset, settings=options, runtime=runtime))
 
 
-def test_processes_on_the_cpu_share_the_cores_and_those_of_gpus_have_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    processes = chosen(monkeypatch, 3, cores=7)
-    assert (processes.count, processes.runtime) == (3, RuntimeConfig(device="cpu", threads=2))
-    assert chosen(monkeypatch, 3, gpus=2, device="cpu").runtime.device == "cpu"
-    assert chosen(monkeypatch, 2, gpus=2).runtime.device == "cuda"
-
-
-@pytest.mark.parametrize(
-    ("wanted", "machine", "what", "remedy"),
-    [
-        (3, {"cores": 2}, "2 CPU cores", "at most 2"),
-        (2, {"cores": 2, "device": "cpu", "threads": 2}, "2 CPU cores", "at most 1"),
-        (3, {"gpus": 2}, "2 GPUs", "smaller number or auto, or --device cpu"),
-        (3, {"gpus": 2, "device": "cuda"}, "2 GPUs", "smaller number or auto."),
-        (2, {"device": "cuda"}, "0 GPUs", "Set --device cpu, or leave --nproc-per-node out."),
-        (2, {"device": "mps"}, "mps", "Leave"),
-    ],
-)
-def test_more_processes_than_cores_or_gpus_are_refused_with_what_fits(
-    monkeypatch: pytest.MonkeyPatch, wanted: int, machine: dict[str, Any], what: str, remedy: str
+def test_how_many_processes_share_cores_and_gpus_or_why_so_many_are_refused(
+    monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
-    with pytest.raises(DeviceError, match=what) as error:
-        chosen(monkeypatch, wanted, **machine)
-    assert remedy in error.value.hint
-
-
-@pytest.mark.parametrize(
-    ("gpus", "options", "expected", "why"),
-    [
-        (8, {"batch_size": 512}, 8, "all"),
-        (8, {"batch_size": 128}, 2, "of 8 GPUs 2"),
-        (8, {"batch_size": 128}, 2, "--batch-size 512 uses all"),
-        (8, {"batch_size": 32}, 1, "of 8 GPUs 1"),
-        (8, {}, 2, "the 128 rows"),
-        (8, {"preset": "tutorial"}, 1, "the 32 rows"),
-        (1, {"batch_size": 512}, 1, "1 GPU"),
-        (0, {"batch_size": 512}, 1, "no GPU"),
-    ],
-)
-def test_auto_uses_the_gpus_that_have_enough_rows_each_and_gives_the_reason(
-    monkeypatch: pytest.MonkeyPatch, gpus: int, options: dict[str, Any], expected: int, why: str
-) -> None:
-    processes = chosen(monkeypatch, AUTO, gpus=gpus, **options)
-    assert processes.count == expected
-    assert why in processes.note
+    lines = []
+    for line in CASES.read_text(encoding="utf-8").splitlines():
+        wanted, _, machine = line.partition(" ")
+        try:
+            processes = chosen(monkeypatch, AUTO if wanted == "auto" else int(wanted), **json.loads(machine))
+            runtime = processes.runtime
+            text = f"{processes.count} on {runtime.device}, threads {runtime.threads}\n{processes.note}".rstrip()
+        except DeviceError as error:
+            text = f"{error.message}\n{error.hint}"
+        lines.append(f"» {line}\n{text}")
+    assert "\n".join(lines) == snapshot
 
 
 def test_an_order_survives_the_arguments_of_torchrun_which_replaces_dollars() -> None:
@@ -241,7 +214,7 @@ def test_a_new_screen_waits_for_a_run_that_starts_again(monkeypatch: pytest.Monk
     views: list[RunView] = []
     screen = threading.Thread(target=lambda: views.append(run.connect()))
     screen.start()
-    wait_until(lambda: run._is_restarting)
+    wait_until(lambda: run._state == "restarting")
     now = 1000.0  # longer than a host may take to answer
     wait_until(lambda: times.count(now) > 1)
     with hosted(run_started(run=RUN), agent=agent):

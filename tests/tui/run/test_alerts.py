@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
 from engine.protocol.events import WarningKind
 from tests import fakes
-from tests.fakes import budget, checkpoint_loaded, checkpoint_saved, eval_finished, paused, run_failed, steps_finished
-from tui.run.alerts import Alert, Alerts, commands_for
+from tests.fakes import checkpoint_loaded, run_failed, steps_finished
+from tests.tui.run.stories import stories
+from tui.run.alerts import Alert, Alerts
 from tui.run.fold import fold
 from tui.run.view import RunView
 
@@ -46,7 +45,7 @@ class Scene:
 
     @property
     def alert(self) -> Alert | None:
-        return self.alerts.shown(self.view, RunConfig())
+        return self.alerts.shown(self.view)
 
     @property
     def kind(self) -> str:
@@ -54,7 +53,7 @@ class Scene:
 
     def dismiss(self) -> None:
         assert self.alert is not None
-        self.alerts = self.alerts.with_dismissed(self.alert)
+        self.alerts = replace(self.alerts, dismissed=self.alerts.dismissed | {self.alert.kind})
 
 
 def noisy(level: float, count: int, seed: int = 0) -> list[float]:
@@ -67,9 +66,9 @@ def test_a_loss_well_above_its_best_is_an_alert_soon_and_until_it_recovers() -> 
     was_up = scene.train(noisy(3.2, 400))
     assert 20 <= was_up.index(True) <= 32, "200 consecutive steps, and the lag of the smoothing"
     assert all(was_up[was_up.index(True) :])
-    assert scene.alert == Alert(
-        kind="diverging", text="Loss 4.6, was 2.4", remedy="reload latest, halve the learning rate"
-    )
+    assert scene.alert is not None
+    assert (scene.alert.kind, scene.alert.text) == ("diverging", "Loss 4.6, was 2.4")
+    assert scene.alert.remedy == "reload latest, halve the learning rate"
     assert not any(scene.train(noisy(1.7, 400))[12:])
 
 
@@ -130,16 +129,11 @@ def told(events: Iterable[e.Event]) -> str:
     for event in events:
         scene.see(event)
         alert = scene.alert
-        text = f"{alert.text}: {alert.remedy}\n    {[*commands_for(alert, scene.view)]}" if alert else "no alert"
+        text = f"{alert.text}: {alert.remedy}\n    {[*alert.commands]}" if alert else "no alert"
         if text != shown:
             lines.append(f"{type(event).__name__} of step {event.step}: {text}")
         shown = text
     return "\n".join(lines) or "no alert at all"
-
-
-def trained(first: int, last: int) -> list[e.Event]:
-    """Return steps by the ten."""
-    return [steps_finished(step, [2.0] * 10) for step in range(first, last, 10)]
 
 
 def warned(step: int, kind: WarningKind, message: str = "not finite") -> e.Warned:
@@ -150,55 +144,12 @@ def skipped(*steps: int) -> list[e.Event]:
     return [warned(step, "not-finite") for step in steps]
 
 
-def evaluations(*bits: float) -> list[e.Event]:
-    best = np.minimum.accumulate(bits)
-    return [
-        eval_finished(100 * (number + 1), value, is_best=bool(value == best[number] and value not in bits[:number]))
-        for number, value in enumerate(bits)
-    ]
+STORIES = stories("alerts")
 
 
-NOW: dict[str, Any] = {"step": 500, "elapsed_seconds": 25.0}
-RISING = evaluations(2.40, 2.45, 2.46, 2.47, 2.48)
-RUNS: dict[str, list[e.Event]] = {
-    "three of a hundred steps are skipped": [
-        *(*trained(1, 50), *skipped(51), *trained(52, 201), *skipped(202, 203), *trained(204, 253)),
-        *(*skipped(254), *trained(255, 364)),
-    ],
-    "latest is reloaded, as there is no best": [
-        *(*trained(1, 50), *skipped(*range(51, 71)), checkpoint_loaded(50, "best"))
-    ],
-    "the disk is full until saving works": [
-        *(warned(0, "disk", "No space left on device."), warned(0, "disk", "Still none.")),
-        *(checkpoint_saved(0), warned(1, "disk-works")),  # the journal may still fail after the first of them
-    ],
-    "validation rises": evaluations(2.6, 2.40, 2.45, 2.46, 2.47, 2.48),
-    "a run that finishes is being put right": [*RISING, e.FinishPlanned(**NOW, last_step=600)],
-    "a run that is over gets more steps": [
-        *RISING,
-        fakes.settings_changed(NOW["step"], **budget(max_steps=500).settings),
-        paused(500, 25.0),
-    ],
-    "the most urgent": [*RISING, warned(500, "disk", "Full."), *skipped(501, 502, 503)],
-}
-
-
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", STORIES)
 def test_when_an_alert_is_shown_and_its_remedy(name: str, snapshot: SnapshotAssertion) -> None:
-    assert told(RUNS[name]) == snapshot
-
-
-@pytest.mark.parametrize(
-    "bits",
-    [
-        (2.40, 2.45, 2.46, 2.47),  # only three above
-        (2.40, 2.41, 2.415, 2.42, 2.42, 2.423),  # noise
-        (2.40, 2.45, 2.46, 2.41, 2.46, 2.47),  # once near the best
-        (2.40, 2.60, 2.55, 2.52, 2.47),  # coming back after a bump
-    ],
-)
-def test_other_evaluations_above_the_best_are_no_alert(bits: tuple[float, ...]) -> None:
-    assert told(evaluations(*bits)) == "no alert at all"
+    assert told(STORIES[name]) == snapshot
 
 
 def test_under_a_dismissed_alert_is_the_next_urgent() -> None:
@@ -211,8 +162,8 @@ def test_under_a_dismissed_alert_is_the_next_urgent() -> None:
 def test_an_alert_is_hidden_once_its_remedy_is_sent_and_returns_only_if_that_command_is_refused() -> None:
     scene = Scene(*skipped(1, 2, 3))
     assert scene.alert is not None
-    remedy = tuple(commands_for(scene.alert, scene.view))
-    scene.alerts = scene.alerts.with_remedy_sent(scene.alert, remedy)
+    kind, remedy = scene.alert.kind, scene.alert.commands
+    scene.alerts = replace(scene.alerts, remedies=tuple((kind, command) for command in remedy))
     assert scene.kind == ""
     refusal = e.CommandRefused(step=3, elapsed_seconds=1.0, command="LoadCheckpoint", title="", detail="", hint="")
     same_by_hand = structs.replace(remedy[0])

@@ -1,31 +1,21 @@
-"""The journal of a run, read back: as the history of a resumed run, and as a replay at its pace times a factor."""
+"""The journal of a run, read back as the history of a resumed run."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 from msgspec import structs
-from syrupy.assertion import SnapshotAssertion
 
-from engine.errors import CheckpointError
 from engine.protocol import codec
-from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.folders import RunFolder
 from tests import fakes
-from tests.fakes import FakeClock, eval_finished, run_started, steps_finished, steps_thinned, tweet_sampled
-from tests.recorded_runs import write_run
-from tui.run.connection import Update
+from tests.fakes import run_started, steps_finished, tweet_sampled
 from tui.run.fold import fold
-from tui.run.journal import read_history, require_journal
-from tui.run.replay import ReplayedRun, length_of
+from tui.run.journal import read_history
 from tui.run.view import RunView
 
 PHASES = ("data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving")
@@ -58,13 +48,6 @@ def test_missing_events_are_reported_unless_a_kill_has_torn_the_last_line(
     view, found = read_history(tmp_path / "j")
     assert (view.step, len(view.train_losses), view.tweets, view.started) == (39, 39, (EVENTS[-1],), EVENTS[0])
     assert found == warning
-
-
-def test_overlapping_and_reversed_steps_are_folded_without_an_error(tmp_path: Path) -> None:
-    shuffled = [EVENTS[9], *reversed(EVENTS), *EVENTS[5:20], EVENTS[3], EVENTS[39]]
-    (tmp_path / "j").write_bytes(lines_of(shuffled))
-    view, warning = read_history(tmp_path / "j")
-    assert (view.step, warning) == (39, "")
 
 
 def test_without_a_journal_there_is_no_history(tmp_path: Path) -> None:
@@ -101,149 +84,3 @@ def test_the_latest_measurements_are_read(tmp_path: Path) -> None:
     view, _ = read_history(tmp_path / "j")
     expected = fold(RunView(), events)
     assert (view.times, view.ranks, view.step) == (expected.times, expected.ranks, 49)
-
-
-# A replay -------------------------------------------------------------------------------------------------------------
-
-Plan = tuple[tuple[float, c.Command], ...]
-RUN = (
-    run_started(),
-    steps_finished(1, [4.0], elapsed_seconds=10.0),
-    tweet_sampled("hello", 1, elapsed_seconds=10.0),
-    steps_finished(2, [3.0, 2.0], elapsed_seconds=20.0),
-    eval_finished(3, 2.5),
-    steps_finished(4, [1.0], elapsed_seconds=40.0),
-)
-RESUMED = (
-    *(
-        *RUN,
-        fakes.run_failed(4, elapsed_seconds=40.0),
-        run_started(step=3, elapsed_seconds=20.0, resumed_from="latest"),
-    ),
-    *(steps_finished(4, [0.5], elapsed_seconds=30.0), fakes.run_finished(4, elapsed_seconds=40.0)),
-)
-THINNED = (
-    *(run_started(), steps_thinned(1, 100, elapsed_seconds=10.0), steps_thinned(101, 200, elapsed_seconds=20.0)),
-    steps_finished(201, [2.5], elapsed_seconds=30.0),
-)
-REFUSED = e.CommandRefused(step=1, elapsed_seconds=10.0, command="Finish", title="x", detail="y", hint="z")
-ANSWERS = (REFUSED, fakes.text_completed("a", elapsed_seconds=10.0), fakes.tweet_read("a", elapsed_seconds=10.0))
-
-
-def played(path: Path, speed: float, plan: Plan = ()) -> list[tuple[float, e.Event]]:
-    """Return the events of a replay, each with its time."""
-    clock, coming = FakeClock(), list(plan)
-    emitted: list[tuple[float, e.Event]] = []
-    replay = ReplayedRun(path, speed, clock)
-    replay.start()
-    while replay.is_alive:
-        if coming and coming[0][0] <= clock.now:
-            replay.send(coming.pop(0)[1])
-        emitted += [(clock.now, event) for event in replay.drain().events]
-        clock.now = round(clock.now + 0.05, 2)
-    return emitted
-
-
-def line_of(at: float, event: e.Event) -> str:
-    """Return when an event was emitted, and what a reader knows it by."""
-    words = [getattr(event, name, "") for name in ("text", "reason", "message", "title", "detail", "hint")]
-    return " · ".join(filter(None, [f"{at:6.2f} s  step {event.step}  {type(event).__name__}", *words]))
-
-
-REPLAYS: dict[str, tuple[tuple[e.Event, ...], float, Plan]] = {
-    "ten times as fast": (RUN, 10.0, ()),
-    "half as fast": (RUN, 0.5, ()),
-    "resumed": (RESUMED, 10.0, ()),
-    "answers and refusals": ((RUN[0], *ANSWERS, RUN[1]), math.inf, ()),
-    "paused": (RUN, 10.0, ((0.5, c.Pause()), (100.5, c.Resume()))),
-    "stopped": (RUN, 10.0, ((1.5, c.Stop(reason="enough")),)),
-    "steered": (RUN, 10.0, ((0.1, c.LoadCheckpoint(name="a")),)),
-    "thinned steps": (THINNED, 10.0, ()),
-}
-
-
-@pytest.mark.parametrize("name", REPLAYS)
-def test_when_which_events_of_a_journal_are_replayed(home: Path, name: str, snapshot: SnapshotAssertion) -> None:
-    events, speed, plan = REPLAYS[name]
-    emitted = played(write_run(home, events), speed, plan)
-    assert "\n".join(line_of(*each) for each in emitted) == snapshot
-    from_journal = [event for _, event in emitted if not isinstance(event, e.Paused | e.Resumed | e.CommandRefused)]
-    assert [event for event in events if event in from_journal] == from_journal[:-1]
-
-
-def test_steps_due_together_are_merged_into_one_event_with_all_losses(home: Path) -> None:
-    path = write_run(home, [run_started(), *(steps_finished(n, [float(n)]) for n in range(1, 2501))])
-    emitted = played(path, math.inf)
-    steps = [event for _, event in emitted if isinstance(event, e.StepsFinished)]
-    assert [loss for event in steps for loss in event.train_losses] == list(range(1, 2501))
-    assert all(after.first_step == before.step + 1 for before, after in pairwise(steps))
-    assert len(steps) <= 6
-    assert max(len(event.train_losses) for event in steps) <= 1000
-
-
-def test_a_replay_at_full_speed_waits_for_the_screen_to_drain_its_events(home: Path) -> None:
-    path = write_run(home, [run_started(), *(tweet_sampled(f"number {number}", 1) for number in range(2000))])
-    counts = Counter(at for at, _ in played(path, math.inf))
-    assert sum(counts.values()) == 2002
-    assert 1 < max(counts.values()) <= 151
-
-
-def test_a_replay_includes_events_that_are_appended_while_it_plays(home: Path) -> None:
-    with write_run(home, RUN[:2]).open("a") as file:
-        clock, emitted = FakeClock(), list[e.Event]()
-        replay = ReplayedRun(Path(file.name), 10.0, clock)
-        while replay.is_alive:
-            emitted += replay.drain().events
-            if emitted == [RUN[0]]:  # the run still trains
-                file.write(codec.encode(RUN[3]) + "\n")
-                file.flush()
-            clock.advance(1.0)
-    assert emitted[:-1] == [RUN[0], RUN[1], RUN[3]]
-
-
-def test_nothing_follows_the_end_of_a_replay_whatever_is_sent_to_it(home: Path) -> None:
-    replay = ReplayedRun(write_run(home, RUN), math.inf, FakeClock())
-    replay.send(c.Stop(reason="enough"))
-    for command in (c.Pause(), c.TakeStep(), c.Stop()):
-        replay.send(command)
-    [end] = replay.drain().events
-    assert isinstance(end, e.RunFinished)
-    assert replay.drain() == Update()
-
-
-def test_damaged_lines_are_counted_at_the_end_and_a_journal_without_a_readable_event_is_an_error(home: Path) -> None:
-    path = write_run(home, RUN)
-    path.write_bytes(path.read_bytes() + b'{"event":"Paused","step":1e999}\nnonsense\n\0\0\n')
-    *emitted, warned, end = (event for _, event in played(path, math.inf))
-    assert isinstance(end, e.RunFinished)
-    assert isinstance(warned, e.Warned)
-    assert warned.message == "3 lines of the journal can't be read; they are skipped."
-    assert not any(isinstance(event, e.Warned) for event in emitted)
-    path.write_bytes(b"nonsense\n" * 3)
-    with pytest.raises(CheckpointError, match="No line of"):
-        require_journal(RunFolder(path.parent))
-    path.unlink()
-    with pytest.raises(CheckpointError, match="has no journal"):
-        require_journal(RunFolder(path.parent))
-
-
-@pytest.mark.parametrize("max_gap_seconds", [math.inf, 2.0])
-def test_recorded_events_come_when_they_are_due_long_gaps_shortened_and_an_end_after_the_last(
-    home: Path, max_gap_seconds: float, snapshot: SnapshotAssertion
-) -> None:
-    events = (
-        run_started(elapsed_seconds=3.0),
-        steps_finished(1, [4.0], elapsed_seconds=13.0),
-        tweet_sampled("hello", 1, elapsed_seconds=13.0),
-        steps_finished(2, [3.0], elapsed_seconds=1013.0),
-    )
-    path, clock, lines = write_run(home, events), FakeClock(), list[str]()
-    bridge = ReplayedRun(path, 10.0, clock, max_gap_seconds)
-    bridge.start()
-    for clock.now in (0, 0.99, 1.0, 2.99, 3.01, 100.9, 101.1, 200):
-        lines += [line_of(clock.now, event) for event in bridge.drain().events]
-    assert not bridge.is_alive
-    with path.open("a") as file:  # the clock of a resumed run goes back
-        file.write(codec.encode(run_started(elapsed_seconds=500.0)) + "\n" + codec.encode(events[-1]) + "\n")
-    lines.append(f"with as many seconds again from 500: {length_of(path, 10 * max_gap_seconds) / 10:6.2f} s")
-    assert "\n".join(lines) == snapshot

@@ -25,6 +25,7 @@ from textual.app import App
 
 from tests.fakes import FakeClock
 from tests.tui.conftest import wait_until
+from tests.waiting import DEADLINE_SECONDS
 from tui.terminal.compaction import FRAME_END, FRAME_START, FrameBuffer, compacted
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.output import OutputThread
@@ -172,6 +173,7 @@ def test_active_attributes_are_not_sent_again() -> None:
     assert compacted("\x1b[1;31ma\x1b[0m\x1b[1;31mb\x1b[0m") == "\x1b[1;31mab\x1b[0m"
     assert compacted("\x1b[31;40ma\x1b[0m\x1b[32;40mb\x1b[0m") == "\x1b[40;31ma\x1b[32mb\x1b[0m"
     assert compacted("\x1b[3;4H\n\x1b[2;2Hx") == "\x1b[2;2Hx"
+    assert compacted("\x1b[31ma\x1b[0m\x1b[3;4H\x1b[31mb\x1b[0m") == "\x1b[31ma\x1b[3;4Hb\x1b[0m"
 
 
 def test_a_frame_is_sent_as_a_whole_unless_it_only_repeats_the_cursors_position_and_other_output_at_once() -> None:
@@ -184,7 +186,6 @@ def test_a_frame_is_sent_as_a_whole_unless_it_only_repeats_the_cursors_position_
     assert frames.add("\x1b[?25l") == "\x1b[?25l"
 
 
-DEADLINE_SECONDS = 60.0
 Pipe: TypeAlias = tuple[int, TextIOWrapper]
 MUCH = "x" * 2_000_000
 """More than any pipe accepts before it is read."""

@@ -27,9 +27,9 @@ from tui.run import fold as training_events
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.terminal.app import TerminalApp
-from tui.text.cells import wrap
+from tui.text.cells import num_cells, plain, wrap
 from tui.text.tweets import NOVELTY_GLYPHS, shown_text
-from tui.widgets.feed.columns import STEP_BITS, FeedColumns, num_cells, runs_by_surprise
+from tui.widgets.feed.columns import STEP_BITS, FeedColumns, runs_by_surprise
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.feed.model import FeedModel
 
@@ -144,7 +144,7 @@ def state(feed: TweetFeed) -> str:
 
     Each line has the width of the feed, and cells and characters are the same before the text.
     """
-    background = feed.get_component_rich_style("tweet-feed--marked").bgcolor
+    background = feed.get_component_rich_style("line--marked").bgcolor
     lines, marked = [], []
     for line in map(feed.render_line, range(feed.num_rows)):
         assert line.cell_length == feed.size.width == sum(cell_len(segment.text) for segment in line)
@@ -271,7 +271,7 @@ async def test_the_titles_show_counts_drafts_and_selection_as_far_as_there_is_ro
             for width in widths or (200, 100, 80, 60, 40):
                 await pilot.resize_terminal(width, 24)
                 await wait_until(lambda: feed.size.width == width)  # noqa: B023 - awaited at once
-                heading, facts = (title.plain for title in feed.titles)
+                heading, facts = feed.titles[0], plain([feed.titles[1]])
                 assert cell_len(heading) + cell_len(facts) <= width - 6
                 lines.append(f"{what:>12} {width:3}: {heading} ── {facts}".rstrip())
 

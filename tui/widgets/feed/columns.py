@@ -1,14 +1,13 @@
 """The columns around a tweet's text, the counts in the rule above the feed, and the surprise of characters.
 
-A column has the same width on every line; a narrower feed has fewer of them. Pure: styles are names of component
-classes.
+A column has the same width on every line; a narrower feed has fewer of them. Pure.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
 
@@ -17,6 +16,7 @@ from rich.cells import cell_len, split_graphemes
 from engine.protocol.events import Novelty, TweetSampled
 from engine.text import ELLIPSIS
 from tui.run.marks import DraftCounts, drafts_text, num_refused_text
+from tui.text.cells import Line, Span, num_cells
 from tui.text.numbers import LossUnit, bits_in_unit
 from tui.text.tweets import NOVELTY_GLYPHS
 
@@ -36,30 +36,24 @@ STEP_BITS = (0.5, 1.5, 3.0, 5.0, 7.5)
 NUM_STEPS = len(STEP_BITS) + 1
 _UNDERLINED = f"surprise-{NUM_STEPS - 1}"
 
-Parts = list[tuple[str, str]]
-"""Pieces of text, each with the name of its style."""
 _ANY = TweetSampled(
     step=0, elapsed_seconds=0.0, text="", temperature=0.0, reached_eos=True, bits_per_char=0.0, novelty="new"
 )
 """The columns of all tweets have the same width: any tweet can be measured."""
 
 
-def num_cells(parts: Parts) -> int:
-    """Return the width of the parts."""
-    return sum(cell_len(text) for text, _ in parts)
-
-
-def with_fewer_styles(parts: Parts) -> Parts:
-    """Return the parts with blanks joined to the next one, or to the last: over ssh, a change of style costs more."""
-    merged = Parts()
-    for text, name in parts:
-        is_after_blanks = merged and merged[-1][0].isspace() and name != _UNDERLINED
-        if text:
-            merged.append((merged.pop()[0] + text if is_after_blanks else text, name))
-    if len(merged) > 1 and merged[-1][0].isspace() and merged[-2][1] != _UNDERLINED:
-        blanks, _ = merged.pop()
-        merged[-1] = merged[-1][0] + blanks, merged[-1][1]
-    return merged
+def with_fewer_styles(line: Iterable[Span]) -> Line:
+    """Return the line with blanks joined to the next span, or to the last: over ssh, a change of style costs more."""
+    merged: list[Span] = []
+    for span in line:
+        if merged and merged[-1].text.isspace() and span.text and _UNDERLINED not in span.style:
+            merged.append(Span(merged.pop().text + span.text, span.style))
+        elif span.text:
+            merged.append(span)
+    if len(merged) > 1 and merged[-1].text.isspace() and _UNDERLINED not in merged[-2].style:
+        blanks = merged.pop().text
+        merged[-1] = Span(merged[-1].text + blanks, merged[-1].style)
+    return tuple(merged)
 
 
 @dataclass(frozen=True)
@@ -94,16 +88,16 @@ class FeedColumns:
         has_marks = self.has_marks or any(map(_mark_of, tweets))
         return replace(self, step_width=max(self.step_width, step_width), has_marks=has_marks)
 
-    def before_text(self, tweet: TweetSampled, facts: str, *, is_selected: bool, is_pinned: bool) -> Parts:
+    def before_text(self, tweet: TweetSampled, facts: str, *, is_selected: bool, is_pinned: bool) -> Line:
         """Return the columns before the text on a tweet's first line; `facts` is the style of its step."""
-        return [
-            (SELECTED_GLYPH if is_selected else " ", "selected"),
-            (PIN_GLYPH if is_pinned else " ", "pin"),
-            (f"{tweet.step:>{self.step_width},} " if self.width >= STEPS_WIDTH else "", facts),
-            (NOVELTY_GLYPHS[tweet.novelty], tweet.novelty),
-            (_mark_of(tweet) or " " if self.has_marks else "", "failing" if tweet.unmet else facts),
-            (" ", tweet.novelty),
-        ]
+        return (
+            Span(SELECTED_GLYPH if is_selected else " ", "selected"),
+            Span(PIN_GLYPH if is_pinned else " ", "pin"),
+            Span(f"{tweet.step:>{self.step_width},} " if self.width >= STEPS_WIDTH else "", facts),
+            Span(NOVELTY_GLYPHS[tweet.novelty], tweet.novelty),
+            Span(_mark_of(tweet) or " " if self.has_marks else "", "failing" if tweet.unmet else facts),
+            Span(" ", tweet.novelty),
+        )
 
     def after_text(self, tweet: TweetSampled) -> str:
         """Return the columns after the text on a tweet's first line; empty in a narrow feed."""
@@ -124,20 +118,21 @@ def age_of(rank: int) -> int:
     return bisect_right(_FIRST_RANKS, rank)
 
 
-def counts_of(drafts: DraftCounts, found: Counter[Novelty]) -> list[Parts]:
+def counts_of(drafts: DraftCounts, found: Counter[Novelty]) -> list[Line]:
     """Return the counts in ever fewer cells, the last empty; that of the marked tweets is the last to be left out."""
-    new = NOVELTY_GLYPHS["new"], "new"
-    short: Parts = [new, (f" {found['new']:,} of {found.total():,} new", "")] if found else []
-    long = joined(*([(glyph, kind), (f" {_counted(kind, found[kind])}", "")] for kind, glyph in NOVELTY_GLYPHS.items()))
-    long = long if found else []
+    long, short = Line(), Line()
+    if found:
+        kinds = NOVELTY_GLYPHS.items()
+        long = joined(*((Span(glyph, kind), Span(f" {_counted(kind, found[kind])}", "facts")) for kind, glyph in kinds))
+        short = Span(NOVELTY_GLYPHS["new"], "new"), Span(f" {found['new']:,} of {found.total():,} new", "facts")
     if not drafts.num_drafts:
-        return [long, short, []]
+        return [long, short, ()]
     verb = "fails" if drafts.num_failing == 1 else "fail"
     words = f"{FAILING_MARK} {drafts.num_failing:,} {verb} this filter"
-    failing = [(words, "failing")] if drafts.num_failing else []
-    reasons, refused = [(drafts_text(drafts), "")], [(num_refused_text(drafts), "")]
+    failing: Line = (Span(words, "failing"),) if drafts.num_failing else ()
+    reasons, refused = ((Span(text(drafts), "facts"),) for text in (drafts_text, num_refused_text))
     facts = (reasons, failing, long), (reasons, failing, short), (reasons, failing), (refused, failing, short)
-    return [*starmap(joined, facts), joined(refused, failing), failing or short, []]
+    return [*starmap(joined, facts), joined(refused, failing), failing or short, ()]
 
 
 def _counted(novelty: Novelty, count: int) -> str:
@@ -145,9 +140,9 @@ def _counted(novelty: Novelty, count: int) -> str:
     return f"{count:,} {f'{novelty[:-1]}ies' if is_plural else novelty}"
 
 
-def joined(*facts: Parts) -> Parts:
+def joined(*facts: Line) -> Line:
     """Return the facts that are not empty side by side."""
-    return [part for fact in facts if fact for part in (("  ", ""), *fact)][1:]
+    return tuple(span for fact in facts if fact for span in (Span("  ", "facts"), *fact))[1:]
 
 
 def has_char_bits(tweet: TweetSampled, shown: str) -> bool:

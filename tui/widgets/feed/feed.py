@@ -1,49 +1,47 @@
-"""`TweetFeed`: every generated tweet, newest last, with step, temperature, novelty and surprise.
+"""`TweetFeed`: every generated tweet, newest last, with step, temperature, novelty and surprise; the rule above it.
 
-A line-API view that renders what is in view and repaints the changed lines. The feed follows the newest tweet while the
-last line is in view and nothing is highlighted: the selected tweet, or those at the step of the plot's cursor. Else the
-view does not move, and the rule above counts the new tweets below.
+The feed follows the newest tweet while the last line is in view and nothing is highlighted: the selected tweet, or
+those at the step of the plot's cursor. Else the view does not move, and the rule counts the new tweets below.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import starmap
+from itertools import groupby
+from operator import attrgetter
 from typing import ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
-from textual import events
+from textual import events, on
 from textual.binding import BindingType
-from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
 from engine.protocol.events import TweetSampled
 from tui.run.marks import DraftCounts, delay_text
 from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
+from tui.text.cells import Line, Span, cell_len, num_cells
 from tui.text.numbers import LossUnit
+from tui.text.tweets import NOVELTY_GLYPHS
 from tui.widgets.feed.columns import (
     LOSS_WIDTH,
     NUM_AGES,
     NUM_STEPS,
     SELECTED_GLYPH,
     FeedColumns,
-    Parts,
     age_of,
     counts_of,
     has_char_bits,
     joined,
-    num_cells,
     runs_by_surprise,
     with_fewer_styles,
 )
 from tui.widgets.feed.model import FeedModel, Pins
+from tui.widgets.line_view import LineView
 
 _EMPTY_LINE = "Generated tweets appear here; g samples one."
 _NO_PINS_LINE = "No pinned tweets yet: k pins a tweet, K shows all."
@@ -51,19 +49,45 @@ _PINS_TITLE = "pinned tweets only · K shows all"
 _CELLS_BESIDE_TITLES = 8
 """Line and blanks before, between and after heading and facts."""
 _DOUBLE_CLICK = 2
+_FACT_STYLES = ("facts", *NOVELTY_GLYPHS, "failing", *(f"surprise-{step}" for step in range(NUM_STEPS)))
 
 
-class TweetFeed(ScrollView, can_focus=True):
+class PanelRule(LineView):
+    """The rule above a panel, with its heading at the left and facts at the right; heavy while the panel is focused."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in ("quiet", "focused", "title", *_FACT_STYLES)}
+
+    def __init__(self, heading: str) -> None:
+        """Show a heading without facts."""
+        super().__init__()
+        self._heading, self._facts = heading, Line()
+
+    def show(self, heading: str, facts: Line, *, is_focused: bool) -> None:
+        """Show a heading, facts and the focus."""
+        self._heading, self._facts = heading, facts
+        self.set_class(is_focused, "-focused")
+        self.redraw()
+
+    def lines_for(self, width: int) -> list[Line]:
+        """Return the line: ` ─ tweets ──────── 12 new below ─`."""
+        rule, style = ("━", "focused") if self.has_class("-focused") else ("─", "quiet")
+        start = Span(rule, style), Span(f" {self._heading} ", "title")
+        blank = Span(" ", "facts")
+        end: Line = (blank, *self._facts, blank, Span(rule, style)) if self._facts else ()
+        between = Span(rule * max(width - num_cells((*start, *end)), 0), style)
+        runs = groupby((*start, between, *end), attrgetter("style"))
+        return [tuple(Span("".join(span.text for span in spans), style) for style, spans in runs)]
+
+
+class TweetFeed(LineView, ScrollView, can_focus=True):
     """Shows the tweets of a `RunView`, and selects one of them."""
 
-    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("feed"))
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"tweet-feed--{name}"
+        f"line--{name}"
         for name in (
-            *("facts", "selected", "pin", "marked", "new", "near-copy", "copy", "failing"),
+            *(*_FACT_STYLES, "selected", "pin", "marked"),
             *(f"age-{age}" for age in range(NUM_AGES)),
-            *(f"surprise-{step}" for step in range(NUM_STEPS)),
         )
     }
 
@@ -81,14 +105,12 @@ class TweetFeed(ScrollView, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self.titles = Content(), Content()
+        self.titles: tuple[str, Line] = ("", ())
         """Heading and facts of the rule above the feed."""
         self.is_coloured = False
         """Whether each character is coloured by its surprise."""
         self._model = FeedModel()
         self._columns = FeedColumns(0)
-        self._painted: list[tuple[Parts, bool]] = []
-        """The lines in view, and whether each is highlighted."""
         self._highlighted: TweetSampled | int | None = None
         """The selected tweet, or the step of the plot's cursor."""
         self._is_following = True
@@ -127,15 +149,14 @@ class TweetFeed(ScrollView, can_focus=True):
         selected = self._highlighted if isinstance(self._highlighted, TweetSampled) else None
         self._model.is_pins_only = not self._model.is_pins_only
         self._model.rebuild([selected] if selected else [])
-        if selected and self._model.index_of(selected) is None:
-            selected = self._highlighted = None
+        self._drop_lost_selection()
         self._is_following = self._highlighted is None
-        self._restore((selected, 0) if selected else None)
+        self._restore((selected, 0) if selected and not self._is_following else None)
 
     def action_colours(self) -> None:
         """Turn the surprise colours on or off."""
         self.is_coloured = not self.is_coloured
-        self._paint()
+        self.redraw()
 
     def show_step(self, step: int | None) -> None:
         """Scroll to the tweets sampled at `step`, or last before it, and highlight them; follow again if it is None."""
@@ -231,7 +252,8 @@ class TweetFeed(ScrollView, can_focus=True):
         if self.chosen is not None:
             self.post_message(self.Opened(self.chosen))
 
-    def on_click(self, event: events.Click) -> None:
+    @on(events.Click)
+    def _select_at_pointer(self, event: events.Click) -> None:
         """Select the tweet under the pointer; a double click opens it."""
         offset = event.get_content_offset(self)
         line = -1 if offset is None else offset.y + self.scroll_offset.y
@@ -250,7 +272,7 @@ class TweetFeed(ScrollView, can_focus=True):
         is_above = lines.start < top or len(lines) > num_rows
         self._scroll(lines.start if is_above else max(lines.stop - num_rows, top))
 
-    def on_resize(self, _event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """Wrap to the new width; the first tweet in view stays first, or the feed follows."""
         anchor = self._top_anchor()
         self._lay_out(replace(self._columns, width=self.scrollable_content_region.width))
@@ -262,23 +284,19 @@ class TweetFeed(ScrollView, can_focus=True):
         if marked := self._marked:
             self._reveal(marked[-1])
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Start following when the last line comes into view, stop when it leaves."""
-        super().watch_scroll_y(old_value, new_value)
+    def watch_scroll_y(self, _old_value: float, new_value: float) -> None:
+        """Start following when the last line comes into view, stop when it leaves.
+
+        `ScrollView` would repaint all lines.
+        """
         self._is_following = self._highlighted is None and round(new_value) >= self.max_scroll_y
         if self._is_following:
             self._num_unseen = 0
-        self._paint()
-
-    def notify_style_update(self) -> None:
-        """Use the colours of another theme in the titles, too. Called by Textual."""
-        super().notify_style_update()
-        if self.is_mounted:
-            self._update_titles()
+        self.redraw()
 
     def _show_unit(self, unit: LossUnit) -> None:
         self._columns = replace(self._columns, unit=unit)  # the columns keep their widths
-        self._paint()
+        self.redraw()
 
     def _lay_out(self, columns: FeedColumns) -> None:
         """Wrap all tweets again if the width of their text changes."""
@@ -289,7 +307,7 @@ class TweetFeed(ScrollView, can_focus=True):
     def _scroll(self, y: int) -> None:
         """Scroll so that line `y` is the first in view, or as near as possible, and repaint what has changed."""
         self.scroll_to(y=y, animate=False, force=True)
-        self._paint()
+        self.redraw()
 
     def _top_anchor(self) -> tuple[TweetSampled, int] | None:
         """Return the tweet of the first line in view, and the line's number in it; None while following."""
@@ -299,6 +317,10 @@ class TweetFeed(ScrollView, can_focus=True):
         index, line = self._model.locate(top)
         return self._model.tweets[index], line
 
+    def _drop_lost_selection(self) -> None:
+        if isinstance(self._highlighted, TweetSampled) and not self._marked:
+            self._highlighted = None
+
     def _restore(self, anchor: tuple[TweetSampled, int] | None) -> None:
         """Scroll the anchor to the first line in view, or to the end without one, after tweets or lines have changed.
 
@@ -307,41 +329,34 @@ class TweetFeed(ScrollView, can_focus=True):
         num_lines = self._model.num_lines
         size = Size(self.scrollable_content_region.width, num_lines + self.free_rows)
         self.set_reactive(TweetFeed.virtual_size, size)
-        if isinstance(self._highlighted, TweetSampled) and not self._marked:
-            self._highlighted = None
+        self._drop_lost_selection()
         y = self.max_scroll_y
         if anchor is not None and num_lines:
             lines = self._model.lines_of(self._model.index_near(anchor[0]))
             y = min(lines.start + anchor[1], lines.stop - 1)
         self._scroll(y)
 
-    def _paint(self) -> None:
-        """Repaint the changed lines, and the titles if they have changed."""
-        before, marked = self._painted, self._marked
-        self._painted = [self._line(y, marked) for y in range(self.size.height)]
-        if len(before) != len(self._painted):
-            self.refresh()
-        elif changed := [y for y, line in enumerate(self._painted) if line != before[y]]:
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+    def redraw(self) -> None:
+        super().redraw()
         self._update_titles()
 
-    def render_line(self, y: int) -> Strip:
-        """Return line `y` of the view."""
-        if y >= len(self._painted):
-            return Strip.blank(self.size.width, self.rich_style)  # the filter of NO_COLOR fails without a style
-        parts, is_marked = self._painted[y]
-        marked = self.get_component_rich_style("tweet-feed--marked").bgcolor
-        over = Style(bgcolor=marked, bold=True) if is_marked else Style.null()
-        return Strip(
-            [Segment(text, self.get_component_rich_style(f"tweet-feed--{name}") + over) for text, name in parts]
-        )
+    def lines_for(self, width: int) -> list[Line]:
+        marked = self._marked
+        return [self._line(y, width, marked) for y in range(self.size.height)]
 
-    def _line(self, y: int, marked: range) -> tuple[Parts, bool]:
-        """Return the parts of a line in view, as wide as the feed, and whether it is highlighted."""
+    def style_of(self, name: str) -> Style:
+        """Return the style of a component class; "marked NAME" is that of a highlighted line."""
+        if not name.startswith("marked "):
+            return super().style_of(name)
+        over = Style(bgcolor=super().style_of("marked").bgcolor, bold=True)
+        return super().style_of(name.removeprefix("marked ")) + over
+
+    def _line(self, y: int, width: int, marked: range) -> Line:
+        """Return a line in view, filled to `width` cells."""
         model, line = self._model, y + self.scroll_offset.y
-        parts, after, facts, is_marked = Parts(), "", "facts", False
+        spans, after, facts, is_marked = list[Span](), "", "facts", False
         if not model.tweets and line == 0:
-            parts = [(f" {_NO_PINS_LINE if self.is_pins_only else _EMPTY_LINE}", facts)]
+            spans = [Span(f" {_NO_PINS_LINE if self.is_pins_only else _EMPTY_LINE}", facts)]
         elif y < self.num_rows and line < model.num_lines:
             index, line_of_text = model.locate(line)
             tweet, (text, lines) = model.tweets[index], model.texts[index]
@@ -350,19 +365,20 @@ class TweetFeed(ScrollView, can_focus=True):
             facts = "age-1" if is_marked else facts
             if line_of_text == 0:
                 is_pinned = model.is_pinned(tweet)
-                parts = self._columns.before_text(tweet, facts, is_selected=is_marked, is_pinned=is_pinned)
+                spans += self._columns.before_text(tweet, facts, is_selected=is_marked, is_pinned=is_pinned)
                 after = self._columns.after_text(tweet)
             else:
                 blanks = " " * (self._columns.indent - 1)
-                parts = [(SELECTED_GLYPH if is_marked else " ", "selected"), (blanks, facts)]
+                spans += Span(SELECTED_GLYPH if is_marked else " ", "selected"), Span(blanks, facts)
             if self.is_coloured and start < end and has_char_bits(tweet, text):
                 runs = runs_by_surprise(text[start:end], tweet.char_bits[start:end])
-                parts += [(run, f"surprise-{step}") for run, step in runs]
+                spans += (Span(run, f"surprise-{step}") for run, step in runs)
             else:
                 age = 1 if self.is_pins_only or is_marked else age_of(len(model.tweets) - 1 - index)
-                parts.append((text[start:end], f"age-{age}" if tweet.text else facts))
-        num_blanks = self.size.width - num_cells(parts) - num_cells([(after, facts)])
-        return with_fewer_styles([*parts, (" " * num_blanks + after, facts)]), is_marked
+                spans.append(Span(text[start:end], f"age-{age}" if tweet.text else facts))
+        num_blanks = width - num_cells(spans) - cell_len(after)
+        whole = with_fewer_styles([*spans, Span(" " * num_blanks + after, facts)])
+        return tuple(Span(span.text, f"marked {span.style}") for span in whole) if is_marked else whole
 
     @property
     def note(self) -> str:
@@ -382,18 +398,14 @@ class TweetFeed(ScrollView, can_focus=True):
         """Write what is shown, and as much of the facts as has room, into the rule above the feed."""
         heading = _PINS_TITLE if self.is_pins_only else " · ".join(filter(None, ("tweets", self._delay)))
         drafts = DraftCounts() if self.is_pins_only else self._drafts
-        steps: Parts = [("a", f"surprise-{step}") for step in range(NUM_STEPS)]
-        legend = [("likely ", ""), *steps, (" surprising", "")] if self.is_coloured else []
-        note, columns = [[(text, "")] if text else [] for text in (self.note, self._columns.heading)]
-        tails = (legend, note, columns if self._model.tweets else []), (note,)
+        steps = (Span("a", f"surprise-{step}") for step in range(NUM_STEPS))
+        legend = (Span("likely ", "facts"), *steps, Span(" surprising", "facts")) if self.is_coloured else ()
+        note, columns = ((Span(text, "facts"),) if text else () for text in (self.note, self._columns.heading))
+        tails = (legend, note, columns if self._model.tweets else ()), (note,)
         counts = counts_of(drafts, self._model.num_by_novelty)
         candidates = (joined(count, *tail) for tail in tails for count in counts)
         room = self.size.width - len(heading) - _CELLS_BESIDE_TITLES
-        facts = next((parts for parts in candidates if num_cells(parts) <= room), Parts())
-        titles = Content(heading), Content("").join(starmap(self._styled, facts))
-        if [title.markup for title in titles] != [title.markup for title in self.titles]:
+        titles = heading, next((facts for facts in candidates if num_cells(facts) <= room), ())
+        if titles != self.titles:
             self.titles = titles
             self.post_message(self.Retitled())
-
-    def _styled(self, text: str, name: str) -> Content:
-        return Content.styled(text, self.get_visual_style(f"tweet-feed--{name}", partial=True) if name else "")

@@ -19,6 +19,7 @@ from rich.cells import cell_len
 from tui.run.marks import MarkKind
 from tui.run.series import Floats, Ints
 from tui.terminal.capabilities import GlyphSet
+from tui.text.cells import MIN_GAP
 from tui.widgets.plot.axes import Limits
 
 _Around = Literal["text", "axis", "tick", "heading", "focus", "mark", "window", "cursor", "readout"]
@@ -124,8 +125,6 @@ STYLE_NAMES: tuple[StyleName, ...] = get_args(StyleName)
 _SPACE = ord(" ")
 _CONTINUATION = 0
 """Follows a character that is two cells wide."""
-_MIN_GAP = 12
-"""Repeating fewer unchanged cells than this takes fewer bytes than a cursor move."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +204,7 @@ class CellGrid:
         changed[:, :-1] |= changed[:, 1:] & is_second
         for y in np.flatnonzero(changed.any(axis=1)).tolist():
             columns = np.flatnonzero(changed[y])
-            for stretch in np.split(columns, np.flatnonzero(np.diff(columns) > _MIN_GAP) + 1):
+            for stretch in np.split(columns, np.flatnonzero(np.diff(columns) > MIN_GAP) + 1):
                 yield int(stretch[0]), y, int(stretch[-1] - stretch[0] + 1)
 
     def text(self) -> list[str]:

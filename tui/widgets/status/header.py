@@ -36,7 +36,7 @@ class Header(LineView):
         self._view, self._badge = view, badge
         self.redraw()
 
-    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - one line at any height
+    def lines_for(self, width: int) -> list[Line]:
         """Return the line."""
         return [header_line(self._view, self._badge, width)]
 

@@ -173,7 +173,7 @@ class StatusLines(LineView):
         if self.display:
             self.redraw()
 
-    def lines_for(self, width: int, height: int) -> list[Line]:  # noqa: ARG002 - two lines at any height
+    def lines_for(self, width: int) -> list[Line]:
         """Return both lines."""
         return two_lines(self.shown, width, loss_unit_of(self), has_curve=self.has_curve)
 
@@ -225,9 +225,9 @@ class SidePanel(LineView):
         self.redraw()
         return self.page > 0
 
-    def lines_for(self, width: int, height: int) -> list[Line]:
+    def lines_for(self, width: int) -> list[Line]:
         """Return the lines of the current page; read the machine as soon as it comes into view."""
-        did_show_machine, self._showed_machine = self._showed_machine, False
+        height, did_show_machine, self._showed_machine = self.size.height, self._showed_machine, False
         if not self.display or not width or not height:
             self._pages = []
             return []

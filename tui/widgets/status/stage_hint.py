@@ -37,9 +37,9 @@ class StageHint(LineView):
         self._stage, self._pulse = stage, tick // _TICKS_PER_FRAME % len(_FRAMES)
         self.redraw()
 
-    def lines_for(self, width: int, height: int) -> list[Line]:
+    def lines_for(self, width: int) -> list[Line]:
         """Return report, stage and bar, centred; the report as one block."""
-        stage = Span(shortened(sanitize_line(str(self._stage)), width), "label")
+        height, stage = self.size.height, Span(shortened(sanitize_line(str(self._stage)), width), "label")
         below = [_centred((stage,), width), _centred(self._bar(width), width)]
         report = report_lines(self._stage.report, min(width - 2, _MAX_REPORT_CELLS), height - len(below))
         indent = " " * max(0, (width - max(map(cell_len, report), default=0)) // 2)

@@ -17,9 +17,8 @@ from tests.tui.conftest import Stage, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.exit import Outcome
 from tui.terminal.capabilities import LARGEST_SIZE
-from tui.widgets.feed.feed import TweetFeed
+from tui.widgets.feed.feed import PanelRule, TweetFeed
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.line_view import PanelRule
 from tui.widgets.panels import Panels
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.status.header import Header

@@ -17,13 +17,12 @@ from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process.host import Host
 from tui.process.protocol import Hello, to_line
 from tui.process.sockets import socket_path
 from tui.process.torchrun import Agent
 
-DEADLINE_SECONDS = 60.0
 RUN = "watched"
 PAUSED = e.Paused(step=5, elapsed_seconds=0.5)
 FINISHED = e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -27,21 +28,9 @@ from engine.storage.folders import RunFolder
 from tests.fakes import change, run_started, steps_finished, tweet_sampled
 from tests.recorded_runs import write_run
 from tests.tui.conftest import wait_until as wait_async
-from tests.tui.remote.host_and_client import (
-    DEADLINE_SECONDS,
-    FINISHED,
-    HELLO,
-    PAUSED,
-    RUN,
-    Hosted,
-    RawClient,
-    hosted,
-    line_of,
-)
-from tests.waiting import wait_until
+from tests.tui.process.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, RawClient, hosted, line_of
+from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process import host
-from tui.process import host as host_connection
-from tui.process import host as listener
 from tui.process.attached import read_greeting
 from tui.process.host import Client
 from tui.process.protocol import Hello, Refusal, decode_view, to_line
@@ -141,7 +130,7 @@ def received_as(user: int, path: Path) -> bytes:
 
 @knows_the_peer
 def test_a_process_of_another_user_is_refused_before_the_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "CHECK_SECONDS", math.inf)  # or it may find that its folder is another user's
+    monkeypatch.setattr(host, "CHECK_SECONDS", math.inf)  # or it may find that its folder is another user's
     with hosted() as made:
         user = os.getuid()
         with monkeypatch.context() as patched:
@@ -156,7 +145,7 @@ def test_a_process_of_another_user_is_refused_before_the_greeting(monkeypatch: p
 def test_another_users_process_is_refused_where_the_modes_let_it_in(monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(prefix="tg-") as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        monkeypatch.setattr(listener, "CHECK_SECONDS", math.inf)  # or it may leave a folder that is open to others
+        monkeypatch.setattr(host, "CHECK_SECONDS", math.inf)  # or it may leave a folder that is open to others
         with hosted() as made:
             path = made.path
             for each, mode in ((path, 0o666), (path.parent, 0o755), (Path(folder), 0o755)):
@@ -264,62 +253,67 @@ def test_clients_that_connect_during_a_flood_get_every_event_exactly_once() -> N
             client.close()
 
 
-async def test_a_connection_is_closed_without_an_error_while_its_last_lines_are_read() -> None:
+Ends = tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@pytest.fixture
+async def ends() -> AsyncIterator[Ends]:
+    """A connection: the client's end, and the host's as a reader and a writer."""
     ours, theirs = socket.socketpair()
     with theirs:
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        writer.write(bytes(1 << 20))  # more than a socket holds
-        reading = asyncio.create_task(asyncio.to_thread(theirs.recv, 1 << 21, socket.MSG_WAITALL))
-        await Client(reader, writer, list, lambda _: None, lambda: 0).close()
-        await reading
+        yield theirs, *await asyncio.open_unix_connection(sock=ours)
+
+
+async def test_a_connection_is_closed_without_an_error_while_its_last_lines_are_read(ends: Ends) -> None:
+    theirs, reader, writer = ends
+    writer.write(bytes(1 << 20))  # more than a socket holds
+    reading = asyncio.create_task(asyncio.to_thread(theirs.recv, 1 << 21, socket.MSG_WAITALL))
+    await Client(reader, writer, list, lambda _: None, lambda: 0).close()
+    await reading
 
 
 async def test_a_connection_that_closes_by_itself_at_its_deadline_is_not_closed_again(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, ends: Ends
 ) -> None:
     loop = asyncio.get_running_loop()
-    ours, theirs = socket.socketpair()
-    with theirs:
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        while not writer.transport.get_write_buffer_size():
-            writer.write(bytes(4096))
+    theirs, reader, writer = ends
+    while not writer.transport.get_write_buffer_size():
+        writer.write(bytes(4096))
 
-        def read_until_the_deadline() -> None:
-            theirs.recv(1 << 21)
-            now = loop.time()
-            monkeypatch.setattr(loop, "time", lambda: now + 1)
+    def read_until_the_deadline() -> None:
+        theirs.recv(1 << 21)
+        now = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: now + 1)
 
-        loop.call_soon(read_until_the_deadline)
-        await Client(reader, writer, list, lambda _: None, lambda: 0).close()
-        monkeypatch.undo()
+    loop.call_soon(read_until_the_deadline)
+    await Client(reader, writer, list, lambda _: None, lambda: 0).close()
+    monkeypatch.undo()
 
 
-async def test_a_client_that_reads_late_receives_why_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_connection, "_POLL_SECONDS", 0.0)
-    ours, theirs = socket.socketpair()
-    with theirs:
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        connection = Client(reader, writer, lambda: [bytes(1 << 20)], lambda _: None, lambda: 0)
+async def test_a_client_that_reads_late_receives_why_it_is_refused(monkeypatch: pytest.MonkeyPatch, ends: Ends) -> None:
+    monkeypatch.setattr(host, "_POLL_SECONDS", 0.0)
+    theirs, reader, writer = ends
+    connection = Client(reader, writer, lambda: [bytes(1 << 20)], lambda _: None, lambda: 0)
 
-        async def serve() -> None:
-            await connection.run()
-            await connection.close()
+    async def serve() -> None:
+        await connection.run()
+        await connection.close()
 
-        serving = asyncio.create_task(serve())
-        await wait_async(writer.transport.get_write_buffer_size, "a full socket")
-        num_unsent = writer.transport.get_write_buffer_size()
-        theirs.sendall(b"garbage\n")
-        await wait_async(lambda: serving.done() or writer.transport.get_write_buffer_size() > num_unsent, "a refusal")
-        with theirs.makefile("rb") as file:
-            received = await asyncio.to_thread(file.read)
-        await serving
+    serving = asyncio.create_task(serve())
+    await wait_async(writer.transport.get_write_buffer_size, "a full socket")
+    num_unsent = writer.transport.get_write_buffer_size()
+    theirs.sendall(b"garbage\n")
+    await wait_async(lambda: serving.done() or writer.transport.get_write_buffer_size() > num_unsent, "a refusal")
+    with theirs.makefile("rb") as file:
+        received = await asyncio.to_thread(file.read)
+    await serving
     assert b"JSON is malformed" in received[1 << 20 :]
 
 
 def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_snapshot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(host_connection, "MAX_WAITING_BYTES", 1 << 20)
+    monkeypatch.setattr(host, "MAX_WAITING_BYTES", 1 << 20)
     text = "x" * 800
     with hosted() as made, made.attached() as stalled, made.attached() as other:
         number = 0
@@ -353,7 +347,7 @@ def test_a_client_deletes_the_socket_of_a_killed_run_and_the_next_run_replaces_i
 
 
 def test_a_closing_host_does_not_remove_the_socket_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "CHECK_SECONDS", math.inf)  # or it may restore its own between the two lines
+    monkeypatch.setattr(host, "CHECK_SECONDS", math.inf)  # or it may restore its own between the two lines
     with hosted() as made:
         made.path.unlink()
         leave_socket(made.path)

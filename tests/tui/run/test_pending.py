@@ -10,11 +10,11 @@ from syrupy.assertion import SnapshotAssertion
 from engine.config.run import BUDGETS, IMPLIED_SETTINGS, LIVE_SETTINGS, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
-from engine.protocol import events as e
 from tests.fakes import FakeSession, budget, change, checkpoint_saved, run_started, steps_finished
-from tui.run.fold import fold, with_changes
+from tests.tui.run.driven import Screen, refusal_of
+from tui.run.fold import fold
 from tui.run.model import next_learning_rate, next_temperature
-from tui.run.pending import UNDO_WORDS, Pending, interval_settings
+from tui.run.pending import UNDO_LABELS, Pending, interval_settings
 from tui.run.view import RunView
 
 KEYS = {"+": 1, "-": -1, "]": 1, "[": -1}
@@ -31,56 +31,6 @@ OTHERS = st.sampled_from([c.Finish(), c.Finish(on=False), c.LoadCheckpoint(name=
 HALVING = c.LoadCheckpoint(name="best", halves_rate=True)
 
 
-class Screen:
-    """The pending commands of a screen, over a session that answers on demand."""
-
-    def __init__(self, started: e.RunStarted | None = None) -> None:
-        self.view = fold(RunView(), [started or run_started()])
-        self.pending = Pending()
-        self.sent: list[c.Command] = []
-
-    @property
-    def shown(self) -> RunView:
-        return with_changes(self.view, self.pending.settings)
-
-    @property
-    def training(self) -> TrainingConfig:
-        assert self.shown.training is not None
-        return self.shown.training
-
-    @property
-    def settings(self) -> tuple[SamplingConfig, TrainingConfig]:
-        return self.shown.sampling, self.training
-
-    def send(self, *commands: c.Command) -> None:
-        for command in commands:
-            self.pending = self.pending.sent(command, self.shown)
-            self.sent.append(command)
-
-    def answer(self, *, is_refused: bool = False) -> None:
-        """Have the oldest command answered, if there is one."""
-        if self.sent:
-            command = self.sent.pop(0)
-            self.see(refusal_of(command) if is_refused else FakeSession().answer(command))
-
-    def see(self, event: e.Event) -> None:
-        self.view = fold(self.view, [event])
-        self.pending, _ = self.pending.after(event)
-
-    def undo(self) -> str:
-        self.pending, change = self.pending.undone()
-        if change is None:
-            return ""
-        self.sent.append(change.inverse)
-        return change.description
-
-
-def refusal_of(command: c.Command) -> e.CommandRefused:
-    kind, words = type(command).__name__, {"title": "no", "detail": "no", "hint": ""}
-    names = tuple(command.settings) if isinstance(command, c.ChangeSettings) else ()
-    return e.CommandRefused(step=0, elapsed_seconds=0.0, command=kind, settings=names, **words)
-
-
 # Pending --------------------------------------------------------------------------------------------------------------
 
 
@@ -92,27 +42,29 @@ def test_each_answer_or_refusal_matches_the_oldest_pending_command_of_its_type(t
             screen.answer(is_refused=turn)
         else:
             screen.send(turn)
-        assert list(screen.pending.commands) == [each for each in screen.sent if not isinstance(each, c.SampleNow)]
+        assert list(screen.run.pending.commands) == [
+            each for each in screen.link.sent if not isinstance(each, c.SampleNow)
+        ]
 
 
 @given(st.lists(st.sampled_from([*KEYS, "answer"]), max_size=40))
 def test_the_view_shows_the_sum_of_all_pressed_keys(turns: list[str]) -> None:
     started = run_started(sampling=SamplingConfig(temperature=2.5))
-    screen = Screen(started)
+    screen = Screen(fold(RunView(), [started]))
     screen.see(steps_finished(1, [2.0], learning_rates=(started.training.learning_rate,)))
     temperature_steps = rate_steps = 0
     for turn in turns:
         if turn == "answer":
             screen.answer()
         elif turn in "+-":
-            screen.send(change(temperature=next_temperature(screen.shown.sampling.temperature, KEYS[turn])))
+            screen.send(change(temperature=next_temperature(screen.run.shown.sampling.temperature, KEYS[turn])))
             temperature_steps += KEYS[turn]
         else:
             screen.send(change(learning_rate=next_learning_rate(screen.training.learning_rate, KEYS[turn])))
             rate_steps += KEYS[turn]
-        assert screen.shown.sampling.temperature == round(2.5 + 0.05 * temperature_steps, 2)
+        assert screen.run.shown.sampling.temperature == round(2.5 + 0.05 * temperature_steps, 2)
         rate = 0.004 * 10 ** (rate_steps / 10)
-        assert [screen.training.learning_rate, screen.shown.learning_rate] == pytest.approx([rate, rate], rel=1e-4)
+        assert [screen.training.learning_rate, screen.run.shown.learning_rate] == pytest.approx([rate, rate], rel=1e-4)
 
 
 @given(st.lists(st.sampled_from(["f", "answer"]), max_size=20))
@@ -120,7 +72,7 @@ def test_each_f_sends_finish_or_cancel_in_alternation_however_fast_they_come(tur
     screen, asked = Screen(), []
     for turn in turns:
         if turn == "f":
-            asked.append(screen.pending.finish_toggled(screen.view))
+            asked.append(screen.run.pending.finish_toggled(screen.run.view))
             screen.send(asked[-1])
         else:
             screen.answer()
@@ -130,19 +82,19 @@ def test_each_f_sends_finish_or_cancel_in_alternation_however_fast_they_come(tur
 def test_space_before_the_answer_sends_the_opposite_and_only_the_last_is_pending() -> None:
     screen = Screen()
     for expected in (c.Pause(), c.Resume(), c.Pause()):  # a session that is paused already answers no `Pause`
-        assert screen.pending.pause_toggled(screen.view) == expected
+        assert screen.run.pending.pause_toggled(screen.run.view) == expected
         screen.send(expected)
     screen.answer()
-    assert screen.pending == Pending()
+    assert screen.run.pending == Pending()
 
 
 def test_a_refused_setting_is_no_longer_shown() -> None:
     screen = Screen()
     screen.send(change(batch_size=64))
     assert screen.training.batch_size == 64
-    assert screen.shown.epoch == pytest.approx(screen.view.epoch)
+    assert screen.run.shown.epoch == pytest.approx(screen.run.view.epoch)
     screen.answer(is_refused=True)
-    assert screen.shown is screen.view
+    assert screen.run.shown is screen.run.view
 
 
 def test_a_change_of_sampling_may_be_answered_before_a_change_of_training_that_was_sent_before() -> None:
@@ -150,11 +102,11 @@ def test_a_change_of_sampling_may_be_answered_before_a_change_of_training_that_w
     slow, quick = change(batch_size=0, learning_rate=0.1), change(temperature=1.0)
     screen.send(slow, quick)
     screen.see(FakeSession().answer(quick))
-    assert list(screen.pending.commands) == [slow]
+    assert list(screen.run.pending.commands) == [slow]
     screen.see(refusal_of(slow))
-    assert not screen.pending.commands
-    assert screen.shown.sampling.temperature == 1.0
-    assert [screen.undo(), screen.undo()] == ["temperature back to 0.80", ""]
+    assert not screen.run.pending.commands
+    assert screen.run.shown.sampling.temperature == 1.0
+    assert [screen.run.undo(), screen.run.undo()] == ["temperature back to 0.80", ""]
 
 
 @pytest.mark.parametrize(("start", "direction", "limit"), [(9.5, 1, 10.0), (1.1e-8, -1, 1e-8)])
@@ -173,7 +125,7 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
         if turn == "answer":
             screen.answer()
         elif turn == "undo":
-            assert bool(screen.undo()) == (len(before) > 1)
+            assert bool(screen.run.undo()) == (len(before) > 1)
             before = before[:-1] or before
         else:
             assert not isinstance(turn, str)
@@ -181,7 +133,7 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
             if screen.settings != before[-1]:
                 before.append(screen.settings)
         assert screen.settings == before[-1]
-        assert len(screen.pending.changes) == len(before) - 1
+        assert len(screen.run.pending.changes) == len(before) - 1
 
 
 CHANGES = [
@@ -203,26 +155,26 @@ def test_undo_reports_the_restored_values(snapshot: SnapshotAssertion) -> None:
     for command in CHANGES:
         screen = Screen()
         screen.send(command)
-        lines.append(f"{', '.join(command.settings)}: {screen.undo()}")
+        lines.append(f"{', '.join(command.settings)}: {screen.run.undo()}")
     assert "\n".join(lines) == snapshot
 
 
 def test_an_undo_has_words_for_every_setting_that_a_run_can_change_but_budgets() -> None:
     """A new live setting needs them, too."""
-    assert UNDO_WORDS.keys() | {"sample_every", "sample_pacing"} == LIVE_SETTINGS - {*BUDGETS, *IMPLIED_SETTINGS}
+    assert UNDO_LABELS.keys() | {"sample_every", "sample_pacing"} == LIVE_SETTINGS - {*BUDGETS, *IMPLIED_SETTINGS}
 
 
 def test_an_interval_of_tweets_replaces_their_pace_by_time_until_it_is_undone() -> None:
     paced = TrainingConfig(sample_every=50, sample_pacing="seconds")
-    screen = Screen(run_started(training=paced))
+    screen = Screen(fold(RunView(), [run_started(training=paced)]))
 
     screen.send(change(**interval_settings("eval_every", 7)))
     assert (screen.training.eval_every, screen.training.sample_pacing) == (7, "seconds")
     screen.send(change(**interval_settings("sample_every", 50)))
     assert screen.training.sample_pacing == "interval"
 
-    assert screen.undo() == "tweets back to about one every 2 seconds"
-    assert screen.undo() == "evaluations back to every 500 steps"
+    assert screen.run.undo() == "tweets back to about one every 2 seconds"
+    assert screen.run.undo() == "evaluations back to every 500 steps"
     assert screen.training == paced
 
 
@@ -232,7 +184,7 @@ def test_a_refused_change_is_removed_from_the_undo_stack_and_its_neighbours_stay
     screen.send(sizes[0], change(learning_rate=0.1), *sizes[1:])
     for is_refused in (False, False, True, False):
         screen.answer(is_refused=is_refused)
-    descriptions = [screen.undo() for _ in range(4)]
+    descriptions = [screen.run.undo() for _ in range(4)]
     assert descriptions == ["batch size back to 16", "learning rate back to 0.004", "batch size back to 32", ""]
 
 
@@ -243,8 +195,8 @@ def test_a_reload_at_half_the_rate_is_a_change_unless_it_is_refused(is_refused: 
     screen.answer(is_refused=True)
     screen.answer(is_refused=is_refused)
     screen.answer(is_refused=True)
-    assert len(screen.pending.changes) == (not is_refused)
-    assert screen.undo() == ("" if is_refused else "learning rate back to 0.004")
+    assert len(screen.run.pending.changes) == (not is_refused)
+    assert screen.run.undo() == ("" if is_refused else "learning rate back to 0.004")
 
 
 def test_a_save_is_answered_by_latest_and_not_by_a_best_that_was_still_being_written() -> None:

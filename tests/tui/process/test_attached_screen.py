@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from tests.fakes import FakeClock, FakeSession, run_finished, run_started, steps
 from tests.recorded_runs import write_run
 from tests.tui import conftest
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
-from tests.tui.remote.host_and_client import RUN, hosted
+from tests.tui.process.host_and_client import RUN, hosted
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
 from tui.app.pins import PinsFile
@@ -30,7 +30,6 @@ from tui.process.attached import AttachedRun
 from tui.process.exit import Outcome
 from tui.process.job_control import JobControl
 from tui.process.local import LocalRun
-from tui.run.connection import Update
 from tui.run.fold import fold
 from tui.run.marks import NUM_LEVELS
 from tui.run.new_run import curve_before
@@ -51,8 +50,6 @@ class Attached(LocalRun):
     is_remote = True
     badge = "attached, 2 screens"
     num_screens = 2
-    interruption = ""
-    """A test may interrupt the connection."""
 
 
 class ReadOnly(Attached):
@@ -60,18 +57,6 @@ class ReadOnly(Attached):
 
     badge = "read-only"
     refusal = READ_ONLY
-
-
-def behind(missed: type[e.Event], before: Sequence[e.Event] = (), after: Sequence[e.Event] = ()) -> type[Attached]:
-    """Return a bridge that gives the screen, in place of events with such a one, the view that they make of a run."""
-
-    class Behind(Attached):
-        def drain(self) -> Update:
-            update = super().drain()
-            has_missed = any(isinstance(event, missed) for event in update.events)
-            return Update((), fold(RunView(), (*before, *update.events, *after))) if has_missed else update
-
-    return Behind
 
 
 @asynccontextmanager
@@ -95,14 +80,6 @@ async def end_of(at: Running, exit_code: int = 0) -> None:
     assert at.app.return_code == exit_code
 
 
-async def refuse_keys_that_need(at: Running, *needs: str) -> None:
-    """Check that no key with one of these needs opens anything."""
-    for key in MAIN_ACTIONS:
-        if {*needs} & {*key.needs}:
-            await at.app.screen.run_action(key.action)
-            assert isinstance(at.app.screen, MainScreen), key.title
-
-
 async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_batch_and_the_end(stage: Stage) -> None:
     async with attached(stage, ReadOnly, (120, 40)) as at:
         await shows(at.app, "read-only")
@@ -112,7 +89,10 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_ba
         assert not {"quit", "help", "detach", "read-only"} & grey
         await at.press("space")
         await toasted(at.app, READ_ONLY)
-        await refuse_keys_that_need(at, "commands", "steering", "switching")
+        for action in MAIN_ACTIONS:
+            if {"commands", "steering", "switching"} & {*action.needs}:
+                await at.app.screen.run_action(action.action)
+                assert isinstance(at.app.screen, MainScreen), action.title
         await at.press("enter", opens=TweetDialog, shows=READ_ONLY)
         await at.press("escape", opens=MainScreen)
         assert at.session.received == []
@@ -139,47 +119,18 @@ async def test_a_read_only_screen_asks_for_the_levels_that_the_run_does_not_have
         await wait_until(lambda: len(at.app.summary_view.levels) == NUM_LEVELS, "the levels")
 
 
-async def test_while_the_processes_start_again_keys_are_refused_and_one_that_was_not_answered_before_is_reported(
-    stage: Stage,
-) -> None:
-    async with attached(stage, size=(120, 40)) as at:
-        bridge = cast("Attached", at.app.connection)
-        await at.press("+", shows="training")
-        assert len(at.session.received) == 1
-        run = cast("MainScreen", at.app.screen).run
-        run.pending = run.pending.sent(c.Pause(), run.view)
-        bridge.interruption = "The processes start again."
-        await toasted(at.app, "The processes start again.")
-        await wait_until(lambda: "▶ training" not in at.text, "another state")
-        await shows(at.app, "○ starting")
-        await refuse_keys_that_need(at, "commands", "steering")
-        assert len(at.session.received) == 1
-        bridge.interruption = ""
-        await toasted(at.app, "The last key before the interruption may have had no effect.")
-        await shows(at.app, "▶ training")
-        await at.press("g")
-        await wait_until(lambda: len(at.session.received) == 2, "a command")
-
-
-@pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y")])
+@pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y"), ("ctrl+c", "ctrl+c")])
 async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
+    ends, code = key == "y", 130 if key == "ctrl+c" else 0
     async with attached(stage) as at:
         await at.press(asks, opens=Question, shows="y stop the run · d detach")
         await at.press("escape", opens=MainScreen)
         assert at.app.return_code is None
         await at.press(asks, opens=Question)
         await at.press(key)
-        await end_of(at)
-    assert any(isinstance(command, c.Stop) for command in at.session.received) == (key == "y")
-    assert at.app.return_value == Outcome(is_detached=key == "d", is_ending=key == "y")
-
-
-async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_continues(stage: Stage) -> None:
-    async with attached(stage) as at:
-        await at.press("ctrl+c", opens=Question)
-        await at.press("ctrl+c")
-        await end_of(at, 130)
-    assert (at.app.return_value, at.session.received) == (Outcome(exit_code=130, is_detached=True), [])
+        await end_of(at, code)
+    assert [type(command) for command in at.session.received] == [c.Stop] * ends
+    assert at.app.return_value == Outcome(exit_code=code, is_detached=not ends, is_ending=ends)
 
 
 async def test_d_quits_although_the_run_ended_during_the_question_of_q(stage: Stage) -> None:
@@ -214,23 +165,6 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
         bridge.leave()
         assert bridge.wait(conftest.DEADLINE_SECONDS)
     assert capfd.readouterr().err.strip().endswith(line)
-
-
-async def test_the_end_is_reported_on_a_screen_that_missed_events_and_q_quits_then(stage: Stage) -> None:
-    async with attached(stage, behind(e.RunFinished, (run_started(), *SCRIPT))) as at:
-        at.session.emit(run_finished(9, "max_steps"))
-        await shows(at.app, "■ finished: 9 steps in 0:01")
-        await at.press("q")
-        await end_of(at)
-
-
-async def test_a_launched_run_is_announced_and_its_warnings_are_shown_though_it_started_before_the_screen_was_connected(
-    stage: Stage,
-) -> None:
-    warned = e.Warned(step=0, elapsed_seconds=0.0, message="Rank 1 was killed.")
-    async with attached(stage, behind(e.RunStarted, after=[warned])) as at:
-        await toasted(at.app, "Rank 1 was killed.")
-        assert at.app.pins._file is not None
 
 
 async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(stage: Stage) -> None:

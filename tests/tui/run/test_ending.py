@@ -52,37 +52,36 @@ def eta_after(*events: e.Event) -> Eta:
     return eta
 
 
-def test_the_eta_is_the_shortest_of_all_budgets() -> None:
-    assert eta_after(started(max_steps=1000), *a_steady_run(10)).seconds == pytest.approx(900 / 20)
-    by_time = eta_after(started(max_steps=1000, max_seconds=25.0), *a_steady_run(10))
-    assert by_time.seconds == pytest.approx(20.0)
-    by_epochs = eta_after(started(320, epochs=15), *a_steady_run(10))
-    assert by_epochs.seconds == pytest.approx(50 / 20)
+STEADY, SLOW = a_steady_run(10), a_steady_run(10, tenth=5.0)
+FAST = a_steady_run(1, first_step=101, begin=50.0)
+OTHER_WORK = e.SettingsChanged(step=100, elapsed_seconds=50.0, settings={"batch_size": 8}, epochs=0.1)
+RESUMED = structs.replace(started(max_steps=1000), step=600, elapsed_seconds=300.0, resumed_from="latest")
+ETAS: dict[str, tuple[list[e.Event], float | None]] = {
+    "steps": ([started(max_steps=1000), *STEADY], 900 / 20),
+    "the shorter of steps and time": ([started(max_steps=1000, max_seconds=25.0), *STEADY], 20.0),
+    "epochs": ([started(320, epochs=15), *STEADY], 50 / 20),
+    "time before the first step": ([started(max_seconds=25.0)], 25.0),
+    "right after a resume of a run at another pace": (
+        [started(max_steps=1000), *a_steady_run(60, tenth=5.0), RESUMED, *a_steady_run(1, 601, 300.0)],
+        390 / 20,
+    ),
+    "right after a change of the work per step": ([started(max_steps=1000), *SLOW, OTHER_WORK, *FAST], 890 / 20),
+    "no budget": ([run_started(), *a_steady_run(2)], None),
+    "before the pace is known": ([started(max_steps=20)], None),
+    "after the end": ([started(max_steps=20), *a_steady_run(2), run_finished(20)], None),
+}
 
 
-def test_the_eta_of_a_budget_of_seconds_is_exact_and_known_before_the_first_step() -> None:
-    assert eta_after(started(max_seconds=25.0)) == Eta(25.0, 0.0)
-    assert eta_after(started(max_seconds=25.0, max_steps=1000), *a_steady_run(10)).spread_seconds == 0.0
+@pytest.mark.parametrize("name", ETAS)
+def test_the_eta_is_the_shortest_of_all_budgets_and_that_of_time_is_exact(name: str) -> None:
+    events, seconds = ETAS[name]
+    eta = eta_of(fold(RunView(), events))
+    assert (eta and eta.seconds) == (seconds and pytest.approx(seconds))
+    assert eta is None or "time" not in name or eta.spread_seconds == 0.0
 
 
-def test_there_is_no_eta_without_a_budget_nor_before_the_pace_is_known_nor_after_the_end() -> None:
-    assert eta_of(fold(RunView(), [run_started(), *a_steady_run(2)])) is None
-    assert eta_of(fold(RunView(), [started(max_steps=20)])) is None
-    assert eta_of(fold(RunView(), [started(max_steps=20), *a_steady_run(2), run_finished(20)])) is None
-
-
-def test_the_eta_is_right_at_once_after_a_resume_whatever_the_pace_before_it() -> None:
-    before = a_steady_run(60, tenth=5.0)
-    resumed = structs.replace(started(max_steps=1000), step=600, elapsed_seconds=300.0, resumed_from="latest")
-    eta = eta_after(started(max_steps=1000), *before, resumed, *a_steady_run(1, first_step=601, begin=300.0))
-    assert eta.seconds == pytest.approx(390 / 20)
-
-
-def test_the_pace_is_reset_when_the_work_per_step_changes() -> None:
-    slow, fast = a_steady_run(10, tenth=5.0), a_steady_run(1, first_step=101, begin=50.0)
-    change = e.SettingsChanged(step=100, elapsed_seconds=50.0, settings={"batch_size": 8}, epochs=0.1)
-    assert eta_after(started(max_steps=1000), *slow, change, *fast).seconds == pytest.approx(890 / 20)
-    assert eta_after(started(max_steps=1000), *slow, *fast).seconds > 890 / 10
+def test_the_pace_changes_slowly_where_the_work_per_step_does_not() -> None:
+    assert eta_after(started(max_steps=1000), *SLOW, *FAST).seconds > 890 / 10
 
 
 @pytest.mark.parametrize("num_steps", [600, 635, 670, 695])
