@@ -228,7 +228,7 @@ def test_the_wheel_has_all_that_the_program_reads_and_the_manual_page_and_the_co
     wheel = zipfile.ZipFile(path)
     names = set(wheel.namelist())
     code = {str(path.relative_to(ROOT)) for package in ("engine", "tui") for path in (ROOT / package).rglob("*.py")}
-    assert code | {"assets/happy.csv", "assets/base.safetensors", "tui/app/style.tcss"} <= names
+    assert code | {"assets/happy.csv", "assets/base.safetensors", "tui/terminal/style.tcss"} <= names
     assert not [name for name in names if name.startswith("assets/share")]
     shared = {name.partition(".data/data/share/")[2]: wheel.read(name).decode() for name in names if ".data/" in name}
     assert shared == shared_files()

@@ -8,6 +8,7 @@ from functools import partial
 from typing import ClassVar
 
 import platformdirs
+from textual import work
 from textual.actions import ActionParseResult
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
@@ -18,6 +19,7 @@ from textual.theme import Theme
 from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
+from engine.errors import TweetgenError
 from engine.session.startup import preflight
 from tui.app.command_palette import Command, CommandPalette, commands_of
 from tui.app.files import Files
@@ -32,17 +34,18 @@ from tui.dialogs.settings import SettingsDialog
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun
 from tui.process.screen_watch import ScreenWatch
-from tui.process.threads import begin_work, on_own_thread
-from tui.run.connection import OpenRun, RunConnection, to_tweetgen_error
-from tui.run.model import RunModel, first_reason
+from tui.process.threads import on_own_thread
+from tui.run.connection import OpenRun, RunConnection
+from tui.run.model import RunModel
 from tui.run.new_run import OverlayCurve
+from tui.run.summary import title_of
 from tui.run.view import RunView
 from tui.settings.key_table import NEEDS
 from tui.settings.preferences import AUTO, Changes, PreferencesStore
 from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.private import add_action_targets
-from tui.terminal.sequences import TITLE_SECONDS, Notifications, title_of
+from tui.terminal.sequences import TITLE_SECONDS, Notifications
 from tui.terminal.theme import theme_for
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import Panels
@@ -106,9 +109,12 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None) -> None:
         """Make the screen of a run."""
-        self.main = MainScreen(run, overlay)
+        self.main = self._screen_of(run, overlay)
         self.pins = PinnedTweets(self.main)
-        self.files = Files(self, self.main)
+        self.files = Files(self)
+
+    def _screen_of(self, run: RunModel, overlay: OverlayCurve | None) -> MainScreen:
+        return MainScreen(run, overlay)
 
     @property
     def connection(self) -> RunConnection:
@@ -143,12 +149,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     ) -> bool:
         """Do what a key, a click or the palette asks for: the one place that decides whether it can act now."""
         needs = NEEDS.get(action, ()) if isinstance(action, str) else ()
-        reason = first_reason(needs, self.main.unmet) if needs else ""
-        if not reason:
-            return await super().run_action(action, default_namespace, namespaces)
-        self.main.toast(reason)
-        self.typing_ahead.drop()  # typed right after it, for what it would have opened
-        return True
+        return self.main.refuses(*needs) or await super().run_action(action, default_namespace, namespaces)
 
     def start_run(self, config: RunConfig, overlay: OverlayCurve | None = None) -> None:
         """Replace the main screen, and the dialogs over it, by that of a new run, which starts after the one before."""
@@ -164,10 +165,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self._show_run(RunModel(self._open_run(config, self.connection), view), overlay)
         self.cancel_workers_of(before)
         self.switch_screen(self.main)
-
-    def on_load(self) -> None:
-        """Handle signals from here on, before the terminal is changed."""
-        self.leaving.handle_signals()
 
     def on_mount(self) -> None:
         """Choose the theme, apply the preferences, and show the run."""
@@ -187,7 +184,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self.set_interval(TITLE_SECONDS, self._show_title)
 
     def on_unmount(self) -> None:
-        """Restore the terminal's title."""
         self.notifications.show_title("")
 
     async def on_event(self, event: Event) -> None:
@@ -214,14 +210,14 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
             self.loss_unit = preferred.loss_unit
         self._show_title()
         self.main.apply_preferences(changes)
-        begin_work(self, self._save_preferences)
+        self._save_preferences()
 
+    @work
     async def _save_preferences(self) -> None:
         try:
-            await on_own_thread(self.store.save, writes=True)
-        except Exception as error:  # noqa: BLE001 - whatever a disk does, the run continues
-            report = to_tweetgen_error(error, "Saving the settings")
-            self.notify(f"{report.message} {report.hint}", severity="error", markup=False)
+            await on_own_thread(self.store.save, writes=True, doing="Saving the settings")
+        except TweetgenError as error:
+            self.notify(f"{error.message} {error.hint}", severity="error", markup=False)
 
     def _save_theme(self, theme: Theme) -> None:
         """Save a theme that was chosen in the palette; a signal that arrives after another choice is ignored."""
@@ -235,7 +231,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     # Palette, help, screenshots and ctrl+c ----------------------------------------------------------------------------
 
     def action_command_palette(self) -> None:
-        """Offer everything by name."""
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(tuple(self._commands())), self._run_command)
 
@@ -263,7 +258,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         return super().deliver_screenshot(filename, path, time_format)
 
     def action_settings(self) -> None:
-        """Show the settings, to change them."""
         self.push_screen(SettingsDialog(self.store))
 
     def action_help(self, first: str = "") -> None:
@@ -276,5 +270,4 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
             self.on_tweetgen_app_interrupted()
 
     def on_tweetgen_app_interrupted(self) -> None:
-        """Leave as `q` does; the second time at once."""
         self.leaving.interrupt()

@@ -98,14 +98,12 @@ class CommandPalette(Dialog[Command]):
         self._found: list[Command] = []
 
     def compose_body(self) -> ComposeResult:
-        """Show the line over the list, which never gets the focus."""
         yield LineInput(placeholder="Search for an action or a theme", max_length=_MAX_QUERY_CHARS)
         commands = OptionList(markup=False)
         commands.can_focus = False
         yield commands
 
     def on_mount(self) -> None:
-        """List all commands."""
         self._list("")
 
     @on(Input.Changed)
@@ -127,7 +125,6 @@ class CommandPalette(Dialog[Command]):
         listed.highlighted = 0 if lines else None
 
     async def action_move(self, action: str) -> None:
-        """Move the highlight by an action of the list."""
         await self.query_one(OptionList).run_action(action)
 
     @on(Input.Submitted)

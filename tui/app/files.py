@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,51 +12,27 @@ from tui.dialogs.ask import ask_name_to_save
 from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.dialogs.export import ExportDialog
 from tui.dialogs.open import OpenDialog
-from tui.process.threads import begin_work, on_own_thread
-from tui.run.new_run import curve_before
-from tui.widgets.feed.feed import TweetFeed
-from tui.widgets.plot.plot import LossPlot
+from tui.terminal.private import Actions
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
-    from tui.app.main_screen import MainScreen
 
 _OF_FEED, _PINS = "tweets of the feed", "pinned tweets"
 
 
-class Files:
+class Files(Actions):
     """The actions `files.…` of keys, for one run."""
 
-    def __init__(self, app: TweetgenApp, screen: MainScreen) -> None:
-        """Act on the run of `screen`."""
-        self._app, self._screen, self._run = app, screen, screen.run
+    def __init__(self, app: TweetgenApp) -> None:
+        self._app, self._screen, self._run = app, app.main, app.main.run
         self._names_to_save: set[str] = set()
         self._saved_before_load = ""
         """What the current weights were saved as, where a load is about to replace them."""
 
-    def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
-        """Return that every action may run. Textual calls it on the target of an action."""
-        return True
-
-    def open_run(self, name: str) -> None:
-        """Read the pins of the run, and the curve to compare with of a branch that was attached to or resumed."""
-        self._app.pins.open(name)
-        plot = self._screen.query_one(LossPlot)
-        if self._run.view.branched_from and plot.overlay is None:
-            begin_work(self._screen, partial(self._show_curve_before, plot, self._run.view.branched_from))
-
-    async def _show_curve_before(self, plot: LossPlot, checkpoint: str) -> None:
-        """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
-        curve = await on_own_thread(partial(curve_before, checkpoint))
-        if curve is not None and self._run.name and curve.run != self._run.name:
-            plot.overlay = curve
-
     def action_save(self) -> None:
-        """Ask for a name and save under it."""
         self._app.push_screen(ask_name_to_save(f"step-{self._run.view.step}"), self._save)
 
     def action_save_latest(self) -> None:
-        """Save the run now, without asking for a name."""
         self._save(SaveLatest())
 
     def _save(self, command: SaveCheckpoint | SaveLatest | None) -> None:
@@ -78,13 +53,11 @@ class Files:
             self._screen.toast(f"Saved as “{event.name}”.")
 
     def action_load(self) -> None:
-        """List the checkpoints in any phase; one can be loaded, or a new run started from it."""
         app = self._app
         browser = CheckpointBrowser(self._run, app.list_checkpoints, app.check, app.typing_ahead.drop)
         app.push_screen(browser, app.leaving.start_after)
 
     def action_open(self) -> None:
-        """Choose other tweets, and start a new run on them."""
         self.open(None)
 
     def open(self, dropped: Path | None) -> None:
@@ -92,10 +65,9 @@ class Files:
         self._app.push_screen(OpenDialog(self._run, self._app.check, dropped), self._app.leaving.start_after)
 
     def action_export(self) -> None:
-        """Ask for a file, and write tweets to it."""
         view, note = self._run.view, ""
         choices = {_OF_FEED: view.tweets, _PINS: self._app.pins.tweets}
-        if self._screen.query_one(TweetFeed).is_pins_only:
+        if self._screen.feed.is_pins_only:
             choices = dict(reversed(choices.items()))
         if len(view.tweets) < view.num_tweets:
             note = "The feed lacks tweets of the run, thinned or taken back by a load; its events.jsonl has them all."

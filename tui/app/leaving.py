@@ -6,13 +6,11 @@ detaches it or ends the run.
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,7 +23,9 @@ from tui.lesson.lock import is_lesson_open, lesson_open_error
 from tui.process.exit import UNSAVED_CODE, Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
+from tui.run.model import RunModel
 from tui.run.new_run import NewRun
+from tui.terminal.private import Actions
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
@@ -35,134 +35,133 @@ _QUIT_AT_ONCE = "ctrl+c quits at once"
 _MAX_SAVING_SECONDS = 5.0
 _MAX_ABANDONING_SECONDS = 0.5
 """A run that has not started has nothing to save."""
-_RETRY_SECONDS = 0.02
-"""How often a signal that came before the screen was mounted is tried again."""
 
 
-@dataclass(frozen=True)
-class _Ending:
-    """A session that was asked to end: what follows, how long to wait for it, and the reason."""
-
-    then: Callable[[], None] = lambda: None
-    deadline: float = math.inf
-    reason: str = _BY_USER
-
-
-class Leaving:
+class Leaving(Actions):
     """The actions `leaving.…` of keys. `receive` and `stop_run` may be called at any moment, on any thread."""
 
     def __init__(self, app: TweetgenApp) -> None:
-        """Act on the latest run of `app`."""
         self.stops_on_hangup = False
         """Whether the run ends where its terminal hangs up, in place of continuing without a screen."""
         self._app = app
         self._clock: Callable[[], float] = time.monotonic
-        self._ending: _Ending | None = None
-        self._has_asked_to_end = False
-        """Whether the run was asked to end, and has not refused."""
+        self._then: Callable[[], None] = lambda: None
+        """What follows the end of the run, while it is ending."""
+        self._deadline = math.inf
+        """When that follows at the latest."""
+        self._reason = ""
+        """Why the run was asked to end; empty before that, and once it has refused."""
         self._question: Question | None = None
         """The last question whether to stop or to detach."""
         self._unhandled: list[int] = []
-        """Exit codes of the signals received and not handled yet."""
-        self._handle_soon: Callable[[], object] = lambda: None  # no loop runs yet
+        """Exit codes of the signals received and not handled yet: a handler can't act on the app, and a tick does."""
         self._is_taken_over = False
         self._drawing_stopped = ExitStack()
 
-    def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
-        """Return that every action may run. Textual calls it on the target of an action."""
-        return True
+    @property
+    def _run(self) -> RunModel:
+        return self._app.main.run
 
     def begin_run(self) -> None:
-        """Forget the run before."""
-        self._ending, self._has_asked_to_end = None, False
+        """Reset what is known of the run before."""
+        self._reason = ""
 
     def tick(self, *, has_ended: bool) -> None:
-        """Call what follows the end, once the session has ended or the deadline has passed."""
-        ending = self._ending
-        if ending is not None and (has_ended or self._clock() > ending.deadline):
-            self._set_ending(_Ending())  # once: ticks continue for a while
+        """Handle signals; do what follows the end, once the session has ended or the deadline has passed."""
+        if self._unhandled and self._app.main.is_mounted:
+            self._handle_signals()
+        if self._run.is_ending and (has_ended or self._clock() > self._deadline):
             if not has_ended:  # no screen is left that could be asked whether to end without saving
-                self._app.connection.stop(ending.reason)
-            ending.then()
+                self._app.connection.stop(self._reason)
+            then = self._then
+            self._end()  # once: ticks continue for a while
+            then()
+
+    def _end(self, then: Callable[[], None] = lambda: None, deadline: float = math.inf) -> None:
+        """Mark the run as ending: keys that were already pressed have no effect on it."""
+        self._run.is_ending, self._then, self._deadline = True, then, deadline
 
     def action_leave(self) -> None:
         """Stop, save and quit; ask first where another process trains, as the run can continue."""
-        run, connection = self._app.main.run, self._app.connection
+        run, connection = self._run, self._app.connection
         is_on = run.view.phase != "starting" and run.view.ended is None and connection.is_alive and not run.is_ending
-        if connection.is_remote and is_on and not connection.refusal:
-            others = "" if connection.num_screens < 2 else f" {connection.num_screens} screens are attached."
-            text = f"The run {sanitize_line(run.name)} is in another process.{others} d closes this screen only."
-            self._question = Question("Stop the run?", text, {"y": "stop the run", "d": "detach"}, look="frame")
-            self._app.push_screen(self._question, self._leave_as_answered)
-        else:
+        if not connection.is_remote or not is_on or connection.refusal:
             self.leave(0)
+            return
 
-    def _leave_as_answered(self, answer: str | None) -> None:
-        if answer == "stop the run" or (answer == "detach" and self._app.main.run.view.ended is not None):
-            self.leave(0)
-        elif answer == "detach":
-            self.action_detach()
+        def leave(answer: str | None) -> None:
+            if answer == "stop the run" or (answer == "detach" and self._run.view.ended is not None):
+                self.leave(0)
+            elif answer == "detach":
+                self.action_detach()
+
+        others = "" if connection.num_screens < 2 else f" {connection.num_screens} screens are attached."
+        text = f"The run {sanitize_line(run.name)} is in another process.{others} d closes this screen only."
+        self._question = Question("Stop the run?", text, {"y": "stop the run", "d": "detach"}, look="frame")
+        self._app.push_screen(self._question, leave)
 
     def action_lesson(self) -> None:
         """Ask, then leave this run for the lesson: one of this process is stopped, another one detached."""
-        view = self._app.main.run.view
+        view, is_remote = self._run.view, self._app.connection.is_remote
         if is_lesson_open():
             error = lesson_open_error()
             self._app.main.toast(f"{error.message} {error.hint}", "warning")
             return
-        if self._app.connection.is_remote:
+        if is_remote:
             text = "Another process trains this run; it continues. The lesson opens in its place."
         elif view.ended is not None or view.is_replay:
             text = "The lesson opens in place of this screen."
         else:
             stops = "This run is saved and stopped; tweetgen-tui --resume last continues it."
             text = f"{stops} The lesson opens in its place."
-        self._ask("Open the lesson?", text, "open the lesson", self._open_lesson)
 
-    def _open_lesson(self) -> None:
-        """Leave with the lesson as what follows. A key that quits while the run is saved quits without the lesson."""
-        if self._app.main.run.is_ending:
-            return
-        if self._app.connection.is_remote:
-            self._close(Outcome(is_detached=True, opens_lesson=True))
-        else:
-            self.end_then(partial(self._close, Outcome(opens_lesson=True)), _QUIT_AT_ONCE)
+        def open_lesson() -> None:
+            close = partial(self._close, Outcome(is_detached=is_remote, opens_lesson=True))
+            if is_remote and not self._run.is_ending:
+                close()
+            elif not self._run.is_ending:  # a key that quits while the run is saved quits without the lesson
+                self.end_then(close, _QUIT_AT_ONCE)
+
+        self._ask("Open the lesson?", text, "open the lesson", open_lesson)
 
     def action_detach(self) -> None:
-        """Close the screen; the run continues."""
-        problem = self._app.connection.attach_problem
-        if problem and not self._app.main.run.is_ending:
+
+        def detach() -> None:
+            if not self._run.is_ending:
+                self._end()
+                self.detach()
+
+        if (problem := self._app.connection.attach_problem) and not self._run.is_ending:
             text = (
                 f"No terminal can attach to this run: {sanitize_line(problem)} "
                 "Without a screen it continues until its budget is used up or its process is terminated."
             )
-            self._ask("Detach?", text, "detach", self._detach_once)
+            self._ask("Detach?", text, "detach", detach)
         else:
-            self._detach_once()
+            detach()
 
-    def _detach_once(self) -> None:
-        if not self._app.main.run.is_ending:
-            self._set_ending(_Ending())  # a key that was already pressed must not end the run
-            self.detach()
+    def detach(self, exit_code: int = 0) -> None:
+        """Close the screen and let the run continue."""
+        self._close(Outcome(exit_code=exit_code, is_detached=True))
 
     def leave(self, exit_code: int) -> None:
         """Quit once the session has saved and ended; a second call with a code other than 0 quits at once."""
-        is_abandoned = self._app.main.run.is_ending and exit_code == INTERRUPTED_CODE
-        leaving = partial(self._exit, exit_code, is_abandoned=is_abandoned)
-        if self._ending is None:
+        is_ending = self._run.is_ending
+        leaving = partial(self._exit, exit_code, is_abandoned=is_ending and exit_code == INTERRUPTED_CODE)
+        if not is_ending:
             # the sender of a signal can't answer a question
             may_ask = exit_code in {0, INTERRUPTED_CODE}
             self.end_then(leaving, _QUIT_AT_ONCE, reason_of(exit_code) or _BY_USER, may_ask=may_ask)
-        elif exit_code != 0:
-            if self._has_asked_to_end:
-                self._app.connection.stop(self._ending.reason)
-            leaving()
+        elif exit_code == 0:
+            self._then = leaving
         else:
-            self._ending = replace(self._ending, then=leaving)
+            if self._reason:
+                self._app.connection.stop(self._reason)
+            leaving()
 
     def start_after(self, new: NewRun | None) -> None:
         """End this run, and start the one that a dialog answered with, if any."""
-        if new is not None and not self._app.main.run.is_ending:
+        if new is not None and not self._run.is_ending:
             self.end_then(partial(self._app.start_run, new.config, new.overlay), f"then a new run {new.origin}")
 
     def end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER, *, may_ask: bool = True) -> None:
@@ -170,74 +169,47 @@ class Leaving:
 
         If it can't save and `may_ask` is set, ask the user first.
         """
-        main, connection = self._app.main, self._app.connection
-        view = main.run.view
+        view, connection = self._run.view, self._app.connection
         if view.ended is not None or not connection.is_alive:
             connection.stop(reason)  # one that has not started must not start any more
             then()
             return
         has_work = view.phase != "starting" and not view.is_replay
-        patience = _MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS
-        self._set_ending(_Ending(then, self._clock() + patience, reason))
+        self._end(then, self._clock() + (_MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS))
         connection.stop(reason, unless_unsaved=may_ask)
-        self._has_asked_to_end = not connection.refusal
-        main.show_notice(f"saving…  {sanitize_line(notice)}" if has_work else "ending…")
+        self._reason = "" if connection.refusal else reason
+        self._app.main.show_notice(f"saving…  {sanitize_line(notice)}" if has_work else "ending…")
 
     def confirm_unsaved_exit(self, refusal: CommandRefused) -> None:
         """Ask whether to quit without saving, after the session has refused to end because it can't save."""
-        ending = self._ending
-        self._set_ending(None)
-        self._has_asked_to_end = False
+        was_ending, self._run.is_ending = self._run.is_ending, False
+        reason, self._reason = self._reason or _BY_USER, ""
         self._app.main.show_notice("")
-        if ending is not None:  # else another screen of this run had asked
-            then = partial(self.end_then, ending.then, _QUIT_AT_ONCE, ending.reason, may_ask=False)
+        if was_ending:  # else another screen of this run had asked
+            then = partial(self.end_then, self._then, _QUIT_AT_ONCE, reason, may_ask=False)
             self._ask("Not saved", f"{refusal.detail} Quit anyway?", "quit without saving", then)
 
     def _ask(self, title: str, text: str, verb: str, then: Callable[[], None]) -> None:
-        """Ask for a yes, and do what follows it."""
         self._app.push_screen(Question(title, text, {"y": verb}), lambda answer: then() if answer else None)
-
-    def _set_ending(self, ending: _Ending | None) -> None:
-        self._ending = ending
-        self._app.main.run.is_ending = ending is not None
 
     def _exit(self, exit_code: int, *, is_abandoned: bool = False) -> None:
         """End the app. The code of a run that failed, or has lost steps, comes before the one asked for."""
-        view = self._app.main.run.view
+        view = self._run.view
         if isinstance(view.ended, RunFailed):
             exit_code = exit_code_for(view.ended.title)
         elif view.ended is not None and view.num_unsaved_steps:
             exit_code = UNSAVED_CODE
         self._close(Outcome(exit_code=exit_code, is_abandoned=is_abandoned))
 
-    def detach(self, exit_code: int = 0) -> None:
-        """Close the screen and let the run continue."""
-        self._close(Outcome(exit_code=exit_code, is_detached=True))
-
     def _close(self, outcome: Outcome) -> None:
-        self._app.exit(replace(outcome, is_ending=self._has_asked_to_end), outcome.exit_code)
+        self._app.exit(replace(outcome, is_ending=bool(self._reason)), outcome.exit_code)
 
     # Signals and ctrl+c -----------------------------------------------------------------------------------------------
-
-    def handle_signals(self) -> None:
-        """Handle signals from here on, before the terminal is changed: a handler runs outside of the app's context."""
-        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-
-        def handle() -> None:
-            if self._app.main.is_mounted:
-                self._handle_all()
-            else:
-                loop.call_later(_RETRY_SECONDS, handle, context=context)
-
-        self._handle_soon = lambda: loop.call_soon_threadsafe(handle, context=context)
-        if self._unhandled:
-            self._handle_soon()
 
     def receive(self, code: int) -> None:
         """Leave as a signal asks, with exit code `code`."""
         if self._app.return_code is None and not self._is_taken_over:
             self._unhandled.append(code)
-            self._handle_soon()
         else:
             self.stop_run(code)
         if code == INTERRUPTED_CODE:
@@ -277,17 +249,15 @@ class Leaving:
             self.receive(INTERRUPTED_CODE)
         elif main.is_running:  # else it can't leave, and the watch does
             app.screen_watch.react()
-            if not app.connection.is_remote:
+            if not self._app.connection.is_remote:
                 self.leave(INTERRUPTED_CODE)
-            elif main.run.is_ending or app.screen is self._question:
+            elif self._run.is_ending or app.screen is self._question:
                 self.detach(INTERRUPTED_CODE)
             else:
                 self.action_leave()
 
-    def _handle_all(self) -> None:
+    def _handle_signals(self) -> None:
         """Leave or detach; draw nothing more where the terminal has hung up."""
-        if not self._app.main.is_running:
-            return  # it can't leave; the watch does
         self._app.screen_watch.react()
         codes, self._unhandled = self._unhandled, []
         for code in codes:
@@ -303,6 +273,5 @@ class Leaving:
     def _ends_run(self, code: int) -> bool:
         """Return whether a signal ends the run, in place of leaving it on."""
         is_remote = self._app.connection.is_remote
-        if code == HANGUP_CODE:
-            return self.stops_on_hangup or (self._app.main.run.view.is_replay and not is_remote)
-        return not is_remote
+        is_own_replay = self._run.view.is_replay and not is_remote
+        return self.stops_on_hangup or is_own_replay if code == HANGUP_CODE else not is_remote

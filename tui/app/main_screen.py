@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, get_args
 
-from textual import getters, on
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Paste
@@ -27,18 +26,19 @@ from engine.protocol.commands import SampleNow
 from engine.protocol.events import RunStarted, TextCompleted, TweetSampled
 from engine.protocol.insight import Insight, MeasureBaselines
 from engine.text import sanitize_line
-from tui.app.baselines import Baselines
-from tui.dialogs.ask import Question
+from tui.dialogs.ask import Question, show_error
 from tui.dialogs.base import RunDialog, RunUpdated
 from tui.dialogs.ladder import LadderDialog
 from tui.dialogs.settings import FilterDialog
 from tui.dialogs.tweet import TweetDialog
+from tui.process.threads import on_own_thread
 from tui.run import replay
-from tui.run.model import Need, RunModel, unmet_needs
-from tui.run.new_run import OverlayCurve
+from tui.run.marks import has_all, newly_crossed
+from tui.run.model import Need, RunModel, reason_of, unmet_needs
+from tui.run.new_run import OverlayCurve, curve_before
 from tui.run.pending import Interval, interval_settings
 from tui.run.summary import ending_of
-from tui.run.view import is_over
+from tui.run.view import RunView, is_over
 from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keys import bindings_of, mapped, opening
 from tui.settings.preferences import Changes
@@ -61,9 +61,9 @@ _ENDING_TICK_SECONDS = 0.02
 QUIET_SECONDS = 3.0
 """The same toast is not shown twice within this time."""
 _MEASURE_BASELINES = MeasureBaselines(request=1_000_008)
+"""Sent on a read-only screen, too."""
 _QUESTIONS = {"ShowBatch", *(kind.__name__ for kind in Insight.__subclasses__())}
 """Commands whose refusals only the screen that asked shows, and no other once that is closed."""
-_OF_FEED, _PINS = "tweets of the feed", "pinned tweets"
 
 
 class MainScreen(Screen[None]):
@@ -98,49 +98,70 @@ class MainScreen(Screen[None]):
         self._last_toast = ("", 0.0)
         self._waiting: list[tuple[Question, Callable[[str | None], Awaitable[None]] | None]] = []
         """Dialogs that are not shown yet, with what handles their answers."""
-        self._was_over = is_over(run.view)
         self._focused_before_prompt: Widget | None = None
-        self._baselines = Baselines(run, self.toast)
+        self._opening_keys = self._opening_keys_at_end = frozenset[str]()
+        self._measuring: RunStarted | None = None
+        """The start of the session that was last asked to measure the reference levels of the plot."""
+        self._levels_refusal = ""
+        """Why it has not."""
+        self._crossings_from_step = run.view.step
+        """Crossings of levels at earlier steps are not reported: they are of another session, or were missed."""
 
     @property
     def opening_keys(self) -> frozenset[str]:
         """The keys that open a line or a dialog: those that pause and finish, too, once the run is over."""
-        at_end = ("pause", "finish") if self.run.is_at_end else ()
-        keys = mapped(MAIN_KEYS, self.app.store.preferences.keys)
-        return opening(replace(key, opens=key.opens or key.name in at_end) for key in keys)
+        return self._opening_keys_at_end if self.run.is_at_end else self._opening_keys
 
     @property
     def unmet(self) -> dict[Need, str]:
         """What keys lack now, each with its reason."""
-        has_tweet = any(feed.chosen is not None for feed in self.query(TweetFeed))  # there is none before the layout
-        return unmet_needs(self.run, has_tweet=has_tweet, is_in_browser=self.app.is_web)
+        return unmet_needs(self.run, has_tweet=self._has_tweet, is_in_browser=self.app.is_web)
+
+    @property
+    def _has_tweet(self) -> bool:
+        return any(feed.chosen is not None for feed in self.query(TweetFeed))  # there is none before the layout
 
     def compose(self) -> ComposeResult:
-        """Lay out the panels, and the line shown in their place if the terminal is too small."""
         yield Panels(self._pace)
         yield Static("At least 40 columns and 12 rows are needed. The run continues.", markup=False, id="too-small")
 
     def on_mount(self) -> None:
-        """Start the run and the tick."""
         keys = self.app.store.preferences.keys
         self.run.connection.start()
+        main_keys = mapped(MAIN_KEYS, keys)
+        self._opening_keys = opening(main_keys)
+        at_end = (key.keys.split(",") for key in main_keys if key.name in {"pause", "finish"})
+        self._opening_keys_at_end = self._opening_keys.union(*at_end)
         self.panels.map_keys(keys)
         self.query_one(StageHint).invitation = self.invitation
         self.plot.shows_levels = self.app.store.preferences.levels
         self.plot.overlay = self._overlay
-        self.watch(self.plot, "shows_levels", self._show_or_hide_baselines, init=False)
+        self.watch(self.plot, "shows_levels", self._show_or_hide_levels, init=False)
         if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
-            self.app.files.open_run(self.run.name)
+            self._open_files_of(self.run.name)
         self._ending_timer = self.set_interval(_ENDING_TICK_SECONDS, self.tick, pause=True)
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
         if self.run.connection.welcome:
             self.toast(self.run.connection.welcome)
 
+    def _open_files_of(self, name: str) -> None:
+        """Read the pins of the run `name`, and the curve to compare with of a branch that is attached to or resumed."""
+        self.app.pins.open(name)
+        if self.run.view.branched_from and self.plot.overlay is None:
+            self._show_curve_before(self.run.view.branched_from)
+
+    @work
+    async def _show_curve_before(self, checkpoint: str) -> None:
+        """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
+        curve = await on_own_thread(partial(curve_before, checkpoint))
+        if curve is not None and self.run.name and curve.run != self.run.name:
+            self.plot.overlay = curve
+
     def tick(self) -> None:
         """Fold what happened since the last tick into the view, and show it."""
         run, connection = self.run, self.run.connection
-        has_ended = not connection.is_alive  # asked before draining, so that no last event is missed
+        has_ended, before = not connection.is_alive, run.view  # read before draining, so that no last event is missed
         events = run.drain()
         if self.app.screen is self or self.app.screen.is_modal:
             # Textual (8.2) would repaint all of a whole screen for each cell drawn below it
@@ -154,9 +175,8 @@ class MainScreen(Screen[None]):
             self.report(event)
         self._show_waiting_dialog()
         self.app.leaving.tick(has_ended=has_ended)
-        self._baselines.tick(are_shown=self.plot.shows_levels)
-        was_over, self._was_over = self._was_over, is_over(run.view)
-        if self._was_over and not was_over and not run.is_ending and not run.view.is_replay:
+        self._follow_levels(before)
+        if is_over(run.view) and not is_over(before) and not run.is_ending and not run.view.is_replay:
             text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
             self.app.notifications.notify(text, with_bell=chosen.bell, on_desktop=chosen.desktop)
         if run.is_ending:
@@ -186,7 +206,7 @@ class MainScreen(Screen[None]):
                     question = Question(event.title, event.detail, answers, event.hint, "error")
                     self._waiting.append((question, self._answer_failure))
             case RunStarted(run=name):
-                self.app.files.open_run(name)
+                self._open_files_of(name)
             case e.FinishPlanned(last_step=None):
                 self.toast("Finish cancelled: the learning rate follows its schedule again.")
             case e.FinishPlanned(last_step=last_step):
@@ -206,7 +226,7 @@ class MainScreen(Screen[None]):
         elif refusal.command == "CompleteText":
             self._prompt.show_refusal(refusal.detail)
         elif refusal.command == "MeasureBaselines":
-            self._baselines.refusal = refusal.detail  # reported once the user asks for them
+            self._levels_refusal = refusal.detail  # reported once the user asks for them
         elif refusal.command in _QUESTIONS or any(
             isinstance(screen, RunDialog) and screen.shows(refusal) for screen in self.app.screen_stack
         ):
@@ -214,7 +234,7 @@ class MainScreen(Screen[None]):
         elif refusal.command == "Finish" or is_brief:
             self.toast(refusal.detail)
         else:
-            self.show_error(refusal.title, refusal.detail, refusal.hint)
+            show_error(self.app, refusal)
 
     async def _answer_failure(self, answer: str | None) -> None:
         if answer is not None:
@@ -229,21 +249,15 @@ class MainScreen(Screen[None]):
             self._last_toast = (text, self._clock())
             self.notify(sanitize_line(text), severity=severity, markup=False)
 
-    def refuses(self, need: Need) -> bool:
-        """Show why a need isn't met, and drop the keys typed right after one that has it; return whether it isn't."""
-        reason = self.unmet.get(need, "")
-        if reason:
-            self.toast(reason)
-            self.app.typing_ahead.drop()
-        return bool(reason)
-
-    def show_error(self, title: str, detail: str, hint: str) -> None:
-        """Show an error in a dialog, or as a toast where another message is open."""
-        top = self.app.screen
-        if isinstance(top, Question) and top.is_message:
-            self.toast(f"{title}. {detail}", "error")
-        else:
-            self.app.push_screen(Question(title, detail, {}, hint, "error"))
+    def refuses(self, *needs: Need) -> bool:
+        """Show why the first unmet need is not met, and drop the keys typed right after; else return False."""
+        for need in needs:
+            has_tweet = need != "a tweet" or self._has_tweet
+            if reason := reason_of(need, self.run, has_tweet=has_tweet, is_in_browser=self.app.is_web):
+                self.toast(reason)
+                self.app.typing_ahead.drop()  # they are for what the action would have opened
+                return True
+        return False
 
     def show_alert(self) -> None:
         """Show the most urgent alert, or none."""
@@ -268,9 +282,29 @@ class MainScreen(Screen[None]):
                 self.app.push_screen(dialog, answer)
                 return
 
-    def _show_or_hide_baselines(self, is_shown: bool) -> None:  # noqa: FBT001 - a watcher's signature
+    def _follow_levels(self, before: RunView) -> None:
+        """Have a session measure the reference levels once it trains; report the hardest one crossed since `before`.
+
+        While they are hidden, nothing is asked and nothing reported.
+        """
+        run, view = self.run, self.run.view
+        if view.started is not before.started:  # another session, or events were missed
+            self._crossings_from_step, self._levels_refusal = view.step, ""
+        if not self.plot.shows_levels:
+            return
+        is_missing = not view.is_overfit and not has_all(view.baselines)
+        if is_missing and run.has_model and view.step > 0 and self._measuring is not view.started:
+            self._measuring = view.started
+            run.connection.send(_MEASURE_BASELINES)
+        if crossed := newly_crossed(before.baselines, view.baselines, self._crossings_from_step):
+            self.toast(crossed.sentence)
+
+    def _show_or_hide_levels(self, is_shown: bool) -> None:  # noqa: FBT001 - a watcher's signature
         self.app.store.change({"levels": is_shown})
-        self._baselines.toggle(are_shown=is_shown)
+        if not self.run.view.baselines:
+            self.toast(why_no_levels(self.run.view, self._levels_refusal) if is_shown else "Reference levels are off.")
+        if is_shown and self._levels_refusal:
+            self._measuring, self._levels_refusal = None, ""
 
     def apply_preferences(self, changes: Changes) -> None:
         """Apply changed preferences to this screen and its run."""
@@ -280,13 +314,12 @@ class MainScreen(Screen[None]):
         for name in get_args(Interval):
             if isinstance(steps := changes.get(name), int):
                 settings |= interval_settings(name, steps)
-        if "commands" not in self.unmet:
+        if not reason_of("commands", self.run):
             self.run.change(**settings)
 
     # Keys of sampling and tweets --------------------------------------------------------------------------------------
 
     def action_sample(self) -> None:
-        """Sample a tweet now."""
         self._sample(SampleNow())
 
     def _sample(self, command: SampleNow) -> None:
@@ -294,20 +327,16 @@ class MainScreen(Screen[None]):
             self.panels.await_tweet(self.run.view)
 
     def action_ladder(self) -> None:
-        """Open the temperature ladder."""
         self.app.push_screen(LadderDialog(self.run))
 
     def action_filter(self) -> None:
-        """Show the filter of sampled tweets and the other settings of sampling, to change them."""
         self.app.push_screen(FilterDialog(self.run))
 
     def action_clear_prime(self) -> None:
-        """Sample tweets without a prime."""
         if self.run.change(prime=""):
             self.toast("Prime cleared.")
 
     def action_prompt(self) -> None:
-        """Open the prompt line in place of the key bar."""
         if not self._prompt.is_open:
             self._focused_before_prompt = self.focused
             self.query_one(KeyBar).display = False
@@ -347,20 +376,17 @@ class MainScreen(Screen[None]):
             self.panels.await_tweet(self.run.view)
 
     def action_copy(self) -> None:
-        """Copy the selected tweet, or else the newest, to the terminal's clipboard."""
         if tweet := self.feed.chosen:
             clipboard.copy(self.app, tweet.text)
             self.toast(clipboard.COPIED)
 
     def action_pin(self) -> None:
-        """Pin or unpin the selected tweet, or else the newest."""
         if tweet := self.feed.chosen:
             self.app.pins.toggle(tweet)
 
     # Keys that look into the model ------------------------------------------------------------------------------------
 
     def action_show_batch(self) -> None:
-        """Show the batch of the last step."""
         from tui.dialogs.batch import BatchDialog  # not at the start: it has some 10 modules
 
         self.app.push_screen(BatchDialog(self.run))
@@ -393,3 +419,16 @@ class MainScreen(Screen[None]):
         path = None if self.app.is_web else dropped_path(event.text)
         if path is not None and not self.refuses("switching"):
             self.app.files.open(path.absolute())
+
+
+def why_no_levels(view: RunView, refusal: str) -> str:
+    """Return why the plot has no reference levels; `refusal` is why the session has not measured them."""
+    if view.is_replay:
+        return "A replay has no reference levels: the journal of a run does not contain them."
+    if view.is_overfit:
+        return "A run on one tweet has no reference levels: there are no other tweets to count."
+    if refusal:
+        return f"The reference levels were not measured: {refusal} They are tried again."
+    if view.ended is not None:
+        return "The run ended before its reference levels were measured."
+    return "The reference levels are shown once they are measured."

@@ -6,20 +6,21 @@ Pins outlive the feed, which drops tweets when it is thinned and when an earlier
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import ConfigError, StorageError
+from textual.worker import Worker
+
+from engine.errors import ConfigError, StorageError, TweetgenError
 from engine.protocol import codec
 from engine.protocol.events import TweetSampled
 from engine.storage.files import read_regular, write_atomically
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import event_in
-from tui.process.threads import begin_work, on_own_thread
-from tui.run.connection import to_tweetgen_error
-from tui.widgets.feed.feed import TweetFeed
+from tui.dialogs.ask import show_error
+from tui.process.threads import on_own_thread
 from tui.widgets.feed.model import Pins, tweet_key
 
 if TYPE_CHECKING:
@@ -56,18 +57,18 @@ class PinnedTweets:
         try:
             path = folder_of_run(run).pins_path
         except ConfigError as error:  # a journal from elsewhere can claim any name
-            self._screen.show_error(error.title, error.message, error.hint)
+            show_error(self._screen.app, error)
             return
         if self._file is None or self._file.path != path:
             self._file = PinsFile(path)
-            begin_work(self._screen, partial(self._read, self._file))
+            self._work(partial(self._read, self._file))
 
     async def _read(self, file: PinsFile) -> None:
         """Show the pins in the file, together with those made since the start."""
         try:
-            saved = await on_own_thread(file.read)
-        except StorageError as error:
-            self._screen.show_error(error.title, error.message, error.hint)
+            saved = await on_own_thread(file.read, doing="Reading the pins")
+        except TweetgenError as error:
+            show_error(self._screen.app, error)
             return
         has_own = bool(self.tweets)
         self._show(merged((*saved, *self.tweets)))
@@ -77,7 +78,7 @@ class PinnedTweets:
     def _show(self, tweets: Pins) -> None:
         if tweets != self.tweets:
             self.tweets = tweets
-            self._screen.query_one(TweetFeed).show_pins(tweets)
+            self._screen.feed.show_pins(tweets)
 
     def _save(self) -> None:
         """Save the pins on a thread, once the file is known; a replay saves none."""
@@ -88,12 +89,14 @@ class PinnedTweets:
 
         async def report_failure() -> None:
             try:
-                await on_own_thread(save, writes=True)
-            except Exception as error:  # noqa: BLE001 - whatever a tweet holds or a disk does, the run continues
-                report = to_tweetgen_error(error, "Saving the pins")
-                self._screen.show_error(report.title, report.message, report.hint)
+                await on_own_thread(save, writes=True, doing="Saving the pins")
+            except TweetgenError as error:
+                show_error(self._screen.app, error)
 
-        begin_work(self._screen, report_failure)
+        self._work(report_failure)
+
+    def _work(self, function: Callable[[], Coroutine[None, None, None]]) -> Worker[None]:
+        return self._screen.run_worker(function)
 
 
 def merged(pins: Iterable[TweetSampled]) -> Pins:

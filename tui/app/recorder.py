@@ -25,9 +25,7 @@ from textual.pilot import Pilot
 from textual.timer import Timer
 
 from tui.app.app import TweetgenApp
-from tui.app.files import Files
 from tui.app.main_screen import TICK_SECONDS, MainScreen
-from tui.app.pins import PinnedTweets
 from tui.run.model import RunModel
 from tui.run.new_run import OverlayCurve
 from tui.run.replay import ReplayedRun
@@ -137,10 +135,8 @@ class RecorderApp(TweetgenApp, inherit_bindings=False):
             legacy_windows=False,
         )
 
-    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None) -> None:  # noqa: ARG002 - a replay has no other curve
-        self.main = _SteppedScreen(run, self._clock)
-        self.pins = PinnedTweets(self.main)
-        self.files = Files(self, self.main)
+    def _screen_of(self, run: RunModel, overlay: OverlayCurve | None) -> MainScreen:  # noqa: ARG002 - a replay has no other curve
+        return _SteppedScreen(run, self._clock)
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver that notes what is written."""

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from engine.config.run import MAX_BATCH_SIZE, RunConfig, TrainingConfig
 from engine.errors import TweetgenError
 from engine.protocol.commands import Finish, Resume
-from tui.dialogs.ask import BudgetDialog, ask_number
+from tui.dialogs.ask import BudgetDialog, ask_number, show_error
 from tui.run.ending import NO_LIMIT, Choice, ChoiceName, budget_in, finish_choice
 from tui.run.model import RunModel, next_learning_rate, next_temperature
 from tui.run.new_run import NewRun, config_at_start, config_of_new_run, curve_of
 from tui.run.pending import Interval, format_interval, format_samples, format_speed_limit, interval_settings
 from tui.run.view import is_over
+from tui.terminal.private import Actions
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
@@ -23,16 +24,12 @@ MAX_INTERVAL = 1_000_000_000
 MAX_STEPS_PER_SECOND = 1000
 
 
-class Steering:
+class Steering(Actions):
     """The actions `steering.…` of keys. `App.run_action` has checked that each can act now."""
 
     def __init__(self, app: TweetgenApp) -> None:
         """Steer the latest run of `app`."""
         self._app = app
-
-    def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
-        """Return that every action may run. Textual calls it on the target of an action."""
-        return True
 
     @property
     def _run(self) -> RunModel:
@@ -62,20 +59,16 @@ class Steering:
             self._run.send(self._run.pending.finish_toggled(self._run.view))
 
     def action_temperature(self, direction: int) -> None:
-        """Raise (1) or lower (-1) the temperature by a step."""
         self._run.change(temperature=next_temperature(self._run.shown.sampling.temperature, direction))
 
     def action_learning_rate(self, direction: int) -> None:
-        """Raise (1) or lower (-1) the learning rate by a step."""
         self._run.change(learning_rate=next_learning_rate(self._training.learning_rate, direction))
 
     def action_undo(self) -> None:
-        """Undo the last change of a setting."""
         if undone := self._run.undo():
             self._app.main.toast(f"Undone: {undone}.")
 
     def action_batch_size(self) -> None:
-        """Ask for another batch size."""
         sentence = "Number of tweets in a step. The position in the epoch is kept."
         dialog = ask_number("Batch size", sentence, self._training.batch_size, 1, MAX_BATCH_SIZE)
         self._app.push_screen(dialog, self._set_batch_size)
@@ -85,7 +78,6 @@ class Steering:
             self._run.change(batch_size=size)
 
     def action_speed_limit(self) -> None:
-        """Ask for a limit of the steps per second."""
         sentence = "Steps per second at most, to watch the model learn; 0: no limit."
         limit = math.ceil(self._training.steps_per_second)
         self._app.push_screen(
@@ -98,7 +90,6 @@ class Steering:
             self._app.main.toast(toast)
 
     def action_interval(self, name: Interval) -> None:
-        """Ask how often to evaluate, or to sample a tweet for the feed."""
         training = self._training
         if name == "eval_every":
             title, what, now = "evaluations", "evaluations", format_interval(training.eval_every)
@@ -126,13 +117,11 @@ class Steering:
             self._app.leaving.end_then(partial(self._app.start_run, config), "then it resumes")
 
     def action_dismiss_alert(self) -> None:
-        """Dismiss the alert until the problem recurs."""
         if alert := self._run.alert():
             self._run.dismiss(alert)
             self._app.main.show_alert()
 
     def action_change(self) -> None:
-        """Change the budget: choose how much longer the run trains."""
         self._ask_to_continue("steps")
 
     def _ask_to_continue(self, chosen: ChoiceName) -> None:
@@ -168,6 +157,6 @@ class Steering:
         try:
             config = config_of_new_run(run.connection.config, run.view.started)
         except TweetgenError as error:
-            self._app.main.show_error(error.title, error.message, error.hint)
+            show_error(self._app, error)
             return
         self._app.leaving.start_after(NewRun(config, "on the same tweets", curve_of(run.view)))

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Generic, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeAlias
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
 from engine.checkpoints.catalog import CheckpointEntry, pin_path
-from engine.errors import ConfigError
+from engine.errors import ConfigError, TweetgenError
 from engine.protocol.commands import SaveCheckpoint
+from engine.protocol.events import CommandRefused
 from engine.storage.folders import BEFORE_LOAD, checked_name, folder_of_run, named_checkpoint_path
 from engine.text import sanitize_line
 from tui.dialogs.base import Answer, Dialog
@@ -90,6 +91,15 @@ class Question(Dialog[str]):
         """Answer with the label of a key, or close."""
         if key in self._answers or key == "escape" or (key == "enter" and self.is_message):
             self.dismiss(self._answers.get(key))
+
+
+def show_error(app: App[Any], error: TweetgenError | CommandRefused) -> None:
+    """Show an error in a dialog, or as a toast where another message is open."""
+    top, detail = app.screen, error.detail if isinstance(error, CommandRefused) else error.message
+    if isinstance(top, Question) and top.is_message:
+        app.notify(sanitize_line(f"{error.title}. {detail}"), severity="error", markup=False)
+    else:
+        app.push_screen(Question(error.title, detail, {}, error.hint, "error"))
 
 
 class Problem(NamedTuple):

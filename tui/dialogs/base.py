@@ -41,7 +41,6 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         self._late_answers: list[Answer | None] = []
 
     def compose(self) -> ComposeResult:
-        """Lay out the box around the body."""
         with Vertical(id="box") as box:
             box.border_title = Content(self.heading)
             box.border_subtitle = self._keys_line
@@ -62,11 +61,9 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         return action != "help" or bool(self.HELP)
 
     async def action_help(self) -> None:
-        """Show the help, the keys of this dialog first."""
         await self.app.run_action(f"help({self.HELP!r})", self.app)
 
     def action_close(self) -> None:
-        """Close without an answer."""
         self.dismiss(None)
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:

@@ -37,7 +37,6 @@ class BatchDialog(RunDialog[None]):
         """The step and the number of gaps when the last question was sent: an answer within a gap is lost."""
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the grid or its explanation, why there is no batch yet, and what the last single step did."""
         yield BatchGrid()
         with VerticalScroll(id="explanation"):
             yield Static(markup=False, id="sentences")
@@ -45,7 +44,6 @@ class BatchDialog(RunDialog[None]):
         yield StepBar()
 
     def on_mount(self) -> None:
-        """Ask for the batch of the last step."""
         self._ask()
 
     def _ask(self) -> None:
@@ -83,7 +81,6 @@ class BatchDialog(RunDialog[None]):
             self._ask()
 
     def action_close(self) -> None:
-        """Close the explanation, or else the dialog."""
         if self.has_class("-explains"):
             self.action_explain()
         else:

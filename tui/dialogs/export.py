@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.widgets import Input, Static
 
+from engine.errors import TweetgenError
 from engine.export.tweets import FORMATS, write_export
 from engine.protocol.events import TweetSampled
 from engine.text import sanitize_line
 from tui.dialogs.base import Dialog
-from tui.process.threads import begin_work, on_own_thread
-from tui.run.connection import to_tweetgen_error
+from tui.process.threads import on_own_thread
 from tui.widgets.line_input import LineInput
 
 _MAX_NAME_CHARS = 1000
@@ -46,17 +45,14 @@ class ExportDialog(Dialog[None]):
         self._is_writing = False
 
     def compose_body(self) -> ComposeResult:
-        """Show the line, the choices, and below them a hint or an error."""
         yield LineInput(self._suggestion, placeholder="a file name", max_length=_MAX_NAME_CHARS, select_on_focus=True)
         yield Static(markup=False, id="what")
         yield Static(self._hint, markup=False, id="hint")
 
     def on_mount(self) -> None:
-        """Mark the first choice."""
         self.action_choose(0)
 
     def action_choose(self, direction: int) -> None:
-        """Select the next (1) or previous (-1) of the choices."""
         names = list(self._choices)
         self._chosen = names[(names.index(self._chosen) + direction) % len(names)]
         lines = (f"{'●' if name == self._chosen else '○'} {name}: {len(self._choices[name]):,}" for name in names)
@@ -84,24 +80,30 @@ class ExportDialog(Dialog[None]):
             self._show_hint(f"No {self._chosen} yet.", is_error=True)
         elif not self._is_writing:
             self._is_writing = True
-            begin_work(self, partial(self._write, path, tweets))
+            self._write(path, tweets)
 
+    @work
     async def _write(self, path: Path, tweets: Sequence[TweetSampled]) -> None:
         """Write and close, or show the error."""
         may_replace = path == self._path_to_replace
 
-        def write() -> None:
+        def write() -> bool:
             content = FORMATS[path.suffix.lower()](tweets).encode()
-            write_export(path, [content], may_replace=may_replace)
+            try:
+                write_export(path, [content], may_replace=may_replace)
+            except FileExistsError:
+                return False
+            return True
 
         try:
-            await on_own_thread(write, writes=True)
-        except FileExistsError:
+            is_written = await on_own_thread(write, writes=True, doing="Exporting tweets")
+        except TweetgenError as error:
+            self._show_hint(f"{error.message} {error.hint}", is_error=True)
+            self._is_writing = False
+            return
+        if not is_written:
             self._path_to_replace = path
             self._show_hint(f"“{path.name}” exists already; enter again replaces it.", is_error=True)
-        except Exception as error:  # noqa: BLE001 - whatever a name or a tweet holds, the run continues
-            report = to_tweetgen_error(error, "Exporting tweets")
-            self._show_hint(f"{report.message} {report.hint}", is_error=True)
         else:
             num_tweets = "1 tweet" if len(tweets) == 1 else f"{len(tweets):,} tweets"
             self.notify(sanitize_line(f"Wrote {num_tweets} to {path.absolute()}"), markup=False)

@@ -167,7 +167,6 @@ class HelpText(VerticalScroll):
         self.scroll_home(animate=False)
 
     def on_resize(self) -> None:
-        """Wrap the lines."""
         if not (width := self.scrollable_content_region.width):
             return  # before the first layout
         has_two = width >= _TWO_COLUMNS_CELLS
@@ -200,31 +199,25 @@ class HelpDialog(Dialog[None], inherit_bindings=False):
         self._typed = ""
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the line of the search over the text."""
         yield Static(id="search")
         yield HelpText()
 
     def on_mount(self) -> None:
-        """Show all, and invite to type."""
         self._search("")
 
     def on_key(self, event: events.Key) -> None:
-        """Add a typed character to the search."""
         if event.character is not None and event.is_printable and event.key != "question_mark":
             event.stop()
             self._search(self._typed + event.character)
 
     def on_paste(self, event: events.Paste) -> None:
-        """Search for what is pasted."""
         event.stop()
         self._search(self._typed + sanitize_line(event.text, max_chars=_MAX_QUERY_CHARS))
 
     def action_delete(self) -> None:
-        """Delete the last character of the search."""
         self._search(self._typed[:-1])
 
     def action_back(self) -> None:
-        """Clear the search, or else close."""
         if self._typed:
             self._search("")
         else:

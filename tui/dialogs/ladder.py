@@ -43,11 +43,9 @@ class LadderDialog(RunDialog[None]):
         yield Static("sampling…", markup=False, id="hint")
 
     def on_mount(self) -> None:
-        """Sample the first ladder."""
         self.action_roll()
 
     def action_roll(self) -> None:
-        """Sample a ladder with a random seed."""
         if self.run.send(SampleLadder(seed=secrets.randbelow(1_000_000), prime=self.run.shown.sampling.prime)):
             self._show_hint("sampling…")
 

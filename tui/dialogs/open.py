@@ -20,6 +20,7 @@ from textual.widgets import Input, OptionList, Static
 
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
+from engine.errors import TweetgenError
 from engine.text import sanitize_line
 from tui.dialogs.base import RunDialog
 from tui.dialogs.folder import (
@@ -34,7 +35,6 @@ from tui.dialogs.folder import (
     split_typed,
 )
 from tui.process.threads import on_own_thread
-from tui.run.connection import to_tweetgen_error
 from tui.run.model import RunModel
 from tui.run.new_run import NewRun, config_for_new_data, initial_path
 from tui.text.tweets import doubt_in, fact_line, sample_line
@@ -82,7 +82,6 @@ class OpenDialog(RunDialog[NewRun]):
         """Whether tab was pressed before the list matched the line."""
 
     def compose_body(self) -> ComposeResult:
-        """Show the line, the folder, and hints on the path."""
         yield PathInput(placeholder="a file or folder, then options; ~ is your home", select_on_focus=False)
         yield FileList()
         with Vertical(id="hints"):
@@ -90,7 +89,6 @@ class OpenDialog(RunDialog[NewRun]):
                 yield Static(markup=False, id=name)
 
     def on_mount(self) -> None:
-        """Show the first folder."""
         if self._dropped is not None:
             self._open_dropped(PathInput.Dropped(self._dropped))
         else:
@@ -188,7 +186,6 @@ class OpenDialog(RunDialog[NewRun]):
             self.call_later(self._complete)
 
     def action_move(self, action: str) -> None:
-        """Move the highlight by an action of the list."""
         self._apply_line()
         if self._state != "checking" and self._is_listed:
             self._set_state("choosing")
@@ -262,15 +259,18 @@ class OpenDialog(RunDialog[NewRun]):
         """Check a path on a thread; show the error, or a preview and what enter will do."""
         self._set_state("checking")
         self._show_hints(f"checking {path.name}…")
-        try:
+
+        def check() -> tuple[RunConfig, CorpusPreview | None]:
             config = config_for_new_data(self.run.connection.config, path, parsed_options(self._options))
-            preview = await on_own_thread(partial(self._check, config))
-        except Exception as error:  # noqa: BLE001 - whatever a file does, the current run continues
-            report = to_tweetgen_error(error, "Checking tweets")
-            lacks_option = "--" in report.hint and not self._options
+            return config, self._check(config)
+
+        try:
+            config, preview = await on_own_thread(check, doing="Checking tweets")
+        except TweetgenError as error:
+            lacks_option = "--" in error.hint and not self._options
             where = f"An option follows the path: {path.name} --option VALUE" if lacks_option else ""
             self._set_state("choosing")
-            self._show_hints(report.message, report.hint, where, "-error")
+            self._show_hints(error.message, error.hint, where, "-error")
             return
         self._set_state("ready")
         self._ready = NewRun(config, f"on {path.name}")

@@ -63,7 +63,6 @@ class TweetDialog(RunDialog[TweetSampled]):
         self._bits_then = tweet.char_bits if has_own else ()
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the text, the character under the cursor, and the facts about the whole tweet."""
         text, prime = self.tweet.text, self.tweet.prime
         num_prompt_chars = len(prime) if text.startswith(prime) else 0
         with VerticalScroll(can_focus=False):
@@ -106,21 +105,17 @@ class TweetDialog(RunDialog[TweetSampled]):
             self._draw()
 
     def on_tweet_text_moved(self) -> None:
-        """Draw the character under the cursor."""
         self._draw()
 
     def action_copy(self) -> None:
-        """Copy the tweet to the terminal's clipboard."""
         clipboard.copy(self.app, self.tweet.text)
         self.notify(clipboard.COPIED, markup=False)
 
     def action_pin(self) -> None:
-        """Pin or unpin the tweet."""
         self._is_pinned = self._pin()
         self._draw()
 
     def action_colours(self) -> None:
-        """Switch the surprise colours off or on."""
         self._text.is_coloured = not self._text.is_coloured
 
     def action_continue(self) -> None:
@@ -142,12 +137,12 @@ class TweetDialog(RunDialog[TweetSampled]):
             self.run.toast(error.message, "warning")
             return
         if prime == now.prime:
-            self.run.toast("No prime is set.")
+            self.run.toast("No prime is set.", "information")
         elif self.run.change(prime=prime):
-            self.run.toast(f"All new tweets begin with “{prime}”; P clears it." if prime else "Prime cleared.")
+            done = f"All new tweets begin with “{prime}”; P clears it." if prime else "Prime cleared."
+            self.run.toast(done, "information")
 
     def action_xray(self) -> None:
-        """Open the X-ray of the tweet over the dialog."""
         self._xray()
 
     @property

@@ -1,7 +1,9 @@
 """Slow work of the screen, each piece on a daemon thread of its own.
 
-Nothing waits for the thread once its awaiter is cancelled: a file that blocks must block neither the screen nor the end
-of the program. Only threads that write are waited for, a moment, at the end of the program.
+A worker of Textual awaits it. `run_worker` must be given an async function, not a coroutine: if the node is removed
+before that has begun, Python prints a warning. Nothing waits for the thread once its awaiter is cancelled: a file that
+blocks must block neither the screen nor the end of the program. Only threads that write are waited for, a moment, at
+the end of the program.
 """
 
 from __future__ import annotations
@@ -10,12 +12,11 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from textual.dom import DOMNode
-from textual.worker import Worker
+from tui.run.connection import to_tweetgen_error
 
 MAX_WRITING_SECONDS = 1.0
 """How long the end of the program waits for threads that write."""
@@ -24,18 +25,11 @@ _writers: set[threading.Thread] = set()
 """The running threads that write."""
 
 
-def begin_work(node: DOMNode, function: Callable[[], Coroutine[Any, Any, Result]]) -> Worker[Result]:
-    """Run an async function beside the messages of a node, until the node is removed.
-
-    Never pass a coroutine to Textual: if the node is removed before it has begun, Python prints a warning.
-    """
-    return node.run_worker(function)
-
-
-async def on_own_thread(function: Callable[[], Result], *, writes: bool = False) -> Result:
+async def on_own_thread(function: Callable[[], Result], *, writes: bool = False, doing: str = "") -> Result:
     """Run `function` on a daemon thread; return its result or raise its exception.
 
-    `writers_have_ended` waits for a function that `writes`.
+    With `doing`, which names the work in the log, it raises only `TweetgenError`. `writers_have_ended` waits for a
+    function that `writes`.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
@@ -45,7 +39,7 @@ async def on_own_thread(function: Callable[[], Result], *, writes: bool = False)
         try:
             settle = partial(future.set_result, function())
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
-            settle = partial(future.set_exception, error)
+            settle = partial(future.set_exception, to_tweetgen_error(error, doing) if doing else error)
         with contextlib.suppress(RuntimeError):  # the program has ended meanwhile
             loop.call_soon_threadsafe(lambda: None if future.done() else settle())  # it may be cancelled
         _writers.discard(thread)

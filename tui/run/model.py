@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 from engine.config.run import MAX_LEARNING_RATE, MIN_LEARNING_RATE, Setting
 from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE
@@ -20,11 +20,13 @@ from tui.run.pending import Pending
 from tui.run.view import RunView, is_over
 from tui.text.numbers import LossUnit
 
-SessionNeed = Literal["steering", "switching", "pausing", "commands", "answers", "steps to come", "a run to leave"]
-Need = Literal[SessionNeed, "an alert", "a tweet", "a prime", "a change", "steps", "files", "a terminal"]
+_SessionNeed = Literal["steering", "switching", "pausing", "commands", "answers", "steps to come", "a run to leave"]
+Need = Literal[_SessionNeed, "an alert", "a tweet", "a prime", "a change", "steps", "files", "a terminal"]
 """What an action needs: that this screen may change the run (`steering`) or choose another one (`switching`), a session
 that pauses (also a replay), that accepts commands, or that answers questions (also a read-only screen's). `files` are
 those of the machine that runs the program, which a read-only browser must not read or write."""
+_ALL_NEEDS: tuple[Need, ...] = get_args(Need)
+Severity = Literal["information", "warning"]
 
 TEMPERATURE_STEP = 0.05
 LEARNING_RATE_FACTOR = 10**0.1
@@ -55,8 +57,8 @@ class RunModel:
         """How often events were missed: answers to questions may be among them."""
         self.is_ending = False
         """Whether the session was asked to end."""
-        self.toast: Callable[..., None] = lambda _text, _severity="information": None
-        """Shows a line on the screen."""
+        self.toast: Callable[[str, Severity], None] = lambda _text, _severity: None
+        """Shows a line on the screen for some seconds."""
         self.on_sent: Callable[[], None] = lambda: None
         """Called after each command, so that its effect is drawn at once."""
         self._interruption = ""
@@ -114,12 +116,12 @@ class RunModel:
     def refusal_of(self, command: Command) -> str:
         """Return why a command can't be sent now, as a sentence; empty if it can."""
         need: Need = "answers" if isinstance(command, Question) else "commands"
-        return unmet_needs(self).get("pausing" if isinstance(command, Pause | Resume) else need, "")
+        return reason_of("pausing" if isinstance(command, Pause | Resume) else need, self)
 
     def send(self, command: Command) -> bool:
         """Send a command, and show at once what it changes; notify the user and return False if it can't be sent."""
         if reason := self.refusal_of(command):
-            self.toast(reason)
+            self.toast(reason, "information")
             return False
         self._send(command, self.pending.sent(command, self.shown))
         return True
@@ -179,32 +181,49 @@ def _missed(before: RunView, view: RunView) -> list[Event]:
     return [*started, *(warned for warned in view.warnings if warned not in before.warnings), *ended]
 
 
-def unmet_needs(run: RunModel, *, has_tweet: bool = True, is_in_browser: bool = False) -> dict[Need, str]:
-    """Return which needs are not met now, each with the reason as a sentence.
+def reason_of(need: Need, run: RunModel, *, has_tweet: bool = True, is_in_browser: bool = False) -> str:  # noqa: C901, PLR0912 - one case per need
+    """Return why a need is not met now, as a sentence; empty if it is.
 
     `has_tweet`: a tweet is selected, or there is a newest one.
     """
-    view, refusal, interruption = run.view, run.connection.refusal, run.connection.interruption
+    view, refusal = run.view, run.connection.refusal
     ending = "The run is ending." if run.is_ending else ""
-    silence = _silence(run)
     a_replay = replay.REASON if view.is_replay else ""
-    has_run = not view.is_replay and view.phase not in {"finished", "failed"}
-    reasons: dict[Need, str] = {
-        "steering": refusal or interruption,
-        "switching": ending or refusal,
-        "pausing": ending or refusal or silence,
-        "commands": ending or refusal or silence or a_replay,
-        "answers": ending or silence or a_replay,
-        "steps to come": "No step is left to take: space continues the run." if run.is_at_end else "",
-        "a run to leave": "" if has_run else "No run is left to continue without a screen; q quits.",
-        "an alert": "" if run.alert() else "No alert to answer.",
-        "a tweet": "" if has_tweet else "There is no tweet yet: g samples one.",
-        "a prime": "" if run.shown.sampling.prime else "No prime is set.",
-        "a change": "" if run.pending.changes else "Nothing to undo.",
-        "steps": "" if len(view.train_losses) else "There is no step to plot yet.",
-        "files": refusal if is_in_browser else "",
-        "a terminal": "It needs a terminal: tweetgen-tui lesson." if is_in_browser else "",
-    }
+    match need:
+        case "steering":
+            return refusal or run.connection.interruption
+        case "switching":
+            return ending or refusal
+        case "pausing":
+            return ending or refusal or _silence(run)
+        case "commands":
+            return ending or refusal or _silence(run) or a_replay
+        case "answers":
+            return ending or _silence(run) or a_replay
+        case "steps to come":
+            return "No step is left to take: space continues the run." if run.is_at_end else ""
+        case "a run to leave":
+            has_run = not view.is_replay and view.phase not in {"finished", "failed"}
+            return "" if has_run else "No run is left to continue without a screen; q quits."
+        case "an alert":
+            return "" if run.alert() else "No alert to answer."
+        case "a tweet":
+            return "" if has_tweet else "There is no tweet yet: g samples one."
+        case "a prime":
+            return "" if run.shown.sampling.prime else "No prime is set."
+        case "a change":
+            return "" if run.pending.changes else "Nothing to undo."
+        case "steps":
+            return "" if len(view.train_losses) else "There is no step to plot yet."
+        case "files":
+            return refusal if is_in_browser else ""
+        case "a terminal":
+            return "It needs a terminal: tweetgen-tui lesson." if is_in_browser else ""
+
+
+def unmet_needs(run: RunModel, *, has_tweet: bool = True, is_in_browser: bool = False) -> dict[Need, str]:
+    """Return which needs are not met now, each with the reason as a sentence."""
+    reasons = {need: reason_of(need, run, has_tweet=has_tweet, is_in_browser=is_in_browser) for need in _ALL_NEEDS}
     return {need: reason for need, reason in reasons.items() if reason}
 
 

@@ -1,4 +1,4 @@
-"""The lines printed when a run has ended or continues without a screen, from screen and headless command alike."""
+"""The lines printed when a run has ended or continues without a screen; its notification and the terminal's title."""
 
 from __future__ import annotations
 
@@ -90,6 +90,20 @@ def ending_of(view: RunView, unit: LossUnit = "bits") -> str:
     best = "" if view.best is None else f", best {format_bits(view.best.bits_per_char, unit)} {unit}"
     text = f"tweetgen-tui: run{run} finished after {format_count(view.step)} steps{best}."
     return sanitize_line(text, _MAX_NOTICE_CHARS)
+
+
+def title_of(view: RunView, unit: LossUnit = "bits") -> str:
+    """Return the terminal's title: run, loss in `unit`, step, and the phase unless training."""
+    bits = view.last_val.bits_per_char if view.last_val is not None else view.smoothed_bits
+    parts = [
+        "tweetgen-tui",
+        view.started.run if view.started is not None else "",
+        "replay" if view.is_replay else "",
+        f"{format_bits(bits, unit)} {unit}" if bits is not None else "",
+        f"{format_count(view.step)} steps" if view.step else "",
+        view.shown_phase if view.shown_phase not in {"training", "starting"} else "",
+    ]
+    return sanitize_line(" · ".join(filter(None, parts)), _MAX_NOTICE_CHARS)
 
 
 def how_to_attach(view: RunView, problem: str = "") -> str:

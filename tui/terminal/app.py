@@ -52,7 +52,7 @@ _GREYS = _Greys()
 class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
     """An app that draws with the glyphs and colours that its terminal supports, laid out by the style sheet."""
 
-    CSS_PATH = Path(__file__).parents[1] / "app" / "style.tcss"
+    CSS_PATH = Path(__file__).with_name("style.tcss")
     HORIZONTAL_BREAKPOINTS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual types it
     VERTICAL_BREAKPOINTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, "-tall")]  # noqa: RUF012 - the same
 

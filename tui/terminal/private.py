@@ -42,6 +42,14 @@ def add_action_targets(app: App[Any], names: Iterable[str]) -> None:
     app._action_targets.update(names)
 
 
+class Actions:
+    """A target of actions that is no widget."""
+
+    def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
+        """Return that every action may run."""
+        return True
+
+
 def failure_of(app: App[Any]) -> Exception | None:
     """Return the exception that ended an app, if any."""
     return app._exception

@@ -13,10 +13,8 @@ from typing import Any
 from textual.app import App
 
 from engine.text import sanitize_line
-from tui.run.view import RunView
 from tui.terminal.capabilities import multiplexer
 from tui.terminal.private import driver_of
-from tui.text.numbers import LossUnit, format_bits, format_count
 
 _ESCAPE, _BELL = "\x1b", "\x07"
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;0t", "\x1b[23;0t"
@@ -61,20 +59,6 @@ def wrapped_for(sequence: str, name: str) -> str:
         starts = range(0, len(sequence), _SCREEN_CHUNK)
         return "".join(f"{_ESCAPE}P{sequence[start : start + _SCREEN_CHUNK]}{_ESCAPE}\\" for start in starts)
     return ""
-
-
-def title_of(view: RunView, unit: LossUnit = "bits") -> str:
-    """Return the terminal's title: run, loss in `unit`, step, and the phase unless training."""
-    bits = view.last_val.bits_per_char if view.last_val is not None else view.smoothed_bits
-    parts = [
-        "tweetgen-tui",
-        view.started.run if view.started is not None else "",
-        "replay" if view.is_replay else "",
-        f"{format_bits(bits, unit)} {unit}" if bits is not None else "",
-        f"{format_count(view.step)} steps" if view.step else "",
-        view.shown_phase if view.shown_phase not in {"training", "starting"} else "",
-    ]
-    return sanitize_line(" · ".join(filter(None, parts)), _MAX_CHARS)
 
 
 class Notifications:

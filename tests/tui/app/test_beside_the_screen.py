@@ -25,9 +25,10 @@ from tui.app.pins import PinsFile
 from tui.app.recorder import SHOWN_SECONDS, Recorder, to_cast
 from tui.run.fold import fold
 from tui.run.replay import ReplayedRun
+from tui.run.summary import title_of
 from tui.run.view import RunView
 from tui.settings.preferences import PreferencesStore
-from tui.terminal.sequences import Notifications, title_of
+from tui.terminal.sequences import Notifications
 
 SIZE = (100, 30)
 TICK = 0.1

@@ -41,7 +41,7 @@ HANGUP_CODE, TERMINATED_CODE = signals.HANGUP_CODE, 143
 
 
 @pytest.mark.parametrize(
-    ("owner", "moment"), [(TweetgenApp, "on_load"), (MainScreen, "compose"), (MainScreen, "on_mount")]
+    ("owner", "moment"), [(TweetgenApp, "on_mount"), (MainScreen, "compose"), (MainScreen, "on_mount")]
 )
 async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type[Any], moment: str

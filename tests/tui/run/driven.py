@@ -43,7 +43,7 @@ class Screen:
         self.link = Driven()
         self.run = RunModel(self.link, view or fold(RunView(), [run_started()]))
         self.toasts: list[str] = []
-        self.run.toast = lambda text, _severity="information": self.toasts.append(text)
+        self.run.toast = lambda text, _: self.toasts.append(text)
 
     @property
     def training(self) -> TrainingConfig:

@@ -24,7 +24,7 @@ from tui.dialogs.base import RunUpdated
 from tui.run.model import RunModel
 from tui.screens.xray.checkpoint_bridge import CheckpointBridge
 from tui.settings.key_table import Key, keys_of
-from tui.settings.keys import KeyMap, bindings_of, mapped, opening
+from tui.settings.keys import KeyMap, bindings_of, mapped
 from tui.widgets.bars import StepBar
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.line_input import LineInput
@@ -77,7 +77,6 @@ class XrayScreen(Screen[None]):
 
     AUTO_FOCUS = "XrayPanel"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("xray screen"), can_change=True)
-    opening_keys: ClassVar[frozenset[str]] = opening(keys_of("xray screen"))
 
     def __init__(self, run: RunModel, text: str | None, key_map: KeyMap, *, awaits_tweet: bool = False) -> None:
         """Show `text`, or a training tweet as soon as there is a batch; for None, have a text typed."""

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from textual.worker import Worker
 
-from tui.process.threads import begin_work, on_own_thread
+from tui.process.threads import on_own_thread
 from tui.run.view import RunView
 from tui.text.cells import Line, Span, cell_len, cut, num_cells, padded, progress_bar, shortened, slider
 from tui.text.tweets import FILTER_SEPARATOR
@@ -250,7 +250,7 @@ class SidePanel(LineView):
         """Read the machine, and show it once it has been read. That of a replay was another one."""
         if not self.shown.is_replay and (self._worker is None or self._worker.is_finished):
             run = MeasuredRun(self.host_pid, has_ranks=num_ranks(self.shown) > 1)
-            self._worker = begin_work(self, partial(self._read_machine, run))
+            self._worker = self.run_worker(partial(self._read_machine, run))
 
     async def _read_machine(self, run: MeasuredRun) -> None:
         self._reading = await on_own_thread(partial(self._read, run))

@@ -36,8 +36,8 @@ from tests.tui.conftest import SCRIPT, Running, Stage, opened, screen_text, show
 from tests.tui.transcripts import Step, plays, set_up, transcript
 from tui.app.pins import PinsFile
 from tui.run.fold import fold
+from tui.run.summary import title_of
 from tui.run.view import RunView
-from tui.terminal.sequences import title_of
 from tui.text.cells import CELL_WIDTH
 from tui.widgets.bars import EndBar
 from tui.widgets.feed.columns import PIN_GLYPH
