@@ -76,3 +76,9 @@ def trained(home: Path, trained_once: Path) -> Path:
     """The data folder of this test, with the run `first` in it."""
     shutil.copytree(trained_once, home, dirs_exist_ok=True)
     return home
+
+
+@pytest.fixture
+def best(trained: Path) -> Path:
+    """The best checkpoint of the run `first`."""
+    return trained / "runs" / "first" / "checkpoints" / "best.safetensors"

@@ -1,26 +1,24 @@
-"""Help, version, what the screen starts with, an interpreter of Windows, and completion, also in real shells."""
+"""Help, version, what the screen starts with, options, and an interpreter of Windows."""
 
 from __future__ import annotations
 
 import gc
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 import typer.main
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, Setting
-from tests.cli.program import DEADLINE_SECONDS, Cli
-from tests.installed import require
-from tests.readme import COMPLETION_SCRIPTS, ROOT, SHARE
+from tests.cli.program import Cli, Finished
+from tests.readme import ROOT
 from tui.__main__ import main
 from tui.cli.app import app
 from tui.cli.commands.screen import with_screen_settings
@@ -76,10 +74,42 @@ def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(mo
     assert opened == [to_run_config({})]
 
 
-def test_each_option_of_the_run_itself_reaches_its_config() -> None:
-    for name in (name for group in RUN if group.config_type is RunConfig for name in group.fields):
-        value = name == "from_scratch" or "tutorial"
-        assert getattr(to_run_config({name: value}), name) == value
+OPTIONS = """
+--data a.csv --data b.txt --format csv --encoding utf-8 --member *.csv --column body --label sad --label-column mood
+--weight 2 --weight 1 --separator === --no-replies --no-retweets --no-sensitive --keep-links --lowercase --strip-links
+--strip-mentions --mask-mentions --to-ascii --max-length 99 --keep-duplicates --preset tutorial --max-seconds 60
+--max-steps 9 --seed 1 --embedding-size 6 --hidden-size 8 --num-layers 2 --dropout 0.1 --ngram-order 3 --overfit 7
+--from-scratch --epochs 1.5 --batch-size 4 --learning-rate 0.01 --schedule constant --warmup-steps 5 --weight-decay
+0.1 --ngram-decay 0.2 --max-grad-norm 2 --average-lag 0.3 --steps-per-second 5 --eval-every 11 --sample-every 12
+--autosave-seconds 13 --save-every 14 --keep-checkpoints 15 --keep-every-step --temperature 1.1 --prime hi --top-k 16
+--top-p 0.5 --min-p 0.05 --temperature-last --only-new --avoid x,y --must-contain z --min-length 2 --best-of 3
+--device cpu --precision float32 --threads 1 --deterministic --run-name mine --tensorboard /logs
+
+--data a.txt --blank-line-separated --checkpoint first
+
+--resume first
+"""
+
+
+def test_every_option_reaches_the_config_of_the_run(cli: Cli, home: Path, snapshot: SnapshotAssertion) -> None:
+    """The other commands take the same groups of options."""
+    create_run(home, "first")
+    opened: list[RunConfig] = []
+    cli.monkeypatch.setattr("tui.cli.commands.screen.open_screen", lambda config, *_, **__: opened.append(config))
+    for command in OPTIONS.split("\n\n"):
+        assert cli(*command.split()) == Finished(0, "", "")
+    usual = asdict(RunConfig(corpus=CorpusConfig()))
+    lines, seen = [], set[str]()
+    for given in map(asdict, opened):
+        parts = {name: given.pop(name) for name in ("settings", "corpus", "runtime")}
+        for part, values in {**parts, "run": given}.items():
+            changed = {
+                name: value for name, value in (values or {}).items() if value != usual.get(part, usual).get(name)
+            }
+            lines.append(f"{part}: {changed}")
+            seen |= changed.keys()
+    assert seen == {name for group in RUN for name in group.fields}
+    assert "\n".join(lines) == snapshot
 
 
 def test_a_single_tweet_is_learned_slowly_enough_to_watch_and_a_corpus_without_a_limit() -> None:
@@ -117,113 +147,8 @@ def test_a_start_on_windows_ends_with_one_sentence_that_names_wsl2() -> None:
         assert "WSL2" in sentence
 
 
-ASKED = {
-    "bash": {"COMP_WORDS": "tweetgen-tui {}", "COMP_CWORD": "{count}"},
-    "zsh": {"_TYPER_COMPLETE_ARGS": "tweetgen-tui {}"},
-    "fish": {"_TYPER_COMPLETE_ARGS": "tweetgen-tui {}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
-}
-"""Environment that each shell's script sets, besides `_TWEETGEN_TUI_COMPLETE`."""
-
-
 def create_run(home: Path, name: str) -> None:
     """Create the folder of a run with a checkpoint."""
     (home / "runs" / name / "checkpoints").mkdir(parents=True)
     (home / "runs" / name / "config.json").touch()
     (home / "runs" / name / "checkpoints" / "best.safetensors").touch()
-
-
-def complete(cli: Cli, shell: str, words: str) -> str:
-    """Return the output for TAB after these words."""
-    cli.monkeypatch.setattr("tui.cli.commands.screen.open_screen", lambda *_: pytest.fail("the screen was opened"))
-    cli.monkeypatch.setenv("_TWEETGEN_TUI_COMPLETE", f"complete_{shell}")
-    for name, value in ASKED[shell].items():
-        cli.monkeypatch.setenv(name, value.format(words, count=len(words.split(" "))))
-    ended = cli()
-    assert (ended.code, ended.err) == (0, "")
-    return ended.out
-
-
-@pytest.mark.parametrize("shell", ASKED)
-def test_tab_offers_commands_options_and_names_that_no_shell_evaluates(cli: Cli, shell: str, home: Path) -> None:
-    for name in ("good-run", "$(reboot)", "a b", "`reboot`", "\\$(reboot)", "a;b", "it's", '"'):
-        create_run(home, name)
-    for typed in ("--resume ", "attach ", "runs export ", "--checkpoint ", "checkpoints show "):
-        offered = complete(cli, shell, typed)
-        assert "good-run" in offered
-        assert [piece for piece in ("reboot", "a b", "a;b", "it's") if piece in offered] == []
-    for typed, word in (("", "train"), ("checkpoints ex", "export"), ("train --max-st", "--max-steps")):
-        assert word in complete(cli, shell, typed)
-
-
-def test_the_script_that_is_printed_is_the_one_that_the_wheel_installs(cli: Cli) -> None:
-    for shell, script in COMPLETION_SCRIPTS.items():
-        cli.monkeypatch.setattr("shellingham.detect_shell", lambda shell=shell: (shell, shell))
-        assert cli("--show-completion").out == (SHARE / script).read_text(encoding="utf-8")
-
-
-BASH_COMPLETION = Path("/usr/share/bash-completion/bash_completion")
-TYPED = {
-    "ch": "checkpoints",
-    "checkpoints l": "list",
-    "train --max-st": "--max-steps",
-    "--preset tu": "tutorial",
-    "--data my_": "my_tweets.csv",
-    "--resume fir": "first",
-    "checkpoints show first/b": "first/best",
-    "generate --checkpoint sav": "saved",
-}
-"""Words that are typed, and what TAB makes of the last of them."""
-
-
-@pytest.fixture
-def environment(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The environment of a shell: the program on its path, a run, a checkpoint and a file to complete."""
-    create_run(home, "first")
-    (home / "checkpoints").mkdir()
-    (home / "checkpoints" / "saved.safetensors").touch()
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "my_tweets.csv").touch()
-    monkeypatch.chdir(folder)
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {"PATH": path, "TWEETGEN_HOME": str(home), "HOME": str(folder), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
-
-
-def shell_of(name: str, environment: dict[str, str]) -> pexpect.spawn[str]:
-    """Start bash with bash-completion, or zsh with the script's folder in `fpath`; both load the script when needed."""
-    if name == "bash":
-        require("bash", str(BASH_COMPLETION))
-        options = ["--norc", "--noprofile", "-i"]
-        environment = environment | {"BASH_COMPLETION_USER_DIR": str(SHARE / "bash-completion")}
-        start = f"bind 'set bell-style none'; . {BASH_COMPLETION}"
-    else:
-        require("zsh")
-        options = ["-f", "-i"]
-        functions = SHARE / "zsh" / "site-functions"
-        start = f"fpath=({functions} $fpath); autoload -Uz compinit; compinit -u -D; unsetopt beep"
-    shell: pexpect.spawn[str] = pexpect.spawn(name, options, env=environment, encoding="utf-8")
-    shell.sendline(f"{start}; PS1='ready '; echo load''ed")
-    shell.expect_exact("loaded", timeout=DEADLINE_SECONDS)
-    return shell
-
-
-@pytest.mark.ci
-@pytest.mark.parametrize("name", ["bash", "zsh"])
-def test_tab_completes_commands_options_runs_checkpoints_and_files(environment: dict[str, str], name: str) -> None:
-    shell = shell_of(name, environment)
-    for typed, completed in TYPED.items():
-        shell.expect_exact("ready ", timeout=DEADLINE_SECONDS)
-        shell.send(f"tweetgen-tui {typed}\t")
-        shell.expect_exact(completed.removeprefix(typed.split()[-1]), timeout=DEADLINE_SECONDS)
-        shell.send("\x03")
-    shell.close(force=True)
-
-
-@pytest.mark.ci
-def test_fish_completes_commands_options_runs_checkpoints_and_files(environment: dict[str, str]) -> None:
-    require("fish")
-    environment = environment | {"XDG_DATA_DIRS": str(SHARE)}
-    for typed, completed in TYPED.items():
-        command = ["fish", "--command", f'complete --do-complete "tweetgen-tui {typed}"']
-        offered = subprocess.check_output(command, env=environment, text=True, timeout=DEADLINE_SECONDS)
-        assert [line.partition("\t")[0] for line in offered.splitlines()] == [completed]

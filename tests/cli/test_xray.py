@@ -26,23 +26,19 @@ USED = "checkpoint: first/best, step 40\n"
 TEXT = "mum got the bus"
 
 
-def best(home: Path) -> Path:
-    return home / "runs" / "first" / "checkpoints" / "best.safetensors"
-
-
 @pytest.fixture
 def _scripted_answers(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer in the same way on every machine, in place of the model."""
     monkeypatch.setattr(CheckpointAnswers, "answer", lambda _, command: FakeSession().answer(command))
 
 
-def test_json_has_one_object_per_target_with_the_bits_of_its_probability(cli: Cli, trained: Path) -> None:
+def test_json_has_one_object_per_target_with_the_bits_of_its_probability(cli: Cli, best: Path) -> None:
     ended = cli("xray", "mum 寿", "--json")
     assert (ended.code, ended.err) == (0, USED + "not in the vocabulary, read as <UNK>: '寿' (U+5BFF)\n")
     fields = ["char", "token_id", "bits", "top", "hidden_change", "reset_mean", "update_mean", "saturated_share"]
     assert [list(each) for each in ended.objects] == [fields] * 6
     assert [each["char"] for each in ended.objects] == [*"mum 寿", "<EOS>"]
-    vocab = Vocab(read_info(best(trained))[0].vocab)
+    vocab = Vocab(read_info(best)[0].vocab)
     assert [each["token_id"] for each in ended.objects] == [*vocab.encode("mum "), UNK, EOS]
     assert ended.objects[-2]["bits"] > 20
     for each in ended.objects:
@@ -88,13 +84,6 @@ def test_a_picture_is_written_or_piped_and_replaces_a_file_only_by_force(cli: Cl
     assert file.read_text("utf-8").startswith("<svg ")
     for name in ("missing/view.svg", "."):
         assert_error_at_the_end(cli("xray", TEXT, "--svg", tmp_path / name), str(tmp_path))
-
-
-def test_units_of_a_foreign_checkpoint_are_not_scored_on_its_files(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    best(trained).rename(tmp_path / "model.safetensors")
-    arguments = ("xray", TEXT, "--checkpoint", tmp_path / "model.safetensors")
-    assert cli(*arguments).code == 0
-    assert_error_at_the_end(cli(*arguments, "--view", "units"), "comes from elsewhere", "--view")
 
 
 def test_hostile_text_is_printed_harmless(cli: Cli, trained: Path, tmp_path: Path) -> None:

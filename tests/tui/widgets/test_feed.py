@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -21,7 +21,8 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol.events import TweetDelayed, TweetSampled
 from engine.text import sanitize_line
 from tests.fakes import run_started, settings_changed, tweet_sampled
-from tests.tui.conftest import idle, wait_until
+from tests.tui.conftest import drawn, idle, wait_until
+from tests.tui.test_states import picture_text, theme_colours
 from tests.tui.transcripts import Step, plays, set_up
 from tui.run import fold as training_events
 from tui.run.fold import fold
@@ -231,10 +232,7 @@ async def test_what_is_in_view_after_each_step(
     assert "\n".join(lines) == snapshot
 
 
-@pytest.mark.parametrize("is_coloured", [False, True], ids=["plain", "surprise"])
-def test_colours_show_age_novelty_pin_selection_and_surprise(
-    snap_compare: Callable[..., bool], is_coloured: bool
-) -> None:
+async def test_colours_show_age_novelty_pin_selection_and_surprise(snapshot: SnapshotAssertion) -> None:
     """A tweet stays plain unless each character has its bits; one that fails the filter and an empty one differ."""
     bits = (0.0, *STEP_BITS, 9.0, 0.0)
     known = [tweet_sampled("abcdefg", 4 + number, char_bits=bits, novelty="copy") for number in range(6)]
@@ -245,17 +243,14 @@ def test_colours_show_age_novelty_pin_selection_and_surprise(
         tweet_sampled("a\x1b[0mbcd", 13, char_bits=(*bits, 9.0)),
         tweet_sampled("abcdefg", 14, char_bits=bits[:7], reached_eos=False),
     ]
-
-    async def show(pilot: Pilot[None]) -> None:
-        feed = pilot.app.query_one(TweetFeed)
-        feed.show(view_of([DRAFTED, FAILING, *known, *others], FILTERED))
+    async with feed_of(view_of([DRAFTED, FAILING, *known, *others], FILTERED), (64, 14)) as (feed, pilot):
         feed.show_pins((known[0],))
         await pilot.press(*["up"] * 7)
-        if is_coloured:
+        for name in ("plain", "surprise"):
+            picture = picture_text(drawn(feed.app), theme_colours(feed.app), feed.app.size)
+            assert picture == snapshot(name=name)
             feed.action_colours()
-        await pilot.pause()
-
-    assert snap_compare(FeedApp(), terminal_size=(64, 14), run_before=show)
+            await pilot.pause()
 
 
 async def test_the_titles_show_counts_drafts_and_selection_as_far_as_there_is_room(snapshot: SnapshotAssertion) -> None:

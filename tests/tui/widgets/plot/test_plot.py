@@ -18,7 +18,7 @@ from textual.widgets import Input
 from tests.fakes import FakeSession, baselines_measured, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Running, Stage, idle, text_of, toasts, wait_until
 from tests.tui.transcripts import plays, set_up
-from tests.tui.widgets.test_picture import falling_losses, is_braille, view_of
+from tests.tui.widgets.plot.test_picture import falling_losses, is_braille, view_of
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.terminal.app import TerminalApp
@@ -80,7 +80,7 @@ def state(app: PlotApp, plot: LossPlot) -> str:
     return "; ".join(filter(None, parts))
 
 
-PLAYS = plays("keys_of_the_plot", globals())
+PLAYS = plays("keys", globals())
 SET_UP = {"a wide plot": (5000, (120, 16)), "a curve appears": (60, (80, 13)), "a run that is recent": (220, (120, 16))}
 """Number of steps and size at the begin."""
 
@@ -163,7 +163,7 @@ TWEETS = [tweet_sampled(f"what it wrote after {step}", step) for step in range(1
 BY_HEART = (steps_finished(1, [3.4 * 0.93**step + 0.001 for step in range(300)]), tweet_sampled("by heart", 300))
 ONE_TWEET = run_started(num_train_tweets=1, num_val_tweets=1)
 AT_301 = steps_finished(301, [0.001])
-ON_SCREEN = plays("plot_on_the_screen", globals())
+ON_SCREEN = plays("main_screen", globals())
 SESSIONS: dict[str, tuple[FakeSession, tuple[int, int]]] = {
     "a run on one tweet": (FakeSession(BY_HEART, ONE_TWEET), (80, 24)),
     "the feed follows": (FakeSession([steps_finished(1, falling_losses(3000)), *TWEETS]), (80, 24)),

@@ -1,0 +1,91 @@
+"""`doctor`: the machine, folders and surroundings, and GPUs that can or can't be used."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import pytest
+import torch
+from syrupy.assertion import SnapshotAssertion
+
+from tests.cli.program import Cli
+
+
+def test_doctor_prints_machine_folders_and_surroundings(cli: Cli, trained: Path, snapshot: SnapshotAssertion) -> None:
+    report = cli("doctor", "--json").object
+    assert {"python", "tweetgen-tui", "torch", "textual"} <= set(report.pop("versions"))
+    assert (report["folders"]["data"], report["folders"]["runs"]) == (str(trained), 1)
+    types = {
+        heading: {name: type(value).__name__ for name, value in facts.items()} for heading, facts in report.items()
+    }
+    assert json.dumps(types, indent=1) == snapshot
+    ended = cli("doctor")
+    assert (ended.code, ended.err) == (0, "")
+    for words in ("versions", "torch", "machine", "cores", "folders", str(trained), "terminal", "encoding"):
+        assert words in ended.out
+
+    for name, value in {"TMUX": "x", "SSH_CONNECTION": "x", "LC_ALL": "C", "RANK": "0", "WORLD_SIZE": "2"}.items():
+        cli.monkeypatch.setenv(name, value)
+    (trained / "config.toml").write_text('[screen]\nglyphs = "block"\n', encoding="utf-8")
+    report = cli("doctor", "--json").object
+    terminal, environment = report["terminal"], report["distributed"]["environment"]
+    assert (terminal["multiplexer"], terminal["ssh"]) == ("tmux", True)
+    assert (terminal["glyphs"], terminal["glyphs_chosen"], terminal["utf8"]) == ("block", True, False)
+    assert (environment["RANK"], environment["WORLD_SIZE"]) == ("0", "2")
+    assert "RANK=0, WORLD_SIZE=2" in cli("doctor").out
+
+
+OLD_DRIVER = RuntimeError("The NVIDIA driver on your system is too old (found version 12020).")
+
+
+@pytest.mark.parametrize("is_available", [False, True], ids=["old driver", "busy"])
+def test_doctor_reports_a_gpu_that_torch_can_not_use(cli: Cli, trained: Path, is_available: bool) -> None:
+    """NVML counts GPUs before CUDA starts, and all that is asked then raises."""
+    raising = mock.Mock(side_effect=OLD_DRIVER)
+    cli.monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    cli.monkeypatch.setattr(torch.cuda, "is_available", lambda: is_available)
+    for name in ("init", "get_device_name", "get_device_capability", "is_bf16_supported"):
+        cli.monkeypatch.setattr(torch.cuda, name, raising)
+    cli.monkeypatch.setattr(torch.backends.cudnn, "version", raising)
+    machine = cli("doctor", "--json").object["machine"]
+    problem = f"a GPU is there, but torch can't use it: {OLD_DRIVER}"
+    assert (machine["gpu_problem"], machine["cuda"], machine["device"]) == (problem, [str(OLD_DRIVER)], "cpu")
+    ended = cli("doctor")
+    assert (ended.code, ended.err) == (0, "")
+    assert problem in ended.out
+
+
+def test_doctor_reports_versions_and_abilities_of_gpus(cli: Cli, trained: Path) -> None:
+    nvml = SimpleNamespace(
+        NVMLError=OSError,
+        nvmlInit=lambda: None,
+        nvmlShutdown=lambda: None,
+        nvmlSystemGetDriverVersion=lambda: "580.65.06",
+    )
+    cli.monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    cli.monkeypatch.setattr(torch.version, "cuda", "13.0")
+    for name, value in {
+        "device_count": 1,
+        "is_available": True,
+        "init": None,
+        "get_device_name": "NVIDIA H100",
+        "get_device_capability": (9, 0),
+        "is_bf16_supported": True,
+    }.items():
+        cli.monkeypatch.setattr(torch.cuda, name, lambda *_, value=value, **__: value)
+    cli.monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91500)
+    machine = cli("doctor", "--json").object["machine"]
+    expected = {
+        "device": "cuda",
+        "cuda": ["NVIDIA H100, capability 9.0"],
+        "gpu_problem": "",
+        "gpu_bfloat16": True,
+        "driver": "580.65.06",
+        "cuda_version": "13.0",
+        "cudnn_version": "91500",
+    }
+    assert {name: machine[name] for name in expected} == expected

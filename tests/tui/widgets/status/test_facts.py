@@ -1,0 +1,158 @@
+"""The state of a run as text: every value, what is special about a run, and two lines for a small terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import ndiff
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+from rich.cells import cell_len
+from syrupy.assertion import SnapshotAssertion
+
+from engine.config.run import TrainingConfig
+from engine.config.sampling import SamplingConfig
+from engine.protocol import events as e
+from tests import fakes
+from tests.fakes import checkpoint_saved, eval_finished, run_finished, run_started, steps_finished
+from tui.run.fold import fold
+from tui.run.marks import Baseline, Mark
+from tui.run.series import Series
+from tui.run.view import RunView
+from tui.text.cells import plain
+from tui.text.numbers import LossUnit
+from tui.widgets.status.facts import facts, two_lines
+from tui.widgets.status.side_panel import Group, groups_of
+
+STEPS = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
+UNIGRAM, SIX_GRAM = Baseline(name="unigram", bits_per_char=4.4), Baseline(name="6-gram", bits_per_char=2.4)
+
+
+def view_after(*events: e.Event) -> RunView:
+    return fold(RunView(), events)
+
+
+def before_evaluation(training: TrainingConfig | None = None) -> RunView:
+    return view_after(run_started(training=training or TrainingConfig()), STEPS)
+
+
+def running(training: TrainingConfig | None = None, sampling: SamplingConfig | None = None) -> RunView:
+    started = run_started(training=training or TrainingConfig(), sampling=sampling or SamplingConfig())
+    evaluated = (eval_finished(500, 2.49), eval_finished(600, 2.51, is_best=False))
+    return replace(view_after(started, STEPS, *evaluated, checkpoint_saved(550)), step=600, elapsed_seconds=3723.0)
+
+
+def running_together(num_ranks: int, num_hosts: int = 1, *, is_measured: bool = True) -> RunView:
+    """Return a run of several processes, the last of which waits least."""
+    started = run_started(world_size=num_ranks, backend="gloo")
+    shares = [0.12 + 0.01 * (num_ranks - rank) for rank in range(1, num_ranks + 1)]
+    return replace(running(), started=started, ranks=fakes.ranks_measured(shares if is_measured else (), num_hosts))
+
+
+def groups(view: RunView, width: int, unit: LossUnit = "bits") -> list[Group]:
+    return groups_of(facts(view, unit), view.progress, width)
+
+
+def status_text(view: RunView, unit: LossUnit = "bits") -> list[str]:
+    """Return all groups in a column of 38 cells, then the lines of a terminal of 100 columns."""
+    texts = [f"[{group.name}] {group.note}\n{plain(group.lines)}" for group in groups(view, 38, unit)]
+    lines = "\n".join([*texts, "[100 columns]", plain(two_lines(view, 100, unit))]).splitlines()
+    return [line.rstrip() for line in lines]
+
+
+NAMES = ("at-100", "at-200", "step-512-before-load", "a name of forty characters, all in a row")
+NAMED = tuple(Mark(step=100 * number, kind="saved", label=f"saved {name}") for number, name in enumerate(NAMES, 1))
+LEVELS = {
+    "to beat": replace(running(), baselines=(replace(UNIGRAM, crossed_at=40), SIX_GRAM)),
+    "all beaten": replace(
+        running(), baselines=(replace(UNIGRAM, crossed_at=40), replace(SIX_GRAM, bits_per_char=2.6, crossed_at=500))
+    ),
+    "all beaten once, and one to beat again": replace(
+        running(), baselines=(replace(UNIGRAM, crossed_at=40), replace(SIX_GRAM, bits_per_char=2.5, crossed_at=500))
+    ),
+    "before an evaluation": replace(running(), baselines=(UNIGRAM, SIX_GRAM), val_points=()),
+    "train below all before an evaluation": replace(
+        running(), baselines=(replace(SIX_GRAM, bits_per_char=5.0),), val_points=()
+    ),
+}
+FIRST_EVALUATION = {
+    "usual": None,
+    "700 steps": TrainingConfig(max_steps=700),
+    "1.5 epochs": TrainingConfig(epochs=1.5),
+    "every 650 steps": TrainingConfig(max_steps=2000, eval_every=650),
+    "early ones": TrainingConfig(eval_every=2000, early_eval_tweets=250),
+    "never": TrainingConfig(eval_every=0),
+}
+ESTIMATE = structs.replace(eval_finished(64, 3.01, is_best=False), is_early=True)
+DRAW = SamplingConfig(temperature=1.05, top_k=40, prime="good [/b] morning")
+FILTER = replace(DRAW, top_p=0.9, min_p=0.1, temperature_last=True, only_new=True, avoid=("a", "b"))
+WARM = (run_started(is_warm_start=True), run_started(step=600, epochs=1.01, resumed_from=f"{run_started().run}/latest"))
+DROPPED = (("near-duplicate", 583), ("over 140 characters", 9), ("empty", 6), ("only a link", 1), ("duplicate", 1))
+VIEWS = {
+    **{f"levels, {name}": view for name, view in LEVELS.items()},
+    **{f"first evaluation, {name}": before_evaluation(training) for name, training in FIRST_EVALUATION.items()},
+    "first evaluation, one tweet": replace(before_evaluation(), started=run_started(num_train_tweets=1)),
+    "a best evaluation": fold(before_evaluation(), [eval_finished(600, 2.49)]),
+    "early evaluation": view_after(run_started(), ESTIMATE),
+    "an evaluation after it": view_after(run_started(), ESTIMATE, eval_finished(600, 2.51, is_best=False)),
+    "draw of characters": running(sampling=DRAW),
+    "filter": running(sampling=FILTER),
+    "from the shipped model, resumed": view_after(*WARM),
+    "from a checkpoint": view_after(run_started(resumed_from="my/best")),
+    "named checkpoints": replace(running(), marks=NAMED),
+    "rows left out": replace(
+        running(),
+        started=run_started(num_rows=20_600, dropped=DROPPED),
+    ),
+    "speed limit": running(TrainingConfig(steps_per_second=5.0)),
+    "2 ranks": running_together(2),
+    "2 ranks, not measured": running_together(2, is_measured=False),
+    "16 ranks": running_together(16, 2),
+    "half of a budget": running(TrainingConfig(max_steps=1200)),
+    "steps used up": running(TrainingConfig(max_steps=600)),
+    "seconds used up": running(TrainingConfig(max_seconds=60)),
+    "ended": fold(running(TrainingConfig(max_steps=1200)), [run_finished(600)]),
+}
+
+
+def test_the_status_has_every_value(snapshot: SnapshotAssertion) -> None:
+    assert "\n".join(status_text(running())) == snapshot
+    assert "\n".join(status_text(running(), "nats")) == snapshot(name="nats")
+
+
+def test_the_status_shows_what_is_special_about_a_run(snapshot: SnapshotAssertion) -> None:
+    """Recorded are the lines in which each view differs from the usual one, or from the one before an evaluation."""
+    lines = []
+    for name, view in VIEWS.items():
+        is_early = name.startswith("first evaluation, ") and not name.endswith("usual")
+        usual = status_text(before_evaluation() if is_early else running())
+        lines += [f"# {name}", *(line for line in ndiff(usual, status_text(view)) if line[0] in "+-")]
+    assert "\n".join(lines) == snapshot
+
+
+def test_two_lines_have_what_fits_and_count_the_rest(snapshot: SnapshotAssertion) -> None:
+    views = {"usual": running(), **{name: VIEWS[name] for name in ("speed limit", "filter", "2 ranks")}}
+    falling = replace(running(), train_losses=Series.empty().extended(1, range(600, 0, -1)))
+    lines = []
+    for width in (38, 78, 118):
+        for name, view in views.items():
+            lines += [f"# {name}, {width} columns", plain(two_lines(view, width))]
+        curve = plain(two_lines(falling, width, has_curve=True)[:1])
+        lines += [f"# with a small curve, {width} columns", curve]
+    assert "\n".join(lines) == snapshot
+
+
+@given(st.integers(30, 200))
+def test_fields_of_the_lines_are_dropped_whole_and_counted(width: int) -> None:
+    view = running()
+    num_all = len(list(facts(view, "bits"))) + 1
+    first, second = (plain([line]) for line in two_lines(view, width))
+    whole = [plain([line]) for line in two_lines(view, 1000)]
+    gap = "   " if width >= 60 else " "
+    text, _, rest = second.rpartition("+")
+    assert max(map(cell_len, (first, second))) <= width
+    if width >= 60:
+        shown = [*first.split(gap), *text.strip().split(gap)]
+        assert all(field in " ".join(whole) for field in shown)
+        assert rest == f"{num_all - len(shown)} values  h"
