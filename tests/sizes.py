@@ -11,8 +11,8 @@ import sys
 import tempfile
 
 from tests.fakes import FakeSession
+from tests.tui.app.test_sizes import SCRIPT, WIDE, draw_at
 from tests.tui.conftest import Stage, shows
-from tests.tui.screens.main.test_sizes import SCRIPT, WIDE, draw_at
 from tui.terminal.capabilities import LARGEST_SIZE
 
 

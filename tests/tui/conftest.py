@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -27,9 +28,9 @@ from textual.widgets import Input
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import TweetgenError
-from engine.protocol.commands import Command
+from engine.protocol.commands import Command, Stop
 from engine.protocol.events import CommandRefused, Event
-from tests.fakes import FakeSession, steps_finished, tweet_sampled
+from tests.fakes import FakeSession, run_finished, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
@@ -47,6 +48,16 @@ from tui.widgets import panels
 DEADLINE_SECONDS = 30.0
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 """A short run with one tweet."""
+
+
+class Starting(FakeSession):
+    """Never gets to its first step."""
+
+    def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> None:
+        self.has_begun = True  # nothing comes before it is stopped
+        while not isinstance(commands.get(), Stop):
+            pass
+        emit(run_finished(0))
 
 
 class LateSession(FakeSession):

@@ -16,7 +16,7 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol.events import Warned
 from tests.fakes import FakeSession, change, run_finished, run_started, steps_finished
-from tests.tui.conftest import Running, Stage, toasted, wait_until
+from tests.tui.conftest import CHARACTERS, Running, Stage, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.app.command_palette import CommandPalette, commands_of, found
 from tui.app.main_screen import MainScreen
@@ -30,7 +30,7 @@ from tui.run.pending import Pending
 from tui.run.series import Series
 from tui.run.view import RunView
 from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_ACTIONS, MAIN_KEYS, NEEDS, PANEL_ACTIONS, Key, keys_of
-from tui.settings.keys import key_named, settable_keys, without_clashes
+from tui.settings.keys import settable_keys, without_clashes
 from tui.text.cells import num_cells, plain
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 TABLE = KEY_TABLE | {"In the lesson": tuple(keys_of("lesson"))}
 ROWS = tuple(chain(*TABLE.values()))
-CHARACTERS = {key_named(chr(code)): chr(code) for code in range(0x20, 0x7F)}
 
 
 def characters(keys: str) -> Iterator[str]:

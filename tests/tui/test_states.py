@@ -7,7 +7,6 @@ opens a run in an app. A picture that has changed on purpose is recorded anew wi
 from __future__ import annotations
 
 import math
-import queue
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -34,12 +33,11 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.report import CorpusPreview, SourceReport
 from engine.progress import Stage as SetupStage
-from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests import fakes
 from tests.fakes import FakeSession, eval_finished, run_started, settings_changed, steps_finished, tweet_sampled
 from tests.tui import transcripts
-from tests.tui.conftest import Running, Stage, drawn, wait_until
+from tests.tui.conftest import Running, Stage, Starting, drawn, wait_until
 from tests.tui.dialogs.test_checkpoints import NOW, entry
 from tests.tui.lesson import conftest as lesson_conftest
 from tests.tui.lesson.conftest import LessonSession, Open
@@ -374,16 +372,6 @@ def rich() -> FakeSession:
 
 def short(*more: e.Event, **started: Any) -> FakeSession:
     return FakeSession((*SHORT, *more), run_started(**{"run": "sunny-days", "training": BUDGET, **started}))
-
-
-class Starting(FakeSession):
-    """Never gets to its first step."""
-
-    def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
-        self.has_begun = True
-        while not isinstance(commands.get(), c.Stop):
-            pass
-        emit(fakes.run_finished(0))
 
 
 def unsaved() -> FakeSession:

@@ -1,6 +1,7 @@
 """Transcripts: what a run on the screen shows, sends and reports after each key, as text to record.
 
-A dialog is written down when it opens, after that only its new lines. Of the main screen the plot is left out.
+A dialog is written down when it opens, after that only its new lines; of the main screen only what changes, unless the
+first step is nothing, and the plot is left out.
 """
 
 from __future__ import annotations
@@ -103,6 +104,9 @@ async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] =
     lines: list[str] = []
     shown: dict[tuple[str, str], list[str]] = {}
     screen: object = None
+    if isinstance(at.app.screen, MainScreen) and steps[0]:
+        screen = at.app.screen
+        shown["MainScreen", ""] = _shown(at)
     last_note, num_sent, num_toasts = "", len(at.session.received), len(toasts(at.app))
     for step in steps:
         lines.append(f"» {await take(at, step)}".rstrip())

@@ -19,7 +19,6 @@ from msgspec import structs
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 from textual import events as te
-from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints
@@ -248,32 +247,6 @@ async def test_a_click_on_a_checkpoint_acts_like_enter_and_on_a_heading_does_not
             await at.pilot.click(CheckpointTable, offset=(5, heading - at.table.region.y + below))
             await opened(at.app, screen)
             assert at.current == name
-
-
-async def test_a_tweet_of_a_checkpoint_found_while_the_list_closes_is_not_shown(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    may_be_found = threading.Event()
-
-    def find_late(_: CheckpointEntry) -> None:
-        assert may_be_found.wait(DEADLINE_SECONDS)
-
-    async def go_late(column: VerticalScroll) -> None:  # with the text in it; list and dialog go after them
-        if column.id == "detail":
-            may_be_found.set()
-            await wait_until(lambda: all(each.is_finished for each in column.app.workers if each.group == "sample"))
-
-    monkeypatch.setattr(checkpoint_list, "sample_of", find_late)
-    monkeypatch.setattr(VerticalScroll, "on_unmount", go_late, raising=False)
-    async with stage.running(FakeSession(SCRIPT, STARTED), entries=named("happy")) as at:
-        await at.pilot.press("l")
-        await opened(at.app, "CheckpointBrowser")
-        await shows(at.app, "happy")
-        dialog = at.app.screen
-        await at.pilot.press("escape")
-        await wait_until(lambda: may_be_found.is_set() and not dialog.is_running, "its end")
-        assert at.app.failure is None
-        assert at.app.is_running
 
 
 # A new run from a checkpoint ------------------------------------------------------------------------------------------

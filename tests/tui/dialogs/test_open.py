@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from textual import events
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input
 
 from engine.config.corpus import CorpusConfig
@@ -24,9 +25,9 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Running, Stage, opened, shows, toasts, wait_until
+from tests.tui.dialogs.test_checkpoints import entry
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
-from tui.dialogs import open as path_browser
 from tui.dialogs.folder import FileList, FolderEntry
 from tui.process.threads import on_own_thread
 from tui.widgets.feed.feed import TweetFeed
@@ -163,28 +164,38 @@ async def test_a_click_chooses_and_hostile_names_can_be_opened(stage: Stage, fol
         await at.press(shows="second.csv can be used;")
 
 
-async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(
-    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("key", "dialog", "reader", "column"),
+    [
+        ("o", "OpenDialog", "tui.dialogs.open.list_folder", "hints"),
+        ("l", "CheckpointBrowser", "tui.dialogs.checkpoint_list.sample_of", "detail"),
+    ],
+)
+async def test_what_a_dialog_reads_while_it_closes_is_not_shown(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch, key: str, dialog: str, reader: str, column: str
 ) -> None:
     may_be_read = threading.Event()
 
-    def read_late(_: Path) -> list[FolderEntry]:
+    def read_late(_: Any) -> list[FolderEntry] | None:
         assert may_be_read.wait(DEADLINE_SECONDS)
-        return []
+        return [] if key == "o" else None
 
-    async def go_late(hints: Vertical) -> None:  # with the list; the dialog goes after them
-        if hints.id == "hints":
+    async def go_late(widget: Widget) -> None:  # a part of it; the dialog goes after it
+        if widget.id == column:
             may_be_read.set()
-            await has_no_worker(hints.screen)
+            await has_no_worker(widget.screen)
 
-    monkeypatch.setattr(path_browser, "list_folder", read_late)
-    monkeypatch.setattr(Vertical, "on_unmount", go_late, raising=False)
-    async with stage.running(config=on_first(folder)) as at:
-        await at.pilot.press("o")
-        await opened(at.app, "OpenDialog")
-        dialog = at.app.screen
+    monkeypatch.setattr(reader, read_late)
+    for container in (Vertical, VerticalScroll):
+        monkeypatch.setattr(container, "on_unmount", go_late, raising=False)
+    async with stage.running(config=on_first(folder), entries=lambda: [entry("happy")]) as at:
+        await at.pilot.press(key)
+        await opened(at.app, dialog)
+        if key == "l":
+            await shows(at.app, "happy")
+        closing = at.app.screen
         await at.pilot.press("escape")
-        await wait_until(lambda: may_be_read.is_set() and not dialog.is_attached and not dialog.is_running, "its end")
+        await wait_until(lambda: may_be_read.is_set() and not closing.is_attached and not closing.is_running, "its end")
         assert at.app.failure is None
         assert at.app.is_running
 
@@ -269,28 +280,24 @@ async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: 
         await at.quit_well()
 
 
-async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: Stage, folder: Path) -> None:
+@pytest.mark.parametrize("key", ["?", "q"])
+async def test_the_old_run_is_saved_before_the_new_one_takes_its_place_unless_q_quits_meanwhile(
+    stage: Stage, folder: Path, key: str
+) -> None:
     first = LateSession()
     async with opening(stage, folder, first, further=[second_session()]) as at:
         await at.replace_run()
         await shows(at.app, "saving…  then a new run on second.csv")
-        await at.pilot.press("?")
-        await opened(at.app, "HelpDialog")
+        await at.pilot.press(key)
+        if key == "?":
+            await opened(at.app, "HelpDialog")
         assert len(stage.runs) == 1
         first.may_answer.set()
-        await at.press(shows="second to none", opens="MainScreen")
-
-
-async def test_q_while_the_old_run_is_saved_quits_without_a_new_run(stage: Stage, folder: Path) -> None:
-    first = LateSession()
-    async with opening(stage, folder, first) as at:
-        await at.replace_run()
-        await shows(at.app, "saving…")
-        await at.pilot.press("q")
-        first.may_answer.set()
-        await wait_until(lambda: not at.app.is_running)
-    assert len(stage.runs) == 1
-    assert at.app.return_code == 0
+        if key == "?":
+            await at.press(shows="second to none", opens="MainScreen")
+        else:
+            await wait_until(lambda: not at.app.is_running)
+            assert (len(stage.runs), at.app.return_code) == (1, 0)
 
 
 async def test_results_of_workers_of_a_replaced_run_are_not_shown(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import html
-import queue
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from engine.config.run import RunConfig, TrainingConfig
 from engine.errors import CorpusError, StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.commands import Command
 from engine.protocol.events import Event, TweetSampled, from_json
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import to_line
@@ -27,19 +24,16 @@ from tests.fakes import (
     FakeClock,
     FakeSession,
     eval_finished,
-    run_finished,
     run_started,
     steps_finished,
     tweet_sampled,
 )
-from tests.tui.conftest import SCRIPT, Running, Stage, opened, screen_text, shows, toasted, toasts, wait_until
+from tests.tui.conftest import SCRIPT, Running, Stage, Starting, opened, screen_text, shows, toasted, toasts, wait_until
 from tests.tui.transcripts import Step, plays, set_up, transcript
 from tui.app.pins import PinsFile
 from tui.run.fold import fold
-from tui.run.summary import title_of
 from tui.run.view import RunView
 from tui.text.cells import CELL_WIDTH
-from tui.widgets.bars import EndBar
 from tui.widgets.feed.columns import PIN_GLYPH
 from tui.widgets.feed.feed import TweetFeed
 
@@ -132,11 +126,6 @@ EVALUATED: tuple[e.Event, ...] = (
     eval_finished(600, 2.51, is_best=False),
     tweet_sampled("hello", 600, bits_per_char=2.2, char_bits=(1.0, 3.0, 2.0, 2.0, 3.0, 2.0)),
 )
-LOSSES = {
-    "bits": ("bits per character", "2.46", "2.51", "2.49", "  bits ", " 2.20 "),
-    "nats": ("nats per character", "1.702", "1.740", "1.726", "  nats ", " 1.52 "),
-}
-"""Of plot, status and feed: train, validation and best loss; of the tweet, with two decimals in either unit."""
 
 
 class Completing(FakeSession):
@@ -145,18 +134,6 @@ class Completing(FakeSession):
     def answer(self, command: c.Command) -> e.Event:
         answered = super().answer(command)
         return structs.replace(answered, bits_per_char=3.0) if isinstance(answered, e.TextCompleted) else answered
-
-
-async def test_b_switches_every_loss_on_the_screen(stage: Stage) -> None:
-    async with stage.running(FakeSession(EVALUATED)) as at:
-        for size, unit, other in (((80, 24), "bits", "nats"), ((120, 40), "nats", "bits"), ((200, 60), "bits", "nats")):
-            await at.resize(*size)
-            await at.press(shows=LOSSES[unit])
-            assert other not in at.text.replace("bits/nats", "")
-            assert title_of(at.app.summary_view, at.app.loss_unit) == (
-                f"tweetgen-tui · 2026-11-25-101112 · {LOSSES[unit][2]} {unit} · 600 steps"
-            )
-            await at.press("b")
 
 
 def the_feed_has_the_focus(at: Running) -> None:
@@ -212,35 +189,18 @@ async def test_tweets_are_kept_by_keys_as_recorded(
 ) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
+    session, pins = FakeSession(OF_FIVE), folder_of_run(RUN).pins_path
+    options: dict[str, Any] = {}
     if "replaces a file" in claim:
         Path("mine.csv").write_text("precious")
-    if "resumed" in claim:
-        PinsFile(folder_of_run(RUN).pins_path).save((THINNED, TWEETS[1]), 1)
-    async with stage.running(FakeSession(OF_FIVE)) as at:
+    elif "resumed" in claim:
+        PinsFile(pins).save((THINNED, TWEETS[1]), 1)
+    if "starts" in claim:
+        history = fold(RunView(), (run_started(), *OF_FIVE)).for_resume()
+        session, options = Starting(), {"history": history}
+    async with stage.running(session, **options) as at:
         recorded = await transcript(at, *KEPT[claim], note=kept)
         assert recorded.replace(str(tmp_path), "…") == snapshot
-
-
-class Starting(FakeSession):
-    """Has not started yet when it is stopped."""
-
-    def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> None:
-        self.has_begun = True  # nothing comes before it is stopped
-        while not isinstance(commands.get(), c.Stop):
-            pass
-        emit(run_finished(0))
-
-
-async def test_a_tweet_pinned_while_a_resumed_run_starts_is_saved_with_the_pins_of_the_run(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    PinsFile(folder_of_run(RUN).pins_path).save((TWEETS[0],), 1)
-    history = fold(RunView(), (run_started(), *OF_FIVE)).for_resume()
-    async with stage.running(Starting(), history=history) as at:
-        await at.press("up", "up", "k", "K", shows=TWEETS[3].text, lacks=TWEETS[4].text)
-        assert kept(at) == "pins ['tweet number 1', 'tweet number 4']; in the file ['tweet number 1', 'tweet number 4']"
 
 
 async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(stage: Stage) -> None:
@@ -288,25 +248,14 @@ def over(*more: e.Event, **budget: Any) -> FakeSession:
     return FakeSession((*AT_END, *more), run_started(training=TrainingConfig(max_steps=3, **budget)))
 
 
-CHOICES = ": more steps or time, without limit, finish, new run"
-
-
 async def test_a_run_whose_budget_is_used_up_says_so_lastingly_in_the_unit_of_the_screen_and_without_a_toast(
     stage: Stage,
 ) -> None:
-    async with stage.running(over()) as at:
-        bar = at.app.screen.query_one(EndBar)
-        for size, choices in (((80, 24), ""), ((120, 40), CHOICES), ((200, 60), CHOICES)):
-            await at.resize(*size)
-            await at.press(shows=("saved: best, latest", f"space continue{choices}  g tweet  o open  q quit"))
-            assert "paused" not in at.text
-            assert not toasts(at.app)
-            assert bar.region.height == 2
-            rows = [bar.render_line(y) for y in range(2)]
-            assert [row.cell_length for row in rows] == [size[0]] * 2, "both rows fill the line"
+    async with stage.running(over(), (120, 40)) as at:
         assert "space" in at.app.main.opening_keys, "keys typed after it go to the dialog"
-        await at.press(shows="best 2.03 bits/char at step 3")
+        await at.press(shows="best 2.03 bits/char at step 3", lacks="paused")
         await at.press("b", shows="best 1.407 nats/char at step 3")
+        assert not toasts(at.app)
 
 
 async def change_the_budget_from_the_palette(at: Running) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -24,6 +23,7 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info
+from tests.tui.dialogs.test_checkpoints import entry as listed
 from tui.run.new_run import config_of_branch
 from tui.text import numbers
 from tui.text.cells import shortened
@@ -80,14 +80,7 @@ def test_losses_in_bits_and_nats_agree_to_the_last_decimal(unit: LossUnit, label
 
 
 def entry(name: str, saved_at: float = 0.0, *, is_pinned: bool = False, **changes: Any) -> CheckpointEntry:
-    return CheckpointEntry(
-        name=name,
-        path=Path(f"/tmp/{name}"),
-        saved_at=saved_at,
-        num_bytes=1_800_000,
-        info=checkpoint_info(**{"last_eval_step": changes.get("step", 2), **changes}),
-        is_pinned=is_pinned,
-    )
+    return replace(listed(name, **changes), saved_at=saved_at, is_pinned=is_pinned)
 
 
 STEP_10, OLD = (

@@ -17,7 +17,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, change, run_started, steps_finished, tweet_read, tweet_sampled
 from tests.tui.conftest import SCRIPT, Answering, Running, Stage, opened, refused
-from tests.tui.transcripts import Entry, Size, Step, Typed, plays, set_up, transcript
+from tests.tui.transcripts import Entry, Step, Typed, plays, set_up, transcript
 from tui.dialogs.settings import FilterDialog
 from tui.terminal.app import TerminalApp
 from tui.widgets.feed.feed import TweetFeed
@@ -133,22 +133,6 @@ async def test_the_filter_is_set_by_keys_as_recorded(stage: Stage, claim: str, s
     sampling = set_up(SAMPLINGS, claim, SamplingConfig())
     async with stage.running(FakeSession(SCRIPT, run_started(sampling=sampling))) as at:
         assert await transcript(at, *FILTERS[claim]) == snapshot
-
-
-async def test_a_value_that_is_typed_as_it_is_sends_no_command(stage: Stage) -> None:
-    session = FakeSession(SCRIPT, run_started())
-    async with stage.running(session) as at:
-        await transcript(at, "/", *setting("min_p", "0.00"), *setting("best_of", "2"), "escape")
-    assert [each for each in session.received if isinstance(each, c.ChangeSettings)] == [change(best_of=2)]
-
-
-async def test_the_filter_fits_and_every_setting_is_reached(stage: Stage, snapshot: SnapshotAssertion) -> None:
-    sizes = (Size(40, 12), Size(60, 20), Size(80, 24), Size(200, 60))
-    async with stage.running() as at:
-        steps = [step for size in sizes for step in (size, "/", "end", "escape")]
-        assert await transcript(at, *steps[:12]) == snapshot
-        await transcript(at, *steps[12:-1])
-        assert at.app.screen.region.contains_region(at.app.screen.query_one("#box").region)
 
 
 async def test_avoided_words_come_from_a_file_and_a_refusal_is_shown_in_a_filter_that_is_drawn(

@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
+from engine.config.run import RunConfig, RuntimeConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -68,10 +68,6 @@ def clicks(words: str) -> Callable[[Running], Awaitable[None]]:
 def a_dot_held_down(at: Running) -> None:
     for _ in range(5):
         at.app.steering.action_step()
-
-
-async def the_run_is_paused(at: Running) -> None:
-    await wait_until(lambda: at.app.summary_view.phase == "paused", "the pause")
 
 
 def a_toast_comes(at: Running) -> None:
@@ -143,7 +139,6 @@ SMALL, WIDE = {"size": (40, 12)}, {"size": (120, 40)}
 SET_UP: dict[str, tuple[FakeSession, dict[str, Any]]] = {
     "brackets change": (FakeSession(WARMING), WIDE),
     "a dot pauses": (FakeSession(SCRIPT), WIDE | {"draws_toasts": True}),
-    "a dot takes no step": (FakeSession((*SCRIPT, PAUSED), run_started(training=TrainingConfig(max_steps=3))), {}),
     "a full disk": (FakeSession(SCRIPT), SMALL),
     "a reloads best": (FakeSession(GOOD), {}),
     "a refused answer": (Answering(c.LoadCheckpoint, refused("LoadCheckpoint", "It is gone.", step=6)), {}),

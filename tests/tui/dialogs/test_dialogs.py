@@ -19,11 +19,10 @@ from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, t
 from tests.tui.conftest import SCRIPT, Running, Stage, refused, screen_text, shows, text_of, toasted, toasts, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
 from tui.app.command_palette import commands_of
-from tui.dialogs.ask import Question, ask_new_name
+from tui.dialogs.ask import Question
 from tui.dialogs.base import RunUpdated
 from tui.dialogs.help import HelpDialog, HelpText, found, glossary, key_entries
 from tui.dialogs.ladder import LadderDialog
-from tui.run.view import RunView
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.preferences import PreferencesStore
 from tui.terminal.sequences import Notifications
@@ -61,7 +60,7 @@ async def test_dialogs_are_used_by_keys_as_recorded(
         assert await transcript(at, *PLAYS[claim]) == snapshot
 
 
-async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_enter_twice_at_once_saves_and_then_reads(
+async def test_at_40_columns_a_line_a_toast_and_answers_are_readable_and_enter_twice_at_once_saves_and_then_reads(
     stage: Stage, snapshot: SnapshotAssertion
 ) -> None:
     async with stage.running(size=(40, 12), draws_toasts=True) as at:
@@ -76,20 +75,8 @@ async def test_at_40_columns_the_line_of_a_dialog_and_a_toast_are_readable_and_e
         await at.press("escape", opens="MainScreen", shows="? help")
         at.app.notify("one two three four five six seven eight nine ten", markup=False)
         await shows(at.app, "one two three four five six seven", "eight nine ten")
-
-
-async def test_renaming_a_checkpoint_to_its_own_name_is_no_clash(stage: Stage) -> None:
-    answers: list[str | None] = []
-    async with stage.running() as at:
-        at.app.push_screen(ask_new_name("mine", lambda _: True), answers.append)
-        await at.press("enter", opens="MainScreen")
-    assert answers == ["mine"]
-
-
-async def test_below_a_long_question_the_answers_stay_in_view_in_a_small_terminal(stage: Stage) -> None:
-    async with stage.running(size=(40, 12)) as at:
         at.app.push_screen(Question("Load a checkpoint", "word " * 60, {"y": "load"}))
-        await at.press(shows="y load", opens=Question)
+        await at.press(shows="y load", opens=Question)  # below a long question, in view
 
 
 # The ladder -----------------------------------------------------------------------------------------------------------
@@ -350,8 +337,3 @@ async def test_the_end_of_a_run_is_notified_as_the_user_has_chosen_and_quitting_
     assert titles[-1] == ""
     if not chosen.get("title", True):
         assert titles[-3:-1] == ["tweetgen-tui · 2026-11-25-101112 · 5.77 bits · 3 steps · finished", ""]
-
-
-async def test_a_replay_is_labelled_and_shows_refusals_as_toasts(stage: Stage, snapshot: SnapshotAssertion) -> None:
-    async with stage.running(history=RunView(is_replay=True)) as at:
-        assert await transcript(at, "g", "space") == snapshot
