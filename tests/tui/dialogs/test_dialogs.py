@@ -75,6 +75,7 @@ async def test_at_40_columns_a_line_a_toast_and_answers_are_readable_and_enter_t
         await at.press("escape", opens="MainScreen", shows="? help")
         at.app.notify("one two three four five six seven eight nine ten", markup=False)
         await shows(at.app, "one two three four five six seven", "eight nine ten")
+        at.app.clear_notifications()
         at.app.push_screen(Question("Load a checkpoint", "word " * 60, {"y": "load"}))
         await at.press(shows="y load", opens=Question)  # below a long question, in view
 
