@@ -28,10 +28,10 @@ from textual.worker import Worker
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.management import sample_of
+from engine.errors import TweetgenError
 from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.process.threads import on_own_thread
-from tui.run.connection import to_tweetgen_error
 from tui.run.model import RunModel
 from tui.terminal.app import loss_unit_of
 from tui.text.cells import shortened
@@ -177,13 +177,14 @@ class CheckpointList(Vertical):
 
     async def _read(self) -> None:
         """Read the checkpoints on a thread, a batch at a time."""
+        doing = "Listing the checkpoints"
         try:
-            entries = iter(await on_own_thread(self._list_checkpoints))
-            while batch := await on_own_thread(partial(_next_batch, entries)):
+            entries = iter(await on_own_thread(self._list_checkpoints, doing=doing))
+            while batch := await on_own_thread(partial(_next_batch, entries), doing=doing):
                 self.entries |= {entry.name: entry for entry in batch}
                 self.show_entries()
-        except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
-            self.show_notice(to_tweetgen_error(error, "Listing the checkpoints").message)
+        except TweetgenError as error:
+            self.show_notice(error.message)
         else:
             if all(map(is_untrained, self.entries.values())):
                 self.show_notice("No checkpoints yet: s saves one under a name.")

@@ -19,14 +19,14 @@ from textual.widgets import Input, OptionList, Static
 from engine.checkpoints import management as files
 from engine.checkpoints.catalog import CheckpointEntry, is_taken
 from engine.config.run import RunConfig
+from engine.errors import TweetgenError
 from engine.protocol.commands import LoadCheckpoint
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.text import ELLIPSIS, sanitize_line
-from tui.dialogs.ask import Question, ask_new_name, ask_to_load
+from tui.dialogs.ask import Question, ask_new_name, ask_to_load, show_error
 from tui.dialogs.base import Answer, Dialog, RunDialog
 from tui.dialogs.checkpoint_list import CheckpointList, CheckpointTable, ListCheckpoints
 from tui.process.threads import on_own_thread
-from tui.run.connection import to_tweetgen_error
 from tui.run.model import RunModel
 from tui.run.new_run import NewRun, config_of_branch, curve_of, doubled_budgets
 from tui.settings.key_table import keys_of
@@ -171,10 +171,10 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._list.show_notice(f"checking the tweets of “{entry.name}”…")
         config = config_of_branch(entry, self.run.connection.config)
         try:
-            await on_own_thread(partial(self._check, config))
-        except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
+            await on_own_thread(partial(self._check, config), doing="Checking the tweets of a checkpoint")
+        except TweetgenError as error:
             self._list.show_notice("")
-            self._show_error(error, "Checking the tweets of a checkpoint")
+            show_error(self.app, error)
             return
         self._list.show_notice("")  # in no `finally`: where the dialog was closed meanwhile, the line is gone
         view, run = self.run.view, self.run.name
@@ -260,16 +260,12 @@ class CheckpointBrowser(RunDialog[NewRun]):
     ) -> None:
         """Change a file on a thread; then show `changed` in place of its entry, and the toast `done`."""
         try:
-            await on_own_thread(change, writes=True)
-        except Exception as error:  # noqa: BLE001 - whatever a disk does, the run continues
-            self._show_error(error, "Changing a checkpoint")
+            await on_own_thread(change, writes=True, doing="Changing a checkpoint")
+        except TweetgenError as error:
+            show_error(self.app, error)
             return
         self._list.replace(entry, changed)
         self.notify(sanitize_line(done), markup=False)
-
-    def _show_error(self, error: Exception, doing: str) -> None:
-        report = to_tweetgen_error(error, doing)
-        self.app.push_screen(Question(report.title, report.message, {}, report.hint, "error"))
 
 
 class CompareDialog(Dialog[None]):
