@@ -130,8 +130,9 @@ class Panels(Vertical):
                 yield LossPlot()
             yield SidePanel()
             with Vertical(id="feed-area"):
-                yield PanelRule("tweets")
-                yield TweetFeed()
+                feed = TweetFeed()
+                yield PanelRule(feed)
+                yield feed
         yield StepBar()
         yield EndBar()
         yield AlertBar()
@@ -252,15 +253,7 @@ class Panels(Vertical):
         """Select the focused panel, for when the terminal becomes tiny."""
         if isinstance(event.widget, LossPlot | TweetFeed) and not self.screen.has_class("-tiny"):
             self._select_panel(is_plot=isinstance(event.widget, LossPlot))
-        self._show_heading()
         self.map_keys(self._key_map)
-
-    @on(TweetFeed.Retitled)
-    @on(events.DescendantBlur)
-    def _show_heading(self) -> None:
-        """Show heading, facts and focus of the feed in the rule above it."""
-        feed = self.query_one(TweetFeed)
-        self.query_one(PanelRule).show(*feed.titles, is_focused=feed.has_focus)
 
     def map_keys(self, key_map: KeyMap) -> None:
         """Show the keys of the focused panel, then those that act in any, as `key_map` changes them."""
