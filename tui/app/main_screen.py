@@ -17,7 +17,6 @@ from textual.binding import BindingType
 from textual.events import Paste
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.config.run import Setting
@@ -98,7 +97,6 @@ class MainScreen(Screen[None]):
         self._last_toast = ("", 0.0)
         self._waiting: list[tuple[Question, Callable[[str | None], Awaitable[None]] | None]] = []
         """Dialogs that are not shown yet, with what handles their answers."""
-        self._focused_before_prompt: Widget | None = None
         self._opening_keys = self._opening_keys_at_end = frozenset[str]()
         self._measuring: RunStarted | None = None
         """The start of the session that was last asked to measure the reference levels of the plot."""
@@ -337,15 +335,7 @@ class MainScreen(Screen[None]):
             self.toast("Prime cleared.")
 
     def action_prompt(self) -> None:
-        if not self._prompt.is_open:
-            self._focused_before_prompt = self.focused
-            self.query_one(KeyBar).display = False
         self._prompt.open(self.run.shown)
-
-    @on(PromptLine.Closed)
-    def _restore_focus(self) -> None:
-        self.query_one(KeyBar).display = True
-        self.set_focus(self._focused_before_prompt)
 
     @on(PromptLine.CompletionRequested)
     def _complete_prompt(self, message: PromptLine.CompletionRequested) -> None:

@@ -136,8 +136,9 @@ class Panels(Vertical):
         yield StepBar()
         yield EndBar()
         yield AlertBar()
-        yield KeyBar(BAR_KEYS)
-        yield PromptLine()
+        key_bar = KeyBar(BAR_KEYS)
+        yield key_bar
+        yield PromptLine(key_bar)
 
     # What is drawn when -----------------------------------------------------------------------------------------------
 
