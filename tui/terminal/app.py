@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,6 +24,7 @@ from textual.filter import LineFilter, Monochrome
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.terminal.capabilities import GlyphSet, drawn_size
@@ -32,6 +35,8 @@ from tui.terminal.theme import HEAT_VARIABLES, THEMES, theme_for
 from tui.text.cells import with_placed_words
 from tui.text.numbers import LossUnit
 
+RESIZE_SECONDS = 0.1
+"""Shortest interval between two layouts for another size."""
 _MOUSE_OFF = "Mouse released to the terminal; m recaptures it."
 _MOUSE_ON = "Mouse captured; m releases it to the terminal."
 Answer = TypeVar("Answer")
@@ -70,6 +75,8 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         self.set_reactive(TerminalApp.glyphs, glyphs)
         self.has_mouse = True
         """Whether the terminal reports the mouse, in place of selecting text with it."""
+        self._resized_at = -RESIZE_SECONDS
+        self._late_resize: Timer | None = None
         self._is_utf8 = is_utf8
         self._chosen_theme = theme_name
         self._glyph_filter = self._filter_for(glyphs)
@@ -130,8 +137,15 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         self.refresh_css(animate=False)
 
     async def on_event(self, event: Event) -> None:
-        """Handle an event; a size is limited, as Textual (8.2) would lay out any."""
+        """Handle an event; of sizes within `RESIZE_SECONDS` only the last, each limited: Textual (8.2) lays out any."""
         if isinstance(event, Resize):
+            if self._late_resize is not None:
+                self._late_resize.stop()
+            seconds = self._resized_at + RESIZE_SECONDS - time.monotonic()
+            if seconds > 0:
+                self._late_resize = self.set_timer(seconds, partial(self.post_message, event))
+                return
+            self._resized_at = time.monotonic()
             event.size = event.virtual_size = event.container_size = Size(*drawn_size(*event.size))
         await super().on_event(event)
 
