@@ -30,10 +30,9 @@ from tui.run.model import RunModel
 from tui.run.new_run import OverlayCurve
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
-from tui.settings.preferences import AUTO, PreferencesStore
+from tui.settings.preferences import PreferencesStore
 from tui.terminal.compaction import compacted
 from tui.terminal.private import drawing_on_demand, remove_notification, update_screen
-from tui.terminal.theme import theme_for
 from tui.widgets.panels import Pace
 
 Output: TypeAlias = tuple[float, str]
@@ -123,8 +122,6 @@ class RecorderApp(TweetgenApp, inherit_bindings=False):
         self._covered_since: float | None = None
         self._clock = clock
         super().__init__(connection, RunView(is_replay=True), store=store)
-        if store.preferences.theme == AUTO:
-            self._chosen_theme = theme_for("truecolor")
         self.no_color = False
         self.console = Console(
             file=StringIO(),

@@ -25,7 +25,6 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widget import Widget
 
 from tui.terminal.capabilities import GlyphSet, drawn_size
 from tui.terminal.driver import BrowserDriver, MeteredDriver
@@ -67,7 +66,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
     """The unit of all losses on the screen."""
 
     def __init__(self, glyphs: GlyphSet = "braille", theme_name: str = "", *, is_utf8: bool = True) -> None:
-        """Draw with `glyphs` in the theme `theme_name`, or in the one that suits the terminal if it is empty."""
+        """Draw with `glyphs` in the theme `theme_name`, or without it in the one that suits the terminal."""
         patch_textual()
         super().__init__()
         # Textual (8.2) prints a page of traceback; the caller of `run` reports `failure` instead
@@ -78,7 +77,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         self._resized_at = -RESIZE_SECONDS
         self._late_resize: Timer | None = None
         self._is_utf8 = is_utf8
-        self._chosen_theme = theme_name
+        self._theme_name = theme_name
         self._glyph_filter = self._filter_for(glyphs)
         # over a slow link, animations are slow
         self.animation_level = "none"
@@ -159,11 +158,10 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
 
     def choose_theme(self) -> None:
         """Register our themes and the best of Textual's, and set the chosen one or the one that suits the terminal."""
-        offered = {theme.name for theme in THEMES}
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = self._chosen_theme if self._chosen_theme in offered else theme_for(self.console.color_system)
-        for name in self.available_themes.keys() - offered:
+        self.theme = theme_for(self._theme_name, self.console.color_system)
+        for name in self.available_themes.keys() - {theme.name for theme in THEMES}:
             self.unregister_theme(name)
 
     def pop_screen(self) -> AwaitComplete:
@@ -194,8 +192,3 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         """Release the mouse to the terminal, or recapture it."""
         self.set_mouse(is_on=not self.has_mouse)
         self.notify(_MOUSE_ON if self.has_mouse else _MOUSE_OFF, markup=False)
-
-
-def loss_unit_of(widget: Widget) -> LossUnit:
-    """Return the unit in which a widget shows losses; a test may show it in another app."""
-    return widget.app.loss_unit if isinstance(widget.app, TerminalApp) else "bits"
