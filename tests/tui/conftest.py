@@ -321,7 +321,8 @@ class Stage:
 @pytest.fixture(autouse=True)
 def _a_modern_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in a terminal with all colours and glyphs, whatever the tests are started in."""
-    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "LC_ALL", "LC_CTYPE", "SSH_CONNECTION", "TMUX", "STY"):
+    ssh = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
+    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "LC_ALL", "LC_CTYPE", "TMUX", "STY", *ssh):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "en_US.UTF-8"}.items():
         monkeypatch.setenv(name, value)

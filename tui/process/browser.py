@@ -35,7 +35,7 @@ from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 from textual_serve.server import Server, to_int
 
-from tui.terminal.capabilities import BROWSER_DRIVER, drawn_size
+from tui.terminal.capabilities import drawn_size, environment_of_tab
 
 ADDRESS = "127.0.0.1"
 _HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
@@ -59,9 +59,6 @@ _POLICY = (
 """The page loads nothing from another server, and is in no frame of another page; xterm.js creates style elements."""
 _START_OF_PACKETS = b"__GANGLION__\n"
 _MAIN_SCREEN = "\x1b[?1049l\x1b[2J\x1b[H\x1b[?25l"
-_OF_A_TERMINAL = {"NO_COLOR", "COLORTERM", "TMUX", "ZELLIJ", "STY", "SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"}
-"""Variables that describe the terminal of the server."""
-_OF_A_TAB = {"TEXTUAL_DRIVER": BROWSER_DRIVER, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
 _LOG = logging.getLogger(__name__)
 
 
@@ -198,8 +195,7 @@ class Tab(AppService):
 
     def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
         """Describe the terminal of the browser in place of the server's."""
-        environment = super()._build_environment(*drawn_size(width, height))
-        return {name: value for name, value in environment.items() if name not in _OF_A_TERMINAL} | _OF_A_TAB
+        return environment_of_tab(super()._build_environment(*drawn_size(width, height)))
 
     async def set_terminal_size(self, width: int, height: int) -> None:
         """Pass on the size of the terminal, within the limits. Raises `TypeError` if it is not of whole numbers."""
