@@ -123,8 +123,12 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters and ours, which replaces glyphs that the terminal lacks."""
-        filters = [_GREYS if isinstance(each, Monochrome) else each for each in super().get_line_filters()]
-        return [*filters, *([self._glyph_filter] if self._glyph_filter.enabled else [])]
+        filters = [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
+        if self.no_color:
+            filters.append(_GREYS)
+        if self._glyph_filter.enabled:
+            filters.append(self._glyph_filter)
+        return filters
 
     def _filter_for(self, glyphs: GlyphSet) -> GlyphFilter:
         """Return the filter for these glyphs; to choose more than ASCII implies a terminal with UTF-8."""
