@@ -11,7 +11,7 @@ from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import on
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
@@ -33,7 +33,7 @@ from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.process.threads import on_own_thread
 from tui.run.model import RunModel
-from tui.terminal.app import loss_unit_of
+from tui.terminal.app import TerminalApp
 from tui.text.cells import shortened
 from tui.text.checkpoints import (
     ORDERS,
@@ -134,6 +134,7 @@ class CheckpointTable(OptionList, inherit_bindings=False):
 class CheckpointList(Vertical):
     """Show the saved checkpoints over a run; the keys are those of the dialog around it."""
 
+    app = getters.app(TerminalApp)
     titles: reactive[tuple[str, str]] = reactive(("", ""))
     """What the frame around the list shows above and below it."""
 
@@ -225,7 +226,7 @@ class CheckpointList(Vertical):
 
     def show_entries(self, cursor_on: str = "") -> None:
         """Show the entries that pass the filter, sorted; move the cursor to `cursor_on`, if given."""
-        unit, now = loss_unit_of(self), time.time()
+        unit, now = self.app.loss_unit, time.time()
         groups = grouped(self.entries.values(), self._run.name, self.order, self.typed)
         entries = [entry for group in groups.values() for entry in group]
         rows = rows_of(entries, self._run.name, now, unit)
@@ -282,7 +283,7 @@ class CheckpointList(Vertical):
             end = "" if sample.reached_eos else ELLIPSIS
             parts.append(Content(f"“{sanitize_line(sample.text)}{end}” (step {sample.step:,})"))
         if entry is not None:
-            lines = map(sanitize_line, detail_lines(entry, loss_unit_of(self)))
+            lines = map(sanitize_line, detail_lines(entry, self.app.loss_unit))
             parts.append(Content.styled("\n".join(lines), "$text-muted"))
         self.query_one("#detail Static", Static).update(Content("\n").join(parts))
 
