@@ -31,7 +31,6 @@ from engine.storage.log import log_to
 from engine.text import sanitize_line
 from tui.process.protocol import MAX_CLIENT_LINE_BYTES, Greeting, Hello, Refusal, Screens, lines_of, message_in, to_line
 from tui.process.sockets import is_same_user, make_private_folder, socket_path
-from tui.process.torchrun import Agent
 from tui.run.fold import fold
 from tui.run.journal import read_history
 from tui.run.view import RunView
@@ -221,22 +220,12 @@ class Host:
     Methods without an underscore are for any thread, the others for the host's own.
     """
 
-    def __init__(
-        self,
-        config: RunConfig,
-        send: Callable[[Command], None],
-        num_waiting: Callable[[], int],
-        agent: Agent | None = None,
-    ) -> None:
-        """Forward commands of clients to `send`, throttled by `num_waiting`: those that the session has yet to handle.
-
-        `agent` is what starts the processes of the run again where one is lost.
-        """
+    def __init__(self, config: RunConfig, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
+        """Forward commands of clients to `send`; `num_waiting` counts those that the session has not handled yet."""
         self.problem = ""
         """Why no client can attach; empty where clients can, and before the run has started."""
         self._config = config
         self._send, self._num_waiting = send, num_waiting
-        self._agent = agent
         self._view = RunView()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._folder = RunFolder(Path())
@@ -387,7 +376,6 @@ class Host:
         greeting = Greeting(
             run=self._folder.name,
             pid=os.getpid(),
-            agent=self._agent,
             phase=view.phase,
             step=view.step,
             elapsed_seconds=view.elapsed_seconds,

@@ -27,7 +27,6 @@ from engine.protocol import codec
 from engine.protocol.codec import Count, DecodeError, Number, Seconds, StepNumber
 from engine.protocol.events import TweetSampled
 from engine.text import sanitize
-from tui.process.torchrun import Agent
 from tui.run.view import RunPhase, RunView
 
 MAX_CLIENT_LINE_BYTES = 64 * 1024
@@ -45,8 +44,6 @@ class Greeting(Message, frozen=True, kw_only=True):
 
     run: str
     pid: Count
-    agent: Agent | None = None
-    """What starts its processes again where one is lost; None for a run of one process."""
     phase: RunPhase
     step: StepNumber
     elapsed_seconds: Seconds
