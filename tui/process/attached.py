@@ -20,7 +20,7 @@ import msgspec
 from engine.config.run import RunConfig
 from engine.errors import RemoteError, StorageError, TweetgenError
 from engine.progress import Stage
-from engine.protocol import codec, events
+from engine.protocol import events
 from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
@@ -189,7 +189,7 @@ class AttachedRun(RunConnection):
         """
         if self.is_read_only and not isinstance(command, Question):
             return
-        line = codec.encode(command).encode() + b"\n"
+        line = protocol.to_line(command)
         with self._lock:
             if self._socket is not None and not _is_sent(self._socket, line):
                 _shut(self._socket)

@@ -25,7 +25,8 @@ from engine.config.run import RunConfig
 from engine.errors import TweetgenError
 from engine.protocol import codec
 from engine.protocol.codec import Count, DecodeError, Number, Seconds, StepNumber
-from engine.protocol.events import TweetSampled
+from engine.protocol.commands import Command
+from engine.protocol.events import Event, TweetSampled
 from engine.text import sanitize
 from tui.run.view import RunPhase, RunView
 
@@ -91,7 +92,7 @@ class Refusal(Message, frozen=True, kw_only=True):
     hint: str = ""
 
 
-def to_line(message: Message) -> bytes:
+def to_line(message: Message | Event | Command) -> bytes:
     """Encode a message as a line."""
     return codec.encode(message).encode() + b"\n"
 
