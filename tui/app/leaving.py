@@ -212,10 +212,8 @@ class Leaving(Actions):
             self._unhandled.append(code)
         else:
             self.stop_run(code)
-        if code == INTERRUPTED_CODE:
-            self._app.screen_watch.expect_reaction()  # it may be a question
-        else:
-            self._app.screen_watch.expect_end(code)
+        # after ctrl+c, its reaction may be a question
+        self._app.screen_watch.expect(None if code == INTERRUPTED_CODE else code)
 
     def stop_run(self, code: int) -> None:
         """End the run of this process where the screen is closing or closed; a hangup ends no run."""
