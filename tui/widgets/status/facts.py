@@ -17,7 +17,7 @@ from engine.model.vocab import SPECIALS
 from engine.text import sanitize_line
 from tui.run.ending import eta_of
 from tui.run.pending import format_speed_limit
-from tui.run.view import SPENT, RunPhase, RunView, first_evaluation_at
+from tui.run.view import SPENT, RunPhase, RunView, first_evaluation_at, is_spent
 from tui.text.cells import UNKNOWN, Line, Span, cell_len, num_cells, padded, progress_bar, shortened
 from tui.text.numbers import (
     LossUnit,
@@ -227,10 +227,9 @@ def phase_text(view: RunView) -> str:
 
     A run whose budget is used up is "▶ finishing" until its last evaluation and save are done.
     """
-    is_spent = view.progress is not None and view.progress >= SPENT
     if view.is_replay:
         word = "replay" if view.phase == "training" else f"replay, {view.shown_phase}"
-    elif view.is_finishing or (view.phase == "training" and is_spent):
+    elif view.is_finishing or (view.phase == "training" and is_spent(view)):
         word = "finishing" if view.phase == "training" else f"{view.phase}, finishing"
     else:
         word = view.shown_phase
@@ -247,8 +246,8 @@ def stop_text(view: RunView) -> tuple[str, str]:
     """Return when the run stops, as label and value, or the budget that is used up."""
     if not view.has_budget:
         return "stops", "when you quit"
-    if view.progress is not None and view.progress >= 1:  # the last evaluation may have exceeded a limit in seconds
-        is_in_steps = any(view.step >= limit for limit in view.limits_in_steps)
+    if is_spent(view):  # the last evaluation may have exceeded a limit in seconds
+        is_in_steps = any(view.step >= SPENT * limit for limit in view.limits_in_steps)
         return "done", f"{step_text(view)} steps" if is_in_steps else format_duration(min(view.limits_in_seconds))
     eta = eta_of(view)
     return "stops", f"in {UNKNOWN}" if eta is None else f"in {format_eta(eta.seconds, eta.spread_seconds)}"
