@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
+from engine.protocol.events import RunStarted
 from engine.text import sanitize_line
 from tui.run.ending import eta_of
 from tui.run.pending import format_speed_limit
@@ -76,9 +77,10 @@ def facts(view: RunView, unit: LossUnit) -> Iterator[Fact]:
     yield from _run_facts(view)
     yield from _loss_facts(view, unit)
     yield from _steering_facts(view)
-    yield from _saved_facts(view)
-    yield from _left_out_facts(view)
-    yield from _setup_facts(view)
+    if view.started is not None:
+        yield from _saved_facts(view, view.started)
+        yield from _left_out_facts(view.started)
+        yield from _setup_facts(view, view.started)
 
 
 def _value(text: str, style: str = "value") -> Line:
@@ -167,10 +169,8 @@ def _steering_facts(view: RunView) -> Iterator[Fact]:
         yield Fact("steering", "batch size", _value(sizes), 1, rank=7, short=("batch", sizes))
 
 
-def _saved_facts(view: RunView) -> Iterator[Fact]:
+def _saved_facts(view: RunView, started: RunStarted) -> Iterator[Fact]:
     """Yield the checkpoints and the run's name."""
-    if view.started is None:
-        return
     if view.saved_step is None:
         yield Fact("saved", "latest", _value("not saved yet"))
     else:
@@ -181,27 +181,22 @@ def _saved_facts(view: RunView) -> Iterator[Fact]:
     for mark in [mark for mark in reversed(view.marks) if mark.kind == "saved"][:_NUM_NAMED]:
         name = sanitize_line(mark.label.removeprefix("saved "))
         yield Fact("saved", name, _value(f"step {format_count(mark.step)}"))
-    yield Fact("saved", "run", _value(view.started.run))
+    yield Fact("saved", "run", _value(started.run))
 
 
-def _left_out_facts(view: RunView) -> Iterator[Fact]:
+def _left_out_facts(started: RunStarted) -> Iterator[Fact]:
     """Yield the rows of the data that were dropped, by reason."""
-    if view.started is None:
-        return
-    dropped = view.started.dropped
+    dropped = started.dropped
     reasons = [f"{format_count(count)} {reason}" for reason, count in dropped[:_NUM_REASONS]]
     if others := [count for _, count in dropped[_NUM_REASONS:]]:
         reasons.append(f"{format_count(sum(others))} for {counted(len(others), 'other reason')}")
-    note = f"{format_count(sum(count for _, count in dropped))} of {counted(view.started.num_rows, 'row')}"
+    note = f"{format_count(sum(count for _, count in dropped))} of {counted(started.num_rows, 'row')}"
     for reason in reasons:
         yield Fact("left out", "", _value(reason), note=note)
 
 
-def _setup_facts(view: RunView) -> Iterator[Fact]:
+def _setup_facts(view: RunView, started: RunStarted) -> Iterator[Fact]:
     """Yield what stays the same during a run: model, batch and tweets."""
-    started = view.started
-    if started is None:
-        return
     rows = {"model": f"GRU {view.model.num_layers} x {view.model.hidden_size}"} if view.model is not None else {}
     rows["parameters"] = format_count(view.num_parameters)
     if view.is_warm_start or view.branched_from:
