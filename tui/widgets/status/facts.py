@@ -89,13 +89,13 @@ def _value(text: str, style: str = "value") -> Line:
 
 def _run_facts(view: RunView) -> Iterator[Fact]:
     """Yield step, epoch, end and what slows the run down."""
-    step = step_text(view)
-    yield Fact("run", "step", _value(step, "strong"), 2)
+    of_limit = f" of {min(view.limits_in_steps):,.0f}" if view.limits_in_steps else ""
+    yield Fact("run", "step", _value(f"{format_count(view.step)}{of_limit}", "strong"), 2)
     if view.started is None:
         return
     yield Fact("run", "epoch", _value(f"{view.epoch:.2f}"), 2, rank=3 if view.has_budget else 2)
-    label, value = stop_text(view)
-    if view.ended is None and value != f"{step} steps":  # the step shows a budget that is used up
+    label, value = _stop(view)
+    if view.ended is None and value:
         yield Fact("run", label, _value(value), 2, rank=2 if view.has_budget else 3)
     if view.training is not None and view.training.steps_per_second:
         limit = format_speed_limit(view.training.steps_per_second)
@@ -107,6 +107,17 @@ def _run_facts(view: RunView) -> Iterator[Fact]:
     if view.ranks is not None and view.ranks.waiting_shares:
         share, rank = min((share, rank) for rank, share in enumerate(view.ranks.waiting_shares))
         yield Fact("run", "slowest rank", _value(f"{rank}, waits {100 * share:.0f} %"))
+
+
+def _stop(view: RunView) -> tuple[str, str]:
+    """Return when the run stops, as label and value, or the seconds used up; "" for steps, which the step shows."""
+    if not view.has_budget:
+        return "stops", "when you quit"
+    if is_spent(view):  # the last evaluation may have exceeded a limit in seconds
+        is_in_steps = any(view.step / limit >= SPENT for limit in view.limits_in_steps)
+        return "done", "" if is_in_steps else format_duration(min(view.limits_in_seconds))
+    eta = eta_of(view)
+    return "stops", f"in {UNKNOWN}" if eta is None else f"in {format_eta(eta.seconds, eta.spread_seconds)}"
 
 
 def _loss_facts(view: RunView, unit: LossUnit) -> Iterator[Fact]:
@@ -229,23 +240,6 @@ def phase_text(view: RunView) -> str:
     else:
         word = view.shown_phase
     return f"{_PHASE_GLYPHS[view.shown_phase]} {word}"
-
-
-def step_text(view: RunView) -> str:
-    """Return the step, and the one at which the run stops: "600 of 1,200"."""
-    limits = view.limits_in_steps
-    return format_count(view.step) + (f" of {min(limits):,.0f}" if limits else "")
-
-
-def stop_text(view: RunView) -> tuple[str, str]:
-    """Return when the run stops, as label and value, or the budget that is used up."""
-    if not view.has_budget:
-        return "stops", "when you quit"
-    if is_spent(view):  # the last evaluation may have exceeded a limit in seconds
-        is_in_steps = any(view.step >= SPENT * limit for limit in view.limits_in_steps)
-        return "done", f"{step_text(view)} steps" if is_in_steps else format_duration(min(view.limits_in_seconds))
-    eta = eta_of(view)
-    return "stops", f"in {UNKNOWN}" if eta is None else f"in {format_eta(eta.seconds, eta.spread_seconds)}"
 
 
 def device_text(view: RunView) -> str:
