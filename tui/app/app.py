@@ -184,6 +184,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self.set_interval(TITLE_SECONDS, self._show_title)
 
     def on_unmount(self) -> None:
+        self.leaving.handle_signals()  # those since the last tick
         self.notifications.show_title("")
 
     async def on_event(self, event: Event) -> None:
