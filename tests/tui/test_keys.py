@@ -162,7 +162,7 @@ async def test_every_action_is_one_of_its_controller_and_those_that_open_somethi
             if at.app.screen is not screen:
                 await wait_until(lambda: at.app.screen.focused is not None, key.title)
                 await at.app.pop_screen()
-            screen.query_one(PromptLine).close()
+            screen.query_one(PromptLine).action_close_line()
         assert opening == {key.name for key in MAIN_KEYS if key.opens}
 
 

@@ -180,7 +180,7 @@ class MainScreen(Screen[None]):
             text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
             self.app.notifications.notify(text, with_bell=chosen.bell, on_desktop=chosen.desktop)
         if run.is_ending:
-            self._prompt.close()
+            self._prompt.action_close_line()
         elif run.view.phase in {"training", "paused"}:  # open after the end, too: the next keys are meant for it
             self._prompt.tick(run.shown)
 
