@@ -19,14 +19,14 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
 from engine.checkpoints import management as files
-from engine.checkpoints.catalog import CheckpointEntry, is_taken
+from engine.checkpoints.catalog import CheckpointEntry
 from engine.config.run import RunConfig
 from engine.errors import TweetgenError
 from engine.protocol.commands import LoadCheckpoint
 from engine.protocol.events import TweetSampled
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.text import ELLIPSIS, sanitize_line
-from tui.dialogs.ask import Question, ask_new_name, ask_to_load, show_error
+from tui.dialogs.ask import Question, ask_new_name, load_question, show_error
 from tui.dialogs.base import Answer, Dialog, RunDialog
 from tui.dialogs.checkpoint_list import CheckpointTable, CompareDialog
 from tui.process.threads import on_own_thread
@@ -242,7 +242,8 @@ class CheckpointBrowser(RunDialog[NewRun]):
             self._refuse(phases[self.run.view.phase])
         else:
             self._drop_typed_ahead()  # a key held down must not answer the question
-            self._ask(ask_to_load(entry, lambda: self.run.view), lambda _: self._load(entry.name))
+            question, answers = lambda: load_question(entry, self.run.view), {"y": "load", "enter": "load"}
+            self._ask(Question("Load a checkpoint", question, answers), lambda _: self._load(entry.name))
 
     def _load(self, name: str) -> None:
         self.dismiss(None)
@@ -322,7 +323,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
                 change = partial(files.rename_checkpoint, entry.name, name)
                 self._change(change, entry, renamed, f"Renamed to “{name}”.")
 
-        self._ask(ask_new_name(entry.name, is_taken), rename)
+        self._ask(ask_new_name(entry.name), rename)
 
     def action_checkpoint_delete(self) -> None:
         """Ask whether to delete it, where that is allowed."""

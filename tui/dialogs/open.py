@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from textual import on, work
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -55,6 +55,8 @@ class OpenDialog(RunDialog[NewRun]):
     """Answer with tweets that a run can use. Enter checks a path; a second enter answers."""
 
     KEYS_LINE = _KEYS_LINES["choosing"]
+    _line = getters.query_one(PathInput)
+    _list = getters.query_one(FileList)
 
     def __init__(self, run: RunModel, check: Check, dropped: Path | None = None) -> None:
         """Begin at the tweets of `run`; check at once a path that was dropped."""
@@ -93,14 +95,6 @@ class OpenDialog(RunDialog[NewRun]):
             self._open_dropped(PathInput.Dropped(self._dropped))
         else:
             self._browse(self._start if self._start.is_dir() else self._start.parent)
-
-    @property
-    def _line(self) -> PathInput:
-        return self.query_one(PathInput)
-
-    @property
-    def _list(self) -> FileList:
-        return self.query_one(FileList)
 
     def _show_hints(self, hint: str, details: str = "", sample: str = "", style: str = "") -> None:
         """Replace the sentences below the list, coloured by the class `style`; an empty one takes no line."""
@@ -141,8 +135,7 @@ class OpenDialog(RunDialog[NewRun]):
         """Show the entries that match the line; do nothing if they are shown already."""
         path, options = split_options(self._line.value)
         path = after_last_root(path)
-        if path + options != self._line.value:
-            self._line.value = path + options
+        self._line.value = path + options
         if (path, options) != (self._path, self._options):
             self._path, self._options = path, options
             self._is_typed, self._is_listed, self._is_tab_waiting = True, False, False
@@ -212,8 +205,7 @@ class OpenDialog(RunDialog[NewRun]):
     @on(Input.Submitted)
     def _enter(self, event: Input.Submitted) -> None:
         """Check the path as it was when enter was pressed; answer if it was checked already."""
-        if event.value != self._line.value:
-            self._line.value = event.value
+        self._line.value = event.value
         self._apply_line()
         if self._ready is not None:
             self.dismiss(self._ready)
