@@ -21,7 +21,7 @@ from tests.tui.transcripts import transcript
 from tui.app.command_palette import CommandPalette, commands_of, found
 from tui.app.main_screen import MainScreen
 from tui.dialogs.help import HelpDialog
-from tui.dialogs.tweet import TweetDialog
+from tui.dialogs.tweets import TweetDialog
 from tui.process.exit import Outcome
 from tui.run.alerts import Alerts
 from tui.run.fold import fold

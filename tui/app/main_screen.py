@@ -28,9 +28,8 @@ from engine.protocol.insight import Insight, MeasureBaselines
 from engine.text import sanitize_line
 from tui.dialogs.ask import Question, show_error
 from tui.dialogs.base import RunDialog, RunUpdated
-from tui.dialogs.ladder import LadderDialog
 from tui.dialogs.settings import FilterDialog
-from tui.dialogs.tweet import TweetDialog
+from tui.dialogs.tweets import LadderDialog, TweetDialog
 from tui.process.threads import on_own_thread
 from tui.run import replay
 from tui.run.marks import has_all, newly_crossed
