@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
@@ -89,7 +88,8 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         """
         self.store = store or PreferencesStore()
         theme, self._suited_glyphs = self.store.preferences.theme, glyphs
-        super().__init__(self._preferred_glyphs, "" if theme == AUTO else theme, is_utf8=is_utf8)
+        preferred = self.store.preferences.glyphs_on(glyphs)
+        super().__init__(preferred, "" if theme == AUTO else theme, is_utf8=is_utf8)
         self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
         self.set_keymap(self.store.preferences.keys)
         add_action_targets(self, ("main", "panels", "feed", "plot", "steering", "leaving", "files"))
@@ -149,7 +149,8 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     ) -> bool:
         """Do what a key, a click or the palette asks for: the one place that decides whether it can act now."""
         needs = NEEDS.get(action, ()) if isinstance(action, str) else ()
-        return self.main.refuses(*needs) or await super().run_action(action, default_namespace, namespaces)
+        is_refused = bool(needs) and self.main.refuses(*needs)
+        return is_refused or await super().run_action(action, default_namespace, namespaces)
 
     def start_run(self, config: RunConfig, overlay: OverlayCurve | None = None) -> None:
         """Replace the main screen, and the dialogs over it, by that of a new run, which starts after the one before."""
@@ -192,11 +193,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     # Preferences ------------------------------------------------------------------------------------------------------
 
-    @property
-    def _preferred_glyphs(self) -> GlyphSet:
-        """The glyphs that the user has chosen, else those that suit the terminal."""
-        return self.store.preferences.glyphs_on(self._suited_glyphs)
-
     def _apply_preferences(self, changes: Changes) -> None:
         """Apply changes of the preferences at once, and save them."""
         preferred = self.store.preferences
@@ -205,7 +201,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
             self.theme = self._default_theme
         if "mouse" in changes:
             self.set_mouse(is_on=preferred.mouse)
-        self.glyphs = self._preferred_glyphs
+        self.glyphs = preferred.glyphs_on(self._suited_glyphs)
         if "loss_unit" in changes:
             self.loss_unit = preferred.loss_unit
         self._show_title()
@@ -232,7 +228,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(tuple(self._commands())), self._run_command)
+            self.push_screen(CommandPalette(tuple(self._commands())), lambda command: command and command.run())
 
     def _commands(self) -> Iterator[Command]:
         """Yield what the palette offers: all actions, those of Textual that the key table lacks, and the themes."""
@@ -243,11 +239,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         for name in sorted(self.available_themes):
             sentence = "Change the colours, in all runs from now on."
             yield Command(f"Theme {name}", sentence, partial(setattr, self, "theme", name))
-
-    async def _run_command(self, command: Command | None) -> None:
-        """Do what was chosen in the palette, which is closed."""
-        if command is not None and inspect.isawaitable(done := command.run()):
-            await done
 
     def deliver_screenshot(
         self, filename: str | None = None, path: str | None = None, time_format: str | None = None

@@ -43,7 +43,7 @@ class Steering(Actions):
     def action_pause(self) -> None:
         """Pause or resume; ask how to continue a run whose budget is used up. A replay pauses, too."""
         if self._run.is_at_end:
-            self._ask_to_continue("steps")
+            self.action_change()
         else:
             self._run.toggle_pause()
 
@@ -54,7 +54,7 @@ class Steering(Actions):
     def action_finish(self) -> None:
         """Finish the run, or cancel that; ask first how to continue a run whose budget is used up."""
         if self._run.is_at_end:
-            self._ask_to_continue("finish")
+            self.action_change("finish")
         else:
             self._run.send(self._run.pending.finish_toggled(self._run.view))
 
@@ -121,10 +121,7 @@ class Steering(Actions):
             self._run.dismiss(alert)
             self._app.main.show_alert()
 
-    def action_change(self) -> None:
-        self._ask_to_continue("steps")
-
-    def _ask_to_continue(self, chosen: ChoiceName) -> None:
+    def action_change(self, chosen: ChoiceName = "steps") -> None:
         """Offer the ways to continue, the cursor on `chosen`; one of a run that is over is a new one as it began."""
         run, at_start = self._run, NO_LIMIT
         if self._app.main.refuses("commands"):

@@ -30,7 +30,7 @@ from tui.process.threads import on_own_thread
 from tui.run.model import RunModel
 from tui.run.new_run import NewRun, config_of_branch, curve_of, doubled_budgets
 from tui.settings.key_table import keys_of
-from tui.settings.keys import bindings_of, opening
+from tui.settings.keys import bindings_of
 from tui.terminal.app import loss_unit_of
 from tui.text.checkpoints import ORDERS, ComparedField, comparison
 from tui.text.numbers import format_size
@@ -47,7 +47,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(_KEYS)
     HELP = "In the list of checkpoints"
     KEYS_LINE = ""
-    opening_keys = opening(_KEYS)
 
     def __init__(
         self,
