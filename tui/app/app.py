@@ -102,19 +102,18 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
         self.typing_ahead = TypingAhead(self, super().on_event)
         self.leaving = Leaving(self)
-        self.steering = Steering(self)
         self._default_theme = ""
         """The theme in use unless the user has chosen one in the palette."""
         self._show_run(RunModel(connection, history or RunView()))
 
-    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None) -> None:
-        """Make the screen of a run."""
-        self.main = self._screen_of(run, overlay)
+    def _show_run(self, run: RunModel) -> None:
+        """Make the screen of a run, and what its keys act on."""
+        self.main = self._screen_of(run)
         self.pins = PinnedTweets(self.main)
-        self.files = Files(self)
+        self.files, self.steering = Files(self), Steering(self)
 
-    def _screen_of(self, run: RunModel, overlay: OverlayCurve | None) -> MainScreen:
-        return MainScreen(run, overlay)
+    def _screen_of(self, run: RunModel) -> MainScreen:
+        return MainScreen(run)
 
     @property
     def connection(self) -> RunConnection:
@@ -162,8 +161,8 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
             self.earlier_views.append(before.run.view)
         else:  # the same run continues
             view = before.run.view.for_resume()
-        self.leaving.begin_run()
-        self._show_run(RunModel(self._open_run(config, self.connection), view), overlay)
+        self._show_run(RunModel(self._open_run(config, self.connection), view))
+        self.main.overlay = overlay
         self.cancel_workers_of(before)
         self.switch_screen(self.main)
 

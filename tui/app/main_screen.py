@@ -77,23 +77,16 @@ class MainScreen(Screen[None]):
     if TYPE_CHECKING:
         app = getters.app(TweetgenApp)
 
-    def __init__(
-        self,
-        run: RunModel,
-        overlay: OverlayCurve | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        pace: Pace | None = None,
-    ) -> None:
-        """Show `run`, whose connection is started once the screen is up, beside the curve `overlay`.
-
-        The panels draw at `pace`, by default that of this terminal.
-        """
+    def __init__(self, run: RunModel, clock: Callable[[], float] = time.monotonic, pace: Pace | None = None) -> None:
+        """Show `run`, whose connection is started once the screen is up. The panels draw at `pace`."""
         super().__init__()
         self.run = run
         run.toast, run.on_sent = self.toast, lambda: self.panels.show_status(run.shown)
         self.invitation = ""
         """Shown while the run starts."""
-        self._overlay, self._clock, self._pace = overlay, clock, pace
+        self.overlay: OverlayCurve | None = None
+        """The curve of another run, shown beside that of this one."""
+        self._clock, self._pace = clock, pace
         self._last_toast = ("", 0.0)
         self._waiting: list[Question] = []
         """Results and failures that are not shown yet."""
@@ -128,7 +121,7 @@ class MainScreen(Screen[None]):
         self.panels.map_keys(preferences.keys)
         self.query_one(StageHint).invitation = self.invitation
         self.plot.shows_levels = preferences.levels
-        self.plot.overlay = self._overlay
+        self.plot.overlay = self.overlay
         self.watch(self.plot, "shows_levels", self._show_or_hide_levels, init=False)
         if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
             self._open_files_of(self.run.name)
