@@ -235,8 +235,7 @@ class MainScreen(Screen[None]):
 
     def refuses(self, *needs: Need) -> bool:
         """Show why the first unmet need is not met, and drop the keys typed right after; else return False."""
-        reason = first_reason(needs, self.unmet)
-        if reason:
+        if reason := first_reason(needs, self.unmet):
             self.toast(reason)
             self.app.typing_ahead.drop()  # they are for what the action would have opened
         return bool(reason)
