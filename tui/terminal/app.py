@@ -78,7 +78,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         self._late_resize: Timer | None = None
         self._is_utf8 = is_utf8
         self._theme_name = theme_name
-        self._glyph_filter = self._filter_for(glyphs)
+        self._glyph_filter = GlyphFilter(glyphs, is_utf8=self._is_utf8)
         # over a slow link, animations are slow
         self.animation_level = "none"
 
@@ -130,13 +130,9 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
             filters.append(self._glyph_filter)
         return filters
 
-    def _filter_for(self, glyphs: GlyphSet) -> GlyphFilter:
-        """Return the filter for these glyphs; to choose more than ASCII implies a terminal with UTF-8."""
-        return GlyphFilter(glyphs, is_utf8=self._is_utf8 or glyphs != "ascii")
-
     def watch_glyphs(self, glyphs: GlyphSet) -> None:
         """Redraw with other glyphs."""
-        self._glyph_filter = self._filter_for(glyphs)
+        self._glyph_filter = GlyphFilter(glyphs, is_utf8=self._is_utf8)
         self.refresh_css(animate=False)
 
     async def on_event(self, event: Event) -> None:
