@@ -219,7 +219,7 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
         print_at_end(*after.lines)
         close_terminal(and_pipes=True)
         job_control.release(after.exit_code, after.lines[0])
-        app.screen_watch.lift_time_limit()
+        app.screen_watch.has_no_limit.set()
         return run_detached(run, view)
     run.wait(after.saving_seconds)
     print_at_end(*after.lines)

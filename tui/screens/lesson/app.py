@@ -73,7 +73,7 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Choose the theme and show the lesson."""
-        self.on_ctrl_c(self.screen_watch.expect_reaction)
+        self.on_ctrl_c(self.screen_watch.expect)
         self.choose_theme()
         if not self.store.preferences.mouse:
             self.set_mouse(is_on=False)
@@ -81,7 +81,7 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def receive(self, code: int) -> None:
         """Leave with an exit code. For a handler of signals."""
-        self.screen_watch.expect_end(code)
+        self.screen_watch.expect(code)
         self._early_code = code
         self._leave_soon(code)
 
