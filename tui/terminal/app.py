@@ -29,7 +29,7 @@ from textual.timer import Timer
 from tui.terminal.capabilities import GlyphSet, drawn_size
 from tui.terminal.driver import BrowserDriver, MeteredDriver
 from tui.terminal.glyphs import GlyphFilter
-from tui.terminal.private import driver_of, failure_of, patch_textual
+from tui.terminal.private import patch_textual
 from tui.terminal.theme import HEAT_VARIABLES, THEMES, theme_for
 from tui.text.cells import with_placed_words
 from tui.text.numbers import LossUnit
@@ -90,8 +90,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
     @property
     def metered_driver(self) -> MeteredDriver | None:
         """Our driver; None in a browser or a test, and before the start."""
-        driver = driver_of(self)
-        return driver if isinstance(driver, MeteredDriver) else None
+        return self._driver if isinstance(self._driver, MeteredDriver) else None
 
     def on_ctrl_c(self, note: Callable[[], object]) -> None:
         """Have each ctrl+c call `note` before the app receives it, on the thread that reads keys."""
@@ -118,8 +117,8 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
 
         A dialog that opens as the app exits gets no widgets from Textual (8.2) and finds none of them: no failure.
         """
-        failure = failure_of(self)
-        return None if isinstance(failure, NoMatches) and self.return_value is not None else failure
+        is_late = isinstance(self._exception, NoMatches) and self.return_value is not None
+        return None if is_late else self._exception
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters and ours, which replaces glyphs that the terminal lacks."""
@@ -184,9 +183,8 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
     def set_mouse(self, *, is_on: bool) -> None:
         """Have the terminal report the mouse, or release it for selecting text."""
         self.has_mouse = is_on
-        driver: object = driver_of(self)
-        if isinstance(driver, MeteredDriver | BrowserDriver):
-            driver.set_mouse_reporting(is_on=is_on)
+        if isinstance(self._driver, MeteredDriver | BrowserDriver):
+            self._driver.set_mouse_reporting(is_on=is_on)
 
     def action_mouse(self) -> None:
         """Release the mouse to the terminal, or recapture it."""
