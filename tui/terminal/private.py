@@ -17,7 +17,6 @@ from rich.control import Control
 from textual import screen as textual_screen
 from textual._compositor import ChopsUpdate
 from textual.app import App
-from textual.driver import Driver
 from textual.drivers import linux_driver
 from textual.events import Resize
 from textual.keys import _character_to_key
@@ -27,11 +26,6 @@ from textual.screen import Screen
 _LAY_OUT = Screen._on_resize
 name_of_key = _character_to_key
 """Returns Textual's name of the key for a character: "question_mark"."""
-
-
-def driver_of(app: App[Any]) -> Driver | None:
-    """Return an app's driver; None before it runs."""
-    return app._driver
 
 
 def add_action_targets(app: App[Any], names: Iterable[str]) -> None:
@@ -48,11 +42,6 @@ class Actions:
     def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
         """Return that every action may run."""
         return True
-
-
-def failure_of(app: App[Any]) -> Exception | None:
-    """Return the exception that ended an app, if any."""
-    return app._exception
 
 
 def remove_notification(app: App[Any], notification: Notification) -> None:
