@@ -349,11 +349,11 @@ class AttachedRun(RunConnection):
         failure = None if self.torchrun is None else self.torchrun.failure
         error = self._problem or RemoteError(f"The process of the run {self._folder.name} ended unexpectedly.")
         lost = failure or failure_event(error, self._last_event)
-        if not self._has_started.is_set():
-            return lost
-        hint = "" if failure is not None else lost.hint
-        hint = hint or f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
-        return msgspec.structs.replace(lost, **time_of(self._last_event), hint=hint)
+        if self._has_started.is_set():
+            hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
+            hint = lost.hint if failure is None and lost.hint else hint
+            lost = msgspec.structs.replace(lost, **time_of(self._last_event), hint=hint)
+        return lost
 
 
 def _is_sent(connection: socket.socket, line: bytes) -> bool:
