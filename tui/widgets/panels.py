@@ -23,6 +23,7 @@ from tui.run.view import RunView
 from tui.settings.key_table import BAR_KEYS, PANEL_BARS
 from tui.settings.keys import KeyMap, mapped
 from tui.terminal.app import TerminalApp
+from tui.terminal.capabilities import is_over_ssh
 from tui.widgets.bars import AlertBar, EndBar, StepBar
 from tui.widgets.feed.feed import PanelRule, TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
@@ -111,7 +112,7 @@ class Panels(Vertical):
     def __init__(self, pace: Pace | None = None) -> None:
         """Show nothing until the first tick; draw at `pace`, or at that of this terminal and processor."""
         super().__init__()
-        self._pace = pace or Pace(is_remote=bool(os.environ.get("SSH_CONNECTION")))
+        self._pace = pace or Pace(is_remote=is_over_ssh(os.environ))
         self._panel = 0
         """Number of the panel that a tiny terminal shows."""
         self._key_map: KeyMap = {}
