@@ -177,11 +177,6 @@ class AttachedRun(RunConnection):
             self._events, self._new_view = [], None
             return update
 
-    @property
-    def num_undrained(self) -> int:
-        """How many events wait for `drain`. For any thread."""
-        return len(self._events)
-
     def send(self, command: Command) -> None:
         """Send a command to the run; it is lost where the connection breaks.
 

@@ -107,11 +107,6 @@ class LocalRun(RunConnection):
         return self._thread.is_alive()
 
     @property
-    def num_undrained(self) -> int:
-        """How many events wait for `drain`. For any thread."""
-        return len(self._events)
-
-    @property
     def num_waiting(self) -> int:
         """Commands that the session has not handled completely. For any thread."""
         session = self._session

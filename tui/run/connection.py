@@ -68,11 +68,6 @@ class RunConnection:
         raise NotImplementedError
 
     @property
-    def num_undrained(self) -> int:
-        """How many events wait for `drain`. For any thread."""
-        return 0
-
-    @property
     def num_clients(self) -> int:
         """How many other terminals could steer a run of this process now."""
         return 0
