@@ -211,16 +211,6 @@ class AttachedRun(RunConnection):
             if self._socket is not None:
                 _shut(self._socket)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end of the connection and of the runs before; return whether they have ended. For any thread."""
-        self._thread.join(seconds)
-        return not self.is_alive and (self._before is None or self._before.wait(seconds))
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether there is a connection, or will be one."""
-        return self._thread.is_alive()
-
     @property
     def badge(self) -> str:
         """How this screen is attached, and how many are."""
