@@ -222,7 +222,7 @@ def _draw_curve(
     dots = curve_dots(heights(low), heights(high), is_gap, pane.axis.limits, num_rows)
     if style == "line" and glyphs.weights.size > 2 and pane.height >= _ROWS_FOR_THICK_LINE:
         dots[1:] |= dots[:-1]
-    chars = {"band": glyphs.band, "validation": glyphs.val_curve}.get(style, glyphs.line)
+    chars = {"band": glyphs.band, "overlay": glyphs.overlay, "validation": glyphs.val_curve}.get(style, glyphs.line)
     cells.draw_dots(pane.left, 1, dots, glyphs, chars, style)
 
 
