@@ -41,7 +41,7 @@ from tui.run.new_run import OverlayCurve
 from tui.run.summary import title_of
 from tui.run.view import RunView
 from tui.settings.key_table import NEEDS
-from tui.settings.preferences import AUTO, Changes, PreferencesStore
+from tui.settings.preferences import Changes, PreferencesStore
 from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.private import add_action_targets
@@ -88,8 +88,8 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         `glyphs` are those that suit the terminal.
         """
         self.store = store or PreferencesStore()
-        theme, self._suited_glyphs = self.store.preferences.theme, glyphs
-        super().__init__(self._preferred_glyphs, "" if theme == AUTO else theme, is_utf8=is_utf8)
+        self._suited_glyphs = glyphs
+        super().__init__(self._preferred_glyphs, self.store.preferences.theme, is_utf8=is_utf8)
         self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
         self.set_keymap(self.store.preferences.keys)
         add_action_targets(self, ("main", "panels", "feed", "plot", "steering", "leaving", "files"))
@@ -168,7 +168,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Choose the theme, apply the preferences, and show the run."""
-        self.on_ctrl_c(self.screen_watch.expect_reaction)
+        self.on_ctrl_c(self.screen_watch.expect)
         self.choose_theme()
         # over Textual's own, which (8.2) can't be switched for another
         self.push_screen(self.main)
@@ -184,6 +184,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self.set_interval(TITLE_SECONDS, self._show_title)
 
     def on_unmount(self) -> None:
+        self.leaving.handle_signals()  # those since the last tick
         self.notifications.show_title("")
 
     async def on_event(self, event: Event) -> None:
@@ -201,8 +202,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         """Apply changes of the preferences at once, and save them."""
         preferred = self.store.preferences
         if "theme" in changes:
-            self._default_theme = theme_for(self.console.color_system) if preferred.theme == AUTO else preferred.theme
-            self.theme = self._default_theme
+            self._default_theme = self.theme = theme_for(preferred.theme, self.console.color_system)
         if "mouse" in changes:
             self.set_mouse(is_on=preferred.mouse)
         self.glyphs = self._preferred_glyphs

@@ -69,7 +69,7 @@ class Leaving(Actions):
     def tick(self, *, has_ended: bool) -> None:
         """Handle signals; do what follows the end, once the session has ended or the deadline has passed."""
         if self._unhandled and self._app.main.is_mounted:
-            self._handle_signals()
+            self.handle_signals()
         if self._run.is_ending and (has_ended or self._clock() > self._deadline):
             if not has_ended:  # no screen is left that could be asked whether to end without saving
                 self._app.connection.stop(self._reason)
@@ -212,10 +212,8 @@ class Leaving(Actions):
             self._unhandled.append(code)
         else:
             self.stop_run(code)
-        if code == INTERRUPTED_CODE:
-            self._app.screen_watch.expect_reaction()  # it may be a question
-        else:
-            self._app.screen_watch.expect_end(code)
+        # after ctrl+c, its reaction may be a question
+        self._app.screen_watch.expect(None if code == INTERRUPTED_CODE else code)
 
     def stop_run(self, code: int) -> None:
         """End the run of this process where the screen is closing or closed; a hangup ends no run."""
@@ -256,8 +254,8 @@ class Leaving(Actions):
             else:
                 self.action_leave()
 
-    def _handle_signals(self) -> None:
-        """Leave or detach; draw nothing more where the terminal has hung up."""
+    def handle_signals(self) -> None:
+        """Leave or detach, or end the run of a screen that is closing; draw nothing more after a hangup."""
         self._app.screen_watch.react()
         codes, self._unhandled = self._unhandled, []
         for code in codes:

@@ -34,7 +34,7 @@ from tui.dialogs.tweet import TweetDialog
 from tui.process.threads import on_own_thread
 from tui.run import replay
 from tui.run.marks import has_all, newly_crossed
-from tui.run.model import Need, RunModel, reason_of, unmet_needs
+from tui.run.model import Need, RunModel, first_reason, unmet_needs
 from tui.run.new_run import OverlayCurve, curve_before
 from tui.run.pending import Interval, interval_settings
 from tui.run.summary import ending_of
@@ -180,7 +180,7 @@ class MainScreen(Screen[None]):
             text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
             self.app.notifications.notify(text, with_bell=chosen.bell, on_desktop=chosen.desktop)
         if run.is_ending:
-            self._prompt.close()
+            self._prompt.action_close_line()
         elif run.view.phase in {"training", "paused"}:  # open after the end, too: the next keys are meant for it
             self._prompt.tick(run.shown)
 
@@ -251,13 +251,10 @@ class MainScreen(Screen[None]):
 
     def refuses(self, *needs: Need) -> bool:
         """Show why the first unmet need is not met, and drop the keys typed right after; else return False."""
-        for need in needs:
-            has_tweet = need != "a tweet" or self._has_tweet
-            if reason := reason_of(need, self.run, has_tweet=has_tweet, is_in_browser=self.app.is_web):
-                self.toast(reason)
-                self.app.typing_ahead.drop()  # they are for what the action would have opened
-                return True
-        return False
+        if reason := first_reason(needs, self.unmet):
+            self.toast(reason)
+            self.app.typing_ahead.drop()  # they are for what the action would have opened
+        return bool(reason)
 
     def show_alert(self) -> None:
         """Show the most urgent alert, or none."""
@@ -314,7 +311,7 @@ class MainScreen(Screen[None]):
         for name in get_args(Interval):
             if isinstance(steps := changes.get(name), int):
                 settings |= interval_settings(name, steps)
-        if not reason_of("commands", self.run):
+        if "commands" not in self.unmet:
             self.run.change(**settings)
 
     # Keys of sampling and tweets --------------------------------------------------------------------------------------

@@ -19,8 +19,7 @@ from typing import Any, TypeAlias, cast
 from rich.console import Console
 from textual.driver import Driver
 from textual.drivers.headless_driver import HeadlessDriver
-from textual.filter import LineFilter, Monochrome
-from textual.notifications import Notification, Notify, SeverityLevel
+from textual.notifications import Notification, Notify
 from textual.pilot import Pilot
 from textual.timer import Timer
 
@@ -30,10 +29,9 @@ from tui.run.model import RunModel
 from tui.run.new_run import OverlayCurve
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
-from tui.settings.preferences import AUTO, PreferencesStore
+from tui.settings.preferences import PreferencesStore
 from tui.terminal.compaction import compacted
 from tui.terminal.private import drawing_on_demand, remove_notification, update_screen
-from tui.terminal.theme import theme_for
 from tui.widgets.panels import Pace
 
 Output: TypeAlias = tuple[float, str]
@@ -123,17 +121,9 @@ class RecorderApp(TweetgenApp, inherit_bindings=False):
         self._covered_since: float | None = None
         self._clock = clock
         super().__init__(connection, RunView(is_replay=True), store=store)
-        if store.preferences.theme == AUTO:
-            self._chosen_theme = theme_for("truecolor")
-        self.no_color = False
-        self.console = Console(
-            file=StringIO(),
-            width=size[0],
-            height=size[1],
-            color_system="truecolor",
-            no_color=False,
-            legacy_windows=False,
-        )
+        self.no_color = False  # `NO_COLOR` is about the present terminal
+        width, height = size
+        self.console = Console(file=StringIO(), width=width, height=height, color_system="truecolor", no_color=False)
 
     def _screen_of(self, run: RunModel, overlay: OverlayCurve | None) -> MainScreen:  # noqa: ARG002 - a replay has no other curve
         return _SteppedScreen(run, self._clock)
@@ -142,23 +132,10 @@ class RecorderApp(TweetgenApp, inherit_bindings=False):
         """Return the driver that notes what is written."""
         return CastDriver
 
-    def get_line_filters(self) -> list[LineFilter]:
-        """Return the filters without that of `NO_COLOR`, which is about the present terminal."""
-        return [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
-
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,  # noqa: ARG002 - Textual's signature
-        markup: bool = True,
-    ) -> None:
+    def on_notify(self, event: Notify) -> None:
         """Show a toast until `remove_outdated` removes it by the clock of the recording."""
-        toast = Notification(message, title, severity, timeout=_NEVER, markup=markup)
-        self._toasts.append((self._clock(), toast))
-        self.post_message(Notify(toast))
+        event.notification.timeout = _NEVER
+        self._toasts.append((self._clock(), event.notification))
 
     def remove_outdated(self) -> None:
         """Remove the toasts and the dialog that have been shown for their time."""

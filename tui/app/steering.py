@@ -6,11 +6,11 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.config.run import MAX_BATCH_SIZE, RunConfig, TrainingConfig
+from engine.config.run import BUDGETS, MAX_BATCH_SIZE, RunConfig, TrainingConfig
 from engine.errors import TweetgenError
 from engine.protocol.commands import Finish, Resume
 from tui.dialogs.ask import BudgetDialog, ask_number, show_error
-from tui.run.ending import NO_LIMIT, Choice, ChoiceName, budget_in, finish_choice
+from tui.run.ending import NO_LIMIT, Choice, ChoiceName, finish_choice
 from tui.run.model import RunModel, next_learning_rate, next_temperature
 from tui.run.new_run import NewRun, config_at_start, config_of_new_run, curve_of
 from tui.run.pending import Interval, format_interval, format_samples, format_speed_limit, interval_settings
@@ -130,7 +130,8 @@ class Steering(Actions):
         if self._app.main.refuses("commands"):
             return
         if run.view.started is not None and is_over(run.view):
-            at_start = budget_in(config_at_start(run.connection.config, run.view.started).settings)
+            settings = config_at_start(run.connection.config, run.view.started).settings
+            at_start = {name: settings.get(name) for name in BUDGETS}
         self._app.push_screen(BudgetDialog(run.view, at_start, chosen), self._continue)
 
     def _continue(self, choice: Choice | None) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import on
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
@@ -33,18 +33,16 @@ from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.process.threads import on_own_thread
 from tui.run.model import RunModel
-from tui.terminal.app import loss_unit_of
+from tui.terminal.app import TerminalApp
 from tui.text.cells import shortened
 from tui.text.checkpoints import (
     ORDERS,
     UNTRAINED,
-    CheckpointGroup,
     Order,
-    cells_of,
     detail_lines,
-    evaluated_at,
     grouped,
     is_untrained,
+    rows_of,
 )
 from tui.text.numbers import unit_label
 from tui.widgets.feed.columns import PIN_GLYPH
@@ -136,6 +134,7 @@ class CheckpointTable(OptionList, inherit_bindings=False):
 class CheckpointList(Vertical):
     """Show the saved checkpoints over a run; the keys are those of the dialog around it."""
 
+    app = getters.app(TerminalApp)
     titles: reactive[tuple[str, str]] = reactive(("", ""))
     """What the frame around the list shows above and below it."""
 
@@ -227,11 +226,10 @@ class CheckpointList(Vertical):
 
     def show_entries(self, cursor_on: str = "") -> None:
         """Show the entries that pass the filter, sorted; move the cursor to `cursor_on`, if given."""
-        unit, now = loss_unit_of(self), time.time()
+        unit, now = self.app.loss_unit, time.time()
         groups = grouped(self.entries.values(), self._run.name, self.order, self.typed)
-        entries = [(group, entry) for group in groups for entry in group.entries]
-        at_width = max((cell_len(evaluated_at(entry)) for _, entry in entries), default=0)
-        rows = [cells_of(entry, now, unit, run=group.run, at_width=at_width) for group, entry in entries]
+        entries = [entry for group in groups.values() for entry in group]
+        rows = rows_of(entries, self._run.name, now, unit)
         headings = []
         for column in ORDERS:
             arrow = _ARROWS[column] if column == self.order else " "
@@ -239,12 +237,14 @@ class CheckpointList(Vertical):
             headings.append(f"{title} {arrow}" if column == "name" else f"{arrow} {title}")
         widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)][1:]
         options: list[Option] = []
-        for (group, entry), cells in zip(entries, rows, strict=True):
-            if entry is group.entries[0]:
-                options.append(Option(FittedLine(partial(_group_line, group), "bold $text-primary"), disabled=True))
-            marks = (PINNED if entry.is_pinned else "") + (COMPARED if entry.name == self.compared else "")
-            style = "$text-muted" if self.why_not_loaded(entry) else ""
-            options.append(Option(FittedLine(partial(_row, marks, cells, widths), style), id=entry.name))
+        coming = iter(rows)
+        for heading, group in groups.items():
+            line = FittedLine(partial(_heading, heading, len(group)), "bold $text-primary")
+            options.append(Option(line, disabled=True))
+            for entry, cells in zip(group, coming, strict=False):
+                marks = (PINNED if entry.is_pinned else "") + (COMPARED if entry.name == self.compared else "")
+                style = "$text-muted" if self.why_not_loaded(entry) else ""
+                options.append(Option(FittedLine(partial(_row, marks, cells, widths), style), id=entry.name))
         self._table.show(options, cursor_on)
         columns = FittedLine(lambda _: _row("", headings, widths, self._table.scrollable_content_region.width), "bold")
         self.query_one("#columns", Static).update(columns)
@@ -283,15 +283,15 @@ class CheckpointList(Vertical):
             end = "" if sample.reached_eos else ELLIPSIS
             parts.append(Content(f"“{sanitize_line(sample.text)}{end}” (step {sample.step:,})"))
         if entry is not None:
-            lines = map(sanitize_line, detail_lines(entry, loss_unit_of(self)))
+            lines = map(sanitize_line, detail_lines(entry, self.app.loss_unit))
             parts.append(Content.styled("\n".join(lines), "$text-muted"))
         self.query_one("#detail Static", Static).update(Content("\n").join(parts))
 
 
-def _group_line(group: CheckpointGroup, width: int) -> str:
+def _heading(heading: str, num_entries: int, width: int) -> str:
     """Return the heading of a group and its number of entries."""
-    count = f" · {len(group.entries):,}"
-    return shortened(sanitize_line(group.heading), width - len(count)) + count
+    count = f" · {num_entries:,}"
+    return shortened(sanitize_line(heading), width - len(count)) + count
 
 
 def _row(marks: str, cells: Sequence[str], widths: Sequence[int], width: int) -> str:

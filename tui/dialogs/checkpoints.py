@@ -31,7 +31,6 @@ from tui.run.model import RunModel
 from tui.run.new_run import NewRun, config_of_branch, curve_of, doubled_budgets
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of, opening
-from tui.terminal.app import loss_unit_of
 from tui.text.checkpoints import ORDERS, ComparedField, comparison
 from tui.text.numbers import format_size
 from tui.widgets.key_bar import KeyBar
@@ -278,7 +277,7 @@ class CompareDialog(Dialog[None]):
     def compose_body(self) -> ComposeResult:
         """Lay out a row per field of the metadata."""
         left, right = self._entries
-        pairs = comparison(left.info, right.info, loss_unit_of(self)) if left.info and right.info else []
+        pairs = comparison(left.info, right.info, self.app.loss_unit) if left.info and right.info else []
         with VerticalScroll():
             yield from _row(ComparedField("", left.name, right.name), "heading")
             for pair in pairs:

@@ -37,8 +37,7 @@ def summary_lines(view: RunView) -> list[str]:
 
 def _larger_budget(view: RunView) -> str:
     """Return the option that doubles a budget that is used up, or what was used if more; empty without one."""
-    used = {"max_steps": view.step, "epochs": view.epoch, "max_seconds": view.elapsed_seconds}
-    for budget, amount in used.items():
+    for budget, amount in view.used.items():
         limit = view.settings[budget]
         if limit is not None and amount >= limit:
             return f" --{budget.replace('_', '-')} {doubled(limit, amount):.12g}"

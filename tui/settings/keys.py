@@ -27,6 +27,8 @@ RESERVED = {
     "shift+tab": "it moves between the panels",
 }
 """Keys that no action can have, and why."""
+SETTABLE_KEYS = {key.name: key for key in MAIN_KEYS}
+"""The keys that a map can change, by name."""
 _NAMED_KEYS = {key.value for key in Keys} | {name_of_key(chr(code)) for code in range(0x20, 0x7F)}
 
 
@@ -61,11 +63,6 @@ def key_named(text: str) -> str:
     return name if name in _NAMED_KEYS or is_modified else ""
 
 
-def settable_keys() -> dict[str, Key]:
-    """Return the keys that a map can change, by name."""
-    return {key.name: key for key in MAIN_KEYS}
-
-
 def mapped(keys: Iterable[Key], key_map: KeyMap) -> tuple[Key, ...]:
     """Return the keys, those of the main screen as the map changes them."""
     return tuple(
@@ -80,7 +77,7 @@ def objection(name: str, keys: str, key_map: KeyMap) -> str:
     A key of a panel is taken too: a focused panel handles it first.
     """
     for key in keys.split(","):
-        if key in RESERVED and key not in settable_keys()[name].keys.split(","):
+        if key in RESERVED and key not in SETTABLE_KEYS[name].keys.split(","):
             return f"{shown_keys(key)} can't be used: {RESERVED[key]}."
         for other in mapped((*MAIN_KEYS, *keys_of("feed", "plot")), key_map):
             if other.name != name and key in other.keys.split(",") and key not in RESERVED:
