@@ -129,7 +129,7 @@ class Viewport:
             return self.with_cursor(round(self.run.high))
         shown = [limits for limits in map(self.limits, self.panes) if limits.low <= self.cursor <= limits.high]
         finest = shown[-1] if shown else self.limits(self.panes[-1])
-        num_steps = max(round(abs(num_columns) * (finest.span + 1) / max(columns_in_pane, 1)), 1)
+        num_steps = max(round(abs(num_columns) * (finest.span + 1) / columns_in_pane), 1)
         return self.with_cursor(self.cursor + (num_steps if num_columns > 0 else -num_steps))
 
     def with_cursor(self, step: int | None) -> Viewport:
