@@ -21,7 +21,7 @@ from tests.tui.transcripts import transcript
 from tui.app.command_palette import CommandPalette, commands_of, found
 from tui.app.main_screen import MainScreen
 from tui.dialogs.help import HelpDialog
-from tui.dialogs.tweet import TweetDialog
+from tui.dialogs.tweets import TweetDialog
 from tui.process.exit import Outcome
 from tui.run.alerts import Alerts
 from tui.run.fold import fold
@@ -178,7 +178,8 @@ async def test_palette_and_help_list_every_action_with_key_and_sentence_and_the_
         assert sorted((each.title, each.keys, each.sentence) for each in commands) == sorted(expected)
         ((by_sentence, _),) = found(commands, "more random")
         assert by_sentence.title == "Raise the temperature"
-        await at.app._run_command(next(each for each in commands if "Move the plot's cursor" in each.title))
+        await at.press("ctrl+p", opens=CommandPalette)
+        await at.type_into("the plot's cursor", "enter", opens=MainScreen)
         await wait_until(lambda: isinstance(screen.focused, LossPlot), "the focus on the plot")
         await at.press("ctrl+p", opens=CommandPalette)
         words = ("Sample a tweet now", "Sample one more tweet, also while paused.")

@@ -26,7 +26,6 @@ from textual.timer import Timer
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import TICK_SECONDS, MainScreen
 from tui.run.model import RunModel
-from tui.run.new_run import OverlayCurve
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
 from tui.settings.preferences import PreferencesStore
@@ -100,7 +99,7 @@ class _SteppedScreen(MainScreen):
     def __init__(self, run: RunModel, clock: Callable[[], float]) -> None:
         self._paused: list[Timer] = []
         """Textual (8.2) has only weak references to them."""
-        super().__init__(run, None, clock, Pace(clock, lambda: 0.0, is_remote=False))
+        super().__init__(run, clock, Pace(clock, lambda: 0.0, is_remote=False))
 
     def set_interval(self, *arguments: Any, **options: Any) -> Timer:  # noqa: ANN401 - as Textual's
         """Prepare a timer that does not run."""
@@ -125,7 +124,7 @@ class RecorderApp(TweetgenApp, inherit_bindings=False):
         width, height = size
         self.console = Console(file=StringIO(), width=width, height=height, color_system="truecolor", no_color=False)
 
-    def _screen_of(self, run: RunModel, overlay: OverlayCurve | None) -> MainScreen:  # noqa: ARG002 - a replay has no other curve
+    def _screen_of(self, run: RunModel) -> MainScreen:
         return _SteppedScreen(run, self._clock)
 
     def get_driver_class(self) -> type[Driver]:

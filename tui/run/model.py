@@ -57,6 +57,8 @@ class RunModel:
         """How often events were missed: answers to questions may be among them."""
         self.is_ending = False
         """Whether the session was asked to end."""
+        self.end_reason = ""
+        """Why it was asked to end; empty before that, and once it has refused."""
         self.toast: Callable[[str, Severity], None] = lambda _text, _severity: None
         """Shows a line on the screen for some seconds."""
         self.on_sent: Callable[[], None] = lambda: None

@@ -48,11 +48,6 @@ def bindings_of(keys: Iterable[Key], *, can_change: bool = False) -> list[Bindin
     ]
 
 
-def opening(keys: Iterable[Key]) -> frozenset[str]:
-    """Return Textual's names of the keys that open a line or a dialog."""
-    return frozenset(name for key in keys if key.opens for name in key.keys.split(","))
-
-
 def key_named(text: str) -> str:
     """Return Textual's name of a key, from that name or the character; empty if there is no such key."""
     if len(text) == 1:
