@@ -81,7 +81,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._detailed: CheckpointEntry | None = None
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the filter, the list beside or above the detail, a line for notices, and the key bar."""
         yield LineInput(placeholder="filter by name, run or corpus", id="filter")
         with Container(id="parts"):
             with Vertical(id="table"):
@@ -93,7 +92,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
         yield KeyBar(_KEYS)
 
     def on_mount(self) -> None:
-        """Read the list."""
         self._show_entries()
         self.watch(self._table, "show_vertical_scrollbar", self._show_titles, init=False)
         self._read()
@@ -163,7 +161,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
 
     @work(exclusive=True, group="sample")
     async def _find_sample(self, entry: CheckpointEntry) -> None:
-        """Show a tweet sampled from the checkpoint's model."""
         self._show_detail(await on_own_thread(partial(files.sample_of, entry)))
 
     def _show_detail(self, sample: TweetSampled | None = None) -> None:
@@ -205,7 +202,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._show_entries()
 
     def action_checkpoint_filter(self) -> None:
-        """Open the filter."""
         self._filter.add_class("-open")
         self.set_focus(self._filter)  # at once: `focus` would let the next keys act on the table
 
@@ -298,7 +294,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
             self.app.push_screen(CompareDialog(other, entry))
 
     def action_checkpoint_pin(self) -> None:
-        """Pin or unpin it."""
         if not (entry := self._current):
             return
         if not entry.is_pinned and self._is_written_by_run(entry):
@@ -310,7 +305,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._change(change, entry, pinned, f"“{entry.name}” {done}.")
 
     def action_checkpoint_rename(self) -> None:
-        """Ask for a new name."""
         if not (entry := self._current):
             return
         if not entry.is_named:

@@ -49,7 +49,7 @@ class TweetDialog(RunDialog[TweetSampled]):
 
     AUTO_FOCUS = "TweetText"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("tweet"))
-    ASKS = frozenset({"ReadTweet"})
+    ASKS = "ReadTweet"
     HELP = "In an open tweet"
     KEYS_LINE = ""
     _text = getters.query_one(TweetText)
@@ -208,7 +208,7 @@ class LadderDialog(RunDialog[None]):
     """Show one tweet at each of several temperatures, all from the same seed and prime; `t` samples others."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("ladder"))
-    ASKS = frozenset({"SampleLadder"})
+    ASKS = "SampleLadder"
     HELP = "In the other dialogs"
     KEYS_LINE = "t roll again · esc close"
 
@@ -216,7 +216,6 @@ class LadderDialog(RunDialog[None]):
         super().__init__("Temperature ladder", run)
 
     def compose_body(self) -> ComposeResult:
-        """Lay out one row per temperature: temperature, novelty, text."""
         with VerticalScroll():
             for temperature in LADDER_TEMPERATURES:
                 with Horizontal(classes="rung"):
@@ -231,7 +230,6 @@ class LadderDialog(RunDialog[None]):
             self._show_hint("sampling…")
 
     def receive(self, event: Event) -> None:
-        """Fill the rungs."""
         if not isinstance(event, LadderSampled):
             return
         for tweet, rung in zip(event.rungs, self.query(".rung"), strict=False):
