@@ -42,6 +42,7 @@ from tui.run.connection import RunConnection
 from tui.run.view import RunView
 from tui.settings.keys import key_named
 from tui.settings.preferences import PreferencesStore
+from tui.terminal import app as terminal_app
 from tui.terminal.private import update_screen
 from tui.widgets import panels
 
@@ -320,7 +321,8 @@ class Stage:
 @pytest.fixture(autouse=True)
 def _a_modern_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in a terminal with all colours and glyphs, whatever the tests are started in."""
-    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "LC_ALL", "LC_CTYPE", "SSH_CONNECTION", "TMUX", "STY"):
+    ssh = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
+    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "LC_ALL", "LC_CTYPE", "TMUX", "STY", *ssh):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "en_US.UTF-8"}.items():
         monkeypatch.setenv(name, value)
@@ -330,6 +332,12 @@ def _a_modern_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_pause_after_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drop no key that is pressed after a refusal: tests press faster than people."""
     monkeypatch.setattr(typing_ahead, "DROP_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _every_size_is_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay out each size at once: tests resize faster than people."""
+    monkeypatch.setattr(terminal_app, "RESIZE_SECONDS", 0.0)
 
 
 @pytest.fixture(autouse=True)

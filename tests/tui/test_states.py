@@ -47,7 +47,7 @@ from tui.dialogs import checkpoint_list, checkpoints
 from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
 from tui.run.view import RunView
-from tui.widgets.status.machine import ScreenCost, UsageCounters
+from tui.widgets.status.machine import UsageCounters
 from tui.widgets.status.machine_reader import MachineReader, MachineReading
 from tui.widgets.status.stage_hint import StageHint
 
@@ -63,7 +63,7 @@ READING = MachineReading(
     num_threads=15,
     gpus=(),
 )
-COST = ScreenCost(core_share=0.025, bytes_per_second=1234.0)
+COST = ["2.5 % of a core", "1.2 kB/s"]
 
 
 @dataclass(frozen=True)

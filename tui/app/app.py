@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
@@ -41,7 +40,7 @@ from tui.run.new_run import OverlayCurve
 from tui.run.summary import title_of
 from tui.run.view import RunView
 from tui.settings.key_table import NEEDS
-from tui.settings.preferences import AUTO, Changes, PreferencesStore
+from tui.settings.preferences import Changes, PreferencesStore
 from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.private import add_action_targets
@@ -88,10 +87,10 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         `glyphs` are those that suit the terminal.
         """
         self.store = store or PreferencesStore()
-        theme, self._suited_glyphs = self.store.preferences.theme, glyphs
-        super().__init__(self._preferred_glyphs, "" if theme == AUTO else theme, is_utf8=is_utf8)
-        self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
-        self.set_keymap(self.store.preferences.keys)
+        self._suited_glyphs, preferred = glyphs, self.store.preferences
+        super().__init__(preferred.glyphs_on(glyphs), preferred.theme, is_utf8=is_utf8)
+        self.set_reactive(TerminalApp.loss_unit, preferred.loss_unit)
+        self.set_keymap(preferred.keys)
         add_action_targets(self, ("main", "panels", "feed", "plot", "steering", "leaving", "files"))
         self.list_checkpoints, self.check = list_checkpoints, check
         self._open_run = open_run
@@ -102,19 +101,18 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
         self.typing_ahead = TypingAhead(self, super().on_event)
         self.leaving = Leaving(self)
-        self.steering = Steering(self)
         self._default_theme = ""
         """The theme in use unless the user has chosen one in the palette."""
         self._show_run(RunModel(connection, history or RunView()))
 
-    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None) -> None:
-        """Make the screen of a run."""
-        self.main = self._screen_of(run, overlay)
+    def _show_run(self, run: RunModel) -> None:
+        """Make the screen of a run, and what its keys act on."""
+        self.main = self._screen_of(run)
         self.pins = PinnedTweets(self.main)
-        self.files = Files(self)
+        self.files, self.steering = Files(self), Steering(self)
 
-    def _screen_of(self, run: RunModel, overlay: OverlayCurve | None) -> MainScreen:
-        return MainScreen(run, overlay)
+    def _screen_of(self, run: RunModel) -> MainScreen:
+        return MainScreen(run)
 
     @property
     def connection(self) -> RunConnection:
@@ -149,7 +147,8 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     ) -> bool:
         """Do what a key, a click or the palette asks for: the one place that decides whether it can act now."""
         needs = NEEDS.get(action, ()) if isinstance(action, str) else ()
-        return self.main.refuses(*needs) or await super().run_action(action, default_namespace, namespaces)
+        is_refused = bool(needs) and self.main.refuses(*needs)
+        return is_refused or await super().run_action(action, default_namespace, namespaces)
 
     def start_run(self, config: RunConfig, overlay: OverlayCurve | None = None) -> None:
         """Replace the main screen, and the dialogs over it, by that of a new run, which starts after the one before."""
@@ -161,14 +160,14 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
             self.earlier_views.append(before.run.view)
         else:  # the same run continues
             view = before.run.view.for_resume()
-        self.leaving.begin_run()
-        self._show_run(RunModel(self._open_run(config, self.connection), view), overlay)
+        self._show_run(RunModel(self._open_run(config, self.connection), view))
+        self.main.overlay = overlay
         self.cancel_workers_of(before)
         self.switch_screen(self.main)
 
     def on_mount(self) -> None:
         """Choose the theme, apply the preferences, and show the run."""
-        self.on_ctrl_c(self.screen_watch.expect_reaction)
+        self.on_ctrl_c(self.screen_watch.expect)
         self.choose_theme()
         # over Textual's own, which (8.2) can't be switched for another
         self.push_screen(self.main)
@@ -184,6 +183,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self.set_interval(TITLE_SECONDS, self._show_title)
 
     def on_unmount(self) -> None:
+        self.leaving.handle_signals()  # those since the last tick
         self.notifications.show_title("")
 
     async def on_event(self, event: Event) -> None:
@@ -192,20 +192,14 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     # Preferences ------------------------------------------------------------------------------------------------------
 
-    @property
-    def _preferred_glyphs(self) -> GlyphSet:
-        """The glyphs that the user has chosen, else those that suit the terminal."""
-        return self.store.preferences.glyphs_on(self._suited_glyphs)
-
     def _apply_preferences(self, changes: Changes) -> None:
         """Apply changes of the preferences at once, and save them."""
         preferred = self.store.preferences
         if "theme" in changes:
-            self._default_theme = theme_for(self.console.color_system) if preferred.theme == AUTO else preferred.theme
-            self.theme = self._default_theme
+            self._default_theme = self.theme = theme_for(preferred.theme, self.console.color_system)
         if "mouse" in changes:
             self.set_mouse(is_on=preferred.mouse)
-        self.glyphs = self._preferred_glyphs
+        self.glyphs = preferred.glyphs_on(self._suited_glyphs)
         if "loss_unit" in changes:
             self.loss_unit = preferred.loss_unit
         self._show_title()
@@ -232,7 +226,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(tuple(self._commands())), self._run_command)
+            self.push_screen(CommandPalette(tuple(self._commands())), lambda command: command and command.run())
 
     def _commands(self) -> Iterator[Command]:
         """Yield what the palette offers: all actions, those of Textual that the key table lacks, and the themes."""
@@ -243,11 +237,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         for name in sorted(self.available_themes):
             sentence = "Change the colours, in all runs from now on."
             yield Command(f"Theme {name}", sentence, partial(setattr, self, "theme", name))
-
-    async def _run_command(self, command: Command | None) -> None:
-        """Do what was chosen in the palette, which is closed."""
-        if command is not None and inspect.isawaitable(done := command.run()):
-            await done
 
     def deliver_screenshot(
         self, filename: str | None = None, path: str | None = None, time_format: str | None = None

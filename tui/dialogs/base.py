@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
-from textual import on
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
@@ -22,6 +22,7 @@ from engine.text import sanitize_line
 from tui.run.model import Need, RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
+from tui.terminal.app import TerminalApp
 
 Answer = TypeVar("Answer")
 
@@ -29,6 +30,7 @@ Answer = TypeVar("Answer")
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     """A box with a title, a body and a line of keys; escape closes it without an answer."""
 
+    app = getters.app(TerminalApp)
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("dialog"))
     KEYS_LINE: ClassVar[str] = "esc close"
     HELP: ClassVar[str] = ""

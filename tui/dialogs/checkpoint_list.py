@@ -6,18 +6,17 @@ What can be done with a checkpoint is in `checkpoints`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import on, work
+from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.css.styles import RulesMap
-from textual.events import Resize
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.style import Style
@@ -30,9 +29,9 @@ from engine.checkpoints.management import sample_of
 from engine.text import ELLIPSIS, sanitize_line
 from tui.dialogs.base import Dialog
 from tui.process.threads import on_own_thread
-from tui.terminal.app import loss_unit_of
+from tui.terminal.app import TerminalApp
 from tui.text.cells import shortened
-from tui.text.checkpoints import ORDERS, CheckpointGroup, ComparedField, Order, cells_of, comparison, evaluated_at
+from tui.text.checkpoints import ORDERS, ComparedField, Order, comparison, rows_of
 from tui.text.numbers import unit_label
 from tui.widgets.feed.columns import PIN_GLYPH
 
@@ -70,25 +69,25 @@ class CheckpointTable(OptionList, inherit_bindings=False):
         Binding("home", "first", show=False),
         Binding("end", "last", show=False),
     ]
+    app = getters.app(TerminalApp)
     titles: FittedLine
     """The titles of the columns that were last shown, as wide as this list without its scroll bar."""
 
     def show(
         self,
-        groups: Sequence[CheckpointGroup],
+        groups: Mapping[str, Sequence[CheckpointEntry]],
+        run: str,
         order: Order,
         cursor_on: str,
         compared: str,
         is_refused: Callable[[CheckpointEntry], object],
     ) -> None:
-        """Show groups sorted by `order`, with an equals sign at `compared`, and muted where `is_refused`.
+        """Show groups by heading, seen from `run`; an equals sign at `compared`, and muted where `is_refused`.
 
-        The cursor moves to the id `cursor_on`, or else it stays on its id or its row.
+        `order` is that of the entries. The cursor moves to the id `cursor_on`, or else it stays on its id or its row.
         """
-        unit, now = loss_unit_of(self), time.time()
-        entries = [(group, entry) for group in groups for entry in group.entries]
-        at_width = max((cell_len(evaluated_at(entry)) for _, entry in entries), default=0)
-        rows = [cells_of(entry, now, unit, run=group.run, at_width=at_width) for group, entry in entries]
+        unit = self.app.loss_unit
+        rows = rows_of([entry for group in groups.values() for entry in group], run, time.time(), unit)
         titles = []
         for column in ORDERS:
             arrow = _ARROWS[column] if column == order else " "
@@ -96,12 +95,14 @@ class CheckpointTable(OptionList, inherit_bindings=False):
             titles.append(f"{title} {arrow}" if column == "name" else f"{arrow} {title}")
         widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)][1:]
         options: list[Option] = []
-        for (group, entry), cells in zip(entries, rows, strict=True):
-            if entry is group.entries[0]:
-                options.append(Option(FittedLine(partial(_group_line, group), "bold $text-primary"), disabled=True))
-            marks = (PIN_GLYPH if entry.is_pinned else "") + ("=" if entry.name == compared else "")
-            style = "$text-muted" if is_refused(entry) else ""
-            options.append(Option(FittedLine(partial(_row, marks, cells, widths), style), id=entry.name))
+        coming = iter(rows)
+        for heading, group in groups.items():
+            line = FittedLine(partial(_heading, heading, len(group)), "bold $text-primary")
+            options.append(Option(line, disabled=True))
+            for entry, cells in zip(group, coming, strict=False):
+                marks = (PIN_GLYPH if entry.is_pinned else "") + ("=" if entry.name == compared else "")
+                style = "$text-muted" if is_refused(entry) else ""
+                options.append(Option(FittedLine(partial(_row, marks, cells, widths), style), id=entry.name))
         self._replace(options, cursor_on)
         self.titles = FittedLine(lambda _: _row("", titles, widths, self.scrollable_content_region.width), "bold")
 
@@ -134,8 +135,11 @@ class CheckpointTable(OptionList, inherit_bindings=False):
         """Move the cursor by a page."""
         self.action_move(direction * max(self.size.height - 1, 1))
 
-    @on(Resize)
-    def scroll_to_highlight(self, top: object = False) -> None:  # noqa: ARG002, FBT002 - Textual's, or the event
+    def on_resize(self) -> None:
+        """Keep the cursor in view."""
+        self.scroll_to_highlight()
+
+    def scroll_to_highlight(self, top: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - Textual's signature
         """Scroll as little as necessary to show the cursor, and the heading above the first row of a group."""
         if self.highlighted is not None:
             above = int(self.options[self.highlighted - 1].id is None and self.size.height > 1)
@@ -143,10 +147,10 @@ class CheckpointTable(OptionList, inherit_bindings=False):
             self.scroll_to_region(region, animate=False, force=True, immediate=True)
 
 
-def _group_line(group: CheckpointGroup, width: int) -> str:
+def _heading(heading: str, num_entries: int, width: int) -> str:
     """Return the heading of a group and its number of entries."""
-    count = f" · {len(group.entries):,}"
-    return shortened(sanitize_line(group.heading), width - len(count)) + count
+    count = f" · {num_entries:,}"
+    return shortened(sanitize_line(heading), width - len(count)) + count
 
 
 def _row(marks: str, cells: Sequence[str], widths: Sequence[int], width: int) -> str:
@@ -180,7 +184,7 @@ class CompareDialog(Dialog[None]):
 
     def compose_body(self) -> ComposeResult:
         left, right = self._entries
-        pairs = comparison(left.info, right.info, loss_unit_of(self)) if left.info and right.info else []
+        pairs = comparison(left.info, right.info, self.app.loss_unit) if left.info and right.info else []
         with VerticalScroll():
             yield _field(ComparedField("", left.name, right.name), "heading")
             for pair in pairs:

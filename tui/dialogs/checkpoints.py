@@ -34,7 +34,6 @@ from tui.run.model import RunModel
 from tui.run.new_run import NewRun, config_of_branch, curve_of, doubled_budgets
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
-from tui.terminal.app import loss_unit_of
 from tui.text.checkpoints import ORDERS, UNTRAINED, Order, detail_lines, grouped, is_untrained
 from tui.text.numbers import format_size
 from tui.widgets.key_bar import KeyBar
@@ -121,9 +120,9 @@ class CheckpointBrowser(RunDialog[NewRun]):
         """Show the entries that pass the filter, sorted; move the cursor to `cursor_on`, if given."""
         typed, all_entries = self._filter.value, self._entries.values()
         groups = grouped(all_entries, self.run.name, self._order, typed)
-        self._table.show(groups, self._order, cursor_on, self._compared, self._why_not_loaded)
+        self._table.show(groups, self.run.name, self._order, cursor_on, self._compared, self._why_not_loaded)
         self._show_titles()
-        num_shown = sum(len(group.entries) for group in groups)
+        num_shown = sum(map(len, groups.values()))
         count = f"{num_shown:,} of {len(all_entries):,}" if typed else f"{num_shown:,}"
         num_hidden = 0 if typed.split() else sum(map(is_untrained, all_entries))
         box = self.query_one("#box")
@@ -172,7 +171,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
             end = "" if sample.reached_eos else ELLIPSIS
             parts.append(Content(f"“{sanitize_line(sample.text)}{end}” (step {sample.step:,})"))
         if entry is not None:
-            lines = map(sanitize_line, detail_lines(entry, loss_unit_of(self)))
+            lines = map(sanitize_line, detail_lines(entry, self.app.loss_unit))
             parts.append(Content.styled("\n".join(lines), "$text-muted"))
         self.query_one("#detail Static", Static).update(Content("\n").join(parts))
 

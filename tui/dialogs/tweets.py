@@ -25,7 +25,6 @@ from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.terminal import sequences as clipboard
-from tui.terminal.app import loss_unit_of
 from tui.text.cells import safe_chars, shown_char
 from tui.text.numbers import format_bits, unit_label
 from tui.text.tweets import EMPTY_TWEET, NOVELTY_GLYPHS
@@ -153,7 +152,7 @@ class TweetDialog(RunDialog[TweetSampled]):
     @on(TweetText.Moved)
     def _draw(self) -> None:
         """Draw the facts: about the character at the cursor, what `n` and `P` use, the whole tweet, the nearest one."""
-        tweet, place, unit = self.tweet, self._text.cursor, loss_unit_of(self)
+        tweet, place, unit = self.tweet, self._text.cursor, self.app.loss_unit
         has_come = place < len(tweet.text) or tweet.reached_eos
         if place < len(tweet.text):
             facts = [f"{shown_char(tweet.text[place])}  {place + 1} of {len(tweet.text)}"]
@@ -190,7 +189,7 @@ class TweetDialog(RunDialog[TweetSampled]):
 
     def _whole(self) -> str:
         """Return the facts about the whole tweet: a line of them, and what the filter did."""
-        tweet, unit = self.tweet, loss_unit_of(self)
+        tweet, unit = self.tweet, self.app.loss_unit
         copied = f", {tweet.copied_share:.0%} copied" if tweet.novelty != "copy" and tweet.copied_share else ""
         facts = f"{NOVELTY_GLYPHS[tweet.novelty]} {tweet.novelty}{copied} · temperature {tweet.temperature:.2f}"
         facts += f" · {format_bits(tweet.bits_per_char, unit)} {unit_label(unit)}"

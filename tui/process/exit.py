@@ -1,10 +1,6 @@
 """How a screen was closed, and what its process does then: exit code, printed lines, whether the run continues.
 
-A run that continues without a screen: a thread, most often the main one, waits for its session. Imports no Textual.
-
-The process has closed its terminal; clients may attach through the run's host.
-
-Crashes and hangs: where every thread is, written to the log of the run, or of the program, not over the screen.
+A run that continues without a screen has no terminal; clients may attach through its host. Imports no Textual.
 """
 
 from __future__ import annotations
@@ -25,6 +21,7 @@ from tui.run.view import RunView, is_over
 UNSAVED_CODE = TweetgenError.exit_code
 """Exit code of a run that ended without saving its last steps, whatever ended it."""
 _SAVING_SECONDS = 5.0
+_POLL_SECONDS = 0.2
 
 
 def exit_code_of(view: RunView) -> int:
@@ -98,9 +95,6 @@ def plan_exit(
         lines=tuple(end_lines(view, earlier_views)),
         saving_seconds=0.0 if outcome.is_abandoned or view.phase == "starting" else _SAVING_SECONDS,
     )
-
-
-_POLL_SECONDS = 0.2
 
 
 def run_detached(run: RunConnection, view: RunView) -> int:

@@ -6,9 +6,9 @@ The screen polls (`drain`) at its own rate; the session never calls into it.
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -71,7 +71,7 @@ class LocalRun(RunConnection):
         self._before = before
         self._session: Session | None = None
         self._stop_reason: str | None = None
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events = deque[Event]()
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._last_event: Event | None = None
         # a daemon: a session that hangs must not keep the program from ending
@@ -83,11 +83,7 @@ class LocalRun(RunConnection):
 
     def drain(self) -> Update:
         """Return the events since the last call, in order and without a gap."""
-        events = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                events.append(self._events.get_nowait())
-        return Update(tuple(events))
+        return Update(tuple(self._events.popleft() for _ in range(len(self._events))))
 
     def send(self, command: Command) -> None:
         """Send a command to the session, which handles it between two steps. For any thread."""
@@ -113,7 +109,7 @@ class LocalRun(RunConnection):
     @property
     def num_undrained(self) -> int:
         """How many events wait for `drain`. For any thread."""
-        return self._events.qsize()
+        return len(self._events)
 
     @property
     def num_waiting(self) -> int:
@@ -161,7 +157,7 @@ class LocalRun(RunConnection):
 
     def _emit(self, event: Event) -> None:
         self._last_event = event
-        self._events.put(event)
+        self._events.append(event)
         if self._on_run is not None and isinstance(event, RunStarted):
             self._on_run(event.run)
         if self.host is not None:

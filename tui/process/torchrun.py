@@ -32,7 +32,7 @@ from engine.progress import Stage
 from engine.protocol import codec, events
 from engine.protocol.codec import Count, Number
 from engine.protocol.events import RunFailed, RunFinished
-from engine.storage.files import is_locked, new_file, read_regular
+from engine.storage.files import is_locked, read_regular, write_atomically
 from engine.storage.folders import RunFolder, find_run, folder_of_run, free_run_name, home
 from engine.storage.journal import last_event
 
@@ -63,32 +63,59 @@ def own_module(name: str, python: str = sys.executable) -> list[str]:
     return [python, "-P", "-m", name]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Agent:
-    """What starts the ranks of a run, and starts all again where one is lost: one torchrun."""
+    """The torchrun that has started the ranks of a run, and starts all again where one is lost.
+
+    Stored in the folder of the run from the start of the run on.
+    """
 
     pid: Count
     started: Number
     """Seconds since 1970."""
+    host: str
+    """The machine, or container, in which it has this process id."""
+    job: str
+    """Its own name of the run: agents of containers of one name may have equal ids and start times."""
+    has_ended: bool = False
+    """Whether the run has ended in order: with success, an error or a command."""
 
     @classmethod
-    def of_process(cls, pid: int) -> Agent | None:
-        """Return a process as an agent; None if it has ended."""
+    def of_process(cls, pid: int, job: str) -> Agent | None:
+        """Return a process of this machine as an agent; None if it has ended."""
         import psutil  # costs start-up time
 
         with contextlib.suppress(psutil.Error, ValueError, OverflowError):  # no process may have that number
             process = psutil.Process(pid)
-            return None if process.status() == psutil.STATUS_ZOMBIE else cls(pid, process.create_time())
+            if process.status() != psutil.STATUS_ZOMBIE:
+                return cls(pid=pid, started=process.create_time(), host=socket.gethostname(), job=job)
         return None
 
+    @classmethod
+    def of_run(cls, run: RunFolder) -> Agent | None:
+        """Return the agent that the folder of a run names; None without one of this machine."""
+        with contextlib.suppress(OSError, codec.DecodeError):
+            agent = codec.decode(read_regular(run.agent_path, 4096), cls)
+            return agent if agent.host == socket.gethostname() else None
+        return None
+
+    def write(self, run: RunFolder) -> None:
+        """Store it in the folder of the run. A disk that fails is no error here: the run has warned of it."""
+        with contextlib.suppress(StorageError):
+            write_atomically(run.agent_path, codec.encode(self).encode())
+
     def is_same(self, other: Agent | None) -> bool:
-        """Return whether both are one process."""
-        return other is not None and self.pid == other.pid and abs(self.started - other.started) < _SAME_START_SECONDS
+        """Return whether both are one process of this machine."""
+        return (
+            other is not None
+            and (self.pid, self.job) == (other.pid, other.job)
+            and abs(self.started - other.started) < _SAME_START_SECONDS
+        )
 
     @property
     def is_alive(self) -> bool:
         """Whether the process has not ended."""
-        return self.is_same(self.of_process(self.pid))
+        return self.is_same(self.of_process(self.pid, self.job))
 
     def terminate(self) -> None:
         """Let it end the ranks, and itself; after 30 seconds it kills those that have not ended."""
@@ -97,47 +124,21 @@ class Agent:
                 os.kill(self.pid, signal.SIGTERM)
 
 
-@dataclass(frozen=True, kw_only=True)
-class StartedRun:
-    """What a run's folder says about the agent that has started its ranks, from the start of the run on."""
-
-    agent: Agent
-    host: str
-    """The machine, or container, in which the agent has its process id."""
-    job: str
-    """The agent's own name of the run: agents of containers of one name may have equal ids and start times."""
-    has_ended: bool = False
-    """Whether the run has ended in order: with success, an error or a command."""
-
-    @classmethod
-    def of(cls, run: RunFolder) -> StartedRun | None:
-        """Return what the folder of a run says; None without an agent of this machine."""
-        with contextlib.suppress(OSError, codec.DecodeError):
-            started = codec.decode(read_regular(run.agent_path, 4096), cls)
-            return started if started.host == socket.gethostname() else None
-        return None
-
-    def write(self, run: RunFolder) -> None:
-        """Store it in the folder of the run. A disk that fails is no error here: the run has warned of it."""
-        with contextlib.suppress(StorageError), new_file(run.agent_path) as file:
-            file.write(codec.encode(self).encode())
-
-
-def run_started_by(agent: Agent, job: str) -> tuple[RunFolder, StartedRun] | None:
-    """Return the run whose ranks an agent of this machine has started before for a job; None where there is none."""
+def run_started_by(agent: Agent) -> tuple[RunFolder, Agent] | None:
+    """Return the run whose ranks an agent of this machine has started before, and what its folder says of the agent."""
     for path in (home() / "runs").glob("*/agent.json"):
-        started = StartedRun.of(run := RunFolder(path.parent))
-        if started is not None and started.job == job and started.agent.is_same(agent):
-            return run, started
+        found = Agent.of_run(run := RunFolder(path.parent))
+        if found is not None and found.is_same(agent):
+            return run, found
     return None
 
 
 def restarting_agent(run: RunFolder) -> Agent | None:
     """Return the agent that starts the ranks of a run again; None for a run that is active, or is over."""
-    started = StartedRun.of(run)
-    if started is None or started.has_ended or is_locked(run.journal_path) or not started.agent.is_alive:
+    agent = Agent.of_run(run)
+    if agent is None or agent.has_ended or is_locked(run.journal_path) or not agent.is_alive:
         return None
-    return None if isinstance(last_event(run.journal_path), RunFinished | RunFailed) else started.agent
+    return None if isinstance(last_event(run.journal_path), RunFinished | RunFailed) else agent
 
 
 @dataclass(frozen=True, kw_only=True)

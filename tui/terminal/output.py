@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import IO
 
 EXIT_TIMEOUT_SECONDS = 3.0
@@ -93,14 +93,9 @@ class OutputThread:
         self.num_sent_bytes += len(data) - num_sent
 
 
-def write_at_end(text: str) -> None:
-    """Write to stderr at the end of the program, as far as the terminal accepts it in time."""
+def print_at_end(*lines: str, end: str = "\n") -> None:
+    """Print lines on stderr at the end of the program, as far as the terminal accepts them in time."""
     file = OutputThread(sys.__stderr__ or sys.stderr)  # Textual replaces sys.stderr while it runs
     file.set_deadline(EXIT_TIMEOUT_SECONDS)
-    file.write(text)
+    file.write("".join(line + end for line in lines))
     file.flush()
-
-
-def print_at_end(lines: Iterable[str]) -> None:
-    """Print lines on stderr at the end of the program."""
-    write_at_end("".join(f"{line}\n" for line in lines))

@@ -13,7 +13,7 @@ from typing import Any
 from textual.app import App
 
 from engine.text import sanitize_line
-from tui.terminal.capabilities import multiplexer
+from tui.terminal.capabilities import is_linux_console, multiplexer
 from tui.terminal.private import driver_of
 
 _ESCAPE, _BELL = "\x1b", "\x07"
@@ -25,8 +25,6 @@ _SCREEN_CHUNK = 240
 TITLE_SECONDS = 5.0
 """Least time between changes of the title: over ssh every byte counts."""
 _MAX_CHARS = 120
-_WITHOUT_SEQUENCES = {"linux"}
-"""Values of TERM of terminals that would print the sequences of titles and notifications."""
 
 
 def copy(app: App[Any], text: str, environ: Mapping[str, str] = os.environ) -> None:
@@ -66,8 +64,8 @@ class Notifications:
 
     def __init__(self, write: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> None:
         self._write = write
-        self._is_in_tmux = bool(environ.get("TMUX"))
-        self._supports_sequences = environ.get("TERM") not in _WITHOUT_SEQUENCES
+        self._is_in_tmux = multiplexer(environ) == "tmux"
+        self._supports_sequences = not is_linux_console(environ)
         self._title = ""
 
     def show_title(self, title: str) -> None:

@@ -41,23 +41,27 @@ HANGUP_CODE, TERMINATED_CODE = signals.HANGUP_CODE, 143
 
 
 @pytest.mark.parametrize(
-    ("owner", "moment"), [(TweetgenApp, "on_mount"), (MainScreen, "compose"), (MainScreen, "on_mount")]
+    ("owner", "moment"),
+    [(TweetgenApp, "on_load"), (TweetgenApp, "on_mount"), (MainScreen, "compose"), (MainScreen, "on_mount")],
 )
-async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type[Any], moment: str
+@pytest.mark.parametrize("code", [TERMINATED_CODE, HANGUP_CODE])
+async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run_unless_the_terminal_hung_up(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type[Any], moment: str, code: int
 ) -> None:
-    app, whole = stage.app(FakeSession()), getattr(owner, moment)
+    app, whole = stage.app(FakeSession()), getattr(owner, moment, lambda _: None)  # the app has no `on_load`
 
     def receive_first(*arguments: Any) -> Any:
-        app.leaving.receive(TERMINATED_CODE)
+        app.leaving.receive(code)
         return whole(*arguments)
 
-    monkeypatch.setattr(owner, moment, receive_first)
+    monkeypatch.setattr(owner, moment, receive_first, raising=False)
     async with app.run_test():
         await wait_until(lambda: app.return_code is not None, "the end")
-    assert (app.return_code, app.failure) == (TERMINATED_CODE, None)
-    assert trained_by(app).wait(DEADLINE_SECONDS)
-    assert fold(app.summary_view, app.connection.drain().events).ended is not None
+    assert (app.return_code, app.failure) == (code, None)
+    assert app.return_value == Outcome(exit_code=code, is_detached=code == HANGUP_CODE, is_ending=code != HANGUP_CODE)
+    if code != HANGUP_CODE:
+        assert trained_by(app).wait(DEADLINE_SECONDS)
+        assert fold(app.summary_view, app.connection.drain().events).ended is not None
 
 
 async def test_work_that_the_end_cancels_before_it_has_begun_prints_no_warning(
@@ -77,6 +81,14 @@ async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage:
         at.app.leaving.receive(HANGUP_CODE)
         assert at.app.connection.is_alive  # a hangup ends no run
         at.app.leaving.receive(TERMINATED_CODE)
+    assert at.app.return_code == 0
+    assert trained_by(at.app).wait(DEADLINE_SECONDS)
+
+
+async def test_a_signal_right_before_a_screen_is_detached_ends_the_run(stage: Stage) -> None:
+    async with stage.running() as at:
+        at.app.leaving.receive(TERMINATED_CODE)
+        at.app.leaving.detach()  # the loop has had no turn
     assert at.app.return_code == 0
     assert trained_by(at.app).wait(DEADLINE_SECONDS)
 

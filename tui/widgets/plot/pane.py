@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.protocol.events import EvalFinished
 from tui.run.marks import Baseline, Mark, baseline_marks
 from tui.run.new_run import OverlayCurve
 from tui.run.series import Columns, Floats
@@ -84,6 +85,11 @@ class Pane:
     def marks(self) -> tuple[Mark, ...]:
         """The marks of the run, with those of crossed baselines if baselines are shown."""
         return (*self.view.marks, *baseline_marks(self.baselines))
+
+    @property
+    def val_points(self) -> list[EvalFinished]:
+        """The evaluations in view."""
+        return [point for point in self.view.val_points if self.steps.low <= point.step < self.steps.high + 1]
 
     def column_of(self, step: float) -> int | None:
         """Return the column of a step inside the plot; None if it is not in view."""

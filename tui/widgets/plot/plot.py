@@ -86,7 +86,8 @@ class LossPlot(Widget, can_focus=True):
     def on_mount(self) -> None:
         for owner, name in ((self.app, "glyphs"), (self.app, "loss_unit"), *((self, name) for name in _OPTIONS)):
             self.watch(owner, name, self.redraw, init=False)
-        self.watch(self, "legend_page", self._paint, init=False)
+        for name in ("legend_page", "has_focus"):
+            self.watch(self, name, self._paint, init=False)
 
     def show(self, view: RunView) -> None:
         """Draw a view, if its curves or marks differ from those shown."""
@@ -114,10 +115,6 @@ class LossPlot(Widget, can_focus=True):
             self.notify("The recent part is the whole run so far.", markup=False)
             viewport = viewport.next_mode()
         self._move_to(viewport)
-
-    def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001 - Textual's signature
-        super().watch_has_focus(has_focus)
-        self._paint()
 
     @on(events.Resize)
     def redraw(self) -> None:

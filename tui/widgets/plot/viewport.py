@@ -17,8 +17,7 @@ PaneKind = Literal["whole", "recent"]
 
 MIN_SPAN = 20
 _RECENT_SPANS = (500, 1000, 2000, 5000)
-"""Short enough for a `Series` to store each of their steps."""
-_RECENT_SHARE = 10
+"""Of these the recent part has about a tenth of the run; short enough for a `Series` to store each of their steps."""
 _NO_STEPS = Limits(0, 0)
 
 
@@ -67,7 +66,10 @@ class Viewport:
     def limits(self, pane: PaneKind) -> Limits:
         """Return the x axis of a pane."""
         if pane == "recent":
-            return self._limits(self.recent, recent_span(int(self.run.high - self.run.low) + 1))
+            tenth = (self.run.span + 1) / 10
+            return self._limits(
+                self.recent, max((span for span in _RECENT_SPANS if span <= tenth), default=_RECENT_SPANS[0])
+            )
         return self._limits(self.whole if len(self.panes) == 1 else Window())
 
     def _limits(self, window: Window, default_span: int | None = None) -> Limits:
@@ -157,8 +159,3 @@ class Viewport:
         if self.panes[-1] == "whole":
             return replace(self, whole=detail, resumes_following=False)
         return replace(self, recent=detail, resumes_following=False)
-
-
-def recent_span(num_steps: int) -> int:
-    """Return how many of a run's last steps count as recent: about a tenth, 500 to 5,000."""
-    return max((span for span in _RECENT_SPANS if span * _RECENT_SHARE <= num_steps), default=_RECENT_SPANS[0])

@@ -71,7 +71,6 @@ class MachineReader:
         self,
         run: MeasuredRun | None = None,
         import_module: Callable[[str], ModuleType] = importlib.import_module,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Measure the processes of a run, by default this one; open NVIDIA's library if it and a driver are installed.
 
@@ -85,7 +84,7 @@ class MachineReader:
         self._has_ranks = run.has_ranks
         self._ranks: dict[Any, Any] = {}
         """The ranks of the last reading, each of which stores its CPU time then."""
-        self._clock, self._read_at = clock, -math.inf
+        self._read_at = -math.inf
         self._nvml = _opened_nvml(import_module)
 
     def read(self) -> MachineReading:
@@ -95,7 +94,7 @@ class MachineReader:
         loads = [load for process in self._processes() if (load := _or_none(errors, lambda: _load_of(process)))]  # noqa: B023 - called at once
         machine_percent = _or_none(errors, psutil.cpu_percent)
         memory = _or_none(errors, psutil.virtual_memory)
-        now = self._clock()
+        now = time.monotonic()
         is_first, self._read_at = now - self._read_at > _MAX_GAP_SECONDS, now
         cores, sizes, threads = ([load[i] for load in loads] for i in range(3))
         return MachineReading(

@@ -24,7 +24,7 @@ from tui.text.cells import Line, Span, cell_len, cut, num_cells, padded, progres
 from tui.text.tweets import FILTER_SEPARATOR
 from tui.widgets.line_view import LineView, clickable
 from tui.widgets.status.facts import STYLES, TURN_KEY, Fact, facts, num_ranks, two_lines
-from tui.widgets.status.machine import ScreenCost, UsageCounters, machine_lines
+from tui.widgets.status.machine import UsageCounters, machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
 
 MIN_COLUMN_CELLS, _GAP_CELLS = 34, 3
@@ -192,7 +192,7 @@ class SidePanel(LineView):
         self._reading: MachineReading | None = None
         self._worker: Worker[None] | None = None
         self._counters: deque[UsageCounters] = deque(maxlen=2)
-        self._cost: ScreenCost | None = None
+        self._cost: list[str] = []
 
     def on_mount(self) -> None:
         """Count the screen's cost from here on, also while closed: an opened panel shows it at once."""
