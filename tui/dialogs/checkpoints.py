@@ -25,7 +25,7 @@ from engine.errors import TweetgenError
 from engine.protocol.commands import LoadCheckpoint
 from engine.protocol.events import TweetSampled
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
-from engine.text import ELLIPSIS, sanitize_line
+from engine.text import sanitize_line
 from tui.dialogs.ask import Question, ask_new_name, load_question, show_error
 from tui.dialogs.base import Answer, Dialog, RunDialog
 from tui.dialogs.checkpoint_list import CheckpointTable, CompareDialog
@@ -36,6 +36,7 @@ from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.text.checkpoints import ORDERS, UNTRAINED, Order, detail_lines, grouped, is_untrained
 from tui.text.numbers import format_size
+from tui.text.tweets import shown_text
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
 
@@ -168,8 +169,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
         if entry is not None and (problem := self._why_not_loaded(entry)):
             parts.append(Content.styled(sanitize_line(problem), "$text-error"))
         if sample is not None:
-            end = "" if sample.reached_eos else ELLIPSIS
-            parts.append(Content(f"“{sanitize_line(sample.text)}{end}” (step {sample.step:,})"))
+            parts.append(Content(f"“{shown_text(sample)}” (step {sample.step:,})"))
         if entry is not None:
             lines = map(sanitize_line, detail_lines(entry, self.app.loss_unit))
             parts.append(Content.styled("\n".join(lines), "$text-muted"))

@@ -27,7 +27,7 @@ from tui.settings.keys import bindings_of
 from tui.terminal import sequences as clipboard
 from tui.text.cells import safe_chars, shown_char
 from tui.text.numbers import format_bits, unit_label
-from tui.text.tweets import EMPTY_TWEET, NOVELTY_GLYPHS
+from tui.text.tweets import EMPTY_TWEET, NOVELTY_GLYPHS, shown_text
 from tui.widgets.chance_bars import ChanceBars
 from tui.widgets.feed.columns import FAILING_MARK
 from tui.widgets.feed.tweet_text import TweetText
@@ -236,6 +236,6 @@ class LadderDialog(RunDialog[None]):
             temperature.update(f"{tweet.temperature:.1f}")
             mark.update(NOVELTY_GLYPHS[tweet.novelty])
             mark.set_classes(f"mark {tweet.novelty}")
-            text.update(sanitize_line(tweet.text) + ("" if tweet.reached_eos else ELLIPSIS))
+            text.update(shown_text(tweet))
         prime = f" · prime {event.prime!r}" if event.prime else ""
         self._show_hint(f"step {event.step:,} · seed {event.seed}{prime}")
