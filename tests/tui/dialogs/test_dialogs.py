@@ -26,6 +26,7 @@ from tui.dialogs.tweets import LadderDialog
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.preferences import PreferencesStore
 from tui.terminal.sequences import Notifications
+from tui.text.tweets import EMPTY_TWEET
 from tui.widgets.batch_grid import BatchGrid
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.cells import PLOT_GLYPHS
@@ -105,6 +106,8 @@ async def test_the_ladder_shows_all_seven_rungs_whole_rolls_again_and_keeps_an_a
         await at.emit(ladder(("word " * 28)[:139] + "!"))
         assert text_of(at.app).count("!") == 7
         assert text_of(at.app) == snapshot
+        await at.emit(ladder(""))
+        assert text_of(at.app).count(EMPTY_TWEET) == 7
         await at.press("escape", opens="MainScreen")
         monkeypatch.setattr(LadderDialog, "action_roll", lambda _: None)  # its answer would replace the early one
         early = LadderDialog(at.app.main.run)
