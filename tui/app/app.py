@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.events import Event
 from textual.message import Message
-from textual.theme import Theme
 
 from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
@@ -101,8 +100,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
         self.typing_ahead = TypingAhead(self, super().on_event)
         self.leaving = Leaving(self)
-        self._default_theme = ""
-        """The theme in use unless the user has chosen one in the palette."""
         self._show_run(RunModel(connection, history or RunView()))
 
     def _show_run(self, run: RunModel) -> None:
@@ -171,8 +168,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self.choose_theme()
         # over Textual's own, which (8.2) can't be switched for another
         self.push_screen(self.main)
-        self._default_theme = self.theme
-        self.theme_changed_signal.subscribe(self, self._save_theme)
         self.store.on_change = self._apply_preferences
         if not self.store.preferences.mouse:
             self.set_mouse(is_on=False)
@@ -196,7 +191,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         """Apply changes of the preferences at once, and save them."""
         preferred = self.store.preferences
         if "theme" in changes:
-            self._default_theme = self.theme = theme_for(preferred.theme, self.console.color_system)
+            self.theme = theme_for(preferred.theme, self.console.color_system)
         if "mouse" in changes:
             self.set_mouse(is_on=preferred.mouse)
         self.glyphs = preferred.glyphs_on(self._suited_glyphs)
@@ -212,11 +207,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
             await on_own_thread(self.store.save, writes=True, doing="Saving the settings")
         except TweetgenError as error:
             self.notify(f"{error.message} {error.hint}", severity="error", markup=False)
-
-    def _save_theme(self, theme: Theme) -> None:
-        """Save a theme that was chosen in the palette; a signal that arrives after another choice is ignored."""
-        if theme.name == self.theme != self._default_theme:
-            self.store.change({"theme": theme.name})
 
     def _show_title(self) -> None:
         is_shown = self.store.preferences.title
@@ -236,7 +226,12 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
                 yield Command(command.title, f"{command.help}.", command.callback)
         for name in sorted(self.available_themes):
             sentence = "Change the colours, in all runs from now on."
-            yield Command(f"Theme {name}", sentence, partial(setattr, self, "theme", name))
+            yield Command(f"Theme {name}", sentence, partial(self._choose_other_theme, name))
+
+    def _choose_other_theme(self, name: str) -> None:
+        """Save a theme as the user's choice; the present one may be there because of the terminal."""
+        if name != self.theme:
+            self.store.change({"theme": name})
 
     def deliver_screenshot(
         self, filename: str | None = None, path: str | None = None, time_format: str | None = None
