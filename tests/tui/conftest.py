@@ -34,7 +34,7 @@ from tests.fakes import FakeSession, run_finished, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
-from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.dialogs.checkpoints import ListCheckpoints
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun, Session
 from tui.process.threads import writers_have_ended

@@ -21,7 +21,7 @@ from tests.tui.transcripts import transcript
 from tui.app.command_palette import CommandPalette, commands_of, found
 from tui.app.main_screen import MainScreen
 from tui.dialogs.help import HelpDialog
-from tui.dialogs.tweet import TweetDialog
+from tui.dialogs.tweets import TweetDialog
 from tui.process.exit import Outcome
 from tui.run.alerts import Alerts
 from tui.run.fold import fold
@@ -162,7 +162,7 @@ async def test_every_action_is_one_of_its_controller_and_those_that_open_somethi
             if at.app.screen is not screen:
                 await wait_until(lambda: at.app.screen.focused is not None, key.title)
                 await at.app.pop_screen()
-            screen.query_one(PromptLine).close()
+            screen.query_one(PromptLine).action_close_line()
         assert opening == {key.name for key in MAIN_KEYS if key.opens}
 
 

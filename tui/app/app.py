@@ -26,7 +26,7 @@ from tui.app.main_screen import MainScreen
 from tui.app.pins import PinnedTweets
 from tui.app.steering import Steering
 from tui.app.typing_ahead import TypingAhead
-from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.dialogs.checkpoints import ListCheckpoints
 from tui.dialogs.help import main_help
 from tui.dialogs.settings import SettingsDialog
 from tui.process.exit import Outcome

@@ -27,9 +27,8 @@ from engine.protocol.insight import Insight, MeasureBaselines
 from engine.text import sanitize_line
 from tui.dialogs.ask import Question, show_error
 from tui.dialogs.base import RunDialog, RunUpdated
-from tui.dialogs.ladder import LadderDialog
 from tui.dialogs.settings import FilterDialog
-from tui.dialogs.tweet import TweetDialog
+from tui.dialogs.tweets import LadderDialog, TweetDialog
 from tui.process.threads import on_own_thread
 from tui.run import replay
 from tui.run.marks import has_all, newly_crossed
@@ -166,7 +165,7 @@ class MainScreen(Screen[None]):
             text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
             self.app.notifications.notify(text, with_bell=chosen.bell, on_desktop=chosen.desktop)
         if run.is_ending:
-            self._prompt.close()
+            self._prompt.action_close_line()
         elif run.view.phase in {"training", "paused"}:  # open after the end, too: the next keys are meant for it
             self._prompt.tick(run.shown)
 

@@ -60,10 +60,7 @@ class KeyBar(LineView):
         self._keys, self.target = tuple(keys), target or self.target
         self.redraw()
 
-    def watch_notice(self) -> None:
-        self.redraw()
-
-    watch_unmet = watch_pause_label = watch_notice
+    watch_notice = watch_unmet = watch_pause_label = LineView.redraw
 
     def lines_for(self, width: int) -> Sequence[Line]:
         """Return the line: the notice, or the most important keys, further apart where there is room."""

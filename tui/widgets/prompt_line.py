@@ -142,7 +142,7 @@ class PromptLine(Vertical):
         self._completions.refresh()
         self.tick(view)
 
-    def close(self) -> None:
+    def action_close_line(self) -> None:
         """Close the line; the text is kept."""
         if self.is_open:
             self.remove_class("-open")
@@ -182,26 +182,11 @@ class PromptLine(Vertical):
         self._is_too_long = True
         self._draw()
 
-    def action_accept_word(self) -> None:
-        self._input.accept()
-
-    def action_accept_char(self) -> None:
-        self._input.accept(1)
-
-    async def action_send(self) -> None:
-        await self._input.action_submit()
-
     def action_refresh(self) -> None:
         """Complete the line in another way, with the model as it is now."""
         self._completions.draw += 1
         self._completions.refresh()
         self._request_completion()
-
-    def action_xray(self) -> None:
-        self._input.action_xray()
-
-    def action_close_line(self) -> None:
-        self.close()
 
     def _request_completion(self) -> None:
         """Post the request that is due, if any."""

@@ -22,7 +22,7 @@ from tui.app.command_palette import commands_of
 from tui.dialogs.ask import Question
 from tui.dialogs.base import RunUpdated
 from tui.dialogs.help import HelpDialog, HelpText, found, glossary, key_entries
-from tui.dialogs.ladder import LadderDialog
+from tui.dialogs.tweets import LadderDialog
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.preferences import AUTO, PreferencesStore
 from tui.terminal.sequences import Notifications

@@ -64,7 +64,6 @@ class FeedColumns:
     step_width: int = _MIN_STEP_WIDTH
     has_marks: bool = False
     """Whether there is a column for the marks of tweets that several drafts were sampled for."""
-    unit: LossUnit = "bits"
 
     @property
     def indent(self) -> int:
@@ -76,11 +75,10 @@ class FeedColumns:
         """Width of the text."""
         return max(_MIN_TEXT_WIDTH, self.width - self.indent - cell_len(self.after_text(_ANY)))
 
-    @property
-    def heading(self) -> str:
-        """Titles of the columns after the text, aligned with them; empty in a narrow feed."""
+    def heading(self, unit: LossUnit) -> str:
+        """Return the titles of the columns after the text, aligned with them; empty in a narrow feed."""
         temperature = "temp  " if self.width >= TEMPERATURE_WIDTH else ""
-        return temperature + self.unit if self.width >= LOSS_WIDTH else ""
+        return temperature + unit if self.width >= LOSS_WIDTH else ""
 
     def with_room_for(self, tweets: Sequence[TweetSampled]) -> FeedColumns:
         """Return columns that more tweets fit into. They never shrink."""
@@ -99,12 +97,12 @@ class FeedColumns:
             Span(" ", tweet.novelty),
         )
 
-    def after_text(self, tweet: TweetSampled) -> str:
+    def after_text(self, tweet: TweetSampled, unit: LossUnit = "bits") -> str:
         """Return the columns after the text on a tweet's first line; empty in a narrow feed."""
         if self.width < LOSS_WIDTH:
             return ""
         temperature = f"  {tweet.temperature:.2f}" if self.width >= TEMPERATURE_WIDTH else ""
-        loss = min(max(bits_in_unit(tweet.bits_per_char, self.unit), 0.0), 9999.0)
+        loss = min(max(bits_in_unit(tweet.bits_per_char, unit), 0.0), 9999.0)
         four_cells = next(shown for digits in (2, 1, 0) if len(shown := f"{loss:>4.{digits}f}") <= 4)
         return f"{temperature}  {four_cells} "  # in either unit: the text must not move when the unit changes
 
