@@ -12,7 +12,6 @@ from textual.actions import ActionParseResult
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.events import Event
-from textual.message import Message
 
 from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
@@ -59,14 +58,10 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     TITLE = "tweetgen-tui"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "interrupt", "quit", show=False, priority=True, system=True),
         Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True, system=True),
         Binding("ctrl+p", "command_palette", "palette", show=False, priority=True, id="command_palette"),
     ]
     ENABLE_COMMAND_PALETTE = False  # ours takes its place
-
-    class Interrupted(Message):
-        """The key ctrl+c was pressed."""
 
     def __init__(
         self,
@@ -98,8 +93,8 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self.notifications = Notifications(self.write_to_terminal)
         self.screen_watch = ScreenWatch()
         """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
-        self.typing_ahead = TypingAhead(self, super().on_event)
         self.leaving = Leaving(self)
+        self.typing_ahead = TypingAhead(self, super().on_event, self.leaving.interrupt)
         self._show_run(RunModel(connection, history or RunView()))
 
     def _show_run(self, run: RunModel) -> None:
@@ -212,7 +207,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         is_shown = self.store.preferences.title
         self.notifications.show_title(title_of(self.summary_view, self.loss_unit) if is_shown else "")
 
-    # Palette, help, screenshots and ctrl+c ----------------------------------------------------------------------------
+    # Palette, help and screenshots ------------------------------------------------------------------------------------
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
@@ -247,11 +242,3 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     def action_help(self, first: str = "") -> None:
         """Show the help, the keys under the heading `first` before all else."""
         self.push_screen(main_help(self.store.preferences.keys, PLOT_GLYPHS[self.glyphs], first))
-
-    def action_interrupt(self) -> None:
-        """Queue ctrl+c behind the keys typed before it, which may still bubble up from the focused widget."""
-        if not (self.focused or self.screen).post_message(self.Interrupted()):
-            self.on_tweetgen_app_interrupted()
-
-    def on_tweetgen_app_interrupted(self) -> None:
-        self.leaving.interrupt()
