@@ -6,6 +6,7 @@ and a share of one core.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -117,7 +118,8 @@ class Panels(Vertical):
         self._num_ticks = self._last_tick_of_report = 0
         self._shown: RunView | None = None
         """The view in the status."""
-        self._tweets_awaited_since: int | None = None
+        self._tweets_awaited_since = math.inf
+        """How many tweets there were when another one was asked for; infinity once it is drawn."""
         self._has_toasts = False
         self._is_plot_late = False
         """Whether a tick showed the answer to a key in the status, and left the plot to the next."""
@@ -166,7 +168,9 @@ class Panels(Vertical):
         side.host_pid = connection.host_pid
         if side.shows_machine and self._pace.is_due("machine"):
             side.measure()
-        if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
+        is_awaited = view.num_tweets > self._tweets_awaited_since
+        if self._pace.is_due("feed", is_awaited=is_awaited or view.phase != "training" or not view.tweets):
+            self._tweets_awaited_since = math.inf if is_awaited else self._tweets_awaited_since
             self.query_one(TweetFeed).show(view)
         self.query_one(Header).badge = connection.badge
         self.query_one(StepBar).show(run.view.last_step_taken, run.step_note)
@@ -183,13 +187,6 @@ class Panels(Vertical):
     def await_tweet(self, view: RunView) -> None:
         """Draw the next tweet after those of `view` without delay: the user has asked for it."""
         self._tweets_awaited_since = view.num_tweets
-
-    def _is_tweet_awaited(self, view: RunView) -> bool:
-        """Return whether to draw tweets before the feed is due."""
-        if self._tweets_awaited_since is not None and view.num_tweets > self._tweets_awaited_since:
-            self._tweets_awaited_since = None
-            return True
-        return view.phase != "training" or not view.tweets
 
     def _is_waiting(self, view: RunView) -> bool:
         """Return whether there is nothing to plot yet, or a report on the corpus is still shown."""

@@ -33,7 +33,9 @@ from tests.tui.transcripts import Step, plays, set_up, transcript
 from tui.app.pins import PinsFile
 from tui.run.fold import fold
 from tui.run.view import RunView
+from tui.terminal.app import TerminalApp
 from tui.text.cells import CELL_WIDTH
+from tui.widgets import panels
 from tui.widgets.feed.columns import PIN_GLYPH
 from tui.widgets.feed.feed import TweetFeed
 
@@ -340,3 +342,17 @@ async def test_a_new_run_is_refused_where_the_tweets_of_this_one_are_not_known(s
     async with stage.running(over()) as at:
         await at.press("space", "7", opens="Question")
         assert at.session.received == []
+
+
+async def test_a_tweet_that_was_asked_for_is_drawn_as_soon_as_a_slow_terminal_accepts_output_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage.running() as at:
+        monkeypatch.setitem(panels.SECONDS, "feed", 1e9)
+        with monkeypatch.context() as slow:
+            slow.setattr(TerminalApp, "num_waiting_bytes", panels.MAX_WAITING_BYTES + 1)
+            await at.press("g", sends=c.SampleNow())
+            await wait_until(lambda: "asked-for" in at.app.summary_view.tweets[-1].text, "the tweet")
+            await at.settle()
+            assert "asked-for" not in at.text
+        await at.press(shows="asked-for tweet number 1")
