@@ -48,16 +48,13 @@ class FittedLine(Visual):
         self._text_of, self._style = text_of, style
 
     def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
-        """Return the line in one strip."""
         line = Content.styled(self._text_of(width), self._style)
         return line.render_strips(width, height, style, options)
 
     def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """Return all of the width."""
         return container_width
 
     def get_height(self, rules: RulesMap, width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """Return one line."""
         return 1
 
 
@@ -139,7 +136,6 @@ class CheckpointTable(OptionList, inherit_bindings=False):
         self.action_move(direction * max(self.size.height - 1, 1))
 
     def on_resize(self) -> None:
-        """Keep the cursor in view."""
         self.scroll_to_highlight()
 
     def scroll_to_highlight(self, top: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - Textual's signature
@@ -186,7 +182,6 @@ class CompareDialog(Dialog[None]):
         self._entries = (left, right)
 
     def compose_body(self) -> ComposeResult:
-        """Lay out a row per field of the metadata."""
         left, right = self._entries
         pairs = comparison(left.info, right.info, self.app.loss_unit) if left.info and right.info else []
         with VerticalScroll():
@@ -205,7 +200,6 @@ class CompareDialog(Dialog[None]):
 
     @work
     async def _find_samples(self) -> None:
-        """Show a tweet sampled from each of the two, once it is found."""
         row, texts = self.query_one(".samples"), []
         for entry, value in zip(self._entries, row.query(".value").results(Static), strict=True):
             tweet = await on_own_thread(partial(sample_of, entry))
