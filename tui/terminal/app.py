@@ -172,6 +172,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         """Cancel the workers of a screen that is about to be removed, once each has started: one may write a file.
 
         Textual (8.2) cancels them only after it has removed the widgets, which a worker still running then lacks.
+        That of a widget is cancelled as the widget is removed: it may use that widget alone, while it is attached.
         """
 
         async def cancel() -> None:

@@ -16,9 +16,9 @@ from textual.app import App
 from textual.drivers import linux_driver, web_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key, Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 
 from tests.tui.conftest import wait_until
@@ -89,6 +89,37 @@ async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(
             await handled.wait()
     assert screen.sizes[:2] == [Size(60, 20), Size(80, 24)]
     assert (Size(60, 20) not in screen.sizes[2:]) is is_patched, "Textual needs no `_lay_out_for_present_size` any more"
+
+
+class DrawnDialog(ModalScreen[None]):
+    """Records the regions that it is asked to draw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: list[Region] = []
+
+    def refresh(self, *regions: Region, **options: bool) -> DrawnDialog:
+        self.drawn += regions
+        return super().refresh(*regions, **options)
+
+
+@pytest.mark.parametrize("is_patched", [True, False])
+async def test_what_changes_below_a_dialog_is_drawn_once(monkeypatch: pytest.MonkeyPatch, *, is_patched: bool) -> None:
+    monkeypatch.setattr(Screen, "_compositor_refresh", private._REFRESH)  # Textual's own; to be restored
+    if is_patched:
+        private.patch_textual()
+    app, below, dialog, changed = App[None](), Screen[None](), DrawnDialog(), Region(2, 3, 5, 1)
+    async with app.run_test() as pilot:
+        await app.push_screen(below)
+        await app.push_screen(dialog)
+        await pilot.pause()
+        private.update_screen(below)
+        dialog.drawn.clear()
+        below.refresh(changed)
+        for _ in range(3):
+            private.update_screen(below)
+        assert changed in dialog.drawn
+        assert (dialog.drawn == [changed]) is is_patched, "Textual needs no `_refresh_once` any more"
 
 
 class KeysDriver(LinuxDriver):
