@@ -160,7 +160,6 @@ class Recorder:
         self._app = RecorderApp(self._replay, store, size, lambda: self._seconds)
         self._size = size
         self._selector = IdleSelector()
-        self._last_text = ""
 
     @property
     def warning(self) -> str:
@@ -207,7 +206,6 @@ class Recorder:
                 update_screen(screen)
             await self._selector.idle()
             text, self._app.written = "".join(self._app.written), []
-            if text in {"", self._last_text}:  # a screen under a dialog is drawn again and again
+            if not text:
                 return _LAST_MOVE.sub("", compacted("".join(texts)))
             texts.append(text)
-            self._last_text = text
