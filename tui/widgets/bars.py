@@ -10,12 +10,13 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from engine.config.run import BUDGETS
 from engine.corpus.report import counted
 from engine.protocol.events import RunFailed, RunFinished
 from engine.protocol.insight import StepTaken
 from engine.text import quoted, sanitize_line
 from tui.run.alerts import Alert
-from tui.run.summary import has_reached_end, reason_text
+from tui.run.summary import reason_text
 from tui.run.view import RunView, is_over
 from tui.settings.key_table import BAR_KEYS
 from tui.settings.keys import Key
@@ -133,7 +134,7 @@ def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
     if not is_over(view) or (view.is_replay and view.ended is None):
         return
     phase = phase_text(view)
-    if isinstance(view.ended, RunFinished) and not has_reached_end(view.ended):
+    if isinstance(view.ended, RunFinished) and view.ended.reason not in {"finished", *BUDGETS}:
         phase = f"{phase[:1]} {sanitize_line(reason_text(view.ended.reason))}"  # why it was stopped before its end
     reached = f"{format_count(view.step)} steps in {format_duration(view.elapsed_seconds)}"
     whole, best, saved = f"{phase}: {reached}", view.best, _saved_text(view)

@@ -24,8 +24,9 @@ from tui.dialogs.base import RunUpdated
 from tui.dialogs.help import HelpDialog, HelpText, found, glossary, key_entries
 from tui.dialogs.tweets import LadderDialog
 from tui.settings.key_table import KEY_TABLE
-from tui.settings.preferences import PreferencesStore
+from tui.settings.preferences import AUTO, PreferencesStore
 from tui.terminal.sequences import Notifications
+from tui.text.tweets import EMPTY_TWEET
 from tui.widgets.batch_grid import BatchGrid
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.cells import PLOT_GLYPHS
@@ -105,6 +106,8 @@ async def test_the_ladder_shows_all_seven_rungs_whole_rolls_again_and_keeps_an_a
         await at.emit(ladder(("word " * 28)[:139] + "!"))
         assert text_of(at.app).count("!") == 7
         assert text_of(at.app) == snapshot
+        await at.emit(ladder(""))
+        assert text_of(at.app).count(EMPTY_TWEET) == 7
         await at.press("escape", opens="MainScreen")
         monkeypatch.setattr(LadderDialog, "action_roll", lambda _: None)  # its answer would replace the early one
         early = LadderDialog(at.app.main.run)
@@ -257,8 +260,9 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("config.toml")
 
 
-def choose_a_theme_as_the_palette_does(at: Running) -> None:
-    at.app.theme = "tweetgen-colour-blind"
+async def choose_a_theme_as_the_palette_does(at: Running) -> None:
+    await at.press("ctrl+p", opens="CommandPalette")
+    await at.type_into("theme tweetgen-colour-blind", "enter")
 
 
 def chosen(at: Running) -> str:
@@ -296,6 +300,16 @@ async def test_a_saved_theme_is_applied_and_not_written_again_and_invalid_entrie
         assert len(toasts(at.app)) == 4
         await at.press(shows="z save")
     assert path.stat().st_mtime_ns == before
+
+
+async def test_the_theme_that_suits_the_terminal_stays_automatic_where_it_is_chosen_again(
+    stage: Stage, path: Path
+) -> None:
+    async with stage.running(store=PreferencesStore(path)) as at:
+        [again] = (command for command in at.app._commands() if command.title == f"Theme {at.app.theme}")
+        again.run()
+        assert at.app.store.preferences.theme == AUTO
+    assert not path.exists()
 
 
 async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help(stage: Stage, path: Path) -> None:

@@ -71,8 +71,7 @@ def step_ticks(limits: Limits, max_ticks: int) -> list[tuple[float, str]]:
 
     Labels are "1k", or in full if that is not exact.
     """
-    rough = max(limits.span / max(max_ticks, 1), 1.0)
-    interval = next(_intervals(rough, is_log=False))
+    interval = next(_intervals(max(limits.span / max_ticks, 1.0), is_log=False))
     first, last = math.ceil(limits.low / interval - 1e-9), math.floor(limits.high / interval + 1e-9)
     ticks = [round(number * interval, 12) for number in range(first, last + 1)]
     is_short = all(float(f"{tick:.4g}") == tick for tick in ticks)

@@ -53,6 +53,7 @@ class PlotGlyphs:
     band: str = _BRAILLE
     """The character of each set of dots in a cell: of eight, or of its two halves."""
     line: str = _BRAILLE
+    overlay: str = _BRAILLE
     val_curve: str = _BRAILLE
     level: str = "⠉⠒⠤⣀"
     """A horizontal line at each height within a cell, from the top."""
@@ -82,6 +83,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
     "block": PlotGlyphs(
         band=" ▀▄█",
         line=" ▀▄█",
+        overlay=" ▀▄█",
         val_curve=" •••",
         level="─",
         line_sample="▀▀",
@@ -93,6 +95,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
     "ascii": PlotGlyphs(
         band=" '.:",
         line=" ===",
+        overlay=" ---",
         val_curve=" ooo",
         level="-",
         line_sample="==",

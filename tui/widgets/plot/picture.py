@@ -107,7 +107,7 @@ class Picture:
         if cursor is not None:
             for pane in panes:
                 _draw_cursor(cells, pane, cursor)
-            write_entries(cells, 1, cells.width, readout(self.pane_of(cursor) or last, cursor))
+            write_entries(cells, 1, cells.width, readout(self.pane_of(cursor), cursor))
         else:
             is_alone, title = first is last, _title(viewport, last)
             end = cells.width if is_alone else first.right + first.gutter
@@ -116,13 +116,14 @@ class Picture:
                 write_entries(cells, last.left - 1, cells.width, [entry(title, "window")])
         if legend_page is not None:
             self.num_legend_pages = draw_legend(cells, panes, legend_page, num_mark_rows=self._num_mark_rows)
-        elif cursor is not None and (finest := self.pane_of(cursor)) is not None:
-            write_marks(cells, finest, cursor)
+        elif cursor is not None:
+            write_marks(cells, self.pane_of(cursor), cursor)
         return cells
 
-    def pane_of(self, step: float) -> Pane | None:
-        """Return the pane of the finest resolution that shows a step."""
-        return next((pane for pane in reversed(self.panes.values()) if pane.column_of(step) is not None), None)
+    def pane_of(self, step: float) -> Pane:
+        """Return the pane of the finest resolution that shows a step; the last one if the step is out of view."""
+        *_, last = self.panes.values()
+        return next((pane for pane in reversed(self.panes.values()) if pane.column_of(step) is not None), last)
 
     def pane_under(self, x: int) -> Pane | None:
         """Return the pane whose plot a column is in."""
@@ -222,7 +223,7 @@ def _draw_curve(
     dots = curve_dots(heights(low), heights(high), is_gap, pane.axis.limits, num_rows)
     if style == "line" and glyphs.weights.size > 2 and pane.height >= _ROWS_FOR_THICK_LINE:
         dots[1:] |= dots[:-1]
-    chars = {"band": glyphs.band, "validation": glyphs.val_curve}.get(style, glyphs.line)
+    chars = {"band": glyphs.band, "overlay": glyphs.overlay, "validation": glyphs.val_curve}.get(style, glyphs.line)
     cells.draw_dots(pane.left, 1, dots, glyphs, chars, style)
 
 

@@ -6,13 +6,13 @@ Pure: never reads the machine (see `machine_reader`) or a clock. One column, or 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from engine.text import sanitize_line
 from tui.run.view import RunView
-from tui.text.cells import UNKNOWN, Line, Span, cell_len, num_cells, padded, shortened
+from tui.text.cells import UNKNOWN, Line, Span, cell_len, packed, padded, shortened
 from tui.text.numbers import format_milliseconds, format_size
 from tui.widgets.status.facts import device_text, num_ranks
 from tui.widgets.status.machine_reader import GpuReading, MachineReading
@@ -20,6 +20,7 @@ from tui.widgets.status.machine_reader import GpuReading, MachineReading
 _LABEL_CELLS, _VALUE_CELLS, _PERCENT_CELLS = 11, 9, 7
 _GAP_CELLS, _MIN_TWO_COLUMNS = 3, 57
 _RANK_CELLS = 8
+_BETWEEN = Span("  ", "value")
 _PARTS = ("data", "forward", "backward", "optimizer", "waiting", "sampling", "evaluation", "saving")
 _DEVICE_PARTS = ("data", "forward", "waiting", "sampling", "evaluation", "saving")
 """On a GPU the whole step is one part and counted as forward."""
@@ -79,17 +80,6 @@ def _row(label: str, *values: tuple[str, str]) -> Line:
     return (Span(label.ljust(_LABEL_CELLS), "label"), *(Span(*value) for value in values))
 
 
-def _packed(entries: Iterable[Line], width: int) -> list[Line]:
-    """Return entries in lines of at most `width` cells, not counting the two blanks at the end of an entry."""
-    lines: list[Line] = []
-    for entry in entries:
-        if lines and num_cells(lines[-1]) + num_cells(entry) - 2 <= width:
-            lines[-1] += entry
-        else:
-            lines.append(entry)
-    return lines
-
-
 def _share_line(name: str, value: str, percent: int, width: int, note: str = "") -> Line:
     """Return name, value, percentage and bar, or a note in place of the bar."""
     room = max(width - _LABEL_CELLS - _VALUE_CELLS - _PERCENT_CELLS - 1, 0)
@@ -130,10 +120,8 @@ def _step_lines(view: RunView, width: int, *, is_packed: bool = False) -> list[L
     if is_packed:
         entries = [*zip(totals, [f"{percent} %" for percent in percents], strict=True)]
         entries += [("CUDA graphs", count)] if count else []
-        return [
-            head,
-            *_packed([(Span(f"{name} ", "label"), Span(f"{text}  ", "value")) for name, text in entries], width),
-        ]
+        spans = [(Span(f"{name} ", "label"), Span(text, "value")) for name, text in entries]
+        return [head, *packed(spans, width, _BETWEEN)]
     return [
         head,
         *(
@@ -257,11 +245,5 @@ def _gpu_line(gpu: GpuReading, width: int) -> Line:
         "" if gpu.temperature_celsius is None else f"{gpu.temperature_celsius} °C",
         sanitize_line(gpu.name),
     )
-    line = [Span(f"GPU {gpu.number}", "label")]
-    width -= cell_len(line[0].text)
-    for value in filter(None, values):
-        width -= 2 + cell_len(value)
-        if width < 0:
-            break
-        line.append(Span(f"  {value}", "value"))
-    return tuple(line)
+    entries = [Span(f"GPU {gpu.number}", "label"), *(Span(value, "value") for value in values if value)]
+    return packed([(entry,) for entry in entries], width, _BETWEEN)[0]

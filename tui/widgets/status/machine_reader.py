@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -91,7 +92,8 @@ class MachineReader:
         """Read the current load."""
         psutil, errors = self._psutil, self._errors
         num_cores = psutil.cpu_count() or 1
-        loads = [load for process in self._processes() if (load := _or_none(errors, lambda: _load_of(process)))]  # noqa: B023 - called at once
+        found = [_or_none(errors, partial(_load_of, process)) for process in self._processes()]
+        loads = [load for load in found if load is not None]
         machine_percent = _or_none(errors, psutil.cpu_percent)
         memory = _or_none(errors, psutil.virtual_memory)
         now = time.monotonic()
@@ -154,7 +156,7 @@ def _opened_nvml(import_module: Callable[[str], ModuleType]) -> ModuleType | Non
 def _gpus(nvml: ModuleType) -> tuple[GpuReading, ...]:
     """Return the GPUs that respond: one may have been lost."""
     count = _or_none(nvml.NVMLError, nvml.nvmlDeviceGetCount) or 0
-    handles = [_or_none(nvml.NVMLError, lambda: nvml.nvmlDeviceGetHandleByIndex(number)) for number in range(count)]  # noqa: B023 - called at once
+    handles = [_or_none(nvml.NVMLError, partial(nvml.nvmlDeviceGetHandleByIndex, number)) for number in range(count)]
     return tuple(_gpu(nvml, number, handle) for number, handle in enumerate(handles) if handle is not None)
 
 
