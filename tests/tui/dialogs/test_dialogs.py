@@ -332,6 +332,14 @@ async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help
         await at.press("enter", opens="MainScreen", sends=c.Resume())
 
 
+async def test_an_alert_names_the_key_of_the_file_for_its_remedy(stage: Stage, path: Path) -> None:
+    path.write_text('[keys]\nanswer_alert = "f6"\n', encoding="utf-8")
+    async with stage.running(store=PreferencesStore(path)) as at:
+        await at.emit(e.Warned(step=3, elapsed_seconds=1.0, message="The disk is full.", kind="disk"))
+        await at.press(shows=("The disk is full.", "f6 try saving again", "esc dismiss"))
+        await at.press("f6", sends=c.SaveLatest())
+
+
 @pytest.mark.parametrize("chosen", [{}, {"bell": False}, {"desktop": False, "title": False}])
 async def test_the_end_of_a_run_is_notified_as_the_user_has_chosen_and_quitting_is_not(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, bool]
