@@ -18,8 +18,6 @@ from engine.text import quoted, sanitize_line
 from tui.run.alerts import Alert
 from tui.run.summary import reason_text
 from tui.run.view import RunView, is_over
-from tui.settings.key_table import MAIN_KEYS
-from tui.settings.keys import KeyMap, mapped
 from tui.text.cells import Line, Span, cell_len, num_cells, shortened
 from tui.text.numbers import (
     NATS_PER_UNIT,
@@ -30,8 +28,7 @@ from tui.text.numbers import (
     format_learning_rate,
     unit_label,
 )
-from tui.widgets.key_bar import PAUSE_LABELS, key_spans
-from tui.widgets.line_view import LineView
+from tui.widgets.key_bar import PAUSE_LABELS, Bar, key_spans
 from tui.widgets.status.facts import phase_text
 
 _MIN_CELLS_FOR_LABEL = 60
@@ -47,23 +44,6 @@ _CHOICES = ": more steps or time, without limit, finish, new run"
 """What the dialog of the first key offers; named where there is room."""
 _LOWEST_LOSS = 1e-4
 """Lower ones are shown with as many decimals."""
-
-
-class Bar(LineView):
-    """Base of the bars: hidden without lines. A click on a key does what the key does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.map_keys({})
-
-    def map_keys(self, key_map: KeyMap) -> None:
-        """Show the keys of the main screen as `key_map` changes them."""
-        self._keys = {key.name: key for key in mapped(MAIN_KEYS, key_map)}
-        self.redraw()
-
-    def redraw(self) -> None:
-        super().redraw()
-        self.set_class(bool(self.lines), "-up")
 
 
 class AlertBar(Bar):

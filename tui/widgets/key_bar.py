@@ -15,12 +15,30 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.run.model import Need, first_reason
-from tui.settings.keys import Key
+from tui.settings.key_table import MAIN_KEYS
+from tui.settings.keys import Key, KeyMap, mapped
 from tui.text.cells import Line, Span, cell_len
 from tui.widgets.line_view import Click, LineView
 
 PAUSE_LABELS: Mapping[str, str] = {"paused": "resume", "finished": "continue"}
 """What the pause key does in a phase other than training."""
+
+
+class Bar(LineView):
+    """Base of the bars below the panels: hidden without lines. A click on a key does what the key does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map_keys({})
+
+    def map_keys(self, key_map: KeyMap) -> None:
+        """Show the keys of the main screen as `key_map` changes them."""
+        self._keys = {key.name: key for key in mapped(MAIN_KEYS, key_map)}
+        self.redraw()
+
+    def redraw(self) -> None:
+        super().redraw()
+        self.set_class(bool(self.lines), "-up")
 
 
 def key_spans(key: Key, label: str, *, is_off: bool = False) -> Line:

@@ -24,9 +24,9 @@ from tui.settings.key_table import BAR_KEYS, PANEL_BARS
 from tui.settings.keys import KeyMap, mapped
 from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import is_over_ssh
-from tui.widgets.bars import AlertBar, Bar, EndBar, StepBar
+from tui.widgets.bars import AlertBar, EndBar, StepBar
 from tui.widgets.feed.feed import PanelRule, TweetFeed
-from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
+from tui.widgets.key_bar import PAUSE_LABELS, Bar, KeyBar
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.header import Header

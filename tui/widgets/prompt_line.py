@@ -31,8 +31,6 @@ from tui.widgets.chance_bars import ChanceLine
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import PromptInput
 
-_NONE = CompleteText(text="", request=-1)
-
 
 class Completions:
     """The requests for one line of input, and the latest answer.
@@ -42,18 +40,17 @@ class Completions:
     completion that changed under the user's eyes could not be accepted.
     """
 
-    def __init__(self, first_request: int) -> None:
-        """Number requests from `first_request` on: other clients of the run have their own."""
+    def __init__(self, number: int) -> None:
+        """Number requests from `number` + 1 on: other clients of the run have their own."""
         self.problem = ""
         """Why the latest request was refused."""
         self.answer: TextCompleted | None = None
         self.draw = 0
         """The number of the random continuation; another one continues the text in another way."""
-        self._next_request = first_request
-        self._waits_for = _NONE
+        self._latest = self._answered = CompleteText(text="", request=number)
+        """The latest request, and that of the answer."""
+        self._is_waiting = False
         self._requested: tuple[str, SamplingConfig] | None = None
-        self._answered = _NONE
-        """The request of the answer."""
 
     def refresh(self) -> None:
         """Request the same text again, of the model as it is now."""
@@ -61,22 +58,21 @@ class Completions:
 
     def due_request(self, text: str, sampling: SamplingConfig) -> CompleteText | None:
         """Return the request that is due for this text, if any."""
-        if self._waits_for.request >= 0 or (text, sampling) == self._requested:
+        if self._is_waiting or (text, sampling) == self._requested:
             return None
-        self._requested = text, sampling
-        self._waits_for = CompleteText(text=text, request=self._next_request, draw=self.draw)
-        self._next_request += 1
-        return self._waits_for
+        self._requested, self._is_waiting = (text, sampling), True
+        self._latest = CompleteText(text=text, request=self._latest.request + 1, draw=self.draw)
+        return self._latest
 
     def accept(self, answer: TextCompleted) -> None:
         """Store the answer to the latest request; ignore any other."""
-        if answer.request == self._waits_for.request:
-            self.problem, self.answer, self._answered = "", answer, self._waits_for
-            self._waits_for = _NONE
+        if self._is_waiting and answer.request == self._latest.request:
+            self.problem, self.answer, self._answered = "", answer, self._latest
+            self._is_waiting = False
 
     def reject(self, reason: str) -> None:
         """Store the refusal of the latest request."""
-        self.problem, self.answer, self._waits_for = reason, None, _NONE
+        self.problem, self.answer, self._is_waiting = reason, None, False
 
     def completion_of(self, text: str) -> str:
         """Return how `text` goes on, also if it follows the completion of an earlier prefix.
