@@ -224,7 +224,7 @@ class Running(NamedTuple):
                 top._callbacks,
             )
             is_laid_out = not any(pending)
-            is_quiet = is_laid_out and self._is_answered() and not getattr(self.app.connection, "num_undrained", 0)
+            is_quiet = is_laid_out and self._is_answered() and not getattr(self.app.connection, "_events", ())
             num_quiet = num_quiet + 1 if is_quiet else 0
 
     def _is_answered(self) -> bool:

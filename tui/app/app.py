@@ -12,8 +12,6 @@ from textual.actions import ActionParseResult
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.events import Event
-from textual.message import Message
-from textual.theme import Theme
 
 from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
@@ -60,14 +58,10 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     TITLE = "tweetgen-tui"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "interrupt", "quit", show=False, priority=True, system=True),
         Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True, system=True),
         Binding("ctrl+p", "command_palette", "palette", show=False, priority=True, id="command_palette"),
     ]
     ENABLE_COMMAND_PALETTE = False  # ours takes its place
-
-    class Interrupted(Message):
-        """The key ctrl+c was pressed."""
 
     def __init__(
         self,
@@ -99,10 +93,8 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self.notifications = Notifications(self.write_to_terminal)
         self.screen_watch = ScreenWatch()
         """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
-        self.typing_ahead = TypingAhead(self, super().on_event)
         self.leaving = Leaving(self)
-        self._default_theme = ""
-        """The theme in use unless the user has chosen one in the palette."""
+        self.typing_ahead = TypingAhead(self, super().on_event, self.leaving.interrupt)
         self._show_run(RunModel(connection, history or RunView()))
 
     def _show_run(self, run: RunModel) -> None:
@@ -171,8 +163,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self.choose_theme()
         # over Textual's own, which (8.2) can't be switched for another
         self.push_screen(self.main)
-        self._default_theme = self.theme
-        self.theme_changed_signal.subscribe(self, self._save_theme)
         self.store.on_change = self._apply_preferences
         if not self.store.preferences.mouse:
             self.set_mouse(is_on=False)
@@ -196,7 +186,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         """Apply changes of the preferences at once, and save them."""
         preferred = self.store.preferences
         if "theme" in changes:
-            self._default_theme = self.theme = theme_for(preferred.theme, self.console.color_system)
+            self.theme = theme_for(preferred.theme, self.console.color_system)
         if "mouse" in changes:
             self.set_mouse(is_on=preferred.mouse)
         self.glyphs = preferred.glyphs_on(self._suited_glyphs)
@@ -213,16 +203,11 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         except TweetgenError as error:
             self.notify(f"{error.message} {error.hint}", severity="error", markup=False)
 
-    def _save_theme(self, theme: Theme) -> None:
-        """Save a theme that was chosen in the palette; a signal that arrives after another choice is ignored."""
-        if theme.name == self.theme != self._default_theme:
-            self.store.change({"theme": theme.name})
-
     def _show_title(self) -> None:
         is_shown = self.store.preferences.title
         self.notifications.show_title(title_of(self.summary_view, self.loss_unit) if is_shown else "")
 
-    # Palette, help, screenshots and ctrl+c ----------------------------------------------------------------------------
+    # Palette, help and screenshots ------------------------------------------------------------------------------------
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
@@ -236,7 +221,12 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
                 yield Command(command.title, f"{command.help}.", command.callback)
         for name in sorted(self.available_themes):
             sentence = "Change the colours, in all runs from now on."
-            yield Command(f"Theme {name}", sentence, partial(setattr, self, "theme", name))
+            yield Command(f"Theme {name}", sentence, partial(self._choose_other_theme, name))
+
+    def _choose_other_theme(self, name: str) -> None:
+        """Save a theme as the user's choice; the present one may be there because of the terminal."""
+        if name != self.theme:
+            self.store.change({"theme": name})
 
     def deliver_screenshot(
         self, filename: str | None = None, path: str | None = None, time_format: str | None = None
@@ -252,11 +242,3 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     def action_help(self, first: str = "") -> None:
         """Show the help, the keys under the heading `first` before all else."""
         self.push_screen(main_help(self.store.preferences.keys, PLOT_GLYPHS[self.glyphs], first))
-
-    def action_interrupt(self) -> None:
-        """Queue ctrl+c behind the keys typed before it, which may still bubble up from the focused widget."""
-        if not (self.focused or self.screen).post_message(self.Interrupted()):
-            self.on_tweetgen_app_interrupted()
-
-    def on_tweetgen_app_interrupted(self) -> None:
-        self.leaving.interrupt()

@@ -17,7 +17,6 @@ from textual.binding import BindingType
 from textual.events import Paste
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.config.run import Setting
@@ -89,7 +88,6 @@ class MainScreen(Screen[None]):
         self._last_toast = ("", 0.0)
         self._waiting: list[Question] = []
         """Results and failures that are not shown yet."""
-        self._focused_before_prompt: Widget | None = None
         self._measuring: e.RunStarted | None = None
         """The start of the session that was last asked to measure the reference levels of the plot."""
         self._levels_refusal = ""
@@ -314,15 +312,7 @@ class MainScreen(Screen[None]):
             self.toast("Prime cleared.")
 
     def action_prompt(self) -> None:
-        if not self._prompt.is_open:
-            self._focused_before_prompt = self.focused
-            self.query_one(KeyBar).display = False
         self._prompt.open(self.run.shown)
-
-    @on(PromptLine.Closed)
-    def _restore_focus(self) -> None:
-        self.query_one(KeyBar).display = True
-        self.set_focus(self._focused_before_prompt)
 
     @on(PromptLine.CompletionRequested)
     def _complete_prompt(self, message: PromptLine.CompletionRequested) -> None:

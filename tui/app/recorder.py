@@ -62,23 +62,21 @@ class IdleSelector(selectors.DefaultSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._idle: asyncio.Future[None] | None = None
 
     async def idle(self) -> None:
-        """Wait until all that could run without time passing has run. Called on the loop of this selector."""
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        await future
+        """Wait until all that can run without time passing has run. For one coroutine, on this selector's loop."""
+        self._idle = asyncio.get_running_loop().create_future()
+        await self._idle
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready; in place of waiting, resume the coroutines that wait until the loop is idle."""
-        if not self._waiting or (timeout is not None and timeout <= 0):
+        """Return what is ready; in place of waiting, resume the coroutine that waits until the loop is idle."""
+        if self._idle is None or (timeout is not None and timeout <= 0):
             return super().select(timeout)
         ready = super().select(0)
         if not ready:
-            waiting, self._waiting = self._waiting, []
-            for future in waiting:
-                future.set_result(None)
+            self._idle.set_result(None)
+            self._idle = None
         return ready
 
 

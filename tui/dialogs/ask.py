@@ -63,7 +63,6 @@ class Question(Dialog[str]):
         self._text, self._answers, self._hint, self._look = text, answers, hint, look
 
     def compose_body(self) -> ComposeResult:
-        """Show text and hint, and the bar of answers."""
         with VerticalScroll():
             yield Static(markup=False, id="question")
             if self._hint:
@@ -77,7 +76,6 @@ class Question(Dialog[str]):
             )
 
     def on_mount(self) -> None:
-        """Show the text, and follow it as it changes."""
         self._draw()
         if callable(self._text):
             self.set_interval(_REDRAW_SECONDS, self._draw)
@@ -145,7 +143,6 @@ class Ask(Dialog[Answer]):
         """Whether enter again answers with the value of a `Repeat`."""
 
     def compose_body(self) -> ComposeResult:
-        """Show note, line and hint."""
         if self._note:
             yield Static(self._note, markup=False)
         yield self._line
@@ -270,7 +267,6 @@ class BudgetDialog(Dialog[Choice]):
         self._choices = choices(view, at_start)
 
     def compose_body(self) -> ComposeResult:
-        """Show the choices, and below them the effect of the one under the cursor."""
         yield OptionList(
             *(
                 Content.styled(f" {number}  ", "bold") + f"{choice.label:<16}{choice.effect}"
@@ -281,7 +277,6 @@ class BudgetDialog(Dialog[Choice]):
         yield Static("", markup=False, id="hint")
 
     def on_mount(self) -> None:
-        """Put the cursor on its choice."""
         self.query_one(OptionList).highlighted = [choice.name for choice in self._choices].index(self._chosen)
 
     @on(OptionList.OptionHighlighted)

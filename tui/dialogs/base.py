@@ -100,8 +100,8 @@ class RunUpdated(Message, bubble=False):
 class RunDialog(Dialog[Answer]):
     """A dialog that sends commands to the run of the main screen."""
 
-    ASKS: ClassVar[frozenset[str]] = frozenset()
-    """Names of the commands whose refusals are shown here and nowhere else."""
+    ASKS: ClassVar[str] = ""
+    """Name of the command whose refusals are shown here and nowhere else."""
 
     unmet: reactive[Mapping[Need, str]] = reactive[Mapping[Need, str]]({})
     """What keys lack now."""
@@ -112,7 +112,7 @@ class RunDialog(Dialog[Answer]):
 
     def shows(self, refusal: CommandRefused) -> bool:
         """Return whether a refusal is shown here, so that no one else has to."""
-        return refusal.command in self.ASKS
+        return refusal.command == self.ASKS
 
     @on(RunUpdated)
     def _follow(self, message: RunUpdated) -> None:

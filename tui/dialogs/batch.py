@@ -30,7 +30,7 @@ class BatchDialog(RunDialog[None]):
         Binding("full_stop", "steering.step", "step", show=False),
         Binding("question_mark", "explain", "explain", show=False),
     ]
-    ASKS = frozenset({"ShowBatch"})
+    ASKS = "ShowBatch"
     KEYS_LINE = ". step · ? explain · esc close"
 
     def __init__(self, run: RunModel) -> None:

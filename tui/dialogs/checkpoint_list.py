@@ -11,12 +11,13 @@ from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import getters, work
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.css.styles import RulesMap
+from textual.events import Resize
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.style import Style
@@ -48,16 +49,13 @@ class FittedLine(Visual):
         self._text_of, self._style = text_of, style
 
     def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
-        """Return the line in one strip."""
         line = Content.styled(self._text_of(width), self._style)
         return line.render_strips(width, height, style, options)
 
     def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """Return all of the width."""
         return container_width
 
     def get_height(self, rules: RulesMap, width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """Return one line."""
         return 1
 
 
@@ -138,11 +136,8 @@ class CheckpointTable(OptionList, inherit_bindings=False):
         """Move the cursor by a page."""
         self.action_move(direction * max(self.size.height - 1, 1))
 
-    def on_resize(self) -> None:
-        """Keep the cursor in view."""
-        self.scroll_to_highlight()
-
-    def scroll_to_highlight(self, top: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - Textual's signature
+    @on(Resize)
+    def scroll_to_highlight(self, top: object = False) -> None:  # noqa: ARG002, FBT002 - Textual's, or the event
         """Scroll as little as necessary to show the cursor, and the heading above the first row of a group."""
         if self.highlighted is not None:
             above = int(self.options[self.highlighted - 1].id is None and self.size.height > 1)
@@ -186,7 +181,6 @@ class CompareDialog(Dialog[None]):
         self._entries = (left, right)
 
     def compose_body(self) -> ComposeResult:
-        """Lay out a row per field of the metadata."""
         left, right = self._entries
         pairs = comparison(left.info, right.info, self.app.loss_unit) if left.info and right.info else []
         with VerticalScroll():
@@ -205,7 +199,6 @@ class CompareDialog(Dialog[None]):
 
     @work
     async def _find_samples(self) -> None:
-        """Show a tweet sampled from each of the two, once it is found."""
         row, texts = self.query_one(".samples"), []
         for entry, value in zip(self._entries, row.query(".value").results(Static), strict=True):
             tweet = await on_own_thread(partial(sample_of, entry))

@@ -25,7 +25,7 @@ from engine.errors import TweetgenError
 from engine.protocol.commands import LoadCheckpoint
 from engine.protocol.events import TweetSampled
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
-from engine.text import ELLIPSIS, sanitize_line
+from engine.text import sanitize_line
 from tui.dialogs.ask import Question, ask_new_name, load_question, show_error
 from tui.dialogs.base import Answer, Dialog, RunDialog
 from tui.dialogs.checkpoint_list import CheckpointTable, CompareDialog
@@ -36,6 +36,7 @@ from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.text.checkpoints import ORDERS, UNTRAINED, Order, detail_lines, grouped, is_untrained
 from tui.text.numbers import format_size
+from tui.text.tweets import shown_text
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
 
@@ -80,7 +81,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._detailed: CheckpointEntry | None = None
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the filter, the list beside or above the detail, a line for notices, and the key bar."""
         yield LineInput(placeholder="filter by name, run or corpus", id="filter")
         with Container(id="parts"):
             with Vertical(id="table"):
@@ -92,7 +92,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
         yield KeyBar(_KEYS)
 
     def on_mount(self) -> None:
-        """Read the list."""
         self._show_entries()
         self.watch(self._table, "show_vertical_scrollbar", self._show_titles, init=False)
         self._read()
@@ -162,7 +161,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
 
     @work(exclusive=True, group="sample")
     async def _find_sample(self, entry: CheckpointEntry) -> None:
-        """Show a tweet sampled from the checkpoint's model."""
         self._show_detail(await on_own_thread(partial(files.sample_of, entry)))
 
     def _show_detail(self, sample: TweetSampled | None = None) -> None:
@@ -171,8 +169,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
         if entry is not None and (problem := self._why_not_loaded(entry)):
             parts.append(Content.styled(sanitize_line(problem), "$text-error"))
         if sample is not None:
-            end = "" if sample.reached_eos else ELLIPSIS
-            parts.append(Content(f"“{sanitize_line(sample.text)}{end}” (step {sample.step:,})"))
+            parts.append(Content(f"“{shown_text(sample)}” (step {sample.step:,})"))
         if entry is not None:
             lines = map(sanitize_line, detail_lines(entry, self.app.loss_unit))
             parts.append(Content.styled("\n".join(lines), "$text-muted"))
@@ -204,7 +201,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._show_entries()
 
     def action_checkpoint_filter(self) -> None:
-        """Open the filter."""
         self._filter.add_class("-open")
         self.set_focus(self._filter)  # at once: `focus` would let the next keys act on the table
 
@@ -297,7 +293,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
             self.app.push_screen(CompareDialog(other, entry))
 
     def action_checkpoint_pin(self) -> None:
-        """Pin or unpin it."""
         if not (entry := self._current):
             return
         if not entry.is_pinned and self._is_written_by_run(entry):
@@ -309,7 +304,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._change(change, entry, pinned, f"“{entry.name}” {done}.")
 
     def action_checkpoint_rename(self) -> None:
-        """Ask for a new name."""
         if not (entry := self._current):
             return
         if not entry.is_named:

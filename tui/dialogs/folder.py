@@ -65,7 +65,6 @@ class FileList(OptionList, can_focus=False):
         self._entries: list[FolderEntry] = []
 
     def show(self, entries: list[FolderEntry], highlighted: int | None) -> None:
-        """Show entries."""
         self._entries = entries[:_MAX_SHOWN]
         options = [Option(_line(entry)) for entry in self._entries]
         if num_more := len(entries) - len(self._entries):
@@ -79,7 +78,6 @@ class FileList(OptionList, can_focus=False):
 
     @property
     def chosen(self) -> FolderEntry | None:
-        """The highlighted entry."""
         return None if self.highlighted is None else self._entries[self.highlighted]
 
 

@@ -27,7 +27,7 @@ from tui.settings.keys import bindings_of
 from tui.terminal import sequences as clipboard
 from tui.text.cells import safe_chars, shown_char
 from tui.text.numbers import format_bits, unit_label
-from tui.text.tweets import EMPTY_TWEET, NOVELTY_GLYPHS
+from tui.text.tweets import EMPTY_TWEET, NOVELTY_GLYPHS, shown_text
 from tui.widgets.chance_bars import ChanceBars
 from tui.widgets.feed.columns import FAILING_MARK
 from tui.widgets.feed.tweet_text import TweetText
@@ -48,7 +48,7 @@ class TweetDialog(RunDialog[TweetSampled]):
 
     AUTO_FOCUS = "TweetText"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("tweet"))
-    ASKS = frozenset({"ReadTweet"})
+    ASKS = "ReadTweet"
     HELP = "In an open tweet"
     KEYS_LINE = ""
     _text = getters.query_one(TweetText)
@@ -207,7 +207,7 @@ class LadderDialog(RunDialog[None]):
     """Show one tweet at each of several temperatures, all from the same seed and prime; `t` samples others."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("ladder"))
-    ASKS = frozenset({"SampleLadder"})
+    ASKS = "SampleLadder"
     HELP = "In the other dialogs"
     KEYS_LINE = "t roll again · esc close"
 
@@ -215,7 +215,6 @@ class LadderDialog(RunDialog[None]):
         super().__init__("Temperature ladder", run)
 
     def compose_body(self) -> ComposeResult:
-        """Lay out one row per temperature: temperature, novelty, text."""
         with VerticalScroll():
             for temperature in LADDER_TEMPERATURES:
                 with Horizontal(classes="rung"):
@@ -230,7 +229,6 @@ class LadderDialog(RunDialog[None]):
             self._show_hint("sampling…")
 
     def receive(self, event: Event) -> None:
-        """Fill the rungs."""
         if not isinstance(event, LadderSampled):
             return
         for tweet, rung in zip(event.rungs, self.query(".rung"), strict=False):
@@ -238,6 +236,6 @@ class LadderDialog(RunDialog[None]):
             temperature.update(f"{tweet.temperature:.1f}")
             mark.update(NOVELTY_GLYPHS[tweet.novelty])
             mark.set_classes(f"mark {tweet.novelty}")
-            text.update(sanitize_line(tweet.text) + ("" if tweet.reached_eos else ELLIPSIS))
+            text.update(shown_text(tweet))
         prime = f" · prime {event.prime!r}" if event.prime else ""
         self._show_hint(f"step {event.step:,} · seed {event.seed}{prime}")

@@ -177,11 +177,6 @@ class AttachedRun(RunConnection):
             self._events, self._new_view = [], None
             return update
 
-    @property
-    def num_undrained(self) -> int:
-        """How many events wait for `drain`. For any thread."""
-        return len(self._events)
-
     def send(self, command: Command) -> None:
         """Send a command to the run; it is lost where the connection breaks.
 
@@ -215,16 +210,6 @@ class AttachedRun(RunConnection):
             self._leaving.set()
             if self._socket is not None:
                 _shut(self._socket)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end of the connection and of the runs before; return whether they have ended. For any thread."""
-        self._thread.join(seconds)
-        return not self.is_alive and (self._before is None or self._before.wait(seconds))
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether there is a connection, or will be one."""
-        return self._thread.is_alive()
 
     @property
     def badge(self) -> str:
@@ -349,11 +334,11 @@ class AttachedRun(RunConnection):
         failure = None if self.torchrun is None else self.torchrun.failure
         error = self._problem or RemoteError(f"The process of the run {self._folder.name} ended unexpectedly.")
         lost = failure or failure_event(error, self._last_event)
-        if not self._has_started.is_set():
-            return lost
-        hint = "" if failure is not None else lost.hint
-        hint = hint or f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
-        return msgspec.structs.replace(lost, **time_of(self._last_event), hint=hint)
+        if self._has_started.is_set():
+            hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
+            hint = lost.hint if failure is None and lost.hint else hint
+            lost = msgspec.structs.replace(lost, **time_of(self._last_event), hint=hint)
+        return lost
 
 
 def _is_sent(connection: socket.socket, line: bytes) -> bool:

@@ -70,26 +70,14 @@ class ExitPlan:
     """How long it waits for its runs to save and end."""
 
 
-def plan_exit(
-    outcome: Outcome,
-    view: RunView,
-    earlier_views: Iterable[RunView] = (),
-    *,
-    is_alive: bool,
-    is_remote: bool = False,
-    attach_problem: str = "",
-) -> ExitPlan:
-    """Return what the process does after `outcome`, where the latest run has `view`. Pure.
-
-    The run `is_alive` while more events can come, and `is_remote` where another process trains it; `attach_problem`
-    is why no terminal can attach to it, if none can.
-    """
+def plan_exit(outcome: Outcome, run: RunConnection, view: RunView, earlier_views: Iterable[RunView] = ()) -> ExitPlan:
+    """Return what the process does after `outcome`, where the latest run has `view`. Changes nothing."""
     # a session that was asked to end, and is in a long step, ends without the screen
     is_late = view.phase != "starting" and not outcome.is_abandoned
-    may_run_on = is_alive and not view.is_replay
-    if view.ended is None and (is_remote or (may_run_on and (outcome.is_detached or is_late))):
-        line = how_it_ends(view) if outcome.is_ending else how_to_attach(view, attach_problem)
-        return ExitPlan(exit_code=outcome.exit_code, lines=(line,), continues_in_background=not is_remote)
+    may_run_on = run.is_alive and not view.is_replay
+    if view.ended is None and (run.is_remote or (may_run_on and (outcome.is_detached or is_late))):
+        line = how_it_ends(view) if outcome.is_ending else how_to_attach(view, run.attach_problem)
+        return ExitPlan(exit_code=outcome.exit_code, lines=(line,), continues_in_background=not run.is_remote)
     return ExitPlan(
         exit_code=outcome.exit_code,
         lines=tuple(end_lines(view, earlier_views)),

@@ -127,14 +127,11 @@ class Client:
     async def close(self) -> None:
         """Close the connection; unsent lines are sent if the client reads them at once."""
         self._writer.close()
-        try:
+        with contextlib.suppress(OSError):  # it is gone, or (`TimeoutError`) it does not read
             async with asyncio.timeout(_POLL_SECONDS):
                 await self._writer.wait_closed()
-        except TimeoutError:
-            if self._writer.transport.get_write_buffer_size():  # else it has closed by now, and `abort` fails (3.11)
-                self._writer.transport.abort()
-        except OSError:  # it is gone
-            pass
+        if self._writer.transport.get_write_buffer_size():  # else it has closed by now, and `abort` fails (3.11)
+            self._writer.transport.abort()
 
     async def _send_all(self) -> None:
         """Send a snapshot, then queued lines; after a gap, another snapshot. Ends reading once nothing more is sent."""

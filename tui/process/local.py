@@ -77,10 +77,6 @@ class LocalRun(RunConnection):
         # a daemon: a session that hangs must not keep the program from ending
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
 
-    def start(self) -> None:
-        """Start the session."""
-        self._thread.start()
-
     def drain(self) -> Update:
         """Return the events since the last call, in order and without a gap."""
         return Update(tuple(self._events.popleft() for _ in range(len(self._events))))
@@ -93,23 +89,6 @@ class LocalRun(RunConnection):
         """Have the session save and end, or not start; with `unless_unsaved` it refuses where it can't save."""
         self._stop_reason = reason
         super().stop(reason, unless_unsaved=unless_unsaved)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end of this run and of those before it; return whether they have ended. For any thread."""
-        if self.is_alive:
-            self._thread.join(seconds)
-        before = self._before
-        return not self.is_alive and (before is None or before.wait(seconds))
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether more events can come."""
-        return self._thread.is_alive()
-
-    @property
-    def num_undrained(self) -> int:
-        """How many events wait for `drain`. For any thread."""
-        return len(self._events)
 
     @property
     def num_waiting(self) -> int:

@@ -36,7 +36,6 @@ class ScreenWatch:
     def __init__(self) -> None:
         self._expected: queue.SimpleQueue[int | None] = queue.SimpleQueue()  # whose `put` may interrupt another
         self._has_reacted = False
-        self._is_closed = False
         self._is_decided = threading.Lock()
         """Acquired once, by what ends the program: the screen or the watch."""
         self.has_no_limit = threading.Event()
@@ -58,7 +57,6 @@ class ScreenWatch:
 
     def close(self) -> None:
         """Note that the screen has closed. Never returns if the watch ends the program."""
-        self._is_closed = True
         if not self._is_decided.acquire(blocking=False):
             threading.Event().wait()
 
@@ -67,7 +65,7 @@ class ScreenWatch:
         while True:
             exit_code = self._expected.get()
             for _ in range(round(PATIENCE_SECONDS / _POLL_SECONDS)):
-                if self._is_closed or (exit_code is None and self._has_reacted):
+                if self._is_decided.locked() or (exit_code is None and self._has_reacted):
                     break
                 time.sleep(_POLL_SECONDS)
             else:

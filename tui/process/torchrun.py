@@ -24,9 +24,8 @@ from typing import BinaryIO
 
 from engine.checkpoints.catalog import latest_of, resolve_checkpoint
 from engine.checkpoints.format import read_info
-from engine.config.fields import with_settings
 from engine.config.presets import resolve_preset
-from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
+from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import DeviceError, DistributedError, InternalError, StorageError
 from engine.progress import Stage
 from engine.protocol import codec, events
@@ -55,12 +54,12 @@ _STAGE = re.compile(r"^(.+) \.\.\.(?: (\d+)%)?$", re.MULTILINE)
 LOG = logging.getLogger(__name__)
 
 
-def own_module(name: str, python: str = sys.executable) -> list[str]:
+def own_module(name: str) -> list[str]:
     """Return the beginning of a command that runs a module of this program.
 
     `-m` alone searches the working directory first, where a folder called `tui` may be anybody's.
     """
-    return [python, "-P", "-m", name]
+    return [sys.executable, "-P", "-m", name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +173,8 @@ class Processes:
                 f"This machine has {available}; each of {count} processes needs one of its own.",
                 fewer if num_gpus else "Set --device cpu, or leave --nproc-per-node out.",
             )
-        cores, threads = _num_cores(), _threads_of(count, runtime)
+        cores = _num_cores()
+        threads = runtime.threads or max(1, cores // count)
         if count * threads > cores:
             by_threads = f" with {threads} threads each" if threads > 1 else ""
             raise DeviceError(
@@ -187,11 +187,6 @@ class Processes:
 def _num_cores() -> int:
     """Return the number of CPU cores that this process may use, without torch."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _threads_of(count: int, runtime: RuntimeConfig) -> int:
-    """Return the threads of each of `count` processes, which share the cores."""
-    return runtime.threads or max(1, _num_cores() // count)
 
 
 def may_have_gpu() -> bool:
@@ -227,12 +222,9 @@ def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
 
 def _batch_size_of(config: RunConfig) -> int:
     """Return the batch size that a run on GPUs starts with. Raises `TweetgenError` for a checkpoint without one."""
-    if "batch_size" in config.settings:
-        return with_settings(TrainingConfig(), config.settings).batch_size
-    if config.resume is not None:
-        return read_info(latest_of(find_run(config.resume)))[0].training.batch_size
-    if config.checkpoint is not None:
-        return read_info(resolve_checkpoint(config.checkpoint))[0].training.batch_size
+    if "batch_size" not in config.settings and not (config.resume is None and config.checkpoint is None):
+        path = resolve_checkpoint(config.checkpoint) if config.resume is None else latest_of(find_run(config.resume))
+        return read_info(path)[0].training.batch_size
     any_length = 10_000_000  # characters of the corpus, on which no preset's batch size depends
     return resolve_preset(config.preset, config.settings, any_length, "cuda").training.batch_size
 
@@ -293,7 +285,7 @@ class Torchrun:
             options = [*_OPTIONS, "--nproc-per-node", str(processes.count), "-m", "tui", "train"]
             command = [*own_module("torch.distributed.run"), *options, *order.to_arguments()]
             # the workers run `python -m` without the option of `own_module`
-            threads = _threads_of(processes.count, processes.runtime)
+            threads = processes.runtime.threads or max(1, _num_cores() // processes.count)
             variables = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": str(threads)}
         with self._lock:
             if not self._is_stopped:

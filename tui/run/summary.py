@@ -58,11 +58,6 @@ def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
     return lines
 
 
-def has_reached_end(ended: RunFinished) -> bool:
-    """Return whether a run has used up its budget or finished; else it was stopped before."""
-    return ended.reason in {"finished", *BUDGETS}
-
-
 def reason_text(reason: str) -> str:
     """Return the reason of an end in words."""
     words = reason.replace("_", " ")

@@ -187,11 +187,6 @@ class RunView:
         return {"max_steps": self.step, "epochs": self.epoch, "max_seconds": self.elapsed_seconds}
 
     @property
-    def has_budget(self) -> bool:
-        """Whether the run ends by itself."""
-        return bool(self.limits_in_seconds or self.limits_in_steps)
-
-    @property
     def limits_in_seconds(self) -> list[float]:
         """The budget in training seconds, if any."""
         return [] if self.training is None or self.training.max_seconds is None else [self.training.max_seconds]

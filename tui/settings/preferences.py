@@ -29,7 +29,7 @@ from tui.terminal.theme import THEMES
 from tui.text.numbers import LossUnit
 
 AUTO: Final = "auto"
-GlyphChoice = Literal["auto", "braille", "block", "ascii"]
+GlyphChoice = Literal["auto", GlyphSet]
 ReportProblem = Callable[[str, str], None]
 """Called with the name of an entry and what is wrong with it."""
 Changes = Mapping[str, object]

@@ -29,7 +29,7 @@ from textual.timer import Timer
 from tui.terminal.capabilities import GlyphSet, drawn_size
 from tui.terminal.driver import BrowserDriver, MeteredDriver
 from tui.terminal.glyphs import GlyphFilter
-from tui.terminal.private import driver_of, failure_of, patch_textual
+from tui.terminal.private import patch_textual
 from tui.terminal.theme import HEAT_VARIABLES, THEMES, theme_for
 from tui.text.cells import with_placed_words
 from tui.text.numbers import LossUnit
@@ -78,7 +78,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         self._late_resize: Timer | None = None
         self._is_utf8 = is_utf8
         self._theme_name = theme_name
-        self._glyph_filter = self._filter_for(glyphs)
+        self._glyph_filter = GlyphFilter(glyphs, is_utf8=self._is_utf8)
         # over a slow link, animations are slow
         self.animation_level = "none"
 
@@ -90,8 +90,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
     @property
     def metered_driver(self) -> MeteredDriver | None:
         """Our driver; None in a browser or a test, and before the start."""
-        driver = driver_of(self)
-        return driver if isinstance(driver, MeteredDriver) else None
+        return self._driver if isinstance(self._driver, MeteredDriver) else None
 
     def on_ctrl_c(self, note: Callable[[], object]) -> None:
         """Have each ctrl+c call `note` before the app receives it, on the thread that reads keys."""
@@ -118,8 +117,8 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
 
         A dialog that opens as the app exits gets no widgets from Textual (8.2) and finds none of them: no failure.
         """
-        failure = failure_of(self)
-        return None if isinstance(failure, NoMatches) and self.return_value is not None else failure
+        is_late = isinstance(self._exception, NoMatches) and self.return_value is not None
+        return None if is_late else self._exception
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters and ours, which replaces glyphs that the terminal lacks."""
@@ -130,13 +129,9 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
             filters.append(self._glyph_filter)
         return filters
 
-    def _filter_for(self, glyphs: GlyphSet) -> GlyphFilter:
-        """Return the filter for these glyphs; to choose more than ASCII implies a terminal with UTF-8."""
-        return GlyphFilter(glyphs, is_utf8=self._is_utf8 or glyphs != "ascii")
-
     def watch_glyphs(self, glyphs: GlyphSet) -> None:
         """Redraw with other glyphs."""
-        self._glyph_filter = self._filter_for(glyphs)
+        self._glyph_filter = GlyphFilter(glyphs, is_utf8=self._is_utf8)
         self.refresh_css(animate=False)
 
     async def on_event(self, event: Event) -> None:
@@ -177,6 +172,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         """Cancel the workers of a screen that is about to be removed, once each has started: one may write a file.
 
         Textual (8.2) cancels them only after it has removed the widgets, which a worker still running then lacks.
+        That of a widget is cancelled as the widget is removed: it may use that widget alone, while it is attached.
         """
 
         async def cancel() -> None:
@@ -188,9 +184,8 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
     def set_mouse(self, *, is_on: bool) -> None:
         """Have the terminal report the mouse, or release it for selecting text."""
         self.has_mouse = is_on
-        driver: object = driver_of(self)
-        if isinstance(driver, MeteredDriver | BrowserDriver):
-            driver.set_mouse_reporting(is_on=is_on)
+        if isinstance(self._driver, MeteredDriver | BrowserDriver):
+            self._driver.set_mouse_reporting(is_on=is_on)
 
     def action_mouse(self) -> None:
         """Release the mouse to the terminal, or recapture it."""

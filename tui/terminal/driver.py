@@ -51,7 +51,6 @@ class MeteredDriver(LinuxDriver):
         self._unsent: deque[str] = deque()
         self._sending = threading.Lock()
         self._output = OutputThread(cast("IO[str]", self._file))
-        self._file = cast("IO[str]", self._output)  # type: ignore[assignment] # has what Textual's writer thread uses of a file
         signal.signal(signal.SIGTSTP, self._suspend_soon)
 
     @property
@@ -71,8 +70,7 @@ class MeteredDriver(LinuxDriver):
             try:
                 while self._unsent:
                     if text := self._frames.add(self._unsent.popleft()):
-                        self.num_bytes += len(self._output.encode(text))
-                        super().write(text)
+                        self.num_bytes += self._output.write(text)
             finally:
                 self._sending.release()
 
@@ -85,6 +83,11 @@ class MeteredDriver(LinuxDriver):
         """Restore the terminal; unsent output is dropped after `EXIT_TIMEOUT_SECONDS`."""
         self._output.set_deadline(EXIT_TIMEOUT_SECONDS)
         super().stop_application_mode()
+
+    def close(self) -> None:
+        """Wait until the terminal has accepted the output, or the deadline has passed."""
+        super().close()
+        self._output.flush()
 
     def abandon(self) -> bool:
         """Stop reading and drawing, where the app can't; return whether the terminal accepts output. For any thread."""

@@ -17,21 +17,15 @@ from rich.control import Control
 from textual import screen as textual_screen
 from textual._compositor import ChopsUpdate
 from textual.app import App
-from textual.driver import Driver
 from textual.drivers import linux_driver
 from textual.events import Resize
 from textual.keys import _character_to_key
 from textual.notifications import Notification
 from textual.screen import Screen
 
-_LAY_OUT = Screen._on_resize
+_LAY_OUT, _REFRESH = Screen._on_resize, Screen._compositor_refresh
 name_of_key = _character_to_key
 """Returns Textual's name of the key for a character: "question_mark"."""
-
-
-def driver_of(app: App[Any]) -> Driver | None:
-    """Return an app's driver; None before it runs."""
-    return app._driver
 
 
 def add_action_targets(app: App[Any], names: Iterable[str]) -> None:
@@ -48,11 +42,6 @@ class Actions:
     def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
         """Return that every action may run."""
         return True
-
-
-def failure_of(app: App[Any]) -> Exception | None:
-    """Return the exception that ended an app, if any."""
-    return app._exception
 
 
 def remove_notification(app: App[Any], notification: Notification) -> None:
@@ -80,6 +69,7 @@ def patch_textual() -> None:
     """Patch Textual (8.2) for every app of this process."""
     ChopsUpdate.render_segments = render_cropped  # type: ignore[assignment, method-assign] # a patch
     Screen._on_resize = _lay_out_for_present_size  # type: ignore[assignment, method-assign] # the same
+    Screen._compositor_refresh = _refresh_once  # type: ignore[assignment, method-assign] # the same
     linux_driver.getincrementaldecoder = _replacing_decoder  # type: ignore[assignment] # the same
 
 
@@ -110,6 +100,18 @@ async def _lay_out_for_present_size(screen: Screen[Any], event: Resize) -> None:
     """
     if event.size == screen.app.size:
         await _LAY_OUT(screen, event)
+
+
+def _refresh_once(screen: Screen[Any]) -> None:
+    """Draw what has changed; what has below a dialog, once.
+
+    Textual (8.2) marks that as changed again: at each further message to the screen below, a tick say, it would draw
+    all that has changed since the dialog opened, soon the whole terminal.
+    """
+    _REFRESH(screen)
+    if screen is not screen.app.screen:
+        screen._repaint_required = False
+        screen._exchange_repaint_regions()
 
 
 def _replacing_decoder(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:

@@ -23,14 +23,6 @@ PAUSE_LABELS: Mapping[str, str] = {"paused": "resume", "finished": "continue"}
 """What the pause key does in a phase other than training."""
 
 
-class Bar(LineView):
-    """Base of the bars below the panels: hidden without lines."""
-
-    def redraw(self) -> None:
-        super().redraw()
-        self.set_class(bool(self.lines), "-up")
-
-
 def key_spans(key: Key, label: str, *, is_off: bool = False) -> Line:
     """Return a key with its label, dim if it can't act; a click does what the key does."""
     key_style, label_style = ("off", "off") if is_off else ("key", "label")

@@ -24,7 +24,7 @@ from tui.settings.key_table import BAR_KEYS, PANEL_BARS
 from tui.settings.keys import KeyMap, mapped
 from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import is_over_ssh
-from tui.widgets.bars import AlertBar, EndBar, StepBar
+from tui.widgets.bars import AlertBar, Bar, EndBar, StepBar
 from tui.widgets.feed.feed import PanelRule, TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.plot.plot import LossPlot
@@ -137,8 +137,9 @@ class Panels(Vertical):
         yield StepBar()
         yield EndBar()
         yield AlertBar()
-        yield KeyBar(BAR_KEYS)
-        yield PromptLine()
+        key_bar = KeyBar(BAR_KEYS)
+        yield key_bar
+        yield PromptLine(key_bar)
 
     # What is drawn when -----------------------------------------------------------------------------------------------
 
@@ -261,7 +262,8 @@ class Panels(Vertical):
         self._key_map, focused = key_map, self.screen.focused
         keys = (*PANEL_BARS.get(type(focused).__name__, ()), *BAR_KEYS)
         self.query_one(KeyBar).show_keys(mapped(keys, key_map), focused)
-        self.query_one(EndBar).show_keys(mapped(BAR_KEYS, key_map))
+        for bar in self.query(Bar):
+            bar.map_keys(key_map)
 
     @on(LossPlot.CursorMoved)
     def _scroll_feed(self, message: LossPlot.CursorMoved) -> None:

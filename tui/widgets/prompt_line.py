@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.config.sampling import SamplingConfig
@@ -113,11 +114,11 @@ class PromptLine(Vertical):
         draw: int
         """The number of the random continuation that is shown."""
 
-    class Closed(Message):
-        """The line was closed."""
-
-    def __init__(self) -> None:
+    def __init__(self, key_bar: KeyBar) -> None:
+        """Open in place of `key_bar`."""
         super().__init__()
+        self._key_bar = key_bar
+        self._focused_before: Widget | None = None
         self._completions = Completions(secrets.randbits(31))
         self._sampling = SamplingConfig()
         self._is_too_long = False
@@ -137,16 +138,20 @@ class PromptLine(Vertical):
 
     def open(self, view: RunView) -> None:
         """Open the line with the text typed last, and request its completion."""
-        self.add_class("-open")
+        if not self.is_open:
+            self._focused_before = self.screen.focused
+            self.add_class("-open")
+            self._key_bar.display = False
         self.screen.set_focus(self._input)  # immediately: `focus` would let the next keys act on the screen
         self._completions.refresh()
         self.tick(view)
 
     def action_close_line(self) -> None:
-        """Close the line; the text is kept."""
+        """Close the line, and focus what was before; the text is kept."""
         if self.is_open:
             self.remove_class("-open")
-            self.post_message(self.Closed())
+            self._key_bar.display = True
+            self.screen.set_focus(self._focused_before)
 
     def tick(self, view: RunView) -> None:
         """Request a completion if one is due, with the sampling settings of `view`. Called ten times a second."""

@@ -16,15 +16,15 @@ from textual.app import App
 from textual.drivers import linux_driver, web_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key, Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 
 from tests.tui.conftest import wait_until
 from tui.terminal import private
 from tui.terminal.driver import BrowserDriver
-from tui.terminal.private import ChopsUpdate, failure_of, render_cropped
+from tui.terminal.private import ChopsUpdate, render_cropped
 
 CONSOLE = Console(color_system=None)
 
@@ -91,6 +91,37 @@ async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(
     assert (Size(60, 20) not in screen.sizes[2:]) is is_patched, "Textual needs no `_lay_out_for_present_size` any more"
 
 
+class DrawnDialog(ModalScreen[None]):
+    """Records the regions that it is asked to draw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: list[Region] = []
+
+    def refresh(self, *regions: Region, **options: bool) -> DrawnDialog:
+        self.drawn += regions
+        return super().refresh(*regions, **options)
+
+
+@pytest.mark.parametrize("is_patched", [True, False])
+async def test_what_changes_below_a_dialog_is_drawn_once(monkeypatch: pytest.MonkeyPatch, *, is_patched: bool) -> None:
+    monkeypatch.setattr(Screen, "_compositor_refresh", private._REFRESH)  # Textual's own; to be restored
+    if is_patched:
+        private.patch_textual()
+    app, below, dialog, changed = App[None](), Screen[None](), DrawnDialog(), Region(2, 3, 5, 1)
+    async with app.run_test() as pilot:
+        await app.push_screen(below)
+        await app.push_screen(dialog)
+        await pilot.pause()
+        private.update_screen(below)
+        dialog.drawn.clear()
+        below.refresh(changed)
+        for _ in range(3):
+            private.update_screen(below)
+        assert changed in dialog.drawn
+        assert (dialog.drawn == [changed]) is is_patched, "Textual needs no `_refresh_once` any more"
+
+
 class KeysDriver(LinuxDriver):
     """Records the characters that it reads, up to a "."."""
 
@@ -139,7 +170,7 @@ async def test_a_failure_where_the_keys_of_a_browser_are_read_ends_the_app_with_
         app = App[None]()
         async with app.run_test():
             await asyncio.to_thread(BrowserDriver(app).run_input_thread)
-            await wait_until(lambda: hangups or failure_of(app), "the end")
+            await wait_until(lambda: hangups or app._exception, "the end")
 
     with pytest.raises(RuntimeError, match="a mistake of ours"):
         await read()

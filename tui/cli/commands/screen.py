@@ -207,14 +207,7 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
     run = app.connection
     update = run.drain()  # the run may have started since the last tick
     view = fold(update.view or app.summary_view, update.events)
-    after = plan_exit(
-        outcome,
-        view,
-        app.earlier_views,
-        is_alive=run.is_alive,
-        is_remote=run.is_remote,
-        attach_problem=run.attach_problem,
-    )
+    after = plan_exit(outcome, run, view, app.earlier_views)
     if after.continues_in_background:
         print_at_end(*after.lines)
         close_terminal(and_pipes=True)

@@ -18,7 +18,7 @@ from engine.text import ELLIPSIS
 from tui.run.marks import DraftCounts, drafts_text, num_refused_text
 from tui.text.cells import Line, Span, num_cells
 from tui.text.numbers import LossUnit, bits_in_unit
-from tui.text.tweets import NOVELTY_GLYPHS
+from tui.text.tweets import NOVELTY_GLYPHS, refused_text
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▌"
 """Glyphs of one cell."""
@@ -120,8 +120,9 @@ def counts_of(drafts: DraftCounts, found: Counter[Novelty]) -> list[Line]:
     """Return the counts in ever fewer cells, the last empty; that of the marked tweets is the last to be left out."""
     long, short = Line(), Line()
     if found:
-        kinds = NOVELTY_GLYPHS.items()
-        long = joined(*((Span(glyph, kind), Span(f" {_counted(kind, found[kind])}", "facts")) for kind, glyph in kinds))
+        for kind, glyph in NOVELTY_GLYPHS.items():
+            count = f"{found[kind]:,} new" if kind == "new" else refused_text([(kind, found[kind])])
+            long = joined(long, (Span(glyph, kind), Span(f" {count}", "facts")))
         short = Span(NOVELTY_GLYPHS["new"], "new"), Span(f" {found['new']:,} of {found.total():,} new", "facts")
     if not drafts.num_drafts:
         return [long, short, ()]
@@ -131,11 +132,6 @@ def counts_of(drafts: DraftCounts, found: Counter[Novelty]) -> list[Line]:
     reasons, refused = ((Span(text(drafts), "facts"),) for text in (drafts_text, num_refused_text))
     facts = (reasons, failing, long), (reasons, failing, short), (reasons, failing), (refused, failing, short)
     return [*starmap(joined, facts), joined(refused, failing), failing or short, ()]
-
-
-def _counted(novelty: Novelty, count: int) -> str:
-    is_plural = novelty.endswith("copy") and count != 1
-    return f"{count:,} {f'{novelty[:-1]}ies' if is_plural else novelty}"
 
 
 def joined(*facts: Line) -> Line:

@@ -49,19 +49,14 @@ _CELLS_BESIDE_TITLES = 8
 """Line and blanks before, between and after heading and facts."""
 _DOUBLE_CLICK = 2
 _FACT_STYLES = ("facts", *NOVELTY_GLYPHS, "failing", *(f"surprise-{step}" for step in range(NUM_STEPS)))
+_LINE_STYLES = ("selected", "pin", "marked", *(f"age-{age}" for age in range(NUM_AGES)))
 
 
 class TweetFeed(LineView, ScrollView, can_focus=True):
     """Shows the tweets of a `RunView`, and selects one of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("feed"))
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"line--{name}"
-        for name in (
-            *(*_FACT_STYLES, "selected", "pin", "marked"),
-            *(f"age-{age}" for age in range(NUM_AGES)),
-        )
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in (*_FACT_STYLES, *_LINE_STYLES)}
 
     titles: var[tuple[str, Line]] = var[tuple[str, Line]](("tweets", ()), init=False)
     """Heading and facts of the rule above the feed."""

@@ -93,10 +93,10 @@ def _run_facts(view: RunView) -> Iterator[Fact]:
     yield Fact("run", "step", _value(f"{format_count(view.step)}{of_limit}", "strong"), 2)
     if view.started is None:
         return
-    yield Fact("run", "epoch", _value(f"{view.epoch:.2f}"), 2, rank=3 if view.has_budget else 2)
+    yield Fact("run", "epoch", _value(f"{view.epoch:.2f}"), 2, rank=2 if view.progress is None else 3)
     label, value = _stop(view)
     if view.ended is None and value:
-        yield Fact("run", label, _value(value), 2, rank=2 if view.has_budget else 3)
+        yield Fact("run", label, _value(value), 2, rank=3 if view.progress is None else 2)
     if view.training is not None and view.training.steps_per_second:
         limit = format_speed_limit(view.training.steps_per_second)
         yield Fact("run", "speed limit", _value(limit, "strong"), 2, rank=1, short=("", f"≤ {limit}"))
@@ -111,7 +111,7 @@ def _run_facts(view: RunView) -> Iterator[Fact]:
 
 def _stop(view: RunView) -> tuple[str, str]:
     """Return when the run stops, as label and value, or the seconds used up; "" for steps, which the step shows."""
-    if not view.has_budget:
+    if view.progress is None:
         return "stops", "when you quit"
     if is_spent(view):  # the last evaluation may have exceeded a limit in seconds
         is_in_steps = any(view.step / limit >= SPENT for limit in view.limits_in_steps)
