@@ -41,7 +41,6 @@ from tui.settings.key_table import NEEDS
 from tui.settings.preferences import Changes, PreferencesStore
 from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
-from tui.terminal.private import add_action_targets
 from tui.terminal.sequences import TITLE_SECONDS, Notifications
 from tui.terminal.theme import theme_for
 from tui.widgets.feed.feed import TweetFeed
@@ -85,7 +84,9 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         super().__init__(preferred.glyphs_on(glyphs), preferred.theme, is_utf8=is_utf8)
         self.set_reactive(TerminalApp.loss_unit, preferred.loss_unit)
         self.set_keymap(preferred.keys)
-        add_action_targets(self, ("main", "panels", "feed", "plot", "steering", "leaving", "files"))
+        # so that `main.sample` means `self.main.action_sample`: the namespaces of `run_action` do not suffice, as
+        # Textual (8.2) looks up the targets of all bindings
+        self._action_targets.update(("main", "panels", "feed", "plot", "steering", "leaving", "files"))
         self.list_checkpoints, self.check = list_checkpoints, check
         self._open_run = open_run
         self.earlier_views: list[RunView] = []

@@ -30,7 +30,7 @@ from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
 from tui.settings.preferences import PreferencesStore
 from tui.terminal.compaction import compacted
-from tui.terminal.private import drawing_on_demand, remove_notification, update_screen
+from tui.terminal.private import drawing_on_demand, update_screen
 from tui.widgets.panels import Pace
 
 Output: TypeAlias = tuple[float, str]
@@ -138,7 +138,7 @@ class RecorderApp(TweetgenApp, inherit_bindings=False):
         """Remove the toasts and the dialog that have been shown for their time."""
         now = self._clock()
         while self._toasts and now - self._toasts[0][0] >= SHOWN_SECONDS:
-            remove_notification(self, self._toasts.pop(0)[1])
+            self._unnotify(self._toasts.pop(0)[1])
         if self.screen is self.main:
             self._covered_since = None
         elif self._covered_since is None:
@@ -160,7 +160,6 @@ class Recorder:
         self._app = RecorderApp(self._replay, store, size, lambda: self._seconds)
         self._size = size
         self._selector = IdleSelector()
-        self._last_text = ""
 
     @property
     def warning(self) -> str:
@@ -207,7 +206,6 @@ class Recorder:
                 update_screen(screen)
             await self._selector.idle()
             text, self._app.written = "".join(self._app.written), []
-            if text in {"", self._last_text}:  # a screen under a dialog is drawn again and again
+            if not text:
                 return _LAST_MOVE.sub("", compacted("".join(texts)))
             texts.append(text)
-            self._last_text = text

@@ -11,13 +11,12 @@ from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import getters, on, work
+from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.css.styles import RulesMap
-from textual.events import Resize
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.style import Style
@@ -136,8 +135,10 @@ class CheckpointTable(OptionList, inherit_bindings=False):
         """Move the cursor by a page."""
         self.action_move(direction * max(self.size.height - 1, 1))
 
-    @on(Resize)
-    def scroll_to_highlight(self, top: object = False) -> None:  # noqa: ARG002, FBT002 - Textual's, or the event
+    def on_resize(self) -> None:
+        self.scroll_to_highlight()
+
+    def scroll_to_highlight(self, top: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - Textual's signature
         """Scroll as little as necessary to show the cursor, and the heading above the first row of a group."""
         if self.highlighted is not None:
             above = int(self.options[self.highlighted - 1].id is None and self.size.height > 1)

@@ -59,8 +59,7 @@ class TweetDialog(RunDialog[TweetSampled]):
         """Show `tweet`; `pin` pins or unpins it and returns which, and `xray` opens the X-ray of it."""
         super().__init__(f"Tweet of step {tweet.step:,}", run)
         self.tweet = tweet
-        self._pin = pin
-        self.action_xray = xray
+        self._pin, self._xray = pin, xray
         self._is_pinned = is_pinned
         self._note = ""
         """Why there are no predictions; empty once they are shown."""
@@ -120,6 +119,9 @@ class TweetDialog(RunDialog[TweetSampled]):
 
     def action_colours(self) -> None:
         self._text.is_coloured = not self._text.is_coloured
+
+    def action_xray(self) -> None:
+        self._xray()
 
     def action_continue(self) -> None:
         """Sample a tweet with a new end from the cursor on, and close; stay open where there is no room for one."""

@@ -106,10 +106,11 @@ class Client:
         """
         sending = asyncio.create_task(self._send_all())
         try:
-            if refusal := await self._read_commands():
-                await self._send(to_line(Refusal(reason=refusal)))
+            refusal = await self._read_commands()
         finally:
-            sending.cancel()
+            sending.cancel()  # which closes the connection, once the refusal is sent
+        if refusal:
+            await self._send(to_line(Refusal(reason=refusal)))
 
     def queue(self, lines: bytes) -> None:
         """Queue lines, or drop the queue where the client has fallen behind."""

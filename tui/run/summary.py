@@ -36,12 +36,10 @@ def summary_lines(view: RunView) -> list[str]:
 
 
 def _larger_budget(view: RunView) -> str:
-    """Return the option that doubles a budget that is used up, or what was used if more; empty without one."""
-    for budget, amount in view.used.items():
-        limit = view.settings[budget]
-        if limit is not None and amount >= limit:
-            return f" --{budget.replace('_', '-')} {doubled(limit, amount):.12g}"
-    return ""
+    """Return the options that double each budget that is used up, or what was used if more; empty without one."""
+    limits = {name: limit for name in view.used if (limit := view.settings[name]) is not None}
+    spent = {name: doubled(limit, view.used[name]) for name, limit in limits.items() if view.used[name] >= limit}
+    return "".join(f" --{name.replace('_', '-')} {limit:.12g}" for name, limit in spent.items())
 
 
 def earlier_lines(views: Iterable[RunView]) -> list[str]:

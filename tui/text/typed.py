@@ -170,10 +170,11 @@ def dropped_path(pasted: str) -> Path | None:
 
 def _path_in(word: str) -> Path:
     """Return the path of a word: a valid `file://` URL is decoded, `~` is expanded."""
-    if word.startswith("file://"):
-        with suppress(ValueError):
+    with suppress(ValueError):  # also a user name that can't be encoded
+        if word.startswith("file://"):
             word = unquote(urlsplit(word).path)
-    return Path(os.path.expanduser(word))
+        word = os.path.expanduser(word)
+    return Path(word)
 
 
 def _exists(path: Path) -> bool:

@@ -185,19 +185,23 @@ def is_stack(columns: range, marks: Sequence[Mark]) -> bool:
     return len(columns) == 1 and len(marks) > 1
 
 
-def draw_marks(cells: CellGrid, pane: Pane, *, num_rows: int) -> None:
-    """Write the letters of bursts onto the x axis, where each begins; those of one column into `num_rows`.
+def _letters(columns: range, marks: Sequence[Mark], num_rows: int) -> list[str]:
+    """Return the letters of a burst, in one row; those of one column in `num_rows`, 1 or 2.
 
-    Two marks show both letters; more, the most important letter and their number; in one cell, their number.
+    Two marks have both letters; more, the most important letter and their number; in one cell, their number.
     """
+    count = str(len(marks)) if len(marks) <= _MAX_COUNT else "+"
+    letters = [MARKS[mark.kind][0] for mark in marks]
+    shown = "".join(letters if len(letters) <= 2 else (letters[0], count))
+    if not is_stack(columns, marks):
+        return [shown]
+    return [count] if num_rows == 1 else list(shown)
+
+
+def draw_marks(cells: CellGrid, pane: Pane, *, num_rows: int) -> None:
+    """Write the letters of bursts onto the x axis, where each begins; those of one column into `num_rows`."""
     for columns, marks in bursts(pane):
-        letters = [MARKS[mark.kind][0] for mark in marks]
-        count = str(len(letters)) if len(letters) <= _MAX_COUNT else "+"
-        shown = "".join(letters) if len(letters) <= 2 else letters[0] + count
-        rows = [shown]
-        if is_stack(columns, marks):
-            rows = [count] if num_rows == 1 else list(shown)
-        for row, text in enumerate(rows, pane.height + 1):
+        for row, text in enumerate(_letters(columns, marks, num_rows), pane.height + 1):
             cells.write(pane.left + columns.start, row, text, "mark")
 
 
@@ -306,8 +310,8 @@ def meanings(panes: Sequence[Pane], *, num_mark_rows: int) -> Iterator[tuple[str
     for kind, (letter, meaning) in MARKS.items():
         if count := counts[kind]:
             yield letter, "mark", meaning + ("" if count == 1 else f", {count:,}x")
-    found = [burst for pane in panes for burst in bursts(pane)]
-    if any(len(burst[1]) > (num_mark_rows if is_stack(*burst) else 2) for burst in found):
+    letters = (text for pane in panes for burst in bursts(pane) for text in _letters(*burst, num_mark_rows))
+    if not all(map(str.isalpha, letters)):
         yield "2-9", "mark", f"number of marks close together; +: more than {_MAX_COUNT}"
 
 

@@ -58,8 +58,6 @@ class Pane:
     axis: LossAxis
     train: Columns
     """The losses, by column of dots."""
-    smoothed: Floats
-    """Nats, by column of dots."""
 
     @property
     def height(self) -> int:
@@ -102,7 +100,7 @@ class Pane:
 
     def dots_of(self, step: float) -> slice:
         """Return the columns of dots in the cells of a step; none where it is not in view."""
-        column, per_cell = self.column_of(step), len(self.smoothed) // self.width
+        column, per_cell = self.column_of(step), len(self.train.count) // self.width
         return slice(0) if column is None else slice(column * per_cell, (column + 1) * per_cell)
 
     @property

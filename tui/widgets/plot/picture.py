@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from engine.protocol.events import EvalFinished
-from tui.run.series import Floats, columns_of
+from tui.run.series import Columns, columns_of
 from tui.run.view import RunView
 from tui.widgets.plot.axes import Limits, LossAxis, loss_axis, loss_range, step_ticks
 from tui.widgets.plot.cells import STYLE_NAMES, CellGrid, StyleName, curve_dots
@@ -134,7 +133,7 @@ def _pane(view: RunView, options: PlotOptions, left: int, end: int, steps: Limit
     """Return a pane from `left` to `end`, gutter included, without its axis."""
     gutter = gutter_cells(end - left + LABEL_CELLS, options.unit, view.baselines if options.shows_levels else ())
     width = end - left - gutter
-    train = view.train_losses.columns(int(steps.low), int(steps.high), options.glyphs.weights.shape[1] * width)
+    num_dots = options.glyphs.weights.shape[1] * width
     return Pane(
         view=view,
         options=options,
@@ -143,8 +142,7 @@ def _pane(view: RunView, options: PlotOptions, left: int, end: int, steps: Limit
         gutter=gutter,
         steps=steps,
         axis=LossAxis(0, 1.0, 1),
-        train=train,
-        smoothed=train.smoothed(),
+        train=view.train_losses.columns(int(steps.low), int(steps.high), num_dots),
     )
 
 
@@ -169,20 +167,18 @@ def _axis(pane: Pane, num_rows: int, before: LossAxis | None) -> LossAxis:
 def _draw_pane(cells: CellGrid, pane: Pane) -> None:
     """Draw a pane without its marks, each part over the previous ones."""
     glyphs, overlay, best, train = pane.options.glyphs, pane.options.overlay, pane.view.best, pane.train
-    columns = int(pane.steps.low), int(pane.steps.high), len(pane.smoothed)
+    columns = int(pane.steps.low), int(pane.steps.high), len(train.count)
     _draw_axes(cells, pane)
     draw_lines(cells, pane)
-    _draw_curve(cells, pane, train.low, train.high, train.is_gap, "band")
+    _draw_curve(cells, pane, train, "band")
     if overlay is not None:
-        other = overlay.train_losses.columns(*columns)
-        smoothed = other.smoothed()
-        _draw_curve(cells, pane, smoothed, smoothed, other.is_gap, "overlay")
+        _draw_curve(cells, pane, overlay.train_losses.columns(*columns), "overlay")
     points = pane.val_points
     has_val_curve = len(points) * _MARKER_CELLS > pane.width
     if has_val_curve:
         val = columns_of([point.step for point in points], [point.val_loss for point in points], *columns)
-        _draw_curve(cells, pane, val.low, val.high, train.is_gap, "validation")
-    _draw_curve(cells, pane, pane.smoothed, pane.smoothed, train.is_gap, "line")
+        _draw_curve(cells, pane, replace(val, is_gap=train.is_gap), "validation")
+    _draw_curve(cells, pane, train, "line")
     markers: list[tuple[EvalFinished, str, StyleName]] = []
     if not has_val_curve:
         markers += [(point, glyphs.validation, "validation") for point in points]
@@ -214,13 +210,13 @@ def _draw_axes(cells: CellGrid, pane: Pane) -> None:
         cells.write(pane.right + 1, labels_at, "step"[: pane.gutter - 1], "tick")
 
 
-def _draw_curve(
-    cells: CellGrid, pane: Pane, low: Floats, high: Floats, is_gap: NDArray[np.bool_], style: StyleName
-) -> None:
-    """Draw a band, or a curve if `low` and `high` are equal; nats, one value per column of dots."""
-    glyphs, heights = pane.options.glyphs, pane.options.heights
+def _draw_curve(cells: CellGrid, pane: Pane, columns: Columns, style: StyleName) -> None:
+    """Draw the losses in columns of dots: from the lowest to the highest, or smoothed for a line and an overlay."""
+    glyphs, heights, low, high = pane.options.glyphs, pane.options.heights, columns.low, columns.high
+    if style in {"line", "overlay"}:
+        low = high = columns.smoothed()
     num_rows = glyphs.weights.shape[0] * pane.height
-    dots = curve_dots(heights(low), heights(high), is_gap, pane.axis.limits, num_rows)
+    dots = curve_dots(heights(low), heights(high), columns.is_gap, pane.axis.limits, num_rows)
     if style == "line" and glyphs.weights.size > 2 and pane.height >= _ROWS_FOR_THICK_LINE:
         dots[1:] |= dots[:-1]
     chars = {"band": glyphs.band, "overlay": glyphs.overlay, "validation": glyphs.val_curve}.get(style, glyphs.line)

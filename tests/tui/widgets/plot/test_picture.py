@@ -216,7 +216,8 @@ def test_a_single_spike_among_a_million_steps_is_visible_but_not_in_the_smoothed
     below_heading = np.argwhere(cells.styles[1:] == STYLE_NAMES.index("peak"))
     assert below_heading.tolist() == [[0, pane.left + (pane.column_of(spike_at) or 0)]]
     assert "▲ peak 4.18" in text_of(cells)[0]
-    assert np.nanmax(pane.smoothed) - np.nanmin(pane.smoothed) < 0.01
+    smoothed = pane.train.smoothed()
+    assert np.nanmax(smoothed) - np.nanmin(smoothed) < 0.01
 
 
 def test_the_recent_part_shows_single_steps_when_zoomed_in() -> None:
