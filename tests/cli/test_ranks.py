@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import queue
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +27,7 @@ from tests.cli.program import Cli, assert_two_line_error
 from tests.tui.process.host_and_client import FINISHED
 from tui.cli import headless, options, ranks
 from tui.cli.commands import train
-from tui.process.torchrun import Agent, StartedRun
+from tui.process.torchrun import Agent
 
 NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.0}
 SetRank = Callable[[int], None]
@@ -39,10 +38,11 @@ def leader(job: str = "job", **changes: int) -> ranks.RunLeader:
     return ranks.RunLeader(Place(rank=0, world_size=2, job=job, **changes))
 
 
-def started_by(agent: Agent | None, /, **changes: Any) -> StartedRun:
-    """Return what an agent of this machine notes in the folder of its run."""
+def agent_of(process: int, **changes: Any) -> Agent:
+    """Return a process of this machine as the agent that a run's folder names."""
+    agent = Agent.of_process(process, "job")
     assert agent is not None
-    return replace(StartedRun(agent=agent, host=socket.gethostname(), job="job"), **changes)
+    return replace(agent, **changes)
 
 
 @pytest.fixture
@@ -135,13 +135,13 @@ def test_after_a_restart_the_run_of_the_same_torchrun_continues_as_it_was_paused
 
 
 def test_a_run_of_another_torchrun_or_of_none_is_not_continued(home: Path) -> None:
-    run, parent = folder_of_run("theirs"), Agent.of_process(os.getppid())
-    started_by(parent).write(run)
+    run, parent = folder_of_run("theirs"), os.getppid()
+    agent_of(parent).write(run)
     assert leader().is_restarted
-    for changes in ({"agent": Agent(pid=1, started=0.0)}, {"host": "another"}, {"job": "another"}):
-        started_by(parent, **changes).write(run)
+    for changes in ({"pid": 1}, {"started": 0.0}, {"host": "another"}, {"job": "another"}):
+        agent_of(parent, **changes).write(run)
         assert not leader().is_restarted, changes
-    started_by(parent, job="", has_ended=True).write(run)
+    agent_of(parent, job="", has_ended=True).write(run)
     alone = leader(job="")
     assert (alone.agent, alone.is_restarted, alone.has_ended) == (None, False, False)
 
@@ -165,9 +165,9 @@ def test_a_run_lost_before_its_first_checkpoint_starts_anew_and_replaces_no_run_
 def test_a_run_whose_processes_start_again_is_restarting_and_not_resumed(cli: Cli, trained: Path) -> None:
     run = RunFolder(trained / "runs" / "first")
     run.journal_path.write_text(codec.encode(fakes.run_started(run="first")) + "\n")
-    started_by(Agent.of_process(os.getppid())).write(run)
+    agent_of(os.getppid()).write(run)
     assert options.config_to_train({"resume": "first"}).resume == "first", "a torchrun of the user's may resume it"
-    started_by(Agent.of_process(os.getpid())).write(run)
+    agent_of(os.getpid()).write(run)
 
     def state() -> str:
         return str(cli("runs", "list", "--json").object["state"])
@@ -175,10 +175,10 @@ def test_a_run_whose_processes_start_again_is_restarting_and_not_resumed(cli: Cl
     assert state() == "restarting"
     assert_two_line_error(cli("attach"), "terminal", "runs list")  # else how the run was cut off is printed
     assert_two_line_error(cli("train", "--resume", "first", "--max-steps", "50"), "is active already", "attach first")
-    for over in ({"has_ended": True}, {"agent": Agent(pid=os.getpid(), started=0.0)}, {"host": "another"}):
-        started_by(Agent.of_process(os.getpid()), **over).write(run)
+    for over in ({"has_ended": True}, {"started": 0.0}, {"host": "another"}):
+        agent_of(os.getpid(), **over).write(run)
         assert state() == "cut off"
         assert "The run was cut off" in cli("attach", "first").err
-    started_by(Agent.of_process(os.getpid())).write(run)
+    agent_of(os.getpid()).write(run)
     run.journal_path.write_text(codec.encode(FINISHED) + "\n")
     assert state() == "finished"

@@ -238,7 +238,7 @@ def test_events_of_an_attached_run_come_once_until_ctrl_c(home: Path, capsys: py
     def play(started_at: float) -> None:
         """Host a session; an event comes before the client has attached, and one while its connection is broken."""
         started = fakes.run_started(run=RUN, started_at=started_at)
-        with hosted(started, agent=Agent.of_process(os.getpid())) as made:
+        with hosted(started, agent=Agent.of_process(os.getpid(), "job")) as made:
 
             def emit(*events: e.Event) -> None:
                 recorded.extend(map(codec.encode, events))

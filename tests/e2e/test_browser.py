@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,14 +29,13 @@ from tests.installed import chromium
 from tests.tui.conftest import wait_until
 from tests.tui.process.host_and_client import hosted
 from tests.waiting import wait_until as wait_here
-from tui.process.browser import BrowserServer, Request, headers_for, refusal
+from tui.process.browser import BrowserServer, headers_for, refusal
 from tui.terminal.capabilities import BROWSER_DRIVER, LARGEST_SIZE, glyphs_for, is_in_browser
 
 # Who is refused -------------------------------------------------------------------------------------------------------
 
 TOKEN = "J2rzvYvVVkbJgbYhvNqXGw"  # noqa: S105 - of no server
-PAGE = Request(host="127.0.0.1:8000", token=TOKEN)
-SOCKET = Request(host="127.0.0.1:8000", origin="http://127.0.0.1:8000", token=TOKEN, is_websocket=True)
+HOST, ORIGIN = "127.0.0.1:8000", "http://127.0.0.1:8000"
 OTHER_HOSTS = (
     *("", "evil.example", "evil.example:8000", "127.0.0.1.evil.example:8000", "localhost.evil.example"),
     *("127.0.0.1:8000.evil.example", "evil.example#127.0.0.1", "127.0.0.1@evil.example", "127.0.0.1:8000 x"),
@@ -51,20 +49,25 @@ OTHER_ORIGINS = (
 
 def test_page_socket_and_files_are_served_at_the_port_that_ssh_has_chosen_and_to_no_domain_that_resolves_here() -> None:
     for host in ("127.0.0.1:8000", "127.0.0.1", "localhost:9000", "localhost"):
-        for request in (PAGE, replace(SOCKET, origin=f"http://{host}"), Request(host=host)):
-            assert refusal(replace(request, host=host), TOKEN) == ""
+        assert refusal(TOKEN, host, TOKEN) == ""
+        assert refusal(TOKEN, host, TOKEN, f"http://{host}", is_websocket=True) == ""
+        assert refusal(TOKEN, host, None) == ""
     for host in OTHER_HOSTS:
-        for request in (PAGE, SOCKET, Request(host=host)):
-            assert "127.0.0.1 and localhost only" in refusal(replace(request, host=host), TOKEN), host
+        for reason in (
+            refusal(TOKEN, host, TOKEN),
+            refusal(TOKEN, host, TOKEN, ORIGIN, is_websocket=True),
+            refusal(TOKEN, host, None),
+        ):
+            assert "127.0.0.1 and localhost only" in reason, host
         assert "connect-src 'none'" in headers_for(host)["Content-Security-Policy"]
 
 
 def test_another_origin_opens_no_terminal_even_with_the_token_and_another_user_of_the_machine_gets_nothing() -> None:
     for origin in OTHER_ORIGINS:
-        assert "Only the page of this server" in refusal(replace(SOCKET, origin=origin), TOKEN)
+        assert "Only the page of this server" in refusal(TOKEN, HOST, TOKEN, origin, is_websocket=True)
     for token in ("", TOKEN[:-1], TOKEN + "x", TOKEN.swapcase(), "ü", "\udcff"):
-        for request in (PAGE, SOCKET):
-            assert "The token is missing or wrong" in refusal(replace(request, token=token), TOKEN)
+        for reason in (refusal(TOKEN, HOST, token), refusal(TOKEN, HOST, token, ORIGIN, is_websocket=True)):
+            assert "The token is missing or wrong" in reason
 
 
 # Over HTTP ------------------------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from tests.engine.export.models import EMOJI, SHAPES, write_random_folder
 from tests.engine.helpers import small_tweets
 from tests.fuzz.running import Target, refusal, require_plain
 from tests.tui.process.host_and_client import HELLO, RUN, Hosted, RawClient, hosted
+from tests.tui.widgets.plot.test_picture import text_of
 from tui.app.pins import PinsFile
 from tui.process.protocol import Hello, to_line
 from tui.run.ending import eta_of
@@ -192,7 +193,7 @@ def _drawn(view: RunView) -> str:
     picture = Picture()
     viewport = Viewport(Limits(view.train_losses.first_step, view.train_losses.last_step))
     picture.draw(view, viewport, PlotOptions(), 60, 12)
-    rows = picture.with_labels(viewport, is_focused=False).text()
+    rows = text_of(picture.with_labels(viewport, is_focused=False))
     groups = groups_of(facts(view, "bits"), view.progress, 40)
     lines = plain([*(line for group in groups for line in group.lines), *two_lines(view, 80)])
     return "\n".join([*rows, lines, *summary_lines(view), str(eta_of(view))])

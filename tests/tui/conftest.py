@@ -34,7 +34,7 @@ from tests.fakes import FakeSession, run_finished, steps_finished, tweet_sampled
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
-from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.dialogs.checkpoints import ListCheckpoints
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun, Session
 from tui.process.threads import writers_have_ended
@@ -42,6 +42,7 @@ from tui.run.connection import RunConnection
 from tui.run.view import RunView
 from tui.settings.keys import key_named
 from tui.settings.preferences import PreferencesStore
+from tui.terminal import app as terminal_app
 from tui.terminal.private import update_screen
 from tui.widgets import panels
 
@@ -223,7 +224,7 @@ class Running(NamedTuple):
                 top._callbacks,
             )
             is_laid_out = not any(pending)
-            is_quiet = is_laid_out and self._is_answered() and not getattr(self.app.connection, "num_undrained", 0)
+            is_quiet = is_laid_out and self._is_answered() and not getattr(self.app.connection, "_events", ())
             num_quiet = num_quiet + 1 if is_quiet else 0
 
     def _is_answered(self) -> bool:
@@ -320,7 +321,8 @@ class Stage:
 @pytest.fixture(autouse=True)
 def _a_modern_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in a terminal with all colours and glyphs, whatever the tests are started in."""
-    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "LC_ALL", "LC_CTYPE", "SSH_CONNECTION", "TMUX", "STY"):
+    ssh = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
+    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "LC_ALL", "LC_CTYPE", "TMUX", "STY", *ssh):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "en_US.UTF-8"}.items():
         monkeypatch.setenv(name, value)
@@ -330,6 +332,12 @@ def _a_modern_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_pause_after_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drop no key that is pressed after a refusal: tests press faster than people."""
     monkeypatch.setattr(typing_ahead, "DROP_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _every_size_is_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay out each size at once: tests resize faster than people."""
+    monkeypatch.setattr(terminal_app, "RESIZE_SECONDS", 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from tests.tui.transcripts import transcript
 from tui.app.command_palette import CommandPalette, commands_of, found
 from tui.app.main_screen import MainScreen
 from tui.dialogs.help import HelpDialog
-from tui.dialogs.tweet import TweetDialog
+from tui.dialogs.tweets import TweetDialog
 from tui.process.exit import Outcome
 from tui.run.alerts import Alerts
 from tui.run.fold import fold
@@ -30,7 +30,7 @@ from tui.run.pending import Pending
 from tui.run.series import Series
 from tui.run.view import RunView
 from tui.settings.key_table import BAR_KEYS, KEY_TABLE, MAIN_ACTIONS, MAIN_KEYS, NEEDS, PANEL_ACTIONS, Key, keys_of
-from tui.settings.keys import settable_keys, without_clashes
+from tui.settings.keys import SETTABLE_KEYS, without_clashes
 from tui.text.cells import num_cells, plain
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
@@ -71,7 +71,7 @@ def test_one_action_needs_one_thing_wherever_it_has_a_key() -> None:
 
 
 def test_no_default_key_is_taken_by_tmux_screen_or_flow_control_and_all_are_valid_as_settings() -> None:
-    written = {name: key.keys for name, key in settable_keys().items()}
+    written = {name: key.keys for name, key in SETTABLE_KEYS.items()}
     assert without_clashes(written) == (written, [])
     taken = {"ctrl+a", "ctrl+b", "ctrl+q", "ctrl+s", "ctrl+c", "ctrl+z"}
     assert [key.title for key in chain(*KEY_TABLE.values()) if taken & set(key.keys.split(","))] == []
@@ -162,7 +162,7 @@ async def test_every_action_is_one_of_its_controller_and_those_that_open_somethi
             if at.app.screen is not screen:
                 await wait_until(lambda: at.app.screen.focused is not None, key.title)
                 await at.app.pop_screen()
-            screen.query_one(PromptLine).close()
+            screen.query_one(PromptLine).action_close_line()
         assert opening == {key.name for key in MAIN_KEYS if key.opens}
 
 
@@ -178,7 +178,8 @@ async def test_palette_and_help_list_every_action_with_key_and_sentence_and_the_
         assert sorted((each.title, each.keys, each.sentence) for each in commands) == sorted(expected)
         ((by_sentence, _),) = found(commands, "more random")
         assert by_sentence.title == "Raise the temperature"
-        await at.app._run_command(next(each for each in commands if "Move the plot's cursor" in each.title))
+        await at.press("ctrl+p", opens=CommandPalette)
+        await at.type_into("the plot's cursor", "enter", opens=MainScreen)
         await wait_until(lambda: isinstance(screen.focused, LossPlot), "the focus on the plot")
         await at.press("ctrl+p", opens=CommandPalette)
         words = ("Sample a tweet now", "Sample one more tweet, also while paused.")

@@ -43,12 +43,11 @@ from tests.tui.lesson import conftest as lesson_conftest
 from tests.tui.lesson.conftest import LessonSession, Open
 from tests.tui.transcripts import plays, set_up
 from tui.app.app import TweetgenApp
-from tui.dialogs import checkpoint_list
-from tui.dialogs import checkpoint_list as table
+from tui.dialogs import checkpoint_list, checkpoints
 from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
 from tui.run.view import RunView
-from tui.widgets.status.machine import ScreenCost, UsageCounters
+from tui.widgets.status.machine import UsageCounters
 from tui.widgets.status.machine_reader import MachineReader, MachineReading
 from tui.widgets.status.stage_hint import StageHint
 
@@ -64,7 +63,7 @@ READING = MachineReading(
     num_threads=15,
     gpus=(),
 )
-COST = ScreenCost(core_share=0.025, bytes_per_second=1234.0)
+COST = ["2.5 % of a core", "1.2 kB/s"]
 
 
 @dataclass(frozen=True)
@@ -134,8 +133,8 @@ def _nothing_is_measured_or_random(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fix the readings of the machine, the time of the list of checkpoints, seeds, and what blinks."""
     monkeypatch.setattr(MachineReader, "read", lambda _: READING)
     monkeypatch.setattr(UsageCounters, "cost_since", lambda *_: COST)
-    monkeypatch.setattr(table, "time", SimpleNamespace(time=lambda: NOW, monotonic=time.monotonic))
-    monkeypatch.setattr(checkpoint_list, "_BATCH_SECONDS", math.inf)
+    monkeypatch.setattr(checkpoint_list, "time", SimpleNamespace(time=lambda: NOW, monotonic=time.monotonic))
+    monkeypatch.setattr(checkpoints, "_BATCH_SECONDS", math.inf)
     show = StageHint.show
     monkeypatch.setattr(StageHint, "show", lambda hint, setup_stage, _tick: show(hint, setup_stage, 0))
     monkeypatch.setattr(secrets, "randbelow", lambda below: 123_456 % below)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
@@ -13,8 +12,6 @@ from textual.actions import ActionParseResult
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.events import Event
-from textual.message import Message
-from textual.theme import Theme
 
 from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
@@ -28,7 +25,7 @@ from tui.app.main_screen import MainScreen
 from tui.app.pins import PinnedTweets
 from tui.app.steering import Steering
 from tui.app.typing_ahead import TypingAhead
-from tui.dialogs.checkpoint_list import ListCheckpoints
+from tui.dialogs.checkpoints import ListCheckpoints
 from tui.dialogs.help import main_help
 from tui.dialogs.settings import SettingsDialog
 from tui.process.exit import Outcome
@@ -41,10 +38,9 @@ from tui.run.new_run import OverlayCurve
 from tui.run.summary import title_of
 from tui.run.view import RunView
 from tui.settings.key_table import NEEDS
-from tui.settings.preferences import AUTO, Changes, PreferencesStore
+from tui.settings.preferences import Changes, PreferencesStore
 from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
-from tui.terminal.private import add_action_targets
 from tui.terminal.sequences import TITLE_SECONDS, Notifications
 from tui.terminal.theme import theme_for
 from tui.widgets.feed.feed import TweetFeed
@@ -61,14 +57,10 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     TITLE = "tweetgen-tui"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "interrupt", "quit", show=False, priority=True, system=True),
         Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True, system=True),
         Binding("ctrl+p", "command_palette", "palette", show=False, priority=True, id="command_palette"),
     ]
     ENABLE_COMMAND_PALETTE = False  # ours takes its place
-
-    class Interrupted(Message):
-        """The key ctrl+c was pressed."""
 
     def __init__(
         self,
@@ -88,11 +80,13 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         `glyphs` are those that suit the terminal.
         """
         self.store = store or PreferencesStore()
-        theme, self._suited_glyphs = self.store.preferences.theme, glyphs
-        super().__init__(self._preferred_glyphs, "" if theme == AUTO else theme, is_utf8=is_utf8)
-        self.set_reactive(TerminalApp.loss_unit, self.store.preferences.loss_unit)
-        self.set_keymap(self.store.preferences.keys)
-        add_action_targets(self, ("main", "panels", "feed", "plot", "steering", "leaving", "files"))
+        self._suited_glyphs, preferred = glyphs, self.store.preferences
+        super().__init__(preferred.glyphs_on(glyphs), preferred.theme, is_utf8=is_utf8)
+        self.set_reactive(TerminalApp.loss_unit, preferred.loss_unit)
+        self.set_keymap(preferred.keys)
+        # so that `main.sample` means `self.main.action_sample`: the namespaces of `run_action` do not suffice, as
+        # Textual (8.2) looks up the targets of all bindings
+        self._action_targets.update(("main", "panels", "feed", "plot", "steering", "leaving", "files"))
         self.list_checkpoints, self.check = list_checkpoints, check
         self._open_run = open_run
         self.earlier_views: list[RunView] = []
@@ -100,21 +94,18 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self.notifications = Notifications(self.write_to_terminal)
         self.screen_watch = ScreenWatch()
         """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
-        self.typing_ahead = TypingAhead(self, super().on_event)
         self.leaving = Leaving(self)
-        self.steering = Steering(self)
-        self._default_theme = ""
-        """The theme in use unless the user has chosen one in the palette."""
+        self.typing_ahead = TypingAhead(self, super().on_event, self.leaving.interrupt)
         self._show_run(RunModel(connection, history or RunView()))
 
-    def _show_run(self, run: RunModel, overlay: OverlayCurve | None = None) -> None:
-        """Make the screen of a run."""
-        self.main = self._screen_of(run, overlay)
+    def _show_run(self, run: RunModel) -> None:
+        """Make the screen of a run, and what its keys act on."""
+        self.main = self._screen_of(run)
         self.pins = PinnedTweets(self.main)
-        self.files = Files(self)
+        self.files, self.steering = Files(self), Steering(self)
 
-    def _screen_of(self, run: RunModel, overlay: OverlayCurve | None) -> MainScreen:
-        return MainScreen(run, overlay)
+    def _screen_of(self, run: RunModel) -> MainScreen:
+        return MainScreen(run)
 
     @property
     def connection(self) -> RunConnection:
@@ -149,7 +140,8 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     ) -> bool:
         """Do what a key, a click or the palette asks for: the one place that decides whether it can act now."""
         needs = NEEDS.get(action, ()) if isinstance(action, str) else ()
-        return self.main.refuses(*needs) or await super().run_action(action, default_namespace, namespaces)
+        is_refused = bool(needs) and self.main.refuses(*needs)
+        return is_refused or await super().run_action(action, default_namespace, namespaces)
 
     def start_run(self, config: RunConfig, overlay: OverlayCurve | None = None) -> None:
         """Replace the main screen, and the dialogs over it, by that of a new run, which starts after the one before."""
@@ -161,19 +153,17 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
             self.earlier_views.append(before.run.view)
         else:  # the same run continues
             view = before.run.view.for_resume()
-        self.leaving.begin_run()
-        self._show_run(RunModel(self._open_run(config, self.connection), view), overlay)
+        self._show_run(RunModel(self._open_run(config, self.connection), view))
+        self.main.overlay = overlay
         self.cancel_workers_of(before)
         self.switch_screen(self.main)
 
     def on_mount(self) -> None:
         """Choose the theme, apply the preferences, and show the run."""
-        self.on_ctrl_c(self.screen_watch.expect_reaction)
+        self.on_ctrl_c(self.screen_watch.expect)
         self.choose_theme()
         # over Textual's own, which (8.2) can't be switched for another
         self.push_screen(self.main)
-        self._default_theme = self.theme
-        self.theme_changed_signal.subscribe(self, self._save_theme)
         self.store.on_change = self._apply_preferences
         if not self.store.preferences.mouse:
             self.set_mouse(is_on=False)
@@ -193,20 +183,14 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     # Preferences ------------------------------------------------------------------------------------------------------
 
-    @property
-    def _preferred_glyphs(self) -> GlyphSet:
-        """The glyphs that the user has chosen, else those that suit the terminal."""
-        return self.store.preferences.glyphs_on(self._suited_glyphs)
-
     def _apply_preferences(self, changes: Changes) -> None:
         """Apply changes of the preferences at once, and save them."""
         preferred = self.store.preferences
         if "theme" in changes:
-            self._default_theme = theme_for(self.console.color_system) if preferred.theme == AUTO else preferred.theme
-            self.theme = self._default_theme
+            self.theme = theme_for(preferred.theme, self.console.color_system)
         if "mouse" in changes:
             self.set_mouse(is_on=preferred.mouse)
-        self.glyphs = self._preferred_glyphs
+        self.glyphs = preferred.glyphs_on(self._suited_glyphs)
         if "loss_unit" in changes:
             self.loss_unit = preferred.loss_unit
         self._show_title()
@@ -220,20 +204,15 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         except TweetgenError as error:
             self.notify(f"{error.message} {error.hint}", severity="error", markup=False)
 
-    def _save_theme(self, theme: Theme) -> None:
-        """Save a theme that was chosen in the palette; a signal that arrives after another choice is ignored."""
-        if theme.name == self.theme != self._default_theme:
-            self.store.change({"theme": theme.name})
-
     def _show_title(self) -> None:
         is_shown = self.store.preferences.title
         self.notifications.show_title(title_of(self.summary_view, self.loss_unit) if is_shown else "")
 
-    # Palette, help, screenshots and ctrl+c ----------------------------------------------------------------------------
+    # Palette, help and screenshots ------------------------------------------------------------------------------------
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(tuple(self._commands())), self._run_command)
+            self.push_screen(CommandPalette(tuple(self._commands())), lambda command: command and command.run())
 
     def _commands(self) -> Iterator[Command]:
         """Yield what the palette offers: all actions, those of Textual that the key table lacks, and the themes."""
@@ -243,12 +222,12 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
                 yield Command(command.title, f"{command.help}.", command.callback)
         for name in sorted(self.available_themes):
             sentence = "Change the colours, in all runs from now on."
-            yield Command(f"Theme {name}", sentence, partial(setattr, self, "theme", name))
+            yield Command(f"Theme {name}", sentence, partial(self._choose_other_theme, name))
 
-    async def _run_command(self, command: Command | None) -> None:
-        """Do what was chosen in the palette, which is closed."""
-        if command is not None and inspect.isawaitable(done := command.run()):
-            await done
+    def _choose_other_theme(self, name: str) -> None:
+        """Save a theme as the user's choice; the present one may be there because of the terminal."""
+        if name != self.theme:
+            self.store.change({"theme": name})
 
     def deliver_screenshot(
         self, filename: str | None = None, path: str | None = None, time_format: str | None = None
@@ -264,11 +243,3 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     def action_help(self, first: str = "") -> None:
         """Show the help, the keys under the heading `first` before all else."""
         self.push_screen(main_help(self.store.preferences.keys, PLOT_GLYPHS[self.glyphs], first))
-
-    def action_interrupt(self) -> None:
-        """Queue ctrl+c behind the keys typed before it, which may still bubble up from the focused widget."""
-        if not (self.focused or self.screen).post_message(self.Interrupted()):
-            self.on_tweetgen_app_interrupted()
-
-    def on_tweetgen_app_interrupted(self) -> None:
-        self.leaving.interrupt()

@@ -49,8 +49,6 @@ class Leaving(Actions):
         """What follows the end of the run, while it is ending."""
         self._deadline = math.inf
         """When that follows at the latest."""
-        self._reason = ""
-        """Why the run was asked to end; empty before that, and once it has refused."""
         self._question: Question | None = None
         """The last question whether to stop or to detach."""
         self._unhandled: list[int] = []
@@ -62,17 +60,13 @@ class Leaving(Actions):
     def _run(self) -> RunModel:
         return self._app.main.run
 
-    def begin_run(self) -> None:
-        """Reset what is known of the run before."""
-        self._reason = ""
-
     def tick(self, *, has_ended: bool) -> None:
         """Handle signals; do what follows the end, once the session has ended or the deadline has passed."""
         if self._unhandled and self._app.main.is_mounted:
             self.handle_signals()
         if self._run.is_ending and (has_ended or self._clock() > self._deadline):
             if not has_ended:  # no screen is left that could be asked whether to end without saving
-                self._app.connection.stop(self._reason)
+                self._app.connection.stop(self._run.end_reason)
             then = self._then
             self._end()  # once: ticks continue for a while
             then()
@@ -155,8 +149,8 @@ class Leaving(Actions):
         elif exit_code == 0:
             self._then = leaving
         else:
-            if self._reason:
-                self._app.connection.stop(self._reason)
+            if self._run.end_reason:
+                self._app.connection.stop(self._run.end_reason)
             leaving()
 
     def start_after(self, new: NewRun | None) -> None:
@@ -177,13 +171,13 @@ class Leaving(Actions):
         has_work = view.phase != "starting" and not view.is_replay
         self._end(then, self._clock() + (_MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS))
         connection.stop(reason, unless_unsaved=may_ask)
-        self._reason = "" if connection.refusal else reason
+        self._run.end_reason = "" if connection.refusal else reason
         self._app.main.show_notice(f"saving…  {sanitize_line(notice)}" if has_work else "ending…")
 
     def confirm_unsaved_exit(self, refusal: CommandRefused) -> None:
         """Ask whether to quit without saving, after the session has refused to end because it can't save."""
         was_ending, self._run.is_ending = self._run.is_ending, False
-        reason, self._reason = self._reason or _BY_USER, ""
+        reason, self._run.end_reason = self._run.end_reason or _BY_USER, ""
         self._app.main.show_notice("")
         if was_ending:  # else another screen of this run had asked
             then = partial(self.end_then, self._then, _QUIT_AT_ONCE, reason, may_ask=False)
@@ -202,7 +196,7 @@ class Leaving(Actions):
         self._close(Outcome(exit_code=exit_code, is_abandoned=is_abandoned))
 
     def _close(self, outcome: Outcome) -> None:
-        self._app.exit(replace(outcome, is_ending=bool(self._reason)), outcome.exit_code)
+        self._app.exit(replace(outcome, is_ending=bool(self._run.end_reason)), outcome.exit_code)
 
     # Signals and ctrl+c -----------------------------------------------------------------------------------------------
 
@@ -212,10 +206,8 @@ class Leaving(Actions):
             self._unhandled.append(code)
         else:
             self.stop_run(code)
-        if code == INTERRUPTED_CODE:
-            self._app.screen_watch.expect_reaction()  # it may be a question
-        else:
-            self._app.screen_watch.expect_end(code)
+        # after ctrl+c, its reaction may be a question
+        self._app.screen_watch.expect(None if code == INTERRUPTED_CODE else code)
 
     def stop_run(self, code: int) -> None:
         """End the run of this process where the screen is closing or closed; a hangup ends no run."""

@@ -7,7 +7,7 @@ screen. What neither panels nor dialogs show of them, `report` does.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, get_args
 
@@ -17,30 +17,27 @@ from textual.binding import BindingType
 from textual.events import Paste
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.config.run import Setting
 from engine.protocol import events as e
 from engine.protocol.commands import SampleNow
-from engine.protocol.events import RunStarted, TextCompleted, TweetSampled
 from engine.protocol.insight import Insight, MeasureBaselines
 from engine.text import sanitize_line
 from tui.dialogs.ask import Question, show_error
 from tui.dialogs.base import RunDialog, RunUpdated
-from tui.dialogs.ladder import LadderDialog
 from tui.dialogs.settings import FilterDialog
-from tui.dialogs.tweet import TweetDialog
+from tui.dialogs.tweets import LadderDialog, TweetDialog
 from tui.process.threads import on_own_thread
 from tui.run import replay
 from tui.run.marks import has_all, newly_crossed
-from tui.run.model import Need, RunModel, reason_of, unmet_needs
+from tui.run.model import Need, RunModel, first_reason, unmet_needs
 from tui.run.new_run import OverlayCurve, curve_before
 from tui.run.pending import Interval, interval_settings
-from tui.run.summary import ending_of
+from tui.run.summary import ending_of, why_no_levels
 from tui.run.view import RunView, is_over
 from tui.settings.key_table import MAIN_KEYS
-from tui.settings.keys import bindings_of, mapped, opening
+from tui.settings.keys import bindings_of, mapped
 from tui.settings.preferences import Changes
 from tui.terminal import sequences as clipboard
 from tui.text.typed import dropped_path
@@ -78,29 +75,20 @@ class MainScreen(Screen[None]):
     if TYPE_CHECKING:
         app = getters.app(TweetgenApp)
 
-    def __init__(
-        self,
-        run: RunModel,
-        overlay: OverlayCurve | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        pace: Pace | None = None,
-    ) -> None:
-        """Show `run`, whose connection is started once the screen is up, beside the curve `overlay`.
-
-        The panels draw at `pace`, by default that of this terminal.
-        """
+    def __init__(self, run: RunModel, clock: Callable[[], float] = time.monotonic, pace: Pace | None = None) -> None:
+        """Show `run`, whose connection is started once the screen is up. The panels draw at `pace`."""
         super().__init__()
         self.run = run
         run.toast, run.on_sent = self.toast, lambda: self.panels.show_status(run.shown)
         self.invitation = ""
         """Shown while the run starts."""
-        self._overlay, self._clock, self._pace = overlay, clock, pace
+        self.overlay: OverlayCurve | None = None
+        """The curve of another run, shown beside that of this one."""
+        self._clock, self._pace = clock, pace
         self._last_toast = ("", 0.0)
-        self._waiting: list[tuple[Question, Callable[[str | None], Awaitable[None]] | None]] = []
-        """Dialogs that are not shown yet, with what handles their answers."""
-        self._focused_before_prompt: Widget | None = None
-        self._opening_keys = self._opening_keys_at_end = frozenset[str]()
-        self._measuring: RunStarted | None = None
+        self._waiting: list[Question] = []
+        """Results and failures that are not shown yet."""
+        self._measuring: e.RunStarted | None = None
         """The start of the session that was last asked to measure the reference levels of the plot."""
         self._levels_refusal = ""
         """Why it has not."""
@@ -108,34 +96,29 @@ class MainScreen(Screen[None]):
         """Crossings of levels at earlier steps are not reported: they are of another session, or were missed."""
 
     @property
-    def opening_keys(self) -> frozenset[str]:
+    def opening_keys(self) -> set[str]:
         """The keys that open a line or a dialog: those that pause and finish, too, once the run is over."""
-        return self._opening_keys_at_end if self.run.is_at_end else self._opening_keys
+        opening = {"pause", "finish"} if self.run.is_at_end else set()
+        keys = mapped(MAIN_KEYS, self.app.store.preferences.keys)
+        return {name for key in keys if key.opens or key.name in opening for name in key.keys.split(",")}
 
     @property
     def unmet(self) -> dict[Need, str]:
         """What keys lack now, each with its reason."""
-        return unmet_needs(self.run, has_tweet=self._has_tweet, is_in_browser=self.app.is_web)
-
-    @property
-    def _has_tweet(self) -> bool:
-        return any(feed.chosen is not None for feed in self.query(TweetFeed))  # there is none before the layout
+        has_tweet = any(feed.chosen is not None for feed in self.query(TweetFeed))  # there is none before the layout
+        return unmet_needs(self.run, has_tweet=has_tweet, is_in_browser=self.app.is_web)
 
     def compose(self) -> ComposeResult:
         yield Panels(self._pace)
         yield Static("At least 40 columns and 12 rows are needed. The run continues.", markup=False, id="too-small")
 
     def on_mount(self) -> None:
-        keys = self.app.store.preferences.keys
+        preferences = self.app.store.preferences
         self.run.connection.start()
-        main_keys = mapped(MAIN_KEYS, keys)
-        self._opening_keys = opening(main_keys)
-        at_end = (key.keys.split(",") for key in main_keys if key.name in {"pause", "finish"})
-        self._opening_keys_at_end = self._opening_keys.union(*at_end)
-        self.panels.map_keys(keys)
+        self.panels.map_keys(preferences.keys)
         self.query_one(StageHint).invitation = self.invitation
-        self.plot.shows_levels = self.app.store.preferences.levels
-        self.plot.overlay = self._overlay
+        self.plot.shows_levels = preferences.levels
+        self.plot.overlay = self.overlay
         self.watch(self.plot, "shows_levels", self._show_or_hide_levels, init=False)
         if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
             self._open_files_of(self.run.name)
@@ -180,7 +163,7 @@ class MainScreen(Screen[None]):
             text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
             self.app.notifications.notify(text, with_bell=chosen.bell, on_desktop=chosen.desktop)
         if run.is_ending:
-            self._prompt.close()
+            self._prompt.action_close_line()
         elif run.view.phase in {"training", "paused"}:  # open after the end, too: the next keys are meant for it
             self._prompt.tick(run.shown)
 
@@ -192,7 +175,7 @@ class MainScreen(Screen[None]):
             case e.CheckpointSaved() | e.CheckpointLoaded():
                 self.app.files.report(event)
             case e.Warned(kind="outcome", message=message):
-                self._waiting.append((Question("The run on one tweet", message, {}, look="message"), None))
+                self._waiting.append(Question("The run on one tweet", message, {}, look="message"))
             case e.Warned(kind="finished"):
                 pass  # the end bar shows it
             case e.Warned(kind=kind, message=message):
@@ -203,9 +186,8 @@ class MainScreen(Screen[None]):
                     alert = self.run.alert()
                     remedy = {"a": alert.remedy} if alert is not None and alert.kind == "memory" else {}
                     answers = {**remedy, "o": "open other tweets"}
-                    question = Question(event.title, event.detail, answers, event.hint, "error")
-                    self._waiting.append((question, self._answer_failure))
-            case RunStarted(run=name):
+                    self._waiting.append(Question(event.title, event.detail, answers, event.hint, "error"))
+            case e.RunStarted(run=name):
                 self._open_files_of(name)
             case e.FinishPlanned(last_step=None):
                 self.toast("Finish cancelled: the learning rate follows its schedule again.")
@@ -213,15 +195,14 @@ class MainScreen(Screen[None]):
                 self.toast(f"Finishing: the learning rate falls to zero until step {last_step:,}. f cancels.")
             case e.ThreadsChanged(message=message):
                 self.toast(f"The steps now run in {message}.")
-            case TextCompleted():
+            case e.TextCompleted():
                 self._prompt.show(event)
             case _:
                 pass
 
     def _report_refusal(self, refusal: e.CommandRefused) -> None:
         """Show a refusal that no open dialog shows: as a toast, or in a dialog."""
-        is_brief = refusal.title == replay.TITLE  # it comes with every key: a dialog each would be in the way
-        if refusal.command == "Stop" and not is_brief:
+        if refusal.command == "Stop":
             self.app.leaving.confirm_unsaved_exit(refusal)
         elif refusal.command == "CompleteText":
             self._prompt.show_refusal(refusal.detail)
@@ -231,7 +212,7 @@ class MainScreen(Screen[None]):
             isinstance(screen, RunDialog) and screen.shows(refusal) for screen in self.app.screen_stack
         ):
             pass
-        elif refusal.command == "Finish" or is_brief:
+        elif refusal.command == "Finish" or refusal.title == replay.TITLE:  # often: a dialog each would be in the way
             self.toast(refusal.detail)
         else:
             show_error(self.app, refusal)
@@ -251,13 +232,10 @@ class MainScreen(Screen[None]):
 
     def refuses(self, *needs: Need) -> bool:
         """Show why the first unmet need is not met, and drop the keys typed right after; else return False."""
-        for need in needs:
-            has_tweet = need != "a tweet" or self._has_tweet
-            if reason := reason_of(need, self.run, has_tweet=has_tweet, is_in_browser=self.app.is_web):
-                self.toast(reason)
-                self.app.typing_ahead.drop()  # they are for what the action would have opened
-                return True
-        return False
+        if reason := first_reason(needs, self.unmet):
+            self.toast(reason)
+            self.app.typing_ahead.drop()  # they are for what the action would have opened
+        return bool(reason)
 
     def show_alert(self) -> None:
         """Show the most urgent alert, or none."""
@@ -276,10 +254,10 @@ class MainScreen(Screen[None]):
         screen = self.app.screen
         if isinstance(screen.focused, Input):
             return
-        for number, (dialog, answer) in enumerate(self._waiting):
-            if screen is self or answer is not None:
-                del self._waiting[number]
-                self.app.push_screen(dialog, answer)
+        for dialog in self._waiting:
+            if screen is self or dialog.has_class("-error"):
+                self._waiting.remove(dialog)
+                self.app.push_screen(dialog, self._answer_failure)
                 return
 
     def _follow_levels(self, before: RunView) -> None:
@@ -314,16 +292,13 @@ class MainScreen(Screen[None]):
         for name in get_args(Interval):
             if isinstance(steps := changes.get(name), int):
                 settings |= interval_settings(name, steps)
-        if not reason_of("commands", self.run):
+        if "commands" not in self.unmet:
             self.run.change(**settings)
 
     # Keys of sampling and tweets --------------------------------------------------------------------------------------
 
-    def action_sample(self) -> None:
-        self._sample(SampleNow())
-
-    def _sample(self, command: SampleNow) -> None:
-        if self.run.send(command):
+    def action_sample(self, prime: str | None = None, draw: int | None = None) -> None:
+        if self.run.send(SampleNow(prime=prime, draw=draw)):
             self.panels.await_tweet(self.run.view)
 
     def action_ladder(self) -> None:
@@ -337,15 +312,7 @@ class MainScreen(Screen[None]):
             self.toast("Prime cleared.")
 
     def action_prompt(self) -> None:
-        if not self._prompt.is_open:
-            self._focused_before_prompt = self.focused
-            self.query_one(KeyBar).display = False
         self._prompt.open(self.run.shown)
-
-    @on(PromptLine.Closed)
-    def _restore_focus(self) -> None:
-        self.query_one(KeyBar).display = True
-        self.set_focus(self._focused_before_prompt)
 
     @on(PromptLine.CompletionRequested)
     def _complete_prompt(self, message: PromptLine.CompletionRequested) -> None:
@@ -353,7 +320,7 @@ class MainScreen(Screen[None]):
 
     @on(PromptLine.Submitted)
     def _sample_from_prompt(self, message: PromptLine.Submitted) -> None:
-        self._sample(SampleNow(prime=message.text, draw=message.draw))
+        self.action_sample(message.text, message.draw)
 
     @on(PromptInput.XrayRequested)
     def _open_xray_of_prompt(self, message: PromptInput.XrayRequested) -> None:
@@ -369,7 +336,7 @@ class MainScreen(Screen[None]):
         )
         self.app.push_screen(dialog, self._follow_feed)
 
-    def _follow_feed(self, continued: TweetSampled | None) -> None:
+    def _follow_feed(self, continued: e.TweetSampled | None) -> None:
         """Show the newest tweets where one with another end was asked for in a dialog."""
         if continued is not None:
             self.feed.action_follow()
@@ -419,16 +386,3 @@ class MainScreen(Screen[None]):
         path = None if self.app.is_web else dropped_path(event.text)
         if path is not None and not self.refuses("switching"):
             self.app.files.open(path.absolute())
-
-
-def why_no_levels(view: RunView, refusal: str) -> str:
-    """Return why the plot has no reference levels; `refusal` is why the session has not measured them."""
-    if view.is_replay:
-        return "A replay has no reference levels: the journal of a run does not contain them."
-    if view.is_overfit:
-        return "A run on one tweet has no reference levels: there are no other tweets to count."
-    if refusal:
-        return f"The reference levels were not measured: {refusal} They are tried again."
-    if view.ended is not None:
-        return "The run ended before its reference levels were measured."
-    return "The reference levels are shown once they are measured."

@@ -6,7 +6,7 @@ Pins outlive the feed, which drops tweets when it is thinned and when an earlier
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,11 +65,7 @@ class PinnedTweets:
 
     async def _read(self, file: PinsFile) -> None:
         """Show the pins in the file, together with those made since the start."""
-        try:
-            saved = await on_own_thread(file.read, doing="Reading the pins")
-        except TweetgenError as error:
-            show_error(self._screen.app, error)
-            return
+        saved = await on_own_thread(file.read, doing="Reading the pins")
         has_own = bool(self.tweets)
         self._show(merged((*saved, *self.tweets)))
         if has_own:
@@ -86,17 +82,18 @@ class PinnedTweets:
         if self._file is None or self._screen.run.view.is_replay:
             return
         save = partial(self._file.save, self.tweets, self._num_changes)
+        self._work(partial(on_own_thread, save, writes=True, doing="Saving the pins"))
 
-        async def report_failure() -> None:
+    def _work(self, function: Callable[[], Awaitable[None]]) -> None:
+        """Run a worker of the screen; show the error that it raises."""
+
+        async def work() -> None:
             try:
-                await on_own_thread(save, writes=True, doing="Saving the pins")
+                await function()
             except TweetgenError as error:
                 show_error(self._screen.app, error)
 
-        self._work(report_failure)
-
-    def _work(self, function: Callable[[], Coroutine[None, None, None]]) -> Worker[None]:
-        return self._screen.run_worker(function)
+        _: Worker[None] = self._screen.run_worker(work)
 
 
 def merged(pins: Iterable[TweetSampled]) -> Pins:

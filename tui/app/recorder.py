@@ -19,21 +19,18 @@ from typing import Any, TypeAlias, cast
 from rich.console import Console
 from textual.driver import Driver
 from textual.drivers.headless_driver import HeadlessDriver
-from textual.filter import LineFilter, Monochrome
-from textual.notifications import Notification, Notify, SeverityLevel
+from textual.notifications import Notification, Notify
 from textual.pilot import Pilot
 from textual.timer import Timer
 
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import TICK_SECONDS, MainScreen
 from tui.run.model import RunModel
-from tui.run.new_run import OverlayCurve
 from tui.run.replay import ReplayedRun
 from tui.run.view import RunView
-from tui.settings.preferences import AUTO, PreferencesStore
+from tui.settings.preferences import PreferencesStore
 from tui.terminal.compaction import compacted
-from tui.terminal.private import drawing_on_demand, remove_notification, update_screen
-from tui.terminal.theme import theme_for
+from tui.terminal.private import drawing_on_demand, update_screen
 from tui.widgets.panels import Pace
 
 Output: TypeAlias = tuple[float, str]
@@ -65,23 +62,21 @@ class IdleSelector(selectors.DefaultSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._idle: asyncio.Future[None] | None = None
 
     async def idle(self) -> None:
-        """Wait until all that could run without time passing has run. Called on the loop of this selector."""
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        await future
+        """Wait until all that can run without time passing has run. For one coroutine, on this selector's loop."""
+        self._idle = asyncio.get_running_loop().create_future()
+        await self._idle
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready; in place of waiting, resume the coroutines that wait until the loop is idle."""
-        if not self._waiting or (timeout is not None and timeout <= 0):
+        """Return what is ready; in place of waiting, resume the coroutine that waits until the loop is idle."""
+        if self._idle is None or (timeout is not None and timeout <= 0):
             return super().select(timeout)
         ready = super().select(0)
         if not ready:
-            waiting, self._waiting = self._waiting, []
-            for future in waiting:
-                future.set_result(None)
+            self._idle.set_result(None)
+            self._idle = None
         return ready
 
 
@@ -102,7 +97,7 @@ class _SteppedScreen(MainScreen):
     def __init__(self, run: RunModel, clock: Callable[[], float]) -> None:
         self._paused: list[Timer] = []
         """Textual (8.2) has only weak references to them."""
-        super().__init__(run, None, clock, Pace(clock, lambda: 0.0, is_remote=False))
+        super().__init__(run, clock, Pace(clock, lambda: 0.0, is_remote=False))
 
     def set_interval(self, *arguments: Any, **options: Any) -> Timer:  # noqa: ANN401 - as Textual's
         """Prepare a timer that does not run."""
@@ -123,48 +118,27 @@ class RecorderApp(TweetgenApp, inherit_bindings=False):
         self._covered_since: float | None = None
         self._clock = clock
         super().__init__(connection, RunView(is_replay=True), store=store)
-        if store.preferences.theme == AUTO:
-            self._chosen_theme = theme_for("truecolor")
-        self.no_color = False
-        self.console = Console(
-            file=StringIO(),
-            width=size[0],
-            height=size[1],
-            color_system="truecolor",
-            no_color=False,
-            legacy_windows=False,
-        )
+        self.no_color = False  # `NO_COLOR` is about the present terminal
+        width, height = size
+        self.console = Console(file=StringIO(), width=width, height=height, color_system="truecolor", no_color=False)
 
-    def _screen_of(self, run: RunModel, overlay: OverlayCurve | None) -> MainScreen:  # noqa: ARG002 - a replay has no other curve
+    def _screen_of(self, run: RunModel) -> MainScreen:
         return _SteppedScreen(run, self._clock)
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver that notes what is written."""
         return CastDriver
 
-    def get_line_filters(self) -> list[LineFilter]:
-        """Return the filters without that of `NO_COLOR`, which is about the present terminal."""
-        return [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
-
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,  # noqa: ARG002 - Textual's signature
-        markup: bool = True,
-    ) -> None:
+    def on_notify(self, event: Notify) -> None:
         """Show a toast until `remove_outdated` removes it by the clock of the recording."""
-        toast = Notification(message, title, severity, timeout=_NEVER, markup=markup)
-        self._toasts.append((self._clock(), toast))
-        self.post_message(Notify(toast))
+        event.notification.timeout = _NEVER
+        self._toasts.append((self._clock(), event.notification))
 
     def remove_outdated(self) -> None:
         """Remove the toasts and the dialog that have been shown for their time."""
         now = self._clock()
         while self._toasts and now - self._toasts[0][0] >= SHOWN_SECONDS:
-            remove_notification(self, self._toasts.pop(0)[1])
+            self._unnotify(self._toasts.pop(0)[1])
         if self.screen is self.main:
             self._covered_since = None
         elif self._covered_since is None:
@@ -186,7 +160,6 @@ class Recorder:
         self._app = RecorderApp(self._replay, store, size, lambda: self._seconds)
         self._size = size
         self._selector = IdleSelector()
-        self._last_text = ""
 
     @property
     def warning(self) -> str:
@@ -233,7 +206,6 @@ class Recorder:
                 update_screen(screen)
             await self._selector.idle()
             text, self._app.written = "".join(self._app.written), []
-            if text in {"", self._last_text}:  # a screen under a dialog is drawn again and again
+            if not text:
                 return _LAST_MOVE.sub("", compacted("".join(texts)))
             texts.append(text)
-            self._last_text = text

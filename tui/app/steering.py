@@ -6,12 +6,12 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.config.run import MAX_BATCH_SIZE, RunConfig, TrainingConfig
+from engine.config.run import BUDGETS, MAX_BATCH_SIZE, RunConfig, TrainingConfig
 from engine.errors import TweetgenError
 from engine.protocol.commands import Finish, Resume
 from tui.dialogs.ask import BudgetDialog, ask_number, show_error
-from tui.run.ending import NO_LIMIT, Choice, ChoiceName, budget_in, finish_choice
-from tui.run.model import RunModel, next_learning_rate, next_temperature
+from tui.run.ending import NO_LIMIT, Choice, ChoiceName, finish_choice
+from tui.run.model import next_learning_rate, next_temperature
 from tui.run.new_run import NewRun, config_at_start, config_of_new_run, curve_of
 from tui.run.pending import Interval, format_interval, format_samples, format_speed_limit, interval_settings
 from tui.run.view import is_over
@@ -25,15 +25,10 @@ MAX_STEPS_PER_SECOND = 1000
 
 
 class Steering(Actions):
-    """The actions `steering.…` of keys. `App.run_action` has checked that each can act now."""
+    """The actions `steering.…` of keys, for one run. `App.run_action` has checked that each can act now."""
 
     def __init__(self, app: TweetgenApp) -> None:
-        """Steer the latest run of `app`."""
-        self._app = app
-
-    @property
-    def _run(self) -> RunModel:
-        return self._app.main.run
+        self._app, self._run = app, app.main.run
 
     @property
     def _training(self) -> TrainingConfig:
@@ -43,7 +38,7 @@ class Steering(Actions):
     def action_pause(self) -> None:
         """Pause or resume; ask how to continue a run whose budget is used up. A replay pauses, too."""
         if self._run.is_at_end:
-            self._ask_to_continue("steps")
+            self.action_change()
         else:
             self._run.toggle_pause()
 
@@ -54,7 +49,7 @@ class Steering(Actions):
     def action_finish(self) -> None:
         """Finish the run, or cancel that; ask first how to continue a run whose budget is used up."""
         if self._run.is_at_end:
-            self._ask_to_continue("finish")
+            self.action_change("finish")
         else:
             self._run.send(self._run.pending.finish_toggled(self._run.view))
 
@@ -112,25 +107,23 @@ class Steering(Actions):
         if alert.kind != "memory":
             run.answer(alert)
             self._app.main.show_alert()
-        elif not run.is_ending:
+        else:
             config = RunConfig(resume=run.name, runtime=run.connection.config.runtime)
-            self._app.leaving.end_then(partial(self._app.start_run, config), "then it resumes")
+            self._app.leaving.start_after(NewRun(config, "from its latest checkpoint"))
 
     def action_dismiss_alert(self) -> None:
         if alert := self._run.alert():
             self._run.dismiss(alert)
             self._app.main.show_alert()
 
-    def action_change(self) -> None:
-        self._ask_to_continue("steps")
-
-    def _ask_to_continue(self, chosen: ChoiceName) -> None:
+    def action_change(self, chosen: ChoiceName = "steps") -> None:
         """Offer the ways to continue, the cursor on `chosen`; one of a run that is over is a new one as it began."""
         run, at_start = self._run, NO_LIMIT
         if self._app.main.refuses("commands"):
             return
         if run.view.started is not None and is_over(run.view):
-            at_start = budget_in(config_at_start(run.connection.config, run.view.started).settings)
+            settings = config_at_start(run.connection.config, run.view.started).settings
+            at_start = {name: settings.get(name) for name in BUDGETS}
         self._app.push_screen(BudgetDialog(run.view, at_start, chosen), self._continue)
 
     def _continue(self, choice: Choice | None) -> None:

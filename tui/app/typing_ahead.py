@@ -56,12 +56,18 @@ class _Switch(Event, bubble=True):
         return screen is before and screen.is_mounted and (screen.focused is not None or not screen.focus_chain)
 
 
+class _Interrupt(Event, bubble=True):
+    """ctrl+c. Posted to the widget that receives keys, it returns to the app behind those typed before it."""
+
+
 class TypingAhead:
     """Buffers the key events of an app while a key may open or close a line or a dialog."""
 
-    def __init__(self, app: App[Any], handle: Callable[[Event], Awaitable[None]]) -> None:
-        """Start with an empty buffer; `handle` is the app's own handler of events."""
-        self._app, self._handle = app, handle
+    def __init__(
+        self, app: App[Any], handle: Callable[[Event], Awaitable[None]], interrupt: Callable[[], None]
+    ) -> None:
+        """Start with an empty buffer; `handle` is the app's own handler of events, `interrupt` that of ctrl+c."""
+        self._app, self._handle, self._interrupt = app, handle, interrupt
         self._switch: _Switch | None = None
         """The latest key that may open or close something."""
         self._acting: Event | None = None
@@ -77,11 +83,14 @@ class TypingAhead:
             event.num_returns += 1
             if event.num_returns < _NUM_RETURNS:
                 event.target.post_message(event.stop(False))  # noqa: FBT003 - Textual (8.2) stops what returns to its sender
+        elif isinstance(event, _Interrupt):
+            self._interrupt()
         elif not isinstance(event, Key | Paste):
             await self._handle(event)
         elif isinstance(event, Key) and event.key == "ctrl+c":
             self._buffer.clear()  # the program ends: no line opens any more
-            await self._handle(event)
+            if not (self._app.focused or self._app.screen).post_message(_Interrupt()):
+                self._interrupt()
         elif event.is_forwarded:  # the key has bubbled up from the focused widget, and its action runs now
             self._acting = event
             await self._handle(event)

@@ -106,8 +106,7 @@ def _train(config: RunConfig, output: _Output, *, is_for_screen: bool, notice: s
         ranks=ranks,
         is_restarted=leader is not None and leader.is_restarted,
     )
-    agent = leader.agent if leader is not None else None
-    output.host = Host(config, inbox.put, lambda: inbox.qsize() + session.num_waiting, agent=agent)
+    output.host = Host(config, inbox.put, lambda: inbox.qsize() + session.num_waiting)
     with contextlib.closing(output.host):
         if is_for_screen:
             threading.Thread(target=_stop_unwatched, args=(output, output.host), name="screens", daemon=True).start()

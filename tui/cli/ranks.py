@@ -22,7 +22,7 @@ from engine.session.startup import preflight
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.log import versions_of
 from tui.process.signals import ENDING_SIGNALS
-from tui.process.torchrun import Agent, StartedRun, run_started_by
+from tui.process.torchrun import Agent, run_started_by
 from tui.run.journal import read_history
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class RunLeader:
         self._ranks: Ranks | None = None
         self._is_terminated = False
         self._run: RunFolder | None = None
-        self.agent = Agent.of_process(os.getppid()) if place.job else None
+        self.agent = Agent.of_process(os.getppid(), place.job) if place.job else None
         """The torchrun that has started this process; None where something else has."""
-        self._found = None if self.agent is None else run_started_by(self.agent, place.job)
+        self._found = None if self.agent is None else run_started_by(self.agent)
         self.is_restarted = place.restart_count > 0 or self._found is not None  # torchrun does not count all restarts
         """Whether a process was lost before."""
         self.was_paused = False
@@ -108,8 +108,7 @@ class RunLeader:
             and event.reason != ENDING_SIGNALS[signal.SIGTERM]  # torchrun starts it again if another machine has come
         )
         if self.agent is not None and self._run is not None and (has_begun or has_ended):
-            place = self._place
-            StartedRun(agent=self.agent, host=place.host, job=place.job, has_ended=has_ended).write(self._run)
+            replace(self.agent, has_ended=has_ended).write(self._run)
 
     def dismiss_others(self, runtime: RuntimeConfig) -> None:
         """Let the other ranks of a run that has ended before end. Raises `DistributedError`."""

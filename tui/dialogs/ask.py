@@ -16,7 +16,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
-from engine.checkpoints.catalog import CheckpointEntry, pin_path
+from engine.checkpoints.catalog import CheckpointEntry, is_taken, pin_path
 from engine.errors import ConfigError, TweetgenError
 from engine.protocol.commands import SaveCheckpoint
 from engine.protocol.events import CommandRefused
@@ -63,7 +63,6 @@ class Question(Dialog[str]):
         self._text, self._answers, self._hint, self._look = text, answers, hint, look
 
     def compose_body(self) -> ComposeResult:
-        """Show text and hint, and the bar of answers."""
         with VerticalScroll():
             yield Static(markup=False, id="question")
             if self._hint:
@@ -77,7 +76,6 @@ class Question(Dialog[str]):
             )
 
     def on_mount(self) -> None:
-        """Show the text, and follow it as it changes."""
         self._draw()
         if callable(self._text):
             self.set_interval(_REDRAW_SECONDS, self._draw)
@@ -145,7 +143,6 @@ class Ask(Dialog[Answer]):
         """Whether enter again answers with the value of a `Repeat`."""
 
     def compose_body(self) -> ComposeResult:
-        """Show note, line and hint."""
         if self._note:
             yield Static(self._note, markup=False)
         yield self._line
@@ -205,11 +202,8 @@ def _ask_name(title: str, name: str, verb: str, check: Callable[[str], Checked[A
 def ask_name_to_save(name: str) -> Ask[SaveCheckpoint]:
     """Ask under which name to save, and answer with the command; suggest `name`, or name-2 and so on if it is taken."""
 
-    def is_saved(name: str) -> bool:
-        return named_checkpoint_path(name).exists()
-
     def check(name: str) -> Checked[SaveCheckpoint]:
-        if not is_saved(name):
+        if not is_taken(name):
             return SaveCheckpoint(name=name, replace=False)
         if pin_path(named_checkpoint_path(name)).exists():
             reason = f"The checkpoint “{name}” is pinned. Choose another name, or unpin it first."
@@ -218,10 +212,10 @@ def ask_name_to_save(name: str) -> Ask[SaveCheckpoint]:
         return Repeat(warning, SaveCheckpoint(name=name, replace=True))
 
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return _ask_name("Save a checkpoint", next(itertools.filterfalse(is_saved, names)), "save", check)
+    return _ask_name("Save a checkpoint", next(itertools.filterfalse(is_taken, names)), "save", check)
 
 
-def ask_new_name(name: str, is_taken: Callable[[str], bool]) -> Ask[str]:
+def ask_new_name(name: str) -> Ask[str]:
     """Ask for another name of a checkpoint, one that is free; `name` itself is an answer, too."""
 
     def check(new: str) -> str | Problem:
@@ -229,11 +223,6 @@ def ask_new_name(name: str, is_taken: Callable[[str], bool]) -> Ask[str]:
         return Problem(reason, is_error=False) if is_taken(new) and new != name else new
 
     return _ask_name(f"Rename “{name}”", name, "rename", check)
-
-
-def ask_to_load(entry: CheckpointEntry, view: Callable[[], RunView]) -> Question:
-    """Ask whether to load an undamaged checkpoint into the run that `view` returns."""
-    return Question("Load a checkpoint", lambda: load_question(entry, view()), {"y": "load", "enter": "load"})
 
 
 def load_question(entry: CheckpointEntry, view: RunView) -> str:
@@ -278,7 +267,6 @@ class BudgetDialog(Dialog[Choice]):
         self._choices = choices(view, at_start)
 
     def compose_body(self) -> ComposeResult:
-        """Show the choices, and below them the effect of the one under the cursor."""
         yield OptionList(
             *(
                 Content.styled(f" {number}  ", "bold") + f"{choice.label:<16}{choice.effect}"
@@ -289,7 +277,6 @@ class BudgetDialog(Dialog[Choice]):
         yield Static("", markup=False, id="hint")
 
     def on_mount(self) -> None:
-        """Put the cursor on its choice."""
         self.query_one(OptionList).highlighted = [choice.name for choice in self._choices].index(self._chosen)
 
     @on(OptionList.OptionHighlighted)

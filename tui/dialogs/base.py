@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
-from textual import on
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
@@ -22,6 +22,7 @@ from engine.text import sanitize_line
 from tui.run.model import Need, RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
+from tui.terminal.app import TerminalApp
 
 Answer = TypeVar("Answer")
 
@@ -29,6 +30,7 @@ Answer = TypeVar("Answer")
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     """A box with a title, a body and a line of keys; escape closes it without an answer."""
 
+    app = getters.app(TerminalApp)
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("dialog"))
     KEYS_LINE: ClassVar[str] = "esc close"
     HELP: ClassVar[str] = ""
@@ -98,8 +100,8 @@ class RunUpdated(Message, bubble=False):
 class RunDialog(Dialog[Answer]):
     """A dialog that sends commands to the run of the main screen."""
 
-    ASKS: ClassVar[frozenset[str]] = frozenset()
-    """Names of the commands whose refusals are shown here and nowhere else."""
+    ASKS: ClassVar[str] = ""
+    """Name of the command whose refusals are shown here and nowhere else."""
 
     unmet: reactive[Mapping[Need, str]] = reactive[Mapping[Need, str]]({})
     """What keys lack now."""
@@ -110,7 +112,7 @@ class RunDialog(Dialog[Answer]):
 
     def shows(self, refusal: CommandRefused) -> bool:
         """Return whether a refusal is shown here, so that no one else has to."""
-        return refusal.command in self.ASKS
+        return refusal.command == self.ASKS
 
     @on(RunUpdated)
     def _follow(self, message: RunUpdated) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Mount
 from textual.widgets import Static
 
 from engine.protocol.events import Event, RunFailed, RunFinished
@@ -28,7 +30,7 @@ class BatchDialog(RunDialog[None]):
         Binding("full_stop", "steering.step", "step", show=False),
         Binding("question_mark", "explain", "explain", show=False),
     ]
-    ASKS = frozenset({"ShowBatch"})
+    ASKS = "ShowBatch"
     KEYS_LINE = ". step · ? explain · esc close"
 
     def __init__(self, run: RunModel) -> None:
@@ -43,9 +45,7 @@ class BatchDialog(RunDialog[None]):
         yield Static("Waiting for the batch…", markup=False, id="note")
         yield StepBar()
 
-    def on_mount(self) -> None:
-        self._ask()
-
+    @on(Mount)
     def _ask(self) -> None:
         self._asked = (self.run.view.step, self.run.num_gaps)
         self.run.send(ShowBatch())

@@ -5,38 +5,45 @@ Files are changed on other threads, and although the dialog is closed meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
-from textual import on, work
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
 from engine.checkpoints import management as files
-from engine.checkpoints.catalog import CheckpointEntry, is_taken
+from engine.checkpoints.catalog import CheckpointEntry
 from engine.config.run import RunConfig
 from engine.errors import TweetgenError
 from engine.protocol.commands import LoadCheckpoint
+from engine.protocol.events import TweetSampled
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
-from engine.text import ELLIPSIS, sanitize_line
-from tui.dialogs.ask import Question, ask_new_name, ask_to_load, show_error
+from engine.text import sanitize_line
+from tui.dialogs.ask import Question, ask_new_name, load_question, show_error
 from tui.dialogs.base import Answer, Dialog, RunDialog
-from tui.dialogs.checkpoint_list import CheckpointList, CheckpointTable, ListCheckpoints
+from tui.dialogs.checkpoint_list import CheckpointTable, CompareDialog
 from tui.process.threads import on_own_thread
 from tui.run.model import RunModel
 from tui.run.new_run import NewRun, config_of_branch, curve_of, doubled_budgets
 from tui.settings.key_table import keys_of
-from tui.settings.keys import bindings_of, opening
-from tui.terminal.app import loss_unit_of
-from tui.text.checkpoints import ORDERS, ComparedField, comparison
+from tui.settings.keys import bindings_of
+from tui.text.checkpoints import ORDERS, UNTRAINED, Order, detail_lines, grouped, is_untrained
 from tui.text.numbers import format_size
+from tui.text.tweets import shown_text
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
 
+ListCheckpoints = Callable[[], Iterable[CheckpointEntry]]
+"""Lists checkpoints; may read each file only when the iterator reaches it. Called on a thread."""
+_BATCH_SECONDS = 0.15
+"""How often the list is updated while files are read."""
 _KEYS = keys_of("checkpoints")
 
 
@@ -47,7 +54,8 @@ class CheckpointBrowser(RunDialog[NewRun]):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(_KEYS)
     HELP = "In the list of checkpoints"
     KEYS_LINE = ""
-    opening_keys = opening(_KEYS)
+    _filter = getters.query_one("#filter", LineInput)
+    _table = getters.query_one(CheckpointTable)
 
     def __init__(
         self,
@@ -65,32 +73,117 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._list_checkpoints = list_checkpoints
         self._check = check
         self._drop_typed_ahead = drop_typed_ahead
+        self._entries: dict[str, CheckpointEntry] = {}
+        self._order: Order = "age"
+        self._compared = ""
+        """The name of the first checkpoint of a comparison."""
+        self._is_reading = True
+        self._detailed: CheckpointEntry | None = None
 
     def compose_body(self) -> ComposeResult:
-        """Lay out filter, list and key bar."""
         yield LineInput(placeholder="filter by name, run or corpus", id="filter")
-        yield CheckpointList(self._list_checkpoints, self.run)
+        with Container(id="parts"):
+            with Vertical(id="table"):
+                yield Static(id="columns")
+                yield CheckpointTable()
+            with VerticalScroll(id="detail"):
+                yield Static()
+        yield Static(markup=False, id="notice")
         yield KeyBar(_KEYS)
 
     def on_mount(self) -> None:
-        """Show in the frame what the list says of itself."""
-        self.watch(self._list, "titles", self._show_titles)
+        self._show_entries()
+        self.watch(self._table, "show_vertical_scrollbar", self._show_titles, init=False)
+        self._read()
 
-    def _show_titles(self, titles: tuple[str, str]) -> None:
+    def _show_titles(self) -> None:
+        self.query_one("#columns", Static).update(self._table.titles)
+
+    @work
+    async def _read(self) -> None:
+        """Read the checkpoints on a thread, a batch at a time."""
+        doing = "Listing the checkpoints"
+        try:
+            entries = iter(await on_own_thread(self._list_checkpoints, doing=doing))
+            while batch := await on_own_thread(partial(_next_batch, entries), doing=doing):
+                self._entries |= {entry.name: entry for entry in batch}
+                self._show_entries()
+        except TweetgenError as error:
+            self._show_notice(error.message)
+        else:
+            if all(map(is_untrained, self._entries.values())):
+                self._show_notice("No checkpoints yet: s saves one under a name.")
+        self._is_reading = False
+        self._show_entries()
+
+    @on(Input.Changed, "#filter")
+    def _show_entries(self, _event: Input.Changed | None = None, cursor_on: str = "") -> None:
+        """Show the entries that pass the filter, sorted; move the cursor to `cursor_on`, if given."""
+        typed, all_entries = self._filter.value, self._entries.values()
+        groups = grouped(all_entries, self.run.name, self._order, typed)
+        self._table.show(groups, self.run.name, self._order, cursor_on, self._compared, self._why_not_loaded)
+        self._show_titles()
+        num_shown = sum(map(len, groups.values()))
+        count = f"{num_shown:,} of {len(all_entries):,}" if typed else f"{num_shown:,}"
+        num_hidden = 0 if typed.split() else sum(map(is_untrained, all_entries))
         box = self.query_one("#box")
-        box.border_title, box.border_subtitle = titles
+        box.border_title = f"Checkpoints · {count} by {self._order}{', reading…' if self._is_reading else ''}"
+        box.border_subtitle = f"/{UNTRAINED} shows {num_hidden:,} of step 0" if num_hidden else ""
+        self._show_current()
 
     @property
-    def _list(self) -> CheckpointList:
-        return self.query_one(CheckpointList)
+    def _current(self) -> CheckpointEntry | None:
+        """The checkpoint under the cursor."""
+        option = self._table.highlighted_option
+        return None if option is None else self._entries.get(option.id or "")
 
-    @property
-    def _filter(self) -> Input:
-        return self.query_one("#filter", Input)
+    def _why_not_loaded(self, entry: CheckpointEntry) -> str:
+        """Return why a checkpoint can't be loaded into this run; empty where no reason is known."""
+        own = self._entries.get(f"{self.run.name}/latest")
+        if entry.problem or entry.info is None or own is None or own.info is None or entry.info.vocab == own.info.vocab:
+            return entry.problem
+        sizes = f"{len(entry.info.vocab)} characters, not {len(own.info.vocab)}"
+        return f"Its vocabulary differs from this run's ({sizes})."
+
+    @on(OptionList.OptionHighlighted)
+    def _show_current(self) -> None:
+        """Show the checkpoint under the cursor in detail, if it is another one or has changed."""
+        entry = self._current
+        if entry == self._detailed:
+            return
+        self._detailed = entry
+        self._show_notice("No checkpoint matches." if entry is None and self._filter.value else "")
+        self.workers.cancel_group(self, "sample")
+        self._show_detail()
+        self.query_one("#detail").scroll_home(animate=False)
+        if entry is not None:
+            self._find_sample(entry)
+
+    @work(exclusive=True, group="sample")
+    async def _find_sample(self, entry: CheckpointEntry) -> None:
+        self._show_detail(await on_own_thread(partial(files.sample_of, entry)))
+
+    def _show_detail(self, sample: TweetSampled | None = None) -> None:
+        """Show what is wrong first, so that it is visible on the smallest terminal; then a tweet, then metadata."""
+        parts, entry = [], self._detailed
+        if entry is not None and (problem := self._why_not_loaded(entry)):
+            parts.append(Content.styled(sanitize_line(problem), "$text-error"))
+        if sample is not None:
+            parts.append(Content(f"“{shown_text(sample)}” (step {sample.step:,})"))
+        if entry is not None:
+            lines = map(sanitize_line, detail_lines(entry, self.app.loss_unit))
+            parts.append(Content.styled("\n".join(lines), "$text-muted"))
+        self.query_one("#detail Static", Static).update(Content("\n").join(parts))
+
+    def _show_notice(self, text: str) -> None:
+        """Show a line below the list; none if `text` is empty."""
+        line = self.query_one("#notice", Static)
+        line.update(Content(sanitize_line(text)))
+        line.display = bool(text)
 
     def _refuse(self, reason: str) -> None:
         """Show why a key opens nothing, and drop the keys that arrived together with it."""
-        self._list.show_notice(reason)
+        self._show_notice(reason)
         self._drop_typed_ahead()
 
     def _ask(self, dialog: Dialog[Answer], then: Callable[[Answer], object]) -> None:
@@ -104,22 +197,16 @@ class CheckpointBrowser(RunDialog[NewRun]):
 
     def action_checkpoint_sort(self, step: int) -> None:
         """Sort by the next (1) or previous (-1) column."""
-        self._list.order = ORDERS[(ORDERS.index(self._list.order) + step) % len(ORDERS)]
-        self._list.show_entries()
+        self._order = ORDERS[(ORDERS.index(self._order) + step) % len(ORDERS)]
+        self._show_entries()
 
     def action_checkpoint_filter(self) -> None:
-        """Open the filter."""
         self._filter.add_class("-open")
         self.set_focus(self._filter)  # at once: `focus` would let the next keys act on the table
 
-    @on(Input.Changed, "#filter")
-    def _show_matching(self, event: Input.Changed) -> None:
-        self._list.typed = event.value
-        self._list.show_entries()
-
     @on(Input.Submitted, "#filter")
     def _leave_filter(self) -> None:
-        self.query_one(CheckpointTable).focus()
+        self._table.focus()
 
     def action_close(self) -> None:
         """Close the filter, or else the dialog without an answer."""
@@ -133,7 +220,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
     @on(OptionList.OptionSelected)
     def action_checkpoint_load(self) -> None:
         """Ask whether to load it, or show why it can't be loaded."""
-        if not (entry := self._list.current):
+        if not (entry := self._current):
             return
         phases = {
             "starting": "The run is still starting.",
@@ -142,7 +229,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
         }
         if entry.problem:
             self._refuse(f"Can't be loaded: {entry.problem}")
-        elif self._list.why_not_loaded(entry):  # shown in detail
+        elif self._why_not_loaded(entry):  # shown in detail
             self._refuse("Can't be loaded into this run: n starts a new run from it.")
         elif self.run.view.is_replay:
             self._refuse("This is a replay; n starts a run from it.")
@@ -150,7 +237,8 @@ class CheckpointBrowser(RunDialog[NewRun]):
             self._refuse(phases[self.run.view.phase])
         else:
             self._drop_typed_ahead()  # a key held down must not answer the question
-            self._ask(ask_to_load(entry, lambda: self.run.view), lambda _: self._load(entry.name))
+            question, answers = lambda: load_question(entry, self.run.view), {"y": "load", "enter": "load"}
+            self._ask(Question("Load a checkpoint", question, answers), lambda _: self._load(entry.name))
 
     def _load(self, name: str) -> None:
         self.dismiss(None)
@@ -158,7 +246,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
 
     def action_checkpoint_branch(self) -> None:
         """Ask whether to start a new run from it."""
-        if entry := self._list.current:
+        if entry := self._current:
             self._drop_typed_ahead()  # the question opens later, and these keys must not act on the list
             self._check_and_ask(entry)
 
@@ -166,17 +254,17 @@ class CheckpointBrowser(RunDialog[NewRun]):
     async def _check_and_ask(self, entry: CheckpointEntry) -> None:
         """Check whether a new run could start, then ask."""
         if entry.info is None:
-            self._list.show_notice(f"No run can start from it: {entry.problem}")
+            self._show_notice(f"No run can start from it: {entry.problem}")
             return
-        self._list.show_notice(f"checking the tweets of “{entry.name}”…")
+        self._show_notice(f"checking the tweets of “{entry.name}”…")
         config = config_of_branch(entry, self.run.connection.config)
         try:
             await on_own_thread(partial(self._check, config), doing="Checking the tweets of a checkpoint")
         except TweetgenError as error:
-            self._list.show_notice("")
+            self._show_notice("")
             show_error(self.app, error)
             return
-        self._list.show_notice("")  # in no `finally`: where the dialog was closed meanwhile, the line is gone
+        self._show_notice("")  # in no `finally`: where the dialog was closed meanwhile, the line is gone
         view, run = self.run.view, self.run.name
         step, before = f"at step {entry.info.step:,}", ""
         if view.started is not None and view.ended is None and not view.is_replay:
@@ -193,20 +281,19 @@ class CheckpointBrowser(RunDialog[NewRun]):
 
     def action_checkpoint_compare(self) -> None:
         """Mark a checkpoint, or compare it with the marked one."""
-        entry = self._list.current
+        entry = self._current
         if entry is None or entry.info is None:
             self._refuse("It has no readable metadata to compare." if entry else "")
             return
-        other = self._list.entries.get(self._list.compared)
-        self._list.compared = entry.name if other is None else ""
-        self._list.show_entries()
-        self._list.show_notice(f"“{entry.name}” is marked: = on another compares them." if other is None else "")
+        other = self._entries.get(self._compared)
+        self._compared = entry.name if other is None else ""
+        self._show_entries()
+        self._show_notice(f"“{entry.name}” is marked: = on another compares them." if other is None else "")
         if other is not None and other.name != entry.name:
             self.app.push_screen(CompareDialog(other, entry))
 
     def action_checkpoint_pin(self) -> None:
-        """Pin or unpin it."""
-        if not (entry := self._list.current):
+        if not (entry := self._current):
             return
         if not entry.is_pinned and self._is_written_by_run(entry):
             self._refuse(f"“{entry.name}” can't be pinned: this run can still write it.")
@@ -217,8 +304,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._change(change, entry, pinned, f"“{entry.name}” {done}.")
 
     def action_checkpoint_rename(self) -> None:
-        """Ask for a new name."""
-        if not (entry := self._list.current):
+        if not (entry := self._current):
             return
         if not entry.is_named:
             self._refuse(f"“{entry.name}” belongs to its run: only checkpoints saved by name can be renamed.")
@@ -230,11 +316,11 @@ class CheckpointBrowser(RunDialog[NewRun]):
                 change = partial(files.rename_checkpoint, entry.name, name)
                 self._change(change, entry, renamed, f"Renamed to “{name}”.")
 
-        self._ask(ask_new_name(entry.name, is_taken), rename)
+        self._ask(ask_new_name(entry.name), rename)
 
     def action_checkpoint_delete(self) -> None:
         """Ask whether to delete it, where that is allowed."""
-        if not (entry := self._list.current):
+        if not (entry := self._current):
             return
         if entry.is_pinned:
             self._refuse(f"“{entry.name}” is pinned: unpin it with k to delete it.")
@@ -264,49 +350,21 @@ class CheckpointBrowser(RunDialog[NewRun]):
         except TweetgenError as error:
             show_error(self.app, error)
             return
-        self._list.replace(entry, changed)
+        del self._entries[entry.name]
+        name = "" if changed is None else changed.name
+        if changed is not None:
+            self._entries[name] = changed
+        if self._compared == entry.name:
+            self._compared = name
+        self._show_entries(cursor_on=name)
         self.notify(sanitize_line(done), markup=False)
 
 
-class CompareDialog(Dialog[None]):
-    """Show the metadata of two checkpoints, which both have, and a tweet of each; differences are highlighted."""
-
-    def __init__(self, left: CheckpointEntry, right: CheckpointEntry) -> None:
-        super().__init__("Compare checkpoints")
-        self._entries = (left, right)
-
-    def compose_body(self) -> ComposeResult:
-        """Lay out a row per field of the metadata."""
-        left, right = self._entries
-        pairs = comparison(left.info, right.info, loss_unit_of(self)) if left.info and right.info else []
-        with VerticalScroll():
-            yield from _row(ComparedField("", left.name, right.name), "heading")
-            for pair in pairs:
-                yield from _row(pair, "differs" if pair.differs else "")
-            yield from _row(ComparedField("a tweet", ELLIPSIS, ELLIPSIS), "samples")
-
-    def on_mount(self) -> None:
-        """Find a tweet of each; name the keys that scroll while there is something to scroll."""
-        self._find_samples()
-        self.watch(self.query_one(VerticalScroll), "show_vertical_scrollbar", self._show_keys)
-
-    def _show_keys(self, can_scroll: bool) -> None:  # noqa: FBT001 - a watcher's signature
-        self.query_one("#box").border_subtitle = f"{'↑ ↓ scroll · ' if can_scroll else ''}{self.KEYS_LINE}"
-
-    @work
-    async def _find_samples(self) -> None:
-        """Show a tweet sampled from each of the two, once it is found."""
-        row, texts = self.query_one(".samples"), []
-        for entry, value in zip(self._entries, row.query(".value").results(Static), strict=True):
-            tweet = await on_own_thread(partial(files.sample_of, entry))
-            texts.append(sanitize_line(tweet.text) if tweet else "–")
-            value.update(texts[-1])
-        row.set_class(len(set(texts)) > 1, "differs")
-
-
-def _row(pair: ComparedField, classes: str) -> Iterator[Horizontal]:
-    yield Horizontal(
-        Static(pair.name, markup=False, classes="name"),
-        *(Static(sanitize_line(value), markup=False, classes="value") for value in (pair.left, pair.right)),
-        classes=f"row {classes}",
-    )
+def _next_batch(entries: Iterator[CheckpointEntry]) -> list[CheckpointEntry]:
+    """Return the entries read in `_BATCH_SECONDS`, at least one; none at the end."""
+    batch, end = [], time.monotonic() + _BATCH_SECONDS
+    for entry in entries:
+        batch.append(entry)
+        if time.monotonic() >= end:
+            break
+    return batch

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.widgets import Input, Static
 
+from engine.corpus.report import counted
 from engine.errors import TweetgenError
 from engine.export.tweets import FORMATS, write_export
 from engine.protocol.events import TweetSampled
@@ -99,13 +100,11 @@ class ExportDialog(Dialog[None]):
             is_written = await on_own_thread(write, writes=True, doing="Exporting tweets")
         except TweetgenError as error:
             self._show_hint(f"{error.message} {error.hint}", is_error=True)
-            self._is_writing = False
-            return
-        if not is_written:
-            self._path_to_replace = path
-            self._show_hint(f"“{path.name}” exists already; enter again replaces it.", is_error=True)
         else:
-            num_tweets = "1 tweet" if len(tweets) == 1 else f"{len(tweets):,} tweets"
-            self.notify(sanitize_line(f"Wrote {num_tweets} to {path.absolute()}"), markup=False)
-            self.dismiss(None)
+            if is_written:
+                self.notify(sanitize_line(f"Wrote {counted(len(tweets), 'tweet')} to {path.absolute()}"), markup=False)
+                self.dismiss(None)
+            else:
+                self._path_to_replace = path
+                self._show_hint(f"“{path.name}” exists already; enter again replaces it.", is_error=True)
         self._is_writing = False

@@ -65,7 +65,6 @@ class FileList(OptionList, can_focus=False):
         self._entries: list[FolderEntry] = []
 
     def show(self, entries: list[FolderEntry], highlighted: int | None) -> None:
-        """Show entries."""
         self._entries = entries[:_MAX_SHOWN]
         options = [Option(_line(entry)) for entry in self._entries]
         if num_more := len(entries) - len(self._entries):
@@ -79,7 +78,6 @@ class FileList(OptionList, can_focus=False):
 
     @property
     def chosen(self) -> FolderEntry | None:
-        """The highlighted entry."""
         return None if self.highlighted is None else self._entries[self.highlighted]
 
 
@@ -145,16 +143,12 @@ def matching(entries: Iterable[FolderEntry], typed: str) -> list[FolderEntry]:
     If nothing is typed, parent and current folder are included.
     """
     needle = typed.casefold()
-    found = [
-        entry
-        for entry in entries
-        if (not typed and not entry.is_inside)
-        or (
-            entry.is_inside
-            and needle in entry.path.name.casefold()
-            and (typed.startswith(".") or not entry.path.name.startswith("."))
-        )
-    ]
+
+    def fits(entry: FolderEntry) -> bool:
+        name = entry.path.name
+        return needle in name.casefold() and (typed.startswith(".") or not name.startswith("."))
+
+    found = [entry for entry in entries if (fits(entry) if entry.is_inside else not typed)]
     return sorted(found, key=lambda entry: bool(typed) and not entry.path.name.casefold().startswith(needle))
 
 

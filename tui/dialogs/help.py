@@ -91,7 +91,7 @@ def glossary(glyphs: PlotGlyphs) -> Groups:
     """Return words and symbols with their meanings; those of the plot in `glyphs`."""
     plot = {
         f"{glyphs.line_sample} train": "The loss on training tweets, smoothed.",
-        f"{glyphs.band_sample} raw": "The range of that loss over single steps.",
+        f"{glyphs.band[-1]} raw": "The range of that loss over single steps.",
         f"{glyphs.peak} peak": "The highest loss, above the top of the plot.",
         f"{glyphs.validation} validation": "The loss on validation tweets.",
         f"{glyphs.best} best": "The lowest validation loss.",

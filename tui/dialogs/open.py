@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from textual import on, work
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -55,6 +55,8 @@ class OpenDialog(RunDialog[NewRun]):
     """Answer with tweets that a run can use. Enter checks a path; a second enter answers."""
 
     KEYS_LINE = _KEYS_LINES["choosing"]
+    _line = getters.query_one(PathInput)
+    _list = getters.query_one(FileList)
 
     def __init__(self, run: RunModel, check: Check, dropped: Path | None = None) -> None:
         """Begin at the tweets of `run`; check at once a path that was dropped."""
@@ -94,26 +96,14 @@ class OpenDialog(RunDialog[NewRun]):
         else:
             self._browse(self._start if self._start.is_dir() else self._start.parent)
 
-    @property
-    def _line(self) -> PathInput:
-        return self.query_one(PathInput)
-
-    @property
-    def _list(self) -> FileList:
-        return self.query_one(FileList)
-
-    def _show_hints(self, hint: str, details: str = "", sample: str = "", style: str = "") -> None:
-        """Replace the sentences below the list, coloured by the class `style`; an empty one takes no line."""
+    def _set_state(self, state: State, hint: str = "", details: str = "", sample: str = "", style: str = "") -> None:
+        """Change the state and the sentences below the list, with the class `style`; an empty one takes no line."""
+        self._state, self._ready = state, None
+        self.query_one("#box").border_subtitle = _KEYS_LINES[state]
         self.query_one("#hints").set_classes(style)
         for line, text in zip(self.query("#hints Static").results(Static), (hint, details, sample), strict=True):
             line.update(Content(sanitize_line(text)))
             line.display = bool(text)
-
-    def _set_state(self, state: State) -> None:
-        """Change the state, and clear the hints."""
-        self._state, self._ready = state, None
-        self.query_one("#box").border_subtitle = _KEYS_LINES[state]
-        self._show_hints("")
 
     # The line and the folder ------------------------------------------------------------------------------------------
 
@@ -141,8 +131,7 @@ class OpenDialog(RunDialog[NewRun]):
         """Show the entries that match the line; do nothing if they are shown already."""
         path, options = split_options(self._line.value)
         path = after_last_root(path)
-        if path + options != self._line.value:
-            self._line.value = path + options
+        self._line.value = path + options
         if (path, options) != (self._path, self._options):
             self._path, self._options = path, options
             self._is_typed, self._is_listed, self._is_tab_waiting = True, False, False
@@ -171,7 +160,7 @@ class OpenDialog(RunDialog[NewRun]):
         except OSError as error:
             entries = []
             if self._state == "choosing":
-                self._show_hints(f"{display_path(folder, is_folder=True)}: {error.strerror or error}.")
+                self._set_state("choosing", f"{display_path(folder, is_folder=True)}: {error.strerror or error}.")
         self._folder, self._folder_text, self._entries = folder, folder_text, entries
         self._show_entries()
 
@@ -195,10 +184,9 @@ class OpenDialog(RunDialog[NewRun]):
     def action_complete(self) -> None:
         """Complete the path to the highlighted entry, once the list matches the line."""
         self._apply_line()
-        if self._state == "choosing" and self._is_listed:
+        if self._state == "choosing":
+            self._is_tab_waiting = not self._is_listed
             self._complete()
-        elif self._state == "choosing":
-            self._is_tab_waiting = True
 
     def _complete(self) -> None:
         entry = self._list.chosen if self._is_listed else None
@@ -212,8 +200,7 @@ class OpenDialog(RunDialog[NewRun]):
     @on(Input.Submitted)
     def _enter(self, event: Input.Submitted) -> None:
         """Check the path as it was when enter was pressed; answer if it was checked already."""
-        if event.value != self._line.value:
-            self._line.value = event.value
+        self._line.value = event.value
         self._apply_line()
         if self._ready is not None:
             self.dismiss(self._ready)
@@ -257,8 +244,7 @@ class OpenDialog(RunDialog[NewRun]):
 
     async def _check_path(self, path: Path) -> None:
         """Check a path on a thread; show the error, or a preview and what enter will do."""
-        self._set_state("checking")
-        self._show_hints(f"checking {path.name}…")
+        self._set_state("checking", f"checking {path.name}…")
 
         def check() -> tuple[RunConfig, CorpusPreview | None]:
             config = config_for_new_data(self.run.connection.config, path, parsed_options(self._options))
@@ -269,18 +255,16 @@ class OpenDialog(RunDialog[NewRun]):
         except TweetgenError as error:
             lacks_option = "--" in error.hint and not self._options
             where = f"An option follows the path: {path.name} --option VALUE" if lacks_option else ""
-            self._set_state("choosing")
-            self._show_hints(error.message, error.hint, where, "-error")
+            self._set_state("choosing", error.message, error.hint, where, "-error")
             return
-        self._set_state("ready")
-        self._ready = NewRun(config, f"on {path.name}")
         view = self.run.view
         is_over = view.ended is not None or view.started is None
         effect = "starts a new run on it" if is_over else f"saves the run {self.run.name} and starts a new one on it"
         facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
         doubt = doubt_in(preview) if preview else ""
         verdict = doubt or f"{path.name} can be used"
-        self._show_hints(f"{verdict}; enter {effect}.", facts, sample, "-error" if doubt else "-ready")
+        self._set_state("ready", f"{verdict}; enter {effect}.", facts, sample, "-error" if doubt else "-ready")
+        self._ready = NewRun(config, f"on {path.name}")
 
     def action_close(self) -> None:
         """Stop checking, go back to choosing, or close without an answer."""

@@ -94,7 +94,6 @@ class SettingList(Dialog[None]):
         raise NotImplementedError
 
     def compose_body(self) -> ComposeResult:
-        """Show the list, and the sentence."""
         yield OptionList(markup=False)
         yield Static("", markup=False, id="hint")
 
@@ -171,7 +170,6 @@ class SettingList(Dialog[None]):
         self.app.push_screen(Ask(label, line, row.sentence, check, explain, "", keys_line, "-slim"), answer)
 
     def action_reset(self) -> None:
-        """Restore the default."""
         if row := self._chosen:
             self._set(row, None)
 
@@ -209,13 +207,11 @@ class SettingsDialog(SettingList):
         self._store = store
 
     def compose_body(self) -> ComposeResult:
-        """Show the list, and below it the path of the file."""
         yield from super().compose_body()
         path = self._store.path
         yield Static("Changes are not saved." if path is None else sanitize_line(str(path)), markup=False, id="path")
 
     def rows(self) -> Iterator[Row]:
-        """Yield the preferences."""
         unset = "from the preset"
         for entry in ENTRIES:
             value, default = getattr(self._store.preferences, entry.name), getattr(Preferences, entry.name)
@@ -232,14 +228,13 @@ class SettingsDialog(SettingList):
         return value
 
     def change(self, name: str, value: object) -> None:
-        """Apply a preference, and save it."""
         self._store.change({name: value})
 
 
 class FilterDialog(SettingList, RunDialog[None]):
     """Show and change the settings of sampling other than temperature and prime."""
 
-    ASKS = frozenset({"ChangeSettings"})
+    ASKS = "ChangeSettings"
     LABEL_WIDTH = 16
 
     def __init__(self, run: RunModel) -> None:
@@ -283,5 +278,4 @@ class FilterDialog(SettingList, RunDialog[None]):
         return value
 
     def change(self, name: str, value: Any) -> None:  # noqa: ANN401 - the type of the setting
-        """Change a setting of the run."""
         self.run.change(**{name: value})

@@ -20,17 +20,16 @@ import msgspec
 from engine.config.run import RunConfig
 from engine.errors import RemoteError, StorageError, TweetgenError
 from engine.progress import Stage
-from engine.protocol import codec, events
+from engine.protocol import events
 from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.insight import Question
 from engine.storage.folders import RunFolder
-from engine.storage.journal import last_event
 from tui.process import protocol
 from tui.process.protocol import Greeting, Hello, Refusal, Screens, Snapshot, SnapshotEnd, TweetChunk
 from tui.process.sockets import is_active, require_private, socket_path
-from tui.process.torchrun import Agent, Torchrun
+from tui.process.torchrun import Agent, Torchrun, restarting_agent
 from tui.run.connection import RunConnection, Update, end_event, failure_event, time_of
 from tui.run.journal import read_history
 from tui.run.view import RunView
@@ -122,14 +121,12 @@ class AttachedRun(RunConnection):
         folder: RunFolder,
         *,
         is_read_only: bool = False,
-        agent: Agent | None = None,
         torchrun: Torchrun | None = None,
         before: RunConnection | None = None,
     ) -> None:
         """Prepare to attach to the run of `folder` at `connect`.
 
-        `agent` is what starts the processes of a run again that is not active now: then it is waited for. With
-        `torchrun`, `start` starts them, once the run `before` has ended.
+        With `torchrun`, `start` starts the processes of the run, once the run `before` has ended.
         """
         self.config = RunConfig() if torchrun is None else torchrun.config
         """The config of the run; known once the first view has come."""
@@ -140,8 +137,6 @@ class AttachedRun(RunConnection):
         self.torchrun = torchrun
         self._before = before
         self._folder = folder
-        self._agent = agent
-        """What starts the processes of the run again; None for a run of one process."""
         self._lock = threading.Lock()
         self._events: list[Event] = []
         self._new_view: RunView | None = None
@@ -182,11 +177,6 @@ class AttachedRun(RunConnection):
             self._events, self._new_view = [], None
             return update
 
-    @property
-    def num_undrained(self) -> int:
-        """How many events wait for `drain`. For any thread."""
-        return len(self._events)
-
     def send(self, command: Command) -> None:
         """Send a command to the run; it is lost where the connection breaks.
 
@@ -194,7 +184,7 @@ class AttachedRun(RunConnection):
         """
         if self.is_read_only and not isinstance(command, Question):
             return
-        line = codec.encode(command).encode() + b"\n"
+        line = protocol.to_line(command)
         with self._lock:
             if self._socket is not None and not _is_sent(self._socket, line):
                 _shut(self._socket)
@@ -202,18 +192,17 @@ class AttachedRun(RunConnection):
     def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
         """Have the run save and end, or not start; a read-only screen only leaves it."""
         starting = self.torchrun if not self._has_started.is_set() else None
-        again = self._agent if self._state == "restarting" else None
         if self.is_read_only:
             self.leave()
-        elif starting is None and again is None:
+        elif starting is None and self._state != "restarting":
             super().stop(reason, unless_unsaved=unless_unsaved)
         elif self._should_run:  # once: a second signal would interrupt the processes at their end
             self._add(end_event(reason, self._last_event))
             self.leave()
             if starting is not None:
                 starting.stop()
-            elif again is not None:
-                again.terminate()
+            elif agent := Agent.of_run(self._folder):
+                agent.terminate()
 
     def leave(self) -> None:
         """Disconnect; the run continues."""
@@ -221,16 +210,6 @@ class AttachedRun(RunConnection):
             self._leaving.set()
             if self._socket is not None:
                 _shut(self._socket)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end of the connection and of the runs before; return whether they have ended. For any thread."""
-        self._thread.join(seconds)
-        return not self.is_alive and (self._before is None or self._before.wait(seconds))
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether there is a connection, or will be one."""
-        return self._thread.is_alive()
 
     @property
     def badge(self) -> str:
@@ -289,7 +268,7 @@ class AttachedRun(RunConnection):
         try:
             with connected(self._folder, seconds) as (connection, greeting, lines):
                 is_reached, self._state = True, "reconnecting"
-                self.host_pid, self._agent = greeting.pid, greeting.agent
+                self.host_pid = greeting.pid
                 with self._lock:
                     if self._leaving.is_set():  # from here on, `leave` ends this connection
                         return
@@ -313,8 +292,7 @@ class AttachedRun(RunConnection):
         if self.torchrun is not None and not self._has_started.is_set():
             self.stage = self.torchrun.stage
             return self.torchrun.is_alive
-        has_ended = isinstance(last_event(self._folder.journal_path), RunFinished | RunFailed)
-        return not has_ended and self._agent is not None and self._agent.is_alive
+        return restarting_agent(self._folder) is not None
 
     def _receive(self, lines: Iterable[bytes]) -> None:
         """Handle a snapshot, then events; another snapshot after a gap. Raises `OSError` and `TweetgenError`."""
@@ -356,11 +334,11 @@ class AttachedRun(RunConnection):
         failure = None if self.torchrun is None else self.torchrun.failure
         error = self._problem or RemoteError(f"The process of the run {self._folder.name} ended unexpectedly.")
         lost = failure or failure_event(error, self._last_event)
-        if not self._has_started.is_set():
-            return lost
-        hint = "" if failure is not None else lost.hint
-        hint = hint or f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
-        return msgspec.structs.replace(lost, **time_of(self._last_event), hint=hint)
+        if self._has_started.is_set():
+            hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
+            hint = lost.hint if failure is None and lost.hint else hint
+            lost = msgspec.structs.replace(lost, **time_of(self._last_event), hint=hint)
+        return lost
 
 
 def _is_sent(connection: socket.socket, line: bytes) -> bool:

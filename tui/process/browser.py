@@ -24,7 +24,7 @@ import re
 import secrets
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from string import Template
 
@@ -35,7 +35,7 @@ from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 from textual_serve.server import Server, to_int
 
-from tui.terminal.capabilities import BROWSER_DRIVER, drawn_size
+from tui.terminal.capabilities import drawn_size, environment_of_tab
 
 ADDRESS = "127.0.0.1"
 _HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
@@ -59,30 +59,21 @@ _POLICY = (
 """The page loads nothing from another server, and is in no frame of another page; xterm.js creates style elements."""
 _START_OF_PACKETS = b"__GANGLION__\n"
 _MAIN_SCREEN = "\x1b[?1049l\x1b[2J\x1b[H\x1b[?25l"
-_OF_A_TERMINAL = {"NO_COLOR", "COLORTERM", "TMUX", "ZELLIJ", "STY", "SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"}
-"""Variables that describe the terminal of the server."""
-_OF_A_TAB = {"TEXTUAL_DRIVER": BROWSER_DRIVER, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What decides whether a request is answered."""
+def refusal(
+    own_token: str, host: str, token: str | None, origin: str | None = None, *, is_websocket: bool = False
+) -> str:
+    """Return why a request is refused; empty if it is answered.
 
-    host: str
-    origin: str | None = None
-    token: str | None = None
-    """The token that the request gives; None for the files of the page, which are no secret."""
-    is_websocket: bool = False
-
-
-def refusal(request: Request, token: str) -> str:
-    """Return why a request to the server with this token is refused; empty if it is answered."""
-    if _HOST.fullmatch(request.host) is None:
+    `token` is the one that the request gives; None for the files of the page, which are no secret.
+    """
+    if _HOST.fullmatch(host) is None:
         return "This server is for 127.0.0.1 and localhost only."
-    if request.is_websocket and request.origin != f"http://{request.host}":
+    if is_websocket and origin != f"http://{host}":
         return "Only the page of this server may open its terminal."
-    if request.token is not None and not hmac.compare_digest(request.token.encode(errors="replace"), token.encode()):
+    if token is not None and not hmac.compare_digest(token.encode(errors="replace"), own_token.encode()):
         return "The token is missing or wrong: open the whole address that tweetgen-tui serve has printed."
     return ""
 
@@ -139,13 +130,8 @@ class BrowserServer(Server):
             raise web.HTTPBadRequest(text="A header is not in UTF-8.") from error
         route = request.match_info.route.name or ""
         tokens = {"page": request.query.get("token", ""), "websocket": request.match_info.get("token", "")}
-        asked = Request(
-            host=request.host,
-            origin=request.headers.get("Origin"),
-            token=tokens.get(route),
-            is_websocket=route == "websocket",
-        )
-        if reason := refusal(asked, self.token):
+        given, origin = tokens.get(route), request.headers.get("Origin")
+        if reason := refusal(self.token, request.host, given, origin, is_websocket=route == "websocket"):
             raise web.HTTPForbidden(text=reason)
         return await handler(request)
 
@@ -187,19 +173,11 @@ class Tab(AppService):
             "",
             write_bytes=socket.send_bytes,
             write_str=socket.send_str,
-            close=self._ignore_closed_screen,
+            close=partial(asyncio.sleep, 0),  # the process prints its last lines after it has closed the screen
             download_manager=downloads,
         )
         self._arguments = arguments
         self._socket = socket
-
-    async def _ignore_closed_screen(self) -> None:
-        """Keep the socket open once the screen is closed: the process prints its last lines after that."""
-
-    def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
-        """Describe the terminal of the browser in place of the server's."""
-        environment = super()._build_environment(*drawn_size(width, height))
-        return {name: value for name, value in environment.items() if name not in _OF_A_TERMINAL} | _OF_A_TAB
 
     async def set_terminal_size(self, width: int, height: int) -> None:
         """Pass on the size of the terminal, within the limits. Raises `TypeError` if it is not of whole numbers."""
@@ -214,7 +192,7 @@ class Tab(AppService):
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
-            env=self._build_environment(width, height),
+            env=environment_of_tab(self._build_environment(*drawn_size(width, height))),
             start_new_session=True,
         )
         assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - they are pipes

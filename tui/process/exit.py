@@ -1,10 +1,6 @@
 """How a screen was closed, and what its process does then: exit code, printed lines, whether the run continues.
 
-A run that continues without a screen: a thread, most often the main one, waits for its session. Imports no Textual.
-
-The process has closed its terminal; clients may attach through the run's host.
-
-Crashes and hangs: where every thread is, written to the log of the run, or of the program, not over the screen.
+A run that continues without a screen has no terminal; clients may attach through its host. Imports no Textual.
 """
 
 from __future__ import annotations
@@ -25,6 +21,7 @@ from tui.run.view import RunView, is_over
 UNSAVED_CODE = TweetgenError.exit_code
 """Exit code of a run that ended without saving its last steps, whatever ended it."""
 _SAVING_SECONDS = 5.0
+_POLL_SECONDS = 0.2
 
 
 def exit_code_of(view: RunView) -> int:
@@ -73,34 +70,19 @@ class ExitPlan:
     """How long it waits for its runs to save and end."""
 
 
-def plan_exit(
-    outcome: Outcome,
-    view: RunView,
-    earlier_views: Iterable[RunView] = (),
-    *,
-    is_alive: bool,
-    is_remote: bool = False,
-    attach_problem: str = "",
-) -> ExitPlan:
-    """Return what the process does after `outcome`, where the latest run has `view`. Pure.
-
-    The run `is_alive` while more events can come, and `is_remote` where another process trains it; `attach_problem`
-    is why no terminal can attach to it, if none can.
-    """
+def plan_exit(outcome: Outcome, run: RunConnection, view: RunView, earlier_views: Iterable[RunView] = ()) -> ExitPlan:
+    """Return what the process does after `outcome`, where the latest run has `view`. Changes nothing."""
     # a session that was asked to end, and is in a long step, ends without the screen
     is_late = view.phase != "starting" and not outcome.is_abandoned
-    may_run_on = is_alive and not view.is_replay
-    if view.ended is None and (is_remote or (may_run_on and (outcome.is_detached or is_late))):
-        line = how_it_ends(view) if outcome.is_ending else how_to_attach(view, attach_problem)
-        return ExitPlan(exit_code=outcome.exit_code, lines=(line,), continues_in_background=not is_remote)
+    may_run_on = run.is_alive and not view.is_replay
+    if view.ended is None and (run.is_remote or (may_run_on and (outcome.is_detached or is_late))):
+        line = how_it_ends(view) if outcome.is_ending else how_to_attach(view, run.attach_problem)
+        return ExitPlan(exit_code=outcome.exit_code, lines=(line,), continues_in_background=not run.is_remote)
     return ExitPlan(
         exit_code=outcome.exit_code,
         lines=tuple(end_lines(view, earlier_views)),
         saving_seconds=0.0 if outcome.is_abandoned or view.phase == "starting" else _SAVING_SECONDS,
     )
-
-
-_POLL_SECONDS = 0.2
 
 
 def run_detached(run: RunConnection, view: RunView) -> int:

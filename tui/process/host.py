@@ -11,7 +11,6 @@ import contextlib
 import logging
 import math
 import os
-import queue
 import socket
 import threading
 import time
@@ -21,7 +20,6 @@ from pathlib import Path
 
 from engine.config.run import RunConfig
 from engine.errors import StorageError
-from engine.protocol import codec
 from engine.protocol.codec import DecodeError, decode_tagged
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
@@ -31,7 +29,6 @@ from engine.storage.log import log_to
 from engine.text import sanitize_line
 from tui.process.protocol import MAX_CLIENT_LINE_BYTES, Greeting, Hello, Refusal, Screens, lines_of, message_in, to_line
 from tui.process.sockets import is_same_user, make_private_folder, socket_path
-from tui.process.torchrun import Agent
 from tui.run.fold import fold
 from tui.run.journal import read_history
 from tui.run.view import RunView
@@ -108,14 +105,10 @@ class Client:
         Refuse a client that sends an invalid command, or steers over a read-only connection. Raises `OSError`.
         """
         sending = asyncio.create_task(self._send_all())
-        # once nothing more is sent, this ends reading; after a cancellation, a refusal may follow
-        sending.add_done_callback(lambda task: None if task.cancelled() else self._writer.close())
         try:
             refusal = await self._read_commands()
         finally:
-            sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sending
+            sending.cancel()  # which closes the connection, once the refusal is sent
         if refusal:
             await self._send(to_line(Refusal(reason=refusal)))
 
@@ -135,19 +128,16 @@ class Client:
     async def close(self) -> None:
         """Close the connection; unsent lines are sent if the client reads them at once."""
         self._writer.close()
-        try:
+        with contextlib.suppress(OSError):  # it is gone, or (`TimeoutError`) it does not read
             async with asyncio.timeout(_POLL_SECONDS):
                 await self._writer.wait_closed()
-        except TimeoutError:
-            if self._writer.transport.get_write_buffer_size():  # else it has closed by now, and `abort` fails (3.11)
-                self._writer.transport.abort()
-        except OSError:  # it is gone
-            pass
+        if self._writer.transport.get_write_buffer_size():  # else it has closed by now, and `abort` fails (3.11)
+            self._writer.transport.abort()
 
     async def _send_all(self) -> None:
-        """Send a snapshot, then queued lines; after a gap, another snapshot."""
+        """Send a snapshot, then queued lines; after a gap, another snapshot. Ends reading once nothing more is sent."""
         try:
-            while True:
+            while self._is_behind or self._waiting or not self._is_ending:
                 if self._is_behind:
                     self._is_behind, self._waiting = False, bytearray()  # in one turn with the view of the snapshot
                     for line in self._snapshot():
@@ -155,13 +145,13 @@ class Client:
                 elif self._waiting:
                     lines, self._waiting = self._waiting, bytearray()
                     await self._send(lines)
-                elif self._is_ending:
-                    return
                 else:
                     self._is_woken.clear()
                     await self._is_woken.wait()
         except OSError:  # it is gone, or (`TimeoutError`) it reads nothing
             self._writer.transport.abort()
+        finally:
+            self._writer.close()
 
     async def _send(self, lines: bytes | bytearray) -> None:
         """Write lines, and wait while too much of them is unread. Raises `OSError`."""
@@ -174,17 +164,17 @@ class Client:
         while True:
             try:
                 line = await self._reader.readline()
-                if line and not line.endswith(b"\n"):  # it may be the start of another command
+                if not line:
+                    return ""
+                if not line.endswith(b"\n"):  # it may be the start of another command
                     raise DecodeError("the line has no end")
-                command = decode_tagged(line, Command) if line else None
+                command = decode_tagged(line, Command)
             except OSError:
                 return ""
             except DecodeError as error:
                 return sanitize_line(f"Invalid command: {str(error).rstrip('.')}.", _MAX_REASON_CHARS)
             except ValueError:
                 return f"Invalid command: the line is longer than {MAX_CLIENT_LINE_BYTES // 1024} KiB."
-            if command is None:
-                return ""
             if self.is_read_only and not isinstance(command, Question):
                 return "This connection is read-only."
             self._queue_command(command, len(line))
@@ -221,24 +211,14 @@ class Host:
     Methods without an underscore are for any thread, the others for the host's own.
     """
 
-    def __init__(
-        self,
-        config: RunConfig,
-        send: Callable[[Command], None],
-        num_waiting: Callable[[], int],
-        agent: Agent | None = None,
-    ) -> None:
-        """Forward commands of clients to `send`, throttled by `num_waiting`: those that the session has yet to handle.
-
-        `agent` is what starts the processes of the run again where one is lost.
-        """
+    def __init__(self, config: RunConfig, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
+        """Forward commands of clients to `send`; `num_waiting` counts those that the session has not handled yet."""
         self.problem = ""
         """Why no client can attach; empty where clients can, and before the run has started."""
         self._config = config
         self._send, self._num_waiting = send, num_waiting
-        self._agent = agent
         self._view = RunView()
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events = deque[Event]()
         self._folder = RunFolder(Path())
         self._thread: threading.Thread | None = None
         self._is_closing = threading.Event()
@@ -254,7 +234,7 @@ class Host:
         """Queue an event; start to listen at the first `RunStarted`. Never blocks and never raises."""
         if self._is_over:
             return
-        self._events.put(event)
+        self._events.append(event)
         if self._thread is None and isinstance(event, RunStarted):
             try:
                 self._folder = folder_of_run(event.run)
@@ -357,12 +337,9 @@ class Host:
 
     def _publish(self) -> bool:
         """Fold the queued events into the view, and send them to the clients; return whether the run has ended."""
-        new_events: list[Event] = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                new_events.append(self._events.get_nowait())
+        new_events = [self._events.popleft() for _ in range(len(self._events))]
         self._view = fold(self._view, new_events)
-        lines = b"".join(codec.encode(event).encode() + b"\n" for event in new_events) if self._clients else b""
+        lines = b"".join(to_line(event) for event in new_events) if self._clients else b""
         if len(self._clients) != self._num_clients_sent:
             self._num_clients_sent = len(self._clients)
             lines += to_line(Screens(count=self._num_clients_sent))
@@ -387,7 +364,6 @@ class Host:
         greeting = Greeting(
             run=self._folder.name,
             pid=os.getpid(),
-            agent=self._agent,
             phase=view.phase,
             step=view.step,
             elapsed_seconds=view.elapsed_seconds,

@@ -28,7 +28,7 @@ from typing import Any
 
 from engine.text import quoted, sanitize_line
 from tui.process.signals import HANGUP_CODE, log_crashes_of
-from tui.terminal.output import write_at_end
+from tui.terminal.output import print_at_end
 
 _STDIN, _STDERR = 0, 2
 _RESET = (
@@ -67,7 +67,7 @@ class TerminalState:
         with contextlib.suppress(OSError, termios.error):  # it is gone
             if os.tcgetpgrp(_STDIN) == os.getpgrp():  # else the shell is in the foreground, with settings of its own
                 termios.tcsetattr(_STDIN, termios.TCSANOW, self.saved)
-            write_at_end(_RESET)
+            print_at_end(_RESET, end="")
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -111,7 +111,7 @@ class Supervisor:
         if not os.WIFSIGNALED(status):
             return os.WEXITSTATUS(status)
         number = os.WTERMSIG(status)
-        write_at_end(f"tweetgen-tui: The program was ended by {signal.Signals(number).name}.\n{self._advice}\n")
+        print_at_end(f"tweetgen-tui: The program was ended by {signal.Signals(number).name}.", self._advice)
         return 128 + number
 
     def _forward(self, number: int, _frame: FrameType | None) -> None:
@@ -133,7 +133,7 @@ class Supervisor:
                     _pass_foreground(self._child, os.getpgrp())
                     self._terminal.restore(always=self._is_drawing)
                     if int(code) == HANGUP_CODE and notice:  # the child can't write to a terminal that is still there
-                        write_at_end(notice + "\n")
+                        print_at_end(notice)
                     os._exit(int(code))
 
     def _stop_too(self) -> None:

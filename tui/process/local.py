@@ -6,9 +6,9 @@ The screen polls (`drain`) at its own rate; the session never calls into it.
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -71,23 +71,15 @@ class LocalRun(RunConnection):
         self._before = before
         self._session: Session | None = None
         self._stop_reason: str | None = None
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events = deque[Event]()
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._last_event: Event | None = None
         # a daemon: a session that hangs must not keep the program from ending
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
 
-    def start(self) -> None:
-        """Start the session."""
-        self._thread.start()
-
     def drain(self) -> Update:
         """Return the events since the last call, in order and without a gap."""
-        events = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                events.append(self._events.get_nowait())
-        return Update(tuple(events))
+        return Update(tuple(self._events.popleft() for _ in range(len(self._events))))
 
     def send(self, command: Command) -> None:
         """Send a command to the session, which handles it between two steps. For any thread."""
@@ -97,23 +89,6 @@ class LocalRun(RunConnection):
         """Have the session save and end, or not start; with `unless_unsaved` it refuses where it can't save."""
         self._stop_reason = reason
         super().stop(reason, unless_unsaved=unless_unsaved)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end of this run and of those before it; return whether they have ended. For any thread."""
-        if self.is_alive:
-            self._thread.join(seconds)
-        before = self._before
-        return not self.is_alive and (before is None or before.wait(seconds))
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether more events can come."""
-        return self._thread.is_alive()
-
-    @property
-    def num_undrained(self) -> int:
-        """How many events wait for `drain`. For any thread."""
-        return self._events.qsize()
 
     @property
     def num_waiting(self) -> int:
@@ -161,7 +136,7 @@ class LocalRun(RunConnection):
 
     def _emit(self, event: Event) -> None:
         self._last_event = event
-        self._events.put(event)
+        self._events.append(event)
         if self._on_run is not None and isinstance(event, RunStarted):
             self._on_run(event.run)
         if self.host is not None:

@@ -25,9 +25,9 @@ from engine.config.run import RunConfig
 from engine.errors import TweetgenError
 from engine.protocol import codec
 from engine.protocol.codec import Count, DecodeError, Number, Seconds, StepNumber
-from engine.protocol.events import TweetSampled
+from engine.protocol.commands import Command
+from engine.protocol.events import Event, TweetSampled
 from engine.text import sanitize
-from tui.process.torchrun import Agent
 from tui.run.view import RunPhase, RunView
 
 MAX_CLIENT_LINE_BYTES = 64 * 1024
@@ -45,8 +45,6 @@ class Greeting(Message, frozen=True, kw_only=True):
 
     run: str
     pid: Count
-    agent: Agent | None = None
-    """What starts its processes again where one is lost; None for a run of one process."""
     phase: RunPhase
     step: StepNumber
     elapsed_seconds: Seconds
@@ -94,7 +92,7 @@ class Refusal(Message, frozen=True, kw_only=True):
     hint: str = ""
 
 
-def to_line(message: Message) -> bytes:
+def to_line(message: Message | Event | Command) -> bytes:
     """Encode a message as a line."""
     return codec.encode(message).encode() + b"\n"
 

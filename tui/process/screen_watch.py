@@ -31,28 +31,25 @@ _POLL_SECONDS = 0.1
 
 
 class ScreenWatch:
-    """Waits for the answers of a screen. `expect_end` and `expect_reaction` are for any thread and signal handler."""
+    """Waits for the answers of a screen. `expect` is for any thread and signal handler."""
 
     def __init__(self) -> None:
         self._expected: queue.SimpleQueue[int | None] = queue.SimpleQueue()  # whose `put` may interrupt another
         self._has_reacted = False
-        self._is_closed = False
         self._is_decided = threading.Lock()
         """Acquired once, by what ends the program: the screen or the watch."""
-        self._has_no_limit = threading.Event()
+        self.has_no_limit = threading.Event()
+        """Set once the process continues its run without the screen, however long that takes."""
 
     def start(self, take_over: Callable[[int | None], object]) -> None:
         """Call `take_over`, on a thread of its own, with the exit code of a signal or None for ctrl+c; then exit."""
         threading.Thread(target=self._watch, args=(take_over,), name="screen watch", daemon=True).start()
 
-    def expect_end(self, exit_code: int) -> None:
-        """Expect `close`, after a signal with this exit code."""
+    def expect(self, exit_code: int | None = None) -> None:
+        """Expect `close`, after a signal with this exit code; after ctrl+c, without a code, `react` will do as well."""
+        if exit_code is None:
+            self._has_reacted = False
         self._expected.put(exit_code)
-
-    def expect_reaction(self) -> None:
-        """Expect `react`, or `close`, after ctrl+c."""
-        self._has_reacted = False
-        self._expected.put(None)
 
     def react(self) -> None:
         """Note that the screen has received ctrl+c: whatever it does then, such as a question, is its answer."""
@@ -60,20 +57,15 @@ class ScreenWatch:
 
     def close(self) -> None:
         """Note that the screen has closed. Never returns if the watch ends the program."""
-        self._is_closed = True
         if not self._is_decided.acquire(blocking=False):
             threading.Event().wait()
-
-    def lift_time_limit(self) -> None:
-        """Note that the process continues its run without the screen, however long that takes."""
-        self._has_no_limit.set()
 
     def _watch(self, take_over: Callable[[int | None], object]) -> None:
         """Wait for each answer in turn. The thread's body."""
         while True:
             exit_code = self._expected.get()
             for _ in range(round(PATIENCE_SECONDS / _POLL_SECONDS)):
-                if self._is_closed or (exit_code is None and self._has_reacted):
+                if self._is_decided.locked() or (exit_code is None and self._has_reacted):
                     break
                 time.sleep(_POLL_SECONDS)
             else:
@@ -86,7 +78,7 @@ class ScreenWatch:
         code = InternalError.exit_code if exit_code is None else exit_code
 
         def limit() -> None:
-            if not self._has_no_limit.wait(TAKEOVER_SECONDS):
+            if not self.has_no_limit.wait(TAKEOVER_SECONDS):
                 os._exit(code)
 
         threading.Thread(target=limit, name="takeover limit", daemon=True).start()

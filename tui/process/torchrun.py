@@ -24,15 +24,14 @@ from typing import BinaryIO
 
 from engine.checkpoints.catalog import latest_of, resolve_checkpoint
 from engine.checkpoints.format import read_info
-from engine.config.fields import with_settings
 from engine.config.presets import resolve_preset
-from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
+from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import DeviceError, DistributedError, InternalError, StorageError
 from engine.progress import Stage
 from engine.protocol import codec, events
 from engine.protocol.codec import Count, Number
 from engine.protocol.events import RunFailed, RunFinished
-from engine.storage.files import is_locked, new_file, read_regular
+from engine.storage.files import is_locked, read_regular, write_atomically
 from engine.storage.folders import RunFolder, find_run, folder_of_run, free_run_name, home
 from engine.storage.journal import last_event
 
@@ -55,40 +54,67 @@ _STAGE = re.compile(r"^(.+) \.\.\.(?: (\d+)%)?$", re.MULTILINE)
 LOG = logging.getLogger(__name__)
 
 
-def own_module(name: str, python: str = sys.executable) -> list[str]:
+def own_module(name: str) -> list[str]:
     """Return the beginning of a command that runs a module of this program.
 
     `-m` alone searches the working directory first, where a folder called `tui` may be anybody's.
     """
-    return [python, "-P", "-m", name]
+    return [sys.executable, "-P", "-m", name]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Agent:
-    """What starts the ranks of a run, and starts all again where one is lost: one torchrun."""
+    """The torchrun that has started the ranks of a run, and starts all again where one is lost.
+
+    Stored in the folder of the run from the start of the run on.
+    """
 
     pid: Count
     started: Number
     """Seconds since 1970."""
+    host: str
+    """The machine, or container, in which it has this process id."""
+    job: str
+    """Its own name of the run: agents of containers of one name may have equal ids and start times."""
+    has_ended: bool = False
+    """Whether the run has ended in order: with success, an error or a command."""
 
     @classmethod
-    def of_process(cls, pid: int) -> Agent | None:
-        """Return a process as an agent; None if it has ended."""
+    def of_process(cls, pid: int, job: str) -> Agent | None:
+        """Return a process of this machine as an agent; None if it has ended."""
         import psutil  # costs start-up time
 
         with contextlib.suppress(psutil.Error, ValueError, OverflowError):  # no process may have that number
             process = psutil.Process(pid)
-            return None if process.status() == psutil.STATUS_ZOMBIE else cls(pid, process.create_time())
+            if process.status() != psutil.STATUS_ZOMBIE:
+                return cls(pid=pid, started=process.create_time(), host=socket.gethostname(), job=job)
         return None
 
+    @classmethod
+    def of_run(cls, run: RunFolder) -> Agent | None:
+        """Return the agent that the folder of a run names; None without one of this machine."""
+        with contextlib.suppress(OSError, codec.DecodeError):
+            agent = codec.decode(read_regular(run.agent_path, 4096), cls)
+            return agent if agent.host == socket.gethostname() else None
+        return None
+
+    def write(self, run: RunFolder) -> None:
+        """Store it in the folder of the run. A disk that fails is no error here: the run has warned of it."""
+        with contextlib.suppress(StorageError):
+            write_atomically(run.agent_path, codec.encode(self).encode())
+
     def is_same(self, other: Agent | None) -> bool:
-        """Return whether both are one process."""
-        return other is not None and self.pid == other.pid and abs(self.started - other.started) < _SAME_START_SECONDS
+        """Return whether both are one process of this machine."""
+        return (
+            other is not None
+            and (self.pid, self.job) == (other.pid, other.job)
+            and abs(self.started - other.started) < _SAME_START_SECONDS
+        )
 
     @property
     def is_alive(self) -> bool:
         """Whether the process has not ended."""
-        return self.is_same(self.of_process(self.pid))
+        return self.is_same(self.of_process(self.pid, self.job))
 
     def terminate(self) -> None:
         """Let it end the ranks, and itself; after 30 seconds it kills those that have not ended."""
@@ -97,47 +123,21 @@ class Agent:
                 os.kill(self.pid, signal.SIGTERM)
 
 
-@dataclass(frozen=True, kw_only=True)
-class StartedRun:
-    """What a run's folder says about the agent that has started its ranks, from the start of the run on."""
-
-    agent: Agent
-    host: str
-    """The machine, or container, in which the agent has its process id."""
-    job: str
-    """The agent's own name of the run: agents of containers of one name may have equal ids and start times."""
-    has_ended: bool = False
-    """Whether the run has ended in order: with success, an error or a command."""
-
-    @classmethod
-    def of(cls, run: RunFolder) -> StartedRun | None:
-        """Return what the folder of a run says; None without an agent of this machine."""
-        with contextlib.suppress(OSError, codec.DecodeError):
-            started = codec.decode(read_regular(run.agent_path, 4096), cls)
-            return started if started.host == socket.gethostname() else None
-        return None
-
-    def write(self, run: RunFolder) -> None:
-        """Store it in the folder of the run. A disk that fails is no error here: the run has warned of it."""
-        with contextlib.suppress(StorageError), new_file(run.agent_path) as file:
-            file.write(codec.encode(self).encode())
-
-
-def run_started_by(agent: Agent, job: str) -> tuple[RunFolder, StartedRun] | None:
-    """Return the run whose ranks an agent of this machine has started before for a job; None where there is none."""
+def run_started_by(agent: Agent) -> tuple[RunFolder, Agent] | None:
+    """Return the run whose ranks an agent of this machine has started before, and what its folder says of the agent."""
     for path in (home() / "runs").glob("*/agent.json"):
-        started = StartedRun.of(run := RunFolder(path.parent))
-        if started is not None and started.job == job and started.agent.is_same(agent):
-            return run, started
+        found = Agent.of_run(run := RunFolder(path.parent))
+        if found is not None and found.is_same(agent):
+            return run, found
     return None
 
 
 def restarting_agent(run: RunFolder) -> Agent | None:
     """Return the agent that starts the ranks of a run again; None for a run that is active, or is over."""
-    started = StartedRun.of(run)
-    if started is None or started.has_ended or is_locked(run.journal_path) or not started.agent.is_alive:
+    agent = Agent.of_run(run)
+    if agent is None or agent.has_ended or is_locked(run.journal_path) or not agent.is_alive:
         return None
-    return None if isinstance(last_event(run.journal_path), RunFinished | RunFailed) else started.agent
+    return None if isinstance(last_event(run.journal_path), RunFinished | RunFailed) else agent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +173,8 @@ class Processes:
                 f"This machine has {available}; each of {count} processes needs one of its own.",
                 fewer if num_gpus else "Set --device cpu, or leave --nproc-per-node out.",
             )
-        cores, threads = _num_cores(), _threads_of(count, runtime)
+        cores = _num_cores()
+        threads = runtime.threads or max(1, cores // count)
         if count * threads > cores:
             by_threads = f" with {threads} threads each" if threads > 1 else ""
             raise DeviceError(
@@ -186,11 +187,6 @@ class Processes:
 def _num_cores() -> int:
     """Return the number of CPU cores that this process may use, without torch."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _threads_of(count: int, runtime: RuntimeConfig) -> int:
-    """Return the threads of each of `count` processes, which share the cores."""
-    return runtime.threads or max(1, _num_cores() // count)
 
 
 def may_have_gpu() -> bool:
@@ -226,12 +222,9 @@ def _chosen_by(num_gpus: int, config: RunConfig) -> tuple[int, str]:
 
 def _batch_size_of(config: RunConfig) -> int:
     """Return the batch size that a run on GPUs starts with. Raises `TweetgenError` for a checkpoint without one."""
-    if "batch_size" in config.settings:
-        return with_settings(TrainingConfig(), config.settings).batch_size
-    if config.resume is not None:
-        return read_info(latest_of(find_run(config.resume)))[0].training.batch_size
-    if config.checkpoint is not None:
-        return read_info(resolve_checkpoint(config.checkpoint))[0].training.batch_size
+    if "batch_size" not in config.settings and not (config.resume is None and config.checkpoint is None):
+        path = resolve_checkpoint(config.checkpoint) if config.resume is None else latest_of(find_run(config.resume))
+        return read_info(path)[0].training.batch_size
     any_length = 10_000_000  # characters of the corpus, on which no preset's batch size depends
     return resolve_preset(config.preset, config.settings, any_length, "cuda").training.batch_size
 
@@ -292,7 +285,7 @@ class Torchrun:
             options = [*_OPTIONS, "--nproc-per-node", str(processes.count), "-m", "tui", "train"]
             command = [*own_module("torch.distributed.run"), *options, *order.to_arguments()]
             # the workers run `python -m` without the option of `own_module`
-            threads = _threads_of(processes.count, processes.runtime)
+            threads = processes.runtime.threads or max(1, _num_cores() // processes.count)
             variables = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": str(threads)}
         with self._lock:
             if not self._is_stopped:

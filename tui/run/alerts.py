@@ -27,10 +27,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from engine.errors import DeviceMemoryError
-from engine.protocol.commands import ChangeSettings, Command, Finish, LoadCheckpoint, Resume, SaveLatest
+from engine.protocol.commands import Command, LoadCheckpoint, Resume, SaveLatest
 from engine.protocol.events import CheckpointLoaded, CommandRefused, Event, RunFailed, Warned
-from engine.training.schedule import finish_after
-from tui.run.ending import NO_LIMIT
+from tui.run.ending import to_finish
 from tui.run.view import RunView, is_over
 from tui.text.numbers import NATS_PER_UNIT, LossUnit, format_bits
 
@@ -75,8 +74,6 @@ class Alerts:
     """The lowest smoothed loss since the start or the last load; at first that of a uniform guess."""
     risen_since: int | None = None
     """The step since which the smoothed loss has been well above its best."""
-    last_step: int = 0
-    """The step of the latest view."""
 
     @classmethod
     def of(cls, view: RunView) -> Alerts:
@@ -115,9 +112,7 @@ class Alerts:
             return self
         is_rising = _is_validation_rising(view) and not view.is_finishing
         alerts = self.with_up("validation") if is_rising else self.without("validation")
-        if view.step == self.last_step:
-            return alerts
-        alerts = replace(alerts, last_step=view.step).with_skipped_at(view.step)
+        alerts = alerts.with_skipped_at(view.step)
         return (alerts if alerts.skipped_steps else alerts.without("not-finite")).with_loss_of(view)
 
     def with_skipped_at(self, step: int) -> Alerts:
@@ -162,24 +157,23 @@ class Alerts:
         # back to the run's best, or to its latest where it has not been evaluated
         source = "latest" if view.best is None else "best"
         name = f"{view.started.run if view.started is not None else 'last'}/{source}"
+        commands: tuple[Command, ...]
         match kind:
             case "memory":
-                return Alert(kind=kind, text="The device's memory is used up", remedy="try again from latest")
+                text, remedy, commands = "The device's memory is used up", "try again from latest", ()
             case "disk":
-                return Alert(kind=kind, text=self.disk_message, remedy="try saving again", commands=(SaveLatest(),))
-            case "validation":
-                points = [point for point in (view.last_val, view.best) if point is not None]
-                losses = ", best ".join(format_bits(point.bits_per_char, unit) for point in points)
-                text, remedy = f"Validation rises: {losses}", f"reload {source} and finish"
-                commands = (LoadCheckpoint(name=name), *_to_finish(view))
-                return Alert(kind=kind, text=text, remedy=remedy, commands=commands)
+                text, remedy, commands = self.disk_message, "try saving again", (SaveLatest(),)
+            case "validation" if view.best and view.last_val:
+                last, best = (format_bits(point.bits_per_char, unit) for point in (view.last_val, view.best))
+                text, remedy = f"Validation rises: {last}, best {best}", "reload best and finish"
+                resume = (Resume(),) if is_over(view) else ()
+                commands = (LoadCheckpoint(name=name), *to_finish(view, view.best.step), *resume)
             case _:
-                now, best = ((loss or 0.0) / NATS_PER_UNIT[unit] for loss in (view.smoothed_loss, self.best_loss))
-                text = "The loss is not finite" if kind == "not-finite" else f"Loss {now:.1f}, was {best:.1f}"
+                now, was = ((loss or 0.0) / NATS_PER_UNIT[unit] for loss in (view.smoothed_loss, self.best_loss))
+                text = "The loss is not finite" if kind == "not-finite" else f"Loss {now:.1f}, was {was:.1f}"
+                remedy = f"reload {source}, halve the learning rate"
                 commands = (LoadCheckpoint(name=name, halves_rate=True),)
-                return Alert(
-                    kind=kind, text=text, remedy=f"reload {source}, halve the learning rate", commands=commands
-                )
+        return Alert(kind=kind, text=text, remedy=remedy, commands=commands)
 
 
 def _is_validation_rising(view: RunView) -> bool:
@@ -188,14 +182,3 @@ def _is_validation_rising(view: RunView) -> bool:
     if view.best is None or len(latest) < NUM_EVALUATIONS or latest[-1] < latest[0]:
         return False
     return min(latest) >= view.best.bits_per_char * (1 + MIN_VAL_RISE_SHARE)
-
-
-def _to_finish(view: RunView) -> tuple[Command, ...]:
-    """Return the commands to finish after a load of the best weights, in a run that may be over."""
-    if not is_over(view):
-        return (Finish(),)
-    if view.best is None:
-        return Finish(), Resume()
-    # a budget that is used up would refuse the finish
-    budget = {**NO_LIMIT, "max_steps": finish_after(view.best.step).last_step}
-    return ChangeSettings(settings=budget), Finish(), Resume()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -42,9 +43,14 @@ class RunConnection:
     """Why this screen must not change the run; empty where it may."""
     welcome = ""
     """The notice shown at the start."""
+    _thread: threading.Thread
+    """Adds the events. A replay has none, and overrides what uses it."""
+    _before: RunConnection | None = None
+    """The run that must have ended before this one starts."""
 
     def start(self) -> None:
         """Start the run, if it is to be started."""
+        self._thread.start()
 
     def drain(self) -> Update:
         """Return the events since the last call, in order."""
@@ -60,17 +66,15 @@ class RunConnection:
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end of this run and of those before it; return whether they have ended. For any thread."""
-        raise NotImplementedError
+        if self.is_alive:
+            self._thread.join(seconds)
+        before = self._before  # the thread may clear it
+        return not self.is_alive and (before is None or before.wait(seconds))
 
     @property
     def is_alive(self) -> bool:
         """Whether more events can come."""
-        raise NotImplementedError
-
-    @property
-    def num_undrained(self) -> int:
-        """How many events wait for `drain`. For any thread."""
-        return 0
+        return self._thread.is_alive()
 
     @property
     def num_clients(self) -> int:

@@ -14,7 +14,6 @@ cooldown it rises again, the less the shorter the extension.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -133,11 +132,15 @@ def finish_choice(view: RunView) -> Choice:
     """Return the choice to finish; a run whose budget is used up gets as many steps as that takes."""
     finish = schedule.finish_after(view.step)
     effect = f"until step {format_count(finish.last_step)}, annealing the rate to zero"
+    note = _note(view, _budget("max_steps", finish.last_step), finish) if is_over(view) else ""
+    return Choice(name="finish", label="finish", effect=effect, commands=to_finish(view, view.step), note=note)
+
+
+def to_finish(view: RunView, step: int) -> tuple[Command, ...]:
+    """Return the commands with which a run at `step` finishes; a budget that is used up would refuse that."""
     if not is_over(view):
-        return Choice(name="finish", label="finish", effect=effect, commands=(Finish(),))
-    budget: Budget = {**NO_LIMIT, "max_steps": finish.last_step}
-    commands, note = (ChangeSettings(settings=budget), Finish()), _note(view, budget, finish)
-    return Choice(name="finish", label="finish", effect=effect, commands=commands, note=note)
+        return (Finish(),)
+    return ChangeSettings(settings=_budget("max_steps", schedule.finish_after(step).last_step)), Finish()
 
 
 def _to_budget(view: RunView, name: ChoiceName, label: str, budget: Budget) -> Choice:
@@ -154,24 +157,16 @@ def limit_text(budget: Budget) -> str:
     return f"until {' or '.join(limits) or 'you quit'}"
 
 
-def budget_in(settings: Mapping[str, Setting]) -> Budget:
-    """Return the budget in the settings of a run."""
-    return {name: settings.get(name) for name in BUDGETS}
-
-
-def _used(view: RunView, unit: Unit) -> float:
-    return {"steps": view.step, "seconds": view.elapsed_seconds, "epochs": view.epoch}[unit]
-
-
-def _budget(unit: Unit, limit: float) -> Budget:
-    return {**NO_LIMIT, _FIELDS[unit]: int(limit) if unit == "steps" else round(limit, 3)}
+def _budget(name: str, limit: float) -> Budget:
+    return {**NO_LIMIT, name: int(limit) if name == "max_steps" else round(limit, 3)}
 
 
 def _budget_after(view: RunView, amount: Amount) -> Budget:
     """Return the budget that ends a run this much later: than its limit in the same unit, or else than now."""
-    limit, used = view.settings[_FIELDS[amount.unit]], _used(view, amount.unit)
+    name = _FIELDS[amount.unit]
+    limit, used = view.settings[name], view.used[name]
     begin = used if limit is None or is_over(view) else max(limit, used)
-    return _budget(amount.unit, (begin if amount.unit == "epochs" else round(begin)) + amount.number)
+    return _budget(name, (begin if name == "epochs" else round(begin)) + amount.number)
 
 
 def doubled(limit: float, used: float) -> float:
@@ -181,11 +176,11 @@ def doubled(limit: float, used: float) -> float:
 
 def _doubled_budget(view: RunView) -> Budget:
     """Return twice the limit that ends the run first, or twice the steps where none has ended it."""
-    limits = {unit: limit for unit, name in _FIELDS.items() if (limit := view.settings[name]) is not None}
-    share, unit = max(((_used(view, unit) / limit, unit) for unit, limit in limits.items()), default=(0.0, "steps"))
-    if unit not in limits or (is_over(view) and share < SPENT):
+    limits = {name: limit for name in BUDGETS if (limit := view.settings[name]) is not None}
+    share, name = max(((view.used[name] / limit, name) for name, limit in limits.items()), default=(0.0, ""))
+    if not name or (is_over(view) and share < SPENT):
         return _budget_after(view, Amount(max(view.step, 1), "steps"))
-    return _budget(unit, doubled(limits[unit], _used(view, unit)))
+    return _budget(name, doubled(limits[name], view.used[name]))
 
 
 def _note(view: RunView, budget: Budget, planned: schedule.Finish | None = None) -> str:

@@ -1,25 +1,14 @@
-"""Reads a run's journal: the view that it leads to, and the events of a replay. Never writes."""
+"""Reads a run's journal: the view that it leads to. Never writes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice, takewhile
 from pathlib import Path
 
 from engine.errors import CheckpointError
-from engine.protocol.events import (
-    CommandRefused,
-    Event,
-    RanksMeasured,
-    RunFailed,
-    RunFinished,
-    StepTimes,
-    TextCompleted,
-    TweetRead,
-    TweetSampled,
-)
+from engine.protocol.events import Event, RanksMeasured, StepTimes, TweetSampled
 from engine.storage.folders import RunFolder
 from engine.storage.journal import SkippedLines, read_events, read_journal, read_lines
 from tui.run.fold import MAX_TIMES, MAX_TWEETS, fold
@@ -79,10 +68,3 @@ def require_journal(folder: RunFolder) -> None:
             f"The run {folder.name} has no journal.",
             f"It is written to {folder.journal_path} during training.",
         )
-
-
-def replayed_events(path: Path, skipped: SkippedLines) -> Iterator[Event]:
-    """Yield the events of a run without the ends of its sessions and the answers to questions of its screens."""
-    for event in read_journal(path, skipped):
-        if not isinstance(event, RunFinished | RunFailed | CommandRefused | TextCompleted | TweetRead):
-            yield event

@@ -63,7 +63,11 @@ def _value(name: str, value: object) -> str:
 
 _NAMES = {"uniform": "uniform", "unigram": "unigram", "2-gram": "bigram"}
 """Shown names by the names of the event."""
-_MEANINGS = {"uniform": "all characters equally likely", "unigram": "character frequencies only"}
+_MEANINGS = {
+    "uniform": "all characters equally likely",
+    "unigram": "character frequencies only",
+    "bigram": "predicts from 1 character",
+}
 _HIGHER_ORDER = re.compile(r"[3-9]-gram")
 NUM_BASELINES = len(_NAMES) + 1
 
@@ -84,8 +88,6 @@ class Baseline:
     @property
     def meaning(self) -> str:
         """What the simple model predicts from, in a few words."""
-        if self.name == "bigram":
-            return "predicts from 1 character"
         return _MEANINGS.get(self.name) or f"predicts from {int(self.name[0]) - 1} characters"
 
     @property

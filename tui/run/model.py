@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Literal
 
 from engine.config.run import MAX_LEARNING_RATE, MIN_LEARNING_RATE, Setting
 from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE
@@ -25,7 +26,6 @@ Need = Literal[_SessionNeed, "an alert", "a tweet", "a prime", "a change", "step
 """What an action needs: that this screen may change the run (`steering`) or choose another one (`switching`), a session
 that pauses (also a replay), that accepts commands, or that answers questions (also a read-only screen's). `files` are
 those of the machine that runs the program, which a read-only browser must not read or write."""
-_ALL_NEEDS: tuple[Need, ...] = get_args(Need)
 Severity = Literal["information", "warning"]
 
 TEMPERATURE_STEP = 0.05
@@ -57,6 +57,8 @@ class RunModel:
         """How often events were missed: answers to questions may be among them."""
         self.is_ending = False
         """Whether the session was asked to end."""
+        self.end_reason = ""
+        """Why it was asked to end; empty before that, and once it has refused."""
         self.toast: Callable[[str, Severity], None] = lambda _text, _severity: None
         """Shows a line on the screen for some seconds."""
         self.on_sent: Callable[[], None] = lambda: None
@@ -64,6 +66,8 @@ class RunModel:
         self._interruption = ""
         """Why the connection was interrupted at the last drain; empty where it was not."""
         self._has_paused_to_step = False
+        self._shown = view
+        self._causes_of_shown = (view, self.pending, self._interruption)
 
     @property
     def name(self) -> str:
@@ -72,9 +76,17 @@ class RunModel:
 
     @property
     def shown(self) -> RunView:
-        """The view with the settings that were sent and are not answered yet; starting while it is interrupted."""
-        view = with_changes(self.view, self.pending.settings)
-        return replace(view, phase="starting") if self._interruption and not is_over(view) else view
+        """The view with the settings that were sent and are not answered yet; starting while it is interrupted.
+
+        The same object until the run, the settings or the connection change.
+        """
+        causes = (self.view, self.pending, self._interruption)
+        if not all(map(operator.is_, causes, self._causes_of_shown)):
+            view = with_changes(self.view, self.pending.settings)
+            is_cut_off = self._interruption and not is_over(view)
+            self._causes_of_shown = causes
+            self._shown = replace(view, phase="starting") if is_cut_off else view
+        return self._shown
 
     @property
     def has_model(self) -> bool:
@@ -116,7 +128,7 @@ class RunModel:
     def refusal_of(self, command: Command) -> str:
         """Return why a command can't be sent now, as a sentence; empty if it can."""
         need: Need = "answers" if isinstance(command, Question) else "commands"
-        return reason_of("pausing" if isinstance(command, Pause | Resume) else need, self)
+        return unmet_needs(self).get("pausing" if isinstance(command, Pause | Resume) else need, "")
 
     def send(self, command: Command) -> bool:
         """Send a command, and show at once what it changes; notify the user and return False if it can't be sent."""
@@ -181,49 +193,30 @@ def _missed(before: RunView, view: RunView) -> list[Event]:
     return [*started, *(warned for warned in view.warnings if warned not in before.warnings), *ended]
 
 
-def reason_of(need: Need, run: RunModel, *, has_tweet: bool = True, is_in_browser: bool = False) -> str:  # noqa: C901, PLR0912 - one case per need
-    """Return why a need is not met now, as a sentence; empty if it is.
+def unmet_needs(run: RunModel, *, has_tweet: bool = True, is_in_browser: bool = False) -> dict[Need, str]:
+    """Return which needs are not met now, each with the reason as a sentence.
 
     `has_tweet`: a tweet is selected, or there is a newest one.
     """
-    view, refusal = run.view, run.connection.refusal
-    ending = "The run is ending." if run.is_ending else ""
-    a_replay = replay.REASON if view.is_replay else ""
-    match need:
-        case "steering":
-            return refusal or run.connection.interruption
-        case "switching":
-            return ending or refusal
-        case "pausing":
-            return ending or refusal or _silence(run)
-        case "commands":
-            return ending or refusal or _silence(run) or a_replay
-        case "answers":
-            return ending or _silence(run) or a_replay
-        case "steps to come":
-            return "No step is left to take: space continues the run." if run.is_at_end else ""
-        case "a run to leave":
-            has_run = not view.is_replay and view.phase not in {"finished", "failed"}
-            return "" if has_run else "No run is left to continue without a screen; q quits."
-        case "an alert":
-            return "" if run.alert() else "No alert to answer."
-        case "a tweet":
-            return "" if has_tweet else "There is no tweet yet: g samples one."
-        case "a prime":
-            return "" if run.shown.sampling.prime else "No prime is set."
-        case "a change":
-            return "" if run.pending.changes else "Nothing to undo."
-        case "steps":
-            return "" if len(view.train_losses) else "There is no step to plot yet."
-        case "files":
-            return refusal if is_in_browser else ""
-        case "a terminal":
-            return "It needs a terminal: tweetgen-tui lesson." if is_in_browser else ""
-
-
-def unmet_needs(run: RunModel, *, has_tweet: bool = True, is_in_browser: bool = False) -> dict[Need, str]:
-    """Return which needs are not met now, each with the reason as a sentence."""
-    reasons = {need: reason_of(need, run, has_tweet=has_tweet, is_in_browser=is_in_browser) for need in _ALL_NEEDS}
+    view, refusal, silence = run.view, run.connection.refusal, _silence(run)
+    ending, a_replay = "The run is ending." if run.is_ending else "", replay.REASON if view.is_replay else ""
+    has_run_to_leave = not view.is_replay and view.phase not in {"finished", "failed"}
+    reasons: dict[Need, str] = {
+        "steering": refusal or run.connection.interruption,
+        "switching": ending or refusal,
+        "pausing": ending or refusal or silence,
+        "commands": ending or refusal or silence or a_replay,
+        "answers": ending or silence or a_replay,
+        "steps to come": "No step is left to take: space continues the run." if run.is_at_end else "",
+        "a run to leave": "" if has_run_to_leave else "No run is left to continue without a screen; q quits.",
+        "an alert": "" if run.alert() else "No alert to answer.",
+        "a tweet": "" if has_tweet else "There is no tweet yet: g samples one.",
+        "a prime": "" if run.shown.sampling.prime else "No prime is set.",
+        "a change": "" if run.pending.changes else "Nothing to undo.",
+        "steps": "" if len(view.train_losses) else "There is no step to plot yet.",
+        "files": refusal if is_in_browser else "",
+        "a terminal": "It needs a terminal: tweetgen-tui lesson." if is_in_browser else "",
+    }
     return {need: reason for need, reason in reasons.items() if reason}
 
 

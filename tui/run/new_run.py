@@ -93,21 +93,15 @@ def config_at_start(config: RunConfig, started: RunStarted) -> RunConfig:
     """
     if config.resume is None and config.checkpoint is None:
         return config
-    first = _first_start(started.run) or started
-    settings = {**asdict(first.model), **asdict(first.training), **asdict(first.sampling)}
-    omitted = _NOT_CHOSEN | (_SIZES if first.is_warm_start else set())
-    settings = {name: value for name, value in settings.items() if value is not None and name not in omitted}
-    if first.training.seed:  # a seed in the settings, 0 as well, makes a run repeatable
-        settings["seed"] = first.training.seed
-    return replace(config, preset="tutorial" if first.training.preset == "tutorial" else "auto", settings=settings)
-
-
-def _first_start(run: str) -> RunStarted | None:
-    """Return the start of a run's first session from its journal; None where that can't be read."""
     with suppress(OSError):
-        journal = read_journal(folder_of_run(run).journal_path, SkippedLines())
-        return next((event for event in journal if isinstance(event, RunStarted)), None)
-    return None
+        journal = read_journal(folder_of_run(started.run).journal_path, SkippedLines())
+        started = next((event for event in journal if isinstance(event, RunStarted)), started)
+    settings = {**asdict(started.model), **asdict(started.training), **asdict(started.sampling)}
+    omitted = _NOT_CHOSEN | (_SIZES if started.is_warm_start else set())
+    settings = {name: value for name, value in settings.items() if value is not None and name not in omitted}
+    if started.training.seed:  # a seed in the settings, 0 as well, makes a run repeatable
+        settings["seed"] = started.training.seed
+    return replace(config, preset="tutorial" if started.training.preset == "tutorial" else "auto", settings=settings)
 
 
 def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:

@@ -176,14 +176,15 @@ def format_speed_limit(steps_per_second: float) -> str:
     return f"{steps_per_second:g} step{'' if steps_per_second == 1 else 's'}/s"
 
 
-_LABELS_BEFORE = {"temperature": "temperature", "prime": "prime"}
-_LABELS_AFTER = {
+UNDO_LABELS = {
+    "temperature": "temperature",
+    "prime": "prime",
+    **SETTING_LABELS,
     "learning_rate": "learning rate",
     "batch_size": "batch size",
     "steps_per_second": "speed limit",
     "eval_every": "evaluations",
 }
-UNDO_LABELS = {**_LABELS_BEFORE, **SETTING_LABELS, **_LABELS_AFTER}
 """The settings that an undo restores, in the order of a description; budgets have no undo."""
 _FORMATS: dict[str, Callable[[Any], str]] = {
     "temperature": format_temperature,

@@ -1,4 +1,4 @@
-"""The lines printed when a run has ended or continues without a screen; its notification and the terminal's title."""
+"""Sentences on a run: printed at its end or when it continues without a screen, its notification, title and toasts."""
 
 from __future__ import annotations
 
@@ -36,13 +36,10 @@ def summary_lines(view: RunView) -> list[str]:
 
 
 def _larger_budget(view: RunView) -> str:
-    """Return the option that doubles a budget that is used up, or what was used if more; empty without one."""
-    used = {"max_steps": view.step, "epochs": view.epoch, "max_seconds": view.elapsed_seconds}
-    for budget, amount in used.items():
-        limit = view.settings[budget]
-        if limit is not None and amount >= limit:
-            return f" --{budget.replace('_', '-')} {doubled(limit, amount):.12g}"
-    return ""
+    """Return the options that double each budget that is used up, or what was used if more; empty without one."""
+    limits = {name: limit for name in view.used if (limit := view.settings[name]) is not None}
+    spent = {name: doubled(limit, view.used[name]) for name, limit in limits.items() if view.used[name] >= limit}
+    return "".join(f" --{name.replace('_', '-')} {limit:.12g}" for name, limit in spent.items())
 
 
 def earlier_lines(views: Iterable[RunView]) -> list[str]:
@@ -57,11 +54,6 @@ def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
     if isinstance(view.ended, RunFailed):
         lines += [f"tweetgen-tui: {view.ended.detail}", *([view.ended.hint] if view.ended.hint else [])]
     return lines
-
-
-def has_reached_end(ended: RunFinished) -> bool:
-    """Return whether a run has used up its budget or finished; else it was stopped before."""
-    return ended.reason in {"finished", *BUDGETS}
 
 
 def reason_text(reason: str) -> str:
@@ -124,3 +116,16 @@ def how_it_ends(view: RunView) -> str:
     """Return the line printed when the screen closes before the run has ended as requested."""
     name = view.started.run if view.started is not None else ""
     return f"The run {sanitize_line(name)} is still busy; it saves and ends in the background."
+
+
+def why_no_levels(view: RunView, refusal: str) -> str:
+    """Return why the plot has no reference levels; `refusal` is why the session has not measured them."""
+    if view.is_replay:
+        return "A replay has no reference levels: the journal of a run does not contain them."
+    if view.is_overfit:
+        return "A run on one tweet has no reference levels: there are no other tweets to count."
+    if refusal:
+        return f"The reference levels were not measured: {refusal} They are tried again."
+    if view.ended is not None:
+        return "The run ended before its reference levels were measured."
+    return "The reference levels are shown once they are measured."

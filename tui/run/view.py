@@ -182,9 +182,9 @@ class RunView:
         return min(max(shares), 1.0) if shares else None
 
     @property
-    def has_budget(self) -> bool:
-        """Whether the run ends by itself."""
-        return bool(self.limits_in_seconds or self.limits_in_steps)
+    def used(self) -> dict[str, float]:
+        """How much of each budget is used, by its name."""
+        return {"max_steps": self.step, "epochs": self.epoch, "max_seconds": self.elapsed_seconds}
 
     @property
     def limits_in_seconds(self) -> list[float]:

@@ -27,6 +27,8 @@ RESERVED = {
     "shift+tab": "it moves between the panels",
 }
 """Keys that no action can have, and why."""
+SETTABLE_KEYS = {key.name: key for key in MAIN_KEYS}
+"""The keys that a map can change, by name."""
 _NAMED_KEYS = {key.value for key in Keys} | {name_of_key(chr(code)) for code in range(0x20, 0x7F)}
 
 
@@ -46,11 +48,6 @@ def bindings_of(keys: Iterable[Key], *, can_change: bool = False) -> list[Bindin
     ]
 
 
-def opening(keys: Iterable[Key]) -> frozenset[str]:
-    """Return Textual's names of the keys that open a line or a dialog."""
-    return frozenset(name for key in keys if key.opens for name in key.keys.split(","))
-
-
 def key_named(text: str) -> str:
     """Return Textual's name of a key, from that name or the character; empty if there is no such key."""
     if len(text) == 1:
@@ -59,11 +56,6 @@ def key_named(text: str) -> str:
     *modifiers, key = name.split("+")
     is_modified = bool(modifiers) and {*modifiers} <= {"ctrl", "alt", "shift"} and key in _NAMED_KEYS
     return name if name in _NAMED_KEYS or is_modified else ""
-
-
-def settable_keys() -> dict[str, Key]:
-    """Return the keys that a map can change, by name."""
-    return {key.name: key for key in MAIN_KEYS}
 
 
 def mapped(keys: Iterable[Key], key_map: KeyMap) -> tuple[Key, ...]:
@@ -80,7 +72,7 @@ def objection(name: str, keys: str, key_map: KeyMap) -> str:
     A key of a panel is taken too: a focused panel handles it first.
     """
     for key in keys.split(","):
-        if key in RESERVED and key not in settable_keys()[name].keys.split(","):
+        if key in RESERVED and key not in SETTABLE_KEYS[name].keys.split(","):
             return f"{shown_keys(key)} can't be used: {RESERVED[key]}."
         for other in mapped((*MAIN_KEYS, *keys_of("feed", "plot")), key_map):
             if other.name != name and key in other.keys.split(",") and key not in RESERVED:

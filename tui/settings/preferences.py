@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 import tomllib
-from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,13 +23,13 @@ from engine.errors import ConfigError
 from engine.storage.files import write_atomically
 from engine.storage.folders import APP_NAME, home
 from engine.text import sanitize_line
-from tui.settings.keys import KeyMap, key_named, settable_keys, without_clashes
+from tui.settings.keys import SETTABLE_KEYS, KeyMap, key_named, without_clashes
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.theme import THEMES
 from tui.text.numbers import LossUnit
 
 AUTO: Final = "auto"
-GlyphChoice = Literal["auto", "braille", "block", "ascii"]
+GlyphChoice = Literal["auto", GlyphSet]
 ReportProblem = Callable[[str, str], None]
 """Called with the name of an entry and what is wrong with it."""
 Changes = Mapping[str, object]
@@ -90,26 +89,26 @@ class Entry:
     table: str
     """Its table in the file; empty for the top level."""
     label: str
-    kind: Literal["switch", "choice", "whole number", "number"]
+    type: type[bool | str | int | float]
     choices: tuple[str, ...] = ()
 
 
 ENTRIES = (
-    Entry("theme", "", "Theme", "choice", (AUTO, *(theme.name for theme in THEMES))),
-    Entry("mouse", "screen", "Mouse", "switch"),
-    Entry("glyphs", "screen", "Glyphs", "choice", get_args(GlyphChoice)),
-    Entry("loss_unit", "screen", "Unit of losses", "choice", get_args(LossUnit)),
-    Entry("levels", "screen", "Reference levels", "switch"),
-    Entry("title", "notices", "Terminal title", "switch"),
-    Entry("bell", "notices", "Bell at the end", "switch"),
-    Entry("desktop", "notices", "Desktop notification", "switch"),
-    Entry("eval_every", "intervals", "Steps between evaluations", "whole number"),
-    Entry("sample_every", "intervals", "Steps between tweets", "whole number"),
-    Entry("autosave_seconds", "intervals", "Seconds between autosaves", "number"),
-    Entry("save_every", "intervals", "Steps between checkpoints", "whole number"),
-    Entry("keep_checkpoints", "intervals", "Checkpoints to keep", "whole number"),
+    Entry("theme", "", "Theme", str, (AUTO, *(theme.name for theme in THEMES))),
+    Entry("mouse", "screen", "Mouse", bool),
+    Entry("glyphs", "screen", "Glyphs", str, get_args(GlyphChoice)),
+    Entry("loss_unit", "screen", "Unit of losses", str, get_args(LossUnit)),
+    Entry("levels", "screen", "Reference levels", bool),
+    Entry("title", "notices", "Terminal title", bool),
+    Entry("bell", "notices", "Bell at the end", bool),
+    Entry("desktop", "notices", "Desktop notification", bool),
+    Entry("eval_every", "intervals", "Steps between evaluations", int),
+    Entry("sample_every", "intervals", "Steps between tweets", int),
+    Entry("autosave_seconds", "intervals", "Seconds between autosaves", float),
+    Entry("save_every", "intervals", "Steps between checkpoints", int),
+    Entry("keep_checkpoints", "intervals", "Checkpoints to keep", int),
 )
-_TYPES: dict[str, Any] = {"switch": bool, "choice": str, "whole number": int, "number": float}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def preferences_path() -> Path:
@@ -162,29 +161,28 @@ def _chosen(tables: dict[str, dict[str, Any]], report: ReportProblem) -> dict[st
 
 def broken_rule(entry: Entry, value: object) -> str:
     """Return the rule that a value of an entry breaks; empty if it is valid."""
-    rule = f"it must be one of {', '.join(entry.choices)}." if entry.choices else f"it must be a {entry.kind}."
+    expected = f"one of {', '.join(entry.choices)}" if entry.choices else _KINDS[entry.type]
     if isinstance(value, int) and abs(value) > LARGEST:
         return f"it must be at most {LARGEST:g}."
     try:
-        msgspec.convert(value, _TYPES[entry.kind])
+        msgspec.convert(value, entry.type)
         if entry.table == "intervals":
             with_settings(TrainingConfig(), {entry.name: value})
     except msgspec.ValidationError:
-        return "it must be true or false." if entry.kind == "switch" else rule
+        return f"it must be {expected}."
     except ConfigError as error:
         return error.message
-    return rule if entry.choices and value not in entry.choices else ""
+    return f"it must be {expected}." if entry.choices and value not in entry.choices else ""
 
 
 def _chosen_keys(table: dict[str, Any], report: ReportProblem) -> KeyMap:
     """Return the key map from the file's table; report invalid entries."""
-    known = settable_keys()
     wanted: dict[str, str] = {}
     for name, value in table.items():
         texts = value if isinstance(value, list) else [value]
         named = [key_named(text) if isinstance(text, str) else "" for text in texts]
-        if name not in known:
-            report(f"keys.{name}", f"unknown action; known: {', '.join(known)}.")
+        if name not in SETTABLE_KEYS:
+            report(f"keys.{name}", f"unknown action; known: {', '.join(SETTABLE_KEYS)}.")
         elif not named or not all(named):
             report(f"keys.{name}", f'it is {_shown(value)}; it must be a key like "x", "f5" or "ctrl+x", or a list.')
         else:
@@ -219,7 +217,7 @@ class PreferencesStore:
         self.preferences, self.problems = read_preferences(path) if path else (Preferences(), ())
         self.on_change: Callable[[Changes], None] = lambda _: None
         """Called with each change, which is to be saved."""
-        self._unsaved: deque[Changes] = deque()
+        self._unsaved: list[Changes] = []
         self._is_saving = threading.Lock()
 
     def change(self, changes: Changes) -> None:
@@ -239,12 +237,11 @@ class PreferencesStore:
         Raises `ConfigError` and `StorageError`.
         """
         with self._is_saving:
-            planned = [self._unsaved[number] for number in range(len(self._unsaved))]  # more may be queued meanwhile
+            planned = self._unsaved.copy()  # more may be queued meanwhile
             changes = {name: value for each in planned for name, value in each.items()}
             if changes and self.path is not None:
                 save_changes(self.path, changes)
-            for _ in planned:
-                self._unsaved.popleft()
+            del self._unsaved[: len(planned)]
 
 
 def save_changes(path: Path, changes: Changes) -> None:

@@ -1,1 +1,1 @@
-"""The terminal: its capabilities, Textual's driver, output pacing and compaction. Never imports a run or a widget."""
+"""The terminal: its capabilities, Textual's driver, its output, and themes. Never imports a run or a widget."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,16 +24,18 @@ from textual.filter import LineFilter, Monochrome
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widget import Widget
+from textual.timer import Timer
 
 from tui.terminal.capabilities import GlyphSet, drawn_size
 from tui.terminal.driver import BrowserDriver, MeteredDriver
 from tui.terminal.glyphs import GlyphFilter
-from tui.terminal.private import driver_of, failure_of, patch_textual
+from tui.terminal.private import patch_textual
 from tui.terminal.theme import HEAT_VARIABLES, THEMES, theme_for
 from tui.text.cells import with_placed_words
 from tui.text.numbers import LossUnit
 
+RESIZE_SECONDS = 0.1
+"""Shortest interval between two layouts for another size."""
 _MOUSE_OFF = "Mouse released to the terminal; m recaptures it."
 _MOUSE_ON = "Mouse captured; m releases it to the terminal."
 Answer = TypeVar("Answer")
@@ -62,7 +66,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
     """The unit of all losses on the screen."""
 
     def __init__(self, glyphs: GlyphSet = "braille", theme_name: str = "", *, is_utf8: bool = True) -> None:
-        """Draw with `glyphs` in the theme `theme_name`, or in the one that suits the terminal if it is empty."""
+        """Draw with `glyphs` in the theme `theme_name`, or without it in the one that suits the terminal."""
         patch_textual()
         super().__init__()
         # Textual (8.2) prints a page of traceback; the caller of `run` reports `failure` instead
@@ -70,9 +74,11 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         self.set_reactive(TerminalApp.glyphs, glyphs)
         self.has_mouse = True
         """Whether the terminal reports the mouse, in place of selecting text with it."""
+        self._resized_at = -RESIZE_SECONDS
+        self._late_resize: Timer | None = None
         self._is_utf8 = is_utf8
-        self._chosen_theme = theme_name
-        self._glyph_filter = self._filter_for(glyphs)
+        self._theme_name = theme_name
+        self._glyph_filter = GlyphFilter(glyphs, is_utf8=self._is_utf8)
         # over a slow link, animations are slow
         self.animation_level = "none"
 
@@ -84,8 +90,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
     @property
     def metered_driver(self) -> MeteredDriver | None:
         """Our driver; None in a browser or a test, and before the start."""
-        driver = driver_of(self)
-        return driver if isinstance(driver, MeteredDriver) else None
+        return self._driver if isinstance(self._driver, MeteredDriver) else None
 
     def on_ctrl_c(self, note: Callable[[], object]) -> None:
         """Have each ctrl+c call `note` before the app receives it, on the thread that reads keys."""
@@ -112,26 +117,33 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
 
         A dialog that opens as the app exits gets no widgets from Textual (8.2) and finds none of them: no failure.
         """
-        failure = failure_of(self)
-        return None if isinstance(failure, NoMatches) and self.return_value is not None else failure
+        is_late = isinstance(self._exception, NoMatches) and self.return_value is not None
+        return None if is_late else self._exception
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters and ours, which replaces glyphs that the terminal lacks."""
-        filters = [_GREYS if isinstance(each, Monochrome) else each for each in super().get_line_filters()]
-        return [*filters, *([self._glyph_filter] if self._glyph_filter.enabled else [])]
-
-    def _filter_for(self, glyphs: GlyphSet) -> GlyphFilter:
-        """Return the filter for these glyphs; to choose more than ASCII implies a terminal with UTF-8."""
-        return GlyphFilter(glyphs, is_utf8=self._is_utf8 or glyphs != "ascii")
+        filters = [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
+        if self.no_color:
+            filters.append(_GREYS)
+        if self._glyph_filter.enabled:
+            filters.append(self._glyph_filter)
+        return filters
 
     def watch_glyphs(self, glyphs: GlyphSet) -> None:
         """Redraw with other glyphs."""
-        self._glyph_filter = self._filter_for(glyphs)
+        self._glyph_filter = GlyphFilter(glyphs, is_utf8=self._is_utf8)
         self.refresh_css(animate=False)
 
     async def on_event(self, event: Event) -> None:
-        """Handle an event; a size is limited, as Textual (8.2) would lay out any."""
+        """Handle an event; of sizes within `RESIZE_SECONDS` only the last, each limited: Textual (8.2) lays out any."""
         if isinstance(event, Resize):
+            if self._late_resize is not None:
+                self._late_resize.stop()
+            seconds = self._resized_at + RESIZE_SECONDS - time.monotonic()
+            if seconds > 0:
+                self._late_resize = self.set_timer(seconds, partial(self.post_message, event))
+                return
+            self._resized_at = time.monotonic()
             event.size = event.virtual_size = event.container_size = Size(*drawn_size(*event.size))
         await super().on_event(event)
 
@@ -145,11 +157,10 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
 
     def choose_theme(self) -> None:
         """Register our themes and the best of Textual's, and set the chosen one or the one that suits the terminal."""
-        offered = {theme.name for theme in THEMES}
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = self._chosen_theme if self._chosen_theme in offered else theme_for(self.console.color_system)
-        for name in self.available_themes.keys() - offered:
+        self.theme = theme_for(self._theme_name, self.console.color_system)
+        for name in self.available_themes.keys() - {theme.name for theme in THEMES}:
             self.unregister_theme(name)
 
     def pop_screen(self) -> AwaitComplete:
@@ -161,6 +172,7 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         """Cancel the workers of a screen that is about to be removed, once each has started: one may write a file.
 
         Textual (8.2) cancels them only after it has removed the widgets, which a worker still running then lacks.
+        That of a widget is cancelled as the widget is removed: it may use that widget alone, while it is attached.
         """
 
         async def cancel() -> None:
@@ -172,16 +184,10 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
     def set_mouse(self, *, is_on: bool) -> None:
         """Have the terminal report the mouse, or release it for selecting text."""
         self.has_mouse = is_on
-        driver: object = driver_of(self)
-        if isinstance(driver, MeteredDriver | BrowserDriver):
-            driver.set_mouse_reporting(is_on=is_on)
+        if isinstance(self._driver, MeteredDriver | BrowserDriver):
+            self._driver.set_mouse_reporting(is_on=is_on)
 
     def action_mouse(self) -> None:
         """Release the mouse to the terminal, or recapture it."""
         self.set_mouse(is_on=not self.has_mouse)
         self.notify(_MOUSE_ON if self.has_mouse else _MOUSE_OFF, markup=False)
-
-
-def loss_unit_of(widget: Widget) -> LossUnit:
-    """Return the unit in which a widget shows losses; a test may show it in another app."""
-    return widget.app.loss_unit if isinstance(widget.app, TerminalApp) else "bits"

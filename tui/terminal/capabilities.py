@@ -1,4 +1,4 @@
-"""What the terminal can show, by environment and locale. Pure; never queries the terminal.
+"""The variables that describe a terminal: what it can show by them, and those of a browser's tab. Pure; no queries.
 
 Each function accepts the environment as a mapping, so that a test can simulate any terminal.
 """
@@ -21,6 +21,9 @@ _COERCED = {"C.UTF-8", "C.utf8", "UTF-8"}
 """What Python sets LC_CTYPE to in the C locale (PEP 538), whatever the terminal can show."""
 _FORCED_COLOURS: dict[str, ColourSystem] = {"standard": "16", "256": "256", "truecolor": "truecolor"}
 _MULTIPLEXERS = {"TMUX": "tmux", "ZELLIJ": "zellij", "STY": "screen"}
+_OF_SSH = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
+_OF_THE_SERVERS_TERMINAL = {"NO_COLOR", "COLORTERM", *_MULTIPLEXERS, *_OF_SSH}
+_OF_A_TAB = {"TEXTUAL_DRIVER": BROWSER_DRIVER, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
 
 
 def is_utf8(environ: Mapping[str, str], encoding: str | None) -> bool:
@@ -37,8 +40,12 @@ def is_utf8(environ: Mapping[str, str], encoding: str | None) -> bool:
 
 def glyphs_for(environ: Mapping[str, str], encoding: str | None) -> GlyphSet:
     """Return the richest glyph set that this terminal can be assumed to show."""
-    has_small_font = environ.get("TERM") == "linux"  # at most 512 glyphs
-    return "ascii" if has_small_font or not is_utf8(environ, encoding) else "braille"
+    return "ascii" if is_linux_console(environ) or not is_utf8(environ, encoding) else "braille"
+
+
+def is_linux_console(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal has at most 512 glyphs, and prints the sequences of titles and notices as text."""
+    return environ.get("TERM") == "linux"
 
 
 def colour_system(environ: Mapping[str, str]) -> ColourSystem:
@@ -62,12 +69,17 @@ def multiplexer(environ: Mapping[str, str]) -> str:
 
 def is_over_ssh(environ: Mapping[str, str]) -> bool:
     """Return whether the program was started through ssh."""
-    return any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"))
+    return any(environ.get(name) for name in _OF_SSH)
 
 
 def is_in_browser(environ: Mapping[str, str]) -> bool:
     """Return whether the screen is drawn in a browser, by a process of `tweetgen-tui serve`."""
     return environ.get("TEXTUAL_DRIVER") == BROWSER_DRIVER
+
+
+def environment_of_tab(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment that describes the terminal in a tab of a browser in place of that of the server."""
+    return {name: value for name, value in environ.items() if name not in _OF_THE_SERVERS_TERMINAL} | _OF_A_TAB
 
 
 def drawn_size(columns: int, rows: int) -> tuple[int, int]:

@@ -10,11 +10,10 @@ import contextlib
 import os
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import IO, TYPE_CHECKING, NoReturn, cast
 
 from textual import events
 from textual.drivers.linux_driver import LinuxDriver
@@ -28,14 +27,12 @@ from tui.terminal.output import EXIT_TIMEOUT_SECONDS, OutputThread
 if TYPE_CHECKING:
     from textual.app import App
 
-RESIZE_SECONDS = 0.1
-"""Shortest interval between two resize events."""
 _ABANDONING_SECONDS = 0.5
 """How long `abandon` waits for the terminal to accept what was drawn."""
 
 
 class MeteredDriver(LinuxDriver):
-    """`LinuxDriver` (Linux and macOS) with output that is compacted and counted, and throttled resizes.
+    """`LinuxDriver` (Linux and macOS) with output that is compacted and counted.
 
     Callers use the count to draw less often on a slow connection. Writing happens on a thread, so that a stalled
     connection blocks neither the session nor the keys, nor the exit for more than `EXIT_TIMEOUT_SECONDS`.
@@ -54,8 +51,6 @@ class MeteredDriver(LinuxDriver):
         self._unsent: deque[str] = deque()
         self._sending = threading.Lock()
         self._output = OutputThread(cast("IO[str]", self._file))
-        self._file = cast("IO[str]", self._output)  # type: ignore[assignment] # has what Textual's writer thread uses of a file
-        self._resizes: _Throttle | None = None
         signal.signal(signal.SIGTSTP, self._suspend_soon)
 
     @property
@@ -75,28 +70,24 @@ class MeteredDriver(LinuxDriver):
             try:
                 while self._unsent:
                     if text := self._frames.add(self._unsent.popleft()):
-                        self.num_bytes += len(self._output.encode(text))
-                        super().write(text)
+                        self.num_bytes += self._output.write(text)
             finally:
                 self._sending.release()
 
     def start_application_mode(self) -> None:
-        """Enter application mode, with throttled resize signals."""
+        """Enter application mode, where output waits for the terminal."""
         self._output.deadline = None
         super().start_application_mode()  # type: ignore[no-untyped-call] # untyped in Textual
-        self._resizes = resizes = _Throttle(asyncio.get_running_loop())
-        report_size = signal.getsignal(signal.SIGWINCH)
-
-        def on_resize(number: int, frame: FrameType | None) -> None:
-            if callable(report_size):
-                resizes.call(lambda: report_size(number, frame))
-
-        signal.signal(signal.SIGWINCH, on_resize)
 
     def stop_application_mode(self) -> None:
         """Restore the terminal; unsent output is dropped after `EXIT_TIMEOUT_SECONDS`."""
         self._output.set_deadline(EXIT_TIMEOUT_SECONDS)
         super().stop_application_mode()
+
+    def close(self) -> None:
+        """Wait until the terminal has accepted the output, or the deadline has passed."""
+        super().close()
+        self._output.flush()
 
     def abandon(self) -> bool:
         """Stop reading and drawing, where the app can't; return whether the terminal accepts output. For any thread."""
@@ -107,13 +98,10 @@ class MeteredDriver(LinuxDriver):
         return self._output.num_dropped_bytes == 0
 
     def process_message(self, message: Message) -> None:
-        """Forward messages from the terminal; of resizes within `RESIZE_SECONDS` only the latest."""
+        """Forward a message from the terminal; report ctrl+c first."""
         if isinstance(message, events.Key) and message.key == "ctrl+c":
             self.on_interrupt()
-        if isinstance(message, events.Resize) and self._resizes is not None:
-            self._resizes.call(lambda: super(MeteredDriver, self).process_message(message))
-        else:
-            super().process_message(message)
+        super().process_message(message)
 
     def run_input_thread(self) -> None:
         """Read keys; raise SIGHUP when the terminal is gone, as the kernel does not always send it.
@@ -125,7 +113,7 @@ class MeteredDriver(LinuxDriver):
         except OSError:
             os.kill(os.getpid(), signal.SIGHUP)
         except Exception as error:  # noqa: BLE001 - whatever it is, the app must end with it
-            _fail_app(self._app, error)
+            self._app.call_later(_fail, error)
 
     def set_mouse_reporting(self, *, is_on: bool) -> None:
         """Turn mouse reporting on, or off so that the terminal itself selects text."""
@@ -149,36 +137,9 @@ class MeteredDriver(LinuxDriver):
             PROCESS_STOPS.end()
 
 
-def _fail_app(app: App[Any], error: Exception) -> None:
-    """End an app with the error of another thread, as with one of its own."""
-
-    def fail() -> NoReturn:
-        raise error
-
-    app.call_later(fail)
-
-
-class _Throttle:
-    """Runs callbacks on a loop at least `RESIZE_SECONDS` apart; of those requested in between, only the last."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._last_call = -RESIZE_SECONDS
-        self._pending: Callable[[], None] | None = None
-
-    def call(self, callback: Callable[[], None]) -> None:
-        """Run `callback` as soon as the interval allows. For any thread and for signal handlers."""
-        self._loop.call_soon_threadsafe(self._schedule, callback)
-
-    def _schedule(self, callback: Callable[[], None]) -> None:
-        if self._pending is None:
-            self._loop.call_later(max(0.0, self._last_call + RESIZE_SECONDS - time.monotonic()), self._call_pending)
-        self._pending = callback
-
-    def _call_pending(self) -> None:
-        callback, self._pending, self._last_call = self._pending, None, time.monotonic()
-        if callback is not None:
-            callback()
+def _fail(error: Exception) -> NoReturn:
+    """Raise the error of another thread: called by the app, it ends it as one of its own."""
+    raise error
 
 
 class BrowserDriver(WebDriver):
@@ -212,7 +173,7 @@ class BrowserDriver(WebDriver):
             super().process_message(message)
         except Exception as error:
             self.exit_event.set()  # not a closed tab
-            _fail_app(self._app, error)
+            self._app.call_later(_fail, error)
             raise
 
     def run_input_thread(self) -> None:

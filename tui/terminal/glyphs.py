@@ -75,12 +75,12 @@ FALLBACKS: dict[GlyphSet, dict[int, str]] = {"braille": {}, "block": _BLOCK_GLYP
 
 
 class GlyphFilter(LineFilter):
-    """Replaces what a glyph set lacks; without UTF-8, anything else beyond ASCII becomes `?`."""
+    """Replaces what a glyph set lacks; in ASCII without UTF-8, anything else beyond it becomes `?`."""
 
     def __init__(self, glyphs: GlyphSet, *, is_utf8: bool = True) -> None:
-        super().__init__(enabled=glyphs != "braille" or not is_utf8)
+        super().__init__(enabled=glyphs != "braille")
         self._glyphs = glyphs
-        self._is_utf8 = is_utf8
+        self._is_utf8 = is_utf8 or glyphs != "ascii"  # to choose more than ASCII implies a terminal with UTF-8
 
     def translated(self, text: str) -> str:
         """Return `text` with replacements, in the same width."""

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import IO
 
 EXIT_TIMEOUT_SECONDS = 3.0
@@ -23,10 +23,10 @@ _POLL_SECONDS = 0.1
 
 
 class OutputThread:
-    """A text file that counts the bytes accepted by the terminal. For any thread."""
+    """Writes text to a file, and counts the bytes that the terminal has accepted. For any thread."""
 
     def __init__(self, file: IO[str], clock: Callable[[], float] = time.monotonic) -> None:
-        """Write to the descriptor of `file`, in its encoding."""
+        """Write to the descriptor of `file`, in its encoding, unencodable characters replaced."""
         self.fileno = file.fileno
         self.num_sent_bytes = 0
         """Accepted by the terminal, or dropped."""
@@ -39,23 +39,20 @@ class OutputThread:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def encode(self, text: str) -> bytes:
-        """Return `text` in the encoding of the terminal, unencodable characters replaced."""
-        return text.encode(self._encoding, "replace")
-
     def set_deadline(self, seconds: float) -> None:
         """Drop output that the terminal has not accepted by then; until then, `flush` waits."""
         self.deadline = self._clock() + seconds
 
     def write(self, text: str) -> int:
-        """Queue `text`; the first call starts the thread."""
+        """Queue `text`, and return its bytes; the first call starts the thread."""
+        data = text.encode(self._encoding, "replace")
         with self._changed:
-            self._waiting.append(self.encode(text))
+            self._waiting.append(data)
             self._changed.notify_all()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._send_all, name="terminal", daemon=True)
                 self._thread.start()
-        return len(text)
+        return len(data)
 
     def flush(self) -> None:
         """Wait until the queue is empty or the deadline has passed; return at once if there is no deadline."""
@@ -93,14 +90,9 @@ class OutputThread:
         self.num_sent_bytes += len(data) - num_sent
 
 
-def write_at_end(text: str) -> None:
-    """Write to stderr at the end of the program, as far as the terminal accepts it in time."""
+def print_at_end(*lines: str, end: str = "\n") -> None:
+    """Print lines on stderr at the end of the program, as far as the terminal accepts them in time."""
     file = OutputThread(sys.__stderr__ or sys.stderr)  # Textual replaces sys.stderr while it runs
     file.set_deadline(EXIT_TIMEOUT_SECONDS)
-    file.write(text)
+    file.write("".join(line + end for line in lines))
     file.flush()
-
-
-def print_at_end(lines: Iterable[str]) -> None:
-    """Print lines on stderr at the end of the program."""
-    write_at_end("".join(f"{line}\n" for line in lines))

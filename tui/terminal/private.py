@@ -7,7 +7,7 @@ A test fails for each patch once Textual no longer needs it.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -16,30 +16,14 @@ from rich.console import Console
 from rich.control import Control
 from textual import screen as textual_screen
 from textual._compositor import ChopsUpdate
-from textual.app import App
-from textual.driver import Driver
 from textual.drivers import linux_driver
 from textual.events import Resize
 from textual.keys import _character_to_key
-from textual.notifications import Notification
 from textual.screen import Screen
 
 _LAY_OUT, _REFRESH = Screen._on_resize, Screen._compositor_refresh
 name_of_key = _character_to_key
 """Returns Textual's name of the key for a character: "question_mark"."""
-
-
-def driver_of(app: App[Any]) -> Driver | None:
-    """Return an app's driver; None before it runs."""
-    return app._driver
-
-
-def add_action_targets(app: App[Any], names: Iterable[str]) -> None:
-    """Let `name.action` in bindings mean `action_...` of the app's attribute `name`.
-
-    To pass them to `run_action` does not suffice: Textual (8.2) looks up the targets of all bindings too.
-    """
-    app._action_targets.update(names)
 
 
 class Actions:
@@ -48,16 +32,6 @@ class Actions:
     def check_action(self, _action: str, _parameters: tuple[object, ...]) -> bool:
         """Return that every action may run."""
         return True
-
-
-def failure_of(app: App[Any]) -> Exception | None:
-    """Return the exception that ended an app, if any."""
-    return app._exception
-
-
-def remove_notification(app: App[Any], notification: Notification) -> None:
-    """Remove a toast before its time."""
-    app._unnotify(notification)
 
 
 def update_screen(screen: Screen[Any]) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from textual.app import App
+from typing import TYPE_CHECKING, Any
 
 from engine.text import sanitize_line
-from tui.terminal.capabilities import multiplexer
-from tui.terminal.private import driver_of
+from tui.terminal.capabilities import is_linux_console, multiplexer
+
+if TYPE_CHECKING:
+    from tui.terminal.app import TerminalApp
 
 _ESCAPE, _BELL = "\x1b", "\x07"
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;0t", "\x1b[23;0t"
@@ -25,21 +25,17 @@ _SCREEN_CHUNK = 240
 TITLE_SECONDS = 5.0
 """Least time between changes of the title: over ssh every byte counts."""
 _MAX_CHARS = 120
-_WITHOUT_SEQUENCES = {"linux"}
-"""Values of TERM of terminals that would print the sequences of titles and notifications."""
 
 
-def copy(app: App[Any], text: str, environ: Mapping[str, str] = os.environ) -> None:
+def copy(app: TerminalApp[Any], text: str, environ: Mapping[str, str] = os.environ) -> None:
     """Put `text` on the clipboard of the user's machine with OSC 52, also over ssh and through tmux and screen.
 
     Without control characters: they would act where it is pasted.
     """
     text = sanitize_line(text, max_chars=max(1, len(text)))
     app.copy_to_clipboard(text)
-    passed_through = wrapped_for(osc52(text), multiplexer(environ))
-    driver = driver_of(app)
-    if passed_through and driver is not None:
-        driver.write(passed_through)
+    if passed_through := wrapped_for(osc52(text), multiplexer(environ)):
+        app.write_to_terminal(passed_through)
 
 
 def osc52(text: str) -> str:
@@ -66,8 +62,8 @@ class Notifications:
 
     def __init__(self, write: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> None:
         self._write = write
-        self._is_in_tmux = bool(environ.get("TMUX"))
-        self._supports_sequences = environ.get("TERM") not in _WITHOUT_SEQUENCES
+        self._is_in_tmux = multiplexer(environ) == "tmux"
+        self._supports_sequences = not is_linux_console(environ)
         self._title = ""
 
     def show_title(self, title: str) -> None:

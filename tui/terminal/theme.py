@@ -101,6 +101,8 @@ HEAT_VARIABLES = {name: TWEETGEN_THEME.variables[name] for name in ("negative", 
 """Our own variables, for the themes of Textual, which lack them."""
 
 
-def theme_for(colour_system: str | None) -> str:
-    """Return the name of the default theme for a colour system, as rich calls it."""
+def theme_for(name: str, colour_system: str | None) -> str:
+    """Return `name` if it is that of a theme, else the name of the default for a colour system, as rich calls it."""
+    if name in {theme.name for theme in THEMES}:
+        return name
     return SIXTEEN_COLOURS_THEME.name if colour_system == "standard" else TWEETGEN_THEME.name

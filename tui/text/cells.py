@@ -67,6 +67,18 @@ def cut(spans: Iterable[Span], width: int) -> Line:
     return tuple(line)
 
 
+def packed(entries: Iterable[Line], width: int, separator: Span) -> list[Line]:
+    """Return entries in lines of at most `width` cells, each whole, with the separator between those of a line."""
+    lines: list[Line] = []
+    for entry in entries:
+        joined = (*lines[-1], separator, *entry) if lines else entry
+        if lines and num_cells(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(entry)
+    return lines
+
+
 def shortened(text: str, max_cells: int) -> str:
     """Return `text` truncated with an ellipsis to at most `max_cells` terminal cells; a wide character takes two."""
     if cell_len(text) <= max_cells:

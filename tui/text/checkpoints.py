@@ -5,8 +5,9 @@ The texts are safe to print: a checkpoint may come from anybody.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -14,10 +15,11 @@ from typing import Literal, get_args
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.format import CheckpointInfo
-from engine.config.run import Computation, ModelConfig
+from engine.config.run import ModelConfig
 from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
 from engine.text import sanitize_in_place, sanitize_line
+from tui.text.cells import UNKNOWN
 from tui.text.numbers import (
     LossUnit,
     format_bits,
@@ -62,23 +64,15 @@ class ComparedField:
         return self.left != self.right
 
 
-@dataclass(frozen=True)
-class CheckpointGroup:
-    """Checkpoints under a heading."""
-
-    heading: str
-    entries: tuple[CheckpointEntry, ...]
-    run: str = ""
-    """The run that saved all of them, whose name their rows omit; empty for several runs."""
-
-
 def _facts(info: CheckpointInfo, unit: LossUnit) -> dict[str, str]:
     """Return the fields that every comparison shows."""
     overfit = "" if info.corpus.overfit is None else f", {info.corpus.overfit} of it"
-    missing = {_TRAIN: "–", "validation": _NOT_EVALUATED}
+    losses, computation = _losses(info, unit), info.computation
+    threads = counted(computation.num_threads, "thread")
     return {
         "step": f"{info.step:,}",
-        **{f"{name} {unit_label(unit)}": loss or missing[name] for name, loss in _losses(info, unit)},
+        f"{_TRAIN} {unit_label(unit)}": losses[_TRAIN] or UNKNOWN,
+        f"validation {unit_label(unit)}": losses["validation"] or _NOT_EVALUATED,
         "trained for": format_duration(info.elapsed_seconds),
         "run": sanitize_line(info.run),
         "corpus": sanitize_line(info.corpus_name) + overfit,
@@ -87,7 +81,7 @@ def _facts(info: CheckpointInfo, unit: LossUnit) -> dict[str, str]:
         "parameters": f"{num_parameters(info):,}",
         "batch size": f"{info.training.batch_size}",
         "learning rate": f"{info.training.learning_rate:g}, {info.training.schedule}",
-        "device": sanitize_line(_computation_text(info.computation)),
+        "device": sanitize_line(f"{computation.device}, {computation.precision}, {threads}"),
     }
 
 
@@ -117,7 +111,7 @@ def detail_lines(entry: CheckpointEntry, unit: LossUnit) -> list[str]:
         return [saved]
     facts = _facts(info, unit)
     settings = f"batch {facts['batch size']}, learning rate {facts['learning rate']}"
-    losses = ", ".join(f"{name} {loss}" for name, loss in _losses(info, unit) if loss)
+    losses = ", ".join(f"{name} {loss}" for name, loss in _losses(info, unit).items() if loss)
     lines = [
         f"from the run {facts['run']}, step {facts['step']}, on {info.corpus_name}",
         f"{facts['model']}; {format_short(num_parameters(info))} parameters, {facts['vocabulary']}",
@@ -152,23 +146,19 @@ def num_parameters(info: CheckpointInfo) -> int:
     return info.model.num_parameters(len(info.vocab) + len(SPECIALS))
 
 
-def _losses(info: CheckpointInfo, unit: LossUnit) -> list[tuple[str, str]]:
-    """Return name and text of the losses, with the step of an earlier evaluation; missing ones are empty."""
+def _losses(info: CheckpointInfo, unit: LossUnit) -> dict[str, str]:
+    """Return the losses by name, with the step of an earlier evaluation; "" for a missing one."""
     train, bits = info.progress.train_loss, info.progress.bits_per_char
     at = f" @{info.progress.last_eval_step:,}" if info.is_evaluation_stale else ""
-    return [
-        (_TRAIN, "" if train is None else format_loss(train, unit)),
-        ("validation", "" if bits is None else format_bits(bits, unit) + at),
-    ]
+    return {
+        _TRAIN: "" if train is None else format_loss(train, unit),
+        "validation": "" if bits is None else format_bits(bits, unit) + at,
+    }
 
 
 def bits_of(info: CheckpointInfo) -> str:
     """Return the bits per character: "1.78", or "1.78 @2,500" if evaluated at an earlier step."""
-    return dict(_losses(info, "bits"))["validation"] or _NOT_EVALUATED
-
-
-def _computation_text(computation: Computation) -> str:
-    return f"{computation.device}, {computation.precision}, {counted(computation.num_threads, 'thread')}"
+    return _losses(info, "bits")["validation"] or _NOT_EVALUATED
 
 
 def model_text(model: ModelConfig) -> str:
@@ -180,27 +170,21 @@ def model_text(model: ModelConfig) -> str:
 
 
 def grouped(
-    entries: Iterable[CheckpointEntry], run: str | None, order: Order, typed: str = ""
-) -> list[CheckpointGroup]:
-    """Return those saved by name, those of the current `run`, and those of other runs; no empty group.
+    entries: Iterable[CheckpointEntry], run: str, order: Order, typed: str = ""
+) -> dict[str, list[CheckpointEntry]]:
+    """Return by heading those saved by name, those of the current `run`, and those of other runs; no empty group.
 
     A group has the entries that contain every typed word in name, run or corpus, pinned ones first. Without a typed
     word, those of step 0 that a run saved by itself are left out. The highest step and the largest come first; by loss,
     the lowest, then those evaluated at an earlier step, then those never evaluated.
     """
-    found: dict[str, list[CheckpointEntry]] = {"saved by name": [], f"this run, {run}": [], "other runs": []}
-    named, own, other = found.values()
-    words = typed.casefold().split()
-    for entry in sorted(
-        entries, key=lambda each: (not each.is_pinned, _sort_key(each, order), _natural_key(each.name))
-    ):
+    groups: dict[str, list[CheckpointEntry]] = {"saved by name": [], f"this run, {run}": [], "other runs": []}
+    named, own, other = groups.values()
+    words, key = typed.casefold().split(), _SORT_KEYS[order]
+    for entry in sorted(entries, key=lambda each: (not each.is_pinned, key(each), _natural_key(each.name))):
         if all(word in _searched_text(entry) for word in words) and (words or not is_untrained(entry)):
             (named if entry.is_named else own if entry.name.rpartition("/")[0] == run else other).append(entry)
-    return [
-        CheckpointGroup(heading, tuple(group), run or "" if group is own else "")
-        for heading, group in found.items()
-        if group
-    ]
+    return {heading: group for heading, group in groups.items() if group}
 
 
 def is_untrained(entry: CheckpointEntry) -> bool:
@@ -213,20 +197,22 @@ def _searched_text(entry: CheckpointEntry) -> str:
     return " ".join([*texts, *([UNTRAINED] if is_untrained(entry) else [])]).casefold()
 
 
-def _sort_key(entry: CheckpointEntry, order: Order) -> tuple[float, ...]:
-    """Return the sort key; ties are broken by name."""
-    match order:
-        case "age":
-            return (-entry.saved_at,)
-        case "size":
-            return (-entry.num_bytes,)
-        case "step":
-            return (1.0 if entry.step is None else -entry.step,)
-        case "loss":
-            is_old = entry.info is not None and entry.info.is_evaluation_stale
-            return (float("inf"),) if entry.bits_per_char is None else (float(is_old), entry.bits_per_char)
-        case "name":
-            return ()
+_SORT_KEYS: dict[Order, Callable[[CheckpointEntry], tuple[float, ...]]] = {
+    "name": lambda _: (),
+    "step": lambda entry: (1.0 if entry.step is None else -entry.step,),
+    "loss": lambda entry: (
+        (math.inf,) if entry.bits_per_char is None else (bool(_evaluated_at(entry)), entry.bits_per_char)
+    ),
+    "size": lambda entry: (-entry.num_bytes,),
+    "age": lambda entry: (-entry.saved_at,),
+}
+"""Ties are broken by name."""
+
+
+def _evaluated_at(entry: CheckpointEntry) -> str:
+    """Return the step of the last evaluation, as " @2.5k", if that is before the step of the entry."""
+    info = entry.info
+    return f" @{format_short(info.progress.last_eval_step)}" if info is not None and info.is_evaluation_stale else ""
 
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
@@ -241,25 +227,23 @@ def format_age(seconds: float) -> str:
     return next(ages, "now")
 
 
-def evaluated_at(entry: CheckpointEntry) -> str:
-    """Return the step of the last evaluation, as " @2.5k", if that is before the step of the entry."""
-    info = entry.info
-    return f" @{format_short(info.progress.last_eval_step)}" if info is not None and info.is_evaluation_stale else ""
+def rows_of(
+    entries: Sequence[CheckpointEntry], run: str, now: float, unit: LossUnit
+) -> list[tuple[str, str, str, str, str]]:
+    """Return name, step, validation loss in `unit`, size and age of each entry as text.
 
-
-def cells_of(
-    entry: CheckpointEntry, now: float, unit: LossUnit, *, run: str = "", at_width: int = 0
-) -> tuple[str, str, str, str, str]:
-    """Return name, step, validation loss in `unit`, size and age as text.
-
-    The name is without that of its `run`; the loss ends with `evaluated_at` in at least `at_width` cells, so that the
-    digits of a column are aligned.
+    A name of the current `run` is without that. The loss ends with the step of an earlier evaluation, as " @2.5k", or
+    with as many blanks, so that the digits of the column are aligned.
     """
-    loss = "–" if entry.bits_per_char is None else format_bits(entry.bits_per_char, unit)
-    return (
-        sanitize_line(entry.name.removeprefix(f"{run}/") if run else entry.name, 200),
-        "damaged" if entry.problem else "–" if entry.step is None else format_count(entry.step),
-        loss + evaluated_at(entry).ljust(at_width),
-        format_size(entry.num_bytes),
-        format_age(now - entry.saved_at),
-    )
+    evaluated_at = list(map(_evaluated_at, entries))
+    at_width = max(map(len, evaluated_at), default=0)
+    return [
+        (
+            sanitize_line(entry.name.removeprefix(f"{run}/"), 200),
+            "damaged" if entry.problem else UNKNOWN if entry.step is None else format_count(entry.step),
+            (UNKNOWN if entry.bits_per_char is None else format_bits(entry.bits_per_char, unit)) + at.ljust(at_width),
+            format_size(entry.num_bytes),
+            format_age(now - entry.saved_at),
+        )
+        for entry, at in zip(entries, evaluated_at, strict=True)
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from engine.config.sampling import DRAW_FIELDS, SamplingConfig
 from engine.corpus.report import CorpusPreview, counted
-from engine.protocol.events import Novelty, RefusalReason, TweetSampled
+from engine.protocol.events import LadderTweet, Novelty, RefusalReason, TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.text.cells import shortened
 from tui.text.numbers import format_count
@@ -51,7 +51,7 @@ _LABELS = re.compile(r"labels in .*: (kept [^;]*)(?:;.*)?")
 _CHOSEN_COLUMN = re.compile(r"text in .*: (?:by its name|the longest)")
 
 
-def shown_text(tweet: TweetSampled) -> str:
+def shown_text(tweet: TweetSampled | LadderTweet) -> str:
     """Return the text as shown, with an ellipsis if it was cut at its maximum length."""
     if not tweet.text:
         return EMPTY_TWEET

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Literal
@@ -156,22 +157,24 @@ def dropped_path(pasted: str) -> Path | None:
     not exist, so that the error can be reported.
     """
     text = pasted.strip()
-    if not text or len(text) > _MAX_PATH_CHARS or "\n" in text:
+    if not text or len(text) > _MAX_PATH_CHARS or any(char in text for char in "\n\0"):
         return None
     try:
         words = shlex.split(text)
     except ValueError:  # an unquoted apostrophe
         words = []
     unquoted = [_path_in(words[0])] if len(words) == 1 else []
-    absolute = (path for path in unquoted if path.is_absolute())
+    absolute = (path for path in unquoted if path.is_absolute() and "\0" not in str(path))
     return next((path for path in (_path_in(text), *unquoted) if _exists(path)), next(absolute, None))
 
 
 def _path_in(word: str) -> Path:
-    """Return the path of a word: `file://` URLs are decoded, `~` is expanded."""
-    if word.startswith("file://"):
-        word = unquote(urlsplit(word).path)
-    return Path(os.path.expanduser(word))
+    """Return the path of a word: a valid `file://` URL is decoded, `~` is expanded."""
+    with suppress(ValueError):  # also a user name that can't be encoded
+        if word.startswith("file://"):
+            word = unquote(urlsplit(word).path)
+        word = os.path.expanduser(word)
+    return Path(word)
 
 
 def _exists(path: Path) -> bool:

@@ -7,18 +7,17 @@ follow. `StepBar`: what the last single step did, or how to take one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import ClassVar
 
+from engine.config.run import BUDGETS
 from engine.corpus.report import counted
 from engine.protocol.events import RunFailed, RunFinished
 from engine.protocol.insight import StepTaken
 from engine.text import quoted, sanitize_line
 from tui.run.alerts import Alert
-from tui.run.summary import has_reached_end, reason_text
+from tui.run.summary import reason_text
 from tui.run.view import RunView, is_over
-from tui.settings.key_table import BAR_KEYS
-from tui.settings.keys import Key
 from tui.text.cells import Line, Span, cell_len, num_cells, shortened
 from tui.text.numbers import (
     NATS_PER_UNIT,
@@ -30,7 +29,6 @@ from tui.text.numbers import (
     unit_label,
 )
 from tui.widgets.key_bar import PAUSE_LABELS, Bar, key_spans
-from tui.widgets.line_view import Click
 from tui.widgets.status.facts import phase_text
 
 _MIN_CELLS_FOR_LABEL = 60
@@ -49,7 +47,7 @@ _LOWEST_LOSS = 1e-4
 
 
 class AlertBar(Bar):
-    """Shows an alert; a click on a key does what the key does."""
+    """Shows an alert."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"line--text"}
 
@@ -67,32 +65,23 @@ class AlertBar(Bar):
         """Return the line: the alert's text is truncated before the keys are."""
         if self.shown is None:
             return []
-        remedy = shortened(f" {sanitize_line(self.shown.remedy)}", width - len("a  esc"))
-        dismiss = " dismiss" if width >= _MIN_CELLS_FOR_LABEL else " no"
-        keys: list[Line] = [
-            (Click("a", "key", "steering.answer_alert"), Click(remedy, "label", "steering.answer_alert")),
-            (Click("esc", "key", "steering.dismiss_alert"), Click(dismiss, "label", "steering.dismiss_alert")),
-        ]
-        room = width - sum(map(num_cells, keys)) - 2
-        text = shortened(f" {sanitize_line(self.shown.text)}", room - 2)
+        answer, dismiss = self._keys["answer_alert"], self._keys["dismiss_alert"]
+        remedy = shortened(sanitize_line(self.shown.remedy), width - cell_len(f"{answer.shown}   {dismiss.shown}"))
+        no = key_spans(dismiss, "dismiss" if width >= _MIN_CELLS_FOR_LABEL else "no")
+        keys = *key_spans(answer, remedy), Span("  ", "label"), *no
+        text = shortened(f" {sanitize_line(self.shown.text)}", width - num_cells(keys) - 2)
         text = f"{text}  " if cell_len(text) >= min(_MIN_TEXT_CELLS, cell_len(self.shown.text)) else ""
-        return [(Span(text, "text"), *keys[0], Span("  ", "label"), *keys[1])]
+        return [(Span(text, "text"), *keys)]
 
 
 class EndBar(Bar):
-    """Shows the end of a run in two lines; a click on a key does what the key does."""
+    """Shows the end of a run in two lines."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"line--strong"}
 
     def __init__(self) -> None:
         super().__init__()
         self._view, self._is_read_only = RunView(), False
-        self._keys: Sequence[Key] = BAR_KEYS
-
-    def show_keys(self, keys: Sequence[Key]) -> None:
-        """Show those of `keys` that act on a run that is over."""
-        self._keys = keys
-        self.redraw()
 
     def show(self, view: RunView, *, is_read_only: bool) -> None:
         """Show the end of a run, if it is over, with the keys that act on this screen."""
@@ -108,15 +97,12 @@ class EndBar(Bar):
             return []
         outcome = next((text for text in outcomes if cell_len(text) <= room), shortened(outcomes[-1], room))
         names = _READ_ONLY if self._is_read_only else _WITHOUT_SESSION if view.ended is not None else _END_KEYS
-        by_name = {key.name: key for key in self._keys}
-        keys = [by_name[name] for name in names if name in by_name]
         lines = []
-        for more, shown in ((_CHOICES, names), ("", names), ("", _LEAST)):
+        for more, shown in ((_CHOICES, names), ("", names), ("", [name for name in names if name in _LEAST])):
             line: Line = (Span(" ", "label"),)
-            for key in keys:
-                if key.name in shown:
-                    label = PAUSE_LABELS["finished"] + more if key.name == "pause" else key.label
-                    line += (*key_spans(key, label), Span("  ", "label"))
+            for name in shown:
+                label = PAUSE_LABELS["finished"] + more if name == "pause" else self._keys[name].label
+                line += (*key_spans(self._keys[name], label), Span("  ", "label"))
             lines.append(line)
         line = next((line for line in lines if num_cells(line) <= width + 2), lines[-1])
         if view.ended is not None and view.started is not None:
@@ -133,7 +119,7 @@ def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
     if not is_over(view) or (view.is_replay and view.ended is None):
         return
     phase = phase_text(view)
-    if isinstance(view.ended, RunFinished) and not has_reached_end(view.ended):
+    if isinstance(view.ended, RunFinished) and view.ended.reason not in {"finished", *BUDGETS}:
         phase = f"{phase[:1]} {sanitize_line(reason_text(view.ended.reason))}"  # why it was stopped before its end
     reached = f"{format_count(view.step)} steps in {format_duration(view.elapsed_seconds)}"
     whole, best, saved = f"{phase}: {reached}", view.best, _saved_text(view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.binding import BindingType
 
 from engine.protocol.insight import BatchShown
@@ -14,7 +14,13 @@ from tui.widgets.xray.picture_view import PictureView
 from tui.xray import batch_view
 
 _COLUMNS_PER_KEY = 8
-_ROWS_PER_WHEEL = 3
+_MOVES_BY_WHEEL: dict[type[events.MouseEvent], tuple[int, int]] = {
+    events.MouseScrollDown: (3, 0),
+    events.MouseScrollUp: (-3, 0),
+    events.MouseScrollRight: (0, _COLUMNS_PER_KEY),
+    events.MouseScrollLeft: (0, -_COLUMNS_PER_KEY),
+}
+"""The rows and columns that a turn of the wheel moves by."""
 
 
 class BatchGrid(PictureView, can_focus=True):
@@ -56,21 +62,14 @@ class BatchGrid(PictureView, can_focus=True):
     def action_last_column(self) -> None:
         self._go_to(self.selected, self.shown_batch.num_columns if self.shown_batch is not None else 0)
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+    @on(events.MouseScrollDown)
+    @on(events.MouseScrollUp)
+    @on(events.MouseScrollRight)
+    @on(events.MouseScrollLeft)
+    def _scroll(self, event: events.MouseEvent) -> None:
         event.stop()
-        self.action_row(_ROWS_PER_WHEEL)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.action_row(-_ROWS_PER_WHEEL)
-
-    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        event.stop()
-        self.action_columns(1)
-
-    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        event.stop()
-        self.action_columns(-1)
+        rows, columns = _MOVES_BY_WHEEL[type(event)]
+        self._go_to(self.selected + rows, self.first_column + columns)
 
     def on_click(self, event: events.Click) -> None:
         if event.y in self._grid_lines:

@@ -15,7 +15,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.run.model import Need, first_reason
-from tui.settings.keys import Key
+from tui.settings.key_table import MAIN_KEYS
+from tui.settings.keys import Key, KeyMap, mapped
 from tui.text.cells import Line, Span, cell_len
 from tui.widgets.line_view import Click, LineView
 
@@ -24,7 +25,16 @@ PAUSE_LABELS: Mapping[str, str] = {"paused": "resume", "finished": "continue"}
 
 
 class Bar(LineView):
-    """Base of the bars below the panels: hidden without lines."""
+    """Base of the bars below the panels: hidden without lines. A click on a key does what the key does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map_keys({})
+
+    def map_keys(self, key_map: KeyMap) -> None:
+        """Show the keys of the main screen as `key_map` changes them."""
+        self._keys = {key.name: key for key in mapped(MAIN_KEYS, key_map)}
+        self.redraw()
 
     def redraw(self) -> None:
         super().redraw()
@@ -60,10 +70,7 @@ class KeyBar(LineView):
         self._keys, self.target = tuple(keys), target or self.target
         self.redraw()
 
-    def watch_notice(self) -> None:
-        self.redraw()
-
-    watch_unmet = watch_pause_label = watch_notice
+    watch_notice = watch_unmet = watch_pause_label = LineView.redraw
 
     def lines_for(self, width: int) -> Sequence[Line]:
         """Return the line: the notice, or the most important keys, further apart where there is room."""

@@ -100,19 +100,23 @@ class PromptInput(LineInput):
         self.completion = self.placeholder = completion
         self.post_message(SuggestionReady(self.value, self.value + completion))
 
-    def accept(self, num_chars: int | None = None) -> None:
-        """Append that many characters of the completion to the line, by default its first word."""
-        if num_chars is None:
-            word = len(self.completion) - len(self.completion.lstrip())
-            num_chars = self.completion.find(" ", word) if " " in self.completion[word:] else len(self.completion)
-        self.insert(self.completion[:num_chars], len(self.value))
+    def action_accept_word(self) -> None:
+        """Append the first word of the completion to the line, with the blanks before it."""
+        num_blanks = len(self.completion) - len(self.completion.lstrip())
+        word, _, _ = self.completion[num_blanks:].partition(" ")
+        self.insert(self.completion[: num_blanks + len(word)], len(self.value))
+
+    def action_accept_char(self) -> None:
+        self.insert(self.completion[:1], len(self.value))
 
     def action_cursor_right(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - Textual's signature
         """Move right, or accept a character of the completion at the end of the line."""
         if self.cursor_at_end and self.completion and not select:
-            self.accept(1)
+            self.action_accept_char()
         else:
             super().action_cursor_right(select)
+
+    action_send = Input.action_submit
 
     def action_xray(self) -> None:
         self.post_message(self.XrayRequested(self.value))

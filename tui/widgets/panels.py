@@ -10,22 +10,23 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from typing import ClassVar, Literal
 
 from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
-from textual.widget import Widget
 
 from tui.run.model import RunModel
 from tui.run.view import RunView
 from tui.settings.key_table import BAR_KEYS, PANEL_BARS
 from tui.settings.keys import KeyMap, mapped
 from tui.terminal.app import TerminalApp
+from tui.terminal.capabilities import is_over_ssh
 from tui.widgets.bars import AlertBar, EndBar, StepBar
 from tui.widgets.feed.feed import PanelRule, TweetFeed
-from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
+from tui.widgets.key_bar import PAUSE_LABELS, Bar, KeyBar
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.prompt_line import PromptLine
 from tui.widgets.status.header import Header
@@ -43,14 +44,14 @@ MAX_LINE_SLOWDOWN, MAX_CORE_SLOWDOWN = 16.0, 4.0
 _REMOTE_FACTOR, _FASTER, _SLOWER = 2.0, 0.8, 1.2
 _MEASURE_SECONDS = 2.0
 """Interval of measuring the screen's share of a core, and of reducing the slowdowns."""
-_PANELS: tuple[type[Widget], ...] = (TweetFeed, LossPlot)
-"""In the order in which a tiny terminal shows them, one at a time."""
 _MIN_CELLS_FOR_WHOLE_HEIGHT = 180
 """From this width on, the side panel has the whole height."""
 _MIN_FEED_ROWS, _MIN_PLOT_ROWS = 3, 6
 """Rows that a panel keeps, however many toasts there are; but one row shows a toast in any case."""
 _TICKS_PER_REPORT = 20
 """How long the report on the corpus is shown at least: the first steps may follow it at once."""
+_changed_by_keys = attrgetter("phase", "sampling", "training", "saved", "finishes_at", "step_taken")
+"""Returns the parts of a view that keys change."""
 
 
 class Pace:
@@ -111,9 +112,7 @@ class Panels(Vertical):
     def __init__(self, pace: Pace | None = None) -> None:
         """Show nothing until the first tick; draw at `pace`, or at that of this terminal and processor."""
         super().__init__()
-        self._pace = pace or Pace(is_remote=bool(os.environ.get("SSH_CONNECTION")))
-        self._panel = 0
-        """Number of the panel that a tiny terminal shows."""
+        self._pace = pace or Pace(is_remote=is_over_ssh(os.environ))
         self._key_map: KeyMap = {}
         self._num_ticks = self._last_tick_of_report = 0
         self._shown: RunView | None = None
@@ -132,13 +131,15 @@ class Panels(Vertical):
                 yield LossPlot()
             yield SidePanel()
             with Vertical(id="feed-area"):
-                yield PanelRule("tweets")
-                yield TweetFeed()
+                feed = TweetFeed()
+                yield PanelRule(feed)
+                yield feed
         yield StepBar()
         yield EndBar()
         yield AlertBar()
-        yield KeyBar(BAR_KEYS)
-        yield PromptLine()
+        key_bar = KeyBar(BAR_KEYS)
+        yield key_bar
+        yield PromptLine(key_bar)
 
     # What is drawn when -----------------------------------------------------------------------------------------------
 
@@ -222,9 +223,6 @@ class Panels(Vertical):
 
     # Layout and focus -------------------------------------------------------------------------------------------------
 
-    def on_mount(self) -> None:
-        self._show_panel(0)
-
     def on_resize(self, event: events.Resize) -> None:
         """Lay out for the new size; focus a visible panel."""
         self.set_class(event.size.width >= _MIN_CELLS_FOR_WHOLE_HEIGHT, "-whole-height")
@@ -235,20 +233,19 @@ class Panels(Vertical):
             self._close_groups()
         self.call_after_refresh(self._focus_shown)
 
-    def _show_panel(self, number: int) -> None:
-        """Select the panel that a tiny terminal shows."""
-        self._panel = number
-        self.set_class(number == 1, "-on-plot")
+    def _select_panel(self, *, is_plot: bool) -> None:
+        """Select the panel that a tiny terminal shows: the plot or the feed."""
+        self.set_class(is_plot, "-on-plot")
         self.call_after_refresh(self._focus_shown)
 
     def _focus_shown(self) -> None:
         """Focus the only panel of a tiny terminal; elsewhere the feed, if nothing is focused."""
-        is_tiny = self.screen.has_class("-tiny")
-        self.query_one(StatusLines).has_curve = is_tiny and not self._panel
+        is_tiny, is_on_plot = self.screen.has_class("-tiny"), self.has_class("-on-plot")
+        self.query_one(StatusLines).has_curve = is_tiny and not is_on_plot
         self.query_one(StatusLines).redraw()
         if self.query_one(PromptLine).is_open:
             return
-        focused, shown = self.screen.focused, self.query_one(_PANELS[self._panel])
+        focused, shown = self.screen.focused, self.query_one(LossPlot if is_on_plot else TweetFeed)
         if is_tiny:
             self.screen.set_focus(shown if shown.focusable else None)
         elif focused is None or not focused.focusable:
@@ -256,25 +253,17 @@ class Panels(Vertical):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Select the focused panel, for when the terminal becomes tiny."""
-        numbers = [number for number, kind in enumerate(_PANELS) if isinstance(event.widget, kind)]
-        if numbers and not self.screen.has_class("-tiny"):
-            self._show_panel(numbers[0])
-        self._show_heading()
+        if isinstance(event.widget, LossPlot | TweetFeed) and not self.screen.has_class("-tiny"):
+            self._select_panel(is_plot=isinstance(event.widget, LossPlot))
         self.map_keys(self._key_map)
-
-    @on(TweetFeed.Retitled)
-    @on(events.DescendantBlur)
-    def _show_heading(self) -> None:
-        """Show heading, facts and focus of the feed in the rule above it."""
-        feed = self.query_one(TweetFeed)
-        self.query_one(PanelRule).show(*feed.titles, is_focused=feed.has_focus)
 
     def map_keys(self, key_map: KeyMap) -> None:
         """Show the keys of the focused panel, then those that act in any, as `key_map` changes them."""
         self._key_map, focused = key_map, self.screen.focused
         keys = (*PANEL_BARS.get(type(focused).__name__, ()), *BAR_KEYS)
         self.query_one(KeyBar).show_keys(mapped(keys, key_map), focused)
-        self.query_one(EndBar).show_keys(mapped(BAR_KEYS, key_map))
+        for bar in self.query(Bar):
+            bar.map_keys(key_map)
 
     @on(LossPlot.CursorMoved)
     def _scroll_feed(self, message: LossPlot.CursorMoved) -> None:
@@ -287,7 +276,7 @@ class Panels(Vertical):
         """Focus the next (1) or previous (-1) panel; a tiny terminal shows it in place of the one before."""
         if self.screen.has_class("-tiny"):
             self._close_groups()
-            self._show_panel((self._panel + step) % len(_PANELS))
+            self._select_panel(is_plot=not self.has_class("-on-plot"))
         elif step > 0:
             self.screen.focus_next()
         else:
@@ -302,7 +291,7 @@ class Panels(Vertical):
         if not self.query_one("#plot-area").display:
             self._close_groups()
             if self.screen.has_class("-tiny"):
-                self._show_panel(_PANELS.index(LossPlot))
+                self._select_panel(is_plot=True)
             plot.legend_page = None
         plot.turn_legend()
 
@@ -332,8 +321,3 @@ class Panels(Vertical):
         """Show the first page of a side panel beside the plot; elsewhere, none."""
         self.remove_class("-groups")
         self.query_one(SidePanel).turn_to(0)
-
-
-def _changed_by_keys(view: RunView) -> tuple[object, ...]:
-    """Return the parts of a view that keys change."""
-    return view.phase, view.sampling, view.training, view.saved, view.finishes_at, view.step_taken

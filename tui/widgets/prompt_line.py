@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.config.sampling import SamplingConfig
@@ -30,8 +31,6 @@ from tui.widgets.chance_bars import ChanceLine
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import PromptInput
 
-_NONE = CompleteText(text="", request=-1)
-
 
 class Completions:
     """The requests for one line of input, and the latest answer.
@@ -41,18 +40,17 @@ class Completions:
     completion that changed under the user's eyes could not be accepted.
     """
 
-    def __init__(self, first_request: int) -> None:
-        """Number requests from `first_request` on: other clients of the run have their own."""
+    def __init__(self, number: int) -> None:
+        """Number requests from `number` + 1 on: other clients of the run have their own."""
         self.problem = ""
         """Why the latest request was refused."""
         self.answer: TextCompleted | None = None
         self.draw = 0
         """The number of the random continuation; another one continues the text in another way."""
-        self._next_request = first_request
-        self._waits_for = _NONE
+        self._latest = self._answered = CompleteText(text="", request=number)
+        """The latest request, and that of the answer."""
+        self._is_waiting = False
         self._requested: tuple[str, SamplingConfig] | None = None
-        self._answered = _NONE
-        """The request of the answer."""
 
     def refresh(self) -> None:
         """Request the same text again, of the model as it is now."""
@@ -60,22 +58,21 @@ class Completions:
 
     def due_request(self, text: str, sampling: SamplingConfig) -> CompleteText | None:
         """Return the request that is due for this text, if any."""
-        if self._waits_for.request >= 0 or (text, sampling) == self._requested:
+        if self._is_waiting or (text, sampling) == self._requested:
             return None
-        self._requested = text, sampling
-        self._waits_for = CompleteText(text=text, request=self._next_request, draw=self.draw)
-        self._next_request += 1
-        return self._waits_for
+        self._requested, self._is_waiting = (text, sampling), True
+        self._latest = CompleteText(text=text, request=self._latest.request + 1, draw=self.draw)
+        return self._latest
 
     def accept(self, answer: TextCompleted) -> None:
         """Store the answer to the latest request; ignore any other."""
-        if answer.request == self._waits_for.request:
-            self.problem, self.answer, self._answered = "", answer, self._waits_for
-            self._waits_for = _NONE
+        if self._is_waiting and answer.request == self._latest.request:
+            self.problem, self.answer, self._answered = "", answer, self._latest
+            self._is_waiting = False
 
     def reject(self, reason: str) -> None:
         """Store the refusal of the latest request."""
-        self.problem, self.answer, self._waits_for = reason, None, _NONE
+        self.problem, self.answer, self._is_waiting = reason, None, False
 
     def completion_of(self, text: str) -> str:
         """Return how `text` goes on, also if it follows the completion of an earlier prefix.
@@ -113,11 +110,11 @@ class PromptLine(Vertical):
         draw: int
         """The number of the random continuation that is shown."""
 
-    class Closed(Message):
-        """The line was closed."""
-
-    def __init__(self) -> None:
+    def __init__(self, key_bar: KeyBar) -> None:
+        """Open in place of `key_bar`."""
         super().__init__()
+        self._key_bar = key_bar
+        self._focused_before: Widget | None = None
         self._completions = Completions(secrets.randbits(31))
         self._sampling = SamplingConfig()
         self._is_too_long = False
@@ -137,16 +134,20 @@ class PromptLine(Vertical):
 
     def open(self, view: RunView) -> None:
         """Open the line with the text typed last, and request its completion."""
-        self.add_class("-open")
+        if not self.is_open:
+            self._focused_before = self.screen.focused
+            self.add_class("-open")
+            self._key_bar.display = False
         self.screen.set_focus(self._input)  # immediately: `focus` would let the next keys act on the screen
         self._completions.refresh()
         self.tick(view)
 
-    def close(self) -> None:
-        """Close the line; the text is kept."""
+    def action_close_line(self) -> None:
+        """Close the line, and focus what was before; the text is kept."""
         if self.is_open:
             self.remove_class("-open")
-            self.post_message(self.Closed())
+            self._key_bar.display = True
+            self.screen.set_focus(self._focused_before)
 
     def tick(self, view: RunView) -> None:
         """Request a completion if one is due, with the sampling settings of `view`. Called ten times a second."""
@@ -182,26 +183,11 @@ class PromptLine(Vertical):
         self._is_too_long = True
         self._draw()
 
-    def action_accept_word(self) -> None:
-        self._input.accept()
-
-    def action_accept_char(self) -> None:
-        self._input.accept(1)
-
-    async def action_send(self) -> None:
-        await self._input.action_submit()
-
     def action_refresh(self) -> None:
         """Complete the line in another way, with the model as it is now."""
         self._completions.draw += 1
         self._completions.refresh()
         self._request_completion()
-
-    def action_xray(self) -> None:
-        self._input.action_xray()
-
-    def action_close_line(self) -> None:
-        self.close()
 
     def _request_completion(self) -> None:
         """Post the request that is due, if any."""

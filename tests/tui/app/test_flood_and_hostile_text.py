@@ -23,7 +23,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests import hostile
 from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import Running, Stage, drawn, opened, screen_text, wait_until
+from tests.tui.conftest import Running, Stage, drawn, opened, screen_text, trained_by, wait_until
 from tests.tui.dialogs.test_checkpoints import entry
 from tui.app.app import TweetgenApp
 from tui.run.fold import MAX_TWEETS, fold
@@ -205,9 +205,7 @@ async def test_a_flood_is_drained_while_keys_act_and_the_view_stays_bounded(stag
         await press_and_wait(app, "c", lambda: feed.is_coloured)
         await press_and_wait(app, "minus", lambda: app.summary_view.sampling.temperature < 0.8)
         await wait_until(lambda: session.num_told == NUM_EVENTS, "the end of the flood")
-        await wait_until(
-            lambda: app.summary_view.step == last_step and not app.connection.num_undrained, "the last event"
-        )
+        await wait_until(lambda: app.summary_view.step == last_step and not trained_by(app)._events, "the last event")
         view = app.summary_view
         assert view.num_tweets == len(PAST) + NUM_EVENTS // 20
         assert len(view.tweets) <= MAX_TWEETS

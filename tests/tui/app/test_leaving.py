@@ -87,6 +87,7 @@ async def test_nothing_is_drawn_any_more_after_a_hangup(stage: Stage) -> None:
     async with stage.running() as at:
         at.app.leaving.receive(HANGUP_CODE)
         await has_left(at.app)
+        await wait_until(lambda: at.app._batch_count == 2)  # the app shuts down in a turn of its own
         gc.collect()  # what stops the drawing must not be collected
         assert at.app._batch_count == 2, "the end of an app stops it once, the hangup once more"
 

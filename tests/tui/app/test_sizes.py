@@ -7,7 +7,9 @@ import random
 
 import pytest
 from rich.cells import cell_len
-from textual.geometry import Region
+from textual.app import App
+from textual.events import Resize
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.pilot import Pilot
 
@@ -16,6 +18,7 @@ from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sample
 from tests.tui.conftest import Stage, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.exit import Outcome
+from tui.terminal import app as terminal_app
 from tui.terminal.capabilities import LARGEST_SIZE
 from tui.widgets.feed.feed import PanelRule, TweetFeed
 from tui.widgets.key_bar import KeyBar
@@ -55,6 +58,27 @@ async def draw_at(app: TweetgenApp, pilot: Pilot[Outcome], size: tuple[int, int]
     await resized(app, size)
     await pilot.press("tab")
     assert {cell_len(line) for line in screen_text(app).splitlines()} == {size[0]}
+
+
+async def test_of_sizes_in_quick_succession_only_the_last_is_laid_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal_app, "RESIZE_SECONDS", 0.5)
+    laid_out: list[Size] = []
+    lay_out = App._on_resize
+
+    async def record(app: App[Outcome], event: Resize) -> None:
+        laid_out.append(event.size)
+        await lay_out(app, event)
+
+    async with stage.running(FakeSession(SCRIPT), WIDE) as (app, _, _):
+        monkeypatch.setattr(App, "_on_resize", record)
+        for columns in range(100, 110):
+            app.post_message(Resize(Size(columns, 30), Size(columns, 30)))
+            app.call_later(lambda: None)  # or Textual itself drops all but the last
+        await resized(app, (109, 30))
+    assert laid_out[-1] == Size(109, 30)
+    assert len(laid_out) <= 2, "the first may be late enough"
 
 
 ALL = {"Header", "LossPlot", "PanelRule", "TweetFeed", "KeyBar"}

@@ -34,11 +34,10 @@ from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, text_of, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
-from tui.dialogs import checkpoint_list
-from tui.dialogs import checkpoint_list as table
+from tui.dialogs import checkpoint_list, checkpoints
 from tui.dialogs.ask import load_question
-from tui.dialogs.checkpoint_list import CheckpointTable
-from tui.dialogs.checkpoints import CheckpointBrowser, CompareDialog
+from tui.dialogs.checkpoint_list import CheckpointTable, CompareDialog
+from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.run.fold import fold
 from tui.run.new_run import OverlayCurve
 from tui.run.view import RunView
@@ -88,8 +87,8 @@ async def browsing(
 ) -> AsyncIterator[Browsing]:
     """Open the browser over a run whose script is on screen, and wait until the list has been read."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(table, "time", SimpleNamespace(time=lambda: NOW, monotonic=time.monotonic))
-        monkeypatch.setattr(checkpoint_list, "_BATCH_SECONDS", DEADLINE_SECONDS)
+        monkeypatch.setattr(checkpoint_list, "time", SimpleNamespace(time=lambda: NOW, monotonic=time.monotonic))
+        monkeypatch.setattr(checkpoints, "_BATCH_SECONDS", DEADLINE_SECONDS)
         async with stage.running(FakeSession(SCRIPT, STARTED), size, entries=entries, **options) as at:
             await at.press("l", opens="CheckpointBrowser")
             yield Browsing(*at)

@@ -22,10 +22,11 @@ from tui.app.command_palette import commands_of
 from tui.dialogs.ask import Question
 from tui.dialogs.base import RunUpdated
 from tui.dialogs.help import HelpDialog, HelpText, found, glossary, key_entries
-from tui.dialogs.ladder import LadderDialog
+from tui.dialogs.tweets import LadderDialog
 from tui.settings.key_table import KEY_TABLE
-from tui.settings.preferences import PreferencesStore
+from tui.settings.preferences import AUTO, PreferencesStore
 from tui.terminal.sequences import Notifications
+from tui.text.tweets import EMPTY_TWEET
 from tui.widgets.batch_grid import BatchGrid
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.cells import PLOT_GLYPHS
@@ -105,6 +106,8 @@ async def test_the_ladder_shows_all_seven_rungs_whole_rolls_again_and_keeps_an_a
         await at.emit(ladder(("word " * 28)[:139] + "!"))
         assert text_of(at.app).count("!") == 7
         assert text_of(at.app) == snapshot
+        await at.emit(ladder(""))
+        assert text_of(at.app).count(EMPTY_TWEET) == 7
         await at.press("escape", opens="MainScreen")
         monkeypatch.setattr(LadderDialog, "action_roll", lambda _: None)  # its answer would replace the early one
         early = LadderDialog(at.app.main.run)
@@ -257,8 +260,9 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("config.toml")
 
 
-def choose_a_theme_as_the_palette_does(at: Running) -> None:
-    at.app.theme = "tweetgen-colour-blind"
+async def choose_a_theme_as_the_palette_does(at: Running) -> None:
+    await at.press("ctrl+p", opens="CommandPalette")
+    await at.type_into("theme tweetgen-colour-blind", "enter")
 
 
 def chosen(at: Running) -> str:
@@ -298,6 +302,16 @@ async def test_a_saved_theme_is_applied_and_not_written_again_and_invalid_entrie
     assert path.stat().st_mtime_ns == before
 
 
+async def test_the_theme_that_suits_the_terminal_stays_automatic_where_it_is_chosen_again(
+    stage: Stage, path: Path
+) -> None:
+    async with stage.running(store=PreferencesStore(path)) as at:
+        [again] = (command for command in at.app._commands() if command.title == f"Theme {at.app.theme}")
+        again.run()
+        assert at.app.store.preferences.theme == AUTO
+    assert not path.exists()
+
+
 async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help(stage: Stage, path: Path) -> None:
     path.write_text('[keys]\npause = "f5"\ncommand_palette = "f10"\n', encoding="utf-8")
     async with stage.running(store=PreferencesStore(path)) as at:
@@ -316,6 +330,14 @@ async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help
         await at.press("f10", opens="CommandPalette")
         await at.type_into("pause or", shows="Pause or resume")
         await at.press("enter", opens="MainScreen", sends=c.Resume())
+
+
+async def test_an_alert_names_the_key_of_the_file_for_its_remedy(stage: Stage, path: Path) -> None:
+    path.write_text('[keys]\nanswer_alert = "f6"\n', encoding="utf-8")
+    async with stage.running(store=PreferencesStore(path)) as at:
+        await at.emit(e.Warned(step=3, elapsed_seconds=1.0, message="The disk is full.", kind="disk"))
+        await at.press(shows=("The disk is full.", "f6 try saving again", "esc dismiss"))
+        await at.press("f6", sends=c.SaveLatest())
 
 
 @pytest.mark.parametrize("chosen", [{}, {"bell": False}, {"desktop": False, "title": False}])

@@ -168,7 +168,7 @@ async def test_a_click_chooses_and_hostile_names_can_be_opened(stage: Stage, fol
     ("key", "dialog", "reader", "column"),
     [
         ("o", "OpenDialog", "tui.dialogs.open.list_folder", "hints"),
-        ("l", "CheckpointBrowser", "tui.dialogs.checkpoint_list.sample_of", "detail"),
+        ("l", "CheckpointBrowser", "tui.dialogs.checkpoints.files.sample_of", "detail"),
     ],
 )
 async def test_what_a_dialog_reads_while_it_closes_is_not_shown(

@@ -75,8 +75,10 @@ def hosted(
     folder = folder_of_run(RUN)
     folder.path.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder.journal_path)
+    if agent is not None:
+        agent.write(folder)
     sent: list[c.Command] = []
-    host = Host(RunConfig(run_name=RUN), sent.append, num_waiting, agent=agent)
+    host = Host(RunConfig(run_name=RUN), sent.append, num_waiting)
     made = Hosted(host, folder, sent)
     try:
         made.emit(*(script or (run_started(run=RUN),)))

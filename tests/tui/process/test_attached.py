@@ -181,7 +181,7 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
         made.break_connections()
         wait_until(lambda: run._new_view)  # not drained: the screen is slow
         made.emit(PAUSED)
-        wait_until(lambda: run.num_undrained)
+        wait_until(lambda: run._events)
         update = run.drain()
         assert update.view is not None
         assert (update.view.step, update.events) == (1, (PAUSED,))

@@ -25,7 +25,7 @@ from tui.app.main_screen import MainScreen
 from tui.app.pins import PinsFile
 from tui.cli.commands import screen
 from tui.dialogs.ask import Question
-from tui.dialogs.tweet import TweetDialog
+from tui.dialogs.tweets import TweetDialog
 from tui.process.attached import AttachedRun
 from tui.process.exit import Outcome
 from tui.process.job_control import JobControl

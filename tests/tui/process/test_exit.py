@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -173,7 +174,8 @@ def test_the_first_signal_requests_a_stop_and_an_ignored_one_stays_ignored() -> 
 def test_what_a_process_does_after_its_screen(
     outcome: Outcome, view: RunView, options: dict[str, Any], snapshot: SnapshotAssertion
 ) -> None:
-    plan = plan_exit(outcome, view, **{"is_alive": True, **options})
+    run: Any = SimpleNamespace(**{"is_alive": True, "is_remote": False, "attach_problem": "", **options})
+    plan = plan_exit(outcome, run, view)
     done = "continues in the background" if plan.continues_in_background else f"waits {plan.saving_seconds:g} s"
     assert "\n".join([f"exit code {plan.exit_code}, {done}", *plan.lines]) == snapshot
 

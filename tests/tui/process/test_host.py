@@ -293,7 +293,7 @@ async def test_a_connection_that_closes_by_itself_at_its_deadline_is_not_closed_
 async def test_a_client_that_reads_late_receives_why_it_is_refused(monkeypatch: pytest.MonkeyPatch, ends: Ends) -> None:
     monkeypatch.setattr(host, "_POLL_SECONDS", 0.0)
     theirs, reader, writer = ends
-    connection = Client(reader, writer, lambda: [bytes(1 << 20)], lambda _: None, lambda: 0)
+    connection = Client(reader, writer, lambda: [bytes(1 << 20), b"the rest"], lambda _: None, lambda: 0)
 
     async def serve() -> None:
         await connection.run()
@@ -308,6 +308,7 @@ async def test_a_client_that_reads_late_receives_why_it_is_refused(monkeypatch: 
         received = await asyncio.to_thread(file.read)
     await serving
     assert b"JSON is malformed" in received[1 << 20 :]
+    assert b"the rest" not in received  # the refusal is the last line
 
 
 def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_snapshot(

@@ -130,7 +130,7 @@ def test_a_run_waits_for_all_previous_runs_even_if_one_was_cancelled() -> None:
     assert third.drain() == Update()
     first.send(c.Stop(reason="enough"))
     assert first.wait(DEADLINE_SECONDS)
-    wait_until(lambda: third.num_undrained)
+    wait_until(lambda: third._events)
     third.stop("enough")
     assert third.wait(DEADLINE_SECONDS)
     begin, *_, end = third.drain().events

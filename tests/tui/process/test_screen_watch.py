@@ -45,7 +45,7 @@ def watched(watch: ScreenWatch, take_over: Callable[[int | None], object]) -> No
     """Run the watch on this thread until it ends the process."""
     with pytest.raises(SystemExit):
         watch._watch(take_over)
-    watch.lift_time_limit()  # its thread would end the process of the tests
+    watch.has_no_limit.set()  # its thread would end the process of the tests
 
 
 @pytest.mark.parametrize(("answers", "code"), [(1, TERMINATED_CODE), (0, None)])
@@ -53,11 +53,11 @@ def test_the_watch_takes_over_for_what_the_screen_has_not_answered(
     answers: int, code: int | None, exits: Exits
 ) -> None:
     watch, codes = ScreenWatch(), list[int | None]()
-    watch.expect_reaction()
+    watch.expect()
     watch.react()
     if not answers:
-        watch.expect_reaction()  # the reaction to the first ctrl+c does not count for the second
-    watch.expect_end(TERMINATED_CODE)
+        watch.expect()  # the reaction to the first ctrl+c does not count for the second
+    watch.expect(TERMINATED_CODE)
     watched(watch, codes.append)
     assert codes == [code]
     assert exits.codes == [3 if code is None else code]
@@ -67,7 +67,7 @@ def test_a_screen_that_closes_at_the_last_moment_is_not_taken_over(
     exits: Exits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch, codes = ScreenWatch(), list[int | None]()
-    watch.expect_end(TERMINATED_CODE)
+    watch.expect(TERMINATED_CODE)
     monkeypatch.setattr(screen_watch, "PATIENCE_SECONDS", screen_watch._POLL_SECONDS)
     monkeypatch.setattr(screen_watch, "time", SimpleNamespace(sleep=lambda _: watch.close()))
     watch._watch(codes.append)
@@ -81,14 +81,14 @@ def test_the_process_ends_although_the_takeover_fails_or_hangs(
         raise RuntimeError("a mistake of ours")
 
     watch = ScreenWatch()
-    watch.expect_end(TERMINATED_CODE)
+    watch.expect(TERMINATED_CODE)
     watched(watch, fail)
     assert exits.codes == [TERMINATED_CODE]
     assert "RuntimeError: a mistake of ours" in (home / "tweetgen.log").read_text(encoding="utf-8")
     exits.has_exited.clear()
     monkeypatch.setattr(screen_watch, "TAKEOVER_SECONDS", 0.0)
     watch = ScreenWatch()
-    watch.expect_end(TERMINATED_CODE)
+    watch.expect(TERMINATED_CODE)
     watched(watch, lambda _: exits.has_exited.wait(DEADLINE_SECONDS))
     assert exits.codes == [TERMINATED_CODE] * 3  # by the time limit, and once the takeover has returned all the same
 
@@ -97,10 +97,10 @@ def test_a_run_that_continues_in_the_background_has_no_time_limit(
     exits: Exits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = ScreenWatch()
-    watch.expect_end(TERMINATED_CODE)
+    watch.expect(TERMINATED_CODE)
 
     def continue_run(_: int | None) -> None:
-        watch.lift_time_limit()
+        watch.has_no_limit.set()
         for thread in threading.enumerate():
             if thread.name == "takeover limit":
                 thread.join(DEADLINE_SECONDS)

@@ -169,7 +169,7 @@ def test_a_run_that_is_stopped_before_its_start_ends_its_processes_and_the_next_
 @pytest.mark.usefixtures("home")
 def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_can_stop_it() -> None:
     with subprocess.Popen(["sleep", "600"]) as process:
-        agent = Agent.of_process(process.pid)
+        agent = Agent.of_process(process.pid, "job")
         with hosted(run_started(run=RUN), agent=agent):
             run = AttachedRun(folder_of_run(RUN))
             run.connect()
@@ -188,7 +188,7 @@ def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_ca
 
 @pytest.mark.usefixtures("home")
 def test_a_screen_shows_the_end_of_a_run_whose_agent_lives_on_for_a_moment() -> None:
-    with hosted(run_started(run=RUN), agent=Agent.of_process(os.getpid())) as made:
+    with hosted(run_started(run=RUN), agent=Agent.of_process(os.getpid(), "job")) as made:
         run = AttachedRun(made.folder)
         run.connect()
     wait_until(lambda: run.badge == "restarting")
@@ -209,8 +209,10 @@ def test_a_new_screen_waits_for_a_run_that_starts_again(monkeypatch: pytest.Monk
         return now
 
     monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=monotonic, sleep=time.sleep))
-    agent = Agent.of_process(os.getpid())
-    run = AttachedRun(folder_of_run(RUN), agent=agent)
+    agent = Agent.of_process(os.getpid(), "job")
+    assert agent is not None
+    agent.write(folder_of_run(RUN))
+    run = AttachedRun(folder_of_run(RUN))
     views: list[RunView] = []
     screen = threading.Thread(target=lambda: views.append(run.connect()))
     screen.start()

@@ -47,15 +47,16 @@ def _signals_and_threads_as_before() -> Iterator[None]:
 
 
 class Written:
-    """A writer thread that records what the driver writes."""
+    """A thread for output that records what the driver writes."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.on_write: Callable[[], object] = int
 
-    def write(self, text: str) -> None:
+    def write(self, text: str) -> int:
         self.texts.append(text)
         self.on_write()
+        return len(text)
 
 
 class InterruptedFrames(FrameBuffer):
@@ -85,7 +86,7 @@ class StoppingDriver(MeteredDriver):
 
 def driver_over(written: Written) -> StoppingDriver:
     driver = StoppingDriver(App[Any]())
-    driver._writer_thread = written  # type: ignore[assignment] # has all that a driver uses
+    driver._output = written  # type: ignore[assignment] # has all that a driver uses
     return driver
 
 

@@ -24,7 +24,7 @@ from textual.strip import Strip
 from tests.tui.conftest import wait_until
 from tui.terminal import private
 from tui.terminal.driver import BrowserDriver
-from tui.terminal.private import ChopsUpdate, failure_of, render_cropped
+from tui.terminal.private import ChopsUpdate, render_cropped
 
 CONSOLE = Console(color_system=None)
 
@@ -170,7 +170,7 @@ async def test_a_failure_where_the_keys_of_a_browser_are_read_ends_the_app_with_
         app = App[None]()
         async with app.run_test():
             await asyncio.to_thread(BrowserDriver(app).run_input_thread)
-            await wait_until(lambda: hangups or failure_of(app), "the end")
+            await wait_until(lambda: hangups or app._exception, "the end")
 
     with pytest.raises(RuntimeError, match="a mistake of ours"):
         await read()

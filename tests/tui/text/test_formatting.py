@@ -30,13 +30,13 @@ from tui.text.cells import shortened
 from tui.text.checkpoints import (
     UNTRAINED,
     Order,
-    cells_of,
     comparison,
     description,
     detail_lines,
     format_age,
     grouped,
     num_parameters,
+    rows_of,
 )
 from tui.text.numbers import LossUnit, format_bits, format_loss, unit_label
 from tui.text.tweets import fact_line, sample_line
@@ -107,15 +107,14 @@ def test_checkpoints_are_grouped_sorted_and_filtered_and_damage_is_marked(snapsh
     for order in get_args(Order):
         lines.append(f"# by {order}")
         groups = grouped(ENTRIES, "run", order, "")
-        lines += [f"{group.heading}: {', '.join(each.name for each in group.entries)}" for group in groups]
+        lines += [f"{heading}: {', '.join(each.name for each in group)}" for heading, group in groups.items()]
     for typed in ("STEP", "happy", "a run 9", "zzz", "roke", UNTRAINED, "empty", "  "):
-        names = [each.name for group in grouped(ENTRIES, "run", "age", typed) for each in group.entries]
+        names = [each.name for group in grouped(ENTRIES, "run", "age", typed).values() for each in group]
         lines.append(f"/{typed}: {', '.join(names) or 'none'}")
     units = get_args(LossUnit)
-    lines += [" | ".join(cells_of(each, 1000.0, unit, run="run", at_width=6)) for unit in units for each in ENTRIES]
+    lines += [" | ".join(row) for unit in units for row in rows_of(ENTRIES, "run", 1000.0, unit)]
     assert "\n".join(lines) == snapshot
-    without_run = grouped(ENTRIES[2:3], None, "name")
-    assert [(group.heading, group.run) for group in without_run] == [("other runs", "")]
+    assert [*grouped(ENTRIES[2:3], "", "name")] == ["other runs"]
 
 
 MODELS = [

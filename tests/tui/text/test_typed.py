@@ -128,3 +128,5 @@ def test_an_absolute_path_counts_even_if_it_does_not_exist_and_other_text_is_non
     (here / "folder").mkdir()
     others = ("", "it's fine", "/ is a slash", "a\nb", "\x00", "/" + "x" * 5000, "folder", "https://x.y/z")
     assert [text for text in others if dropped_path(text) is not None] == []
+    invalid = ("file://[abc", "file://a]b/x", "~\0x", "file:///a%00b")  # as a URL, a user, a name of a file
+    assert [text for text in invalid if dropped_path(text) is not None] == []

@@ -24,7 +24,7 @@ from tests import hostile
 from tests.fakes import FakeClock, FakeSession, run_finished, steps_finished, text_traced, tweet_sampled, units_scored
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tui.app.main_screen import MainScreen
-from tui.dialogs.tweet import TweetDialog
+from tui.dialogs.tweets import TweetDialog
 from tui.screens.xray import screen as xray
 from tui.screens.xray.checkpoint_bridge import CheckpointBridge
 from tui.screens.xray.screen import XrayScreen

@@ -40,12 +40,12 @@ def attach(
     tweetgen-tui attach my-run --read-only
     """
     folder = find_to_show(run)
-    agent = restarting_agent(folder)
-    if agent is None and not is_active(folder):
+    is_restarting = restarting_agent(folder) is not None
+    if not is_restarting and not is_active(folder):
         _print_end(folder)
         return
     require_terminal("Without one: tweetgen-tui runs list.")
-    if agent is not None:
+    if is_restarting:
         typer.echo(f"The processes of the run {folder.name} are starting again; waiting for them.", err=True)
     job_control = start_job_control()
 
@@ -53,7 +53,7 @@ def attach(
     from tui.settings.preferences import PreferencesStore, preferences_path
 
     is_read_only_browser = read_only and is_in_browser(os.environ)
-    connection = AttachedRun(folder, is_read_only=read_only, agent=agent)
+    connection = AttachedRun(folder, is_read_only=read_only)
     if is_read_only_browser:
         connection.refusal = "Read-only: this needs tweetgen-tui serve --control."
     try:

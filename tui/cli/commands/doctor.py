@@ -171,7 +171,7 @@ def _terminal() -> dict[str, Any]:
     from tui.settings.preferences import AUTO, preferences_path, read_preferences
 
     size = shutil.get_terminal_size()
-    chosen = read_preferences(preferences_path())[0].glyphs
+    preferences = read_preferences(preferences_path())[0]
     encoding = sys.stderr.encoding
     return {
         "term": os.environ.get("TERM", ""),
@@ -181,8 +181,8 @@ def _terminal() -> dict[str, Any]:
         "colours": colour_system(os.environ),
         "encoding": encoding,
         "utf8": is_utf8(os.environ, encoding),
-        "glyphs": glyphs_for(os.environ, encoding) if chosen == AUTO else chosen,
-        "glyphs_chosen": chosen != AUTO,
+        "glyphs": preferences.glyphs_on(glyphs_for(os.environ, encoding)),
+        "glyphs_chosen": preferences.glyphs != AUTO,
         "multiplexer": multiplexer(os.environ),
         "ssh": is_over_ssh(os.environ),
     }

@@ -89,7 +89,7 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
 
     def leave(outcome: Outcome, saving_seconds: float) -> NoReturn:
         app.connection.wait(0.0 if app.is_run_starting else saving_seconds)
-        print_at_end(_last_lines(outcome, read_progress(path)))
+        print_at_end(*_last_lines(outcome, read_progress(path)))
         leave_process(outcome.exit_code)
 
     def take_over(exit_code: int | None) -> NoReturn:

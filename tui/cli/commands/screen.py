@@ -203,26 +203,19 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
     from tui.terminal.output import print_at_end
 
     if outcome.failure is not None:
-        print_at_end([f"tweetgen-tui: The screen has failed: {outcome.failure.message}", outcome.failure.hint])
+        print_at_end(f"tweetgen-tui: The screen has failed: {outcome.failure.message}", outcome.failure.hint)
     run = app.connection
     update = run.drain()  # the run may have started since the last tick
     view = fold(update.view or app.summary_view, update.events)
-    after = plan_exit(
-        outcome,
-        view,
-        app.earlier_views,
-        is_alive=run.is_alive,
-        is_remote=run.is_remote,
-        attach_problem=run.attach_problem,
-    )
+    after = plan_exit(outcome, run, view, app.earlier_views)
     if after.continues_in_background:
-        print_at_end(after.lines)
+        print_at_end(*after.lines)
         close_terminal(and_pipes=True)
         job_control.release(after.exit_code, after.lines[0])
-        app.screen_watch.lift_time_limit()
+        app.screen_watch.has_no_limit.set()
         return run_detached(run, view)
     run.wait(after.saving_seconds)
-    print_at_end(after.lines)
+    print_at_end(*after.lines)
     if outcome.opens_lesson:
         from tui.cli.commands.lesson import open_lesson
 

@@ -16,7 +16,7 @@ from tui.process.signals import INTERRUPTED_CODE, reason_of
 from tui.run.connection import OpenRun, RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.screen import LessonScreen
-from tui.settings.preferences import AUTO, PreferencesStore
+from tui.settings.preferences import PreferencesStore
 from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 
@@ -46,8 +46,8 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
     ) -> None:
         """Show the lesson on the run of `connection`, from `view` on; its progress is in the file `progress_path`."""
         self.store = store or PreferencesStore()
-        theme = self.store.preferences.theme
-        super().__init__(self.store.preferences.glyphs_on(glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
+        preferred = self.store.preferences
+        super().__init__(preferred.glyphs_on(glyphs), preferred.theme, is_utf8=is_utf8)
         self.lesson_screen = LessonScreen(connection, open_run, view, progress_path)
         self.screen_watch = ScreenWatch()
         """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
@@ -73,7 +73,7 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Choose the theme and show the lesson."""
-        self.on_ctrl_c(self.screen_watch.expect_reaction)
+        self.on_ctrl_c(self.screen_watch.expect)
         self.choose_theme()
         if not self.store.preferences.mouse:
             self.set_mouse(is_on=False)
@@ -81,7 +81,7 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def receive(self, code: int) -> None:
         """Leave with an exit code. For a handler of signals."""
-        self.screen_watch.expect_end(code)
+        self.screen_watch.expect(code)
         self._early_code = code
         self._leave_soon(code)
 

@@ -18,7 +18,7 @@ from engine.text import ELLIPSIS
 from tui.run.marks import DraftCounts, drafts_text, num_refused_text
 from tui.text.cells import Line, Span, num_cells
 from tui.text.numbers import LossUnit, bits_in_unit
-from tui.text.tweets import NOVELTY_GLYPHS
+from tui.text.tweets import NOVELTY_GLYPHS, refused_text
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▌"
 """Glyphs of one cell."""
@@ -64,7 +64,6 @@ class FeedColumns:
     step_width: int = _MIN_STEP_WIDTH
     has_marks: bool = False
     """Whether there is a column for the marks of tweets that several drafts were sampled for."""
-    unit: LossUnit = "bits"
 
     @property
     def indent(self) -> int:
@@ -76,11 +75,10 @@ class FeedColumns:
         """Width of the text."""
         return max(_MIN_TEXT_WIDTH, self.width - self.indent - cell_len(self.after_text(_ANY)))
 
-    @property
-    def heading(self) -> str:
-        """Titles of the columns after the text, aligned with them; empty in a narrow feed."""
+    def heading(self, unit: LossUnit) -> str:
+        """Return the titles of the columns after the text, aligned with them; empty in a narrow feed."""
         temperature = "temp  " if self.width >= TEMPERATURE_WIDTH else ""
-        return temperature + self.unit if self.width >= LOSS_WIDTH else ""
+        return temperature + unit if self.width >= LOSS_WIDTH else ""
 
     def with_room_for(self, tweets: Sequence[TweetSampled]) -> FeedColumns:
         """Return columns that more tweets fit into. They never shrink."""
@@ -99,12 +97,12 @@ class FeedColumns:
             Span(" ", tweet.novelty),
         )
 
-    def after_text(self, tweet: TweetSampled) -> str:
+    def after_text(self, tweet: TweetSampled, unit: LossUnit = "bits") -> str:
         """Return the columns after the text on a tweet's first line; empty in a narrow feed."""
         if self.width < LOSS_WIDTH:
             return ""
         temperature = f"  {tweet.temperature:.2f}" if self.width >= TEMPERATURE_WIDTH else ""
-        loss = min(max(bits_in_unit(tweet.bits_per_char, self.unit), 0.0), 9999.0)
+        loss = min(max(bits_in_unit(tweet.bits_per_char, unit), 0.0), 9999.0)
         four_cells = next(shown for digits in (2, 1, 0) if len(shown := f"{loss:>4.{digits}f}") <= 4)
         return f"{temperature}  {four_cells} "  # in either unit: the text must not move when the unit changes
 
@@ -122,8 +120,9 @@ def counts_of(drafts: DraftCounts, found: Counter[Novelty]) -> list[Line]:
     """Return the counts in ever fewer cells, the last empty; that of the marked tweets is the last to be left out."""
     long, short = Line(), Line()
     if found:
-        kinds = NOVELTY_GLYPHS.items()
-        long = joined(*((Span(glyph, kind), Span(f" {_counted(kind, found[kind])}", "facts")) for kind, glyph in kinds))
+        for kind, glyph in NOVELTY_GLYPHS.items():
+            count = f"{found[kind]:,} new" if kind == "new" else refused_text([(kind, found[kind])])
+            long = joined(long, (Span(glyph, kind), Span(f" {count}", "facts")))
         short = Span(NOVELTY_GLYPHS["new"], "new"), Span(f" {found['new']:,} of {found.total():,} new", "facts")
     if not drafts.num_drafts:
         return [long, short, ()]
@@ -133,11 +132,6 @@ def counts_of(drafts: DraftCounts, found: Counter[Novelty]) -> list[Line]:
     reasons, refused = ((Span(text(drafts), "facts"),) for text in (drafts_text, num_refused_text))
     facts = (reasons, failing, long), (reasons, failing, short), (reasons, failing), (refused, failing, short)
     return [*starmap(joined, facts), joined(refused, failing), failing or short, ()]
-
-
-def _counted(novelty: Novelty, count: int) -> str:
-    is_plural = novelty.endswith("copy") and count != 1
-    return f"{count:,} {f'{novelty[:-1]}ies' if is_plural else novelty}"
 
 
 def joined(*facts: Line) -> Line:

@@ -16,7 +16,7 @@ from textual import events, on
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import reactive, var
 from textual.scroll_view import ScrollView
 
 from engine.protocol.events import TweetSampled
@@ -25,7 +25,6 @@ from tui.run.view import RunView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.text.cells import Line, Span, cell_len, num_cells
-from tui.text.numbers import LossUnit
 from tui.text.tweets import NOVELTY_GLYPHS
 from tui.widgets.feed.columns import (
     LOSS_WIDTH,
@@ -50,46 +49,17 @@ _CELLS_BESIDE_TITLES = 8
 """Line and blanks before, between and after heading and facts."""
 _DOUBLE_CLICK = 2
 _FACT_STYLES = ("facts", *NOVELTY_GLYPHS, "failing", *(f"surprise-{step}" for step in range(NUM_STEPS)))
-
-
-class PanelRule(LineView):
-    """The rule above a panel, with its heading at the left and facts at the right; heavy while the panel is focused."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in ("quiet", "focused", "title", *_FACT_STYLES)}
-
-    def __init__(self, heading: str) -> None:
-        super().__init__()
-        self._heading, self._facts = heading, Line()
-
-    def show(self, heading: str, facts: Line, *, is_focused: bool) -> None:
-        """Show a heading, facts and the focus."""
-        self._heading, self._facts = heading, facts
-        self.set_class(is_focused, "-focused")
-        self.redraw()
-
-    def lines_for(self, width: int) -> list[Line]:
-        """Return the line: ` ─ tweets ──────── 12 new below ─`."""
-        rule, style = ("━", "focused") if self.has_class("-focused") else ("─", "quiet")
-        start = Span(rule, style), Span(f" {self._heading} ", "title")
-        blank = Span(" ", "facts")
-        end: Line = (blank, *self._facts, blank, Span(rule, style)) if self._facts else ()
-        between = Span(rule * max(width - num_cells((*start, *end)), 0), style)
-        runs = groupby((*start, between, *end), attrgetter("style"))
-        return [tuple(Span("".join(span.text for span in spans), style) for style, spans in runs)]
+_LINE_STYLES = ("selected", "pin", "marked", *(f"age-{age}" for age in range(NUM_AGES)))
 
 
 class TweetFeed(LineView, ScrollView, can_focus=True):
     """Shows the tweets of a `RunView`, and selects one of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("feed"))
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"line--{name}"
-        for name in (
-            *(*_FACT_STYLES, "selected", "pin", "marked"),
-            *(f"age-{age}" for age in range(NUM_AGES)),
-        )
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in (*_FACT_STYLES, *_LINE_STYLES)}
 
+    titles: var[tuple[str, Line]] = var[tuple[str, Line]](("tweets", ()), init=False)
+    """Heading and facts of the rule above the feed."""
     free_rows: reactive[int] = reactive(0, init=False)
     """Rows at the bottom that stay empty, as something else is shown there."""
 
@@ -99,13 +69,8 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
 
         tweet: TweetSampled
 
-    class Retitled(Message):
-        """The titles have changed."""
-
     def __init__(self) -> None:
         super().__init__()
-        self.titles: tuple[str, Line] = ("", ())
-        """Heading and facts of the rule above the feed."""
         self.is_coloured = False
         """Whether each character is coloured by its surprise."""
         self._model = FeedModel()
@@ -116,10 +81,6 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
         self._num_unseen = 0
         """Tweets added since the feed last followed."""
         self._drafts, self._delay = DraftCounts(), ""
-
-    def on_mount(self) -> None:
-        self._update_titles()
-        self.watch(self.app, "loss_unit", self._show_unit)
 
     def show(self, view: RunView) -> None:
         """Show the tweets of `view`; repaint nothing if they are unchanged."""
@@ -289,10 +250,6 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
             self._num_unseen = 0
         self.redraw()
 
-    def _show_unit(self, unit: LossUnit) -> None:
-        self._columns = replace(self._columns, unit=unit)  # the columns keep their widths
-        self.redraw()
-
     def _set_columns(self, columns: FeedColumns) -> None:
         """Wrap all tweets again if the width of their text changes."""
         self._columns = columns
@@ -361,7 +318,7 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
             if line_of_text == 0:
                 is_pinned = model.is_pinned(tweet)
                 spans += self._columns.before_text(tweet, facts, is_selected=is_marked, is_pinned=is_pinned)
-                after = self._columns.after_text(tweet)
+                after = self._columns.after_text(tweet, self.app.loss_unit)
             else:
                 blanks = " " * (self._columns.indent - 1)
                 spans += Span(SELECTED_GLYPH if is_marked else " ", "selected"), Span(blanks, facts)
@@ -395,12 +352,36 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
         drafts = DraftCounts() if self.is_pins_only else self._drafts
         steps = (Span("a", f"surprise-{step}") for step in range(NUM_STEPS))
         legend = (Span("likely ", "facts"), *steps, Span(" surprising", "facts")) if self.is_coloured else ()
-        note, columns = ((Span(text, "facts"),) if text else () for text in (self.note, self._columns.heading))
+        texts = self.note, self._columns.heading(self.app.loss_unit)
+        note, columns = ((Span(text, "facts"),) if text else () for text in texts)
         tails = (legend, note, columns if self._model.tweets else ()), (note,)
         counts = counts_of(drafts, self._model.num_by_novelty)
         candidates = (joined(count, *tail) for tail in tails for count in counts)
         room = self.size.width - len(heading) - _CELLS_BESIDE_TITLES
-        titles = heading, next((facts for facts in candidates if num_cells(facts) <= room), ())
-        if titles != self.titles:
-            self.titles = titles
-            self.post_message(self.Retitled())
+        self.titles = heading, next((facts for facts in candidates if num_cells(facts) <= room), ())
+
+
+class PanelRule(LineView):
+    """The rule above the feed, with its heading at the left and facts at the right; heavy while the feed is focused."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"line--{style}" for style in ("quiet", "title", "focused", "focused-title", *_FACT_STYLES)
+    }
+
+    def __init__(self, feed: TweetFeed) -> None:
+        super().__init__()
+        self._feed = feed
+
+    def on_mount(self) -> None:
+        for name in ("titles", "has_focus"):
+            self.watch(self._feed, name, self.redraw)
+
+    def lines_for(self, width: int) -> list[Line]:
+        """Return the line: ` ─ tweets ──────── 12 new below ─`."""
+        heading, facts = self._feed.titles
+        rule, style, title = ("━", "focused", "focused-title") if self._feed.has_focus else ("─", "quiet", "title")
+        start, blank = (Span(rule, style), Span(f" {heading} ", title)), Span(" ", "facts")
+        end: Line = (blank, *facts, blank, Span(rule, style)) if facts else ()
+        between = Span(rule * max(width - num_cells((*start, *end)), 0), style)
+        runs = groupby((*start, between, *end), attrgetter("style"))
+        return [tuple(Span("".join(span.text for span in spans), style) for style, spans in runs)]

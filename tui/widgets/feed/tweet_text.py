@@ -11,17 +11,16 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len, split_graphemes
-from textual import events
+from textual import events, on
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.widget import Widget
+from textual.reactive import var
 
 from engine.text import ELLIPSIS
-from tui.text.cells import safe_chars, wrap
+from tui.text.cells import Line, Span, safe_chars, wrap
 from tui.widgets.feed.columns import NUM_STEPS, STEP_BITS
+from tui.widgets.line_view import LineView
 
 _END_GLYPH = "■"
 _WITHOUT_BITS = 2
@@ -29,22 +28,21 @@ _WITHOUT_BITS = 2
 _MOVES = {"left": -1, "right": 1, "home": -100_000, "end": 100_000}
 
 
-class TweetText(Widget, can_focus=True):
+class TweetText(LineView, can_focus=True):
     """Shows a text with a cursor; posts `Moved`."""
 
-    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, f"move({num_chars})", show=False) for key, num_chars in _MOVES.items()),
         Binding("up", "move_line(-1)", show=False),
         Binding("down", "move_line(1)", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"tweet-text--{name}" for name in ("cursor", "prompt", *(f"surprise-{step}" for step in range(NUM_STEPS)))
+        f"line--{name}" for name in ("cursor", "prompt", *(f"surprise-{step}" for step in range(NUM_STEPS)))
     }
 
-    cursor: reactive[int] = reactive(0)
+    cursor: var[int] = var(0)
     """Index of the character at the cursor; the length of the text is its end."""
-    is_coloured: reactive[bool] = reactive(default=True)
+    is_coloured: var[bool] = var(default=True)
     """Whether the characters are in the colours of their surprise."""
 
     class Moved(Message):
@@ -61,14 +59,17 @@ class TweetText(Widget, can_focus=True):
     def show_bits(self, bits: Sequence[float]) -> None:
         """Colour each character, and the end, by its bits."""
         self._bits = tuple(bits)
-        self.refresh()
+        self.redraw()
 
     def validate_cursor(self, cursor: int) -> int:
         """Clamp the cursor to the text."""
         return min(max(cursor, 0), len(self._text))
 
     def watch_cursor(self) -> None:
+        self.redraw()
         self.post_message(self.Moved())
+
+    watch_is_coloured = LineView.redraw
 
     def action_move(self, num_chars: int) -> None:
         self.cursor += num_chars
@@ -81,7 +82,8 @@ class TweetText(Widget, can_focus=True):
             start, end = lines[line + direction]
             self.cursor = min(start + self.cursor - lines[line][0], end)
 
-    def on_click(self, event: events.Click) -> None:
+    @on(events.Click)
+    def _move_to_pointer(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         lines = wrap(self._shown, max(1, self.size.width))
         if offset is not None and 0 <= offset.y < len(lines):
@@ -92,11 +94,10 @@ class TweetText(Widget, can_focus=True):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
         return len(wrap(self._shown, max(1, width)))
 
-    def render(self) -> Content:
-        lines = wrap(self._shown, max(1, self.size.width))
-        return Content("\n").join(Content("").join(self._graphemes(start, end)) for start, end in lines)
+    def lines_for(self, width: int) -> list[Line]:
+        return [tuple(self._graphemes(start, end)) for start, end in wrap(self._shown, max(1, width))]
 
-    def _graphemes(self, start: int, end: int) -> Iterator[Content]:
+    def _graphemes(self, start: int, end: int) -> Iterator[Span]:
         for first, last, _ in split_graphemes(self._shown[start:end])[0]:
             begin, stop = start + first, start + last
             if begin <= self.cursor < stop:
@@ -106,4 +107,4 @@ class TweetText(Widget, can_focus=True):
             else:
                 bits = self._bits[begin:stop] if self.is_coloured else ()
                 name = f"surprise-{bisect_right(STEP_BITS, max(bits)) if bits else _WITHOUT_BITS}"
-            yield Content.styled(self._shown[begin:stop], self.get_visual_style(f"tweet-text--{name}"))
+            yield Span(self._shown[begin:stop], name)

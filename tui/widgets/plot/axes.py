@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
@@ -71,8 +71,7 @@ def step_ticks(limits: Limits, max_ticks: int) -> list[tuple[float, str]]:
 
     Labels are "1k", or in full if that is not exact.
     """
-    rough = max(limits.span / max(max_ticks, 1), 1.0)
-    interval = next(_intervals(rough, is_log=False))
+    interval = next(_intervals(max(limits.span / max_ticks, 1.0), is_log=False))
     first, last = math.ceil(limits.low / interval - 1e-9), math.floor(limits.high / interval + 1e-9)
     ticks = [round(number * interval, 12) for number in range(first, last + 1)]
     is_short = all(float(f"{tick:.4g}") == tick for tick in ticks)
@@ -181,15 +180,15 @@ def loss_axis(low: float, high: float, num_rows: int, before: LossAxis | None, *
 def _tightest(low: float, high: float, num_rows: int, rows_per_tick: int, *, is_log: bool) -> LossAxis:
     """Return the axis of the smallest round interval that contains both positions, the lowest first: a loss falls."""
     min_ticks = 2 if num_rows >= _ROWS_FOR_TWO_TICKS else 1
-    lowest_row = -math.inf if is_log else num_rows - 1  # no row of a linear axis is below 0
     for interval in _intervals((high - low) / num_rows * rows_per_tick, is_log=is_log):
-        axis = LossAxis(num_rows, interval, rows_per_tick, is_log)
-        lowest_top = max(math.ceil(high / axis.row - 0.5 - 1e-9), lowest_row)
-        highest_top = max(math.floor(low / axis.row - 0.5 + 1e-9) + num_rows, lowest_row)
-        for top in range(int(lowest_top), int(highest_top) + 1):
-            moved = replace(axis, top=top)
-            if len(moved.tick_rows) >= min_ticks:
-                return moved
+        row = interval / rows_per_tick
+        lowest_top, highest_top = math.ceil(high / row - 0.5 - 1e-9), math.floor(low / row - 0.5 + 1e-9) + num_rows
+        if not is_log:  # no row is below 0
+            lowest_top, highest_top = max(lowest_top, num_rows - 1), max(highest_top, num_rows - 1)
+        for top in range(lowest_top, highest_top + 1):
+            axis = LossAxis(num_rows, interval, rows_per_tick, is_log, top)
+            if len(axis.tick_rows) >= min_ticks:
+                return axis
     raise AssertionError
 
 

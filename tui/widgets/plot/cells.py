@@ -41,27 +41,24 @@ MARKS: dict[MarkKind, tuple[str, str]] = {
 }
 """Letter and meaning; the most important first: it is the one shown where several share a column."""
 
-
 _BRAILLE = " " + "".join(map(chr, range(0x2801, 0x2900)))
-_BRAILLE_WEIGHTS = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8)
-_HALF_WEIGHTS = np.array([[1], [2]], np.uint8)
+_WEIGHTS = {256: np.array([[1, 8], [2, 16], [4, 32], [64, 128]]), 4: np.array([[1], [2]])}
+"""The bit of each dot in a cell, rows x columns, by the number of characters."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlotGlyphs:
     """One glyph set; braille unless given."""
 
-    is_fine: bool = True
-    """Whether a cell has eight dots, in place of two halves."""
     band: str = _BRAILLE
-    """The character of each sum of weights."""
+    """The character of each set of dots in a cell: of eight, or of its two halves."""
     line: str = _BRAILLE
+    overlay: str = _BRAILLE
     val_curve: str = _BRAILLE
     level: str = "⠉⠒⠤⣀"
     """A horizontal line at each height within a cell, from the top."""
     line_sample: str = "⠒⠒"
     overlay_sample: str = "⠤⠤"
-    band_sample: str = "⣿"
     validation: str = "●"
     best: str = "◆"
     heavy: str = "━"
@@ -76,35 +73,33 @@ class PlotGlyphs:
     down: str = "↓"
 
     @property
-    def weights(self) -> NDArray[np.uint8]:
+    def weights(self) -> NDArray[np.int_]:
         """The bit of each dot in a cell, rows x columns."""
-        return _BRAILLE_WEIGHTS if self.is_fine else _HALF_WEIGHTS
+        return _WEIGHTS[len(self.band)]
 
 
 PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
     "braille": PlotGlyphs(),
     "block": PlotGlyphs(
-        is_fine=False,
         band=" ▀▄█",
         line=" ▀▄█",
+        overlay=" ▀▄█",
         val_curve=" •••",
         level="─",
         line_sample="▀▀",
         overlay_sample="▄▄",
-        band_sample="█",
         validation="•",
         best="◊",
         heavy="═",
     ),
     "ascii": PlotGlyphs(
-        is_fine=False,
         band=" '.:",
         line=" ===",
+        overlay=" ---",
         val_curve=" ooo",
         level="-",
         line_sample="==",
         overlay_sample="--",
-        band_sample=":",
         validation="o",
         best="*",
         heavy="=",
@@ -176,12 +171,14 @@ class CellGrid:
         self.chars[rows, columns] = ord(char)
         self.styles[rows, columns] = STYLE_NAMES.index(style)
 
-    def stamp(self, x: int, y: int, chars: Chars, style: StyleName) -> None:
-        """Draw a smaller grid of characters over this one; its spaces are transparent."""
-        inside = slice(y, y + chars.shape[0]), slice(x, x + chars.shape[1])
-        is_drawn = chars != _SPACE
-        self.chars[inside][is_drawn] = chars[is_drawn]
-        self.styles[inside][is_drawn] = STYLE_NAMES.index(style)
+    def draw_dots(self, x: int, y: int, dots: Dots, glyphs: PlotGlyphs, chars: str, style: StyleName) -> None:
+        """Draw dots, rows x columns, over the cells from (x, y) on; `chars` are those of a kind of curve."""
+        high, wide = glyphs.weights.shape
+        by_cell = dots.reshape(dots.shape[0] // high, high, dots.shape[1] // wide, wide)
+        sums = np.einsum("rhcw,hw->rc", by_cell, glyphs.weights)
+        inside = slice(y, y + sums.shape[0]), slice(x, x + sums.shape[1])
+        self.chars[inside][sums > 0] = np.frombuffer(chars.encode("utf-32-le"), "<u4")[sums[sums > 0]]
+        self.styles[inside][sums > 0] = STYLE_NAMES.index(style)
 
     def segments(self, y: int) -> Iterator[tuple[str, StyleName]]:
         """Yield a row as pieces of text in one style.
@@ -207,10 +204,6 @@ class CellGrid:
             for stretch in np.split(columns, np.flatnonzero(np.diff(columns) > MIN_GAP) + 1):
                 yield int(stretch[0]), y, int(stretch[-1] - stretch[0] + 1)
 
-    def text(self) -> list[str]:
-        """Return the rows as text, without styles."""
-        return ["".join(text for text, _ in self.segments(y)) for y in range(self.height)]
-
 
 def curve_dots(low: Floats, high: Floats, is_gap: NDArray[np.bool_], limits: Limits, num_rows: int) -> Dots:
     """Return the dots, rows x columns, that fill each column from `low` to `high`: a band, or a line if they are equal.
@@ -224,14 +217,6 @@ def curve_dots(low: Floats, high: Floats, is_gap: NDArray[np.bool_], limits: Lim
     joined_bottom = np.fmax(bottom, np.where(bottom < before_top, before_top - 1, bottom))
     row = np.arange(num_rows)[:, np.newaxis]
     return (row >= joined_top) & (row <= joined_bottom)
-
-
-def cell_chars(dots: Dots, weights: NDArray[np.uint8], chars: str) -> Chars:
-    """Return the character of each cell, rows x columns; `chars` has one for each sum of the `weights` of its dots."""
-    high, wide = weights.shape
-    by_cell = dots.reshape(dots.shape[0] // high, high, dots.shape[1] // wide, wide)
-    sums = np.einsum("rhcw,hw->rc", by_cell, weights.astype(np.intp))
-    return np.asarray(np.frombuffer(chars.encode("utf-32-le"), "<u4")[sums], np.uint32)
 
 
 def _dot_rows(values: Floats, is_gap: NDArray[np.bool_], limits: Limits, num_rows: int) -> Floats:

@@ -86,8 +86,7 @@ class _Label:
     """A label of a loss."""
 
     nats: float
-    name: str
-    sign: str
+    text: str
     style: StyleName
     place: float
     """The height of the loss, in rows from the top."""
@@ -96,36 +95,35 @@ class _Label:
 
 def draw_labels(cells: CellGrid, pane: Pane) -> None:
     """Write the labels of the lines into the gutter of a pane."""
-    if not pane.gutter:
-        return
-    is_wide = pane.gutter >= gutter_cells(_CELLS_FOR_NAMES, pane.options.unit, pane.baselines)
-    for label in _placed(list(_labels(pane)), pane.axis):
-        parts = format_loss(label.nats, pane.options.unit), label.name if is_wide else "", label.sign
-        cells.write(pane.right + 1, label.row + 1, " ".join(filter(None, parts))[: pane.gutter - 1], label.style)
+    if pane.gutter:
+        for label in _placed(list(_labels(pane)), pane.axis):
+            cells.write(pane.right + 1, label.row + 1, label.text[: pane.gutter - 1], label.style)
 
 
 def _labels(pane: Pane) -> Iterator[_Label]:
     """Yield the labels, each in the row of its value; of baselines out of view, the nearest on either side."""
     glyphs, view, baselines = pane.options.glyphs, pane.view, pane.baselines
-    signs = {baseline: glyphs.beaten if view.is_beaten(baseline) else "" for baseline in baselines}
+    is_wide = pane.gutter >= gutter_cells(_CELLS_FOR_NAMES, pane.options.unit, baselines)
+
+    def label(nats: float, name: str, sign: str, style: StyleName) -> _Label:
+        text = " ".join(filter(None, (format_loss(nats, pane.options.unit), name if is_wide else "", sign)))
+        place = min(max(pane.place_of(nats), 0.0), float(pane.height))
+        return _Label(nats, text, style, place, min(int(place), pane.height - 1))
+
     outside = [baseline for baseline in baselines if pane.row_of(nats_of(baseline)) is None]
     above = [baseline for baseline in outside if pane.place_of(nats_of(baseline)) < 0]
     below = [baseline for baseline in outside if baseline not in above]
+    nearest = min(above, key=nats_of, default=None), max(below, key=nats_of, default=None)
     for baseline in baselines:
+        sign = glyphs.beaten if view.is_beaten(baseline) else ""
         if baseline in outside:
-            if baseline not in (min(above, key=nats_of, default=None), max(below, key=nats_of, default=None)):
-                continue
-            signs[baseline] = glyphs.up if baseline in above else glyphs.down
-        yield _label(pane, nats_of(baseline), baseline.name, signs[baseline], "level_label")
+            sign = glyphs.up if baseline in above else glyphs.down
+        if baseline not in outside or baseline in nearest:
+            yield label(nats_of(baseline), baseline.name, sign, "level_label")
     if view.best is not None and pane.row_of(view.best.val_loss) is not None:
-        yield _label(pane, view.best.val_loss, "best", glyphs.best, "best")
+        yield label(view.best.val_loss, "best", glyphs.best, "best")
     if view.smoothed_loss is not None and pane.column_of(view.train_losses.last_step) is not None:
-        yield _label(pane, view.smoothed_loss, "train", "", "line")
-
-
-def _label(pane: Pane, nats: float, name: str, sign: str, style: StyleName) -> _Label:
-    place = min(max(pane.place_of(nats), 0.0), float(pane.height))
-    return _Label(nats, name, sign, style, place, min(int(place), pane.height - 1))
+        yield label(view.smoothed_loss, "train", "", "line")
 
 
 def _placed(labels: Sequence[_Label], axis: LossAxis) -> list[_Label]:
@@ -187,19 +185,23 @@ def is_stack(columns: range, marks: Sequence[Mark]) -> bool:
     return len(columns) == 1 and len(marks) > 1
 
 
-def draw_marks(cells: CellGrid, pane: Pane, *, num_rows: int) -> None:
-    """Write the letters of bursts onto the x axis, where each begins; those of one column into `num_rows`.
+def _letters(columns: range, marks: Sequence[Mark], num_rows: int) -> list[str]:
+    """Return the letters of a burst, in one row; those of one column in `num_rows`, 1 or 2.
 
-    Two marks show both letters; more, the most important letter and their number; in one cell, their number.
+    Two marks have both letters; more, the most important letter and their number; in one cell, their number.
     """
+    count = str(len(marks)) if len(marks) <= _MAX_COUNT else "+"
+    letters = [MARKS[mark.kind][0] for mark in marks]
+    shown = "".join(letters if len(letters) <= 2 else (letters[0], count))
+    if not is_stack(columns, marks):
+        return [shown]
+    return [count] if num_rows == 1 else list(shown)
+
+
+def draw_marks(cells: CellGrid, pane: Pane, *, num_rows: int) -> None:
+    """Write the letters of bursts onto the x axis, where each begins; those of one column into `num_rows`."""
     for columns, marks in bursts(pane):
-        letters = [MARKS[mark.kind][0] for mark in marks]
-        count = str(len(letters)) if len(letters) <= _MAX_COUNT else "+"
-        shown = "".join(letters) if len(letters) <= 2 else letters[0] + count
-        rows = [shown]
-        if is_stack(columns, marks):
-            rows = [count] if num_rows == 1 else list(shown)
-        for row, text in enumerate(rows, pane.height + 1):
+        for row, text in enumerate(_letters(columns, marks, num_rows), pane.height + 1):
             cells.write(pane.left + columns.start, row, text, "mark")
 
 
@@ -270,7 +272,7 @@ def readout(pane: Pane, step: int) -> Iterator[Entry]:
         yield entry(f"train {loss_text(mean)}" + (f" over {count:,} steps" if count > 1 else ""), "readout")
         if count > 1:
             low, high = float(np.nanmin(train.low[dots])), float(np.nanmax(train.high[dots]))
-            yield entry(f"{loss_text(low)} to {loss_text(high)}", "readout", glyphs.band_sample, "band")
+            yield entry(f"{loss_text(low)} to {loss_text(high)}", "readout", glyphs.band[-1], "band")
     if view.val_points:
         nearest = min(view.val_points, key=lambda point: abs(point.step - step))
         at = "" if nearest.step == step else f" at {nearest.step:,}"
@@ -288,7 +290,7 @@ def meanings(panes: Sequence[Pane], *, num_mark_rows: int) -> Iterator[tuple[str
     view, options, glyphs = panes[0].view, panes[0].options, panes[0].options.glyphs
     loss_text = partial(format_loss, unit=options.unit)
     yield glyphs.line_sample, "line", "train loss, smoothed"
-    yield glyphs.band_sample, "band", "train losses of single steps"
+    yield glyphs.band[-1], "band", "train losses of single steps"
     if options.overlay is not None:
         yield glyphs.overlay_sample, "overlay", f"train loss of {sanitize_line(options.overlay.run)}"
     if peaks := [pane.peak for pane in panes if pane.peak is not None]:
@@ -308,8 +310,8 @@ def meanings(panes: Sequence[Pane], *, num_mark_rows: int) -> Iterator[tuple[str
     for kind, (letter, meaning) in MARKS.items():
         if count := counts[kind]:
             yield letter, "mark", meaning + ("" if count == 1 else f", {count:,}x")
-    found = [burst for pane in panes for burst in bursts(pane)]
-    if any(len(burst[1]) > (num_mark_rows if is_stack(*burst) else 2) for burst in found):
+    letters = (text for pane in panes for burst in bursts(pane) for text in _letters(*burst, num_mark_rows))
+    if not all(map(str.isalpha, letters)):
         yield "2-9", "mark", f"number of marks close together; +: more than {_MAX_COUNT}"
 
 

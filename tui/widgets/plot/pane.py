@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.protocol.events import EvalFinished
 from tui.run.marks import Baseline, Mark, baseline_marks
 from tui.run.new_run import OverlayCurve
 from tui.run.series import Columns, Floats
@@ -57,8 +58,6 @@ class Pane:
     axis: LossAxis
     train: Columns
     """The losses, by column of dots."""
-    smoothed: Floats
-    """Nats, by column of dots."""
 
     @property
     def height(self) -> int:
@@ -85,6 +84,11 @@ class Pane:
         """The marks of the run, with those of crossed baselines if baselines are shown."""
         return (*self.view.marks, *baseline_marks(self.baselines))
 
+    @property
+    def val_points(self) -> list[EvalFinished]:
+        """The evaluations in view."""
+        return [point for point in self.view.val_points if self.steps.low <= point.step < self.steps.high + 1]
+
     def column_of(self, step: float) -> int | None:
         """Return the column of a step inside the plot; None if it is not in view."""
         column = int((step - self.steps.low) * self.width // self.num_steps)
@@ -96,7 +100,7 @@ class Pane:
 
     def dots_of(self, step: float) -> slice:
         """Return the columns of dots in the cells of a step; none where it is not in view."""
-        column, per_cell = self.column_of(step), len(self.smoothed) // self.width
+        column, per_cell = self.column_of(step), len(self.train.count) // self.width
         return slice(0) if column is None else slice(column * per_cell, (column + 1) * per_cell)
 
     @property

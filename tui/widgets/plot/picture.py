@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from engine.protocol.events import EvalFinished
-from tui.run.series import Floats, Ints, columns_of
+from tui.run.series import Columns, columns_of
 from tui.run.view import RunView
 from tui.widgets.plot.axes import Limits, LossAxis, loss_axis, loss_range, step_ticks
-from tui.widgets.plot.cells import STYLE_NAMES, CellGrid, StyleName, cell_chars, curve_dots
+from tui.widgets.plot.cells import STYLE_NAMES, CellGrid, StyleName, curve_dots
 from tui.widgets.plot.labels import (
     ACROSS,
     bursts,
@@ -67,17 +66,11 @@ class Picture:
         self._num_mark_rows = 1
         self.options = PlotOptions()
         self._axes: dict[PaneKind, LossAxis] = {}
-        self._val_points: tuple[EvalFinished, ...] = ()
-        self._val_steps, self._val_losses = np.empty(0, np.int64), np.empty(0)
 
     def draw(self, view: RunView, viewport: Viewport, options: PlotOptions, width: int, height: int) -> None:
         """Draw the panes."""
         if (options.unit, options.is_log) != (self.options.unit, self.options.is_log):
             self._axes.clear()
-        if view.val_points is not self._val_points:
-            self._val_points = view.val_points
-            self._val_steps = np.array([point.step for point in view.val_points], np.int64)
-            self._val_losses = np.array([point.val_loss for point in view.val_points], float)
         self.options, self.cells, self.panes = options, CellGrid.blank(width, height), {}
         num_panes, num_rows = len(viewport.panes), height - _ROWS_AROUND
         if not len(view.train_losses):
@@ -93,11 +86,9 @@ class Picture:
         has_stack = any(is_stack(*burst) for pane in self.panes.values() for burst in bursts(pane))
         self._num_mark_rows = 2 if has_stack and num_rows >= _ROWS_TO_STACK_MARKS else 1
         for kind, pane in self.panes.items():
-            val = slice(*np.searchsorted(self._val_steps, [pane.steps.low, pane.steps.high + 1]))
-            val_steps, val_losses = self._val_steps[val], self._val_losses[val]
-            axis = _axis(pane, val_losses, num_rows + 1 - self._num_mark_rows, self._axes.get(kind))
+            axis = _axis(pane, num_rows + 1 - self._num_mark_rows, self._axes.get(kind))
             self.panes[kind], self._axes[kind] = replace(pane, axis=axis), axis
-            _draw_pane(self.cells, self.panes[kind], val_steps, val_losses)
+            _draw_pane(self.cells, self.panes[kind])
         if {"whole", "recent"} <= self.panes.keys():
             _draw_window(self.cells, self.panes["whole"], self.panes["recent"].steps)
         for pane in self.panes.values():
@@ -115,7 +106,7 @@ class Picture:
         if cursor is not None:
             for pane in panes:
                 _draw_cursor(cells, pane, cursor)
-            write_entries(cells, 1, cells.width, readout(self.pane_of(cursor) or last, cursor))
+            write_entries(cells, 1, cells.width, readout(self.pane_of(cursor), cursor))
         else:
             is_alone, title = first is last, _title(viewport, last)
             end = cells.width if is_alone else first.right + first.gutter
@@ -124,13 +115,14 @@ class Picture:
                 write_entries(cells, last.left - 1, cells.width, [entry(title, "window")])
         if legend_page is not None:
             self.num_legend_pages = draw_legend(cells, panes, legend_page, num_mark_rows=self._num_mark_rows)
-        elif cursor is not None and (finest := self.pane_of(cursor)) is not None:
-            write_marks(cells, finest, cursor)
+        elif cursor is not None:
+            write_marks(cells, self.pane_of(cursor), cursor)
         return cells
 
-    def pane_of(self, step: float) -> Pane | None:
-        """Return the pane of the finest resolution that shows a step."""
-        return next((pane for pane in reversed(self.panes.values()) if pane.column_of(step) is not None), None)
+    def pane_of(self, step: float) -> Pane:
+        """Return the pane of the finest resolution that shows a step; the last one if the step is out of view."""
+        *_, last = self.panes.values()
+        return next((pane for pane in reversed(self.panes.values()) if pane.column_of(step) is not None), last)
 
     def pane_under(self, x: int) -> Pane | None:
         """Return the pane whose plot a column is in."""
@@ -141,7 +133,7 @@ def _pane(view: RunView, options: PlotOptions, left: int, end: int, steps: Limit
     """Return a pane from `left` to `end`, gutter included, without its axis."""
     gutter = gutter_cells(end - left + LABEL_CELLS, options.unit, view.baselines if options.shows_levels else ())
     width = end - left - gutter
-    train = view.train_losses.columns(int(steps.low), int(steps.high), options.glyphs.weights.shape[1] * width)
+    num_dots = options.glyphs.weights.shape[1] * width
     return Pane(
         view=view,
         options=options,
@@ -150,52 +142,50 @@ def _pane(view: RunView, options: PlotOptions, left: int, end: int, steps: Limit
         gutter=gutter,
         steps=steps,
         axis=LossAxis(0, 1.0, 1),
-        train=train,
-        smoothed=train.smoothed(),
+        train=view.train_losses.columns(int(steps.low), int(steps.high), num_dots),
     )
 
 
-def _axis(pane: Pane, val_losses: Floats, num_rows: int, before: LossAxis | None) -> LossAxis:
+def _axis(pane: Pane, num_rows: int, before: LossAxis | None) -> LossAxis:
     """Return the y axis for the columns in view and their evaluations: `before`, if it still fits.
 
     It has room for what is to come: the fall with which a run starts, and the baseline to beat if it is near.
     """
     view, heights, is_filled = pane.view, pane.options.heights, pane.train.count > 0
     low, high = pane.train.low[is_filled], pane.train.high[is_filled]
+    others = np.array([point.val_loss for point in pane.val_points])
     if view.train_losses.first_step <= 1 and view.train_losses.last_step <= _STEPS_OF_FALL:
-        val_losses = np.append(val_losses, _FALL * high.max())
+        others = np.append(others, _FALL * high.max())
     below = [
         nats for baseline in pane.baselines if not view.is_beaten(baseline) and (nats := nats_of(baseline)) < low.min()
     ]
     target = float(heights(np.array([max(below)]))[0]) if below else None
-    needed = loss_range(heights(low), heights(high), heights(val_losses), target)
+    needed = loss_range(heights(low), heights(high), heights(others), target)
     return loss_axis(needed.low, needed.high, num_rows, before, is_log=pane.options.is_log)
 
 
-def _draw_pane(cells: CellGrid, pane: Pane, val_steps: Ints, val_losses: Floats) -> None:
+def _draw_pane(cells: CellGrid, pane: Pane) -> None:
     """Draw a pane without its marks, each part over the previous ones."""
     glyphs, overlay, best, train = pane.options.glyphs, pane.options.overlay, pane.view.best, pane.train
-    columns = int(pane.steps.low), int(pane.steps.high), len(pane.smoothed)
+    columns = int(pane.steps.low), int(pane.steps.high), len(train.count)
     _draw_axes(cells, pane)
     draw_lines(cells, pane)
-    _draw_curve(cells, pane, train.low, train.high, train.is_gap, "band")
+    _draw_curve(cells, pane, train, "band")
     if overlay is not None:
-        other = overlay.train_losses.columns(*columns)
-        smoothed = other.smoothed()
-        _draw_curve(cells, pane, smoothed, smoothed, other.is_gap, "overlay")
-    has_val_curve = len(val_steps) * _MARKER_CELLS > pane.width
+        _draw_curve(cells, pane, overlay.train_losses.columns(*columns), "overlay")
+    points = pane.val_points
+    has_val_curve = len(points) * _MARKER_CELLS > pane.width
     if has_val_curve:
-        val = columns_of(val_steps.tolist(), val_losses.tolist(), *columns)
-        _draw_curve(cells, pane, val.low, val.high, train.is_gap, "validation")
-    _draw_curve(cells, pane, pane.smoothed, pane.smoothed, train.is_gap, "line")
-    points: list[tuple[int, float, str, StyleName]] = []
+        val = columns_of([point.step for point in points], [point.val_loss for point in points], *columns)
+        _draw_curve(cells, pane, replace(val, is_gap=train.is_gap), "validation")
+    _draw_curve(cells, pane, train, "line")
+    markers: list[tuple[EvalFinished, str, StyleName]] = []
     if not has_val_curve:
-        val_points = zip(val_steps.tolist(), val_losses.tolist(), strict=True)
-        points += [(step, nats, glyphs.validation, "validation") for step, nats in val_points]
+        markers += [(point, glyphs.validation, "validation") for point in points]
     if best is not None:
-        points.append((best.step, best.val_loss, glyphs.best, "best"))
-    for step, nats, marker, style in points:
-        column, row = pane.column_of(step), pane.row_of(nats)
+        markers.append((best, glyphs.best, "best"))
+    for point, marker, style in markers:
+        column, row = pane.column_of(point.step), pane.row_of(point.val_loss)
         if column is not None and row is not None:
             cells.fill(pane.left + column, row + 1, marker, style)
     is_spike = pane.is_spike.reshape(pane.width, -1).any(axis=1)
@@ -220,17 +210,17 @@ def _draw_axes(cells: CellGrid, pane: Pane) -> None:
         cells.write(pane.right + 1, labels_at, "step"[: pane.gutter - 1], "tick")
 
 
-def _draw_curve(
-    cells: CellGrid, pane: Pane, low: Floats, high: Floats, is_gap: NDArray[np.bool_], style: StyleName
-) -> None:
-    """Draw a band, or a curve if `low` and `high` are equal; nats, one value per column of dots."""
-    glyphs, heights = pane.options.glyphs, pane.options.heights
+def _draw_curve(cells: CellGrid, pane: Pane, columns: Columns, style: StyleName) -> None:
+    """Draw the losses in columns of dots: from the lowest to the highest, or smoothed for a line and an overlay."""
+    glyphs, heights, low, high = pane.options.glyphs, pane.options.heights, columns.low, columns.high
+    if style in {"line", "overlay"}:
+        low = high = columns.smoothed()
     num_rows = glyphs.weights.shape[0] * pane.height
-    dots = curve_dots(heights(low), heights(high), is_gap, pane.axis.limits, num_rows)
-    if style == "line" and glyphs.is_fine and pane.height >= _ROWS_FOR_THICK_LINE:
+    dots = curve_dots(heights(low), heights(high), columns.is_gap, pane.axis.limits, num_rows)
+    if style == "line" and glyphs.weights.size > 2 and pane.height >= _ROWS_FOR_THICK_LINE:
         dots[1:] |= dots[:-1]
-    chars = {"band": glyphs.band, "validation": glyphs.val_curve}.get(style, glyphs.line)
-    cells.stamp(pane.left, 1, cell_chars(dots, glyphs.weights, chars), style)
+    chars = {"band": glyphs.band, "overlay": glyphs.overlay, "validation": glyphs.val_curve}.get(style, glyphs.line)
+    cells.draw_dots(pane.left, 1, dots, glyphs, chars, style)
 
 
 def _draw_window(cells: CellGrid, pane: Pane, window: Limits) -> None:

@@ -6,6 +6,7 @@ moves.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -86,7 +87,8 @@ class LossPlot(Widget, can_focus=True):
     def on_mount(self) -> None:
         for owner, name in ((self.app, "glyphs"), (self.app, "loss_unit"), *((self, name) for name in _OPTIONS)):
             self.watch(owner, name, self.redraw, init=False)
-        self.watch(self, "legend_page", self._paint, init=False)
+        for name in ("legend_page", "has_focus"):
+            self.watch(self, name, self._paint, init=False)
 
     def show(self, view: RunView) -> None:
         """Draw a view, if its curves or marks differ from those shown."""
@@ -114,10 +116,6 @@ class LossPlot(Widget, can_focus=True):
             self.notify("The recent part is the whole run so far.", markup=False)
             viewport = viewport.next_mode()
         self._move_to(viewport)
-
-    def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001 - Textual's signature
-        super().watch_has_focus(has_focus)
-        self._paint()
 
     @on(events.Resize)
     def redraw(self) -> None:
@@ -174,9 +172,13 @@ class LossPlot(Widget, can_focus=True):
         return action != "hide_cursor" or (self.legend_page is None and self.viewport.cursor is not None)
 
     def action_move_cursor(self, num_columns: int) -> None:
-        cursor = self.viewport.cursor
-        pane = self.picture.pane_of(self.viewport.run.high if cursor is None else cursor)
-        self._move_to(self.viewport.cursor_moved(num_columns, pane.width if pane else 1))
+        """Move the cursor by columns of the finest pane that shows it, at least a step; it starts at the newest."""
+        step, cursor = self.viewport.run.high, self.viewport.cursor
+        if cursor is not None and self.picture.panes:
+            pane = self.picture.pane_of(cursor)
+            num_steps = max(round(abs(num_columns) * pane.num_steps / pane.width), 1)
+            step = cursor + math.copysign(num_steps, num_columns)
+        self._move_to(self.viewport.with_cursor(step))
 
     def action_zoom(self, direction: int) -> None:
         """Halve (-1) or double (1) the steps in view."""
@@ -187,7 +189,7 @@ class LossPlot(Widget, can_focus=True):
         self._move_to(self.viewport.panned(direction * self.viewport.limits(self.viewport.panes[-1]).span / 2))
 
     def action_first(self) -> None:
-        self._move_to(self.viewport.with_cursor(round(self.viewport.run.low)))
+        self._move_to(self.viewport.with_cursor(self.viewport.run.low))
 
     def action_follow(self) -> None:
         """Hide the cursor and follow the newest step."""

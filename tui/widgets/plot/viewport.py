@@ -1,7 +1,7 @@
 """`Viewport`: which steps of a run each pane shows (a `Window`), and the step of the cursor. Immutable, pure.
 
 There are two panes: the whole run, and its recent part. Side by side, zooming and panning move the recent pane; alone,
-they move the pane that is shown. The cursor moves by one column of the finest pane that shows it.
+they move the pane that is shown. The window is fixed while there is a cursor.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ PaneKind = Literal["whole", "recent"]
 
 MIN_SPAN = 20
 _RECENT_SPANS = (500, 1000, 2000, 5000)
-"""Short enough for a `Series` to store each of their steps."""
-_RECENT_SHARE = 10
+"""Of these the recent part has about a tenth of the run; short enough for a `Series` to store each of their steps."""
 _NO_STEPS = Limits(0, 0)
 
 
@@ -67,7 +66,10 @@ class Viewport:
     def limits(self, pane: PaneKind) -> Limits:
         """Return the x axis of a pane."""
         if pane == "recent":
-            return self._limits(self.recent, recent_span(int(self.run.high - self.run.low) + 1))
+            tenth = (self.run.span + 1) / 10
+            return self._limits(
+                self.recent, max((span for span in _RECENT_SPANS if span <= tenth), default=_RECENT_SPANS[0])
+            )
         return self._limits(self.whole if len(self.panes) == 1 else Window())
 
     def _limits(self, window: Window, default_span: int | None = None) -> Limits:
@@ -121,17 +123,8 @@ class Viewport:
         """Return the view at the newest step, at the same zoom, without a cursor."""
         return replace(self._with_detail(replace(self.detail, first=None)), cursor=None)
 
-    def cursor_moved(self, num_columns: int, columns_in_pane: int) -> Viewport:
-        """Return the view with the cursor moved by columns; it starts at the newest step."""
-        if self.cursor is None:
-            return self.with_cursor(round(self.run.high))
-        shown = [limits for limits in map(self.limits, self.panes) if limits.low <= self.cursor <= limits.high]
-        finest = shown[-1] if shown else self.limits(self.panes[-1])
-        num_steps = max(round(abs(num_columns) * (finest.span + 1) / max(columns_in_pane, 1)), 1)
-        return self.with_cursor(self.cursor + (num_steps if num_columns > 0 else -num_steps))
-
-    def with_cursor(self, step: int | None) -> Viewport:
-        """Return the view with the cursor at a step, or none; the window is fixed while there is a cursor."""
+    def with_cursor(self, step: float | None) -> Viewport:
+        """Return the view with the cursor at the step of the run nearest to `step`, or without one."""
         if step is None:
             shown = replace(self.detail, first=None) if self.resumes_following else self.detail
             return replace(self._with_detail(shown), cursor=None)
@@ -157,8 +150,3 @@ class Viewport:
         if self.panes[-1] == "whole":
             return replace(self, whole=detail, resumes_following=False)
         return replace(self, recent=detail, resumes_following=False)
-
-
-def recent_span(num_steps: int) -> int:
-    """Return how many of a run's last steps count as recent: about a tenth, 500 to 5,000."""
-    return max((span for span in _RECENT_SPANS if span * _RECENT_SHARE <= num_steps), default=_RECENT_SPANS[0])

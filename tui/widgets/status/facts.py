@@ -14,10 +14,11 @@ import numpy as np
 
 from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
+from engine.protocol.events import RunStarted
 from engine.text import sanitize_line
 from tui.run.ending import eta_of
 from tui.run.pending import format_speed_limit
-from tui.run.view import SPENT, RunPhase, RunView, first_evaluation_at
+from tui.run.view import SPENT, RunPhase, RunView, first_evaluation_at, is_spent
 from tui.text.cells import UNKNOWN, Line, Span, cell_len, num_cells, padded, progress_bar, shortened
 from tui.text.numbers import (
     LossUnit,
@@ -76,9 +77,10 @@ def facts(view: RunView, unit: LossUnit) -> Iterator[Fact]:
     yield from _run_facts(view)
     yield from _loss_facts(view, unit)
     yield from _steering_facts(view)
-    yield from _saved_facts(view)
-    yield from _left_out_facts(view)
-    yield from _setup_facts(view)
+    if view.started is not None:
+        yield from _saved_facts(view, view.started)
+        yield from _left_out_facts(view.started)
+        yield from _setup_facts(view, view.started)
 
 
 def _value(text: str, style: str = "value") -> Line:
@@ -87,14 +89,14 @@ def _value(text: str, style: str = "value") -> Line:
 
 def _run_facts(view: RunView) -> Iterator[Fact]:
     """Yield step, epoch, end and what slows the run down."""
-    step = step_text(view)
-    yield Fact("run", "step", _value(step, "strong"), 2)
+    of_limit = f" of {min(view.limits_in_steps):,.0f}" if view.limits_in_steps else ""
+    yield Fact("run", "step", _value(f"{format_count(view.step)}{of_limit}", "strong"), 2)
     if view.started is None:
         return
-    yield Fact("run", "epoch", _value(f"{view.epoch:.2f}"), 2, rank=3 if view.has_budget else 2)
-    label, value = stop_text(view)
-    if view.ended is None and value != f"{step} steps":  # the step shows a budget that is used up
-        yield Fact("run", label, _value(value), 2, rank=2 if view.has_budget else 3)
+    yield Fact("run", "epoch", _value(f"{view.epoch:.2f}"), 2, rank=2 if view.progress is None else 3)
+    label, value = _stop(view)
+    if view.ended is None and value:
+        yield Fact("run", label, _value(value), 2, rank=3 if view.progress is None else 2)
     if view.training is not None and view.training.steps_per_second:
         limit = format_speed_limit(view.training.steps_per_second)
         yield Fact("run", "speed limit", _value(limit, "strong"), 2, rank=1, short=("", f"≤ {limit}"))
@@ -105,6 +107,17 @@ def _run_facts(view: RunView) -> Iterator[Fact]:
     if view.ranks is not None and view.ranks.waiting_shares:
         share, rank = min((share, rank) for rank, share in enumerate(view.ranks.waiting_shares))
         yield Fact("run", "slowest rank", _value(f"{rank}, waits {100 * share:.0f} %"))
+
+
+def _stop(view: RunView) -> tuple[str, str]:
+    """Return when the run stops, as label and value, or the seconds used up; "" for steps, which the step shows."""
+    if view.progress is None:
+        return "stops", "when you quit"
+    if is_spent(view):  # the last evaluation may have exceeded a limit in seconds
+        is_in_steps = any(view.step / limit >= SPENT for limit in view.limits_in_steps)
+        return "done", "" if is_in_steps else format_duration(min(view.limits_in_seconds))
+    eta = eta_of(view)
+    return "stops", f"in {UNKNOWN}" if eta is None else f"in {format_eta(eta.seconds, eta.spread_seconds)}"
 
 
 def _loss_facts(view: RunView, unit: LossUnit) -> Iterator[Fact]:
@@ -167,10 +180,8 @@ def _steering_facts(view: RunView) -> Iterator[Fact]:
         yield Fact("steering", "batch size", _value(sizes), 1, rank=7, short=("batch", sizes))
 
 
-def _saved_facts(view: RunView) -> Iterator[Fact]:
+def _saved_facts(view: RunView, started: RunStarted) -> Iterator[Fact]:
     """Yield the checkpoints and the run's name."""
-    if view.started is None:
-        return
     if view.saved_step is None:
         yield Fact("saved", "latest", _value("not saved yet"))
     else:
@@ -181,27 +192,22 @@ def _saved_facts(view: RunView) -> Iterator[Fact]:
     for mark in [mark for mark in reversed(view.marks) if mark.kind == "saved"][:_NUM_NAMED]:
         name = sanitize_line(mark.label.removeprefix("saved "))
         yield Fact("saved", name, _value(f"step {format_count(mark.step)}"))
-    yield Fact("saved", "run", _value(view.started.run))
+    yield Fact("saved", "run", _value(started.run))
 
 
-def _left_out_facts(view: RunView) -> Iterator[Fact]:
+def _left_out_facts(started: RunStarted) -> Iterator[Fact]:
     """Yield the rows of the data that were dropped, by reason."""
-    if view.started is None:
-        return
-    dropped = view.started.dropped
+    dropped = started.dropped
     reasons = [f"{format_count(count)} {reason}" for reason, count in dropped[:_NUM_REASONS]]
     if others := [count for _, count in dropped[_NUM_REASONS:]]:
         reasons.append(f"{format_count(sum(others))} for {counted(len(others), 'other reason')}")
-    note = f"{format_count(sum(count for _, count in dropped))} of {counted(view.started.num_rows, 'row')}"
+    note = f"{format_count(sum(count for _, count in dropped))} of {counted(started.num_rows, 'row')}"
     for reason in reasons:
         yield Fact("left out", "", _value(reason), note=note)
 
 
-def _setup_facts(view: RunView) -> Iterator[Fact]:
+def _setup_facts(view: RunView, started: RunStarted) -> Iterator[Fact]:
     """Yield what stays the same during a run: model, batch and tweets."""
-    started = view.started
-    if started is None:
-        return
     rows = {"model": f"GRU {view.model.num_layers} x {view.model.hidden_size}"} if view.model is not None else {}
     rows["parameters"] = format_count(view.num_parameters)
     if view.is_warm_start or view.branched_from:
@@ -227,31 +233,13 @@ def phase_text(view: RunView) -> str:
 
     A run whose budget is used up is "▶ finishing" until its last evaluation and save are done.
     """
-    is_spent = view.progress is not None and view.progress >= SPENT
     if view.is_replay:
         word = "replay" if view.phase == "training" else f"replay, {view.shown_phase}"
-    elif view.is_finishing or (view.phase == "training" and is_spent):
+    elif view.is_finishing or (view.phase == "training" and is_spent(view)):
         word = "finishing" if view.phase == "training" else f"{view.phase}, finishing"
     else:
         word = view.shown_phase
     return f"{_PHASE_GLYPHS[view.shown_phase]} {word}"
-
-
-def step_text(view: RunView) -> str:
-    """Return the step, and the one at which the run stops: "600 of 1,200"."""
-    limits = view.limits_in_steps
-    return format_count(view.step) + (f" of {min(limits):,.0f}" if limits else "")
-
-
-def stop_text(view: RunView) -> tuple[str, str]:
-    """Return when the run stops, as label and value, or the budget that is used up."""
-    if not view.has_budget:
-        return "stops", "when you quit"
-    if view.progress is not None and view.progress >= 1:  # the last evaluation may have exceeded a limit in seconds
-        is_in_steps = any(view.step >= limit for limit in view.limits_in_steps)
-        return "done", f"{step_text(view)} steps" if is_in_steps else format_duration(min(view.limits_in_seconds))
-    eta = eta_of(view)
-    return "stops", f"in {UNKNOWN}" if eta is None else f"in {format_eta(eta.seconds, eta.spread_seconds)}"
 
 
 def device_text(view: RunView) -> str:

@@ -31,6 +31,7 @@ class Header(LineView):
 
     badge: reactive[str] = reactive("", init=False)
     """How the screen is attached to the run; "" for a run of this process."""
+    watch_badge = LineView.redraw
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,9 +40,6 @@ class Header(LineView):
     def show(self, view: RunView) -> None:
         """Show a run."""
         self._view = view
-        self.redraw()
-
-    def watch_badge(self) -> None:
         self.redraw()
 
     def lines_for(self, width: int) -> list[Line]:

@@ -6,13 +6,13 @@ Pure: never reads the machine (see `machine_reader`) or a clock. One column, or 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from engine.text import sanitize_line
 from tui.run.view import RunView
-from tui.text.cells import UNKNOWN, Line, Span, cell_len, num_cells, padded, shortened
+from tui.text.cells import UNKNOWN, Line, Span, cell_len, packed, padded, shortened
 from tui.text.numbers import format_milliseconds, format_size
 from tui.widgets.status.facts import device_text, num_ranks
 from tui.widgets.status.machine_reader import GpuReading, MachineReading
@@ -20,19 +20,10 @@ from tui.widgets.status.machine_reader import GpuReading, MachineReading
 _LABEL_CELLS, _VALUE_CELLS, _PERCENT_CELLS = 11, 9, 7
 _GAP_CELLS, _MIN_TWO_COLUMNS = 3, 57
 _RANK_CELLS = 8
+_BETWEEN = Span("  ", "value")
 _PARTS = ("data", "forward", "backward", "optimizer", "waiting", "sampling", "evaluation", "saving")
 _DEVICE_PARTS = ("data", "forward", "waiting", "sampling", "evaluation", "saving")
 """On a GPU the whole step is one part and counted as forward."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScreenCost:
-    """What the screen itself costs, as rates over an interval."""
-
-    core_share: float
-    """Share of one core, 0 to 1."""
-    bytes_per_second: float | None
-    """Written to the terminal; None if the driver counts no bytes."""
 
 
 @dataclass(frozen=True)
@@ -42,23 +33,23 @@ class UsageCounters:
     seconds: float
     core_seconds: float
     num_bytes: int | None
+    """Written to the terminal; None if the driver counts no bytes."""
 
-    def cost_since(self, before: UsageCounters) -> ScreenCost | None:
-        """Return the rates since `before`; None if no time has passed."""
+    def cost_since(self, before: UsageCounters) -> list[str]:
+        """Return share of a core and bytes per second since `before`, as text; nothing if no time has passed."""
         seconds = self.seconds - before.seconds
         if seconds <= 0:
-            return None
-        has_bytes = self.num_bytes is not None and before.num_bytes is not None
-        return ScreenCost(
-            core_share=min((self.core_seconds - before.core_seconds) / seconds, 1.0),
-            bytes_per_second=((self.num_bytes or 0) - (before.num_bytes or 0)) / seconds if has_bytes else None,
-        )
+            return []
+        texts = [f"{100 * min((self.core_seconds - before.core_seconds) / seconds, 1.0):.1f} % of a core"]
+        if self.num_bytes is not None and before.num_bytes is not None:
+            texts.append(f"{format_size(round((self.num_bytes - before.num_bytes) / seconds))}/s")
+        return texts
 
 
 def machine_lines(
-    view: RunView, reading: MachineReading | None, cost: ScreenCost | None, width: int, height: int
+    view: RunView, reading: MachineReading | None, cost: Sequence[str], width: int, height: int
 ) -> list[Line]:
-    """Return the lines in as much detail as fits. `reading` and `cost` are None before the first measurement."""
+    """Return the lines in as much detail as fits. `reading` is None before the first one, and `cost` empty."""
     if width >= _MIN_TWO_COLUMNS:
         left_cells = (width - _GAP_CELLS) // 2
         right_cells = width - _GAP_CELLS - left_cells
@@ -87,17 +78,6 @@ def machine_lines(
 def _row(label: str, *values: tuple[str, str]) -> Line:
     """Return a label, padded, and the values after it."""
     return (Span(label.ljust(_LABEL_CELLS), "label"), *(Span(*value) for value in values))
-
-
-def _packed(entries: Iterable[Line], width: int) -> list[Line]:
-    """Return entries in lines of at most `width` cells, not counting the two blanks at the end of an entry."""
-    lines: list[Line] = []
-    for entry in entries:
-        if lines and num_cells(lines[-1]) + num_cells(entry) - 2 <= width:
-            lines[-1] += entry
-        else:
-            lines.append(entry)
-    return lines
 
 
 def _share_line(name: str, value: str, percent: int, width: int, note: str = "") -> Line:
@@ -140,10 +120,8 @@ def _step_lines(view: RunView, width: int, *, is_packed: bool = False) -> list[L
     if is_packed:
         entries = [*zip(totals, [f"{percent} %" for percent in percents], strict=True)]
         entries += [("CUDA graphs", count)] if count else []
-        return [
-            head,
-            *_packed([(Span(f"{name} ", "label"), Span(f"{text}  ", "value")) for name, text in entries], width),
-        ]
+        spans = [(Span(f"{name} ", "label"), Span(text, "value")) for name, text in entries]
+        return [head, *packed(spans, width, _BETWEEN)]
     return [
         head,
         *(
@@ -206,7 +184,7 @@ def _rank_lines(view: RunView, width: int, height: int) -> list[Line]:
 
 
 def _load_lines(
-    view: RunView, reading: MachineReading | None, cost: ScreenCost | None, width: int, height: int
+    view: RunView, reading: MachineReading | None, cost: Sequence[str], width: int, height: int
 ) -> list[Line]:
     """Return processor, memory, GPUs, screen, device and threads; only as many GPUs as fit beside the rest.
 
@@ -217,7 +195,7 @@ def _load_lines(
     if view.is_replay:
         return [_value_line("device", device, width)]
     now, cores = reading, list[str]()
-    memory, threads, screen = list[str](), list[str](), list[str]()
+    memory, threads = list[str](), list[str]()
     if now is not None:
         if now.process_cores is not None or now.machine_cores is not None:
             cores = [_cores(now.process_cores), f"system {_cores(now.machine_cores)} of {now.num_cores}"]
@@ -227,11 +205,8 @@ def _load_lines(
         memory = [process, f"system {_gigabytes(now.used_bytes)}/{_gigabytes(now.total_bytes)} GB"]
         processes = "this process" if now.num_processes == 1 else f"{now.num_processes} processes"
         threads = [f"{now.num_threads} in {processes}"]
-    if cost is not None:
-        screen = [f"{100 * cost.core_share:.1f} % of a core"]
-        screen += [] if cost.bytes_per_second is None else [f"{format_size(round(cost.bytes_per_second))}/s"]
     before = [_value_line("CPU cores", cores, width), _value_line("memory", memory, width)]
-    after = [_value_line("screen", screen, width), _value_line("device", device, width)]
+    after = [_value_line("screen", cost, width), _value_line("device", device, width)]
     if now is None or now.num_threads is not None:
         after.append(_value_line("threads", threads, width))
     gpus = now.gpus if now is not None else ()
@@ -261,26 +236,14 @@ def _gigabytes(num_bytes: int | None, unit: str = "") -> str:
 
 
 def _gpu_line(gpu: GpuReading, width: int) -> Line:
-    """Return the values of a GPU that fit, each whole."""
-    line = [Span(f"GPU {gpu.number}", "label")]
-    width -= cell_len(line[0].text)
-    for value in _gpu_values(gpu):
-        width -= 2 + cell_len(value)
-        if width < 0:
-            break
-        line.append(Span(f"  {value}", "value"))
-    return tuple(line)
-
-
-def _gpu_values(gpu: GpuReading) -> Iterator[str]:
-    """Yield utilization, memory, power, temperature and name, as far as known."""
-    if gpu.utilization is not None:
-        yield f"{100 * gpu.utilization:.0f} %".rjust(5)
-    if gpu.used_bytes is not None and gpu.total_bytes is not None:
-        yield f"{_gigabytes(gpu.used_bytes)}/{_gigabytes(gpu.total_bytes)} GB"
-    if gpu.power_watts is not None:
-        yield f"{gpu.power_watts:.0f} W"
-    if gpu.temperature_celsius is not None:
-        yield f"{gpu.temperature_celsius} °C"
-    if gpu.name:
-        yield sanitize_line(gpu.name)
+    """Return utilization, memory, power, temperature and name, as far as they are known and fit, each whole."""
+    has_memory = gpu.used_bytes is not None and gpu.total_bytes is not None
+    values = (
+        "" if gpu.utilization is None else f"{100 * gpu.utilization:.0f} %".rjust(5),
+        f"{_gigabytes(gpu.used_bytes)}/{_gigabytes(gpu.total_bytes)} GB" if has_memory else "",
+        "" if gpu.power_watts is None else f"{gpu.power_watts:.0f} W",
+        "" if gpu.temperature_celsius is None else f"{gpu.temperature_celsius} °C",
+        sanitize_line(gpu.name),
+    )
+    entries = [Span(f"GPU {gpu.number}", "label"), *(Span(value, "value") for value in values if value)]
+    return packed([(entry,) for entry in entries], width, _BETWEEN)[0]

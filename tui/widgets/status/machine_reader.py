@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -71,7 +72,6 @@ class MachineReader:
         self,
         run: MeasuredRun | None = None,
         import_module: Callable[[str], ModuleType] = importlib.import_module,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Measure the processes of a run, by default this one; open NVIDIA's library if it and a driver are installed.
 
@@ -85,17 +85,18 @@ class MachineReader:
         self._has_ranks = run.has_ranks
         self._ranks: dict[Any, Any] = {}
         """The ranks of the last reading, each of which stores its CPU time then."""
-        self._clock, self._read_at = clock, -math.inf
+        self._read_at = -math.inf
         self._nvml = _opened_nvml(import_module)
 
     def read(self) -> MachineReading:
         """Read the current load."""
         psutil, errors = self._psutil, self._errors
         num_cores = psutil.cpu_count() or 1
-        loads = [load for process in self._processes() if (load := _or_none(errors, lambda: _load_of(process)))]  # noqa: B023 - called at once
+        found = [_or_none(errors, partial(_load_of, process)) for process in self._processes()]
+        loads = [load for load in found if load is not None]
         machine_percent = _or_none(errors, psutil.cpu_percent)
         memory = _or_none(errors, psutil.virtual_memory)
-        now = self._clock()
+        now = time.monotonic()
         is_first, self._read_at = now - self._read_at > _MAX_GAP_SECONDS, now
         cores, sizes, threads = ([load[i] for load in loads] for i in range(3))
         return MachineReading(
@@ -155,7 +156,7 @@ def _opened_nvml(import_module: Callable[[str], ModuleType]) -> ModuleType | Non
 def _gpus(nvml: ModuleType) -> tuple[GpuReading, ...]:
     """Return the GPUs that respond: one may have been lost."""
     count = _or_none(nvml.NVMLError, nvml.nvmlDeviceGetCount) or 0
-    handles = [_or_none(nvml.NVMLError, lambda: nvml.nvmlDeviceGetHandleByIndex(number)) for number in range(count)]  # noqa: B023 - called at once
+    handles = [_or_none(nvml.NVMLError, partial(nvml.nvmlDeviceGetHandleByIndex, number)) for number in range(count)]
     return tuple(_gpu(nvml, number, handle) for number, handle in enumerate(handles) if handle is not None)
 
 

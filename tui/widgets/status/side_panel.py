@@ -20,11 +20,11 @@ from textual.worker import Worker
 
 from tui.process.threads import on_own_thread
 from tui.run.view import RunView
-from tui.text.cells import Line, Span, cell_len, cut, num_cells, padded, progress_bar, shortened, slider
+from tui.text.cells import Line, Span, cell_len, cut, num_cells, packed, padded, progress_bar, shortened, slider
 from tui.text.tweets import FILTER_SEPARATOR
 from tui.widgets.line_view import LineView, clickable
 from tui.widgets.status.facts import STYLES, TURN_KEY, Fact, facts, num_ranks, two_lines
-from tui.widgets.status.machine import ScreenCost, UsageCounters, machine_lines
+from tui.widgets.status.machine import UsageCounters, machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
 
 MIN_COLUMN_CELLS, _GAP_CELLS = 34, 3
@@ -82,16 +82,12 @@ def _fact_lines(fact: Fact, width: int) -> list[Line]:
     """Return a fact in lines of at most `width` cells: one, unless a list of values needs more."""
     if not fact.label:
         return [cut(fact.values, width)]
-    rows: list[list[Span]] = [[]]
-    for span in fact.values:
-        joined = [*rows[-1], Span(FILTER_SEPARATOR, "value"), span] if fact.is_list and rows[-1] else [*rows[-1], span]
-        if fact.is_list and rows[-1] and num_cells(joined) > width - _LABEL_CELLS:
-            rows.append([span])
-        else:
-            rows[-1] = joined
+    entries = [(span,) for span in fact.values] if fact.is_list else [fact.values]
+    rows = packed(entries, width - _LABEL_CELLS, Span(FILTER_SEPARATOR, "value"))
     if fact.slider is not None:
         room = width - _LABEL_CELLS - num_cells(rows[0]) - 2
-        rows[0] += [Span("  ", "label"), *(slider(fact.slider, room) if room >= _MIN_SLIDER_CELLS else ())]
+        knob = slider(fact.slider, room) if room >= _MIN_SLIDER_CELLS else ()
+        rows[0] = (*rows[0], Span("  ", "label"), *knob)
     lines = []
     for number, row in enumerate(rows):
         room = max(width - num_cells(row), _LABEL_CELLS) - 1  # a long label leaves room for the values
@@ -192,7 +188,7 @@ class SidePanel(LineView):
         self._reading: MachineReading | None = None
         self._worker: Worker[None] | None = None
         self._counters: deque[UsageCounters] = deque(maxlen=2)
-        self._cost: ScreenCost | None = None
+        self._cost: list[str] = []
 
     def on_mount(self) -> None:
         """Count the screen's cost from here on, also while closed: an opened panel shows it at once."""

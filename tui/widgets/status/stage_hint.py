@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from engine.progress import Stage
 from engine.text import ELLIPSIS, sanitize_line
-from tui.text.cells import Line, Span, cell_len, num_cells, shortened, wrap
+from tui.text.cells import Line, Span, cell_len, num_cells, progress_bar, shortened, wrap
 from tui.text.numbers import format_report
 from tui.widgets.line_view import LineView
 
@@ -23,7 +23,7 @@ class StageHint(LineView):
     A report of the corpus is shown above it, an invitation at the bottom.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in ("report", "done", "rest", "invitation")}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in ("report", "good", "rule", "invitation")}
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,9 +55,7 @@ class StageHint(LineView):
             return (Span(_FRAMES[self._pulse], "label"),)
         percent = round(100 * min(max(self._stage.share, 0.0), 1.0))
         cells = max(0, min(_MAX_BAR_CELLS, width - _PERCENT_CELLS - 2))
-        num_done = cells * percent // 100
-        bar = Span("━" * num_done, "done"), Span("─" * (cells - num_done), "rest")
-        return (*bar, Span(f"{percent:>{_PERCENT_CELLS - 2}} %", "label"))
+        return (*progress_bar(percent / 100, cells), Span(f"{percent:>{_PERCENT_CELLS - 2}} %", "label"))
 
 
 def report_lines(report: tuple[str, ...], width: int, max_lines: int) -> list[str]:

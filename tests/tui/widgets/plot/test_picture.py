@@ -43,6 +43,11 @@ def view_of(losses: list[float], *val_bits: float) -> RunView:
     return fold(RunView(), [run_started(), *reports, *evaluations])
 
 
+def text_of(cells: CellGrid) -> list[str]:
+    """Return the rows without their styles."""
+    return ["".join(text for text, _ in cells.segments(y)) for y in range(cells.height)]
+
+
 def is_braille(char: str) -> bool:
     return 0x2801 <= ord(char) <= 0x28FF
 
@@ -95,10 +100,10 @@ class Case:
         """Return the rows of the picture, or of each page of its legend."""
         cells, picture = self.draw()
         if not self.has_legend:
-            return [cells.text()]
+            return [text_of(cells)]
         picture.with_labels(self.viewport, is_focused=False, legend_page=0)
         pages = range(picture.num_legend_pages)
-        return [picture.with_labels(self.viewport, is_focused=False, legend_page=page).text() for page in pages]
+        return [text_of(picture.with_labels(self.viewport, is_focused=False, legend_page=page)) for page in pages]
 
 
 Marks = tuple[tuple[int, MarkKind], ...]
@@ -166,13 +171,20 @@ def test_the_plot_and_its_legend_are_drawn_as_recorded(name: str, snapshot: Snap
     assert text == snapshot
 
 
+def test_in_ascii_the_curve_of_another_run_is_drawn_as_in_the_legend() -> None:
+    options = PlotOptions(glyph_set="ascii", overlay=OverlayCurve("other", view_of([2.0] * 5000).train_losses))
+    cells, _ = Case(options=options).draw()
+    drawn = cells.chars[1:][cells.styles[1:] == STYLE_NAMES.index("overlay")]
+    assert set(map(chr, drawn)) == set(options.glyphs.overlay_sample)
+
+
 def test_a_page_of_the_legend_that_no_longer_exists_after_a_resize_is_replaced_by_the_last_one() -> None:
     picture = Picture()
     whole = of_run(WHOLE, FULL)
     picture.draw(FULL, whole, PLAIN, 150, 33)
     cells = picture.with_labels(whole, is_focused=False, legend_page=2)
     assert picture.num_legend_pages == 1
-    assert cells.text() == picture.with_labels(whole, is_focused=False, legend_page=0).text()
+    assert text_of(cells) == text_of(picture.with_labels(whole, is_focused=False, legend_page=0))
 
 
 def test_numbers_are_explained_where_marks_are_counted_and_only_there() -> None:
@@ -203,8 +215,9 @@ def test_a_single_spike_among_a_million_steps_is_visible_but_not_in_the_smoothed
     pane = picture.panes["whole"]
     below_heading = np.argwhere(cells.styles[1:] == STYLE_NAMES.index("peak"))
     assert below_heading.tolist() == [[0, pane.left + (pane.column_of(spike_at) or 0)]]
-    assert "▲ peak 4.18" in cells.text()[0]
-    assert np.nanmax(pane.smoothed) - np.nanmin(pane.smoothed) < 0.01
+    assert "▲ peak 4.18" in text_of(cells)[0]
+    smoothed = pane.train.smoothed()
+    assert np.nanmax(smoothed) - np.nanmin(smoothed) < 0.01
 
 
 def test_the_recent_part_shows_single_steps_when_zoomed_in() -> None:
@@ -222,7 +235,7 @@ def test_at_every_height_labels_are_evenly_spaced_on_grid_lines() -> None:
         options = PlotOptions(is_log=height % 2 == 1, glyph_set=("braille", "block", "ascii")[height % 3])
         cells, picture = Case(view=BASE, options=options, size=(90, height)).draw()
         (pane,) = picture.panes.values()
-        labelled = [y for y, row in enumerate(cells.text()[1 : pane.height + 1]) if row[: pane.left].strip()]
+        labelled = [y for y, row in enumerate(text_of(cells)[1 : pane.height + 1]) if row[: pane.left].strip()]
         assert labelled == [row for row, _ in pane.axis.ticks]
         grid = {int(row) - 1 for row in np.nonzero(cells.styles == STYLE_NAMES.index("grid"))[0]}
         assert grid <= set(labelled)
@@ -251,7 +264,7 @@ def test_labels_of_lines_never_share_a_row_and_best_and_current_loss_are_always_
     levels = dict(zip(BITS, sorted(bits, reverse=True), strict=True))
     cells, picture = Case(view=with_levels(num_beaten=num_beaten, bits=levels), size=size).draw()
     (pane,) = picture.panes.values()
-    texts = [row[pane.right :].strip() for row in cells.text()[1 : pane.height + 1]]
+    texts = [row[pane.right :].strip() for row in text_of(cells)[1 : pane.height + 1]]
     shown = [text.split()[0] for text in texts if text]
     assert shown == sorted(shown, key=float, reverse=True)
     always = (2.6, BASE.smoothed_bits or 0.0)

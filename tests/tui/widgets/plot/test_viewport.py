@@ -16,7 +16,9 @@ CHANGES = st.lists(
         st.builds(lambda factor, at: lambda view: view.zoomed(factor, at), st.floats(0.1, 10), STEPS),
         st.builds(lambda factor: lambda view: view.zoomed(factor), st.floats(0.1, 10)),
         st.builds(lambda steps: lambda view: view.panned(steps), st.integers(-(10**7), 10**7)),
-        st.builds(lambda count: lambda view: view.cursor_moved(count, 80), st.sampled_from([-10, -1, 1, 10])),
+        st.builds(
+            lambda count: lambda view: view.with_cursor((view.cursor or 0) + count), st.sampled_from([-10, -1, 1, 10])
+        ),
         st.builds(lambda step: lambda view: view.with_cursor(step), st.none() | STEPS),
         st.just(lambda view: view.next_mode()),
         st.just(lambda view: view.following()),

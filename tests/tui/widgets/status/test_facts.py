@@ -131,6 +131,13 @@ def test_the_status_shows_what_is_special_about_a_run(snapshot: SnapshotAssertio
     assert "\n".join(lines) == snapshot
 
 
+def test_a_run_at_the_last_step_of_its_epochs_is_at_its_end_whatever_their_rounding() -> None:
+    view = replace(before_evaluation(TrainingConfig(epochs=2.2, batch_size=100)), step=418)
+    assert 1 > (view.progress or 0.0) > 1 - 1e-9
+    of_run = [(fact.label, plain([fact.values])) for fact in facts(view, "bits") if fact.group == "run"]
+    assert of_run == [("step", "418 of 418"), ("epoch", "2.20")]
+
+
 def test_two_lines_have_what_fits_and_count_the_rest(snapshot: SnapshotAssertion) -> None:
     views = {"usual": running(), **{name: VIEWS[name] for name in ("speed limit", "filter", "2 ranks")}}
     falling = replace(running(), train_losses=Series.empty().extended(1, range(600, 0, -1)))

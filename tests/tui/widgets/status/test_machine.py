@@ -29,7 +29,7 @@ from tui.run.view import RunView
 from tui.text.cells import plain
 from tui.widgets.panels import Pace, Panels
 from tui.widgets.status import side_panel
-from tui.widgets.status.machine import ScreenCost, UsageCounters, machine_lines
+from tui.widgets.status.machine import UsageCounters, machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading, MeasuredRun
 from tui.widgets.status.side_panel import SidePanel
 
@@ -37,7 +37,7 @@ NAMES = ("data", "forward", "backward", "optimizer", "sampling", "evaluation", "
 DURATIONS = (0.02, 0.6, 1.0, 0.1, 0.04, 0.2, 0.0)
 SECONDS: dict[str, Any] = dict(zip((f"{name}_seconds" for name in NAMES), DURATIONS, strict=True))
 TIMES = events.StepTimes(step=100, elapsed_seconds=2.0, num_steps=100, seconds=2.0, **SECONDS)
-COST = ScreenCost(core_share=0.025, bytes_per_second=1234.0)
+COST = ["2.5 % of a core", "1.2 kB/s"]
 READING = MachineReading(
     process_cores=0.93,
     machine_cores=1.4,
@@ -90,10 +90,8 @@ def training_together(num_ranks: int, num_hosts: int = 1, device: str = "cuda") 
     return fold(RunView(), [started, structs.replace(TIMES, waiting_seconds=0.2), ranks])
 
 
-def text_of(
-    view: RunView, reading: MachineReading | None = READING, width: int = 38, height: int = 18, cost: ScreenCost = COST
-) -> str:
-    return plain(machine_lines(view, reading, cost if reading else None, width, height))
+def text_of(view: RunView, reading: MachineReading | None = READING, width: int = 38, height: int = 18) -> str:
+    return plain(machine_lines(view, reading, COST if reading else [], width, height))
 
 
 STARTED = fold(RunView(), [run_started()])
@@ -146,9 +144,9 @@ def test_the_shares_of_the_parts_add_up_to_100_percent_even_if_the_parts_overlap
 
 def test_the_screen_costs_at_most_a_whole_core_and_nothing_before_an_interval() -> None:
     before = UsageCounters(seconds=5.0, core_seconds=1.0, num_bytes=100)
-    assert before.cost_since(before) is None
+    assert before.cost_since(before) == []
     cost = UsageCounters(seconds=6.0, core_seconds=2.01, num_bytes=300).cost_since(before)
-    assert cost == ScreenCost(core_share=1.0, bytes_per_second=200.0)
+    assert cost == ["100.0 % of a core", "200 B/s"]
 
 
 @given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.integers(1, 100), st.booleans())

@@ -1,23 +1,23 @@
-"""One tweet in detail: the surprise of each character, and what else was likely.
-
-The bits stored with the tweet are shown at once; the predictions of the current model and the nearest training tweet,
-once they arrive. Without a running model they never do.
-"""
+"""The dialogs of tweets: `TweetDialog`, one in detail, and `LadderDialog`, one at each of several temperatures."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
+from textual.events import Mount
 from textual.widgets import Static
 
 from engine.config.fields import with_settings
+from engine.config.sampling import LADDER_TEMPERATURES
 from engine.errors import ConfigError
-from engine.protocol.commands import ReadTweet, SampleNow
-from engine.protocol.events import CharChance, Event, RunFailed, RunFinished, TweetRead, TweetSampled
+from engine.protocol.commands import ReadTweet, SampleLadder, SampleNow
+from engine.protocol.events import CharChance, Event, LadderSampled, RunFailed, RunFinished, TweetRead, TweetSampled
 from engine.text import ELLIPSIS, sanitize_line
 from tui.dialogs.base import RunDialog
 from tui.run.marks import failure_of, refusals_of
@@ -25,10 +25,9 @@ from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.terminal import sequences as clipboard
-from tui.terminal.app import loss_unit_of
 from tui.text.cells import safe_chars, shown_char
 from tui.text.numbers import format_bits, unit_label
-from tui.text.tweets import EMPTY_TWEET, NOVELTY_GLYPHS
+from tui.text.tweets import EMPTY_TWEET, NOVELTY_GLYPHS, shown_text
 from tui.widgets.chance_bars import ChanceBars
 from tui.widgets.feed.columns import FAILING_MARK
 from tui.widgets.feed.tweet_text import TweetText
@@ -40,13 +39,19 @@ _NO_MODEL = "No model is running to evaluate the tweet."
 
 
 class TweetDialog(RunDialog[TweetSampled]):
-    """Show a tweet, character by character. Answers with the tweet once it has asked for one with another end."""
+    """Show the surprise of each character, and what else was likely.
+
+    The bits stored with the tweet are shown at once; the predictions of the current model and the nearest training
+    tweet, once they arrive. Without a running model they never do. Answers with the tweet once it has asked for one
+    with another end.
+    """
 
     AUTO_FOCUS = "TweetText"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("tweet"))
-    ASKS = frozenset({"ReadTweet"})
+    ASKS = "ReadTweet"
     HELP = "In an open tweet"
     KEYS_LINE = ""
+    _text = getters.query_one(TweetText)
 
     def __init__(
         self, run: RunModel, tweet: TweetSampled, pin: Callable[[], bool], xray: Callable[[], None], *, is_pinned: bool
@@ -104,9 +109,6 @@ class TweetDialog(RunDialog[TweetSampled]):
             self._note = reason
             self._draw()
 
-    def on_tweet_text_moved(self) -> None:
-        self._draw()
-
     def action_copy(self) -> None:
         clipboard.copy(self.app, self.tweet.text)
         self.notify(clipboard.COPIED, markup=False)
@@ -117,6 +119,9 @@ class TweetDialog(RunDialog[TweetSampled]):
 
     def action_colours(self) -> None:
         self._text.is_coloured = not self._text.is_coloured
+
+    def action_xray(self) -> None:
+        self._xray()
 
     def action_continue(self) -> None:
         """Sample a tweet with a new end from the cursor on, and close; stay open where there is no room for one."""
@@ -142,20 +147,14 @@ class TweetDialog(RunDialog[TweetSampled]):
             done = f"All new tweets begin with “{prime}”; P clears it." if prime else "Prime cleared."
             self.run.toast(done, "information")
 
-    def action_xray(self) -> None:
-        self._xray()
-
-    @property
-    def _text(self) -> TweetText:
-        return self.query_one(TweetText)
-
     @property
     def _before_cursor(self) -> str:
         return self.tweet.text[: self._text.cursor]
 
+    @on(TweetText.Moved)
     def _draw(self) -> None:
         """Draw the facts: about the character at the cursor, what `n` and `P` use, the whole tweet, the nearest one."""
-        tweet, place, unit = self.tweet, self._text.cursor, loss_unit_of(self)
+        tweet, place, unit = self.tweet, self._text.cursor, self.app.loss_unit
         has_come = place < len(tweet.text) or tweet.reached_eos
         if place < len(tweet.text):
             facts = [f"{shown_char(tweet.text[place])}  {place + 1} of {len(tweet.text)}"]
@@ -192,7 +191,7 @@ class TweetDialog(RunDialog[TweetSampled]):
 
     def _whole(self) -> str:
         """Return the facts about the whole tweet: a line of them, and what the filter did."""
-        tweet, unit = self.tweet, loss_unit_of(self)
+        tweet, unit = self.tweet, self.app.loss_unit
         copied = f", {tweet.copied_share:.0%} copied" if tweet.novelty != "copy" and tweet.copied_share else ""
         facts = f"{NOVELTY_GLYPHS[tweet.novelty]} {tweet.novelty}{copied} · temperature {tweet.temperature:.2f}"
         facts += f" · {format_bits(tweet.bits_per_char, unit)} {unit_label(unit)}"
@@ -204,3 +203,41 @@ class TweetDialog(RunDialog[TweetSampled]):
             failure and f"{FAILING_MARK} {failure}",
         )
         return "\n".join(filter(None, lines))
+
+
+class LadderDialog(RunDialog[None]):
+    """Show one tweet at each of several temperatures, all from the same seed and prime; `t` samples others."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(keys_of("ladder"))
+    ASKS = "SampleLadder"
+    HELP = "In the other dialogs"
+    KEYS_LINE = "t roll again · esc close"
+
+    def __init__(self, run: RunModel) -> None:
+        super().__init__("Temperature ladder", run)
+
+    def compose_body(self) -> ComposeResult:
+        with VerticalScroll():
+            for temperature in LADDER_TEMPERATURES:
+                with Horizontal(classes="rung"):
+                    yield Static(f"{temperature:.1f}", markup=False, classes="temperature")
+                    yield Static(" ", markup=False, classes="mark")
+                    yield Static(ELLIPSIS, markup=False, classes="text")
+        yield Static(markup=False, id="hint")
+
+    @on(Mount)
+    def action_roll(self) -> None:
+        if self.run.send(SampleLadder(seed=secrets.randbelow(1_000_000), prime=self.run.shown.sampling.prime)):
+            self._show_hint("sampling…")
+
+    def receive(self, event: Event) -> None:
+        if not isinstance(event, LadderSampled):
+            return
+        for tweet, rung in zip(event.rungs, self.query(".rung"), strict=False):
+            temperature, mark, text = rung.query(Static)
+            temperature.update(f"{tweet.temperature:.1f}")
+            mark.update(NOVELTY_GLYPHS[tweet.novelty])
+            mark.set_classes(f"mark {tweet.novelty}")
+            text.update(shown_text(tweet))
+        prime = f" · prime {event.prime!r}" if event.prime else ""
+        self._show_hint(f"step {event.step:,} · seed {event.seed}{prime}")
