@@ -534,7 +534,7 @@ async def test_the_lesson_is_as_recorded(visit: Open, snapshot: SnapshotAssertio
         await at.resize(100, 30)
         at.session.emit(steps_finished(1, losses(1, 300)))
         at.session.emit(eval_finished(300, 2.8))
-        await at.press("escape", "7", shows=("Step 300.", "validation"))
+        await at.press("escape", "7", shows=("Step 300. It has passed the bigram", "▸ validation"))  # the last answers
         assert await picture_of(at) == snapshot(name="the stop on training")
         await at.press("?", opens="LessonHelp")
         assert await picture_of(at) == snapshot(name="help")

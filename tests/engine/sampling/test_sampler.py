@@ -184,6 +184,13 @@ def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch() -> Non
         assert alone.bits_per_char == pytest.approx(tweet.bits_per_char, rel=1e-4)
 
 
+def test_a_tweet_that_is_cut_at_its_maximal_length_keeps_a_blank_at_its_end() -> None:
+    tweets = TweetSampler(MODEL, VOCAB, SamplingConfig(max_length=9, prime="the"), range(200)).results()
+    cut = [tweet.text for tweet in tweets if not tweet.reached_eos]
+    assert {len(text) for text in cut} == {9}
+    assert any(text.endswith(" ") for text in cut)
+
+
 def logits_of(token_ids: list[list[int]], model: TextGenerator = MODEL) -> Tensor:
     """Return the module's own logits (B, T, V), without dropout."""
     was_training = model.training
