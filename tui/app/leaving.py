@@ -84,9 +84,9 @@ class Leaving(Actions):
             return
 
         def leave(answer: str | None) -> None:
-            if answer == "stop the run" or (answer == "detach" and self._run.view.ended is not None):
+            if answer == "y" or (answer == "d" and self._run.view.ended is not None):
                 self.leave(0)
-            elif answer == "detach":
+            elif answer == "d":
                 self.action_detach()
 
         others = "" if connection.num_screens < 2 else f" {connection.num_screens} screens are attached."

@@ -219,7 +219,7 @@ class MainScreen(Screen[None]):
 
     async def _answer_failure(self, answer: str | None) -> None:
         if answer is not None:
-            await self.app.run_action("files.open" if answer == "open other tweets" else "steering.answer_alert")
+            await self.app.run_action("files.open" if answer == "o" else "steering.answer_alert")
 
     # Messages ---------------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ from engine.text import sanitize_line
 from tui.dialogs.base import Answer, Dialog
 from tui.run.ending import Budget, Choice, ChoiceName, amount_choice, choices
 from tui.run.view import RunView, is_over
-from tui.settings.key_table import Key
+from tui.settings.key_table import Key, keys_of
+from tui.settings.keys import bindings_of
 from tui.text.checkpoints import model_text
 from tui.text.numbers import format_count
 from tui.text.typed import amount_in
@@ -37,10 +38,11 @@ _MAX_CHARS = 2000
 
 
 class Question(Dialog[str]):
-    """Ask for one of a few answers, each a key with a label, and answer with the label; or show a message."""
+    """Ask for one of a few answers, each a key with a label, and answer with the key; or show a message."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, f"answer({key!r})", show=False) for key in ("y", "enter", *"dao")
+        *bindings_of(keys_of("question")),
+        Binding("enter", "answer('enter')", show=False),
     ]
 
     def __init__(
@@ -86,9 +88,9 @@ class Question(Dialog[str]):
             line.update(shown)
 
     def action_answer(self, key: str) -> None:
-        """Answer with the label of a key, or close."""
+        """Answer with a key, or close."""
         if key in self._answers or key == "escape" or (key == "enter" and self.is_message):
-            self.dismiss(self._answers.get(key))
+            self.dismiss(key if key in self._answers else None)
 
 
 def show_error(app: App[Any], error: TweetgenError | CommandRefused) -> None:

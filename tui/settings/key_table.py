@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MainPlace = Literal["train", "sample", "read", "model", "losses", "save", "program"]
 """What one wants to do on the main screen, whichever panel has the focus."""
 Panel = Literal["feed", "plot", "prompt", "grid", "xray"]
-Dialog = Literal["tweet", "batch", "checkpoints", "ladder", "leave", "failure", "settings", "dialog"]
+Dialog = Literal["tweet", "batch", "checkpoints", "ladder", "question", "settings", "dialog"]
 Place = MainPlace | Panel | Dialog | Literal["xray screen", "lesson"]
 
 
@@ -222,11 +222,10 @@ KEYS = (
 
     Key("ladder", "t", "roll", "Another ladder", "", (), "In the temperature ladder: sample another, from another seed."),
 
-    Key("leave", "y", "answer('stop')",   "Yes",            "", (), "In a question: yes."),
-    Key("leave", "d", "answer('detach')", "Detach instead", "", (), "Where q asks whether to stop the run: detach from it."),
-
-    Key("failure", "a", "remedy", "Apply the remedy",  "", (), "Where a run has failed: do what the message offers."),
-    Key("failure", "o", "open",   "Open other tweets", "", (), "Where a run has failed: open other tweets."),
+    Key("question", "y", "answer('y')", "Yes",               "", (), "In a question: yes."),
+    Key("question", "d", "answer('d')", "Detach instead",    "", (), "Where q asks whether to stop the run: detach from it."),
+    Key("question", "a", "answer('a')", "Apply the remedy",  "", (), "Where a run has failed: do what the message offers."),
+    Key("question", "o", "answer('o')", "Open other tweets", "", (), "Where a run has failed: open other tweets."),
 
     Key("settings", "left",             "cycle(-1)", "Previous value",      "", (), "In a list of settings: the previous value of the selected one."),
     Key("settings", "right,space",      "cycle(1)",  "Next value",          "", (), "In a list of settings: its next value; enter edits it.", symbols="→ space"),
@@ -273,7 +272,7 @@ KEY_TABLE = {
     "In an open batch": keys_of("grid", "batch"),
     "In the X-ray": keys_of("xray", "xray screen"),
     "In the list of checkpoints": keys_of("checkpoints"),
-    "In the other dialogs": keys_of("ladder", "leave", "failure", "settings", "dialog"),
+    "In the other dialogs": keys_of("ladder", "question", "settings", "dialog"),
 }
 """The rows under the headings of help and docs; those of the lesson have their own help."""
 
