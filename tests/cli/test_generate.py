@@ -76,7 +76,7 @@ def test_changed_or_missing_training_tweets_are_not_compared_with(cli: Cli, twee
     assert ended.object["num_drafts"] == 1  # the filter of the run is not that of `generate`
 
 
-def test_a_checkpoint_from_elsewhere_has_no_novelty_and_is_evaluated_on_files_that_the_user_names(
+def test_a_checkpoint_from_elsewhere_has_no_novelty_an_x_ray_and_is_evaluated_on_files_that_the_user_names(
     cli: Cli, best: Path, elsewhere: Path
 ) -> None:
     copy = shutil.copy(best, elsewhere / "copy.safetensors")
@@ -86,5 +86,6 @@ def test_a_checkpoint_from_elsewhere_has_no_novelty_and_is_evaluated_on_files_th
         f"checkpoint: {copy}, step 40\n"
         "No novelty figures: copy.safetensors is from elsewhere, so the files that it names are not read.\n"
     )
+    assert cli("xray", "mum", "--checkpoint", copy).code == 0
     [file] = read_info(best)[0].corpus.files
     assert cli("evaluate", "--checkpoint", copy, "--baselines", "--json", "--data", file).object["baselines"]
