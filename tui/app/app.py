@@ -138,7 +138,10 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Do what a key, a click or the palette asks for: the one place that decides whether it can act now."""
+        """Do what a key, a click or the palette asks for: the one place where a key is refused, if it can't act now.
+
+        What a dialog asks for later is refused by `RunModel.send`, by the same needs: the run may have changed.
+        """
         needs = NEEDS.get(action, ()) if isinstance(action, str) else ()
         is_refused = bool(needs) and self.main.refuses(*needs)
         return is_refused or await super().run_action(action, default_namespace, namespaces)

@@ -39,7 +39,7 @@ from tui.run.view import RunView, is_over
 from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keys import bindings_of, mapped
 from tui.settings.preferences import Changes
-from tui.terminal import sequences as clipboard
+from tui.terminal import sequences
 from tui.text.typed import dropped_path
 from tui.widgets.bars import AlertBar
 from tui.widgets.feed.feed import TweetFeed
@@ -344,8 +344,8 @@ class MainScreen(Screen[None]):
 
     def action_copy(self) -> None:
         if tweet := self.feed.chosen:
-            clipboard.copy(self.app, tweet.text)
-            self.toast(clipboard.COPIED)
+            sequences.copy(self.app, tweet.text)
+            self.toast(sequences.COPIED)
 
     def action_pin(self) -> None:
         if tweet := self.feed.chosen:

@@ -1,1 +1,1 @@
-"""Modal dialogs over a screen. Each sends the commands that it needs and shows their answers. Never trains."""
+"""Modal dialogs over a screen: those that ask answer with a value, those on a run send commands and show answers."""

@@ -24,7 +24,7 @@ from tui.run.marks import failure_of, refusals_of
 from tui.run.model import RunModel
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
-from tui.terminal import sequences as clipboard
+from tui.terminal import sequences
 from tui.text.cells import safe_chars, shown_char
 from tui.text.numbers import format_bits, unit_label
 from tui.text.tweets import EMPTY_TWEET, NOVELTY_GLYPHS, shown_text
@@ -110,8 +110,8 @@ class TweetDialog(RunDialog[TweetSampled]):
             self._draw()
 
     def action_copy(self) -> None:
-        clipboard.copy(self.app, self.tweet.text)
-        self.notify(clipboard.COPIED, markup=False)
+        sequences.copy(self.app, self.tweet.text)
+        self.notify(sequences.COPIED, markup=False)
 
     def action_pin(self) -> None:
         self._is_pinned = self._pin()

@@ -60,7 +60,7 @@ class RunModel:
         self.end_reason = ""
         """Why it was asked to end; empty before that, and once it has refused."""
         self.toast: Callable[[str, Severity], None] = lambda _text, _severity: None
-        """Shows a line on the screen for some seconds."""
+        """Shows a line on the screen for some seconds; set by the screen, as is `on_sent`."""
         self.on_sent: Callable[[], None] = lambda: None
         """Called after each command, so that its effect is drawn at once."""
         self._interruption = ""
@@ -131,7 +131,11 @@ class RunModel:
         return unmet_needs(self).get("pausing" if isinstance(command, Pause | Resume) else need, "")
 
     def send(self, command: Command) -> bool:
-        """Send a command, and show at once what it changes; notify the user and return False if it can't be sent."""
+        """Send a command, and show at once what it changes; notify the user and return False if it can't be sent.
+
+        Requests that no key asks for, such as the completion of a prompt, go to `connection.send`: their senders show
+        refusals in their own way.
+        """
         if reason := self.refusal_of(command):
             self.toast(reason, "information")
             return False

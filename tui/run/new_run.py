@@ -1,4 +1,4 @@
-"""A new run from a checkpoint of another: its config, and the curve that it is compared with."""
+"""A new run after this one, from a checkpoint, from scratch or on other tweets: its config, and the curve beside it."""
 
 from __future__ import annotations
 

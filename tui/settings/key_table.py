@@ -30,9 +30,9 @@ class Key:
     keys: str
     """Textual's names of the keys, separated by commas; empty for an action of the palette only."""
     action: str
-    """In Textual's syntax: `steering.pause` is `app.steering.action_pause`, `app.mouse` an action of the app,
-    `screen.edit` one of the screen on top, `focused.send` one of the focused widget, and a name without a dot one of
-    the widget or dialog whose key it is."""
+    """In Textual's syntax: `steering.pause` is `app.steering.action_pause`; the app has `main`, `panels`, `feed`, `plot`,
+    `files` and `leaving`, too. `app.mouse` is an action of the app, `screen.edit` one of the screen on top,
+    `focused.send` one of the focused widget, and a name without a dot one of the widget or dialog whose key it is."""
     title: str = ""
     """The name of the action in palette, help and settings."""
     label: str = ""
