@@ -26,6 +26,7 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.insight import Question
 from engine.storage.folders import RunFolder
+from engine.storage.journal import last_event
 from tui.process import protocol
 from tui.process.protocol import Greeting, Hello, Refusal, Screens, Snapshot, SnapshotEnd, TweetChunk
 from tui.process.sockets import is_active, require_private, socket_path
@@ -137,6 +138,8 @@ class AttachedRun(RunConnection):
         self.torchrun = torchrun
         self._before = before
         self._folder = folder
+        self._agent: Agent | None = None
+        """What starts the processes of the run again; None for a run of one process."""
         self._lock = threading.Lock()
         self._events: list[Event] = []
         self._new_view: RunView | None = None
@@ -201,8 +204,8 @@ class AttachedRun(RunConnection):
             self.leave()
             if starting is not None:
                 starting.stop()
-            elif agent := Agent.of_run(self._folder):
-                agent.terminate()
+            elif self._agent is not None:
+                self._agent.terminate()
 
     def leave(self) -> None:
         """Disconnect; the run continues."""
@@ -252,6 +255,8 @@ class AttachedRun(RunConnection):
                 pass
             if self._should_run:
                 self.torchrun.start()
+        else:
+            self._agent = restarting_agent(self._folder)
         seconds = _CONNECT_SECONDS
         while self._should_run:
             self._connect_once(seconds)
@@ -292,7 +297,16 @@ class AttachedRun(RunConnection):
         if self.torchrun is not None and not self._has_started.is_set():
             self.stage = self.torchrun.stage
             return self.torchrun.is_alive
-        return restarting_agent(self._folder) is not None
+        if self._has_started.is_set():
+            self._find_agent()
+        if self._agent is None or self._agent.has_ended:
+            return False
+        has_ended = isinstance(last_event(self._folder.journal_path), RunFinished | RunFailed)
+        return not has_ended and self._agent.is_alive
+
+    def _find_agent(self) -> None:
+        """Note what the folder says of the agent: a run lost before its first checkpoint has none for a while."""
+        self._agent = Agent.of_run(self._folder) or self._agent
 
     def _receive(self, lines: Iterable[bytes]) -> None:
         """Handle a snapshot, then events; another snapshot after a gap. Raises `OSError` and `TweetgenError`."""
@@ -326,6 +340,7 @@ class AttachedRun(RunConnection):
         """Replace the events so far by a view."""
         with self._lock:
             self._events, self._new_view = [], view
+        self._find_agent()
         self._last_event, self._state = view.ended, "attached"
         self._has_started.set()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from engine.progress import Stage
 from engine.protocol import codec
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.folders import folder_of_run
+from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
 from tests.tui.process.host_and_client import RUN, hosted
@@ -198,6 +199,32 @@ def test_a_screen_shows_the_end_of_a_run_whose_agent_lives_on_for_a_moment() -> 
     assert run.wait(DEADLINE_SECONDS)
     assert (view := run.drain().view) is not None
     assert view.ended == FAILED
+
+
+@pytest.mark.parametrize("state", ["its journal is locked, and nobody listens", "its folder is removed"])
+@pytest.mark.usefixtures("home")
+def test_a_screen_waits_while_the_processes_of_a_run_start_again(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    tries, connected = list[RunFolder](), client.connected
+
+    def counted(folder: RunFolder, seconds: float) -> Any:
+        tries.append(folder)
+        return connected(folder, seconds)
+
+    monkeypatch.setattr(client, "_RECONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(client, "connected", counted)
+    agent = Agent.of_process(os.getpid(), "job")
+    with hosted(run_started(run=RUN), agent=agent) as made:
+        run = AttachedRun(made.folder)
+        run.connect()
+    with contextlib.closing(Journal(made.folder.journal_path)):
+        if "removed" in state:
+            shutil.rmtree(made.folder.path)
+        num_tries = len(tries)
+        wait_until(lambda: len(tries) >= num_tries + 3 or not run.is_alive)
+        assert run.badge == "restarting"
+    with hosted(run_started(run=RUN), agent=agent):
+        wait_until(lambda: run.badge == "attached")
+        run.leave()
 
 
 @pytest.mark.usefixtures("home")
