@@ -16,7 +16,7 @@ from engine.config.sampling import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol.events import Warned
 from tests.fakes import FakeSession, change, run_finished, run_started, steps_finished
-from tests.tui.conftest import CHARACTERS, Running, Stage, toasted, wait_until
+from tests.tui.conftest import CHARACTERS, Running, Stage, cropped, drawn, toasted, wait_until
 from tests.tui.transcripts import transcript
 from tui.app.command_palette import CommandPalette, commands_of, found
 from tui.app.main_screen import MainScreen
@@ -143,6 +143,16 @@ async def test_a_click_on_a_key_in_the_bar_presses_it_on_a_notice_nothing_and_q_
     assert [type(command) for command in at.session.received] == [*(c.SampleNow, c.ReadTweet, c.Finish, c.Stop)]
     assert (at.app.return_code, at.app.return_value) == (0, Outcome(is_ending=True))
     assert (at.app.summary_view.phase, at.app.connection.is_alive) == ("finished", False)
+
+
+async def test_a_click_on_a_key_of_the_prompt_acts_on_its_line_also_without_the_focus(stage: Stage) -> None:
+    async with stage.running() as at:
+        await at.press("p", "h", "i")
+        at.app.screen.set_focus(None)
+        bar = at.app.screen.query_one(PromptLine).query_one(KeyBar)
+        column = cropped(drawn(at.app), bar.region).index("enter sample")
+        await at.pilot.click(bar, offset=(column, 0))
+        await wait_until(lambda: c.SampleNow(prime="hi", draw=0) in at.session.received)
 
 
 async def test_every_action_is_one_of_its_controller_and_those_that_open_something_are_marked(stage: Stage) -> None:

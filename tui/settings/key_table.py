@@ -32,7 +32,7 @@ class Key:
     action: str
     """In Textual's syntax: `steering.pause` is `app.steering.action_pause`; the app has `main`, `panels`, `feed`, `plot`,
     `files` and `leaving`, too. `app.mouse` is an action of the app, `screen.edit` one of the screen on top,
-    `focused.send` one of the focused widget, and a name without a dot one of the widget or dialog whose key it is."""
+    and a name without a dot one of the widget or dialog whose key it is."""
     title: str = ""
     """The name of the action in palette, help and settings."""
     label: str = ""
@@ -147,13 +147,13 @@ KEYS = (
     Key("plot", "escape",      "hide_cursor",      "Hide the plot's cursor",   "",       (), "Close the legend, or hide the cursor: the feed follows again."),
     Key("plot", "0",           "reset",            "Reset the plot",           "reset",  (), "Undo zooming and panning; a double click does the same.", rank=21),
 
-    Key("prompt", "tab",    "focused.accept_word",      "Accept a word",         "word",      (),            "Accept the next word of the completion.", rank=14),
-    Key("prompt", "right",  "focused.accept_char",      "Accept a character",    "character", (),            "At the end of the line, accept the next character of the completion."),
-    Key("prompt", "enter",  "focused.send",             "Sample",                "sample",    (),            "Sample a tweet that begins with the prompt and goes on as the completion, unless the model has changed or the filter refuses it.", symbols="enter", rank=13),
+    Key("prompt", "tab",    "accept_word",              "Accept a word",         "word",      (),            "Accept the next word of the completion.", rank=14),
+    Key("prompt", "right",  "accept_char",              "Accept a character",    "character", (),            "At the end of the line, accept the next character of the completion."),
+    Key("prompt", "enter",  "send",                     "Sample",                "sample",    (),            "Sample a tweet that begins with the prompt and goes on as the completion, unless the model has changed or the filter refuses it.", symbols="enter", rank=13),
     Key("prompt", "up",     "steering.temperature(1)",  "Raise the temperature", "temp",      ("commands",), "Raise the temperature, as + does elsewhere.", rank=15),
     Key("prompt", "down",   "steering.temperature(-1)", "Lower the temperature", "temp",      ("commands",), "Lower the temperature, as - does elsewhere."),
     Key("prompt", "ctrl+r", "refresh",                  "Complete again",        "again",     (),            "Complete the line in another way, with the model as it is now; until a key is pressed, the completion stays."),
-    Key("prompt", "ctrl+x", "focused.xray",             "X-ray",                 "x-ray",     (),            "Look into the model: what it computes along the prompt."),
+    Key("prompt", "ctrl+x", "xray",                     "X-ray",                 "x-ray",     (),            "Look into the model: what it computes along the prompt."),
     Key("prompt", "escape", "close_line",               "Close the line",        "close",     (),            "Close the line; p opens it again with its text."),
 
     Key("tweet", "left,right,home,end", "",             "Move the cursor",   "move",    (),            "Move the cursor: what the model predicted at each character, and what else was likely.", symbols="←→"),

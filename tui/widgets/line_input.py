@@ -116,8 +116,6 @@ class PromptInput(LineInput):
         else:
             super().action_cursor_right(select)
 
-    action_send = Input.action_submit
-
     def action_xray(self) -> None:
         self.post_message(self.XrayRequested(self.value))
 

@@ -183,6 +183,20 @@ class PromptLine(Vertical):
         self._is_too_long = True
         self._draw()
 
+    # also for a click, when another widget may have the focus
+
+    def action_accept_word(self) -> None:
+        self._input.action_accept_word()
+
+    def action_accept_char(self) -> None:
+        self._input.action_accept_char()
+
+    async def action_send(self) -> None:
+        await self._input.action_submit()
+
+    def action_xray(self) -> None:
+        self._input.action_xray()
+
     def action_refresh(self) -> None:
         """Complete the line in another way, with the model as it is now."""
         self._completions.draw += 1
