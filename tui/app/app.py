@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
@@ -215,7 +216,12 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(tuple(self._commands())), lambda command: command and command.run())
+            self.push_screen(CommandPalette(tuple(self._commands())), self._run_command)
+
+    async def _run_command(self, command: Command | None) -> None:
+        """Do what was chosen in the palette, which is closed."""
+        if command is not None and inspect.isawaitable(done := command.run()):
+            await done
 
     def _commands(self) -> Iterator[Command]:
         """Yield what the palette offers: all actions, those of Textual that the key table lacks, and the themes."""

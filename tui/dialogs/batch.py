@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.events import Mount
 from textual.widgets import Static
 
 from engine.protocol.events import Event, RunFailed, RunFinished
@@ -45,7 +43,9 @@ class BatchDialog(RunDialog[None]):
         yield Static("Waiting for the batch…", markup=False, id="note")
         yield StepBar()
 
-    @on(Mount)
+    def on_mount(self) -> None:
+        self._ask()
+
     def _ask(self) -> None:
         self._asked = (self.run.view.step, self.run.num_gaps)
         self.run.send(ShowBatch())

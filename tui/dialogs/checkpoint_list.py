@@ -99,10 +99,11 @@ class CheckpointTable(OptionList, inherit_bindings=False):
         for heading, group in groups.items():
             line = FittedLine(partial(_heading, heading, len(group)), "bold $text-primary")
             options.append(Option(line, disabled=True))
-            for entry, cells in zip(group, coming, strict=False):
+            for entry in group:
                 marks = (PIN_GLYPH if entry.is_pinned else "") + ("=" if entry.name == compared else "")
                 style = "$text-muted" if is_refused(entry) else ""
-                options.append(Option(FittedLine(partial(_row, marks, cells, widths), style), id=entry.name))
+                line = FittedLine(partial(_row, marks, next(coming), widths), style)
+                options.append(Option(line, id=entry.name))
         self._replace(options, cursor_on)
         self.titles = FittedLine(lambda _: _row("", titles, widths, self.scrollable_content_region.width), "bold")
 

@@ -117,7 +117,10 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._show_entries()
 
     @on(Input.Changed, "#filter")
-    def _show_entries(self, _event: Input.Changed | None = None, cursor_on: str = "") -> None:
+    def _show_matching(self) -> None:
+        self._show_entries()
+
+    def _show_entries(self, cursor_on: str = "") -> None:
         """Show the entries that pass the filter, sorted; move the cursor to `cursor_on`, if given."""
         typed, all_entries = self._filter.value, self._entries.values()
         groups = grouped(all_entries, self.run.name, self._order, typed)

@@ -10,7 +10,6 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.events import Mount
 from textual.widgets import Static
 
 from engine.config.fields import with_settings
@@ -225,7 +224,9 @@ class LadderDialog(RunDialog[None]):
                     yield Static(ELLIPSIS, markup=False, classes="text")
         yield Static(markup=False, id="hint")
 
-    @on(Mount)
+    def on_mount(self) -> None:
+        self.action_roll()
+
     def action_roll(self) -> None:
         if self.run.send(SampleLadder(seed=secrets.randbelow(1_000_000), prime=self.run.shown.sampling.prime)):
             self._show_hint("sampling…")

@@ -24,7 +24,6 @@ import re
 import secrets
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from string import Template
 
@@ -173,11 +172,14 @@ class Tab(AppService):
             "",
             write_bytes=socket.send_bytes,
             write_str=socket.send_str,
-            close=partial(asyncio.sleep, 0),  # the process prints its last lines after it has closed the screen
+            close=self._ignore_closed_screen,
             download_manager=downloads,
         )
         self._arguments = arguments
         self._socket = socket
+
+    async def _ignore_closed_screen(self) -> None:
+        """Keep the socket open once the screen is closed: the process prints its last lines after that."""
 
     async def set_terminal_size(self, width: int, height: int) -> None:
         """Pass on the size of the terminal, within the limits. Raises `TypeError` if it is not of whole numbers."""

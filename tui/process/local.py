@@ -6,6 +6,7 @@ The screen polls (`drain`) at its own rate; the session never calls into it.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -78,8 +79,12 @@ class LocalRun(RunConnection):
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
 
     def drain(self) -> Update:
-        """Return the events since the last call, in order and without a gap."""
-        return Update(tuple(self._events.popleft() for _ in range(len(self._events))))
+        """Return the events since the last call, in order and without a gap. For any thread."""
+        events = list[Event]()
+        with contextlib.suppress(IndexError):  # none is left
+            while True:
+                events.append(self._events.popleft())
+        return Update(tuple(events))
 
     def send(self, command: Command) -> None:
         """Send a command to the session, which handles it between two steps. For any thread."""

@@ -163,11 +163,13 @@ class Alerts:
                 text, remedy, commands = "The device's memory is used up", "try again from latest", ()
             case "disk":
                 text, remedy, commands = self.disk_message, "try saving again", (SaveLatest(),)
-            case "validation" if view.best and view.last_val:
-                last, best = (format_bits(point.bits_per_char, unit) for point in (view.last_val, view.best))
-                text, remedy = f"Validation rises: {last}, best {best}", "reload best and finish"
+            case "validation":
+                points = [point for point in (view.last_val, view.best) if point is not None]
+                losses = ", best ".join(format_bits(point.bits_per_char, unit) for point in points)
+                text, remedy = f"Validation rises: {losses}", f"reload {source} and finish"
+                loaded_step = 0 if view.best is None else view.best.step
                 resume = (Resume(),) if is_over(view) else ()
-                commands = (LoadCheckpoint(name=name), *to_finish(view, view.best.step), *resume)
+                commands = (LoadCheckpoint(name=name), *to_finish(view, loaded_step), *resume)
             case _:
                 now, was = ((loss or 0.0) / NATS_PER_UNIT[unit] for loss in (view.smoothed_loss, self.best_loss))
                 text = "The loss is not finite" if kind == "not-finite" else f"Loss {now:.1f}, was {was:.1f}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
@@ -81,7 +80,8 @@ class RunModel:
         The same object until the run, the settings or the connection change.
         """
         causes = (self.view, self.pending, self._interruption)
-        if not all(map(operator.is_, causes, self._causes_of_shown)):
+        view, pending, interruption = self._causes_of_shown
+        if view is not self.view or pending is not self.pending or interruption != self._interruption:
             view = with_changes(self.view, self.pending.settings)
             is_cut_off = self._interruption and not is_over(view)
             self._causes_of_shown = causes

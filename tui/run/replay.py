@@ -80,7 +80,8 @@ class ReplayedRun(RunConnection):
                 else:
                     (_, self._last), self._next = self._next, None
                     events.append(self._last)
-                    num_counted += not isinstance(self._last, e.StepsFinished)
+                    if not isinstance(self._last, e.StepsFinished):
+                        num_counted += 1
         except OSError as error:
             unreadable = CheckpointError(f"{self._path} can't be read: {error.strerror or error}.")
             events.append(failure_event(unreadable, self._last))

@@ -93,10 +93,10 @@ def _refresh_once(screen: Screen[Any]) -> None:
     Textual (8.2) marks that as changed again: at each further message to the screen below, a tick say, it would draw
     all that has changed since the dialog opened, soon the whole terminal.
     """
+    is_required, regions = screen._repaint_required, screen._repaint_regions.copy()
     _REFRESH(screen)
     if screen is not screen.app.screen:
-        screen._repaint_required = False
-        screen._exchange_repaint_regions()
+        screen._repaint_required, screen._repaint_regions = is_required, regions
 
 
 def _replacing_decoder(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:

@@ -42,16 +42,18 @@ MARKS: dict[MarkKind, tuple[str, str]] = {
 """Letter and meaning; the most important first: it is the one shown where several share a column."""
 
 _BRAILLE = " " + "".join(map(chr, range(0x2801, 0x2900)))
-_WEIGHTS = {256: np.array([[1, 8], [2, 16], [4, 32], [64, 128]]), 4: np.array([[1], [2]])}
-"""The bit of each dot in a cell, rows x columns, by the number of characters."""
+_BRAILLE_WEIGHTS = np.array([[1, 8], [2, 16], [4, 32], [64, 128]])
+_HALF_WEIGHTS = np.array([[1], [2]])
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlotGlyphs:
     """One glyph set; braille unless given."""
 
+    is_fine: bool = True
+    """Whether a cell has eight dots, in place of two halves."""
     band: str = _BRAILLE
-    """The character of each set of dots in a cell: of eight, or of its two halves."""
+    """The character of each sum of weights."""
     line: str = _BRAILLE
     overlay: str = _BRAILLE
     val_curve: str = _BRAILLE
@@ -59,6 +61,7 @@ class PlotGlyphs:
     """A horizontal line at each height within a cell, from the top."""
     line_sample: str = "⠒⠒"
     overlay_sample: str = "⠤⠤"
+    band_sample: str = "⣿"
     validation: str = "●"
     best: str = "◆"
     heavy: str = "━"
@@ -75,12 +78,13 @@ class PlotGlyphs:
     @property
     def weights(self) -> NDArray[np.int_]:
         """The bit of each dot in a cell, rows x columns."""
-        return _WEIGHTS[len(self.band)]
+        return _BRAILLE_WEIGHTS if self.is_fine else _HALF_WEIGHTS
 
 
 PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
     "braille": PlotGlyphs(),
     "block": PlotGlyphs(
+        is_fine=False,
         band=" ▀▄█",
         line=" ▀▄█",
         overlay=" ▀▄█",
@@ -88,11 +92,13 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         level="─",
         line_sample="▀▀",
         overlay_sample="▄▄",
+        band_sample="█",
         validation="•",
         best="◊",
         heavy="═",
     ),
     "ascii": PlotGlyphs(
+        is_fine=False,
         band=" '.:",
         line=" ===",
         overlay=" ---",
@@ -100,6 +106,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         level="-",
         line_sample="==",
         overlay_sample="--",
+        band_sample=":",
         validation="o",
         best="*",
         heavy="=",

@@ -272,7 +272,7 @@ def readout(pane: Pane, step: int) -> Iterator[Entry]:
         yield entry(f"train {loss_text(mean)}" + (f" over {count:,} steps" if count > 1 else ""), "readout")
         if count > 1:
             low, high = float(np.nanmin(train.low[dots])), float(np.nanmax(train.high[dots]))
-            yield entry(f"{loss_text(low)} to {loss_text(high)}", "readout", glyphs.band[-1], "band")
+            yield entry(f"{loss_text(low)} to {loss_text(high)}", "readout", glyphs.band_sample, "band")
     if view.val_points:
         nearest = min(view.val_points, key=lambda point: abs(point.step - step))
         at = "" if nearest.step == step else f" at {nearest.step:,}"
@@ -290,7 +290,7 @@ def meanings(panes: Sequence[Pane], *, num_mark_rows: int) -> Iterator[tuple[str
     view, options, glyphs = panes[0].view, panes[0].options, panes[0].options.glyphs
     loss_text = partial(format_loss, unit=options.unit)
     yield glyphs.line_sample, "line", "train loss, smoothed"
-    yield glyphs.band[-1], "band", "train losses of single steps"
+    yield glyphs.band_sample, "band", "train losses of single steps"
     if options.overlay is not None:
         yield glyphs.overlay_sample, "overlay", f"train loss of {sanitize_line(options.overlay.run)}"
     if peaks := [pane.peak for pane in panes if pane.peak is not None]:

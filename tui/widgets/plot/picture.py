@@ -217,7 +217,7 @@ def _draw_curve(cells: CellGrid, pane: Pane, columns: Columns, style: StyleName)
         low = high = columns.smoothed()
     num_rows = glyphs.weights.shape[0] * pane.height
     dots = curve_dots(heights(low), heights(high), columns.is_gap, pane.axis.limits, num_rows)
-    if style == "line" and glyphs.weights.size > 2 and pane.height >= _ROWS_FOR_THICK_LINE:
+    if style == "line" and glyphs.is_fine and pane.height >= _ROWS_FOR_THICK_LINE:
         dots[1:] |= dots[:-1]
     chars = {"band": glyphs.band, "overlay": glyphs.overlay, "validation": glyphs.val_curve}.get(style, glyphs.line)
     cells.draw_dots(pane.left, 1, dots, glyphs, chars, style)
