@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,7 @@ from tests.e2e.terminal import Terminal, environment, events_of, last_step, trai
 from tests.engine.helpers import losses, run_session, stop_at
 from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process.screen_watch import PATIENCE_SECONDS, TAKEOVER_SECONDS
+from tui.terminal.output import EXIT_TIMEOUT_SECONDS
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
 SHELL_MODES = {2004}
@@ -336,6 +338,15 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
     alone = losses(run_session(quiet_config(tweets, seed=0), stop_at(ended.step)))
     assert losses(events_of(home)) == alone
+
+
+def test_a_terminal_that_reads_again_after_its_last_frame_was_dropped_is_restored(screen: Terminal, home: Path) -> None:
+    screen.fill_unread()
+    wait_for_steps(home, 100)
+    screen.press("d")
+    time.sleep(EXIT_TIMEOUT_SECONDS + 0.5)
+    screen.assert_ends(0)
+    assert screen.text.strip() == "The run watched continues in the background:  tweetgen-tui attach watched"
 
 
 def test_a_terminal_that_is_not_read_does_not_block_the_training_which_d_leaves_without_a_terminal(

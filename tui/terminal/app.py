@@ -102,6 +102,11 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         return self.metered_driver is None or self.metered_driver.abandon()
 
     @property
+    def has_lost_output(self) -> bool:
+        """Whether the terminal has accepted too late what was written last, so that some of it was dropped."""
+        return self.metered_driver is not None and self.metered_driver.has_lost_output
+
+    @property
     def num_waiting_bytes(self) -> int:
         """Bytes that the terminal has not accepted yet; 0 without our driver."""
         return self.metered_driver.num_waiting_bytes if self.metered_driver is not None else 0

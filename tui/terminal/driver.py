@@ -54,6 +54,11 @@ class MeteredDriver(LinuxDriver):
         signal.signal(signal.SIGTSTP, self._suspend_soon)
 
     @property
+    def has_lost_output(self) -> bool:
+        """Whether output was dropped: at the end of the screen, the terminal accepted it too late."""
+        return self._output.num_dropped_bytes > 0
+
+    @property
     def num_waiting_bytes(self) -> int:
         """Bytes that the terminal has not accepted yet."""
         return self.num_bytes - self._output.num_sent_bytes
@@ -95,7 +100,7 @@ class MeteredDriver(LinuxDriver):
         self.exit_event.set()
         self._output.set_deadline(_ABANDONING_SECONDS)
         self._output.flush()
-        return self._output.num_dropped_bytes == 0
+        return not self.has_lost_output
 
     def process_message(self, message: Message) -> None:
         """Forward a message from the terminal; report ctrl+c first."""

@@ -183,6 +183,8 @@ def run_app(
     with job_control.drawing():
         outcome = app.run()
     app.screen_watch.close()
+    if app.has_lost_output:  # the sequences that restore the terminal were in it
+        job_control.stop_drawing()
     if outcome is not None and app.failure is None:
         return outcome
     failure = app.failure or InternalError("It closed unexpectedly.", "The log may have details.")
