@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import html
 import json
 import os
 import random
@@ -40,6 +41,7 @@ from engine.model.vocab import Vocab
 from engine.progress import no_progress
 from engine.storage.folders import cache_folder
 from engine.text import EXAMPLE_CHARS, sanitize_line
+from tests.engine.corpus.files.open_contents import parquet_of
 from tests.engine.corpus.reading import Container, Files, cases, packed, write
 from tests.engine.helpers import small_tweets, write_corpus
 from tests.strategies import HOSTILE_PIECES
@@ -387,6 +389,13 @@ def bluesky(tweets: list[str]) -> str:
     return lines(map(json.dumps, posts))
 
 
+def mastodon(tweets: list[str]) -> str:
+    notes = [{"type": "Note", "content": f"<p>{html.escape(tweet)}</p>", "to": [PUBLIC]} for tweet in tweets]
+    items = [{"type": "Create", "object": note} for note in notes]
+    return json.dumps({"@context": PUBLIC, "type": "OrderedCollection", "orderedItems": items})
+
+
+PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
 OPTIONS: dict[str, object] = dict.fromkeys(("lowercase", "ascii", "mask_mentions", "strip_links"), True)
 FOLDER = {
     "b/z.csv": lines(["text", *(f'"{tweet}"' for tweet in ALIKE)]),
@@ -402,6 +411,8 @@ CORPORA: dict[str, tuple[Files, Container, dict[str, object]]] = {
     "csv with labels": ({"a.csv": lines(["target,id,text", *LABELLED])}, "", {}),
     "csv with labels, all kept": ({"a.csv": lines(["target,id,text", *LABELLED])}, "", {"label": "all"}),
     "an archive of X": (x_archive(SONGS), "zip", {}),
+    "an archive of Mastodon": ({"outbox.json": mastodon(SONGS)}, "tar.gz", {}),
+    "Parquet": ({"a.parquet": parquet_of({"id": list(range(len(SONGS))), "text": SONGS})}, "", {}),
     "Bluesky": ({"a.jsonl": bluesky(SONGS)}, "", {}),
     "a folder of several formats": (FOLDER, "folder", {}),
 }
