@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from engine.corpus.readers.lines import Line
-from engine.corpus.readers.tables.table_layout import Record
+from engine.corpus.readers.table import Record
 from engine.corpus.types import DroppedRow, example
 
 MAX_RECORD_LINES = 1000
