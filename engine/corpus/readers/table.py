@@ -23,7 +23,7 @@ from engine.corpus.readers.columns import (
     text_column,
 )
 from engine.corpus.readers.labels import LABEL_NAMES, LabelFilter, find_labels
-from engine.corpus.types import DroppedRow, NoTextsError, Row, Source, example
+from engine.corpus.readers.reader import DroppedRow, NoTextsError, Row, Source, example
 from engine.text import sanitize_line
 
 TOO_MANY_COLUMNS = "with too many columns"

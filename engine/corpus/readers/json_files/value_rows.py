@@ -15,8 +15,8 @@ from engine.corpus.readers.json_files.json_paths import array_paths, find_text_k
 from engine.corpus.readers.json_files.json_values import as_json
 from engine.corpus.readers.json_files.text_key import Numbered, TextKey, as_cell
 from engine.corpus.readers.labels import Labels, find_labels
+from engine.corpus.readers.reader import DroppedRow, NoTextsError, Row, Source, example
 from engine.corpus.readers.table import Record, find_table
-from engine.corpus.types import DroppedRow, NoTextsError, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.columns import requested_column
 from engine.corpus.readers.labels import LabelFilter
+from engine.corpus.readers.reader import DroppedRow, Row, Source, example
 from engine.corpus.readers.table import find_table
-from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 
