@@ -15,8 +15,8 @@ from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.collection import collect, rows_by_source
 from engine.corpus.ingest.deduplication import GroupedTweets, group
+from engine.corpus.readers.labels import LABELLED, OTHER_LABEL
 from engine.corpus.readers.reader import DroppedRow
-from engine.corpus.readers.tables.labels import LABELLED, OTHER_LABEL
 from engine.corpus.readers.text_rows import ONLY_A_LABEL
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
