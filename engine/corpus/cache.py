@@ -25,8 +25,8 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.arrays import FlatTweets
 from engine.corpus.corpus import Corpus
 from engine.corpus.files.contents import content_hash
+from engine.corpus.formats import is_wanted
 from engine.corpus.hashing import NoveltyIndex
-from engine.corpus.ingest.formats import is_wanted
 from engine.corpus.report import CorpusReport
 from engine.errors import StorageError
 from engine.protocol import codec
