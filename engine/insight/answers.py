@@ -11,7 +11,7 @@ import torch
 
 from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.insight.checks import check
 from engine.insight.embedding_map import map_embeddings
 from engine.insight.explicit_gru import ExplicitGru

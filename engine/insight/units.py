@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.insight.concepts import CONCEPTS, Labels, label
 from engine.insight.explicit_gru import ExplicitGru
 from engine.insight.trace import require_finite

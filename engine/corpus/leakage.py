@@ -8,12 +8,10 @@ probability of about 10^-5.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.arrays import FlatTweets, Indices, Mask
+from engine.corpus.hashing import BitTable, HashedChars, Hashes, distinct, find_in, mix
 from engine.corpus.ingest.cleaning import LINK, MENTION
-from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, chunks_of, mix, window_fits
-from engine.corpus.similarity.sorted_sets import BitTable, distinct, find_in
 from engine.progress import OnProgress, no_progress
 
 LEAK_RUN = 30
@@ -27,10 +25,10 @@ def leak_share(train: FlatTweets, validation: FlatTweets, on_progress: OnProgres
     """
     if not len(validation):
         return 0.0
-    known = distinct(np.concatenate([_runs(chunk)[0] for _, chunk in chunks_of(validation)]))
+    known = distinct(np.concatenate([_runs(chunk)[0] for _, chunk in validation.chunks()]))
     is_shared = _is_in_any(known, train, on_progress)
     num_leaked = 0
-    for _, chunk in chunks_of(validation):
+    for _, chunk in validation.chunks():
         hashes, owners = _runs(chunk)
         num_leaked += len(np.unique(owners[is_shared[find_in(known, hashes)]]))
     return num_leaked / len(validation)
@@ -44,12 +42,12 @@ def comparison_text(tweet: str) -> str:
     return " ".join(text.split())
 
 
-def _is_in_any(known: Hashes, tweets: FlatTweets, on_progress: OnProgress) -> npt.NDArray[np.bool_]:
+def _is_in_any(known: Hashes, tweets: FlatTweets, on_progress: OnProgress) -> Mask:
     """Return the mask of the sorted hashes `known` that occur in `tweets`, (known,)."""
     table = BitTable(_SLOTS_PER_HASH * len(known))
     table.add(table.slots(known))
     is_shared = np.zeros(len(known), dtype=np.bool_)
-    for first, chunk in chunks_of(tweets):
+    for first, chunk in tweets.chunks():
         hashes, _ = _runs(chunk)
         candidates = hashes[table.has(table.slots(hashes))]
         places = find_in(known, candidates)
@@ -60,6 +58,6 @@ def _is_in_any(known: Hashes, tweets: FlatTweets, on_progress: OnProgress) -> np
 
 def _runs(tweets: FlatTweets) -> tuple[Hashes, Indices]:
     """Return the hashes of all runs of `LEAK_RUN` characters, (runs,), and the index of each one's tweet, (runs,)."""
-    chars = CodePoints.of(FlatTweets.from_texts(map(comparison_text, tweets)))
-    begins = np.flatnonzero(window_fits(chars, LEAK_RUN))
-    return mix(RunHasher.of(chars).windows(LEAK_RUN)[begins]), chars.owners[begins]
+    chars = HashedChars.of(FlatTweets.from_texts(map(comparison_text, tweets)))
+    begins = np.flatnonzero(chars.fits(LEAK_RUN))
+    return mix(chars.windows(LEAK_RUN)[begins]), chars.owners[begins]
