@@ -32,7 +32,7 @@ the text, pass hidden_out and before_out as the state."""
 def onnx_file(checkpoint: Checkpoint, measure_bits: Callable[[], float | None]) -> bytes:
     """Return the content of a checked ONNX file with the model's weights, the averaged ones if there are any.
 
-    `measure_bits` returns the bits per character as `engine.export.figures` does, or None. Before it is called, raises
+    `measure_bits` returns the bits per character as `engine.export.copies` does, or None. Before it is called, raises
     `StorageError` unless the package `onnx` is installed, `CheckpointError` if the weights are too large for a file.
     """
     try:

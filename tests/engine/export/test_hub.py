@@ -27,7 +27,7 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, StorageError
-from engine.export.figures import Copies
+from engine.export.copies import Copies
 from engine.export.hub import CARD, CODE, GENERATION, MODEL, VOCAB, WEIGHTS
 from engine.export.hub.card import model_card
 from engine.export.hub.measured import Measured

@@ -13,7 +13,7 @@ from engine.checkpoints.catalog import resolve_checkpoint
 from engine.checkpoints.format import read_info
 from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
-from engine.export.web_page import WeightFormat
+from engine.export import WeightFormat
 from engine.progress import OnProgress, part_of
 from engine.text import sanitize_line
 from tui.cli.completion import complete_checkpoint
@@ -70,8 +70,8 @@ def html(
     check_output(file, may_replace=force)
 
     from engine.checkpoints.checkpoint import load_checkpoint
-    from engine.export.figures import measure_figures
-    from engine.export.web_page.page import web_page
+    from engine.export.copies import measure_figures
+    from engine.export.web_page import web_page
 
     checkpoint = load_checkpoint(path)
     vocab, sampling = checkpoint.vocab, checkpoint.info.sampling
@@ -196,7 +196,7 @@ def onnx(
     check_output(file, may_replace=force, is_binary=True)
 
     from engine.checkpoints.checkpoint import load_checkpoint
-    from engine.export.figures import measure_bits
+    from engine.export.copies import measure_bits
     from engine.export.onnx_file.write import onnx_file
 
     checkpoint = load_checkpoint(path)
