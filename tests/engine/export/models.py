@@ -18,7 +18,7 @@ from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from engine.config.run import ModelConfig
 from engine.config.sampling import SamplingConfig
 from engine.export import WeightFormat
-from engine.export.hub.write import write_folder
+from engine.export.hub import write_folder
 from engine.export.web_page import SCRIPTS, PageTensor, page_tensors
 from engine.model.gru import TABLE_NAME, TextGenerator
 from engine.model.vocab import BOS, EOS, ORDERS, SPECIALS, Vocab, appended, context_code

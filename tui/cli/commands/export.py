@@ -140,8 +140,8 @@ def hub(
     path = resolve_checkpoint(name)
     target = Path(folder).expanduser()
 
-    from engine.export.hub.licenses import OTHER, checked_license
-    from engine.export.hub.write import require_free, write_folder
+    from engine.export.hub import checked_license, require_free, write_folder
+    from engine.export.model_card import OTHER
 
     require_free(target, may_replace=force)
     license_id = _asked_license() if license_id is None else checked_license(license_id)
@@ -161,7 +161,7 @@ def _asked_license() -> str:
             "A shared model needs a license, and there is no terminal to ask for it.",
             "Add --license ID, such as mit, cc-by-4.0 or unknown.",
         )
-    from engine.export.hub.licenses import checked_license
+    from engine.export.hub import checked_license
 
     def checked(answer: str) -> str:
         try:
