@@ -197,7 +197,7 @@ def onnx(
 
     from engine.checkpoints.checkpoint import load_checkpoint
     from engine.export.copies import measure_bits
-    from engine.export.onnx_file.write import onnx_file
+    from engine.export.onnx import onnx_file
 
     checkpoint = load_checkpoint(path)
 
