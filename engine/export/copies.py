@@ -1,4 +1,4 @@
-"""What every export reports of its model: bits per character, and how many sampled tweets copy a training tweet.
+"""What every export reports of its model: bits per character, and how many of its samples are copies it memorized.
 
 Both are measured when a model is exported, with the training corpus: the first on all validation tweets, as `evaluate`
 does. Where the corpus can't be read, an export has neither.
@@ -7,7 +7,6 @@ does. Where the corpus can't be read, an export has neither.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.config.sampling import SamplingConfig
@@ -17,8 +16,8 @@ from engine.corpus.hashing import NoveltyIndex
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.progress import OnProgress
-from engine.sampling.filter import TweetFilter, draft_tweets
-from engine.sampling.sampler import SampledTweet, TweetSampler
+from engine.sampling.filter import MAX_BATCH_CHARS, MAX_BATCH_SIZE
+from engine.sampling.sampler import TweetSampler
 from engine.training.evaluation import evaluate
 
 NUM_SAMPLES = 1000
@@ -26,7 +25,7 @@ NUM_SAMPLES = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Copies:
-    """The novelty of `NUM_SAMPLES` tweets, seeds 0 to 999."""
+    """How many of `NUM_SAMPLES` tweets, with the seeds 0 to 999, are memorized."""
 
     temperature: float
     num_copies: int
@@ -51,7 +50,7 @@ class Copies:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a page and a model card report."""
+    """What a page reports, and with further figures a model card."""
 
     bits_per_char: float
     copies: Copies
@@ -79,13 +78,11 @@ def count_copies(
 
     Raises `DivergedError` if the model's output is not finite.
     """
-    sampling = sampling.without_filter()
-
-    def sample(seeds: Sequence[int]) -> list[SampledTweet]:
-        return TweetSampler(model, vocab, sampling, seeds, may_compile=False).results()
-
     counts: Counter[str] = Counter()
-    for chosen in draft_tweets(sample, TweetFilter(sampling, None), range(NUM_SAMPLES), max_drafts=1):
-        counts[novelty.classify(chosen.draft.text)] += 1
-        on_progress(counts.total() / NUM_SAMPLES, "sampling tweets to look for copies")
+    batch_size = max(1, min(MAX_BATCH_SIZE, MAX_BATCH_CHARS // sampling.max_length))
+    for first in range(0, NUM_SAMPLES, batch_size):
+        seeds = range(first, min(first + batch_size, NUM_SAMPLES))
+        for tweet in TweetSampler(model, vocab, sampling, seeds, may_compile=False).results():
+            counts[novelty.classify(tweet.text)] += 1
+            on_progress(counts.total() / NUM_SAMPLES, "sampling tweets to look for copies")
     return Copies(temperature=sampling.temperature, num_copies=counts["copy"], num_near_copies=counts["near-copy"])

@@ -1,118 +1,92 @@
-"""The model card, README.md: a YAML head for the hub, then the model, its use, its data and its figures for people.
+"""The model card of a folder for a hub: figures for people, in the template `assets/hub/card.md`. Quotes no tweet.
 
-The name is the only text from outside. In the head it is a JSON string, which is YAML; in the text it is escaped, so
-that it is never markup.
+The name is the only text from outside. In the YAML head it is a JSON string, which is YAML; in the text it is escaped,
+so that it is never markup.
 """
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from string import Template
+from typing import Final
 
+from engine.baselines import baseline_pieces
+from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.format import CheckpointInfo
+from engine.corpus.arrays import EncodedTweets
 from engine.corpus.report import counted
 from engine.corpus.sources import EMBEDDED_NAME
-from engine.export.figures import NUM_SAMPLES
-from engine.export.hub.licenses import OTHER
-from engine.export.hub.measured import Measured
+from engine.export.copies import NUM_SAMPLES, Figures, measure_figures
+from engine.model.gru import TextGenerator
 from engine.model.vocab import SPECIALS
+from engine.progress import OnProgress, part_of, run_to_end
+from engine.sampling.generation import load_training_corpus
 from engine.text import sanitize_line
 
+OTHER: Final = "other"
+"""A license that is not in the hub's list: its text belongs into a file LICENSE, its name into the card."""
+_READ: Final = 0.3
+"""Share of the total time that has passed once the tweets are read."""
 _MAX_NAME_CHARS = 100
 _TAGS = ("text-generation", "character-level", "gru", "rnn", "pytorch", "tweets")
 _MARKUP = re.compile(r"[!-,:-@\[-`{-~]")
 """All ASCII punctuation but - . and /, which are no markup within a heading."""
-_USE = """\
-`modeling.py` needs `torch` and `safetensors` only. In this folder:
-
-```python
-from modeling import generate, load
-
-model, vocab = load(".")
-print(generate(model, vocab, temperature=0.8))
-```
-
-With tweetgen-tui, which also trains it further:
-
-```sh
-tweetgen-tui checkpoints import . --name shared
-tweetgen-tui generate --checkpoint shared -n 5
-tweetgen-tui train --checkpoint shared --data my.csv
-```
-
-Its tokens are characters; `vocab.json` has the id of each. It is not a model of `transformers`."""
-_RULE = """\
+_RULES = """\
 Bits per character; lower is better. Each character counts, and so does the end of each tweet; a character outside the
-vocabulary costs its `<UNK>` and 20 bits more."""
-_BASELINES = """\
+vocabulary costs its `<UNK>` and 20 bits more.
 *Uniform* takes all symbols for equally likely, *unigram* knows how frequent each one is in the training tweets."""
 _COPIES = """\
-Of {count} tweets sampled at temperature {temperature}:
-
-* copies of a training tweet: **{copies}**
-* near-copies, in which long parts of training tweets make up at least half: **{near_copies}**
+* copies of a training tweet: **{copies:,}**
+* near-copies, in which long parts of training tweets make up at least half: **{near_copies:,}**
 
 Names, links, case and punctuation are ignored in the comparison."""
-_LIMITS = """\
-* **It remembers.** A model of a few tweets repeats names, links and whole sentences of them. Whoever has the weights
-  can sample until these appear: what must stay private must not be in the training tweets.
-* It has learned spelling and style, no facts, and writes as its training tweets do, offensive ones included.
-* It knows {chars} characters; a prompt has no others. `generate` ends a tweet after {length} characters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Figures):
+    """Counts of the training tweets, and the model's figures on them."""
+
+    num_train_tweets: int
+    num_val_tweets: int
+    num_train_chars: int
+    alphabet_size: int
+    uniform_bits: float
+    """Bits per character of a model to which all characters are equally likely."""
+    unigram_bits: float
+    """The same of a model that knows how frequent each character is."""
+
+
+def measure(path: Path, checkpoint: Checkpoint, model: TextGenerator, on_progress: OnProgress) -> Measured:
+    """Read the tweets that the checkpoint at `path` was trained on, evaluate `model`, and count copies in samples.
+
+    Raises as `load_training_corpus`.
+    """
+    info, vocab = checkpoint.info, checkpoint.vocab
+    corpus = load_training_corpus(path, info, part_of(on_progress, 0.0, _READ))
+    sampling = replace(info.sampling, prime="")  # a model folder stores no prime
+    train, held_out = (EncodedTweets.from_flat(tweets, vocab) for tweets in (corpus.train, corpus.validation))
+    baselines = run_to_end(baseline_pieces(train, held_out, len(vocab), highest_order=1))
+    figures = measure_figures(model, vocab, corpus, sampling, part_of(on_progress, _READ, 1.0))
+    return Measured(
+        num_train_tweets=len(corpus.train),
+        num_val_tweets=len(corpus.validation),
+        num_train_chars=sum(corpus.char_counts.values()),
+        alphabet_size=len(corpus.char_counts),
+        bits_per_char=figures.bits_per_char,
+        copies=figures.copies,
+        uniform_bits=baselines["uniform"],
+        unigram_bits=baselines["unigram"],
+    )
 
 
 def model_card(name: str, license_id: str, info: CheckpointInfo, measured: Measured | None) -> str:
     """Return the model card; `measured` is None where the training tweets could not be read."""
     name = sanitize_line(name, _MAX_NAME_CHARS)
-    sections = {
-        "Use": _USE,
-        "Training data": _data(info, measured),
-        "Figures": _figures(info, measured),
-        "Limits": _LIMITS.format(chars=f"{len(info.vocab):,}", length=f"{info.sampling.max_length:,}"),
-        "Training": _training(info),
-    }
-    title = _MARKUP.sub(r"\\\g<0>", name)
-    body = "".join(f"\n## {heading}\n\n{text}\n" for heading, text in sections.items())
-    return f"{_head(name, license_id, info, measured)}\n# {title}\n\n{_what(info)}\n{body}"
-
-
-def _head(name: str, license_id: str, info: CheckpointInfo, measured: Measured | None) -> str:
-    """Return the YAML head; its figure is a `model-index` (github.com/huggingface/hub-docs, modelcard.md)."""
-    lines = ["---", f"license: {license_id}"]
-    if license_id == OTHER:
-        lines += ["license_name: custom", "license_link: LICENSE"]
-    lines += ["library_name: tweetgen-tui", "pipeline_tag: text-generation", f"tags: {_json(_TAGS)}"]
-    if measured is not None:
-        bits = round(measured.bits_per_char, 4)
-        metric = {"type": "bits_per_character", "value": bits, "name": "Bits per character"}
-        lines += [
-            "model-index:",
-            f"- name: {_json(name)}",
-            "  results:",
-            f"  - task: {_json({'type': 'text-generation', 'name': 'Text generation'})}",
-            f"    dataset: {_json(_dataset(info))}",
-            f"    metrics: {_json([metric])}",
-        ]
-    return "\n".join([*lines, "---", ""])
-
-
-def _json(value: object) -> str:
-    """Return a value as JSON on one line. Not in ASCII: YAML has no surrogate pairs."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _dataset(info: CheckpointInfo) -> dict[str, str]:
-    """Return the tweets of the figure, as the hub describes a data set; only the embedded ones have a name."""
-    is_own = bool(info.corpus.files)
-    return {
-        "type": "private" if is_own else "synthetic",
-        "name": "tweets that are not named" if is_own else EMBEDDED_NAME,
-        "split": "validation" if info.corpus.overfit is None else "train",
-    }
-
-
-def _what(info: CheckpointInfo) -> str:
-    """Return what the model is."""
     model = info.model
     parts = [
         counted(model.num_layers, "layer") + f" of {model.hidden_size:,} units",
@@ -121,10 +95,53 @@ def _what(info: CheckpointInfo) -> str:
         *([f"vectors of {model.ngram_contexts:,} frequent character sequences"] if model.ngram_contexts else []),
     ]
     num_symbols = len(SPECIALS) + len(info.vocab)
-    return (
-        "A GRU that writes tweets character by character, trained with tweetgen-tui:\n"
-        f"{', '.join(parts)};\n{model.num_parameters(num_symbols):,} parameters in float32, {num_symbols:,} symbols."
+    template = (importlib.resources.files("assets.hub") / "card.md").read_text(encoding="utf-8")
+    return Template(template).substitute(
+        head="\n".join(_head(name, license_id, info, measured)),
+        title=_MARKUP.sub(r"\\\g<0>", name),
+        parts=", ".join(parts),
+        num_parameters=f"{model.num_parameters(num_symbols):,}",
+        num_symbols=f"{num_symbols:,}",
+        data=_data(info, measured),
+        figures=_figures(info, measured),
+        num_chars=f"{len(info.vocab):,}",
+        max_length=f"{info.sampling.max_length:,}",
+        training=_training(info),
     )
+
+
+def _head(name: str, license_id: str, info: CheckpointInfo, measured: Measured | None) -> list[str]:
+    """Return the lines of the YAML head; its figure is a `model-index` (github.com/huggingface/hub-docs, modelcard.md).
+
+    Of data sets, only the embedded one is named.
+    """
+    lines = [f"license: {license_id}"]
+    if license_id == OTHER:
+        lines += ["license_name: custom", "license_link: LICENSE"]
+    lines += ["library_name: tweetgen-tui", "pipeline_tag: text-generation", f"tags: {_json(_TAGS)}"]
+    if measured is not None:
+        is_own = bool(info.corpus.files)
+        dataset = {
+            "type": "private" if is_own else "synthetic",
+            "name": "tweets that are not named" if is_own else EMBEDDED_NAME,
+            "split": "validation" if info.corpus.overfit is None else "train",
+        }
+        bits = round(measured.bits_per_char, 4)
+        metric = {"type": "bits_per_character", "value": bits, "name": "Bits per character"}
+        lines += [
+            "model-index:",
+            f"- name: {_json(name)}",
+            "  results:",
+            f"  - task: {_json({'type': 'text-generation', 'name': 'Text generation'})}",
+            f"    dataset: {_json(dataset)}",
+            f"    metrics: {_json([metric])}",
+        ]
+    return lines
+
+
+def _json(value: object) -> str:
+    """Return a value as JSON on one line. Not in ASCII: YAML has no surrogate pairs."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _data(info: CheckpointInfo, measured: Measured | None) -> str:
@@ -160,13 +177,10 @@ def _figures(info: CheckpointInfo, measured: Measured | None) -> str:
     }
     tweets = "all validation tweets" if info.corpus.overfit is None else "the training tweet"
     table = _table(f"on {tweets}", {name: f"{value:.3f}" for name, value in bits.items()})
-    copies = _COPIES.format(
-        count=f"{NUM_SAMPLES:,}",
-        temperature=f"{info.sampling.temperature:g}",
-        copies=f"{measured.copies.num_copies:,}",
-        near_copies=f"{measured.copies.num_near_copies:,}",
-    )
-    return f"{_RULE}\n{_BASELINES}\n\n{table}\n\n{copies}"
+    copies = measured.copies
+    samples = f"Of {NUM_SAMPLES:,} tweets sampled at temperature {info.sampling.temperature:g}:"
+    counts = _COPIES.format(copies=copies.num_copies, near_copies=copies.num_near_copies)
+    return f"{_RULES}\n\n{table}\n\n{samples}\n\n{counts}"
 
 
 def _training(info: CheckpointInfo) -> str:
