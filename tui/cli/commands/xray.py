@@ -14,16 +14,15 @@ from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError
 from engine.protocol.insight import HoldUnit, MapEmbeddings, MeasureReach, ReachMethod, ScoreUnits, TraceText
 from engine.text import clean, sanitize_line
-from tui.cli.completion import complete_checkpoint
-from tui.cli.output.checkpoint_line import print_checkpoint
-from tui.cli.output.output_file import STANDARD_STREAM, require_effect, write_output
+from tui.cli.options import Checkpoint
+from tui.cli.output import STANDARD_STREAM, report_checkpoint, require_effect, write_output
 from tui.xray.view_names import ViewName
 
 if TYPE_CHECKING:  # it imports torch
     from engine.checkpoints.format import CheckpointInfo
     from engine.insight.checkpoint_answers import CheckpointAnswers
     from engine.protocol.insight import EmbeddingsMapped, ReachMeasured, TextTraced, UnitHeld, UnitsScored
-    from tui.cli.output.xray_page import ViewAnswer
+    from tui.cli.xray_page import ViewAnswer
 
 _MAX_INPUT_BYTES = 100_000
 """Of standard input; a text that long is refused."""
@@ -36,14 +35,7 @@ def xray(  # noqa: PLR0913 - one per option
         str, typer.Argument(metavar="TEXT", help="The text that the model reads, or - for standard input.")
     ],
     *,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=complete_checkpoint,
-            help="Name or path of the checkpoint; by default the best of the latest run.",
-        ),
-    ] = None,
+    checkpoint: Checkpoint = None,
     view: Annotated[
         ViewName | None,
         typer.Option(
@@ -103,11 +95,11 @@ def xray(  # noqa: PLR0913 - one per option
 
     check_text(read)
     answers = CheckpointAnswers(path)
-    print_checkpoint(path, answers.info)
+    report_checkpoint(path, answers.info)
     layer_index = _layer_index(1 if layer is None else layer, answers.info)
     _report_unknown(read, answers.info)
     if as_json:
-        from tui.cli.output.xray_output import print_targets
+        from tui.cli.xray_output import print_targets
 
         print_targets(cast("TextTraced", answers.answer(TraceText(text=read, layer=layer_index))))
         return
@@ -189,8 +181,8 @@ def _show(
     view: ViewName, answer: ViewAnswer, text: str, cursor: int, svg: str | None, checkpoint: str, *, may_replace: bool
 ) -> None:
     """Print the view, or write it as a picture."""
-    from tui.cli.output.xray_output import print_page, svg_of
-    from tui.cli.output.xray_page import page
+    from tui.cli.xray_output import print_page, svg_of
+    from tui.cli.xray_page import page
 
     draw = partial(page, view, answer, text, cursor)
     if svg is None:

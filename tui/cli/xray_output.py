@@ -15,7 +15,7 @@ from rich.text import Text
 
 from engine.model.vocab import EOS, SPECIALS
 from engine.protocol.insight import TextTraced
-from tui.cli.output.tables import print_json
+from tui.cli.output import print_json
 from tui.terminal.capabilities import glyphs_for, is_utf8
 from tui.terminal.theme import HEAT_VARIABLES
 from tui.text.cells import with_placed_words
