@@ -29,7 +29,7 @@ from tui.screens.lesson.screen import LessonScreen, LessonText
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.xray.panel import XrayPanel
-from tui.xray.spans import plain
+from tui.xray.drawing import plain
 
 LARGE = (120, 40)
 

@@ -36,9 +36,7 @@ from tui.lesson.progress import Progress, invitation_to_lesson, progress_path, r
 from tui.lesson.runs import main_config, open_lesson_session, overfit_config
 from tui.lesson.stops import STOPS
 from tui.run.marks import baselines_from
-from tui.xray.glyphs import ASCII, UNICODE, Glyphs
-from tui.xray.layout import line_width
-from tui.xray.spans import Picture, plain
+from tui.xray.drawing import ASCII, UNICODE, Glyphs, Picture, line_width, plain
 
 DEEDS: dict[int, dict[str, Any]] = {
     1: {"typed_ids": (4, 9, UNK)},

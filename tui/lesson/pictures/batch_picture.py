@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tui.text.numbers import format_rate
-from tui.xray.glyphs import Glyphs
-from tui.xray.layout import fitted, wrapped
-from tui.xray.spans import Line, Picture, Span
+from tui.xray.drawing import Glyphs, Line, Picture, Span, fitted, wrapped
 
 _NAME_CELLS, _SPEED_CELLS, _NOISE_CELLS, _MAX_BAR_CELLS = 13, 14, 12, 12
 

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from engine.corpus.report import counted
 from engine.model.vocab import BOS, EOS, SPECIALS, UNK
 from tui.text.cells import set_cell_size
-from tui.xray.glyphs import Glyphs
-from tui.xray.layout import fitted
-from tui.xray.spans import Kind, Line, Picture, Span
+from tui.xray.drawing import Glyphs, Kind, Line, Picture, Span, fitted
 
 _SYMBOL_CELLS, _ID_CELLS = 6, 5
 _MIN_COLUMNS = 8

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from tui.run.marks import Baseline
 from tui.text.numbers import format_bits
-from tui.xray.glyphs import Glyphs
-from tui.xray.layout import fitted, wrapped
-from tui.xray.spans import Kind, Picture, Span
+from tui.xray.drawing import Glyphs, Kind, Picture, Span, fitted, wrapped
 
 _WIDE = 66
 _NUMBER_CELLS = 11

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from engine.config.run import ModelConfig
 from tui.text.numbers import format_count
-from tui.xray.glyphs import Glyphs
-from tui.xray.layout import fitted, wrapped
-from tui.xray.spans import Kind, Line, Picture, Span
+from tui.xray.drawing import Glyphs, Kind, Line, Picture, Span, fitted, wrapped
 
 _NAME_CELLS, _SHAPE_CELLS = 11, 15
 _WIDE = 54

@@ -10,9 +10,7 @@ from engine.protocol.events import LadderTweet
 from engine.protocol.insight import TextTraced
 from engine.text import ELLIPSIS
 from tui.text.cells import safe_chars, set_cell_size
-from tui.xray.glyphs import Glyphs, percent
-from tui.xray.layout import fitted, wrapped
-from tui.xray.spans import Line, Picture, Span
+from tui.xray.drawing import Glyphs, Line, Picture, Span, fitted, percent, wrapped
 
 _LABEL_CELLS, _PERCENT_CELLS = 5, 7
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 12, 40

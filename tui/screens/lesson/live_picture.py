@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from tui.terminal.app import TerminalApp
 from tui.widgets.xray.picture_view import PictureView
-from tui.xray.glyphs import Glyphs
-from tui.xray.spans import Picture
+from tui.xray.drawing import Glyphs, Picture
 
 MakePicture = Callable[[int, int, Glyphs], Picture]
 """Returns the picture for a width and a height."""

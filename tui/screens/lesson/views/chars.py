@@ -15,8 +15,7 @@ from tui.lesson.pictures.chars_picture import chars_picture
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
 from tui.widgets.line_input import LineInput
-from tui.xray.glyphs import Glyphs
-from tui.xray.spans import Picture
+from tui.xray.drawing import Glyphs, Picture
 
 _EXAMPLE = "@anna happy friday!"
 _MAX_CHARS = 140

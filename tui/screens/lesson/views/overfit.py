@@ -18,10 +18,8 @@ from tui.screens.lesson.views.base import StopView
 from tui.settings.keys import Key, bindings_of
 from tui.text.cells import safe_chars
 from tui.text.numbers import format_loss
-from tui.xray import gates_view
-from tui.xray.glyphs import Glyphs
-from tui.xray.layout import fitted, wrapped
-from tui.xray.spans import Picture, Span
+from tui.xray import gates
+from tui.xray.drawing import Glyphs, Picture, Span, fitted, wrapped
 
 _BEFORE, _AFTER, _OTHER = 1_000_040, 1_000_041, 1_000_042
 """The requests of the traces: of the tweet before and after training, and of another tweet."""
@@ -192,5 +190,5 @@ class OverfitView(StopView):
                 name = "before training" if request == _BEFORE else "after training"
                 lines.append((Span(f"gates {name}", "title"),))
                 room = height // len(shown) - 1
-                lines += gates_view.render(trace, self._cursor, width=width, height=room, glyphs=glyphs)
+                lines += gates.render(trace, self._cursor, width=width, height=room, glyphs=glyphs)
         return tuple(lines)

@@ -10,9 +10,7 @@ from engine.protocol.insight import TextTraced, TraceText
 from tui.lesson.pictures.temperature_picture import bars_picture, ladder_picture
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
-from tui.xray.glyphs import Glyphs
-from tui.xray.layout import fitted, wrapped
-from tui.xray.spans import Picture
+from tui.xray.drawing import Glyphs, Picture, fitted, wrapped
 
 _RUNGS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 _STEPS = (0.1, 0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)

@@ -10,8 +10,7 @@ from tui.lesson.checks import NUM_PARTS
 from tui.lesson.pictures.shapes_picture import Sizes, shapes_picture
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
-from tui.xray.glyphs import Glyphs
-from tui.xray.spans import Picture
+from tui.xray.drawing import Glyphs, Picture
 
 
 class ShapesView(StopView):

@@ -15,8 +15,7 @@ from tui.run.marks import Baseline, baselines_from, has_all
 from tui.screens.lesson.live_picture import LivePicture
 from tui.screens.lesson.views.base import StopView
 from tui.widgets.plot.plot import LossPlot
-from tui.xray.glyphs import Glyphs
-from tui.xray.spans import Picture
+from tui.xray.drawing import Glyphs, Picture
 
 _REQUEST = 1_000_007
 _BIGRAM = "bigram"

@@ -23,7 +23,7 @@ from tui.lesson.tweets import tweet_to_look_at
 from tui.screens.lesson.views.base import StopView
 from tui.settings.keys import Key
 from tui.widgets.xray.panel import XrayPanel, xray_bar_keys
-from tui.xray.view_names import ViewName
+from tui.xray.state import ViewName
 
 _DIGITS = 7
 """One more than the losses have, against the error of their difference."""
