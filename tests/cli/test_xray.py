@@ -12,7 +12,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.format import read_info
-from engine.insight.checkpoint_answers import CheckpointAnswers
+from engine.insight.answers import CheckpointAnswers
 from engine.model.vocab import EOS, UNK, Vocab
 from tests import hostile
 from tests.cli.program import Cli, Terminal, assert_error_at_the_end

@@ -21,7 +21,7 @@ from tui.xray.state import ViewName, XrayState, trace_command
 
 if TYPE_CHECKING:  # it imports torch
     from engine.checkpoints.format import CheckpointInfo
-    from engine.protocol.insight import InsightEvent, TextTraced
+    from engine.protocol.insight import TextTraced
 
 _MAX_INPUT_BYTES = 100_000
 """Of standard input; a text that long is refused."""
@@ -96,8 +96,8 @@ def xray(  # noqa: PLR0913 - one per option
     read = _standard_input() if text == STANDARD_STREAM else text
     cursor = _cursor(read, at)
 
-    from engine.insight.checkpoint_answers import CheckpointAnswers
-    from engine.insight.checks import check_text
+    from engine.insight.answers import CheckpointAnswers
+    from engine.insight.trace import check_text
 
     check_text(read)
     answers = CheckpointAnswers(path)
@@ -115,7 +115,7 @@ def xray(  # noqa: PLR0913 - one per option
     if as_json:
         print_targets(cast("TextTraced", answers.answer(trace_command(chosen))))
         return
-    draw = partial(page, *answered(chosen, lambda command: cast("InsightEvent", answers.answer(command))))
+    draw = partial(page, *answered(chosen, answers.answer))
     if svg is None:
         print_page(draw)
         return
