@@ -14,9 +14,7 @@ from engine.model.vocab import EOS, SPECIALS, UNK
 from engine.protocol.insight import BatchRow, BatchShown
 from engine.text import LOST
 from tui.text.cells import cell_len
-from tui.xray.glyphs import Glyphs, percent
-from tui.xray.layout import fitted, wrapped
-from tui.xray.spans import Line, Picture, Span
+from tui.xray.drawing import Glyphs, Line, Picture, Span, fitted, percent, wrapped
 
 HELP = (
     "A row is a tweet of the batch, a column a time step: all tweets of a batch pass through the network side by side.",
@@ -42,7 +40,7 @@ def explanation(glyphs: Glyphs) -> tuple[str, ...]:
     return (*HELP, signs)
 
 
-def render(
+def batch_picture(
     shown: BatchShown,
     *,
     width: int,

@@ -1,29 +1,23 @@
-"""View 2: the gates r and z and the candidate n along the text, as a heat map.
-
-See `tui.xray` for the three functions of a view.
-"""
+"""View 2: the gates r and z and the candidate n along the text, as a heat map."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import get_args
 
 from engine.protocol.insight import CharGates, TextTraced
-from tui.xray.glyphs import Glyphs, percent
+from tui.xray.drawing import Glyphs, Line, Picture, Shades, Span, beside, fitted, flowed, percent, wrapped
 from tui.xray.heat_map import Block, HeatMap
-from tui.xray.layout import beside, fitted, flowed, wrapped
-from tui.xray.shades import Shades
-from tui.xray.spans import Line, Picture, Span
+from tui.xray.state import Answers, GateName, Shown, View, XrayState, latest_trace, trace_command, unknown_chars
 
-HELP = (
+_HELP = (
     "A column is one character being read; a row is a band of hidden units, those with the lowest mean z first.",
     "The update gate z decides what is kept: at 1 a unit keeps its state, at 0 the candidate n overwrites it.",
     "The reset gate r decides how much of the old state enters the candidate n, which lies between -1 and 1.",
     "Each unit's new state is z times its old state plus (1 - z) times n.",
     "Look for columns where z falls: a space, an @ or the end of a link often overwrites the state.",
 )
-GateName = Literal["update", "reset", "candidate"]
 GATE_NAMES: tuple[GateName, ...] = get_args(GateName)
 """The most telling one first: it is shown where there is room for one."""
 _FORMULA = "new state = z x old state + (1 - z) x n. Units are in the order of their mean z."
@@ -35,9 +29,6 @@ _MIN_LINES_WITH_HEADING, _MAX_ROWS = 4, 6
 """Of a block; one with fewer lines has no heading."""
 _MIN_LINES_OF_ALL = 10
 """From this many lines for the heat map, all three blocks are shown."""
-_LIKE_AVERAGE = (0.8, 1.25)
-_TWICE, _HALF = (1.75, 2.25), (0.4, 0.6)
-_HARDLY_ANY = 0.1
 
 
 @dataclass(frozen=True)
@@ -48,10 +39,6 @@ class _Figure:
     short_name: str
     value: Callable[[CharGates], float]
     shown: Callable[[float], str] = "{:.2f}".format
-
-    def text(self, gates: CharGates, *, is_short: bool) -> str:
-        """Return the name and the number."""
-        return f"{self.short_name if is_short else self.name} {self.shown(self.value(gates))}"
 
 
 _FIGURES = (
@@ -75,69 +62,13 @@ def render(
         map_width = width - _NUMBERS_WIDTH - 2
         heat_map = fitted(_heat_map(event, cursor, map_width, height, glyphs, gate), map_width, height, glyphs)
         return fitted(beside(heat_map, _table(event, cursor, glyphs), map_width), width, height, glyphs)
-    is_short = width < _WIDTH_OF_LONG_NAMES
-    texts = (figure.text(event.gates[cursor], is_short=is_short) for figure in _FIGURES)
-    numbers = flowed(((Span(text, "value"),) for text in texts), width)[: max(height // 3, 0)]
+    figures: list[Line] = []
+    for each in _FIGURES:
+        name = each.short_name if width < _WIDTH_OF_LONG_NAMES else each.name
+        figures.append((Span(f"{name} {each.shown(each.value(event.gates[cursor]))}", "value"),))
+    numbers = flowed(figures, width)[: max(height // 3, 0)]
     heat_map = _heat_map(event, cursor, width, height - len(numbers), glyphs, gate)
     return fitted((*heat_map, *numbers), width, height, glyphs)
-
-
-def shades(event: TextTraced, cursor: int) -> Shades:  # noqa: ARG001 - all views have the same arguments
-    """Return how much each input changed the hidden state."""
-    changes = [gates.hidden_change for gates in event.gates]
-    lowest, highest = min(changes), max(changes)
-    values = ((change - lowest) / (highest - lowest or 1.0) for change in changes)
-    return Shades((*values, None), "change of the state", f"{lowest:.2f}", f"{highest:.2f}")
-
-
-def sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
-    """Return how many units the input at the cursor overwrote or kept, beside the average of the text."""
-    gates = event.gates[cursor]
-    reading = f"Reading {_name(event, cursor, glyphs)}"
-    if overwritten := gates.overwritten_share:
-        compared = _compared(overwritten, _average(event, lambda gates: gates.overwritten_share))
-        return f"{reading} overwrote {percent(overwritten)} of the units (z < 0.1), {compared}"
-    if kept := gates.kept_share:
-        compared = _compared(kept, _average(event, lambda gates: gates.kept_share))
-        return f"{reading} overwrote no unit and kept {percent(kept)} (z > 0.9), {compared}"
-    average = _average(event, lambda gates: gates.update_mean)
-    return f"{reading} mixed old and new in every unit: mean z {gates.update_mean:.2f}, {average:.2f} on average"
-
-
-def _name(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
-    return glyphs.name(event.text[cursor - 1]) if cursor else "<BOS>"
-
-
-def _average(event: TextTraced, value: Callable[[CharGates], float]) -> float:
-    return sum(map(value, event.gates)) / len(event.gates)
-
-
-def _compared(value: float, average: float) -> str:
-    """Return a value above 0 beside its average."""
-    ratio = value / average
-    if _LIKE_AVERAGE[0] <= ratio <= _LIKE_AVERAGE[1]:
-        return "about the average of this text"
-    if _TWICE[0] <= ratio <= _TWICE[1]:
-        return "twice the average of this text"
-    if _HALF[0] <= ratio <= _HALF[1]:
-        return "half the average of this text"
-    if ratio < _HARDLY_ANY:
-        return f"against an average of {percent(average)} along this text"
-    return f"{ratio:.1f} times the average of this text"
-
-
-def _blocks(event: TextTraced) -> dict[GateName, Block]:
-    return {
-        "update": Block(bands=event.update_bands, letter="z", name="update gate z", meaning="1 keeps, 0 overwrites"),
-        "reset": Block(bands=event.reset_bands, letter="r", name="reset gate r", meaning="0 leaves the state out of n"),
-        "candidate": Block(
-            bands=event.candidate_bands,
-            letter="n",
-            name="candidate n",
-            meaning="overwrites the state",
-            is_signed=True,
-        ),
-    }
 
 
 def _heat_map(
@@ -146,7 +77,7 @@ def _heat_map(
     """Return the blocks of the gates above the text, each with a heading, or all with their scales in one line."""
     num_lines = max(height - _LINES_OF_TEXT, 1)
     names = (gate,) if gate else GATE_NAMES if num_lines >= _MIN_LINES_OF_ALL else GATE_NAMES[:1]
-    blocks = [_blocks(event)[name] for name in names]
+    blocks = [_block(event, name) for name in names]
     has_headings = num_lines // len(blocks) >= _MIN_LINES_WITH_HEADING
     has_legend = not has_headings and num_lines > len(blocks)
     num_rows = min((num_lines - has_legend) // len(blocks) - has_headings, _MAX_ROWS)
@@ -166,6 +97,15 @@ def _heat_map(
     return (*lines, *heat_map.text())[: max(height, 0)]
 
 
+def _block(event: TextTraced, gate: GateName) -> Block:
+    if gate == "update":
+        return Block(bands=event.update_bands, letter="z", name="update gate z", meaning="1 keeps, 0 overwrites")
+    if gate == "reset":
+        return Block(bands=event.reset_bands, letter="r", name="reset gate r", meaning="0 leaves the state out of n")
+    bands = event.candidate_bands
+    return Block(bands=bands, letter="n", name="candidate n", meaning="overwrites the state", is_signed=True)
+
+
 def _table(event: TextTraced, cursor: int, glyphs: Glyphs) -> Picture:
     """Return the numbers of the cursor's column beside their averages over the text, and how they make the state."""
     lines: list[Line] = [
@@ -182,3 +122,74 @@ def _table(event: TextTraced, cursor: int, glyphs: Glyphs) -> Picture:
             )
         )
     return (*lines, (), *wrapped(_FORMULA, _NUMBERS_WIDTH, "muted"))
+
+
+def _name(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
+    return glyphs.name(event.text[cursor - 1]) if cursor else "<BOS>"
+
+
+def _average(event: TextTraced, value: Callable[[CharGates], float]) -> float:
+    return sum(map(value, event.gates)) / len(event.gates)
+
+
+def _sentence(event: TextTraced, cursor: int, glyphs: Glyphs) -> str:
+    """Return how many units the input at the cursor overwrote or kept, beside the average of the text."""
+    gates = event.gates[cursor]
+    reading = f"Reading {_name(event, cursor, glyphs)}"
+    if overwritten := gates.overwritten_share:
+        compared = _compared(overwritten, _average(event, lambda gates: gates.overwritten_share))
+        return f"{reading} overwrote {percent(overwritten)} of the units (z < 0.1), {compared}"
+    if kept := gates.kept_share:
+        compared = _compared(kept, _average(event, lambda gates: gates.kept_share))
+        return f"{reading} overwrote no unit and kept {percent(kept)} (z > 0.9), {compared}"
+    average = _average(event, lambda gates: gates.update_mean)
+    return f"{reading} mixed old and new in every unit: mean z {gates.update_mean:.2f}, {average:.2f} on average"
+
+
+def _compared(value: float, average: float) -> str:
+    """Return a value above 0 beside its average."""
+    ratio = value / average
+    if 0.8 <= ratio <= 1.25:
+        return "about the average of this text"
+    if 1.75 <= ratio <= 2.25:
+        return "twice the average of this text"
+    if 0.4 <= ratio <= 0.6:
+        return "half the average of this text"
+    if ratio < 0.1:
+        return f"against an average of {percent(average)} along this text"
+    return f"{ratio:.1f} times the average of this text"
+
+
+def _show(state: XrayState, answers: Answers, glyphs: Glyphs) -> Shown | None:
+    traced, cursor = latest_trace(state, answers), state.cursor
+    if traced is None:
+        return None
+    changes = [gates.hidden_change for gates in traced.gates]
+    lowest, highest = min(changes), max(changes)
+    values = ((change - lowest) / (highest - lowest or 1.0) for change in changes)
+    return Shown(
+        render=lambda width, height: render(traced, cursor, width, height, glyphs, state.gate),
+        sentence=_sentence(traced, cursor, glyphs),
+        weights_step=traced.weights_step,
+        shades=Shades((*values, None), "change of the state", f"{lowest:.2f}", f"{highest:.2f}"),
+        num_layers=traced.num_layers,
+        unknown_chars=unknown_chars(traced),
+    )
+
+
+def _with_next_gate(state: XrayState) -> XrayState:
+    """Return the state with the next gate; all of them come after the last."""
+    gates = (None, *GATE_NAMES, None)
+    return replace(state, gate=gates[gates.index(state.gate) + 1])
+
+
+VIEW = View(
+    name="gates",
+    help=_HELP,
+    height=24,
+    asks=lambda state: (trace_command(state),),
+    show=_show,
+    keys=frozenset({"variant", "layer"}),
+    variant="gate",
+    with_next_variant=_with_next_gate,
+)

@@ -1,26 +1,31 @@
-"""`ExplicitGru`: the formulas of PyTorch's `nn.GRU`, one character at a time, with the gates as results.
+"""`Snapshot`: a frozen copy of a model, to be asked about; `ExplicitGru`: its GRU with the gates as results.
+
+The GRU is computed by the formulas of PyTorch's `nn.GRU`, one character at a time; that returns only h':
 
     r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)          reset
     z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)          update
     n = tanh(W_in x + b_in + r * (W_hn h + b_hn))       candidate
     h' = (1 - z) * n + z * h                            hidden
 
-In the first layer, an n-gram input (`engine.model.gru`) adds the rows of the last characters to W_in x.
-`nn.GRU` returns only h'. No gradient is recorded here, so that a computation may pause between two characters without
-leaving torch in another mode.
+In the first layer, an n-gram input (`engine.model.gru`) adds the rows of the last characters to W_in x. No gradient is
+recorded here, so that a computation may pause between two characters without leaving torch in another mode.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from engine.config.sampling import SamplingConfig
+from engine.corpus.arrays import EncodedTweets
 from engine.model.gru import NO_ROW, TextGenerator
-from engine.model.vocab import ORDERS
+from engine.model.vocab import ORDERS, Vocab
 
 
 class GruStep(NamedTuple):
@@ -107,3 +112,27 @@ class ExplicitGru:
         by_logits = log_probs.exp()
         by_logits[target] -= 1
         return torch.mv(self._proj_weight_t, by_logits)
+
+
+def frozen(model: TextGenerator) -> TextGenerator:
+    """Return a copy on the CPU, in float32 and eval mode, whose weights record no gradient. Draws no random number."""
+    return copy.deepcopy(model).to("cpu", torch.float32).eval().requires_grad_(requires_grad=False)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A `frozen` model, and what is needed to answer questions about it. For any thread, one at a time."""
+
+    model: TextGenerator
+    vocab: Vocab
+    held_out: Callable[[], EncodedTweets]
+    """Called where its tweets are needed."""
+    sampling: SamplingConfig
+    """Of own draws, except for its prime."""
+    step: int
+    """Of the weights."""
+
+    @cached_property
+    def gru(self) -> ExplicitGru:
+        """The weights, transposed."""
+        return ExplicitGru(self.model)

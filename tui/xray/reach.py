@@ -1,22 +1,19 @@
 """View 3: how much each earlier character matters to the prediction at the cursor.
 
-See `tui.xray` for the three functions of a view. All of them draw the prediction that was measured, which is that of an
-earlier cursor until the next answer.
+Until the next answer, what is drawn is the prediction that was measured, which is that of an earlier cursor.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from engine.protocol.insight import ReachMeasured
+from engine.protocol.insight import MeasureReach, ReachMeasured
 from tui.text.cells import cell_len
-from tui.xray.glyphs import Glyphs, percent
-from tui.xray.layout import beside, fitted, padded
-from tui.xray.shades import Shades
-from tui.xray.spans import Line, Picture, Span
+from tui.xray.drawing import Glyphs, Picture, Shades, Span, beside, fitted, padded, percent
+from tui.xray.state import Answers, Shown, View, XrayState
 
-HELP = (
+_HELP = (
     "The brighter a character, the more it matters to the prediction of the one after the cursor.",
     "Occlusion hides one character at a time and runs the model again: it counts the bits that are lost by that.",
     "The gradient asks instead how a small change of each embedding would change those bits, in one backward pass.",
@@ -43,44 +40,19 @@ class _Input:
     score: float
 
 
-def render(event: ReachMeasured, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:  # noqa: ARG001 - all views have the same arguments
+def _render(event: ReachMeasured, width: int, height: int, glyphs: Glyphs) -> Picture:
     """Return the inputs with the greatest effect, and the share of the reach within a number of characters."""
-    if width < _WIDTH_WITH_SHARES_BESIDE:
-        return fitted((_heading(event, glyphs), *_strongest(event, width, height - 1, glyphs)), width, height, glyphs)
-    left_width = width - _SHARES_WIDTH - 2
-    strongest = _strongest(event, left_width, height - 1, glyphs)
-    both = beside(strongest, _shares(event, _SHARES_WIDTH, glyphs), left_width)
-    return fitted((_heading(event, glyphs), *both), width, height, glyphs)
-
-
-def shades(event: ReachMeasured, cursor: int) -> Shades:  # noqa: ARG001 - all views have the same arguments
-    """Return the effect of each input before the prediction, as a share of the greatest; less than 0 if it helps."""
-    scale = max(map(abs, event.scores)) or 1.0
-    values = [score / scale for score in event.scores]
-    after = [None] * (len(event.text) + 2 - len(values))
-    what = "change in bits if hidden" if event.method == "occlusion" else "norm of the gradient"
-    return Shades((*values, *after), what, "0", f"{scale:.2g}")
-
-
-def sentence(event: ReachMeasured, cursor: int, glyphs: Glyphs) -> str:  # noqa: ARG001 - all views have the same arguments
-    """Return which input matters most, and how far back most of the reach lies."""
-    if event.position == 0:
-        return "At the start the model has read <BOS> only: there is nothing to reach back to"
-    first = _by_effect(event)[0]
-    target, source = glyphs.name(_target(event)), _named(first, glyphs)
-    if event.method == "gradient":
-        strongest = f"{target[0].upper()}{target[1:]} is most sensitive to {source}: gradient norm {first.score:.2g}"
-    elif abs(first.score) < _NOTICEABLE_BITS:
-        return f"Hiding any single character would change {target} by less than {_NOTICEABLE_BITS} bits"
-    else:
-        more_or_less = "more" if first.score > 0 else "less"
-        strongest = f"Hiding {source} would cost {target} {abs(first.score):.1f} bits {more_or_less}"
-    shares = _shares_by_distance(event)
-    if not shares:
-        return strongest
-    near = next(distance for distance, share in enumerate(shares, 1) if share >= _MOST_OF_IT)
-    chars = "character carries" if near == 1 else f"{near} characters carry"
-    return f"{strongest}; the last {chars} {percent(shares[near - 1])} of the reach"
+    target = glyphs.name(_target(event))
+    is_gradient = event.method == "gradient"
+    heading = (
+        f"gradient of the bits of {target}: its norm" if is_gradient else f"occlusion: what hiding it costs {target}"
+    )
+    has_shares = width >= _WIDTH_WITH_SHARES_BESIDE
+    left_width = width - _SHARES_WIDTH - 2 if has_shares else width
+    rows = _strongest(event, left_width, height - 1, glyphs)
+    if has_shares:
+        rows = beside(rows, _shares(event, _SHARES_WIDTH, glyphs), left_width)
+    return fitted(((Span(heading, "title"),), *rows), width, height, glyphs)
 
 
 def _target(event: ReachMeasured) -> str:
@@ -88,17 +60,13 @@ def _target(event: ReachMeasured) -> str:
     return event.text[event.position : event.position + 1]
 
 
-def _inputs(event: ReachMeasured) -> list[_Input]:
-    """Return the inputs up to the prediction, `<BOS>` first."""
-    return [
+def _by_effect(event: ReachMeasured) -> list[_Input]:
+    """Return the inputs up to the prediction, that with the greatest effect first."""
+    inputs = (
         _Input(event.text[number - 1] if number else "", event.position + 1 - number, score)
         for number, score in enumerate(event.scores)
-    ]
-
-
-def _by_effect(event: ReachMeasured) -> list[_Input]:
-    """Return the inputs, that with the greatest effect first."""
-    return sorted(_inputs(event), key=lambda each: (-abs(each.score), each.distance))
+    )
+    return sorted(inputs, key=lambda each: (-abs(each.score), each.distance))
 
 
 def _shares_by_distance(event: ReachMeasured) -> list[float]:
@@ -112,14 +80,6 @@ def _named(each: _Input, glyphs: Glyphs) -> str:
     """Return an input in a sentence: "the ‘@’ 12 characters back"."""
     char = "the space" if each.char == " " else f"the {glyphs.name(each.char)}" if each.char else "<BOS>"
     return f"{char} {each.distance} characters back" if each.distance > 1 else f"{char} before it"
-
-
-def _heading(event: ReachMeasured, glyphs: Glyphs) -> Line:
-    """Return what is measured."""
-    target = glyphs.name(_target(event))
-    if event.method == "gradient":
-        return (Span(f"gradient of the bits of {target}: its norm", "title"),)
-    return (Span(f"occlusion: what hiding it costs {target}", "title"),)
 
 
 def _strongest(event: ReachMeasured, width: int, num_rows: int, glyphs: Glyphs) -> Picture:
@@ -159,3 +119,53 @@ def _shares(event: ReachMeasured, width: int, glyphs: Glyphs) -> Picture:
         for distance in shown
     )
     return ((Span("share of the reach", "muted"),), *rows)
+
+
+def _sentence(event: ReachMeasured, glyphs: Glyphs) -> str:
+    """Return which input matters most, and how far back most of the reach lies."""
+    if event.position == 0:
+        return "At the start the model has read <BOS> only: there is nothing to reach back to"
+    first = _by_effect(event)[0]
+    target, source = glyphs.name(_target(event)), _named(first, glyphs)
+    if event.method == "gradient":
+        strongest = f"{target[0].upper()}{target[1:]} is most sensitive to {source}: gradient norm {first.score:.2g}"
+    elif abs(first.score) < _NOTICEABLE_BITS:
+        return f"Hiding any single character would change {target} by less than {_NOTICEABLE_BITS} bits"
+    else:
+        more_or_less = "more" if first.score > 0 else "less"
+        strongest = f"Hiding {source} would cost {target} {abs(first.score):.1f} bits {more_or_less}"
+    shares = _shares_by_distance(event)
+    if not shares:
+        return strongest
+    near = next(distance for distance, share in enumerate(shares, 1) if share >= _MOST_OF_IT)
+    chars = "character carries" if near == 1 else f"{near} characters carry"
+    return f"{strongest}; the last {chars} {percent(shares[near - 1])} of the reach"
+
+
+def _show(state: XrayState, answers: Answers, glyphs: Glyphs) -> Shown | None:
+    found = answers.latest(MeasureReach, ReachMeasured)
+    if found is None or found[0].text != state.text:
+        return None
+    measured = found[1]
+    scale = max(map(abs, measured.scores)) or 1.0
+    values = [score / scale for score in measured.scores]  # less than 0 if hiding it helps
+    after = [None] * (len(measured.text) + 2 - len(values))
+    what = "change in bits if hidden" if measured.method == "occlusion" else "norm of the gradient"
+    return Shown(
+        render=lambda width, height: _render(measured, width, height, glyphs),
+        sentence=_sentence(measured, glyphs),
+        weights_step=measured.weights_step,
+        shades=Shades((*values, *after), what, "0", f"{scale:.2g}"),
+    )
+
+
+VIEW = View(
+    name="reach",
+    help=_HELP,
+    height=13,
+    asks=lambda state: (MeasureReach(text=state.text, position=state.cursor, method=state.method),),
+    show=_show,
+    keys=frozenset({"variant"}),
+    variant="measure",
+    with_next_variant=lambda state: replace(state, method="gradient" if state.method == "occlusion" else "occlusion"),
+)
