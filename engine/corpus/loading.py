@@ -10,7 +10,7 @@ import numpy as np
 from engine.config.corpus import CorpusConfig
 from engine.corpus import cache
 from engine.corpus.corpus import Corpus, digest_of
-from engine.corpus.files.standard_input import shown_path
+from engine.corpus.files.members import shown_path
 from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.collection import collect, rows_by_source

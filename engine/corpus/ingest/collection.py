@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.files.read_progress import ReadProgress
+from engine.corpus.files.streams import ReadProgress
 from engine.corpus.flat_tweets import CHUNK_TWEETS, FlatBuilder, FlatTweets
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.escapes import decode_escapes
