@@ -21,8 +21,8 @@ from engine.corpus.files.refused import Refusal
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.formats import detect, is_wanted
 from engine.corpus.ingest.grouping import group_members, listed, notes_on_others
+from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.reader import Format, NoTextsError, Row, Source
-from engine.corpus.readers.tables.csv_rows import CSV
 from engine.corpus.readers.text_rows import TEXT
 from engine.errors import CorpusError
 from engine.text import sanitize_line
