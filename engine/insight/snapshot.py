@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.model.gru import NO_ROW, TextGenerator
 from engine.model.vocab import ORDERS, Vocab
 

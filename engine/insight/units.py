@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.stepper import HeldUnit
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.errors import ConfigError
 from engine.insight.concepts import CONCEPTS, Labels, label
 from engine.insight.snapshot import ExplicitGru, Snapshot

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from engine.corpus.arrays import Batch
 from engine.corpus.batches import padding_shares
-from engine.corpus.encoded_tweets import Batch
 from engine.errors import ConfigError, InternalError, TweetgenError
 from engine.insight.answers import Answer, answer
 from engine.insight.baselines import Baselines

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.baselines import baseline_pieces
 from engine.checkpoints.checkpoint import Checkpoint
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.export.figures import Copies, count_copies
 from engine.model.gru import TextGenerator
 from engine.progress import OnProgress, part_of, run_to_end

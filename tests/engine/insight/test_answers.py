@@ -22,7 +22,7 @@ from engine.baselines import NAMES, baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, ConfigError, CorpusError, DivergedError
 from engine.insight import answers, baselines, reach, units

@@ -33,9 +33,8 @@ from tui.cli.output.progress_display import passing_folder, show_progress
 
 if TYPE_CHECKING:  # they import numpy or torch
     from engine.checkpoints.format import CheckpointInfo
+    from engine.corpus.arrays import EncodedTweets, FlatTweets
     from engine.corpus.corpus import Corpus
-    from engine.corpus.encoded_tweets import EncodedTweets
-    from engine.corpus.flat_tweets import FlatTweets
     from engine.sampling.generation import Comparison, GeneratedTweet, Generator
 
 DATA = OptionGroup(
@@ -115,7 +114,7 @@ def evaluate(
 
     from engine.checkpoints.checkpoint import load_checkpoint
     from engine.compute.device import Runtime
-    from engine.corpus.encoded_tweets import EncodedTweets
+    from engine.corpus.arrays import EncodedTweets
     from engine.sampling.generation import Generator
     from engine.training.evaluation import evaluate as evaluate_tweets
 

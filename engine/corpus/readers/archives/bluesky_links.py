@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from engine.corpus.readers.archives.posts import is_address, without_typed_links
+from engine.corpus.readers.archives.posts import without_typed_links
 from engine.corpus.readers.json_files.json_values import as_array, as_object
+from engine.corpus.readers.reader import is_address
 
 _LINK_TYPE = "app.bsky.richtext.facet#link"
 

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.bluesky_links import Link, links_of, with_whole_links, without_links
 from engine.corpus.readers.archives.car_blocks import car_blocks
-from engine.corpus.readers.archives.posts import ONLY_A_LINK, REPOST, SENSITIVE, PostCounts, items_at, values_of_lines
+from engine.corpus.readers.archives.posts import items_at, values_of_lines
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import (
     as_array,
@@ -28,7 +28,19 @@ from engine.corpus.readers.json_files.json_values import (
     first_char,
     starts_as_lines,
 )
-from engine.corpus.types import HEAD_BYTES, DroppedRow, Row, Source, example
+from engine.corpus.readers.reader import (
+    HEAD_BYTES,
+    ONLY_A_LINK,
+    REPOST,
+    SENSITIVE,
+    DroppedRow,
+    Format,
+    PostCounts,
+    Row,
+    Source,
+    example,
+    of_one_file,
+)
 from engine.errors import CorpusError
 from engine.text import escape
 
@@ -188,3 +200,13 @@ def _record(value: object, where: str) -> _Post | DroppedRow:
 def _did(uri: object) -> str:
     """Return the DID of a URI "at://DID/collection/key", or ""."""
     return uri.removeprefix("at://").partition("/")[0] if isinstance(uri, str) else ""
+
+
+BLUESKY = Format(
+    name="bluesky",
+    rows=of_one_file(bluesky_rows),
+    suffixes=(".car",),
+    other_suffixes=(".json", ".jsonl", ".ndjson"),
+    looks_like=looks_like,
+    binary_name="Bluesky repository",
+)

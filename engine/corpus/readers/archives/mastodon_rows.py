@@ -18,18 +18,24 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives import mastodon_statuses
 from engine.corpus.readers.archives.html_text import html_to_text
-from engine.corpus.readers.archives.posts import (
+from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import as_array, as_json, first_char
+from engine.corpus.readers.reader import (
     BOOST,
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
+    HEAD_BYTES,
     PRIVATE_EXAMPLE,
     SENSITIVE,
+    DroppedRow,
+    Format,
+    NoTextsError,
     PostCounts,
+    Row,
+    Source,
     located,
+    of_one_file,
 )
-from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import as_array, as_json, first_char
-from engine.corpus.types import HEAD_BYTES, DroppedRow, NoTextsError, Row, Source
 from engine.errors import CorpusError
 
 FILE_NAME = "outbox.json"
@@ -161,3 +167,13 @@ def _is_reply_to_others(note: dict[str, object], actor: object) -> bool:
     reply_to = note.get("inReplyTo")
     is_own = isinstance(actor, str) and isinstance(reply_to, str) and reply_to.startswith(f"{actor}/")
     return bool(reply_to) and not is_own
+
+
+MASTODON = Format(
+    name="mastodon",
+    rows=of_one_file(mastodon_rows),
+    suffixes=(FILE_NAME,),
+    looks_like=looks_like,
+    has_private_posts=has_private_posts,
+    root_of=archive_root,
+)

@@ -12,20 +12,21 @@ from collections.abc import Iterator
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.html_text import html_to_text
-from engine.corpus.readers.archives.posts import (
+from engine.corpus.readers.archives.posts import items_at, values_of_lines
+from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import as_object, decode, first_char
+from engine.corpus.readers.reader import (
     BOOST,
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
     ONLY_A_LINK,
     PRIVATE_EXAMPLE,
     SENSITIVE,
+    DroppedRow,
     PostCounts,
-    items_at,
-    values_of_lines,
+    Row,
+    Source,
 )
-from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import as_object, decode, first_char
-from engine.corpus.types import DroppedRow, Row, Source
 from engine.text import escape
 
 _KEYS = tuple(re.compile(rf'"{key}"\s*:'.encode()) for key in ("visibility", "spoiler_text", "content"))

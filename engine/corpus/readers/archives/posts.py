@@ -1,4 +1,4 @@
-"""What the readers of networks share: reading JSON with posts, links in posts, and notes on what was left out.
+"""What the readers of networks share: JSON with posts, and links in plain text.
 
 Networks shorten the address of a link to `a.example/very/lo…`. In posts it is removed, or with --keep-links replaced by
 the whole one; other text of a link, such as a mention, a hashtag or words, is part of the post.
@@ -8,22 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import NOT_JSON, decode
-from engine.corpus.report import counted
-from engine.corpus.types import DroppedRow, Row, Source, example
+from engine.corpus.readers.reader import PRIVATE_EXAMPLE, DroppedRow, Source
 from engine.text import sanitize_line
-
-BOOST, REPOST, RETWEET = "boost", "repost", "retweet"
-"""Reasons of dropped rows that repeat another person's post."""
-DIRECT_MESSAGE = "direct message"
-FOR_FOLLOWERS = "for followers only"
-ONLY_A_LINK = "only a link"
-SENSITIVE = "marked as sensitive"
-PRIVATE_EXAMPLE = "its text is not shown"
-"""Example of a dropped row whose text is private."""
 
 _MAX_PATHS, _MAX_PATH_CHARS = 8, 60
 _TYPED_LINK = re.compile(
@@ -31,30 +20,6 @@ _TYPED_LINK = re.compile(
     re.IGNORECASE,
 )
 """An address in plain text, without the punctuation after it; Japanese words follow it without a blank."""
-
-
-@dataclass
-class PostCounts:
-    """Counts for the notes of a source."""
-
-    without_links: int = 0
-    for_followers: int = 0
-    with_warnings: int = 0
-
-    def notes(self) -> Iterator[str]:
-        """Yield a note for each count."""
-        if self.without_links:
-            yield f"links removed from {counted(self.without_links, 'post')}; --keep-links keeps them"
-        if self.for_followers:
-            yield f"{counted(self.for_followers, 'post')} for followers only included"
-        if self.with_warnings:
-            warned = counted(self.with_warnings, "post")
-            yield f"content warnings of {warned} not included; --no-sensitive skips such posts"
-
-
-def located(row: Row, place: str, number: int) -> Row:
-    """Return a row with its location in its example, if it is dropped: "line 3"."""
-    return DroppedRow(row.reason, example(f"{place} {number:,}", row.example)) if isinstance(row, DroppedRow) else row
 
 
 def items_at(paths: Collection[tuple[str, ...]], stream: JsonStream, source: Source) -> Iterator[object]:
@@ -82,22 +47,6 @@ def values_of_lines(stream: JsonStream) -> Iterator[object]:
                 yield DroppedRow(NOT_JSON, PRIVATE_EXAMPLE)
 
 
-def is_address(shown: str, url: str) -> bool:
-    """Return whether the text of a link is its address, possibly shortened, rather than words."""
-    if len(shown.split()) != 1:
-        return False
-    bare = _bare(shown)
-    if len(bare) < len(shown):
-        return True
-    bare = bare.rstrip(".…/")
-    return "." in bare and _bare(url).startswith(bare)
-
-
 def without_typed_links(text: str) -> str:
     """Return plain text without the links in it."""
     return _TYPED_LINK.sub("", text)
-
-
-def _bare(address: str) -> str:
-    """Return an address in lower case without protocol and www."""
-    return address.lower().removeprefix("http://").removeprefix("https://").removeprefix("www.")
