@@ -14,8 +14,8 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import suffix_of
 from engine.corpus.files.refused import REFUSED_SUFFIXES
-from engine.corpus.readers import text_rows
-from engine.corpus.readers.archives import bluesky_rows, mastodon_rows, x_files, x_rows
+from engine.corpus.readers import bluesky_reader, text_rows
+from engine.corpus.readers.archives import mastodon_rows, x_files, x_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import csv_rows, parquet_rows
 from engine.corpus.types import Member, Reader, Row, Source
@@ -96,10 +96,10 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         archive_root=mastodon_rows.archive_root,
     ),
     "bluesky": Format(
-        reader=_of_one_file(bluesky_rows.bluesky_rows),
+        reader=bluesky_reader.bluesky_rows,
         suffixes=(".car",),
         other_suffixes=(".json", *_JSON_LINES),
-        looks_like=bluesky_rows.looks_like,
+        looks_like=bluesky_reader.looks_like,
         binary_name="Bluesky repository",
     ),
     "jsonl": Format(

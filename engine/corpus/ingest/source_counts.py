@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.corpus.readers.archives.posts import BOOST, REPOST, RETWEET
+from engine.corpus.readers.posts import BOOST, REPOST, RETWEET
 from engine.corpus.report import DUPLICATE, SourceReport
 from engine.corpus.text_quality import doubt_about
 from engine.corpus.types import DroppedRow, Source

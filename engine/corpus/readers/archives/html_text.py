@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from engine.corpus.readers.archives.posts import is_address
+from engine.corpus.readers.posts import is_address
 from engine.text import unescape
 
 _TOKEN = re.compile(

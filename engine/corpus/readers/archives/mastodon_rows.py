@@ -18,7 +18,9 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives import mastodon_statuses
 from engine.corpus.readers.archives.html_text import html_to_text
-from engine.corpus.readers.archives.posts import (
+from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import as_array, as_json, first_char
+from engine.corpus.readers.posts import (
     BOOST,
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
@@ -27,8 +29,6 @@ from engine.corpus.readers.archives.posts import (
     PostCounts,
     located,
 )
-from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import as_array, as_json, first_char
 from engine.corpus.types import HEAD_BYTES, DroppedRow, NoTextsError, Row, Source
 from engine.errors import CorpusError
 

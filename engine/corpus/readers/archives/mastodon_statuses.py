@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.html_text import html_to_text
-from engine.corpus.readers.archives.posts import (
+from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import as_object, decode, first_char
+from engine.corpus.readers.posts import (
     BOOST,
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
@@ -23,8 +25,6 @@ from engine.corpus.readers.archives.posts import (
     items_at,
     values_of_lines,
 )
-from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import as_object, decode, first_char
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.text import escape
 

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.posts import PRIVATE_EXAMPLE
 from engine.corpus.readers.archives.x_files import (
     CIRCLE_FILE,
     MANIFEST_FILE,
@@ -33,6 +32,7 @@ from engine.corpus.readers.archives.x_files import (
 from engine.corpus.readers.archives.x_notes import NoteTweets
 from engine.corpus.readers.archives.x_old_rows import old_rows
 from engine.corpus.readers.archives.x_tweets import TweetRows, owner_id, tweet_ids
+from engine.corpus.readers.posts import PRIVATE_EXAMPLE
 from engine.corpus.types import DroppedRow, Member, Row, Source, example
 from engine.errors import CorpusError
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 import numpy as np
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.posts import ONLY_A_LINK, PRIVATE_EXAMPLE, RETWEET
 from engine.corpus.readers.archives.x_notes import NoteTweets
 from engine.corpus.readers.json_files.json_values import as_json, as_object
+from engine.corpus.readers.posts import ONLY_A_LINK, PRIVATE_EXAMPLE, RETWEET
 from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError

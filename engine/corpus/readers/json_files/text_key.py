@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from engine.corpus.readers.archives.posts import RETWEET
 from engine.corpus.readers.json_files.json_paths import Missing, shown_paths, values_at
 from engine.corpus.readers.json_files.json_values import as_json
+from engine.corpus.readers.posts import RETWEET
 from engine.corpus.readers.tables.labels import LabelRule
 from engine.corpus.report import counted
 from engine.corpus.types import DroppedRow, Row, Source, example
