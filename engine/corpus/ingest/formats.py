@@ -14,8 +14,8 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import suffix_of
 from engine.corpus.files.refused import REFUSED_SUFFIXES
-from engine.corpus.readers import bluesky_reader, text_rows
-from engine.corpus.readers.archives import mastodon_rows, x_files, x_rows
+from engine.corpus.readers import bluesky_reader, mastodon_reader, text_rows
+from engine.corpus.readers.archives import x_files, x_rows
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import csv_rows, parquet_rows
 from engine.corpus.types import Member, Reader, Row, Source
@@ -89,11 +89,11 @@ FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific format
         never_read="messages, deleted tweets, community tweets and media",
     ),
     "mastodon": Format(
-        reader=_of_one_file(mastodon_rows.mastodon_rows),
-        suffixes=(mastodon_rows.FILE_NAME,),
-        looks_like=mastodon_rows.looks_like,
-        has_private_posts=mastodon_rows.has_private_posts,
-        archive_root=mastodon_rows.archive_root,
+        reader=mastodon_reader.mastodon_rows,
+        suffixes=(mastodon_reader.FILE_NAME,),
+        looks_like=mastodon_reader.looks_like,
+        has_private_posts=mastodon_reader.has_private_posts,
+        archive_root=mastodon_reader.archive_root,
     ),
     "bluesky": Format(
         reader=bluesky_reader.bluesky_rows,

@@ -20,13 +20,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.formats import FORMATS
-from engine.corpus.readers.archives.html_text import html_to_text
 from engine.corpus.readers.archives.x_files import archive_root
 from engine.corpus.readers.archives.x_rows import x_rows
 from engine.corpus.readers.bluesky_reader import MAX_BLOCK_BYTES
 from engine.corpus.readers.json_files import json_window
 from engine.corpus.readers.json_files.json_rows import json_rows
 from engine.corpus.readers.lines import decoded_lines, head_lines
+from engine.corpus.readers.mastodon_reader import html_to_text
 from engine.corpus.readers.posts import without_typed_links
 from engine.corpus.readers.tables import parquet_rows
 from engine.corpus.types import DroppedRow, Member, Row, Source
