@@ -29,7 +29,7 @@ from tui.app.recorder import Output, to_cast
 from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.dialogs.help import HelpDialog
 from tui.lesson.progress import Progress, progress_path, write_progress
-from tui.lesson.runs import main_config, open_lesson_session
+from tui.lesson.run import main_config, open_lesson_session
 from tui.lesson.stops import STOPS
 from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
@@ -176,7 +176,7 @@ async def take_lesson(folder: Path) -> None:
 
     app = LessonApp(open_run(main_config(is_new=True), None), open_run, RunView(), progress_path())
     async with app.run_test(size=LESSON_SIZE) as pilot:
-        run = app.lesson_screen.lesson.run
+        run = app.lesson_screen.run
         await _until(lambda: run.view.step >= STOPS[LESSON_STOP - 1].train_to, "the lesson's model")
         panel = app.lesson_screen.current.query_one(XrayPanel)
         await _until(lambda: bool(panel.text), "the lesson's tweet")

@@ -25,7 +25,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.corpus import Corpus
 from engine.corpus.files.contents import content_hash
 from engine.corpus.flat_tweets import FlatTweets
-from engine.corpus.ingest.formats import is_wanted
+from engine.corpus.formats import is_wanted
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import StorageError

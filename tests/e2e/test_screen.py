@@ -23,8 +23,7 @@ from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal
 from tests.e2e.terminal import Terminal, events_of
 from tests.event_files import LOSS, scalars_in
 from tests.recorded_runs import run_of, write_run
-from tui.lesson.lock import lock_lesson
-from tui.lesson.progress import Progress, progress_path, read_progress, write_progress
+from tui.lesson.progress import Progress, lock_lesson, progress_path, read_progress, write_progress
 
 A_TWEET = r"[●◐○] .*{}  \d\.\d\d"
 
@@ -250,8 +249,8 @@ def test_a_run_on_a_hostile_corpus_emits_none_of_its_escape_sequences(
 
 # The lesson -----------------------------------------------------------------------------------------------------------
 
-_SCRIPTED_LESSON = """import tui.lesson.runs
-tui.lesson.runs.open_training_session = lambda config, on_stage: FakeSession()
+_SCRIPTED_LESSON = """import tui.lesson.run
+tui.lesson.run.open_training_session = lambda config, on_stage: FakeSession()
 """
 
 

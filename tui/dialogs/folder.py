@@ -107,9 +107,9 @@ def list_folder(folder: Path) -> list[FolderEntry]:
 @functools.cache
 def _suffixes_of_tweets() -> frozenset[str]:
     """Return the suffixes in lower case of files that may contain tweets."""
-    from engine.corpus.ingest.formats import FORMATS  # imports every reader, which the first screen does not need
+    from engine.corpus.formats import FORMATS  # imports every reader, which the first screen does not need
 
-    suffixes = {suffix for each in FORMATS.values() for suffix in each.suffixes}
+    suffixes = {suffix for each in FORMATS for suffix in each.suffixes}
     return frozenset(suffixes.union(ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES))
 
 

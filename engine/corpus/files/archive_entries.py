@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from engine.corpus.types import Member
+from engine.corpus.readers.reader import Member
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 

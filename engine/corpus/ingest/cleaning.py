@@ -7,8 +7,7 @@ import unicodedata
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.mojibake import repair
-from engine.corpus.readers.posts import RETWEET
-from engine.corpus.types import DroppedRow, Row
+from engine.corpus.readers.reader import RETWEET, DroppedRow, Row
 from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, sanitize_line, with_single_blanks
 
 EMPTY = "empty"

@@ -21,10 +21,10 @@ from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.escapes import decode_escapes
 from engine.corpus.ingest.source_counts import SourceCounts
 from engine.corpus.ingest.sources import open_sources
+from engine.corpus.readers.reader import DroppedRow, Row, Source
 from engine.corpus.report import DUPLICATE
 from engine.corpus.similarity.sorted_sets import GrowingSet
 from engine.corpus.text_quality import MAX_ROWS
-from engine.corpus.types import DroppedRow, Row, Source
 from engine.progress import OnProgress
 
 ROWS_PER_REPORT = 5_000

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
 
-from engine.corpus.types import Row, Source
+from engine.corpus.readers.reader import Row, Source
 
 _SAMPLE_ROWS = 1000
 _SAMPLE_CHARS = 1_000_000

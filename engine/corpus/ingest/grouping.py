@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config.corpus import CorpusConfig, FileFormat
+from engine.config.corpus import CorpusConfig
 from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, FoundMember, suffix_of
 from engine.corpus.files.exports import closed_folder, exports_at, may_be_messages
 from engine.corpus.files.refused import EMPTY, Refusal
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.files.walk import LINK_AWAY
-from engine.corpus.ingest.detection import detect_format
-from engine.corpus.ingest.formats import FORMATS, enclosing_roots, is_part, suffixes_read
+from engine.corpus.formats import closed_folders, detect, is_part, suffixes_read
+from engine.corpus.readers.reader import Format
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 
@@ -28,7 +28,7 @@ _MAX_NAMES = 3
 class Group:
     """Members of a folder or archive that form one source."""
 
-    format: FileFormat
+    format: Format
     members: tuple[FoundMember, ...]
 
     @property
@@ -40,15 +40,15 @@ class Group:
 
 def group_members(path: Path, contents: Contents, config: CorpusConfig) -> tuple[list[Group], list[str]]:
     """Return the groups to read, at least one, and phrases for the files that are left out. Raises `CorpusError`."""
-    detected = [detect_format(member, path, config) for member in contents.members]
+    detected = [detect(member, path, config) for member in contents.members]
     refused = {member.name: found for member, found in detected if isinstance(found, Refusal)}
     exports = _exports(contents, refused, config)
-    archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}
+    archives: dict[tuple[Format, str], list[FoundMember]] = {}
     for member, found in detected:
         if not isinstance(found, Refusal) and (root := _archive_root(member, found)) is not None:
             archives.setdefault((found, root), []).append(member)
-    groups = [_archive_group(file_format, members) for (file_format, _), members in archives.items()]
-    folders = tuple({folder for _, folder in archives} | enclosing_roots(contents.others))
+    groups = [_archive_group(each, members) for (each, _), members in archives.items()]
+    folders = tuple({folder for _, folder in archives} | closed_folders(contents.others))
     grouped = {id(member) for group in groups for member in group.members}
     left_out = list(contents.left_out)
     for member, found in detected:
@@ -76,16 +76,14 @@ def _exports(contents: Contents, refused: dict[str, Refusal], config: CorpusConf
     return folders
 
 
-def _archive_root(member: FoundMember, found: FileFormat) -> str | None:
+def _archive_root(member: FoundMember, found: Format) -> str | None:
     """Return the folder of the archive of which a member is a part; None if it is no part."""
-    archive_root = FORMATS[found].archive_root
-    return archive_root(member.name) if archive_root is not None else None
+    return found.root_of(member.name) if found.root_of is not None else None
 
 
-def _archive_group(file_format: FileFormat, parts: list[FoundMember]) -> Group:
+def _archive_group(found: Format, parts: list[FoundMember]) -> Group:
     """Return the source of an archive; its main parts, which name it, are first."""
-    main_first = FORMATS[file_format].main_first
-    return Group(file_format, tuple(sorted(parts, key=main_first) if main_first is not None else parts))
+    return Group(found, tuple(sorted(parts, key=found.main_first)))
 
 
 def _is_read_alone(name: str, folders: tuple[str, ...], config: CorpusConfig) -> bool:
@@ -97,14 +95,14 @@ def _is_read_alone(name: str, folders: tuple[str, ...], config: CorpusConfig) ->
         return True
     if name.startswith(folders):
         return config.format != "auto" and is_part(name)
-    return suffix_of(name) in suffixes_read(config.format)
+    return suffix_of(name) in suffixes_read(config)
 
 
 def notes_on_others(contents: Contents, left_out: list[str], first: Group) -> list[str]:
     """Return the notes on the files of a folder or archive that are not read; `first` is its first source."""
     notes = [f"not read: {listed(left_out)}"] if left_out else []
     if num_others := contents.others.counts.total():
-        never_read = FORMATS[first.format].never_read
+        never_read = first.format.never_read
         note = f"{num_others:,} other file{'' if num_others == 1 else 's'} not opened"
         notes.append(f"{note} ({never_read} never are)" if never_read else note)
     return notes
@@ -135,7 +133,7 @@ def _nothing_readable(
         )
     if left_out and all(each.endswith(LINK_AWAY) for each in left_out):
         return CorpusError(what, "Give the folder that holds their targets, or one that holds both.")
-    kinds = ", ".join(suffixes_read(config.format))
+    kinds = ", ".join(suffixes_read(config))
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
     others = " --member PATTERN opens files of other names." if contents.others.counts and not chosen else ""
     return CorpusError(what, f"Supported: {kinds}{packed if path.is_dir() else ''}.{others}")

@@ -10,8 +10,8 @@ from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.collection import rows_by_source
 from engine.corpus.ingest.source_counts import SourceCounts
 from engine.corpus.loading import MIN_TWEETS, load_corpus
+from engine.corpus.readers.reader import DroppedRow
 from engine.corpus.report import CorpusPreview
-from engine.corpus.types import DroppedRow
 from engine.progress import no_progress
 
 MAX_SECONDS = 0.5

@@ -13,16 +13,17 @@ from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
 from pathlib import Path
 
-from engine.config.corpus import STANDARD_INPUT, CorpusConfig, FileFormat
+from engine.config.corpus import STANDARD_INPUT, CorpusConfig
 from engine.corpus.files.archive_entries import FoundMember
 from engine.corpus.files.contents import find
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.refused import Refusal
 from engine.corpus.files.standard_input import shown_path
-from engine.corpus.ingest.detection import detect_format
-from engine.corpus.ingest.formats import FORMATS, is_wanted
+from engine.corpus.formats import detect, is_wanted
 from engine.corpus.ingest.grouping import group_members, listed, notes_on_others
-from engine.corpus.types import NoTextsError, Row, Source
+from engine.corpus.readers.reader import Format, NoTextsError, Row, Source
+from engine.corpus.readers.tables.csv_rows import CSV
+from engine.corpus.readers.text_rows import TEXT
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 
@@ -48,6 +49,7 @@ class _SourcePlan:
 
     file_index: int
     source: Source
+    format: Format
     members: tuple[FoundMember, ...]
 
     @property
@@ -75,7 +77,7 @@ def _embedded(config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSo
     """Yield the embedded corpus."""
     with importlib.resources.as_file(importlib.resources.files("assets") / "happy.csv") as path:
         members = find(path, progress, lambda _: False).members
-        planned = _SourcePlan(0, Source(EMBEDDED_NAME, "csv"), members)
+        planned = _SourcePlan(0, Source(EMBEDDED_NAME, "csv"), CSV, members)
         yield from _opened([planned], replace(config, column=None), progress)
 
 
@@ -141,7 +143,7 @@ def _rows(planned: _SourcePlan, config: CorpusConfig, progress: ReadProgress) ->
     """Yield the rows of one source."""
     progress.begin(planned.raw_bytes)
     planned.source.notes += sorted({f"read as {member.encoding}" for member in planned.members if member.encoding})
-    yield from FORMATS[planned.source.format].reader(planned.members, planned.source, config)
+    yield from planned.format.rows(planned.members, planned.source, config)
 
 
 def _names(paths: list[Path]) -> list[str]:
@@ -169,32 +171,32 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
                 "choose.",
                 "Omit --member, or give a folder or an archive.",
             )
-        member, file_format = detect_format(contents.members[0], path, config)
-        if isinstance(file_format, Refusal):
-            raise file_format.error(shown_path(path))
-        _refuse_column(file_format, config.column, shown_path(path))
-        source = _source(name, file_format, config)
-        return [_SourcePlan(file_index, source, (replace(member, name=name),))]
+        member, found = detect(contents.members[0], path, config)
+        if isinstance(found, Refusal):
+            raise found.error(shown_path(path))
+        _refuse_column(found, config.column, shown_path(path))
+        source = _source(name, found, config)
+        return [_SourcePlan(file_index, source, found, (replace(member, name=name),))]
     groups, left_out = group_members(path, contents, config)
     sources = []
     for group in groups:
         source = _source(sanitize_line(f"{name}: {group.name}"), group.format, config)
         _refuse_column(group.format, config.column, source.name)
-        sources.append(_SourcePlan(file_index, source, group.members))
+        sources.append(_SourcePlan(file_index, source, group.format, group.members))
     sources[0].source.notes += notes_on_others(contents, left_out, groups[0])
     return sources
 
 
-def _source(name: str, file_format: FileFormat, config: CorpusConfig) -> Source:
+def _source(name: str, found: Format, config: CorpusConfig) -> Source:
     """Return a source with notes on the options that its format does not use."""
-    options = () if FORMATS[file_format].has_columns else _COLUMN_OPTIONS
+    options = () if found.has_columns else _COLUMN_OPTIONS
     unused = [each for each in options if getattr(config, each) is not None]
-    return Source(name, file_format, [f"--{each.replace('_', '-')} is not used for {file_format}" for each in unused])
+    return Source(name, found.name, [f"--{each.replace('_', '-')} is not used for {found.name}" for each in unused])
 
 
-def _refuse_column(file_format: FileFormat, column: str | None, name: str) -> None:
+def _refuse_column(found: Format, column: str | None, name: str) -> None:
     """Raise `CorpusError` if --column is set and the format has no columns."""
-    if column is not None and file_format == "text":
+    if column is not None and found is TEXT:
         raise CorpusError(
             f"{name} is read as plain text, which has no column {column}.", "Set the format: --format csv or jsonl."
         )

@@ -17,14 +17,13 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import as_array, as_json, as_object, first_char, starts_as_lines
+from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_object, first_char
 from engine.corpus.readers.posts import (
     ONLY_A_LINK,
-    REPOST,
     SENSITIVE,
     PostCounts,
     is_address,
@@ -32,7 +31,7 @@ from engine.corpus.readers.posts import (
     values_of_lines,
     without_typed_links,
 )
-from engine.corpus.types import DroppedRow, Member, Row, Source, example
+from engine.corpus.readers.reader import REPOST, DroppedRow, Format, Member, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import escape
 
@@ -49,8 +48,6 @@ _RAW = b"\x01\x55"
 """Prefix of the content id of raw bytes."""
 _IS_POST = re.compile(rf'"\$type"\s*:\s*"{re.escape(_POST)}"'.encode())
 _PAGES = ("records", "feed", "posts")
-_PAGE_KEY = re.compile(rf'"(?:{"|".join(_PAGES)})"\s*:\s*\[')
-_PATHS = {(), *((key,) for key in _PAGES)}
 _WRAPPERS = ("value", "post", "record", "commit")
 """The last one is of the event stream Jetstream."""
 
@@ -233,20 +230,20 @@ def _damaged(name: str, problem: str) -> CorpusError:
 
 def _json_posts(file: BinaryIO, source: Source) -> Iterator[_Found]:
     """Yield the posts of a JSON file in order."""
-    stream = JsonStream(file, source.name)
-    beginning = stream.beginning()
-    if starts_as_lines(beginning):
-        for number, value in enumerate(values_of_lines(stream), start=1):
+    document = JsonFile(file, source.name)
+    first, *more = islice(values_of_lines(document), 2)
+    if isinstance(first, dict) and more:
+        for number, value in enumerate(values_of_lines(document), start=1):
             where = f"line {number:,}"
             if isinstance(value, DroppedRow):
                 yield DroppedRow(value.reason, example(where, value.example)), ""
             else:
                 yield from _unwrapped(value, where)
-    elif beginning.startswith("[") or _PAGE_KEY.search(beginning):
-        for number, item in enumerate(items_at(_PATHS, stream, source), start=1):
-            yield from _unwrapped(item, f"record {number:,}")
-    else:
-        yield from _unwrapped(stream.value(), "the record")
+        return
+    is_page = not document.is_array and not as_object(document.opened(document.root())).keys().isdisjoint(_PAGES)
+    items = items_at({(key,) for key in _PAGES}, document, source) if is_page else document.items()
+    for number, item in enumerate(items, start=1):
+        yield from _unwrapped(item, f"record {number:,}")
 
 
 def _unwrapped(value: object, where: str) -> Iterator[_Found]:
@@ -270,3 +267,13 @@ def _record(value: object, where: str) -> _Found:
         own_did = (uri.removeprefix("at://").partition("/")[0] if isinstance(uri, str) else "") or own_did
         value = next((value[key] for key in _WRAPPERS if isinstance(value.get(key), dict)), None)
     return DroppedRow("not a post", example(where, "a record of another kind")), own_did
+
+
+BLUESKY = Format(
+    name="bluesky",
+    rows=bluesky_rows,
+    suffixes=(".car",),
+    other_suffixes=(".json", ".jsonl", ".ndjson"),
+    looks_like=looks_like,
+    binary_name="Bluesky repository",
+)

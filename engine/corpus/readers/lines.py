@@ -11,8 +11,8 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from engine.corpus.readers.reader import DroppedRow, Source, example
 from engine.corpus.report import counted
-from engine.corpus.types import DroppedRow, Source, example
 from engine.text import EXAMPLE_CHARS
 
 MAX_LINE_BYTES = 1_000_000

@@ -25,10 +25,8 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import as_array, as_json, as_object, decode, first_char
+from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_object, first_char
 from engine.corpus.readers.posts import (
-    BOOST,
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
     ONLY_A_LINK,
@@ -37,20 +35,29 @@ from engine.corpus.readers.posts import (
     PostCounts,
     is_address,
     items_at,
-    located,
     values_of_lines,
 )
-from engine.corpus.types import HEAD_BYTES, DroppedRow, Member, NoTextsError, Row, Source
+from engine.corpus.readers.reader import (
+    BOOST,
+    HEAD_BYTES,
+    DroppedRow,
+    Format,
+    Member,
+    NoTextsError,
+    Row,
+    Source,
+    located,
+)
 from engine.errors import CorpusError
 from engine.text import escape, unescape
 
-FILE_NAME = "outbox.json"
+_FILE_NAME = "outbox.json"
 _HINT = "Give outbox.json from Mastodon's export of your data, or the exported archive itself."
 _ITEMS = "orderedItems"
 _OUTBOX = re.compile(rb'"orderedItems"\s*:')
 _ACTIVITY = (re.compile(rb'"actor"\s*:\s*"https?://'), re.compile(rb'"type"\s*:\s*"(?:Create|Announce)"'))
 _ONE_ACTIVITY = re.compile(
-    r'\s*\{\s*(?:"@context"\s*:\s*"[^"]*"\s*,\s*)?"id"\s*:\s*"[^"]*"\s*,\s*"type"\s*:\s*"(?:Create|Announce)"'
+    rb'\s*\{\s*(?:"@context"\s*:\s*"[^"]*"\s*,\s*)?"id"\s*:\s*"[^"]*"\s*,\s*"type"\s*:\s*"(?:Create|Announce)"'
 )
 _STATUS = tuple(re.compile(rf'"{key}"\s*:'.encode()) for key in ("visibility", "spoiler_text", "content"))
 _NOTE = tuple(re.compile(rb'(?m)(?:^|[{,])[ \t]*+"%b"\s*:' % key) for key in (b"attributedTo", b"content"))
@@ -79,7 +86,7 @@ def looks_like(head: bytes) -> bool:
     start = first_char(head)
     is_outbox = start == b"{" and _OUTBOX.search(head) is not None
     is_list = start == b"[" and all(key.search(head) for key in _ACTIVITY)
-    is_list |= _ONE_ACTIVITY.match(head.removeprefix(codecs.BOM_UTF8).decode("latin-1")) is not None
+    is_list |= _ONE_ACTIVITY.match(head.removeprefix(codecs.BOM_UTF8)) is not None
     return is_outbox or is_list or _has_statuses(head)
 
 
@@ -104,9 +111,9 @@ def _has_private_notes(head: bytes) -> bool:
     return not all(_TO_ALL.search(to + cc) for to, cc in audiences)
 
 
-def archive_root(name: str) -> str | None:
+def root_of(name: str) -> str | None:
     """Return the folder of the archive whose outbox is at this path; None for any other file."""
-    return name.removesuffix(FILE_NAME) if name.rpartition("/")[2] == FILE_NAME else None
+    return name.removesuffix(_FILE_NAME) if name.rpartition("/")[2] == _FILE_NAME else None
 
 
 def mastodon_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
@@ -119,7 +126,7 @@ def mastodon_rows(members: Sequence[Member], source: Source, config: CorpusConfi
     counts = PostCounts()
     number = 0
     with closing(members[0].open()) as file:
-        for number, entry in enumerate(entries_of(JsonStream(file, source.name), source), start=1):
+        for number, entry in enumerate(entries_of(JsonFile(file, source.name), source), start=1):
             row = entry if isinstance(entry, DroppedRow) else row_of(entry, config, counts)
             yield located(row, "post", number)
     if not number:
@@ -127,15 +134,15 @@ def mastodon_rows(members: Sequence[Member], source: Source, config: CorpusConfi
     source.notes += counts.notes()
 
 
-def _activities(stream: JsonStream, source: Source) -> Iterator[object]:
-    """Yield the activities of an outbox, or those that follow one another."""
-    if _ONE_ACTIVITY.match(stream.beginning()):
-        yield from stream.values()
+def _activities(file: JsonFile, source: Source) -> Iterator[object]:
+    """Yield the activities of an outbox, or those in an array or one after the other."""
+    if _ONE_ACTIVITY.match(file.data):
+        yield from file.items()
         return
     is_outbox = False
-    for path, items in stream.arrays():
+    for path, items in file.arrays():
         is_outbox |= path[-1:] == (_ITEMS,)
-        if path[-1:] == (_ITEMS,) or not path:
+        if path[-1:] in {(), (_ITEMS,)}:
             for activity in items:
                 is_outbox = True
                 yield activity
@@ -177,14 +184,10 @@ def _audience(note: dict[str, object], actor: object) -> str:
     return FOR_FOLLOWERS if isinstance(actor, str) and f"{actor}/followers" in addressed else DIRECT_MESSAGE
 
 
-def _statuses(stream: JsonStream, source: Source) -> Iterator[object]:
+def _statuses(file: JsonFile, source: Source) -> Iterator[object]:
     """Yield the statuses of an array, or one per line; a line that is not JSON is a dropped row."""
-    first = stream.beginning().partition("\n")[0]
-    try:
-        has_lines = first.startswith("{") and "content" in as_object(decode(first))
-    except ValueError:
-        has_lines = False
-    yield from values_of_lines(stream) if has_lines else items_at({(), ("statuses",)}, stream, source)
+    has_lines = "content" in as_object(next(values_of_lines(file), None))
+    return values_of_lines(file) if has_lines else items_at({(), ("statuses",)}, file, source)
 
 
 def _status_row(entry: object, config: CorpusConfig, counts: PostCounts) -> Row:
@@ -317,3 +320,13 @@ class _Page:
             self.pieces.append(url or shown)
         elif self.pieces:
             self.pieces[-1] = self.pieces[-1].rstrip(" ")
+
+
+MASTODON = Format(
+    name="mastodon",
+    rows=mastodon_rows,
+    suffixes=(_FILE_NAME,),
+    looks_like=looks_like,
+    has_private_posts=has_private_posts,
+    root_of=root_of,
+)

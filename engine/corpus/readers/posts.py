@@ -1,4 +1,4 @@
-"""What the readers of networks share: reading JSON with posts, links in posts, and notes on what was left out.
+"""What the readers of networks share: reasons to drop a post, notes on what was changed, links, and JSON with posts.
 
 Networks shorten the address of a link to `a.example/very/lo…`. In posts it is removed, or with --keep-links replaced by
 the whole one; other text of a link, such as a mention, a hashtag or words, is part of the post.
@@ -10,14 +10,11 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from engine.corpus.readers.json_files.json_stream import JsonStream
-from engine.corpus.readers.json_files.json_values import NOT_JSON, decode
+from engine.corpus.readers.json_values import NOT_JSON, JsonFile, decode
+from engine.corpus.readers.reader import DroppedRow, Source
 from engine.corpus.report import counted
-from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.text import sanitize_line
 
-BOOST, REPOST, RETWEET = "boost", "repost", "retweet"
-"""Reasons of dropped rows that repeat another person's post."""
 DIRECT_MESSAGE = "direct message"
 FOR_FOLLOWERS = "for followers only"
 ONLY_A_LINK = "only a link"
@@ -26,6 +23,9 @@ PRIVATE_EXAMPLE = "its text is not shown"
 """Example of a dropped row whose text is private."""
 
 _MAX_PATHS, _MAX_PATH_CHARS = 8, 60
+_LINE = re.compile(rb"\S[^\n]*")
+_MAX_LINE_BYTES = 10_000_000
+"""A page of 500 posts with all that they refer to has about 5 MB."""
 _TYPED_LINK = re.compile(
     r"(?<! ) *(?:\(https?://[!-'*-~]+\)|(?<![a-z0-9])(?:https?://|www\.(?=[a-z0-9]))[!-~]*[a-z0-9/_=&#%~+-])",
     re.IGNORECASE,
@@ -52,15 +52,10 @@ class PostCounts:
             yield f"content warnings of {warned} not included; --no-sensitive skips such posts"
 
 
-def located(row: Row, place: str, number: int) -> Row:
-    """Return a row with its location in its example, if it is dropped: "line 3"."""
-    return DroppedRow(row.reason, example(f"{place} {number:,}", row.example)) if isinstance(row, DroppedRow) else row
-
-
-def items_at(paths: Collection[tuple[str, ...]], stream: JsonStream, source: Source) -> Iterator[object]:
+def items_at(paths: Collection[tuple[str, ...]], file: JsonFile, source: Source) -> Iterator[object]:
     """Yield the items of the arrays at some paths of a document; a note lists the first others with items."""
     skipped: list[str] = []
-    for path, items in stream.arrays():
+    for path, items in file.arrays():
         if path in paths:
             yield from items
         elif len(skipped) < _MAX_PATHS and next(items, None) is not None:
@@ -69,17 +64,19 @@ def items_at(paths: Collection[tuple[str, ...]], stream: JsonStream, source: Sou
         source.notes.append(f"not read: {', '.join(skipped)}")
 
 
-def values_of_lines(stream: JsonStream) -> Iterator[object]:
+def values_of_lines(file: JsonFile) -> Iterator[object]:
     """Yield the value of each line that is not blank, or a dropped row that lacks its location.
 
     A line that is not JSON may be private, so that its text is not shown.
     """
-    while (line := stream.line()) is not None:
-        if line.strip():
-            try:
-                yield decode(line)
-            except ValueError:
-                yield DroppedRow(NOT_JSON, PRIVATE_EXAMPLE)
+    for line in _LINE.finditer(file.data):
+        if line.end() - line.start() > _MAX_LINE_BYTES:
+            yield DroppedRow(f"with a line over {_MAX_LINE_BYTES // 1_000_000} MB", PRIVATE_EXAMPLE)
+            continue
+        try:
+            yield decode(line[0].decode())
+        except ValueError:
+            yield DroppedRow(NOT_JSON, PRIVATE_EXAMPLE)
 
 
 def is_address(shown: str, url: str) -> bool:

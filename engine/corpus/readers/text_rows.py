@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import Line, decoded_lines, first_lines
+from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, of_one_file
 from engine.corpus.text_quality import doubt_about_columns
-from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.text import sanitize_line
 
 MAX_PARAGRAPH_CHARS = 1_000_000
@@ -98,3 +98,8 @@ def _piece(piece: list[str], problem: DroppedRow | None) -> Iterator[Row]:
         yield problem
     elif not all(map(_is_blank, piece)):
         yield "\n".join(piece)
+
+
+TEXT = Format(
+    name="text", rows=of_one_file(text_rows), suffixes=(".txt", ".text"), other_suffixes=(".csv", ".tsv", ".tab")
+)

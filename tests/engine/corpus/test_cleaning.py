@@ -23,8 +23,8 @@ from engine.corpus.ingest.mojibake import repair
 from engine.corpus.ingest.quick_check import check_corpus
 from engine.corpus.ingest.unicode_scripts import SYMBOLS, by_kind, count_scripts
 from engine.corpus.loading import load_corpus, read_tweets
+from engine.corpus.readers.reader import DroppedRow, Row, Source
 from engine.corpus.text_quality import doubt_about, doubt_about_columns
-from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 from engine.session.startup import preflight
 from engine.text import EXAMPLE_CHARS, LINE_BREAK, escape, unescape

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.ingest.formats import FORMATS
+from engine.corpus.formats import format_named
 from engine.corpus.readers.archives.x_files import archive_root
 from engine.corpus.readers.archives.x_rows import x_rows
 from engine.corpus.readers.bluesky_reader import MAX_BLOCK_BYTES
@@ -28,8 +28,8 @@ from engine.corpus.readers.json_files.json_rows import json_rows
 from engine.corpus.readers.lines import decoded_lines, head_lines
 from engine.corpus.readers.mastodon_reader import html_to_text
 from engine.corpus.readers.posts import without_typed_links
+from engine.corpus.readers.reader import DroppedRow, Member, Row, Source
 from engine.corpus.readers.tables import parquet_rows
-from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import CAR_ID, car_of, parquet_of, section_of
 from tests.engine.corpus.reading import Case, Files, encoded, read, read_with, recorded_cases, texts_of, unescaped
@@ -202,7 +202,7 @@ def rows_of(content: str, config: CorpusConfig) -> list[Row]:
     """Return the rows that the reader yields, or none if it raises an error."""
     members = [Member("a.json", lambda: io.BytesIO(content.encode()))]
     try:
-        return list(FORMATS[config.format].reader(members, Source("a.json", config.format), config))
+        return list(format_named(config.format).rows(members, Source("a.json", config.format), config))
     except CorpusError:
         return []
 

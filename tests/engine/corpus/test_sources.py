@@ -32,8 +32,7 @@ from engine.corpus.files.encodings import (
     unmarked_utf_16,
 )
 from engine.corpus.files.read_progress import ReadProgress
-from engine.corpus.ingest.detection import recognize_format
-from engine.corpus.ingest.formats import FORMATS
+from engine.corpus.formats import FORMATS, recognize
 from engine.corpus.ingest.sources import open_sources
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import gzip_of, parquet_of, tar_of, zip_of, zstd_of
@@ -81,11 +80,11 @@ def test_a_format_is_recognised_by_content_first_and_name_second(snapshot: Snaps
     lines = []
     for case in cases("formats"):
         ((name, content),) = case.files.items()
-        lines.append(f"{recognize_format(encoded(content), name):<8} {case.name}: {name}")
+        lines.append(f"{recognize(encoded(content), name).name:<8} {case.name}: {name}")
     assert "\n".join(lines) == snapshot
-    assert {"auto", *FORMATS} == set(get_args(FileFormat)), "every format has a row in the table"
+    assert {"auto"}.union(each.name for each in FORMATS) == set(get_args(FileFormat)), "every format is in the table"
     for start in ('{"data": [', '["', '{"a": {', "[[1, "):
-        assert recognize_format((start + "x" * 70_000).encode()[:65_536], "a.jsonl") == "jsonl"
+        assert recognize((start + "x" * 70_000).encode()[:65_536], "a.jsonl").name == "jsonl"
 
 
 PROSE = ["what a day", "so, it rains again", "good morning :)", "I can't, won't!", "late", "bye; all", "1 more", "ok"]
@@ -96,7 +95,7 @@ def test_a_table_called_txt_is_read_as_csv_and_prose_as_lines(case: Case) -> Non
     files = {name: str(content) for name, content in case.files.items()}
     rows = "".join(files.get("rows", "").format(number, text) for number, text in enumerate(PROSE * 3, start=1))
     content = files.get("head", "") + rows + files.get("tail", "")
-    assert recognize_format(content.encode(), "a.txt") == ("csv" if case.name.startswith("a table") else "text")
+    assert recognize(content.encode(), "a.txt").name == ("csv" if case.name.startswith("a table") else "text")
 
 
 LANGUAGES = [(case.name.partition(": "), case.rows) for case in cases("foreign_tweets")]

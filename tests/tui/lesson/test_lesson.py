@@ -22,10 +22,9 @@ from tui.dialogs.ask import Question
 from tui.lesson.progress import Progress, read_progress
 from tui.lesson.stops import STOPS
 from tui.process.exit import Outcome
-from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
-from tui.screens.lesson.live_picture import LivePicture
-from tui.screens.lesson.pause_note import PauseNote
-from tui.screens.lesson.screen import LessonScreen, LessonText
+from tui.screens.lesson.screen import LessonScreen
+from tui.screens.lesson.stop_view import LivePicture
+from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, PauseNote
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.xray.panel import XrayPanel
@@ -263,7 +262,7 @@ async def test_a_failed_run_continues_with_its_curve_after_a_yes_to_leave_a_fail
 
 
 def not_done(at: Visit) -> bool:
-    return not at.screen.lesson.is_done
+    return at.screen.stop.number not in at.screen.progress.done
 
 
 async def picture(at: Visit, width: int, height: int) -> str:

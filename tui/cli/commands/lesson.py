@@ -59,9 +59,8 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
 
     Begins at a stop, or where it was left. Raises `StorageError` if another process has the lesson open.
     """
-    from tui.lesson.lock import lock_lesson
-    from tui.lesson.progress import Progress, lesson_home, progress_path, read_progress, write_progress
-    from tui.lesson.runs import main_config, open_lesson_session
+    from tui.lesson.progress import Progress, lesson_home, lock_lesson, progress_path, read_progress, write_progress
+    from tui.lesson.run import main_config, open_lesson_session
     from tui.process.exit import Outcome
     from tui.process.local import LocalRun
     from tui.screens.lesson.app import LessonApp
@@ -94,7 +93,7 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
 
     def take_over(exit_code: int | None) -> NoReturn:
         code = INTERRUPTED_CODE if exit_code is None else exit_code
-        app.lesson_screen.lesson.run.stop(reason_of(code))
+        app.lesson_screen.run.stop(reason_of(code))
         leave_terminal(app, job_control)
         leave(Outcome(exit_code=code), ENDING_SECONDS)
 

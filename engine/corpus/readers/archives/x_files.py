@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_object
-from engine.corpus.types import Member, Source
+from engine.corpus.readers.reader import Member, Source
 from engine.errors import CorpusError
 
 _PART = r"(?:-part(\d{1,6}))?\.js"

@@ -24,16 +24,20 @@ from engine.corpus.readers.archives.x_files import (
     NOTES_FILE,
     TWEETS_FILE,
     archive_root,
+    enclosing_root,
     file_name_of,
+    has_private_posts,
     is_old,
     items_of,
+    looks_like,
+    main_first,
     own_id,
 )
 from engine.corpus.readers.archives.x_notes import NoteTweets
 from engine.corpus.readers.archives.x_old_rows import old_rows
 from engine.corpus.readers.archives.x_tweets import TweetRows, owner_id, tweet_ids
 from engine.corpus.readers.posts import PRIVATE_EXAMPLE
-from engine.corpus.types import DroppedRow, Member, Row, Source, example
+from engine.corpus.readers.reader import DroppedRow, Format, Member, Row, Source, example
 from engine.errors import CorpusError
 
 _TWEETS = re.compile("tweets?")
@@ -86,3 +90,16 @@ def _parts(kind: re.Pattern[str], members: Sequence[Member]) -> list[Member]:
     numbered = [(kind.fullmatch(file_name_of(member)), member) for member in members]
     found = [(int(match[1] or 0), member.name, member) for match, member in numbered if match]
     return [member for _, _, member in sorted(found, key=lambda part: part[:2])]
+
+
+X = Format(
+    name="x",
+    rows=x_rows,
+    suffixes=(".js", "tweets.csv"),
+    looks_like=looks_like,
+    has_private_posts=has_private_posts,
+    root_of=archive_root,
+    closes=enclosing_root,
+    main_first=main_first,
+    never_read="messages, deleted tweets, community tweets and media",
+)

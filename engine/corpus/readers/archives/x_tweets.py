@@ -12,9 +12,9 @@ import numpy as np
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.x_notes import NoteTweets
 from engine.corpus.readers.json_files.json_values import as_json, as_object
-from engine.corpus.readers.posts import ONLY_A_LINK, PRIVATE_EXAMPLE, RETWEET
+from engine.corpus.readers.posts import ONLY_A_LINK, PRIVATE_EXAMPLE
+from engine.corpus.readers.reader import RETWEET, DroppedRow, Row, Source, example
 from engine.corpus.report import counted
-from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 
 MAX_CIRCLE_TWEETS = 1_000_000

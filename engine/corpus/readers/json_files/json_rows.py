@@ -29,8 +29,8 @@ from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import starts_as_lines
 from engine.corpus.readers.json_files.text_key import Numbered
 from engine.corpus.readers.json_files.value_rows import only_array, table_rows, value_rows
+from engine.corpus.readers.reader import Format, NoTextsError, Row, Source, of_one_file
 from engine.corpus.report import counted
-from engine.corpus.types import NoTextsError, Row, Source
 from engine.text import sanitize_line
 
 _ARRAY = re.compile(
@@ -178,3 +178,6 @@ def _without_texts(document: object, source: Source, column: str | None) -> NoTe
         if paths
         else "It must be an array of objects or strings, or an object with such an array; --column sets the key.",
     )
+
+
+JSON = Format(name="json", rows=of_one_file(json_rows), suffixes=(".json",), looks_like=looks_like, has_columns=True)

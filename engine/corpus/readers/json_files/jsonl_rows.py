@@ -15,7 +15,7 @@ from engine.corpus.readers.json_files.json_values import NOT_JSON, decode, start
 from engine.corpus.readers.json_files.text_key import Numbered
 from engine.corpus.readers.json_files.value_rows import value_rows
 from engine.corpus.readers.lines import decoded_lines
-from engine.corpus.types import DroppedRow, Row, Source, example
+from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, of_one_file
 
 MAX_LINE_BYTES = 10_000_000
 """Limit of a line: a page of 500 tweets with all fields and expansions has about 5 MB."""
@@ -66,3 +66,13 @@ def _values(file: BinaryIO, source: Source) -> Iterator[Numbered]:
             except ValueError:
                 value = DroppedRow(NOT_JSON, example(f"line {number:,}", line))
             yield number, value, num_chars
+
+
+JSONL = Format(
+    name="jsonl",
+    rows=of_one_file(jsonl_rows),
+    suffixes=(".jsonl", ".ndjson"),
+    other_suffixes=(".json", ".txt"),
+    looks_like=looks_like,
+    has_columns=True,
+)

@@ -12,10 +12,9 @@ from itertools import islice
 
 from engine.corpus.readers.json_files.json_paths import Missing, shown_paths, values_at
 from engine.corpus.readers.json_files.json_values import as_json
-from engine.corpus.readers.posts import RETWEET
+from engine.corpus.readers.reader import RETWEET, DroppedRow, Row, Source, example
 from engine.corpus.readers.tables.labels import LabelRule
 from engine.corpus.report import counted
-from engine.corpus.types import DroppedRow, Row, Source, example
 
 Numbered = tuple[int, object, int]
 """A number in the file from 1, the value or why it is dropped, and the characters of the file up to its end."""

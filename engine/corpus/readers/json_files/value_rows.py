@@ -14,9 +14,9 @@ from engine.corpus.readers.json_files.json_maps import is_table_row
 from engine.corpus.readers.json_files.json_paths import array_paths, find_text_key, shown_paths, values_at
 from engine.corpus.readers.json_files.json_values import as_json
 from engine.corpus.readers.json_files.text_key import Numbered, TextKey, as_cell
+from engine.corpus.readers.reader import DroppedRow, NoTextsError, Row, Source, example
 from engine.corpus.readers.tables.labels import Labels, find_labels
 from engine.corpus.readers.tables.table_layout import Record, find_layout
-from engine.corpus.types import DroppedRow, NoTextsError, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.reader import DroppedRow, Row, Source, example
 from engine.corpus.readers.tables.columns import requested_column
 from engine.corpus.readers.tables.labels import LabelRule
 from engine.corpus.readers.tables.table_layout import find_layout
-from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 

@@ -14,6 +14,7 @@ from itertools import islice, pairwise
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.archive_entries import suffix_of
 from engine.corpus.readers.lines import Line
+from engine.corpus.readers.reader import DroppedRow, Row, Source
 from engine.corpus.readers.tables.columns import is_number
 from engine.corpus.readers.tables.csv_quoting import Quoting, find_quoting, parsed
 from engine.corpus.readers.tables.csv_repair import RecordRepairer, find_repairer, with_joined_texts
@@ -21,7 +22,6 @@ from engine.corpus.readers.tables.table_header import is_header
 from engine.corpus.readers.tables.table_layout import TableLayout, find_layout
 from engine.corpus.report import counted
 from engine.corpus.text_quality import doubt_about_columns
-from engine.corpus.types import DroppedRow, Row, Source
 from engine.text import sanitize_line
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}

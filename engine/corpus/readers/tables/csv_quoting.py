@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from engine.corpus.readers.lines import Line
+from engine.corpus.readers.reader import DroppedRow
 from engine.corpus.readers.tables.csv_records import CsvRecords, num_fields, with_doubled_quotes
 from engine.corpus.readers.tables.table_layout import Record
-from engine.corpus.types import DroppedRow
 
 Quoting = Literal["doubled", "escaped", "spaced", "literal"]
 """How quotation marks are written; "spaced" is "doubled" with a blank before each quoted field."""

@@ -8,10 +8,10 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import decoded_lines, first_lines, head_lines
+from engine.corpus.readers.reader import Format, Row, Source, of_one_file
 from engine.corpus.readers.tables.csv_dialect import find_dialect, find_sample, separator_of
 from engine.corpus.readers.tables.csv_records import num_fields
 from engine.corpus.readers.tables.table_layout import is_certain_table
-from engine.corpus.types import Row, Source
 
 _CLEAR_SHARE = 0.7
 """Least share of records with the same number of columns, to detect CSV by content alone."""
@@ -79,3 +79,12 @@ def _lines_of(head: bytes) -> list[str]:
     """Return the lines of a file's first bytes; an empty list if it starts as JSON."""
     lines = head_lines(head)
     return [] if lines and lines[0].lstrip().startswith(("{", "[")) else lines
+
+
+CSV = Format(
+    name="csv",
+    rows=of_one_file(csv_rows),
+    suffixes=(".csv", ".tsv", ".tab"),
+    other_suffixes=(".txt", ".text"),
+    has_columns=True,
+)

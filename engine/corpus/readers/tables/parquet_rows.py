@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.reader import Format, Row, Source, of_one_file
 from engine.corpus.readers.tables.arrow_table import ArrowTable, pyarrow_errors
-from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -83,3 +83,13 @@ def _refuse_huge(table: pq.ParquetFile, source: Source) -> None:
             f"{source.name} has over {MAX_GROUP_BYTES >> 30} GB in one row group.",
             "Save it with smaller row groups, or as CSV.",
         )
+
+
+PARQUET = Format(
+    name="parquet",
+    rows=of_one_file(parquet_rows),
+    suffixes=(".parquet", ".pq"),
+    looks_like=looks_like,
+    binary_name="Parquet file",
+    has_columns=True,
+)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
+from engine.corpus.readers.reader import DroppedRow, NoTextsError, Row, Source, example
 from engine.corpus.readers.tables.columns import (
     TextColumn,
     find_text_column,
@@ -21,7 +22,6 @@ from engine.corpus.readers.tables.columns import (
 )
 from engine.corpus.readers.tables.labels import LabelRule, Labels, find_labels
 from engine.corpus.readers.tables.table_header import is_header
-from engine.corpus.types import DroppedRow, NoTextsError, Row, Source, example
 from engine.text import sanitize_line
 
 TOO_MANY_COLUMNS = "with too many columns"

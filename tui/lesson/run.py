@@ -1,16 +1,75 @@
-"""`LessonRun`: the run that the lesson shows, and the change from one run to the next. Independent of the screen."""
+"""`LessonRun`: the runs that the lesson shows, one after the other, and the change from one to the next. No screen.
+
+They are in a data folder of their own, so that they are not among the user's: `lesson` is continued the next time,
+`overfit` is replaced whenever it is started.
+"""
 
 from __future__ import annotations
 
-from engine.config.run import RunConfig
+import shutil
+
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, RuntimeConfig
+from engine.errors import StorageError
 from engine.protocol.commands import Command, Pause, Resume
 from engine.protocol.events import Event, Paused, Resumed
-from tui.lesson.runs import MAIN, OVERFIT, main_config, overfit_config
+from engine.storage.files import is_locked, storage_errors
+from engine.storage.folders import folder_of_run
+from tui.process.local import OnStage, Session, open_training_session
 from tui.run.connection import OpenRun, RunConnection
 from tui.run.fold import fold
 from tui.run.view import RunView
 
+MAIN, OVERFIT = "lesson", "overfit"
+"""The names of the runs."""
+OVERFIT_ROW = 200
+"""The row of the tutorial."""
+EVAL_EVERY = 100
+_RUNTIME = RuntimeConfig(device="cpu", precision="float32", threads=1)
+"""Fast enough for small models, without a measurement at the start."""
 _REASON = "the lesson goes on with another run"
+
+
+def main_config(*, is_new: bool = False) -> RunConfig:
+    """Return the config of the run `lesson`: continued where it was saved, unless a new one `is_new`."""
+    if not is_new and folder_of_run(MAIN).checkpoint_path("latest").exists():
+        return RunConfig(resume=MAIN, runtime=_RUNTIME)
+    settings = {
+        "embedding_size": 64,
+        "hidden_size": 64,
+        "eval_every": EVAL_EVERY,
+        "eval_tweets": 500,
+        "sample_every": 0,
+    }
+    return RunConfig(preset="tutorial", settings=settings, run_name=MAIN, runtime=_RUNTIME)
+
+
+def overfit_config() -> RunConfig:
+    """Return the config of a run on one tweet, with the sizes and the learning rate of the tutorial's part (c)."""
+    # slow enough to watch: the loss is below 0.07 bits after some 110 steps
+    settings = {"learning_rate": 0.001, "eval_every": 0, "sample_every": 4, "steps_per_second": 8.0}
+    return RunConfig(
+        preset="tutorial",
+        settings=settings,
+        corpus=CorpusConfig(overfit=OVERFIT_ROW),
+        run_name=OVERFIT,
+        runtime=_RUNTIME,
+    )
+
+
+def open_lesson_session(config: RunConfig, on_stage: OnStage) -> Session:
+    """Remove the run that a new one replaces, and open a session. Called on the run's thread.
+
+    Raises `StorageError` where another process trains that run.
+    """
+    if config.run_name is not None:
+        run = folder_of_run(config.run_name)
+        if is_locked(run.journal_path):
+            raise StorageError("Another process trains the model of the lesson.", "End it, then open the lesson again.")
+        with storage_errors(run.path):
+            if run.path.exists():
+                shutil.rmtree(run.path)
+    return open_training_session(config, on_stage)
 
 
 class LessonRun:
@@ -49,8 +108,10 @@ class LessonRun:
         return self._next is None and self.view.phase in {"training", "paused"}
 
     def start(self) -> None:
-        """Start the first run, paused before its first step."""
-        self._start_paused()
+        """Start the run of `connection`, paused before its first step."""
+        self._asked = False
+        self.connection.send(Pause())
+        self.connection.start()
 
     def show_main(self, *, is_new: bool = False) -> None:
         """Change to the run of the lesson, or to a new one from random weights."""
@@ -81,12 +142,12 @@ class LessonRun:
         for event in update.events:
             if isinstance(event, Paused | Resumed):
                 self._asked = None
-        if self._next is not None and has_ended:
-            self._start_next(self._next)
+        if self._next is not None:
+            if has_ended:
+                self._start_next(self._next)
             return ()
-        if self._next is None:
-            self._pause_or_resume()
-        return () if self._next is not None else update.events
+        self._pause_or_resume()
+        return update.events
 
     def _change_to(self, config: RunConfig) -> None:
         """Save and end the run; the next starts once it has ended."""
@@ -99,22 +160,14 @@ class LessonRun:
         self._next, self._left_view = None, self.main_view
         self.connection = self._open_run(config, self.connection)
         self.view = RunView() if config.resume is None else self._left_view.for_resume()
-        self._start_paused()
+        self.start()
         for command in self._unsent:
             self.connection.send(command)
         self._unsent.clear()
 
-    def _start_paused(self) -> None:
-        self._asked = False
-        self.connection.send(Pause())
-        self.connection.start()
-
     def _pause_or_resume(self) -> None:
         """Send `Pause` or `Resume` if the run does not do as `is_training_wanted`, and none is unanswered."""
-        wanted = self.is_training_wanted
-        if not self.is_ready:
-            return
         is_training = self.view.phase == "training" if self._asked is None else self._asked
-        if is_training != wanted:
-            self._asked = wanted
-            self.send(Resume() if wanted else Pause())
+        if self.is_ready and is_training != self.is_training_wanted:
+            self._asked = self.is_training_wanted
+            self.send(Resume() if self._asked else Pause())
