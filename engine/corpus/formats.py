@@ -25,7 +25,6 @@ from engine.corpus.files.encodings import (
 from engine.corpus.files.exports import refusal_by_place, refusal_of_export
 from engine.corpus.files.refused import NOT_TEXT, REFUSED_SUFFIXES, Refusal, refusal_as_text, refusal_of
 from engine.corpus.readers import text_rows
-from engine.corpus.readers.archives.x_rows import X
 from engine.corpus.readers.bluesky_reader import BLUESKY
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.json_files.json_rows import JSON
@@ -37,6 +36,7 @@ from engine.corpus.readers.tables import csv_rows
 from engine.corpus.readers.tables.csv_rows import CSV
 from engine.corpus.readers.tables.parquet_rows import PARQUET
 from engine.corpus.readers.text_rows import TEXT
+from engine.corpus.readers.x_reader import X
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)
 """Every `FileFormat` but "auto"; specific formats before general ones."""
