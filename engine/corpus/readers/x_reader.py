@@ -55,7 +55,8 @@ _FILES = {
 }
 """The files that are read, by their names; those with tweets first, and the preferred ones of these."""
 _SINCE_2018 = ("tweets", "notes", "circle", "manifest")
-_TABLES = ("table", "month table")
+_BEFORE_2018 = ("month", "table", "month table")
+"""Of these, only the first kind that an archive has is read: all have the same tweets."""
 _VARIABLES = {
     "tweets": re.compile("tweets?"),
     "month": re.compile(r"tweets(?:_\w+)?"),
@@ -138,13 +139,12 @@ def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> I
         for member in sorted(members, key=lambda each: (main_first(each), each.name)):
             if root_of(member.name) is not None:
                 files[_kind_of(member.name)].append(member)
-    if not files.keys() <= set(_SINCE_2018):
-        kind = next((kind for kind in ("month", *_TABLES) if kind in files), "month")
-        if unread := [file for each in _TABLES if each != kind for file in files[each]]:
+    if kind := next((kind for kind in _BEFORE_2018 if files[kind]), ""):
+        if unread := [file for each in ("month table", "table") if each != kind for file in files[each]]:
             source.notes.append(f"read from {_listed(files[kind])}, not again from {_listed(unread)}")
         tweets = _Tweets(config, NoteTweets(source.name))
         yield from _rows(files[kind], kind, files["user"], tweets, source)
-    if any(files[kind] for kind in _SINCE_2018):
+    if not kind or any(files[each] for each in _SINCE_2018):
         if not files["tweets"]:
             raise CorpusError(
                 f"{source.name} has no tweets.js.", "Give the whole archive: the zip from X, or the extracted folder."
@@ -249,7 +249,7 @@ def _items(files: Sequence[Member], kind: str, source: Source) -> Iterator[objec
     Raises `CorpusError` if a file is damaged or of another kind.
     """
     for member in files:
-        if kind in _TABLES:
+        if kind in {"table", "month table"}:
             yield from _table_tweets(member, source)
             continue
         variable, content = _assigned(member, source)
