@@ -10,10 +10,10 @@ import numpy as np
 from engine.config.corpus import CorpusConfig
 from engine.corpus import cache
 from engine.corpus.arrays import FlatTweets
+from engine.corpus.cleaning import Cleaner, duplicate_key
 from engine.corpus.corpus import Corpus, digest_of
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.hashing import NoveltyIndex
-from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.collection import collect, rows_by_source
 from engine.corpus.ingest.deduplication import GroupedTweets, group
 from engine.corpus.ingest.sources import EMBEDDED_NAME

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
+from engine.corpus.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.collection import rows_by_source
 from engine.corpus.ingest.source_counts import SourceCounts
 from engine.corpus.loading import MIN_TWEETS, load_corpus

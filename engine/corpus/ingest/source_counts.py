@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from engine.corpus.cleaning import doubt_about
 from engine.corpus.readers.reader import BOOST, REPOST, RETWEET, DroppedRow, Source
 from engine.corpus.report import DUPLICATE, SourceReport
-from engine.corpus.text_quality import doubt_about
 from engine.text import EXAMPLE_CHARS, sanitize_line
 
 _MAX_REASON_CHARS = 80

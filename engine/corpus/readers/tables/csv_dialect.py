@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.cleaning import doubt_about_columns
 from engine.corpus.files.archive_entries import suffix_of
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.reader import DroppedRow, Row, Source
@@ -21,7 +22,6 @@ from engine.corpus.readers.tables.csv_repair import RecordRepairer, find_repaire
 from engine.corpus.readers.tables.table_header import is_header
 from engine.corpus.readers.tables.table_layout import TableLayout, find_layout
 from engine.corpus.report import counted
-from engine.corpus.text_quality import doubt_about_columns
 from engine.text import sanitize_line
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
