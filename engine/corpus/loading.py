@@ -16,12 +16,12 @@ from engine.corpus.files.standard_input import shown_path
 from engine.corpus.hashing import NoveltyIndex
 from engine.corpus.ingest.collection import collect, rows_by_source
 from engine.corpus.ingest.deduplication import GroupedTweets, group
-from engine.corpus.ingest.sources import EMBEDDED_NAME
+from engine.corpus.readers.labels import LABELLED, OTHER_LABEL
 from engine.corpus.readers.reader import DroppedRow
-from engine.corpus.readers.tables.labels import LABELLED, OTHER_LABEL
 from engine.corpus.readers.text_rows import ONLY_A_LABEL
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity import validation_mask
+from engine.corpus.sources import EMBEDDED_NAME
 from engine.errors import CorpusError
 from engine.progress import OnProgress, no_progress, part_of
 from engine.text import sanitize_line

@@ -20,9 +20,9 @@ from engine.corpus.cleaning import MAX_ROWS, Cleaner, decode_escapes, duplicate_
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.hashing import GrowingSet
 from engine.corpus.ingest.source_counts import SourceCounts
-from engine.corpus.ingest.sources import open_sources
 from engine.corpus.readers.reader import DroppedRow, Row, Source
 from engine.corpus.report import DUPLICATE
+from engine.corpus.sources import open_sources
 from engine.progress import OnProgress
 
 ROWS_PER_REPORT = 5_000

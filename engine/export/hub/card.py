@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 
 from engine.checkpoints.format import CheckpointInfo
-from engine.corpus.ingest.sources import EMBEDDED_NAME
 from engine.corpus.report import counted
+from engine.corpus.sources import EMBEDDED_NAME
 from engine.export.figures import NUM_SAMPLES
 from engine.export.hub.licenses import OTHER
 from engine.export.hub.measured import Measured

@@ -1,4 +1,4 @@
-"""Chooses the text column of any table: CSV, Parquet, tables in JSON. Add a usual column name here.
+"""Chooses the text column of any table: CSV, Parquet, and JSON, whose keys are the columns. Add a usual name here.
 
 The usual names of text columns decide first, in an order of preference; else the greatest mean length does, among the
 columns that can be text. A column of links, ids, numbers, dates or user names never is.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from statistics import fmean
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from engine.errors import CorpusError
 from engine.text import sanitize_line
@@ -32,8 +31,11 @@ OTHER_NAMES = frozenset(
 )
 """Usual names of other columns, which are never the text."""
 
+_RANKS = {key: rank for rank, name in enumerate(TEXT_NAMES) for key in (name, name.replace("_", ""))}
 _OTHER_ENDINGS = ("_id", "_ids", "_url", "_urls", "_link", "_at", "_date", "_time", "_count", "_source", "_lang")
 _USER_NAMES = re.compile(r"(?:user|author|from|to|sender|screen|profile)_(?:screen_|full_|display_)?name|screenname")
+_CONTEXT = re.compile(r"includes|(?:extended_?)?entities|(?:quoted|retweeted|referenced|in_?reply)\w*", re.IGNORECASE)
+_PATH_DOT = re.compile(r"\.(?=\S)")
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.,]*|\.\d+)(?:[eE][-+]?\d+)?%?")
 _NOT_TEXT = re.compile(
     r"""
@@ -52,41 +54,47 @@ _MAX_TEXTLESS_SHARE = 0.8
 """Share of values that are links, ids or numbers from which a column is not text."""
 _MIN_CATEGORY_ROWS, _MAX_CATEGORY_SHARE = 20, 0.1
 """Share of distinct values up to which a column is a category, in so many rows."""
-
-
 _MIN_FILLED_SHARE = 0.3
 """Share of rows in which a column has a value from which it is preferred to those with values in fewer."""
 
 
-class TextColumn(NamedTuple):
+@dataclass(frozen=True)
+class TextColumn:
     """The column of the text and the reason for the choice."""
 
-    column: int
+    index: int
     """From 0."""
     why: str
     """For the note: "by its name" or "the longest"."""
 
 
-def find_text_column(rows: Sequence[Sequence[str]], names: Sequence[str] = ()) -> TextColumn | None:
-    """Return the text column of rows of equal width, or None if every column has links, ids, numbers or the like.
+def text_column(names: Sequence[str], rows: Sequence[Sequence[str]]) -> TextColumn | None:
+    """Return the text column of the first rows of a table, or None if all have links, ids, numbers or the like.
 
-    `names` are the header's, or empty. A table of a single column is not judged.
+    `names` are the columns' own, paths into objects such as "tweet.full_text", or empty. Of a path, the last part is
+    the name; the shorter one is preferred, and below a user, or a post to which one refers, is no text. A row may end
+    before the others.
     """
-    num_columns = len(names) or (len(rows[0]) if rows else 0)
-    if num_columns <= 1:
-        return TextColumn(0, "the only column")
-    keys = [name_key(name) for name in names]
-    values = [[value for row in rows if (value := row[index].strip())] for index in range(num_columns)]
-    able = [index for index in range(num_columns) if not (keys and is_other_name(keys[index]))]
-    named = {index for index in able if keys and keys[index] in _RANKS}
-    texts = [index for index in able if not is_textless(values[index]) and (values[index] or index in named)]
-    varied = [index for index in texts if values[index] and not is_category(values[index])]
-    filled = [index for index in varied if len(values[index]) >= _MIN_FILLED_SHARE * len(rows)]
+    num_columns = len(names) or max(map(len, rows), default=0)
+    columns = [[row[index] for row in rows if index < len(row) and row[index].strip()] for index in range(num_columns)]
+    texts: list[int] = []
+    ranks: dict[int, tuple[int, int]] = {}
+    for index, cells in enumerate(columns):
+        name = names[index] if names else ""
+        *outer, last = _PATH_DOT.split(name)
+        if is_other_name(name) or is_other_name(last) or any(map(is_context, outer)) or is_textless(cells):
+            continue
+        if (key := name_key(last)) in _RANKS:
+            ranks[index] = len(outer), _RANKS[key]
+        if cells or index in ranks:
+            texts.append(index)
+    varied = [index for index in texts if columns[index] and not is_category(columns[index])]
+    filled = [index for index in varied if len(columns[index]) >= _MIN_FILLED_SHARE * len(rows)]
     for candidates in (filled, varied, texts):
-        if usual := named.intersection(candidates):
-            return TextColumn(min(usual, key=lambda index: _RANKS[keys[index]]), "by its name")
+        if named := ranks.keys() & candidates:
+            return TextColumn(min(named, key=lambda index: (ranks[index], index)), "by its name")
         if candidates:
-            return TextColumn(max(candidates, key=lambda index: _mean_length(rows, index)), "the longest")
+            return TextColumn(max(candidates, key=lambda index: sum(map(len, columns[index]))), "the longest")
     return None
 
 
@@ -117,13 +125,19 @@ def name_key(name: str) -> str:
 
 
 def is_text_name(name: str) -> bool:
-    """Return whether a name is a usual one of text columns."""
+    """Return whether a name, not a path, is a usual one of text columns."""
     return name_key(name) in _RANKS
 
 
-def is_other_name(key: str) -> bool:
-    """Return whether a `name_key` is a usual one of columns without text."""
+def is_other_name(name: str) -> bool:
+    """Return whether a name is a usual one of columns without text."""
+    key = name_key(name)
     return key in OTHER_NAMES or key.endswith(_OTHER_ENDINGS) or _USER_NAMES.fullmatch(key) is not None
+
+
+def is_context(part: str) -> bool:
+    """Return whether a part of a path leads to what a post refers to, such as its user or another's post."""
+    return part.casefold() in OTHER_NAMES or _CONTEXT.fullmatch(part) is not None
 
 
 def is_number(value: str) -> bool:
@@ -146,13 +160,4 @@ def is_textless_cell(cell: str) -> bool:
 
 def is_category(values: Sequence[str]) -> bool:
     """Return whether few distinct values repeat, as in a column of languages or topics."""
-    return len(values) >= _MIN_CATEGORY_ROWS and len(set(values)) <= _MAX_CATEGORY_SHARE * len(values)
-
-
-def _mean_length(rows: Sequence[Sequence[str]], index: int) -> float:
-    return fmean(len(row[index]) for row in rows) if rows else 0.0
-
-
-_RANKS = {
-    key: rank for rank, name in enumerate(TEXT_NAMES) for key in (name_key(name), name_key(name).replace("_", ""))
-}
+    return len(values) >= _MIN_CATEGORY_ROWS and len(set(map(str.strip, values))) <= _MAX_CATEGORY_SHARE * len(values)
