@@ -11,7 +11,7 @@ from engine.checkpoints.catalog import require_trusted_corpus
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.format import CheckpointInfo
 from engine.corpus.arrays import EncodedTweets
-from engine.corpus.loading import load_corpus
+from engine.corpus.corpus import load_corpus
 from engine.insight.answers import Answers, snapshot
 from engine.progress import run_to_end
 from engine.protocol.events import Event

@@ -18,9 +18,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.cleaning import Cleaner, decode_escapes, doubt_about, doubt_about_columns, duplicate_key, repair
-from engine.corpus.ingest.quick_check import check_corpus
+from engine.corpus.corpus import check_corpus, load_corpus, read_tweets
 from engine.corpus.ingest.unicode_scripts import SYMBOLS, by_kind, count_scripts
-from engine.corpus.loading import load_corpus, read_tweets
 from engine.corpus.readers.reader import DroppedRow, Row, Source
 from engine.errors import CorpusError
 from engine.session.startup import preflight

@@ -38,8 +38,8 @@ def inspect(
     tweetgen-tui data inspect my.csv
     tweetgen-tui data inspect twitter-2026-11-20.zip --no-replies --json
     """
+    from engine.corpus.corpus import TooFewTweetsError
     from engine.corpus.inspection import inspect
-    from engine.corpus.loading import TooFewTweetsError
     from engine.memory import peak_bytes
     from tui.cli.output.inspection_report import print_inspection, print_sources
     from tui.cli.output.progress_display import passing_folder, show_progress
