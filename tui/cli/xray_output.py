@@ -19,8 +19,7 @@ from tui.cli.output import print_json
 from tui.terminal.capabilities import glyphs_for, is_utf8
 from tui.terminal.theme import HEAT_VARIABLES
 from tui.text.cells import with_placed_words
-from tui.xray.glyphs import ASCII, UNICODE, Glyphs
-from tui.xray.spans import NUM_CELL_SHADES, Kind, Line, Picture, Span, plain, share_of
+from tui.xray.drawing import ASCII, NUM_CELL_SHADES, UNICODE, Glyphs, Kind, Line, Picture, Span, plain, share_of
 
 SVG_COLUMNS = 100
 _MIN_COLUMNS = 20

@@ -153,7 +153,7 @@ def import_(
     if file == STANDARD_STREAM:
         path = _import_standard_input(name, replace=force)
     elif source.is_dir():
-        from engine.export.hub.read import read_folder
+        from engine.export.hub import read_folder
 
         name = name if name is not None else source.resolve().name
         path = checkpoint_files.import_checkpoint(source, name, replace=force, load=read_folder)

@@ -33,9 +33,8 @@ from tui.text.numbers import format_count
 
 if TYPE_CHECKING:  # they import numpy or torch
     from engine.checkpoints.format import CheckpointInfo
+    from engine.corpus.arrays import EncodedTweets, FlatTweets
     from engine.corpus.corpus import Corpus
-    from engine.corpus.encoded_tweets import EncodedTweets
-    from engine.corpus.flat_tweets import FlatTweets
     from engine.sampling.generation import Comparison, GeneratedTweet, Generator, Quality
     from engine.training.evaluation import Evaluation
 
@@ -118,7 +117,7 @@ def evaluate(
 
     from engine.checkpoints.checkpoint import load_checkpoint
     from engine.compute.device import Runtime
-    from engine.corpus.encoded_tweets import EncodedTweets
+    from engine.corpus.arrays import EncodedTweets
     from engine.sampling.generation import Generator
     from engine.training.evaluation import evaluate as evaluate_tweets
 

@@ -13,7 +13,7 @@ from engine.checkpoints.catalog import resolve_checkpoint
 from engine.checkpoints.format import read_info
 from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
-from engine.export.web_page import WeightFormat
+from engine.export import WeightFormat
 from engine.progress import OnProgress, part_of
 from tui.cli.options import complete_checkpoint
 from tui.cli.output import check_output, report, report_checkpoint, show_progress, write_output
@@ -67,8 +67,8 @@ def html(
     check_output(file, may_replace=force)
 
     from engine.checkpoints.checkpoint import load_checkpoint
-    from engine.export.figures import measure_figures
-    from engine.export.web_page.page import web_page
+    from engine.export.copies import measure_figures
+    from engine.export.web_page import web_page
 
     checkpoint = load_checkpoint(path)
     vocab, sampling = checkpoint.vocab, checkpoint.info.sampling
@@ -137,8 +137,8 @@ def hub(
     path = resolve_checkpoint(name)
     target = Path(folder).expanduser()
 
-    from engine.export.hub.licenses import OTHER, checked_license
-    from engine.export.hub.write import require_free, write_folder
+    from engine.export.hub import checked_license, require_free, write_folder
+    from engine.export.model_card import OTHER
 
     require_free(target, may_replace=force)
     license_id = _asked_license() if license_id is None else checked_license(license_id)
@@ -158,7 +158,7 @@ def _asked_license() -> str:
             "A shared model needs a license, and there is no terminal to ask for it.",
             "Add --license ID, such as mit, cc-by-4.0 or unknown.",
         )
-    from engine.export.hub.licenses import checked_license
+    from engine.export.hub import checked_license
 
     def checked(answer: str) -> str:
         try:
@@ -193,8 +193,8 @@ def onnx(
     check_output(file, may_replace=force, is_binary=True)
 
     from engine.checkpoints.checkpoint import load_checkpoint
-    from engine.export.figures import measure_bits
-    from engine.export.onnx_file.write import onnx_file
+    from engine.export.copies import measure_bits
+    from engine.export.onnx import onnx_file
 
     checkpoint = load_checkpoint(path)
 

@@ -342,7 +342,7 @@ def _export_to_tensorboard(
     run: RunFolder, output: str | None, thinned: Thinned, skipped: SkippedLines, *, may_replace: bool
 ) -> None:
     """Write an event file for TensorBoard. Raises `TweetgenError`."""
-    from engine.export.tensorboard_export import export_to_tensorboard
+    from engine.export.tensorboard import export_to_tensorboard
 
     if output is None:
         raise ConfigError("--format tensorboard writes to a folder, and none is given.", "Add --output DIR.")
