@@ -12,15 +12,15 @@ import codecs
 import json
 import re
 from collections.abc import Generator, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
+from engine.corpus.readers.reader import Member, Source, whole
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS
 
 NOT_JSON = "not JSON"
-MAX_BYTES = 1 << 30
 MAX_VALUES = 50_000_000
 """Limit of the values in a file, by its commas: an undecoded one needs 56 bytes."""
 MAX_DECODED_BYTES = 64 << 20
@@ -40,22 +40,25 @@ _KINDS: dict[bytes, Any] = {b"[": list[msgspec.Raw], b"{": dict[str, msgspec.Raw
 class JsonFile:
     """The content of a file. A value in it is undecoded (`msgspec.Raw`) as long as possible."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        """Read `file`, which messages call `name`; bytes that are not UTF-8 are decoded as Windows-1252, one by one.
+    def __init__(self, member: Member, source: Source) -> None:
+        """Read a file; bytes that are not UTF-8 are decoded as Windows-1252, one by one.
 
-        Raises `CorpusError` if it exceeds `MAX_BYTES` or `MAX_VALUES`.
+        Raises `CorpusError` if it exceeds the limit of `whole`, or `MAX_VALUES`.
         """
-        self._name = name
+        self._name = source.name_of(member)
+        self.data, self.num_windows_chars = _in_utf8(whole(member, source).removeprefix(codecs.BOM_UTF8))
+        """The content in UTF-8, without a byte order mark, and the number of characters decoded as Windows-1252."""
         self.start = 0
         """Where its JSON begins: callers set it to skip an assignment."""
         self.hint = "It may be truncated or damaged: download it again, or fix that line."
         """The hint of an error of invalid JSON."""
-        self.num_windows_chars = 0
-        """Characters decoded as Windows-1252."""
         self.num_decoded = 0
         """Bytes or characters of the items that were decoded so far."""
-        self.data = self._in_utf8(file)
-        """The content in UTF-8, without a byte order mark."""
+        if self.data.count(b",") > MAX_VALUES:
+            raise CorpusError(
+                f"{self._name} has over {MAX_VALUES:,} values, too many to be read as a whole.",
+                "Save it as JSON Lines, one value per line, or split it.",
+            )
 
     @property
     def is_array(self) -> bool:
@@ -194,31 +197,6 @@ class JsonFile:
         """Return the error of invalid JSON after this text."""
         return CorpusError(f"{self._name} is not valid JSON {_place(before)}: {problem}.", self.hint)
 
-    def _in_utf8(self, file: BinaryIO) -> bytearray:
-        """Return the content of a file in UTF-8, without a byte order mark."""
-        utf8 = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
-        data = bytearray()
-        is_last = False
-        while not is_last:
-            block = file.read(_BLOCK_BYTES)
-            is_last = not block
-            text = utf8.decode(block, final=is_last)
-            if not text.isascii() and (escaped := _ESCAPED_BYTES.findall(text)):
-                self.num_windows_chars += len(escaped)
-                text = text.translate(_AS_WINDOWS_1252)
-            data += text.encode()
-            if len(data) > MAX_BYTES:
-                raise self._too_large(f"{MAX_BYTES >> 20:,} MB")
-        if data.count(b",") > MAX_VALUES:
-            raise self._too_large(f"{MAX_VALUES:,} values")
-        return data
-
-    def _too_large(self, limit: str) -> CorpusError:
-        return CorpusError(
-            f"{self._name} has over {limit}, too large to be read as a whole.",
-            "Save it as JSON Lines, one value per line, or split it.",
-        )
-
 
 def decode(text: str) -> object:
     """Decode a value. Raises `ValueError`, also if it is nested too deeply."""
@@ -267,3 +245,17 @@ def _place(before: str) -> str:
     """Return the line and character after a text, for a message."""
     line = before.count("\n") + 1
     return f"near line {line:,} (character {len(before) + 1:,})"
+
+
+def _in_utf8(data: bytes) -> tuple[bytes, int]:
+    """Return the content of a file in UTF-8, and the number of its bytes that were read as Windows-1252."""
+    starts = range(0, len(data), _BLOCK_BYTES)  # in blocks, since the whole text may need four times as much
+    try:
+        for _ in codecs.iterdecode((data[at : at + _BLOCK_BYTES] for at in starts), "utf-8"):
+            pass
+    except UnicodeDecodeError:
+        blocks = (data[at : at + _BLOCK_BYTES] for at in starts)
+        texts = list(codecs.iterdecode(blocks, "utf-8", "surrogateescape"))
+        num_escaped = sum(len(_ESCAPED_BYTES.findall(text)) for text in texts)
+        return b"".join(text.translate(_AS_WINDOWS_1252).encode() for text in texts), num_escaped
+    return data, 0
