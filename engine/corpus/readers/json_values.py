@@ -31,7 +31,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 _BLOCK_BYTES = 1 << 20
 _MAX_DEPTH = 8
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_BLANK_BYTES = re.compile(rb"[ \t\r\n]*")
+_ARRAY = re.compile(rb"[ \t\r\n]*\[")
 _ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
 _AS_WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 _KINDS: dict[bytes, Any] = {b"[": list[msgspec.Raw], b"{": dict[str, msgspec.Raw]}
@@ -49,7 +49,7 @@ class JsonFile:
         self.data, self.num_windows_chars = _in_utf8(whole(member, source).removeprefix(codecs.BOM_UTF8))
         """The content in UTF-8, without a byte order mark, and the number of characters decoded as Windows-1252."""
         self.start = 0
-        """Where its JSON begins: callers set it to skip an assignment."""
+        """Where its JSON begins: callers set it to skip an assignment in ASCII."""
         self.hint = "It may be truncated or damaged: download it again, or fix that line."
         """The hint of an error of invalid JSON."""
         self.num_decoded = 0
@@ -63,7 +63,7 @@ class JsonFile:
     @property
     def is_array(self) -> bool:
         """Whether it begins with an array."""
-        return self.data[self._begin : self._begin + 1] == b"["
+        return _ARRAY.match(self.data, self.start) is not None
 
     def root(self) -> object:
         """Return the only value; None if several follow one another, or none. Raises `CorpusError` if it is invalid."""
@@ -123,19 +123,12 @@ class JsonFile:
         try:
             if len(data) <= MAX_DECODED_BYTES:
                 return _DECODER.decode(data.decode())
-        except RecursionError as error:
+        except (RecursionError, ValueError) as error:  # has less depth left than `msgspec` had
             raise self._broken("nested too deeply", self._before(data)) from error
-        place = _place(self._before(data))
         raise CorpusError(
-            f"{self._name} has a value of over {MAX_DECODED_BYTES >> 20} MB, {place}.",
+            f"{self._name} has a value of over {MAX_DECODED_BYTES >> 20} MB, {_place(self._before(data))}.",
             "It must be an array with one object or string per tweet.",
         )
-
-    @property
-    def _begin(self) -> int:
-        """The position of the first character that is not blank."""
-        blanks = _BLANK_BYTES.match(self.data, self.start)
-        return blanks.end() if blanks else self.start
 
     def _one_by_one(self, error: Exception | None = None) -> Iterator[object]:
         """Yield the values that follow one another, or the items of the arrays that do; `error` is of `msgspec`."""
@@ -254,8 +247,9 @@ def _in_utf8(data: bytes) -> tuple[bytes, int]:
         for _ in codecs.iterdecode((data[at : at + _BLOCK_BYTES] for at in starts), "utf-8"):
             pass
     except UnicodeDecodeError:
-        blocks = (data[at : at + _BLOCK_BYTES] for at in starts)
-        texts = list(codecs.iterdecode(blocks, "utf-8", "surrogateescape"))
-        num_escaped = sum(len(_ESCAPED_BYTES.findall(text)) for text in texts)
-        return b"".join(text.translate(_AS_WINDOWS_1252).encode() for text in texts), num_escaped
+        pieces, num_escaped = [], 0
+        for text in codecs.iterdecode((data[at : at + _BLOCK_BYTES] for at in starts), "utf-8", "surrogateescape"):
+            num_escaped += len(_ESCAPED_BYTES.findall(text))
+            pieces.append(text.translate(_AS_WINDOWS_1252).encode())
+        return b"".join(pieces), num_escaped
     return data, 0
