@@ -65,12 +65,11 @@ def bluesky_rows(members: Sequence[Member], source: Source, config: CorpusConfig
     """
     read_posts = _repository_posts if _CAR_HEADER.match(members[0].head()) else _json_posts
     num_without_links = 0
-    with closing(members[0].open()) as file:
-        for post, own_did in read_posts(file, source):
-            row = post if isinstance(post, DroppedRow) else _row(post, own_did, config)
-            if isinstance(post, _Post) and isinstance(row, str):
-                num_without_links += row != post.text and not config.keep_links
-            yield escape(row) if isinstance(row, str) else row
+    for post, own_did in read_posts(members[0], source):
+        row = post if isinstance(post, DroppedRow) else _row(post, own_did, config)
+        if isinstance(post, _Post) and isinstance(row, str):
+            num_without_links += row != post.text and not config.keep_links
+        yield escape(row) if isinstance(row, str) else row
     source.notes += PostCounts(without_links=num_without_links).notes()
 
 
@@ -153,25 +152,26 @@ def _text(post: _Post, *, keeps_links: bool) -> str:
     return text if keeps_links else without_typed_links(text)
 
 
-def _repository_posts(file: BinaryIO, source: Source) -> Iterator[_Found]:
+def _repository_posts(member: Member, source: Source) -> Iterator[_Found]:
     """Yield the posts of a repository, the dropped ones first, then by time."""
     posts: list[_Post] = []
     own_did = ""
     num_chars = 0
-    for cid, block in _blocks(file, source.name):
-        if not isinstance(block, dict):
-            continue
-        if block.get("$type") == _POST:
-            post = _post(block, cid)
-            if isinstance(post, DroppedRow):
-                yield post, ""
+    with closing(member.open()) as file:
+        for cid, block in _blocks(file, source.name):
+            if not isinstance(block, dict):
                 continue
-            posts.append(post)
-            num_chars += len(post.text)
-            if num_chars > MAX_POSTS_CHARS:
-                raise CorpusError(f"{source.name} has too many posts to sort.", "Convert them to JSON lines.")
-        elif isinstance(block.get("did"), str) and "rev" in block:
-            own_did = str(block["did"])
+            if block.get("$type") == _POST:
+                post = _post(block, cid)
+                if isinstance(post, DroppedRow):
+                    yield post, ""
+                    continue
+                posts.append(post)
+                num_chars += len(post.text)
+                if num_chars > MAX_POSTS_CHARS:
+                    raise CorpusError(f"{source.name} has too many posts to sort.", "Convert them to JSON lines.")
+            elif isinstance(block.get("did"), str) and "rev" in block:
+                own_did = str(block["did"])
     yield from ((post, own_did) for post in sorted(posts))
 
 
@@ -228,9 +228,9 @@ def _damaged(name: str, problem: str) -> CorpusError:
     )
 
 
-def _json_posts(file: BinaryIO, source: Source) -> Iterator[_Found]:
+def _json_posts(member: Member, source: Source) -> Iterator[_Found]:
     """Yield the posts of a JSON file in order."""
-    document = JsonFile(file, source.name)
+    document = JsonFile(member, source)
     first, *more = islice(values_of_lines(document), 2)
     if isinstance(first, dict) and more:
         for number, value in enumerate(values_of_lines(document), start=1):
