@@ -31,6 +31,10 @@ class Member:
     """Its path with slashes inside the folder or archive; for a single file, the file's name."""
     open: Callable[[], BinaryIO]
     """Opens it at its first byte; may be called repeatedly. Raises `CorpusError`."""
+    raw_bytes: int = 0
+    """Approximate bytes on disk, compressed: for an archive, the member's share."""
+    encoding: str = ""
+    """The encoding from which it is converted to UTF-8 when it is read; "" if it is not converted."""
 
     def head(self) -> bytes:
         """Return the first `HEAD_BYTES` bytes. Raises `CorpusError`."""
@@ -67,6 +71,7 @@ class DroppedRow:
 
 BOOST, REPOST, RETWEET = "boost", "repost", "retweet"
 """Reasons of dropped rows that repeat another person's post."""
+ONLY_A_LINK = "only a link"
 Row = str | DroppedRow
 """The raw text of a row, or why it was dropped."""
 Rows = Callable[[Sequence[Member], Source, CorpusConfig], Iterator[Row]]

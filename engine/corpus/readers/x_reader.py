@@ -30,12 +30,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.csv_records import csv_records
 from engine.corpus.readers.json_values import JsonFile, as_json, as_object
 from engine.corpus.readers.lines import decoded_lines
-from engine.corpus.readers.posts import ONLY_A_LINK, PRIVATE_EXAMPLE
-from engine.corpus.readers.reader import RETWEET, DroppedRow, Format, Member, Row, Source, example
+from engine.corpus.readers.posts import PRIVATE_EXAMPLE
+from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Member, Row, Source, example
 from engine.corpus.readers.table import BLANK_LINE, TOO_FEW_COLUMNS
-from engine.corpus.readers.tables.csv_records import CsvRecords
 from engine.corpus.readers.x_notes import NoteTweets
 from engine.corpus.report import counted
 from engine.errors import CorpusError
@@ -310,7 +310,7 @@ def _table_tweets(member: Member, source: Source) -> Iterator[object]:
         names = _columns(header) if isinstance(header, str) else []
         if not names:
             raise CorpusError(f"{source.name_of(member)} has no column names in its first line.", _HINT)
-        for record in CsvRecords(lines, ","):
+        for record in csv_records(lines, ","):
             if isinstance(record, DroppedRow):
                 yield record
                 continue
