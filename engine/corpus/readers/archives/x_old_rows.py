@@ -29,10 +29,10 @@ from engine.corpus.readers.archives.x_files import (
 )
 from engine.corpus.readers.archives.x_notes import NoteTweets
 from engine.corpus.readers.archives.x_tweets import TweetRows, owner_id
+from engine.corpus.readers.csv_records import csv_records
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.readers.reader import DroppedRow, Member, Row, Source, example
 from engine.corpus.readers.table import BLANK_LINE, TOO_FEW_COLUMNS
-from engine.corpus.readers.tables.csv_records import CsvRecords
 from engine.errors import CorpusError
 
 _TWEETS = re.compile(r"tweets(?:_\w+)?")
@@ -76,7 +76,7 @@ def _table_tweets(member: Member, source: Source) -> Iterator[object]:
         names = table_columns(header) if isinstance(header, str) else []
         if not names:
             raise CorpusError(f"{source.name_of(member)} has no column names in its first line.", HINT)
-        for record in CsvRecords(lines, ","):
+        for record in csv_records(lines, ","):
             if isinstance(record, DroppedRow):
                 yield record
                 continue
