@@ -134,7 +134,7 @@ def whole(member: Member, source: Source) -> bytes:
             if content.tell() > MAX_WHOLE_BYTES:
                 raise CorpusError(
                     f"{source.name} is over {MAX_WHOLE_BYTES >> 20:,} MB, too large to be read as a whole.",
-                    "Extract it if it is in an archive, or save it as CSV.",
+                    "Extract Parquet from an archive; save JSON as JSON Lines, one value per line.",
                 )
     return content.getvalue()
 

@@ -260,10 +260,9 @@ def _items(files: Sequence[Member], kind: str, source: Source) -> Iterator[objec
 
 def _assigned(member: Member, source: Source) -> tuple[str, JsonFile]:
     """Return the variable to which a file assigns, "" for another file, and the content from the value on."""
-    with closing(member.open()) as file:
-        content = JsonFile(file, source.name_of(member))
+    content = JsonFile(member, source)
     if last := _LAST_SEMICOLON.search(content.data, len(content.data) - 100):
-        del content.data[last.start() :]
+        content.data = content.data[: last.start()]
     assigned = _ASSIGNMENT.match(content.data)
     if assigned is None or assigned.lastgroup is None:
         return "", content
