@@ -28,7 +28,6 @@ from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_ob
 from engine.corpus.readers.posts import (
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
-    ONLY_A_LINK,
     PRIVATE_EXAMPLE,
     SENSITIVE,
     PostCounts,
@@ -39,6 +38,7 @@ from engine.corpus.readers.posts import (
 from engine.corpus.readers.reader import (
     BOOST,
     HEAD_BYTES,
+    ONLY_A_LINK,
     DroppedRow,
     Format,
     Member,

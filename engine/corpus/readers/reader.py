@@ -71,6 +71,7 @@ class DroppedRow:
 
 BOOST, REPOST, RETWEET = "boost", "repost", "retweet"
 """Reasons of dropped rows that repeat another person's post."""
+ONLY_A_LINK = "only a link"
 Row = str | DroppedRow
 """The raw text of a row, or why it was dropped."""
 Rows = Callable[[Sequence[Member], Source, CorpusConfig], Iterator[Row]]
