@@ -33,8 +33,8 @@ from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.json_files.json_rows import JSON
 from engine.corpus.readers.json_files.jsonl_rows import JSONL
 from engine.corpus.readers.lines import head_lines
+from engine.corpus.readers.parquet_reader import PARQUET
 from engine.corpus.readers.reader import HEAD_BYTES, Format
-from engine.corpus.readers.tables.parquet_rows import PARQUET
 from engine.corpus.readers.text_rows import TEXT
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)
