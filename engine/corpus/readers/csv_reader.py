@@ -14,7 +14,7 @@ from itertools import chain, islice, pairwise
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.files.archive_entries import suffix_of
+from engine.corpus.files.archives import suffix_of
 from engine.corpus.readers.columns import (
     is_category,
     is_number,
