@@ -18,7 +18,7 @@ from engine.corpus.ingest.collection import collect, rows_by_source
 from engine.corpus.ingest.deduplication import GroupedTweets, group
 from engine.corpus.readers.labels import LABELLED, OTHER_LABEL
 from engine.corpus.readers.reader import DroppedRow
-from engine.corpus.readers.text_rows import ONLY_A_LABEL
+from engine.corpus.readers.text_reader import ONLY_A_LABEL
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity import validation_mask
 from engine.corpus.sources import EMBEDDED_NAME

@@ -28,8 +28,8 @@ from engine.corpus.readers.archives.x_files import archive_root
 from engine.corpus.readers.archives.x_rows import x_rows
 from engine.corpus.readers.json_files import json_window
 from engine.corpus.readers.json_files.json_rows import json_rows
-from engine.corpus.readers.lines import decoded_lines, head_lines
 from engine.corpus.readers.reader import DroppedRow, Member, Row, Source
+from engine.corpus.readers.text_reader import decoded_lines, head_lines
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import CAR_ID, car_of, parquet_of, section_of
 from tests.engine.corpus.reading import Case, Files, encoded, read, read_with, recorded_cases, texts_of, unescaped

@@ -14,8 +14,8 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_files.json_values import NOT_JSON, decode, starts_as_lines
 from engine.corpus.readers.json_files.text_key import Numbered
 from engine.corpus.readers.json_files.value_rows import value_rows
-from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, of_one_file
+from engine.corpus.readers.text_reader import decoded_lines
 
 MAX_LINE_BYTES = 10_000_000
 """Limit of a line: a page of 500 tweets with all fields and expansions has about 5 MB."""
