@@ -29,7 +29,7 @@ from tui.app.recorder import Output, to_cast
 from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.dialogs.help import HelpDialog
 from tui.lesson.progress import Progress, progress_path, write_progress
-from tui.lesson.runs import main_config, open_lesson_session
+from tui.lesson.run import main_config, open_lesson_session
 from tui.lesson.stops import STOPS
 from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
@@ -37,7 +37,8 @@ from tui.run.view import RunView
 from tui.screens.lesson.app import LessonApp
 from tui.screens.xray.screen import XrayScreen
 from tui.widgets.xray.panel import XrayPanel
-from tui.xray.view_names import VIEW_NAMES, ViewName
+from tui.xray.state import ViewName
+from tui.xray.views import VIEWS
 
 DEADLINE_SECONDS = 900.0
 _SAMPLE_SECONDS = 0.1
@@ -176,7 +177,7 @@ async def take_lesson(folder: Path) -> None:
 
     app = LessonApp(open_run(main_config(is_new=True), None), open_run, RunView(), progress_path())
     async with app.run_test(size=LESSON_SIZE) as pilot:
-        run = app.lesson_screen.lesson.run
+        run = app.lesson_screen.run
         await _until(lambda: run.view.step >= STOPS[LESSON_STOP - 1].train_to, "the lesson's model")
         panel = app.lesson_screen.current.query_one(XrayPanel)
         await _until(lambda: bool(panel.text), "the lesson's tweet")
@@ -195,7 +196,7 @@ async def _take_views(app: TweetgenApp, pilot: Pilot[Any], folder: Path) -> None
     assert isinstance(app.screen, XrayScreen)
     panel = app.screen.panel
     panel.open(TEXT)
-    for view in VIEW_NAMES:
+    for view in VIEWS:
         panel.cursor = CURSORS[view]  # first, so that the view asks for it
         panel.action_view(view)
         await _until(lambda: _is_answered(panel), view)
@@ -206,9 +207,8 @@ async def _take_views(app: TweetgenApp, pilot: Pilot[Any], folder: Path) -> None
 
 
 def _is_answered(panel: XrayPanel) -> bool:
-    """Return whether no question of the view is open."""
-    questions = panel._questions
-    return not any(questions.is_open(type(command)) for command in panel._state.commands(questions.request))
+    """Return whether no question is open."""
+    return not any(asked.is_open for asked in panel._questions._asked.values())
 
 
 def _write(app: App[Any], path: Path) -> None:

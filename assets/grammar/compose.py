@@ -10,19 +10,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from assets.grammar.grammar import Grammar, Rules, Template, read_rules, read_words
-from assets.grammar.mangle import Style, draw_style, end_mark, face, recase, respell
+from assets.grammar.grammar import FOLDER, Grammar, pick, read_rules, read_words
 from assets.grammar.names import handle, hashtag, link
-from assets.grammar.phrases import PHRASES
-from assets.grammar.tables import pick
-from assets.grammar.talk import TALK
-from assets.grammar.topics import TOPICS
-from assets.grammar.words import WORDS
+from assets.grammar.spelling import FORMS, Style, draw_style, end_mark, face, fix_articles, recase, respell
 
 MAX_CHARS: Final = 140
 REPLY_SHARE: Final = 0.46
 ONCE: Final = frozenset({"withsome", "atplace", "past", "future", "plannedday", "tail", "until"})
 """Rules that expand to nothing from their second use in a sentence on, which would repeat or contradict the first."""
+SOFT_MARKS: Final = {"opener": 0.3, "turn": 1.0}
+"""By rule, the probability of a comma, dash, colon or ellipsis after a sentence that introduces the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Row:
     base: str
     """The sentences before respelling, punctuation and decoration."""
     frames: tuple[str, ...]
-    """The sentence templates, as written in `topics` and `talk`."""
+    """The sentence templates, as written in `topics.txt` and `talk.txt`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,84 +39,60 @@ class Sentence:
 
     text: str
     frame: str
-    soft_mark: float = 0.0
-    """Probability of a comma, dash, colon or ellipsis after it; above 0 only if it introduces the next sentence."""
+    soft_mark: float
 
 
 class Composer:
     """Generates rows from the grammar, without random state of its own."""
 
     def __init__(self) -> None:
-        """Parse the vocabulary, the phrases and the sentence templates. Raises `GrammarError`."""
-        topics, talk = read_rules(TOPICS), read_rules(TALK)
-        rules = {**read_words(WORDS), **read_rules(PHRASES)}
-        named = {f"frames.{name}": templates for name, templates in {**topics, **talk}.items()}
-        self._grammar: Final = Grammar({**rules, **named}, {"buddy": handle, "link": link}, ONCE)
-        self._talk: Final = talk
-        self._topics: Final = _by_size(topics)
-        replies = {name: templates for name, templates in talk.items() if name.startswith("reply.")}
-        self._replies: Final = _by_size(replies)
+        """Read the vocabulary, the phrases and the sentence templates. Raises `GrammarError`."""
+        rules = read_words((FOLDER / "words.txt").read_text(encoding="utf-8"))
+        for name in ("phrases", "topics", "talk"):
+            rules |= read_rules((FOLDER / f"{name}.txt").read_text(encoding="utf-8"))
+        self._grammar: Final = Grammar(rules, {"buddy": handle, "link": link}, FORMS, ONCE)
+        # each as often as it has templates, so that templates are equally likely
+        self._topics: Final = [name for name in rules if name.startswith("topic.") for _ in rules[name]]
+        self._replies: Final = [name for name in rules if name.startswith("reply.") for _ in rules[name]]
 
     def row(self, rng: Random) -> Row:
         """Generate one row, which may be longer than `MAX_CHARS`."""
         goal_chars = 18 + int(rng.random() * 62 + rng.random() * 40)
         style = draw_style(rng)
         if rng.random() < REPLY_SHARE:
-            topic, to, plan = "", _addressees(rng), self._reply(rng)
+            topic, to = "", f"{handle(rng)} {handle(rng)} " if rng.random() < 0.03 else f"{handle(rng)} "
+            plan = self._reply(rng)
         else:
-            topic, templates = pick(rng, self._topics)
-            to, plan = "", self._announcement(rng, templates)
+            topic, to = pick(rng, self._topics), ""
+            plan = self._announcement(rng, topic)
         sentences = _fill(plan, goal_chars - len(to))
         text = _write(sentences, style, rng)
-        text = recase(f"{to}{text}", style) + _decoration(rng, topic)
+        text = recase(f"{to}{text}", style) + _decoration(rng, topic.removeprefix("topic."))
         base = " ".join(sentence.text for sentence in sentences)
         return Row(text, base, tuple(sentence.frame for sentence in sentences))
 
-    def _expand(self, templates: tuple[Template, ...], rng: Random) -> Sentence:
-        template = pick(rng, templates)
-        soft_mark = 0.3 if templates is self._talk["opener"] else 0.0
-        if templates is self._talk["turn"]:
-            soft_mark = 1.0
-        return Sentence(self._grammar.sentence(template, rng), template.text, soft_mark)
+    def _sentence(self, rule: str, rng: Random) -> Sentence:
+        template = pick(rng, self._grammar.rules[rule])
+        text = fix_articles(self._grammar.sentence(template, rng))
+        return Sentence(text, template.text, SOFT_MARKS.get(rule, 0.0))
 
-    def _announcement(self, rng: Random, topic: tuple[Template, ...]) -> Iterator[Sentence]:
+    def _announcement(self, rng: Random, topic: str) -> Iterator[Sentence]:
         """Yield an optional opener, statements and comments, and a goodbye as the last sentence."""
         if rng.random() < 0.24:
-            yield self._expand(self._talk["opener"], rng)
-        yield self._expand(topic, rng)
-        while True:
-            chance = rng.random()
-            if chance < 0.4:
-                yield self._expand(topic, rng)
-            elif chance < 0.85:
-                yield self._expand(self._talk["comment"], rng)
-            else:
-                yield self._expand(self._talk["closer"], rng)
-                return
+            yield self._sentence("opener", rng)
+        yield self._sentence(topic, rng)
+        while (chance := rng.random()) < 0.85:
+            yield self._sentence(topic if chance < 0.4 else "comment", rng)
+        yield self._sentence("closer", rng)
 
     def _reply(self, rng: Random) -> Iterator[Sentence]:
         """Yield sentences to the addressee; a change of subject and a statement on it are the last two."""
-        _, first = pick(rng, self._replies)
-        yield self._expand(first, rng)
-        while True:
-            chance = rng.random()
-            if chance < 0.25:
-                yield self._expand(first, rng)
-            elif chance < 0.85:
-                yield self._expand(self._talk["more"], rng)
-            else:
-                yield self._expand(self._talk["turn"], rng)
-                yield self._expand(pick(rng, self._topics)[1], rng)
-                return
-
-
-def _by_size(rules: Rules) -> tuple[tuple[str, tuple[Template, ...]], ...]:
-    """Repeat each section once per template, so that templates are equally likely in a uniform draw of sections."""
-    return tuple((name.rpartition(".")[2], templates) for name, templates in rules.items() for _ in templates)
-
-
-def _addressees(rng: Random) -> str:
-    return f"{handle(rng)} {handle(rng)} " if rng.random() < 0.03 else f"{handle(rng)} "
+        first = pick(rng, self._replies)
+        yield self._sentence(first, rng)
+        while (chance := rng.random()) < 0.85:
+            yield self._sentence(first if chance < 0.25 else "more", rng)
+        yield self._sentence("turn", rng)
+        yield self._sentence(pick(rng, self._topics), rng)
 
 
 def _fill(plan: Iterator[Sentence], goal_chars: int) -> list[Sentence]:

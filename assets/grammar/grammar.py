@@ -1,26 +1,29 @@
-"""A context-free grammar of templates with slots, choices, inflection and pronouns.
+"""A context-free grammar of templates with slots, choices, inflection and pronouns, and the files that it is read from.
 
-The notation is explained in `words` and `phrases`. The caller passes the random generator, and only
-`Random.random` is called: Python guarantees its sequence across versions, so a seed determines the corpus.
+The heads of `words.txt` and `phrases.txt` explain the notation. Every choice is one call of `Random.random`, and no
+other function is called: Python guarantees its sequence across versions, so a seed determines the corpus.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from assets.grammar.english import FORMS, fix_articles
-from assets.grammar.tables import pick
-
-Maker = Callable[[Random], str]
+T = TypeVar("T")
+FOLDER: Final = Path(__file__).parent
+TABLES: Final[Mapping[str, Any]] = tomllib.loads((FOLDER / "tables.toml").read_text(encoding="utf-8"))
 PRONOUNS: Final[Mapping[str, Mapping[str, str]]] = {
     "he": {"m": "he", "f": "she", "": "it"},
     "him": {"m": "him", "f": "her", "": "it"},
     "his": {"m": "his", "f": "her", "": "its"},
 }
-TOKEN: Final = re.compile(r"[{}\[\]|]|[^{}\[\]|]+")
-LINE: Final = re.compile(r"(?:(?P<weight>\d+)\*)?(?P<text>.*?)(?: ~(?P<gender>[mf]))?")
+COMMENTS: Final = re.compile(r"^#.*\n", re.MULTILINE)
+WEIGHT: Final = re.compile(r"(\d+)\*")
+SLOT: Final = re.compile(r"\{([^{}]*)\}")
+TOKEN: Final = re.compile(r"\{[^{}]*\}|[\[\]|]|[^{}\[\]|]+")
 SPACES: Final = re.compile(r" {2,}| (?=[,.!?])")
 
 
@@ -51,134 +54,142 @@ class Template:
     """One alternative of a rule."""
 
     text: str
-    """The source line, which identifies a sentence frame."""
+    """As written in its file; identifies a sentence frame."""
     parts: Parts
     gender: str
     """`m` or `f`: sets the gender of later pronouns. Empty: no change."""
 
 
 Rules = dict[str, tuple[Template, ...]]
+"""By name; a template is in its rule as often as its weight says."""
 
 
-@dataclass(slots=True)
-class _State:
-    """The state of one expansion: the gender of the latest person, and the rules that were used once."""
+def pick(rng: Random, items: Sequence[T]) -> T:
+    """Draw one item uniformly, by a single call of `Random.random`."""
+    return items[int(rng.random() * len(items))]
 
-    gender: str = ""
-    used: set[str] = field(default_factory=set)
+
+def words(text: str) -> tuple[str, ...]:
+    """Split a text of `tables.toml` into words; `3*word` gives three."""
+    return tuple(_weighted(text.split()))
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Parse a text of `key:value` words."""
+    return dict(pair.split(":") for pair in text.split())
 
 
 def read_words(text: str) -> Rules:
     """Parse word classes: `name: item, item, ...`, continued on indented lines."""
-    joined = re.sub(r"\n +", " ", text.strip())
-    pairs = (line.split(": ", 1) for line in joined.split("\n") if line)
-    return {name: tuple(_alternatives(items.split(", "))) for name, items in pairs}
+    lines = COMMENTS.sub("", text).replace("\n    ", " ").splitlines()
+    classes = (line.split(": ", 1) for line in lines if line)
+    return {name: tuple(_templates(items.split(", "))) for name, items in classes}
 
 
 def read_rules(text: str) -> Rules:
-    """Parse phrase or sentence rules: a line `= name`, then one alternative per line.
-
-    An indented line continues the previous one.
-    """
-    joined = re.sub(r"\n +", " ", text.strip())
-    sections = re.split(r"^= ", joined, flags=re.MULTILINE)[1:]
-    blocks = (section.strip().split("\n") for section in sections)
-    return {lines[0]: tuple(_alternatives([x for x in lines[1:] if x])) for lines in blocks}
+    """Parse phrase or sentence rules: a line `= name`, then one alternative per line."""
+    sections = re.split(r"^= ", COMMENTS.sub("", text), flags=re.MULTILINE)[1:]
+    blocks = (section.split("\n") for section in sections)
+    return {name: tuple(_templates(filter(None, lines))) for name, *lines in blocks}
 
 
-def _alternatives(lines: Sequence[str]) -> Iterator[Template]:
-    """Yield each line's template `weight` times."""
-    for line in lines:
-        found = LINE.fullmatch(line.strip().rstrip(","))
-        if found is None:
-            raise GrammarError(f"invalid line {line!r}")
-        template = Template(found["text"], _parse(found["text"]), found["gender"] or "")
-        yield from [template] * int(found["weight"] or 1)
+def _weighted(items: Iterable[str]) -> Iterator[str]:
+    """Yield each item as often as the weight before it says."""
+    for item in items:
+        weight = WEIGHT.match(item)
+        yield from [item[weight.end() :]] * int(weight[1]) if weight else [item]
+
+
+def _templates(items: Iterable[str]) -> Iterator[Template]:
+    """Yield the template of each item as often as its weight says. Raises `GrammarError`."""
+    for item in _weighted(items):
+        text, _, gender = item.partition(" ~")
+        yield Template(text, _parse(text), gender)
 
 
 def _parse(text: str) -> Parts:
-    tokens = TOKEN.findall(text)
-    options, end = _parse_options(tokens, 0)
-    if end != len(tokens) or len(options) != 1:
-        raise GrammarError(f"unbalanced brackets in {text!r}")
-    return options[0]
-
-
-def _parse_options(tokens: Sequence[str], at: int) -> tuple[tuple[Parts, ...], int]:
-    """Parse up to a closing bracket or the end; return the options and the index after them."""
-    options: list[list[str | Slot | Choice]] = [[]]
-    while at < len(tokens) and tokens[at] != "]":
-        if tokens[at] == "|":
-            options.append([])
-        elif tokens[at] == "{":
-            name, *forms = tokens[at + 1].split(".")
-            options[-1].append(Slot(name, tuple(forms)))
-            at += 2
-        elif tokens[at] == "[":
-            inner, at = _parse_options(tokens, at + 1)
-            options[-1].append(Choice(inner))
+    """Return the parts of a template. Raises `GrammarError` if its brackets are unbalanced."""
+    pieces = TOKEN.findall(text)
+    opened: list[list[list[str | Slot | Choice]]] = [[[]]]  # the options of each choice that is not closed yet
+    for piece in pieces:
+        if piece == "[":
+            opened.append([[]])
+        elif piece == "]" and len(opened) > 1:
+            options = opened.pop()
+            opened[-1][-1].append(Choice(tuple(map(tuple, options))))
+        elif piece == "|" and len(opened) > 1:
+            opened[-1].append([])
+        elif piece in ("]", "|"):
+            break
+        elif piece[0] == "{":
+            name, *forms = piece[1:-1].split(".")
+            opened[-1][-1].append(Slot(name, tuple(forms)))
         else:
-            options[-1].append(tokens[at])
-        at += 1
-    return tuple(tuple(option) for option in options), at
+            opened[-1][-1].append(piece)
+    else:
+        if len(opened) == 1 and "".join(pieces) == text:
+            return tuple(opened[0][0])
+    raise GrammarError(f"unbalanced brackets in {text!r}")
 
 
+@dataclass(frozen=True, slots=True)
 class Grammar:
-    """Expands templates to sentences."""
+    """Expands templates to sentences. Raises `GrammarError` if a template has a slot or form that does not exist."""
 
-    def __init__(self, rules: Rules, makers: Mapping[str, Maker], once: frozenset[str] = frozenset()) -> None:
-        """Store rules, functions for slots without a rule, and the names of rules that expand once per sentence.
+    rules: Rules
+    makers: Mapping[str, Callable[[Random], str]] = field(default_factory=dict)
+    """Functions for slots without a rule."""
+    forms: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    """Inflections."""
+    once: frozenset[str] = frozenset()
+    """Rules that expand to nothing from their second use in a sentence on."""
 
-        Raises `GrammarError` if a template has a slot without rule or function.
-        """
-        self.rules: Final = rules
-        self._makers: Final = makers
-        self._once: Final = once
-        known = {*rules, *makers, *PRONOUNS}
-        for template in (t for templates in rules.values() for t in templates):
-            missing = [slot.name for slot in slots_of(template.parts) if slot.name not in known]
-            if missing:
-                raise GrammarError(f"no rule for {missing} in {template.text!r}")
+    def __post_init__(self) -> None:
+        known = {*self.rules, *self.makers, *PRONOUNS}
+        for template in (t for templates in self.rules.values() for t in templates):
+            for slot in SLOT.findall(template.text):
+                name, *forms = slot.split(".")
+                if name not in known or not self.forms.keys() >= set(forms):
+                    raise GrammarError(f"no rule or form for {{{slot}}} in {template.text!r}")
 
     def sentence(self, template: Template, rng: Random) -> str:
         """Expand one template, in standard spelling: lower case except names, without a final mark."""
-        text = self._expand(template.parts, rng, _State())
-        return fix_articles(SPACES.sub(lambda m: " " if m[0] == "  " else "", text).strip())
+        text = _Expansion(self, rng).text_of(template.parts)
+        return SPACES.sub(lambda m: " " if m[0] == "  " else "", text).strip()
 
-    def _expand(self, parts: Parts, rng: Random, state: _State) -> str:
-        pieces: list[str] = []
+
+@dataclass(slots=True)
+class _Expansion:
+    """The expansion of one sentence: the gender of the latest person, and the rules that were used once."""
+
+    grammar: Grammar
+    rng: Random
+    gender: str = ""
+    used: set[str] = field(default_factory=set)
+
+    def text_of(self, parts: Parts) -> str:
+        text = ""
         for part in parts:
             if isinstance(part, str):
-                pieces.append(part)
-            elif isinstance(part, Slot):
-                text = self._fill(part.name, rng, state)
-                for form in part.forms:
-                    text = FORMS[form](text)
-                pieces.append(text)
+                text += part
+            elif isinstance(part, Choice):
+                text += self.text_of(pick(self.rng, part.options))
             else:
-                pieces.append(self._expand(pick(rng, part.options), rng, state))
-        return "".join(pieces)
+                filled = self._filled(part.name)
+                for form in part.forms:
+                    filled = self.grammar.forms[form](filled)
+                text += filled
+        return text
 
-    def _fill(self, name: str, rng: Random, state: _State) -> str:
+    def _filled(self, name: str) -> str:
         if name in PRONOUNS:
-            return PRONOUNS[name][state.gender]
-        if name in self._makers:
-            return self._makers[name](rng)
-        if name in self._once:
-            if name in state.used:
-                return ""
-            state.used.add(name)
-        template = pick(rng, self.rules[name])
-        if template.gender:
-            state.gender = template.gender
-        return self._expand(template.parts, rng, state)
-
-
-def slots_of(parts: Parts) -> Iterator[Slot]:
-    """Yield the slots of a template, including those inside choices."""
-    for part in parts:
-        if isinstance(part, Slot):
-            yield part
-        elif isinstance(part, Choice):
-            for option in part.options:
-                yield from slots_of(option)
+            return PRONOUNS[name][self.gender]
+        if name in self.grammar.makers:
+            return self.grammar.makers[name](self.rng)
+        if name in self.used:
+            return ""
+        if name in self.grammar.once:
+            self.used.add(name)
+        template = pick(self.rng, self.grammar.rules[name])
+        self.gender = template.gender or self.gender
+        return self.text_of(template.parts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.arrays import Batch
 from engine.model.vocab import BOS, EOS, PAD, Vocab
 
 LEARNING_RATE = 0.004

@@ -13,7 +13,7 @@ import pytest
 from assets.grammar import make
 from assets.grammar.compose import Row
 from assets.grammar.grammar import Grammar, GrammarError, read_rules
-from assets.grammar.slang import EMOJI
+from assets.grammar.spelling import EMOJI
 
 FILE = make.DEFAULT_OUTPUT
 
@@ -89,6 +89,9 @@ def test_every_row_is_one_printable_line_with_a_word_and_without_html_and_unwant
 
 def test_a_mistake_in_the_grammar_is_an_error_that_names_it() -> None:
     with pytest.raises(GrammarError, match="nowhere"):
-        Grammar(read_rules("= start\nsee {nowhere}"), {})
-    with pytest.raises(GrammarError, match="unbalanced"):
-        read_rules("= start\nsee [this|that")
+        Grammar(read_rules("= start\nsee {nowhere}"))
+    with pytest.raises(GrammarError, match=r"him\.pls"):
+        Grammar(read_rules("= start\nsee [this|{him.pls}]"))
+    for template in ("see [this|that", "see this|that", "see this]", "see {this", "see this}"):
+        with pytest.raises(GrammarError, match="unbalanced"):
+            read_rules(f"= start\n{template}")

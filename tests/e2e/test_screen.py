@@ -23,8 +23,7 @@ from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal
 from tests.e2e.terminal import Terminal, events_of
 from tests.event_files import LOSS, scalars_in
 from tests.recorded_runs import run_of, write_run
-from tui.lesson.lock import lock_lesson
-from tui.lesson.progress import Progress, progress_path, read_progress, write_progress
+from tui.lesson.progress import Progress, lock_lesson, progress_path, read_progress, write_progress
 
 A_TWEET = r"[●◐○] .*{}  \d\.\d\d"
 
@@ -250,8 +249,8 @@ def test_a_run_on_a_hostile_corpus_emits_none_of_its_escape_sequences(
 
 # The lesson -----------------------------------------------------------------------------------------------------------
 
-_SCRIPTED_LESSON = """import tui.lesson.runs
-tui.lesson.runs.open_training_session = lambda config, on_stage: FakeSession()
+_SCRIPTED_LESSON = """import tui.lesson.run
+tui.lesson.run.open_training_session = lambda config, on_stage: FakeSession()
 """
 
 
@@ -286,7 +285,7 @@ def test_a_lesson_is_refused_without_a_terminal_at_a_stop_that_does_not_exist_an
 ) -> None:
     assert cli("lesson", "--stop", "9").code == 2
     assert_two_line_error(cli("lesson"), "needs a terminal")
-    command = importlib.import_module("tui.cli.commands.lesson")
+    command = importlib.import_module("tui.cli.commands.screen")
     monkeypatch.setattr(command, "require_terminal", lambda _hint: None)
     monkeypatch.setattr(command, "start_job_control", lambda: None)
     write_progress(progress_path(), Progress(3))

@@ -44,7 +44,7 @@ from tui.__main__ import main
 main()
 """
 _IN_TRAINING = ("tui.app.main_screen", "MainScreen", "self.run.view.step > 5")
-_IN_LESSON = ("tui.screens.lesson.screen", "LessonScreen", "self.lesson.run.view.phase != 'starting'")
+_IN_LESSON = ("tui.screens.lesson.screen", "LessonScreen", "self.run.view.phase != 'starting'")
 FAILING_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "raise RuntimeError('a mistake of ours')")
 BLOCKED_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "broken.touch(); time.sleep(1000)")
 CLOSED_SCREEN = _BREAKING_SCREEN.format(

@@ -1,1 +1,1 @@
-"""The guided lesson without its screen: texts, checks, progress, snippets, the pictures of its stops. No framework."""
+"""The guided lesson without its screen: its stops, runs, progress and pictures. No framework."""

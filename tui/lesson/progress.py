@@ -1,12 +1,17 @@
-"""Which stop is open and which are done, in a file of the lesson's data folder. A damaged file counts as none."""
+"""What the lesson keeps in its own data folder: which stop is open and which are done, and a lock.
+
+A damaged file counts as none. The lock keeps a second lesson out: both would train, replace and remove the same runs.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.storage.files import write_atomically
+from engine.errors import StorageError
+from engine.storage.files import is_locked, storage_errors, try_lock, write_atomically
 from engine.storage.folders import home, list_runs
 from tui.lesson.stops import STOPS
 
@@ -62,3 +67,33 @@ def write_progress(path: Path, progress: Progress) -> None:
     """Replace the file. Raises `StorageError`."""
     content = {"stop": progress.stop, "done": sorted(progress.done)}
     write_atomically(path, json.dumps(content).encode())
+
+
+def _lock_path() -> Path:
+    return lesson_home() / "lock"
+
+
+def lock_lesson() -> int:
+    """Keep other processes out of the lesson until this one ends, or the returned descriptor is closed.
+
+    Raises `StorageError`, also if another process has the lesson open.
+    """
+    path = _lock_path()
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        if not try_lock(descriptor):
+            os.close(descriptor)
+            raise lesson_open_error()
+    return descriptor
+
+
+def is_lesson_open() -> bool:
+    """Return whether a process has the lesson open."""
+    return is_locked(_lock_path())
+
+
+def lesson_open_error() -> StorageError:
+    """Return the error of a lesson that another process has open."""
+    hint = "Go on there, or leave it there with q and open it here again."
+    return StorageError("The lesson is open in another terminal.", hint)

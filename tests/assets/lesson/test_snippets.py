@@ -17,12 +17,10 @@ from engine.baselines import baseline_bits
 from engine.compute.cpu.step import GruStep
 from engine.config.run import ModelConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import EncodedTweets
-from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.arrays import EncodedTweets, FlatTweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, SPECIALS, UNK, Vocab
 from engine.sampling.logits import next_char_weights
-from tui.lesson.snippets import snippet
 from tui.lesson.stops import STOPS
 
 TWEETS = ["good morning @anna!", "so happy :)", "what a day, what a view", "hi", "love this song"]
@@ -42,9 +40,9 @@ def encoded(tweet: str) -> Tensor:
 
 
 def test_the_screen_shows_the_files_that_are_tested_and_each_fits_a_dialog() -> None:
-    for number in range(1, len(STOPS) + 1):
-        code = snippet(number)
-        assert code == (FOLDER / f"stop_{number}.py").read_text(encoding="utf-8")
+    for stop in STOPS:
+        code = stop.code
+        assert code == (FOLDER / f"stop_{stop.number}.py").read_text(encoding="utf-8")
         assert len(code.splitlines()) <= 40
         assert max(map(len, code.splitlines())) <= 120
 

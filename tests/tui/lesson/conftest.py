@@ -19,7 +19,7 @@ from engine.protocol import insight
 from tests.fakes import FakeSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, Running, idle, wait_until
 from tui.lesson.progress import Progress, write_progress
-from tui.lesson.runs import main_config
+from tui.lesson.run import main_config
 from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
 from tui.run.view import RunView
@@ -66,7 +66,7 @@ class Visit(Running):
 
     @property
     def view(self) -> RunView:
-        return self.screen.lesson.run.view
+        return self.screen.run.view
 
     @property
     def config(self) -> RunConfig:
@@ -91,7 +91,7 @@ class Visit(Running):
 
     async def is_ready(self) -> None:
         """Wait until the run accepts commands and the view was notified."""
-        await wait_until(lambda: self.screen.lesson.run.is_ready and self.screen._is_announced, "the run")
+        await wait_until(lambda: self.screen.run.is_ready and self.screen._is_announced, "the run")
 
 
 Open = Callable[..., AbstractAsyncContextManager[Visit]]

@@ -22,14 +22,13 @@ from tui.dialogs.ask import Question
 from tui.lesson.progress import Progress, read_progress
 from tui.lesson.stops import STOPS
 from tui.process.exit import Outcome
-from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
-from tui.screens.lesson.live_picture import LivePicture
-from tui.screens.lesson.pause_note import PauseNote
-from tui.screens.lesson.screen import LessonScreen, LessonText
+from tui.screens.lesson.screen import LessonScreen
+from tui.screens.lesson.stop_view import LivePicture
+from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, PauseNote
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.xray.panel import XrayPanel
-from tui.xray.spans import plain
+from tui.xray.drawing import plain
 
 LARGE = (120, 40)
 
@@ -65,6 +64,9 @@ async def test_code_and_help_are_dialogs_a_warning_is_a_toast_and_tab_and_escape
         for key, is_text in (("tab", False), ("escape", True)):
             await at.press(key)
             assert isinstance(at.screen.focused, LessonText) == is_text
+        at.screen.set_focus(None)
+        await at.press("tab")
+        assert isinstance(at.screen.focused, LivePicture)
 
 
 async def test_a_small_terminal_shows_the_text_or_the_view_a_middle_one_the_view_with_the_task(visit: Open) -> None:
@@ -263,7 +265,7 @@ async def test_a_failed_run_continues_with_its_curve_after_a_yes_to_leave_a_fail
 
 
 def not_done(at: Visit) -> bool:
-    return not at.screen.lesson.is_done
+    return at.screen.stop.number not in at.screen.progress.done
 
 
 async def picture(at: Visit, width: int, height: int) -> str:

@@ -6,8 +6,8 @@ import contextlib
 import math
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import pytest
@@ -24,73 +24,103 @@ from engine.storage.journal import Journal
 from tests import hostile
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeSession, text_traced
-from tui.lesson import runs
-from tui.lesson.checks import Facts, is_done
-from tui.lesson.lock import is_lesson_open, lock_lesson
-from tui.lesson.pictures.batch_picture import Measured, comparison_picture, noise_of
-from tui.lesson.pictures.chars_picture import chars_picture
-from tui.lesson.pictures.loss_scale import Place, note_on_units, place_of, scale_picture, sentence_on
-from tui.lesson.pictures.shapes_picture import Sizes, parts, shapes_picture
-from tui.lesson.pictures.temperature_picture import at_temperature, bars_picture, ladder_picture, repeated
-from tui.lesson.progress import Progress, invitation_to_lesson, progress_path, read_progress, write_progress
-from tui.lesson.runs import main_config, open_lesson_session, overfit_config
+from tui.lesson import run as lesson_run
+from tui.lesson.pictures import (
+    Measured,
+    Place,
+    Sizes,
+    at_temperature,
+    bars_picture,
+    chars_picture,
+    comparison_picture,
+    ladder_picture,
+    noise_of,
+    note_on_units,
+    parts,
+    place_of,
+    repeated,
+    scale_picture,
+    sentence_on,
+    shapes_picture,
+)
+from tui.lesson.progress import (
+    Progress,
+    invitation_to_lesson,
+    is_lesson_open,
+    lock_lesson,
+    progress_path,
+    read_progress,
+    write_progress,
+)
+from tui.lesson.run import main_config, open_lesson_session, overfit_config
 from tui.lesson.stops import STOPS
 from tui.run.marks import baselines_from
-from tui.xray.glyphs import ASCII, UNICODE, Glyphs
-from tui.xray.layout import line_width
-from tui.xray.spans import Picture, plain
+from tui.run.view import RunView
+from tui.screens.lesson.comparing_stops import BatchesView, SamplingView
+from tui.screens.lesson.reading_stops import CharsView, ForcingView, LearnedView, ShapesView
+from tui.screens.lesson.stop_view import StopView
+from tui.screens.lesson.training_stops import OverfitView, TrainingView
+from tui.xray.drawing import ASCII, UNICODE, Glyphs, Picture, line_width, plain
 
-DEEDS: dict[int, dict[str, Any]] = {
-    1: {"typed_ids": (4, 9, UNK)},
-    2: {"num_parts_seen": 4},
-    3: {
-        "stepped": frozenset({*range(12), 80}),
-        "num_places": 81,
-        "trace_difference": 4e-7,
-        "has_seen_own_draw": True,
-    },
-    4: {
-        "overfit_loss": 0.048,
-        "overfit_target": "by heart",
-        "overfit_written": "by heart",
-        "has_compared_gates": True,
-    },
-    5: {"ladder": frozenset({0.0, 0.1, 1.0, 5.0}), "bar_temperatures": frozenset({0.1, 1.0, 5.0})},
-    6: {"measured_steps": ((1, 30), (32, 40)), "has_seen_unsorted": True},
-    7: {"has_restarted": True, "val_bits": 3.6, "bigram_bits": 3.7},
-    8: {"views_seen": frozenset({"reach", "units", "map"}), "held_values": frozenset({-1.0, 0.75, 1.0})},
-}
-LACKS: dict[int, tuple[dict[str, Any], ...]] = {
-    1: ({"typed_ids": (4, 9)}, {"typed_ids": (UNK,)}),
-    2: ({"num_parts_seen": 3},),
-    3: ({"stepped": {0, 80}}, {"stepped": {*range(40)}}, {"trace_difference": 2e-5}, {"has_seen_own_draw": False}),
-    4: (
-        {"overfit_loss": 0.049},
-        {"overfit_written": "by hear"},
-        {"overfit_target": "", "overfit_written": ""},
-        {"has_compared_gates": False},
+LEVELS = baselines_from(("uniform", "unigram", "2-gram"), (6.87, 4.6, 3.6))
+RUN: Any = SimpleNamespace(main_view=SimpleNamespace(baselines=LEVELS))
+TYPED, KNOWN, UNKNOWN = (structs.replace(text_traced("a~"), token_ids=(1, *ids)) for ids in ((9, UNK), (9, 9), (UNK,)))
+TRACED = structs.replace(text_traced("a" * 80), stepwise_loss=2.0, sequence_loss=2.0000004)
+LADDER = SimpleNamespace(rungs=())
+
+
+def measured(**num_steps: int) -> dict[int, Any]:
+    return {int(size.removeprefix("at_")): SimpleNamespace(num_steps=count) for size, count in num_steps.items()}
+
+
+DEEDS: dict[type[StopView], tuple[dict[str, Any], ...]] = {
+    CharsView: ({"_traced": TYPED}, {"_traced": None}, {"_traced": KNOWN}, {"_traced": UNKNOWN}),
+    ShapesView: ({"_num_seen": 4}, {"_num_seen": 3}),
+    ForcingView: (
+        {"_traced": TRACED, "_places": {*range(12), 80}, "_has_seen_own_draw": True},
+        *({"_places": {0, 80}}, {"_places": {*range(40)}}, {"_has_seen_own_draw": False}),
+        *({"_traced": structs.replace(TRACED, sequence_loss=2.00002)}, {"_traced": None}),
     ),
-    5: ({"ladder": {0.1, 1.0, 5.0}}, {"bar_temperatures": {0.1, 1.0, 4.0}}, {"bar_temperatures": {0.2, 1.0, 5.0}}),
-    6: ({"measured_steps": ((32, 400),)}, {"measured_steps": ((1, 30), (32, 29))}, {"has_seen_unsorted": False}),
-    7: ({"has_restarted": False}, {"val_bits": 3.7}, {"bigram_bits": 0.0}),
-    8: ({"views_seen": {"reach", "units"}}, {"held_values": {1.0}}, {"held_values": {-1.0, 0.75}}),
+    OverfitView: ({"_has_compared": True}, {"_has_compared": False}),
+    SamplingView: ({"_ladder": LADDER, "_places": {0, 4, 8}}, {"_ladder": None}, {"_places": {0, 4}}, {"_places": {8}}),
+    BatchesView: (
+        {"_measuring": measured(at_1=30, at_32=40), "_has_seen_unsorted": True},
+        *({"_measuring": measured(at_32=400)}, {"_measuring": measured(at_1=30, at_32=29)}),
+        {"_has_seen_unsorted": False},
+    ),
+    TrainingView: (
+        {"_val_bits": 3.5},
+        *({"_val_bits": math.inf}, {"_val_bits": 3.6}, {"run": SimpleNamespace(main_view=RunView())}),
+    ),
+    LearnedView: (
+        {"_seen": {"reach", "units", "map"}, "_held": {-1.0, 0.75, 1.0}},
+        *({"_seen": {"reach", "units"}}, {"_held": {1.0}}, {"_held": {-1.0, 0.75}}),
+    ),
 }
 
 
-def test_a_deed_does_its_stop_and_no_other_and_each_part_of_it_is_needed() -> None:
-    assert list(DEEDS) == list(range(1, len(STOPS) + 1))
-    assert [stop for stop in DEEDS if is_done(stop, Facts())] == []
-    for stop, deed in DEEDS.items():
-        assert [each for each in DEEDS if is_done(each, Facts(**deed))] == [stop]
-        assert [lack for lack in LACKS[stop] if is_done(stop, replace(Facts(**deed), **lack))] == []
-    facts = replace(Facts(**DEEDS[3]), num_places=3)  # a tweet shorter than a dozen places
-    assert is_done(3, replace(facts, stepped=frozenset({0, 1, 2})))
-    assert not is_done(3, replace(facts, stepped=frozenset({1, 2})))
+@pytest.mark.parametrize("number", range(1, 9))
+def test_a_deed_does_its_stop_and_each_part_of_it_is_needed(number: int) -> None:
+    assert len(STOPS) == len(DEEDS)
+    kind = list(DEEDS)[number - 1]
+    deed, *lacks = DEEDS[kind]
+
+    def is_done(**state: Any) -> bool:
+        view = kind(STOPS[number - 1], RUN)
+        vars(view).update(state)
+        return view.is_done
+
+    assert is_done(**deed)
+    assert [lack for lack in ({}, *lacks) if is_done(**({**deed, **lack} if lack else {}))] == []
+    if kind is ForcingView:  # a tweet shorter than a dozen places
+        short = {**deed, "_traced": structs.replace(TRACED, text="aa")}
+        assert is_done(**{**short, "_places": {0, 1, 2}})
+        assert not is_done(**{**short, "_places": {1, 2}})
 
 
 @pytest.fixture(autouse=True)
 def _no_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "open_training_session", lambda _config, _on_stage: FakeSession())
+    monkeypatch.setattr(lesson_run, "open_training_session", lambda _config, _on_stage: FakeSession())
 
 
 def test_the_lesson_continues_at_its_stop(tmp_path: Path) -> None:
@@ -175,7 +205,6 @@ NEXT = text_traced(
     next_log_probs=tuple(math.log(share) for share in (0.5, 0.25, 0.2, *[0.05 / 110] * 110)),
     chars=(structs.replace(text_traced("hi").chars[-1], likeliest=CHANCES),),
 )
-LEVELS = baselines_from(("uniform", "unigram", "2-gram"), (6.87, 4.6, 3.6))
 LOOP = "I love the love the love the"
 MEASURED = [
     (1, Measured(num_steps=40, chars_per_second=9_000, noise=0.4)),

@@ -57,12 +57,12 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
     @property
     def connection(self) -> RunConnection:
         """That of the latest run."""
-        return self.lesson_screen.lesson.run.connection
+        return self.lesson_screen.run.connection
 
     @property
     def is_run_starting(self) -> bool:
         """Whether the latest run had nothing to save yet at the last tick, and those before have ended."""
-        return self.lesson_screen.lesson.run.view.phase == "starting"
+        return self.lesson_screen.run.view.phase == "starting"
 
     def on_load(self) -> None:
         """Handle signals from here on, in the app's context."""

@@ -9,32 +9,24 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input, Static
 
-from engine.corpus.report import counted
 from engine.errors import StorageError
 from engine.protocol.events import CommandRefused, RunFailed, RunStarted, Warned
 from engine.text import sanitize_line
 from tui.dialogs.ask import Question
-from tui.lesson.lesson_run import LessonRun
-from tui.lesson.runs import MAIN
-from tui.lesson.stops import STOPS
+from tui.lesson.progress import Progress, read_progress, write_progress
+from tui.lesson.run import MAIN, LessonRun
+from tui.lesson.stops import STOPS, Stop
 from tui.run.connection import OpenRun, RunConnection
 from tui.run.view import RunView
-from tui.screens.lesson.dialogs import CodeDialog, LessonHelp
-from tui.screens.lesson.lesson import Lesson
-from tui.screens.lesson.pause_note import PauseNote
-from tui.screens.lesson.stops_bar import StopsBar
-from tui.screens.lesson.views.base import StopView
-from tui.screens.lesson.views.batches import BatchesView
-from tui.screens.lesson.views.chars import CharsView
-from tui.screens.lesson.views.overfit import OverfitView
-from tui.screens.lesson.views.sampling import SamplingView
-from tui.screens.lesson.views.shapes import ShapesView
-from tui.screens.lesson.views.training import TrainingView
-from tui.screens.lesson.views.xray import ForcingView, LearnedView
+from tui.screens.lesson.comparing_stops import BatchesView, SamplingView
+from tui.screens.lesson.reading_stops import CharsView, ForcingView, LearnedView, ShapesView
+from tui.screens.lesson.stop_view import StopView
+from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, PauseNote, StopsBar
+from tui.screens.lesson.training_stops import OverfitView, TrainingView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import Key, bindings_of
 from tui.widgets.key_bar import KeyBar
@@ -63,27 +55,6 @@ def _labelled(**labels: str) -> tuple[Key, ...]:
     return tuple(replace(_KEYS[name], label=label) for name, label in labels.items() if label)
 
 
-class LessonText(VerticalScroll, can_focus=True):
-    """The text of the open stop. Where it is cut, its lower edge says so, and which key shows the rest."""
-
-    _rest = ""
-    has_more = False
-    """Whether there is more of the text below."""
-
-    def show_rest(self) -> bool:
-        """Say how much of the text is below, or else that it goes on above; return whether that changed."""
-        is_cut = self.virtual_size.height > self.size.height + self.has_class("-cut")
-        num_below = round(self.max_scroll_y - self.scroll_offset.y)
-        rest = f"pgdn: {counted(num_below, 'more line')}" if num_below else "pgup: back to the start"
-        before, self._rest = self._rest, rest if is_cut else ""
-        if self._rest == before:
-            return False
-        self.has_more = is_cut and num_below > 0
-        self.set_class(is_cut, "-cut")
-        self.border_subtitle = self._rest
-        return True
-
-
 class LessonScreen(Screen[None]):
     """The lesson."""
 
@@ -96,7 +67,9 @@ class LessonScreen(Screen[None]):
     def __init__(self, connection: RunConnection, open_run: OpenRun, view: RunView, progress_path: Path) -> None:
         """Show the lesson on the run of `connection`, from `view` on."""
         super().__init__()
-        self.lesson = Lesson(LessonRun(connection, open_run, view), progress_path)
+        self.run = LessonRun(connection, open_run, view)
+        self.progress = read_progress(progress_path)
+        self._progress_path = progress_path
         self._trains_by_key: bool | None = None
         """Whether space was pressed to train, or to pause; None: the stop decides."""
         self._is_announced = False
@@ -106,11 +79,16 @@ class LessonScreen(Screen[None]):
     @property
     def current(self) -> StopView:
         """The view of the open stop."""
-        return self.query_one(f"#stop-{self.lesson.number}", StopView)
+        return self.query_one(f"#stop-{self.progress.stop}", StopView)
+
+    @property
+    def stop(self) -> Stop:
+        """The open stop."""
+        return STOPS[self.progress.stop - 1]
 
     def compose(self) -> ComposeResult:
         """Lay out title, text, task and views."""
-        yield StopsBar(self.lesson)
+        yield StopsBar()
         with Vertical(id="lesson-body"):
             with Vertical(id="lesson-left"):
                 with LessonText():
@@ -120,23 +98,21 @@ class LessonScreen(Screen[None]):
                 yield PauseNote()
             with Vertical(id="lesson-live"):
                 yield StageHint()
-                with ContentSwitcher(initial=f"stop-{self.lesson.number}"):
-                    for number, view in enumerate(_VIEWS, 1):
-                        yield view(self.lesson, number)
+                with ContentSwitcher(initial=f"stop-{self.progress.stop}"):
+                    for stop, view in zip(STOPS, _VIEWS, strict=True):
+                        yield view(stop, self.run)
         yield KeyBar(())
         yield Static("At least 40 columns and 12 rows are needed.", markup=False, id="too-small")
 
     def on_mount(self) -> None:
         """Start the run and the tick."""
-        self.lesson.on_done = self._show_done
-        self.lesson.on_unsaved = self._report_unsaved
-        self.lesson.run.start()
-        self._open(self.lesson.number)
+        self.run.start()
+        self._open(self.progress.stop)
         self.set_interval(_TICK_SECONDS, self.tick)
 
     def tick(self) -> None:
         """Fold what happened since the last tick into the view, and show it."""
-        run, view = self.lesson.run, self.current
+        run, view = self.run, self.current
         self._num_ticks += 1
         run.is_training_wanted = view.wants_training() if self._trains_by_key is None else self._trains_by_key
         for event in run.drain():
@@ -149,12 +125,14 @@ class LessonScreen(Screen[None]):
             elif isinstance(event, Warned):
                 self.notify(sanitize_line(event.message), severity="warning", markup=False)
             view.handle(event)
+            self._note_if_done()
         if run.is_ready and not self._is_announced:
             self._is_announced = True
             view.run_is_ready()
         view.tick()
+        self._note_if_done()
         is_enough = view.has_trained_enough and not self.has_class("-tiny")
-        self.query_one(PauseNote).show(self.lesson, is_enough=is_enough)
+        self.query_one(PauseNote).show(self.stop, run, is_enough=is_enough)
         self.query_one(KeyBar).pause_label = "pause" if run.view.phase == "training" else "train"
         self.query_one("#lesson-live").set_class(not run.is_ready, "-waiting")
         self.query_one(StageHint).show(run.connection.stage, self._num_ticks)
@@ -165,11 +143,11 @@ class LessonScreen(Screen[None]):
         """Close the open stop, and have the run save and end."""
         if self.is_mounted:
             self.current.closed()
-        self.lesson.run.stop(reason)
+        self.run.stop(reason)
 
     def action_go(self, step: int) -> None:
         """Go to the next (1) or previous (-1) stop."""
-        number = self.lesson.number + step
+        number = self.progress.stop + step
         if 1 <= number <= len(STOPS):
             self.action_open_stop(number)
 
@@ -184,10 +162,10 @@ class LessonScreen(Screen[None]):
         text.scroll_relative(y=direction * text.size.height, animate=False)
 
     def action_switch(self) -> None:
-        """Move the focus between text and view."""
-        entry = self.current.entry
-        text = self.query_one(LessonText)
-        self.set_focus(entry if self.focused is text and entry is not None else text)
+        """Move the focus between text and view; where nothing has it, to the view."""
+        entry, text = self.current.entry, self.query_one(LessonText)
+        is_on_text = self.focused is None or self.focused is text
+        self.set_focus(entry if is_on_text and entry is not None else text)
 
     def on_descendant_focus(self) -> None:
         """Give the room to what has the focus, where there is little."""
@@ -209,22 +187,25 @@ class LessonScreen(Screen[None]):
         if self.current.ACT_TRAINS:
             self._trains_by_key = None
         self.current.act()
+        self._note_if_done()
 
     def action_adjust(self, step: int) -> None:
         """Do what - and + do."""
         self.current.adjust(step)
+        self._note_if_done()
 
     def action_compare(self) -> None:
         """Do what v does."""
         self.current.compare()
+        self._note_if_done()
 
     def action_train(self) -> None:
         """Train, or pause."""
-        self._trains_by_key = self.lesson.run.view.phase != "training"
+        self._trains_by_key = self.run.view.phase != "training"
 
     def action_code(self) -> None:
         """Show the code of the open stop."""
-        self.app.push_screen(CodeDialog(self.lesson.number))
+        self.app.push_screen(CodeDialog(self.stop))
 
     def action_help(self) -> None:
         """Show the help."""
@@ -242,7 +223,8 @@ class LessonScreen(Screen[None]):
         self.set_focus(text)
 
     def _open(self, number: int) -> None:
-        self.lesson.open(number)
+        self._save(replace(self.progress, stop=number))
+        self.current.was_done = number in self.progress.done
         self._trains_by_key = None
         self._is_announced = False
         self.query_one(ContentSwitcher).current = f"stop-{number}"
@@ -254,20 +236,20 @@ class LessonScreen(Screen[None]):
 
     def _show_stop(self) -> None:
         """Show text, task and keys of the open stop."""
-        stop = self.lesson.stop
-        self.query_one(StopsBar).refresh()
+        stop = self.stop
+        self.query_one(StopsBar).show(self.progress)
         self.query_one("#lesson-text", Static).update(stop.text)
         self.query_one("#lesson-task", Static).update(f"▸ {stop.task}")
         self.query_one("#lesson-learned", Static).update(f"✓ {stop.learned}")
-        self.query_one("#lesson-left").set_class(self.lesson.is_done, "-done")
+        self.query_one("#lesson-left").set_class(stop.number in self.progress.done, "-done")
         self._show_keys()
 
     def _show_keys(self) -> None:
         """Show the keys of the open stop, and of the text or the view, whichever has the focus."""
-        stop, view, bar = self.lesson.stop, self.current, self.query_one(KeyBar)
+        stop, view, bar = self.stop, self.current, self.query_one(KeyBar)
         stops = _labelled(go_down="stops", go_up="stops")
         page_down = _labelled(scroll_text_up="more") if self.query_one(LessonText).has_more else ()
-        temp = "temp" if self.lesson.number == _TEMPERATURE_STOP else ""
+        temp = "temp" if stop.number == _TEMPERATURE_STOP else ""
         anywhere = _labelled(
             act=stop.action,
             adjust_down=temp,
@@ -281,7 +263,7 @@ class LessonScreen(Screen[None]):
         if isinstance(self.focused, Input):  # only keys that the line does not type
             bar.show_keys((*_labelled(back="text", go_up="next stop, at the end of the line"), *page_down))
         elif self.has_class("-on-view"):
-            own = view.bar_keys()
+            own = view.bar_keys
             taken = {key.keys for key in own}
             others = (key for key in anywhere if key.keys not in taken)
             keys = (*_labelled(back="text"), *(() if view.TAKES_ARROWS else stops), *own, *others)
@@ -289,23 +271,32 @@ class LessonScreen(Screen[None]):
         else:
             bar.show_keys((*stops, *_labelled(switch="view"), *page_down, *anywhere))
 
-    def _show_done(self) -> None:
-        """Show that the task of the open stop is done, and whether that was the last one."""
+    def _note_if_done(self) -> None:
+        """Save and show it once the task of the open stop is done, and whether that was the last one."""
+        view = self.current
+        if view.was_done or not view.is_done:
+            return
+        view.was_done = True
+        self._save(replace(self.progress, done=self.progress.done | {self.stop.number}))
         self._show_stop()
-        if self.lesson.progress.is_complete:
+        if self.progress.is_complete:
             self.notify("All eight stops are done. tweetgen-tui --data FILE trains on your own lines.", markup=False)
 
-    def _report_unsaved(self, error: StorageError) -> None:
-        self.notify(sanitize_line(f"{error.message} {error.hint}"), severity="warning", markup=False)
+    def _save(self, progress: Progress) -> None:
+        self.progress = progress
+        try:
+            write_progress(self._progress_path, progress)
+        except StorageError as error:
+            self.notify(sanitize_line(f"{error.message} {error.hint}"), severity="warning", markup=False)
 
     def _ask_to_start_again(self, failed: RunFailed) -> None:
         """Show why a run has failed; offer the lesson's model, from random weights if that is what failed."""
-        is_new = self.lesson.run.name == MAIN
+        is_new = self.run.name == MAIN
         question = f"{failed.detail} {failed.hint}"
 
         def answer(choice: str | None) -> None:
             if choice:
-                self.lesson.run.show_main(is_new=is_new)
+                self.run.show_main(is_new=is_new)
 
         label = "start again from random weights" if is_new else "go on"
         self.app.push_screen(Question(failed.title, question, {"y": label}), answer)

@@ -1,0 +1,269 @@
+"""`JsonFile`: a JSON document that is read whole, split into undecoded values, and decoded one item at a time.
+
+`msgspec` splits an array or an object at 2 GB/s, so that memory is that of the file and of one item. It refuses `NaN`
+and half a surrogate pair, which people's files have; so the standard decoder decodes the items, and is the way through
+a file that `msgspec` refuses: a damaged one, or several values that follow one another. Never converts digits to `int`:
+Python refuses long ones, and ids are not quantities.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Generator, Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+
+from engine.errors import CorpusError
+from engine.text import EXAMPLE_CHARS
+
+NOT_JSON = "not JSON"
+MAX_BYTES = 1 << 30
+MAX_VALUES = 50_000_000
+"""Limit of the values in a file, by its commas: an undecoded one needs 56 bytes."""
+MAX_DECODED_BYTES = 64 << 20
+"""Limit of an item, and of a file that `msgspec` refuses."""
+
+_DECODER = json.JSONDecoder(parse_int=float)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+_BLOCK_BYTES = 1 << 20
+_MAX_DEPTH = 8
+_BLANKS = re.compile(r"[ \t\r\n]*")
+_BLANK_BYTES = re.compile(rb"[ \t\r\n]*")
+_ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
+_AS_WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
+_KINDS: dict[bytes, Any] = {b"[": list[msgspec.Raw], b"{": dict[str, msgspec.Raw]}
+
+
+class JsonFile:
+    """The content of a file. A value in it is undecoded (`msgspec.Raw`) as long as possible."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        """Read `file`, which messages call `name`; bytes that are not UTF-8 are decoded as Windows-1252, one by one.
+
+        Raises `CorpusError` if it exceeds `MAX_BYTES` or `MAX_VALUES`.
+        """
+        self._name = name
+        self.start = 0
+        """Where its JSON begins: callers set it to skip an assignment."""
+        self.hint = "It may be truncated or damaged: download it again, or fix that line."
+        """The hint of an error of invalid JSON."""
+        self.num_windows_chars = 0
+        """Characters decoded as Windows-1252."""
+        self.num_decoded = 0
+        """Bytes or characters of the items that were decoded so far."""
+        self.data = self._in_utf8(file)
+        """The content in UTF-8, without a byte order mark."""
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it begins with an array."""
+        return self.data[self._begin : self._begin + 1] == b"["
+
+    def root(self) -> object:
+        """Return the only value; None if several follow one another, or none. Raises `CorpusError` if it is invalid."""
+        try:
+            return msgspec.json.decode(memoryview(self.data)[self.start :], type=msgspec.Raw)
+        except (msgspec.DecodeError, RecursionError) as error:
+            text = self._text(error)
+        value, end = self._decoded_at(text, _after_blanks(text, self.start))
+        return value if _after_blanks(text, end) == len(text) else None
+
+    def items(self) -> Iterator[object]:
+        """Yield the items of an array, or of several that follow one another, or else the values that do, decoded.
+
+        Raises `CorpusError`, after the items before it, at one that is invalid.
+        """
+        if not self.is_array:
+            yield from self._one_by_one()
+            return
+        try:
+            items = msgspec.json.decode(memoryview(self.data)[self.start :], type=list[msgspec.Raw])
+        except (msgspec.DecodeError, RecursionError) as error:
+            yield from self._one_by_one(error)
+        else:
+            yield from map(self.decoded, items)
+
+    def arrays(self) -> Iterator[tuple[tuple[str, ...], Iterator[object]]]:
+        """Yield each array inside the objects of the only value, as (path, items); arrays in arrays are in items."""
+        if self.is_array:
+            yield (), self.items()
+        else:
+            yield from self._arrays_in(self.root(), ())
+
+    def _arrays_in(self, value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Iterator[object]]]:
+        value = self.opened(value)
+        if isinstance(value, list):
+            yield path, map(self.decoded, value)
+        elif isinstance(value, dict) and len(path) < _MAX_DEPTH:
+            for key, inner in value.items():
+                yield from self._arrays_in(inner, (*path, key))
+
+    def opened(self, value: object) -> object:
+        """Return an array or object with the values in it undecoded, if it is so itself; anything else decoded."""
+        kind = _KINDS.get(bytes(memoryview(value)[:1])) if isinstance(value, msgspec.Raw) else None
+        if kind is None or not isinstance(value, msgspec.Raw):
+            return self.decoded(value)
+        try:
+            return msgspec.json.decode(value, type=kind)
+        except msgspec.DecodeError:  # half a surrogate pair in a key
+            return self.decoded(value)
+
+    def decoded(self, value: object) -> object:
+        """Return a value decoded. Raises `CorpusError` if it exceeds `MAX_DECODED_BYTES` or is nested too deeply."""
+        if not isinstance(value, msgspec.Raw):
+            return value
+        data = bytes(value)
+        self.num_decoded += len(data)
+        try:
+            if len(data) <= MAX_DECODED_BYTES:
+                return _DECODER.decode(data.decode())
+        except RecursionError as error:
+            raise self._broken("nested too deeply", self._before(data)) from error
+        place = _place(self._before(data))
+        raise CorpusError(
+            f"{self._name} has a value of over {MAX_DECODED_BYTES >> 20} MB, {place}.",
+            "It must be an array with one object or string per tweet.",
+        )
+
+    @property
+    def _begin(self) -> int:
+        """The position of the first character that is not blank."""
+        blanks = _BLANK_BYTES.match(self.data, self.start)
+        return blanks.end() if blanks else self.start
+
+    def _one_by_one(self, error: Exception | None = None) -> Iterator[object]:
+        """Yield the values that follow one another, or the items of the arrays that do; `error` is of `msgspec`."""
+        text = self._text(error)
+        is_array = self.is_array
+        at = _after_blanks(text, self.start)
+        while at < len(text):
+            if is_array:
+                at = yield from self._items_at(text, at)
+            else:
+                value, at = self._decoded_at(text, at)
+                yield value
+            at = _after_blanks(text, at)
+
+    def _items_at(self, text: str, at: int) -> Generator[object, None, int]:
+        """Yield the items of the array at a position, and return that of its end."""
+        if text[at] != "[":
+            raise self._broken("there is data after its end", text[:at])
+        at = _after_blanks(text, at + 1)
+        if text.startswith("]", at):
+            return at + 1
+        while True:
+            value, at = self._decoded_at(text, at)
+            yield value
+            at = _after_blanks(text, at)
+            if text.startswith("]", at):
+                return at + 1
+            if not text.startswith(",", at):
+                raise self._broken("Expecting ',' delimiter", text[:at])
+            at = _after_blanks(text, at + 1)
+
+    def _decoded_at(self, text: str, at: int) -> tuple[object, int]:
+        """Return the value at a position, and the position of its end."""
+        try:
+            value, self.num_decoded = _DECODER.raw_decode(text, at)
+        except RecursionError as error:
+            raise self._broken("nested too deeply", text[:at]) from error
+        except json.JSONDecodeError as error:
+            raise self._broken(error.msg.removesuffix(" at"), text[: error.pos]) from error
+        return value, self.num_decoded
+
+    def _text(self, error: Exception | None) -> str:
+        """Return the content as a text. Raises `CorpusError` if it exceeds `MAX_DECODED_BYTES`; `error` says why."""
+        if len(self.data) <= MAX_DECODED_BYTES:
+            return self.data.decode()
+        problem, _, place = str(error or "several values").removeprefix("JSON is malformed: ").partition(" (byte ")
+        self.hint = (
+            f"In a file of over {MAX_DECODED_BYTES >> 20} MB, NaN, half a surrogate pair and several values are read "
+            "only as JSON Lines: write one value per line, or fix that line."
+        )
+        position = self.start + int(place.rstrip(")")) if place else len(self.data)
+        raise self._broken(problem, self.data[:position].decode(errors="replace"))
+
+    def _before(self, data: bytes) -> str:
+        """Return the text before a value with this content."""
+        return self.data[: self.data.find(data)].decode()
+
+    def _broken(self, problem: str, before: str) -> CorpusError:
+        """Return the error of invalid JSON after this text."""
+        return CorpusError(f"{self._name} is not valid JSON {_place(before)}: {problem}.", self.hint)
+
+    def _in_utf8(self, file: BinaryIO) -> bytearray:
+        """Return the content of a file in UTF-8, without a byte order mark."""
+        utf8 = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
+        data = bytearray()
+        is_last = False
+        while not is_last:
+            block = file.read(_BLOCK_BYTES)
+            is_last = not block
+            text = utf8.decode(block, final=is_last)
+            if not text.isascii() and (escaped := _ESCAPED_BYTES.findall(text)):
+                self.num_windows_chars += len(escaped)
+                text = text.translate(_AS_WINDOWS_1252)
+            data += text.encode()
+            if len(data) > MAX_BYTES:
+                raise self._too_large(f"{MAX_BYTES >> 20:,} MB")
+        if data.count(b",") > MAX_VALUES:
+            raise self._too_large(f"{MAX_VALUES:,} values")
+        return data
+
+    def _too_large(self, limit: str) -> CorpusError:
+        return CorpusError(
+            f"{self._name} has over {limit}, too large to be read as a whole.",
+            "Save it as JSON Lines, one value per line, or split it.",
+        )
+
+
+def decode(text: str) -> object:
+    """Decode a value. Raises `ValueError`, also if it is nested too deeply."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def as_object(value: object) -> dict[str, object]:
+    """Return an object as it is, any other value as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_array(value: object) -> list[object]:
+    """Return an array as it is, any other value as an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def first_char(head: bytes) -> bytes:
+    """Return the first character of a file after its byte order mark and white space, by its first bytes."""
+    return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+
+
+def as_json(value: object) -> str:
+    """Return the start of a value as JSON, for an example."""
+    text = ""
+    try:
+        for piece in _ENCODER.iterencode(value):
+            is_whole_number = piece.endswith(".0") and '"' not in piece  # the decoder converts all numbers to floats
+            text += piece.removesuffix(".0") if is_whole_number else piece
+            if len(text) > 4 * EXAMPLE_CHARS:
+                break
+    except RecursionError:
+        return f"{text[:EXAMPLE_CHARS]}… nested too deeply"
+    return text
+
+
+def _after_blanks(text: str, position: int) -> int:
+    """Return the position of the next character that is not blank."""
+    blanks = _BLANKS.match(text, position)
+    return blanks.end() if blanks else position
+
+
+def _place(before: str) -> str:
+    """Return the line and character after a text, for a message."""
+    line = before.count("\n") + 1
+    return f"near line {line:,} (character {len(before) + 1:,})"
