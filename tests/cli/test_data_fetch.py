@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.download import catalog
-from engine.corpus.download.catalog import SENTIMENT140
+from engine.corpus.files import download
+from engine.corpus.files.download import SENTIMENT140
 from tests.cli.program import Cli, assert_error_at_the_end
 from tests.e2e.terminal import Terminal
 from tests.file_server import answer, serve, serving, stall_after, use_no_proxy
@@ -25,7 +25,7 @@ def path(monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make `CONTENT` the expected file; return its target path."""
     use_no_proxy(monkeypatch)
     known = replace(SENTIMENT140, num_bytes=len(CONTENT), md5=MD5, url="http://127.0.0.1:1/")
-    monkeypatch.setitem(catalog.DATASETS, "sentiment140", known)
+    monkeypatch.setitem(download.DATASETS, "sentiment140", known)
     return known.path
 
 
