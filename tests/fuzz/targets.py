@@ -23,8 +23,7 @@ from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus import corpus as corpora
 from engine.corpus.corpus import Corpus, load_corpus
 from engine.errors import CheckpointError
-from engine.export.hub import GENERATION, MODEL, VOCAB, WEIGHTS
-from engine.export.hub.read import read_folder
+from engine.export.hub import GENERATION, MODEL, VOCAB, WEIGHTS, read_folder
 from engine.protocol import codec, events
 from engine.protocol.codec import DecodeError, kinds_of
 from engine.protocol.commands import Command

@@ -28,7 +28,7 @@ from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, 
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.xray.panel import XrayPanel
-from tui.xray.spans import plain
+from tui.xray.drawing import plain
 
 LARGE = (120, 40)
 
