@@ -20,7 +20,7 @@ import numpy.typing as npt
 from engine.config.corpus import CorpusConfig
 from engine.corpus.arrays import CHUNK_TWEETS, FlatBuilder, FlatTweets, Indices
 from engine.corpus.cleaning import MAX_ROWS, Cleaner, decode_escapes, doubt_about, duplicate_key
-from engine.corpus.files.read_progress import ReadProgress
+from engine.corpus.files.streams import ReadProgress
 from engine.corpus.hashing import GrowingSet, Hashes
 from engine.corpus.readers.reader import BOOST, REPOST, RETWEET, DroppedRow, Row, Source
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusPreview, CorpusReport, SourceReport

@@ -27,8 +27,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.arrays import FlatTweets
 from engine.corpus.cleaning import Cleaner, duplicate_key
 from engine.corpus.collect import collect, preview_of, rows_by_source
-from engine.corpus.files.contents import content_hash
-from engine.corpus.files.standard_input import shown_path
+from engine.corpus.files.members import content_hash, shown_path
 from engine.corpus.formats import is_wanted
 from engine.corpus.hashing import NoveltyIndex
 from engine.corpus.readers.labels import LABELLED, OTHER_LABEL
