@@ -13,8 +13,8 @@ from engine.corpus.arrays import Batch, EncodedTweets, Ids
 from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import ALL, POOL_BATCHES, BatchStream, Part, Weights, epoch_order
 from engine.corpus.corpus import Corpus, load_corpus
-from engine.corpus.ngram_contexts import frequent_contexts
 from engine.errors import CorpusError
+from engine.model.ngram_contexts import frequent_contexts
 from engine.model.vocab import Vocab
 from engine.progress import Stage
 
@@ -58,7 +58,10 @@ class TrainingData:
         """Return the codes of the contexts of an n-gram input, (R,), which are counted once."""
         key = order, hidden_size
         if key not in self._contexts:
-            self._contexts[key] = frequent_contexts(self.train_tweets, len(self.vocab), order, hidden_size)
+            tweets = self.train_tweets
+            self._contexts[key] = frequent_contexts(
+                tweets.token_ids, tweets.offsets, len(self.vocab), order, hidden_size
+            )
         return self._contexts[key]
 
     @property
