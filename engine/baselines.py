@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.compute.cpu.kernels import compiled, inlined
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.errors import StorageError
 from engine.model.vocab import BOS, EOS, UNKNOWN_CHAR_BITS, Vocab
 from engine.progress import OnProgress, Pieces, no_progress, part_of, run_to_end

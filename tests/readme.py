@@ -26,8 +26,7 @@ from typer.core import TyperArgument, TyperGroup
 
 from engine.protocol.codec import kinds_of
 from engine.protocol.events import Event
-from tui.cli.app import app
-from tui.cli.lazy_group import EXAMPLES
+from tui.cli.app import EXAMPLES, app
 from tui.settings.key_table import KEY_TABLE, MAIN_KEYS, keys_of
 from tui.settings.keys import Key
 

@@ -37,7 +37,8 @@ from tui.run.view import RunView
 from tui.screens.lesson.app import LessonApp
 from tui.screens.xray.screen import XrayScreen
 from tui.widgets.xray.panel import XrayPanel
-from tui.xray.view_names import VIEW_NAMES, ViewName
+from tui.xray.state import ViewName
+from tui.xray.views import VIEWS
 
 DEADLINE_SECONDS = 900.0
 _SAMPLE_SECONDS = 0.1
@@ -195,7 +196,7 @@ async def _take_views(app: TweetgenApp, pilot: Pilot[Any], folder: Path) -> None
     assert isinstance(app.screen, XrayScreen)
     panel = app.screen.panel
     panel.open(TEXT)
-    for view in VIEW_NAMES:
+    for view in VIEWS:
         panel.cursor = CURSORS[view]  # first, so that the view asks for it
         panel.action_view(view)
         await _until(lambda: _is_answered(panel), view)
@@ -206,9 +207,8 @@ async def _take_views(app: TweetgenApp, pilot: Pilot[Any], folder: Path) -> None
 
 
 def _is_answered(panel: XrayPanel) -> bool:
-    """Return whether no question of the view is open."""
-    questions = panel._questions
-    return not any(questions.is_open(type(command)) for command in panel._state.commands(questions.request))
+    """Return whether no question is open."""
+    return not any(asked.is_open for asked in panel._questions._asked.values())
 
 
 def _write(app: App[Any], path: Path) -> None:

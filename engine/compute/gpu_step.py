@@ -32,7 +32,7 @@ from torch import Tensor
 from engine.compute.cuda_graphs import Backlog, CudaRecorder, GraphedSteps
 from engine.compute.device import tensor_float_32
 from engine.compute.optimizer import OptimizerStep
-from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
+from engine.corpus.arrays import CorpusBatch, EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import NO_ROW, TextGenerator, run_gru

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.corpus.arrays import CorpusBatch, EncodedTweets, Indices
 from engine.corpus.batch_cursor import BatchCursor
-from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
 
 POOL_BATCHES = 100
 FIRST_TWEETS = 8000
 """How many tweets come in smaller batches where a run begins with such. Another number would change resumed runs."""
 _MAX_MEASURED = 200_000
+Rows = Indices  # (batch,)
+"""The indices of the tweets of a batch."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,18 @@ class Part:
     rank: int = 0
     world_size: int = 1
 
-    def of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def of(self, rows: Rows) -> Rows:
         """Return this process's part of a batch. A batch is sorted by length, so all parts take about as long."""
         return rows[self.rank :: self.world_size]
 
 
 ALL = Part()
 
-Rows = npt.NDArray[np.int64]  # (batch,)
-"""The indices of the tweets of a batch."""
 Weights = npt.NDArray[np.float64]  # (tweets,)
 """Mean repetitions of each tweet per epoch; 1.5 is once or twice."""
 
 
-def epoch_order(
-    lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoch: int, weights: Weights | None = None
-) -> list[Rows]:
+def epoch_order(lengths: Indices, batch_size: int, seed: int, epoch: int, weights: Weights | None = None) -> list[Rows]:
     """Return the indices of the tweets of each batch, (batch,) each; a pure function of the arguments."""
     generator = np.random.Generator(np.random.PCG64([seed, epoch]))
     tweets = np.arange(len(lengths))
@@ -74,9 +72,7 @@ def _cut(batches: Sequence[Rows], batch_size: int, first_batch_size: int) -> tup
     return parts, shares
 
 
-def padding_shares(
-    lengths: npt.NDArray[np.int64], batch_size: int, seed: int, weights: Weights | None = None
-) -> tuple[float, float]:
+def padding_shares(lengths: Indices, batch_size: int, seed: int, weights: Weights | None = None) -> tuple[float, float]:
     """Return the shares of padding, 0 to 1, over the first epoch: of its batches, and if they were not sorted.
 
     Of more than `_MAX_MEASURED` tweets, an even sample is measured.
@@ -91,7 +87,7 @@ def padding_shares(
     return _padding_share(num_targets, sizes), _padding_share(shuffled, sizes)
 
 
-def _padding_share(num_targets: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> float:
+def _padding_share(num_targets: Indices, sizes: Indices) -> float:
     """Return the share of padding if tweets of `num_targets` are cut, in order, into batches of `sizes`."""
     columns = np.maximum.reduceat(num_targets, np.cumsum(sizes) - sizes)  # of each batch
     return 1 - float(num_targets.sum() / (columns * sizes).sum())
@@ -117,7 +113,7 @@ class BatchStream:
         With a `part`, the batches have only that part of the tweets, and the `total_targets` of all.
         """
         self._part = part
-        self._last_rows = np.empty(0, dtype=np.int64)
+        self._last = tweets.batch(np.empty(0, dtype=np.int64))
         self._tweets = tweets
         self._batch_size = batch_size
         self._first_batch_size = first_batch_size
@@ -170,16 +166,14 @@ class BatchStream:
         here = self.position
         if here.epoch != self._position.epoch:
             self._begin_epoch(here.epoch)
-        rows = self._batches[here.batch]
-        tweets = self._tweets
-        totals = tweets.num_targets_of(rows), tweets.num_columns_of(rows)
-        batch = CorpusBatch(tweets, self._part.of(rows), *totals)
-        self._position, self._last_rows = BatchCursor(epoch=here.epoch, batch=here.batch + 1), rows
+        whole = self._tweets.batch(self._batches[here.batch])
+        batch = CorpusBatch(self._tweets, self._part.of(whole.rows), whole.num_targets, whole.num_columns)
+        self._position, self._last = BatchCursor(epoch=here.epoch, batch=here.batch + 1), whole
         return batch
 
     def whole_batch(self) -> CorpusBatch:
         """Return the tweets of the last batch, of all parts."""
-        return self._tweets.batch(self._last_rows)
+        return self._last
 
     def upcoming_epochs(self, count: int) -> list[float]:
         """Return the `epochs` before each of the next batches: at least one, at most `count`, all of one epoch."""

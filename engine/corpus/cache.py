@@ -22,12 +22,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.arrays import FlatTweets
 from engine.corpus.corpus import Corpus
 from engine.corpus.files.contents import content_hash
-from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.formats import is_wanted
+from engine.corpus.hashing import NoveltyIndex
 from engine.corpus.report import CorpusReport
-from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import StorageError
 from engine.protocol import codec
 from engine.storage.files import new_file, remove_stale_temporaries

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.arrays import FlatTweets
+from engine.corpus.hashing import NoveltyIndex
 from engine.corpus.report import CorpusReport
-from engine.corpus.similarity.novelty import NoveltyIndex
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,11 @@ import numpy as np
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.corpus import Corpus
-from engine.corpus.flat_tweets import char_counts
 from engine.corpus.ingest.cleaning import LINK, MENTION
 from engine.corpus.ingest.unicode_scripts import count_scripts
+from engine.corpus.leakage import leak_share
 from engine.corpus.loading import load_corpus
 from engine.corpus.report import CorpusReport
-from engine.corpus.similarity.leakage import leak_share
 from engine.progress import OnProgress, no_progress, part_of
 
 NUM_BARS = 14
@@ -88,7 +87,7 @@ def inspect(
     corpus = load_corpus(config, part_of(on_progress, 0.0, _LOADED_SHARE), use_cache=use_cache, store=store)
     seconds, more_bytes = time.monotonic() - started, read_peak_bytes() - peak_before
     counts = Counter(corpus.char_counts)
-    counts.update(char_counts(corpus.validation))
+    counts.update(corpus.validation.char_counts())
     lengths = np.concatenate([corpus.train.char_lengths(), corpus.validation.char_lengths()])
     mentions, links, hashtags = _with_marks(corpus)
     return Inspection(

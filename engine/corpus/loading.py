@@ -9,19 +9,19 @@ import numpy as np
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus import cache
+from engine.corpus.arrays import FlatTweets
 from engine.corpus.corpus import Corpus, digest_of
 from engine.corpus.files.standard_input import shown_path
-from engine.corpus.flat_tweets import FlatTweets, char_counts
+from engine.corpus.hashing import NoveltyIndex
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.collection import collect, rows_by_source
 from engine.corpus.ingest.deduplication import GroupedTweets, group
-from engine.corpus.ingest.sources import EMBEDDED_NAME
+from engine.corpus.readers.labels import LABELLED, OTHER_LABEL
 from engine.corpus.readers.reader import DroppedRow
-from engine.corpus.readers.tables.labels import LABELLED, OTHER_LABEL
 from engine.corpus.readers.text_rows import ONLY_A_LABEL
 from engine.corpus.report import CorpusReport
-from engine.corpus.similarity.novelty import NoveltyIndex
-from engine.corpus.split import validation_mask
+from engine.corpus.similarity import validation_mask
+from engine.corpus.sources import EMBEDDED_NAME
 from engine.errors import CorpusError
 from engine.progress import OnProgress, no_progress, part_of
 from engine.text import sanitize_line
@@ -87,7 +87,7 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
         train=train,
         validation=validation,
         num_train_by_file=tuple(np.bincount(file_of, minlength=max(len(config.files), 1)).tolist()),
-        char_counts=char_counts(train),
+        char_counts=train.char_counts(),
         novelty=NoveltyIndex.from_keys(learnt.keys, part_of(on_progress, _SPLIT, 1.0)),
         digest=digest_of(train),
         report=report,
@@ -132,7 +132,7 @@ def _overfit_corpus(config: CorpusConfig) -> Corpus:
         train=tweets,
         validation=tweets,
         num_train_by_file=(1,),
-        char_counts=char_counts(tweets),
+        char_counts=tweets.char_counts(),
         novelty=NoveltyIndex.from_keys(FlatTweets.from_texts([duplicate_key(tweet)])),
         digest=digest_of(tweets),
         report=CorpusReport(sources=()),

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from engine.config.run import MAX_NGRAM_CONTEXTS
-from engine.corpus.encoded_tweets import EncodedTweets, Ids
+from engine.corpus.arrays import EncodedTweets, Ids
 from engine.model.vocab import BOS, EMPTY_WINDOW, LONGEST, NUM_IDS, PAD, UNK, appended, context_code
 
 MIN_COUNTS: Final[Mapping[int, int]] = {2: 5, 3: 30, 4: 60}

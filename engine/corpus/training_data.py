@@ -9,10 +9,10 @@ import numpy as np
 
 from engine.config.corpus import CorpusConfig, absolute_path
 from engine.config.run import RunConfig, TrainingConfig
+from engine.corpus.arrays import Batch, EncodedTweets, Ids
 from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import ALL, POOL_BATCHES, BatchStream, Part, Weights, epoch_order
 from engine.corpus.corpus import Corpus
-from engine.corpus.encoded_tweets import Batch, EncodedTweets, Ids
 from engine.corpus.loading import load_corpus
 from engine.corpus.ngram_contexts import frequent_contexts
 from engine.errors import CorpusError

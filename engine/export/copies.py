@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from engine.config.sampling import SamplingConfig
+from engine.corpus.arrays import EncodedTweets
 from engine.corpus.corpus import Corpus
-from engine.corpus.encoded_tweets import EncodedTweets
-from engine.corpus.similarity.novelty import NoveltyIndex
+from engine.corpus.hashing import NoveltyIndex
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.progress import OnProgress

@@ -18,9 +18,9 @@ from typing import Final
 from engine.baselines import baseline_pieces
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.format import CheckpointInfo
-from engine.corpus.encoded_tweets import EncodedTweets
-from engine.corpus.ingest.sources import EMBEDDED_NAME
+from engine.corpus.arrays import EncodedTweets
 from engine.corpus.report import counted
+from engine.corpus.sources import EMBEDDED_NAME
 from engine.export.copies import NUM_SAMPLES, Figures, measure_figures
 from engine.model.gru import TextGenerator
 from engine.model.vocab import SPECIALS

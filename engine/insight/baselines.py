@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.baselines import HIGHEST_ORDER, NAMES, baseline_pieces, baselines_key, load_baselines, store_baselines
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.insight.answers import Answer
 from engine.model.vocab import Vocab
 from engine.progress import Pieces

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from engine.insight.trace import require_finite
+from engine.insight.snapshot import Snapshot
+from engine.insight.trace import FINE_DIGITS, require_finite, rounded
 from engine.model.vocab import SPECIALS
+from engine.progress import Pieces
+from engine.protocol.insight import CharPoint, MapEmbeddings
+from engine.text import sanitize_char
 
+MAX_POINTS = 200
 NUM_COMPONENTS = 2
 _TINY = torch.finfo(torch.float64).tiny
 
 
-@dataclass(frozen=True)
-class EmbeddingMap:
+class EmbeddingMap(NamedTuple):
     """The places of all characters."""
 
     points: Tensor  # (characters, 2)
     variance_shares: Tensor  # (2,)
+
+
+def map_chars(model: Snapshot, _command: MapEmbeddings) -> Pieces[dict[str, Any]]:
+    """Return the fields of `EmbeddingsMapped`."""
+    yield
+    points, variance_shares = map_embeddings(model.gru.embedding)
+    chars = model.vocab.chars
+    axes = (rounded(axis, FINE_DIGITS) for axis in points[:MAX_POINTS].t())
+    return {
+        "points": tuple(
+            CharPoint(char=sanitize_char(char), x=x, y=y) for char, x, y in zip(chars[:MAX_POINTS], *axes, strict=True)
+        ),
+        "variance_shares": tuple(rounded(variance_shares)),
+        "num_chars": len(chars),
+    }
 
 
 def map_embeddings(embedding: Tensor) -> EmbeddingMap:

@@ -12,17 +12,44 @@ P is the position of the target: the inputs 0 to P precede it.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from engine.insight.explicit_gru import ExplicitGru, GruLayer
-from engine.insight.trace import LayerTrace, Trace, require_finite, trace
+from engine.insight.snapshot import ExplicitGru, GruLayer, Snapshot
+from engine.insight.trace import (
+    FINE_DIGITS,
+    LayerTrace,
+    Trace,
+    check_index,
+    check_text,
+    require_finite,
+    rounded,
+    trace,
+)
 from engine.model.gru import NO_ROW
 from engine.model.vocab import EOS, ORDERS, SPECIALS
 from engine.progress import Pieces
+from engine.protocol.insight import MeasureReach
+from engine.text import sanitize_in_place
 
 _BATCH_ROWS = 64
+
+
+def measure_reach(model: Snapshot, command: MeasureReach) -> Pieces[dict[str, Any]]:
+    """Return the fields of `ReachMeasured`. Raises `ConfigError` on an invalid command."""
+    text, position = command.text, command.position
+    check_text(text)
+    check_index("position", position, len(text), "The text's length stands for <EOS>.")
+    measure = occlusion if command.method == "occlusion" else gradient
+    scores = yield from measure(model.gru, model.vocab.encode(text), position)
+    return {
+        "text": sanitize_in_place(text),
+        "position": position,
+        "method": command.method,
+        "scores": tuple(rounded(scores, FINE_DIGITS)),
+    }
 
 
 def mean_embedding(gru: ExplicitGru) -> Tensor:

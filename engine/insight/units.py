@@ -1,26 +1,39 @@
-"""Which hidden units track which concepts: correlations over many tweets.
+"""Which hidden units track which concepts, and what follows where one of them is held at a value.
 
-The Pearson correlation of every unit's state with every concept's label, over all characters. Sums are kept in float64,
-of differences from the first character's values, so that a constant has a variance of exactly 0.
+A unit is scored by the Pearson correlation of its state with the label of a concept, over all characters of many
+tweets. Sums are kept in float64, of differences from the first character's values, so that a constant has a variance
+of exactly 0.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.compute.stepper import HeldUnit
+from engine.corpus.arrays import EncodedTweets
+from engine.errors import ConfigError
 from engine.insight.concepts import CONCEPTS, Labels, label
-from engine.insight.explicit_gru import ExplicitGru
-from engine.insight.trace import require_finite
+from engine.insight.snapshot import ExplicitGru, Snapshot
+from engine.insight.trace import (
+    chars_read,
+    check_index,
+    check_layer_and_seed,
+    check_text,
+    require_finite,
+    rounded,
+    trace,
+)
 from engine.model.vocab import UNK, Vocab
 from engine.progress import Pieces
-from engine.protocol.insight import UnitScore
-from engine.text import LOST
+from engine.protocol.insight import MAX_TRACED_CHARS, HoldUnit, ScoreUnits, UnitScore
+from engine.sampling.sampler import SampledTweet, TweetSampler
+from engine.text import LOST, sanitize, sanitize_in_place
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 MAX_TWEETS = 500
@@ -29,6 +42,62 @@ shown, and there are dozens of links and hashtags. The work grows with their num
 BEST_UNITS = 8
 """Per concept."""
 _BATCH_TWEETS = 32
+NUM_SAMPLES = 4
+
+
+def score_units(model: Snapshot, _command: ScoreUnits) -> Pieces[dict[str, Any]]:
+    """Return the fields of `UnitsScored`."""
+    tweets = model.held_out()
+    chosen = some_tweets(len(tweets))
+    yield
+    correlation = yield from correlate(model.gru, model.vocab, tweets, chosen)
+    return {
+        "num_tweets": len(chosen),
+        "num_chars": correlation.count,
+        "units": best_units(correlation.result(), model.gru.hidden_size),
+    }
+
+
+def hold_unit(model: Snapshot, command: HoldUnit) -> Pieces[dict[str, Any]]:
+    """Return the fields of `UnitHeld`. Raises `ConfigError` on an invalid command."""
+    text, layer, unit, value = command.text, command.layer, command.unit, command.value
+    check_text(text)
+    check_layer_and_seed(model, layer, command.seed)
+    check_index("unit", unit, model.gru.hidden_size - 1, "The first unit is 0.")
+    if value is not None and not -1 <= value <= 1:
+        raise ConfigError(f"A hidden unit has values from -1 to 1, not {value:g}.", "Use -1 to 1.")
+    held = None if value is None else HeldUnit(layer, unit, value)
+    token_ids = model.vocab.encode(text)
+    free = yield from trace(model.gru, token_ids)
+    traced = free if held is None else (yield from trace(model.gru, token_ids, held))
+    chars = yield from chars_read(model.vocab, text, traced)
+    tweets = yield from sample_held(model, command.seed, held)
+    return {
+        "text": sanitize_in_place(text),
+        "layer": layer,
+        "unit": unit,
+        "value": value,
+        "activations": tuple(rounded(free.layers[layer].hidden[1:, unit])),
+        "chars": chars,
+        "tweets": tuple(sanitize(tweet.text) for tweet in tweets),
+    }
+
+
+def sample_held(model: Snapshot, seed: int, held: HeldUnit | None) -> Pieces[list[SampledTweet]]:
+    """Return `NUM_SAMPLES` tweets, from the seeds `seed`, `seed` + 1 and so on.
+
+    They have at most `MAX_TRACED_CHARS` characters, no prime, as the unit is held from `<BOS>` on, and no filter. So
+    Radford, Jozefowicz and Sutskever (2017, arXiv:1704.01444) set the unit that tracks sentiment. Raises
+    `DivergedError` if the model's output is not finite.
+    """
+    max_length = min(model.sampling.max_length, MAX_TRACED_CHARS)
+    sampling = replace(model.sampling.without_filter(), prime="", max_length=max_length)
+    seeds = range(seed, seed + NUM_SAMPLES)
+    sampler = TweetSampler(model.model, model.vocab, sampling, seeds, may_compile=False, held=held)
+    while not sampler.is_done:
+        sampler.advance()
+        yield
+    return sampler.results()
 
 
 class Correlation:

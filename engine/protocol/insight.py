@@ -43,6 +43,8 @@ class InsightEvent(Event, frozen=True, kw_only=True):
     """The fields of all answers about the weights."""
 
     is_recorded: ClassVar[bool] = False
+    question: ClassVar[type[Insight]]
+    """The command that it answers."""
     request: Integer
     """As in the command."""
     weights_step: StepNumber
@@ -95,6 +97,7 @@ class OwnDraw(msgspec.Struct, frozen=True, kw_only=True):
 class TextTraced(InsightEvent, frozen=True, kw_only=True):
     """Everything that the model computed along a text; answers `TraceText`."""
 
+    question: ClassVar[type[Insight]] = TraceText
     text: str
     layer: Integer
     """The layer of gates and states, from 0."""
@@ -141,6 +144,7 @@ class MeasureReach(Insight, frozen=True, kw_only=True):
 class ReachMeasured(InsightEvent, frozen=True, kw_only=True):
     """How much each earlier input matters to one prediction; answers `MeasureReach`."""
 
+    question: ClassVar[type[Insight]] = MeasureReach
     text: str
     position: Integer
     """The target that is predicted: an index of the text, or its length for `<EOS>`."""
@@ -167,6 +171,7 @@ class UnitScore(msgspec.Struct, frozen=True, kw_only=True):
 class UnitsScored(InsightEvent, frozen=True, kw_only=True):
     """The hidden units that track concepts best, on held-out tweets; answers `ScoreUnits`."""
 
+    question: ClassVar[type[Insight]] = ScoreUnits
     num_tweets: Integer
     num_chars: Integer
     units: tuple[UnitScore, ...]
@@ -188,6 +193,7 @@ class HoldUnit(Insight, frozen=True, kw_only=True):
 class UnitHeld(InsightEvent, frozen=True, kw_only=True):
     """One unit along a text, and what the model predicts and samples while it is held; answers `HoldUnit`."""
 
+    question: ClassVar[type[Insight]] = HoldUnit
     text: str
     layer: Integer
     unit: Integer
@@ -216,6 +222,7 @@ class CharPoint(msgspec.Struct, frozen=True, kw_only=True):
 class EmbeddingsMapped(InsightEvent, frozen=True, kw_only=True):
     """The characters by the first two principal components of their embeddings; answers `MapEmbeddings`."""
 
+    question: ClassVar[type[Insight]] = MapEmbeddings
     points: tuple[CharPoint, ...]
     """The first characters of the vocabulary, up to 200, in its order: most frequent first, unless it grew."""
     variance_shares: tuple[Number, ...]

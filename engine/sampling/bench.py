@@ -30,8 +30,8 @@ from engine.compute.gpu_step import supported_precision
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
+from engine.corpus.arrays import Batch, CorpusBatch
 from engine.corpus.batch_cursor import BatchCursor
-from engine.corpus.encoded_tweets import Batch, CorpusBatch
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, load_training_data
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, PAD, Vocab

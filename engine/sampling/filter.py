@@ -19,7 +19,7 @@ from typing import get_args
 
 from engine.compute.device import Draw, derived_seed
 from engine.config.sampling import SamplingConfig
-from engine.corpus.similarity.novelty import novelty_of
+from engine.corpus.hashing import novelty_of
 from engine.errors import VocabError
 from engine.model.vocab import Vocab, named_chars
 from engine.protocol.events import RefusalReason

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from engine.compute.stepper import CharStepper
 from engine.config.sampling import SamplingConfig
-from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.arrays import FlatTweets
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK, UNKNOWN_CHAR_BITS, Vocab

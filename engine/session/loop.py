@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from engine.compute.cuda_graphs import new_failures
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.arrays import Batch
 from engine.errors import DistributedError, DivergedError
 from engine.memory import heap_frozen
 from engine.protocol import events, insight

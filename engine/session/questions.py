@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from engine.corpus.arrays import Batch
 from engine.corpus.batches import padding_shares
-from engine.corpus.encoded_tweets import Batch
 from engine.errors import ConfigError, InternalError, TweetgenError
-from engine.insight.answers import Answer, Answers, snapshot
+from engine.insight.answers import Answer, answer
 from engine.insight.baselines import Baselines
+from engine.insight.snapshot import Snapshot, frozen
 from engine.model.vocab import PAD, SPECIALS, Vocab
 from engine.protocol.insight import BatchRow, BatchShown, Insight, MeasureBaselines
 from engine.session.state import Run
@@ -154,9 +155,10 @@ class Questions:
             return
         self._emit_steps()
         setup, state = self._run.setup, self._run.state
-        model = snapshot(state.trainer.eval_model)
-        answers = Answers(model, setup.training_data.vocab, lambda: setup.val_tweets, state.sampling, state.step)
-        self._emit((yield from answers.job(command)))
+        model = frozen(state.trainer.eval_model)
+        vocab = setup.training_data.vocab
+        asked = Snapshot(model, vocab, lambda: setup.val_tweets, state.sampling, state.step)
+        self._emit((yield from answer(asked, command)))
 
     def _emit(self, answer: Answer) -> None:
         event_type, fields = answer

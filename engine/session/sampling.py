@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.compute.device import Draw, derived_seed
 from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
-from engine.corpus.similarity.novelty import novelty_of
+from engine.corpus.hashing import novelty_of
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, RunEndsError, TweetgenError
 from engine.protocol import events
 from engine.sampling.filter import TweetFilter, draft_tweets

@@ -17,9 +17,9 @@ from engine.compute.device import Runtime, generator_states
 from engine.config.fields import option_of
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
+from engine.corpus.arrays import Batch, EncodedTweets
 from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
 from engine.protocol import codec, events

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from engine.compute.cpu.step import ForwardPass, one_torch_thread
 from engine.compute.device import tensor_float_32
-from engine.corpus.encoded_tweets import Batch, EncodedTweets
+from engine.corpus.arrays import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
 from engine.model.vocab import PAD, UNKNOWN_CHAR_BITS

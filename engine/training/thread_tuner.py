@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from engine.compute.device import Runtime
 from engine.config.run import Computation, RunConfig
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.arrays import Batch
 from engine.corpus.report import counted
 from engine.memory import is_out_of_memory
 from engine.training.trainer import AbandonedError, Trainer

@@ -37,7 +37,7 @@ from engine.compute.gpu_step import DeviceStep, recorder_for
 from engine.compute.optimizer import OptimizerStep
 from engine.compute.stepper import discard_char_graph
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
+from engine.corpus.arrays import Batch, CorpusBatch, EncodedTweets
 from engine.memory import free_memory
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.parameters import FlatParameters, WeightAverage

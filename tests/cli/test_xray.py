@@ -12,15 +12,14 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.format import read_info
-from engine.insight.checkpoint_answers import CheckpointAnswers
+from engine.insight.answers import CheckpointAnswers
 from engine.model.vocab import EOS, UNK, Vocab
 from tests import hostile
 from tests.cli.program import Cli, Terminal, assert_error_at_the_end
 from tests.fakes import FakeSession
-from tui.cli.output.xray_output import SVG_COLUMNS, print_page, svg_of
-from tui.xray.glyphs import Glyphs
-from tui.xray.spans import Picture, Span
-from tui.xray.view_names import VIEW_NAMES
+from tui.cli.xray_output import SVG_COLUMNS, print_page, svg_of
+from tui.xray.drawing import Glyphs, Picture, Span
+from tui.xray.views import VIEWS
 
 USED = "checkpoint: first/best, step 40\n"
 TEXT = "mum got the bus"
@@ -57,7 +56,7 @@ def test_text_is_read_from_standard_input_as_a_tweet(cli: Cli, trained: Path) ->
 VARIANTS = ("--at 0", "--view gates --at 3", "--view reach --at 4", "--view reach --method gradient")
 
 
-@pytest.mark.parametrize("options", [*(f"--view {view}" for view in VIEW_NAMES), *VARIANTS])
+@pytest.mark.parametrize("options", [*(f"--view {view}" for view in VIEWS), *VARIANTS])
 @pytest.mark.usefixtures("_scripted_answers")
 def test_a_view_is_printed_with_the_text_and_its_sentence(cli: Cli, options: str, snapshot: SnapshotAssertion) -> None:
     ended = cli("xray", TEXT, *options.split())
@@ -88,7 +87,7 @@ def test_a_picture_is_written_or_piped_and_replaces_a_file_only_by_force(cli: Cl
 
 def test_hostile_text_is_printed_harmless(cli: Cli, trained: Path, tmp_path: Path) -> None:
     text = hostile.ALL_AT_ONCE.replace("\0", "")[:450]
-    for options in (*(("--view", view) for view in VIEW_NAMES), ("--json",), ("--svg", "-")):
+    for options in (*(("--view", view) for view in VIEWS), ("--json",), ("--svg", "-")):
         ended = cli("xray", text, *options)
         assert ended.code == 0, ended.err
         for line in (ended.out + ended.err).split("\n"):

@@ -34,10 +34,9 @@ from engine.checkpoints.writer import Writer
 from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
+from engine.corpus.arrays import CorpusBatch, EncodedTweets, FlatTweets
 from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded_tweets import CorpusBatch, EncodedTweets
-from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ngram_contexts import frequent_contexts
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab, appended, context_code

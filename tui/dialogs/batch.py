@@ -17,7 +17,7 @@ from tui.dialogs.base import RunDialog
 from tui.run.model import RunModel
 from tui.widgets.bars import StepBar
 from tui.widgets.batch_grid import BatchGrid
-from tui.xray import batch_view
+from tui.xray.batch import explanation
 
 
 class BatchDialog(RunDialog[None]):
@@ -90,5 +90,5 @@ class BatchDialog(RunDialog[None]):
         """Explain the grid in its place, or show it again."""
         self.toggle_class("-explains")
         grid = self.query_one(BatchGrid)
-        self.query_one("#sentences", Static).update("\n\n".join(batch_view.explanation(grid.glyphs)))
+        self.query_one("#sentences", Static).update("\n\n".join(explanation(grid.glyphs)))
         self.set_focus(self.query_one("#explanation") if self.has_class("-explains") else grid)

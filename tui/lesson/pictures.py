@@ -16,9 +16,7 @@ from engine.text import ELLIPSIS
 from tui.run.marks import Baseline
 from tui.text.cells import safe_chars, set_cell_size
 from tui.text.numbers import format_bits, format_count, format_rate
-from tui.xray.glyphs import Glyphs, percent
-from tui.xray.layout import fitted, wrapped
-from tui.xray.spans import Kind, Line, Picture, Span
+from tui.xray.drawing import Glyphs, Kind, Line, Picture, Span, fitted, percent, wrapped
 
 # Stop 1: ids and one-hot rows -----------------------------------------------------------------------------------------
 

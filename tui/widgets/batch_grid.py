@@ -11,7 +11,7 @@ from engine.protocol.insight import BatchShown
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
 from tui.widgets.xray.picture_view import PictureView
-from tui.xray import batch_view
+from tui.xray.batch import batch_picture, grid_lines, last_first_column
 
 _COLUMNS_PER_KEY = 8
 _MOVES_BY_WHEEL: dict[type[events.MouseEvent], tuple[int, int]] = {
@@ -80,7 +80,7 @@ class BatchGrid(PictureView, can_focus=True):
         """The lines of the widget in which rows of the grid are drawn."""
         if self.shown_batch is None:
             return range(0)
-        return batch_view.grid_lines(self.shown_batch, self.size.width, self.size.height)
+        return grid_lines(self.shown_batch, self.size.width, self.size.height)
 
     def _go_to(self, row: int, column: int) -> None:
         """Select a row, scroll as far as needed to show it, and draw from a column on; both are clamped."""
@@ -92,9 +92,8 @@ class BatchGrid(PictureView, can_focus=True):
         first_row = min(max(self.first_row, self.selected - num_lines + 1), self.selected)
         self.first_row = max(min(first_row, len(batch.rows) - num_lines), 0)
         width, height = self.size
-        last_first_column = batch_view.last_first_column(batch, width)
-        self.first_column = max(min(column, last_first_column), 0)
-        picture = batch_view.render(
+        self.first_column = max(min(column, last_first_column(batch, width)), 0)
+        picture = batch_picture(
             batch,
             width=width,
             height=height,

@@ -1,17 +1,20 @@
-"""Rows of shaded cells above a text: a column per input of the model, scrolled so that the cursor's is shown."""
+"""Rows of shaded cells above a text: a column per input of the model, scrolled so that the cursor's is shown.
+
+Unlike in the strip, a column is a code point: one that belongs to the character before it, such as a combining mark or
+a part of an emoji sequence, has a column of its own.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from engine.protocol.insight import Bands
-from tui.text.cells import cell_len
-from tui.xray.columns import symbols, window
-from tui.xray.glyphs import Glyphs, largest, level_spans, pooled, scale_spans
-from tui.xray.spans import Line, Picture, Span
+from tui.text.cells import cell_len, safe_chars, split_graphemes
+from tui.xray.drawing import NUM_LEVELS, Glyphs, Line, Picture, Span
 
 NUMBER_CELLS = 7
 """Of a number beside a row, and the blank after it."""
@@ -134,3 +137,64 @@ class HeatMap:
 @lru_cache(8)  # a step of the cursor changes none of up to 500 columns
 def _pooled_columns(bands: Bands, num_rows: int) -> tuple[tuple[float, ...], ...]:
     return tuple(pooled(column, num_rows) for column in bands)
+
+
+def level_spans(values: Sequence[float], glyphs: Glyphs, *, is_signed: bool = False, cells: int = 1) -> Line:
+    """Return values, 0 to 1 or -1 to 1 if signed, as `cells` cells of a heat map each."""
+    low = -1.0 if is_signed else 0.0
+    return tuple(Span(cells * glyphs.level(value, low), "cell", shade=min(max(value, low), 1.0)) for value in values)
+
+
+def scale_spans(low: str, high: str, glyphs: Glyphs, *, is_signed: bool = False) -> Line:
+    """Return the legend of a heat map, with the numbers at its ends: "0 ▁▂▃▄▅▆▇█ 1"."""
+    first = -1.0 if is_signed else 0.0
+    values = [first + (place + 0.5) * (1.0 - first) / NUM_LEVELS for place in range(NUM_LEVELS)]
+    return (Span(f"{low} ", "muted"), *level_spans(values, glyphs, is_signed=is_signed), Span(f" {high}", "muted"))
+
+
+def pooled(values: Sequence[float], num_bands: int) -> tuple[float, ...]:
+    """Return the means of neighbouring values in at most `num_bands` bands of nearly equal size."""
+    num_bands = min(len(values), num_bands)
+    edges = [band * len(values) // num_bands for band in range(num_bands + 1)] if num_bands else []
+    return tuple(sum(values[start:end]) / (end - start) for start, end in pairwise(edges))
+
+
+def largest(rows: Sequence[Sequence[float]]) -> float:
+    """Return the largest absolute value of all rows, 1 if all are 0: a scale for signed values."""
+    return max((max(*row, -min(row)) for row in rows if row), default=0.0) or 1.0
+
+
+def symbols(text: str, glyphs: Glyphs, *, has_ended: bool = True) -> tuple[str, ...]:
+    """Return the symbols of a text as they are drawn, each one or two cells wide: `<BOS>`, the characters, the end."""
+    shown = [glyphs.bos]
+    text = safe_chars(text)
+    for begin, end, _ in split_graphemes(text)[0]:
+        first = text[begin]
+        shown.append(first if cell_len(first) else _part(first, glyphs))
+        shown.extend(_part(char, glyphs) for char in text[begin + 1 : end])
+    return (*shown, glyphs.eos if has_ended else glyphs.ellipsis)
+
+
+def _part(char: str, glyphs: Glyphs) -> str:
+    """Return a code point that is no character of its own: a combining mark on its placeholder, others without."""
+    marked = glyphs.part + char
+    is_mark = unicodedata.category(char)[0] == "M" and not glyphs.part.isascii()
+    return marked if is_mark and cell_len(marked) == 1 else glyphs.part
+
+
+def window(cells: Sequence[int], cursor: int, width: int) -> range:
+    """Return the columns that fit in `width`: those around the cursor, as many as possible; none if it does not fit."""
+    if not 0 <= cursor < len(cells) or cells[cursor] > width:
+        return range(0)
+    first, last = cursor, cursor + 1
+    room = width - cells[cursor]
+    while True:
+        before = cells[first - 1] if first > 0 else width + 1
+        after = cells[last] if last < len(cells) else width + 1
+        takes_before = before <= room and (cursor - first <= last - 1 - cursor or after > room)
+        if takes_before:
+            first, room = first - 1, room - before
+        elif after <= room:
+            last, room = last + 1, room - after
+        else:
+            return range(first, last)

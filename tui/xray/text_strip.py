@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 from engine.text import LOST
 from tui.text.cells import cell_len, safe_chars, split_graphemes
-from tui.xray.glyphs import Glyphs
-from tui.xray.shades import Shades
-from tui.xray.spans import Line, Picture, Span
+from tui.xray.drawing import Glyphs, Line, Picture, Shades, Span
 
 _JOINER = chr(0x200D)
 """Joins characters of an emoji. At the end of a text it would join the sign of the end, which then has no cell."""
@@ -21,29 +19,21 @@ _JOINER = chr(0x200D)
 
 @dataclass(frozen=True)
 class _Piece:
-    """What is drawn in one go: a special symbol, a grapheme, or the boundary, which has no symbols."""
+    """What is drawn in one go: a special symbol or a grapheme."""
 
     text: str
     cells: int
     symbols: range
-    is_own: bool = False
 
 
 class TextStrip:
     """A text laid out in a width: draws it, and finds the symbol in a cell."""
 
-    def __init__(
-        self, text: str, width: int, glyphs: Glyphs, *, first_own: int | None = None, has_ended: bool = True
-    ) -> None:
-        """Lay out `text`.
-
-        `first_own` is the index of the first character that the model wrote itself, None for a text that was given;
-        `has_ended` is False for a text that was cut.
-        """
+    def __init__(self, text: str, width: int, glyphs: Glyphs) -> None:
+        """Lay out `text`."""
         self._glyphs = glyphs
-        self._width = max(width, 1)
         self._end = len(text) + 1
-        self._lines = self._wrapped(self._pieces(safe_chars(text), first_own, has_ended=has_ended))
+        self._lines = _wrapped(self._pieces(safe_chars(text), max(width, 1)), max(width, 1))
 
     @property
     def num_lines(self) -> int:
@@ -67,7 +57,7 @@ class TextStrip:
             return None
         for piece in self._lines[visible[row]]:
             x -= piece.cells
-            if x < 0 and piece.symbols:
+            if x < 0:
                 return piece.symbols[0]
         return None
 
@@ -83,38 +73,18 @@ class TextStrip:
             column += piece.cells
         symbol = cursor
         for piece in self._lines[line + num_lines]:
-            if piece.symbols and (column >= 0 or symbol == cursor):
+            if column >= 0 or symbol == cursor:
                 symbol = piece.symbols[0]
             column -= piece.cells
         return min(symbol, self._end - 1)
 
-    def _pieces(self, text: str, first_own: int | None, *, has_ended: bool) -> list[_Piece]:
-        """Return the text with its special symbols and the boundary."""
-        glyphs = self._glyphs
-        boundary = _Piece(glyphs.boundary, 1, range(0))
-        pieces = [_Piece(glyphs.bos, 1, range(1))]
+    def _pieces(self, text: str, width: int) -> list[_Piece]:
+        """Return the text with its special symbols; what is wider than `width` is replaced."""
+        pieces = [_Piece(self._glyphs.bos, 1, range(1))]
         for begin, end, cells in split_graphemes(text)[0]:
-            is_own = first_own is not None and first_own < end
-            if is_own and not pieces[-1].is_own:
-                pieces.append(boundary)
-            shown = text[begin:end].rstrip(_JOINER) if 0 < cells <= self._width else LOST
-            pieces.append(_Piece(shown, cell_len(shown), range(begin + 1, end + 1), is_own))
-        if first_own is not None and not pieces[-1].is_own:
-            pieces.append(boundary)
-        pieces.append(_Piece(glyphs.eos if has_ended else glyphs.ellipsis, 1, range(self._end, self._end + 1)))
-        return pieces
-
-    def _wrapped(self, pieces: list[_Piece]) -> list[list[_Piece]]:
-        """Return the pieces in lines, broken after a blank if possible."""
-        lines: list[list[_Piece]] = [[]]
-        used = 0
-        for piece in pieces:
-            if used + piece.cells > self._width and lines[-1]:
-                lines[-1:] = _broken(lines[-1], piece)
-                used = sum(other.cells for other in lines[-1])
-            lines[-1].append(piece)
-            used += piece.cells
-        return lines
+            shown = text[begin:end].rstrip(_JOINER) if 0 < cells <= width else LOST
+            pieces.append(_Piece(shown, cell_len(shown), range(begin + 1, end + 1)))
+        return [*pieces, _Piece(self._glyphs.eos, 1, range(self._end, self._end + 1))]
 
     def _line_of(self, symbol: int) -> int:
         return next(number for number, line in enumerate(self._lines) if any(symbol in piece.symbols for piece in line))
@@ -126,8 +96,6 @@ class TextStrip:
         return range(first, first + max(count, 0))
 
     def _text_span(self, piece: _Piece, cursor: int, shades: Shades | None) -> Span:
-        if not piece.symbols:
-            return Span(piece.text, "muted")
         if cursor in piece.symbols:
             return Span(piece.text, "cursor")
         is_special = piece.symbols[0] in {0, self._end}
@@ -135,13 +103,24 @@ class TextStrip:
 
     def _level_span(self, piece: _Piece, cursor: int, shades: Shades | None) -> Span:
         """Return the glyphs below a piece."""
-        if not piece.symbols:
-            return Span(piece.text, "muted")
         value = _strongest(piece, shades)
         level = " " if value is None or shades is None else shades.level(value, self._glyphs)
         if cursor in piece.symbols:
             return Span(self._glyphs.cursor + level * (piece.cells - 1), "title")
         return Span(level * piece.cells, "bar")
+
+
+def _wrapped(pieces: list[_Piece], width: int) -> list[list[_Piece]]:
+    """Return the pieces in lines, broken after a blank if possible."""
+    lines: list[list[_Piece]] = [[]]
+    used = 0
+    for piece in pieces:
+        if used + piece.cells > width and lines[-1]:
+            lines[-1:] = _broken(lines[-1], piece)
+            used = sum(other.cells for other in lines[-1])
+        lines[-1].append(piece)
+        used += piece.cells
+    return lines
 
 
 def _broken(line: list[_Piece], following: _Piece) -> tuple[list[_Piece], list[_Piece]]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.arrays import Batch
 from engine.model.vocab import PAD
 
 ROWS = 8

@@ -32,7 +32,7 @@ from engine.compute.cpu.kernels import kernels_for
 from engine.compute.cpu.layers import Buffers, Dropout, GruLayer, InputProjection, OutputLoss, TokenInput
 from engine.compute.cpu.ngrams import PackedRows, add_to_candidates, add_touched, rows_of
 from engine.compute.cpu.packed_batch import PackedBatch
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.arrays import Batch
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters, InferenceWeights
 

@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.arrays import CHUNK_TWEETS, FlatBuilder, FlatTweets
 from engine.corpus.files.read_progress import ReadProgress
-from engine.corpus.flat_tweets import CHUNK_TWEETS, FlatBuilder, FlatTweets
+from engine.corpus.hashing import GrowingSet
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.escapes import decode_escapes
 from engine.corpus.ingest.source_counts import SourceCounts
-from engine.corpus.ingest.sources import open_sources
 from engine.corpus.readers.reader import DroppedRow, Row, Source
 from engine.corpus.report import DUPLICATE
-from engine.corpus.similarity.sorted_sets import GrowingSet
+from engine.corpus.sources import open_sources
 from engine.corpus.text_quality import MAX_ROWS
 from engine.progress import OnProgress
 

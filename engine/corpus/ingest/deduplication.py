@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from engine.corpus.ingest.collection import Collection
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE
-from engine.corpus.similarity.near_duplicates import near_duplicate_groups
+from engine.corpus.similarity import near_duplicate_groups
 from engine.progress import OnProgress, no_progress
 
 

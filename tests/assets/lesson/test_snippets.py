@@ -17,8 +17,7 @@ from engine.baselines import baseline_bits
 from engine.compute.cpu.step import GruStep
 from engine.config.run import ModelConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import EncodedTweets
-from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.arrays import EncodedTweets, FlatTweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, SPECIALS, UNK, Vocab
 from engine.sampling.logits import next_char_weights

@@ -49,8 +49,8 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.read_progress import ReadProgress
-from engine.corpus.ingest.sources import open_sources
 from engine.corpus.readers.reader import Row, Source
+from engine.corpus.sources import open_sources
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import car_of, parquet_of, tar_of, zip_of
 

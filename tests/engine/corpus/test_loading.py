@@ -25,9 +25,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus import cache
+from engine.corpus.arrays import EncodedTweets
 from engine.corpus.batches import epoch_order
 from engine.corpus.corpus import Corpus
-from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.ingest import collection as collection_module
 from engine.corpus.ingest import quick_check as checking
 from engine.corpus.ingest.collection import Collection, collect

@@ -15,19 +15,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus import hashing
+from engine.corpus.arrays import FlatTweets
+from engine.corpus.hashing import STRIDE, WINDOW, GrowingSet, HashedChars, NoveltyIndex, distinct, mix
 from engine.corpus.ingest.cleaning import duplicate_key
 from engine.corpus.ingest.collection import key_digests
+from engine.corpus.leakage import LEAK_RUN, comparison_text, leak_share
 from engine.corpus.loading import load_corpus
-from engine.corpus.similarity import sorted_sets
-from engine.corpus.similarity.components import Fingerprints, join_similar
-from engine.corpus.similarity.leakage import LEAK_RUN, comparison_text, leak_share
-from engine.corpus.similarity.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_hashes, near_duplicate_groups
-from engine.corpus.similarity.novelty import STRIDE, WINDOW, NoveltyIndex
-from engine.corpus.similarity.rolling_hash import CodePoints, RunHasher, mix
-from engine.corpus.similarity.sorted_sets import GrowingSet, distinct
-from engine.corpus.similarity.winnowing import SHARED_RUN, join_shared_runs, winnowed
-from engine.corpus.split import num_validation_tweets, validation_mask
+from engine.corpus.similarity import (
+    MIN_CHARS,
+    MIN_WORDS,
+    SHARED_RUN,
+    Fingerprints,
+    deletion_hashes,
+    join_shared_runs,
+    join_similar,
+    near_duplicate_groups,
+    num_validation_tweets,
+    validation_mask,
+    winnowed,
+)
 from engine.progress import no_progress
 from tests.engine.helpers import small_tweets, write_corpus
 from tests.strategies import tweet_lists
@@ -143,13 +150,13 @@ def test_tweets_of_different_chunks_are_joined() -> None:
 
 
 def test_a_hash_is_the_same_in_every_process_and_far_into_a_long_text() -> None:
-    chars = CodePoints.of(FlatTweets.from_texts(["sunny day", "x" * 600_000 + "sunny day"]))
-    hasher, starts = RunHasher.of(chars), np.array([0, 9 + 600_000])
-    assert mix(hasher.runs(starts, starts + 9)).tolist() == [12034776648049966825] * 2
+    chars = HashedChars.of(FlatTweets.from_texts(["sunny day", "x" * 600_000 + "sunny day"]))
+    starts = np.array([0, 9 + 600_000])
+    assert mix(chars.runs(starts, starts + 9)).tolist() == [12034776648049966825] * 2
 
 
 def test_a_set_of_several_parts_is_distinct_across_their_borders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sorted_sets, "_PART", 100)
+    monkeypatch.setattr(hashing, "_PART", 100)
     for repeats in (1, 3):
         numbers = np.arange(1000 // repeats, dtype=np.uint64)
         assert np.array_equal(distinct(np.repeat(numbers, repeats)[::-1].copy()), numbers)

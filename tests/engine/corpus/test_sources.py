@@ -33,7 +33,7 @@ from engine.corpus.files.encodings import (
 )
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.formats import FORMATS, recognize
-from engine.corpus.ingest.sources import open_sources
+from engine.corpus.sources import open_sources
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import gzip_of, parquet_of, tar_of, zip_of, zstd_of
 from tests.engine.corpus.reading import Case, cases, encoded, read, read_lines, recorded_cases, texts_of, write

@@ -16,13 +16,11 @@ from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, RunConfig
+from engine.corpus import arrays, ngram_contexts, training_data
 from engine.corpus import batches as batches_module
-from engine.corpus import flat_tweets as flat
-from engine.corpus import ngram_contexts, training_data
+from engine.corpus.arrays import Batch, CorpusBatch, EncodedTweets, FlatTweets
 from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream, epoch_order, padding_shares
-from engine.corpus.encoded_tweets import Batch, CorpusBatch, EncodedTweets
-from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ngram_contexts import MIN_COUNTS, frequent_contexts
 from engine.corpus.training_data import KnownVocab, TrainingData, corpus_config_of, load_training_data
 from engine.errors import CorpusError
@@ -127,13 +125,13 @@ def test_stages_report_the_progress(tmp_path: Path) -> None:
 
 @given(texts=st.lists(st.text(max_size=12), max_size=30), data=st.data())
 def test_flat_texts_round_trip_chunked_selected_or_compacted(texts: list[str], data: st.DataObject) -> None:
-    with mock.patch.object(flat, "CHUNK_TWEETS", 4), mock.patch.object(flat, "COPIED_TWEETS", 3):
+    with mock.patch.multiple(arrays, CHUNK_BYTES=9, CHUNK_TWEETS=4, COPIED_TWEETS=3):
         tweets = FlatTweets.from_texts(texts)
         assert list(tweets) == texts
         assert [tweets[index] for index in range(len(tweets))] == texts
-        assert [text for chunk in tweets.chunks() for text in chunk] == texts
+        assert [text for _, chunk in tweets.chunks() for text in chunk] == texts
         assert tweets.char_lengths().tolist() == [len(text) for text in texts]
-        counts = char_counts(tweets)
+        counts = tweets.char_counts()
         assert counts == Counter("".join(texts))
         assert list(counts.values()) == sorted(counts.values(), reverse=True)
         indices = data.draw(st.lists(st.integers(0, max(0, len(texts) - 1)), max_size=20 if texts else 0))
@@ -268,7 +266,7 @@ def test_the_first_batches_are_the_same_tweets_in_smaller_batches(num_tweets: in
         rows = []
         while stream.epochs < 1:
             next(stream)
-            rows.append(stream._last_rows.tolist())
+            rows.append(stream.whole_batch().rows.tolist())
     num_cut = -(-num_tweets // 8)
     expected = [
         part

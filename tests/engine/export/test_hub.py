@@ -24,7 +24,7 @@ from engine.checkpoints.management import import_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, StorageError
 from engine.export.copies import Copies

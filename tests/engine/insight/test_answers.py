@@ -22,15 +22,14 @@ from engine.baselines import NAMES, baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, ConfigError, CorpusError, DivergedError
-from engine.insight import baselines, holding, reach, units
-from engine.insight.answers import Answer, Answers, snapshot
+from engine.insight import answers, baselines, reach, units
+from engine.insight.answers import Answer, CheckpointAnswers
 from engine.insight.baselines import FIRST_ORDER, Baselines
-from engine.insight.checkpoint_answers import CheckpointAnswers
 from engine.insight.embedding_map import map_embeddings
-from engine.insight.explicit_gru import ExplicitGru
+from engine.insight.snapshot import ExplicitGru, Snapshot, frozen
 from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS, Vocab
@@ -63,9 +62,14 @@ def held_out() -> EncodedTweets:
     return encoded_with(VOCAB, small_tweets(30))
 
 
+def asked(model: TextGenerator = MODEL, vocab: Vocab = VOCAB) -> Snapshot:
+    """Return what is asked about a model at step 7."""
+    return Snapshot(model, vocab, held_out, SAMPLING, 7)
+
+
 def answer(command: insight.Insight, model: TextGenerator = MODEL, vocab: Vocab = VOCAB) -> Any:
     """Return the event that answers a question, which survives JSON."""
-    event_type, fields = run_to_end(Answers(model, vocab, held_out, SAMPLING, weights_step=7).job(command))
+    event_type, fields = run_to_end(answers.answer(asked(model, vocab), command))
     event: Any = event_type(step=9, elapsed_seconds=1.0, **fields)
     assert e.from_json(codec.encode(event)) == event
     assert (event.request, event.weights_step) == (command.request, 7)
@@ -155,7 +159,7 @@ def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations
     traced = run_to_end(trace(ExplicitGru(MODEL), VOCAB.encode(TEXT)))
     assert free.activations == pytest.approx(traced.layers[layer].hidden[1:, 3].tolist(), abs=1e-3)
     assert free.chars == answer(insight.TraceText(text=TEXT)).chars
-    samples = TweetSampler(MODEL, VOCAB, SAMPLING, range(20, 20 + holding.NUM_TWEETS)).results()
+    samples = TweetSampler(MODEL, VOCAB, SAMPLING, range(20, 20 + units.NUM_SAMPLES)).results()
     assert free.tweets == tuple(sanitize_line(tweet.text) for tweet in samples)
 
     event = answer(insight.HoldUnit(text=TEXT, layer=layer, unit=3, value=-1.0, seed=20))
@@ -172,7 +176,7 @@ def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations
 
 
 def test_held_samples_are_drawn_from_the_predictions_of_the_held_model() -> None:
-    [tweet, *_] = run_to_end(holding.sample_held(MODEL, VOCAB, SAMPLING, 5, HeldUnit(1, 2, 0.9)))
+    [tweet, *_] = run_to_end(units.sample_held(asked(), 5, HeldUnit(1, 2, 0.9)))
     chars = answer(insight.HoldUnit(text=tweet.text, layer=1, unit=2, value=0.9)).chars
     assert [char.bits for char in chars[: len(tweet.char_bits)]] == pytest.approx(tweet.char_bits, abs=0.02)
 
@@ -207,7 +211,7 @@ def test_an_invalid_question_is_refused_before_any_work(snapshot: SnapshotAssert
     refusals = []
     for command in INVALID:
         with pytest.raises(ConfigError) as error:
-            Answers(MODEL, VOCAB, held_out, SAMPLING, weights_step=7).job(command)
+            next(answers.answer(asked(), command))
         refusals.append(f"{type(command).__name__}: {error.value.message} {error.value.hint}")
     assert "\n".join(refusals) == snapshot
 
@@ -217,7 +221,7 @@ def test_an_answer_uses_no_random_number_and_changes_no_mode_and_a_non_finite_mo
     command: insight.Insight,
 ) -> None:
     state = torch.get_rng_state()
-    for _ in Answers(MODEL, VOCAB, held_out, SAMPLING, weights_step=7).job(command):
+    for _ in answers.answer(asked(), command):
         assert torch.is_grad_enabled()
     assert torch.equal(torch.get_rng_state(), state)
     for spoiled in (math.nan, math.inf):
@@ -266,12 +270,12 @@ def test_a_checkpoint_answers_as_its_model_at_its_step_and_reads_tweets_only_to_
     checkpoint = load_checkpoint(saved)
     assert checkpoint.info.training.average_lag == 0.25
     validation = EncodedTweets.from_flat(load_corpus(checkpoint.info.corpus).validation, checkpoint.vocab)
-    model = snapshot(checkpoint.to_model(torch.device("cpu")))
-    answers = Answers(model, checkpoint.vocab, lambda: validation, checkpoint.info.sampling, 12)
+    model = frozen(checkpoint.to_model(torch.device("cpu")))
+    snapshot = Snapshot(model, checkpoint.vocab, lambda: validation, checkpoint.info.sampling, 12)
     state = torch.get_rng_state()
     from_file = CheckpointAnswers(saved)
     for question in EACH:
-        event_type, fields = run_to_end(answers.job(question))
+        event_type, fields = run_to_end(answers.answer(snapshot, question))
         expected = event_type(step=12, elapsed_seconds=checkpoint.info.elapsed_seconds, **fields)
         assert from_file.answer(question) == expected
     assert torch.equal(torch.get_rng_state(), state)

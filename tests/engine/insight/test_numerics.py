@@ -12,13 +12,19 @@ from hypothesis import given
 from torch import Tensor, nn
 
 from engine.compute.stepper import HeldUnit
-from engine.insight.answers import snapshot
 from engine.insight.concepts import CONCEPTS, label
-from engine.insight.explicit_gru import ExplicitGru
-from engine.insight.pooling import GATE_BANDS, STATE_BANDS, bands, by_mean
 from engine.insight.reach import gradient, mean_embedding, occlusion
-from engine.insight.trace import sequence_loss, trace
-from engine.insight.trace_fields import char_gates, layer_fields
+from engine.insight.snapshot import ExplicitGru, frozen
+from engine.insight.trace import (
+    GATE_BANDS,
+    STATE_BANDS,
+    bands,
+    by_mean,
+    char_gates,
+    layer_fields,
+    sequence_loss,
+    trace,
+)
 from engine.insight.units import BEST_UNITS, MAX_TWEETS, Correlation, best_units, correlate, some_tweets
 from engine.model.gru import TextGenerator, run_gru, widened_weight
 from engine.model.vocab import BOS, EOS, UNK, Vocab
@@ -46,7 +52,7 @@ def small_model(num_layers: int = 2, vocab: Vocab = VOCAB, *, tied_embeddings: b
         model.get_parameter("ngram_input.weight").normal_()
     set_contexts(model, contexts)
     torch.set_rng_state(generator_state)
-    return snapshot(model)
+    return frozen(model)
 
 
 MODELS = [small_model(1), small_model(2), small_model(3), small_model(2, tied_embeddings=True)]

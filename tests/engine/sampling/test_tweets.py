@@ -23,11 +23,10 @@ from syrupy.assertion import SnapshotAssertion
 from engine.compute.device import Draw, derived_seed
 from engine.config.corpus import CorpusConfig
 from engine.config.sampling import SamplingConfig
+from engine.corpus.arrays import Batch, FlatTweets
 from engine.corpus.corpus import Corpus
-from engine.corpus.encoded_tweets import Batch
-from engine.corpus.flat_tweets import FlatTweets, char_counts
+from engine.corpus.hashing import NoveltyIndex
 from engine.corpus.ingest.cleaning import duplicate_key
-from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import ConfigError, VocabError
 from engine.model.vocab import Vocab
 from engine.protocol.events import RefusalReason
@@ -236,7 +235,7 @@ def sampled(text: str, *, reached_eos: bool = True, seed: int = 7) -> GeneratedT
 def compared(*tweets: GeneratedTweet) -> Comparison:
     train = FlatTweets.from_texts(TRAINED)
     novelty = NoveltyIndex.from_keys(FlatTweets.from_texts(map(duplicate_key, TRAINED)))
-    corpus = Mock(spec=Corpus, train=train, char_counts=char_counts(train), novelty=novelty)
+    corpus = Mock(spec=Corpus, train=train, char_counts=train.char_counts(), novelty=novelty)
     return compare(list(tweets), FlatTweets.from_texts(["a b"]), corpus)
 
 

@@ -19,7 +19,7 @@ from engine.checkpoints.format import CheckpointInfo
 from engine.compute import gpu_step
 from engine.compute.cpu.step import GruStep
 from engine.compute.optimizer import FusedAdamW
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.errors import exit_code_for
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c

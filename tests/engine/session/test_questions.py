@@ -9,6 +9,7 @@ import queue
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from engine.compute import device
 from engine.corpus.training_data import corpus_config_of, load_training_data
 from engine.errors import ConfigError
 from engine.insight.answers import Answer
+from engine.insight.snapshot import Snapshot
 from engine.insight.trace import sequence_loss
 from engine.progress import Pieces
 from engine.protocol import commands as c
@@ -74,29 +76,23 @@ class Work:
             return h.run_session(h.tiny_config(corpus, **settings), script, on_event, self.clock, **options)
 
 
-@dataclass
-class Answers:
-    """Stands in for `engine.insight.answers.Answers`: answers with `EmbeddingsMapped`; refuses `BAD_UNIT`."""
-
-    work: Work
-    step: int
-
-    def job(self, command: Insight) -> Pieces[Answer]:
-        if command == BAD_UNIT:
-            raise ConfigError("There is no layer 9.")
-        for _ in range(PIECES.get(type(command), NUM_PIECES) - 1):
-            self.work.do_piece(command, self.step)
-            yield
-        self.work.do_piece(command, self.step)
-        fields = {"points": (), "variance_shares": (), "num_chars": 30}
-        return insight.EmbeddingsMapped, {"request": command.request, "weights_step": self.step, **fields}
+def answer(work: Work, model: Snapshot, command: Insight) -> Pieces[Answer]:
+    """Stand in for `engine.insight.answers.answer`: answer with `EmbeddingsMapped`; refuse `BAD_UNIT`."""
+    if command == BAD_UNIT:
+        raise ConfigError("There is no layer 9.")
+    for _ in range(PIECES.get(type(command), NUM_PIECES) - 1):
+        work.do_piece(command, model.step)
+        yield
+    work.do_piece(command, model.step)
+    fields = {"points": (), "variance_shares": (), "num_chars": 30}
+    return insight.EmbeddingsMapped, {"request": command.request, "weights_step": model.step, **fields}
 
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """Replace the answers by scripted work."""
     made = Work()
-    monkeypatch.setattr(questions_module, "Answers", lambda *arguments: Answers(made, arguments[-1]))  # the step
+    monkeypatch.setattr(questions_module, "answer", partial(answer, made))
     monkeypatch.setattr(questions_module, "Baselines", lambda *_: made)
     return made
 
@@ -220,7 +216,7 @@ def test_a_newer_question_replaces_its_like_and_one_without_answer_is_refused(co
 
 
 def test_an_unexpected_exception_refuses_only_the_question(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions_module, "snapshot", lambda _: 1 // 0)
+    monkeypatch.setattr(questions_module, "frozen", lambda _: 1 // 0)
     emitted = h.run_tiny(corpus, {3: [insight.MapEmbeddings()]})
     refused = h.only(emitted, e.CommandRefused)
     assert (refused.step, refused.command) == (3, "MapEmbeddings")

@@ -22,9 +22,9 @@ from engine.config.corpus import CorpusConfig
 from engine.config.fields import with_settings
 from engine.config.run import RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.config.sampling import MAX_DRAFTS_IN_RUN, SamplingConfig
+from engine.corpus.arrays import Batch
 from engine.corpus.batches import padding_shares
-from engine.corpus.encoded_tweets import Batch
-from engine.corpus.similarity.novelty import NoveltyIndex
+from engine.corpus.hashing import NoveltyIndex
 from engine.model.gru import weights_with_prefix
 from engine.model.vocab import BOS, UNK, UNKNOWN_CHAR_BITS, Vocab
 from engine.protocol import commands as c

@@ -225,9 +225,9 @@ def test_out_of_memory_errors_have_their_own_title_and_hint() -> None:
         assert "batch-size" in emitted.hint
 
 
-@pytest.mark.parametrize("part", ["padded", "num_targets_of"])
+@pytest.mark.parametrize("part", ["padded", "lengths_of"])
 def test_a_batch_that_did_not_fit_once_is_not_lost(corpus: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    plain, calls, target = h.plain_losses(), count(1), f"engine.corpus.encoded_tweets.EncodedTweets.{part}"
+    plain, calls, target = h.plain_losses(), count(1), f"engine.corpus.arrays.EncodedTweets.{part}"
     h.let_fail(monkeypatch, target, MemoryError(), lambda *_: next(calls) == 7)
     assert h.losses(h.run_tiny(corpus)) == plain
     assert next(calls) > 8

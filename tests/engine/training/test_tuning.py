@@ -21,7 +21,7 @@ from engine.compute import device
 from engine.compute.device import Runtime
 from engine.config.presets import PresetConfigs
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
-from engine.corpus.encoded_tweets import Batch, CorpusBatch
+from engine.corpus.arrays import Batch, CorpusBatch
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
 from engine.errors import DeviceError
 from engine.protocol import events as e

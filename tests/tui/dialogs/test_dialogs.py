@@ -30,7 +30,7 @@ from tui.text.tweets import EMPTY_TWEET
 from tui.widgets.batch_grid import BatchGrid
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.cells import PLOT_GLYPHS
-from tui.xray.glyphs import ASCII
+from tui.xray.drawing import ASCII
 
 
 async def save_as_latest(at: Running) -> None:

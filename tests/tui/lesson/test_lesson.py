@@ -28,7 +28,7 @@ from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, 
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.xray.panel import XrayPanel
-from tui.xray.spans import plain
+from tui.xray.drawing import plain
 
 LARGE = (120, 40)
 
@@ -64,6 +64,9 @@ async def test_code_and_help_are_dialogs_a_warning_is_a_toast_and_tab_and_escape
         for key, is_text in (("tab", False), ("escape", True)):
             await at.press(key)
             assert isinstance(at.screen.focused, LessonText) == is_text
+        at.screen.set_focus(None)
+        await at.press("tab")
+        assert isinstance(at.screen.focused, LivePicture)
 
 
 async def test_a_small_terminal_shows_the_text_or_the_view_a_middle_one_the_view_with_the_task(visit: Open) -> None:

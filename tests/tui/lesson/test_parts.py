@@ -60,9 +60,7 @@ from tui.screens.lesson.comparing_stops import BatchesView, SamplingView
 from tui.screens.lesson.reading_stops import CharsView, ForcingView, LearnedView, ShapesView
 from tui.screens.lesson.stop_view import StopView
 from tui.screens.lesson.training_stops import OverfitView, TrainingView
-from tui.xray.glyphs import ASCII, UNICODE, Glyphs
-from tui.xray.layout import line_width
-from tui.xray.spans import Picture, plain
+from tui.xray.drawing import ASCII, UNICODE, Glyphs, Picture, line_width, plain
 
 LEVELS = baselines_from(("uniform", "unigram", "2-gram"), (6.87, 4.6, 3.6))
 RUN: Any = SimpleNamespace(main_view=SimpleNamespace(baselines=LEVELS))

@@ -74,7 +74,7 @@ def test_copied_text_is_harmless() -> None:
 
 BLACK = Color(0, 0, 0)
 SOURCES = sorted(Path(tui.__path__[0]).rglob("*.py"))
-NOT_ON_THE_SCREEN = {"inspection_report.py", "glyphs.py", "char_classes.py"}
+NOT_ON_THE_SCREEN = {"inspection_report.py", "glyphs.py", "drawing.py", "char_map.py"}
 """Sources whose strings are not drawn: a report on stdout, the glyph tables, and the vowels of several alphabets."""
 
 

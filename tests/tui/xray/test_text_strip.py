@@ -26,13 +26,21 @@ from tui.terminal.theme import HEAT_VARIABLES, OWN_THEMES, SIXTEEN_COLOURS_THEME
 from tui.text.cells import cell_len
 from tui.text.numbers import shown_percent
 from tui.widgets.xray.picture_view import NUM_SHADES, PictureView
-from tui.xray.columns import symbols, window
-from tui.xray.glyphs import ASCII, UNICODE, Glyphs, level_spans, percent
-from tui.xray.heat_map import Block, HeatMap
-from tui.xray.layout import cut, line_width
-from tui.xray.map_layout import CELL_ASPECT, aligned, placed
-from tui.xray.shades import Shades
-from tui.xray.spans import NUM_CELL_SHADES, Picture, Span, plain
+from tui.xray.char_map import CELL_ASPECT, aligned, placed
+from tui.xray.drawing import (
+    ASCII,
+    NUM_CELL_SHADES,
+    UNICODE,
+    Glyphs,
+    Picture,
+    Shades,
+    Span,
+    cut,
+    line_width,
+    percent,
+    plain,
+)
+from tui.xray.heat_map import Block, HeatMap, level_spans, symbols, window
 from tui.xray.text_strip import TextStrip
 
 SIGNED = Shades((-1.0, 0.0, 1.0, None), "state", "-1", "1", is_signed=True)
@@ -58,10 +66,6 @@ def lines_of(text: str, width: int = 20, height: int = 10, cursor: int = 0, **la
         pytest.param({"text": "one two three", "width": 9}, id="lines break after a blank"),
         pytest.param({"text": "one two three", "width": 8}, id="a blank at the end of a line has its cell"),
         pytest.param({"text": "abcdefgh", "width": 5}, id="a long word breaks anywhere"),
-        pytest.param({"text": "good luck", "first_own": 5}, id="a boundary before what the model wrote"),
-        pytest.param({"text": "good", "first_own": 4}, id="a boundary before the end"),
-        pytest.param({"text": "good", "first_own": 0}, id="a boundary at the start"),
-        pytest.param({"text": "abc", "has_ended": False}, id="a text that was cut ends with an ellipsis"),
         pytest.param({"text": "a👍🏽b", "shades": STRONGEST, "cursor": 1}, id="a grapheme has its strongest value"),
         pytest.param({"text": "a👍🏽b", "shades": STRONGEST, "cursor": 3}, id="the cursor on a grapheme"),
     ],
@@ -86,8 +90,6 @@ def test_a_cell_leads_back_to_its_symbol() -> None:
     scrolled = TextStrip("aaa bbb ccc", 5, UNICODE)
     assert [scrolled.symbol_at(x, 0, 10, height) for x, height in ((0, 2), (0, 1), (-1, 2))] == [9, 9, None]
     assert plain(TextStrip("abc", 20, UNICODE).picture(2, 2)) == "▸abc■\n  ▲", "without shades"
-    divided = TextStrip("ab", 20, UNICODE, first_own=1)
-    assert [divided.symbol_at(x, 0, 0, 2) for x in range(5)] == [0, 1, 2, 2, 3], "the boundary is the first own one"
 
 
 def test_the_cursor_moves_to_the_same_column_of_another_line_but_never_to_the_end() -> None:
@@ -96,13 +98,13 @@ def test_the_cursor_moves_to_the_same_column_of_another_line_but_never_to_the_en
     assert [strip.moved_by_lines(cursor, -1) for cursor in (2, 5, 7, 10)] == [2, 0, 2, 6]
 
 
-@given(hostile_text(), st.floats(0, 1), st.none() | st.floats(0, 1), st.integers(1, 24), st.integers(0, 9))
-@example("\x1b[31m\u200d", 0.0, None, 24, 9)  # a joiner at the end joins nothing
+@given(hostile_text(), st.floats(0, 1), st.integers(1, 24), st.integers(0, 9))
+@example("\x1b[31m\u200d", 0.0, 24, 9)  # a joiner at the end joins nothing
 def test_no_text_is_wider_than_the_width_or_hides_its_cursor_whose_cell_leads_back_and_each_shade_has_its_glyph(
-    text: str, at: float, own: float | None, width: int, height: int
+    text: str, at: float, width: int, height: int
 ) -> None:
     cursor = round(at * len(text))
-    strip = TextStrip(text, width, UNICODE, first_own=None if own is None else round(own * len(text)))
+    strip = TextStrip(text, width, UNICODE)
     picture = strip.picture(cursor, height, rising(text))
     assert len(picture) <= height
     assert all(cell_len("".join(span.text for span in line)) == line_width(line) <= width for line in picture)
@@ -194,8 +196,7 @@ def test_a_map_does_not_jump_when_axes_change_sign_or_order(swaps: bool, signs: 
     assert after.variance_shares == before.variance_shares
     assert [each.x for each in after.points] == pytest.approx([1.1 * each.x for each in before.points])
     assert [each.y for each in after.points] == pytest.approx([1.1 * each.y for each in before.points])
-    for unlike in (None, embeddings_mapped(points=scattered("xyz"))):
-        assert aligned(before, unlike) == before
+    assert aligned(before, embeddings_mapped(points=scattered("xyz"))) == before
 
 
 @pytest.mark.parametrize(("width", "height"), [(81, 21), (30, 40)])

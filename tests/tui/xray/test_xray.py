@@ -33,9 +33,9 @@ from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import MAX_WAITING_BYTES
 from tui.widgets.xray.panel import XrayPanel
 from tui.widgets.xray.questions import AGAIN_SECONDS, Questions
-from tui.xray.spans import plain
-from tui.xray.view_help import view_help
-from tui.xray.view_names import VIEW_NAMES, ViewName
+from tui.xray.drawing import plain
+from tui.xray.state import ViewName
+from tui.xray.views import VIEWS
 
 Change = Callable[[insight.InsightEvent], insight.InsightEvent]
 TEXT = "eat hay"
@@ -202,12 +202,12 @@ async def test_a_question_mark_explains_each_view_and_scrolls_where_it_is_too_lo
     app = PanelApp()
     async with app.run_test(size=(40, 11)) as pilot:
         await app.answer()
-        for view in VIEW_NAMES:
+        for view in VIEWS:
             app.panel.action_view(view)
             await pilot.press("question_mark")
-            await app.shows("? or esc closes · ↑ ↓ scroll", view_help(view)[0][:20])
+            await app.shows("? or esc closes · ↑ ↓ scroll", VIEWS[view].help[0][:20])
             app.panel.action_move_line(30)
-            await app.shows(view_help(view)[-1][-10:])
+            await app.shows(VIEWS[view].help[-1][-10:])
         await pilot.press("up", "question_mark", "1")
         await app.shows("weights of step 0")
         await pilot.press("question_mark", "tab")
@@ -242,7 +242,7 @@ async def test_a_hostile_text_fits_in_every_view_and_reaches_the_terminal_harmle
     app = PanelApp(hostile.ALL_AT_ONCE)
     app.glyphs = "ascii"
     async with app.run_test(size=size):
-        for view in VIEW_NAMES:
+        for view in VIEWS:
             app.panel.action_view(view)
             await app.answer()
             app.panel.action_move_to_end()
@@ -268,8 +268,8 @@ def test_one_command_of_a_type_is_open_at_most_and_answers_of_others_are_not_acc
     assert not questions.accept(units_scored(request=7)), "not asked"
     assert not questions.refuse("ScoreUnits", "not asked")
     assert questions.accept(answer)
-    assert questions.answer(insight.TraceText, insight.TextTraced) == (trace, answer)
-    assert questions.answer(insight.MeasureReach, insight.ReachMeasured) is None
+    assert questions.answers.latest(insight.TraceText, insight.TextTraced) == (trace, answer)
+    assert questions.answers.latest(insight.MeasureReach, insight.ReachMeasured) is None
     assert questions.is_due(changed, 20, is_following=True), "a change is asked after the answer"
 
 

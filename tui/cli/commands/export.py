@@ -15,11 +15,8 @@ from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.export import WeightFormat
 from engine.progress import OnProgress, part_of
-from engine.text import sanitize_line
-from tui.cli.completion import complete_checkpoint
-from tui.cli.output.checkpoint_line import print_checkpoint
-from tui.cli.output.output_file import check_output, write_output
-from tui.cli.output.progress_display import show_progress
+from tui.cli.options import complete_checkpoint
+from tui.cli.output import check_output, report, report_checkpoint, show_progress, write_output
 from tui.text.numbers import format_size
 
 if TYPE_CHECKING:  # they import torch
@@ -82,7 +79,7 @@ def html(
         without="Copies were not counted, and the page says so",
     )
     if figures is not None:
-        _report(str(figures.copies))
+        report(str(figures.copies))
     write_output(file, web_page(checkpoint, weights, figures).encode(), may_replace=force)
 
 
@@ -100,7 +97,7 @@ def _measured(
     from engine.compute.device import Runtime
     from engine.sampling.generation import load_training_corpus
 
-    print_checkpoint(path, checkpoint.info)
+    report_checkpoint(path, checkpoint.info)
     runtime = Runtime.resolve(RuntimeConfig(device="cpu"))
     runtime.apply()
     try:
@@ -108,7 +105,7 @@ def _measured(
             corpus = load_training_corpus(path, checkpoint.info, part_of(on_progress, 0.0, _READ))
             return measure(checkpoint.to_model(runtime.device), corpus, part_of(on_progress, _READ, 1.0))
     except (CheckpointError, CorpusError) as error:
-        _report(f"{without}: {error.message}")
+        report(f"{without}: {error.message}")
         return None
 
 
@@ -145,13 +142,13 @@ def hub(
 
     require_free(target, may_replace=force)
     license_id = _asked_license() if license_id is None else checked_license(license_id)
-    print_checkpoint(path, read_info(path)[0])
+    report_checkpoint(path, read_info(path)[0])
     with show_progress() as on_progress:
         written = write_folder(path, target, license_id, may_replace=force, on_progress=on_progress)
-    _report(written.finding)
-    _report(f"wrote {target}, {format_size(written.num_bytes)}")
+    report(written.finding)
+    report(f"wrote {target}, {format_size(written.num_bytes)}")
     if license_id == OTHER:
-        _report("Add the text of your license as LICENSE to it, and its name as license_name to the head of README.md.")
+        report("Add the text of your license as LICENSE to it, and its name as license_name to the head of README.md.")
 
 
 def _asked_license() -> str:
@@ -211,8 +208,3 @@ def onnx(
         )
 
     write_output(file, onnx_file(checkpoint, measured_bits), may_replace=force)
-
-
-def _report(sentence: str) -> None:
-    """Print a line on stderr."""
-    typer.echo(sanitize_line(sentence), err=True)

@@ -14,13 +14,13 @@ from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import ConfigError, DistributedError, RankLostError, TweetgenError
 from tui.cli.commands.screen import leave_process
 from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, config_to_train, fields_of, with_options
+from tui.cli.output import write_line
 from tui.process.signals import close_terminal
 from tui.process.torchrun import Order, Processes, Torchrun
-from tui.run.connection import to_tweetgen_error
 
 if TYPE_CHECKING:
     from engine.session.ranks.place import Place
-    from tui.cli.ranks import RunLeader
+    from tui.process.ranks import RunLeader
     from tui.run.view import RunView
 
 
@@ -74,10 +74,11 @@ def _train_here(config: RunConfig, *, as_json: bool, stops_on_hangup: bool, deta
     """Train in this process; a run that detaches in a child process, whose progress is shown until it has started."""
     release = _release_when_started() if detaches else None
 
-    from tui.cli.headless import print_how_to_attach, run_headless
+    from tui.cli.headless import run_headless
+    from tui.run.summary import how_to_attach
 
     def on_start(view: RunView) -> None:
-        print_how_to_attach(view)
+        write_line(how_to_attach(view))
         close_terminal(and_pipes=True)
         if release is not None:
             release()
@@ -132,7 +133,8 @@ def _train_at(
     Without an orderly shutdown: torch might wait for a process that is gone.
     """
     from tui.cli.headless import run_headless
-    from tui.cli.ranks import RunLeader, follow
+    from tui.process.ranks import RunLeader, follow
+    from tui.run.connection import to_tweetgen_error
 
     code = 0
     try:

@@ -12,18 +12,15 @@ import typer
 from engine.checkpoints.catalog import checkpoint_name, may_read_files, resolve_checkpoint
 from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError
-from engine.protocol.insight import HoldUnit, MapEmbeddings, MeasureReach, ReachMethod, ScoreUnits, TraceText
+from engine.protocol.insight import ReachMethod
 from engine.text import clean, sanitize_line
-from tui.cli.completion import complete_checkpoint
-from tui.cli.output.checkpoint_line import print_checkpoint
-from tui.cli.output.output_file import STANDARD_STREAM, require_effect, write_output
-from tui.xray.view_names import ViewName
+from tui.cli.options import Checkpoint
+from tui.cli.output import STANDARD_STREAM, report_checkpoint, require_effect, write_output
+from tui.xray.state import ViewName, XrayState, trace_command
 
 if TYPE_CHECKING:  # it imports torch
     from engine.checkpoints.format import CheckpointInfo
-    from engine.insight.checkpoint_answers import CheckpointAnswers
-    from engine.protocol.insight import EmbeddingsMapped, ReachMeasured, TextTraced, UnitHeld, UnitsScored
-    from tui.cli.output.xray_page import ViewAnswer
+    from engine.protocol.insight import TextTraced
 
 _MAX_INPUT_BYTES = 100_000
 """Of standard input; a text that long is refused."""
@@ -36,14 +33,7 @@ def xray(  # noqa: PLR0913 - one per option
         str, typer.Argument(metavar="TEXT", help="The text that the model reads, or - for standard input.")
     ],
     *,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=complete_checkpoint,
-            help="Name or path of the checkpoint; by default the best of the latest run.",
-        ),
-    ] = None,
+    checkpoint: Checkpoint = None,
     view: Annotated[
         ViewName | None,
         typer.Option(
@@ -98,23 +88,31 @@ def xray(  # noqa: PLR0913 - one per option
     read = _standard_input() if text == STANDARD_STREAM else text
     cursor = _cursor(read, at)
 
-    from engine.insight.checkpoint_answers import CheckpointAnswers
-    from engine.insight.checks import check_text
+    from engine.insight.answers import CheckpointAnswers
+    from engine.insight.trace import check_text
 
     check_text(read)
     answers = CheckpointAnswers(path)
-    print_checkpoint(path, answers.info)
+    report_checkpoint(path, answers.info)
     layer_index = _layer_index(1 if layer is None else layer, answers.info)
     _report_unknown(read, answers.info)
-    if as_json:
-        from tui.cli.output.xray_output import print_targets
-
-        print_targets(cast("TextTraced", answers.answer(TraceText(text=read, layer=layer_index))))
-        return
-    if view == "units":
+    name = view or "step"
+    if name == "units":
         _require_own_tweets(path, answers.info)
-    answer = _answer(answers, view or "step", read, cursor, layer_index, method or "occlusion")
-    _show(view or "step", answer, read, cursor, svg, checkpoint_name(path), may_replace=force)
+
+    from tui.cli.xray_output import print_page, print_targets, svg_of
+    from tui.xray.views import answered, page
+
+    chosen = XrayState(text=read, cursor=cursor, view=name, layer=layer_index, method=method or "occlusion")
+    if as_json:
+        print_targets(cast("TextTraced", answers.answer(trace_command(chosen))))
+        return
+    draw = partial(page, *answered(chosen, answers.answer))
+    if svg is None:
+        print_page(draw)
+        return
+    picture = svg_of(draw, sanitize_line(f"{sanitize_line(read, _MAX_TITLE_CHARS)}: {name}, {checkpoint_name(path)}"))
+    write_output(svg, picture.encode(), may_replace=force)
 
 
 def _standard_input() -> str:
@@ -157,44 +155,3 @@ def _require_own_tweets(path: Path, info: CheckpointInfo) -> None:
             f"{path.name} comes from elsewhere, so the tweets that it names are not read, which scoring units needs.",
             "Choose another --view, or a checkpoint of a run on this machine.",
         )
-
-
-def _answer(
-    answers: CheckpointAnswers, view: ViewName, text: str, cursor: int, layer: int, method: ReachMethod
-) -> ViewAnswer:
-    """Return what a view draws. Raises `TweetgenError`."""
-    match view:
-        case "step" | "gates":
-            return cast("TextTraced", answers.answer(TraceText(text=text, layer=layer)))
-        case "reach":
-            return cast("ReachMeasured", answers.answer(MeasureReach(text=text, position=cursor, method=method)))
-        case "units":
-            return _best_unit(answers, text)
-        case "map":
-            return cast("EmbeddingsMapped", answers.answer(MapEmbeddings()))
-
-
-def _best_unit(answers: CheckpointAnswers, text: str) -> ViewAnswer:
-    """Return the scores of all units, and the best unit along the text, if there is one."""
-    from tui.xray.units_view import UnitAnswers, selectable
-
-    scored = cast("UnitsScored", answers.answer(ScoreUnits()))
-    held = None
-    for layer, unit in selectable(scored)[:1]:
-        held = cast("UnitHeld", answers.answer(HoldUnit(text=text, layer=layer, unit=unit)))
-    return UnitAnswers(scored=scored, held=held)
-
-
-def _show(
-    view: ViewName, answer: ViewAnswer, text: str, cursor: int, svg: str | None, checkpoint: str, *, may_replace: bool
-) -> None:
-    """Print the view, or write it as a picture."""
-    from tui.cli.output.xray_output import print_page, svg_of
-    from tui.cli.output.xray_page import page
-
-    draw = partial(page, view, answer, text, cursor)
-    if svg is None:
-        print_page(draw)
-        return
-    picture = svg_of(draw, sanitize_line(f"{sanitize_line(text, _MAX_TITLE_CHARS)}: {view}, {checkpoint}"))
-    write_output(svg, picture.encode(), may_replace=may_replace)

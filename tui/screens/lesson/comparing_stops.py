@@ -15,10 +15,8 @@ from tui.lesson.run import LessonRun
 from tui.lesson.stops import Stop
 from tui.screens.lesson.stop_view import StopView
 from tui.settings.keys import Key, bindings_of
-from tui.xray import batch_view
-from tui.xray.glyphs import Glyphs
-from tui.xray.layout import fitted, wrapped
-from tui.xray.spans import Picture
+from tui.xray.batch import batch_picture, last_first_column
+from tui.xray.drawing import Glyphs, Picture, fitted, wrapped
 
 # Stop 5 ---------------------------------------------------------------------------------------------------------------
 
@@ -236,9 +234,9 @@ class BatchesView(StopView):
             return comparison
         head = (*comparison, *wrapped(_title(batch, is_one=self._current == _SMALL), width, "title"))
         room = max(height - len(head), 0)
-        last = batch_view.last_first_column(batch, width)
+        last = last_first_column(batch, width)
         self._first_column = max(min(self._first_column, last), 0)
-        grid = batch_view.render(batch, width=width, height=room, glyphs=glyphs, first_column=self._first_column)
+        grid = batch_picture(batch, width=width, height=room, glyphs=glyphs, first_column=self._first_column)
         return fitted((*head, *grid), width, height, glyphs)
 
 

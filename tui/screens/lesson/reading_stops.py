@@ -31,9 +31,8 @@ from tui.screens.lesson.stop_view import LivePicture, StopView
 from tui.settings.keys import Key
 from tui.widgets.line_input import LineInput
 from tui.widgets.xray.panel import XrayPanel, xray_bar_keys
-from tui.xray.glyphs import Glyphs
-from tui.xray.spans import Picture
-from tui.xray.view_names import ViewName
+from tui.xray.drawing import Glyphs, Picture
+from tui.xray.state import ViewName
 
 # Stop 1 ---------------------------------------------------------------------------------------------------------------
 

@@ -162,10 +162,10 @@ class LessonScreen(Screen[None]):
         text.scroll_relative(y=direction * text.size.height, animate=False)
 
     def action_switch(self) -> None:
-        """Move the focus between text and view."""
-        entry = self.current.entry
-        text = self.query_one(LessonText)
-        self.set_focus(entry if self.focused is text and entry is not None else text)
+        """Move the focus between text and view; where nothing has it, to the view."""
+        entry, text = self.current.entry, self.query_one(LessonText)
+        is_on_text = self.focused is None or self.focused is text
+        self.set_focus(entry if is_on_text and entry is not None else text)
 
     def on_descendant_focus(self) -> None:
         """Give the room to what has the focus, where there is little."""

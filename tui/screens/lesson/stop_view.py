@@ -16,8 +16,7 @@ from tui.lesson.stops import Stop
 from tui.settings.keys import Key
 from tui.terminal.app import TerminalApp
 from tui.widgets.xray.picture_view import PictureView
-from tui.xray.glyphs import Glyphs
-from tui.xray.spans import Picture
+from tui.xray.drawing import Glyphs, Picture
 
 
 class LivePicture(PictureView, can_focus=True):

@@ -21,10 +21,8 @@ from tui.settings.keys import Key, bindings_of
 from tui.text.cells import safe_chars
 from tui.text.numbers import format_loss
 from tui.widgets.plot.plot import LossPlot
-from tui.xray import gates_view
-from tui.xray.glyphs import Glyphs
-from tui.xray.layout import fitted, wrapped
-from tui.xray.spans import Line, Picture, Span
+from tui.xray import gates
+from tui.xray.drawing import Glyphs, Line, Picture, Span, fitted, wrapped
 
 # Stop 4 ---------------------------------------------------------------------------------------------------------------
 
@@ -192,7 +190,7 @@ class OverfitView(StopView):
                 name = "before training" if request == _BEFORE else "after training"
                 lines.append((Span(f"gates {name}", "title"),))
                 room = height // len(shown) - 1
-                lines += gates_view.render(trace, self._cursor, width=width, height=room, glyphs=glyphs)
+                lines += gates.render(trace, self._cursor, width=width, height=room, glyphs=glyphs)
         return tuple(lines)
 
 

@@ -18,7 +18,7 @@ from tui.run.connection import to_tweetgen_error
 
 def open_checkpoint_answers(path: Path) -> Any:  # noqa: ANN401 - the type would import torch
     """Import torch and load a checkpoint; return its `CheckpointAnswers`."""
-    from engine.insight.checkpoint_answers import CheckpointAnswers
+    from engine.insight.answers import CheckpointAnswers
 
     return CheckpointAnswers(path)
 

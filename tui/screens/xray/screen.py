@@ -29,7 +29,7 @@ from tui.widgets.bars import StepBar
 from tui.widgets.key_bar import PAUSE_LABELS, KeyBar
 from tui.widgets.line_input import LineInput
 from tui.widgets.xray.panel import XrayPanel, xray_bar_keys
-from tui.xray.view_names import ViewName
+from tui.xray.state import ViewName
 
 
 class TextLine(Horizontal):

@@ -5,99 +5,69 @@ At 40 x 12 each part has at least a line; what remains is the view's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from tui.text.cells import shown_char
 from tui.text.numbers import format_count
-from tui.widgets.xray.contents import Content
-from tui.widgets.xray.state import XrayState
-from tui.xray.glyphs import Glyphs
-from tui.xray.layout import cut, wrapped
-from tui.xray.spans import Kind, Line, Picture, Span
+from tui.xray.drawing import Glyphs, Kind, Line, Picture, Span, cut, wrapped
+from tui.xray.state import Shown, ViewName, XrayState
 from tui.xray.text_strip import TextStrip
-from tui.xray.view_help import view_help
-from tui.xray.view_names import VIEW_NAMES, ViewName
+from tui.xray.views import VIEWS
 
 _LINES_WITH_LEGEND = 16
 _NUM_SENTENCE_LINES, _LINES_PER_SENTENCE_LINE = 2, 6
 """Lines kept for the sentence; a longer one may have more in a higher panel."""
 
 
-@dataclass(frozen=True)
-class PanelLayout:
-    """The lines of the panel, and what is where for the mouse."""
-
-    picture: Picture
-    strip: TextStrip
-    strip_rows: range
-    """Lines of the text."""
-    views: tuple[tuple[range, ViewName], ...]
-    """Cells of the first line that name a view."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Words:
-    """The panel's own sentences."""
-
-    status: str
-    """Which weights are shown, in a few words."""
-    waiting: str
-    """What is computed, until there is an answer."""
-    problem: str = ""
-    """Why there is no newer answer."""
-
-
 def laid_out(
-    state: XrayState, content: Content | None, words: Words, *, width: int, height: int, glyphs: Glyphs
-) -> PanelLayout:
-    """Return `height` lines of the panel; without content it is still computed, or can't be."""
+    state: XrayState, shown: Shown | None, status: str, problem: str, *, width: int, height: int, glyphs: Glyphs
+) -> tuple[Picture, TextStrip, range]:
+    """Return `height` lines of the panel, the text and its lines, for the mouse.
+
+    Where nothing is shown yet, it is still computed. `problem` is why there is no newer answer; empty if there is one.
+    """
     strip = TextStrip(state.text, width, glyphs)
     num_text_lines = min(2 * strip.num_lines, max(2, height // 5 // 2 * 2))
-    shades = None if content is None else content.shades
+    shades = None if shown is None else shown.shades
     text = strip.picture(state.cursor, num_text_lines, shades)
     legend = (shades.legend(glyphs),) if shades is not None and height >= _LINES_WITH_LEGEND else ()
-    message, kind = _sentence(content, words)
+    message, kind = _message(state, shown, problem)
     most_lines = max(_NUM_SENTENCE_LINES, height // _LINES_PER_SENTENCE_LINE)
     sentence = _filled(_in_lines(message, kind, width, most_lines, glyphs), _NUM_SENTENCE_LINES)
-    num_facts = 2 if height >= _LINES_WITH_LEGEND else 1
-    facts = _in_lines(words.status, "muted", width, num_facts, glyphs)
+    facts = _in_lines(status, "muted", width, 2 if height >= _LINES_WITH_LEGEND else 1, glyphs)
     num_view_lines = height - 1 - len(text) - len(legend) - len(sentence) - len(facts)
-    picture = content.render(width, num_view_lines) if content is not None else ()
     lines = (
         view_names(state.view),
         *text,
         *(cut(line, width, glyphs) for line in legend),
-        *_filled(picture, num_view_lines),
+        *_filled(() if shown is None else shown.render(width, num_view_lines), num_view_lines),
         *sentence,
         *facts,
     )
-    return PanelLayout(lines[:height], strip, range(1, 1 + len(text)), tuple(_view_cells(state.view)))
+    return lines[:height], strip, range(1, 1 + len(text))
 
 
-def _sentence(content: Content | None, words: Words) -> tuple[str, Kind]:
+def _message(state: XrayState, shown: Shown | None, problem: str) -> tuple[str, Kind]:
     """Return what is written below the view, and its kind."""
-    if words.problem:
-        return words.problem, "problem"
-    return (words.waiting, "muted") if content is None else (content.sentence, "text")
+    if problem:
+        return problem, "problem"
+    return (VIEWS[state.view].waiting, "muted") if shown is None else (shown.sentence, "text")
 
 
-def status(state: XrayState, content: Content | None, source: str, *, is_following: bool) -> str:
+def status(state: XrayState, shown: Shown | None, source: str, *, is_following: bool) -> str:
     """Return which weights and which layer are shown, and which characters of the text the model lacks."""
     facts = []
-    if content is not None and content.unknown_chars:
-        facts.append(f"{' '.join(map(shown_char, content.unknown_chars))} not in the vocabulary")
-    if content is not None:
-        facts.append(f"weights of step {format_count(content.weights_step)}")
+    if shown is not None and shown.unknown_chars:
+        facts.append(f"{' '.join(map(shown_char, shown.unknown_chars))} not in the vocabulary")
+    if shown is not None:
+        facts.append(f"weights of step {format_count(shown.weights_step)}")
     facts.append(source or ("follows the training (w)" if is_following else "holds still (w)"))
-    if content is not None and content.num_layers > 1:
-        facts.append(f"layer {state.layer + 1} of {content.num_layers} (V)")
+    if shown is not None and shown.num_layers > 1:
+        facts.append(f"layer {state.layer + 1} of {shown.num_layers} (V)")
     return " · ".join(facts)
 
 
 def explanation(view: ViewName, top: int, *, width: int, height: int, glyphs: Glyphs) -> tuple[Picture, int]:
     """Return the names of the views and the help on this one from line `top` on, and the line that is first."""
-    texts = [wrapped(text, width) for text in view_help(view)]
+    texts = [wrapped(text, width) for text in VIEWS[view].help]
     is_loose = sum(map(len, texts)) + len(texts) <= height - 2
     lines = tuple(line for text in texts for line in (*text, *[()] * is_loose))
     last_top = max(len(lines) - (height - 2), 0)
@@ -108,22 +78,11 @@ def explanation(view: ViewName, top: int, *, width: int, height: int, glyphs: Gl
 
 
 def view_names(current: ViewName) -> Line:
-    """Return the line that names all views, the current one in brackets."""
-    labels = (f"{number} {name}" for number, name in enumerate(VIEW_NAMES, 1))
-    spans = (
-        Span(f"[{label}] ", "title") if name == current else Span(f"{label} ", "muted")
-        for label, name in zip(labels, VIEW_NAMES, strict=True)
+    """Return a span per view, the current one in brackets."""
+    return tuple(
+        Span(f"[{number} {name}] ", "title") if name == current else Span(f"{number} {name} ", "muted")
+        for number, name in enumerate(VIEWS, 1)
     )
-    return tuple(spans)
-
-
-def _view_cells(current: ViewName) -> Iterator[tuple[range, ViewName]]:
-    """Yield the cells of each view's name."""
-    start = 0
-    for span, name in zip(view_names(current), VIEW_NAMES, strict=True):
-        end = start + len(span.text)
-        yield range(start, end - 1), name
-        start = end
 
 
 def _in_lines(text: str, kind: Kind, width: int, most_lines: int, glyphs: Glyphs) -> Picture:

@@ -14,8 +14,7 @@ from textual.widget import Widget
 
 from tui.terminal.app import TerminalApp
 from tui.widgets.line_view import changed_cells
-from tui.xray.glyphs import ASCII, UNICODE, Glyphs
-from tui.xray.spans import NUM_CELL_SHADES, Kind, Line, Picture, Span, share_of
+from tui.xray.drawing import ASCII, NUM_CELL_SHADES, UNICODE, Glyphs, Kind, Line, Picture, Span, share_of
 
 NUM_SHADES = 4
 """Steps of a hue below text."""

@@ -1,4 +1,4 @@
-"""`Questions`: which commands of an X-ray are due, and the latest answer of each kind. Pure apart from its clock.
+"""`Questions`: which commands of an X-ray are due, and their answers. Pure apart from its clock.
 
 At most one command of a type is unanswered, so that a slow model is not flooded; what changed meanwhile is asked after
 the answer. A command that has not changed is due again while the X-ray follows a model that learns.
@@ -8,42 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
-from engine.protocol.insight import (
-    EmbeddingsMapped,
-    HoldUnit,
-    Insight,
-    InsightEvent,
-    MapEmbeddings,
-    MeasureReach,
-    ReachMeasured,
-    ScoreUnits,
-    TextTraced,
-    TraceText,
-    UnitHeld,
-    UnitsScored,
-)
+from engine.protocol.insight import HoldUnit, Insight, InsightEvent, ScoreUnits
+from tui.xray.state import Answers
 
-_Command = TypeVar("_Command", TraceText, MeasureReach, ScoreUnits, HoldUnit, MapEmbeddings)
-_Event = TypeVar("_Event", bound=InsightEvent)
-
-AGAIN_SECONDS: dict[type[Insight], float] = {
-    TraceText: 1.0,
-    MeasureReach: 1.0,
-    HoldUnit: 2.0,
-    ScoreUnits: 30.0,
-    MapEmbeddings: 1.0,
-}
+AGAIN_SECONDS: dict[type[Insight], float] = {HoldUnit: 2.0, ScoreUnits: 30.0}
 """How old an answer is at least before its command is repeated, by what it costs the session."""
-_COMMANDS: dict[type[InsightEvent], type[Insight]] = {
-    TextTraced: TraceText,
-    ReachMeasured: MeasureReach,
-    UnitHeld: HoldUnit,
-    UnitsScored: ScoreUnits,
-    EmbeddingsMapped: MapEmbeddings,
-}
-"""The command that each event answers."""
+_OTHERS_AGAIN_SECONDS = 1.0
 
 
 @dataclass
@@ -64,16 +35,17 @@ class Questions:
     def __init__(self, clock: Callable[[], float], request: int) -> None:
         """Number the commands `request`, and those after `forget` one higher."""
         self.request = request
+        self.answers = Answers()
         self._clock = clock
         self._asked: dict[type[Insight], _Asked] = {}
-        self._answers: dict[type[Insight], tuple[Insight, InsightEvent]] = {}
 
     def is_due(self, command: Insight, step: int, *, is_following: bool) -> bool:
         """Return whether to send `command` now, at this step of the run; it then counts as sent."""
         asked = self._asked.get(type(command))
         if asked is not None:
-            is_old = is_following and step != asked.step
-            is_old = is_old and self._clock() - asked.at >= AGAIN_SECONDS[type(command)] and not asked.problem
+            again_seconds = AGAIN_SECONDS.get(type(command), _OTHERS_AGAIN_SECONDS)
+            is_old = is_following and step != asked.step and not asked.problem
+            is_old = is_old and self._clock() - asked.at >= again_seconds
             if asked.is_open or (command == asked.command and not is_old):
                 return False
         self._asked[type(command)] = _Asked(command, step, self._clock())
@@ -84,11 +56,11 @@ class Questions:
 
         An answer after a refusal shows that the refusal, which has no number, was that of another client.
         """
-        asked = self._asked.get(_COMMANDS[type(event)])
+        asked = self._asked.get(event.question)
         if asked is None or not (asked.is_open or asked.problem) or event.request != self.request:
             return False
         asked.is_open, asked.problem = False, ""
-        self._answers[type(asked.command)] = (asked.command, event)
+        self.answers.add(asked.command, event)
         return True
 
     def refuse(self, command_name: str, reason: str) -> bool:
@@ -99,22 +71,10 @@ class Questions:
                 return True
         return False
 
-    def answer(self, kind: type[_Command], event_kind: type[_Event]) -> tuple[_Command, _Event] | None:
-        """Return the latest command of a type that was answered, and its answer."""
-        found = self._answers.get(kind)
-        if found is not None and isinstance(found[0], kind) and isinstance(found[1], event_kind):
-            return found[0], found[1]
-        return None
-
     def problem(self, kind: type[Insight]) -> str:
         """Return why the latest command of a type was refused; empty if it was not."""
         asked = self._asked.get(kind)
         return asked.problem if asked is not None else ""
-
-    def is_open(self, kind: type[Insight]) -> bool:
-        """Return whether a command of a type has no answer yet."""
-        asked = self._asked.get(kind)
-        return asked is not None and asked.is_open
 
     def forget(self) -> None:
         """Expect no answer to the open commands any more: all are due again. The latest answers stay."""

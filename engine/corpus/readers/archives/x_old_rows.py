@@ -31,8 +31,8 @@ from engine.corpus.readers.archives.x_notes import NoteTweets
 from engine.corpus.readers.archives.x_tweets import TweetRows, owner_id
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.readers.reader import DroppedRow, Member, Row, Source, example
+from engine.corpus.readers.table import BLANK_LINE, TOO_FEW_COLUMNS
 from engine.corpus.readers.tables.csv_records import CsvRecords
-from engine.corpus.readers.tables.table_layout import BLANK_LINE, TOO_FEW_COLUMNS
 from engine.errors import CorpusError
 
 _TWEETS = re.compile(r"tweets(?:_\w+)?")

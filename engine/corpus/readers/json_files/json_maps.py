@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import chain, islice
 
-from engine.corpus.readers.tables.columns import is_text_name
+from engine.corpus.readers.columns import is_text_name
 
 NAMES_OF_ROWS = frozenset({"data", "values", "rows"})
 """Keys of arrays that have the rows of a table."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
+from engine.corpus.readers.columns import TEXT_NAMES, is_text_name, name_key
 from engine.corpus.readers.json_files.json_maps import is_map, is_table_row
-from engine.corpus.readers.tables.columns import TEXT_NAMES, is_text_name, name_key
 from engine.text import sanitize_line
 
 NAMES_OF_ARRAYS = frozenset({"tweets", "texts", "posts", "statuses", "messages", "data", "items", "rows"})

@@ -12,8 +12,8 @@ from itertools import islice
 
 from engine.corpus.readers.json_files.json_paths import Missing, shown_paths, values_at
 from engine.corpus.readers.json_files.json_values import as_json
+from engine.corpus.readers.labels import LabelFilter
 from engine.corpus.readers.reader import RETWEET, DroppedRow, Row, Source, example
-from engine.corpus.readers.tables.labels import LabelRule
 from engine.corpus.report import counted
 
 Numbered = tuple[int, object, int]
@@ -40,7 +40,7 @@ class TextKey:
     """Whether a post's whole text replaces one that is cut off: not where the user set the key."""
     drops_retweets: bool = False
     label_key: str = ""
-    label_rule: LabelRule | None = None
+    label_filter: LabelFilter | None = None
     """None if posts are not filtered by the label under `label_key`."""
     num_missing: int = 0
     num_long: int = 0
@@ -48,7 +48,7 @@ class TextKey:
     def rows(self, values: Iterable[Numbered]) -> Iterator[Row]:
         """Yield the rows of the values: one each, unless the key leads through an array. Adds a note at the end."""
         key = self.key
-        is_filtered = self.drops_retweets or self.label_rule is not None
+        is_filtered = self.drops_retweets or self.label_filter is not None
         for number, value, _ in values:
             text = value.get(key) if isinstance(value, dict) else None
             if isinstance(text, str) and isinstance(value, dict):  # fast path
@@ -94,8 +94,8 @@ class TextKey:
         """Return the text of a post, the whole one if it has two, or why it is dropped."""
         if self.drops_retweets and _is_retweet(post):
             return DroppedRow(RETWEET, example(self._where(number), text))
-        if self.label_rule is not None:
-            reason = self.label_rule.reason_to_drop(as_cell(post.get(self.label_key)))
+        if self.label_filter is not None:
+            reason = self.label_filter.reject_reason(as_cell(post.get(self.label_key)))
             if reason is not None:
                 return DroppedRow(reason, example(self._where(number), text))
         for outer, inner in _LONG_TEXTS if self.prefers_long else ():

@@ -14,9 +14,9 @@ from engine.corpus.readers.json_files.json_maps import is_table_row
 from engine.corpus.readers.json_files.json_paths import array_paths, find_text_key, shown_paths, values_at
 from engine.corpus.readers.json_files.json_values import as_json
 from engine.corpus.readers.json_files.text_key import Numbered, TextKey, as_cell
+from engine.corpus.readers.labels import Labels, find_labels
 from engine.corpus.readers.reader import DroppedRow, NoTextsError, Row, Source, example
-from engine.corpus.readers.tables.labels import Labels, find_labels
-from engine.corpus.readers.tables.table_layout import Record, find_layout
+from engine.corpus.readers.table import Record, find_table
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 
@@ -99,8 +99,8 @@ def _find_labels(ahead: list[Numbered], text_key: TextKey, config: CorpusConfig)
     text_column = names.index(text_name) if text_name in names else -1
     labels = find_labels(rows, names, text_column, config, text_key.source.name) if names else Labels()
     if labels.note:
-        text_key.label_key, text_key.label_rule = names[labels.column], labels.rule
-        text_key.source.notes.append(f"labels under {sanitize_line(names[labels.column], 40)}: {labels.note}")
+        text_key.label_key, text_key.label_filter = names[labels.index], labels.filter
+        text_key.source.notes.append(f"labels under {sanitize_line(names[labels.index], 40)}: {labels.note}")
     elif config.label != DEFAULT_LABEL:
         text_key.source.notes.append("no labels found: every row kept")
 
@@ -110,13 +110,13 @@ def table_rows(
 ) -> Iterator[Row]:
     """Yield the rows of a table whose rows are arrays; `names` are those of its columns, if they are known.
 
-    Raises `CorpusError` as `find_layout`.
+    Raises `CorpusError` as `find_table`.
     """
     numbered = iter(values)
     ahead = _ahead(numbered)
     records = (_record(each, place) for each in chain(ahead, numbered))
     first = [record[1] for each in ahead if isinstance(record := _record(each, place), tuple)]
-    yield from find_layout(first, source, config, names=names).rows(records, place=place)
+    yield from find_table(first, source, config, names=names).rows(records, place=place)
 
 
 def _record(numbered: Numbered, place: str) -> Record | DroppedRow:

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.columns import requested_column
+from engine.corpus.readers.labels import LabelFilter
 from engine.corpus.readers.reader import DroppedRow, Row, Source, example
-from engine.corpus.readers.tables.columns import requested_column
-from engine.corpus.readers.tables.labels import LabelRule
-from engine.corpus.readers.tables.table_layout import find_layout
+from engine.corpus.readers.table import find_table
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 
@@ -53,7 +53,7 @@ class ArrowTable:
         scalars = [each.name for each in schema if _is_scalar(each.type) and names.count(each.name) == 1]
         self.columns = list(dict.fromkeys([*wanted, *scalars]))
         """Names of the columns to read: before `choose`, of all that it may choose."""
-        self._rule: LabelRule | None = None
+        self._rule: LabelFilter | None = None
         if config.column is None and not any(_is_text(each.type) for each in schema if each.name in scalars):
             shown = ", ".join(sanitize_line(name, 30) for name in names[:12]) or "none"
             raise CorpusError(f"{source.name} has no text column.", f"Its columns are: {shown}.")
@@ -65,9 +65,9 @@ class ArrowTable:
             for name in self._names
         ]
         records = [list(fields) for fields in zip(*cells, strict=True)]
-        layout = find_layout(records, self._source, self._config, names=self._names)
-        self._rule = layout.label_rule
-        chosen = [layout.text_column, layout.label_column] if self._rule else [layout.text_column]
+        table = find_table(records, self._source, self._config, names=self._names)
+        self._rule = table.label_filter
+        chosen = [table.text_index, table.label_index] if self._rule else [table.text_index]
         self.columns = [self._names[index] for index in chosen]
 
     def rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
@@ -92,9 +92,9 @@ class ArrowTable:
                 yield index
 
 
-def _row(value: object, label: object, rule: LabelRule | None, where: str) -> Row:
+def _row(value: object, label: object, rule: LabelFilter | None, where: str) -> Row:
     """Return the text of a row, or why it is dropped."""
-    if rule and (reason := rule.reason_to_drop(_cell(label))):
+    if rule and (reason := rule.reject_reason(_cell(label))):
         return DroppedRow(reason, example(where, str(value)[:200]))
     if value is None:
         return DroppedRow("empty", example(where, "null"))

@@ -1,6 +1,6 @@
 """Detects the dialect of a CSV file from its first lines. Add a new delimiter here.
 
-Quotation marks are parsed in `csv_records`; header and columns are found in `table_layout`.
+Quotation marks are parsed in `csv_records`; header and columns are found in `table`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from itertools import islice, pairwise
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.files.archive_entries import suffix_of
+from engine.corpus.readers.columns import is_number
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.reader import DroppedRow, Row, Source
-from engine.corpus.readers.tables.columns import is_number
+from engine.corpus.readers.table import Table, find_table, is_header
 from engine.corpus.readers.tables.csv_quoting import Quoting, find_quoting, parsed
 from engine.corpus.readers.tables.csv_repair import RecordRepairer, find_repairer, with_joined_texts
-from engine.corpus.readers.tables.table_header import is_header
-from engine.corpus.readers.tables.table_layout import TableLayout, find_layout
 from engine.corpus.report import counted
 from engine.corpus.text_quality import doubt_about_columns
 from engine.text import sanitize_line
@@ -48,7 +47,7 @@ class CsvDialect:
     quoting: Quoting
     num_skipped: int
     """Lines before the first record."""
-    layout: TableLayout
+    layout: Table
     repairer: RecordRepairer | None
     """Repairs records with too many fields; None if they are dropped."""
 
@@ -167,7 +166,7 @@ def find_dialect(lines: Sequence[Line], source: Source, config: CorpusConfig) ->
         source.notes.append(_QUOTING_NOTES[sample.quoting])
     is_wide = config.column is not None or num_skipped > 0 or sample.is_table()
     records = with_joined_texts(sample.records, sample.delimiter) if sample.has_header else sample.records
-    layout = find_layout(records, source, config, num_columns=sample.num_columns if is_wide else 1)
+    layout = find_table(records, source, config, num_columns=sample.num_columns if is_wide else 1)
     if layout.has_header:
         records = records[1:]
     repairer = find_repairer(records, layout, sample.delimiter, has_quoting=sample.quoting != "literal")

@@ -13,8 +13,8 @@ from typing import Literal
 
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.reader import DroppedRow
+from engine.corpus.readers.table import Record
 from engine.corpus.readers.tables.csv_records import CsvRecords, num_fields, with_doubled_quotes
-from engine.corpus.readers.tables.table_layout import Record
 
 Quoting = Literal["doubled", "escaped", "spaced", "literal"]
 """How quotation marks are written; "spaced" is "doubled" with a blank before each quoted field."""

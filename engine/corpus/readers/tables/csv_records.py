@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.reader import DroppedRow, example
-from engine.corpus.readers.tables.table_layout import Record
+from engine.corpus.readers.table import Record
 
 MAX_RECORD_LINES = 1000
 MAX_RECORD_CHARS = 1_000_000

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.corpus.readers.tables.columns import is_number, is_text_name, is_textless_cell
-from engine.corpus.readers.tables.table_layout import TableLayout
+from engine.corpus.readers.columns import is_number, is_text_name, is_textless_cell
+from engine.corpus.readers.table import Table
 
 _MIN_RECORDS = 10
 """Complete records from which it is known what is in a column."""
@@ -54,7 +54,7 @@ class RecordRepairer:
 
 
 def find_repairer(
-    records: Sequence[list[str]], layout: TableLayout, delimiter: str, *, has_quoting: bool
+    records: Sequence[list[str]], layout: Table, delimiter: str, *, has_quoting: bool
 ) -> RecordRepairer | None:
     """Return what repairs the records of a table, given the first ones without the header.
 
@@ -69,7 +69,7 @@ def find_repairer(
     if len(complete) < _MIN_RECORDS:
         return None
     cells = dict(enumerate(zip(*complete, strict=True)))
-    values = {each: test for each in cells if each != layout.text_column and (test := _test_of(cells[each]))}
+    values = {each: test for each in cells if each != layout.text_index and (test := _test_of(cells[each]))}
     widths = {each: sum(map(len, cells[each])) for each in cells if each not in values}
     widest = max(widths, key=lambda each: widths[each])
     if not values or widths[widest] < _MIN_TEXT_SHARE * sum(widths.values()):

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.columns import is_category, is_text_name, is_textless, text_column
 from engine.corpus.readers.lines import decoded_lines, first_lines, head_lines
 from engine.corpus.readers.reader import Format, Row, Source, of_one_file
+from engine.corpus.readers.table import is_header
 from engine.corpus.readers.tables.csv_dialect import find_dialect, find_sample, separator_of
 from engine.corpus.readers.tables.csv_records import num_fields
-from engine.corpus.readers.tables.table_layout import is_certain_table
 
 _CLEAR_SHARE = 0.7
 """Least share of records with the same number of columns, to detect CSV by content alone."""
 _CLEAR_QUOTED_SHARE = 0.9
 _CERTAIN_SHARE = 0.98
 """The same for a file that is called plain text."""
+_MIN_CERTAIN_RECORDS = {True: 2, False: 3}
+"""Records, with and without tabs, from which a file is certainly a table."""
+_MIN_TABBED_RECORDS = 10
 
 
 def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
@@ -65,7 +69,30 @@ def is_certain(head: bytes) -> bool:
         return False
     if sample.num_columns == 1:
         return _is_quoted_column(lines)
-    return not sample.is_prose() and is_certain_table(sample.records, is_tab_separated=sample.delimiter == "\t")
+    return not sample.is_prose() and _is_certain_table(sample.records, is_tab_separated=sample.delimiter == "\t")
+
+
+def _is_certain_table(records: Sequence[list[str]], *, is_tab_separated: bool) -> bool:
+    """Return whether records of one width are certainly a table, not prose that has a delimiter in every line.
+
+    A column of texts is beside one of numbers, ids, dates or labels, or has a usual name. The same number of tabs in
+    many lines is enough: no prose is written so.
+    """
+    first, *others = records or [[]]
+    if len(records) < _MIN_CERTAIN_RECORDS[is_tab_separated]:
+        return False
+    header = first if is_header(first, others) else []
+    rows = [each for each in (others if header else records) if len(each) == len(first)]
+    text = text_column(header, rows)
+    if text is None or not rows:
+        return False
+    columns = [[cell for each in cells if (cell := each.strip())] for cells in zip(*rows, strict=True)]
+    is_even = (
+        is_tab_separated and len(rows) >= _MIN_TABBED_RECORDS and all(len(each) > len(rows) / 2 for each in columns)
+    )
+    is_named = bool(header) and is_text_name(header[text.index])
+    is_labelled = not is_category(columns[text.index]) and any(map(is_category, columns))
+    return is_even or is_named or is_labelled or any(map(is_textless, columns))
 
 
 def _is_quoted_column(lines: list[str]) -> bool:

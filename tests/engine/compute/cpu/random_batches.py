@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from hypothesis import strategies as st
 
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.arrays import Batch
 from engine.model.gru import NO_ROW, TextGenerator
 from engine.model.vocab import EMPTY_WINDOW, ORDERS, PAD, appended, context_code
 

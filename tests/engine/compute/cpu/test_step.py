@@ -21,7 +21,7 @@ from torch.func import functional_call
 from engine.compute.cpu.packed_batch import PackedBatch, padded_num_rows
 from engine.compute.cpu.step import GruStep, ThreadedStep, one_torch_thread
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.arrays import Batch
 from engine.model.gru import NO_ROW, TextGenerator, widened_weight
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer

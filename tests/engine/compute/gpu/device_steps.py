@@ -16,7 +16,7 @@ from engine.compute.device import Runtime
 from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, RowRmsprop
 from engine.compute.stepper import CharStepper
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded_tweets import Batch
+from engine.corpus.arrays import Batch
 from engine.model.gru import TextGenerator
 from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer

@@ -25,7 +25,7 @@ from engine.compute.gpu_step import bfloat16_copy, supported_precision
 from engine.compute.stepper import CharStepper
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.encoded_tweets import CorpusBatch
+from engine.corpus.arrays import CorpusBatch
 from engine.memory import CUDA_ALLOCATOR, free_memory
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters

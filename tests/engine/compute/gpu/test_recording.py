@@ -29,7 +29,7 @@ from engine.compute.cuda_graphs import (
     side_stream,
 )
 from engine.compute.gpu_step import NO_TWEET, ResidentTweets, bucket_length, resident_tweets
-from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.arrays import EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.memory import CudaAllocator, free_memory
 from engine.model.vocab import EOS, PAD, SPECIALS

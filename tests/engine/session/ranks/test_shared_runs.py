@@ -19,8 +19,8 @@ from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import GruStep
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
+from engine.corpus.arrays import Batch
 from engine.corpus.batch_cursor import BatchCursor
-from engine.corpus.encoded_tweets import Batch
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
