@@ -24,7 +24,7 @@ from safetensors.numpy import save_file
 from engine.config.corpus import CorpusConfig
 from engine.corpus.arrays import FlatTweets
 from engine.corpus.corpus import Corpus
-from engine.corpus.files.contents import content_hash
+from engine.corpus.files.members import content_hash
 from engine.corpus.formats import is_wanted
 from engine.corpus.hashing import NoveltyIndex
 from engine.corpus.report import CorpusReport

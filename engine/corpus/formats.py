@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
-from engine.corpus.files.archive_entries import FoundMember, suffix_of
+from engine.corpus.files.archives import suffix_of
 from engine.corpus.files.encodings import (
     Encoding,
     converted,
@@ -32,7 +32,7 @@ from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.json_files.json_rows import JSON
 from engine.corpus.readers.json_files.jsonl_rows import JSONL
 from engine.corpus.readers.lines import head_lines
-from engine.corpus.readers.reader import HEAD_BYTES, Format
+from engine.corpus.readers.reader import HEAD_BYTES, Format, Member
 from engine.corpus.readers.tables import csv_rows
 from engine.corpus.readers.tables.csv_rows import CSV
 from engine.corpus.readers.tables.parquet_rows import PARQUET
@@ -88,7 +88,7 @@ def closed_folders(names: Iterable[str]) -> set[str]:
 # By content -----------------------------------------------------------------------------------------------------------
 
 
-def detect(member: FoundMember, path: Path, config: CorpusConfig) -> tuple[FoundMember, Format | Refusal]:
+def detect(member: Member, path: Path, config: CorpusConfig) -> tuple[Member, Format | Refusal]:
     """Return a file as its reader opens it, a text in UTF-8, and its format or why it is not read.
 
     `path` is that of the file, or of the folder or archive with it: where a file is may say that it is private. Raises

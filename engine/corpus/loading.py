@@ -11,7 +11,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus import cache
 from engine.corpus.arrays import FlatTweets
 from engine.corpus.corpus import Corpus, digest_of
-from engine.corpus.files.standard_input import shown_path
+from engine.corpus.files.members import shown_path
 from engine.corpus.hashing import NoveltyIndex
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.collection import collect, rows_by_source

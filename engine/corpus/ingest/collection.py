@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.arrays import CHUNK_TWEETS, FlatBuilder, FlatTweets
-from engine.corpus.files.read_progress import ReadProgress
+from engine.corpus.files.streams import ReadProgress
 from engine.corpus.hashing import GrowingSet
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.escapes import decode_escapes

@@ -32,6 +32,10 @@ class Member:
     """Its path with slashes inside the folder or archive; for a single file, the file's name."""
     open: Callable[[], BinaryIO]
     """Opens it at its first byte; may be called repeatedly. Raises `CorpusError`."""
+    raw_bytes: int = 0
+    """Approximate bytes on disk, compressed: for an archive, the member's share."""
+    encoding: str = ""
+    """The encoding from which it is converted to UTF-8 when it is read; "" if it is not converted."""
 
     def head(self) -> bytes:
         """Return the first `HEAD_BYTES` bytes. Raises `CorpusError`."""

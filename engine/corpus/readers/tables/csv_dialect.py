@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.files.archive_entries import suffix_of
+from engine.corpus.files.archives import suffix_of
 from engine.corpus.readers.columns import is_number
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.reader import DroppedRow, Row, Source
