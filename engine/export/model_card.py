@@ -9,28 +9,18 @@ from __future__ import annotations
 import importlib.resources
 import json
 import re
-from dataclasses import dataclass, replace
-from pathlib import Path
 from string import Template
 from typing import Final
 
-from engine.baselines import baseline_pieces
-from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.format import CheckpointInfo
-from engine.corpus.arrays import EncodedTweets
 from engine.corpus.report import counted
 from engine.corpus.sources import EMBEDDED_NAME
-from engine.export.copies import NUM_SAMPLES, Figures, measure_figures
-from engine.model.gru import TextGenerator
+from engine.export.copies import NUM_SAMPLES, Measured
 from engine.model.vocab import SPECIALS
-from engine.progress import OnProgress, part_of, run_to_end
-from engine.sampling.generation import load_training_corpus
 from engine.text import sanitize_line
 
 OTHER: Final = "other"
 """A license that is not in the hub's list: its text belongs into a file LICENSE, its name into the card."""
-_READ: Final = 0.3
-"""Share of the total time that has passed once the tweets are read."""
 _MAX_NAME_CHARS = 100
 _TAGS = ("text-generation", "character-level", "gru", "rnn", "pytorch", "tweets")
 _MARKUP = re.compile(r"[!-,:-@\[-`{-~]")
@@ -45,43 +35,6 @@ How many of its tweets are copies was not measured, nor its bits per character: 
 read."""
 _NO_TRAINING = """\
 Not since the weights were imported from another model folder; `config.json` has the settings from there."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured(Figures):
-    """Counts of the training tweets, and the model's figures on them."""
-
-    num_train_tweets: int
-    num_val_tweets: int
-    num_train_chars: int
-    alphabet_size: int
-    uniform_bits: float
-    """Bits per character of a model to which all characters are equally likely."""
-    unigram_bits: float
-    """The same of a model that knows how frequent each character is."""
-
-
-def measure(path: Path, checkpoint: Checkpoint, model: TextGenerator, on_progress: OnProgress) -> Measured:
-    """Read the tweets that the checkpoint at `path` was trained on, evaluate `model`, and count copies in samples.
-
-    Raises as `load_training_corpus`.
-    """
-    info, vocab = checkpoint.info, checkpoint.vocab
-    corpus = load_training_corpus(path, info, part_of(on_progress, 0.0, _READ))
-    sampling = replace(info.sampling, prime="")  # a model folder stores no prime
-    train, held_out = (EncodedTweets.from_flat(tweets, vocab) for tweets in (corpus.train, corpus.validation))
-    baselines = run_to_end(baseline_pieces(train, held_out, len(vocab), highest_order=1))
-    figures = measure_figures(model, vocab, corpus, sampling, part_of(on_progress, _READ, 1.0))
-    return Measured(
-        num_train_tweets=len(corpus.train),
-        num_val_tweets=len(corpus.validation),
-        num_train_chars=sum(corpus.char_counts.values()),
-        alphabet_size=len(corpus.char_counts),
-        bits_per_char=figures.bits_per_char,
-        copies=figures.copies,
-        uniform_bits=baselines["uniform"],
-        unigram_bits=baselines["unigram"],
-    )
 
 
 def model_card(name: str, license_id: str, info: CheckpointInfo, measured: Measured | None) -> str:
