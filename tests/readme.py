@@ -26,8 +26,7 @@ from typer.core import TyperArgument, TyperGroup
 
 from engine.protocol.codec import kinds_of
 from engine.protocol.events import Event
-from tui.cli.app import app
-from tui.cli.lazy_group import EXAMPLES
+from tui.cli.app import EXAMPLES, app
 from tui.settings.key_table import KEY_TABLE, MAIN_KEYS, keys_of
 from tui.settings.keys import Key
 
@@ -179,7 +178,7 @@ def _entry(parameter: Any) -> tuple[str, str]:
     """Return an argument or option as it is typed, in roff, and its help with its default."""
     argument = isinstance(parameter, TyperArgument)
     names = [] if argument else [*sorted(parameter.opts, key=len), *parameter.secondary_opts]
-    value = "" if not argument and parameter.is_flag else parameter.metavar or ""
+    value = "" if not argument and parameter.is_flag else (parameter.metavar or "").replace("\n", "")
     label = ", ".join(rf"\fB{_escaped(name)}\fR" for name in names)
     if value:
         label += rf"\fI{' ' if names else ''}{_escaped(value)}\fR".replace("|", r"|\:")

@@ -37,8 +37,7 @@ from tests.cli.program import SMALL_MODEL, run_program, write_tweets
 from tests.conftest import COLLECTED
 from tests.installed import require
 from tests.readme import DOCS, MANUAL_PAGE, PICTURES, ROOT, SHARE, TABLES, shared_files, table_in
-from tui.cli.app import app
-from tui.cli.lazy_group import EXAMPLES
+from tui.cli.app import EXAMPLES, app
 
 # Late imports ---------------------------------------------------------------------------------------------------------
 

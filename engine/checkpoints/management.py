@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from engine.checkpoints.catalog import CheckpointEntry, find_listed, pin_path, resolve_checkpoint
 from engine.checkpoints.format import CheckpointInfo, open_checkpoint
 from engine.errors import CheckpointError, StorageError, TweetgenError
-from engine.model.vocab import Vocab
 from engine.protocol import codec, events
 from engine.protocol.events import RunStarted, TweetSampled
 from engine.storage.files import is_locked, open_regular, storage_errors, write_atomically
@@ -180,6 +179,8 @@ def sample_of(entry: CheckpointEntry) -> TweetSampled | None:
 
     Never runs the model. Reads the disk: call it on a thread of its own.
     """
+    from engine.model.vocab import Vocab  # imports numpy
+
     info = entry.info
     if info is None:
         return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -108,11 +108,16 @@ def field_names(config_type: type) -> frozenset[str]:
 @cache
 def field_help(config_type: type) -> dict[str, str]:
     """Return the docstring under each field of a config class, by field name; read from its source."""
-    [definition] = ast.parse(textwrap.dedent(inspect.getsource(config_type))).body
-    body = definition.body if isinstance(definition, ast.ClassDef) else []
     docstrings = {}
-    for statement, following in pairwise(body):
+    for statement, following in pairwise(_classes_in(config_type.__module__)[config_type.__name__].body):
         match statement, following:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(docstring))):
                 docstrings[name] = docstring
     return docstrings
+
+
+@cache
+def _classes_in(module: str) -> dict[str, ast.ClassDef]:
+    """Return the source of each class of a module; `inspect.getsource` of one class would take as long as of all."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {each.name: each for each in tree.body if isinstance(each, ast.ClassDef)}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
-from engine.corpus.files.archive_entries import FoundMember, suffix_of
+from engine.corpus.files.archives import suffix_of
 from engine.corpus.files.encodings import (
     Encoding,
     converted,
@@ -24,19 +24,18 @@ from engine.corpus.files.encodings import (
 )
 from engine.corpus.files.exports import refusal_by_place, refusal_of_export
 from engine.corpus.files.refused import NOT_TEXT, REFUSED_SUFFIXES, Refusal, refusal_as_text, refusal_of
-from engine.corpus.readers import text_rows
-from engine.corpus.readers.archives.bluesky_rows import BLUESKY
-from engine.corpus.readers.archives.mastodon_rows import MASTODON
-from engine.corpus.readers.archives.x_rows import X
+from engine.corpus.readers import csv_reader, text_rows
+from engine.corpus.readers.bluesky_reader import BLUESKY
+from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.json_files.json_rows import JSON
 from engine.corpus.readers.json_files.jsonl_rows import JSONL
 from engine.corpus.readers.lines import head_lines
-from engine.corpus.readers.reader import HEAD_BYTES, Format
-from engine.corpus.readers.tables import csv_rows
-from engine.corpus.readers.tables.csv_rows import CSV
+from engine.corpus.readers.mastodon_reader import MASTODON
+from engine.corpus.readers.reader import HEAD_BYTES, Format, Member
 from engine.corpus.readers.tables.parquet_rows import PARQUET
 from engine.corpus.readers.text_rows import TEXT
+from engine.corpus.readers.x_reader import X
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)
 """Every `FileFormat` but "auto"; specific formats before general ones."""
@@ -88,7 +87,7 @@ def closed_folders(names: Iterable[str]) -> set[str]:
 # By content -----------------------------------------------------------------------------------------------------------
 
 
-def detect(member: FoundMember, path: Path, config: CorpusConfig) -> tuple[FoundMember, Format | Refusal]:
+def detect(member: Member, path: Path, config: CorpusConfig) -> tuple[Member, Format | Refusal]:
     """Return a file as its reader opens it, a text in UTF-8, and its format or why it is not read.
 
     `path` is that of the file, or of the folder or archive with it: where a file is may say that it is private. Raises
@@ -171,9 +170,9 @@ def recognize(head: bytes, name: str) -> Format:
         return JSON if suffix in JSON.suffixes and json_rows.is_one_document(head) else found
     if found is not None:
         return found
-    if suffix in TEXT.suffixes and csv_rows.is_certain(head) and not text_rows.are_labels(head_lines(head)):
+    if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_rows.are_labels(head_lines(head)):
         return CSV
     for each in FORMATS:
         if suffix in each.suffixes and not each.binary_name and each.root_of is None:
             return each
-    return CSV if csv_rows.looks_like(head) else TEXT
+    return CSV if csv_reader.looks_like(head) else TEXT

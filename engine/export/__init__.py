@@ -2,3 +2,8 @@
 
 Never trains.
 """
+
+from typing import Literal
+
+WeightFormat = Literal["float16", "int8"]
+"""Precision of the weights in a web page."""

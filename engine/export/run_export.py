@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from engine.export.trackers.records import last_remaining_steps
 from engine.protocol import codec
 from engine.protocol.events import CheckpointLoaded, EvalFinished, Event, RunStarted, StepsFinished, StepsThinned
 from engine.storage.journal import SkippedLines, read_journal
@@ -87,6 +87,14 @@ def _without_those_taken_back(path: Path, skipped: SkippedLines) -> Iterator[Eve
             last_steps.pop()
         if (event.first_step if isinstance(event, StepsThinned | StepsFinished) else event.step) <= last_steps[-1]:
             yield _cut(event, last_steps[-1])
+
+
+def last_remaining_steps(returns: Iterable[int]) -> list[float]:
+    """Return the last step that remains of what precedes each return to a step, in reverse, after infinity."""
+    last_steps = [math.inf]
+    for step in reversed(list(returns)):
+        last_steps.append(min(step, last_steps[-1]))
+    return last_steps
 
 
 def _goes_back_to(event: Event) -> int | None:

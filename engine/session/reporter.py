@@ -17,7 +17,7 @@ from typing import Any
 from engine.checkpoints.format import CheckpointInfo
 from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
-from engine.export.trackers.live import LiveTracker
+from engine.export.tensorboard import LiveTracker
 from engine.protocol.commands import ChangeSettings, Command
 from engine.protocol.events import (
     CheckpointSaved,

@@ -23,8 +23,7 @@ from engine.compute.cpu.kernels import compilation_reported
 from engine.compute.stepper import discard_char_graph
 from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError, InternalError, RankLostError, StorageError, TweetgenError
-from engine.export.trackers.event_file import require_tensorboard
-from engine.export.trackers.live import LiveTracker
+from engine.export.tensorboard import LiveTracker, require_tensorboard
 from engine.memory import is_out_of_memory
 from engine.progress import Stage
 from engine.protocol.commands import Command

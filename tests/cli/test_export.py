@@ -20,8 +20,8 @@ import torch
 from huggingface_hub import ModelCard
 
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from engine.export.figures import Copies
-from engine.export.onnx_file.write import onnx_file
+from engine.export.copies import Copies
+from engine.export.onnx import onnx_file
 from engine.model.vocab import BOS, EOS, PAD, UNK
 from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
 from tests.engine.helpers import run_session, tiny_config

@@ -5,26 +5,29 @@ from __future__ import annotations
 import io
 import re
 
-from rich.console import Console
+import pytest
 
-from engine.progress import Stage as Moment
-from tests import fakes
+from engine.progress import Stage
+from tests.cli.program import Terminal
+from tests.fakes import FakeClock
 from tests.tui.widgets.status.test_stage_hint import REPORT
-from tui.cli.output.progress_display import ProgressDisplay, show_progress
-from tui.cli.output.run_progress import RunProgress
+from tui.cli.headless import _Output
+from tui.cli.output import show_progress
 
 
-def test_plain_output_shows_a_stage_once_and_its_progress_every_few_seconds() -> None:
-    lines: list[str] = []
-    clock = fakes.FakeClock()
-    display = RunProgress(ProgressDisplay(Console(file=io.StringIO()), write=lines.append, clock=clock))
-    display.stage(Moment("loading torch"))
+def test_plain_output_shows_a_stage_once_and_its_progress_every_few_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr("tui.cli.output.time.monotonic", clock)
+    output = _Output(as_json=False, on_start=None)
+    output.on_stage(Stage("loading torch"))
     for percent in range(100):
         clock.advance(0.125)
-        display.stage(Moment("reading the tweets", percent / 100))
-    display.stage(Moment("building the model", report=REPORT))
-    display.stage(Moment("building the model", report=REPORT))
-    assert lines == [
+        output.on_stage(Stage("reading the tweets", percent / 100))
+    output.on_stage(Stage("building the model", report=REPORT))
+    output.on_stage(Stage("building the model", report=REPORT))
+    assert capsys.readouterr().err.splitlines() == [
         "loading torch ...",
         "reading the tweets ... 0%",
         "reading the tweets ... 40%",
@@ -37,13 +40,15 @@ def test_plain_output_shows_a_stage_once_and_its_progress_every_few_seconds() ->
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def test_the_bar_moves_and_is_removed() -> None:
-    file = io.StringIO()
-    with show_progress(Console(file=file, force_terminal=True, width=80)) as on_progress:
+def test_the_bar_moves_and_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", Terminal(written := io.BytesIO(), "utf-8", write_through=True))
+    with show_progress() as on_progress:
         on_progress(0.25, "a.csv, \x1b[31m5,000 rows")
         on_progress(None, "a.csv, 9,000 rows")
-    assert "25 %" in ESCAPES.sub("", file.getvalue())
-    assert "9,000 rows" in file.getvalue()
-    assert "\x1b[31m5,000" not in file.getvalue()
-    assert file.getvalue().endswith("\x1b[2K"), "the line is empty again"
-    assert file.getvalue().rindex("\x1b[?25h") > file.getvalue().rindex("\x1b[?25l")
+    shown = written.getvalue().decode()
+    assert "25 %" in ESCAPES.sub("", shown)
+    assert "9,000 rows" in shown
+    assert "\x1b[31m5,000" not in shown
+    assert shown.endswith("\x1b[2K"), "the line is empty again"
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")

@@ -25,8 +25,9 @@ from engine.storage.folders import RunFolder, folder_of_run
 from tests import fakes
 from tests.cli.program import Cli, assert_two_line_error
 from tests.tui.process.host_and_client import FINISHED
-from tui.cli import headless, options, ranks
+from tui.cli import headless, options
 from tui.cli.commands import train
+from tui.process import ranks
 from tui.process.torchrun import Agent
 
 NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.0}

@@ -19,8 +19,7 @@ from engine.storage.files import try_lock
 from tests.cli.program import PROGRAM, Cli
 from tests.fakes import run_started, steps_finished, steps_thinned
 from tests.recorded_runs import TWEET, run_of, write_run
-from tui.cli.commands import replay_recording
-from tui.cli.commands.replay_recording import MAX_IDLE_SECONDS
+from tui.cli.commands import runs
 from tui.run.replay import ReplayedRun
 
 
@@ -82,11 +81,11 @@ GAP: list[Event] = [run_started(run="first"), *(steps_finished(n, [2.0], elapsed
 
 
 def test_a_recording_has_all_of_a_short_run_or_the_default_length_and_long_gaps_are_cut(cli: Cli, home: Path) -> None:
-    cli.monkeypatch.setattr(replay_recording, "DEFAULT_SECONDS", 2.0)
+    cli.monkeypatch.setattr(runs, "RECORDING_SECONDS", 2.0)
     for name, events, speed, length in (
         ("short", run_of(1), (), 1.0),
         ("longer", run_of(6), (), 2.0),
-        ("with a gap", GAP, ("--speed", "1"), 2 * MAX_IDLE_SECONDS),
+        ("with a gap", GAP, ("--speed", "1"), 2 * runs.MAX_IDLE_SECONDS),
     ):
         write_run(home, events, name)
         ended = cli("runs", "replay", name, "--cast", "-", "--size", "40x12", *speed)

@@ -15,7 +15,7 @@ from engine.protocol.events import RunFailed
 from tests.cli.program import Cli
 from tests.fakes import run_started
 from tests.tui.process.host_and_client import RUN, hosted
-from tui.cli.output.run_list import facts_of, row_of
+from tui.cli.commands.runs import facts_of, row_of
 
 
 def _replace(path: Path, before: str, after: str) -> None:

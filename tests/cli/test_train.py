@@ -31,7 +31,6 @@ from tests.engine.session.stream_rules import assert_valid_stream
 from tests.tui.process.host_and_client import FINISHED, HELLO, PAUSED, RUN, RawClient, hosted, line_of
 from tests.waiting import wait_until
 from tui.cli import headless
-from tui.cli.output import progress_display
 from tui.process.sockets import socket_path
 from tui.process.torchrun import Agent, Torchrun
 
@@ -91,7 +90,7 @@ def test_json_holds_no_answer_to_a_question_of_an_attached_screen(cli: Cli) -> N
 
 
 def test_without_json_stderr_alone_reports_the_progress(cli: Cli, tweets: Path, snapshot: SnapshotAssertion) -> None:
-    cli.monkeypatch.setattr(progress_display, "PLAIN_SECONDS", math.inf)
+    cli.monkeypatch.setattr("tui.cli.output.PLAIN_SECONDS", math.inf)
     auto = ("--nproc-per-node", "auto", "--device", "cpu")  # one process, for a reason that is given
     six_steps = ("--max-steps", "6", "--sample-every", "0", "--run-name", "quiet")
     ended = cli("train", *auto, "--data", tweets, *SMALL_MODEL, *six_steps)
@@ -117,7 +116,7 @@ def test_stderr_names_early_estimates_later_figures_and_refused_drafts(cli: Cli,
         failing,
     )
     scripted(cli, script, fakes.run_started(tuning="due"))
-    cli.monkeypatch.setattr(progress_display, "PLAIN_SECONDS", math.inf)
+    cli.monkeypatch.setattr("tui.cli.output.PLAIN_SECONDS", math.inf)
     assert cli.transcript("train") == snapshot
 
 

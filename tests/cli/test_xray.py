@@ -17,7 +17,7 @@ from engine.model.vocab import EOS, UNK, Vocab
 from tests import hostile
 from tests.cli.program import Cli, Terminal, assert_error_at_the_end
 from tests.fakes import FakeSession
-from tui.cli.output.xray_output import SVG_COLUMNS, print_page, svg_of
+from tui.cli.xray_output import SVG_COLUMNS, print_page, svg_of
 from tui.xray.drawing import Glyphs, Picture, Span
 from tui.xray.views import VIEWS
 

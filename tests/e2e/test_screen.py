@@ -285,7 +285,7 @@ def test_a_lesson_is_refused_without_a_terminal_at_a_stop_that_does_not_exist_an
 ) -> None:
     assert cli("lesson", "--stop", "9").code == 2
     assert_two_line_error(cli("lesson"), "needs a terminal")
-    command = importlib.import_module("tui.cli.commands.lesson")
+    command = importlib.import_module("tui.cli.commands.screen")
     monkeypatch.setattr(command, "require_terminal", lambda _hint: None)
     monkeypatch.setattr(command, "start_job_control", lambda: None)
     write_progress(progress_path(), Progress(3))

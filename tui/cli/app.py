@@ -1,29 +1,135 @@
-"""The command line: parses the options and calls what `tui.cli.commands` has for them."""
+"""The command line: its commands, what the program does without one, and what typer (0.29) lacks."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+import inspect
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from engine.errors import TweetgenError
 from engine.storage.log import installed_version
-from tui.cli.commands import screen
-from tui.cli.completion import use_own_zsh_script
-from tui.cli.lazy_group import LazyGroup
+from engine.text import sanitize_lines
+from tui.cli.commands import checkpoints, data, export, runs, screen
+from tui.cli.commands.attach import attach, serve
+from tui.cli.commands.doctor import bench, doctor, installed_versions, system
+from tui.cli.commands.evaluate import evaluate
+from tui.cli.commands.generate import generate
+from tui.cli.commands.screen import lesson
+from tui.cli.commands.train import train
+from tui.cli.commands.xray import xray
 from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, config_to_train, with_options
-from tui.cli.output.tables import print_json
-from tui.cli.output.versions import installed_versions, system
+from tui.cli.output import print_json
 from tui.terminal.capabilities import GlyphSet
+
+EXAMPLES = "Examples:\n"
+"""Begins the examples, the last paragraph of the docstring of a command."""
+_PLAIN_WORDS = (
+    (r"Input should be a valid (\w+), unable to parse string.*", r"Not a valid \1."),
+    (r"Input should be (.*\w)$", r"It should be \1."),
+    ("Value error, ", ""),
+)
+"""Patterns in messages of typer, and what replaces them."""
+_ZSH_SCRIPT = """
+#compdef %(prog_name)s
+
+_%(prog_name)s() {
+  eval $(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" %(autocomplete_var)s=complete_zsh %(prog_name)s)
+}
+
+if [[ $funcstack[1] == _%(prog_name)s ]]; then
+  _%(prog_name)s "$@"
+else
+  compdef _%(prog_name)s %(prog_name)s
+fi
+"""
+"""Works where zsh finds it in a file called like its function, and where it is sourced.
+
+Typer's own completes nothing at the first TAB of a shell that loads it from a file: zsh runs the file as the function
+that completes, and that file only defines another one.
+"""
+
+with contextlib.suppress(ImportError, AttributeError):  # a later typer keeps its own: there is no public way
+    from typer import _completion_shared
+
+    _completion_shared._completion_scripts["zsh"] = _ZSH_SCRIPT  # noqa: SLF001
+
+
+class Program(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - typer's arguments
+        """Remove the line breaks in the paragraphs of docstrings, which typer keeps; examples stay lines."""
+        super().__init__(**attributes)
+        for command in _all_of(self):
+            paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+            flowing = [each if each.startswith(EXAMPLES) else " ".join(each.split()) for each in paragraphs]
+            command.help = "\n\n".join(flowing)
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
+        """Parse the arguments."""
+        with _plain_endings():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
+        """Run the command that they name."""
+        with _plain_endings():
+            return super().invoke(ctx)
+
+
+def _all_of(command: Any) -> Iterator[Any]:  # noqa: ANN401 - typer's class of commands has no public name
+    """Yield a command, and those below it if it is a group."""
+    yield command
+    for below in getattr(command, "commands", {}).values():
+        yield from _all_of(below)
+
+
+@contextlib.contextmanager
+def _plain_endings() -> Iterator[None]:
+    """Exit quietly with the code of SIGPIPE once the reader of stdout has closed it (`... | head -1`).
+
+    Reword messages of typer, and escape control characters, since some quote the argument as it was typed.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise  # else rich (15) has exited with 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards what is still buffered
+        sys.exit(128 + signal.SIGPIPE)
+    except Exception as error:  # re-raised, reworded
+        message = getattr(error, "message", None)  # the class of typer's errors has no public name
+        if isinstance(message, str) and not isinstance(error, TweetgenError):
+            for pattern, plain in _PLAIN_WORDS:
+                message = re.sub(pattern, plain, message)
+            error.message = sanitize_lines(message)  # type: ignore[attr-defined] # it has one
+        raise
+
 
 app = typer.Typer(
     name="tweetgen-tui",
-    cls=LazyGroup,
+    cls=Program,
     subcommand_metavar="[COMMAND]",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-use_own_zsh_script()
+for command in (lesson, train, attach, serve, generate, evaluate, xray, bench):
+    app.command()(command)
+for group in (checkpoints, export, runs, data):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
+last = typer.Typer()  # without a name: typer puts commands before groups
+last.command()(doctor)
+app.add_typer(last)
 
 _SCREEN = {"rich_help_panel": "Screen"}
 _SCRIPTS = {"rich_help_panel": "Scripts"}
@@ -67,7 +173,11 @@ def open_screen(
     tweetgen-tui generate -n 5           print five tweets
     """
     if version:
-        _print_version(as_json=as_json)
+        number = installed_version("tweetgen-tui")
+        if as_json:
+            print_json({"version": number, "versions": installed_versions(), "system": system()})
+        else:
+            typer.echo(f"tweetgen-tui {number}")
         raise typer.Exit
     if as_json:
         context.fail("--json goes with --version, or behind a command: tweetgen-tui generate --json")
@@ -80,12 +190,3 @@ def open_screen(
         )
     elif given or glyphs or ascii_only or on_hangup != "go-on" or nproc_per_node != 1:
         context.fail(f"Put the options behind the command: tweetgen-tui {context.invoked_subcommand} ...")
-
-
-def _print_version(*, as_json: bool) -> None:
-    """Print the version of the program, as JSON with those of Python and the libraries."""
-    version = installed_version("tweetgen-tui")
-    if as_json:
-        print_json({"version": version, "versions": installed_versions(), "system": system()})
-    else:
-        typer.echo(f"tweetgen-tui {version}")

@@ -17,22 +17,23 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TextIO
 
-from engine.config.run import RunConfig
+from engine.config.run import BUDGETS, RunConfig, Tuning
+from engine.corpus.report import counted
 from engine.errors import RankLostError, TweetgenError
 from engine.memory import torch_imported_uncollected
 from engine.progress import Stage
-from engine.protocol import codec
+from engine.protocol import codec, events
 from engine.protocol.commands import Command, Pause, Stop
 from engine.protocol.events import Event, RunStarted
 from engine.session.startup import preflight
-from engine.storage.folders import RunFolder
+from engine.storage.folders import RUN_CHECKPOINTS, RunFolder
 from engine.storage.journal import read_journal
-from tui.cli.output.progress_display import ProgressDisplay, write_line
-from tui.cli.output.run_progress import RunProgress
-from tui.cli.ranks import RunLeader
+from engine.text import sanitize_line
+from tui.cli.output import ProgressDisplay, write_line
 from tui.process.attached import AttachedRun
 from tui.process.exit import exit_code_of
 from tui.process.host import Host
+from tui.process.ranks import RunLeader
 from tui.process.signals import (
     ENDING_SIGNALS,
     handle_ending_signals,
@@ -43,15 +44,24 @@ from tui.process.signals import (
 )
 from tui.process.torchrun import Torchrun
 from tui.run.connection import failure_event
+from tui.run.ending import eta_of, limit_text
 from tui.run.fold import fold
+from tui.run.marks import failure_of, refusals_of
 from tui.run.summary import end_lines, how_to_attach
 from tui.run.view import RunView, is_over
+from tui.text.numbers import format_bits, format_count, format_eta, format_loss, format_rate, format_report, unit_label
 
 _POLL_SECONDS = 0.2
 _ENDING_SECONDS = 60.0
 """How long the processes of a run may take to end after its last event."""
 _UNWATCHED_SECONDS = 5.0
 """How long a run whose budget is used up waits for a screen."""
+_TUNING: dict[Tuning, str] = {
+    "": "",
+    "fixed": ", precision and threads fixed",
+    "measured": ", precision and threads measured",
+    "due": ", precision and threads to be measured",
+}
 
 
 def run_headless(
@@ -130,7 +140,7 @@ def run_attached(torchrun: Torchrun, *, as_json: bool, stops_on_hangup: bool, de
 
     The run outlives this process. With `detaches`, this process leaves it once it has started.
     """
-    output = _Output(as_json=as_json, on_start=print_how_to_attach if detaches else None)
+    output = _Output(as_json=as_json, on_start=(lambda view: write_line(how_to_attach(view))) if detaches else None)
     run = AttachedRun(torchrun.run, torchrun=torchrun)
     received = _Received(run, torchrun.run, output)
     _listen_to_signals(output, stops_on_hangup=stops_on_hangup, kill=torchrun.kill)
@@ -152,11 +162,6 @@ def run_attached(torchrun: Torchrun, *, as_json: bool, stops_on_hangup: bool, de
     code = output.end()
     torchrun.wait(_ENDING_SECONDS)
     return code
-
-
-def print_how_to_attach(view: RunView) -> None:
-    """Print how to attach to a run that continues in the background."""
-    write_line(how_to_attach(view))
 
 
 def _listen_to_signals(output: _Output, *, stops_on_hangup: bool, kill: Callable[[], None] = lambda: None) -> None:
@@ -200,7 +205,8 @@ class _Output:
         self.view = RunView()
         self._as_json = as_json
         self._on_start = on_start
-        self._progress = RunProgress(ProgressDisplay())
+        self._display = ProgressDisplay()
+        self._stage = Stage("")
         self._is_shown = True
 
     def emit(self, event: Event) -> None:
@@ -223,18 +229,25 @@ class _Output:
                 sys.stdout.flush()
         if self._is_shown:
             with self._ignoring_write_errors(sys.stderr):
-                self._progress.show(event, self.view)
+                for line in lines_of(event, self.view):
+                    self._display.print(line)
+                if isinstance(event, RunStarted | events.StepsFinished):
+                    self._display.update(progress_text(self.view), self.view.progress)
 
     def on_stage(self, stage: Stage) -> None:
         """Show a stage of the setup, or that the run compiles code; maybe on another thread."""
         if self._is_shown:
             with self._ignoring_write_errors(sys.stderr):
-                self._progress.stage(stage)
+                before, self._stage = self._stage, stage
+                for line in format_report(stage.report) if stage.report != before.report else ():
+                    self._display.print(line)
+                text = f"{sanitize_line(str(stage))} ..." + ("" if stage.share is None else f" {stage.share:.0%}")
+                self._display.update(text, stage.share, at_once=stage.text != before.text)
 
     def close(self) -> None:
         """Remove the progress bar, and show nothing more."""
         self._is_shown = False
-        self._progress.close()
+        self._display.close()
 
     def end(self) -> int:
         """Write the summary of the run; return its exit code."""
@@ -305,3 +318,53 @@ class _Received:
                 recorded = [(event, line) for event, line in recorded if event.step > step]
         for event, line in recorded:
             self._emit(event, line)
+
+
+# A run in lines -------------------------------------------------------------------------------------------------------
+
+
+def lines_of(event: Event, view: RunView) -> Iterator[str]:  # noqa: C901 - one case per kind of event
+    """Yield the lines of an event, `view` being that after it: none for events that only move the progress."""
+    step = f"step {format_count(event.step)}"
+    match event:
+        case events.RunStarted():
+            how = f"{event.training.preset}: {event.training.preset_reason}"
+            if event.resumed_from is not None:
+                how = f"resumed from {event.resumed_from}"
+            yield (
+                f"run {event.run}: {event.corpus}, {counted(event.num_train_tweets, 'training tweet')}, "
+                f"{format_count(event.num_parameters)} parameters, {event.device} {event.precision}, "
+                f"{counted(event.num_threads, 'thread')}{_TUNING[event.tuning]}; {how}"
+            )
+        case events.EvalFinished():
+            note = ", best so far" if event.is_best else ", an early estimate" if event.is_early else ""
+            yield f"{step}: {format_bits(event.bits_per_char)} validation bits/char{note}"
+        case events.TweetSampled():
+            yield from (f"{step}: {text}" for text in (event.text, refusals_of(event), failure_of(event)) if text)
+        case events.CheckpointSaved(name=name) if name not in RUN_CHECKPOINTS:
+            yield f"saved {name}"
+        case events.FinishPlanned(last_step=None):
+            yield f"{step}: finish cancelled"
+        case events.FinishPlanned(last_step=int(last_step)):
+            yield f"{step}: finishing at step {format_count(last_step)}"
+        case events.ThreadsChanged(message=message):
+            yield f"{step}: {message}"
+        case events.Warned(message=message, kind=kind):
+            yield message if kind in {"outcome", "finished"} else f"warning: {message}"
+        case events.SettingsChanged(settings=settings) if view.training is not None and settings.keys() & set(BUDGETS):
+            yield f"{step}: the run trains {limit_text(vars(view.training))}"
+        case events.RunFinished(reason=reason):
+            yield f"ended: {reason.replace('_', ' ')}"
+
+
+def progress_text(view: RunView) -> str:
+    """Return step, epoch, loss, speed and remaining time as one line."""
+    loss, eta = view.smoothed_loss, eta_of(view)
+    parts = [
+        f"step {format_count(view.step)}",
+        f"epoch {view.epoch:.2f}",
+        "" if loss is None else f"loss {format_loss(loss, 'bits')} {unit_label('bits')}",
+        format_rate(view.chars_per_second) if view.chars_per_second else "",
+        "Ctrl-C saves and stops" if eta is None else f"stops in {format_eta(eta.seconds, eta.spread_seconds)}",
+    ]
+    return "  ".join(part for part in parts if part)

@@ -1,33 +1,66 @@
-"""Command-line options made from the fields of the configs: same name, same help, same meaning in every command.
+"""Options that several commands have, most of them made from the fields of the configs: one name, help and meaning.
 
 A command names config fields and gets a dictionary of those on the command line; a preset or a checkpoint decides
-the others.
+the others. Runs and checkpoints are completed by name.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import typer
 
+from engine.checkpoints.catalog import paths_by_name
 from engine.config.corpus import CorpusConfig
 from engine.config.fields import field_help, field_names
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import DRAW_FIELDS, FILTER_FIELDS, SamplingConfig
 from engine.errors import ConfigError
 from engine.storage.files import in_use_error
-from engine.storage.folders import find_run, home
-from tui.cli.completion import complete_checkpoint, complete_run
+from engine.storage.folders import find_run, home, list_runs
 from tui.process.torchrun import AUTO, MAX_PROCESSES, restarting_agent
 from tui.text.typed import avoided_words
 
 GivenOptions = dict[str, Any]
+_PLAIN_NAME = re.compile(r"[\w./+-]+")
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Return the names of runs that begin like this, the latest first."""
+    return _plain(incomplete, (run.name for run in list_runs()))
+
+
+def complete_checkpoint(incomplete: str) -> list[str]:
+    """Return the names of checkpoints that begin like this, as `checkpoints list` has them."""
+    return _plain(incomplete, sorted(paths_by_name()))
+
+
+def _plain(incomplete: str, names: Iterable[str]) -> list[str]:
+    """Return the names that can be typed without quotes: typer's scripts quote nothing, and zsh evaluates its own."""
+    return [name for name in names if name.startswith(incomplete) and _PLAIN_NAME.fullmatch(name)]
+
+
+# Of a command's own ---------------------------------------------------------------------------------------------------
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        autocompletion=complete_checkpoint,
+        help="Name or path of the checkpoint; by default the best of the latest run.",
+    ),
+]
 OnHangup = Annotated[
     Literal["go-on", "stop"],
     typer.Option(
@@ -37,7 +70,6 @@ OnHangup = Annotated[
         rich_help_panel="Connection",
     ),
 ]
-"""An option of the commands that train."""
 
 
 def num_processes(text: str | int) -> int:
@@ -63,7 +95,10 @@ NprocPerNode = Annotated[
         rich_help_panel="Machine",
     ),
 ]
-"""An option of the commands that can run several processes; `AUTO` is 0."""
+"""`AUTO` is 0."""
+
+
+# Of the configs -------------------------------------------------------------------------------------------------------
 
 
 class OptionGroup(NamedTuple):
@@ -133,7 +168,7 @@ _METAVARS = {
     "avoid": "WORDS|@FILE",
     "must_contain": "TEXT",
 }
-
+_MAX_CHOICES_CELLS = 26
 _COMPLETIONS = {"checkpoint": complete_checkpoint, "resume": complete_run}
 
 
@@ -160,7 +195,7 @@ def with_options(*groups: OptionGroup) -> Callable[[Callable[..., None]], Callab
 
 def _parameter(group: OptionGroup, name: str) -> inspect.Parameter:
     """Return the parameter behind one option; it is None where the option is not on the line."""
-    field_type = get_type_hints(group.config_type)[name]
+    field_type = _types_of(group.config_type)[name]
     option = typer.Option(
         _flag(group.config_type, name),
         help=group.help or field_help(group.config_type)[name],
@@ -174,17 +209,23 @@ def _parameter(group: OptionGroup, name: str) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
+_types_of = cache(get_type_hints)
+
+
 def _flag(config_type: type, name: str) -> str:
     """Return the option of a field; a boolean of a checkpoint's sampling settings can also be switched off."""
     option = name.replace("_", "-")
-    can_be_off = config_type is SamplingConfig and get_type_hints(config_type)[name] is bool
+    can_be_off = config_type is SamplingConfig and _types_of(config_type)[name] is bool
     return f"--{option}/--no-{option}" if can_be_off else _FLAGS.get(name, f"--{option}")
 
 
 def _metavar(field_type: Any) -> str | None:  # noqa: ANN401 - a type, a union or a literal
-    """Return the choices of a literal, N for a whole number, X for any other value, None for a flag."""
+    """Return the choices of a literal, N for a whole number, X for any other value, None for a flag.
+
+    Many choices are lines: typer breaks a line that is too long for 80 columns in the middle of a word.
+    """
     if get_origin(field_type) is Literal:
-        return "|".join(get_args(field_type))
+        return textwrap.fill("| ".join(get_args(field_type)), _MAX_CHOICES_CELLS).replace("| ", "|")
     if field_type is bool:
         return None
     return "N" if field_type in (int, int | None) else "X"
@@ -220,7 +261,7 @@ def to_corpus_config(given: GivenOptions, input_folder: Path | None = None) -> C
         if name in fields:
             fields[name] = tuple(fields[name])
     if "files" in fields:
-        from engine.corpus.files.standard_input import with_saved_streams
+        from engine.corpus.files.members import with_saved_streams
 
         fields["files"] = with_saved_streams(fields["files"], sys.stdin.buffer, input_folder or home() / "input")
     return CorpusConfig(**fields) if fields else None

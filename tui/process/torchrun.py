@@ -50,7 +50,7 @@ _MAX_OUTPUT_BYTES = 64 * 1024
 _SAME_START_SECONDS = 2.0
 """The start time depends on the system's clock, which may have been set since."""
 _STAGE = re.compile(r"^(.+) \.\.\.(?: (\d+)%)?$", re.MULTILINE)
-"""A stage as `cli.output.run_progress` writes it."""
+"""A stage as `cli.headless` writes it."""
 LOG = logging.getLogger(__name__)
 
 

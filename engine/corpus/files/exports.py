@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.corpus.files.archive_entries import without_compression
+from engine.corpus.files.archives import without_compression
 from engine.corpus.files.refused import Refusal, starts_with
 
 _OWN_TEXTS = "Save your own texts as CSV, or as text with one per line"

@@ -11,7 +11,7 @@ from engine.config.corpus import absolute_path
 from engine.config.run import RunConfig
 from engine.corpus.report import CorpusPreview
 from engine.errors import CorpusError
-from engine.export.trackers.event_file import require_tensorboard, write_error
+from engine.export.tensorboard import require_tensorboard, write_error
 from engine.storage.files import in_use_error, is_locked, storage_errors
 from engine.storage.folders import find_run, folder_of_run, home, name_taken_error
 
@@ -40,7 +40,7 @@ def check(config: RunConfig) -> CorpusPreview | None:
             require_trusted_corpus(path, info)
     if config.corpus is None or (not config.corpus.files and config.corpus.overfit is None):
         return None
-    from engine.corpus.ingest.quick_check import check_corpus  # 60 ms, which the embedded corpus does not need
+    from engine.corpus.corpus import check_corpus  # 60 ms, which the embedded corpus does not need
 
     preview = check_corpus(config.corpus)
     for file in config.corpus.files:

@@ -17,10 +17,9 @@ from torch import Tensor
 from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from engine.config.run import ModelConfig
 from engine.config.sampling import SamplingConfig
-from engine.export.hub.write import write_folder
-from engine.export.web_page import WeightFormat
-from engine.export.web_page.page import SCRIPTS
-from engine.export.web_page.tensors import page_tensors
+from engine.export import WeightFormat
+from engine.export.hub import write_folder
+from engine.export.web_page import SCRIPTS, PageTensor, page_tensors
 from engine.model.gru import TABLE_NAME, TextGenerator
 from engine.model.vocab import BOS, EOS, ORDERS, SPECIALS, Vocab, appended, context_code
 from engine.sampling.logits import NEVER_SAMPLED, draw, next_char_weights
@@ -124,10 +123,17 @@ def run_scripts(pages: Sequence[tuple[str, list[dict[str, Any]]]]) -> list[list[
     return results
 
 
+def decoded(tensor: PageTensor) -> npt.NDArray[Any]:
+    """Return a tensor as the page computes with it: float32, or uint64."""
+    if tensor.scales is not None:
+        return tensor.values * tensor.scales[:, None]
+    return tensor.values if tensor.values.dtype == np.uint64 else tensor.values.astype(np.float32)
+
+
 def as_on_the_page(model: TextGenerator, config: ModelConfig, weights: WeightFormat) -> TextGenerator:
     """Return the model with the weights as the page has them."""
     rounded = TextGenerator.without_weights(model.embed.num_embeddings, config)
-    arrays = {name: tensor.decoded() for name, tensor in page_tensors(model, weights).items()}
+    arrays = {name: decoded(tensor) for name, tensor in page_tensors(model, weights).items()}
     tensors = {
         name: torch.from_numpy(array.view("int64") if array.dtype == "uint64" else array)
         for name, array in arrays.items()

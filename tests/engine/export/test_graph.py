@@ -28,9 +28,7 @@ from engine.config.run import MAX_NGRAM_CONTEXTS, ModelConfig
 from engine.config.sampling import SamplingConfig
 from engine.errors import CheckpointError
 from engine.export.hub import CODE
-from engine.export.onnx_file.graph import IR_VERSION, OPSET, graph_of
-from engine.export.onnx_file.ngrams import HashTable
-from engine.export.onnx_file.write import onnx_file
+from engine.export.onnx import IR_VERSION, OPSET, HashTable, graph_of, onnx_file
 from engine.model.gru import NgramInput, TextGenerator
 from engine.model.vocab import BOS, NUM_IDS, PAD, SPECIALS, UNK, Vocab
 from engine.sampling.logits import next_char_weights

@@ -25,15 +25,23 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import EncodedTweets
-from engine.corpus.loading import load_corpus
+from engine.corpus.corpus import load_corpus
 from engine.errors import CheckpointError, StorageError
-from engine.export.figures import Copies
-from engine.export.hub import CARD, CODE, GENERATION, MODEL, VOCAB, WEIGHTS
-from engine.export.hub.card import model_card
-from engine.export.hub.measured import Measured
-from engine.export.hub.read import MAX_JSON_BYTES, read_folder
-from engine.export.hub.settings import GenerationSettings, ModelSettings
-from engine.export.hub.write import write_folder
+from engine.export.copies import Copies
+from engine.export.hub import (
+    CARD,
+    CODE,
+    GENERATION,
+    MAX_JSON_BYTES,
+    MODEL,
+    VOCAB,
+    WEIGHTS,
+    GenerationSettings,
+    ModelSettings,
+    read_folder,
+    write_folder,
+)
+from engine.export.model_card import Measured, model_card
 from engine.storage import files
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.training.evaluation import evaluate

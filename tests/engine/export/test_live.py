@@ -13,10 +13,9 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.export import tensorboard
 from engine.export.run_export import Thinned
-from engine.export.tensorboard_export import export_to_tensorboard
-from engine.export.trackers import event_file, live, records
-from engine.export.trackers.live import LiveTracker
+from engine.export.tensorboard import LiveTracker, Record, RecordStream, export_to_tensorboard
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage import files
@@ -80,7 +79,7 @@ def test_a_run_has_each_step_evaluation_and_tweet_and_the_export_is_the_same(log
 def test_steps_that_a_load_and_a_resume_take_back_are_gone_live_and_exported(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, single_steps: int
 ) -> None:
-    monkeypatch.setattr("engine.export.trackers.records.SINGLE_STEPS", single_steps)
+    monkeypatch.setattr("engine.export.tensorboard.SINGLE_STEPS", single_steps)
     config = tiny_config(write_corpus(tmp_path), max_steps=20, save_every=6, **BUSY)
     loads = [c.LoadCheckpoint(name="step-6")]
 
@@ -148,7 +147,7 @@ def test_an_attempt_that_starts_again_takes_all_points_of_the_one_before_back(lo
 
 def test_a_file_is_read_after_those_before_it_even_if_the_clock_went_back(tmp_path: Path) -> None:
     (tmp_path / "events.out.tfevents.9999999998.x").touch()
-    assert event_file.new_event_file(tmp_path).name.startswith("events.out.tfevents.9999999999.")
+    assert tensorboard.new_event_file(tmp_path).name.startswith("events.out.tfevents.9999999999.")
 
 
 def test_a_full_disk_is_reported_once_and_what_it_did_not_take_is_written_later(
@@ -181,8 +180,8 @@ def test_a_file_that_was_deleted_is_created_again_with_what_follows(logs: Path, 
 def test_a_disk_that_blocks_does_not_block_the_training(
     logs: Path, tracker: LiveTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "MAX_WAITING", 5)
-    monkeypatch.setattr(live, "_CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(tensorboard, "MAX_WAITING", 5)
+    monkeypatch.setattr(tensorboard, "_CLOSE_SECONDS", 0.2)
     tracker.flush()
     [path] = (logs / "tiny").iterdir()
     os.mkfifo(logs / "pipe")  # opening it for writing blocks until there is a reader
@@ -200,7 +199,7 @@ def test_a_disk_that_blocks_does_not_block_the_training(
 
 # The points of a run --------------------------------------------------------------------------------------------------
 
-LATER = records.SINGLE_STEPS + 1
+LATER = tensorboard.SINGLE_STEPS + 1
 
 
 def at(second: float, first_step: int, losses: Iterable[float]) -> e.StepsFinished:
@@ -213,9 +212,9 @@ STREAMS: dict[str, list[e.Event]] = {
     ],
     "a speed that is not measured yet": [steps_finished(1, [1.0], chars_per_second=0.0)],
     "each of the first steps, later ones averaged over a second": [
-        at(4.1, records.SINGLE_STEPS - 1, [5.0, 4.0, 3.0, 2.0]),
-        at(4.9, records.SINGLE_STEPS + 3, [1.0]),
-        at(5.0, records.SINGLE_STEPS + 4, [9.0, 7.0]),
+        at(4.1, tensorboard.SINGLE_STEPS - 1, [5.0, 4.0, 3.0, 2.0]),
+        at(4.9, tensorboard.SINGLE_STEPS + 3, [1.0]),
+        at(5.0, tensorboard.SINGLE_STEPS + 4, [9.0, 7.0]),
     ],
     "a slow run": [at(2.0 * number, LATER + number, [float(number)]) for number in range(4)],
     "the mean of a bucket, and of small buckets of one second": [
@@ -230,20 +229,20 @@ STREAMS: dict[str, list[e.Event]] = {
 }
 
 
-def records_of(*events: e.Event) -> list[records.Record]:
-    stream = records.RecordStream()
+def records_of(*events: e.Event) -> list[Record]:
+    stream = RecordStream()
     found = [record for event in events for record in stream.records_of(event, event.elapsed_seconds)]
     return [*found, *stream.finish()]
 
 
-def line_of(record: records.Record) -> str:
-    match record:
-        case records.Scalars(values=values):
+def line_of(record: Record) -> str:
+    match record.content:
+        case dict() as values:
             what = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
-        case records.Sample(markdown=markdown):
+        case str() as markdown:
             what = markdown.replace("\n", "⏎")
         case _:
-            what = type(record).__name__
+            what = "TakenBack"
     return f"step {record.step} at {record.wall_time:.4g} s: {what}"
 
 
@@ -255,8 +254,8 @@ def test_events_become_these_records(name: str, snapshot: SnapshotAssertion) -> 
 def test_the_settings_have_flat_names_and_omit_those_without_a_value() -> None:
     started = run_started(model=ModelConfig(hidden_size=7), training=TrainingConfig(max_steps=9, preset_reason="x"))
     [_, settings] = records_of(started)
-    assert isinstance(settings, records.Settings)
-    found = settings.values
+    assert isinstance(settings.content, e.RunStarted)
+    found = tensorboard.settings_of(settings.content)
     assert (found["model/hidden_size"], found["training/max_steps"], found["sampling/temperature"]) == (7, 9, 0.8)
     assert found["corpus"] == "happy.csv"
     assert not {"training/max_seconds", "training/preset_reason", "sampling/avoid"} & found.keys()
@@ -265,4 +264,4 @@ def test_the_settings_have_flat_names_and_omit_those_without_a_value() -> None:
 def test_a_load_that_follows_after_the_first_pass_takes_nothing_back() -> None:
     before = (run_started(), steps_finished(1, [1.0] * 3))
     after = records_of(*before, fakes.checkpoint_loaded(1, "x"), steps_finished(2, [2.0]))
-    assert [each.step for each in records.remaining_records(records_of(*before), after)] == [0, 1, 2, 3, 2]
+    assert [each.step for each in tensorboard.remaining_records(records_of(*before), after)] == [0, 1, 2, 3, 2]

@@ -26,16 +26,15 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig
 from engine.config.sampling import MAX_TEMPERATURE, SamplingConfig
 from engine.errors import ConfigError
-from engine.export.figures import Copies, Figures
-from engine.export.web_page import WeightFormat
-from engine.export.web_page.page import page_data, web_page
-from engine.export.web_page.tensors import page_tensors
+from engine.export import WeightFormat
+from engine.export.copies import Copies, Figures
+from engine.export.web_page import page_data, page_tensors, web_page
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.sampling.sampler import SampledTweet, uniforms_of
 from tests.engine.export import models
-from tests.engine.export.models import as_on_the_page, checkpoint_of, clear_tweets, random_model, run_scripts
+from tests.engine.export.models import as_on_the_page, checkpoint_of, clear_tweets, decoded, random_model, run_scripts
 from tests.engine.helpers import code_of
 from tests.installed import chromium
 
@@ -240,11 +239,11 @@ def test_rounding_changes_a_weight_by_less_than_half_a_level_and_one_too_large_f
     with pytest.raises(ConfigError, match=r"proj\.weight has weights that are too large for float16") as caught:
         page_tensors(model, "float16")
     assert "--weights int8" in caught.value.hint
-    assert np.isclose(page_tensors(model, "int8")["proj.weight"].decoded()[0, 0], 70_000)
+    assert np.isclose(decoded(page_tensors(model, "int8")["proj.weight"])[0, 0], 70_000)
 
 
 def test_a_page_that_no_browser_can_open_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.export.web_page.page.MAX_PAGE_BYTES", 1000)
+    monkeypatch.setattr("engine.export.web_page.MAX_PAGE_BYTES", 1000)
     with pytest.raises(ConfigError, match="more than a browser can open"):
         web_page(saved(), "float16", None)
 

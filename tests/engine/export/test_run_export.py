@@ -10,7 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.errors import StorageError
 from engine.export.run_export import Thinned, to_csv
-from engine.export.tensorboard_export import export_to_tensorboard
+from engine.export.tensorboard import export_to_tensorboard
 from engine.protocol import codec
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder

@@ -1,32 +1,40 @@
-"""`tweetgen-tui attach`: the screen of a run in another process."""
+"""`tweetgen-tui attach` and `serve`: the screen of a run in another process, on a terminal or in a browser."""
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.errors import RemoteError
+from engine.errors import ConfigError, RemoteError
 from engine.storage.folders import RunFolder, find_run, list_runs
+from engine.text import quoted
 from tui.cli.commands.screen import local_runs, require_terminal, show
-from tui.cli.completion import complete_run
+from tui.cli.options import complete_run
 from tui.process.job_control import start_job_control
+from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
 from tui.process.sockets import is_active
-from tui.process.torchrun import restarting_agent
+from tui.process.torchrun import own_module, restarting_agent
 from tui.terminal.capabilities import is_in_browser
+
+if TYPE_CHECKING:
+    from tui.process.browser import BrowserServer
+
+Run = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN",
+        autocompletion=complete_run,
+        help="The run's name; by default the running one that started last.",
+    ),
+]
 
 
 def attach(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN",
-            autocompletion=complete_run,
-            help="The run's name; by default the running one that started last.",
-        ),
-    ] = None,
+    run: Run = None,
     *,
     read_only: Annotated[bool, typer.Option("--read-only", help="Show the run without changing it.")] = False,
 ) -> None:
@@ -39,7 +47,7 @@ def attach(
     tweetgen-tui attach
     tweetgen-tui attach my-run --read-only
     """
-    folder = find_to_show(run)
+    folder = _find_to_show(run)
     is_restarting = restarting_agent(folder) is not None
     if not is_restarting and not is_active(folder):
         _print_end(folder)
@@ -69,7 +77,7 @@ def attach(
     show(connection, view, local_runs(job_control), store, job_control)
 
 
-def find_to_show(name: str | None) -> RunFolder:
+def _find_to_show(name: str | None) -> RunFolder:
     """Return the run to attach to. Raises `CheckpointError` without such a run, `RemoteError` without an active one."""
     if name is not None:
         return find_run(name)
@@ -82,14 +90,14 @@ def find_to_show(name: str | None) -> RunFolder:
     return active[0]
 
 
-def is_on(folder: RunFolder) -> bool:
+def _is_on(folder: RunFolder) -> bool:
     """Return whether a run can be attached to: it is active, or its processes are starting again."""
     return is_active(folder) or restarting_agent(folder) is not None
 
 
 def _active_runs() -> list[RunFolder]:
     """Return the runs that can be attached to, the latest first."""
-    active = [run for run in list_runs() if is_on(run)]
+    active = [run for run in list_runs() if _is_on(run)]
     return sorted(active, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
 
 
@@ -108,3 +116,92 @@ def _print_end(folder: RunFolder) -> None:
     view, _ = read_history(folder.journal_path)
     for line in ending_lines(view):
         typer.echo(line, err=True)
+
+
+# In a browser ---------------------------------------------------------------------------------------------------------
+
+
+def serve(
+    run: Run = None,
+    *,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port of 127.0.0.1; 0 picks a free one.")
+    ] = 8000,
+    control: Annotated[
+        bool, typer.Option("--control", help="Let the browser do what attach does: steer, stop, read and write files.")
+    ] = False,
+) -> None:
+    """Show the screen of a run in a browser, read-only.
+
+    The server listens on 127.0.0.1 only, and whoever has its address, which includes a secret token, sees the run. For
+    a browser on another machine, forward the port there: ssh -L 8000:127.0.0.1:8000 HOST.
+
+    Examples:
+    tweetgen-tui serve
+    tweetgen-tui serve my-run --port 9000
+    tweetgen-tui serve --control
+    """
+    try:
+        from tui.process.browser import BrowserServer
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "A screen in a browser needs the package textual-serve, which is not installed.",
+            "Install it in the program's environment: pip install textual-serve",
+        ) from error
+
+    import asyncio
+
+    folder = _find_to_show(run)
+    if not _is_on(folder):
+        how = f"Continue it: tweetgen-tui train --detach --resume {quoted(folder.name)}"
+        raise RemoteError(f"The run {folder.name} is not active.", how)
+    attach = (*own_module("tui"), "attach", folder.name, *(() if control else ("--read-only",)))
+    with _listener(port) as listener:
+        server, port = BrowserServer(folder.name, attach), listener.getsockname()[1]
+        mode = "to watch and steer" if control else "read-only"
+        typer.echo(f"The run {folder.name}, {mode}, for the browsers of this machine; ctrl+c ends it:", err=True)
+        typer.echo(f"http://{server.host}:{port}/?token={server.token}")
+        typer.echo(f"For a browser elsewhere, first there: ssh -L {port}:{server.host}:{port} HOST", err=True)
+        sys.stdout.flush()
+        reason = asyncio.run(_serve(server, listener))
+    sys.exit(EXIT_CODES[reason])
+
+
+def _listener(port: int) -> socket.socket:
+    """Return a socket that listens on this port of 127.0.0.1. Raises `ConfigError`."""
+    from tui.process.browser import ADDRESS
+
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or a port is in use for a minute after its server
+    try:
+        listener.bind((ADDRESS, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"Port {port} of {ADDRESS} can't be used: {error.strerror}.",
+            "Choose another one, as in --port 8001; --port 0 picks a free one.",
+        ) from error
+    return listener
+
+
+async def _serve(server: BrowserServer, listener: socket.socket) -> str:
+    """Serve until an ending signal; return the reason that it stands for."""
+    import asyncio
+
+    from aiohttp import web
+
+    loop, has_ended = asyncio.get_running_loop(), asyncio.Event()
+    reasons: list[str] = []
+
+    def end(reason: str) -> None:
+        reasons.append(reason)
+        loop.call_soon_threadsafe(has_ended.set)
+
+    handle_ending_signals(stop_at_signals(end))
+    runner = server.runner()
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    await has_ended.wait()
+    await runner.cleanup()
+    return reasons[0]

@@ -18,13 +18,11 @@ from engine.errors import CheckpointError, ConfigError
 from engine.storage.files import storage_errors
 from engine.storage.folders import SUFFIX
 from engine.text import sanitize_line
-from tui.cli.completion import complete_checkpoint
-from tui.cli.output.tables import print_facts, print_json, print_table
-from tui.text.checkpoints import bits_of, description
+from tui.cli.options import AsJson, AsJsonLines, complete_checkpoint
+from tui.cli.output import STANDARD_STREAM, print_facts, print_json, print_table, report
 from tui.text.numbers import format_size
 
 app = typer.Typer(no_args_is_help=True, help="List, show, copy, rename, pin and delete checkpoints.")
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Listed = Annotated[
     str,
     typer.Argument(metavar="NAME", autocompletion=complete_checkpoint, help="Name as listed by checkpoints list."),
@@ -38,11 +36,10 @@ ListedOrFile = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing one.")]
-_STANDARD_STREAM = "-"
 
 
 @app.command("list")
-def list_all(*, as_json: AsJson = False) -> None:
+def list_all(*, as_json: AsJsonLines = False) -> None:
     """List all checkpoints: those saved by name, then each run's own."""
     entries = list(iterate_checkpoints())
     if as_json:
@@ -58,13 +55,14 @@ def list_all(*, as_json: AsJson = False) -> None:
 def show(
     name: ListedOrFile,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Verify a checkpoint and print its metadata."""
     path = resolve_checkpoint(name)
     info, digest = read_info(path)
 
     from engine.checkpoints.checkpoint import load_checkpoint
+    from tui.text.checkpoints import description
 
     load_checkpoint(path)
     if as_json:
@@ -86,7 +84,7 @@ def delete(
     if not yes:
         typer.confirm(sanitize_line(f"Delete the checkpoint {name}?"), abort=True, err=True)
     path = checkpoint_files.delete_checkpoint(name)
-    _report(f"deleted {path}")
+    report(f"deleted {path}")
 
 
 @app.command()
@@ -99,21 +97,21 @@ def rename(
 ) -> None:
     """Rename a checkpoint that was saved by name."""
     path = checkpoint_files.rename_checkpoint(old, new)
-    _report(f"renamed to {path}")
+    report(f"renamed to {path}")
 
 
 @app.command()
 def pin(name: Listed) -> None:
     """Protect a checkpoint from being deleted or replaced."""
     checkpoint_files.set_pinned(name, is_pinned=True)
-    _report(f"pinned {name}")
+    report(f"pinned {name}")
 
 
 @app.command()
 def unpin(name: Listed) -> None:
     """Remove the pin of a checkpoint."""
     checkpoint_files.set_pinned(name, is_pinned=False)
-    _report(f"unpinned {name}")
+    report(f"unpinned {name}")
 
 
 @app.command("export")
@@ -124,7 +122,7 @@ def export(
     force: Force = False,
 ) -> None:
     """Verify a checkpoint and copy it to a file."""
-    if file == _STANDARD_STREAM:
+    if file == STANDARD_STREAM:
         if sys.stdout.isatty():
             raise ConfigError(
                 "A checkpoint is binary: it can't be printed on a terminal.", "Name a file, or redirect: ... - > FILE"
@@ -133,7 +131,7 @@ def export(
         sys.stdout.buffer.flush()
         return
     path = checkpoint_files.export_checkpoint(name, Path(file).expanduser(), replace=force)
-    _report(f"exported to {path}, {format_size(path.stat().st_size)}")
+    report(f"exported to {path}, {format_size(path.stat().st_size)}")
 
 
 @app.command("import")
@@ -152,22 +150,17 @@ def import_(
 ) -> None:
     """Verify a checkpoint file or a model folder, and store it under a name."""
     source = Path(file).expanduser()
-    if file == _STANDARD_STREAM:
+    if file == STANDARD_STREAM:
         path = _import_standard_input(name, replace=force)
     elif source.is_dir():
-        from engine.export.hub.read import read_folder
+        from engine.export.hub import read_folder
 
         name = name if name is not None else source.resolve().name
         path = checkpoint_files.import_checkpoint(source, name, replace=force, load=read_folder)
     else:
         name = name if name is not None else source.name.removesuffix(SUFFIX)
         path = checkpoint_files.import_checkpoint(source, name, replace=force)
-    _report(f"imported as {path.stem}")
-
-
-def _report(sentence: str) -> None:
-    """Print a line on stderr."""
-    typer.echo(sanitize_line(sentence), err=True)
+    report(f"imported as {path.stem}")
 
 
 def _import_standard_input(name: str | None, *, replace: bool) -> Path:
@@ -203,6 +196,8 @@ def _facts(entry: CheckpointEntry) -> dict[str, Any]:
 
 def _row(entry: CheckpointEntry) -> tuple[str, ...]:
     """Return a checkpoint as cells of the table."""
+    from tui.text.checkpoints import bits_of
+
     return (
         entry.name,
         "-" if entry.step is None else f"{entry.step:,}",

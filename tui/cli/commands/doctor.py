@@ -1,24 +1,36 @@
-"""`tweetgen-tui doctor`: versions, devices, folders and terminal, for bug reports."""
+"""`tweetgen-tui doctor`, for bug reports: versions, devices, folders, terminal; `bench`: the speed of this machine."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.config.run import RuntimeConfig
 from engine.errors import StorageError
 from engine.session.startup import preflight
 from engine.storage import folders
+from engine.storage.log import versions_of
 from engine.text import sanitize_line
-from tui.cli.output.tables import print_facts, print_json
-from tui.cli.output.versions import installed_versions, system
+from tui.cli.options import DEVICE, AsJson, GivenOptions, fields_of, with_options
+from tui.cli.output import print_facts, print_json, print_table, show_progress
 from tui.terminal.capabilities import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
+from tui.text.numbers import format_count
 
+if TYPE_CHECKING:  # it imports torch
+    from engine.sampling.bench import BenchReport
+
+_PACKAGES = (
+    *("tweetgen-tui", "torch", "textual", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx", "numba"),
+    *("libipld", "nvidia-ml-py", "onnx", "pyarrow", "textual-serve", "tensorboard"),
+)
+"""The packages whose versions matter in a bug report; the second row are those of the extras."""
 _TORCHRUN_VARIABLES = (
     *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
     *("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS"),
@@ -47,7 +59,7 @@ _LABELS = {
 _UNITS = {"free_gigabytes": " GB", "cache_megabytes": " MB"}
 
 
-def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+def doctor(*, as_json: AsJson = False) -> None:
     """Print versions, devices, folders and terminal capabilities."""
     report = {
         "versions": installed_versions(),
@@ -67,12 +79,21 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
         )
 
 
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and `_PACKAGES`, by name. Imports none of them."""
+    return versions_of(*_PACKAGES)
+
+
+def system() -> str:
+    """Return operating system, its release and the processor's architecture, as in "Linux 6.12.0 (x86_64)"."""
+    return f"{platform.system()} {platform.release()} ({platform.machine()})"
+
+
 def _machine() -> dict[str, Any]:
     """Return the devices, and what a run would use; a GPU that can't be used is a fact like others."""
     import torch
 
     from engine.compute.device import Runtime, available_cores, cpu_has_bfloat16, cudnn_version, gpu_problem
-    from engine.config.run import RuntimeConfig
     from engine.training.tuning import thread_counts
 
     driver, nvml_problem = _nvidia_driver()
@@ -195,3 +216,65 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - a JSON value
     if isinstance(value, dict):
         value = [f"{name}={each}" for name, each in value.items()]
     return (", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)) or "-"
+
+
+# The speed ------------------------------------------------------------------------------------------------------------
+
+
+@with_options(DEVICE)
+def bench(
+    given: GivenOptions,
+    *,
+    seconds: Annotated[
+        float,
+        typer.Option(metavar="X", min=1, help="Time to measure for; shapes for which none is left are not measured."),
+    ] = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the speed of training and sampling beside the tutorial's loop.
+
+    Models of three shapes run short turns on the same batches, on a CPU with one thread and with all cores. Figures are
+    medians over the rounds, and the spread is their interquartile range.
+
+    Examples:
+    tweetgen-tui bench --seconds 120
+    """
+    from engine.compute.device import Runtime
+    from engine.sampling.bench import Benchmark
+
+    device = Runtime.resolve(RuntimeConfig(**fields_of(RuntimeConfig, given))).device
+    sys.stderr.write(f"measuring on {device.type} for about {seconds:g} s\n")
+    with show_progress() as on_progress:
+        benchmark = Benchmark(device, seconds, on_progress)
+        report = benchmark.run()
+    if benchmark.skipped_shapes:
+        shapes = ", ".join(str(tuple(shape)) for shape in benchmark.skipped_shapes)
+        sys.stderr.write(f"not measured for lack of time (embedding, hidden, batch): {shapes}; increase --seconds\n")
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report)
+
+
+def _print_report(report: BenchReport) -> None:
+    """Print the machine, and a table of all figures."""
+    print_facts((name.replace("_", " "), str(value)) for name, value in report.machine.items() if value)
+    sys.stdout.write("\n")
+    has_graphs = any(row.num_graphs is not None for row in report.train)
+    rows = (
+        (
+            work,
+            f"{row.embedding_size}, {row.hidden_size}",
+            str(row.batch_size),
+            row.path.replace("ours", "tweetgen-tui"),
+            str(row.num_threads),
+            format_count(round(row.chars_per_second)),
+            f"{row.ratio_to_tutorial:.2f} x",
+            f"{100 * row.spread:.0f} %",
+            *(["" if row.num_graphs is None else str(row.num_graphs)] if has_graphs else []),
+        )
+        for work, figures in (("train", report.train), ("sample", report.sample))
+        for row in figures
+    )
+    headings = ("", "embedding, hidden", "batch", "", "threads", "chars/s", "vs. tutorial", "spread")
+    print_table((*headings, "CUDA graphs") if has_graphs else headings, rows)

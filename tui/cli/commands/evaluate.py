@@ -16,10 +16,11 @@ from engine.config.run import RuntimeConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.report import counted
 from engine.errors import ConfigError, CorpusError
-from tui.cli.completion import complete_checkpoint
 from tui.cli.options import (
     MACHINE,
     TWEETS,
+    AsJson,
+    Checkpoint,
     GivenOptions,
     OptionGroup,
     fields_of,
@@ -27,15 +28,15 @@ from tui.cli.options import (
     to_corpus_config,
     with_options,
 )
-from tui.cli.output.checkpoint_line import print_checkpoint
-from tui.cli.output.evaluation_tables import print_evaluation, print_evaluation_json
-from tui.cli.output.progress_display import passing_folder, show_progress
+from tui.cli.output import passing_folder, print_facts, print_json, print_table, report_checkpoint, show_progress
+from tui.text.numbers import format_count
 
 if TYPE_CHECKING:  # they import numpy or torch
     from engine.checkpoints.format import CheckpointInfo
     from engine.corpus.arrays import EncodedTweets, FlatTweets
     from engine.corpus.corpus import Corpus
-    from engine.sampling.generation import Comparison, GeneratedTweet, Generator
+    from engine.sampling.generation import Comparison, GeneratedTweet, Generator, Quality
+    from engine.training.evaluation import Evaluation
 
 DATA = OptionGroup(
     "Tweets",
@@ -46,20 +47,22 @@ DATA = OptionGroup(
 )
 QUALITY = OptionGroup("Quality", SamplingConfig, ("temperature",))
 _DEFAULT_COUNT = 1000
+_N_GRAM = "witten_bell_"
+_LABELS = {
+    "bits_per_char": "bits/char",
+    "nats_per_char": "nats/char",
+    "num_tweets": "tweets",
+    "num_chars": "characters",
+    "num_unknown_chars": "outside the vocabulary",
+}
+"""Display names of the figures, by JSON name."""
 
 
 @with_options(DATA, *TWEETS[1:], MACHINE, QUALITY)
 def evaluate(
     given: GivenOptions,
     *,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=complete_checkpoint,
-            help="Name or path of the checkpoint; by default the best of the latest run.",
-        ),
-    ] = None,
+    checkpoint: Checkpoint = None,
     baselines: Annotated[
         bool,
         typer.Option(
@@ -95,7 +98,7 @@ def evaluate(
             show_default="0",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the bits per character of a checkpoint.
 
@@ -122,7 +125,7 @@ def evaluate(
         corpus_config = to_corpus_config(given, folder)
         path = resolve_checkpoint(checkpoint)
         loaded = load_checkpoint(path)
-        print_checkpoint(path, loaded.info)
+        report_checkpoint(path, loaded.info)
         runtime = Runtime.resolve(runtime_config)
         runtime.apply()
         files = corpus_config if corpus_config and corpus_config.files else None
@@ -139,7 +142,7 @@ def evaluate(
     if own and quality:
         seeds = range(seed or 0, (seed or 0) + (count or _DEFAULT_COUNT))
         comparison = _compared(Generator(path, runtime_config), sampling, seeds, tweets, own)
-    (print_evaluation_json if as_json else print_evaluation)(result, bits, comparison)
+    (_print_json if as_json else _print)(result, bits, comparison)
 
 
 def _require_quality(given: Mapping[str, object], *, is_given: bool) -> None:
@@ -155,7 +158,7 @@ def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, mus
     Raises `CorpusError`, with `must_be_same` also if it changed, and `CheckpointError` if the checkpoint is imported
     and its files are not `named`.
     """
-    from engine.corpus.loading import load_corpus
+    from engine.corpus.corpus import load_corpus
 
     require_trusted_corpus(path, info, named)
     with show_progress() as on_progress:
@@ -170,7 +173,7 @@ def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, mus
 
 def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
     """Return the tweets of `files`, or else the validation tweets; report on stderr which. Raises `CorpusError`."""
-    from engine.corpus.loading import read_tweets
+    from engine.corpus.corpus import read_tweets
 
     if files is None and own is not None:
         sys.stderr.write(f"{counted(len(own.validation), 'validation tweet')} of {own.name}\n")
@@ -204,3 +207,65 @@ def _compared(
             written.append(tweet)
             on_progress(len(written) / len(seeds), "writing tweets")
     return compare(written, tweets, own)
+
+
+def _print_json(result: Evaluation, bits: Mapping[str, float] | None, comparison: Comparison | None) -> None:
+    """Print one JSON object with the parts that were computed."""
+    further = {"baselines": bits, "quality": comparison}
+    print_json(_figures(result) | {name: value for name, value in further.items() if value is not None})
+
+
+def _figures(result: Evaluation) -> dict[str, float | int]:
+    """Return the model's figures by their JSON names."""
+    return {name: getattr(result, name) for name in _LABELS}
+
+
+def _print(result: Evaluation, bits: Mapping[str, float] | None, comparison: Comparison | None) -> None:
+    """Print the model's figures, and a table for baselines and quality if computed."""
+    print_facts(
+        (_LABELS[name], format_count(value) if isinstance(value, int) else f"{value:.4f}")
+        for name, value in _figures(result).items()
+    )
+    if bits is not None:
+        sys.stdout.write("\n")
+        _print_baselines(result.bits_per_char, bits)
+    if comparison is not None:
+        sys.stdout.write("\n")
+        _print_quality(comparison)
+
+
+def _print_baselines(of_model: float, of_baselines: Mapping[str, float]) -> None:
+    """Print bits per character, one model per line, and mark the best."""
+    bits = {_title(name): value for name, value in of_baselines.items()} | {"this model": of_model}
+    best = min(bits, key=lambda title: bits[title])
+    rows = ((title, f"{value:.4f}", "best" if title == best else "") for title, value in bits.items())
+    print_table(("model", "bits/char", ""), rows)
+
+
+def _title(name: str) -> str:
+    """Return the display name of a baseline."""
+    return f"Witten-Bell {name.removeprefix(_N_GRAM)}-gram" if name.startswith(_N_GRAM) else name
+
+
+def _print_quality(comparison: Comparison) -> None:
+    """Print figures of sampled tweets beside those of real ones."""
+    columns = [_cells(comparison.written), _cells(comparison.held_out)]
+    training = {"mean chars": f"{comparison.train_mean_chars:.1f}"}
+    rows = ((name, *(column[name] for column in columns), training.get(name, "")) for name in columns[0])
+    print_table(("tweets", "sampled", "validation", "training"), rows)
+
+
+def _cells(quality: Quality) -> dict[str, str]:
+    """Return the figures formatted, by display name."""
+    shares = {
+        "known words": quality.known_word_share,
+        "distinct-3": quality.distinct_3,
+        "copies": quality.copy_share,
+        "near-copies": quality.near_copy_share,
+        "ended by <EOS>": quality.ended_share,
+    }
+    return {
+        "number": format_count(quality.num_tweets),
+        **{name: f"{100 * share:.1f} %" for name, share in shares.items()},
+        "mean chars": f"{quality.mean_chars:.1f}",
+    }

@@ -13,13 +13,10 @@ from engine.checkpoints.catalog import resolve_checkpoint
 from engine.checkpoints.format import read_info
 from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
-from engine.export.web_page import WeightFormat
+from engine.export import WeightFormat
 from engine.progress import OnProgress, part_of
-from engine.text import sanitize_line
-from tui.cli.completion import complete_checkpoint
-from tui.cli.output.checkpoint_line import print_checkpoint
-from tui.cli.output.output_file import check_output, write_output
-from tui.cli.output.progress_display import show_progress
+from tui.cli.options import complete_checkpoint
+from tui.cli.output import check_output, report, report_checkpoint, show_progress, write_output
 from tui.text.numbers import format_size
 
 if TYPE_CHECKING:  # they import torch
@@ -70,8 +67,8 @@ def html(
     check_output(file, may_replace=force)
 
     from engine.checkpoints.checkpoint import load_checkpoint
-    from engine.export.figures import measure_figures
-    from engine.export.web_page.page import web_page
+    from engine.export.copies import measure_figures
+    from engine.export.web_page import web_page
 
     checkpoint = load_checkpoint(path)
     vocab, sampling = checkpoint.vocab, checkpoint.info.sampling
@@ -82,7 +79,7 @@ def html(
         without="Copies were not counted, and the page says so",
     )
     if figures is not None:
-        _report(str(figures.copies))
+        report(str(figures.copies))
     write_output(file, web_page(checkpoint, weights, figures).encode(), may_replace=force)
 
 
@@ -100,7 +97,7 @@ def _measured(
     from engine.compute.device import Runtime
     from engine.sampling.generation import load_training_corpus
 
-    print_checkpoint(path, checkpoint.info)
+    report_checkpoint(path, checkpoint.info)
     runtime = Runtime.resolve(RuntimeConfig(device="cpu"))
     runtime.apply()
     try:
@@ -108,7 +105,7 @@ def _measured(
             corpus = load_training_corpus(path, checkpoint.info, part_of(on_progress, 0.0, _READ))
             return measure(checkpoint.to_model(runtime.device), corpus, part_of(on_progress, _READ, 1.0))
     except (CheckpointError, CorpusError) as error:
-        _report(f"{without}: {error.message}")
+        report(f"{without}: {error.message}")
         return None
 
 
@@ -140,18 +137,18 @@ def hub(
     path = resolve_checkpoint(name)
     target = Path(folder).expanduser()
 
-    from engine.export.hub.licenses import OTHER, checked_license
-    from engine.export.hub.write import require_free, write_folder
+    from engine.export.hub import checked_license, require_free, write_folder
+    from engine.export.model_card import OTHER
 
     require_free(target, may_replace=force)
     license_id = _asked_license() if license_id is None else checked_license(license_id)
-    print_checkpoint(path, read_info(path)[0])
+    report_checkpoint(path, read_info(path)[0])
     with show_progress() as on_progress:
         written = write_folder(path, target, license_id, may_replace=force, on_progress=on_progress)
-    _report(written.finding)
-    _report(f"wrote {target}, {format_size(written.num_bytes)}")
+    report(written.finding)
+    report(f"wrote {target}, {format_size(written.num_bytes)}")
     if license_id == OTHER:
-        _report("Add the text of your license as LICENSE to it, and its name as license_name to the head of README.md.")
+        report("Add the text of your license as LICENSE to it, and its name as license_name to the head of README.md.")
 
 
 def _asked_license() -> str:
@@ -161,7 +158,7 @@ def _asked_license() -> str:
             "A shared model needs a license, and there is no terminal to ask for it.",
             "Add --license ID, such as mit, cc-by-4.0 or unknown.",
         )
-    from engine.export.hub.licenses import checked_license
+    from engine.export.hub import checked_license
 
     def checked(answer: str) -> str:
         try:
@@ -196,8 +193,8 @@ def onnx(
     check_output(file, may_replace=force, is_binary=True)
 
     from engine.checkpoints.checkpoint import load_checkpoint
-    from engine.export.figures import measure_bits
-    from engine.export.onnx_file.write import onnx_file
+    from engine.export.copies import measure_bits
+    from engine.export.onnx import onnx_file
 
     checkpoint = load_checkpoint(path)
 
@@ -211,8 +208,3 @@ def onnx(
         )
 
     write_output(file, onnx_file(checkpoint, measured_bits), may_replace=force)
-
-
-def _report(sentence: str) -> None:
-    """Print a line on stderr."""
-    typer.echo(sanitize_line(sentence), err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,22 +13,26 @@ from engine.checkpoints.catalog import resolve_checkpoint
 from engine.config.fields import with_settings
 from engine.config.run import RuntimeConfig
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
+from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError, CorpusError
-from tui.cli.completion import complete_checkpoint
+from engine.protocol.events import RefusalReason
 from tui.cli.options import (
     MACHINE,
     SAMPLING,
     TRUNCATION,
     TWEET_FILTER,
+    AsJsonLines,
+    Checkpoint,
     GivenOptions,
     OptionGroup,
     fields_of,
     sampling_settings,
     with_options,
 )
-from tui.cli.output.checkpoint_line import print_checkpoint
-from tui.cli.output.draft_report import DraftReport
-from tui.cli.output.tables import print_json
+from tui.cli.output import print_json, report_checkpoint
+from tui.run.marks import DraftCounts, drafts_text
+from tui.text.numbers import format_count
+from tui.text.tweets import refused_text
 
 if TYPE_CHECKING:
     from engine.sampling.generation import Generator
@@ -46,15 +51,8 @@ def generate(
             metavar="N", min=0, help="Seed of the first tweet, plus 1 for each further one; random by default."
         ),
     ] = None,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=complete_checkpoint,
-            help="Name or path of the checkpoint; by default the best of the latest run.",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    checkpoint: Checkpoint = None,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Print tweets of a trained model, one per line.
 
@@ -74,19 +72,23 @@ def generate(
 
     generator = Generator(path, RuntimeConfig(**fields_of(RuntimeConfig, given)))
     sampling = generator.sampling_config(settings)
-    print_checkpoint(path, generator.info)
+    report_checkpoint(path, generator.info)
     if as_json or sampling.only_new:
         _load_training_tweets(generator, is_needed=sampling.only_new)
-    report = DraftReport()
+    drafts, unmet = DraftCounts(), Counter[RefusalReason]()
     for tweet in generator.generate(count, sampling, first_seed):
-        report.add(tweet)
+        drafts = drafts.plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet))
+        unmet.update(tweet.unmet)
         if as_json:
             print_json(tweet)
         else:
             sys.stdout.write(tweet.text + "\n")
     if sampling.has_filter:
-        for line in report.lines():
-            typer.echo(line, err=True)
+        typer.echo(drafts_text(drafts), err=True)
+        if drafts.num_failing:
+            which = f"{format_count(drafts.num_failing)} of {counted(drafts.num_shown, 'tweet')}"
+            why = refused_text(unmet.items())
+            typer.echo(f"The filter refused all drafts of {which}; the nearest are shown: {why}", err=True)
 
 
 def _load_training_tweets(generator: Generator, *, is_needed: bool) -> None:

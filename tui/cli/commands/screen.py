@@ -1,4 +1,4 @@
-"""`tweetgen-tui` without a command: the screen, and the lines printed after it."""
+"""The screens, and the lines printed after them: `tweetgen-tui` without a command, and `tweetgen-tui lesson`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -21,18 +21,28 @@ from engine.session.startup import preflight
 from engine.storage.folders import find_run
 from tui.process.job_control import JobControl, start_job_control
 from tui.process.screen_watch import ENDING_SECONDS
-from tui.process.signals import close_terminal, handle_ending_signals, handle_signals_after_screen
+from tui.process.signals import (
+    INTERRUPTED_CODE,
+    close_terminal,
+    handle_ending_signals,
+    handle_signals_after_screen,
+    reason_of,
+)
 from tui.process.torchrun import Processes, Torchrun, may_have_gpu
 from tui.terminal.capabilities import GlyphSet, glyphs_for, is_in_browser, is_utf8
+from tui.terminal.output import print_at_end
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
+    from tui.lesson.progress import Progress
     from tui.process.exit import Outcome
     from tui.run.connection import OpenRun, RunConnection
     from tui.run.view import RunView
     from tui.screens.lesson.app import LessonApp
     from tui.settings.preferences import PreferencesStore
     from tui.terminal.app import TerminalApp
+
+_LESSON_SAVING_SECONDS = 5.0
 
 
 def open_screen(
@@ -43,7 +53,13 @@ def open_screen(
     `glyphs` override the user's preferences and the terminal's locale. Where the terminal hangs up, the run continues
     without a screen, unless it `stops_on_hangup`. Several processes, `num_processes` or `AUTO`, are others than this.
     """
-    _require_no_rank()
+    from engine.session.ranks.place import place_from_environment
+
+    if place_from_environment() is not None:
+        raise DistributedError(
+            "RANK is set in the environment, as torchrun does: a screen can't be one of several processes.",
+            "torchrun ... -m tui train starts them, tweetgen-tui attach in another terminal shows the run.",
+        )
     require_terminal("Without one: tweetgen-tui train, which takes the same options.")
     job_control = start_job_control()
 
@@ -56,7 +72,7 @@ def open_screen(
     if config.resume is None:  # a resumed run has its own settings
         config = with_screen_settings(config, store.preferences.intervals)
     preflight.check(config)
-    history, warning = history_of(config)
+    history, warning = _history_of(config)
     if warning:
         typer.echo(warning, err=True)
     # with a GPU, torchrun's own thread counts them: that imports torch
@@ -69,7 +85,7 @@ def open_screen(
     show(connection, history, open_run, store, job_control, stops_on_hangup=stops_on_hangup, invitation=invitation)
 
 
-def history_of(config: RunConfig) -> tuple[RunView, str]:
+def _history_of(config: RunConfig) -> tuple[RunView, str]:
     """Return the view with which a run begins, and a warning about the journal of a resumed one."""
     from tui.run.journal import read_history
     from tui.run.view import RunView
@@ -79,17 +95,6 @@ def history_of(config: RunConfig) -> tuple[RunView, str]:
             history, warning = read_history(find_run(config.resume).journal_path)
             return history.for_resume(), warning
     return RunView(), ""
-
-
-def _require_no_rank() -> None:
-    """Raise `DistributedError` where torchrun has started this process: a run of several has one screen at most."""
-    from engine.session.ranks.place import place_from_environment
-
-    if place_from_environment() is not None:
-        raise DistributedError(
-            "RANK is set in the environment, as torchrun does: a screen can't be one of several processes.",
-            "torchrun ... -m tui train starts them, tweetgen-tui attach in another terminal shows the run.",
-        )
 
 
 def local_runs(job_control: JobControl) -> OpenRun:
@@ -154,15 +159,15 @@ def show(
         outcome = app.leaving.outcome_without_screen(exit_code)
         if outcome.is_ending:
             app.connection.wait(ENDING_SECONDS)
-        leave_terminal(app, job_control)
+        _leave_terminal(app, job_control)
         leave_process(_run_after_screen(outcome, app, job_control))
 
-    outcome = run_app(app, job_control, app.leaving.receive, take_over)
+    outcome = _run_app(app, job_control, app.leaving.receive, take_over)
     handle_signals_after_screen(app.leaving.stop_run, continues_in_background=outcome.is_detached)
     leave_process(_run_after_screen(outcome, app, job_control))
 
 
-def run_app(
+def _run_app(
     app: TweetgenApp | LessonApp,
     job_control: JobControl,
     on_signal: Callable[[int], None],
@@ -191,7 +196,7 @@ def run_app(
     return Outcome.failed(to_tweetgen_error(failure, "The screen"))
 
 
-def leave_terminal(app: TerminalApp[Outcome], job_control: JobControl) -> None:
+def _leave_terminal(app: TerminalApp[Outcome], job_control: JobControl) -> None:
     """Restore the terminal in place of a screen that does not answer; drop further output if it accepts none."""
     if not app.abandon_terminal():
         close_terminal()
@@ -202,7 +207,6 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
     """Do what `plan_exit` returns; return the exit code once the runs of this process have ended or are late."""
     from tui.process.exit import plan_exit, run_detached
     from tui.run.fold import fold
-    from tui.terminal.output import print_at_end
 
     if outcome.failure is not None:
         print_at_end(f"tweetgen-tui: The screen has failed: {outcome.failure.message}", outcome.failure.hint)
@@ -219,8 +223,6 @@ def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobContro
     run.wait(after.saving_seconds)
     print_at_end(*after.lines)
     if outcome.opens_lesson:
-        from tui.cli.commands.lesson import open_lesson
-
         open_lesson(app.store, job_control)
     return after.exit_code
 
@@ -237,3 +239,93 @@ def leave_process(exit_code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)
+
+
+# The lesson -----------------------------------------------------------------------------------------------------------
+
+
+def lesson(
+    *,
+    stop: Annotated[
+        int | None, typer.Option("--stop", metavar="N", min=1, max=8, help="Begin at this stop, 1 to 8.")
+    ] = None,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")] = False,
+) -> None:
+    """See each idea of the tutorial happen on a small model.
+
+    Eight stops of two or three minutes: characters, the model, teacher forcing, overfitting one tweet, temperature,
+    batches, training, what it learned. It continues where you left it.
+
+    Examples:
+    tweetgen-tui lesson
+    tweetgen-tui lesson --stop 4
+    """
+    require_terminal("It needs a terminal of at least 40 columns and 12 rows.")
+
+    job_control = start_job_control()
+
+    from tui.settings.preferences import PreferencesStore, preferences_path
+
+    store = PreferencesStore(preferences_path())
+    if ascii_only:
+        store.change({"glyphs": "ascii"})
+    open_lesson(store, job_control, stop)
+
+
+def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | None = None) -> NoReturn:
+    """Show the lesson until it is left; exit once its run has saved and ended. No other run may be in this process.
+
+    Begins at a stop, or where it was left. Raises `StorageError` if another process has the lesson open.
+    """
+    from tui.lesson.progress import Progress, lesson_home, lock_lesson, progress_path, read_progress, write_progress
+    from tui.lesson.run import main_config, open_lesson_session
+    from tui.process.exit import Outcome
+    from tui.process.local import LocalRun
+    from tui.screens.lesson.app import LessonApp
+
+    lock_lesson()  # until this process ends
+    path = progress_path()
+    if stop is not None:
+        write_progress(path, Progress(stop, read_progress(path).done))
+    os.environ["TWEETGEN_HOME"] = str(lesson_home())  # its runs are not among the user's
+    config = main_config()
+
+    def open_run(config: RunConfig, before: RunConnection | None) -> RunConnection:
+        return LocalRun(config, open_lesson_session, before)
+
+    encoding = sys.stderr.encoding  # where Textual draws
+    app = LessonApp(
+        open_run(config, None),
+        open_run,
+        _history_of(config)[0],
+        path,
+        glyphs_for(os.environ, encoding),
+        is_utf8=is_utf8(os.environ, encoding),
+        store=store,
+    )
+
+    def leave(outcome: Outcome, saving_seconds: float) -> NoReturn:
+        app.connection.wait(0.0 if app.is_run_starting else saving_seconds)
+        print_at_end(*_last_lines(outcome, read_progress(path)))
+        leave_process(outcome.exit_code)
+
+    def take_over(exit_code: int | None) -> NoReturn:
+        code = INTERRUPTED_CODE if exit_code is None else exit_code
+        app.lesson_screen.run.stop(reason_of(code))
+        _leave_terminal(app, job_control)
+        leave(Outcome(exit_code=code), ENDING_SECONDS)
+
+    outcome = _run_app(app, job_control, app.receive, take_over)
+    if outcome.failure is not None:
+        app.action_leave(outcome.exit_code)
+    handle_signals_after_screen(lambda _: None, continues_in_background=False)
+    leave(outcome, _LESSON_SAVING_SECONDS)
+
+
+def _last_lines(outcome: Outcome, progress: Progress) -> list[str]:
+    """Return what is printed once the screen is closed."""
+    if outcome.failure is not None:
+        return [f"tweetgen-tui: The lesson has failed: {outcome.failure.message}", outcome.failure.hint]
+    if progress.is_complete:
+        return ["The lesson is done; tweetgen-tui --data FILE trains on your own lines."]
+    return [f"The lesson continues at stop {progress.stop}: tweetgen-tui lesson"]

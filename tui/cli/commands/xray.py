@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -14,10 +14,8 @@ from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError
 from engine.protocol.insight import ReachMethod
 from engine.text import clean, sanitize_line
-from tui.cli.completion import complete_checkpoint
-from tui.cli.output.checkpoint_line import print_checkpoint
-from tui.cli.output.output_file import STANDARD_STREAM, require_effect, write_output
-from tui.xray.state import ViewName, XrayState, trace_command
+from tui.cli.options import Checkpoint
+from tui.cli.output import STANDARD_STREAM, report_checkpoint, require_effect, write_output
 
 if TYPE_CHECKING:  # it imports torch
     from engine.checkpoints.format import CheckpointInfo
@@ -34,16 +32,9 @@ def xray(  # noqa: PLR0913 - one per option
         str, typer.Argument(metavar="TEXT", help="The text that the model reads, or - for standard input.")
     ],
     *,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=complete_checkpoint,
-            help="Name or path of the checkpoint; by default the best of the latest run.",
-        ),
-    ] = None,
+    checkpoint: Checkpoint = None,
     view: Annotated[
-        ViewName | None,
+        Literal["step", "gates", "reach", "units", "map"] | None,
         typer.Option(
             metavar="step|gates|reach|units|map",
             help="One character at a time, its gates, how far back it reaches, units that track a concept, or the map "
@@ -101,14 +92,15 @@ def xray(  # noqa: PLR0913 - one per option
 
     check_text(read)
     answers = CheckpointAnswers(path)
-    print_checkpoint(path, answers.info)
+    report_checkpoint(path, answers.info)
     layer_index = _layer_index(1 if layer is None else layer, answers.info)
     _report_unknown(read, answers.info)
     name = view or "step"
     if name == "units":
         _require_own_tweets(path, answers.info)
 
-    from tui.cli.output.xray_output import print_page, print_targets, svg_of
+    from tui.cli.xray_output import print_page, print_targets, svg_of
+    from tui.xray.state import XrayState, trace_command
     from tui.xray.views import answered, page
 
     chosen = XrayState(text=read, cursor=cursor, view=name, layer=layer_index, method=method or "occlusion")

@@ -26,8 +26,8 @@ from engine.checkpoints.management import delete_checkpoint, import_checkpoint, 
 from engine.config.run import RunConfig
 from engine.corpus.download.catalog import SENTIMENT140, Dataset, find_dataset
 from engine.corpus.download.download import checked_url, fetch, part_path
-from engine.corpus.files import standard_input
-from engine.corpus.files.standard_input import save_stream, shown_path, with_saved_streams
+from engine.corpus.files import members
+from engine.corpus.files.members import save_stream, shown_path, with_saved_streams
 from engine.errors import ConfigError, CorpusError, DownloadError, StorageError, TweetgenError
 from engine.model.vocab import SPECIALS
 from engine.protocol import codec
@@ -62,7 +62,7 @@ UNUSABLE: tuple[tuple[io.BytesIO, type[BaseException], str | None], ...] = (
 
 
 def test_an_unusable_stream_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standard_input, "MAX_STREAM_BYTES", len(TEXT))
+    monkeypatch.setattr(members, "MAX_STREAM_BYTES", len(TEXT))
     for stream, raised, message in UNUSABLE:
         with pytest.raises(raised, match=message):
             save_stream(stream, tmp_path)

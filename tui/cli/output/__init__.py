@@ -1,1 +1,0 @@
-"""What commands print: tables, reports, progress. Never computes a figure."""
