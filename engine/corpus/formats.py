@@ -31,19 +31,18 @@ from engine.corpus.files.refused import (
     refusal_of,
     refusal_of_export,
 )
-from engine.corpus.readers import text_rows
-from engine.corpus.readers.archives.bluesky_rows import BLUESKY
-from engine.corpus.readers.archives.mastodon_rows import MASTODON
-from engine.corpus.readers.archives.x_rows import X
+from engine.corpus.readers import csv_reader, text_rows
+from engine.corpus.readers.bluesky_reader import BLUESKY
+from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.json_files.json_rows import JSON
 from engine.corpus.readers.json_files.jsonl_rows import JSONL
 from engine.corpus.readers.lines import head_lines
+from engine.corpus.readers.mastodon_reader import MASTODON
 from engine.corpus.readers.reader import HEAD_BYTES, Format, Member
-from engine.corpus.readers.tables import csv_rows
-from engine.corpus.readers.tables.csv_rows import CSV
 from engine.corpus.readers.tables.parquet_rows import PARQUET
 from engine.corpus.readers.text_rows import TEXT
+from engine.corpus.readers.x_reader import X
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)
 """Every `FileFormat` but "auto"; specific formats before general ones."""
@@ -178,9 +177,9 @@ def recognize(head: bytes, name: str) -> Format:
         return JSON if suffix in JSON.suffixes and json_rows.is_one_document(head) else found
     if found is not None:
         return found
-    if suffix in TEXT.suffixes and csv_rows.is_certain(head) and not text_rows.are_labels(head_lines(head)):
+    if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_rows.are_labels(head_lines(head)):
         return CSV
     for each in FORMATS:
         if suffix in each.suffixes and not each.binary_name and each.root_of is None:
             return each
-    return CSV if csv_rows.looks_like(head) else TEXT
+    return CSV if csv_reader.looks_like(head) else TEXT

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.corpus import Corpus
-from engine.corpus.ingest.cleaning import LINK, MENTION
+from engine.corpus.cleaning import LINK, MENTION
+from engine.corpus.corpus import Corpus, load_corpus
 from engine.corpus.ingest.unicode_scripts import count_scripts
 from engine.corpus.leakage import leak_share
-from engine.corpus.loading import load_corpus
 from engine.corpus.report import CorpusReport
 from engine.progress import OnProgress, no_progress, part_of
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from engine.corpus.arrays import FlatTweets, Indices, Mask
+from engine.corpus.cleaning import LINK, MENTION
 from engine.corpus.hashing import BitTable, HashedChars, Hashes, distinct, find_in, mix
-from engine.corpus.ingest.cleaning import LINK, MENTION
 from engine.progress import OnProgress, no_progress
 
 LEAK_RUN = 30
