@@ -14,13 +14,9 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archives import suffix_of
 from engine.corpus.files.encodings import (
-    Encoding,
     converted,
-    detected_encoding,
-    encoding_named,
+    encoding_of,
     in_utf8,
-    marked_encoding,
-    unmarked_utf_16,
 )
 from engine.corpus.files.refused import (
     NOT_TEXT,
@@ -105,25 +101,13 @@ def detect(member: Member, path: Path, config: CorpusConfig) -> tuple[Member, Fo
             return member, refusal_of(head) or wanted or recognize(head, member.name)
         if by_place := refusal_by_place(path, member.name):
             return member, by_place
-        encoding = _encoding_of(head, config)
+        encoding = encoding_of(head, config.encoding)
         if encoding is None:
             return member, _text_format(head, file, member.name, wanted, config)
         text = converted(file, encoding, head)
         found = _text_format(text.read(HEAD_BYTES), text, member.name, wanted, config)
         private = refusal_of_export(head, member.name, is_forced=True)  # also if a wrong encoding hides it
         return in_utf8(member, encoding), private or found
-
-
-def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
-    """Return the encoding of a text file, unless it is to be decoded line by line."""
-    if marked := marked_encoding(head):
-        return marked
-    if config.encoding is not None:
-        return encoding_named(config.encoding)
-    refusal = refusal_as_text(head)
-    if refusal is NOT_TEXT:
-        return unmarked_utf_16(head)
-    return None if refusal else detected_encoding(head)
 
 
 def _text_format(
