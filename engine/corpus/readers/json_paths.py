@@ -199,14 +199,15 @@ def is_wrapper(value: dict[str, object]) -> bool:
     """Return whether an object has a list of posts, rather than being certainly a single post."""
     own = _own_path([value])
     is_post = own is not None and own.is_certain
-    arrays = arrays_in([value])
-    return not is_post and (
-        () in arrays or any(isinstance(item, dict) for each in arrays.values() for item in each[:1])
-    )
+    firsts = [item for items in arrays_in([value]).values() for item in items[:1]]
+    return not is_post and (is_map(value) or any(isinstance(first, dict) for first in firsts))
 
 
-def arrays_in(values: Sequence[object]) -> dict[tuple[str, ...], list[object]]:
-    """Return the first items of the arrays in values, and of the objects by id, by their path in the values."""
+def arrays_in(values: Sequence[object], *, everywhere: bool = False) -> dict[tuple[str, ...], list[object]]:
+    """Return the first items of the arrays in values, and of the objects by id, by their path in the values.
+
+    Unless `everywhere`, without those in what posts refer to and below a number beside other keys.
+    """
     found: dict[tuple[str, ...], list[object]] = {}
     waiting: deque[tuple[tuple[str, ...], object]] = deque(((), value) for value in values)
     for _ in range(_MAX_VISITS):
@@ -218,8 +219,9 @@ def arrays_in(values: Sequence[object]) -> dict[tuple[str, ...], list[object]]:
             found.setdefault(path, []).extend(first)
             waiting += [(path, item) for item in first if isinstance(item, dict | list) and not is_table_row(item)]
         elif isinstance(each, dict) and len(path) < _MAX_DEPTH:
-            inner = ((key, value) for key, value in each.items() if isinstance(value, dict | list))
-            waiting += [((*path, key), value) for key, value in inner if _is_plain(key) and key not in _CONTEXT_KEYS]
+            inner = {key: value for key, value in each.items() if isinstance(value, dict | list) and "." not in key}
+            searched = inner if everywhere else [key for key in inner if _is_plain(key) and key not in _CONTEXT_KEYS]
+            waiting += [((*path, key), inner[key]) for key in searched]
     return found
 
 
@@ -228,13 +230,14 @@ def _own_path(values: Sequence[object]) -> TextPath | None:
     records = [dict(_own_texts(value)) for value in values if isinstance(value, dict)]
     names = list(islice(dict.fromkeys(name for record in records for name in record), _MAX_NAMES))
     found = text_column(names, [[record.get(name, "") for name in names] for record in records])
+    found = found or text_column(names, [])  # a usual name is enough, even if all posts are links
     return None if found is None else TextPath(names[found.index], found.why)
 
 
 def _own_texts(record: dict[str, object]) -> Iterator[tuple[str, str]]:
     """Yield the strings of an object and of its wrapper, each with its path."""
     for key, value in record.items():
-        if isinstance(value, str):
+        if isinstance(value, str) and key not in _CONTEXT_KEYS:
             yield key, value
     for wrapper in _WRAPPERS:
         inner = record.get(wrapper)

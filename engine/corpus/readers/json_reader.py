@@ -197,7 +197,7 @@ def _path_from_root(file: JsonFile, root: object, head: object, column: str) -> 
     """Return the path in the document of a path in it or in the items of an array; None if it leads to no text."""
     if has_text_at(head, column):
         return TextPath(column, "")
-    for path, items in arrays_in([head]).items():
+    for path, items in arrays_in([head], everywhere=True).items():
         if items and has_text_at(items[0], column):
             return TextPath(".".join((*path, column)), "")
     array = _array_on(file, root, column)
