@@ -12,8 +12,7 @@ from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.arrays import Batch, EncodedTweets, Ids
 from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import ALL, POOL_BATCHES, BatchStream, Part, Weights, epoch_order
-from engine.corpus.corpus import Corpus
-from engine.corpus.loading import load_corpus
+from engine.corpus.corpus import Corpus, load_corpus
 from engine.corpus.ngram_contexts import frequent_contexts
 from engine.errors import CorpusError
 from engine.model.vocab import Vocab

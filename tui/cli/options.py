@@ -10,6 +10,7 @@ import inspect
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
@@ -167,7 +168,7 @@ _METAVARS = {
     "avoid": "WORDS|@FILE",
     "must_contain": "TEXT",
 }
-
+_MAX_CHOICES_CELLS = 26
 _COMPLETIONS = {"checkpoint": complete_checkpoint, "resume": complete_run}
 
 
@@ -219,9 +220,12 @@ def _flag(config_type: type, name: str) -> str:
 
 
 def _metavar(field_type: Any) -> str | None:  # noqa: ANN401 - a type, a union or a literal
-    """Return the choices of a literal, N for a whole number, X for any other value, None for a flag."""
+    """Return the choices of a literal, N for a whole number, X for any other value, None for a flag.
+
+    Many choices are lines: typer breaks a line that is too long for 80 columns in the middle of a word.
+    """
     if get_origin(field_type) is Literal:
-        return "|".join(get_args(field_type))
+        return textwrap.fill("| ".join(get_args(field_type)), _MAX_CHOICES_CELLS).replace("| ", "|")
     if field_type is bool:
         return None
     return "N" if field_type in (int, int | None) else "X"

@@ -8,9 +8,9 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.cleaning import doubt_about_columns
 from engine.corpus.readers.lines import Line, decoded_lines, first_lines
 from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, of_one_file
-from engine.corpus.text_quality import doubt_about_columns
 from engine.text import sanitize_line
 
 MAX_PARAGRAPH_CHARS = 1_000_000

@@ -25,7 +25,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import EncodedTweets
-from engine.corpus.loading import load_corpus
+from engine.corpus.corpus import load_corpus
 from engine.errors import CheckpointError, StorageError
 from engine.export.copies import Copies
 from engine.export.hub import (

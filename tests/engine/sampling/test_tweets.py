@@ -24,9 +24,9 @@ from engine.compute.device import Draw, derived_seed
 from engine.config.corpus import CorpusConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import Batch, FlatTweets
+from engine.corpus.cleaning import duplicate_key
 from engine.corpus.corpus import Corpus
 from engine.corpus.hashing import NoveltyIndex
-from engine.corpus.ingest.cleaning import duplicate_key
 from engine.corpus.training_data import load_training_data
 from engine.errors import ConfigError, VocabError
 from engine.model.vocab import Vocab

@@ -52,8 +52,8 @@ def inspect(
     """
     from rich.console import Console
 
+    from engine.corpus.corpus import TooFewTweetsError
     from engine.corpus.inspection import inspect
-    from engine.corpus.loading import TooFewTweetsError
     from engine.memory import peak_bytes
     from tui.cli.inspection_report import print_inspection, print_sources
 

@@ -14,7 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from engine.corpus.readers.json_files.json_values import as_object
+from engine.corpus.readers.json_values import as_object
 from engine.errors import CorpusError
 from engine.text import unescape
 
