@@ -24,7 +24,7 @@ from engine.corpus.files.encodings import (
 )
 from engine.corpus.files.exports import refusal_by_place, refusal_of_export
 from engine.corpus.files.refused import NOT_TEXT, REFUSED_SUFFIXES, Refusal, refusal_as_text, refusal_of
-from engine.corpus.readers import csv_reader, json_reader, text_rows
+from engine.corpus.readers import csv_reader, json_values, text_rows
 from engine.corpus.readers.bluesky_reader import BLUESKY
 from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_reader import JSON, JSONL
@@ -154,8 +154,8 @@ def _recognized_text(head: bytes, rest: BinaryIO, name: str, config: CorpusConfi
     separates_text = config.separator is not None or config.blank_line_separated
     if found is CSV and separates_text and suffix_of(name) not in CSV.suffixes:
         return TEXT
-    is_cut = found is JSON and len(head) == HEAD_BYTES and json_reader.is_one_line(head)
-    return JSONL if is_cut and json_reader.goes_on_as_lines(rest) else found
+    is_cut = found is JSON and len(head) == HEAD_BYTES and json_values.is_one_line(head)
+    return JSONL if is_cut and json_values.goes_on_as_lines(rest) else found
 
 
 def recognize(head: bytes, name: str) -> Format:
@@ -163,9 +163,9 @@ def recognize(head: bytes, name: str) -> Format:
     suffix = suffix_of(name)
     found = next((each for each in FORMATS if each.looks_like(head)), None)
     if found in (JSONL, JSON):  # in doubt, the suffix decides
-        if suffix in JSONL.suffixes and json_reader.is_first_line(head):
+        if suffix in JSONL.suffixes and json_values.is_first_line(head):
             return JSONL
-        return JSON if suffix in JSON.suffixes and json_reader.is_one_line(head) else found
+        return JSON if suffix in JSON.suffixes and json_values.is_one_line(head) else found
     if found is not None:
         return found
     if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_rows.are_labels(head_lines(head)):
