@@ -25,15 +25,15 @@ from engine.corpus.files.encodings import (
 from engine.corpus.files.exports import refusal_by_place, refusal_of_export
 from engine.corpus.files.refused import NOT_TEXT, REFUSED_SUFFIXES, Refusal, refusal_as_text, refusal_of
 from engine.corpus.readers import csv_reader, json_reader, text_rows
-from engine.corpus.readers.bluesky_reader import BLUESKY
 from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_reader import JSON, JSONL
 from engine.corpus.readers.lines import head_lines
-from engine.corpus.readers.mastodon_reader import MASTODON
+from engine.corpus.readers.networks.bluesky_reader import BLUESKY
+from engine.corpus.readers.networks.mastodon_reader import MASTODON
+from engine.corpus.readers.networks.x_reader import X
 from engine.corpus.readers.reader import HEAD_BYTES, Format, Member
 from engine.corpus.readers.tables.parquet_rows import PARQUET
 from engine.corpus.readers.text_rows import TEXT
-from engine.corpus.readers.x_reader import X
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)
 """Every `FileFormat` but "auto"; specific formats before general ones."""
