@@ -24,16 +24,15 @@ from engine.corpus.files.encodings import (
 )
 from engine.corpus.files.exports import refusal_by_place, refusal_of_export
 from engine.corpus.files.refused import NOT_TEXT, REFUSED_SUFFIXES, Refusal, refusal_as_text, refusal_of
-from engine.corpus.readers import csv_reader, json_reader, text_rows
+from engine.corpus.readers import csv_reader, json_reader, text_reader
 from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_reader import JSON, JSONL
-from engine.corpus.readers.lines import head_lines
 from engine.corpus.readers.networks.bluesky_reader import BLUESKY
 from engine.corpus.readers.networks.mastodon_reader import MASTODON
 from engine.corpus.readers.networks.x_reader import X
+from engine.corpus.readers.parquet_reader import PARQUET
 from engine.corpus.readers.reader import HEAD_BYTES, Format, Member
-from engine.corpus.readers.tables.parquet_rows import PARQUET
-from engine.corpus.readers.text_rows import TEXT
+from engine.corpus.readers.text_reader import TEXT, head_lines
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)
 """Every `FileFormat` but "auto"; specific formats before general ones."""
@@ -168,7 +167,7 @@ def recognize(head: bytes, name: str) -> Format:
         return JSON if suffix in JSON.suffixes and json_reader.is_one_line(head) else found
     if found is not None:
         return found
-    if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_rows.are_labels(head_lines(head)):
+    if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_reader.are_labels(head_lines(head)):
         return CSV
     for each in FORMATS:
         if suffix in each.suffixes and not each.binary_name and each.root_of is None:

@@ -34,8 +34,8 @@ from engine.corpus.readers.json_paths import (
 )
 from engine.corpus.readers.json_texts import Numbered, only, table_rows, value_rows
 from engine.corpus.readers.json_values import NOT_JSON, JsonFile, as_array, as_object, decode
-from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.readers.reader import DroppedRow, Format, Member, NoTextsError, Row, Source, example, of_one_file
+from engine.corpus.readers.text_reader import decoded_lines
 from engine.corpus.report import counted
 from engine.text import sanitize_line
 
