@@ -22,8 +22,15 @@ from engine.corpus.files.encodings import (
     marked_encoding,
     unmarked_utf_16,
 )
-from engine.corpus.files.exports import refusal_by_place, refusal_of_export
-from engine.corpus.files.refused import NOT_TEXT, REFUSED_SUFFIXES, Refusal, refusal_as_text, refusal_of
+from engine.corpus.files.refused import (
+    NOT_TEXT,
+    REFUSED_SUFFIXES,
+    Refusal,
+    refusal_as_text,
+    refusal_by_place,
+    refusal_of,
+    refusal_of_export,
+)
 from engine.corpus.readers import csv_reader, json_reader, text_reader
 from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_reader import JSON, JSONL
