@@ -5,9 +5,12 @@ At 40 x 12 each part has at least a line; what remains is the view's.
 
 from __future__ import annotations
 
-from tui.text.cells import shown_char
+from collections.abc import Sequence
+
+from tui.text.cells import Line, shown_char
 from tui.text.numbers import format_count
-from tui.xray.drawing import Glyphs, Kind, Line, Picture, Span, cut, wrapped
+from tui.widgets.line_view import Click
+from tui.xray.drawing import Glyphs, Kind, Picture, Span, cut, wrapped
 from tui.xray.state import Shown, ViewName, XrayState
 from tui.xray.text_strip import TextStrip
 from tui.xray.views import VIEWS
@@ -19,7 +22,7 @@ _NUM_SENTENCE_LINES, _LINES_PER_SENTENCE_LINE = 2, 6
 
 def laid_out(
     state: XrayState, shown: Shown | None, status: str, problem: str, *, width: int, height: int, glyphs: Glyphs
-) -> tuple[Picture, TextStrip, range]:
+) -> tuple[Sequence[Line], TextStrip, range]:
     """Return `height` lines of the panel, the text and its lines, for the mouse.
 
     Where nothing is shown yet, it is still computed. `problem` is why there is no newer answer; empty if there is one.
@@ -35,7 +38,7 @@ def laid_out(
     facts = _in_lines(status, "muted", width, 2 if height >= _LINES_WITH_LEGEND else 1, glyphs)
     num_view_lines = height - 1 - len(text) - len(legend) - len(sentence) - len(facts)
     lines = (
-        view_names(state.view),
+        _view_names(state.view),
         *text,
         *(cut(line, width, glyphs) for line in legend),
         *_filled(() if shown is None else shown.render(width, num_view_lines), num_view_lines),
@@ -65,7 +68,7 @@ def status(state: XrayState, shown: Shown | None, source: str, *, is_following: 
     return " · ".join(facts)
 
 
-def explanation(view: ViewName, top: int, *, width: int, height: int, glyphs: Glyphs) -> tuple[Picture, int]:
+def explanation(view: ViewName, top: int, *, width: int, height: int, glyphs: Glyphs) -> tuple[Sequence[Line], int]:
     """Return the names of the views and the help on this one from line `top` on, and the line that is first."""
     texts = [wrapped(text, width) for text in VIEWS[view].help]
     is_loose = sum(map(len, texts)) + len(texts) <= height - 2
@@ -74,13 +77,15 @@ def explanation(view: ViewName, top: int, *, width: int, height: int, glyphs: Gl
     top = min(top, last_top)
     keys = "? or esc closes" + (" · ↑ ↓ scroll" if last_top else "")
     shown = _filled(lines[top : top + height - 2], height - 2)
-    return (view_names(view), *shown, cut((Span(keys, "muted"),), width, glyphs)), top
+    return (_view_names(view), *shown, cut((Span(keys, "muted"),), width, glyphs)), top
 
 
-def view_names(current: ViewName) -> Line:
-    """Return a span per view, the current one in brackets."""
+def _view_names(current: ViewName) -> Line:
+    """Return a span per view, the current one in brackets; a click on it shows the view."""
     return tuple(
-        Span(f"[{number} {name}] ", "title") if name == current else Span(f"{number} {name} ", "muted")
+        Click(f"[{number} {name}] ", "title", f"view('{name}')")
+        if name == current
+        else Click(f"{number} {name} ", "muted", f"view('{name}')")
         for number, name in enumerate(VIEWS, 1)
     )
 
