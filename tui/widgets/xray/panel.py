@@ -23,14 +23,14 @@ from engine.text import sanitize
 from tui.settings.key_table import keys_of
 from tui.settings.keys import Key, bindings_of
 from tui.text.cells import Line
+from tui.widgets.line_view import Click
 from tui.widgets.panels import MAX_WAITING_BYTES
-from tui.widgets.xray.layout import explanation, laid_out, status
 from tui.widgets.xray.picture_view import PictureView
 from tui.widgets.xray.questions import Questions
 from tui.xray.char_map import aligned
 from tui.xray.state import Shown, View, ViewName, XrayState
 from tui.xray.text_strip import TextStrip
-from tui.xray.views import VIEWS
+from tui.xray.views import VIEWS, explanation, panel_lines
 
 _MAX_SEED = 1_000_000
 _VALUE_STEP = 0.25
@@ -78,8 +78,8 @@ class XrayPanel(PictureView, can_focus=True):
         self._questions = Questions(clock, secrets.randbits(31))
         self._step = 0
         self._shown_answers: Shown | None = None
-        self._drawn_text: tuple[TextStrip, range] | None = None
-        """The text and its lines; None before it is drawn."""
+        self._drawn_text: tuple[TextStrip, int] | None = None
+        """The text and the number of its lines; None before it is drawn."""
         self._is_following = True
         self._source = ""
         self._help_top: int | None = None
@@ -180,31 +180,31 @@ class XrayPanel(PictureView, can_focus=True):
         height, state, glyphs = self.size.height, self._state, self.glyphs
         if not width or not height:
             return ()
+        names = tuple(
+            Click(f"[{number} {name}] ", "title", f"view('{name}')")
+            if name == state.view
+            else Click(f"{number} {name} ", "muted", f"view('{name}')")
+            for number, name in enumerate(VIEWS, 1)
+        )
         if self._help_top is not None:
             lines, self._help_top = explanation(state.view, self._help_top, width=width, height=height, glyphs=glyphs)
-            return lines
+            return (names, *lines)
         shown = self._shown_answers = self._view.show(state, self._questions.answers, glyphs)
+        source = self._source or ("follows the training (w)" if self._is_following else "holds still (w)")
         problems = (self._questions.problem(type(command)) for command in self._view.asks(state))
-        lines, strip, rows = laid_out(
-            state,
-            shown,
-            status(state, shown, self._source, is_following=self._is_following),
-            next(filter(None, problems), ""),
-            width=width,
-            height=height,
-            glyphs=glyphs,
-        )
-        self._drawn_text = strip, rows
-        return lines
+        problem = next(filter(None, problems), "")
+        lines, strip, num_lines = panel_lines(state, shown, source, problem, width=width, height=height, glyphs=glyphs)
+        self._drawn_text = strip, num_lines
+        return (names, *lines)
 
     async def on_click(self, event: events.Click) -> None:
         """Move the cursor to the character under the pointer; a click on the name of a view acts by itself."""
         offset = event.get_content_offset(self)
         if offset is None or self._drawn_text is None or self._help_top is not None:
             return
-        strip, rows = self._drawn_text
-        if offset.y in rows:
-            symbol = strip.symbol_at(offset.x, offset.y - rows.start, self.cursor, len(rows))
+        strip, num_lines = self._drawn_text
+        if 1 <= offset.y <= num_lines:
+            symbol = strip.symbol_at(offset.x, offset.y - 1, self.cursor, num_lines)
             if symbol is not None:
                 self.cursor = symbol
 
