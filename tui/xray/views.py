@@ -61,10 +61,10 @@ def page(state: XrayState, answers: Answers, width: int, glyphs: Glyphs) -> Pict
 def panel_lines(
     state: XrayState, shown: Shown | None, source: str, problem: str, *, width: int, height: int, glyphs: Glyphs
 ) -> tuple[Picture, TextStrip, int]:
-    """Return the lines of a panel of `height` lines without the first, names of views; the text, and its number of lines.
+    """Return the lines of a panel of `height` lines below the first; the text, and its number of lines.
 
-    Where nothing is shown yet, it is still computed. `source` names the weights; `problem` is why there is no newer
-    answer, empty if there is one.
+    The first line is that of the names of the views. Where nothing is shown yet, it is still computed. `source` names
+    the weights; `problem` is why there is no newer answer, empty if there is one.
     """
     strip = TextStrip(state.text, width, glyphs)
     shades = None if shown is None else shown.shades
