@@ -134,7 +134,7 @@ def test_only_exact_shares_are_0_and_100_percent() -> None:
 
 def test_a_number_beside_a_row_of_a_heat_map_is_not_negative_where_it_rounds_to_0() -> None:
     states = ((-0.001, -0.5),)
-    rows = HeatMap.of("", 0, 60, UNICODE, num_units=2, num_numbers=1).rows(
+    rows = HeatMap("", 0, 60, UNICODE, num_units=2, num_numbers=1).rows(
         Block(bands=states, letter="h", name="state", is_signed=True), 2, states
     )
     assert [line[2].text.strip() for line in rows] == ["+0.00", "-0.50"]
