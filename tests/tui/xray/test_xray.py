@@ -399,9 +399,10 @@ async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeyp
     answers._step = 7
 
     def bridge_of(path: Path) -> CheckpointBridge:
-        opened.append((path, CheckpointBridge(path, lambda _path: answers)))
+        opened.append((path, CheckpointBridge(path)))
         return opened[-1][1]
 
+    monkeypatch.setattr("engine.insight.answers.CheckpointAnswers", lambda _path: answers)
     monkeypatch.setattr(xray, "CheckpointBridge", bridge_of)
     folder = create_run_folder("2026-11-25-101112")
     folder.checkpoint_path("latest").parent.mkdir(exist_ok=True)
