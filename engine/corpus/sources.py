@@ -21,15 +21,12 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 
 from engine.config.corpus import STANDARD_INPUT, CorpusConfig
-from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, FoundMember, suffix_of
-from engine.corpus.files.contents import find
-from engine.corpus.files.exports import closed_folder, exports_at, may_be_messages
-from engine.corpus.files.read_progress import ReadProgress
-from engine.corpus.files.refused import EMPTY, Refusal
-from engine.corpus.files.standard_input import shown_path
-from engine.corpus.files.walk import LINK_AWAY
+from engine.corpus.files.archives import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, suffix_of
+from engine.corpus.files.members import LINK_AWAY, find, shown_path
+from engine.corpus.files.refused import EMPTY, Refusal, export_folders
+from engine.corpus.files.streams import ReadProgress
 from engine.corpus.formats import closed_folders, detect, format_named, is_part, is_wanted, suffixes_read
-from engine.corpus.readers.reader import Format, NoTextsError, Row, Source
+from engine.corpus.readers.reader import Format, Member, NoTextsError, Row, Source
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 
@@ -55,7 +52,7 @@ class _Plan:
     file_index: int
     source: Source
     format: Format
-    members: Sequence[FoundMember]
+    members: Sequence[Member]
 
     @property
     def raw_bytes(self) -> int:
@@ -84,7 +81,7 @@ def open_sources(config: CorpusConfig, progress: ReadProgress) -> Iterator[Opene
             members = find(path, progress, lambda _: False).members
             plans = [_Plan(0, Source(EMBEDDED_NAME, "csv"), format_named("csv"), members)]
             config = replace(config, column=None)
-        progress.expect(sum(each.raw_bytes for each in plans))
+        progress.total_bytes = sum(each.raw_bytes for each in plans)
         for file_index, of_file in groupby(plans, key=lambda each: each.file_index):
             first, *others = of_file
             if others:
@@ -179,7 +176,7 @@ def _plans(file_index: int, file: str, name: str, config: CorpusConfig, progress
 
 
 def _plan(
-    file_index: int, name: str, shown: str, found: Format, members: Sequence[FoundMember], config: CorpusConfig
+    file_index: int, name: str, shown: str, found: Format, members: Sequence[Member], config: CorpusConfig
 ) -> _Plan:
     """Return a source with notes on the options that its format does not use; `shown` is its name in errors.
 
@@ -194,21 +191,23 @@ def _plan(
 
 
 def _groups(
-    path: Path, contents: Contents, detected: Sequence[tuple[FoundMember, Format | Refusal]], config: CorpusConfig
-) -> tuple[list[tuple[Format, list[FoundMember]]], list[str]]:
+    path: Path, contents: Contents, detected: Sequence[tuple[Member, Format | Refusal]], config: CorpusConfig
+) -> tuple[list[tuple[Format, list[Member]]], list[str]]:
     """Return the members of each source, at least one, and phrases for the files that are left out.
 
     Raises `CorpusError` if no file is read.
     """
     refused = {member.name: found for member, found in detected if isinstance(found, Refusal)}
-    exports = _exports(contents, refused, config)
+    is_forced = config.format != "auto" or config.member is not None
+    names = [member.name for member in contents.members]
+    exports = export_folders(names, refused, contents.others, is_forced=is_forced)
     roots = [
         found.root_of(member.name) if isinstance(found, Format) and found.root_of is not None else None
         for member, found in detected
     ]
     archive_folders = {root for root in roots if root is not None} | closed_folders(contents.others)
-    archives: dict[tuple[Format, str], list[FoundMember]] = {}
-    others: list[tuple[Format, list[FoundMember]]] = []
+    archives: dict[tuple[Format, str], list[Member]] = {}
+    others: list[tuple[Format, list[Member]]] = []
     left_out = list(contents.left_out)
     for (member, found), root in zip(detected, roots, strict=True):
         if isinstance(found, Refusal):
@@ -236,17 +235,6 @@ def _is_read_alone(name: str, archive_folders: Collection[str], config: CorpusCo
     if name.startswith(tuple(archive_folders)):
         return config.format != "auto" and is_part(name)
     return suffix_of(name) in suffixes_read(config)
-
-
-def _exports(contents: Contents, refused: Mapping[str, Refusal], config: CorpusConfig) -> dict[str, Refusal]:
-    """Return the folders of refused exports, by the paths of all files and by the content of the `refused` ones."""
-    names = [each.name for each in contents.members if each.name in refused or not may_be_messages(each.name)]
-    is_forced = config.format != "auto" or config.member is not None
-    folders = exports_at([*names, *contents.others], is_forced=is_forced)
-    for name, refusal in refused.items():
-        if (folder := closed_folder(refusal, name, is_forced=is_forced)) is not None:
-            folders.setdefault(folder, refusal)
-    return folders
 
 
 def _nothing_readable(

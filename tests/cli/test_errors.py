@@ -23,7 +23,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.format import read_info
-from engine.corpus.ingest import quick_check
+from engine.corpus import collect
 from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error, sections_of
 from tests.engine.checkpoints.damage import with_raw_header
@@ -59,7 +59,7 @@ def test_an_error_is_two_lines_before_anything_is_written(
     cli: Cli, home: Path, trained_once: Path, folder: Path, tweets: Path, snapshot: SnapshotAssertion, section: str
 ) -> None:
     cli.reads(b"mit\n")
-    cli.monkeypatch.setattr(quick_check, "MAX_SECONDS", math.inf)  # else a busy machine finds some after the start
+    cli.monkeypatch.setattr(collect, "MAX_SECONDS", math.inf)  # else a busy machine finds some after the start
     if section != "without a run":
         shutil.copytree(trained_once, home, dirs_exist_ok=True)
         shutil.copytree(home / "runs" / "first", home / "runs" / "without-journal")

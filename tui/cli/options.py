@@ -267,7 +267,7 @@ def to_corpus_config(given: GivenOptions, input_folder: Path | None = None) -> C
         if name in fields:
             fields[name] = tuple(fields[name])
     if "files" in fields:
-        from engine.corpus.files.standard_input import with_saved_streams
+        from engine.corpus.files.members import with_saved_streams
 
         fields["files"] = with_saved_streams(fields["files"], sys.stdin.buffer, input_folder or home() / "input")
     return CorpusConfig(**fields) if fields else None

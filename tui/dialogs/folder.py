@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES
+from engine.corpus.files.archives import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES
 from engine.text import sanitize_line
 from tui.text.numbers import format_size
 

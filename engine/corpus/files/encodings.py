@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from engine.corpus.files.archive_entries import FoundMember
-from engine.corpus.files.byte_stream import BUFFER_BYTES, ByteStream, buffered
+from engine.corpus.files.streams import BUFFER_BYTES, ByteStream, buffered
+from engine.corpus.readers.reader import Member
 
 _MARKS = (  # the longer first: UTF-32 LE begins like UTF-16 LE
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -111,7 +111,7 @@ def converted(file: BinaryIO, encoding: Encoding, head: bytes = b"") -> BinaryIO
     return buffered(_Transcoder(file, encoding.codec, head))
 
 
-def in_utf8(member: FoundMember, encoding: Encoding) -> FoundMember:
+def in_utf8(member: Member, encoding: Encoding) -> Member:
     """Return the member converted to UTF-8 when it is read; bytes that are invalid in `encoding` become U+FFFD."""
     return replace(member, open=lambda: converted(member.open(), encoding), encoding=encoding.name)
 

@@ -48,7 +48,7 @@ from typing import Any, Literal
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.files.read_progress import ReadProgress
+from engine.corpus.files.streams import ReadProgress
 from engine.corpus.readers.reader import Row, Source
 from engine.corpus.sources import open_sources
 from engine.errors import CorpusError

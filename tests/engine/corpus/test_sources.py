@@ -22,7 +22,6 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files import encodings
-from engine.corpus.files.archive_entries import FoundMember
 from engine.corpus.files.encodings import (
     Encoding,
     detected_encoding,
@@ -31,8 +30,9 @@ from engine.corpus.files.encodings import (
     marked_encoding,
     unmarked_utf_16,
 )
-from engine.corpus.files.read_progress import ReadProgress
+from engine.corpus.files.streams import ReadProgress
 from engine.corpus.formats import FORMATS, recognize
+from engine.corpus.readers.reader import Member
 from engine.corpus.sources import open_sources
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import gzip_of, parquet_of, tar_of, zip_of, zstd_of
@@ -188,7 +188,7 @@ SHAPES = (lines, table, among_english)
 
 def decoded(data: bytes, encoding: Encoding) -> str:
     """Return the text of a file in this encoding."""
-    member = in_utf8(FoundMember("a.txt", lambda: io.BytesIO(data), len(data)), encoding)
+    member = in_utf8(Member("a.txt", lambda: io.BytesIO(data), len(data)), encoding)
     assert member.encoding == encoding.name
     with member.open() as file:
         return file.read().decode()

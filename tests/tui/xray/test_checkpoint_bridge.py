@@ -14,7 +14,7 @@ from engine.protocol.insight import Insight
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import embeddings_mapped
 from tests.waiting import wait_until
-from tui.screens.xray.checkpoint_bridge import CheckpointBridge
+from tui.screens.checkpoint_bridge import CheckpointBridge
 
 PATH = Path("best.safetensors")
 

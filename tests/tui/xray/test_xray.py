@@ -25,9 +25,9 @@ from tests.fakes import FakeClock, FakeSession, run_finished, steps_finished, te
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tui.app.main_screen import MainScreen
 from tui.dialogs.tweets import TweetDialog
-from tui.screens.xray import screen as xray
-from tui.screens.xray.checkpoint_bridge import CheckpointBridge
-from tui.screens.xray.screen import XrayScreen
+from tui.screens import xray
+from tui.screens.checkpoint_bridge import CheckpointBridge
+from tui.screens.xray import XrayScreen
 from tui.terminal.app import TerminalApp
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import MAX_WAITING_BYTES

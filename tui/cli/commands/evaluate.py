@@ -164,7 +164,7 @@ def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, mus
     Raises `CorpusError`, with `must_be_same` also if it changed, and `CheckpointError` if the checkpoint is imported
     and its files are not `named`.
     """
-    from engine.corpus.loading import load_corpus
+    from engine.corpus.corpus import load_corpus
 
     require_trusted_corpus(path, info, named)
     with show_progress() as on_progress:
@@ -179,7 +179,7 @@ def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, mus
 
 def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
     """Return the tweets of `files`, or else the validation tweets; report on stderr which. Raises `CorpusError`."""
-    from engine.corpus.loading import read_tweets
+    from engine.corpus.corpus import read_tweets
 
     if files is None and own is not None:
         sys.stderr.write(f"{counted(len(own.validation), 'validation tweet')} of {own.name}\n")

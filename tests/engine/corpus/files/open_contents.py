@@ -17,9 +17,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
-from engine.corpus.files.archive_entries import Contents
-from engine.corpus.files.contents import find
-from engine.corpus.files.read_progress import ReadProgress
+from engine.corpus.files.archives import Contents
+from engine.corpus.files.members import find
+from engine.corpus.files.streams import ReadProgress
 from engine.errors import CorpusError
 
 if sys.version_info >= (3, 14):

@@ -9,7 +9,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.files.standard_input import with_saved_streams
+from engine.corpus.files.members import with_saved_streams
 from tests.engine.corpus import reading
 from tests.engine.corpus.files.open_contents import gzip_of
 from tests.engine.corpus.reading import Case, Container, Files, cases, read, recorded_cases, texts_of, write

@@ -1,1 +1,0 @@
-"""Readers of archives that social networks export, and of dumps of their posts. They never read private messages."""
