@@ -13,8 +13,8 @@ import pytest
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
-from engine.corpus.download import catalog
-from engine.corpus.download.catalog import SENTIMENT140
+from engine.corpus.files import download
+from engine.corpus.files.download import SENTIMENT140
 from tests.cli.conftest import Launch
 from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
 from tests.e2e.terminal import Terminal
@@ -146,7 +146,7 @@ def path(monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make `CONTENT` the expected file; return its target path."""
     use_no_proxy(monkeypatch)
     known = replace(SENTIMENT140, num_bytes=len(CONTENT), md5=MD5, url="http://127.0.0.1:1/")
-    monkeypatch.setitem(catalog.DATASETS, "sentiment140", known)
+    monkeypatch.setitem(download.DATASETS, "sentiment140", known)
     return known.path
 
 
