@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from engine.corpus.readers.json_values import NOT_JSON, JsonFile, decode
 from engine.corpus.readers.reader import DroppedRow, Source
-from engine.corpus.report import counted
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 
 DIRECT_MESSAGE = "direct message"
 FOR_FOLLOWERS = "for followers only"
