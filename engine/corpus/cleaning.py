@@ -16,8 +16,7 @@ from itertools import chain
 from statistics import fmean
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.posts import ONLY_A_LINK
-from engine.corpus.readers.reader import RETWEET, DroppedRow, Row, Source
+from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Row, Source
 from engine.corpus.report import counted
 from engine.text import EXAMPLE_CHARS, LINE_BREAK, LOST, WITHOUT_MARKS, clean, sanitize_line, with_single_blanks
 

@@ -23,17 +23,14 @@ from engine.corpus.files.refused import (
     refusal_of,
     refusal_of_export,
 )
-from engine.corpus.readers import csv_reader, text_rows
+from engine.corpus.readers import csv_reader, json_reader, text_reader
 from engine.corpus.readers.bluesky_reader import BLUESKY
 from engine.corpus.readers.csv_reader import CSV
-from engine.corpus.readers.json_files import json_rows, jsonl_rows
-from engine.corpus.readers.json_files.json_rows import JSON
-from engine.corpus.readers.json_files.jsonl_rows import JSONL
-from engine.corpus.readers.lines import head_lines
+from engine.corpus.readers.json_reader import JSON, JSONL
 from engine.corpus.readers.mastodon_reader import MASTODON
+from engine.corpus.readers.parquet_reader import PARQUET
 from engine.corpus.readers.reader import HEAD_BYTES, Format, Member
-from engine.corpus.readers.tables.parquet_rows import PARQUET
-from engine.corpus.readers.text_rows import TEXT
+from engine.corpus.readers.text_reader import TEXT, head_lines
 from engine.corpus.readers.x_reader import X
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)
@@ -143,8 +140,8 @@ def _recognized_text(head: bytes, rest: BinaryIO, name: str, config: CorpusConfi
     separates_text = config.separator is not None or config.blank_line_separated
     if found is CSV and separates_text and suffix_of(name) not in CSV.suffixes:
         return TEXT
-    is_cut = found is JSON and len(head) == HEAD_BYTES and json_rows.is_one_document(head)
-    return JSONL if is_cut and jsonl_rows.goes_on_as_lines(rest) else found
+    is_cut = found is JSON and len(head) == HEAD_BYTES and json_reader.is_one_line(head)
+    return JSONL if is_cut and json_reader.goes_on_as_lines(rest) else found
 
 
 def recognize(head: bytes, name: str) -> Format:
@@ -152,12 +149,12 @@ def recognize(head: bytes, name: str) -> Format:
     suffix = suffix_of(name)
     found = next((each for each in FORMATS if each.looks_like(head)), None)
     if found in (JSONL, JSON):  # in doubt, the suffix decides
-        if suffix in JSONL.suffixes and jsonl_rows.is_first_line(head):
+        if suffix in JSONL.suffixes and json_reader.is_first_line(head):
             return JSONL
-        return JSON if suffix in JSON.suffixes and json_rows.is_one_document(head) else found
+        return JSON if suffix in JSON.suffixes and json_reader.is_one_line(head) else found
     if found is not None:
         return found
-    if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_rows.are_labels(head_lines(head)):
+    if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_reader.are_labels(head_lines(head)):
         return CSV
     for each in FORMATS:
         if suffix in each.suffixes and not each.binary_name and each.root_of is None:

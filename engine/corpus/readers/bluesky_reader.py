@@ -23,7 +23,6 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_object, first_char
 from engine.corpus.readers.posts import (
-    ONLY_A_LINK,
     SENSITIVE,
     PostCounts,
     is_address,
@@ -31,7 +30,7 @@ from engine.corpus.readers.posts import (
     values_of_lines,
     without_typed_links,
 )
-from engine.corpus.readers.reader import REPOST, DroppedRow, Format, Member, Row, Source, example
+from engine.corpus.readers.reader import ONLY_A_LINK, REPOST, DroppedRow, Format, Member, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import escape
 
@@ -65,12 +64,11 @@ def bluesky_rows(members: Sequence[Member], source: Source, config: CorpusConfig
     """
     read_posts = _repository_posts if _CAR_HEADER.match(members[0].head()) else _json_posts
     num_without_links = 0
-    with closing(members[0].open()) as file:
-        for post, own_did in read_posts(file, source):
-            row = post if isinstance(post, DroppedRow) else _row(post, own_did, config)
-            if isinstance(post, _Post) and isinstance(row, str):
-                num_without_links += row != post.text and not config.keep_links
-            yield escape(row) if isinstance(row, str) else row
+    for post, own_did in read_posts(members[0], source):
+        row = post if isinstance(post, DroppedRow) else _row(post, own_did, config)
+        if isinstance(post, _Post) and isinstance(row, str):
+            num_without_links += row != post.text and not config.keep_links
+        yield escape(row) if isinstance(row, str) else row
     source.notes += PostCounts(without_links=num_without_links).notes()
 
 
@@ -153,12 +151,12 @@ def _text(post: _Post, *, keeps_links: bool) -> str:
     return text if keeps_links else without_typed_links(text)
 
 
-def _repository_posts(file: BinaryIO, source: Source) -> Iterator[_Found]:
+def _repository_posts(member: Member, source: Source) -> Iterator[_Found]:
     """Yield the posts of a repository, the dropped ones first, then by time."""
     posts: list[_Post] = []
     own_did = ""
     num_chars = 0
-    for cid, block in _blocks(file, source.name):
+    for cid, block in _blocks(member, source.name):
         if not isinstance(block, dict):
             continue
         if block.get("$type") == _POST:
@@ -175,7 +173,7 @@ def _repository_posts(file: BinaryIO, source: Source) -> Iterator[_Found]:
     yield from ((post, own_did) for post in sorted(posts))
 
 
-def _blocks(file: BinaryIO, name: str) -> Iterator[tuple[bytes, object]]:
+def _blocks(member: Member, name: str) -> Iterator[tuple[bytes, object]]:
     """Yield content id and decoded value of each block that is DAG-CBOR; others are pictures.
 
     Raises `CorpusError` if the file is damaged or `libipld` is not installed.
@@ -187,19 +185,20 @@ def _blocks(file: BinaryIO, name: str) -> Iterator[tuple[bytes, object]]:
             f"{name} is a Bluesky repository, and the package libipld is not installed.",
             "Install it in the program's environment: pip install libipld",
         ) from error
-    try:
-        header = libipld.decode_dag_cbor(_section(file, name))
-        if not isinstance(header, dict) or header.get("version") != 1:
-            raise _damaged(name, "its header is not version 1")
-        while section := _section(file, name):
-            # version, codec, hash function and hash length are below 128 in every repository: one byte each
-            length = 4 + section[3] if len(section) > 4 and section[0] == 1 and max(section[1:4]) < 0x80 else 0
-            if not 0 < length < len(section):
-                raise _damaged(name, "a block has no content id")
-            if not section.startswith(_RAW):
-                yield section[:length], libipld.decode_dag_cbor(section[length:])
-    except (ValueError, RecursionError) as error:
-        raise _damaged(name, "a block is not DAG-CBOR") from error
+    with closing(member.open()) as file:
+        try:
+            header = libipld.decode_dag_cbor(_section(file, name))
+            if not isinstance(header, dict) or header.get("version") != 1:
+                raise _damaged(name, "its header is not version 1")
+            while section := _section(file, name):
+                # version, codec, hash function and hash length are below 128 in every repository: one byte each
+                length = 4 + section[3] if len(section) > 4 and section[0] == 1 and max(section[1:4]) < 0x80 else 0
+                if not 0 < length < len(section):
+                    raise _damaged(name, "a block has no content id")
+                if not section.startswith(_RAW):
+                    yield section[:length], libipld.decode_dag_cbor(section[length:])
+        except (ValueError, RecursionError) as error:
+            raise _damaged(name, "a block is not DAG-CBOR") from error
 
 
 def _section(file: BinaryIO, name: str) -> bytes:
@@ -228,9 +227,9 @@ def _damaged(name: str, problem: str) -> CorpusError:
     )
 
 
-def _json_posts(file: BinaryIO, source: Source) -> Iterator[_Found]:
+def _json_posts(member: Member, source: Source) -> Iterator[_Found]:
     """Yield the posts of a JSON file in order."""
-    document = JsonFile(file, source.name)
+    document = JsonFile(member, source)
     first, *more = islice(values_of_lines(document), 2)
     if isinstance(first, dict) and more:
         for number, value in enumerate(values_of_lines(document), start=1):

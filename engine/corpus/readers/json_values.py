@@ -12,15 +12,15 @@ import codecs
 import json
 import re
 from collections.abc import Generator, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
+from engine.corpus.readers.reader import Member, Source, whole
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS
 
 NOT_JSON = "not JSON"
-MAX_BYTES = 1 << 30
 MAX_VALUES = 50_000_000
 """Limit of the values in a file, by its commas: an undecoded one needs 56 bytes."""
 MAX_DECODED_BYTES = 64 << 20
@@ -31,7 +31,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 _BLOCK_BYTES = 1 << 20
 _MAX_DEPTH = 8
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_BLANK_BYTES = re.compile(rb"[ \t\r\n]*")
+_ARRAY = re.compile(rb"[ \t\r\n]*\[")
 _ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
 _AS_WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 _KINDS: dict[bytes, Any] = {b"[": list[msgspec.Raw], b"{": dict[str, msgspec.Raw]}
@@ -40,27 +40,30 @@ _KINDS: dict[bytes, Any] = {b"[": list[msgspec.Raw], b"{": dict[str, msgspec.Raw
 class JsonFile:
     """The content of a file. A value in it is undecoded (`msgspec.Raw`) as long as possible."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        """Read `file`, which messages call `name`; bytes that are not UTF-8 are decoded as Windows-1252, one by one.
+    def __init__(self, member: Member, source: Source) -> None:
+        """Read a file; bytes that are not UTF-8 are decoded as Windows-1252, one by one.
 
-        Raises `CorpusError` if it exceeds `MAX_BYTES` or `MAX_VALUES`.
+        Raises `CorpusError` if it exceeds the limit of `whole`, or `MAX_VALUES`.
         """
-        self._name = name
+        self._name = source.name_of(member)
+        self.data, self.num_windows_chars = _in_utf8(whole(member, source).removeprefix(codecs.BOM_UTF8))
+        """The content in UTF-8, without a byte order mark, and the number of characters decoded as Windows-1252."""
         self.start = 0
-        """Where its JSON begins: callers set it to skip an assignment."""
+        """Where its JSON begins: callers set it to skip an assignment in ASCII."""
         self.hint = "It may be truncated or damaged: download it again, or fix that line."
         """The hint of an error of invalid JSON."""
-        self.num_windows_chars = 0
-        """Characters decoded as Windows-1252."""
         self.num_decoded = 0
         """Bytes or characters of the items that were decoded so far."""
-        self.data = self._in_utf8(file)
-        """The content in UTF-8, without a byte order mark."""
+        if self.data.count(b",") > MAX_VALUES:
+            raise CorpusError(
+                f"{self._name} has over {MAX_VALUES:,} values, too many to be read as a whole.",
+                "Save it as JSON Lines, one value per line, or split it.",
+            )
 
     @property
     def is_array(self) -> bool:
         """Whether it begins with an array."""
-        return self.data[self._begin : self._begin + 1] == b"["
+        return _ARRAY.match(self.data, self.start) is not None
 
     def root(self) -> object:
         """Return the only value; None if several follow one another, or none. Raises `CorpusError` if it is invalid."""
@@ -120,19 +123,12 @@ class JsonFile:
         try:
             if len(data) <= MAX_DECODED_BYTES:
                 return _DECODER.decode(data.decode())
-        except RecursionError as error:
+        except (RecursionError, ValueError) as error:  # has less depth left than `msgspec` had
             raise self._broken("nested too deeply", self._before(data)) from error
-        place = _place(self._before(data))
         raise CorpusError(
-            f"{self._name} has a value of over {MAX_DECODED_BYTES >> 20} MB, {place}.",
+            f"{self._name} has a value of over {MAX_DECODED_BYTES >> 20} MB, {_place(self._before(data))}.",
             "It must be an array with one object or string per tweet.",
         )
-
-    @property
-    def _begin(self) -> int:
-        """The position of the first character that is not blank."""
-        blanks = _BLANK_BYTES.match(self.data, self.start)
-        return blanks.end() if blanks else self.start
 
     def _one_by_one(self, error: Exception | None = None) -> Iterator[object]:
         """Yield the values that follow one another, or the items of the arrays that do; `error` is of `msgspec`."""
@@ -194,31 +190,6 @@ class JsonFile:
         """Return the error of invalid JSON after this text."""
         return CorpusError(f"{self._name} is not valid JSON {_place(before)}: {problem}.", self.hint)
 
-    def _in_utf8(self, file: BinaryIO) -> bytearray:
-        """Return the content of a file in UTF-8, without a byte order mark."""
-        utf8 = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
-        data = bytearray()
-        is_last = False
-        while not is_last:
-            block = file.read(_BLOCK_BYTES)
-            is_last = not block
-            text = utf8.decode(block, final=is_last)
-            if not text.isascii() and (escaped := _ESCAPED_BYTES.findall(text)):
-                self.num_windows_chars += len(escaped)
-                text = text.translate(_AS_WINDOWS_1252)
-            data += text.encode()
-            if len(data) > MAX_BYTES:
-                raise self._too_large(f"{MAX_BYTES >> 20:,} MB")
-        if data.count(b",") > MAX_VALUES:
-            raise self._too_large(f"{MAX_VALUES:,} values")
-        return data
-
-    def _too_large(self, limit: str) -> CorpusError:
-        return CorpusError(
-            f"{self._name} has over {limit}, too large to be read as a whole.",
-            "Save it as JSON Lines, one value per line, or split it.",
-        )
-
 
 def decode(text: str) -> object:
     """Decode a value. Raises `ValueError`, also if it is nested too deeply."""
@@ -267,3 +238,18 @@ def _place(before: str) -> str:
     """Return the line and character after a text, for a message."""
     line = before.count("\n") + 1
     return f"near line {line:,} (character {len(before) + 1:,})"
+
+
+def _in_utf8(data: bytes) -> tuple[bytes, int]:
+    """Return the content of a file in UTF-8, and the number of its bytes that were read as Windows-1252."""
+    starts = range(0, len(data), _BLOCK_BYTES)  # in blocks, since the whole text may need four times as much
+    try:
+        for _ in codecs.iterdecode((data[at : at + _BLOCK_BYTES] for at in starts), "utf-8"):
+            pass
+    except UnicodeDecodeError:
+        pieces, num_escaped = [], 0
+        for text in codecs.iterdecode((data[at : at + _BLOCK_BYTES] for at in starts), "utf-8", "surrogateescape"):
+            num_escaped += len(_ESCAPED_BYTES.findall(text))
+            pieces.append(text.translate(_AS_WINDOWS_1252).encode())
+        return b"".join(pieces), num_escaped
+    return data, 0

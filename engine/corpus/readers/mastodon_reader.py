@@ -20,7 +20,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -29,7 +28,6 @@ from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_ob
 from engine.corpus.readers.posts import (
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
-    ONLY_A_LINK,
     PRIVATE_EXAMPLE,
     SENSITIVE,
     PostCounts,
@@ -40,6 +38,7 @@ from engine.corpus.readers.posts import (
 from engine.corpus.readers.reader import (
     BOOST,
     HEAD_BYTES,
+    ONLY_A_LINK,
     DroppedRow,
     Format,
     Member,
@@ -125,10 +124,9 @@ def mastodon_rows(members: Sequence[Member], source: Source, config: CorpusConfi
     entries_of, row_of = (_statuses, _status_row) if has_statuses else (_activities, _activity_row)
     counts = PostCounts()
     number = 0
-    with closing(members[0].open()) as file:
-        for number, entry in enumerate(entries_of(JsonFile(file, source.name), source), start=1):
-            row = entry if isinstance(entry, DroppedRow) else row_of(entry, config, counts)
-            yield located(row, "post", number)
+    for number, entry in enumerate(entries_of(JsonFile(members[0], source), source), start=1):
+        row = entry if isinstance(entry, DroppedRow) else row_of(entry, config, counts)
+        yield located(row, "post", number)
     if not number:
         raise NoTextsError(f"{source.name} holds no posts.", "Its account never posted. " + _HINT)
     source.notes += counts.notes()

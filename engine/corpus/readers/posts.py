@@ -17,7 +17,6 @@ from engine.text import sanitize_line
 
 DIRECT_MESSAGE = "direct message"
 FOR_FOLLOWERS = "for followers only"
-ONLY_A_LINK = "only a link"
 SENSITIVE = "marked as sensitive"
 PRIVATE_EXAMPLE = "its text is not shown"
 """Example of a dropped row whose text is private."""

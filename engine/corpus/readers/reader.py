@@ -71,6 +71,7 @@ class DroppedRow:
 
 BOOST, REPOST, RETWEET = "boost", "repost", "retweet"
 """Reasons of dropped rows that repeat another person's post."""
+ONLY_A_LINK = "only a link"
 Row = str | DroppedRow
 """The raw text of a row, or why it was dropped."""
 Rows = Callable[[Sequence[Member], Source, CorpusConfig], Iterator[Row]]
@@ -133,7 +134,7 @@ def whole(member: Member, source: Source) -> bytes:
             if content.tell() > MAX_WHOLE_BYTES:
                 raise CorpusError(
                     f"{source.name} is over {MAX_WHOLE_BYTES >> 20:,} MB, too large to be read as a whole.",
-                    "Extract it if it is in an archive, or save it as CSV.",
+                    "Extract Parquet from an archive; save JSON as JSON Lines, one value per line.",
                 )
     return content.getvalue()
 

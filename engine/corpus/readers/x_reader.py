@@ -32,10 +32,10 @@ import numpy as np
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.csv_records import csv_records
 from engine.corpus.readers.json_values import JsonFile, as_json, as_object
-from engine.corpus.readers.lines import decoded_lines
-from engine.corpus.readers.posts import ONLY_A_LINK, PRIVATE_EXAMPLE
-from engine.corpus.readers.reader import RETWEET, DroppedRow, Format, Member, Row, Source, example
+from engine.corpus.readers.posts import PRIVATE_EXAMPLE
+from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Member, Row, Source, example
 from engine.corpus.readers.table import BLANK_LINE, TOO_FEW_COLUMNS
+from engine.corpus.readers.text_reader import decoded_lines
 from engine.corpus.readers.x_notes import NoteTweets
 from engine.corpus.report import counted
 from engine.errors import CorpusError
@@ -260,10 +260,9 @@ def _items(files: Sequence[Member], kind: str, source: Source) -> Iterator[objec
 
 def _assigned(member: Member, source: Source) -> tuple[str, JsonFile]:
     """Return the variable to which a file assigns, "" for another file, and the content from the value on."""
-    with closing(member.open()) as file:
-        content = JsonFile(file, source.name_of(member))
+    content = JsonFile(member, source)
     if last := _LAST_SEMICOLON.search(content.data, len(content.data) - 100):
-        del content.data[last.start() :]
+        content.data = content.data[: last.start()]
     assigned = _ASSIGNMENT.match(content.data)
     if assigned is None or assigned.lastgroup is None:
         return "", content

@@ -20,14 +20,12 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.formats import format_named
+from engine.corpus.readers import json_reader, json_values, parquet_reader, reader
 from engine.corpus.readers.bluesky_reader import MAX_BLOCK_BYTES
-from engine.corpus.readers.json_files import json_window
-from engine.corpus.readers.json_files.json_rows import json_rows
-from engine.corpus.readers.lines import decoded_lines, head_lines
 from engine.corpus.readers.mastodon_reader import html_to_text
 from engine.corpus.readers.posts import without_typed_links
 from engine.corpus.readers.reader import DroppedRow, Member, Row, Source
-from engine.corpus.readers.tables import parquet_rows
+from engine.corpus.readers.text_reader import decoded_lines, head_lines
 from engine.corpus.readers.x_reader import root_of, x_rows
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import CAR_ID, car_of, parquet_of, section_of
@@ -109,9 +107,9 @@ def test_rows_of_many_groups_come_in_order_and_a_limit_of_memory_is_named(monkey
     numbered = [f"tweet number {n}" for n in range(5000)]
     assert texts_of(parquet({"text": numbered}, row_group_size=700)) == numbered
     assert texts_of(parquet(WIDE), "zip") == ["hello there", "good morning"]
-    monkeypatch.setattr(parquet_rows, "MAX_LOADED_BYTES", 100)
+    monkeypatch.setattr(reader, "MAX_WHOLE_BYTES", 100)
     assert "too large to be read as a whole" in read(parquet(WIDE), "zip")
-    monkeypatch.setattr(parquet_rows, "MAX_GROUP_BYTES", 100_000)
+    monkeypatch.setattr(parquet_reader, "MAX_GROUP_BYTES", 100_000)
     texts = ["x" * 1000 * n for n in range(50)]
     assert "in one row group" in read(parquet({"text": texts}, compression="zstd", use_dictionary=False))
 
@@ -129,19 +127,12 @@ def test_white_space_between_values_changes_nothing(case: Case) -> None:
         document = json.loads(content)
     except ValueError:
         return
-    indented = {"a.json": json.dumps(document, indent=2, ensure_ascii=False)}
+    indented = {"a.json": json.dumps(document, indent=2)}
     assert read_with(case.options, indented) == case.read()
 
 
 def as_json(document: object) -> Files:
     return {"a.json": json.dumps(document, ensure_ascii=False)}
-
-
-@pytest.fixture
-def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bound what may be held of a document to a few texts, instead of megabytes."""
-    monkeypatch.setattr(json_window, "MAX_VALUE_CHARS", 2000)
-    monkeypatch.setattr(json_window, "_BLOCK_BYTES", 500)
 
 
 TEXTS = [f"number {number}" for number in range(1000)]
@@ -153,8 +144,10 @@ LONG = {
 }
 
 
-@pytest.mark.usefixtures("short_window")
-def test_a_document_too_long_to_examine_is_read_but_texts_of_others_are_none() -> None:
+def test_a_long_document_is_examined_by_its_first_items_and_texts_of_others_are_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(json_reader, "_SMALL_BYTES", 100)
     for document in LONG.values():
         for column in (None, "text"):
             assert texts_of(as_json(document), column=column, format="json") == TEXTS
@@ -166,23 +159,32 @@ def test_a_document_too_long_to_examine_is_read_but_texts_of_others_are_none() -
     others = [{"id": str(number), "text": "another's"} for number in range(300)]
     assert "has no array of tweets" in read(as_json({"includes": {"tweets": others}, "errors": [{"title": "gone"}]}))
     assert "has no texts under post.words" in read(as_json({"a": [5] * 9000}), column="post.words")
+    late = {"posts": [{"id": number} for number in range(500)] + [{"words": "at last"}]}
+    assert texts_of(as_json(late), column="posts.words") == ["at last"]
 
 
-@pytest.mark.usefixtures("short_window")
-def test_a_too_large_value_is_refused_before_it_is_loaded() -> None:
-    file = io.BytesIO(b'["' + b"x" * 100_000 + b'"]')
-    with pytest.raises(CorpusError, match="has a value of over"):
-        list(json_rows(file, Source("a.json", "json"), CorpusConfig()))
-    assert file.tell() < 10_000
+def test_a_too_large_file_or_value_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"a.json": '["a",\n"' + "x" * 2000 + '"]'}
+    monkeypatch.setattr(json_values, "MAX_DECODED_BYTES", 1000)
+    assert "a.json has a value of over 0 MB, near line 2 (character 7)." in read(content)
+    assert "line 2 (character 7): trailing characters.\n!   In a file of" in read({"a.json": "[12]\n{}" + " " * 999})
+    monkeypatch.setattr(json_values, "MAX_VALUES", 3)
+    assert "a.json has over 3 values" in read({"a.json": "[1,2,3,4,5]"})
+    monkeypatch.setattr(reader, "MAX_WHOLE_BYTES", 1000)
+    assert "too large to be read as a whole.\n!   Extract Parquet from an archive; save JSON as JSON Lines" in read(
+        content
+    )
 
 
-def test_characters_and_numbers_across_a_block_boundary_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = ["ü€😀", "x" * 40]
-    expected = read(as_json([*texts, 123456]))
-    assert expected.endswith("- not a text: item 3: 123456")
+def test_characters_across_a_block_boundary_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {"a.json": json.dumps(["ü€😀", "x" * 40, 123456], ensure_ascii=False).encode()}
+    mixed = {"a.json": whole["a.json"].replace(b"xx", b"x\xe9", 1)}
+    expected = [read(whole), read(mixed)]
+    assert expected[0].endswith("- not a text: item 3: 123456")
+    assert expected[1].endswith("* 1 character read as Windows-1252")
     for size in range(1, 40):
-        monkeypatch.setattr(json_window, "_BLOCK_BYTES", size)
-        assert read(as_json([*texts, 123456])) == expected
+        monkeypatch.setattr(json_values, "_BLOCK_BYTES", size)
+        assert [read(whole), read(mixed)] == expected
 
 
 WRONG: list[object] = [None, True, 5, -1e99, "x", [], {}, [[]], [None, 5], {"a": [5]}, [{"type": ["x"]}]]
