@@ -23,13 +23,14 @@ from engine.corpus.files.refused import (
     refusal_of,
     refusal_of_export,
 )
+from engine.corpus.files.streams import HEAD_BYTES, Member
 from engine.corpus.readers import csv_reader, json_reader, text_reader
 from engine.corpus.readers.bluesky_reader import BLUESKY
 from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_reader import JSON, JSONL
 from engine.corpus.readers.mastodon_reader import MASTODON
 from engine.corpus.readers.parquet_reader import PARQUET
-from engine.corpus.readers.reader import HEAD_BYTES, Format, Member
+from engine.corpus.readers.reader import Format
 from engine.corpus.readers.text_reader import TEXT, head_lines
 from engine.corpus.readers.x_reader import X
 

@@ -24,9 +24,9 @@ from engine.config.corpus import STANDARD_INPUT, CorpusConfig
 from engine.corpus.files.archives import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, suffix_of
 from engine.corpus.files.members import LINK_AWAY, find, shown_path
 from engine.corpus.files.refused import EMPTY, Refusal, export_folders
-from engine.corpus.files.streams import ReadProgress
+from engine.corpus.files.streams import Member, ReadProgress
 from engine.corpus.formats import closed_folders, detect, format_named, is_part, is_wanted, suffixes_read
-from engine.corpus.readers.reader import Format, Member, NoTextsError, Row, Source
+from engine.corpus.readers.reader import Format, NoTextsError, Row, Source
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 

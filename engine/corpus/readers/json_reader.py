@@ -16,6 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.columns import is_text_name
 from engine.corpus.readers.json_paths import (
     EXAMINED_ITEMS,
@@ -34,7 +35,7 @@ from engine.corpus.readers.json_paths import (
 )
 from engine.corpus.readers.json_texts import Numbered, only, table_rows, value_rows
 from engine.corpus.readers.json_values import NOT_JSON, JsonFile, as_array, as_object, decode
-from engine.corpus.readers.reader import DroppedRow, Format, Member, NoTextsError, Row, Source, example, of_one_file
+from engine.corpus.readers.reader import DroppedRow, Format, NoTextsError, Row, Source, example, of_one_file
 from engine.corpus.readers.text_reader import decoded_lines
 from engine.corpus.report import counted
 from engine.text import sanitize_line

@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from engine.corpus.readers.reader import Member, Source, whole
+from engine.corpus.files.streams import Member
+from engine.corpus.readers.reader import Source, whole
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS
 
