@@ -13,7 +13,11 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archives import suffix_of
-from engine.corpus.files.encodings import converted, encoding_of, in_utf8
+from engine.corpus.files.encodings import (
+    converted,
+    encoding_of,
+    in_utf8,
+)
 from engine.corpus.files.refused import (
     NOT_TEXT,
     REFUSED_SUFFIXES,
@@ -24,15 +28,15 @@ from engine.corpus.files.refused import (
     refusal_of_export,
 )
 from engine.corpus.files.streams import HEAD_BYTES, Member
-from engine.corpus.readers import csv_reader, json_reader, text_reader
-from engine.corpus.readers.bluesky_reader import BLUESKY
+from engine.corpus.readers import csv_reader, json_values, text_reader
 from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_reader import JSON, JSONL
-from engine.corpus.readers.mastodon_reader import MASTODON
+from engine.corpus.readers.networks.bluesky_reader import BLUESKY
+from engine.corpus.readers.networks.mastodon_reader import MASTODON
+from engine.corpus.readers.networks.x_reader import X
 from engine.corpus.readers.parquet_reader import PARQUET
 from engine.corpus.readers.reader import Format
 from engine.corpus.readers.text_reader import TEXT, head_lines
-from engine.corpus.readers.x_reader import X
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)
 """Every `FileFormat` but "auto"; specific formats before general ones."""
@@ -141,8 +145,8 @@ def _recognized_text(head: bytes, rest: BinaryIO, name: str, config: CorpusConfi
     separates_text = config.separator is not None or config.blank_line_separated
     if found is CSV and separates_text and suffix_of(name) not in CSV.suffixes:
         return TEXT
-    is_cut = found is JSON and len(head) == HEAD_BYTES and json_reader.is_one_line(head)
-    return JSONL if is_cut and json_reader.goes_on_as_lines(rest) else found
+    is_cut = found is JSON and len(head) == HEAD_BYTES and json_values.is_one_line(head)
+    return JSONL if is_cut and json_values.goes_on_as_lines(rest) else found
 
 
 def recognize(head: bytes, name: str) -> Format:
@@ -150,9 +154,9 @@ def recognize(head: bytes, name: str) -> Format:
     suffix = suffix_of(name)
     found = next((each for each in FORMATS if each.looks_like(head)), None)
     if found in (JSONL, JSON):  # in doubt, the suffix decides
-        if suffix in JSONL.suffixes and json_reader.is_first_line(head):
+        if suffix in JSONL.suffixes and json_values.is_first_line(head):
             return JSONL
-        return JSON if suffix in JSON.suffixes and json_reader.is_one_line(head) else found
+        return JSON if suffix in JSON.suffixes and json_values.is_one_line(head) else found
     if found is not None:
         return found
     if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_reader.are_labels(head_lines(head)):
