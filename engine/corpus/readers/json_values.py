@@ -124,7 +124,7 @@ class JsonFile:
             return self.decoded(value)
         try:
             return msgspec.json.decode(value, type=kind)
-        except msgspec.DecodeError:  # half a surrogate pair in a key
+        except (msgspec.DecodeError, RecursionError):  # half a surrogate pair in a key
             return self.decoded(value)
 
     def decoded(self, value: object) -> object:
