@@ -32,7 +32,7 @@ from engine.corpus.formats import is_wanted
 from engine.corpus.hashing import NoveltyIndex
 from engine.corpus.readers.labels import LABELLED, OTHER_LABEL
 from engine.corpus.readers.reader import DroppedRow
-from engine.corpus.readers.text_rows import ONLY_A_LABEL
+from engine.corpus.readers.text_reader import ONLY_A_LABEL
 from engine.corpus.report import CorpusPreview, CorpusReport
 from engine.corpus.similarity import validation_mask
 from engine.corpus.sources import EMBEDDED_NAME

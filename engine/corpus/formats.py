@@ -14,26 +14,28 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archives import suffix_of
 from engine.corpus.files.encodings import (
-    Encoding,
     converted,
-    detected_encoding,
-    encoding_named,
+    encoding_of,
     in_utf8,
-    marked_encoding,
-    unmarked_utf_16,
 )
-from engine.corpus.files.exports import refusal_by_place, refusal_of_export
-from engine.corpus.files.refused import NOT_TEXT, REFUSED_SUFFIXES, Refusal, refusal_as_text, refusal_of
-from engine.corpus.readers import csv_reader, json_values, text_rows
-from engine.corpus.readers.bluesky_reader import BLUESKY
+from engine.corpus.files.refused import (
+    NOT_TEXT,
+    REFUSED_SUFFIXES,
+    Refusal,
+    refusal_as_text,
+    refusal_by_place,
+    refusal_of,
+    refusal_of_export,
+)
+from engine.corpus.readers import csv_reader, json_values, text_reader
 from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_reader import JSON, JSONL
-from engine.corpus.readers.lines import head_lines
-from engine.corpus.readers.mastodon_reader import MASTODON
+from engine.corpus.readers.networks.bluesky_reader import BLUESKY
+from engine.corpus.readers.networks.mastodon_reader import MASTODON
+from engine.corpus.readers.networks.x_reader import X
+from engine.corpus.readers.parquet_reader import PARQUET
 from engine.corpus.readers.reader import HEAD_BYTES, Format, Member
-from engine.corpus.readers.tables.parquet_rows import PARQUET
-from engine.corpus.readers.text_rows import TEXT
-from engine.corpus.readers.x_reader import X
+from engine.corpus.readers.text_reader import TEXT, head_lines
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)
 """Every `FileFormat` but "auto"; specific formats before general ones."""
@@ -99,25 +101,13 @@ def detect(member: Member, path: Path, config: CorpusConfig) -> tuple[Member, Fo
             return member, refusal_of(head) or wanted or recognize(head, member.name)
         if by_place := refusal_by_place(path, member.name):
             return member, by_place
-        encoding = _encoding_of(head, config)
+        encoding = encoding_of(head, config.encoding)
         if encoding is None:
             return member, _text_format(head, file, member.name, wanted, config)
         text = converted(file, encoding, head)
         found = _text_format(text.read(HEAD_BYTES), text, member.name, wanted, config)
         private = refusal_of_export(head, member.name, is_forced=True)  # also if a wrong encoding hides it
         return in_utf8(member, encoding), private or found
-
-
-def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
-    """Return the encoding of a text file, unless it is to be decoded line by line."""
-    if marked := marked_encoding(head):
-        return marked
-    if config.encoding is not None:
-        return encoding_named(config.encoding)
-    refusal = refusal_as_text(head)
-    if refusal is NOT_TEXT:
-        return unmarked_utf_16(head)
-    return None if refusal else detected_encoding(head)
 
 
 def _text_format(
@@ -168,7 +158,7 @@ def recognize(head: bytes, name: str) -> Format:
         return JSON if suffix in JSON.suffixes and json_values.is_one_line(head) else found
     if found is not None:
         return found
-    if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_rows.are_labels(head_lines(head)):
+    if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_reader.are_labels(head_lines(head)):
         return CSV
     for each in FORMATS:
         if suffix in each.suffixes and not each.binary_name and each.root_of is None:

@@ -22,7 +22,7 @@ from tests.readme import ROOT
 from tui.__main__ import main
 from tui.cli.app import app
 from tui.cli.commands.screen import with_screen_settings
-from tui.cli.options import RUN, to_run_config
+from tui.cli.options import RUN, config_to_train
 
 
 def _commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # typer's class has no public name
@@ -75,7 +75,7 @@ def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(mo
     monkeypatch.setattr(sys, "argv", ["tweetgen-tui"])
     monkeypatch.setattr(gc, "disable", lambda: None)
     main()
-    assert opened == [to_run_config({})]
+    assert opened == [config_to_train({})]
 
 
 OPTIONS = """

@@ -25,9 +25,9 @@ from engine.corpus.readers.columns import (
     text_column,
 )
 from engine.corpus.readers.csv_records import csv_records, find_quoting, num_fields
-from engine.corpus.readers.lines import Line, decoded_lines, first_lines, head_lines
 from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, of_one_file
 from engine.corpus.readers.table import Table, find_table, is_header
+from engine.corpus.readers.text_reader import Line, decoded_lines, first_lines, head_lines
 from engine.corpus.report import counted
 from engine.text import sanitize_line
 

@@ -16,9 +16,9 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from engine.corpus.readers.lines import Line
 from engine.corpus.readers.reader import DroppedRow, example
 from engine.corpus.readers.table import Record
+from engine.corpus.readers.text_reader import Line
 
 Quoting = Literal["doubled", "escaped", "spaced", "literal"]
 """How quotation marks are written; "spaced" is "doubled" with a blank before each quoted field."""

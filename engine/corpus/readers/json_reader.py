@@ -42,7 +42,6 @@ from engine.corpus.readers.json_values import (
     is_jsonl,
 )
 from engine.corpus.readers.labels import LabelFilter, Labels, find_labels
-from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.readers.reader import (
     RETWEET,
     DroppedRow,
@@ -55,6 +54,7 @@ from engine.corpus.readers.reader import (
     of_one_file,
 )
 from engine.corpus.readers.table import Record, find_table
+from engine.corpus.readers.text_reader import decoded_lines
 from engine.corpus.report import counted
 from engine.text import sanitize_line
 

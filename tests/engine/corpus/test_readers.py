@@ -20,14 +20,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.formats import format_named
-from engine.corpus.readers import json_values, reader
-from engine.corpus.readers.bluesky_reader import MAX_BLOCK_BYTES
-from engine.corpus.readers.lines import decoded_lines, head_lines
-from engine.corpus.readers.mastodon_reader import html_to_text
-from engine.corpus.readers.posts import without_typed_links
+from engine.corpus.readers import json_values, parquet_reader, reader
+from engine.corpus.readers.networks.bluesky_reader import MAX_BLOCK_BYTES
+from engine.corpus.readers.networks.mastodon_reader import html_to_text
+from engine.corpus.readers.networks.posts import without_typed_links
+from engine.corpus.readers.networks.x_reader import root_of, x_rows
 from engine.corpus.readers.reader import DroppedRow, Member, Row, Source
-from engine.corpus.readers.tables import parquet_rows
-from engine.corpus.readers.x_reader import root_of, x_rows
+from engine.corpus.readers.text_reader import decoded_lines, head_lines
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import CAR_ID, car_of, parquet_of, section_of
 from tests.engine.corpus.reading import Case, Files, encoded, read, read_with, recorded_cases, texts_of, unescaped
@@ -108,9 +107,9 @@ def test_rows_of_many_groups_come_in_order_and_a_limit_of_memory_is_named(monkey
     numbered = [f"tweet number {n}" for n in range(5000)]
     assert texts_of(parquet({"text": numbered}, row_group_size=700)) == numbered
     assert texts_of(parquet(WIDE), "zip") == ["hello there", "good morning"]
-    monkeypatch.setattr(parquet_rows, "MAX_LOADED_BYTES", 100)
+    monkeypatch.setattr(reader, "MAX_WHOLE_BYTES", 100)
     assert "too large to be read as a whole" in read(parquet(WIDE), "zip")
-    monkeypatch.setattr(parquet_rows, "MAX_GROUP_BYTES", 100_000)
+    monkeypatch.setattr(parquet_reader, "MAX_GROUP_BYTES", 100_000)
     texts = ["x" * 1000 * n for n in range(50)]
     assert "in one row group" in read(parquet({"text": texts}, compression="zstd", use_dictionary=False))
 
@@ -235,7 +234,7 @@ def tweet(text: str, number: int = 1) -> object:
 
 
 def test_an_archive_with_too_many_circle_tweets_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.corpus.readers.x_reader.MAX_CIRCLE_TWEETS", 2)
+    monkeypatch.setattr("engine.corpus.readers.networks.x_reader.MAX_CIRCLE_TWEETS", 2)
     circle = [tweet("a secret", number) for number in range(3)]
     assert "over 2 circle tweets" in read(archive(tweets=[tweet("hello")], twitter_circle_tweet=circle))
 

@@ -14,8 +14,8 @@ from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError
 from engine.protocol.insight import ReachMethod
 from engine.text import clean, sanitize_line
-from tui.cli.options import Checkpoint
-from tui.cli.output import STANDARD_STREAM, report_checkpoint, require_effect, write_output
+from tui.cli.options import Checkpoint, require_effect
+from tui.cli.output import STANDARD_STREAM, report_checkpoint, write_output
 
 if TYPE_CHECKING:  # it imports torch
     from engine.checkpoints.format import CheckpointInfo
@@ -78,7 +78,7 @@ def xray(  # noqa: PLR0913 - one per option
     tweetgen-tui xray "good morning @anna" --view reach --at 16 --svg reach.svg
     tweetgen-tui xray "good morning @anna" --checkpoint my-run/best --json
     """
-    require = partial(require_effect, command="xray")
+    require = partial(require_effect, hint="Omit {}; `tweetgen-tui xray --help` lists all.")
     require({"view": view, "at": at, "method": method, "svg": svg}, "with --json", has_effect=not as_json)
     require({"method": method}, "without --view reach", has_effect=view == "reach")
     require({"layer": layer}, f"with --view {view}", has_effect=view in {None, "step", "gates"})

@@ -1,1 +1,0 @@
-"""Readers of tables: CSV in its dialects, and Parquet. They never guess by a file's name."""
