@@ -178,7 +178,7 @@ def _entry(parameter: Any) -> tuple[str, str]:
     """Return an argument or option as it is typed, in roff, and its help with its default."""
     argument = isinstance(parameter, TyperArgument)
     names = [] if argument else [*sorted(parameter.opts, key=len), *parameter.secondary_opts]
-    value = "" if not argument and parameter.is_flag else parameter.metavar or ""
+    value = "" if not argument and parameter.is_flag else (parameter.metavar or "").replace("\n", "")
     label = ", ".join(rf"\fB{_escaped(name)}\fR" for name in names)
     if value:
         label += rf"\fI{' ' if names else ''}{_escaped(value)}\fR".replace("|", r"|\:")

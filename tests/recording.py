@@ -35,7 +35,7 @@ from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.app import LessonApp
-from tui.screens.xray.screen import XrayScreen
+from tui.screens.xray import XrayScreen
 from tui.widgets.xray.panel import XrayPanel
 from tui.xray.state import ViewName
 from tui.xray.views import VIEWS

@@ -23,7 +23,8 @@ PRONOUNS: Final[Mapping[str, Mapping[str, str]]] = {
 COMMENTS: Final = re.compile(r"^#.*\n", re.MULTILINE)
 WEIGHT: Final = re.compile(r"(\d+)\*")
 SLOT: Final = re.compile(r"\{([^{}]*)\}")
-TOKEN: Final = re.compile(r"\{[^{}]*\}|[\[\]|]|[^{}\[\]|]+")
+CHOICE: Final = re.compile(r"\[([^\[\]]*)\]")
+SLOT_OR_CHOICE: Final = re.compile(f"{SLOT.pattern}|{CHOICE.pattern}")
 SPACES: Final = re.compile(r" {2,}| (?=[,.!?])")
 
 
@@ -32,32 +33,15 @@ class GrammarError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """A nonterminal of a template; the inflections `forms` apply to its expansion, in order."""
-
-    name: str
-    forms: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Equally likely alternatives inside a template."""
-
-    options: tuple["Parts", ...]
-
-
-Parts = tuple["str | Slot | Choice", ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Template:
     """One alternative of a rule."""
 
     text: str
-    """As written in its file; identifies a sentence frame."""
-    parts: Parts
+    """As written in its file, without weight and gender; identifies a sentence frame."""
     gender: str
     """`m` or `f`: sets the gender of later pronouns. Empty: no change."""
+    slots: tuple[str, ...]
+    """All that can be filled, those inside choices too."""
 
 
 Rules = dict[str, tuple[Template, ...]]
@@ -80,17 +64,17 @@ def pairs(text: str) -> dict[str, str]:
 
 
 def read_words(text: str) -> Rules:
-    """Parse word classes: `name: item, item, ...`, continued on indented lines."""
+    """Parse word classes: `name: item, item, ...`, continued on indented lines. Raises `GrammarError`."""
     lines = COMMENTS.sub("", text).replace("\n    ", " ").splitlines()
     classes = (line.split(": ", 1) for line in lines if line)
-    return {name: tuple(_templates(items.split(", "))) for name, items in classes}
+    return {name: _templates(items.split(", ")) for name, items in classes}
 
 
 def read_rules(text: str) -> Rules:
-    """Parse phrase or sentence rules: a line `= name`, then one alternative per line."""
+    """Parse phrase or sentence rules: a line `= name`, then one alternative per line. Raises `GrammarError`."""
     sections = re.split(r"^= ", COMMENTS.sub("", text), flags=re.MULTILINE)[1:]
     blocks = (section.split("\n") for section in sections)
-    return {name: tuple(_templates(filter(None, lines))) for name, *lines in blocks}
+    return {name: _templates(filter(None, lines)) for name, *lines in blocks}
 
 
 def _weighted(items: Iterable[str]) -> Iterator[str]:
@@ -100,36 +84,15 @@ def _weighted(items: Iterable[str]) -> Iterator[str]:
         yield from [item[weight.end() :]] * int(weight[1]) if weight else [item]
 
 
-def _templates(items: Iterable[str]) -> Iterator[Template]:
-    """Yield the template of each item as often as its weight says. Raises `GrammarError`."""
+def _templates(items: Iterable[str]) -> tuple[Template, ...]:
+    templates = []
     for item in _weighted(items):
         text, _, gender = item.partition(" ~")
-        yield Template(text, _parse(text), gender)
-
-
-def _parse(text: str) -> Parts:
-    """Return the parts of a template. Raises `GrammarError` if its brackets are unbalanced."""
-    pieces = TOKEN.findall(text)
-    opened: list[list[list[str | Slot | Choice]]] = [[[]]]  # the options of each choice that is not closed yet
-    for piece in pieces:
-        if piece == "[":
-            opened.append([[]])
-        elif piece == "]" and len(opened) > 1:
-            options = opened.pop()
-            opened[-1][-1].append(Choice(tuple(map(tuple, options))))
-        elif piece == "|" and len(opened) > 1:
-            opened[-1].append([])
-        elif piece in ("]", "|"):
-            break
-        elif piece[0] == "{":
-            name, *forms = piece[1:-1].split(".")
-            opened[-1][-1].append(Slot(name, tuple(forms)))
-        else:
-            opened[-1][-1].append(piece)
-    else:
-        if len(opened) == 1 and "".join(pieces) == text:
-            return tuple(opened[0][0])
-    raise GrammarError(f"unbalanced brackets in {text!r}")
+        options = CHOICE.sub(lambda choice: choice[1].replace("|", " "), text)
+        if re.search(r"[{}\[\]|]", SLOT.sub("", options)):
+            raise GrammarError(f"nested or unbalanced brackets in {text!r}")
+        templates.append(Template(text, gender, tuple(SLOT.findall(options))))
+    return tuple(templates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +110,14 @@ class Grammar:
     def __post_init__(self) -> None:
         known = {*self.rules, *self.makers, *PRONOUNS}
         for template in (t for templates in self.rules.values() for t in templates):
-            for slot in SLOT.findall(template.text):
-                name, *forms = slot.split(".")
-                if name not in known or not self.forms.keys() >= set(forms):
+            for slot in template.slots:
+                name, _, form = slot.partition(".")
+                if name not in known or form not in {"", *self.forms}:
                     raise GrammarError(f"no rule or form for {{{slot}}} in {template.text!r}")
 
     def sentence(self, template: Template, rng: Random) -> str:
         """Expand one template, in standard spelling: lower case except names, without a final mark."""
-        text = _Expansion(self, rng).text_of(template.parts)
+        text = _Expansion(self, rng).text_of(template.text)
         return SPACES.sub(lambda m: " " if m[0] == "  " else "", text).strip()
 
 
@@ -167,19 +130,16 @@ class _Expansion:
     gender: str = ""
     used: set[str] = field(default_factory=set)
 
-    def text_of(self, parts: Parts) -> str:
-        text = ""
-        for part in parts:
-            if isinstance(part, str):
-                text += part
-            elif isinstance(part, Choice):
-                text += self.text_of(pick(self.rng, part.options))
-            else:
-                filled = self._filled(part.name)
-                for form in part.forms:
-                    filled = self.grammar.forms[form](filled)
-                text += filled
-        return text
+    def text_of(self, template: str) -> str:
+        return SLOT_OR_CHOICE.sub(self._expanded, template)
+
+    def _expanded(self, found: re.Match[str]) -> str:
+        slot, choice = found.groups()
+        if choice is not None:
+            return self.text_of(pick(self.rng, choice.split("|")))
+        name, _, form = slot.partition(".")
+        text = self._filled(name)
+        return self.grammar.forms[form](text) if form else text
 
     def _filled(self, name: str) -> str:
         if name in PRONOUNS:
@@ -192,4 +152,4 @@ class _Expansion:
             self.used.add(name)
         template = pick(self.rng, self.grammar.rules[name])
         self.gender = template.gender or self.gender
-        return self.text_of(template.parts)
+        return self.text_of(template.text)

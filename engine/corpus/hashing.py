@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.corpus.arrays import CHUNK_BYTES, FlatTweets, Indices, Mask
-from engine.corpus.ingest.cleaning import duplicate_key
+from engine.corpus.cleaning import duplicate_key
 from engine.progress import OnProgress, no_progress
 from engine.protocol.events import Novelty
 

@@ -1,30 +1,61 @@
-"""Statistics of a corpus, for `tweetgen-tui data inspect`. Never formats anything."""
+"""Statistics of a corpus, for `tweetgen-tui data inspect`: lengths, scripts, leakage. Never formats anything.
+
+The script of a letter is known by its Unicode name, without a table of ranges. Leakage is the share of validation
+tweets with a long run of characters from a training tweet: it measures the split. It is measured on the tweets without
+case, names and links, not on the keys by which the split is made. All runs of 30 characters are compared by 64-bit
+hashes: no false negatives, and a false positive in 1.6 million tweets has a probability of about 10^-5.
+"""
 
 from __future__ import annotations
 
 import re
 import time
+import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.corpus import Corpus
-from engine.corpus.ingest.cleaning import LINK, MENTION
-from engine.corpus.ingest.unicode_scripts import count_scripts
-from engine.corpus.leakage import leak_share
-from engine.corpus.loading import load_corpus
+from engine.corpus.arrays import FlatTweets, Indices
+from engine.corpus.cleaning import LINK, MENTION
+from engine.corpus.corpus import Corpus, load_corpus
+from engine.corpus.hashing import BitTable, HashedChars, Hashes, distinct, find_in, mix
 from engine.corpus.report import CorpusReport
 from engine.progress import OnProgress, no_progress, part_of
+from engine.text import LINE_BREAK
 
 NUM_BARS = 14
 """Most bars in the histogram of lengths."""
 NUM_SAMPLES = 10
 _LOADED_SHARE = 0.8
 """Share of the total time that loading takes; computing the statistics takes the rest."""
+LEAK_RUN = 30
+SYMBOLS = "emoji and symbols"
 _HASHTAG = re.compile(r"#\w+")
+_SLOTS_PER_HASH = 32
+_HAN, _LATIN, _MATHEMATICAL, _MODIFIER = "Han", "Latin", "mathematical letters", "modifier letters"
+_SCRIPTS = {
+    **dict.fromkeys(("CJK", "IDEOGRAPHIC", "MASU"), _HAN),
+    **dict.fromkeys(
+        ("FULLWIDTH", "FEMININE", "MASCULINE", "SUPERSCRIPT", "ROMAN", "TURNED", "KELVIN", "ANGSTROM"), _LATIN
+    ),
+    **dict.fromkeys(("HALFWIDTH", "KATAKANA-HIRAGANA"), "Katakana"),
+    **dict.fromkeys(("MODIFIER", "VERTICAL", "CARON"), _MODIFIER),
+    **dict.fromkeys(("MATHEMATICAL", "DOUBLE-STRUCK", "SCRIPT", "BLACK-LETTER", "INFORMATION"), _MATHEMATICAL),
+    **dict.fromkeys(("PLANCK", "EULER", "ALEF", "BET", "GIMEL", "DALET"), _MATHEMATICAL),
+    **dict.fromkeys(("MICRO", "OHM"), "Greek"),
+    "CANADIAN": "Canadian syllabics",
+    "UNNAMED": "other letters",
+}
+"""The script for a first word of a letter's name that is not a script."""
+_NUM_WORDS = {"NEW": 3, **dict.fromkeys(("KAYAH", "LINEAR", "MEETEI", "OL", "OLD", "SYLOTI", "TAI"), 2)}
+"""Words in the name of a script, if more than one."""
+_LINE_BREAKS = "line breaks"
+_KINDS = {"Z": "spaces", "N": "digits", "P": "punctuation", "M": "marks", "C": "joiners", "S": "other signs"}
+"""Kinds of characters that have no script, by category."""
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +133,7 @@ def inspect(
         num_mentions=mentions,
         num_links=links,
         num_hashtags=hashtags,
-        scripts=count_scripts(counts),
+        scripts=scripts_of(counts),
         shared_run_share=leak_share(corpus.train, corpus.validation, part_of(on_progress, _LOADED_SHARE, 1.0)),
         samples=_samples(corpus),
         seconds=seconds,
@@ -144,3 +175,77 @@ def _samples(corpus: Corpus) -> tuple[str, ...]:
     num_train, num_tweets = len(corpus.train), corpus.report.num_kept
     drawn = generator.choice(num_tweets, min(NUM_SAMPLES, num_tweets), replace=False).tolist()
     return tuple(corpus.train[index] if index < num_train else corpus.validation[index - num_train] for index in drawn)
+
+
+# Scripts --------------------------------------------------------------------------------------------------------------
+
+
+def kind_of(char: str) -> str:
+    """Return the script of a letter ("Latin", "Cyrillic", "Han"), or the kind of another character ("digits")."""
+    category = unicodedata.category(char)
+    if char == LINE_BREAK:
+        return _LINE_BREAKS
+    if category == "So" or ord(char) in _SKIN_TONES:
+        return SYMBOLS
+    if category[0] != "L":
+        return _KINDS[category[0]]
+    words = unicodedata.name(char, "UNNAMED").split()
+    if words[:2] == ["HALFWIDTH", "HANGUL"]:
+        return "Hangul"
+    return _SCRIPTS.get(words[0]) or " ".join(words[: _NUM_WORDS.get(words[0], 1)]).title()
+
+
+def by_kind(char_counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Return the characters of each kind with their counts, the most frequent kind first."""
+    kinds: dict[str, dict[str, int]] = {}
+    for char, count in char_counts.items():
+        kinds.setdefault(kind_of(char), {})[char] = count
+    return dict(sorted(kinds.items(), key=lambda item: -sum(item[1].values())))
+
+
+def scripts_of(char_counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the number of letters of each script, and of symbols, the most frequent first."""
+    kinds = by_kind(char_counts)
+    return {kind: sum(kinds[kind].values()) for kind in kinds if kind not in {_LINE_BREAKS, *_KINDS.values()}}
+
+
+# Leakage --------------------------------------------------------------------------------------------------------------
+
+
+def leak_share(train: FlatTweets, validation: FlatTweets, on_progress: OnProgress = no_progress) -> float:
+    """Return the share, 0 to 1, of validation tweets that share a run of `LEAK_RUN` characters with a training tweet.
+
+    Case, mentions, links and repeated white space are ignored. 0 without validation tweets.
+    """
+    if not len(validation):
+        return 0.0
+    known = distinct(np.concatenate([_runs(chunk)[0] for _, chunk in validation.chunks()]))
+    is_leaked = np.zeros(len(known), dtype=np.bool_)
+    table = BitTable(_SLOTS_PER_HASH * len(known))
+    table.add(table.slots(known))
+    for first, chunk in train.chunks():
+        hashes, _ = _runs(chunk)
+        candidates = hashes[table.has(table.slots(hashes))]
+        places = find_in(known, candidates)
+        is_leaked[places[known[places] == candidates]] = True
+        on_progress((first + len(chunk)) / len(train), "measuring the leakage")
+    num_leaked = 0
+    for _, chunk in validation.chunks():
+        hashes, owners = _runs(chunk)
+        num_leaked += len(np.unique(owners[is_leaked[find_in(known, hashes)]]))
+    return num_leaked / len(validation)
+
+
+def comparison_text(tweet: str) -> str:
+    """Return a tweet without case, mentions and links, and with single blanks."""
+    text = tweet.casefold()
+    if "@" in text or "http" in text or "www." in text:
+        text = MENTION.sub(" ", LINK.sub(" ", text))
+    return " ".join(text.split())
+
+
+def _runs(tweets: FlatTweets) -> tuple[Hashes, Indices]:
+    """Return the hashes of all runs of `LEAK_RUN` characters, (runs,), and the index of each one's tweet, (runs,)."""
+    chars = HashedChars.of(FlatTweets.from_texts(map(comparison_text, tweets)))
+    begins = np.flatnonzero(chars.fits(LEAK_RUN))
+    return mix(chars.windows(LEAK_RUN)[begins]), chars.owners[begins]

@@ -22,9 +22,8 @@ from pathlib import Path
 
 from engine.config.corpus import STANDARD_INPUT, CorpusConfig
 from engine.corpus.files.archives import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, suffix_of
-from engine.corpus.files.exports import closed_folder, exports_at, may_be_messages
 from engine.corpus.files.members import LINK_AWAY, find, shown_path
-from engine.corpus.files.refused import EMPTY, Refusal
+from engine.corpus.files.refused import EMPTY, Refusal, export_folders
 from engine.corpus.files.streams import ReadProgress
 from engine.corpus.formats import closed_folders, detect, format_named, is_part, is_wanted, suffixes_read
 from engine.corpus.readers.reader import Format, Member, NoTextsError, Row, Source
@@ -199,7 +198,9 @@ def _groups(
     Raises `CorpusError` if no file is read.
     """
     refused = {member.name: found for member, found in detected if isinstance(found, Refusal)}
-    exports = _exports(contents, refused, config)
+    is_forced = config.format != "auto" or config.member is not None
+    names = [member.name for member in contents.members]
+    exports = export_folders(names, refused, contents.others, is_forced=is_forced)
     roots = [
         found.root_of(member.name) if isinstance(found, Format) and found.root_of is not None else None
         for member, found in detected
@@ -234,17 +235,6 @@ def _is_read_alone(name: str, archive_folders: Collection[str], config: CorpusCo
     if name.startswith(tuple(archive_folders)):
         return config.format != "auto" and is_part(name)
     return suffix_of(name) in suffixes_read(config)
-
-
-def _exports(contents: Contents, refused: Mapping[str, Refusal], config: CorpusConfig) -> dict[str, Refusal]:
-    """Return the folders of refused exports, by the paths of all files and by the content of the `refused` ones."""
-    names = [each.name for each in contents.members if each.name in refused or not may_be_messages(each.name)]
-    is_forced = config.format != "auto" or config.member is not None
-    folders = exports_at([*names, *contents.others], is_forced=is_forced)
-    for name, refusal in refused.items():
-        if (folder := closed_folder(refusal, name, is_forced=is_forced)) is not None:
-            folders.setdefault(folder, refusal)
-    return folders
 
 
 def _nothing_readable(

@@ -10,14 +10,12 @@ import numpy as np
 from engine.config.corpus import CorpusConfig, absolute_path
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.arrays import Batch, EncodedTweets, Ids
-from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import ALL, POOL_BATCHES, BatchStream, Part, Weights, epoch_order
-from engine.corpus.corpus import Corpus
-from engine.corpus.loading import load_corpus
-from engine.corpus.ngram_contexts import frequent_contexts
+from engine.corpus.corpus import Corpus, load_corpus
 from engine.errors import CorpusError
+from engine.model.ngram_contexts import frequent_contexts
 from engine.model.vocab import Vocab
-from engine.progress import Stage
+from engine.progress import BatchCursor, Stage
 
 DEFAULT_MIN_CHAR_COUNT = 2
 _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
@@ -59,7 +57,10 @@ class TrainingData:
         """Return the codes of the contexts of an n-gram input, (R,), which are counted once."""
         key = order, hidden_size
         if key not in self._contexts:
-            self._contexts[key] = frequent_contexts(self.train_tweets, len(self.vocab), order, hidden_size)
+            tweets = self.train_tweets
+            self._contexts[key] = frequent_contexts(
+                tweets.token_ids, tweets.offsets, len(self.vocab), order, hidden_size
+            )
         return self._contexts[key]
 
     @property
@@ -82,26 +83,25 @@ class TrainingData:
         of the epoch. The order depends on the batch size, so some tweets come twice in that epoch and others not at
         all.
         """
-        sizes, sizes_there = _sizes(training), _sizes(training_there or training)
-        stream = self._stream(sizes_there, training.seed, position)
-        if sizes_there == sizes:
+        there = training_there or training
+        stream = self._stream(there, training.seed, position)
+        if (there.batch_size, there.first_batch_size) == (training.batch_size, training.first_batch_size):
             return stream
         epochs = stream.epochs
-        stream = self._stream(sizes, training.seed, BatchCursor(epoch=int(epochs)))
+        stream = self._stream(training, training.seed, BatchCursor(epoch=int(epochs)))
         stream.seek(epochs - int(epochs))
         return stream
 
-    def _stream(self, sizes: tuple[int, int], seed: int, position: BatchCursor) -> BatchStream:
-        """Return the stream of batches of these `_sizes`."""
-        batch_size, first_batch_size = sizes
+    def _stream(self, sizes: TrainingConfig, seed: int, position: BatchCursor) -> BatchStream:
+        """Return the stream of batches of these sizes."""
         return BatchStream(
             self.train_tweets,
-            batch_size,
+            sizes.batch_size,
             seed,
             position,
             self.weights,
             self.part,
-            first_batch_size=first_batch_size,
+            first_batch_size=sizes.first_batch_size,
         )
 
     def some_batches(self, batch_size: int) -> list[Batch]:
@@ -119,24 +119,14 @@ class TrainingData:
         return EncodedTweets.from_flat(tweets, self.vocab)
 
 
-def _sizes(training: TrainingConfig) -> tuple[int, int]:
-    """Return the size of a batch, and that of the first ones."""
-    return training.batch_size, training.first_batch_size
-
-
 def corpus_config_of(config: RunConfig, resumed: CorpusConfig | None) -> CorpusConfig:
     """Return the corpus settings of a run, by default those of the resumed run, with absolute paths."""
     if config.corpus is None and resumed is not None:
         return resumed
     corpus = config.corpus or CorpusConfig()
     keeps_every_char = corpus.overfit is not None or config.preset == "tutorial"
-    return replace(
-        corpus,
-        files=tuple(map(absolute_path, corpus.files)),
-        min_char_count=corpus.min_char_count
-        if keeps_every_char
-        else max(corpus.min_char_count, DEFAULT_MIN_CHAR_COUNT),
-    )
+    least = corpus.min_char_count if keeps_every_char else max(corpus.min_char_count, DEFAULT_MIN_CHAR_COUNT)
+    return replace(corpus, files=tuple(map(absolute_path, corpus.files)), min_char_count=least)
 
 
 def load_training_data(
@@ -152,8 +142,9 @@ def load_training_data(
     _check_weights(config, corpus)
     foreign_share = 0.0
     if known is not None and known.max_tweets is not None:
-        foreign_share = _foreign_share(known, corpus) if len(corpus.train) < known.max_tweets else 0.0
-        known = known if len(corpus.train) < known.max_tweets and not foreign_share else None
+        is_small = len(corpus.train) < known.max_tweets
+        foreign_share = _foreign_share(known, corpus) if is_small else 0.0
+        known = known if is_small and not foreign_share else None
     vocab = _vocab_of(config, corpus, known)
     train_tweets = EncodedTweets.from_flat(corpus.train, vocab)
     return TrainingData(

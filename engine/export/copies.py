@@ -8,19 +8,27 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
+from engine.baselines import baseline_pieces
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.compute.device import Runtime
+from engine.config.run import RuntimeConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import EncodedTweets
 from engine.corpus.corpus import Corpus
 from engine.corpus.hashing import NoveltyIndex
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.progress import OnProgress
+from engine.progress import OnProgress, part_of, run_to_end
 from engine.sampling.filter import MAX_BATCH_CHARS, MAX_BATCH_SIZE
+from engine.sampling.generation import load_training_corpus
 from engine.sampling.sampler import TweetSampler
 from engine.training.evaluation import evaluate
 
 NUM_SAMPLES = 1000
+_READ = 0.3
+"""Share of the total time that has passed once the tweets are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,25 +58,61 @@ class Copies:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a page reports, and with further figures a model card."""
+    """What a page reports of its model."""
 
     bits_per_char: float
+    """On all validation tweets; of an overfit run on its training tweet."""
     copies: Copies
 
 
-def measure_figures(
-    model: TextGenerator, vocab: Vocab, corpus: Corpus, sampling: SamplingConfig, on_progress: OnProgress
-) -> Figures:
-    """Evaluate a model, and count copies among its samples. Raises as `count_copies`."""
-    on_progress(0.0, "evaluating")
-    bits_per_char = measure_bits(model, vocab, corpus)
-    copies = count_copies(model, vocab, sampling, corpus.novelty, on_progress)
-    return Figures(bits_per_char=bits_per_char, copies=copies)
+@dataclass(frozen=True, kw_only=True)
+class Measured(Figures):
+    """What a model card reports: the figures, and counts of the training tweets."""
+
+    num_train_tweets: int
+    num_val_tweets: int
+    num_train_chars: int
+    alphabet_size: int
+    uniform_bits: float
+    """Bits per character of a model to which all characters are equally likely."""
+    unigram_bits: float
+    """The same of a model that knows how frequent each character is."""
 
 
-def measure_bits(model: TextGenerator, vocab: Vocab, corpus: Corpus) -> float:
-    """Return the bits per character on all validation tweets; of an overfit run that is its training tweet."""
-    return evaluate(model, EncodedTweets.from_flat(corpus.validation, vocab)).bits_per_char
+def measure(path: Path, checkpoint: Checkpoint, sampling: SamplingConfig, on_progress: OnProgress) -> Measured:
+    """Read the tweets that the checkpoint at `path` was trained on, evaluate its model, and count copies in samples.
+
+    Raises `CheckpointError` and `CorpusError` as `load_training_corpus`, `DivergedError` as `count_copies`.
+    """
+    vocab, (corpus, model, bits_per_char) = checkpoint.vocab, _evaluated(path, checkpoint, on_progress)
+    train, held_out = (EncodedTweets.from_flat(tweets, vocab) for tweets in (corpus.train, corpus.validation))
+    baselines = run_to_end(baseline_pieces(train, held_out, len(vocab), highest_order=1))
+    return Measured(
+        bits_per_char=bits_per_char,
+        copies=count_copies(model, vocab, sampling, corpus.novelty, part_of(on_progress, _READ, 1.0)),
+        num_train_tweets=len(corpus.train),
+        num_val_tweets=len(corpus.validation),
+        num_train_chars=sum(corpus.char_counts.values()),
+        alphabet_size=len(corpus.char_counts),
+        uniform_bits=baselines["uniform"],
+        unigram_bits=baselines["unigram"],
+    )
+
+
+def measure_bits(path: Path, checkpoint: Checkpoint, on_progress: OnProgress) -> float:
+    """Return the bits per character alone. Raises as `load_training_corpus`."""
+    return _evaluated(path, checkpoint, on_progress)[2]
+
+
+def _evaluated(path: Path, checkpoint: Checkpoint, on_progress: OnProgress) -> tuple[Corpus, TextGenerator, float]:
+    """Return the training corpus, the model on a CPU, and its bits per character."""
+    runtime = Runtime.resolve(RuntimeConfig(device="cpu"))
+    runtime.apply()
+    corpus = load_training_corpus(path, checkpoint.info, part_of(on_progress, 0.0, _READ))
+    on_progress(_READ, "evaluating")
+    model = checkpoint.to_model(runtime.device)
+    bits_per_char = evaluate(model, EncodedTweets.from_flat(corpus.validation, checkpoint.vocab)).bits_per_char
+    return corpus, model, bits_per_char
 
 
 def count_copies(

@@ -21,17 +21,16 @@ from torch import Tensor
 
 from engine.checkpoints.checkpoint import Checkpoint, invalid_values, load_checkpoint
 from engine.checkpoints.format import CheckpointInfo, Progress, open_checkpoint, read_header
-from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.fields import require
-from engine.config.run import Computation, ModelConfig, RuntimeConfig, TrainingConfig
+from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.batch_cursor import BatchCursor
 from engine.errors import CheckpointError, ConfigError, CorpusError, StorageError, VocabError
-from engine.export.model_card import Measured, measure, model_card
+from engine.export.copies import Measured, measure
+from engine.export.model_card import model_card
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK, Vocab
-from engine.progress import OnProgress, no_progress
+from engine.progress import BatchCursor, OnProgress, no_progress
 from engine.protocol import codec
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.storage.files import storage_errors, sync_folder, write_atomically
@@ -213,16 +212,14 @@ def write_folder(
     """
     require_free(target, may_replace=may_replace)
     checkpoint = load_checkpoint(path)
-    runtime = Runtime.resolve(RuntimeConfig(device="cpu"))
-    runtime.apply()
-    model = checkpoint.to_model(runtime.device)
+    sampling = replace(checkpoint.info.sampling, prime="")  # a model folder stores no prime
     measured = None
     try:
-        measured = measure(path, checkpoint, model, on_progress)
+        measured = measure(path, checkpoint, sampling, on_progress)
         finding = f"{measured.bits_per_char:.3f} bits per character. {measured.copies}"
     except (CheckpointError, CorpusError) as error:
         finding = f"Copies of training tweets were not counted: {error.message}"
-    contents = _contents(target.resolve().name, license_id, checkpoint, model, measured)
+    contents = _contents(target.resolve().name, license_id, checkpoint, measured)
     try:
         with storage_errors(target):
             target.mkdir(exist_ok=True)
@@ -253,12 +250,10 @@ def require_free(target: Path, *, may_replace: bool) -> None:
         raise StorageError(f"{target} can't be used: {error.strerror}.", "Export to another folder.") from error
 
 
-def _contents(
-    name: str, license_id: str, checkpoint: Checkpoint, model: TextGenerator, measured: Measured | None
-) -> dict[str, bytes]:
+def _contents(name: str, license_id: str, checkpoint: Checkpoint, measured: Measured | None) -> dict[str, bytes]:
     """Return the content of each file."""
     info = checkpoint.info
-    weights = model.state_dict()
+    weights = checkpoint.to_model(torch.device("cpu")).state_dict()
     if info.model.tied_embeddings:
         del weights[_TIED]
     return {

@@ -9,85 +9,61 @@ from __future__ import annotations
 import importlib.resources
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
 from string import Template
 from typing import Final
 
-from engine.baselines import baseline_pieces
-from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.format import CheckpointInfo
-from engine.corpus.arrays import EncodedTweets
 from engine.corpus.report import counted
 from engine.corpus.sources import EMBEDDED_NAME
-from engine.export.copies import NUM_SAMPLES, Figures, measure_figures
-from engine.model.gru import TextGenerator
+from engine.export.copies import NUM_SAMPLES, Measured
 from engine.model.vocab import SPECIALS
-from engine.progress import OnProgress, part_of, run_to_end
-from engine.sampling.generation import load_training_corpus
 from engine.text import sanitize_line
 
 OTHER: Final = "other"
 """A license that is not in the hub's list: its text belongs into a file LICENSE, its name into the card."""
-_READ: Final = 0.3
-"""Share of the total time that has passed once the tweets are read."""
 _MAX_NAME_CHARS = 100
 _TAGS = ("text-generation", "character-level", "gru", "rnn", "pytorch", "tweets")
 _MARKUP = re.compile(r"[!-,:-@\[-`{-~]")
 """All ASCII punctuation but - . and /, which are no markup within a heading."""
-_RULES = """\
-Bits per character; lower is better. Each character counts, and so does the end of each tweet; a character outside the
-vocabulary costs its `<UNK>` and 20 bits more.
-*Uniform* takes all symbols for equally likely, *unigram* knows how frequent each one is in the training tweets."""
-_COPIES = """\
-* copies of a training tweet: **{copies:,}**
-* near-copies, in which long parts of training tweets make up at least half: **{near_copies:,}**
-
-Names, links, case and punctuation are ignored in the comparison."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured(Figures):
-    """Counts of the training tweets, and the model's figures on them."""
-
-    num_train_tweets: int
-    num_val_tweets: int
-    num_train_chars: int
-    alphabet_size: int
-    uniform_bits: float
-    """Bits per character of a model to which all characters are equally likely."""
-    unigram_bits: float
-    """The same of a model that knows how frequent each character is."""
-
-
-def measure(path: Path, checkpoint: Checkpoint, model: TextGenerator, on_progress: OnProgress) -> Measured:
-    """Read the tweets that the checkpoint at `path` was trained on, evaluate `model`, and count copies in samples.
-
-    Raises as `load_training_corpus`.
-    """
-    info, vocab = checkpoint.info, checkpoint.vocab
-    corpus = load_training_corpus(path, info, part_of(on_progress, 0.0, _READ))
-    sampling = replace(info.sampling, prime="")  # a model folder stores no prime
-    train, held_out = (EncodedTweets.from_flat(tweets, vocab) for tweets in (corpus.train, corpus.validation))
-    baselines = run_to_end(baseline_pieces(train, held_out, len(vocab), highest_order=1))
-    figures = measure_figures(model, vocab, corpus, sampling, part_of(on_progress, _READ, 1.0))
-    return Measured(
-        num_train_tweets=len(corpus.train),
-        num_val_tweets=len(corpus.validation),
-        num_train_chars=sum(corpus.char_counts.values()),
-        alphabet_size=len(corpus.char_counts),
-        bits_per_char=figures.bits_per_char,
-        copies=figures.copies,
-        uniform_bits=baselines["uniform"],
-        unigram_bits=baselines["unigram"],
-    )
+_NO_DATA = "The weights come from another model folder, whose card describes the data."
+_NO_COUNTS = """\
+$origin
+They are those of its last run: weights that this run started from may have been trained on others. They could not be \
+read when this folder was written, so they are not counted."""
+_NO_FIGURES = """\
+How many of its tweets are copies was not measured, nor its bits per character: the training tweets could not be \
+read."""
+_NO_TRAINING = """\
+Not since the weights were imported from another model folder; `config.json` has the settings from there."""
 
 
 def model_card(name: str, license_id: str, info: CheckpointInfo, measured: Measured | None) -> str:
     """Return the model card; `measured` is None where the training tweets could not be read."""
     name = sanitize_line(name, _MAX_NAME_CHARS)
-    model = info.model
+    card = (importlib.resources.files("assets.hub") / "card.md").read_text(encoding="utf-8")
+    if not info.knows_corpus:
+        card = _with_section(_with_section(card, "Training data", _NO_DATA), "Training", _NO_TRAINING)
+    elif measured is None:
+        card = _with_section(card, "Training data", _NO_COUNTS)
+    values = {"head": "\n".join(_head(name, license_id, info, measured)), "title": _MARKUP.sub(r"\\\g<0>", name)}
+    values |= _values_of(info)
+    if measured is None:
+        card = _with_section(card, "Figures", _NO_FIGURES)
+    else:
+        values |= _values_of_measured(info, measured)
+    return Template(card).substitute(values)
+
+
+def _with_section(card: str, heading: str, text: str) -> str:
+    """Return a template with another text below a heading."""
+    before, title, rest = card.partition(f"\n## {heading}\n\n")
+    _, next_title, after = rest.partition("\n\n## ")
+    return f"{before}{title}{text}{next_title}{after}" if next_title else f"{before}{title}{text}\n"
+
+
+def _values_of(info: CheckpointInfo) -> dict[str, str]:
+    """Return the values of the card that are known of every checkpoint."""
+    model, training = info.model, info.training
     parts = [
         counted(model.num_layers, "layer") + f" of {model.hidden_size:,} units",
         f"embeddings of {model.embedding_size:,}",
@@ -95,19 +71,45 @@ def model_card(name: str, license_id: str, info: CheckpointInfo, measured: Measu
         *([f"vectors of {model.ngram_contexts:,} frequent character sequences"] if model.ngram_contexts else []),
     ]
     num_symbols = len(SPECIALS) + len(info.vocab)
-    template = (importlib.resources.files("assets.hub") / "card.md").read_text(encoding="utf-8")
-    return Template(template).substitute(
-        head="\n".join(_head(name, license_id, info, measured)),
-        title=_MARKUP.sub(r"\\\g<0>", name),
-        parts=", ".join(parts),
-        num_parameters=f"{model.num_parameters(num_symbols):,}",
-        num_symbols=f"{num_symbols:,}",
-        data=_data(info, measured),
-        figures=_figures(info, measured),
-        num_chars=f"{len(info.vocab):,}",
-        max_length=f"{info.sampling.max_length:,}",
-        training=_training(info),
-    )
+    return {
+        "parts": ", ".join(parts),
+        "num_parameters": f"{model.num_parameters(num_symbols):,}",
+        "num_symbols": f"{num_symbols:,}",
+        "num_chars": f"{len(info.vocab):,}",
+        "max_length": f"{info.sampling.max_length:,}",
+        "origin": "Tweets that are neither named nor included here."
+        if info.corpus.files
+        else "Synthetic tweets, from a grammar.",
+        "steps": f"{info.step:,}",
+        "trained_chars": f"{info.progress.total_chars:,}",
+        "batch_size": f"{training.batch_size:,}",
+        "learning_rate": f"{training.learning_rate:g}",
+        "schedule": training.schedule,
+        "weight_decay": f"{training.weight_decay:g}",
+        "dropout": f"{model.dropout:g}",
+        "max_grad_norm": f"{training.max_grad_norm:g}" if training.max_grad_norm else "not clipped",
+        "weights": "averaged" if training.average_lag else "of the last step",
+        "precision": info.computation.precision,
+    }
+
+
+def _values_of_measured(info: CheckpointInfo, measured: Measured) -> dict[str, str]:
+    """Return the values of the card that are measured with the training tweets."""
+    is_overfit = info.corpus.overfit is not None
+    return {
+        "num_train_tweets": f"{measured.num_train_tweets:,}",
+        "num_train_chars": f"{measured.num_train_chars:,}",
+        "alphabet": counted(measured.alphabet_size, "character"),
+        "val_tweets": "the training tweet" if is_overfit else f"{measured.num_val_tweets:,}",
+        "measured_tweets": "the training tweet" if is_overfit else "all validation tweets",
+        "bits_per_char": f"{measured.bits_per_char:.3f}",
+        "unigram_bits": f"{measured.unigram_bits:.3f}",
+        "uniform_bits": f"{measured.uniform_bits:.3f}",
+        "num_samples": f"{NUM_SAMPLES:,}",
+        "temperature": f"{info.sampling.temperature:g}",
+        "num_copies": f"{measured.copies.num_copies:,}",
+        "num_near_copies": f"{measured.copies.num_near_copies:,}",
+    }
 
 
 def _head(name: str, license_id: str, info: CheckpointInfo, measured: Measured | None) -> list[str]:
@@ -142,68 +144,3 @@ def _head(name: str, license_id: str, info: CheckpointInfo, measured: Measured |
 def _json(value: object) -> str:
     """Return a value as JSON on one line. Not in ASCII: YAML has no surrogate pairs."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def _data(info: CheckpointInfo, measured: Measured | None) -> str:
-    """Return the training tweets as counts."""
-    if not info.knows_corpus:
-        return "The weights come from another model folder, whose card describes the data."
-    origin = (
-        "Tweets that are neither named nor included here." if info.corpus.files else "Synthetic tweets, from a grammar."
-    )
-    origin += "\nThey are those of its last run: weights that this run started from may have been trained on others."
-    if measured is None:
-        return f"{origin} They could not be read when this folder was written, so they are not counted."
-    counts = {
-        "training tweets": f"{measured.num_train_tweets:,}",
-        "their characters": f"{measured.num_train_chars:,}",
-        "their alphabet": counted(measured.alphabet_size, "character"),
-        "validation tweets": f"{measured.num_val_tweets:,}" if info.corpus.overfit is None else "the training tweet",
-    }
-    return f"{origin}\n\n{_table('count', counts)}"
-
-
-def _figures(info: CheckpointInfo, measured: Measured | None) -> str:
-    """Return bits per character, and how many of some samples are copies."""
-    if measured is None:
-        return (
-            "How many of its tweets are copies was not measured, nor its bits per character: the training tweets could "
-            "not be read."
-        )
-    bits = {
-        "this model": measured.bits_per_char,
-        "unigram": measured.unigram_bits,
-        "uniform": measured.uniform_bits,
-    }
-    tweets = "all validation tweets" if info.corpus.overfit is None else "the training tweet"
-    table = _table(f"on {tweets}", {name: f"{value:.3f}" for name, value in bits.items()})
-    copies = measured.copies
-    samples = f"Of {NUM_SAMPLES:,} tweets sampled at temperature {info.sampling.temperature:g}:"
-    counts = _COPIES.format(copies=copies.num_copies, near_copies=copies.num_near_copies)
-    return f"{_RULES}\n\n{table}\n\n{samples}\n\n{counts}"
-
-
-def _training(info: CheckpointInfo) -> str:
-    """Return the settings of the training."""
-    if not info.knows_corpus:
-        return (
-            "Not since the weights were imported from another model folder; `config.json` has the settings from there."
-        )
-    training = info.training
-    settings = {
-        "steps": f"{info.step:,}",
-        "characters": f"{info.progress.total_chars:,}",
-        "tweets per step": f"{training.batch_size:,}",
-        "learning rate": f"{training.learning_rate:g}, {training.schedule}",
-        "weight decay": f"{training.weight_decay:g}",
-        "dropout": f"{info.model.dropout:g}",
-        "gradient norm clipped at": f"{training.max_grad_norm:g}" if training.max_grad_norm else "not clipped",
-        "weights": "averaged" if training.average_lag else "of the last step",
-        "precision": info.computation.precision,
-    }
-    return _table("setting", settings) + "\n\n`config.json` has all of them."
-
-
-def _table(heading: str, rows: Mapping[str, str]) -> str:
-    """Return a Markdown table of two columns."""
-    return "\n".join([f"| | {heading} |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])

@@ -16,7 +16,7 @@ from engine.checkpoints.catalog import require_trusted_corpus
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.format import CheckpointInfo
 from engine.corpus.arrays import EncodedTweets
-from engine.corpus.loading import load_corpus
+from engine.corpus.corpus import load_corpus
 from engine.insight.embedding_map import map_chars
 from engine.insight.reach import measure_reach
 from engine.insight.snapshot import Snapshot, frozen

@@ -1,1 +1,1 @@
-"""The vocabulary, the GRU, the buffer and the moving average of its weights. Never trains, samples or opens a file."""
+"""The vocabulary, frequent n-grams, the GRU, its weights and their average. Never trains, samples or opens a file."""

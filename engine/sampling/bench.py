@@ -2,10 +2,14 @@
 
 The speed of a shared machine changes from second to second. So variants run short trials of the same work in turn, each
 round starts with another variant, and variants are compared only within a round. Figures are medians over the rounds.
+
+The reference is CSC321 Tutorial 11 as a reader would complete it: the model, parts (e) and (f), and `sample_sequence`.
+It is deliberately not optimized; only padding is masked, so that both do the same work and have the same loss.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import platform
 import re
@@ -15,27 +19,90 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, wait_for
 from engine.compute.gpu_step import supported_precision
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.arrays import CorpusBatch
-from engine.corpus.batch_cursor import BatchCursor
+from engine.corpus.arrays import Batch, CorpusBatch
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, load_training_data
 from engine.model.gru import TextGenerator
-from engine.model.vocab import Vocab
-from engine.progress import OnProgress
+from engine.model.vocab import BOS, EOS, PAD, Vocab
+from engine.progress import BatchCursor, OnProgress
 from engine.sampling.sampler import TweetSampler
-from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop, sample_sequence
 from engine.storage.log import versions_of
 from engine.training.trainer import Trainer
 from engine.training.tuning import rotated
+
+# The tutorial ---------------------------------------------------------------------------------------------------------
+
+LEARNING_RATE = 0.004
+
+
+class TutorialGenerator(nn.Module):
+    """The tutorial's `TextGenerator`, with the same `state_dict` as ours."""
+
+    def __init__(self, vocab_size: int, embedding_size: int, hidden_size: int) -> None:
+        """Draw initial weights from the global generator."""
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, embedding_size)
+        self.rnn = nn.GRU(embedding_size, hidden_size, batch_first=True)
+        self.proj = nn.Linear(hidden_size, vocab_size)
+
+    def forward(self, inp: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the logits (B, T, V) after each of `inp` (B, T), and the last hidden state (1, B, H)."""
+        output, hidden = self.rnn(self.embed(inp), hidden)  # (B, T, H), (1, B, H)
+        return self.proj(output), hidden
+
+
+class TutorialLoop:
+    """The loop body of the tutorial's `train`, which reads the loss in every step."""
+
+    def __init__(self, model: TutorialGenerator) -> None:
+        """Use the model on its device."""
+        self._model = model
+        self._device = model.proj.weight.device
+        self._optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+        self._criterion = nn.CrossEntropyLoss(ignore_index=PAD)
+
+    def step(self, batch: Batch) -> float:
+        """Train on one batch; return its loss in nats per character."""
+        inp = torch.from_numpy(batch.inputs).to(self._device)  # (B, T)
+        target = torch.from_numpy(batch.targets).to(self._device)  # (B, T)
+        self._optimizer.zero_grad()
+        output, _ = self._model(inp)  # (B, T, V)
+        loss: Tensor = self._criterion(output.reshape(-1, output.shape[-1]), target.reshape(-1))
+        torch.autograd.backward(loss)
+        self._optimizer.step()
+        return loss.item()
+
+
+@torch.no_grad()
+def sample_sequence(model: TutorialGenerator, vocab: Vocab, max_len: int, temperature: float) -> tuple[str, int]:
+    """Return a tweet and the number of characters drawn, `<EOS>` included."""
+    device = model.proj.weight.device
+    sequence, num_drawn = "", 0
+    inp = torch.tensor([BOS], device=device)
+    hidden = None
+    for _ in range(max_len):
+        output, hidden = model(inp.unsqueeze(0), hidden)  # (1, 1, V), (1, 1, H)
+        weights = output.view(-1).div(temperature).exp()  # (V,)
+        top_i = int(torch.multinomial(weights, 1)[0])
+        num_drawn += 1
+        if top_i == EOS:
+            break
+        sequence += vocab.itos[top_i]
+        inp = torch.tensor([top_i], device=device)
+    return sequence, num_drawn
+
+
+# The benchmark --------------------------------------------------------------------------------------------------------
 
 TUTORIAL, OURS = "tutorial", "ours"
 SAMPLING_SHARE = 0.15
@@ -74,10 +141,10 @@ class Variant(NamedTuple):
     num_threads: int
 
 
-Clock = Callable[[], float]
-Trial = Callable[[int], int]
-"""Does the work of the round of that number; returns its amount, in characters."""
-Trials = dict[Variant, Trial]
+Work = TypeVar("Work")
+"""What all variants do in a round: batches to train on, or the number from which the seeds of tweets follow."""
+Trials = Mapping[Variant, Callable[[Work], int]]
+"""What does the work of a round and returns its amount, in characters."""
 Rates = dict[Variant, list[float]]
 """Characters per second in each round."""
 
@@ -121,7 +188,7 @@ class Benchmark:
         on_progress: OnProgress,
         corpus: CorpusConfig | None = None,
         shapes: Sequence[Shape] | None = None,
-        clock: Clock = time.perf_counter,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Measure for about `seconds`, by default on the embedded corpus and the usual shapes."""
         self._device = device
@@ -149,185 +216,142 @@ class Benchmark:
                     self.skipped_shapes.append(shape)
                     continue
                 seconds = max(left, 0.0) * shape.hidden_size / sum(each.hidden_size for each in self._shapes[number:])
-                training = TrainingTrials(shape, data, self._device, self._clock)
-                report.train.extend(self._train(training, (1 - SAMPLING_SHARE) * seconds))
-                trials = sampling_trials(training.model, training.tutorial_model(training.model), data.vocab)
-                report.sample.extend(self._sample(trials, shape, SAMPLING_SHARE * seconds))
+                figures, model = self._train(shape, data, (1 - SAMPLING_SHARE) * seconds)
+                report.train.extend(figures)
+                report.sample.extend(self._sample(shape, model, data.vocab, SAMPLING_SHARE * seconds))
         finally:
             torch.set_num_threads(num_threads)
         self._on_progress(1.0, "")
         report.machine["seconds"] = round(self._clock() - self._began, 1)
         return report
 
-    def _train(self, training: TrainingTrials, seconds: float) -> list[Figures]:
-        """Measure all variants that train a model of one shape."""
-        deadline = self._clock() + seconds
-        trials, on_trial = training.trials(), partial(self._report_trial, "training", training.shape)
+    def _train(self, shape: Shape, data: TrainingData, seconds: float) -> tuple[list[Figures], TextGenerator]:
+        """Measure all variants that train, from the same weights on the same batches; return a trained model, too."""
+        deadline, doing = self._clock() + seconds, f"training {tuple(shape)}"
+        training = TrainingConfig(learning_rate=LEARNING_RATE, batch_size=shape.batch_size)
+        batches = data.batches(training, BatchCursor())
+        torch.manual_seed(0)
+        config = ModelConfig(embedding_size=shape.embedding_size, hidden_size=shape.hidden_size)
+        model = TextGenerator.from_config(len(data.vocab), config).to(self._device)
+        precisions = {OURS: "float32"}
+        rounded = "bfloat16" if may_train_in_bfloat16(self._device) else "float32"
+        if supported_precision(model, shape.batch_size, rounded) == "bfloat16":
+            precisions[f"{OURS}, bfloat16"] = "bfloat16"
+        trials: dict[Variant, Callable[[Sequence[CorpusBatch]], int]] = {}
+        trainers: dict[Variant, Trainer] = {}
+        for threads in self._thread_counts():
+            loop = TutorialLoop(tutorial_model(model))
+            trials[Variant(TUTORIAL, shape.batch_size, threads)] = partial(self._train_on, loop)
+            for path, precision in precisions.items():
+                variant = Variant(path, shape.batch_size, threads)
+                runtime = Runtime(device=self._device, precision=precision, num_threads=threads)
+                trainers[variant] = Trainer(copy.deepcopy(model), training, runtime)
+                trials[variant] = partial(self._train_on, trainers[variant])
+
+        def next_batches(count: int) -> list[CorpusBatch]:
+            taken = list(islice(batches, count))
+            for batch in taken:
+                _ = batch.inputs  # padded now, and not in the time of the first variant
+            return taken
+
         if self._device.type != "cpu":
-            training.steps_per_trial = MAX_STEPS_PER_TRIAL
-            for number in range(-1 - _GPU_WARM_UP_ROUNDS, -1):
-                run_round(trials, number, self._clock, on_trial)
-        training.steps_per_trial = 1
-        warm_up = run_round(trials, -1, self._clock, on_trial)  # compiles and allocates
+            for number in range(_GPU_WARM_UP_ROUNDS):
+                self.run_round(trials, number, next_batches(MAX_STEPS_PER_TRIAL), doing)
+        warm_up = self.run_round(trials, 0, next_batches(1), doing)  # compiles and allocates
         step_seconds = float(np.median([seconds for _, seconds in warm_up.values()]))
         trial_seconds = min(TRIAL_SECONDS, seconds / (MIN_ROUNDS + 1) / len(trials))
-        training.steps_per_trial = max(1, min(MAX_STEPS_PER_TRIAL, round(trial_seconds / step_seconds)))
-        rates = run_rounds(trials, deadline, self._clock, on_trial)
-        num_graphs = {variant: trainer.num_graphs for variant, trainer in training.trainers.items()}
-        return figures_of(training.shape, rates, num_graphs)
+        num_steps = max(1, min(MAX_STEPS_PER_TRIAL, round(trial_seconds / step_seconds)))
+        rates = self.run_rounds(trials, lambda _: next_batches(num_steps), deadline, doing)
+        num_graphs = {variant: trainer.num_graphs for variant, trainer in trainers.items()}
+        trained = trainers[Variant(OURS, shape.batch_size, available_cores())].model
+        return figures_of(shape, rates, num_graphs), trained
 
-    def _sample(self, trials: Trials, shape: Shape, seconds: float) -> list[Figures]:
-        """Measure all variants that sample."""
-        deadline = self._clock() + seconds
-        on_trial = partial(self._report_trial, "sampling", shape)
-        run_round(trials, 0, self._clock, on_trial)  # compiles and allocates
-        return figures_of(shape, run_rounds(trials, deadline, self._clock, on_trial))
+    def _train_on(self, loop: TutorialLoop | Trainer, batches: Sequence[CorpusBatch]) -> int:
+        """Train on batches, on fewer if that takes long, and wait for the device; return the number of targets."""
+        began, num_chars = self._clock(), 0
+        for batch in batches:
+            if isinstance(loop, Trainer):
+                loop.step(batch, LEARNING_RATE)
+            else:
+                loop.step(batch)
+            num_chars += batch.num_targets
+            if self._clock() - began > MAX_TRIAL_SECONDS:
+                break
+        if isinstance(loop, Trainer):
+            loop.drain_report()
+        wait_for(self._device)
+        return num_chars
 
-    def _report_trial(self, part: str, shape: Shape, variant: Variant) -> None:
-        """Report a trial that starts as progress."""
-        passed = (self._clock() - self._began) / self._seconds
-        self._on_progress(min(passed, 0.99), f"{part} {tuple(shape)}: {variant.path}")
+    def _sample(self, shape: Shape, model: TextGenerator, vocab: Vocab, seconds: float) -> list[Figures]:
+        """Measure all variants that sample: by the tutorial, one tweet and many at once."""
+        deadline, doing = self._clock() + seconds, f"sampling {tuple(shape)}"
+        ours, tutorial, config = model.eval(), tutorial_model(model).eval(), SamplingConfig()
 
+        def by_tutorial(_: int) -> int:
+            return sum(sample_sequence(tutorial, vocab, config.max_length, config.temperature)[1] for _ in range(FEW))
 
-class TrainingTrials:
-    """All variants that train a model of one shape, from the same weights on the same batches."""
+        def sampled(seeds: range) -> int:
+            tweets = TweetSampler(ours, vocab, config, seeds).results()
+            return sum(len(tweet.text) + tweet.reached_eos for tweet in tweets)
 
-    def __init__(self, shape: Shape, data: TrainingData, device: torch.device, clock: Clock) -> None:
-        """Take batches from the training tweets of `data`, round by round."""
-        self.shape = shape
-        self.steps_per_trial = 1
-        self.trainers: dict[Variant, Trainer] = {}
-        """Of the program's own variants."""
-        self._device = device
-        self._clock = clock
-        self._vocab_size = len(data.vocab)
-        self._config = ModelConfig(embedding_size=shape.embedding_size, hidden_size=shape.hidden_size)
-        self._training = TrainingConfig(learning_rate=LEARNING_RATE, batch_size=shape.batch_size)
-        self._batches = data.batches(self._training, BatchCursor())
-        self._round: int | None = None
-        self._round_batches: list[CorpusBatch] = []
-        torch.manual_seed(0)
-        self.model = TextGenerator.from_config(self._vocab_size, self._config).to(device)
-        """The program's model, trained by its trials in float32 on all cores."""
-        self._first_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        def one_by_one(number: int) -> int:
+            return sum(sampled(range(seed, seed + 1)) for seed in range(number * FEW, (number + 1) * FEW))
 
-    def trials(self) -> Trials:
-        """Return the trials of all variants, on a CPU each at one thread and on all cores."""
-        size, trials = self.shape.batch_size, {}
-        for threads in compared_thread_counts(self._device):
-            trials[Variant(TUTORIAL, size, threads)] = self._trial(TutorialLoop(self.tutorial_model()).step)
-            ours = Variant(OURS, size, threads)
-            trials[ours] = self._ours(ours, "float32")
-            if may_train_in_bfloat16(self._device) and supported_precision(self.model, size, "bfloat16") == "bfloat16":
-                rounded = Variant(f"{OURS}, bfloat16", size, threads)
-                trials[rounded] = self._ours(rounded, "bfloat16")
-        return trials
+        def at_once(number: int) -> int:
+            return sampled(range(number * MANY, (number + 1) * MANY))
 
-    def tutorial_model(self, model: TextGenerator | None = None) -> TutorialGenerator:
-        """Return a tutorial model with the weights of `model`, by default the initial ones of all variants."""
-        tutorial = TutorialGenerator(self._vocab_size, self.shape.embedding_size, self.shape.hidden_size)
-        tutorial.load_state_dict(self._first_weights if model is None else model.state_dict())
-        return tutorial.to(self._device)
+        trials: dict[Variant, Callable[[int], int]] = {}
+        for threads in self._thread_counts():
+            trials[Variant(TUTORIAL, 1, threads)] = by_tutorial
+            trials[Variant(OURS, 1, threads)] = one_by_one
+            trials[Variant(OURS, MANY, threads)] = at_once
+        self.run_round(trials, 0, 0, doing)  # compiles and allocates
+        return figures_of(shape, self.run_rounds(trials, lambda number: number, deadline, doing))
 
-    def _ours(self, variant: Variant, precision: str) -> Trial:
-        """Return the trial of the program's own `Trainer`."""
-        is_main = precision == "float32" and variant.num_threads == available_cores()
-        model = self.model if is_main else TextGenerator.from_config(self._vocab_size, self._config)
-        model.load_state_dict(self._first_weights)
-        runtime = Runtime(device=self._device, precision=precision, num_threads=variant.num_threads)
-        trainer = self.trainers[variant] = Trainer(model.to(self._device), self._training, runtime)
-        return self._trial(lambda batch: trainer.step(batch, LEARNING_RATE), trainer.drain_report)
+    def _thread_counts(self) -> list[int]:
+        """Return 1 and the number of cores on a CPU, only the latter on other devices."""
+        return sorted({1, available_cores()}) if self._device.type == "cpu" else [available_cores()]
 
-    def _trial(self, step: Callable[[CorpusBatch], object], report: Callable[[], object] = lambda: None) -> Trial:
-        """Return a trial that runs `step` on each batch of a round, then `report`, and waits for the device."""
+    def run_round(self, trials: Trials[Work], number: int, work: Work, doing: str) -> dict[Variant, tuple[int, float]]:
+        """Run one trial of each variant, from another one on in each round; return amounts of work and seconds."""
+        timed = {}
+        for variant in rotated(list(trials), number):
+            passed = (self._clock() - self._began) / self._seconds
+            self._on_progress(min(passed, 0.99), f"{doing}: {variant.path}")
+            torch.set_num_threads(variant.num_threads)
+            began = self._clock()
+            amount = trials[variant](work)
+            timed[variant] = amount, max(self._clock() - began, 1e-9)
+        return timed
 
-        def run(number: int) -> int:
-            began, num_chars = self._clock(), 0
-            for batch in self._batches_of(number):
-                step(batch)
-                num_chars += batch.num_targets
-                if self._clock() - began > MAX_TRIAL_SECONDS:
-                    break
-            report()
-            wait_for(self._device)
-            return num_chars
+    def run_rounds(self, trials: Trials[Work], work_of: Callable[[int], Work], deadline: float, doing: str) -> Rates:
+        """Run as many rounds as fit before the deadline, at least one; return the speed of each variant in each.
 
-        return run
-
-    def _batches_of(self, number: int) -> list[CorpusBatch]:
-        """Return the batches of a round, the same for all variants."""
-        if number != self._round:
-            self._round = number
-            self._round_batches = list(islice(self._batches, self.steps_per_trial))
-            for batch in self._round_batches:
-                _ = batch.inputs  # padded now, and not in the time of the first variant
-        return self._round_batches
+        `work_of` prepares the work of a round. A variant whose trial takes over `MAX_TRIAL_SHARE` of the time runs
+        only one.
+        """
+        max_seconds = MAX_TRIAL_SHARE * (deadline - self._clock())
+        rates: Rates = {variant: [] for variant in trials}
+        remaining, number, round_seconds = dict(trials), 0, 0.0
+        while number == 0 or (remaining and self._clock() + round_seconds <= deadline):
+            timed = self.run_round(remaining, number, work_of(number), doing)
+            for variant, (amount, seconds) in timed.items():
+                rates[variant].append(amount / seconds)
+            remaining = {variant: trial for variant, trial in remaining.items() if timed[variant][1] <= max_seconds}
+            round_seconds = sum(timed[variant][1] for variant in remaining)
+            number += 1
+        return rates
 
 
-def sampling_trials(ours: TextGenerator, tutorial: TutorialGenerator, vocab: Vocab) -> Trials:
-    """Return the trials of all variants that sample: by the tutorial, one tweet and many at once."""
-    ours.eval()
-    tutorial.eval()
-    config = SamplingConfig()
-
-    def by_tutorial(_: int) -> int:
-        return sum(sample_sequence(tutorial, vocab, config.max_length, config.temperature)[1] for _ in range(FEW))
-
-    def sampled(seeds: range) -> int:
-        return sum(len(tweet.text) + tweet.reached_eos for tweet in TweetSampler(ours, vocab, config, seeds).results())
-
-    def one_by_one(number: int) -> int:
-        return sum(sampled(range(seed, seed + 1)) for seed in range(number * FEW, (number + 1) * FEW))
-
-    def at_once(number: int) -> int:
-        return sampled(range(number * MANY, (number + 1) * MANY))
-
-    trials: Trials = {}
-    for threads in compared_thread_counts(ours.device):
-        trials[Variant(TUTORIAL, 1, threads)] = by_tutorial
-        trials[Variant(OURS, 1, threads)] = one_by_one
-        trials[Variant(OURS, MANY, threads)] = at_once
-    return trials
+def tutorial_model(model: TextGenerator) -> TutorialGenerator:
+    """Return a tutorial model with the weights of `model`, on its device."""
+    vocab_size, embedding_size = model.embed.weight.shape
+    tutorial = TutorialGenerator(vocab_size, embedding_size, model.rnn.hidden_size)
+    tutorial.load_state_dict(model.state_dict())
+    return tutorial.to(model.device)
 
 
-def compared_thread_counts(device: torch.device) -> list[int]:
-    """Return 1 and the number of cores on a CPU, only the latter on other devices."""
-    return sorted({1, available_cores()}) if device.type == "cpu" else [available_cores()]
-
-
-def run_round(
-    trials: Trials, number: int, clock: Clock, on_trial: Callable[[Variant], None]
-) -> dict[Variant, tuple[int, float]]:
-    """Run one trial of each variant; return its amount of work and its seconds. `on_trial` is called before each."""
-    timed = {}
-    for variant in rotated(list(trials), number):
-        on_trial(variant)
-        torch.set_num_threads(variant.num_threads)
-        began = clock()
-        amount = trials[variant](number)
-        timed[variant] = amount, max(clock() - began, 1e-9)
-    return timed
-
-
-def run_rounds(trials: Trials, deadline: float, clock: Clock, on_trial: Callable[[Variant], None]) -> Rates:
-    """Run as many rounds as fit before the deadline, at least one; return the speed of each variant in each of them.
-
-    A variant whose trial takes over `MAX_TRIAL_SHARE` of the time runs only one.
-    """
-    max_seconds = MAX_TRIAL_SHARE * (deadline - clock())
-    rates: Rates = {variant: [] for variant in trials}
-    remaining, number, round_seconds = dict(trials), 0, 0.0
-    while number == 0 or (remaining and clock() + round_seconds <= deadline):
-        timed = run_round(remaining, number, clock, on_trial)
-        for variant, (amount, seconds) in timed.items():
-            rates[variant].append(amount / seconds)
-        remaining = {variant: trial for variant, trial in remaining.items() if timed[variant][1] <= max_seconds}
-        round_seconds = sum(timed[variant][1] for variant in remaining)
-        number += 1
-    return rates
-
-
-def figures_of(shape: Shape, rates: Rates, num_graphs: Mapping[Variant, int | None] | None = None) -> list[Figures]:
+def figures_of(shape: Shape, rates: Rates, num_graphs: Mapping[Variant, int | None] = {}) -> list[Figures]:
     """Return the figures of each variant; `num_graphs` of those that can have CUDA graphs."""
     tutorial = max((own for variant, own in rates.items() if variant.path == TUTORIAL), key=np.median)
     return [
@@ -340,7 +364,7 @@ def figures_of(shape: Shape, rates: Rates, num_graphs: Mapping[Variant, int | No
             chars_per_second=round(float(np.median(own)), 1),
             ratio_to_tutorial=round(float(np.median([a / b for a, b in zip(own, tutorial, strict=False)])), 3),
             spread=round(float(np.subtract(*np.percentile(own, [75, 25])) / np.median(own)), 3),
-            num_graphs=(num_graphs or {}).get(variant),
+            num_graphs=num_graphs.get(variant),
         )
         for variant, own in rates.items()
     ]

@@ -21,10 +21,9 @@ from engine.config.fields import with_settings
 from engine.config.run import RuntimeConfig, Setting
 from engine.config.sampling import MAX_DRAFTS, SamplingConfig
 from engine.corpus.arrays import FlatTweets
-from engine.corpus.corpus import Corpus
+from engine.corpus.cleaning import duplicate_key
+from engine.corpus.corpus import Corpus, load_corpus
 from engine.corpus.hashing import NoveltyIndex
-from engine.corpus.ingest.cleaning import duplicate_key
-from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, CorpusError
 from engine.progress import OnProgress, no_progress
 from engine.protocol.events import Novelty, RefusalReason

@@ -92,6 +92,6 @@ def test_a_mistake_in_the_grammar_is_an_error_that_names_it() -> None:
         Grammar(read_rules("= start\nsee {nowhere}"))
     with pytest.raises(GrammarError, match=r"him\.pls"):
         Grammar(read_rules("= start\nsee [this|{him.pls}]"))
-    for template in ("see [this|that", "see this|that", "see this]", "see {this", "see this}"):
+    for template in ("see [this|[that]]", "see [this|that", "see this|that", "see this]", "see {this", "see this}"):
         with pytest.raises(GrammarError, match="unbalanced"):
             read_rules(f"= start\n{template}")

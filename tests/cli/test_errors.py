@@ -23,7 +23,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.format import read_info
-from engine.corpus.ingest import quick_check
+from engine.corpus import collect
 from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error, sections_of
 from tests.engine.checkpoints.damage import with_raw_header
@@ -38,7 +38,6 @@ FILES: dict[str, bytes] = {
     "quote.csv": b'text\n"' + b"never closed\n" * 1_500,
     "cut.csv.gz": gzip.compress("".join(f"{row} {row * row}\n" for row in range(9999)).encode(), mtime=0)[:60],
     "page.html": "".join(f'<p class="p">{row.replace(",", "")}</p>\n' for row in ROWS).encode(),
-    "keys.jsonl": "".join(f'{{"shout": "{row}"}}\n' for row in ROWS).encode(),
     "wide.csv": b"id,body,kind\n" + b"1,a nice day,x\n" * 60,
     "rows.txt": "\n".join(ROWS).encode(),
 }
@@ -59,7 +58,7 @@ def test_an_error_is_two_lines_before_anything_is_written(
     cli: Cli, home: Path, trained_once: Path, folder: Path, tweets: Path, snapshot: SnapshotAssertion, section: str
 ) -> None:
     cli.reads(b"mit\n")
-    cli.monkeypatch.setattr(quick_check, "MAX_SECONDS", math.inf)  # else a busy machine finds some after the start
+    cli.monkeypatch.setattr(collect, "MAX_SECONDS", math.inf)  # else a busy machine finds some after the start
     if section != "without a run":
         shutil.copytree(trained_once, home, dirs_exist_ok=True)
         shutil.copytree(home / "runs" / "first", home / "runs" / "without-journal")

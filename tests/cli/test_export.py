@@ -26,7 +26,7 @@ from engine.model.vocab import BOS, EOS, PAD, UNK
 from tests.cli.program import SMALL_MODEL, Cli, assert_error_at_the_end, assert_two_line_error
 from tests.engine.helpers import run_session, tiny_config
 from tests.event_files import LOSS, scalars_in
-from tui.cli.options import to_run_config
+from tui.cli.options import config_to_train
 
 ONNX_PAGE, CHECKPOINTS_PAGE = (Path(__file__).parents[2] / "docs" / name for name in ("onnx.md", "checkpoints.md"))
 
@@ -249,4 +249,6 @@ def test_event_files_go_to_a_folder_seen_from_the_working_directory(cli: Cli, tw
     assert cli("train", "--data", tweets, *run, "--tensorboard", "logs").code == 0
     assert [step for step, _ in scalars_in(elsewhere / "logs" / "live")[LOSS]] == [1, 2]
     for written, absolute in (("logs", elsewhere / "logs"), ("~/x", Path("~/x").expanduser())):
-        assert to_run_config({"tensorboard": written}).runtime.tensorboard == str(absolute)  # also for other processes
+        assert config_to_train({"tensorboard": written}).runtime.tensorboard == str(
+            absolute
+        )  # also for other processes

@@ -1,16 +1,22 @@
-"""`train`: lines and `--json`, resuming, signals and closed pipes; and an attached run."""
+"""`train`: lines and `--json`, resuming, signals and closed pipes, as a rank; and an attached run."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
+import queue
+import re
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from msgspec import structs
@@ -18,19 +24,28 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
+from engine.errors import DistributedError, RankLostError
 from engine.progress import Stage
 from engine.protocol import codec, insight
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.folders import folder_of_run
+from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
 from tests import fakes
 from tests.cli.conftest import Launch
-from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli, without_figures
+from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli, Terminal, assert_two_line_error, without_figures
 from tests.engine.session.stream_rules import assert_valid_stream
+from tests.fakes import FakeClock
 from tests.tui.process.host_and_client import FINISHED, HELLO, PAUSED, RUN, RawClient, hosted, line_of
+from tests.tui.process.test_ranks import agent_of, leader
+from tests.tui.widgets.status.test_stage_hint import REPORT
 from tests.waiting import wait_until
-from tui.cli import headless
+from tui.cli import headless, options
+from tui.cli.commands import train
+from tui.cli.headless import _Output
+from tui.cli.output import show_progress
+from tui.process import ranks
+from tui.process.attached import read_greeting
 from tui.process.sockets import socket_path
 from tui.process.torchrun import Agent, Torchrun
 
@@ -73,17 +88,10 @@ def test_json_is_an_event_per_line_obeys_the_invariants_and_is_the_journal(cli: 
 
 
 def test_json_holds_no_answer_to_a_question_of_an_attached_screen(cli: Cli) -> None:
-    levels = insight.BaselinesMeasured(
-        step=100, elapsed_seconds=5.0, request=0, names=("uniform",), bits_per_char=(6.6,)
-    )
-    answers = (
-        fakes.text_traced("hi"),
-        fakes.units_scored(),
-        fakes.batch_shown(),
-        fakes.text_completed("hi"),
-        fakes.tweet_read("hi"),
-        levels,
-    )
+    now: dict[str, Any] = {"step": 100, "elapsed_seconds": 5.0, "request": 0}
+    answers = [fakes.text_traced("hi"), fakes.text_completed("hi"), fakes.tweet_read("hi")]
+    answers += [fakes.units_scored(), fakes.batch_shown()]
+    answers += [insight.BaselinesMeasured(**now, names=("uniform",), bits_per_char=(6.6,))]
     scripted(cli, (*answers, fakes.tweet_sampled("hi")))
     printed = cli("train", "--json").objects
     assert [each["event"] for each in printed] == ["RunStarted", "TweetSampled", "RunFinished"]
@@ -99,21 +107,18 @@ def test_without_json_stderr_alone_reports_the_progress(cli: Cli, tweets: Path, 
 
 
 def test_stderr_names_early_estimates_later_figures_and_refused_drafts(cli: Cli, snapshot: SnapshotAssertion) -> None:
-    early = structs.replace(fakes.eval_finished(64, 3.01, is_best=False), is_early=True)
-    filtered = structs.replace(fakes.tweet_sampled("hi"), num_drafts=3, refused=(("copy", 1), ("avoided word", 1)))
-    failing = structs.replace(
-        fakes.tweet_sampled("ho", 7), num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short")
-    )
-    faster = e.ThreadsChanged(
-        step=80, elapsed_seconds=4.0, num_threads=2, precision="float32", message="2 threads in place of 1"
-    )
+    refused = (("copy", 1), ("avoided word", 1))
     script = (
-        early,
+        structs.replace(fakes.eval_finished(64, 3.01, is_best=False), is_early=True),
         fakes.eval_finished(70, 2.9, is_best=False),
-        faster,
+        e.ThreadsChanged(
+            step=80, elapsed_seconds=4.0, num_threads=2, precision="float32", message="2 threads in place of 1"
+        ),
         fakes.tweet_sampled("he", 3),
-        filtered,
-        failing,
+        structs.replace(fakes.tweet_sampled("hi"), num_drafts=3, refused=refused),
+        structs.replace(
+            fakes.tweet_sampled("ho", 7), num_drafts=32, refused=(("copy", 32),), unmet=("copy", "too short")
+        ),
     )
     scripted(cli, script, fakes.run_started(tuning="due"))
     cli.monkeypatch.setattr("tui.cli.output.PLAIN_SECONDS", math.inf)
@@ -142,19 +147,24 @@ def test_sigterm_saves_and_ends_a_run_which_can_be_resumed(launch: Launch, cli: 
 
 
 def test_settings_from_the_socket_are_changed_all_or_none_as_json_and_journal_have_it(
-    launch: Launch, home: Path, tweets: Path
+    cli: Cli, home: Path, tweets: Path
 ) -> None:
-    process = launch("train", "--json", "--data", tweets, *ENDLESS)
-    process.read_events("StepsFinished", 1)
     bad, good = ({"learning_rate": 0.002, "batch_size": size} for size in (0, 5))
-    with RawClient(socket_path(folder_of_run("endless")), HELLO) as client:
-        client.receive_until("SnapshotEnd")
-        for command in (fakes.change(**bad), fakes.change(**good), c.Stop()):
-            client.send(line_of(command))
-        received = client.receive_all()
-    lines = process.wait().lines
+
+    def steer() -> list[dict[str, Any]]:
+        run = folder_of_run("endless")
+        wait_until(lambda: read_greeting(run) is not None, "the run")
+        with RawClient(socket_path(run), HELLO) as client:
+            client.receive_until("SnapshotEnd")
+            for command in (fakes.change(**bad), fakes.change(**good), c.Stop()):
+                client.send(line_of(command))
+            return list(client.receive_all())
+
+    with ThreadPoolExecutor() as pool:
+        steered = pool.submit(steer)
+        printed = cli("train", "--json", "--data", tweets, *ENDLESS).objects
     journal = (home / "runs/endless/events.jsonl").read_text("utf-8").splitlines()
-    for found in (received, [json.loads(line) for line in lines], [json.loads(line) for line in journal]):
+    for found in (steered.result(), printed, [json.loads(line) for line in journal]):
         [refused] = [event for event in found if event.get("event") == "CommandRefused"]
         [changed] = [event for event in found if event.get("event") == "SettingsChanged"]
         assert refused["detail"] == "batch_size must be a number from 1 to 65536, not 0."
@@ -259,3 +269,130 @@ def test_events_of_an_attached_run_come_once_until_ctrl_c(home: Path, capsys: py
         host.result()
     torchrun._output.close()
     torchrun._errors.close()
+
+
+def test_plain_output_shows_a_stage_once_and_its_progress_every_few_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr("tui.cli.output.time.monotonic", clock)
+    output = _Output(as_json=False, on_start=None)
+    output.on_stage(Stage("loading torch"))
+    for percent in range(100):
+        clock.advance(0.125)
+        output.on_stage(Stage("reading the tweets", percent / 100))
+    output.on_stage(Stage("building the model", report=REPORT))
+    output.on_stage(Stage("building the model", report=REPORT))
+    assert capsys.readouterr().err.splitlines() == [
+        "loading torch ...",
+        "reading the tweets ... 0%",
+        "reading the tweets ... 40%",
+        "reading the tweets ... 80%",
+        *REPORT,
+        "building the model ...",
+    ]
+
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def test_the_bar_moves_and_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", Terminal(written := io.BytesIO(), "utf-8", write_through=True))
+    with show_progress() as on_progress:
+        on_progress(0.25, "a.csv, \x1b[31m5,000 rows")
+        on_progress(None, "a.csv, 9,000 rows")
+    shown = written.getvalue().decode()
+    assert "25 %" in ESCAPES.sub("", shown)
+    assert "9,000 rows" in shown
+    assert "\x1b[31m5,000" not in shown
+    assert shown.endswith("\x1b[2K"), "the line is empty again"
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+SetRank = Callable[[int], None]
+
+
+@pytest.fixture
+def set_rank(monkeypatch: pytest.MonkeyPatch) -> SetRank:
+    """Return a function that sets the variables of torchrun, for a rank that waits for the others for one second."""
+
+    def set_(rank: int) -> None:
+        place = {"RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": 0}
+        for name, value in {**place, "TWEETGEN_RANK_TIMEOUT": 1}.items():
+            monkeypatch.setenv(name, str(value))
+
+    monkeypatch.setattr(train, "leave_process", exit)
+    return set_
+
+
+def test_a_rank_has_no_screen_and_with_invalid_options_ends_in_order(cli: Cli, home: Path, set_rank: SetRank) -> None:
+    set_rank(0)
+    assert_two_line_error(cli(), "RANK is set", "torchrun")
+    for given, words in (
+        ("--nproc-per-node=2", "RANK is set"),
+        ("--detach", "RANK is set"),
+        ("--resume x --run-name y", "--run-name"),
+        ("--temperature 99", "temperature"),
+        ("--resume missing", "There is no run called missing"),
+    ):
+        ended = cli("train", *given.split())
+        assert words in ended.error_lines[0]
+        assert ended.code == 0  # else torchrun would start it again
+
+
+def test_a_leader_whose_others_don_t_come_ends(cli: Cli, set_rank: SetRank, tweets: Path) -> None:
+    set_rank(0)
+    ended = cli("train", "--data", tweets, "--json")
+    [failed] = map(e.from_json, ended.lines)
+    assert isinstance(failed, e.RunFailed)
+    assert "within 1 s" in failed.detail
+    assert "TWEETGEN_RANK_TIMEOUT" in failed.hint
+    assert ended.error_lines[-2] == f"tweetgen-tui: {failed.detail}"
+    assert ended.code == 0  # torchrun would start it again
+
+
+def test_only_a_rank_that_has_lost_another_is_to_start_again(cli: Cli, set_rank: SetRank) -> None:
+    set_rank(1)
+    for error, code, words in (
+        (RankLostError("A sum failed."), 75, "A sum failed."),
+        (DistributedError("Rank 0 has failed."), 0, "Rank 0 has failed."),
+        (ZeroDivisionError("by zero"), 0, "ZeroDivisionError: by zero"),
+    ):
+        cli.monkeypatch.setattr(ranks, "follow", mock.Mock(side_effect=error))
+        ended = cli("train")
+        assert (ended.code, ended.error_lines[0]) == (code, f"tweetgen-tui: {words}")
+
+
+def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signalled = leader()
+        output: Any = SimpleNamespace(inbox=queue.SimpleQueue(), has_hung_up=threading.Event(), leader=signalled)
+        headless._listen_to_signals(output, stops_on_hangup=False)
+        for _ in range(2):
+            signal.raise_signal(number)
+        assert isinstance(output.inbox.get_nowait(), c.Stop)
+        assert output.inbox.empty()
+        assert signalled._is_terminated == (number == signal.SIGTERM)
+
+
+def test_a_run_whose_processes_start_again_is_restarting_and_not_resumed(cli: Cli, trained: Path) -> None:
+    run = RunFolder(trained / "runs" / "first")
+    run.journal_path.write_text(codec.encode(fakes.run_started(run="first")) + "\n")
+    agent_of(os.getppid()).write(run)
+    assert options.config_to_train({"resume": "first"}).resume == "first", "a torchrun of the user's may resume it"
+    agent_of(os.getpid()).write(run)
+
+    def state() -> str:
+        return str(cli("runs", "list", "--json").object["state"])
+
+    assert state() == "restarting"
+    assert_two_line_error(cli("attach"), "terminal", "runs list")  # else how the run was cut off is printed
+    assert_two_line_error(cli("train", "--resume", "first", "--max-steps", "50"), "is active already", "attach first")
+    for over in ({"has_ended": True}, {"started": 0.0}, {"host": "another"}):
+        agent_of(os.getpid(), **over).write(run)
+        assert state() == "cut off"
+        assert "The run was cut off" in cli("attach", "first").err
+    agent_of(os.getpid()).write(run)
+    run.journal_path.write_text(codec.encode(FINISHED) + "\n")
+    assert state() == "finished"

@@ -22,7 +22,7 @@ from tests.readme import ROOT
 from tui.__main__ import main
 from tui.cli.app import app
 from tui.cli.commands.screen import with_screen_settings
-from tui.cli.options import RUN, to_run_config
+from tui.cli.options import RUN, config_to_train
 
 
 def _commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # typer's class has no public name
@@ -33,7 +33,10 @@ def _commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # typer
 
 
 @pytest.mark.parametrize(("command", "described"), _commands(typer.main.get_command(app)))
-def test_the_help_of_a_command_has_its_summary_and_a_text_per_option(cli: Cli, command: str, described: Any) -> None:
+def test_the_help_of_a_command_has_its_summary_and_a_text_per_option_with_whole_choices_at_80_columns(
+    cli: Cli, command: str, described: Any
+) -> None:
+    cli.monkeypatch.setenv("COLUMNS", "80")
     page = cli(*command.split(), "--help")
     assert (page.code, page.err) == (0, "")
     assert f"Usage: tweetgen-tui {command}".strip() in page.out
@@ -43,6 +46,7 @@ def test_the_help_of_a_command_has_its_summary_and_a_text_per_option(cli: Cli, c
         if not getattr(parameter, "hidden", False):
             assert parameter.help
             assert all(name in text for name in parameter.opts if name.startswith("--")), parameter.opts
+            assert all(choice in text for choice in re.split(r"[|\n]+", parameter.metavar or "")), parameter.metavar
 
 
 @pytest.mark.parametrize("command", ["generate", "checkpoints", "runs replay"])
@@ -71,7 +75,7 @@ def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(mo
     monkeypatch.setattr(sys, "argv", ["tweetgen-tui"])
     monkeypatch.setattr(gc, "disable", lambda: None)
     main()
-    assert opened == [to_run_config({})]
+    assert opened == [config_to_train({})]
 
 
 OPTIONS = """

@@ -35,11 +35,11 @@ from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
 from engine.corpus.arrays import CorpusBatch, EncodedTweets, FlatTweets
-from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream
-from engine.corpus.ngram_contexts import frequent_contexts
 from engine.model.gru import TextGenerator
+from engine.model.ngram_contexts import frequent_contexts
 from engine.model.vocab import Vocab, appended, context_code
+from engine.progress import BatchCursor
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
@@ -136,7 +136,7 @@ def code_of(*token_ids: int) -> int:
 def model_with_table(embedding_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
     """Return a model with an n-gram input for the frequent contexts of the small tweets."""
     tweets, vocab = encoded()
-    contexts = torch.from_numpy(frequent_contexts(tweets, len(vocab), 4, hidden_size))
+    contexts = torch.from_numpy(frequent_contexts(tweets.token_ids, tweets.offsets, len(vocab), 4, hidden_size))
     model = TextGenerator(len(vocab), embedding_size, hidden_size, num_layers, dropout, ngram_contexts=len(contexts))
     assert model.ngram_input is not None
     model.ngram_input.contexts.copy_(contexts)

@@ -20,9 +20,8 @@ from hypothesis.strategies import SearchStrategy
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.format import read_info
 from engine.config.corpus import CorpusConfig, FileFormat
-from engine.corpus import cache as corpus_cache
-from engine.corpus.corpus import Corpus
-from engine.corpus.loading import load_corpus
+from engine.corpus import corpus as corpora
+from engine.corpus.corpus import Corpus, load_corpus
 from engine.errors import CheckpointError
 from engine.export.hub import GENERATION, MODEL, VOCAB, WEIGHTS, read_folder
 from engine.protocol import codec, events
@@ -68,14 +67,14 @@ def cache(folder: Path) -> Target:
     key = "0" * 64
     path = folder / "small.txt"
     path.write_text("\n".join(small_tweets()))
-    corpus_cache.store(key, load_corpus(CorpusConfig(files=(str(path),))))
-    entry = corpus_cache._path(key)
+    corpora.store_corpus(key, load_corpus(CorpusConfig(files=(str(path),))))
+    entry = corpora._entry(key)
 
     def check(data: bytes) -> str:
         """Load an entry and use all of it."""
         entry.parent.mkdir(parents=True, exist_ok=True)
         entry.write_bytes(data)
-        corpus = corpus_cache.load(key, "fuzz")
+        corpus = corpora.cached_corpus(key, "fuzz")
         if corpus is None:
             return "none"
         tweets = [*corpus.train, *corpus.validation]
@@ -235,7 +234,7 @@ def readers(folder: Path) -> Target:
         config = CorpusConfig(files=(str(path),), format=_FORMATS[file_format % len(_FORMATS)])
         found: list[Corpus] = []
         refused = refusal(lambda: found.append(load_corpus(config)))
-        for file in (path, *corpus_cache._folder().glob("*.safetensors")):
+        for file in (path, *corpora._entry("any").parent.glob("*.safetensors")):
             file.unlink()
         tweets = [tweet for corpus in found for tweet in (*corpus.train, *corpus.validation)]
         require_plain(*tweets)

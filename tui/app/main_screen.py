@@ -372,7 +372,7 @@ class MainScreen(Screen[None]):
             self._open_xray(None if tweet is None else tweet.text)
 
     def _open_xray(self, text: str | None, *, awaits_tweet: bool = False) -> None:
-        from tui.screens.xray.screen import XrayScreen  # not at the start: it has some 30 modules
+        from tui.screens.xray import XrayScreen  # not at the start: it has some 15 modules
 
         if not isinstance(self.app.screen, XrayScreen):  # a key pressed twice at once
             keys = self.app.store.preferences.keys

@@ -16,8 +16,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from engine.corpus.ingest.unicode_scripts import by_kind
-from engine.corpus.inspection import Inspection
+from engine.corpus.inspection import Inspection, by_kind
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport, counted
 from engine.text import sanitize_line
 from tui.text.cells import shortened

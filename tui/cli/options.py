@@ -10,7 +10,8 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ import typer
 
 from engine.checkpoints.catalog import paths_by_name
 from engine.config.corpus import CorpusConfig
-from engine.config.fields import field_help, field_names
+from engine.config.fields import field_help, field_names, option_of
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import DRAW_FIELDS, FILTER_FIELDS, SamplingConfig
 from engine.errors import ConfigError
@@ -167,7 +168,7 @@ _METAVARS = {
     "avoid": "WORDS|@FILE",
     "must_contain": "TEXT",
 }
-
+_MAX_CHOICES_CELLS = 26
 _COMPLETIONS = {"checkpoint": complete_checkpoint, "resume": complete_run}
 
 
@@ -175,14 +176,15 @@ def with_options(*groups: OptionGroup) -> Callable[[Callable[..., None]], Callab
     """Give a command the options of `groups` besides its own; it is called with a dictionary of those on the line."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters = [_parameter(group, name) for group in groups for name in group.fields]
+        names = [parameter.name for parameter in parameters]
         [_, *own] = inspect.signature(command, eval_str=True).parameters.values()
+        parameters += [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
 
         def command_with_options(**values: Any) -> None:  # noqa: ANN401 - values of any type
-            others = {parameter.name: values.pop(parameter.name) for parameter in own}
-            command({name: value for name, value in values.items() if value not in (None, [])}, **others)
+            given = {name: values.pop(name) for name in names}
+            command({name: value for name, value in given.items() if value not in (None, [])}, **values)
 
-        parameters = [_parameter(group, name) for group in groups for name in group.fields]
-        parameters += [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         command_with_options.__doc__ = command.__doc__
         command_with_options.__name__ = command.__name__
         command_with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
@@ -192,46 +194,54 @@ def with_options(*groups: OptionGroup) -> Callable[[Callable[..., None]], Callab
     return decorate
 
 
+_types_of = cache(get_type_hints)
+
+
 def _parameter(group: OptionGroup, name: str) -> inspect.Parameter:
     """Return the parameter behind one option; it is None where the option is not on the line."""
-    field_type = _types_of(group.config_type)[name]
+    config_type, field_type = group.config_type, _types_of(group.config_type)[name]
+    flag = _FLAGS.get(name, option_of(name))
+    if config_type is SamplingConfig and field_type is bool:  # that of a checkpoint can be on
+        flag += f"/--no-{flag.removeprefix('--')}"
+    # typer knows no default: not to be on the line is None; one that a preset decides is not shown
+    default = None if config_type in (ModelConfig, TrainingConfig) else getattr(config_type, name, None)
+    is_shown = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
     option = typer.Option(
-        _flag(group.config_type, name),
-        help=group.help or field_help(group.config_type)[name],
+        flag,
+        help=group.help or field_help(config_type)[name],
         metavar=_METAVARS.get(name) or _metavar(field_type),
         autocompletion=_COMPLETIONS.get(name),
         rich_help_panel=group.heading,
-        show_default=_shown_default(group.config_type, name),
+        show_default=str(default) if is_shown else False,
     )
     given_type: Any = {"files": list[str], "weight": list[float], "avoid": list[str]}.get(name, field_type)
     annotation: Any = Annotated[given_type | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-_types_of = cache(get_type_hints)
-
-
-def _flag(config_type: type, name: str) -> str:
-    """Return the option of a field; a boolean of a checkpoint's sampling settings can also be switched off."""
-    option = name.replace("_", "-")
-    can_be_off = config_type is SamplingConfig and _types_of(config_type)[name] is bool
-    return f"--{option}/--no-{option}" if can_be_off else _FLAGS.get(name, f"--{option}")
-
-
 def _metavar(field_type: Any) -> str | None:  # noqa: ANN401 - a type, a union or a literal
-    """Return the choices of a literal, N for a whole number, X for any other value, None for a flag."""
+    """Return the choices of a literal, N for a whole number, X for any other value, None for a flag.
+
+    Many choices are lines: typer breaks a line that is too long for 80 columns in the middle of a word.
+    """
     if get_origin(field_type) is Literal:
-        return "|".join(get_args(field_type))
+        return textwrap.fill("| ".join(get_args(field_type)), _MAX_CHOICES_CELLS).replace("| ", "|")
     if field_type is bool:
         return None
     return "N" if field_type in (int, int | None) else "X"
 
 
-def _shown_default(config_type: type, name: str) -> str | bool:
-    """Return the default for the help, which typer does not know; False where a preset decides it."""
-    default = None if config_type in (ModelConfig, TrainingConfig) else getattr(config_type, name, None)
-    is_shown = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
-    return str(default) if is_shown else False
+def require_effect(options: Mapping[str, object], where: str, hint: str, *, has_effect: bool) -> None:
+    """Raise `ConfigError` for an option that is given although it has no effect; `{}` in the hint is its name."""
+    name = next((name for name, value in options.items() if value is not None), None)
+    if name is not None and not has_effect:
+        raise ConfigError(f"{option_of(name)} has no effect {where}.", hint.format(option_of(name)))
+
+
+def require_data(given: GivenOptions, *names: str) -> None:
+    """Raise `ConfigError` if one of these options of --data is given without it."""
+    options = {name: given.get(name) for name in names}
+    require_effect(options, "without --data", "Add --data FILE.", has_effect="files" in given)
 
 
 def fields_of(config_type: type, given: GivenOptions) -> GivenOptions:
@@ -251,7 +261,7 @@ def to_corpus_config(given: GivenOptions, input_folder: Path | None = None) -> C
     Data from standard input or a pipe is stored in `input_folder`, by default in the data folder, so that a run can be
     resumed later.
     """
-    require_files(given, *READING)
+    require_data(given, *READING)
     fields = fields_of(CorpusConfig, given)
     for name in ("files", "weight"):
         if name in fields:
@@ -263,33 +273,20 @@ def to_corpus_config(given: GivenOptions, input_folder: Path | None = None) -> C
     return CorpusConfig(**fields) if fields else None
 
 
-def require_files(given: GivenOptions, *names: str) -> None:
-    """Raise `ConfigError` if one of these options of --data is given without it."""
-    name = next((name for name in names if name in given), None)
-    if name is not None and "files" not in given:
-        option = "--" + name.replace("_", "-")
-        raise ConfigError(f"{option} has no effect without --data.", "Add --data FILE.")
-
-
-def to_run_config(given: GivenOptions) -> RunConfig:
-    """Return the run that the given options ask for. Raises `ConfigError`."""
-    if "resume" in given or "checkpoint" in given:
-        require_files(given, "max_length")
-    settings = {**fields_of(ModelConfig, given), **fields_of(TrainingConfig, given), **sampling_settings(given)}
-    settings.pop("preset", None)
-    runtime = RuntimeConfig(**fields_of(RuntimeConfig, given))
-    if runtime.tensorboard is not None:  # other processes may have another working directory
-        runtime = replace(runtime, tensorboard=os.path.abspath(os.path.expanduser(runtime.tensorboard)))
-    of_run = fields_of(RunConfig, given)
-    return RunConfig(settings=settings, corpus=to_corpus_config(given), runtime=runtime, **of_run)
-
-
 def config_to_train(given: GivenOptions) -> RunConfig:
     """Return the run that the given options ask for. Raises `TweetgenError`.
 
     Also where it continues a run that another torchrun, not that of this process, starts again.
     """
-    config = to_run_config(given)
+    if "resume" in given or "checkpoint" in given:
+        require_data(given, "max_length")
+    settings = {**fields_of(ModelConfig, given), **fields_of(TrainingConfig, given), **sampling_settings(given)}
+    settings.pop("preset", None)
+    runtime = RuntimeConfig(**fields_of(RuntimeConfig, given))
+    if runtime.tensorboard is not None:  # other processes may have another working directory
+        runtime = replace(runtime, tensorboard=os.path.abspath(os.path.expanduser(runtime.tensorboard)))
+    corpus = to_corpus_config(given)
+    config = RunConfig(settings=settings, corpus=corpus, runtime=runtime, **fields_of(RunConfig, given))
     if config.resume is not None:
         run = find_run(config.resume)
         agent = restarting_agent(run)

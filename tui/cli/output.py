@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -84,15 +84,6 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 # The file that a command writes: a path, or - for standard output -----------------------------------------------------
-
-
-def require_effect(options: Mapping[str, object], where: str, command: str, *, has_effect: bool) -> None:
-    """Raise `ConfigError` for an option that is given although it has no effect."""
-    name = next((name for name, value in options.items() if value is not None), None)
-    if name is not None and not has_effect:
-        raise ConfigError(
-            f"--{name} has no effect {where}.", f"Omit --{name}; `tweetgen-tui {command} --help` lists all."
-        )
 
 
 def check_output(name: str, *, may_replace: bool, is_binary: bool = False) -> None:

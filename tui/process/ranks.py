@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     from engine.session.ranks.connection import Ranks
 
-_PACKAGES = ("tweetgen-tui", "torch", "numpy")
-"""What computes: all ranks need the same versions."""
-
 
 class RunLeader:
     """What rank 0 does besides training: it joins the others, and continues its run after a restart."""
@@ -84,19 +81,21 @@ class RunLeader:
         """
         if not self.is_restarted:
             return config
-        run = None if self._found is None else self._found[0]
-        has_checkpoint = run is not None and _has_checkpoint(run)
         self.notice = "A process was lost. All processes started again"
-        self.notice += " from the latest checkpoint" if has_checkpoint else ""
+        if self._found is not None:
+            run, _ = self._found
+            try:
+                latest_of(run)
+            except CheckpointError:
+                shutil.rmtree(run.path, ignore_errors=True)
+            else:
+                config = RunConfig(resume=run.name, runtime=config.runtime)
+                self.notice += " from the latest checkpoint"
+                with contextlib.suppress(OSError):  # without a journal, it trains on
+                    self.was_paused = read_history(run.journal_path)[0].phase == "paused"
         number = self._place.restart_count
         self.notice += f" (restart {number} of at most {self._place.max_restarts})." if number else "."
-        if run is None:
-            return config
-        if not has_checkpoint:
-            shutil.rmtree(run.path, ignore_errors=True)
-            return config
-        self.was_paused = _is_paused(run)
-        return RunConfig(resume=run.name, runtime=config.runtime)
+        return config
 
     def note(self, event: Event) -> None:
         """Note in the run's folder that it has begun, and that it has ended."""
@@ -109,10 +108,6 @@ class RunLeader:
         )
         if self.agent is not None and self._run is not None and (has_begun or has_ended):
             replace(self.agent, has_ended=has_ended).write(self._run)
-
-    def dismiss_others(self, runtime: RuntimeConfig) -> None:
-        """Let the other ranks of a run that has ended before end. Raises `DistributedError`."""
-        self.join(runtime).end()
 
     def terminate(self) -> None:
         """Record a SIGTERM, which torchrun also sends where another rank was lost. For a signal's handler."""
@@ -139,7 +134,8 @@ def join(place: Place, runtime: RuntimeConfig) -> Ranks:
     """Join the other ranks. Imports torch. Raises `DistributedError`, also where a rank has no device."""
     from engine.session.ranks.connection import Ranks
 
-    return Ranks.join(place, lambda: device_of(place, runtime), versions_of(*_PACKAGES))
+    versions = versions_of("tweetgen-tui", "torch", "numpy")  # of what computes
+    return Ranks.join(place, lambda: device_of(place, runtime), versions)
 
 
 def device_of(place: Place, runtime: RuntimeConfig) -> torch.device:
@@ -160,20 +156,3 @@ def device_of(place: Place, runtime: RuntimeConfig) -> torch.device:
             "Set --nproc-per-node to the number of GPUs, or --device cpu.",
         )
     return torch.device("cuda", place.local_rank)
-
-
-def _is_paused(run: RunFolder) -> bool:
-    """Return whether a run was paused when its journal ended."""
-    with contextlib.suppress(OSError):
-        view, _ = read_history(run.journal_path)
-        return view.phase == "paused"
-    return False
-
-
-def _has_checkpoint(run: RunFolder) -> bool:
-    """Return whether a run has a checkpoint to continue from."""
-    try:
-        latest_of(run)
-    except CheckpointError:
-        return False
-    return True

@@ -21,7 +21,7 @@ _HELP = (
 GATE_NAMES: tuple[GateName, ...] = get_args(GateName)
 """The most telling one first: it is shown where there is room for one."""
 _FORMULA = "new state = z x old state + (1 - z) x n. Units are in the order of their mean z."
-_NUMBERS_WIDTH = 34
+_NUMBERS_WIDTH = 35
 _WIDTH_WITH_NUMBERS_BESIDE = 100
 _WIDTH_OF_LONG_NAMES, _WIDTH_WITH_NUMBERS = 64, 70
 _LINES_OF_TEXT = 2
@@ -83,7 +83,7 @@ def _heat_map(
     num_rows = min((num_lines - has_legend) // len(blocks) - has_headings, _MAX_ROWS)
     has_gaps = has_headings and num_lines >= len(blocks) * (num_rows + 2) - 1
     num_numbers = 1 if width >= _WIDTH_WITH_NUMBERS and has_headings else 0
-    heat_map = HeatMap.of(event.text, cursor, width, glyphs, num_units=event.hidden_size, num_numbers=num_numbers)
+    heat_map = HeatMap(event.text, cursor, width, glyphs, num_units=event.hidden_size, num_numbers=num_numbers)
     lines: list[Line] = []
     if has_legend:
         scales = ((Span(f"{block.letter} ", "title"), *block.legend(num_rows, glyphs)) for block in blocks)
@@ -110,14 +110,14 @@ def _table(event: TextTraced, cursor: int, glyphs: Glyphs) -> Picture:
     """Return the numbers of the cursor's column beside their averages over the text, and how they make the state."""
     lines: list[Line] = [
         (Span(f"reading {_name(event, cursor, glyphs)}", "title"),),
-        (Span(f"{'':<20}{'here':>6}{'average':>8}", "muted"),),
+        (Span(f"{'':<20}{'here':>7}{'average':>8}", "muted"),),
     ]
     for figure in _FIGURES:
         here, average = figure.value(event.gates[cursor]), _average(event, figure.value)
         lines.append(
             (
                 Span(f"{figure.name:<20}", "text"),
-                Span(f"{figure.shown(here):>6}", "value"),
+                Span(f"{figure.shown(here):>7}", "value"),
                 Span(f"{figure.shown(average):>8}", "muted"),
             )
         )

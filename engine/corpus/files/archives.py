@@ -183,9 +183,8 @@ def open_zip(shown: str, open_raw: Opener) -> zipfile.ZipFile:
         raise damaged(shown, "its central directory, at the end of the file, is missing or corrupt") from error
 
 
-def zip_contents(shown: str, open_raw: Opener, limit: DecompressionLimit, wanted: Wanted) -> Contents:
+def zip_contents(shown: str, archive: zipfile.ZipFile, limit: DecompressionLimit, wanted: Wanted) -> Contents:
     """Return the wanted members of a zip archive. Raises `CorpusError`."""
-    archive = open_zip(shown, open_raw)
     contents = Contents()
     num_bytes = packed_bytes = 0
     for number, info in enumerate(archive.infolist()):

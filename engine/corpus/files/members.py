@@ -32,7 +32,7 @@ from engine.corpus.files.archives import (
     too_many_files,
     zip_contents,
 )
-from engine.corpus.files.refused import is_document, may_be_document
+from engine.corpus.files.refused import is_document
 from engine.corpus.files.streams import (
     DecompressionLimit,
     ReadProgress,
@@ -65,11 +65,11 @@ def find(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
 
     with open_raw() as file:
         head = file.read(HEAD_BYTES)
-    is_zip = head[:4] in ZIP_MAGIC
-    if is_zip and may_be_document(head) and is_document(open_zip(shown, open_raw).namelist()):
-        return Contents([Member(path.name, open_raw, found.st_size)], is_container=False)
-    if is_zip:
-        return zip_contents(shown, open_raw, limit, wanted)
+    if head[:4] in ZIP_MAGIC:
+        archive = open_zip(shown, open_raw)
+        if is_document(head, archive.namelist()):
+            return Contents([Member(path.name, open_raw, found.st_size)], is_container=False)
+        return zip_contents(shown, archive, limit, wanted)
     with open_unpacked() as file:
         is_tar = looks_like_tar(file.read(512))
     if is_tar:

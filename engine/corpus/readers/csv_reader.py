@@ -14,6 +14,7 @@ from itertools import chain, islice, pairwise
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.cleaning import doubt_about_columns
 from engine.corpus.files.archives import suffix_of
 from engine.corpus.readers.columns import (
     is_category,
@@ -28,7 +29,6 @@ from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, of_one
 from engine.corpus.readers.table import Table, find_table, is_header
 from engine.corpus.readers.text_reader import Line, decoded_lines, first_lines, head_lines
 from engine.corpus.report import counted
-from engine.corpus.text_quality import doubt_about_columns
 from engine.text import sanitize_line
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}

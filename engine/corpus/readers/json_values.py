@@ -1,4 +1,4 @@
-"""`JsonFile`: a JSON document that is read whole, split into undecoded values, and decoded one item at a time.
+"""Recognizes JSON, and reads a document: `JsonFile` splits it into undecoded values, and decodes them one at a time.
 
 `msgspec` splits an array or an object at 2 GB/s, so that memory is that of the file and of one item. It refuses `NaN`
 and half a surrogate pair, which people's files have; so the standard decoder decodes the items, and is the way through
@@ -11,27 +11,40 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
 import msgspec
 
+from engine.corpus.readers.columns import is_text_name
+from engine.corpus.readers.json_paths import EXAMINED_ITEMS, is_id, is_index, is_map, is_wrapper
+from engine.corpus.readers.reader import Member, Source, whole
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS
 
 NOT_JSON = "not JSON"
-MAX_BYTES = 1 << 30
 MAX_VALUES = 50_000_000
 """Limit of the values in a file, by its commas: an undecoded one needs 56 bytes."""
 MAX_DECODED_BYTES = 64 << 20
 """Limit of an item, and of a file that `msgspec` refuses."""
 
+MAX_LINE_BYTES = 10_000_000
+"""Limit of a line: a page of 500 tweets with all fields and expansions has about 5 MB."""
+
+_ITEMS = re.compile(
+    r"""\[\s*(?:\]|\{\s*["}]|"(?:[^"\\]|\\.)*"\s*[,\]]|\[\s*(?:"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|null)\s*[,\]])"""
+)
+_OBJECT = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:')
+_LONG_LINE_BYTES = 1000
 _DECODER = json.JSONDecoder(parse_int=float)
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 _BLOCK_BYTES = 1 << 20
-_MAX_DEPTH = 8
+_SMALL_BYTES = 64 << 10
+"""Values up to this size are examined as a whole."""
+_MAX_KEYS, _MAX_DEPTH = 1000, 8
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_BLANK_BYTES = re.compile(rb"[ \t\r\n]*")
+_ARRAY = re.compile(rb"[ \t\r\n]*\[")
 _ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
 _AS_WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 _KINDS: dict[bytes, Any] = {b"[": list[msgspec.Raw], b"{": dict[str, msgspec.Raw]}
@@ -40,27 +53,30 @@ _KINDS: dict[bytes, Any] = {b"[": list[msgspec.Raw], b"{": dict[str, msgspec.Raw
 class JsonFile:
     """The content of a file. A value in it is undecoded (`msgspec.Raw`) as long as possible."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        """Read `file`, which messages call `name`; bytes that are not UTF-8 are decoded as Windows-1252, one by one.
+    def __init__(self, member: Member, source: Source) -> None:
+        """Read a file; bytes that are not UTF-8 are decoded as Windows-1252, one by one.
 
-        Raises `CorpusError` if it exceeds `MAX_BYTES` or `MAX_VALUES`.
+        Raises `CorpusError` if it exceeds the limit of `whole`, or `MAX_VALUES`.
         """
-        self._name = name
+        self._name = source.name_of(member)
+        self.data, self.num_windows_chars = _in_utf8(whole(member, source).removeprefix(codecs.BOM_UTF8))
+        """The content in UTF-8, without a byte order mark, and the number of characters decoded as Windows-1252."""
         self.start = 0
-        """Where its JSON begins: callers set it to skip an assignment."""
+        """Where its JSON begins: callers set it to skip an assignment in ASCII."""
         self.hint = "It may be truncated or damaged: download it again, or fix that line."
         """The hint of an error of invalid JSON."""
-        self.num_windows_chars = 0
-        """Characters decoded as Windows-1252."""
         self.num_decoded = 0
         """Bytes or characters of the items that were decoded so far."""
-        self.data = self._in_utf8(file)
-        """The content in UTF-8, without a byte order mark."""
+        if self.data.count(b",") > MAX_VALUES:
+            raise CorpusError(
+                f"{self._name} has over {MAX_VALUES:,} values, too many to be read as a whole.",
+                "Save it as JSON Lines, one value per line, or split it.",
+            )
 
     @property
     def is_array(self) -> bool:
         """Whether it begins with an array."""
-        return self.data[self._begin : self._begin + 1] == b"["
+        return _ARRAY.match(self.data, self.start) is not None
 
     def root(self) -> object:
         """Return the only value; None if several follow one another, or none. Raises `CorpusError` if it is invalid."""
@@ -120,19 +136,66 @@ class JsonFile:
         try:
             if len(data) <= MAX_DECODED_BYTES:
                 return _DECODER.decode(data.decode())
-        except RecursionError as error:
+        except (RecursionError, ValueError) as error:  # has less depth left than `msgspec` had
             raise self._broken("nested too deeply", self._before(data)) from error
-        place = _place(self._before(data))
         raise CorpusError(
-            f"{self._name} has a value of over {MAX_DECODED_BYTES >> 20} MB, {place}.",
+            f"{self._name} has a value of over {MAX_DECODED_BYTES >> 20} MB, {_place(self._before(data))}.",
             "It must be an array with one object or string per tweet.",
         )
 
-    @property
-    def _begin(self) -> int:
-        """The position of the first character that is not blank."""
-        blanks = _BLANK_BYTES.match(self.data, self.start)
-        return blanks.end() if blanks else self.start
+    def head(self, value: object, depth: int = 0) -> object:
+        """Return a value decoded, of its long arrays and objects by id only the first items."""
+        if not isinstance(value, msgspec.Raw) or len(value) <= _SMALL_BYTES:
+            return self.decoded(value)
+        opened = self.opened(value) if depth < _MAX_DEPTH else None
+        if isinstance(opened, list):
+            return [self.head(each, depth + 1) for each in opened[:EXAMINED_ITEMS]]
+        if isinstance(opened, dict):
+            members = islice(opened.items(), _MAX_KEYS)
+            first = {key: self.head(each, depth + 1) for key, each in islice(members, EXAMINED_ITEMS)}
+            return first if is_map(first) else first | {key: self.head(each, depth + 1) for key, each in members}
+        return opened
+
+    def array_on(self, value: object, path: str) -> tuple[str, Collection[object], str] | None:
+        """Return the first array or object by id on a path: its own path with a final dot, its items, and the rest.
+
+        Returns None if the path leads through none, or to a certain item.
+        """
+        inside = ""
+        while True:
+            opened = self.opened(value)
+            if isinstance(opened, list):
+                return None if is_index(path.partition(".")[0]) else (inside, opened, path)
+            if not isinstance(opened, dict):
+                return None
+            key = path if path in opened else path.partition(".")[0]  # a key may contain dots
+            if not path or key not in opened:
+                first = {key: self.opened(each) for key, each in islice(opened.items(), EXAMINED_ITEMS)}
+                return (inside, opened.values(), path) if is_map(first) else None
+            value, inside, path = opened[key], f"{inside}{key}.", path[len(key) + 1 :]
+
+    def columns(self, value: object, head: object) -> dict[str, list[object]]:
+        """Return the undecoded cells of a table of columns, by their names; {} for another value. `head` is its head.
+
+        `DataFrame.to_json()` writes `{"text": {"0": ..., "1": ...}, "id": {"0": ...}}`; arrays of equal length are
+        columns too. If rows and columns have numbers, there are more rows than columns.
+        """
+        columns = self.opened(value)
+        if not isinstance(columns, dict) or not isinstance(head, dict) or not all(map(_cells, head.values())):
+            return {}
+        keys = {tuple(column) for column in head.values() if isinstance(column, dict)}
+        are_objects = len(keys) == 1 and all(isinstance(column, dict) for column in head.values())
+        are_named = any(map(is_text_name, head))
+        has_ids = are_objects and all(map(is_id, chain(*keys, () if are_named else head)))
+        if not has_ids and not (are_named and len(head) > 1 and (are_objects or not keys)):
+            return {}
+        cells = [_cells(self.opened(column)) for column in columns.values()]
+        if len(set(map(len, cells))) > 1 or not cells[0]:
+            return {}
+        if are_named:
+            return dict(zip(columns, cells, strict=True))
+        cells = cells if len(cells[0]) >= len(cells) else [list(row) for row in zip(*cells, strict=True)]
+        return {f"column {number}": column for number, column in enumerate(cells, start=1)}
 
     def _one_by_one(self, error: Exception | None = None) -> Iterator[object]:
         """Yield the values that follow one another, or the items of the arrays that do; `error` is of `msgspec`."""
@@ -194,30 +257,53 @@ class JsonFile:
         """Return the error of invalid JSON after this text."""
         return CorpusError(f"{self._name} is not valid JSON {_place(before)}: {problem}.", self.hint)
 
-    def _in_utf8(self, file: BinaryIO) -> bytearray:
-        """Return the content of a file in UTF-8, without a byte order mark."""
-        utf8 = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
-        data = bytearray()
-        is_last = False
-        while not is_last:
-            block = file.read(_BLOCK_BYTES)
-            is_last = not block
-            text = utf8.decode(block, final=is_last)
-            if not text.isascii() and (escaped := _ESCAPED_BYTES.findall(text)):
-                self.num_windows_chars += len(escaped)
-                text = text.translate(_AS_WINDOWS_1252)
-            data += text.encode()
-            if len(data) > MAX_BYTES:
-                raise self._too_large(f"{MAX_BYTES >> 20:,} MB")
-        if data.count(b",") > MAX_VALUES:
-            raise self._too_large(f"{MAX_VALUES:,} values")
-        return data
 
-    def _too_large(self, limit: str) -> CorpusError:
-        return CorpusError(
-            f"{self._name} has over {limit}, too large to be read as a whole.",
-            "Save it as JSON Lines, one value per line, or split it.",
-        )
+# Detection ------------------------------------------------------------------------------------------------------------
+
+
+def is_json(head: bytes) -> bool:
+    """Return whether a file starts as an array of objects or strings, or as an object of several lines."""
+    text = head.decode("utf-8-sig", "replace").lstrip()
+    return _ITEMS.match(text) is not None or (_OBJECT.match(text) is not None and not is_jsonl(head))
+
+
+def is_jsonl(head: bytes) -> bool:
+    """Return whether a file starts with an object on one line that is not a list of posts in a wrapper."""
+    first, _, rest = head.decode("utf-8-sig", "replace").lstrip().partition("\n")
+    try:
+        value = decode(first) if first.startswith("{") else None
+    except ValueError:
+        return False
+    return isinstance(value, dict) and (bool(rest.strip()) or not is_wrapper(value))
+
+
+def is_one_line(head: bytes) -> bool:
+    """Return whether a file is a single line, which is valid as JSON and as JSON Lines."""
+    return b"\n" not in head.strip()
+
+
+def is_first_line(head: bytes) -> bool:
+    """Return whether a file that is called .jsonl has a whole value in its first line, as far as `head` shows.
+
+    A JSON document with line breaks has not, whatever its name; a damaged or long line has.
+    """
+    first = head.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")[0].rstrip()
+    is_whole = len(first) > _LONG_LINE_BYTES or not first.endswith((b"{", b"[", b","))
+    return is_whole and first.startswith((b"{", b"[", b'"'))
+
+
+def goes_on_as_lines(file: BinaryIO) -> bool:
+    """Return whether the current line of `file` is followed by one that starts as an object or array."""
+    line = file.readline(MAX_LINE_BYTES)
+    return line.endswith(b"\n") and file.read(_LONG_LINE_BYTES).lstrip().startswith((b"{", b"["))
+
+
+def first_char(head: bytes) -> bytes:
+    """Return the first character of a file after its byte order mark and white space, by its first bytes."""
+    return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+
+
+# Values ---------------------------------------------------------------------------------------------------------------
 
 
 def decode(text: str) -> object:
@@ -238,11 +324,6 @@ def as_array(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def first_char(head: bytes) -> bytes:
-    """Return the first character of a file after its byte order mark and white space, by its first bytes."""
-    return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
-
-
 def as_json(value: object) -> str:
     """Return the start of a value as JSON, for an example."""
     text = ""
@@ -257,6 +338,12 @@ def as_json(value: object) -> str:
     return text
 
 
+def _cells(column: object) -> list[object]:
+    """Return the cells of a column; an empty list if it has none, or any of them is an object or array."""
+    cells = list(column.values()) if isinstance(column, dict) else as_array(column)
+    return [] if any(isinstance(cell, dict | list) for cell in cells) else cells
+
+
 def _after_blanks(text: str, position: int) -> int:
     """Return the position of the next character that is not blank."""
     blanks = _BLANKS.match(text, position)
@@ -267,3 +354,18 @@ def _place(before: str) -> str:
     """Return the line and character after a text, for a message."""
     line = before.count("\n") + 1
     return f"near line {line:,} (character {len(before) + 1:,})"
+
+
+def _in_utf8(data: bytes) -> tuple[bytes, int]:
+    """Return the content of a file in UTF-8, and the number of its bytes that were read as Windows-1252."""
+    starts = range(0, len(data), _BLOCK_BYTES)  # in blocks, since the whole text may need four times as much
+    try:
+        for _ in codecs.iterdecode((data[at : at + _BLOCK_BYTES] for at in starts), "utf-8"):
+            pass
+    except UnicodeDecodeError:
+        pieces, num_escaped = [], 0
+        for text in codecs.iterdecode((data[at : at + _BLOCK_BYTES] for at in starts), "utf-8", "surrogateescape"):
+            num_escaped += len(_ESCAPED_BYTES.findall(text))
+            pieces.append(text.translate(_AS_WINDOWS_1252).encode())
+        return b"".join(pieces), num_escaped
+    return data, 0

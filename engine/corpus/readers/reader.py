@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
-from engine.corpus.report import counted
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS, sanitize_line
 
@@ -70,6 +69,9 @@ class DroppedRow:
     """Location and excerpt; the report shows one per reason."""
 
 
+BOOST, REPOST, RETWEET = "boost", "repost", "retweet"
+"""Reasons of dropped rows that repeat another person's post."""
+ONLY_A_LINK = "only a link"
 Row = str | DroppedRow
 """The raw text of a row, or why it was dropped."""
 Rows = Callable[[Sequence[Member], Source, CorpusConfig], Iterator[Row]]
@@ -132,7 +134,7 @@ def whole(member: Member, source: Source) -> bytes:
             if content.tell() > MAX_WHOLE_BYTES:
                 raise CorpusError(
                     f"{source.name} is over {MAX_WHOLE_BYTES >> 20:,} MB, too large to be read as a whole.",
-                    "Extract it if it is in an archive, or save it as CSV.",
+                    "Extract Parquet from an archive; save JSON as JSON Lines, one value per line.",
                 )
     return content.getvalue()
 
@@ -145,54 +147,3 @@ def example(where: str, what: str) -> str:
 def located(row: Row, place: str, number: int) -> Row:
     """Return a row with its location in its example, if it is dropped: "line 3"."""
     return DroppedRow(row.reason, example(f"{place} {number:,}", row.example)) if isinstance(row, DroppedRow) else row
-
-
-# What the readers of networks share -----------------------------------------------------------------------------------
-
-BOOST, REPOST, RETWEET = "boost", "repost", "retweet"
-"""Reasons of dropped rows that repeat another person's post."""
-DIRECT_MESSAGE = "direct message"
-FOR_FOLLOWERS = "for followers only"
-ONLY_A_LINK = "only a link"
-SENSITIVE = "marked as sensitive"
-PRIVATE_EXAMPLE = "its text is not shown"
-"""Example of a dropped row whose text is private."""
-
-
-@dataclass
-class PostCounts:
-    """Counts for the notes of a source."""
-
-    without_links: int = 0
-    for_followers: int = 0
-    with_warnings: int = 0
-
-    def notes(self) -> Iterator[str]:
-        """Yield a note for each count."""
-        if self.without_links:
-            yield f"links removed from {counted(self.without_links, 'post')}; --keep-links keeps them"
-        if self.for_followers:
-            yield f"{counted(self.for_followers, 'post')} for followers only included"
-        if self.with_warnings:
-            warned = counted(self.with_warnings, "post")
-            yield f"content warnings of {warned} not included; --no-sensitive skips such posts"
-
-
-def is_address(shown: str, url: str) -> bool:
-    """Return whether the text of a link is its address, possibly shortened, rather than words.
-
-    Networks shorten the address of a link to `a.example/very/lo…`. In posts it is removed, or with --keep-links
-    replaced by the whole one; other text of a link, such as a mention, a hashtag or words, is part of the post.
-    """
-    if len(shown.split()) != 1:
-        return False
-    bare = _bare(shown)
-    if len(bare) < len(shown):
-        return True
-    bare = bare.rstrip(".…/")
-    return "." in bare and _bare(url).startswith(bare)
-
-
-def _bare(address: str) -> str:
-    """Return an address in lower case without protocol and www."""
-    return address.lower().removeprefix("http://").removeprefix("https://").removeprefix("www.")

@@ -15,9 +15,9 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.cleaning import doubt_about_columns
 from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, of_one_file
 from engine.corpus.report import counted
-from engine.corpus.text_quality import doubt_about_columns
 from engine.text import EXAMPLE_CHARS, sanitize_line
 
 MAX_LINE_BYTES = 1_000_000

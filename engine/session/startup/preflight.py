@@ -40,7 +40,7 @@ def check(config: RunConfig) -> CorpusPreview | None:
             require_trusted_corpus(path, info)
     if config.corpus is None or (not config.corpus.files and config.corpus.overfit is None):
         return None
-    from engine.corpus.ingest.quick_check import check_corpus  # 60 ms, which the embedded corpus does not need
+    from engine.corpus.corpus import check_corpus  # 60 ms, which the embedded corpus does not need
 
     preview = check_corpus(config.corpus)
     for file in config.corpus.files:

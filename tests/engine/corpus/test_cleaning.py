@@ -17,14 +17,10 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
-from engine.corpus.ingest.escapes import decode_escapes
-from engine.corpus.ingest.mojibake import repair
-from engine.corpus.ingest.quick_check import check_corpus
-from engine.corpus.ingest.unicode_scripts import SYMBOLS, by_kind, count_scripts
-from engine.corpus.loading import load_corpus, read_tweets
+from engine.corpus.cleaning import Cleaner, decode_escapes, doubt_about, doubt_about_columns, duplicate_key, repair
+from engine.corpus.corpus import check_corpus, load_corpus, read_tweets
+from engine.corpus.inspection import SYMBOLS, by_kind, scripts_of
 from engine.corpus.readers.reader import DroppedRow, Row, Source
-from engine.corpus.text_quality import doubt_about, doubt_about_columns
 from engine.errors import CorpusError
 from engine.session.startup import preflight
 from engine.text import EXAMPLE_CHARS, LINE_BREAK, escape, unescape
@@ -255,7 +251,7 @@ CHARS = ("aéøßÆﬁＡªºn寿司々〆カーﾊﾝ한ㅋﾡسلامไท�
 def test_a_letter_is_of_its_script_and_every_other_character_of_a_kind(snapshot: SnapshotAssertion) -> None:
     kinds = by_kind(Counter("".join(CHARS)))
     assert "\n".join(f"{kind}: {''.join(chars)!r}" for kind, chars in kinds.items()) == snapshot
-    counts = count_scripts({"ж": 3, "a": 2, "é": 4, " ": 90, "1": 5, "☺": 1})
+    counts = scripts_of({"ж": 3, "a": 2, "é": 4, " ": 90, "1": 5, "☺": 1})
     assert list(counts.items()) == [("Latin", 6), ("Cyrillic", 3), (SYMBOLS, 1)], "the most used first"
 
 

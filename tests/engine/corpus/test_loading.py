@@ -24,21 +24,16 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus import cache
+from engine.corpus import collect as collecting
+from engine.corpus import corpus as corpora
 from engine.corpus.arrays import EncodedTweets
 from engine.corpus.batches import epoch_order
-from engine.corpus.corpus import Corpus
-from engine.corpus.ingest import collection as collection_module
-from engine.corpus.ingest import quick_check as checking
-from engine.corpus.ingest.collection import Collection, collect
-from engine.corpus.ingest.deduplication import group
-from engine.corpus.ingest.quick_check import check_corpus
+from engine.corpus.collect import Collection, collect
+from engine.corpus.corpus import MIN_TWEETS, Corpus, check_corpus, load_corpus, read_tweets
 from engine.corpus.inspection import inspect
-from engine.corpus.loading import MIN_TWEETS, load_corpus, read_tweets
 from engine.corpus.report import CorpusReport, SourceReport, summary_lines
 from engine.errors import CorpusError
 from engine.model.vocab import Vocab
-from engine.progress import no_progress
 from engine.storage.folders import cache_folder
 from engine.text import EXAMPLE_CHARS, sanitize_line
 from tests.engine.corpus.files.open_contents import parquet_of
@@ -155,12 +150,12 @@ OTHERS = ("good morning", "Good Morning!", "tea :)", "two boats", "tea ☕", "te
 
 def collected(folder: Path, *files: list[str], keep_duplicates: bool = False) -> Collection:
     paths = [write_corpus(folder, tweets, f"{number}.txt") for number, tweets in enumerate(files)]
-    return collect(config_of(*paths, keep_duplicates=keep_duplicates), no_progress)
+    return collect(config_of(*paths, keep_duplicates=keep_duplicates))
 
 
 def described(collection: Collection) -> str:
-    lines = [f"texts of files {collection.source_of.tolist()}: {', '.join(collection.texts)}"]
-    for report in (counts.report() for counts in collection.sources):
+    lines = [f"texts of files {collection.file_of.tolist()}: {', '.join(collection.texts)}"]
+    for report in collection.report.sources:
         lines.append(f"{report.num_rows} rows, {report.num_kept} kept; dropped: {report.dropped}")
         lines += [f"  {reason}: {example}" for reason, example in report.examples.items()]
         lines += [f"* {note}" for note in report.notes]
@@ -169,9 +164,9 @@ def described(collection: Collection) -> str:
 
 def test_the_first_of_each_group_is_kept_and_the_others_counted(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     first = ["tea", *SAME, "two boats", *NEAR, "Tea!", "donâ€™t"]
-    result = group(collected(tmp_path, first, ["tea", f"{SENTENCE} again", "three boats"]))
-    assert (result.num_duplicates, result.num_near_duplicates) == (4, 4)
-    assert described(result.collection) == snapshot
+    result = collected(tmp_path, first, ["tea", f"{SENTENCE} again", "three boats"])
+    assert (result.report.num_duplicates, result.report.num_near_duplicates) == (4, 4)
+    assert described(result) == snapshot
 
 
 @given(tweets=st.lists(st.sampled_from([*SAME, *NEAR, *OTHERS]), max_size=30), keep_duplicates=st.booleans())
@@ -179,11 +174,11 @@ def test_the_kept_tweets_are_a_subsequence_and_all_others_are_counted(
     tmp_path_factory: pytest.TempPathFactory, tweets: list[str], *, keep_duplicates: bool
 ) -> None:
     tweets = [*tweets, "the last one"]
-    result = group(collected(tmp_path_factory.mktemp("c"), tweets, keep_duplicates=keep_duplicates))
-    kept, rest = list(result.collection.texts), iter(tweets)
+    result = collected(tmp_path_factory.mktemp("c"), tweets, keep_duplicates=keep_duplicates)
+    kept, rest = list(result.texts), iter(tweets)
     assert all(tweet in rest for tweet in kept), "in the order of the file"
-    report = result.collection.sources[0].report()
-    num_repeated = 0 if keep_duplicates else result.num_duplicates + result.num_near_duplicates
+    report = result.report.sources[0]
+    num_repeated = 0 if keep_duplicates else result.report.num_duplicates + result.report.num_near_duplicates
     assert sum(report.dropped.values()) == num_repeated
     assert len(tweets) == report.num_rows == len(kept) + num_repeated
     assert report.num_kept == len(kept)
@@ -209,7 +204,7 @@ def test_no_example_of_a_dropped_row_is_another_persons_words(tmp_path: Path) ->
 def test_a_file_that_repeats_itself_is_stored_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
-    monkeypatch.setattr(collection_module, "CHUNK_TWEETS", 4)
+    monkeypatch.setattr(collecting, "CHUNK_TWEETS", 4)
     distinct = [f"number {number} is written out" for number in ("one", "two", "three", "four", "five", "six")]
     collection = collected(tmp_path, distinct * 100, [*distinct * 3, "another one"])
     assert collection.texts.utf8.nbytes == sum(map(len, [*distinct, "another one"]))
@@ -232,7 +227,7 @@ def test_the_check_and_the_loading_of_a_small_file_agree(
 
 
 def test_the_time_is_that_of_all_files_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "MAX_SECONDS", 0.0)
+    monkeypatch.setattr(collecting, "MAX_SECONDS", 0.0)
     noise = random.Random(1)  # noqa: S311 - no secrets
     lines = [*small_tweets(60), *(noise.randbytes(40).hex() for _ in range(20_000))]
     truncated = gzip.compress("\n".join(lines).encode())[:-2000]
@@ -350,13 +345,13 @@ def test_a_read_only_cache_fails_no_run(tmp_path: Path) -> None:
 
 def test_a_file_that_changes_while_it_is_read_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = iter(["before", "after"])
-    monkeypatch.setattr(cache, "key_of", lambda _: next(keys))
+    monkeypatch.setattr(corpora, "cache_key", lambda _: next(keys))
     load_corpus(config_of(write_corpus(tmp_path)))
     assert entries() == []
 
 
 def test_the_least_recently_used_entries_are_deleted_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "MAX_ENTRIES", 2)
+    monkeypatch.setattr(corpora, "MAX_ENTRIES", 2)
     one, two, three = (config_of(write_corpus(tmp_path, small_tweets(n), f"{n}.txt")) for n in (30, 40, 50))
     load_corpus(one)
     load_corpus(two)

@@ -20,14 +20,11 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.formats import format_named
-from engine.corpus.readers import parquet_reader, reader
-from engine.corpus.readers.archives.car_blocks import MAX_BLOCK_BYTES
-from engine.corpus.readers.archives.html_text import html_to_text
-from engine.corpus.readers.archives.posts import without_typed_links
-from engine.corpus.readers.archives.x_files import archive_root
-from engine.corpus.readers.archives.x_rows import x_rows
-from engine.corpus.readers.json_files import json_window
-from engine.corpus.readers.json_files.json_rows import json_rows
+from engine.corpus.readers import json_values, parquet_reader, reader
+from engine.corpus.readers.networks.bluesky_reader import MAX_BLOCK_BYTES
+from engine.corpus.readers.networks.mastodon_reader import html_to_text
+from engine.corpus.readers.networks.posts import without_typed_links
+from engine.corpus.readers.networks.x_reader import root_of, x_rows
 from engine.corpus.readers.reader import DroppedRow, Member, Row, Source
 from engine.corpus.readers.text_reader import decoded_lines, head_lines
 from engine.errors import CorpusError
@@ -130,19 +127,12 @@ def test_white_space_between_values_changes_nothing(case: Case) -> None:
         document = json.loads(content)
     except ValueError:
         return
-    indented = {"a.json": json.dumps(document, indent=2, ensure_ascii=False)}
+    indented = {"a.json": json.dumps(document, indent=2)}
     assert read_with(case.options, indented) == case.read()
 
 
 def as_json(document: object) -> Files:
     return {"a.json": json.dumps(document, ensure_ascii=False)}
-
-
-@pytest.fixture
-def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bound what may be held of a document to a few texts, instead of megabytes."""
-    monkeypatch.setattr(json_window, "MAX_VALUE_CHARS", 2000)
-    monkeypatch.setattr(json_window, "_BLOCK_BYTES", 500)
 
 
 TEXTS = [f"number {number}" for number in range(1000)]
@@ -154,8 +144,10 @@ LONG = {
 }
 
 
-@pytest.mark.usefixtures("short_window")
-def test_a_document_too_long_to_examine_is_read_but_texts_of_others_are_none() -> None:
+def test_a_long_document_is_examined_by_its_first_items_and_texts_of_others_are_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(json_values, "_SMALL_BYTES", 100)
     for document in LONG.values():
         for column in (None, "text"):
             assert texts_of(as_json(document), column=column, format="json") == TEXTS
@@ -167,23 +159,32 @@ def test_a_document_too_long_to_examine_is_read_but_texts_of_others_are_none() -
     others = [{"id": str(number), "text": "another's"} for number in range(300)]
     assert "has no array of tweets" in read(as_json({"includes": {"tweets": others}, "errors": [{"title": "gone"}]}))
     assert "has no texts under post.words" in read(as_json({"a": [5] * 9000}), column="post.words")
+    late = {"posts": [{"id": number} for number in range(500)] + [{"words": "at last"}]}
+    assert texts_of(as_json(late), column="posts.words") == ["at last"]
 
 
-@pytest.mark.usefixtures("short_window")
-def test_a_too_large_value_is_refused_before_it_is_loaded() -> None:
-    file = io.BytesIO(b'["' + b"x" * 100_000 + b'"]')
-    with pytest.raises(CorpusError, match="has a value of over"):
-        list(json_rows(file, Source("a.json", "json"), CorpusConfig()))
-    assert file.tell() < 10_000
+def test_a_too_large_file_or_value_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"a.json": '["a",\n"' + "x" * 2000 + '"]'}
+    monkeypatch.setattr(json_values, "MAX_DECODED_BYTES", 1000)
+    assert "a.json has a value of over 0 MB, near line 2 (character 7)." in read(content)
+    assert "line 2 (character 7): trailing characters.\n!   In a file of" in read({"a.json": "[12]\n{}" + " " * 999})
+    monkeypatch.setattr(json_values, "MAX_VALUES", 3)
+    assert "a.json has over 3 values" in read({"a.json": "[1,2,3,4,5]"})
+    monkeypatch.setattr(reader, "MAX_WHOLE_BYTES", 1000)
+    assert "too large to be read as a whole.\n!   Extract Parquet from an archive; save JSON as JSON Lines" in read(
+        content
+    )
 
 
-def test_characters_and_numbers_across_a_block_boundary_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = ["ü€😀", "x" * 40]
-    expected = read(as_json([*texts, 123456]))
-    assert expected.endswith("- not a text: item 3: 123456")
+def test_characters_across_a_block_boundary_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {"a.json": json.dumps(["ü€😀", "x" * 40, 123456], ensure_ascii=False).encode()}
+    mixed = {"a.json": whole["a.json"].replace(b"xx", b"x\xe9", 1)}
+    expected = [read(whole), read(mixed)]
+    assert expected[0].endswith("- not a text: item 3: 123456")
+    assert expected[1].endswith("* 1 character read as Windows-1252")
     for size in range(1, 40):
-        monkeypatch.setattr(json_window, "_BLOCK_BYTES", size)
-        assert read(as_json([*texts, 123456])) == expected
+        monkeypatch.setattr(json_values, "_BLOCK_BYTES", size)
+        assert [read(whole), read(mixed)] == expected
 
 
 WRONG: list[object] = [None, True, 5, -1e99, "x", [], {}, [[]], [None, 5], {"a": [5]}, [{"type": ["x"]}]]
@@ -233,7 +234,7 @@ def tweet(text: str, number: int = 1) -> object:
 
 
 def test_an_archive_with_too_many_circle_tweets_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.corpus.readers.archives.x_tweets.MAX_CIRCLE_TWEETS", 2)
+    monkeypatch.setattr("engine.corpus.readers.networks.x_reader.MAX_CIRCLE_TWEETS", 2)
     circle = [tweet("a secret", number) for number in range(3)]
     assert "over 2 circle tweets" in read(archive(tweets=[tweet("hello")], twitter_circle_tweet=circle))
 
@@ -250,7 +251,7 @@ def test_other_files_of_the_archive_are_never_opened() -> None:
 
 @recorded_cases("x_paths")
 def test_the_files_of_an_archive_that_are_read_are_known_by_their_path(case: Case, snapshot: SnapshotAssertion) -> None:
-    roots = {path: archive_root(path) for path in case.rows}
+    roots = {path: root_of(path) for path in case.rows}
     lines = (f"{path}: {'not read' if root is None else f'in {root!r}'}" for path, root in roots.items())
     assert "\n".join(lines) == snapshot
 

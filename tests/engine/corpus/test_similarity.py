@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from engine.config.corpus import CorpusConfig
 from engine.corpus import hashing
 from engine.corpus.arrays import FlatTweets
+from engine.corpus.cleaning import duplicate_key
+from engine.corpus.collect import key_digests
+from engine.corpus.corpus import load_corpus
 from engine.corpus.hashing import STRIDE, WINDOW, GrowingSet, HashedChars, NoveltyIndex, distinct, mix
-from engine.corpus.ingest.cleaning import duplicate_key
-from engine.corpus.ingest.collection import key_digests
-from engine.corpus.leakage import LEAK_RUN, comparison_text, leak_share
-from engine.corpus.loading import load_corpus
+from engine.corpus.inspection import LEAK_RUN, comparison_text, leak_share
 from engine.corpus.similarity import (
     MIN_CHARS,
     MIN_WORDS,

@@ -25,9 +25,9 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import EncodedTweets
-from engine.corpus.loading import load_corpus
+from engine.corpus.corpus import load_corpus
 from engine.errors import CheckpointError, StorageError
-from engine.export.copies import Copies
+from engine.export.copies import Copies, Measured
 from engine.export.hub import (
     CARD,
     CODE,
@@ -41,7 +41,7 @@ from engine.export.hub import (
     read_folder,
     write_folder,
 )
-from engine.export.model_card import Measured, model_card
+from engine.export.model_card import model_card
 from engine.storage import files
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.training.evaluation import evaluate

@@ -23,7 +23,7 @@ from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import EncodedTweets
-from engine.corpus.loading import load_corpus
+from engine.corpus.corpus import load_corpus
 from engine.errors import CheckpointError, ConfigError, CorpusError, DivergedError
 from engine.insight import answers, baselines, reach, units
 from engine.insight.answers import Answer, CheckpointAnswers

@@ -22,7 +22,7 @@ from engine.errors import VocabError
 from engine.model.gru import NgramInput, TextGenerator, run_gru, weights_with_prefix
 from engine.model.parameters import FlatParameters, WeightAverage
 from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab, appended, context_code
-from engine.sampling.tutorial_loop import TutorialGenerator
+from engine.sampling.bench import TutorialGenerator
 from tests.engine.checkpoints.saved import WITH_TABLE, checkpoint_tensors, trained, write_checkpoint
 from tests.engine.helpers import (
     CPU,

@@ -24,21 +24,19 @@ from engine.compute.device import Draw, derived_seed
 from engine.config.corpus import CorpusConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import Batch, FlatTweets
+from engine.corpus.cleaning import duplicate_key
 from engine.corpus.corpus import Corpus
 from engine.corpus.hashing import NoveltyIndex
-from engine.corpus.ingest.cleaning import duplicate_key
-from engine.corpus.training_data import load_training_data
 from engine.errors import ConfigError, VocabError
 from engine.model.vocab import Vocab
 from engine.protocol.events import RefusalReason
 from engine.sampling import bench
 from engine.sampling import filter as tweet_filter
-from engine.sampling.bench import Shape, Variant
+from engine.sampling.bench import Benchmark, Shape, TutorialGenerator, TutorialLoop, Variant
 from engine.sampling.filter import MAX_BATCH_CHARS, TweetFilter, draft_tweets, require_samplable
 from engine.sampling.generation import Comparison, GeneratedTweet, compare, unknown_words_in, words_of
 from engine.sampling.queries import NearestTweet, nearest_tweet
 from engine.sampling.sampler import SampledTweet
-from engine.sampling.tutorial_loop import TutorialLoop
 from engine.training.trainer import Trainer
 from tests.engine.corpus.reading import Case, recorded_cases, unescaped
 from tests.engine.helpers import CPU, TickingClock, small_tweets, write_corpus
@@ -303,42 +301,47 @@ def corpus(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpu
     return CorpusConfig(files=(str(write_corpus(tmp_path)),))
 
 
-def test_all_variants_train_on_the_same_batches(corpus: CorpusConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, seen = FakeClock(), list[Batch]()
+def test_all_variants_train_on_the_same_batches_and_a_trial_that_takes_long_ends_early(
+    corpus: CorpusConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, seen, step_seconds = FakeClock(), dict[object, list[Batch]](), bench.TRIAL_SECONDS / 2
 
-    def step(_: object, batch: Batch, *_rate: float) -> None:
-        seen.append(batch)
-        clock.advance(bench.MAX_TRIAL_SECONDS / 2)
+    def step(loop: object, batch: Batch, *_rate: float) -> None:
+        seen.setdefault(loop, []).append(batch)
+        clock.advance(step_seconds)
 
     monkeypatch.setattr(TutorialLoop, "step", step)
     monkeypatch.setattr(Trainer, "step", step)
-    training = bench.TrainingTrials(TINY, load_training_data(corpus, None, lambda _: None), CPU.device, clock)
-    training.steps_per_trial = 2
-    trials = training.trials()
-    assert [variant.path for variant in trials] == ["tutorial", "ours", "ours, bfloat16"]
-    rounds = [[(trial(number), seen[-2:]) for trial in trials.values()] for number in range(3)]
-    for results in rounds:
-        assert all(result == results[0] for result in results)
-        assert results[0][0] == sum(batch.num_targets for batch in results[0][1])
-    assert len({id(batch) for [(_, batches), *_] in rounds for batch in batches}) == 6
-    training.steps_per_trial = 20
-    seen.clear()
-    assert trials[next(iter(trials))](3) == sum(batch.num_targets for batch in seen)
-    assert len(seen) == 3, "a trial that takes long ends early"
+    monkeypatch.setattr(Benchmark, "_sample", lambda *_: [])
+    benchmark = Benchmark(CPU.device, 10.0, Mock(), corpus, [TINY], clock)
+    report = benchmark.run()
+    assert [row.path for row in report.train] == ["tutorial", "ours", "ours, bfloat16"]
+    assert all(row.chars_per_second > 0 and row.ratio_to_tutorial == 1.0 for row in report.train)
+    batches, *others = seen.values()
+    assert others == [batches, batches]
+    assert len({id(batch) for batch in batches}) == len(batches) > 5
+
+    step_seconds, loop = 0.4 * bench.MAX_TRIAL_SECONDS, TutorialLoop(TutorialGenerator(9, 4, 8))
+    assert benchmark._train_on(loop, batches) == sum(batch.num_targets for batch in seen[loop])  # type: ignore[arg-type]
+    assert len(seen[loop]) == 3
 
 
 def test_each_round_starts_with_another_variant_the_last_ends_in_time_and_a_slow_variant_runs_once() -> None:
-    clock, begun = FakeClock(), list[str]()
+    clock, progress, works = FakeClock(), Mock(), list[int]()
 
-    def trial(seconds: float, _: int) -> int:
+    def trial(seconds: float, work: int) -> int:
+        works.append(work)
         clock.advance(seconds)
         return 60
 
     trials: dict[Variant, Callable[[int], int]] = {
         Variant(name, 1, 1): partial(trial, seconds) for name, seconds in (("a", 1.0), ("b", 1.0), ("slow", 5.0))
     }
-    rates = bench.run_rounds(trials, 20.0, clock, lambda variant: begun.append(variant.path))
+    benchmark = Benchmark(CPU.device, 20.0, progress, clock=clock)
+    rates = benchmark.run_rounds(trials, lambda number: 100 * number, 20.0, "training")
+    begun = [doing.removeprefix("training: ") for (_, doing), _ in progress.call_args_list]
     assert begun == ["a", "b", "slow", "b", "a", "a", "b", "b", "a", "a", "b", "b", "a", "a", "b"]
+    assert works == [0, 0, 0, *sorted([*range(100, 700, 100)] * 2)]
     assert clock.now == 19.0
     assert {variant.path: each for variant, each in rates.items()} == {"a": [60.0] * 7, "b": [60.0] * 7, "slow": [12.0]}
 
@@ -361,7 +364,7 @@ def test_it_ends_in_about_the_requested_time_after_at_least_the_first_shape(
     corpus: CorpusConfig, seconds: float, tick: float, measured: list[Shape]
 ) -> None:
     clock, progress, threads = TickingClock(tick), Mock(), torch.get_num_threads()
-    benchmark = bench.Benchmark(CPU.device, seconds, progress, corpus, [TINY, OTHER], clock)
+    benchmark = Benchmark(CPU.device, seconds, progress, corpus, [TINY, OTHER], clock)
     report = benchmark.run()
     assert torch.get_num_threads() == threads
     assert benchmark.skipped_shapes == [shape for shape in (TINY, OTHER) if shape not in measured]

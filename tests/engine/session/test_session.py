@@ -18,7 +18,7 @@ import torch
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
-from engine.corpus.loading import load_corpus
+from engine.corpus.corpus import load_corpus
 from engine.errors import CheckpointError, StorageError, exit_code_for
 from engine.progress import Stage
 from engine.protocol import codec

@@ -19,7 +19,7 @@ from engine.compute.optimizer import DECAY_EVERY, NGRAM_RATE_FACTOR, FusedAdamW,
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters
-from engine.sampling.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
+from engine.sampling.bench import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_close_tensors, encoded, model_with_table, some_batches
 

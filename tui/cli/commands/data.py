@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.download.catalog import DATASETS, Dataset, find_dataset
+from engine.corpus.files.download import DATASETS, Dataset, checked_url, find_dataset
 from engine.errors import ConfigError
 from tui.cli.options import TWEETS, AsJson, GivenOptions, to_corpus_config, with_options
 from tui.cli.output import ProgressDisplay, exit_at_signals, passing_folder, print_json, show_progress
@@ -52,8 +52,8 @@ def inspect(
     """
     from rich.console import Console
 
+    from engine.corpus.corpus import TooFewTweetsError
     from engine.corpus.inspection import inspect
-    from engine.corpus.loading import TooFewTweetsError
     from engine.memory import peak_bytes
     from tui.cli.inspection_report import print_inspection, print_sources
 
@@ -127,11 +127,8 @@ def fetch(
     tweetgen-tui data fetch sentiment140
     """
     dataset = find_dataset(name)
-
-    from engine.corpus.download.download import checked_url, is_whole
-
     address = checked_url(dataset.url if url is None else url)
-    is_there = is_whole(dataset.path, dataset.num_bytes, dataset.md5)
+    is_there = dataset.is_fetched()
     if is_there:
         typer.echo(f"{dataset.name} is already downloaded and verified.", err=True)
     else:
@@ -167,9 +164,9 @@ def _ask(dataset: Dataset, *, is_agreed: bool) -> None:
 
 def _fetch(dataset: Dataset, url: httpx.URL) -> None:
     """Download with a progress display; a signal exits and reports how much is kept."""
-    from engine.corpus.download.download import fetch, part_path
+    from engine.corpus.files.download import fetch
 
-    part = part_path(dataset)
+    part = dataset.part_path
 
     def farewell() -> str:
         num_bytes = part.stat().st_size if part.exists() else 0

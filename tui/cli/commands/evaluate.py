@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +16,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RuntimeConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.report import counted
-from engine.errors import ConfigError, CorpusError
+from engine.errors import CorpusError
 from tui.cli.options import (
     MACHINE,
     TWEETS,
@@ -24,7 +25,8 @@ from tui.cli.options import (
     GivenOptions,
     OptionGroup,
     fields_of,
-    require_files,
+    require_data,
+    require_effect,
     to_corpus_config,
     with_options,
 )
@@ -33,10 +35,9 @@ from tui.text.numbers import format_count
 
 if TYPE_CHECKING:  # they import numpy or torch
     from engine.checkpoints.format import CheckpointInfo
-    from engine.corpus.arrays import EncodedTweets, FlatTweets
+    from engine.corpus.arrays import FlatTweets
     from engine.corpus.corpus import Corpus
     from engine.sampling.generation import Comparison, GeneratedTweet, Generator, Quality
-    from engine.training.evaluation import Evaluation
 
 DATA = OptionGroup(
     "Tweets",
@@ -47,7 +48,6 @@ DATA = OptionGroup(
 )
 QUALITY = OptionGroup("Quality", SamplingConfig, ("temperature",))
 _DEFAULT_COUNT = 1000
-_N_GRAM = "witten_bell_"
 _LABELS = {
     "bits_per_char": "bits/char",
     "nats_per_char": "nats/char",
@@ -110,11 +110,13 @@ def evaluate(
     tweetgen-tui evaluate --data other.csv --json
     tweetgen-tui evaluate --baselines --quality
     """
-    require_files(given, "max_length")
-    _require_quality({"count": count, "seed": seed, "temperature": given.get("temperature")}, is_given=quality)
+    require_data(given, "max_length")
+    of_quality = {"count": count, "seed": seed, "temperature": given.get("temperature")}
+    require_effect(of_quality, "without --quality", "Add --quality.", has_effect=quality)
     sampling = SamplingConfig(temperature=given.get("temperature", SamplingConfig.temperature))
     runtime_config = RuntimeConfig(**fields_of(RuntimeConfig, given))
 
+    from engine.baselines import baseline_bits
     from engine.checkpoints.checkpoint import load_checkpoint
     from engine.compute.device import Runtime
     from engine.corpus.arrays import EncodedTweets
@@ -137,19 +139,23 @@ def evaluate(
     result = evaluate_tweets(loaded.to_model(runtime.device), encoded)
     bits, comparison = None, None
     if own and baselines:
-        train = EncodedTweets.from_flat(own.train, loaded.vocab)
-        bits = _bits_of_baselines(train, encoded, len(loaded.vocab))
+        with show_progress() as on_progress:
+            train = EncodedTweets.from_flat(own.train, loaded.vocab)
+            bits = baseline_bits(train, encoded, len(loaded.vocab), on_progress)
     if own and quality:
         seeds = range(seed or 0, (seed or 0) + (count or _DEFAULT_COUNT))
         comparison = _compared(Generator(path, runtime_config), sampling, seeds, tweets, own)
-    (_print_json if as_json else _print)(result, bits, comparison)
-
-
-def _require_quality(given: Mapping[str, object], *, is_given: bool) -> None:
-    """Raise `ConfigError` for options of --quality without it."""
-    name = next((name for name, value in given.items() if value is not None), None)
-    if name is not None and not is_given:
-        raise ConfigError(f"--{name} has no effect without --quality.", "Add --quality.")
+    figures = {name: getattr(result, name) for name in _LABELS}
+    if as_json:
+        computed = {"baselines": bits, "quality": comparison}
+        print_json(figures | {name: value for name, value in computed.items() if value is not None})
+        return
+    shown = {name: format_count(value) if isinstance(value, int) else f"{value:.4f}" for name, value in figures.items()}
+    print_facts((_LABELS[name], value) for name, value in shown.items())
+    if bits is not None:
+        _print_baselines(result.bits_per_char, bits)
+    if comparison is not None:
+        _print_quality(comparison)
 
 
 def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, must_be_same: bool) -> Corpus:
@@ -158,7 +164,7 @@ def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, mus
     Raises `CorpusError`, with `must_be_same` also if it changed, and `CheckpointError` if the checkpoint is imported
     and its files are not `named`.
     """
-    from engine.corpus.loading import load_corpus
+    from engine.corpus.corpus import load_corpus
 
     require_trusted_corpus(path, info, named)
     with show_progress() as on_progress:
@@ -173,7 +179,7 @@ def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, mus
 
 def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
     """Return the tweets of `files`, or else the validation tweets; report on stderr which. Raises `CorpusError`."""
-    from engine.corpus.loading import read_tweets
+    from engine.corpus.corpus import read_tweets
 
     if files is None and own is not None:
         sys.stderr.write(f"{counted(len(own.validation), 'validation tweet')} of {own.name}\n")
@@ -184,14 +190,6 @@ def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
     if not tweets:
         raise CorpusError("No usable tweet to evaluate on.", "Give a file with one tweet per row.")
     return tweets
-
-
-def _bits_of_baselines(train: EncodedTweets, held_out: EncodedTweets, vocab_size: int) -> dict[str, float]:
-    """Return the bits per character of each baseline on `held_out`, counted on `train`."""
-    from engine.baselines import baseline_bits
-
-    with show_progress() as on_progress:
-        return baseline_bits(train, held_out, vocab_size, on_progress)
 
 
 def _compared(
@@ -209,46 +207,19 @@ def _compared(
     return compare(written, tweets, own)
 
 
-def _print_json(result: Evaluation, bits: Mapping[str, float] | None, comparison: Comparison | None) -> None:
-    """Print one JSON object with the parts that were computed."""
-    further = {"baselines": bits, "quality": comparison}
-    print_json(_figures(result) | {name: value for name, value in further.items() if value is not None})
-
-
-def _figures(result: Evaluation) -> dict[str, float | int]:
-    """Return the model's figures by their JSON names."""
-    return {name: getattr(result, name) for name in _LABELS}
-
-
-def _print(result: Evaluation, bits: Mapping[str, float] | None, comparison: Comparison | None) -> None:
-    """Print the model's figures, and a table for baselines and quality if computed."""
-    print_facts(
-        (_LABELS[name], format_count(value) if isinstance(value, int) else f"{value:.4f}")
-        for name, value in _figures(result).items()
-    )
-    if bits is not None:
-        sys.stdout.write("\n")
-        _print_baselines(result.bits_per_char, bits)
-    if comparison is not None:
-        sys.stdout.write("\n")
-        _print_quality(comparison)
-
-
 def _print_baselines(of_model: float, of_baselines: Mapping[str, float]) -> None:
     """Print bits per character, one model per line, and mark the best."""
-    bits = {_title(name): value for name, value in of_baselines.items()} | {"this model": of_model}
+    sys.stdout.write("\n")
+    titles = {name: re.sub(r"^witten_bell_(.*)", r"Witten-Bell \1-gram", name) for name in of_baselines}
+    bits = {titles[name]: value for name, value in of_baselines.items()} | {"this model": of_model}
     best = min(bits, key=lambda title: bits[title])
     rows = ((title, f"{value:.4f}", "best" if title == best else "") for title, value in bits.items())
     print_table(("model", "bits/char", ""), rows)
 
 
-def _title(name: str) -> str:
-    """Return the display name of a baseline."""
-    return f"Witten-Bell {name.removeprefix(_N_GRAM)}-gram" if name.startswith(_N_GRAM) else name
-
-
 def _print_quality(comparison: Comparison) -> None:
     """Print figures of sampled tweets beside those of real ones."""
+    sys.stdout.write("\n")
     columns = [_cells(comparison.written), _cells(comparison.held_out)]
     training = {"mean chars": f"{comparison.train_mean_chars:.1f}"}
     rows = ((name, *(column[name] for column in columns), training.get(name, "")) for name in columns[0])

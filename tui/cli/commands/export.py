@@ -11,18 +11,15 @@ import typer
 
 from engine.checkpoints.catalog import resolve_checkpoint
 from engine.checkpoints.format import read_info
-from engine.config.run import RuntimeConfig
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.export import WeightFormat
-from engine.progress import OnProgress, part_of
+from engine.progress import OnProgress
 from tui.cli.options import complete_checkpoint
 from tui.cli.output import check_output, report, report_checkpoint, show_progress, write_output
 from tui.text.numbers import format_size
 
 if TYPE_CHECKING:  # they import torch
     from engine.checkpoints.checkpoint import Checkpoint
-    from engine.corpus.corpus import Corpus
-    from engine.model.gru import TextGenerator
 
 app = typer.Typer(no_args_is_help=True, help="Write a trained model for use without this program.")
 Name = Annotated[
@@ -34,8 +31,6 @@ Name = Annotated[
     ),
 ]
 Measured = TypeVar("Measured")
-_READ = 0.3
-"""Share of the total time that has passed once the training tweets are read."""
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 
@@ -67,15 +62,14 @@ def html(
     check_output(file, may_replace=force)
 
     from engine.checkpoints.checkpoint import load_checkpoint
-    from engine.export.copies import measure_figures
+    from engine.export.copies import measure
     from engine.export.web_page import web_page
 
     checkpoint = load_checkpoint(path)
-    vocab, sampling = checkpoint.vocab, checkpoint.info.sampling
     figures = _measured(
         path,
         checkpoint,
-        lambda model, corpus, on_progress: measure_figures(model, vocab, corpus, sampling, on_progress),
+        lambda on_progress: measure(path, checkpoint, checkpoint.info.sampling, on_progress),
         without="Copies were not counted, and the page says so",
     )
     if figures is not None:
@@ -84,26 +78,16 @@ def html(
 
 
 def _measured(
-    path: Path,
-    checkpoint: Checkpoint,
-    measure: Callable[[TextGenerator, Corpus, OnProgress], Measured],
-    *,
-    without: str,
+    path: Path, checkpoint: Checkpoint, measure: Callable[[OnProgress], Measured], *, without: str
 ) -> Measured | None:
     """Print which checkpoint is used, and return what is measured with its model and training corpus.
 
     Where the corpus can't be read, print `without` and why, and return None.
     """
-    from engine.compute.device import Runtime
-    from engine.sampling.generation import load_training_corpus
-
     report_checkpoint(path, checkpoint.info)
-    runtime = Runtime.resolve(RuntimeConfig(device="cpu"))
-    runtime.apply()
     try:
         with show_progress() as on_progress:
-            corpus = load_training_corpus(path, checkpoint.info, part_of(on_progress, 0.0, _READ))
-            return measure(checkpoint.to_model(runtime.device), corpus, part_of(on_progress, _READ, 1.0))
+            return measure(on_progress)
     except (CheckpointError, CorpusError) as error:
         report(f"{without}: {error.message}")
         return None
@@ -199,11 +183,10 @@ def onnx(
     checkpoint = load_checkpoint(path)
 
     def measured_bits() -> float | None:
-        vocab = checkpoint.vocab
         return _measured(
             path,
             checkpoint,
-            lambda model, corpus, _: measure_bits(model, vocab, corpus),
+            lambda on_progress: measure_bits(path, checkpoint, on_progress),
             without="The file has no bits_per_char",
         )
 

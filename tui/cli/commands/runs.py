@@ -7,6 +7,7 @@ import re
 import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -22,7 +23,7 @@ from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal import SkippedLines, last_event
 from engine.text import sanitize_line
 from tui.cli.commands.screen import local_runs, require_terminal, show
-from tui.cli.options import AsJsonLines, complete_run
+from tui.cli.options import AsJsonLines, complete_run, require_effect
 from tui.cli.output import (
     STANDARD_STREAM,
     check_output,
@@ -30,7 +31,6 @@ from tui.cli.output import (
     print_json,
     print_table,
     report,
-    require_effect,
     show_progress,
     write_output,
 )
@@ -228,8 +228,9 @@ def replay(
     tweetgen-tui runs replay last --cast training.cast --size 80x24
     """
     has_file = cast not in (None, STANDARD_STREAM)
-    require_effect({"size": size}, "without --cast", "runs replay", has_effect=cast is not None)
-    require_effect({"force": force or None}, "without a file to write", "runs replay", has_effect=has_file)
+    require = partial(require_effect, hint="Omit {}; `tweetgen-tui runs replay --help` lists all.")
+    require({"size": size}, "without --cast", has_effect=cast is not None)
+    require({"force": force or None}, "without a file to write", has_effect=has_file)
     if cast is None:
         _show_replay(run, _DEFAULT_SPEED if speed is None else speed)
     else:

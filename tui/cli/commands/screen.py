@@ -72,7 +72,7 @@ def open_screen(
     if config.resume is None:  # a resumed run has its own settings
         config = with_screen_settings(config, store.preferences.intervals)
     preflight.check(config)
-    history, warning = history_of(config)
+    history, warning = _history_of(config)
     if warning:
         typer.echo(warning, err=True)
     # with a GPU, torchrun's own thread counts them: that imports torch
@@ -85,7 +85,7 @@ def open_screen(
     show(connection, history, open_run, store, job_control, stops_on_hangup=stops_on_hangup, invitation=invitation)
 
 
-def history_of(config: RunConfig) -> tuple[RunView, str]:
+def _history_of(config: RunConfig) -> tuple[RunView, str]:
     """Return the view with which a run begins, and a warning about the journal of a resumed one."""
     from tui.run.journal import read_history
     from tui.run.view import RunView
@@ -159,15 +159,15 @@ def show(
         outcome = app.leaving.outcome_without_screen(exit_code)
         if outcome.is_ending:
             app.connection.wait(ENDING_SECONDS)
-        leave_terminal(app, job_control)
+        _leave_terminal(app, job_control)
         leave_process(_run_after_screen(outcome, app, job_control))
 
-    outcome = run_app(app, job_control, app.leaving.receive, take_over)
+    outcome = _run_app(app, job_control, app.leaving.receive, take_over)
     handle_signals_after_screen(app.leaving.stop_run, continues_in_background=outcome.is_detached)
     leave_process(_run_after_screen(outcome, app, job_control))
 
 
-def run_app(
+def _run_app(
     app: TweetgenApp | LessonApp,
     job_control: JobControl,
     on_signal: Callable[[int], None],
@@ -196,7 +196,7 @@ def run_app(
     return Outcome.failed(to_tweetgen_error(failure, "The screen"))
 
 
-def leave_terminal(app: TerminalApp[Outcome], job_control: JobControl) -> None:
+def _leave_terminal(app: TerminalApp[Outcome], job_control: JobControl) -> None:
     """Restore the terminal in place of a screen that does not answer; drop further output if it accepts none."""
     if not app.abandon_terminal():
         close_terminal()
@@ -297,7 +297,7 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
     app = LessonApp(
         open_run(config, None),
         open_run,
-        history_of(config)[0],
+        _history_of(config)[0],
         path,
         glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
@@ -312,10 +312,10 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
     def take_over(exit_code: int | None) -> NoReturn:
         code = INTERRUPTED_CODE if exit_code is None else exit_code
         app.lesson_screen.run.stop(reason_of(code))
-        leave_terminal(app, job_control)
+        _leave_terminal(app, job_control)
         leave(Outcome(exit_code=code), ENDING_SECONDS)
 
-    outcome = run_app(app, job_control, app.receive, take_over)
+    outcome = _run_app(app, job_control, app.receive, take_over)
     if outcome.failure is not None:
         app.action_leave(outcome.exit_code)
     handle_signals_after_screen(lambda _: None, continues_in_background=False)

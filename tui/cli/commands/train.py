@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import ConfigError, DistributedError, RankLostError, TweetgenError
+from engine.session.startup import preflight
 from tui.cli.commands.screen import leave_process
 from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, config_to_train, fields_of, with_options
 from tui.cli.output import write_line
@@ -61,54 +61,33 @@ def train(
     if nproc_per_node != 1:
         processes = Processes.choose(nproc_per_node, config)
         if processes.count > 1:
-            sys.exit(
-                _train_in_several(
-                    config, nproc_per_node, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detach
-                )
-            )
+            from tui.cli.headless import run_attached
+
+            preflight.require_text(preflight.check(config))
+            torchrun = Torchrun(config, nproc_per_node)
+            sys.exit(run_attached(torchrun, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detach))
         notice = processes.note
-    sys.exit(_train_here(config, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detach, notice=notice))
-
-
-def _train_here(config: RunConfig, *, as_json: bool, stops_on_hangup: bool, detaches: bool, notice: str) -> int:
-    """Train in this process; a run that detaches in a child process, whose progress is shown until it has started."""
-    release = _release_when_started() if detaches else None
+    on_start = _release_when_started() if detach else None
 
     from tui.cli.headless import run_headless
-    from tui.run.summary import how_to_attach
 
-    def on_start(view: RunView) -> None:
-        write_line(how_to_attach(view))
-        close_terminal(and_pipes=True)
-        if release is not None:
-            release()
-
-    return run_headless(
-        config,
-        as_json=as_json,
-        stops_on_hangup=stops_on_hangup,
-        on_start=None if release is None else on_start,
-        notice=notice,
-    )
+    sys.exit(run_headless(config, as_json=as_json, stops_on_hangup=stops_on_hangup, on_start=on_start, notice=notice))
 
 
-def _release_when_started() -> Callable[[], None]:
-    """Continue in a child process; return what lets the shell continue while that one runs on."""
+def _release_when_started() -> Callable[[RunView], None]:
+    """Continue in a child process; return what lets the shell continue while the run, once started, trains on there."""
     from tui.process.job_control import start_job_control
 
-    return partial(start_job_control().release, 0)
+    job_control = start_job_control()
 
+    def release(view: RunView) -> None:
+        from tui.run.summary import how_to_attach
 
-def _train_in_several(
-    config: RunConfig, nproc_per_node: int, *, as_json: bool, stops_on_hangup: bool, detaches: bool
-) -> int:
-    """Train in several processes, which torchrun starts, and attach to them."""
-    from engine.session.startup import preflight
-    from tui.cli.headless import run_attached
+        write_line(how_to_attach(view))
+        close_terminal(and_pipes=True)
+        job_control.release(0)
 
-    preflight.require_text(preflight.check(config))
-    torchrun = Torchrun(config, nproc_per_node)
-    return run_attached(torchrun, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detaches)
+    return release
 
 
 def _train_ordered(order: Order, leader: RunLeader | None = None) -> int:
@@ -148,7 +127,7 @@ def _train_at(
         if leader is None:
             follow(place, runtime)
         elif leader.has_ended:
-            leader.dismiss_others(runtime)
+            leader.join(runtime).end()
         elif order is not None:
             _train_ordered(order, leader)
         else:

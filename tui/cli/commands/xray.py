@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -14,9 +14,8 @@ from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError
 from engine.protocol.insight import ReachMethod
 from engine.text import clean, sanitize_line
-from tui.cli.options import Checkpoint
-from tui.cli.output import STANDARD_STREAM, report_checkpoint, require_effect, write_output
-from tui.xray.state import ViewName, XrayState, trace_command
+from tui.cli.options import Checkpoint, require_effect
+from tui.cli.output import STANDARD_STREAM, report_checkpoint, write_output
 
 if TYPE_CHECKING:  # it imports torch
     from engine.checkpoints.format import CheckpointInfo
@@ -35,7 +34,7 @@ def xray(  # noqa: PLR0913 - one per option
     *,
     checkpoint: Checkpoint = None,
     view: Annotated[
-        ViewName | None,
+        Literal["step", "gates", "reach", "units", "map"] | None,
         typer.Option(
             metavar="step|gates|reach|units|map",
             help="One character at a time, its gates, how far back it reaches, units that track a concept, or the map "
@@ -79,7 +78,7 @@ def xray(  # noqa: PLR0913 - one per option
     tweetgen-tui xray "good morning @anna" --view reach --at 16 --svg reach.svg
     tweetgen-tui xray "good morning @anna" --checkpoint my-run/best --json
     """
-    require = partial(require_effect, command="xray")
+    require = partial(require_effect, hint="Omit {}; `tweetgen-tui xray --help` lists all.")
     require({"view": view, "at": at, "method": method, "svg": svg}, "with --json", has_effect=not as_json)
     require({"method": method}, "without --view reach", has_effect=view == "reach")
     require({"layer": layer}, f"with --view {view}", has_effect=view in {None, "step", "gates"})
@@ -101,6 +100,7 @@ def xray(  # noqa: PLR0913 - one per option
         _require_own_tweets(path, answers.info)
 
     from tui.cli.xray_output import print_page, print_targets, svg_of
+    from tui.xray.state import XrayState, trace_command
     from tui.xray.views import answered, page
 
     chosen = XrayState(text=read, cursor=cursor, view=name, layer=layer_index, method=method or "occlusion")

@@ -24,9 +24,8 @@ from syrupy.assertion import SnapshotAssertion
 from engine.checkpoints.catalog import find_listed, is_taken, iterate_checkpoints
 from engine.checkpoints.management import delete_checkpoint, import_checkpoint, rename_checkpoint, sample_of, set_pinned
 from engine.config.run import RunConfig
-from engine.corpus.download.catalog import SENTIMENT140, Dataset, find_dataset
-from engine.corpus.download.download import checked_url, fetch, part_path
 from engine.corpus.files import members
+from engine.corpus.files.download import SENTIMENT140, Dataset, checked_url, fetch, find_dataset
 from engine.corpus.files.members import save_stream, shown_path, with_saved_streams
 from engine.errors import ConfigError, CorpusError, DownloadError, StorageError, TweetgenError
 from engine.model.vocab import SPECIALS
@@ -119,7 +118,7 @@ def dataset(monkeypatch: pytest.MonkeyPatch) -> Dataset:
 
 def leave_part(dataset: Dataset, content: bytes) -> None:
     dataset.path.parent.mkdir()
-    part_path(dataset).write_bytes(content)
+    dataset.part_path.write_bytes(content)
 
 
 BROKEN = announce(CONTENT[:HALF], SIZE)
@@ -173,11 +172,11 @@ def test_a_file_is_fetched(dataset: Dataset, name: str, snapshot: SnapshotAssert
 
 def test_a_second_program_is_refused(dataset: Dataset) -> None:
     leave_part(dataset, b"x")
-    with part_path(dataset).open("ab") as file:
+    with dataset.part_path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(DownloadError, match="Another program"):
             fetch(dataset, checked_url(NOWHERE), IGNORED)
-    assert part_path(dataset).read_bytes() == b"x"
+    assert dataset.part_path.read_bytes() == b"x"
 
 
 def test_a_folder_that_can_not_be_written_and_a_full_disk_are_reported_and_the_part_is_kept(
@@ -190,7 +189,7 @@ def test_a_folder_that_can_not_be_written_and_a_full_disk_are_reported_and_the_p
     monkeypatch.setattr(os, "fsync", mock.Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
     with serving(serve(CONTENT)) as server, pytest.raises(StorageError, match="No space left on device"):
         fetch(dataset, checked_url(server.url), IGNORED)
-    assert part_path(dataset).stat().st_size == SIZE
+    assert dataset.part_path.stat().st_size == SIZE
     assert not dataset.path.exists()
 
 

@@ -16,13 +16,13 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from engine.errors import ConfigError
-from engine.protocol.events import CommandRefused
+from engine.protocol.events import CommandRefused, Event
 from engine.protocol.insight import MAX_TRACED_CHARS, BatchShown, InsightEvent, ShowBatch
 from engine.storage.folders import folder_of_run
 from engine.text import sanitize_line
 from tui.dialogs.base import RunUpdated
 from tui.run.model import RunModel
-from tui.screens.xray.checkpoint_bridge import CheckpointBridge
+from tui.screens.checkpoint_bridge import CheckpointBridge
 from tui.settings.key_table import Key, keys_of
 from tui.settings.keys import KeyMap, bindings_of, mapped
 from tui.widgets.bars import StepBar
@@ -63,10 +63,6 @@ class TextLine(Horizontal):
         self.screen.set_focus(line)  # immediately: `focus` would let the next keys act on the screen
 
     def action_close_line(self) -> None:
-        """Close the line without another text."""
-        self.close()
-
-    def close(self) -> None:
         """Close the line."""
         self.remove_class("-open")
         self.screen.set_focus(self.screen.query_one(XrayPanel))
@@ -112,7 +108,8 @@ class XrayScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """End the thread that answers from a checkpoint, if there is one."""
-        self._close_checkpoint()
+        if self._checkpoint is not None:
+            self._checkpoint.close()
 
     @on(RunUpdated)
     def _follow(self, message: RunUpdated) -> None:
@@ -121,16 +118,13 @@ class XrayScreen(Screen[None]):
         for event in message.events:
             if isinstance(event, BatchShown):
                 self._show_tweet_of(event)
-            elif isinstance(event, InsightEvent):
-                self.panel.show(event)
-            elif isinstance(event, CommandRefused):
-                self._show_refusal(event)
+            elif isinstance(event, CommandRefused) and event.command == "ShowBatch" and self._replaced_text is not None:
+                self._replaced_text = None
+                self.notify(sanitize_line(event.detail), markup=False)
+            self._show(event)
         self._choose_model()
         for answer in self._checkpoint.drain() if self._checkpoint is not None else ():
-            if isinstance(answer, InsightEvent):
-                self.panel.show(answer)
-            elif isinstance(answer, CommandRefused):
-                self.panel.show_refusal(answer.command, answer.detail)
+            self._show(answer)
         self._key_bar.unmet = message.unmet
         self._key_bar.pause_label = PAUSE_LABELS.get(run.view.shown_phase, "pause")
         self._step_bar.show(run.view.last_step_taken, run.step_note)
@@ -143,11 +137,12 @@ class XrayScreen(Screen[None]):
             self.panel.open(batch.rows[self._row % len(batch.rows)].text)
             self.panel.ask_again()
 
-    def _show_refusal(self, refusal: CommandRefused) -> None:
-        if refusal.command == "ShowBatch" and self._replaced_text is not None:
-            self._replaced_text = None
-            self.notify(sanitize_line(refusal.detail), markup=False)
-        self.panel.show_refusal(refusal.command, refusal.detail)
+    def _show(self, event: Event) -> None:
+        """Show an answer, or why there is none."""
+        if isinstance(event, InsightEvent):
+            self.panel.show(event)
+        elif isinstance(event, CommandRefused):
+            self.panel.show_refusal(event.command, event.detail)
 
     def _choose_model(self) -> None:
         """Choose the model that answers, where another can than before or answers were lost, and ask again."""
@@ -156,7 +151,9 @@ class XrayScreen(Screen[None]):
         if situation == self._situation:
             return
         self._situation = situation
-        self._close_checkpoint()
+        if self._checkpoint is not None:
+            self._checkpoint.close()
+            self._checkpoint = None
         self._problem = "The run is still starting: it has no weights yet." if run.view.phase == "starting" else ""
         source = ""
         if not run.has_model and not self._problem:
@@ -169,11 +166,6 @@ class XrayScreen(Screen[None]):
         self.panel.ask_again(source)
         if self._replaced_text is not None and run.has_model:
             run.connection.send(ShowBatch())
-
-    def _close_checkpoint(self) -> None:
-        if self._checkpoint is not None:
-            self._checkpoint.close()
-            self._checkpoint = None
 
     @on(XrayPanel.Asked)
     def _ask(self, message: XrayPanel.Asked) -> None:
@@ -213,7 +205,7 @@ class XrayScreen(Screen[None]):
     @on(Input.Submitted)
     def _show_typed(self, event: Input.Submitted) -> None:
         self.panel.open(event.value)
-        self.query_one(TextLine).close()
+        self.query_one(TextLine).action_close_line()
 
 
 def _checkpoint_of(run: str) -> Path | None:

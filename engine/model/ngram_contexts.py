@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.config.run import MAX_NGRAM_CONTEXTS
-from engine.corpus.arrays import EncodedTweets, Ids
 from engine.model.vocab import BOS, EMPTY_WINDOW, LONGEST, NUM_IDS, PAD, UNK, appended, context_code
 
+Ids = npt.NDArray[np.int64]
 MIN_COUNTS: Final[Mapping[int, int]] = {2: 5, 3: 30, 4: 60}
 """Least number of occurrences, not decreasing, by the number of characters."""
 MAX_CHARS, MAX_SORTED_CHARS = 4_000_000, 1_000_000
@@ -32,18 +33,26 @@ MAX_NUMBERS = 1 << 22
 """Limit of contexts times hidden size: 16 MB in float32, three times (table, gradient, average)."""
 
 
-def frequent_contexts(tweets: EncodedTweets, vocab_size: int, order: int, hidden_size: int) -> Ids:
+def frequent_contexts(
+    token_ids: npt.NDArray[np.integer], offsets: Ids, vocab_size: int, order: int, hidden_size: int
+) -> Ids:
     """Return the codes of the contexts that occur often enough, ascending, (R,); none for an order of 0.
 
-    They have 2 to `order` characters and need `MIN_COUNTS`, in a sample in proportion. The most frequent ones are
+    Tweet i is `token_ids[offsets[i]:offsets[i + 1]]`, where `token_ids` is (all characters,), `offsets` (tweets + 1,).
+    A context has 2 to `order` characters and needs `MIN_COUNTS`, in a sample in proportion. The most frequent ones are
     returned, at most `MAX_NGRAM_CONTEXTS` and `MAX_NUMBERS` / `hidden_size`. Needs up to 0.3 GB for a moment.
     """
     most = min(MAX_NGRAM_CONTEXTS, MAX_NUMBERS // hidden_size)
-    if order == 0 or len(tweets) == 0:
+    num_tweets = len(offsets) - 1
+    if order == 0 or num_tweets == 0:
         return np.empty(0, dtype=np.int64)
     limit = MAX_CHARS if vocab_size <= _MAX_BINNED_VOCAB else MAX_SORTED_CHARS
-    share = min(1.0, limit / tweets.num_targets)
-    inputs = _with_starts(tweets if share == 1 else _sample(tweets, share))
+    share = min(1.0, limit / (len(token_ids) + num_tweets))
+    if share < 1:  # evenly spaced tweets
+        chosen = np.linspace(0, num_tweets - 1, math.ceil(share * num_tweets)).astype(np.int64)
+        token_ids = np.concatenate([token_ids[offsets[tweet] : offsets[tweet + 1]] for tweet in chosen.tolist()])
+        offsets = np.concatenate(([0], np.cumsum(np.diff(offsets)[chosen])))
+    inputs = _with_starts(token_ids, offsets)
     inputs[inputs >= NUM_IDS] = UNK
     places = np.flatnonzero(inputs != PAD)
     suffixes, num_suffixes = inputs[places], min(vocab_size, NUM_IDS)  # at first of one character
@@ -61,21 +70,15 @@ def frequent_contexts(tweets: EncodedTweets, vocab_size: int, order: int, hidden
     return np.sort(np.concatenate(found)[most_frequent])
 
 
-def _sample(tweets: EncodedTweets, share: float) -> EncodedTweets:
-    """Return this share of the tweets, evenly spaced."""
-    chosen = np.linspace(0, len(tweets) - 1, math.ceil(share * len(tweets))).astype(np.int64)
-    pieces = [tweets.token_ids[tweets.offsets[tweet] : tweets.offsets[tweet + 1]] for tweet in chosen.tolist()]
-    return EncodedTweets(np.concatenate(pieces), np.concatenate(([0], np.cumsum(tweets.lengths[chosen]))))
-
-
-def _with_starts(tweets: EncodedTweets) -> Ids:
+def _with_starts(token_ids: npt.NDArray[np.integer], offsets: Ids) -> Ids:
     """Return the inputs of all tweets one after the other, `PAD PAD PAD BOS` and the characters of each."""
-    starts = tweets.offsets[:-1] + LONGEST * np.arange(len(tweets))
-    inputs = np.full(len(tweets.token_ids) + LONGEST * len(tweets), PAD, dtype=np.int64)
+    num_tweets = len(offsets) - 1
+    starts = offsets[:-1] + LONGEST * np.arange(num_tweets)
+    inputs = np.full(len(token_ids) + LONGEST * num_tweets, PAD, dtype=np.int64)
     is_char = np.ones(len(inputs), dtype=np.bool_)
     for place in range(LONGEST):
         is_char[starts + place] = False
-    inputs[is_char] = tweets.token_ids
+    inputs[is_char] = token_ids
     inputs[starts + LONGEST - 1] = BOS
     return inputs
 

@@ -1,1 +1,0 @@
-"""Data sets that can be downloaded by name, and resumable downloads. Never parses a downloaded file."""

@@ -1,1 +1,0 @@
-"""The X-ray as a screen over the main screen."""
