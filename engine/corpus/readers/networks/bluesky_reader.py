@@ -230,8 +230,8 @@ def _damaged(name: str, problem: str) -> CorpusError:
 def _json_posts(member: Member, source: Source) -> Iterator[_Found]:
     """Yield the posts of a JSON file in order."""
     document = JsonFile(member, source)
-    first, *more = islice(values_of_lines(document), 2)
-    if isinstance(first, dict) and more:
+    head = list(islice(values_of_lines(document), 2))
+    if len(head) == 2 and isinstance(head[0], dict):
         for number, value in enumerate(values_of_lines(document), start=1):
             where = f"line {number:,}"
             if isinstance(value, DroppedRow):
