@@ -20,7 +20,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.formats import format_named
-from engine.corpus.readers import json_reader, json_values, parquet_reader, reader
+from engine.corpus.readers import json_values, parquet_reader, reader
 from engine.corpus.readers.networks.bluesky_reader import MAX_BLOCK_BYTES
 from engine.corpus.readers.networks.mastodon_reader import html_to_text
 from engine.corpus.readers.networks.posts import without_typed_links
@@ -147,7 +147,7 @@ LONG = {
 def test_a_long_document_is_examined_by_its_first_items_and_texts_of_others_are_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(json_reader, "_SMALL_BYTES", 100)
+    monkeypatch.setattr(json_values, "_SMALL_BYTES", 100)
     for document in LONG.values():
         for column in (None, "text"):
             assert texts_of(as_json(document), column=column, format="json") == TEXTS
