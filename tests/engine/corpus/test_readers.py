@@ -29,7 +29,17 @@ from engine.corpus.readers.reader import DroppedRow, Member, Row, Source
 from engine.corpus.readers.text_reader import decoded_lines, head_lines
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import CAR_ID, car_of, parquet_of, section_of
-from tests.engine.corpus.reading import Case, Files, encoded, read, read_with, recorded_cases, texts_of, unescaped
+from tests.engine.corpus.reading import (
+    Case,
+    Files,
+    cases,
+    encoded,
+    read,
+    read_with,
+    recorded_cases,
+    texts_of,
+    unescaped,
+)
 
 CASES = ("text", "csv", "columns", "headers", "labels", "parquet", "json", "jsonl", "x", "x_old", "mastodon", "bluesky")
 
@@ -287,6 +297,15 @@ DAMAGED = {
     "with a block that is too long": car_of([]) + section_of(bytes(MAX_BLOCK_BYTES + 1)),
     "with an empty block": car_of([]) + b"\x00",
 }
+
+
+@pytest.mark.parametrize("name", ["statuses of the interface are found in lines", "the activities of an outbox alone"])
+def test_posts_one_per_line_are_read_at_any_size(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MAX_WHOLE_BYTES", 100)
+    (case,) = (each for each in cases("mastodon") if each.name.startswith(name) and each.name.endswith("lines"))
+    assert "! " not in case.read()
+    record = json.dumps({"$type": "app.bsky.feed.post", "text": "hello", "createdAt": "2024"}) + "\n"
+    assert texts_of({"a.jsonl": 100 * record}) == 100 * ["hello"]
 
 
 def test_a_damaged_repository_is_an_error(snapshot: SnapshotAssertion) -> None:
