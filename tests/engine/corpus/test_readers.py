@@ -245,8 +245,9 @@ def tweet(text: str, number: int = 1) -> object:
 
 def test_an_archive_with_too_many_circle_tweets_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.corpus.readers.networks.x_reader.MAX_CIRCLE_TWEETS", 2)
-    circle = [tweet("a secret", number) for number in range(3)]
-    assert "over 2 circle tweets" in read(archive(tweets=[tweet("hello")], twitter_circle_tweet=circle))
+    for ids in ((0, 1, 2), (1, 1, 2)):
+        circle = [tweet("a secret", number) for number in ids]
+        assert "over 2 circle tweets" in read(archive(tweets=[tweet("hello")], twitter_circle_tweet=circle))
 
 
 def test_other_files_of_the_archive_are_never_opened() -> None:
