@@ -1,10 +1,15 @@
-"""Progress of long work: `Stage` (what the setup of a run does), callbacks, and `Pieces`, which can be interrupted."""
+"""Progress of long work: `Stage` (what the setup of a run does), callbacks, and `Pieces`, which can be interrupted.
+
+`BatchCursor` is how far a run has come in its tweets.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
+
+import msgspec
 
 OnProgress = Callable[[float | None, str], None]
 """Called with the share done, 0 to 1 (None if unknown), and a short description of the current work."""
@@ -39,6 +44,17 @@ class Stage:
     def __str__(self) -> str:
         """Return text and detail as one line."""
         return f"{self.text}: {self.detail}" if self.detail else self.text
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchCursor:
+    """The next batch of a run: number of the epoch, and of the batch in it, both from 0, as checkpoints store it."""
+
+    epoch: _Count = 0
+    batch: _Count = 0
 
 
 Result = TypeVar("Result")

@@ -256,11 +256,10 @@ def _join_parts(labels: Indices, parts: list[tuple[Hashes, npt.NDArray[np.intege
     parts.clear()
     order = np.argsort(hashes)
     hashes, owners = hashes[order], owners[order]
-    is_repeated = np.zeros(len(hashes), dtype=np.bool_)
-    is_repeated[1:] = hashes[1:] == hashes[:-1]
-    again = np.flatnonzero(is_repeated)
-    _join_pairs(labels, owners[again - 1], owners[again])
-    parts.append((hashes[~is_repeated], owners[~is_repeated]))
+    is_repeated = hashes[1:] == hashes[:-1]
+    _join_pairs(labels, owners[:-1][is_repeated], owners[1:][is_repeated])
+    is_first = np.concatenate(([True], ~is_repeated))[: len(hashes)]
+    parts.append((hashes[is_first], owners[is_first]))
 
 
 def _join_pairs(labels: Indices, ones: npt.NDArray[np.integer], others: npt.NDArray[np.integer]) -> None:

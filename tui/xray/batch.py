@@ -104,9 +104,9 @@ def _glyph_of(char: str, glyphs: Glyphs) -> str:
 
 def _grid_line(symbols: Sequence[Span], glyphs: Glyphs) -> Iterator[Span]:
     """Yield the symbols of a row, those in the same style as one span; a wide character would shift all after it."""
-    cells = (each if cell_len(each.text) == 1 else replace(each, text=glyphs.wide, kind="value") for each in symbols)
-    for (kind, shade), alike in groupby(cells, key=lambda cell: (cell.kind, cell.shade)):
-        yield Span("".join(cell.text for cell in alike), kind, shade)
+    cells = (each if cell_len(each.text) == 1 else replace(each, text=glyphs.wide, style="value") for each in symbols)
+    for (style, shade), alike in groupby(cells, key=lambda cell: (cell.style, cell.shade)):
+        yield Span("".join(cell.text for cell in alike), style, shade)
 
 
 def _number(row: int, glyphs: Glyphs, *, is_selected: bool) -> Span:
@@ -151,7 +151,7 @@ def _ids(shown: BatchShown, selected: int, first_column: int, width: int, glyphs
 
 
 def _right_aligned(symbol: Span, cells: int) -> Span:
-    return Span(" " * (cells - cell_len(symbol.text)) + symbol.text, symbol.kind)
+    return Span(" " * (cells - cell_len(symbol.text)) + symbol.text, symbol.style)
 
 
 def _padding(shown: BatchShown, width: int) -> Line:

@@ -21,12 +21,11 @@ from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
 from engine.config.run import Computation, ModelConfig, RunConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.report import counted, summary_lines
 from engine.corpus.training_data import MAX_UNKNOWN_SHARE, TrainingData, corpus_config_of
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
-from engine.progress import Stage
+from engine.progress import BatchCursor, Stage
 from engine.sampling.filter import require_samplable
 from engine.session.ranks.connection import Ranks, make_trainer
 from engine.session.ranks.leader import config_of_leader, load_for_all, rank_generators

@@ -20,13 +20,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.formats import format_named
-from engine.corpus.readers import json_reader, json_values, parquet_reader, reader
-from engine.corpus.readers.bluesky_reader import MAX_BLOCK_BYTES
-from engine.corpus.readers.mastodon_reader import html_to_text
-from engine.corpus.readers.posts import without_typed_links
+from engine.corpus.readers import json_values, parquet_reader, reader
+from engine.corpus.readers.networks.bluesky_reader import MAX_BLOCK_BYTES
+from engine.corpus.readers.networks.mastodon_reader import html_to_text
+from engine.corpus.readers.networks.posts import without_typed_links
+from engine.corpus.readers.networks.x_reader import root_of, x_rows
 from engine.corpus.readers.reader import DroppedRow, Member, Row, Source
 from engine.corpus.readers.text_reader import decoded_lines, head_lines
-from engine.corpus.readers.x_reader import root_of, x_rows
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import CAR_ID, car_of, parquet_of, section_of
 from tests.engine.corpus.reading import Case, Files, encoded, read, read_with, recorded_cases, texts_of, unescaped
@@ -147,7 +147,7 @@ LONG = {
 def test_a_long_document_is_examined_by_its_first_items_and_texts_of_others_are_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(json_reader, "_SMALL_BYTES", 100)
+    monkeypatch.setattr(json_values, "_SMALL_BYTES", 100)
     for document in LONG.values():
         for column in (None, "text"):
             assert texts_of(as_json(document), column=column, format="json") == TEXTS
@@ -234,7 +234,7 @@ def tweet(text: str, number: int = 1) -> object:
 
 
 def test_an_archive_with_too_many_circle_tweets_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.corpus.readers.x_reader.MAX_CIRCLE_TWEETS", 2)
+    monkeypatch.setattr("engine.corpus.readers.networks.x_reader.MAX_CIRCLE_TWEETS", 2)
     circle = [tweet("a secret", number) for number in range(3)]
     assert "over 2 circle tweets" in read(archive(tweets=[tweet("hello")], twitter_circle_tweet=circle))
 

@@ -20,14 +20,13 @@ from engine.config.run import PresetName, RunConfig
 from engine.corpus import arrays, training_data
 from engine.corpus import batches as batches_module
 from engine.corpus.arrays import Batch, CorpusBatch, EncodedTweets, FlatTweets
-from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream, epoch_order, padding_shares
 from engine.corpus.training_data import KnownVocab, TrainingData, corpus_config_of, load_training_data
 from engine.errors import CorpusError
 from engine.model import ngram_contexts
 from engine.model.ngram_contexts import MIN_COUNTS, frequent_contexts
 from engine.model.vocab import BOS, EOS, NUM_IDS, PAD, UNK, Vocab
-from engine.progress import Stage
+from engine.progress import BatchCursor, Stage
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.helpers import code_of, encoded, encoded_with, small_tweets, write_corpus
 from tests.strategies import tweet_lists

@@ -25,10 +25,10 @@ from tui.process.exit import Outcome
 from tui.screens.lesson.screen import LessonScreen
 from tui.screens.lesson.stop_view import LivePicture
 from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, PauseNote
+from tui.text.cells import plain
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.xray.panel import XrayPanel
-from tui.xray.drawing import plain
 
 LARGE = (120, 40)
 
@@ -77,7 +77,7 @@ async def test_a_small_terminal_shows_the_text_or_the_view_a_middle_one_the_view
         await at.press("tab", shows=("(B, T, E)", "↓ projection"), lacks="Three parts.")
         at.app.glyphs = "ascii"
         view = at.screen.current.query_one(LivePicture)
-        await wait_until(lambda: plain(view.picture).isascii(), "the picture in ASCII")
+        await wait_until(lambda: plain(view.lines).isascii(), "the picture in ASCII")
         await at.resize(80, 24)
         await at.press(shows=("Press enter four times", "(B, T, V)"), lacks="Three parts.")
         await at.press("escape", shows=("Three parts.", "(B, T, V)"))

@@ -29,11 +29,11 @@ from tui.screens import xray
 from tui.screens.checkpoint_bridge import CheckpointBridge
 from tui.screens.xray import XrayScreen
 from tui.terminal.app import TerminalApp
+from tui.text.cells import plain
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import MAX_WAITING_BYTES
 from tui.widgets.xray.panel import XrayPanel
 from tui.widgets.xray.questions import AGAIN_SECONDS, Questions
-from tui.xray.drawing import plain
 from tui.xray.state import ViewName
 from tui.xray.views import VIEWS
 
@@ -85,7 +85,7 @@ class PanelApp(TerminalApp[None]):
     @property
     def shown(self) -> str:
         """The panel as text."""
-        return plain(self.panel.picture)
+        return plain(self.panel.lines)
 
     async def settle(self) -> None:
         """Wait until the panel, the screen and the app have handled all messages so far: so a command takes its way."""
@@ -399,9 +399,10 @@ async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeyp
     answers._step = 7
 
     def bridge_of(path: Path) -> CheckpointBridge:
-        opened.append((path, CheckpointBridge(path, lambda _path: answers)))
+        opened.append((path, CheckpointBridge(path)))
         return opened[-1][1]
 
+    monkeypatch.setattr("engine.insight.answers.CheckpointAnswers", lambda _path: answers)
     monkeypatch.setattr(xray, "CheckpointBridge", bridge_of)
     folder = create_run_folder("2026-11-25-101112")
     folder.checkpoint_path("latest").parent.mkdir(exist_ok=True)

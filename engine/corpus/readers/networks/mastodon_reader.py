@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_object, first_char
-from engine.corpus.readers.posts import (
+from engine.corpus.readers.networks.posts import (
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
     PRIVATE_EXAMPLE,
