@@ -341,13 +341,13 @@ def _owner_of(tweets: Iterable[object]) -> str:
 
 def _circle_ids(entries: Iterable[object], name: str) -> frozenset[str]:
     """Return the ids of circle tweets. Raises `CorpusError` that names the archive `name` if there are too many."""
-    ids = frozenset(_id(_unwrapped(entry), "id") for entry in islice(entries, MAX_CIRCLE_TWEETS + 1))
+    ids = [_id(_unwrapped(entry), "id") for entry in islice(entries, MAX_CIRCLE_TWEETS + 1)]
     if len(ids) > MAX_CIRCLE_TWEETS:
         raise CorpusError(
             f"{name} has over {MAX_CIRCLE_TWEETS:,} circle tweets.",
             "That is too many for one account; check the file twitter-circle-tweet.js.",
         )
-    return ids - {""}
+    return frozenset(ids) - {""}
 
 
 def _unwrapped(entry: object) -> dict[str, object]:
