@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.formats import format_named
 from engine.corpus.readers import json_values, parquet_reader, reader
 from engine.corpus.readers.networks.bluesky_reader import MAX_BLOCK_BYTES
 from engine.corpus.readers.networks.mastodon_reader import html_to_text
 from engine.corpus.readers.networks.posts import without_typed_links
 from engine.corpus.readers.networks.x_reader import root_of, x_rows
-from engine.corpus.readers.reader import DroppedRow, Member, Row, Source
+from engine.corpus.readers.reader import DroppedRow, Row, Source
 from engine.corpus.readers.text_reader import decoded_lines, head_lines
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import CAR_ID, car_of, parquet_of, section_of

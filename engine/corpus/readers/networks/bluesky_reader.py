@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_object, first_char
 from engine.corpus.readers.networks.posts import (
     SENSITIVE,
@@ -30,7 +31,7 @@ from engine.corpus.readers.networks.posts import (
     values_of_lines,
     without_typed_links,
 )
-from engine.corpus.readers.reader import ONLY_A_LINK, REPOST, DroppedRow, Format, Member, Row, Source, example
+from engine.corpus.readers.reader import ONLY_A_LINK, REPOST, DroppedRow, Format, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import escape
 

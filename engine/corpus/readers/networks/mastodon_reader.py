@@ -24,6 +24,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import HEAD_BYTES, Member
 from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_object, first_char
 from engine.corpus.readers.networks.posts import (
     DIRECT_MESSAGE,
@@ -38,11 +39,9 @@ from engine.corpus.readers.networks.posts import (
 )
 from engine.corpus.readers.reader import (
     BOOST,
-    HEAD_BYTES,
     ONLY_A_LINK,
     DroppedRow,
     Format,
-    Member,
     NoTextsError,
     Row,
     Source,

@@ -28,11 +28,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.csv_records import csv_records
 from engine.corpus.readers.json_values import JsonFile, as_json, as_object
 from engine.corpus.readers.networks.posts import PRIVATE_EXAMPLE
 from engine.corpus.readers.networks.x_notes import NoteTweets
-from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Member, Row, Source, example
+from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Row, Source, example
 from engine.corpus.readers.table import BLANK_LINE, TOO_FEW_COLUMNS
 from engine.corpus.readers.text_reader import decoded_lines
 from engine.corpus.report import counted
