@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.corpus.inspection import Inspection, by_kind
-from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport, counted
-from engine.text import sanitize_line
+from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport
+from engine.text import counted, sanitize_line
 from tui.text.cells import shortened
 from tui.text.numbers import format_count, format_share, format_size
 

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from engine.corpus.report import counted
+from engine.text import counted
 from tui.dialogs.base import Dialog
 from tui.dialogs.help import HelpDialog, HelpEntry, key_entries
 from tui.lesson.run import LessonRun
