@@ -243,11 +243,8 @@ def _upper_case(text: str) -> Labels:
 
 def _vowel_next(text: str) -> Labels:
     """Return 1 where the next character is a Latin vowel, with or without an accent."""
-    return np.array([_is_vowel(char) for char in text[1:]] + [False] * bool(text), dtype=np.float64)
-
-
-def _is_vowel(char: str) -> bool:
-    return unicodedata.normalize("NFD", char)[0].lower() in "aeiou"
+    following = (unicodedata.normalize("NFD", char)[0].lower() for char in text[1:])
+    return np.array([*(letter in "aeiou" for letter in following), *[False] * bool(text)], dtype=np.float64)
 
 
 _RULES: dict[str, Callable[[str], Labels]] = {
