@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.json_values import MAX_LINE_BYTES, NOT_JSON, JsonFile, as_object, decode
-from engine.corpus.readers.reader import DroppedRow, Member, Source
+from engine.corpus.readers.reader import DroppedRow, Source
 from engine.corpus.readers.text_reader import decoded_lines
 from engine.text import counted, sanitize_line
 
