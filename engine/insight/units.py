@@ -30,7 +30,7 @@ from engine.insight.trace import (
     trace,
 )
 from engine.model.vocab import UNK, Vocab
-from engine.progress import Pieces
+from engine.progress import CooperativeTask
 from engine.protocol.insight import MAX_TRACED_CHARS, HoldUnit, ScoreUnits, UnitScore
 from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.text import LOST, sanitize, sanitize_in_place
@@ -45,7 +45,7 @@ _BATCH_TWEETS = 32
 NUM_SAMPLES = 4
 
 
-def score_units(model: Snapshot, _command: ScoreUnits) -> Pieces[dict[str, Any]]:
+def score_units(model: Snapshot, _command: ScoreUnits) -> CooperativeTask[dict[str, Any]]:
     """Return the fields of `UnitsScored`."""
     tweets = model.held_out()
     chosen = some_tweets(len(tweets))
@@ -58,7 +58,7 @@ def score_units(model: Snapshot, _command: ScoreUnits) -> Pieces[dict[str, Any]]
     }
 
 
-def hold_unit(model: Snapshot, command: HoldUnit) -> Pieces[dict[str, Any]]:
+def hold_unit(model: Snapshot, command: HoldUnit) -> CooperativeTask[dict[str, Any]]:
     """Return the fields of `UnitHeld`. Raises `ConfigError` on an invalid command."""
     text, layer, unit, value = command.text, command.layer, command.unit, command.value
     check_text(text)
@@ -83,7 +83,7 @@ def hold_unit(model: Snapshot, command: HoldUnit) -> Pieces[dict[str, Any]]:
     }
 
 
-def sample_held(model: Snapshot, seed: int, held: HeldUnit | None) -> Pieces[list[SampledTweet]]:
+def sample_held(model: Snapshot, seed: int, held: HeldUnit | None) -> CooperativeTask[list[SampledTweet]]:
     """Return `NUM_SAMPLES` tweets, from the seeds `seed`, `seed` + 1 and so on.
 
     They have at most `MAX_TRACED_CHARS` characters, no prime, as the unit is held from `<BOS>` on, and no filter. So
@@ -141,7 +141,7 @@ def some_tweets(count: int) -> Indices:
     return np.linspace(0, count - 1, min(count, MAX_TWEETS)).round().astype(np.int64)
 
 
-def correlate(gru: ExplicitGru, vocab: Vocab, tweets: EncodedTweets, chosen: Indices) -> Pieces[Correlation]:
+def correlate(gru: ExplicitGru, vocab: Vocab, tweets: EncodedTweets, chosen: Indices) -> CooperativeTask[Correlation]:
     """Return the sums of all concepts and the units of all layers, the first layer's first, over the `chosen` tweets.
 
     `<BOS>` has no label and `<EOS>` is never read, so neither counts.

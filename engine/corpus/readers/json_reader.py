@@ -17,6 +17,7 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.json_paths import (
     LONGEST,
     USUAL,
@@ -42,17 +43,7 @@ from engine.corpus.readers.json_values import (
     is_jsonl,
 )
 from engine.corpus.readers.labels import LabelFilter, Labels, find_labels
-from engine.corpus.readers.reader import (
-    RETWEET,
-    DroppedRow,
-    Format,
-    Member,
-    NoTextsError,
-    Row,
-    Source,
-    example,
-    of_one_file,
-)
+from engine.corpus.readers.reader import RETWEET, DroppedRow, Format, NoTextsError, Row, Source, example, of_one_file
 from engine.corpus.readers.table import Record, find_table
 from engine.corpus.readers.text_reader import decoded_lines
 from engine.corpus.report import counted

@@ -17,9 +17,10 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.columns import is_text_name
 from engine.corpus.readers.json_paths import EXAMINED_ITEMS, is_id, is_index, is_map, is_wrapper
-from engine.corpus.readers.reader import Member, Source, whole
+from engine.corpus.readers.reader import Source, whole
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS
 

@@ -11,9 +11,10 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.columns import requested_column
 from engine.corpus.readers.labels import LabelFilter
-from engine.corpus.readers.reader import DroppedRow, Format, Member, Row, Source, example, whole
+from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, whole
 from engine.corpus.readers.table import find_table
 from engine.errors import CorpusError
 from engine.text import sanitize_line

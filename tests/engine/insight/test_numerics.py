@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.compute.stepper import HeldUnit
 from engine.insight.concepts import CONCEPTS, label
-from engine.insight.reach import gradient, mean_embedding, occlusion
+from engine.insight.reach import gradient, occlusion
 from engine.insight.snapshot import ExplicitGru, frozen
 from engine.insight.trace import (
     GATE_BANDS,
@@ -248,13 +248,6 @@ def test_a_position_far_into_the_text_is_measured_in_several_batches() -> None:
     assert (
         largest_difference(found, torch.stack(expected) + log_probs_of(model, embedded, text)[EOS] / math.log(2)) < 1e-4
     )
-
-
-def test_the_mean_embedding_is_that_of_the_characters_alone() -> None:
-    model = small_model(1)
-    model.embed.weight[:4] = 1e6
-    expected = torch.stack([model.embed.weight[VOCAB.stoi[char]] for char in VOCAB.chars]).mean(dim=0)
-    assert largest_difference(mean_embedding(ExplicitGru(model)), expected) < 1e-5
 
 
 # Units ----------------------------------------------------------------------------------------------------------------

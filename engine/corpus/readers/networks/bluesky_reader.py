@@ -17,20 +17,21 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_object, first_char
 from engine.corpus.readers.networks.posts import (
     SENSITIVE,
     PostCounts,
+    first_line,
     is_address,
     items_at,
     values_of_lines,
     without_typed_links,
 )
-from engine.corpus.readers.reader import ONLY_A_LINK, REPOST, DroppedRow, Format, Member, Row, Source, example
+from engine.corpus.readers.reader import ONLY_A_LINK, REPOST, DroppedRow, Format, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import escape
 
@@ -229,16 +230,16 @@ def _damaged(name: str, problem: str) -> CorpusError:
 
 def _json_posts(member: Member, source: Source) -> Iterator[_Found]:
     """Yield the posts of a JSON file in order."""
-    document = JsonFile(member, source)
-    first, *more = islice(values_of_lines(document), 2)
-    if isinstance(first, dict) and more:
-        for number, value in enumerate(values_of_lines(document), start=1):
+    first, has_more = first_line(member.head())
+    if first and has_more:
+        for number, value in enumerate(values_of_lines(member, source), start=1):
             where = f"line {number:,}"
             if isinstance(value, DroppedRow):
                 yield DroppedRow(value.reason, example(where, value.example)), ""
             else:
                 yield from _unwrapped(value, where)
         return
+    document = JsonFile(member, source)
     is_page = not document.is_array and not as_object(document.opened(document.root())).keys().isdisjoint(_PAGES)
     items = items_at({(key,) for key in _PAGES}, document, source) if is_page else document.items()
     for number, item in enumerate(items, start=1):
