@@ -40,7 +40,7 @@ def parquet_rows(members: Sequence[Member], source: Source, config: CorpusConfig
     Columns and labels are chosen as in CSV, with the names of the columns as the header. Raises `CorpusError` if there
     is no such column, the file is damaged, or `pyarrow` is not installed.
     """
-    with _pyarrow_errors(source), closing(members[0].open()) as file:
+    with closing(members[0].open()) as file, _pyarrow_errors(source):
         import pyarrow as pa
         from pyarrow import parquet as pq
 
