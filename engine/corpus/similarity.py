@@ -25,8 +25,8 @@ import numpy.typing as npt
 
 from engine.corpus.arrays import FlatTweets, Indices, Mask
 from engine.corpus.hashing import BitTable, HashedChars, Hashes, mix
-from engine.corpus.report import counted
 from engine.progress import OnProgress, no_progress
+from engine.text import counted
 
 MIN_WORDS = 5
 MIN_CHARS = 24

@@ -52,11 +52,6 @@ def measure_reach(model: Snapshot, command: MeasureReach) -> CooperativeTask[dic
     }
 
 
-def mean_embedding(gru: ExplicitGru) -> Tensor:
-    """Return the mean embedding of the vocabulary's characters, (E,)."""
-    return gru.embedding[len(SPECIALS) :].mean(dim=0)
-
-
 def occlusion(gru: ExplicitGru, token_ids: list[int], position: int) -> CooperativeTask[Tensor]:
     """Return by how many bits the target's cost rises when each input is replaced, (P + 1,).
 
@@ -78,7 +73,8 @@ def _replaced_runs(gru: ExplicitGru, true: Trace, first: int) -> CooperativeTask
     """Return the last state of the last layer, (rows, H), with one of `_BATCH_ROWS` inputs from `first` on replaced."""
     num_inputs = len(true.inputs)
     projected = gru.layers[0].project(true.embedded[first:])  # (inputs, 3H)
-    replaced = gru.layers[0].project(mean_embedding(gru)[None])  # (1, 3H)
+    mean_embedding = gru.embedding[len(SPECIALS) :].mean(dim=0, keepdim=True)  # (1, E)
+    replaced = gru.layers[0].project(mean_embedding)  # (1, 3H)
     true_rows = gru.ngram_rows(torch.tensor([true.inputs]))[:, 0]  # (3, P + 1)
     lengths = torch.tensor(ORDERS)[:, None]  # (3, 1)
     states = gru.initial_states(0)

@@ -134,8 +134,6 @@ def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_train
     foreign, named = ("--checkpoint", "my-model"), ("--checkpoint", "my-model", "--data", str(tweets))
     assert_error_at_the_end(cli("evaluate", *foreign), "--data FILE")
     assert cli("evaluate", *named, "--json").object["bits_per_char"] > 0
-    assert_error_at_the_end(cli("evaluate", *named, "--quality"), "Omit --baselines and --quality")
-    assert_error_at_the_end(cli("generate", *foreign, "--only-new"), "whose training tweets are still there")
     assert_error_at_the_end(cli("train", *foreign), "does not say which tweets", "--data FILE")
     assert cli("train", *named, "--max-steps", "3", "--run-name", "second").code == 0
     assert cli("checkpoints", "show", "second/latest", "--json").object["step"] == 3

@@ -46,8 +46,7 @@ from engine.corpus.readers.labels import LabelFilter, Labels, find_labels
 from engine.corpus.readers.reader import RETWEET, DroppedRow, Format, NoTextsError, Row, Source, example, of_one_file
 from engine.corpus.readers.table import Record, find_table
 from engine.corpus.readers.text_reader import decoded_lines
-from engine.corpus.report import counted
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 
 _MAX_AHEAD, _MAX_AHEAD_CHARS = 1000, 1_000_000
 """Values that are read before the choice of the key or the column."""

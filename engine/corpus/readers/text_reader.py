@@ -17,8 +17,7 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.cleaning import doubt_about_columns
 from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, of_one_file
-from engine.corpus.report import counted
-from engine.text import EXAMPLE_CHARS, sanitize_line
+from engine.text import EXAMPLE_CHARS, counted, sanitize_line
 
 MAX_LINE_BYTES = 1_000_000
 MAX_PIECE_CHARS = 1_000_000

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.corpus import CorpusConfig
+from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.streams import Member
 from engine.corpus.formats import format_named
 from engine.corpus.readers import json_values, parquet_reader, reader
@@ -232,6 +232,15 @@ def test_a_value_of_the_wrong_kind_is_no_crash(case: Case, more: dict[str, Any])
     for variant in variants(sample):
         rows = rows_of(f"{start}{json.dumps(variant)}\n{after}", config)
         assert all(isinstance(row, str | DroppedRow) for row in rows)
+
+
+@pytest.mark.parametrize("file_format", ["json", "mastodon", "bluesky"])
+def test_any_depth_is_read_or_an_error(file_format: FileFormat) -> None:
+    config = CorpusConfig(format=file_format)
+    for depth in range(850, 1000):
+        inner = '{"a":' * depth + "[]" + "}" * depth
+        for content in (inner, f'{{"b":{inner},"posts":[{{"text":"one"}}]}}', f'[{{"text":"one"}},{inner}]'):
+            assert all(isinstance(row, str | DroppedRow) for row in rows_of(content, config))
 
 
 def archive(**entries: list[object]) -> Files:

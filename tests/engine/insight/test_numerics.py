@@ -12,7 +12,6 @@ from hypothesis import given
 from torch import Tensor, nn
 
 from engine.compute.stepper import HeldUnit
-from engine.insight.concepts import CONCEPTS, label
 from engine.insight.reach import gradient, occlusion
 from engine.insight.snapshot import ExplicitGru, frozen
 from engine.insight.trace import (
@@ -25,7 +24,16 @@ from engine.insight.trace import (
     sequence_loss,
     trace,
 )
-from engine.insight.units import BEST_UNITS, MAX_TWEETS, Correlation, best_units, correlate, some_tweets
+from engine.insight.units import (
+    BEST_UNITS,
+    CONCEPTS,
+    MAX_TWEETS,
+    Correlation,
+    best_units,
+    correlate,
+    label,
+    some_tweets,
+)
 from engine.model.gru import TextGenerator, run_gru, widened_weight
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.progress import run_to_end

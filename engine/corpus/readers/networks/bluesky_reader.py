@@ -80,9 +80,9 @@ class _Post:
     text: str
     reply_to: str
     """The URI of the post to which it replies, or ""."""
-    links: tuple[tuple[int, int, str], ...] = ()
+    links: tuple[tuple[int, int, str], ...]
     """Of each link: offsets of its start and end in the UTF-8 text, and the whole address."""
-    is_sensitive: bool = False
+    is_sensitive: bool
 
 
 _Found = tuple[_Post | DroppedRow, str]
@@ -97,16 +97,9 @@ def _post(record: dict[str, object], cid: bytes = b"") -> _Post | DroppedRow:
     uri = as_object(as_object(reply).get("parent")).get("uri")
     reply_to = uri if isinstance(uri, str) else "unknown" if reply else ""
     labels = [as_object(each).get("val") for each in as_array(as_object(record.get("labels")).get("values"))]
-    return _Post(
-        created if isinstance(created, str) else "",
-        cid,
-        text,
-        reply_to,
-        links=tuple(_links(record.get("facets"))),
-        is_sensitive=any(
-            isinstance(name, str) and not name.startswith("!") for name in labels
-        ),  # "nudity"; not "!hide"
-    )
+    is_sensitive = any(isinstance(name, str) and not name.startswith("!") for name in labels)  # "nudity"; not "!hide"
+    links = tuple(_links(record.get("facets")))
+    return _Post(created if isinstance(created, str) else "", cid, text, reply_to, links, is_sensitive)
 
 
 def _links(facets: object) -> Iterator[tuple[int, int, str]]:

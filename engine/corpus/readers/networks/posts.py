@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.json_values import MAX_LINE_BYTES, NOT_JSON, JsonFile, as_object, decode
-from engine.corpus.readers.reader import DroppedRow, Member, Source
+from engine.corpus.readers.reader import DroppedRow, Source
 from engine.corpus.readers.text_reader import decoded_lines
-from engine.corpus.report import counted
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 
 DIRECT_MESSAGE = "direct message"
 FOR_FOLLOWERS = "for followers only"

@@ -36,8 +36,8 @@ from engine.corpus.readers.networks.x_notes import NoteTweets
 from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Row, Source, example
 from engine.corpus.readers.table import BLANK_LINE, TOO_FEW_COLUMNS
 from engine.corpus.readers.text_reader import decoded_lines
-from engine.corpus.report import counted
 from engine.errors import CorpusError
+from engine.text import counted
 
 MAX_CIRCLE_TWEETS = 1_000_000
 
