@@ -1,4 +1,4 @@
-"""Progress of long work: `Stage` (what the setup of a run does), callbacks, and `Pieces`, which can be interrupted.
+"""Progress of long work: `Stage` (what the setup of a run does), callbacks, and work that pauses, `CooperativeTask`.
 
 `BatchCursor` is how far a run has come in its tweets.
 """
@@ -58,15 +58,15 @@ class BatchCursor:
 
 
 Result = TypeVar("Result")
-Pieces: TypeAlias = Generator[None, None, Result]
-"""Yields after each piece and returns the result."""
+CooperativeTask: TypeAlias = Generator[None, None, Result]
+"""Work that yields after each few milliseconds, so that other work can go on between, and returns its result."""
 
 
-def run_to_end(pieces: Pieces[Result]) -> Result:
-    """Run all pieces and return the result."""
+def run_to_end(task: CooperativeTask[Result]) -> Result:
+    """Run a task without a pause and return its result."""
     while True:
         try:
-            next(pieces)
+            next(task)
         except StopIteration as end:
             result: Result = end.value
             return result

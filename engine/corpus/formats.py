@@ -27,6 +27,7 @@ from engine.corpus.files.refused import (
     refusal_of,
     refusal_of_export,
 )
+from engine.corpus.files.streams import HEAD_BYTES, Member
 from engine.corpus.readers import csv_reader, json_values, text_reader
 from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_reader import JSON, JSONL
@@ -34,7 +35,7 @@ from engine.corpus.readers.networks.bluesky_reader import BLUESKY
 from engine.corpus.readers.networks.mastodon_reader import MASTODON
 from engine.corpus.readers.networks.x_reader import X
 from engine.corpus.readers.parquet_reader import PARQUET
-from engine.corpus.readers.reader import HEAD_BYTES, Format, Member
+from engine.corpus.readers.reader import Format
 from engine.corpus.readers.text_reader import TEXT, head_lines
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)

@@ -42,28 +42,17 @@ from tests.tui.dialogs.test_checkpoints import NOW, entry
 from tests.tui.lesson import conftest as lesson_conftest
 from tests.tui.lesson.conftest import LessonSession, Open
 from tests.tui.transcripts import plays, set_up
+from tests.tui.widgets.status.test_machine import COST, READING
 from tui.app.app import TweetgenApp
 from tui.dialogs import checkpoint_list, checkpoints
 from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
 from tui.run.view import RunView
 from tui.widgets.status.machine import UsageCounters
-from tui.widgets.status.machine_reader import MachineReader, MachineReading
+from tui.widgets.status.machine_reader import MachineReader
 from tui.widgets.status.stage_hint import StageHint
 
 # The program under test: what a redesign has to change here ----------------------------------------------------------
-
-READING = MachineReading(
-    process_cores=0.93,
-    machine_cores=1.4,
-    num_cores=2,
-    process_bytes=812_000_000,
-    used_bytes=5_100_000_000,
-    total_bytes=16_000_000_000,
-    num_threads=15,
-    gpus=(),
-)
-COST = ["2.5 % of a core", "1.2 kB/s"]
 
 
 @dataclass(frozen=True)
@@ -496,7 +485,7 @@ def usual() -> Scene:
     return Scene(short())
 
 
-PLAYS: dict[str, tuple[Any, ...]] = dict(plays("states", globals()))
+PLAYS: dict[str, tuple[Any, ...]] = {**plays("states", globals())}
 
 
 @pytest.mark.parametrize("claim", PLAYS)

@@ -17,11 +17,14 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import structs
+from textual.app import App
+from textual.events import Key, Paste
 from textual.widgets import OptionList
 
 from engine.protocol.events import Event
-from tests.tui.conftest import Running, cropped, drawn, toasts
+from tests.tui.conftest import CHARACTERS, Running, cropped, drawn, toasts
 from tui.app.main_screen import MainScreen
+from tui.settings.keys import key_named
 
 PANELS = (
     *("Header", "StatusLines", "SidePanel", "PanelRule", "TweetFeed"),
@@ -41,6 +44,23 @@ class Typed:
 
 
 @dataclass(frozen=True)
+class AtOnce:
+    """Has keys, 'typed' texts and "pasted" ones arrive in one go, as from one read of the terminal."""
+
+    keys: str
+
+    def post_to(self, app: App[Any]) -> None:
+        for word in self.keys.split():
+            text = word[1:-1]
+            if word[0] == '"':
+                app.post_message(Paste(text))
+                continue
+            for key in text if word[0] == "'" != word else [word]:
+                name = key_named(key)
+                app.post_message(Key(name, CHARACTERS.get(name)))
+
+
+@dataclass(frozen=True)
 class Size:
     """Gives the terminal another size."""
 
@@ -55,15 +75,15 @@ class Entry:
     name: str
 
 
-Step = str | Typed | Size | Entry | Event | Callable[[Running], object]
-"""Keys with blanks between them, a text for the line, a size, an entry, an event of the session, or anything else."""
+Step = str | Typed | AtOnce | Size | Entry | Event | Callable[[Running], object]
+"""Keys with blanks between them, keys in one go, a text for the line, a size, an entry, an event, or anything else."""
 
 
 def plays(name: str, module: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
     """Read `plays/NAME.txt` beside a test module, by claim: a line "# claim", then one step a line.
 
-    A step is keys, `typed "text"`, `at "entry"`, `size 80 24`, `(nothing)`, or `(name)` of a step of the module, of a
-    tuple of them, or of a function that returns a step for the argument behind its name.
+    A step is keys, `at once KEYS`, `typed "text"`, `at "entry"`, `size 80 24`, `(nothing)`, or `(name)` of a step of
+    the module, of a tuple of them, or of a function that returns a step for the argument behind its name.
     """
     found: dict[str, tuple[Step, ...]] = {}
     claim = ""
@@ -76,6 +96,8 @@ def plays(name: str, module: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
                 found[claim], steps = (), ()
             case ["typed", _, text]:
                 steps = (Typed(json.loads(text)),)
+            case ["at", _, keys] if keys.startswith("once "):
+                steps = (AtOnce(keys.removeprefix("once ")),)
             case ["at", _, entry]:
                 steps = (Entry(json.loads(entry)),)
             case ["size", _, size]:
@@ -143,6 +165,10 @@ async def take(at: Running, step: Step) -> str:
         case Typed(text):
             await at.type_into(text)
             return f"typed: {text if len(text) < 100 else f'{text[:20]}… ({len(text)} characters)'}"
+        case AtOnce(keys):
+            step.post_to(at.app)
+            await at.settle()
+            return f"at once: {keys}"
         case Size(width, height):
             await at.resize(width, height)
             return f"{width} columns, {height} rows"

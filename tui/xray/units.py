@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from engine.corpus.report import counted
 from engine.protocol.events import CharRead
 from engine.protocol.insight import HoldUnit, Insight, ScoreUnits, UnitHeld, UnitScore, UnitsScored
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 from tui.text.cells import cell_len, num_cells
 from tui.text.numbers import shown_percent
 from tui.xray.drawing import (

@@ -22,11 +22,11 @@ from engine.corpus.files.streams import (
     ByteStream,
     DecompressedStream,
     DecompressionLimit,
+    Member,
     buffered,
     damaged,
     decompressed,
 )
-from engine.corpus.readers.reader import Member
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 

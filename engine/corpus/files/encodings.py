@@ -17,8 +17,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from engine.corpus.files.refused import NOT_TEXT, refusal_as_text
-from engine.corpus.files.streams import BUFFER_BYTES, ByteStream, buffered
-from engine.corpus.readers.reader import Member
+from engine.corpus.files.streams import BUFFER_BYTES, ByteStream, Member, buffered
 
 _MARKS = (  # the longer first: UTF-32 LE begins like UTF-16 LE
     (codecs.BOM_UTF32_LE, "UTF-32"),

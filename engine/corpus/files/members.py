@@ -34,14 +34,15 @@ from engine.corpus.files.archives import (
 )
 from engine.corpus.files.refused import is_document
 from engine.corpus.files.streams import (
+    HEAD_BYTES,
     DecompressionLimit,
+    Member,
     ReadProgress,
     decompressed,
     open_disk,
     read_errors,
     status_of,
 )
-from engine.corpus.readers.reader import HEAD_BYTES, Member
 from engine.errors import CorpusError
 from engine.storage.files import new_file, remove_stale_temporaries
 

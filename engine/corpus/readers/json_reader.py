@@ -17,6 +17,7 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.json_paths import (
     LONGEST,
     USUAL,
@@ -42,21 +43,10 @@ from engine.corpus.readers.json_values import (
     is_jsonl,
 )
 from engine.corpus.readers.labels import LabelFilter, Labels, find_labels
-from engine.corpus.readers.reader import (
-    RETWEET,
-    DroppedRow,
-    Format,
-    Member,
-    NoTextsError,
-    Row,
-    Source,
-    example,
-    of_one_file,
-)
+from engine.corpus.readers.reader import RETWEET, DroppedRow, Format, NoTextsError, Row, Source, example, of_one_file
 from engine.corpus.readers.table import Record, find_table
 from engine.corpus.readers.text_reader import decoded_lines
-from engine.corpus.report import counted
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 
 _MAX_AHEAD, _MAX_AHEAD_CHARS = 1000, 1_000_000
 """Values that are read before the choice of the key or the column."""
@@ -77,7 +67,7 @@ Numbered = tuple[int, object, int]
 def jsonl_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per line that is not blank, or several if the key leads through an array.
 
-    `NaN`, which Python and pandas write, and numbers of any length are accepted. Raises `CorpusError` as `_value_rows`.
+    Accepts `NaN`, which Python and pandas write, and numbers of any length. Raises `CorpusError` as `_value_rows`.
     """
     yield from _value_rows(_values_of_lines(file, source), source, config, place="line")
 
@@ -220,7 +210,6 @@ def _value_rows(
         names = next((list(value) for value in examined if isinstance(value, dict) and is_named), [])
         yield from _table_rows(chain(ahead, values), source, config, names=names, place=place)
         return
-    texts = _Texts(source, place, inside, config.no_retweets)
     first: list[object] = []
     is_beginning = True
     while found is None and ahead:
@@ -229,17 +218,20 @@ def _value_rows(
             first = first or examined[:1]
             following = _ahead(values)
             if following or not is_beginning or not first:
-                yield from texts.rows(ahead)
+                yield from _Texts(source, place, inside, TextPath("text", ""), drops_retweets=False).rows(ahead)
             ahead, is_beginning = following, False
             examined = [value for _, value, _ in ahead if not isinstance(value, DroppedRow)]
+    if found is None and first:
+        raise _without_texts(first[0], source)
     if found is not None:
-        texts.set_path(found)
+        if found.why and (path := (inside + found.path).rstrip(".")):
+            why = f": {LONGEST}" if found.why == LONGEST else ""
+            source.notes.append(f"texts under {sanitize_line(path, 80)}{why}")
+        texts = _Texts(source, place, inside, found, config.no_retweets)
         texts.find_labels(ahead, config)
         yield from texts.rows(chain(ahead, values))
         if texts.num_long:
             source.notes.append(f"{counted(texts.num_long, 'long tweet')} read whole, from another key")
-    elif first:
-        raise _without_texts(first[0], source)
 
 
 def _ahead(values: Iterator[Numbered]) -> list[Numbered]:
@@ -254,39 +246,30 @@ def _ahead(values: Iterator[Numbered]) -> list[Numbered]:
 
 @dataclass
 class _Texts:
-    """Turns values into rows, by the path of the texts in them."""
+    """Turns values into rows."""
 
     source: Source
     place: str
     """What a number counts, for examples."""
     inside: str
     """The path of the array of the values, with a trailing dot."""
+    found: TextPath
+    """Where the texts are in the values. Unless the user set it, a post's whole text replaces one that is cut off."""
     drops_retweets: bool
-    path: str = "text"
-    """ "" if the values themselves are the texts."""
-    prefers_long: bool = True
-    """Whether a post's whole text replaces one that is cut off: not where the user set the path."""
     label_key: str = ""
     label_filter: LabelFilter | None = None
     """None if posts are not filtered by the label under `label_key`."""
     num_missing: int = 0
     num_long: int = 0
 
-    def set_path(self, found: TextPath) -> None:
-        """Set the path, and add a note if it was found."""
-        self.path, self.prefers_long = found.path, found.why != ""
-        if found.why and (whole := (self.inside + found.path).rstrip(".")):
-            why = f": {found.why}" if found.why == LONGEST else ""
-            self.source.notes.append(f"texts under {sanitize_line(whole, 80)}{why}")
-
     def find_labels(self, ahead: list[Numbered], config: CorpusConfig) -> None:
         """Find the labels beside the first texts, as in a table, and add a note. Raises `CorpusError`."""
-        found = chain.from_iterable(values_at(value, self.path) for _, value, _ in ahead) if self.path else iter(())
+        found = (each for _, value, _ in ahead for each in values_at(value, self.found.path))
         posts = [post for text, post in islice(found, _MAX_AHEAD) if isinstance(text, str) and isinstance(post, dict)]
         keys = (key for post in posts for key, cell in post.items() if not isinstance(cell, dict | list))
         names = list(islice(dict.fromkeys(keys), _MAX_NAMES))
         rows = [[_as_cell(post.get(name)) for name in names] for post in posts]
-        text_name = self.path.rpartition(".")[2]
+        text_name = self.found.path.rpartition(".")[2]
         text_column = names.index(text_name) if text_name in names else -1
         labels = find_labels(rows, names, text_column, config, self.source.name) if names else Labels()
         if labels.note:
@@ -297,9 +280,9 @@ class _Texts:
 
     def rows(self, values: Iterable[Numbered]) -> Iterator[Row]:
         """Yield the rows of the values: one each, unless the path leads through an array."""
-        is_filtered = self.drops_retweets or self.label_filter is not None
+        path, is_filtered = self.found.path, self.drops_retweets or self.label_filter is not None
         for number, value, _ in values:
-            text = value.get(self.path) if isinstance(value, dict) else None
+            text = value.get(path) if isinstance(value, dict) else None
             if isinstance(text, str) and not is_filtered and _LONG_TEXTS.keys().isdisjoint(as_object(value)):
                 yield text
             elif isinstance(value, DroppedRow):
@@ -309,8 +292,8 @@ class _Texts:
 
     def _rows_of(self, value: object, where: str) -> Iterator[Row]:
         """Yield the rows of a value."""
-        num_rows = 0
-        found = values_at(value, self.path) if isinstance(value, dict | list) and self.path else [(value, None)]
+        path, num_rows = self.found.path, 0
+        found = values_at(value, path) if path and isinstance(value, dict | list) else [(value, None)]
         for num_rows, (text, post) in enumerate(found, start=1):  # noqa: B007 - used below
             if isinstance(text, Missing):
                 yield self._missing(text.beside, where)
@@ -326,7 +309,7 @@ class _Texts:
         self.num_missing += 1
         keys = shown_paths(value) if self.num_missing == 1 else ""  # only the first example is shown
         keys = keys or ", ".join(islice(as_object(value), 8)) or "no keys"
-        return DroppedRow(f"no {self.inside}{self.path}", example(where, f"it has {keys}"))
+        return DroppedRow(f"no {self.inside}{self.found.path}", example(where, f"it has {keys}"))
 
     def _row(self, text: str, post: dict[str, object], where: str) -> Row:
         """Return the text of a post, the whole one if it has two, or why it is dropped."""
@@ -334,7 +317,7 @@ class _Texts:
             return DroppedRow(RETWEET, example(where, text))
         if self.label_filter and (reason := self.label_filter.reject_reason(_as_cell(post.get(self.label_key)))):
             return DroppedRow(reason, example(where, text))
-        for outer, inner in _LONG_TEXTS.items() if self.prefers_long else ():
+        for outer, inner in _LONG_TEXTS.items() if self.found.why else ():
             if isinstance(whole := as_object(post.get(outer)).get(inner), str):
                 self.num_long += 1
                 return whole

@@ -17,15 +17,16 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.columns import is_text_name
 from engine.corpus.readers.json_paths import EXAMINED_ITEMS, is_id, is_index, is_map, is_wrapper
-from engine.corpus.readers.reader import Member, Source, whole
+from engine.corpus.readers.reader import Source, whole
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS
 
 NOT_JSON = "not JSON"
-MAX_VALUES = 50_000_000
-"""Limit of the values in a file, by its commas: an undecoded one needs 56 bytes."""
+MAX_VALUES = 1 << 26
+"""Limit of the values in a file, by its commas: one per 16 bytes of 1 GB. An undecoded one needs 56 bytes."""
 MAX_DECODED_BYTES = 64 << 20
 """Limit of an item, and of a file that `msgspec` refuses."""
 
@@ -119,12 +120,12 @@ class JsonFile:
 
     def opened(self, value: object) -> object:
         """Return an array or object with the values in it undecoded, if it is so itself; anything else decoded."""
-        kind = _KINDS.get(bytes(memoryview(value)[:1])) if isinstance(value, msgspec.Raw) else None
-        if kind is None or not isinstance(value, msgspec.Raw):
-            return self.decoded(value)
+        if not isinstance(value, msgspec.Raw):
+            return value
+        kind = _KINDS.get(bytes(memoryview(value)[:1]))
         try:
-            return msgspec.json.decode(value, type=kind)
-        except msgspec.DecodeError:  # half a surrogate pair in a key
+            return msgspec.json.decode(value, type=kind) if kind else self.decoded(value)
+        except (msgspec.DecodeError, RecursionError):  # half a surrogate pair in a key
             return self.decoded(value)
 
     def decoded(self, value: object) -> object:

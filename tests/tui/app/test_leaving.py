@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, S
 from tui.app.app import TweetgenApp
 from tui.app.pins import PinsFile
 from tui.dialogs.help import HelpDialog
-from tui.lesson.progress import lock_lesson
+from tui.lesson.stops import lock_lesson
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun
 from tui.process.signals import HANGUP_CODE
@@ -73,23 +74,6 @@ async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> 
         await at.press("y")
         await has_left(at.app)
     assert at.app.summary_view.ended is not None
-
-
-async def test_a_signal_that_ends_a_run_on_a_full_disk_exits_with_the_code_of_lost_steps(stage: Stage) -> None:
-    full = Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk")
-    async with stage.running(FakeSession((full, *SCRIPT))) as at:
-        at.app.leaving.receive(143)
-        await has_left(at.app)
-    assert at.app.return_value == Outcome(exit_code=1, is_ending=True)
-
-
-async def test_nothing_is_drawn_any_more_after_a_hangup(stage: Stage) -> None:
-    async with stage.running() as at:
-        at.app.leaving.receive(HANGUP_CODE)
-        await has_left(at.app)
-        await wait_until(lambda: at.app._batch_count == 2)  # the app shuts down in a turn of its own
-        gc.collect()  # what stops the drawing must not be collected
-        assert at.app._batch_count == 2, "the end of an app stops it once, the hangup once more"
 
 
 async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(stage: Stage) -> None:
@@ -218,7 +202,67 @@ async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> 
     assert app.return_value == Outcome(opens_lesson=True)
 
 
-# A screen of a run that another process trains ------------------------------------------------------------------------
+# Signals --------------------------------------------------------------------------------------------------------------
+
+FULL = Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk")
+OWN, LAUNCHED, REPLAYED, UNSAVED = "its own run", "a launched run", "a replay", "a run on a full disk"
+DETACHED, ENDED = Outcome(is_detached=True), Outcome(is_ending=True)
+
+
+@pytest.mark.parametrize(
+    ("of", "code", "stops_on_hangup", "exit_code", "outcome", "reason"),
+    [
+        (OWN, HANGUP_CODE, False, HANGUP_CODE, DETACHED, None),
+        (OWN, HANGUP_CODE, True, HANGUP_CODE, ENDED, "hung up"),
+        (LAUNCHED, HANGUP_CODE, False, HANGUP_CODE, DETACHED, None),
+        (LAUNCHED, HANGUP_CODE, True, HANGUP_CODE, ENDED, "hung up"),
+        (LAUNCHED, 143, False, 143, DETACHED, None),
+        (LAUNCHED, 143, True, 143, DETACHED, None),
+        (REPLAYED, HANGUP_CODE, False, HANGUP_CODE, ENDED, "hung up"),
+        pytest.param(UNSAVED, 143, False, 1, ENDED, "terminated", id="with the code of lost steps"),
+    ],
+)
+async def test_which_signals_end_which_run_and_after_a_hangup_nothing_is_drawn_any_more(
+    stage: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    of: str,
+    code: int,
+    stops_on_hangup: bool,
+    exit_code: int,
+    outcome: Outcome,
+    reason: str | None,
+) -> None:
+    session = FakeSession((FULL, *SCRIPT) if of == UNSAVED else SCRIPT)
+    async with stage.running(session, history=RunView(is_replay=True) if of == REPLAYED else None) as at:
+        monkeypatch.setattr(LocalRun, "is_remote", of == LAUNCHED)
+        at.app.leaving.stops_on_hangup = stops_on_hangup
+        at.app.leaving.receive(code)
+        await has_left(at.app)
+        if code == HANGUP_CODE:
+            await wait_until(lambda: at.app._batch_count == 2)  # the app shuts down in a turn of its own
+            gc.collect()  # what stops the drawing must not be collected
+            assert at.app._batch_count == 2, "the end of an app stops it once, the hangup once more"
+    assert at.app.return_value == replace(outcome, exit_code=exit_code)
+    assert [command.reason for command in session.received if isinstance(command, Stop)] == ([reason] if reason else [])
+    assert getattr(at.app.summary_view.ended, "reason", None) == reason
+    assert at.app.connection.wait(DEADLINE_SECONDS if reason else 0.0) is bool(reason)
+
+
+async def test_a_signal_right_before_or_after_a_screen_is_detached_ends_the_run_but_a_hangup_does_not(
+    stage: Stage,
+) -> None:
+    for is_before in (True, False):
+        async with stage.running() as at:
+            if is_before:
+                at.app.leaving.receive(143)
+            at.app.leaving.detach()  # the loop has had no turn
+            if not is_before:
+                at.app.leaving.receive(HANGUP_CODE)
+                assert at.app.connection.is_alive
+                at.app.leaving.receive(143)
+        assert at.app.return_code == 0
+        assert trained_by(at.app).wait(DEADLINE_SECONDS)
 
 
 async def test_an_attached_screen_detaches_before_the_lesson(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,19 +273,3 @@ async def test_an_attached_screen_detaches_before_the_lesson(stage: Stage, monke
         await has_left(at.app)
     assert at.app.return_value == Outcome(is_detached=True, opens_lesson=True)
     assert not at.session.received
-
-
-@pytest.mark.parametrize(
-    ("code", "stops_on_hangup", "is_detached"),
-    [(HANGUP_CODE, False, True), (HANGUP_CODE, True, False), (143, False, True), (143, True, True)],
-)
-async def test_a_hangup_ends_a_launched_run_where_that_was_asked_for_and_no_other_signal_does(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, code: int, *, stops_on_hangup: bool, is_detached: bool
-) -> None:
-    async with stage.running() as at:
-        monkeypatch.setattr(LocalRun, "is_remote", True)
-        at.app.leaving.stops_on_hangup = stops_on_hangup
-        at.app.leaving.receive(code)
-        await has_left(at.app)
-    assert at.app.return_value == Outcome(exit_code=code, is_detached=is_detached, is_ending=not is_detached)
-    assert bool(at.session.received) is not is_detached

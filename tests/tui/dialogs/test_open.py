@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from textual import events
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
@@ -26,6 +27,7 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Running, Stage, opened, shows, toasts, wait_until
 from tests.tui.dialogs.test_checkpoints import entry
+from tests.tui.transcripts import plays, transcript
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
 from tui.dialogs.folder import FileList, FolderEntry
@@ -65,11 +67,6 @@ class Opening(Running):
 
     async def chooses(self, name: str) -> None:
         await wait_until(lambda: self.chosen == name, name)
-
-    def type_at_once(self, text: str, *keys: str) -> None:
-        """Clear the line, type a path and press further keys, without waiting in between."""
-        for key in ("ctrl+a", "ctrl+k", *text, *keys):
-            self.app.post_message(events.Key(key, key if len(key) == 1 else None))
 
     async def paste(self, text: str, **then: Any) -> None:
         self.app.post_message(events.Paste(text))
@@ -121,47 +118,28 @@ async def has_no_worker(screen: Screen[Any]) -> None:
 # The path line --------------------------------------------------------------------------------------------------------
 
 
-async def test_keys_and_fast_typing_navigate_folders_and_open_only_highlighted_files(
-    stage: Stage, folder: Path
+async def a_click_on_the_second_file(at: Running) -> None:
+    await at.pilot.click(FileList, offset=(12, 5))
+
+
+PLAYS = plays("open", globals())
+
+
+@pytest.mark.parametrize("claim", PLAYS)
+async def test_the_line_is_typed_into_as_recorded(
+    stage: Stage, folder: Path, claim: str, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
-    async with opening(stage, folder) as at:
-        assert at.line == f"{folder}/"
-        await at.press("a", "tab")
-        await at.chooses("tweets.js")
-        assert at.line == f"{folder}/archive/"
-        for slash in ("", "/"):
-            await at.press("up", "up", "enter")
-            await at.chooses("first.csv")
-            assert at.line == f"{folder}/"
-            at.type_at_once(f"{folder}/archive{slash}", "enter")
-            await at.chooses("tweets.js")
-            assert at.line == f"{folder}/archive/"
-        at.type_at_once(f"{folder}/archive/tw", "tab")
-        await wait_until(lambda: at.line == f"{folder}/archive/tweets.js")
-        at.type_at_once(f"{folder}/nothing/", "tab")
-        await at.press(shows="No such file or directory")
-        assert at.line == f"{folder}/nothing/"
-        assert stage.checked == []
-        at.type_at_once(f"{folder}/archive/tweets.js", "enter")
-        await at.press(shows="tweets.js can be used;")
-        at.type_at_once(f"{folder}/archive/")
-        await wait_until(lambda: at.line == f"{folder}/archive/")
-        await at.press(lacks="can be used")
-        await at.press(".", "enter", shows="archive can be used;")
-        checked = [Path(config.corpus.files[0]).name for config in stage.checked if config.corpus]
-        assert checked == ["tweets.js", "archive"]
+    monkeypatch.setenv("HOME", str(folder.parent))
+    if "hostile" in claim:
+        (folder / "a\x1b[31m[@click=app.bell]x[foo].csv").touch()
 
+    def checked(_: Running) -> str:
+        corpora = [config.corpus for config in stage.checked if config.corpus]
+        options = [(corpus.column, corpus.label) for corpus in corpora if corpus.column or corpus.label]
+        return f"checked {[Path(corpus.files[0]).name for corpus in corpora]} {options or ''}".rstrip()
 
-async def test_a_click_chooses_and_hostile_names_can_be_opened(stage: Stage, folder: Path) -> None:
-    name = "a\x1b[31m[@click=app.bell]x[foo].csv"
-    (folder / name).touch()
-    async with opening(stage, folder, size=(120, 40)) as at:
-        await at.press("up", shows=("second.csv", "a[@click=app.bell]x[foo].csv"))
-        await at.chooses(name)
-        await at.press("enter", shows="a[@click=app.bell]x[foo].csv can be used;")
-        assert [config.corpus and config.corpus.files for config in stage.checked] == [(str(folder / name),)]
-        await at.pilot.click(FileList, offset=(12, 5))
-        await at.press(shows="second.csv can be used;")
+    async with opening(stage, folder, further=[second_session()]) as at:
+        assert await transcript(at, *PLAYS[claim], note=checked) == snapshot
 
 
 @pytest.mark.parametrize(
@@ -249,21 +227,6 @@ async def test_a_file_that_can_not_be_used_or_is_doubted_is_reported_with_a_hint
         await at.paste(str(folder / "second.csv"))
         await at.press("question_mark", opens="HelpDialog")
         assert toasts(at.app) == []
-
-
-async def test_options_typed_after_the_path_are_those_of_the_new_run(stage: Stage, folder: Path) -> None:
-    async with opening(stage, folder, further=[second_session()]) as at:
-        at.type_at_once(f"{folder}/sec --column 2", "tab")
-        await wait_until(lambda: at.line == f"{folder}/second.csv --column 2")
-        at.type_at_once(f"{folder}/sec --column 2 --label")
-        await at.settle()  # enter before the list is shown checks a name as typed
-        await at.press("enter", shows="--label has no value. Type it after the option: --label VALUE")
-        assert at.line == f"{folder}/second.csv --column 2 --label"
-        assert stage.checked == []
-        await at.press("=", "a", "l", "l", "enter", shows="second.csv can be used; enter saves the run")
-        await at.press("enter", shows="second to none")
-    corpus = CorpusConfig(files=(str(folder / "second.csv"),), column="2", label="all")
-    assert at.app.connection.config.corpus == corpus
 
 
 async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: Stage, folder: Path) -> None:

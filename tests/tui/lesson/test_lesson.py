@@ -19,8 +19,7 @@ from tests.fakes import RaisingSession, batch_shown, change, eval_finished, run_
 from tests.tui.conftest import opened, screen_text, toasted, wait_until
 from tests.tui.lesson.conftest import PROGRESS, LessonSession, Open, Visit
 from tui.dialogs.ask import Question
-from tui.lesson.progress import Progress, read_progress
-from tui.lesson.stops import STOPS
+from tui.lesson.stops import STOPS, Progress, read_progress
 from tui.process.exit import Outcome
 from tui.screens.lesson.screen import LessonScreen
 from tui.screens.lesson.stop_view import LivePicture

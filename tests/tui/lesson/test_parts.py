@@ -43,7 +43,9 @@ from tui.lesson.pictures import (
     sentence_on,
     shapes_picture,
 )
-from tui.lesson.progress import (
+from tui.lesson.run import main_config, open_lesson_session, overfit_config
+from tui.lesson.stops import (
+    STOPS,
     Progress,
     invitation_to_lesson,
     is_lesson_open,
@@ -52,8 +54,6 @@ from tui.lesson.progress import (
     read_progress,
     write_progress,
 )
-from tui.lesson.run import main_config, open_lesson_session, overfit_config
-from tui.lesson.stops import STOPS
 from tui.run.marks import baselines_from
 from tui.run.view import RunView
 from tui.screens.lesson.comparing_stops import BatchesView, SamplingView

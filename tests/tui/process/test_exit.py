@@ -76,39 +76,6 @@ async def test_work_that_the_end_cancels_before_it_has_begun_prints_no_warning(
     assert [each for each in recwarn if "never awaited" in str(each.message)] == []
 
 
-async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage: Stage) -> None:
-    async with stage.running() as at:
-        at.app.leaving.detach()
-        at.app.leaving.receive(HANGUP_CODE)
-        assert at.app.connection.is_alive  # a hangup ends no run
-        at.app.leaving.receive(TERMINATED_CODE)
-    assert at.app.return_code == 0
-    assert trained_by(at.app).wait(DEADLINE_SECONDS)
-
-
-async def test_a_signal_right_before_a_screen_is_detached_ends_the_run(stage: Stage) -> None:
-    async with stage.running() as at:
-        at.app.leaving.receive(TERMINATED_CODE)
-        at.app.leaving.detach()  # the loop has had no turn
-    assert at.app.return_code == 0
-    assert trained_by(at.app).wait(DEADLINE_SECONDS)
-
-
-async def test_a_hangup_detaches_the_run_or_stops_it_as_configured_and_ends_a_replay(stage: Stage) -> None:
-    for stops, reason in ((False, None), (True, "hung up")):
-        async with stage.running() as at:
-            at.app.leaving.stops_on_hangup = stops
-            at.app.leaving.receive(HANGUP_CODE)
-            await wait_until(lambda app=at.app: app.return_code is not None)  # type: ignore[misc] # bound at once
-        assert at.app.return_value == Outcome(exit_code=HANGUP_CODE, is_detached=not stops, is_ending=stops)
-        assert getattr(at.app.summary_view.ended, "reason", None) == reason
-        assert at.app.connection.wait(DEADLINE_SECONDS if stops else 0.0) is stops
-    async with stage.running(history=RunView(is_replay=True)) as at:
-        at.app.leaving.receive(HANGUP_CODE)
-        await wait_until(lambda: at.app.return_code is not None)
-    assert at.app.return_value == Outcome(exit_code=HANGUP_CODE, is_ending=True)
-
-
 async def test_a_screen_that_hangs_before_it_is_mounted_is_left_at_ctrl_c_and_one_that_closes_opens_no_lesson(
     stage: Stage,
 ) -> None:

@@ -13,9 +13,9 @@ from engine.checkpoints.catalog import resolve_checkpoint
 from engine.config.fields import with_settings
 from engine.config.run import RuntimeConfig
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
-from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.protocol.events import RefusalReason
+from engine.text import counted
 from tui.cli.options import (
     MACHINE,
     SAMPLING,

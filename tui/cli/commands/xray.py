@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from engine.checkpoints.catalog import checkpoint_name, may_read_files, resolve_checkpoint
-from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError
 from engine.protocol.insight import ReachMethod
-from engine.text import clean, sanitize_line
+from engine.text import clean, counted, sanitize_line
 from tui.cli.options import Checkpoint, require_effect
 from tui.cli.output import STANDARD_STREAM, report_checkpoint, write_output
 

@@ -28,15 +28,16 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.csv_records import csv_records
 from engine.corpus.readers.json_values import JsonFile, as_json, as_object
 from engine.corpus.readers.networks.posts import PRIVATE_EXAMPLE
 from engine.corpus.readers.networks.x_notes import NoteTweets
-from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Member, Row, Source, example
+from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Row, Source, example
 from engine.corpus.readers.table import BLANK_LINE, TOO_FEW_COLUMNS
 from engine.corpus.readers.text_reader import decoded_lines
-from engine.corpus.report import counted
 from engine.errors import CorpusError
+from engine.text import counted
 
 MAX_CIRCLE_TWEETS = 1_000_000
 
@@ -340,13 +341,13 @@ def _owner_of(tweets: Iterable[object]) -> str:
 
 def _circle_ids(entries: Iterable[object], name: str) -> frozenset[str]:
     """Return the ids of circle tweets. Raises `CorpusError` that names the archive `name` if there are too many."""
-    ids = frozenset(_id(_unwrapped(entry), "id") for entry in islice(entries, MAX_CIRCLE_TWEETS + 1))
+    ids = [_id(_unwrapped(entry), "id") for entry in islice(entries, MAX_CIRCLE_TWEETS + 1)]
     if len(ids) > MAX_CIRCLE_TWEETS:
         raise CorpusError(
             f"{name} has over {MAX_CIRCLE_TWEETS:,} circle tweets.",
             "That is too many for one account; check the file twitter-circle-tweet.js.",
         )
-    return ids - {""}
+    return frozenset(ids) - {""}
 
 
 def _unwrapped(entry: object) -> dict[str, object]:
