@@ -218,9 +218,7 @@ def _alphabet(inspection: Inspection) -> RenderableType:
     if rare := inspection.rare_chars:
         verb = "occurs" if len(rare) == 1 else "occur"
         known = f"{format_count(len(rare))} {verb} only once: {_spaced(rare, _MAX_CHARS_OF_A_KIND)}"
-        parts.append(
-            Text(known, no_wrap=True, overflow="ellipsis")
-        )  # one that begins in Hebrew would be turned
+        parts.append(Text(known, no_wrap=True, overflow="ellipsis"))  # one that begins in Hebrew would be turned
     return Group(*parts)
 
 
