@@ -138,17 +138,17 @@ def _plans(file_index: int, file: str, name: str, config: CorpusConfig, progress
             raise found.error(shown)
         _refuse_column(found, config, shown)
         return [_planned(file_index, name, found, [replace(member, name=name)], config, progress)]
-    groups, left_out = _groups(path, contents, detected, config)
+    groups, skipped = _groups(path, contents, detected, config)
     plans = []
     for found, members in groups:
         more = f" + {len(members) - 1} more" if len(members) > 1 else ""
         of_group = sanitize_line(f"{name}: {members[0].name}{more}")
         _refuse_column(found, config, of_group)
         plans.append(_planned(file_index, of_group, found, members, config, progress))
-    notes = [f"not read: {_listed(left_out)}"] if left_out else []
-    if num_others := contents.others.counts.total():
+    notes = [f"not read: {_listed(skipped)}"] if skipped else []
+    if num_unsupported := contents.unsupported.counts.total():
         never_read = f" ({groups[0][0].never_read} never are)" if groups[0][0].never_read else ""
-        notes.append(f"{num_others:,} other file{'' if num_others == 1 else 's'} not opened{never_read}")
+        notes.append(f"{num_unsupported:,} other file{'' if num_unsupported == 1 else 's'} not opened{never_read}")
     plans[0].source.notes += notes
     return plans
 
@@ -179,35 +179,35 @@ def _planned(
 def _groups(
     path: Path, contents: Contents, detected: Sequence[tuple[Member, Format | Refusal]], config: CorpusConfig
 ) -> tuple[list[tuple[Format, list[Member]]], list[str]]:
-    """Return the members of each source, at least one, and phrases for the files that are left out.
+    """Return the members of each source, at least one, and phrases for the skipped files.
 
     Raises `CorpusError` if no file is read.
     """
     refused = {member.name: found for member, found in detected if isinstance(found, Refusal)}
     is_forced = config.format != "auto" or config.member is not None
     names = [member.name for member in contents.members]
-    exports = export_folders(names, refused, contents.others, is_forced=is_forced)
+    exports = export_folders(names, refused, contents.unsupported, is_forced=is_forced)
     roots = [
         found.root_of(member.name) if isinstance(found, Format) and found.root_of is not None else None
         for member, found in detected
     ]
-    archive_folders = {root for root in roots if root is not None} | closed_folders(contents.others)
+    archive_folders = {root for root in roots if root is not None} | closed_folders(contents.unsupported)
     archives: dict[tuple[Format, str], list[Member]] = {}
-    others: list[tuple[Format, list[Member]]] = []
-    left_out = list(contents.left_out)
+    single: list[tuple[Format, list[Member]]] = []
+    skipped = list(contents.skipped)
     for (member, found), root in zip(detected, roots, strict=True):
         if isinstance(found, Refusal):
-            left_out.append(f"{member.name} ({found.what})")
+            skipped.append(f"{member.name} ({found.what})")
         elif root is not None:
             archives.setdefault((found, root), []).append(member)
         elif member.name.startswith(tuple(exports)) or not _is_read_alone(member.name, archive_folders, config):
-            left_out.append(member.name)
+            skipped.append(member.name)
         else:
-            others.append((found, [member]))
-    groups = [(found, sorted(parts, key=found.main_first)) for (found, _), parts in archives.items()] + others
+            single.append((found, [member]))
+    groups = [(found, sorted(parts, key=found.main_first)) for (found, _), parts in archives.items()] + single
     if not groups:
-        raise _nothing_readable(path, contents, left_out, refused, exports, config)
-    return groups, left_out
+        raise _nothing_readable(path, contents, skipped, refused, exports, config)
+    return groups, skipped
 
 
 def _is_read_alone(name: str, archive_folders: Collection[str], config: CorpusConfig) -> bool:
@@ -226,7 +226,7 @@ def _is_read_alone(name: str, archive_folders: Collection[str], config: CorpusCo
 def _nothing_readable(
     path: Path,
     contents: Contents,
-    left_out: Sequence[str],
+    skipped: Sequence[str],
     refused: Mapping[str, Refusal],
     exports: Mapping[str, Refusal],
     config: CorpusConfig,
@@ -239,19 +239,19 @@ def _nothing_readable(
         return refusal.error(f"{shown_path(path)}: {name}")
     kind = "a folder" if path.is_dir() else "an archive"
     chosen = f" that matches --member {sanitize_line(config.member, 60)}" if config.member is not None else ""
-    found = f"; found but not read: {_listed(left_out)}" if left_out else ""
-    found += f"; {'also' if found else 'it'} has {contents.others}" if contents.others.counts else ""
+    found = f"; found but not read: {_listed(skipped)}" if skipped else ""
+    found += f"; {'also' if found else 'it'} has {contents.unsupported}" if contents.unsupported.counts else ""
     what = f"{shown_path(path)} is {kind} without a readable file{chosen}{found}."
-    if chosen and not left_out:
+    if chosen and not skipped:
         return CorpusError(
             what, "The pattern is compared with a file's path inside, or with its name; * stands for any characters."
         )
-    if left_out and all(each.endswith(LINK_AWAY) for each in left_out):
+    if skipped and all(each.endswith(LINK_AWAY) for each in skipped):
         return CorpusError(what, "Give the folder that holds their targets, or one that holds both.")
     kinds = ", ".join(suffixes_read(config))
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
-    others = " --member PATTERN opens files of other names." if contents.others.counts and not chosen else ""
-    return CorpusError(what, f"Supported: {kinds}{packed if path.is_dir() else ''}.{others}")
+    pattern = " --member PATTERN opens files of other names." if contents.unsupported.counts and not chosen else ""
+    return CorpusError(what, f"Supported: {kinds}{packed if path.is_dir() else ''}.{pattern}")
 
 
 def _listed(phrases: Sequence[str]) -> str:

@@ -79,7 +79,7 @@ def test_json_has_the_facts_of_the_report_from_the_files_or_the_cache(
 ) -> None:
     read = [cli("data", "inspect", messy, "--json", *more).object for more in ((), (), ("--fresh",))]
     assert [facts.pop("was_cached") for facts in read] == [False, True, False]
-    assert all(facts.pop(name) > 0 for facts in read for name in ("seconds", "peak_bytes"))
+    assert all(facts.pop(name) >= 0 for facts in read for name in ("seconds", "peak_bytes"))  # 0 after a higher peak
     assert read[0] == read[1] == read[2]
     assert "\n".join(f"{name}: {value}" for name, value in read[0].items()) == snapshot
 

@@ -198,22 +198,18 @@ def test_no_color_emits_greys_only_and_the_option_ascii_leaves_tweets_unchanged(
     assert all(red == green == blue for red, green, blue in triples)
 
 
-def test_text_after_a_key_that_opens_an_input_is_typed_into_that_input(open_terminal: OpenTerminal) -> None:
+def test_text_after_a_key_that_opens_a_line_is_typed_into_it_and_bytes_that_are_not_utf8_as_replacement_characters(
+    open_terminal: OpenTerminal,
+) -> None:
     terminal = open_terminal(program=SCRIPTED)
     terminal.wait_for("▶ training")
     terminal.press("pquick", shows="› quick")
     terminal.press("escape", lacks="› quick")
     terminal.press("sabc\x7fZ", shows="abZ")
+    terminal.press("escape", lacks="abZ")
     assert "▶ training" in terminal.text
-
-
-def test_bytes_that_are_not_utf8_are_typed_as_replacement_characters_and_the_screen_stays(
-    open_terminal: OpenTerminal,
-) -> None:
-    terminal = open_terminal(program=SCRIPTED)
-    terminal.wait_for("▶ training")
     terminal.press(b"\xff", b"\xc3(", b"\xe1 ", b"\x1b[200~\xe9\x1b[201~", "p", shows="enter sample")
-    terminal.press(b"caf\xe9 ", b"\x1b[200~\xe9\xff\x1b[201~", "!", shows="› caf\ufffd \ufffd\ufffd!")
+    terminal.press(b"caf\xe9 ", b"\x1b[200~\xe9\xff\x1b[201~", "!", shows="› quickcaf\ufffd \ufffd\ufffd!")
     terminal.press("escape", lacks="enter sample")
     terminal.press("q")
     terminal.assert_ends(0)

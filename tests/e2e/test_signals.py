@@ -340,29 +340,20 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
     assert losses(events_of(home)) == alone
 
 
-def test_a_terminal_that_reads_again_after_its_last_frame_was_dropped_is_restored(screen: Terminal, home: Path) -> None:
-    screen.fill_unread()
-    wait_for_steps(home, 100)
-    screen.press("d")
-    time.sleep(EXIT_TIMEOUT_SECONDS + 0.5)
-    screen.assert_ends(0)
-    assert screen.text.strip() == "The run watched continues in the background:  tweetgen-tui attach watched"
-
-
-def test_a_terminal_that_is_not_read_does_not_block_the_training_which_d_leaves_without_a_terminal(
-    screen: Terminal, home: Path
+@pytest.mark.parametrize("unread_seconds", [0.0, EXIT_TIMEOUT_SECONDS + 0.5], ids=["at once", "after its last frame"])
+def test_a_terminal_that_is_not_read_does_not_block_the_training_and_d_restores_it_whenever_it_reads_again(
+    screen: Terminal, home: Path, unread_seconds: float
 ) -> None:
     screen.fill_unread()
     wait_for_steps(home, 100)
     screen.press("d", "q")  # the q was sent before d was handled, and does not end the run
+    time.sleep(unread_seconds)
     screen.assert_ends(0)
     assert screen.text.strip() == "The run watched continues in the background:  tweetgen-tui attach watched"
     trainer = trainer_of(home)
     assert all(os.readlink(f"/proc/{trainer.pid}/fd/{number}") == os.devnull for number in range(3))
     assert trainer.terminal() is None
-    wait_for_steps(home, 10)
-    trainer.send_signal(signal.SIGTERM)
-    assert wait_for_end(home).reason == "terminated"
+    assert_trains_on_until_terminated(home)
 
 
 @pytest.mark.ci

@@ -215,15 +215,11 @@ def _alphabet(inspection: Inspection) -> RenderableType:
     parts: list[RenderableType] = [Text(f"{format_count(len(inspection.char_counts))} distinct characters"), table]
     if len(kinds) > len(shown):
         parts.append(Text(f"and {format_count(len(kinds) - len(shown))} more kinds", style=_QUIET))
-    return Group(*parts, *_rare(inspection.rare_chars))
-
-
-def _rare(chars: list[str]) -> Iterable[RenderableType]:
-    """Yield a line with the characters that occur once, if any."""
-    if chars:
-        verb = "occurs" if len(chars) == 1 else "occur"
-        known = f"{format_count(len(chars))} {verb} only once: {_spaced(chars, _MAX_CHARS_OF_A_KIND)}"
-        yield Text(known, no_wrap=True, overflow="ellipsis")  # a line that began with Hebrew would be turned around
+    if rare := inspection.rare_chars:
+        verb = "occurs" if len(rare) == 1 else "occur"
+        known = f"{format_count(len(rare))} {verb} only once: {_spaced(rare, _MAX_CHARS_OF_A_KIND)}"
+        parts.append(Text(known, no_wrap=True, overflow="ellipsis"))  # one that begins in Hebrew would be turned
+    return Group(*parts)
 
 
 def _spaced(chars: Iterable[str], most: int) -> str:

@@ -28,7 +28,7 @@ from tests.fakes import (
     steps_finished,
     tweet_sampled,
 )
-from tests.tui.conftest import SCRIPT, Running, Stage, Starting, opened, screen_text, shows, toasted, toasts, wait_until
+from tests.tui.conftest import SCRIPT, Running, Stage, Starting, opened, screen_text, shows, toasted, wait_until
 from tests.tui.transcripts import Step, plays, set_up, transcript
 from tui.app.pins import PinsFile
 from tui.run.fold import fold
@@ -248,16 +248,6 @@ AT_END = (
 def over(*more: e.Event, **budget: Any) -> FakeSession:
     """Return a run whose budget of 3 steps, and of what else is given, is used up."""
     return FakeSession((*AT_END, *more), run_started(training=TrainingConfig(max_steps=3, **budget)))
-
-
-async def test_a_run_whose_budget_is_used_up_says_so_lastingly_in_the_unit_of_the_screen_and_without_a_toast(
-    stage: Stage,
-) -> None:
-    async with stage.running(over(), (120, 40)) as at:
-        assert "space" in at.app.main.opening_keys, "keys typed after it go to the dialog"
-        await at.press(shows="best 2.03 bits/char at step 3", lacks="paused")
-        await at.press("b", shows="best 1.407 nats/char at step 3")
-        assert not toasts(at.app)
 
 
 async def change_the_budget_from_the_palette(at: Running) -> None:

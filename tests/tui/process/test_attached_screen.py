@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
@@ -17,9 +15,10 @@ from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeClock, FakeSession, run_finished, run_started, steps_finished, tweet_sampled
 from tests.recorded_runs import write_run
-from tests.tui import conftest
+from tests.tui import conftest, test_states
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
 from tests.tui.process.host_and_client import RUN, hosted
+from tests.tui.test_states import Scene
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
 from tui.app.pins import PinsFile
@@ -29,7 +28,7 @@ from tui.dialogs.tweets import TweetDialog
 from tui.process.attached import AttachedRun
 from tui.process.exit import Outcome
 from tui.process.job_control import JobControl
-from tui.process.local import LocalRun
+from tui.run.connection import RunConnection
 from tui.run.fold import fold
 from tui.run.marks import NUM_BASELINES
 from tui.run.new_run import curve_before
@@ -38,41 +37,18 @@ from tui.settings.key_table import MAIN_ACTIONS
 from tui.text.cells import plain
 from tui.widgets.bars import EndBar
 from tui.widgets.feed.columns import PIN_GLYPH
-from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.plot import LossPlot
 
-READ_ONLY = "This screen is read-only."
+REFUSAL = "This screen is read-only."
+READ_ONLY: dict[str, Any] = {"badge": "read-only", "refusal": REFUSAL}
 
 
-class Attached(LocalRun):
-    """The bridge of an attached screen, but for the socket."""
-
-    is_remote = True
-    badge = "attached, 2 screens"
-    num_screens = 2
-
-
-class ReadOnly(Attached):
-    """A read-only one."""
-
-    badge = "read-only"
-    refusal = READ_ONLY
-
-
-@asynccontextmanager
-async def attached(
-    stage: Stage,
-    kind: type[LocalRun] = Attached,
-    size: tuple[int, int] = (80, 24),
-    session: FakeSession | None = None,
-) -> AsyncIterator[Running]:
-    """Run a screen over such a bridge, up to its first tweet."""
-    session, config = session or FakeSession(SCRIPT), RunConfig()
-    app = TweetgenApp(kind(config, lambda *_: session))
-    stage.apps.append(app)
-    async with app.run_test(size=size) as pilot:
-        await shows(app, "hello there")
-        yield Running(app, pilot, session)
+def attached(
+    stage: Stage, size: tuple[int, int] = (80, 24), session: FakeSession | None = None, **changes: Any
+) -> AbstractAsyncContextManager[Running]:
+    """Open a screen that seems attached to a run."""
+    scene = Scene(session or FakeSession(SCRIPT), size, **{"badge": "attached, 2 screens", **changes})
+    return test_states.opened(stage, scene)
 
 
 async def end_of(at: Running, exit_code: int = 0) -> None:
@@ -81,24 +57,19 @@ async def end_of(at: Running, exit_code: int = 0) -> None:
 
 
 async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_batch_and_the_end(stage: Stage) -> None:
-    async with attached(stage, ReadOnly, (120, 40)) as at:
-        await shows(at.app, "read-only")
-        bar = at.app.screen.query_one(KeyBar)
-        grey = {span.text.strip() for line in bar.lines for span in line if span.style == "off"}
-        assert {"pause", "space", "save", "open"} <= grey
-        assert not {"quit", "help", "detach", "read-only"} & grey
+    async with attached(stage, (120, 40), **READ_ONLY) as at:
         await at.press("space")
-        await toasted(at.app, READ_ONLY)
+        await toasted(at.app, REFUSAL)
         for action in MAIN_ACTIONS:
             if {"commands", "steering", "switching"} & {*action.needs}:
                 await at.app.screen.run_action(action.action)
                 assert isinstance(at.app.screen, MainScreen), action.title
-        await at.press("enter", opens=TweetDialog, shows=READ_ONLY)
+        await at.press("enter", opens=TweetDialog, shows=REFUSAL)
         await at.press("escape", opens=MainScreen)
         assert at.session.received == []
         await at.press("B", shows=("Batch of step 100", "good morning"))
         await at.press(".")
-        await toasted(at.app, READ_ONLY)
+        await toasted(at.app, REFUSAL)
         await at.press("escape", opens=MainScreen)
         now: dict[str, Any] = {"step": 100, "elapsed_seconds": 9.0}
         await at.emit(e.SettingsChanged(settings={"max_steps": 100}, epochs=0.1, **now), e.Paused(**now))
@@ -106,16 +77,18 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_ba
         assert "space" not in plain(at.app.screen.query_one(EndBar).lines)
         for key_of_the_end in ("space", "f"):
             await at.press(key_of_the_end)
-            await toasted(at.app, READ_ONLY)
+            await toasted(at.app, REFUSAL)
         assert at.session.received == [insight.ShowBatch()]
         await at.press("q")
         await end_of(at)
 
 
-async def test_a_read_only_screen_asks_for_the_levels_that_the_run_does_not_have_yet(stage: Stage) -> None:
+async def test_a_read_only_screen_asks_for_the_levels_that_the_run_does_not_have_yet(
+    stage: Stage,
+) -> None:
     session = FakeSession(SCRIPT)
     session.measures_baselines = True
-    async with attached(stage, ReadOnly, session=session) as at:
+    async with attached(stage, session=session, **READ_ONLY) as at:
         await wait_until(lambda: len(at.app.summary_view.baselines) == NUM_BASELINES, "the levels")
 
 
@@ -183,10 +156,10 @@ async def test_an_attached_screen_shows_the_pins_of_the_run_and_saves_new_ones(s
 
 
 async def test_the_header_shows_how_a_screen_is_attached_and_h_the_machine_after_the_end_of_the_training_process(
-    stage: Stage,
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    no_process = 2**22  # above all numbers of processes
-    async with attached(stage, type("Gone", (Attached,), {"host_pid": no_process}), (120, 24)) as at:
+    monkeypatch.setattr(RunConnection, "host_pid", 2**22)  # above all numbers of processes
+    async with attached(stage, (120, 24)) as at:
         for width, badge in ((120, "attached, 2 screens"), (40, "attached"), (80, "attached, 2 screens")):
             await at.resize(width, 24)
             assert f" {badge} " in at.text.splitlines()[0]

@@ -166,27 +166,6 @@ def test_a_run_that_is_stopped_before_its_start_ends_its_processes_and_the_next_
     wait_until(lambda: second.torchrun.is_alive and not first.torchrun.is_alive)
 
 
-@pytest.mark.ci
-@pytest.mark.usefixtures("home")
-def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_can_stop_it() -> None:
-    with subprocess.Popen(["sleep", "600"]) as process:
-        agent = Agent.of_process(process.pid, "job")
-        with hosted(run_started(run=RUN), agent=agent):
-            run = AttachedRun(folder_of_run(RUN))
-            run.connect()
-        wait_until(lambda: run.badge == "restarting")
-        assert "starting again" in run.interruption
-        with hosted(run_started(run=RUN), agent=agent):
-            wait_until(lambda: (run.badge, run.interruption) == ("attached", ""))
-        wait_until(lambda: run.badge == "restarting")
-        run.drain()
-        run.stop("interrupted")
-        assert process.wait(DEADLINE_SECONDS) == -signal.SIGTERM
-    [ended] = events_of(run)
-    assert isinstance(ended, e.RunFinished)
-    assert ended.reason == "interrupted"
-
-
 @pytest.mark.usefixtures("home")
 def test_a_screen_shows_the_end_of_a_run_whose_agent_lives_on_for_a_moment() -> None:
     with hosted(run_started(run=RUN), agent=Agent.of_process(os.getpid(), "job")) as made:
@@ -201,30 +180,42 @@ def test_a_screen_shows_the_end_of_a_run_whose_agent_lives_on_for_a_moment() -> 
     assert view.ended == FAILED
 
 
-@pytest.mark.parametrize("state", ["its journal is locked, and nobody listens", "its folder is removed"])
 @pytest.mark.usefixtures("home")
-def test_a_screen_waits_while_the_processes_of_a_run_start_again(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_can_stop_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     tries, connected = list[RunFolder](), client.connected
 
     def counted(folder: RunFolder, seconds: float) -> Any:
         tries.append(folder)
         return connected(folder, seconds)
 
-    monkeypatch.setattr(client, "_RECONNECT_SECONDS", 0.05)
-    monkeypatch.setattr(client, "connected", counted)
-    agent = Agent.of_process(os.getpid(), "job")
-    with hosted(run_started(run=RUN), agent=agent) as made:
-        run = AttachedRun(made.folder)
-        run.connect()
-    with contextlib.closing(Journal(made.folder.journal_path)):
-        if "removed" in state:
-            shutil.rmtree(made.folder.path)
+    def wait_for_tries() -> None:
         num_tries = len(tries)
         wait_until(lambda: len(tries) >= num_tries + 3 or not run.is_alive)
         assert run.badge == "restarting"
-    with hosted(run_started(run=RUN), agent=agent):
-        wait_until(lambda: run.badge == "attached")
-        run.leave()
+
+    monkeypatch.setattr(client, "_RECONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(client, "connected", counted)
+    with subprocess.Popen(["sleep", "600"]) as process:
+        agent = Agent.of_process(process.pid, "job")
+        with hosted(run_started(run=RUN), agent=agent) as made:
+            run = AttachedRun(made.folder)
+            run.connect()
+        with contextlib.closing(Journal(made.folder.journal_path)):  # locked, and nobody listens
+            wait_for_tries()
+            assert "starting again" in run.interruption
+            shutil.rmtree(made.folder.path)
+            wait_for_tries()
+        with hosted(run_started(run=RUN), agent=agent):
+            wait_until(lambda: (run.badge, run.interruption) == ("attached", ""))
+        wait_until(lambda: run.badge == "restarting")
+        run.drain()
+        run.stop("interrupted")
+        assert process.wait(DEADLINE_SECONDS) == -signal.SIGTERM
+    [ended] = events_of(run)
+    assert isinstance(ended, e.RunFinished)
+    assert ended.reason == "interrupted"
 
 
 @pytest.mark.usefixtures("home")
