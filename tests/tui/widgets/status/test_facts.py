@@ -1,4 +1,4 @@
-"""The state of a run as text: every value, what is special about a run, and two lines for a small terminal."""
+"""The state of a run as text: every value, what is special about a run, two lines for a small terminal, and pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui.run.view import RunView
 from tui.text.cells import plain
 from tui.text.numbers import LossUnit
 from tui.widgets.status.facts import facts, two_lines
-from tui.widgets.status.side_panel import Group, groups_of
+from tui.widgets.status.side_panel import Group, column_cells, groups_of, page_lines, paged
 
 STEPS = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
 UNIGRAM, SIX_GRAM = Baseline(name="unigram", bits_per_char=4.4), Baseline(name="6-gram", bits_per_char=2.4)
@@ -163,3 +163,23 @@ def test_fields_of_the_lines_are_dropped_whole_and_counted(width: int) -> None:
         shown = [*first.split(gap), *text.strip().split(gap)]
         assert all(field in " ".join(whole) for field in shown)
         assert rest == f"{num_all - len(shown)} values  h"
+
+
+@given(st.integers(20, 90), st.integers(3, 40))
+def test_every_line_of_every_group_is_on_some_page_whose_last_row_names_groups_of_the_others(
+    width: int, height: int
+) -> None:
+    view = running(TrainingConfig(max_steps=1200))
+    cells = column_cells(width)
+    pages = paged(groups(view, cells), width, height)
+    shown = [page_lines(pages, number, width, height) for number in range(len(pages))]
+    assert all(cell_len(plain([line])) <= width for lines in shown for line in lines)
+    assert all(len(lines) == height for lines in shown)
+    text = plain([line for lines in shown for line in lines])
+    assert all(plain([line]) in text for group in groups(view, cells) for line in group.lines)
+    for number, lines in enumerate(shown if len(pages) > 1 else ()):
+        others = list(dict.fromkeys(name for each in [*pages[number + 1 :], *pages[:number]] for name in each.names))
+        count, _, named = plain(lines[-1:]).removesuffix("  h").partition(": ")
+        assert count == f"+{len(others)} more"
+        assert ", ".join(others).startswith(named.removesuffix(" …"))
+        assert named.endswith(" …") or not named or named == ", ".join(others)
