@@ -70,7 +70,6 @@ class FeedModel:
         return range(end - len(self.texts[index].lines), end)
 
     def is_pinned(self, tweet: TweetSampled) -> bool:
-        """Return whether a tweet is pinned."""
         return bool(self._pins) and tweet_key(tweet) in self._pins
 
     def update(self, tweets: tuple[TweetSampled, ...], num_generated: int, retained: Iterable[TweetSampled]) -> None:
@@ -88,7 +87,6 @@ class FeedModel:
             self.rebuild(retained)
 
     def set_pins(self, pins: Pins, retained: Iterable[TweetSampled]) -> None:
-        """Replace the pins."""
         self._pins = {tweet_key(pin): pin for pin in pins}
         self.rebuild(retained)
 
@@ -100,7 +98,6 @@ class FeedModel:
         self._append(wanted, (wrapped.get(id(tweet)) or self._wrapped(tweet) for tweet in wanted))
 
     def rewrap(self, width: int) -> None:
-        """Wrap all tweets to another width."""
         if width != self._width:
             self._width, tweets = width, self.tweets
             self._clear()
