@@ -238,7 +238,6 @@ class MainScreen(Screen[None]):
         return bool(reason)
 
     def show_alert(self) -> None:
-        """Show the most urgent alert, or none."""
         self.query_one(AlertBar).show(self.run.alert(self.app.loss_unit))
 
     def show_notice(self, notice: str) -> None:
