@@ -237,7 +237,6 @@ class _Headers(io.RawIOBase):
         """The result of the last read."""
 
     def readable(self) -> bool:
-        """Return True."""
         return True
 
     def tell(self) -> int:
