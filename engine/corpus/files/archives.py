@@ -340,7 +340,6 @@ class _TarMember(ByteStream):
         self._tar = tar
 
     def next_bytes(self, max_bytes: int) -> bytes:
-        """Return some bytes of the member."""
         data = self._tar.read(min(max_bytes, self._end - self._position))
         if not data and self._position < self._end:
             raise damaged(self._name, "the archive is truncated inside it")
