@@ -54,7 +54,6 @@ class FeedModel:
 
     @property
     def num_lines(self) -> int:
-        """Lines of all tweets."""
         return self._line_ends[-1] if self._line_ends else 0
 
     def locate(self, line: int) -> tuple[int, int]:

@@ -71,7 +71,6 @@ class XrayPanel(PictureView, can_focus=True):
         view: ViewName
 
     def __init__(self, text: str = "", view: ViewName = "step", clock: Callable[[], float] = time.monotonic) -> None:
-        """Show `text` in `view`."""
         super().__init__()
         self.target = self
         self._state = XrayState(text=sanitize(text), view=view, seed=secrets.randbelow(_MAX_SEED))
