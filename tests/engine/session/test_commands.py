@@ -171,19 +171,6 @@ def test_several_settings_are_changed_by_one_command_and_restored_with_those_it_
     assert (h.latest().training, h.latest().sampling) == (started.training, started.sampling)
 
 
-def test_a_refused_resume_leaves_a_finished_run_finished(corpus: Path) -> None:
-    emitted = h.run_tiny(
-        corpus,
-        {3: [c.Finish()]},
-        h.whenever(e.Warned, lambda warned: [c.Resume(), c.Stop()] if warned.kind == "finished" else []),
-        max_steps=3 + MIN_FINISH_STEPS,
-        pauses_at_end=True,
-    )
-    h.only(emitted, e.CommandRefused)
-    assert h.only(emitted, e.FinishPlanned).last_step is not None
-    assert h.only(emitted, e.RunFinished).reason == "finished"
-
-
 @given(step=st.integers(0, 10**7))
 def test_a_finish_takes_a_tenth_of_the_steps_so_far_and_anneals_the_rate_to_zero(step: int) -> None:
     finish = finish_after(step)
