@@ -178,10 +178,27 @@ BUDGETS: Runs = {
     ),
 }
 
+STEPS: Runs = {
+    "a step is refused while the run is not paused and once the budget is used up": tiny(
+        {3: [c.TakeStep()]}, {e.Paused: [c.TakeStep(), c.Stop()]}, pauses_at_end=True
+    ),
+    "a stop during what is due comes before the step, and a resume does what was due": after(
+        itself, tiny({3: [c.Pause(), c.TakeStep()]}, {e.Resumed: [c.Stop()]}, eval_every=3), resumed()
+    ),
+}
+
 # Settings and checkpoints ---------------------------------------------------------------------------------------------
+IMPLIED: dict[str, Any] = {"first_batch_size": 2, "eval_every": 4, "pacing": "seconds", "early_eval_tweets": 7}
 SETTINGS: Runs = {
     "the peak learning rate is changed, and the warm-up still multiplies it": tiny(
         {4: [change(learning_rate=0.02)]}, learning_rate=0.01, warmup_steps=10, max_steps=8
+    ),
+    "several are changed by one command, and restored with those it implied by the values before": tiny(
+        {
+            3: [change(batch_size=4, eval_every=5, temperature=1, avoid=("rain",), steps_per_second=0)],
+            7: [change(batch_size=8, temperature=0.8, avoid=(), steps_per_second=0.0, **IMPLIED)],
+        },
+        **IMPLIED,
     ),
     "a resume with another batch size keeps the share of the epoch, and ends the small batches of the start": after(
         tiny(h.stop_at(9), batch_size=4, first_batch_size=2), resumed(h.stop_at(9), batch_size=16)
@@ -344,7 +361,7 @@ OTHER_TWEETS: Runs = {
         resumed(h.stop_at(3)),
     ),
 }
-RUNS = OVERFIT | FINISHES | ENDS | BUDGETS | SETTINGS | CHECKPOINTS | DUE | OTHER_TWEETS
+RUNS = OVERFIT | FINISHES | ENDS | BUDGETS | STEPS | SETTINGS | CHECKPOINTS | DUE | OTHER_TWEETS
 
 
 @pytest.mark.parametrize("name", RUNS)
