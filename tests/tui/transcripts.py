@@ -1,7 +1,7 @@
 """Transcripts: what a run on the screen shows, sends and reports after each key, as text to record.
 
 A dialog is written down when it opens, after that only its new lines; of the main screen only what changes, unless the
-first step is nothing, and the plot is left out.
+first step is nothing, and the plot is left out; of the X-ray its keys.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ async def take(at: Running, step: Step) -> str:
 def _shown(at: Running) -> list[str]:
     """Return the lines of the dialog on top, or of the panels of the main screen."""
     screen = at.app.screen
-    selectors = PANELS if isinstance(screen, MainScreen) else ("#box",)
+    selectors = PANELS if isinstance(screen, MainScreen) else ("#box", "KeyBar")
     drawing = drawn(at.app, is_whole=False)
     regions = [screen.query(name).first().region for name in selectors if screen.query(name)]
     texts = [cropped(drawing, region) for region in regions]
