@@ -35,7 +35,7 @@ from engine.compute.cpu.kernels import compiled, inlined
 from engine.corpus.arrays import EncodedTweets
 from engine.errors import StorageError
 from engine.model.vocab import BOS, EOS, UNKNOWN_CHAR_BITS, Vocab
-from engine.progress import OnProgress, Pieces, no_progress, part_of, run_to_end
+from engine.progress import CooperativeTask, OnProgress, no_progress, part_of, run_to_end
 from engine.protocol import codec
 from engine.storage.files import remove_stale_temporaries, write_atomically
 from engine.storage.folders import cache_folder
@@ -228,7 +228,7 @@ def baseline_pieces(
     vocab_size: int,
     on_progress: OnProgress = no_progress,
     highest_order: int = HIGHEST_ORDER,
-) -> Pieces[dict[str, float]]:
+) -> CooperativeTask[dict[str, float]]:
     """Do the work of `baseline_bits` in pieces; the baselines of the orders above `highest_order` are left out."""
     bits = np.zeros(1 + highest_order)
     num_done = 0

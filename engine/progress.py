@@ -1,10 +1,15 @@
-"""Progress of long work: `Stage` (what the setup of a run does), callbacks, and `Pieces`, which can be interrupted."""
+"""Progress of long work: `Stage` (what the setup of a run does), callbacks, and work that pauses, `CooperativeTask`.
+
+`BatchCursor` is how far a run has come in its tweets.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
+
+import msgspec
 
 OnProgress = Callable[[float | None, str], None]
 """Called with the share done, 0 to 1 (None if unknown), and a short description of the current work."""
@@ -41,16 +46,27 @@ class Stage:
         return f"{self.text}: {self.detail}" if self.detail else self.text
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchCursor:
+    """The next batch of a run: number of the epoch, and of the batch in it, both from 0, as checkpoints store it."""
+
+    epoch: _Count = 0
+    batch: _Count = 0
+
+
 Result = TypeVar("Result")
-Pieces: TypeAlias = Generator[None, None, Result]
-"""Yields after each piece and returns the result."""
+CooperativeTask: TypeAlias = Generator[None, None, Result]
+"""Work that yields after each few milliseconds, so that other work can go on between, and returns its result."""
 
 
-def run_to_end(pieces: Pieces[Result]) -> Result:
-    """Run all pieces and return the result."""
+def run_to_end(task: CooperativeTask[Result]) -> Result:
+    """Run a task without a pause and return its result."""
     while True:
         try:
-            next(pieces)
+            next(task)
         except StopIteration as end:
             result: Result = end.value
             return result

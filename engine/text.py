@@ -8,7 +8,8 @@ was already cleaned elsewhere. All three keep joiners and variation selectors, w
 Words are found without case, in NFC and with line breaks as blanks (`comparable`). A word is found as by `grep -w`: no
 letter, digit, underscore, combining mark or joiner may touch it: "art" is not in "party" and "art_2", but in "art's",
 "@art" and "#art", while "@art" is only the name. Where a script has no blanks between words (Chinese, Japanese, Thai,
-Lao, Burmese, Khmer), any place between two characters is the end of a word. Never reads a file.
+Lao, Burmese, Khmer), any place between two characters is the end of a word. `counted` and `quoted` are for sentences
+of the program. Never reads a file.
 """
 
 from __future__ import annotations
@@ -228,6 +229,11 @@ def _is_inside_word(pair: str) -> bool:
     if _is_mark(pair[1]) or _KEPT_FORMAT_CHARACTERS.intersection(pair):
         return True
     return all(char.isalnum() or char == "_" or _is_mark(char) for char in pair) and not _WITHOUT_BLANKS.search(pair)
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a count with its noun: "1 tweet", "2,000 tweets"."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
 
 
 def quoted(name: str) -> str:

@@ -28,9 +28,8 @@ from tui.app.main_screen import TICK_SECONDS
 from tui.app.recorder import Output, to_cast
 from tui.dialogs.checkpoints import CheckpointBrowser
 from tui.dialogs.help import HelpDialog
-from tui.lesson.progress import Progress, progress_path, write_progress
 from tui.lesson.run import main_config, open_lesson_session
-from tui.lesson.stops import STOPS
+from tui.lesson.stops import STOPS, Progress, progress_path, write_progress
 from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
 from tui.run.view import RunView

@@ -51,7 +51,7 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
 """,
     "the screen": """
 import engine.checkpoints.catalog, engine.corpus.inspection, engine.session.startup.preflight
-import tui.app.app, tui.process.local, tui.lesson.progress
+import tui.app.app, tui.process.local, tui.lesson.stops
 """,
     "the lesson": "import tui.screens.lesson.app",
     "questions": "import engine.insight.answers, engine.sampling.queries, engine.compute.stepper",

@@ -17,8 +17,16 @@ from statistics import fmean
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Row, Source
-from engine.corpus.report import counted
-from engine.text import EXAMPLE_CHARS, LINE_BREAK, LOST, WITHOUT_MARKS, clean, sanitize_line, with_single_blanks
+from engine.text import (
+    EXAMPLE_CHARS,
+    LINE_BREAK,
+    LOST,
+    WITHOUT_MARKS,
+    clean,
+    counted,
+    sanitize_line,
+    with_single_blanks,
+)
 
 EMPTY = "empty"
 LOST_CHARACTERS = "with characters that were lost (U+FFFD)"

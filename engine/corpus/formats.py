@@ -14,13 +14,9 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archives import suffix_of
 from engine.corpus.files.encodings import (
-    Encoding,
     converted,
-    detected_encoding,
-    encoding_named,
+    encoding_of,
     in_utf8,
-    marked_encoding,
-    unmarked_utf_16,
 )
 from engine.corpus.files.refused import (
     NOT_TEXT,
@@ -31,15 +27,16 @@ from engine.corpus.files.refused import (
     refusal_of,
     refusal_of_export,
 )
-from engine.corpus.readers import csv_reader, json_reader, text_reader
-from engine.corpus.readers.bluesky_reader import BLUESKY
+from engine.corpus.files.streams import HEAD_BYTES, Member
+from engine.corpus.readers import csv_reader, json_values, text_reader
 from engine.corpus.readers.csv_reader import CSV
 from engine.corpus.readers.json_reader import JSON, JSONL
-from engine.corpus.readers.mastodon_reader import MASTODON
+from engine.corpus.readers.networks.bluesky_reader import BLUESKY
+from engine.corpus.readers.networks.mastodon_reader import MASTODON
+from engine.corpus.readers.networks.x_reader import X
 from engine.corpus.readers.parquet_reader import PARQUET
-from engine.corpus.readers.reader import HEAD_BYTES, Format, Member
+from engine.corpus.readers.reader import Format
 from engine.corpus.readers.text_reader import TEXT, head_lines
-from engine.corpus.readers.x_reader import X
 
 FORMATS = (PARQUET, X, MASTODON, BLUESKY, JSONL, JSON, CSV, TEXT)
 """Every `FileFormat` but "auto"; specific formats before general ones."""
@@ -105,25 +102,13 @@ def detect(member: Member, path: Path, config: CorpusConfig) -> tuple[Member, Fo
             return member, refusal_of(head) or wanted or recognize(head, member.name)
         if by_place := refusal_by_place(path, member.name):
             return member, by_place
-        encoding = _encoding_of(head, config)
+        encoding = encoding_of(head, config.encoding)
         if encoding is None:
             return member, _text_format(head, file, member.name, wanted, config)
         text = converted(file, encoding, head)
         found = _text_format(text.read(HEAD_BYTES), text, member.name, wanted, config)
         private = refusal_of_export(head, member.name, is_forced=True)  # also if a wrong encoding hides it
         return in_utf8(member, encoding), private or found
-
-
-def _encoding_of(head: bytes, config: CorpusConfig) -> Encoding | None:
-    """Return the encoding of a text file, unless it is to be decoded line by line."""
-    if marked := marked_encoding(head):
-        return marked
-    if config.encoding is not None:
-        return encoding_named(config.encoding)
-    refusal = refusal_as_text(head)
-    if refusal is NOT_TEXT:
-        return unmarked_utf_16(head)
-    return None if refusal else detected_encoding(head)
 
 
 def _text_format(
@@ -160,8 +145,8 @@ def _recognized_text(head: bytes, rest: BinaryIO, name: str, config: CorpusConfi
     separates_text = config.separator is not None or config.blank_line_separated
     if found is CSV and separates_text and suffix_of(name) not in CSV.suffixes:
         return TEXT
-    is_cut = found is JSON and len(head) == HEAD_BYTES and json_reader.is_one_line(head)
-    return JSONL if is_cut and json_reader.goes_on_as_lines(rest) else found
+    is_cut = found is JSON and len(head) == HEAD_BYTES and json_values.is_one_line(head)
+    return JSONL if is_cut and json_values.goes_on_as_lines(rest) else found
 
 
 def recognize(head: bytes, name: str) -> Format:
@@ -169,9 +154,9 @@ def recognize(head: bytes, name: str) -> Format:
     suffix = suffix_of(name)
     found = next((each for each in FORMATS if each.looks_like(head)), None)
     if found in (JSONL, JSON):  # in doubt, the suffix decides
-        if suffix in JSONL.suffixes and json_reader.is_first_line(head):
+        if suffix in JSONL.suffixes and json_values.is_first_line(head):
             return JSONL
-        return JSON if suffix in JSON.suffixes and json_reader.is_one_line(head) else found
+        return JSON if suffix in JSON.suffixes and json_values.is_one_line(head) else found
     if found is not None:
         return found
     if suffix in TEXT.suffixes and csv_reader.is_certain(head) and not text_reader.are_labels(head_lines(head)):

@@ -81,7 +81,7 @@ class HashedChars:
         count = max(0, len(self.prefix) - size)
         return (self.prefix[size:] - self.prefix[:count]) * _powers(_INVERSE, count)
 
-    def tweets(self) -> Hashes:
+    def whole_tweets(self) -> Hashes:
         """Return the mixed hash of each whole tweet, (tweets,)."""
         return mix(self.runs(self.offsets[:-1], self.offsets[1:]))
 
@@ -226,7 +226,7 @@ class NoveltyIndex:
             counts = _num_windows(chars.lengths)
             numbers = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)  # within each tweet
             starts = np.repeat(chars.offsets[:-1], counts) + STRIDE * numbers
-            whole[first : first + len(chunk)] = chars.tweets()
+            whole[first : first + len(chunk)] = chars.whole_tweets()
             windows[num_windows : num_windows + len(starts)] = mix(chars.runs(starts, starts + WINDOW))
             num_windows += len(starts)
             on_progress((first + len(chunk)) / len(keys), "indexing the tweets for novelty")
@@ -235,7 +235,7 @@ class NoveltyIndex:
     def copied_share(self, tweet: str) -> float:
         """Return the share, 0 to 1, of the tweet's characters in long runs from a training tweet; 1: a whole copy."""
         chars = HashedChars.of(FlatTweets.from_texts([duplicate_key(tweet)]))
-        if contains(self.whole, chars.tweets()).all():
+        if contains(self.whole, chars.whole_tweets()).all():
             return 1.0
         is_copied = np.zeros(max(1, len(chars.codes)), dtype=np.bool_)
         for start in np.flatnonzero(contains(self.windows, mix(chars.windows(WINDOW)))):

@@ -22,7 +22,6 @@ from engine.corpus.arrays import FlatTweets, Indices
 from engine.corpus.cleaning import LINK, MENTION
 from engine.corpus.corpus import Corpus, load_corpus
 from engine.corpus.hashing import BitTable, HashedChars, Hashes, distinct, find_in, mix
-from engine.corpus.report import CorpusReport
 from engine.progress import OnProgress, no_progress, part_of
 from engine.text import LINE_BREAK
 
@@ -71,10 +70,7 @@ class LengthBar:
 class Inspection:
     """The statistics of a corpus."""
 
-    name: str
-    report: CorpusReport
-    num_train_tweets: int
-    num_val_tweets: int
+    corpus: Corpus
     num_chars: int
     """Characters of all kept tweets."""
     char_counts: dict[str, int]
@@ -94,7 +90,6 @@ class Inspection:
     """Time to read the corpus, or to load it from the cache."""
     peak_bytes: int
     """Growth of the process's peak memory while loading, in bytes."""
-    was_cached: bool
 
     @property
     def rare_chars(self) -> list[str]:
@@ -122,10 +117,7 @@ def inspect(
     lengths = np.concatenate([corpus.train.char_lengths(), corpus.validation.char_lengths()])
     mentions, links, hashtags = _with_marks(corpus)
     return Inspection(
-        name=corpus.name,
-        report=corpus.report,
-        num_train_tweets=len(corpus.train),
-        num_val_tweets=len(corpus.validation),
+        corpus=corpus,
         num_chars=counts.total(),
         char_counts=dict(counts.most_common()),
         lengths=_bars(lengths),
@@ -138,7 +130,6 @@ def inspect(
         samples=_samples(corpus),
         seconds=seconds,
         peak_bytes=more_bytes,
-        was_cached=corpus.was_cached,
     )
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from engine.text import counted
+
 DUPLICATE = "duplicate"
 NEAR_DUPLICATE = "near-duplicate"
 _MAX_SOURCES = 6
@@ -88,11 +90,6 @@ class CorpusPreview:
     first_tweet: str = ""
     is_whole: bool = False
     """Whether all rows were read."""
-
-
-def counted(count: int, thing: str) -> str:
-    """Return a count with its noun: "1 tweet", "2,000 tweets"."""
-    return f"{count:,} {thing}" + ("" if count == 1 else "s")
 
 
 def summary_lines(report: CorpusReport) -> Iterable[str]:

@@ -25,8 +25,8 @@ import numpy.typing as npt
 
 from engine.corpus.arrays import FlatTweets, Indices, Mask
 from engine.corpus.hashing import BitTable, HashedChars, Hashes, mix
-from engine.corpus.report import counted
 from engine.progress import OnProgress, no_progress
+from engine.text import counted
 
 MIN_WORDS = 5
 MIN_CHARS = 24
@@ -139,7 +139,7 @@ def deletion_hashes(keys: FlatTweets) -> tuple[Hashes, Indices]:
     sums = _sums(words, offsets)
     num_chars = _sums(word_chars.astype(np.uint64), offsets).astype(np.int64) + num_words - 1
     is_long = (num_words >= MIN_WORDS) & (num_chars >= MIN_CHARS)
-    whole = np.where(is_long, sums, chars.tweets())
+    whole = np.where(is_long, sums, chars.whole_tweets())
     words_left, chars_left = num_words[owners] - 1, num_chars[owners] - word_chars - 1
     less_one = sums[owners] - words
     one = np.flatnonzero((words_left >= MIN_WORDS) & (chars_left >= MIN_CHARS))
@@ -256,11 +256,10 @@ def _join_parts(labels: Indices, parts: list[tuple[Hashes, npt.NDArray[np.intege
     parts.clear()
     order = np.argsort(hashes)
     hashes, owners = hashes[order], owners[order]
-    is_repeated = np.zeros(len(hashes), dtype=np.bool_)
-    is_repeated[1:] = hashes[1:] == hashes[:-1]
-    again = np.flatnonzero(is_repeated)
-    _join_pairs(labels, owners[again - 1], owners[again])
-    parts.append((hashes[~is_repeated], owners[~is_repeated]))
+    is_repeated = hashes[1:] == hashes[:-1]
+    _join_pairs(labels, owners[:-1][is_repeated], owners[1:][is_repeated])
+    is_first = np.concatenate(([True], ~is_repeated))[: len(hashes)]
+    parts.append((hashes[is_first], owners[is_first]))
 
 
 def _join_pairs(labels: Indices, ones: npt.NDArray[np.integer], others: npt.NDArray[np.integer]) -> None:

@@ -24,9 +24,9 @@ from engine.config.corpus import STANDARD_INPUT, CorpusConfig
 from engine.corpus.files.archives import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, suffix_of
 from engine.corpus.files.members import LINK_AWAY, find, shown_path
 from engine.corpus.files.refused import EMPTY, Refusal, export_folders
-from engine.corpus.files.streams import ReadProgress
+from engine.corpus.files.streams import Member, ReadProgress
 from engine.corpus.formats import closed_folders, detect, format_named, is_part, is_wanted, suffixes_read
-from engine.corpus.readers.reader import Format, Member, NoTextsError, Row, Source
+from engine.corpus.readers.reader import Format, NoTextsError, Row, Source
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 
@@ -41,29 +41,9 @@ class OpenedSource:
     file_index: int
     """Index into `config.files`; 0 for the embedded corpus."""
     source: Source
-    rows: Iterator[Row]
-    """Opens the file at the first row. Raises `CorpusError`."""
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A source whose format is known and whose rows are not read yet."""
-
-    file_index: int
-    source: Source
-    format: Format
     members: Sequence[Member]
-
-    @property
-    def raw_bytes(self) -> int:
-        """Bytes on disk of all its members."""
-        return sum(member.raw_bytes for member in self.members)
-
-    def rows(self, config: CorpusConfig, progress: ReadProgress) -> Iterator[Row]:
-        """Yield its rows."""
-        progress.begin(self.raw_bytes)
-        self.source.notes += sorted({f"read as {member.encoding}" for member in self.members if member.encoding})
-        yield from self.format.rows(self.members, self.source, config)
+    rows: Iterator[Row]
+    """Opens the members at the first row. Raises `CorpusError`."""
 
 
 def open_sources(config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
@@ -79,18 +59,15 @@ def open_sources(config: CorpusConfig, progress: ReadProgress) -> Iterator[Opene
         else:
             path = embedded.enter_context(resources.as_file(resources.files("assets") / "happy.csv"))
             members = find(path, progress, lambda _: False).members
-            plans = [_Plan(0, Source(EMBEDDED_NAME, "csv"), format_named("csv"), members)]
             config = replace(config, column=None)
-        progress.total_bytes = sum(each.raw_bytes for each in plans)
-        for file_index, of_file in groupby(plans, key=lambda each: each.file_index):
+            plans = [_planned(0, EMBEDDED_NAME, format_named("csv"), members, config, progress)]
+        progress.total_bytes = sum(member.raw_bytes for each in plans for member in each.members)
+        for _, of_file in groupby(plans, key=lambda each: each.file_index):
             first, *others = of_file
-            if others:
-                yield from _with_texts([first, *others], config, progress)
-            else:
-                yield OpenedSource(file_index, first.source, first.rows(config, progress))
+            yield from _with_texts([first, *others]) if others else (first,)
 
 
-def _with_texts(plans: Sequence[_Plan], config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
+def _with_texts(plans: Sequence[OpenedSource]) -> Iterator[OpenedSource]:
     """Yield the sources of a folder or archive that have texts; the first one's notes list the others.
 
     Raises `CorpusError` if some have no texts, and no other has a row.
@@ -101,16 +78,15 @@ def _with_texts(plans: Sequence[_Plan], config: CorpusConfig, progress: ReadProg
     main: Source | None = None
     has_rows = False
     for each in plans:
-        rows = each.rows(config, progress)
         try:
-            ahead = list(islice(rows, 1))
+            ahead = list(islice(each.rows, 1))
         except NoTextsError as error:
             problems[each.source.name] = error
             notes += each.source.notes
             without.append(f"{each.members[0].name} (without texts)")
             continue
         main, has_rows = main or each.source, has_rows or bool(ahead)
-        yield OpenedSource(each.file_index, each.source, _as_far_as_texts(chain(ahead, rows), each.source, problems))
+        yield replace(each, rows=_as_far_as_texts(chain(ahead, each.rows), each.source, problems))
     if problems and (not has_rows or len(problems) == len(plans)):
         if len(problems) == 1:
             raise next(iter(problems.values()))
@@ -141,7 +117,7 @@ def _names(paths: list[Path]) -> list[str]:
     ]
 
 
-def _plans(file_index: int, file: str, name: str, config: CorpusConfig, progress: ReadProgress) -> list[_Plan]:
+def _plans(file_index: int, file: str, name: str, config: CorpusConfig, progress: ReadProgress) -> list[OpenedSource]:
     """Return the sources of one entry of `config.files`. Raises `CorpusError` if it has no source."""
     if file == STANDARD_INPUT:
         raise CorpusError("Standard input can be read only once.", "Save it as a file and give that.")
@@ -160,68 +136,78 @@ def _plans(file_index: int, file: str, name: str, config: CorpusConfig, progress
         [(member, found)] = detected
         if isinstance(found, Refusal):
             raise found.error(shown)
-        return [_plan(file_index, name, shown, found, [replace(member, name=name)], config)]
-    groups, left_out = _groups(path, contents, detected, config)
+        _refuse_column(found, config, shown)
+        return [_planned(file_index, name, found, [replace(member, name=name)], config, progress)]
+    groups, skipped = _groups(path, contents, detected, config)
     plans = []
     for found, members in groups:
         more = f" + {len(members) - 1} more" if len(members) > 1 else ""
-        shown = sanitize_line(f"{name}: {members[0].name}{more}")
-        plans.append(_plan(file_index, shown, shown, found, members, config))
-    notes = [f"not read: {_listed(left_out)}"] if left_out else []
-    if num_others := contents.others.counts.total():
-        never_read = f" ({plans[0].format.never_read} never are)" if plans[0].format.never_read else ""
-        notes.append(f"{num_others:,} other file{'' if num_others == 1 else 's'} not opened{never_read}")
+        of_group = sanitize_line(f"{name}: {members[0].name}{more}")
+        _refuse_column(found, config, of_group)
+        plans.append(_planned(file_index, of_group, found, members, config, progress))
+    notes = [f"not read: {_listed(skipped)}"] if skipped else []
+    if num_unsupported := contents.unsupported.counts.total():
+        never_read = f" ({groups[0][0].never_read} never are)" if groups[0][0].never_read else ""
+        notes.append(f"{num_unsupported:,} other file{'' if num_unsupported == 1 else 's'} not opened{never_read}")
     plans[0].source.notes += notes
     return plans
 
 
-def _plan(
-    file_index: int, name: str, shown: str, found: Format, members: Sequence[Member], config: CorpusConfig
-) -> _Plan:
-    """Return a source with notes on the options that its format does not use; `shown` is its name in errors.
-
-    Raises `CorpusError` if --column is set and the format has no columns.
-    """
+def _refuse_column(found: Format, config: CorpusConfig, shown: str) -> None:
+    """Raise `CorpusError` if --column is set and the format has no columns."""
     if config.column is not None and found.name == "text":
         what = f"{shown} is read as plain text, which has no column {config.column}."
         raise CorpusError(what, "Set the format: --format csv or jsonl.")
+
+
+def _planned(
+    file_index: int, name: str, found: Format, members: Sequence[Member], config: CorpusConfig, progress: ReadProgress
+) -> OpenedSource:
+    """Return a source with notes on the options that its format does not use."""
     options = {} if found.has_columns else {"--column": config.column, "--label-column": config.label_column}
     notes = [f"{option} is not used for {found.name}" for option, value in options.items() if value is not None]
-    return _Plan(file_index, Source(name, found.name, notes), found, members)
+    source = Source(name, found.name, notes)
+
+    def rows() -> Iterator[Row]:
+        progress.begin(sum(member.raw_bytes for member in members))
+        source.notes += sorted({f"read as {member.encoding}" for member in members if member.encoding})
+        yield from found.rows(members, source, config)
+
+    return OpenedSource(file_index, source, members, rows())
 
 
 def _groups(
     path: Path, contents: Contents, detected: Sequence[tuple[Member, Format | Refusal]], config: CorpusConfig
 ) -> tuple[list[tuple[Format, list[Member]]], list[str]]:
-    """Return the members of each source, at least one, and phrases for the files that are left out.
+    """Return the members of each source, at least one, and phrases for the skipped files.
 
     Raises `CorpusError` if no file is read.
     """
     refused = {member.name: found for member, found in detected if isinstance(found, Refusal)}
     is_forced = config.format != "auto" or config.member is not None
     names = [member.name for member in contents.members]
-    exports = export_folders(names, refused, contents.others, is_forced=is_forced)
+    exports = export_folders(names, refused, contents.unsupported, is_forced=is_forced)
     roots = [
         found.root_of(member.name) if isinstance(found, Format) and found.root_of is not None else None
         for member, found in detected
     ]
-    archive_folders = {root for root in roots if root is not None} | closed_folders(contents.others)
+    archive_folders = {root for root in roots if root is not None} | closed_folders(contents.unsupported)
     archives: dict[tuple[Format, str], list[Member]] = {}
-    others: list[tuple[Format, list[Member]]] = []
-    left_out = list(contents.left_out)
+    single: list[tuple[Format, list[Member]]] = []
+    skipped = list(contents.skipped)
     for (member, found), root in zip(detected, roots, strict=True):
         if isinstance(found, Refusal):
-            left_out.append(f"{member.name} ({found.what})")
+            skipped.append(f"{member.name} ({found.what})")
         elif root is not None:
             archives.setdefault((found, root), []).append(member)
         elif member.name.startswith(tuple(exports)) or not _is_read_alone(member.name, archive_folders, config):
-            left_out.append(member.name)
+            skipped.append(member.name)
         else:
-            others.append((found, [member]))
-    groups = [(found, sorted(parts, key=found.main_first)) for (found, _), parts in archives.items()] + others
+            single.append((found, [member]))
+    groups = [(found, sorted(parts, key=found.main_first)) for (found, _), parts in archives.items()] + single
     if not groups:
-        raise _nothing_readable(path, contents, left_out, refused, exports, config)
-    return groups, left_out
+        raise _nothing_readable(path, contents, skipped, refused, exports, config)
+    return groups, skipped
 
 
 def _is_read_alone(name: str, archive_folders: Collection[str], config: CorpusConfig) -> bool:
@@ -240,7 +226,7 @@ def _is_read_alone(name: str, archive_folders: Collection[str], config: CorpusCo
 def _nothing_readable(
     path: Path,
     contents: Contents,
-    left_out: Sequence[str],
+    skipped: Sequence[str],
     refused: Mapping[str, Refusal],
     exports: Mapping[str, Refusal],
     config: CorpusConfig,
@@ -253,19 +239,19 @@ def _nothing_readable(
         return refusal.error(f"{shown_path(path)}: {name}")
     kind = "a folder" if path.is_dir() else "an archive"
     chosen = f" that matches --member {sanitize_line(config.member, 60)}" if config.member is not None else ""
-    found = f"; found but not read: {_listed(left_out)}" if left_out else ""
-    found += f"; {'also' if found else 'it'} has {contents.others}" if contents.others.counts else ""
+    found = f"; found but not read: {_listed(skipped)}" if skipped else ""
+    found += f"; {'also' if found else 'it'} has {contents.unsupported}" if contents.unsupported.counts else ""
     what = f"{shown_path(path)} is {kind} without a readable file{chosen}{found}."
-    if chosen and not left_out:
+    if chosen and not skipped:
         return CorpusError(
             what, "The pattern is compared with a file's path inside, or with its name; * stands for any characters."
         )
-    if left_out and all(each.endswith(LINK_AWAY) for each in left_out):
+    if skipped and all(each.endswith(LINK_AWAY) for each in skipped):
         return CorpusError(what, "Give the folder that holds their targets, or one that holds both.")
     kinds = ", ".join(suffixes_read(config))
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
-    others = " --member PATTERN opens files of other names." if contents.others.counts and not chosen else ""
-    return CorpusError(what, f"Supported: {kinds}{packed if path.is_dir() else ''}.{others}")
+    pattern = " --member PATTERN opens files of other names." if contents.unsupported.counts and not chosen else ""
+    return CorpusError(what, f"Supported: {kinds}{packed if path.is_dir() else ''}.{pattern}")
 
 
 def _listed(phrases: Sequence[str]) -> str:

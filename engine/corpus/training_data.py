@@ -10,13 +10,12 @@ import numpy as np
 from engine.config.corpus import CorpusConfig, absolute_path
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.arrays import Batch, EncodedTweets, Ids
-from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import ALL, POOL_BATCHES, BatchStream, Part, Weights, epoch_order
 from engine.corpus.corpus import Corpus, load_corpus
 from engine.errors import CorpusError
 from engine.model.ngram_contexts import frequent_contexts
 from engine.model.vocab import Vocab
-from engine.progress import Stage
+from engine.progress import BatchCursor, Stage
 
 DEFAULT_MIN_CHAR_COUNT = 2
 _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10

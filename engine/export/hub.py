@@ -25,13 +25,12 @@ from engine.config.corpus import CorpusConfig
 from engine.config.fields import require
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.batch_cursor import BatchCursor
 from engine.errors import CheckpointError, ConfigError, CorpusError, StorageError, VocabError
 from engine.export.copies import Measured, measure
 from engine.export.model_card import model_card
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK, Vocab
-from engine.progress import OnProgress, no_progress
+from engine.progress import BatchCursor, OnProgress, no_progress
 from engine.protocol import codec
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.storage.files import storage_errors, sync_folder, write_atomically

@@ -13,11 +13,10 @@ from string import Template
 from typing import Final
 
 from engine.checkpoints.format import CheckpointInfo
-from engine.corpus.report import counted
 from engine.corpus.sources import EMBEDDED_NAME
 from engine.export.copies import NUM_SAMPLES, Measured
 from engine.model.vocab import SPECIALS
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 
 OTHER: Final = "other"
 """A license that is not in the hub's list: its text belongs into a file LICENSE, its name into the card."""

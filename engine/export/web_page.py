@@ -23,12 +23,11 @@ import torch
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.format import CheckpointInfo
 from engine.config.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE
-from engine.corpus.report import counted
 from engine.errors import ConfigError
 from engine.export import WeightFormat
 from engine.export.copies import Figures
 from engine.model.gru import NO_ROW, TABLE_NAME, TextGenerator
-from engine.text import sanitize_char, sanitize_line
+from engine.text import counted, sanitize_char, sanitize_line
 
 SCRIPTS = ("random.js", "tensors.js", "model.js", "sampling.js", "why.js", "page.js")
 """In the order of their dependencies; together they are the page's script."""

@@ -22,7 +22,7 @@ from engine.insight.reach import measure_reach
 from engine.insight.snapshot import Snapshot, frozen
 from engine.insight.trace import trace_text
 from engine.insight.units import hold_unit, score_units
-from engine.progress import Pieces, run_to_end
+from engine.progress import CooperativeTask, run_to_end
 from engine.protocol.events import Event
 from engine.protocol.insight import (
     EmbeddingsMapped,
@@ -41,7 +41,7 @@ from engine.protocol.insight import (
 
 Answer: TypeAlias = tuple[type[Event], dict[str, Any]]
 """The type of the event, and its fields except `step` and `elapsed_seconds`."""
-_ANSWERS: dict[type[Insight], tuple[type[InsightEvent], Callable[[Snapshot, Any], Pieces[dict[str, Any]]]]] = {
+_ANSWERS: dict[type[Insight], tuple[type[InsightEvent], Callable[[Snapshot, Any], CooperativeTask[dict[str, Any]]]]] = {
     TraceText: (TextTraced, trace_text),
     MeasureReach: (ReachMeasured, measure_reach),
     ScoreUnits: (UnitsScored, score_units),
@@ -50,7 +50,7 @@ _ANSWERS: dict[type[Insight], tuple[type[InsightEvent], Callable[[Snapshot, Any]
 }
 
 
-def answer(model: Snapshot, command: Insight) -> Pieces[tuple[type[InsightEvent], dict[str, Any]]]:
+def answer(model: Snapshot, command: Insight) -> CooperativeTask[tuple[type[InsightEvent], dict[str, Any]]]:
     """Return the answer to a question.
 
     The first piece raises `ConfigError` if it can't be asked about this model, before any work; each piece raises

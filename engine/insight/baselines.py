@@ -8,7 +8,7 @@ from engine.baselines import HIGHEST_ORDER, NAMES, baseline_pieces, baselines_ke
 from engine.corpus.arrays import EncodedTweets
 from engine.insight.answers import Answer
 from engine.model.vocab import Vocab
-from engine.progress import Pieces
+from engine.progress import CooperativeTask
 from engine.protocol.insight import BaselinesMeasured, MeasureBaselines
 
 FIRST_ORDER = 2
@@ -29,12 +29,12 @@ class Baselines:
         self._train_digest = train_digest
         self._held_out = held_out
         self._vocab = vocab
-        self._measurement: Pieces[None] | None = None
+        self._measurement: CooperativeTask[None] | None = None
         """The measurement in progress; if its answer is abandoned, the next answer continues it."""
         self._bits: dict[str, float] = {}
         """Those measured so far: none, those up to `FIRST_ORDER`, or all."""
 
-    def job(self, command: MeasureBaselines, emit: Callable[[Answer], None]) -> Pieces[None]:
+    def job(self, command: MeasureBaselines, emit: Callable[[Answer], None]) -> CooperativeTask[None]:
         """Do the work of the answer in pieces, and emit it; before, one without the higher orders, if that is quicker.
 
         There are no pieces once all baselines are measured.
@@ -62,7 +62,7 @@ class Baselines:
             "is_complete": self._has_all,
         }
 
-    def _measure(self) -> Pieces[None]:
+    def _measure(self) -> CooperativeTask[None]:
         """Load the baselines from the cache, or measure and store them; an error leaves them to be measured again."""
         try:
             key = baselines_key(self._train_digest, self._held_out, self._vocab)

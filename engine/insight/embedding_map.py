@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.insight.snapshot import Snapshot
 from engine.insight.trace import FINE_DIGITS, require_finite, rounded
 from engine.model.vocab import SPECIALS
-from engine.progress import Pieces
+from engine.progress import CooperativeTask
 from engine.protocol.insight import CharPoint, MapEmbeddings
 from engine.text import sanitize_char
 
@@ -27,7 +27,7 @@ class EmbeddingMap(NamedTuple):
     variance_shares: Tensor  # (2,)
 
 
-def map_chars(model: Snapshot, _command: MapEmbeddings) -> Pieces[dict[str, Any]]:
+def map_chars(model: Snapshot, _command: MapEmbeddings) -> CooperativeTask[dict[str, Any]]:
     """Return the fields of `EmbeddingsMapped`."""
     yield
     points, variance_shares = map_embeddings(model.gru.embedding)

@@ -30,14 +30,14 @@ from engine.insight.trace import (
 )
 from engine.model.gru import NO_ROW
 from engine.model.vocab import EOS, ORDERS, SPECIALS
-from engine.progress import Pieces
+from engine.progress import CooperativeTask
 from engine.protocol.insight import MeasureReach
 from engine.text import sanitize_in_place
 
 _BATCH_ROWS = 64
 
 
-def measure_reach(model: Snapshot, command: MeasureReach) -> Pieces[dict[str, Any]]:
+def measure_reach(model: Snapshot, command: MeasureReach) -> CooperativeTask[dict[str, Any]]:
     """Return the fields of `ReachMeasured`. Raises `ConfigError` on an invalid command."""
     text, position = command.text, command.position
     check_text(text)
@@ -52,12 +52,7 @@ def measure_reach(model: Snapshot, command: MeasureReach) -> Pieces[dict[str, An
     }
 
 
-def mean_embedding(gru: ExplicitGru) -> Tensor:
-    """Return the mean embedding of the vocabulary's characters, (E,)."""
-    return gru.embedding[len(SPECIALS) :].mean(dim=0)
-
-
-def occlusion(gru: ExplicitGru, token_ids: list[int], position: int) -> Pieces[Tensor]:
+def occlusion(gru: ExplicitGru, token_ids: list[int], position: int) -> CooperativeTask[Tensor]:
     """Return by how many bits the target's cost rises when each input is replaced, (P + 1,).
 
     Row i of a batch is the run with input i replaced. Up to there it is the true run, so it joins the batch at i.
@@ -74,11 +69,12 @@ def occlusion(gru: ExplicitGru, token_ids: list[int], position: int) -> Pieces[T
     return bits
 
 
-def _replaced_runs(gru: ExplicitGru, true: Trace, first: int) -> Pieces[Tensor]:
+def _replaced_runs(gru: ExplicitGru, true: Trace, first: int) -> CooperativeTask[Tensor]:
     """Return the last state of the last layer, (rows, H), with one of `_BATCH_ROWS` inputs from `first` on replaced."""
     num_inputs = len(true.inputs)
     projected = gru.layers[0].project(true.embedded[first:])  # (inputs, 3H)
-    replaced = gru.layers[0].project(mean_embedding(gru)[None])  # (1, 3H)
+    mean_embedding = gru.embedding[len(SPECIALS) :].mean(dim=0, keepdim=True)  # (1, E)
+    replaced = gru.layers[0].project(mean_embedding)  # (1, 3H)
     true_rows = gru.ngram_rows(torch.tensor([true.inputs]))[:, 0]  # (3, P + 1)
     lengths = torch.tensor(ORDERS)[:, None]  # (3, 1)
     states = gru.initial_states(0)
@@ -95,7 +91,7 @@ def _replaced_runs(gru: ExplicitGru, true: Trace, first: int) -> Pieces[Tensor]:
     return states[-1]
 
 
-def gradient(gru: ExplicitGru, token_ids: list[int], position: int) -> Pieces[Tensor]:
+def gradient(gru: ExplicitGru, token_ids: list[int], position: int) -> CooperativeTask[Tensor]:
     """Return the norm of the gradient of the target's bits with respect to each input's embedding, (P + 1,).
 
     Raises `DivergedError` if the model's output is not finite.
@@ -115,7 +111,7 @@ def _target(token_ids: list[int], position: int) -> int:
     return [*token_ids, EOS][position]
 
 
-def _backwards(layer: GruLayer, traced: LayerTrace, upper: Tensor) -> Pieces[Tensor]:
+def _backwards(layer: GruLayer, traced: LayerTrace, upper: Tensor) -> CooperativeTask[Tensor]:
     """Return the gradient by a layer's inputs, (P + 1, E or H), from that by its outputs, `upper` (P + 1, H).
 
     With m = W_hn h + b_hn, the gradient dh' reaches n as dh' (1 - z), z as dh' (h - n), and h directly as dh' z.

@@ -18,7 +18,7 @@ from engine.errors import ConfigError, DivergedError
 from engine.insight.snapshot import ExplicitGru, GruLayer, Snapshot
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
-from engine.progress import Pieces
+from engine.progress import CooperativeTask
 from engine.protocol.events import CharRead
 from engine.protocol.insight import MAX_TRACED_CHARS, Bands, CharGates, OwnDraw, TraceText
 from engine.sampling.logits import NEVER_SAMPLED, draw, next_char_weights
@@ -60,7 +60,7 @@ class Trace:
         return sum(losses) / len(losses)
 
 
-def trace(gru: ExplicitGru, token_ids: list[int], held: HeldUnit | None = None) -> Pieces[Trace]:
+def trace(gru: ExplicitGru, token_ids: list[int], held: HeldUnit | None = None) -> CooperativeTask[Trace]:
     """Trace the text of these `token_ids`, with one unit held if that is given.
 
     Raises `DivergedError` if the model's output is not finite.
@@ -80,7 +80,7 @@ def trace(gru: ExplicitGru, token_ids: list[int], held: HeldUnit | None = None) 
     return Trace(tuple(inputs), (*token_ids, EOS), embedded, layers, log_probs)
 
 
-def _trace_layer(layer: GruLayer, projected: Tensor, number: int, held: HeldUnit | None) -> Pieces[LayerTrace]:
+def _trace_layer(layer: GruLayer, projected: Tensor, number: int, held: HeldUnit | None) -> CooperativeTask[LayerTrace]:
     """Trace layer `number`, with the `projected` inputs (T + 1, 3H)."""
     yield
     reset, update, candidate = projected.new_empty(3, len(projected), layer.size)
@@ -132,7 +132,7 @@ def check_layer_and_seed(model: Snapshot, layer: int, seed: int) -> None:
         raise ConfigError(f"The seed must be at least 0, not {seed:,}.", "Use 0 or more.")
 
 
-def trace_text(model: Snapshot, command: TraceText) -> Pieces[dict[str, Any]]:
+def trace_text(model: Snapshot, command: TraceText) -> CooperativeTask[dict[str, Any]]:
     """Return the fields of `TextTraced`. Raises `ConfigError` on an invalid command."""
     text = command.text
     check_text(text)
@@ -162,7 +162,7 @@ def trace_text(model: Snapshot, command: TraceText) -> Pieces[dict[str, Any]]:
     }
 
 
-def chars_read(vocab: Vocab, text: str, trace: Trace) -> Pieces[tuple[CharRead, ...]]:
+def chars_read(vocab: Vocab, text: str, trace: Trace) -> CooperativeTask[tuple[CharRead, ...]]:
     """Return the prediction of each character of `text`, and of its `<EOS>`."""
     log_probs = trace.log_probs.numpy()
     read = []
@@ -172,7 +172,7 @@ def chars_read(vocab: Vocab, text: str, trace: Trace) -> Pieces[tuple[CharRead, 
     return tuple(read)
 
 
-def layer_fields(trace: Trace, number: int) -> Pieces[dict[str, Any]]:
+def layer_fields(trace: Trace, number: int) -> CooperativeTask[dict[str, Any]]:
     """Return the fields of `TextTraced` about the embeddings, and the gates and states of layer `number`."""
     layer = trace.layers[number]
     fields: dict[str, Any] = {"gates": char_gates(layer)}
@@ -224,7 +224,7 @@ def rounded(values: Tensor, digits: int = DIGITS) -> list[float]:
     return numbers
 
 
-def _draw_own(model: Snapshot, command: TraceText, first: int) -> Pieces[OwnDraw]:
+def _draw_own(model: Snapshot, command: TraceText, first: int) -> CooperativeTask[OwnDraw]:
     """Return the trace of the model's own draws after `first` characters of the text."""
     drawn = yield from _draw_on(model, model.vocab.encode(command.text[:first]), command.seed)
     reached_eos = drawn[-1] == EOS
@@ -241,7 +241,7 @@ def _draw_own(model: Snapshot, command: TraceText, first: int) -> Pieces[OwnDraw
     )
 
 
-def _draw_on(model: Snapshot, token_ids: list[int], seed: int) -> Pieces[list[int]]:
+def _draw_on(model: Snapshot, token_ids: list[int], seed: int) -> CooperativeTask[list[int]]:
     """Return `token_ids` and what the model draws after them, ended by `EOS` or at the maximum length.
 
     The draws are those of `TweetSampler` with this prime, which can't contain unknown characters. The maximum is that

@@ -3,10 +3,17 @@
 A unit is scored by the Pearson correlation of its state with the label of a concept, over all characters of many
 tweets. Sums are kept in float64, of differences from the first character's values, so that a constant has a variance
 of exactly 0.
+
+A concept is a rule on the characters alone. The label of the character at place t is compared with the hidden state
+after that character was read. So "after a space" is true where the character itself is a space, and "vowel next"
+depends on the character at t + 1, which the state can only predict.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -18,7 +25,6 @@ from torch import Tensor
 from engine.compute.stepper import HeldUnit
 from engine.corpus.arrays import EncodedTweets
 from engine.errors import ConfigError
-from engine.insight.concepts import CONCEPTS, Labels, label
 from engine.insight.snapshot import ExplicitGru, Snapshot
 from engine.insight.trace import (
     chars_read,
@@ -30,12 +36,13 @@ from engine.insight.trace import (
     trace,
 )
 from engine.model.vocab import UNK, Vocab
-from engine.progress import Pieces
+from engine.progress import CooperativeTask
 from engine.protocol.insight import MAX_TRACED_CHARS, HoldUnit, ScoreUnits, UnitScore
 from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.text import LOST, sanitize, sanitize_in_place
 
 Indices: TypeAlias = npt.NDArray[np.int64]
+Labels: TypeAlias = npt.NDArray[np.float64]
 MAX_TWEETS = 500
 """Some 37,000 characters of ordinary tweets: the standard error of a correlation is then below 0.01, the last digit
 shown, and there are dozens of links and hashtags. The work grows with their number."""
@@ -43,9 +50,15 @@ BEST_UNITS = 8
 """Per concept."""
 _BATCH_TWEETS = 32
 NUM_SAMPLES = 4
+_NAME = re.compile(r"(?<!\w)@\w+")
+_LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
+_HASHTAG = re.compile(r"(?<!\w)#(?=\w*[^\W\d])\w+")  # "#1" is no hashtag
+_PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»", '"': '"'}
+_MIN_UPPER_CASE = 2
+"""Number of adjacent capitals that make a stretch; a single one starts a word."""
 
 
-def score_units(model: Snapshot, _command: ScoreUnits) -> Pieces[dict[str, Any]]:
+def score_units(model: Snapshot, _command: ScoreUnits) -> CooperativeTask[dict[str, Any]]:
     """Return the fields of `UnitsScored`."""
     tweets = model.held_out()
     chosen = some_tweets(len(tweets))
@@ -58,7 +71,7 @@ def score_units(model: Snapshot, _command: ScoreUnits) -> Pieces[dict[str, Any]]
     }
 
 
-def hold_unit(model: Snapshot, command: HoldUnit) -> Pieces[dict[str, Any]]:
+def hold_unit(model: Snapshot, command: HoldUnit) -> CooperativeTask[dict[str, Any]]:
     """Return the fields of `UnitHeld`. Raises `ConfigError` on an invalid command."""
     text, layer, unit, value = command.text, command.layer, command.unit, command.value
     check_text(text)
@@ -83,7 +96,7 @@ def hold_unit(model: Snapshot, command: HoldUnit) -> Pieces[dict[str, Any]]:
     }
 
 
-def sample_held(model: Snapshot, seed: int, held: HeldUnit | None) -> Pieces[list[SampledTweet]]:
+def sample_held(model: Snapshot, seed: int, held: HeldUnit | None) -> CooperativeTask[list[SampledTweet]]:
     """Return `NUM_SAMPLES` tweets, from the seeds `seed`, `seed` + 1 and so on.
 
     They have at most `MAX_TRACED_CHARS` characters, no prime, as the unit is held from `<BOS>` on, and no filter. So
@@ -141,7 +154,7 @@ def some_tweets(count: int) -> Indices:
     return np.linspace(0, count - 1, min(count, MAX_TWEETS)).round().astype(np.int64)
 
 
-def correlate(gru: ExplicitGru, vocab: Vocab, tweets: EncodedTweets, chosen: Indices) -> Pieces[Correlation]:
+def correlate(gru: ExplicitGru, vocab: Vocab, tweets: EncodedTweets, chosen: Indices) -> CooperativeTask[Correlation]:
     """Return the sums of all concepts and the units of all layers, the first layer's first, over the `chosen` tweets.
 
     `<BOS>` has no label and `<EOS>` is never read, so neither counts.
@@ -188,3 +201,61 @@ def _labels(vocab: Vocab, tweets: EncodedTweets, indices: Indices) -> Labels:
         of_tweet = label("".join(LOST if token_id == UNK else vocab.itos[token_id] for token_id in token_ids))
         labels[: len(token_ids), row] = of_tweet.T
     return labels
+
+
+def label(text: str) -> Labels:
+    """Return the label of each concept at each character, (concepts, T), in the order of `CONCEPTS`."""
+    return np.array([rule(text) for rule in _RULES.values()], dtype=np.float64).reshape(len(CONCEPTS), len(text))
+
+
+def _spans(pattern: re.Pattern[str]) -> Callable[[str], Labels]:
+    """Return the rule that is true within every match of `pattern`."""
+    return lambda text: _within(text, (match.span() for match in pattern.finditer(text)))
+
+
+def _within(text: str, spans: Iterable[tuple[int, int]]) -> Labels:
+    """Return 1 from each start to before its end, else 0."""
+    labels = np.zeros(len(text))
+    for start, end in spans:
+        labels[start:end] = 1
+    return labels
+
+
+def _quotes_and_brackets(text: str) -> Labels:
+    """Return 1 from each opening mark to before its closing mark; a mark without its partner has no effect."""
+    spans = []
+    openings: list[int] = []
+    for place, char in enumerate(text):
+        closed = next((start for start in reversed(openings) if _PAIRS[text[start]] == char), None)
+        if closed is not None:
+            spans.append((closed, place))
+            del openings[openings.index(closed) :]
+        elif char in _PAIRS:
+            openings.append(place)
+    return _within(text, spans)
+
+
+def _upper_case(text: str) -> Labels:
+    """Return 1 in every run of at least `_MIN_UPPER_CASE` capitals."""
+    runs = re.finditer("1+", "".join(str(int(char.isupper())) for char in text))
+    return _within(text, (run.span() for run in runs if len(run.group()) >= _MIN_UPPER_CASE))
+
+
+def _vowel_next(text: str) -> Labels:
+    """Return 1 where the next character is a Latin vowel, with or without an accent."""
+    following = (unicodedata.normalize("NFD", char)[0].lower() for char in text[1:])
+    return np.array([*(letter in "aeiou" for letter in following), *[False] * bool(text)], dtype=np.float64)
+
+
+_RULES: dict[str, Callable[[str], Labels]] = {
+    "in an @name": _spans(_NAME),
+    "in a link": _spans(_LINK),
+    "in a hashtag": _spans(_HASHTAG),
+    "after a space": lambda text: np.array([char == " " for char in text], dtype=np.float64),
+    "position": lambda text: np.arange(len(text), dtype=np.float64),
+    "inside quotes or brackets": _quotes_and_brackets,
+    "in an upper-case stretch": _upper_case,
+    "vowel next": _vowel_next,
+}
+CONCEPTS = tuple(_RULES)
+"""Names, as they are shown."""

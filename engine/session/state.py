@@ -18,10 +18,10 @@ from engine.config.fields import option_of
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import Batch, EncodedTweets
-from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
+from engine.progress import BatchCursor
 from engine.protocol import codec, events
 from engine.storage.folders import RunFolder
 from engine.storage.log import versions_of

@@ -38,7 +38,6 @@ FILES: dict[str, bytes] = {
     "quote.csv": b'text\n"' + b"never closed\n" * 1_500,
     "cut.csv.gz": gzip.compress("".join(f"{row} {row * row}\n" for row in range(9999)).encode(), mtime=0)[:60],
     "page.html": "".join(f'<p class="p">{row.replace(",", "")}</p>\n' for row in ROWS).encode(),
-    "keys.jsonl": "".join(f'{{"shout": "{row}"}}\n' for row in ROWS).encode(),
     "wide.csv": b"id,body,kind\n" + b"1,a nice day,x\n" * 60,
     "rows.txt": "\n".join(ROWS).encode(),
 }

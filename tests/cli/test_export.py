@@ -28,7 +28,9 @@ from tests.engine.helpers import run_session, tiny_config
 from tests.event_files import LOSS, scalars_in
 from tui.cli.options import config_to_train
 
-ONNX_PAGE, CHECKPOINTS_PAGE = (Path(__file__).parents[2] / "docs" / name for name in ("onnx.md", "checkpoints.md"))
+EXPORTS_PAGE, CHECKPOINTS_PAGE = (
+    Path(__file__).parents[2] / "docs" / name for name in ("exports.md", "checkpoints.md")
+)
 
 
 def test_page_and_card_count_the_copies_of_generate_and_int8_weights_are_smaller(cli: Cli, elsewhere: Path) -> None:
@@ -132,8 +134,6 @@ def test_a_model_folder_asks_for_its_license_comes_back_under_its_name_and_train
     foreign, named = ("--checkpoint", "my-model"), ("--checkpoint", "my-model", "--data", str(tweets))
     assert_error_at_the_end(cli("evaluate", *foreign), "--data FILE")
     assert cli("evaluate", *named, "--json").object["bits_per_char"] > 0
-    assert_error_at_the_end(cli("evaluate", *named, "--quality"), "Omit --baselines and --quality")
-    assert_error_at_the_end(cli("generate", *foreign, "--only-new"), "whose training tweets are still there")
     assert_error_at_the_end(cli("train", *foreign), "does not say which tweets", "--data FILE")
     assert cli("train", *named, "--max-steps", "3", "--run-name", "second").code == 0
     assert cli("checkpoints", "show", "second/latest", "--json").object["step"] == 3
@@ -175,8 +175,8 @@ def test_the_example_of_the_docs_writes_the_tweet_of_its_seed_without_this_progr
 ) -> None:
     run = ["--max-steps", "300", "--run-name", "my-run", "--ngram-order", ngram_order, *SMALL_MODEL]
     assert cli("train", "--data", tweets, *run).code == 0
-    page = ONNX_PAGE.read_text(encoding="utf-8")
-    [command] = re.findall(r"^```sh\ntweetgen-tui (.*)\n```", page, re.MULTILINE)
+    page = EXPORTS_PAGE.read_text(encoding="utf-8")
+    [command] = re.findall(r"^```sh\ntweetgen-tui (export onnx .*)\n```", page, re.MULTILINE)
     assert cli(*command.replace("tweets.onnx", str(elsewhere / "tweets.onnx")).split()).code == 0
     [example] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     named = 'import sys; print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)'

@@ -23,7 +23,7 @@ from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal
 from tests.e2e.terminal import Terminal, events_of
 from tests.event_files import LOSS, scalars_in
 from tests.recorded_runs import run_of, write_run
-from tui.lesson.progress import Progress, lock_lesson, progress_path, read_progress, write_progress
+from tui.lesson.stops import Progress, lock_lesson, progress_path, read_progress, write_progress
 
 A_TWEET = r"[●◐○] .*{}  \d\.\d\d"
 

@@ -35,11 +35,11 @@ from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
 from engine.corpus.arrays import CorpusBatch, EncodedTweets, FlatTweets
-from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream
 from engine.model.gru import TextGenerator
 from engine.model.ngram_contexts import frequent_contexts
 from engine.model.vocab import Vocab, appended, context_code
+from engine.progress import BatchCursor
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event

@@ -19,7 +19,7 @@ from engine.protocol.events import CommandRefused, RunFailed
 from engine.storage.folders import home
 from engine.text import sanitize_line
 from tui.dialogs.ask import Question
-from tui.lesson.progress import is_lesson_open, lesson_open_error
+from tui.lesson.stops import is_lesson_open, lesson_open_error
 from tui.process.exit import UNSAVED_CODE, Outcome
 from tui.process.screen_watch import PATIENCE_SECONDS
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of

@@ -18,7 +18,6 @@ from types import FrameType
 from typing import TextIO
 
 from engine.config.run import BUDGETS, RunConfig, Tuning
-from engine.corpus.report import counted
 from engine.errors import RankLostError, TweetgenError
 from engine.memory import torch_imported_uncollected
 from engine.progress import Stage
@@ -28,7 +27,7 @@ from engine.protocol.events import Event, RunStarted
 from engine.session.startup import preflight
 from engine.storage.folders import RUN_CHECKPOINTS, RunFolder
 from engine.storage.journal import read_journal
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 from tui.cli.output import ProgressDisplay, write_line
 from tui.process.attached import AttachedRun
 from tui.process.exit import exit_code_of

@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.corpus.inspection import Inspection, by_kind
-from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport, counted
-from engine.text import sanitize_line
+from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport
+from engine.text import counted, sanitize_line
 from tui.text.cells import shortened
 from tui.text.numbers import format_count, format_share, format_size
 
@@ -41,7 +41,7 @@ _QUIET = "bright_black"
 
 def print_inspection(console: Console, inspection: Inspection) -> None:
     """Print the whole report."""
-    print_sources(console, inspection.report)
+    print_sources(console, inspection.corpus.report)
     _print(console, _section("tweets", _facts(inspection, console.width)))
     _print(console, _section("length in characters", _lengths(inspection, console.width)))
     _print(console, _section("characters", _alphabet(inspection)))
@@ -130,14 +130,14 @@ def _facts(inspection: Inspection, width: int) -> Table:
 
 def _named_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     """Yield the facts with their names."""
-    num_tweets = inspection.report.num_kept
+    num_tweets = inspection.corpus.report.num_kept
     marks = {"an @name": inspection.num_mentions, "a link": inspection.num_links, "a hashtag": inspection.num_hashtags}
-    yield "training", counted(inspection.num_train_tweets, "tweet")
+    yield "training", counted(len(inspection.corpus.train), "tweet")
     yield "validation", _validation(inspection)
-    yield "duplicates", _duplicates(inspection.report)
+    yield "duplicates", _duplicates(inspection.corpus.report)
     yield "contain", "   ".join(f"{name} {format_share(count, num_tweets)}" for name, count in marks.items())
     yield "scripts", _scripts(inspection.scripts)
-    verb = "opened from the cache" if inspection.was_cached else "read"
+    verb = "opened from the cache" if inspection.corpus.was_cached else "read"
     yield "time", f"{verb} in {inspection.seconds:.2f} s, {format_size(inspection.peak_bytes)} of memory"
 
 
@@ -154,7 +154,7 @@ def _scripts(scripts: dict[str, int]) -> str:
 
 def _validation(inspection: Inspection) -> str:
     """Return the number of validation tweets, and of those that share a long run of text with a training tweet."""
-    num_tweets, share = inspection.num_val_tweets, inspection.shared_run_share
+    num_tweets, share = len(inspection.corpus.validation), inspection.shared_run_share
     num_sharing = round(share * num_tweets)
     sharing = f"{format_count(num_sharing)} of them ({100 * share:.2f} %)" if num_sharing else "none"
     verb = "share" if num_sharing > 1 else "shares"
@@ -215,15 +215,11 @@ def _alphabet(inspection: Inspection) -> RenderableType:
     parts: list[RenderableType] = [Text(f"{format_count(len(inspection.char_counts))} distinct characters"), table]
     if len(kinds) > len(shown):
         parts.append(Text(f"and {format_count(len(kinds) - len(shown))} more kinds", style=_QUIET))
-    return Group(*parts, *_rare(inspection.rare_chars))
-
-
-def _rare(chars: list[str]) -> Iterable[RenderableType]:
-    """Yield a line with the characters that occur once, if any."""
-    if chars:
-        verb = "occurs" if len(chars) == 1 else "occur"
-        known = f"{format_count(len(chars))} {verb} only once: {_spaced(chars, _MAX_CHARS_OF_A_KIND)}"
-        yield Text(known, no_wrap=True, overflow="ellipsis")  # a line that began with Hebrew would be turned around
+    if rare := inspection.rare_chars:
+        verb = "occurs" if len(rare) == 1 else "occur"
+        known = f"{format_count(len(rare))} {verb} only once: {_spaced(rare, _MAX_CHARS_OF_A_KIND)}"
+        parts.append(Text(known, no_wrap=True, overflow="ellipsis"))  # one that begins in Hebrew would be turned
+    return Group(*parts)
 
 
 def _spaced(chars: Iterable[str], most: int) -> str:

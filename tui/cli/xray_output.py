@@ -18,8 +18,8 @@ from engine.protocol.insight import TextTraced
 from tui.cli.output import print_json
 from tui.terminal.capabilities import glyphs_for, is_utf8
 from tui.terminal.theme import HEAT_VARIABLES
-from tui.text.cells import with_placed_words
-from tui.xray.drawing import ASCII, NUM_CELL_SHADES, UNICODE, Glyphs, Kind, Line, Picture, Span, plain, share_of
+from tui.text.cells import plain, with_placed_words
+from tui.xray.drawing import ASCII, NUM_CELL_SHADES, UNICODE, Glyphs, Kind, Line, Picture, Span, share_of
 
 SVG_COLUMNS = 100
 _MIN_COLUMNS = 20
@@ -98,25 +98,25 @@ def _in_ascii(line: Line) -> Line:
     from tui.terminal.glyphs import GlyphFilter
 
     translated = GlyphFilter("ascii", is_utf8=False).translated
-    return tuple(Span(translated(span.text), span.kind, span.shade) for span in line)
+    return tuple(Span(translated(span.text), span.style, span.shade) for span in line)
 
 
 def _styled(line: Line, *, has_colours: bool) -> Text:
     """Return a line as rich draws it; the text is never read as markup."""
     text = Text(no_wrap=True, end="")
     for span in line:
-        text.append(span.drawn(has_colours=has_colours), _KIND_STYLES[span.kind] + _background(span))
+        text.append(span.drawn(has_colours=has_colours), _KIND_STYLES[span.style] + _background(span))
     return text
 
 
 def _background(span: Span) -> Style:
     """Return the background of a shade; of text none near 0 and below the cursor."""
     value = span.shade or 0.0
-    if span.kind == "cell":
+    if span.style == "cell":
         hue = _POSITIVE if value > 0 else _NEGATIVE
         return Style(bgcolor=Color.from_triplet(blend_rgb(_ZERO, hue, share_of(value, NUM_CELL_SHADES))))
     colours = _POSITIVE_COLOURS if value > 0 else _NEGATIVE_COLOURS
     step = round(len(colours) * share_of(value, len(colours)))
-    if not step or span.kind == "cursor":
+    if not step or span.style == "cursor":
         return Style.null()
     return Style(color="white", bgcolor=colours[step - 1])

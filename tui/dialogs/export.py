@@ -13,11 +13,10 @@ from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.widgets import Input, Static
 
-from engine.corpus.report import counted
 from engine.errors import TweetgenError
 from engine.export.tweets import FORMATS, write_export
 from engine.protocol.events import TweetSampled
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 from tui.dialogs.base import Dialog
 from tui.process.threads import on_own_thread
 from tui.widgets.line_input import LineInput

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from engine.config.run import ModelConfig
-from engine.corpus.report import counted
 from engine.model.vocab import BOS, EOS, SPECIALS, UNK
 from engine.protocol.events import LadderTweet
 from engine.protocol.insight import TextTraced
-from engine.text import ELLIPSIS
+from engine.text import ELLIPSIS, counted
 from tui.run.marks import Baseline
 from tui.text.cells import safe_chars, set_cell_size
 from tui.text.numbers import format_bits, format_count, format_rate

@@ -1,15 +1,29 @@
-"""The eight stops of the lesson: the texts of `assets/lesson/stops.toml`, and the lines of PyTorch beside it."""
+"""The eight stops of the lesson, and how far a user has come. No run, no screen.
+
+The texts are those of `assets/lesson/stops.toml`, with the lines of PyTorch beside it. The lesson keeps in its own data
+folder which stop is open and which are done (a damaged file counts as none), and a lock that keeps a second lesson out:
+both would train, replace and remove the same runs.
+"""
 
 from __future__ import annotations
 
 import importlib.resources
+import json
+import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from engine.errors import StorageError
+from engine.storage.files import is_locked, storage_errors, try_lock, write_atomically
+from engine.storage.folders import home, list_runs
 
 _WANTED_CHARS = 60
 """Of a tweet to look at: fits most terminals, and has several words."""
+_FEW_RUNS = 3
+"""The first runs of a user."""
 _ASSETS = importlib.resources.files("assets") / "lesson"
 
 
@@ -64,3 +78,86 @@ def tweet_to_look_at(tweets: Sequence[str]) -> str:
         return "@" not in tweet, abs(len(tweet) - _WANTED_CHARS)
 
     return min(tweets, key=distance, default="")
+
+
+# Progress -------------------------------------------------------------------------------------------------------------
+
+
+def lesson_home() -> Path:
+    """Return the data folder of the lesson, in that of the user."""
+    return home() / "lesson"
+
+
+def progress_path() -> Path:
+    """Return the path of the file in the user's data folder."""
+    return lesson_home() / "progress.json"
+
+
+def invitation_to_lesson() -> str:
+    """Return a line for a user of few runs who has not opened the lesson yet; empty for any other."""
+    is_new = not progress_path().exists() and len(list_runs()) < _FEW_RUNS
+    return "New here? tweetgen-tui lesson shows each idea happen." if is_new else ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the lesson has come."""
+
+    stop: int = 1
+    """The open stop, from 1."""
+    done: frozenset[int] = frozenset()
+    """The stops whose task was done."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the task of every stop was done."""
+        return len(self.done) == len(STOPS)
+
+
+def read_progress(path: Path) -> Progress:
+    """Return what the file says; the beginning if it is missing or damaged."""
+    try:
+        content = json.loads(path.read_bytes())
+        stop, done = content["stop"], content["done"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return Progress()
+    numbers = range(1, len(STOPS) + 1)
+    if type(stop) is not int or stop not in numbers or not isinstance(done, list):
+        return Progress()
+    return Progress(stop, frozenset(each for each in done if type(each) is int and each in numbers))
+
+
+def write_progress(path: Path, progress: Progress) -> None:
+    """Replace the file. Raises `StorageError`."""
+    content = {"stop": progress.stop, "done": sorted(progress.done)}
+    write_atomically(path, json.dumps(content).encode())
+
+
+def _lock_path() -> Path:
+    return lesson_home() / "lock"
+
+
+def lock_lesson() -> int:
+    """Keep other processes out of the lesson until this one ends, or the returned descriptor is closed.
+
+    Raises `StorageError`, also if another process has the lesson open.
+    """
+    path = _lock_path()
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        if not try_lock(descriptor):
+            os.close(descriptor)
+            raise lesson_open_error()
+    return descriptor
+
+
+def is_lesson_open() -> bool:
+    """Return whether a process has the lesson open."""
+    return is_locked(_lock_path())
+
+
+def lesson_open_error() -> StorageError:
+    """Return the error of a lesson that another process has open."""
+    hint = "Go on there, or leave it there with q and open it here again."
+    return StorageError("The lesson is open in another terminal.", hint)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from engine.config.sampling import SamplingConfig
-from engine.corpus.report import counted
 from engine.protocol.events import RefusalReason, TweetSampled
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 from tui.text.numbers import format_count, format_duration
 from tui.text.tweets import SETTING_LABELS, format_setting, reason_text, refused_text
 

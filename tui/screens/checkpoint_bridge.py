@@ -7,29 +7,24 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from engine.protocol.events import CommandRefused, Event
 from engine.protocol.insight import Insight, ScoreUnits
 from tui.run.connection import to_tweetgen_error
 
-
-def open_checkpoint_answers(path: Path) -> Any:  # noqa: ANN401 - the type would import torch
-    """Import torch and load a checkpoint; return its `CheckpointAnswers`."""
+if TYPE_CHECKING:  # it imports torch
     from engine.insight.answers import CheckpointAnswers
-
-    return CheckpointAnswers(path)
 
 
 class CheckpointBridge:
     """Answers questions about one checkpoint. For the screen's thread; no method blocks."""
 
-    def __init__(self, path: Path, open_answers: Callable[[Path], Any] = open_checkpoint_answers) -> None:
+    def __init__(self, path: Path) -> None:
         """Prepare; nothing is loaded before the first question."""
         self._path = path
-        self._open_answers = open_answers
         self._commands: queue.SimpleQueue[Insight | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         # a daemon: a long answer must not keep the program from ending
@@ -52,7 +47,7 @@ class CheckpointBridge:
 
     def _run(self) -> None:
         """Answer questions until `close`, the oldest first but `ScoreUnits`, which is slow, last. The thread's body."""
-        answers = None
+        answers: CheckpointAnswers | None = None
         waiting: dict[tuple[type[Insight], int], Insight] = {}
         while True:
             while not waiting or not self._commands.empty():
@@ -62,7 +57,10 @@ class CheckpointBridge:
                 waiting[type(command), command.request] = command
             command = waiting.pop(min(waiting, key=lambda each: each[0] is ScoreUnits))
             try:
-                answers = answers or self._open_answers(self._path)  # where loading has failed, it is tried again
+                if answers is None:  # where loading has failed, it is tried again
+                    from engine.insight.answers import CheckpointAnswers
+
+                    answers = CheckpointAnswers(self._path)
                 self._events.put(answers.answer(command))
             except BaseException as raised:  # noqa: BLE001 - whatever it is, the screen must show it
                 error = to_tweetgen_error(raised, "A question about a checkpoint")

@@ -16,9 +16,8 @@ from typing import Literal, get_args
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.format import CheckpointInfo
 from engine.config.run import ModelConfig
-from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
-from engine.text import sanitize_in_place, sanitize_line
+from engine.text import counted, sanitize_in_place, sanitize_line
 from tui.text.cells import UNKNOWN
 from tui.text.numbers import (
     LossUnit,

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from engine.config.sampling import DRAW_FIELDS, SamplingConfig
-from engine.corpus.report import CorpusPreview, counted
+from engine.corpus.report import CorpusPreview
 from engine.protocol.events import LadderTweet, Novelty, RefusalReason, TweetSampled
-from engine.text import ELLIPSIS, sanitize_line
+from engine.text import ELLIPSIS, counted, sanitize_line
 from tui.text.cells import shortened
 from tui.text.numbers import format_count
 

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from engine.config.run import BUDGETS
-from engine.corpus.report import counted
 from engine.protocol.events import RunFailed, RunFinished
 from engine.protocol.insight import StepTaken
-from engine.text import quoted, sanitize_line
+from engine.text import counted, quoted, sanitize_line
 from tui.run.alerts import Alert
 from tui.run.summary import reason_text
 from tui.run.view import RunView, is_over

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -10,6 +11,7 @@ from textual.binding import BindingType
 from engine.protocol.insight import BatchShown
 from tui.settings.key_table import keys_of
 from tui.settings.keys import bindings_of
+from tui.text.cells import Line
 from tui.widgets.xray.picture_view import PictureView
 from tui.xray.batch import batch_picture, grid_lines, last_first_column
 
@@ -71,7 +73,7 @@ class BatchGrid(PictureView, can_focus=True):
         rows, columns = _MOVES_BY_WHEEL[type(event)]
         self._go_to(self.selected + rows, self.first_column + columns)
 
-    def on_click(self, event: events.Click) -> None:
+    async def on_click(self, event: events.Click) -> None:
         if event.y in self._grid_lines:
             self._go_to(self.first_row + event.y - self._grid_lines.start, self.first_column)
 
@@ -91,15 +93,18 @@ class BatchGrid(PictureView, can_focus=True):
         self.selected = min(max(row, 0), max(len(batch.rows) - 1, 0))
         first_row = min(max(self.first_row, self.selected - num_lines + 1), self.selected)
         self.first_row = max(min(first_row, len(batch.rows) - num_lines), 0)
-        width, height = self.size
-        self.first_column = max(min(column, last_first_column(batch, width)), 0)
-        picture = batch_picture(
-            batch,
+        self.first_column = max(min(column, last_first_column(batch, self.size.width)), 0)
+        self.redraw()
+
+    def lines_for(self, width: int) -> Sequence[Line]:
+        if self.shown_batch is None:
+            return ()
+        return batch_picture(
+            self.shown_batch,
             width=width,
-            height=height,
+            height=self.size.height,
             glyphs=self.glyphs,
             first_row=self.first_row,
             first_column=self.first_column,
             selected=self.selected,
         )
-        self.show_picture(picture)

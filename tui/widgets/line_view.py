@@ -38,6 +38,7 @@ class LineView(Widget):
     app = getters.app(TerminalApp)
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"line--key", "line--label"}
+    STYLE_PREFIX: ClassVar[str] = "line"
 
     target: Widget | None = None
     """The widget whose actions the spans name; by default the screen."""
@@ -90,13 +91,15 @@ class LineView(Widget):
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.style_of(""))
 
     def _strip(self, line: Line, width: int) -> Strip:
-        segments = [Segment(span.text, self.style_of(span.style)) for span in line]
-        return Strip(segments).adjust_cell_length(width, self.style_of(""))
+        return Strip(map(self._segment, line)).adjust_cell_length(width, self.style_of(""))
+
+    def _segment(self, span: Span) -> Segment:
+        return Segment(span.text, self.style_of(span.style))
 
     def style_of(self, name: str) -> Style:
         """Return the style of a component class; of the widget for "". Textual's own cache lasts until a `refresh`."""
         if name not in self._styles_of:
-            style = self.get_component_rich_style(f"line--{name}") if name else self.rich_style
+            style = self.get_component_rich_style(f"{self.STYLE_PREFIX}--{name}") if name else self.rich_style
             self._styles_of[name] = style
         return self._styles_of[name]
 

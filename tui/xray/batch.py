@@ -78,11 +78,6 @@ def last_first_column(shown: BatchShown, width: int) -> int:
     return max(shown.num_columns + 1 - max(width - _NUMBER_CELLS, 0), 0)
 
 
-def padding_share(shown: BatchShown) -> float:
-    """Return the share of padding in the targets of the batch, 0 to 1."""
-    return 1.0 - shown.num_targets / (shown.num_tweets * shown.num_columns)
-
-
 def row_cells(row: BatchRow, num_columns: int, glyphs: Glyphs) -> list[Span]:
     """Return a span per column of a row: `<BOS>`, characters, `<EOS>`, padding; an ellipsis where the row is cut."""
     chars = [
@@ -104,9 +99,9 @@ def _glyph_of(char: str, glyphs: Glyphs) -> str:
 
 def _grid_line(symbols: Sequence[Span], glyphs: Glyphs) -> Iterator[Span]:
     """Yield the symbols of a row, those in the same style as one span; a wide character would shift all after it."""
-    cells = (each if cell_len(each.text) == 1 else replace(each, text=glyphs.wide, kind="value") for each in symbols)
-    for (kind, shade), alike in groupby(cells, key=lambda cell: (cell.kind, cell.shade)):
-        yield Span("".join(cell.text for cell in alike), kind, shade)
+    cells = (each if cell_len(each.text) == 1 else replace(each, text=glyphs.wide, style="value") for each in symbols)
+    for (style, shade), alike in groupby(cells, key=lambda cell: (cell.style, cell.shade)):
+        yield Span("".join(cell.text for cell in alike), style, shade)
 
 
 def _number(row: int, glyphs: Glyphs, *, is_selected: bool) -> Span:
@@ -144,20 +139,17 @@ def _ids(shown: BatchShown, selected: int, first_column: int, width: int, glyphs
     cells = len(str(shown.vocab_size - 1)) + 1
     heading = f"tweet {selected + 1} "
     pairs = list(zip(symbols, token_ids, strict=False))[: max((width - len(heading)) // cells, 0)]
+    symbols_shown = (Span(" " * (cells - cell_len(each.text)) + each.text, each.style) for each, _ in pairs)
     return (
-        (Span(heading, "title"), *(_right_aligned(symbol, cells) for symbol, _ in pairs)),
+        (Span(heading, "title"), *symbols_shown),
         (Span("ids".ljust(len(heading)), "title"), *(Span(f"{token_id:>{cells}}") for _, token_id in pairs)),
     )
 
 
-def _right_aligned(symbol: Span, cells: int) -> Span:
-    return Span(" " * (cells - cell_len(symbol.text)) + symbol.text, symbol.kind)
-
-
 def _padding(shown: BatchShown, width: int) -> Line:
     """Return the shares of padding, in as many words as fit on a line."""
-    shares = padding_share(shown), shown.sorted_padding, shown.shuffled_padding
-    of_batch, in_order, shuffled = map(percent, shares)
+    of_batch = percent(1.0 - shown.num_targets / (shown.num_tweets * shown.num_columns))
+    in_order, shuffled = percent(shown.sorted_padding), percent(shown.shuffled_padding)
     texts = (
         f"padding: {of_batch} of this batch; over an epoch {in_order} sorted by length, {shuffled} shuffled",
         f"padding: {of_batch} here; over an epoch {in_order} sorted, {shuffled} shuffled",

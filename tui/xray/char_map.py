@@ -259,27 +259,22 @@ def _sentence(event: EmbeddingsMapped) -> str:
     return f"The {names} lie closer together than chance: mean distance {ratios} times that of all; {seen}"
 
 
-def _shades(event: EmbeddingsMapped, text: str, char: str) -> Shades | None:
-    """Return how near each character of `text` is to `char`; None if that is not on the map."""
-    distances = _distances(event.points, char)
-    if not distances:
-        return None
-    farthest = max(distances.values()) or 1.0
-    values = (1 - distances[each] / farthest if each in distances else None for each in text)
-    return Shades((None, *values, None), f"near {shown_char(char)} on the map", "farthest", "there")
-
-
 def _show(state: XrayState, answers: Answers, glyphs: Glyphs) -> Shown | None:
     found = answers.latest(MapEmbeddings, EmbeddingsMapped)
     if found is None:
         return None
     mapped = found[1]
     char = state.text[state.cursor - 1] if state.cursor else ""
+    shades = None
+    if distances := _distances(mapped.points, char):
+        farthest = max(distances.values()) or 1.0
+        values = (1 - distances[each] / farthest if each in distances else None for each in state.text)
+        shades = Shades((None, *values, None), f"near {shown_char(char)} on the map", "farthest", "there")
     return Shown(
         render=lambda width, height: _render(mapped, char, width, height, glyphs),
         sentence=_sentence(mapped),
         weights_step=mapped.weights_step,
-        shades=_shades(mapped, state.text, char),
+        shades=shades,
     )
 
 

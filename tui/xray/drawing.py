@@ -13,7 +13,8 @@ from math import exp2
 from typing import Literal
 
 from engine.protocol.events import CharChance, CharRead
-from tui.text.cells import bar, cell_len, set_cell_size, shown_char, wrap
+from tui.text.cells import Span as TextSpan
+from tui.text.cells import bar, cell_len, num_cells, set_cell_size, shown_char, wrap
 from tui.text.numbers import format_share, shown_percent
 
 NUM_CELL_SHADES = 8
@@ -26,17 +27,16 @@ A `cell` is one value of a heat map. With colours it is a blank on the full colo
 
 
 @dataclass(frozen=True)
-class Span:
+class Span(TextSpan):
     """A piece of a line in one style."""
 
-    text: str
-    kind: Kind = "text"
+    style: Kind = "text"
     shade: float | None = None
     """Colour of its background, -1 to 1: 0 is that of the screen, blue is below, amber above. None: no colour."""
 
     def drawn(self, *, has_colours: bool) -> str:
         """Return the text as drawn: a blank for a cell with colours, in its width."""
-        return " " * cell_len(self.text) if self.kind == "cell" and has_colours else self.text
+        return " " * cell_len(self.text) if self.style == "cell" and has_colours else self.text
 
 
 def share_of(shade: float, num_steps: int) -> float:
@@ -48,27 +48,19 @@ Line = tuple[Span, ...]
 Picture = tuple[Line, ...]
 
 
-def plain(picture: Picture) -> str:
-    """Return the characters of a picture, one line each, without trailing blanks."""
-    return "\n".join("".join(span.text for span in line).rstrip() for line in picture)
-
-
-def line_width(line: Line) -> int:
-    """Return the cells of a line."""
-    return sum(cell_len(span.text) for span in line)
-
-
 def cut(line: Line, width: int, glyphs: Glyphs) -> Line:
     """Return a line of at most `width` cells; one that is longer ends with an ellipsis."""
-    if line_width(line) <= width:
+    if num_cells(line) <= width:
         return line
+    if not width:
+        return ()
     kept: list[Span] = []
     room = width - 1
     for span in line:
         cells = cell_len(span.text)
         if cells > room:
             rest = set_cell_size(span.text, max(room, 0))
-            return (*kept, Span(rest, span.kind, span.shade), Span(glyphs.ellipsis, span.kind))[: None if width else 0]
+            return (*kept, Span(rest, span.style, span.shade), Span(glyphs.ellipsis, span.style))
         kept.append(span)
         room -= cells
     return tuple(kept)
@@ -76,7 +68,7 @@ def cut(line: Line, width: int, glyphs: Glyphs) -> Line:
 
 def padded(line: Line, width: int) -> Line:
     """Return a line with blanks up to `width` cells."""
-    missing = width - line_width(line)
+    missing = width - num_cells(line)
     return (*line, Span(" " * missing)) if missing > 0 else line
 
 
@@ -103,7 +95,7 @@ def flowed(items: Iterable[Line], width: int) -> Picture:
     lines: list[Line] = [()]
     for item in items:
         longer = (*lines[-1], Span("  "), *item) if lines[-1] else item
-        lines[-1:] = [longer] if line_width(longer) <= width or not lines[-1] else [lines[-1], item]
+        lines[-1:] = [longer] if num_cells(longer) <= width or not lines[-1] else [lines[-1], item]
     return tuple(lines) if lines[0] else ()
 
 

@@ -83,7 +83,7 @@ def _heat_map(
     num_rows = min((num_lines - has_legend) // len(blocks) - has_headings, _MAX_ROWS)
     has_gaps = has_headings and num_lines >= len(blocks) * (num_rows + 2) - 1
     num_numbers = 1 if width >= _WIDTH_WITH_NUMBERS and has_headings else 0
-    heat_map = HeatMap.of(event.text, cursor, width, glyphs, num_units=event.hidden_size, num_numbers=num_numbers)
+    heat_map = HeatMap(event.text, cursor, width, glyphs, num_units=event.hidden_size, num_numbers=num_numbers)
     lines: list[Line] = []
     if has_legend:
         scales = ((Span(f"{block.letter} ", "title"), *block.legend(num_rows, glyphs)) for block in blocks)

@@ -21,7 +21,6 @@ NUMBER_CELLS = 7
 _LETTER_CELLS = 2
 _ELLIPSIS_CELLS = 1
 _WIDTH_WITH_UNITS = 60
-"""From this width on, each row names its units."""
 _UNITS = "units"
 _MAX_CELLS_PER_CHAR = 2
 
@@ -48,55 +47,50 @@ class Block:
         return scale_spans(*ends, glyphs, is_signed=self.is_signed)
 
 
-@dataclass(frozen=True)
 class HeatMap:
     """The inputs of a text that fit in a width, as columns; two cells wide each where there is room."""
 
-    inputs: tuple[str, ...]
-    cells: tuple[int, ...]
-    """The width of each input."""
-    visible: range
-    cursor: int
-    num_units: int
-    units_cells: int
-    """For the units of each row; 0 where there is no room for them."""
-    label_cells: int
-    """All that is left of the cells: a letter, the units, numbers."""
-    glyphs: Glyphs
+    def __init__(
+        self, text: str, cursor: int, width: int, glyphs: Glyphs, *, num_units: int, num_numbers: int = 0
+    ) -> None:
+        """Lay out the columns around the cursor that fit in `width` beside so many numbers a row.
 
-    @classmethod
-    def of(cls, text: str, cursor: int, width: int, glyphs: Glyphs, *, num_units: int, num_numbers: int = 0) -> HeatMap:
-        """Return the columns around the cursor that fit in `width` beside so many numbers a row."""
-        units_cells = max(len(f"{num_units}-{num_units}"), len(_UNITS)) + 1 if width >= _WIDTH_WITH_UNITS else 0
-        label_cells = _LETTER_CELLS + units_cells + num_numbers * NUMBER_CELLS
-        room = width - label_cells - _ELLIPSIS_CELLS
-        inputs = symbols(text, glyphs)[:-1]
-        cells = tuple(map(cell_len, inputs))
-        cells = tuple(min(max(room // sum(cells), 1), _MAX_CELLS_PER_CHAR) * each for each in cells)
-        return cls(inputs, cells, window(cells, cursor, room), cursor, num_units, units_cells, label_cells, glyphs)
+        From a width of `_WIDTH_WITH_UNITS` on, each row of a block names its units, of `num_units`.
+        """
+        has_units = width >= _WIDTH_WITH_UNITS
+        self._units_cells = max(len(f"{num_units}-{num_units}"), len(_UNITS)) + 1 if has_units else 0
+        self._label_cells = _LETTER_CELLS + self._units_cells + num_numbers * NUMBER_CELLS
+        room = width - self._label_cells - _ELLIPSIS_CELLS
+        self._inputs = symbols(text, glyphs)[:-1]
+        cells = [cell_len(each) for each in self._inputs]
+        stretch = min(max(room // sum(cells), 1), _MAX_CELLS_PER_CHAR)
+        self._cells = [stretch * each for each in cells]
+        self._visible = window(self._cells, cursor, room)
+        self._cursor = cursor
+        self._num_units = num_units
+        self._glyphs = glyphs
 
     def text(self) -> Picture:
         """Return the line of the characters, and the mark below the cursor."""
-        is_cut_before, is_cut_after = self.visible.start > 0, self.visible.stop < len(self.inputs)
-        chars = (
-            Span((self.glyphs.ellipsis if is_cut_before else "").ljust(self.label_cells), "muted"),
-            *(Span(self._padded(place), "cursor" if place == self.cursor else "text") for place in self.visible),
-            Span(self.glyphs.ellipsis if is_cut_after else "", "muted"),
+        before, after = (
+            self._glyphs.ellipsis if is_cut else ""
+            for is_cut in (self._visible.start > 0, self._visible.stop < len(self._inputs))
         )
-        num_blanks = self.label_cells + sum(self.cells[self.visible.start : self.cursor])
-        return chars, (Span(" " * num_blanks), Span(self.glyphs.cursor, "title"))
-
-    def _padded(self, place: int) -> str:
-        symbol = self.inputs[place]
-        return symbol + " " * (self.cells[place] - cell_len(symbol))
+        chars = [Span(before.ljust(self._label_cells), "muted")]
+        for place in self._visible:
+            symbol = self._inputs[place]
+            symbol += " " * (self._cells[place] - cell_len(symbol))
+            chars.append(Span(symbol, "cursor" if place == self._cursor else "text"))
+        num_blanks = self._label_cells + sum(self._cells[self._visible.start : self._cursor])
+        return (*chars, Span(after, "muted")), (Span(" " * num_blanks), Span(self._glyphs.cursor, "title"))
 
     def heading(self, block: Block, num_rows: int, numbers: Sequence[str] = ()) -> Line:
         """Return what the labels, `numbers` and cells of a block are, with its scale."""
-        labels = f"{'':<{_LETTER_CELLS}}{_UNITS:<{self.units_cells}}" if self.units_cells else ""
+        labels = f"{'':<{_LETTER_CELLS}}{_UNITS:<{self._units_cells}}" if self._units_cells else ""
         return (
             Span(labels + "".join(f"{name:<{NUMBER_CELLS}}" for name in numbers), "muted"),
             Span(f"{block.name} "),
-            *block.legend(num_rows, self.glyphs),
+            *block.legend(num_rows, self._glyphs),
             Span(f"  {block.meaning}", "muted"),
         )
 
@@ -112,12 +106,12 @@ class HeatMap:
         for row, units in enumerate(self._units(len(block.bands[0]), len(columns[0]))):
             line = [
                 Span((block.letter if row == 0 else "").ljust(_LETTER_CELLS), "title"),
-                Span(units.ljust(self.units_cells), "muted"),
+                Span(units.ljust(self._units_cells), "muted"),
                 *(Span(f"{each[row]:{sign}z.2f}".ljust(NUMBER_CELLS), "value") for each in beside),
             ]
-            for place in self.visible:
+            for place in self._visible:
                 value = columns[place][row] / scale
-                line += level_spans((value,), self.glyphs, is_signed=block.is_signed, cells=self.cells[place])
+                line += level_spans((value,), self._glyphs, is_signed=block.is_signed, cells=self._cells[place])
             lines.append(tuple(line))
         return tuple(lines)
 
@@ -126,9 +120,9 @@ class HeatMap:
 
         The bands are groups of neighbours whose sizes differ by at most one unit, the larger ones first.
         """
-        if not self.units_cells:
+        if not self._units_cells:
             return [""] * num_rows
-        size, num_larger = divmod(self.num_units, num_bands)
+        size, num_larger = divmod(self._num_units, num_bands)
         ends = [0, *accumulate(size + (band < num_larger) for band in range(num_bands))]
         edges = [ends[row * num_bands // num_rows] for row in range(num_rows + 1)]
         return [f"{first + 1}-{last}" if last > first + 1 else f"{last}" for first, last in pairwise(edges)]

@@ -210,7 +210,7 @@ def _states(event: TextTraced, cursor: int, width: int, height: int, glyphs: Gly
         return ()
     numbers = event.hidden_bands[cursor : cursor + 2] if width >= _WIDTH_WITH_NUMBERS else ()
     names = ("before", "after")[: len(numbers)]
-    heat_map = HeatMap.of(event.text, cursor, width, glyphs, num_units=event.hidden_size, num_numbers=len(numbers))
+    heat_map = HeatMap(event.text, cursor, width, glyphs, num_units=event.hidden_size, num_numbers=len(numbers))
     block = Block(bands=event.hidden_bands[1:], letter="h", name="hidden state after each input", is_signed=True)
     heading = heat_map.heading(block, num_rows, names)
     return (heading, *heat_map.rows(block, num_rows, numbers), *heat_map.text())

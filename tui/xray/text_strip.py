@@ -1,4 +1,4 @@
-"""The text under the lamp: wrapped lines with a cursor, and below each one a line of glyphs that repeats its shades.
+"""The inspected text: wrapped lines with a cursor, and below each one a line of glyphs that repeats its shades.
 
 A symbol is `<BOS>` (0), a character (1 to T) or the end (T + 1). A grapheme (an emoji sequence, a letter with its
 marks) is never split: it has the shade of its strongest character, and the cursor marks it as a whole. Every blank has

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from engine.corpus.report import counted
 from engine.protocol.events import CharRead
 from engine.protocol.insight import HoldUnit, Insight, ScoreUnits, UnitHeld, UnitScore, UnitsScored
-from engine.text import sanitize_line
-from tui.text.cells import cell_len
+from engine.text import counted, sanitize_line
+from tui.text.cells import cell_len, num_cells
 from tui.text.numbers import shown_percent
 from tui.xray.drawing import (
     Glyphs,
@@ -23,7 +22,6 @@ from tui.xray.drawing import (
     chance_rows,
     cut,
     fitted,
-    line_width,
     padded,
     percent,
 )
@@ -127,7 +125,7 @@ def _row(units: Sequence[UnitScore], selected: UnitId | None, width: int, glyphs
         Span(glyphs.bar(abs(best.correlation), bar_cells), "bar" if is_clear else "muted"),
     )
     cells = [(each, f" {_name(each, names_layer=names_layer)} {each.correlation:+.2f}") for each in units]
-    num_shown = max((width - line_width(line)) // (1 + max(len(text) for _, text in cells)), 1)
+    num_shown = max((width - num_cells(line)) // (1 + max(len(text) for _, text in cells)), 1)
     shown = cells[:num_shown]
     shown[-1:] = [cell for cell in cells[num_shown:] if (cell[0].layer, cell[0].unit) == selected] or shown[-1:]
     for each, text in shown if is_clear else cells[:1]:

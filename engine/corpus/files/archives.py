@@ -22,11 +22,11 @@ from engine.corpus.files.streams import (
     ByteStream,
     DecompressedStream,
     DecompressionLimit,
+    Member,
     buffered,
     damaged,
     decompressed,
 )
-from engine.corpus.readers.reader import Member
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 
@@ -36,7 +36,7 @@ MAX_MEMBERS = 10_000
 """Limit of the files to read; each is a source with its own report, which takes half a millisecond or more."""
 MAX_NAMES_OF_KIND = 1_000
 MAX_KINDS = 3
-"""Kinds of other files that an error names."""
+"""Kinds of unsupported files that an error names."""
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tzst")
 COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -71,7 +71,7 @@ def too_many_files(name: str, limit: int) -> CorpusError:
 
 
 @dataclass
-class OtherFiles:
+class UnsupportedFiles:
     """The files that are not opened because of their names; hidden ones are not counted."""
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -108,14 +108,14 @@ class Contents:
 
     members: list[Member] = field(default_factory=list)
     """The files that are read."""
-    left_out: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     """Refused entries with the reason: "../x.csv (its path leaves the archive)"."""
-    others: OtherFiles = field(default_factory=OtherFiles)
+    unsupported: UnsupportedFiles = field(default_factory=UnsupportedFiles)
     is_container: bool = True
     """Whether it is a folder or an archive."""
 
     def path_to_read(self, path: str, wanted: Wanted, shown: str, *, is_file: bool) -> str | None:
-        """Return the path of an entry of the archive `shown` that is to be read; note any other, and return None.
+        """Return the path of an entry of the archive `shown` that is to be read; else None, and note why.
 
         `is_file` is False for links and devices. Raises `CorpusError` if there are too many.
         """
@@ -125,13 +125,13 @@ class Contents:
         if not name or name.endswith("/") or is_hidden:
             return None
         if not (wanted(name) or is_archive(name)):
-            self.others.add(name)
+            self.unsupported.add(name)
         elif name.startswith("/") or _DRIVE.match(name) or ".." in parts:
-            self.left_out.append(f"{name} (its path leaves the archive)")
+            self.skipped.append(f"{name} (its path leaves the archive)")
         elif is_archive(name):
-            self.left_out.append(f"{name} (an archive inside an archive)")
+            self.skipped.append(f"{name} (an archive inside an archive)")
         elif not is_file:
-            self.left_out.append(f"{name} (a link or device)")
+            self.skipped.append(f"{name} (a link or device)")
         elif len(self.members) == MAX_MEMBERS:
             raise too_many_files(shown, MAX_MEMBERS)
         else:
@@ -143,11 +143,11 @@ class Contents:
         for member in found.members:
             name = f"{inside}/{member.name}" if found.is_container else inside
             self.members.append(replace(member, name=name))
-        self.left_out += [f"{inside}/{phrase}" for phrase in found.left_out]
-        self.others.counts.update(found.others.counts)
-        for suffix, names in found.others.names.items():
-            self.others.names.setdefault(suffix, []).extend(f"{inside}/{name}" for name in names)
-            del self.others.names[suffix][MAX_NAMES_OF_KIND:]
+        self.skipped += [f"{inside}/{phrase}" for phrase in found.skipped]
+        self.unsupported.counts.update(found.unsupported.counts)
+        for suffix, names in found.unsupported.names.items():
+            self.unsupported.names.setdefault(suffix, []).extend(f"{inside}/{name}" for name in names)
+            del self.unsupported.names[suffix][MAX_NAMES_OF_KIND:]
 
 
 # Zip ------------------------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from engine.corpus.files.streams import BUFFER_BYTES, ByteStream, buffered
-from engine.corpus.readers.reader import Member
+from engine.corpus.files.refused import NOT_TEXT, refusal_as_text
+from engine.corpus.files.streams import BUFFER_BYTES, ByteStream, Member, buffered
 
 _MARKS = (  # the longer first: UTF-32 LE begins like UTF-16 LE
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -87,17 +87,14 @@ class _Transcoder(ByteStream):
     def __init__(self, file: BinaryIO, codec: str, head: bytes) -> None:
         self._file = file
         self._decoder = codecs.getincrementaldecoder(codec)(errors="replace")
-        self._ready = self._converted(head)
-
-    def _converted(self, data: bytes, *, is_last: bool = False) -> bytes:
-        return self._decoder.decode(data, final=is_last).encode("utf-8", "replace")
+        self._ready = self._decoder.decode(head).encode("utf-8", "replace")
 
     def next_bytes(self, max_bytes: int) -> bytes:
         is_last = False
         while not self._ready and not is_last:
             data = self._file.read(BUFFER_BYTES)
             is_last = not data
-            self._ready = self._converted(data, is_last=is_last)
+            self._ready = self._decoder.decode(data, final=is_last).encode("utf-8", "replace")
         data, self._ready = self._ready[:max_bytes], self._ready[max_bytes:]
         return data
 
@@ -114,6 +111,21 @@ def converted(file: BinaryIO, encoding: Encoding, head: bytes = b"") -> BinaryIO
 def in_utf8(member: Member, encoding: Encoding) -> Member:
     """Return the member converted to UTF-8 when it is read; bytes that are invalid in `encoding` become U+FFFD."""
     return replace(member, open=lambda: converted(member.open(), encoding), encoding=encoding.name)
+
+
+def encoding_of(head: bytes, named: str | None) -> Encoding | None:
+    """Return the encoding of a text file with these first bytes; None if it is to be decoded line by line.
+
+    `named` is that of `CorpusConfig.encoding`; a byte order mark overrules it.
+    """
+    if marked := marked_encoding(head):
+        return marked
+    if named is not None:
+        return encoding_named(named)
+    refusal = refusal_as_text(head)
+    if refusal is NOT_TEXT:
+        return unmarked_utf_16(head)
+    return None if refusal else detected_encoding(head)
 
 
 def encoding_named(name: str) -> Encoding:
@@ -155,24 +167,39 @@ def detected_encoding(head: bytes) -> Encoding | None:
     lines = [line for line in head.splitlines() if not line.isascii()]
     others = [_COLORS.sub(b"", line) for line in lines if not _is_utf8(line)]
     sample = b"\n".join(others)
-    is_mixed = len(others) < _MIN_OTHER_LINES * len(lines) or _share_of_utf8(sample) > _MAX_UTF8
     odd_bytes = _beyond_ascii(sample)
+    utf8_bytes = _beyond_ascii(sample.decode(errors="ignore").encode())
+    is_mixed = len(others) < _MIN_OTHER_LINES * len(lines) or len(utf8_bytes) > _MAX_UTF8 * len(odd_bytes)
     are_few = len(odd_bytes) < _MIN_BYTES or len(set(odd_bytes)) < _MIN_DISTINCT
     return None if is_mixed or are_few else _detected(others)
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Return whether the bytes beyond ASCII are valid UTF-8, except for an incomplete character at the end."""
+    try:
+        text, _ = codecs.utf_8_decode(data, "surrogatepass", False)  # noqa: FBT003 - positional only: not final
+    except UnicodeDecodeError:
+        return False
+    return not text.isascii()
+
+
+def _beyond_ascii(data: bytes) -> bytes:
+    return data.translate(None, _ASCII)
 
 
 def _detected(lines: list[bytes]) -> Encoding | None:
     """Return the encoding of lines that are not UTF-8; None for Windows-1252, or if none fits."""
     sample = b"\n".join(lines)
-    if sum(map(len, _RUN.findall(sample))) <= _MIN_IN_RUNS * _num_beyond_ascii(sample):
+    if sum(map(len, _RUN.findall(sample))) <= _MIN_IN_RUNS * len(_beyond_ascii(sample)):
         codec = _latin_codec(sample)
     else:  # by a majority of parts: one damaged line excludes a multi-byte encoding
         codec = Counter(map(_vote, _parts(lines))).most_common(1)[0][0]
         codec = codec if codec in _MULTI_BYTE else _guess(sample, _SINGLE_BYTE)[0]
     if codec in _LINE_BY_LINE:
         return None
-    if codec == "big5hkscs" and _num_lost(sample, "cp950") <= _num_lost(sample, codec):
-        codec = "cp950"  # far more common, and its ～ is another character
+    if codec == "big5hkscs":  # Big5 is far more common, and its ～ is another character
+        lost, lost_in_big5 = (sample.decode(each, "replace").count("\ufffd") for each in (codec, "cp950"))
+        codec = "cp950" if lost_in_big5 <= lost else codec
     return Encoding(_NAMES.get(codec, codec.upper().replace("ISO", "ISO-")), _SUPERSETS.get(codec, codec))
 
 
@@ -195,20 +222,31 @@ def _guess(sample: bytes, codecs_to_try: Sequence[str]) -> tuple[str, float]:
     return found["encoding"] or "cp1252", found["confidence"]
 
 
+def _parts(lines: list[bytes]) -> list[bytes]:
+    """Return some parts of a text, evenly distributed."""
+    parts: list[bytes] = []
+    part: list[bytes] = []
+    num_bytes = 0
+    for line in lines:
+        part.append(line)
+        num_bytes += len(_beyond_ascii(line))
+        if num_bytes >= _PART_BYTES:
+            parts.append(b"\n".join(part))
+            part, num_bytes = [], 0
+    parts = parts or [b"\n".join(part)]
+    return parts[:: 1 + len(parts) // _MAX_PARTS]
+
+
 def _vote(part: bytes) -> str:
     """Return the most probable codec of a part of a text in runs."""
     codec, confidence = _guess(part, _SINGLE_BYTE + _MULTI_BYTE)
-    codec = (_by_usual_chars(part) if confidence < _DOUBTFUL else None) or codec
+    if confidence < _DOUBTFUL:
+        shares = {each: _share_of(_USUAL_CHARS, part, each) for each in _EAST_ASIAN}
+        best = max(shares, key=lambda each: shares[each])
+        codec = best if shares[best] >= _MIN_USUAL_SHARE else codec
     if codec == "gb18030" and _share_of(_KANA, part, "euc_jis_2004") >= _MIN_KANA_SHARE:
         return "euc_jis_2004"  # its kana are the same bytes in GBK, where they are rare
     return codec
-
-
-def _by_usual_chars(part: bytes) -> str | None:
-    """Return the codec with which most characters beyond ASCII are usual ones of East Asian texts, or None."""
-    shares = {codec: _share_of(_USUAL_CHARS, part, codec) for codec in _EAST_ASIAN}
-    best = max(shares, key=lambda codec: shares[codec])
-    return best if shares[best] >= _MIN_USUAL_SHARE else None
 
 
 def _share_of(chars: re.Pattern[str], part: bytes, codec: str) -> float:
@@ -218,44 +256,3 @@ def _share_of(chars: re.Pattern[str], part: bytes, codec: str) -> float:
     except UnicodeDecodeError:
         return 0.0
     return len(chars.findall(text)) / max(1, sum(not char.isascii() for char in text))
-
-
-def _parts(lines: list[bytes]) -> list[bytes]:
-    """Return some parts of a text, evenly distributed."""
-    parts: list[bytes] = []
-    part: list[bytes] = []
-    num_bytes = 0
-    for line in lines:
-        part.append(line)
-        num_bytes += _num_beyond_ascii(line)
-        if num_bytes >= _PART_BYTES:
-            parts.append(b"\n".join(part))
-            part, num_bytes = [], 0
-    parts = parts or [b"\n".join(part)]
-    return parts[:: 1 + len(parts) // _MAX_PARTS]
-
-
-def _is_utf8(data: bytes) -> bool:
-    """Return whether the bytes beyond ASCII are valid UTF-8, except for an incomplete character at the end."""
-    try:
-        text, _ = codecs.utf_8_decode(data, "surrogatepass", False)  # noqa: FBT003 - positional only: not final
-    except UnicodeDecodeError:
-        return False
-    return not text.isascii()
-
-
-def _share_of_utf8(data: bytes) -> float:
-    """Return the share of the bytes beyond ASCII that belong to valid UTF-8 sequences."""
-    return _num_beyond_ascii(data.decode(errors="ignore").encode()) / max(1, _num_beyond_ascii(data))
-
-
-def _num_lost(data: bytes, codec: str) -> int:
-    return data.decode(codec, "replace").count("\ufffd")
-
-
-def _num_beyond_ascii(data: bytes) -> int:
-    return len(_beyond_ascii(data))
-
-
-def _beyond_ascii(data: bytes) -> bytes:
-    return data.translate(None, _ASCII)

@@ -34,14 +34,15 @@ from engine.corpus.files.archives import (
 )
 from engine.corpus.files.refused import is_document
 from engine.corpus.files.streams import (
+    HEAD_BYTES,
     DecompressionLimit,
+    Member,
     ReadProgress,
     decompressed,
     open_disk,
     read_errors,
     status_of,
 )
-from engine.corpus.readers.reader import HEAD_BYTES, Member
 from engine.errors import CorpusError
 from engine.storage.files import new_file, remove_stale_temporaries
 
@@ -95,8 +96,8 @@ def _files_below(folder: Path, wanted: Wanted, contents: Contents) -> list[tuple
     """Return all archives and `wanted` files that are not hidden, as (path inside `folder`, path).
 
     Links are followed within the folder, since some programs store their data behind links. Links to other places,
-    subfolders that can't be listed, and other files, are added to `contents`. Raises `CorpusError` if `folder` can't be
-    listed or has too many files.
+    subfolders that can't be listed, and unsupported files are added to `contents`. Raises `CorpusError` if `folder`
+    can't be listed or has too many files.
     """
     root = os.path.realpath(folder)
     seen: set[tuple[int, int]] = set()
@@ -113,17 +114,17 @@ def _files_below(folder: Path, wanted: Wanted, contents: Contents) -> list[tuple
         if (found.st_dev, found.st_ino) in seen:
             continue
         if is_file and not (is_archive(inside) or wanted(inside)):
-            contents.others.add(inside)
+            contents.unsupported.add(inside)
             continue  # a link with a wanted name may lead to it
         seen.add((found.st_dev, found.st_ino))
         if (is_file or is_folder) and path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
-            contents.left_out.append(inside + LINK_AWAY)
+            contents.skipped.append(inside + LINK_AWAY)
         elif is_file:
             files.append((inside, path))
             if len(files) > MAX_MEMBERS:
                 raise too_many_files(str(folder), MAX_MEMBERS)
         elif is_folder:
-            names = _names_in(path, inside, contents.left_out)
+            names = _names_in(path, inside, contents.skipped)
             num_entries += len(names)
             if num_entries > MAX_ENTRIES:
                 raise too_many_files(str(folder), MAX_ENTRIES)
@@ -132,7 +133,7 @@ def _files_below(folder: Path, wanted: Wanted, contents: Contents) -> list[tuple
     return files
 
 
-def _names_in(folder: Path, inside: str, left_out: list[str]) -> list[str]:
+def _names_in(folder: Path, inside: str, skipped: list[str]) -> list[str]:
     """Return the names in a folder that are not hidden, in reverse order: the caller pops from the end."""
     try:
         with read_errors(folder):
@@ -140,7 +141,7 @@ def _names_in(folder: Path, inside: str, left_out: list[str]) -> list[str]:
     except CorpusError:
         if not inside:
             raise
-        left_out.append(f"{inside} (a folder that can't be listed)")
+        skipped.append(f"{inside} (a folder that can't be listed)")
         names = []
     return sorted((name for name in names if not name.startswith(".")), reverse=True)
 

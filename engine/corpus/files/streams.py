@@ -1,4 +1,4 @@
-"""Open files as layers: the bytes on disk, then what is decompressed of them, within a `DecompressionLimit`.
+"""`Member`, a readable file, and its layers when it is open: the bytes on disk, and what is decompressed of them.
 
 A regular file is an error if it changes while it is read. Never opens anything else: a device may never end, and a pipe
 can be read only once.
@@ -20,8 +20,9 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from engine.errors import CorpusError
 
@@ -32,7 +33,28 @@ else:
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+HEAD_BYTES = 65_536
+"""First bytes of a file by which its format is detected."""
 BUFFER_BYTES = 1 << 18
+
+
+@dataclass(frozen=True)
+class Member:
+    """A readable file, on disk or inside an archive; decompressed while it is read, never extracted to disk."""
+
+    name: str
+    """Its path with slashes inside the folder or archive; for a single file, the file's name."""
+    open: Callable[[], BinaryIO]
+    """Opens it at its first byte; may be called repeatedly. Raises `CorpusError`."""
+    raw_bytes: int = 0
+    """Approximate bytes on disk, compressed: for an archive, the member's share."""
+    encoding: str = ""
+    """The encoding from which it is converted to UTF-8 when it is read; "" if it is not converted."""
+
+    def head(self) -> bytes:
+        """Return the first `HEAD_BYTES` bytes. Raises `CorpusError`."""
+        with contextlib.closing(self.open()) as file:
+            return file.read(HEAD_BYTES)
 
 
 class ByteStream(io.RawIOBase, abc.ABC):

@@ -28,8 +28,7 @@ from engine.corpus.readers.csv_records import csv_records, find_quoting, num_fie
 from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, of_one_file
 from engine.corpus.readers.table import Table, find_table, is_header
 from engine.corpus.readers.text_reader import Line, decoded_lines, first_lines, head_lines
-from engine.corpus.report import counted
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _TAB_SUFFIXES = (".tsv", ".tab")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from engine.corpus.readers.columns import is_context, is_text_name, name_key, text_column
+from engine.errors import CorpusError
 from engine.text import sanitize_line
 
 EXAMINED_ITEMS = 20
@@ -23,6 +24,8 @@ EXAMINED_ITEMS = 20
 USUAL, LONGEST = "by its name", "the longest"
 
 _ARRAY_NAMES = frozenset({"tweets", "texts", "posts", "statuses", "messages", "data", "items", "rows"})
+_ROW_NAMES = ("data", "values", "rows")
+"""Keys of arrays that have the rows of a table."""
 _WRAPPERS = (
     *("tweet", "data", "record", "value", "post", "status", "node", "item", "note", "object", "attributes"),
     *("legacy", "row", "_source", "doc", "properties"),
@@ -83,6 +86,20 @@ def is_table_row(value: object) -> bool:
         and not any(isinstance(cell, dict | list) for cell in value)
         and any(isinstance(cell, str) for cell in value)
     )
+
+
+def key_of_rows(document: object) -> str | None:
+    """Return the key of a table's rows in a document, beside the names of its columns or without; None for others.
+
+    `DataFrame.to_json(orient="split")` and answers of Google Sheets have such rows.
+    """
+    if isinstance(document, dict):
+        is_named = isinstance(document.get("columns"), list)
+        for key in _ROW_NAMES:
+            rows = document.get(key)
+            if isinstance(rows, list) and rows and (is_table_row(rows[0]) or (is_named and isinstance(rows[0], list))):
+                return key
+    return None
 
 
 # Values at a path -----------------------------------------------------------------------------------------------------
@@ -162,15 +179,15 @@ class TextPath:
         return self.is_usual and name_key(self.path.rpartition(".")[2]) in _CERTAIN_NAMES
 
 
-def text_paths(values: Sequence[object], *, is_document: bool = False) -> list[TextPath]:
-    """Return the path of the texts in values, several if it is ambiguous, or none.
+def text_path(values: Sequence[object], name: str, *, is_document: bool = False) -> TextPath | None:
+    """Return the path of the texts in values of a file `name`; None without one. Raises `CorpusError` if it is unclear.
 
     The texts are under a usual key of the objects, or else of those in the shallowest arrays, or else the longest. In a
     document, arrays come before its own keys, unless these are certain, and its own longest string is no text.
     """
     own = _own_path(values)
     if own is not None and own.is_usual and (own.is_certain or not is_document):
-        return [own]
+        return own
     found: dict[TextPath, tuple[str, ...]] = {}
     for path, items in arrays_in(values).items():
         inner = _own_path(items)
@@ -185,10 +202,18 @@ def text_paths(values: Sequence[object], *, is_document: bool = False) -> list[T
         shallow = [each for each in usual if len(found[each]) == least]
         certain = [each for each in shallow if each.is_certain]
         named = [each for each in shallow if _ARRAY_NAMES.intersection(found[each][-1:])]
-        return next((each for each in (shallow, certain, named) if len(each) == 1), usual)
-    if own is not None and (own.is_usual or not is_document):
-        return [own]
-    return [max(found, key=lambda each: _num_chars(values, each.path))] if found else []
+        only = next((each[0] for each in (shallow, certain, named) if len(each) == 1), None)
+        if only is None:
+            shown = " or ".join(sanitize_line(each.path, _MAX_SHOWN_CHARS) for each in usual[:_MAX_SHOWN])
+            raise CorpusError(f"{name} has several arrays of texts.", f"Choose one with --column: {shown}.")
+        return only
+    if own is not None and own.is_usual:
+        return own
+    if not is_document and any(isinstance(value, str) for value in values):
+        return TextPath("", USUAL)
+    if not is_document and own is not None:
+        return own
+    return max(found, key=lambda each: _num_chars(values, each.path), default=None)
 
 
 def _num_chars(values: Sequence[object], path: str) -> int:
@@ -199,14 +224,15 @@ def is_wrapper(value: dict[str, object]) -> bool:
     """Return whether an object has a list of posts, rather than being certainly a single post."""
     own = _own_path([value])
     is_post = own is not None and own.is_certain
-    arrays = arrays_in([value])
-    return not is_post and (
-        () in arrays or any(isinstance(item, dict) for each in arrays.values() for item in each[:1])
-    )
+    firsts = [item for items in arrays_in([value]).values() for item in items[:1]]
+    return not is_post and (is_map(value) or any(isinstance(first, dict) for first in firsts))
 
 
-def arrays_in(values: Sequence[object]) -> dict[tuple[str, ...], list[object]]:
-    """Return the first items of the arrays in values, and of the objects by id, by their path in the values."""
+def arrays_in(values: Sequence[object], *, everywhere: bool = False) -> dict[tuple[str, ...], list[object]]:
+    """Return the first items of the arrays in values, and of the objects by id, by their path in the values.
+
+    Unless `everywhere`, without those in what posts refer to and below a number beside other keys.
+    """
     found: dict[tuple[str, ...], list[object]] = {}
     waiting: deque[tuple[tuple[str, ...], object]] = deque(((), value) for value in values)
     for _ in range(_MAX_VISITS):
@@ -218,8 +244,9 @@ def arrays_in(values: Sequence[object]) -> dict[tuple[str, ...], list[object]]:
             found.setdefault(path, []).extend(first)
             waiting += [(path, item) for item in first if isinstance(item, dict | list) and not is_table_row(item)]
         elif isinstance(each, dict) and len(path) < _MAX_DEPTH:
-            inner = ((key, value) for key, value in each.items() if isinstance(value, dict | list))
-            waiting += [((*path, key), value) for key, value in inner if _is_plain(key) and key not in _CONTEXT_KEYS]
+            inner = {key: value for key, value in each.items() if isinstance(value, dict | list) and "." not in key}
+            searched = inner if everywhere else [key for key in inner if _is_plain(key) and key not in _CONTEXT_KEYS]
+            waiting += [((*path, key), inner[key]) for key in searched]
     return found
 
 
@@ -228,13 +255,14 @@ def _own_path(values: Sequence[object]) -> TextPath | None:
     records = [dict(_own_texts(value)) for value in values if isinstance(value, dict)]
     names = list(islice(dict.fromkeys(name for record in records for name in record), _MAX_NAMES))
     found = text_column(names, [[record.get(name, "") for name in names] for record in records])
+    found = found or text_column(names, [])  # a usual name is enough, even if all posts are links
     return None if found is None else TextPath(names[found.index], found.why)
 
 
 def _own_texts(record: dict[str, object]) -> Iterator[tuple[str, str]]:
     """Yield the strings of an object and of its wrapper, each with its path."""
     for key, value in record.items():
-        if isinstance(value, str):
+        if isinstance(value, str) and key not in _CONTEXT_KEYS:
             yield key, value
     for wrapper in _WRAPPERS:
         inner = record.get(wrapper)

@@ -1,4 +1,4 @@
-"""`JsonFile`: a JSON document that is read whole, split into undecoded values, and decoded one item at a time.
+"""Recognizes JSON, and reads a document: `JsonFile` splits it into undecoded values, and decodes them one at a time.
 
 `msgspec` splits an array or an object at 2 GB/s, so that memory is that of the file and of one item. It refuses `NaN`
 and half a surrogate pair, which people's files have; so the standard decoder decodes the items, and is the way through
@@ -11,25 +11,39 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Collection, Generator, Iterator
+from itertools import chain, islice
+from typing import Any, BinaryIO
 
 import msgspec
 
-from engine.corpus.readers.reader import Member, Source, whole
+from engine.corpus.files.streams import Member
+from engine.corpus.readers.columns import is_text_name
+from engine.corpus.readers.json_paths import EXAMINED_ITEMS, is_id, is_index, is_map, is_wrapper
+from engine.corpus.readers.reader import Source, whole
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS
 
 NOT_JSON = "not JSON"
-MAX_VALUES = 50_000_000
-"""Limit of the values in a file, by its commas: an undecoded one needs 56 bytes."""
+MAX_VALUES = 1 << 26
+"""Limit of the values in a file, by its commas: one per 16 bytes of 1 GB. An undecoded one needs 56 bytes."""
 MAX_DECODED_BYTES = 64 << 20
 """Limit of an item, and of a file that `msgspec` refuses."""
 
+MAX_LINE_BYTES = 10_000_000
+"""Limit of a line: a page of 500 tweets with all fields and expansions has about 5 MB."""
+
+_ITEMS = re.compile(
+    r"""\[\s*(?:\]|\{\s*["}]|"(?:[^"\\]|\\.)*"\s*[,\]]|\[\s*(?:"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|null)\s*[,\]])"""
+)
+_OBJECT = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:')
+_LONG_LINE_BYTES = 1000
 _DECODER = json.JSONDecoder(parse_int=float)
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 _BLOCK_BYTES = 1 << 20
-_MAX_DEPTH = 8
+_SMALL_BYTES = 64 << 10
+"""Values up to this size are examined as a whole."""
+_MAX_KEYS, _MAX_DEPTH = 1000, 8
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _ARRAY = re.compile(rb"[ \t\r\n]*\[")
 _ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
@@ -106,12 +120,12 @@ class JsonFile:
 
     def opened(self, value: object) -> object:
         """Return an array or object with the values in it undecoded, if it is so itself; anything else decoded."""
-        kind = _KINDS.get(bytes(memoryview(value)[:1])) if isinstance(value, msgspec.Raw) else None
-        if kind is None or not isinstance(value, msgspec.Raw):
-            return self.decoded(value)
+        if not isinstance(value, msgspec.Raw):
+            return value
+        kind = _KINDS.get(bytes(memoryview(value)[:1]))
         try:
-            return msgspec.json.decode(value, type=kind)
-        except msgspec.DecodeError:  # half a surrogate pair in a key
+            return msgspec.json.decode(value, type=kind) if kind else self.decoded(value)
+        except (msgspec.DecodeError, RecursionError):  # half a surrogate pair in a key
             return self.decoded(value)
 
     def decoded(self, value: object) -> object:
@@ -129,6 +143,60 @@ class JsonFile:
             f"{self._name} has a value of over {MAX_DECODED_BYTES >> 20} MB, {_place(self._before(data))}.",
             "It must be an array with one object or string per tweet.",
         )
+
+    def head(self, value: object, depth: int = 0) -> object:
+        """Return a value decoded, of its long arrays and objects by id only the first items."""
+        if not isinstance(value, msgspec.Raw) or len(value) <= _SMALL_BYTES:
+            return self.decoded(value)
+        opened = self.opened(value) if depth < _MAX_DEPTH else None
+        if isinstance(opened, list):
+            return [self.head(each, depth + 1) for each in opened[:EXAMINED_ITEMS]]
+        if isinstance(opened, dict):
+            members = islice(opened.items(), _MAX_KEYS)
+            first = {key: self.head(each, depth + 1) for key, each in islice(members, EXAMINED_ITEMS)}
+            return first if is_map(first) else first | {key: self.head(each, depth + 1) for key, each in members}
+        return opened
+
+    def array_on(self, value: object, path: str) -> tuple[str, Collection[object], str] | None:
+        """Return the first array or object by id on a path: its own path with a final dot, its items, and the rest.
+
+        Returns None if the path leads through none, or to a certain item.
+        """
+        inside = ""
+        while True:
+            opened = self.opened(value)
+            if isinstance(opened, list):
+                return None if is_index(path.partition(".")[0]) else (inside, opened, path)
+            if not isinstance(opened, dict):
+                return None
+            key = path if path in opened else path.partition(".")[0]  # a key may contain dots
+            if not path or key not in opened:
+                first = {key: self.opened(each) for key, each in islice(opened.items(), EXAMINED_ITEMS)}
+                return (inside, opened.values(), path) if is_map(first) else None
+            value, inside, path = opened[key], f"{inside}{key}.", path[len(key) + 1 :]
+
+    def columns(self, value: object, head: object) -> dict[str, list[object]]:
+        """Return the undecoded cells of a table of columns, by their names; {} for another value. `head` is its head.
+
+        `DataFrame.to_json()` writes `{"text": {"0": ..., "1": ...}, "id": {"0": ...}}`; arrays of equal length are
+        columns too. If rows and columns have numbers, there are more rows than columns.
+        """
+        columns = self.opened(value)
+        if not isinstance(columns, dict) or not isinstance(head, dict) or not all(map(_cells, head.values())):
+            return {}
+        keys = {tuple(column) for column in head.values() if isinstance(column, dict)}
+        are_objects = len(keys) == 1 and all(isinstance(column, dict) for column in head.values())
+        are_named = any(map(is_text_name, head))
+        has_ids = are_objects and all(map(is_id, chain(*keys, () if are_named else head)))
+        if not has_ids and not (are_named and len(head) > 1 and (are_objects or not keys)):
+            return {}
+        cells = [_cells(self.opened(column)) for column in columns.values()]
+        if len(set(map(len, cells))) > 1 or not cells[0]:
+            return {}
+        if are_named:
+            return dict(zip(columns, cells, strict=True))
+        cells = cells if len(cells[0]) >= len(cells) else [list(row) for row in zip(*cells, strict=True)]
+        return {f"column {number}": column for number, column in enumerate(cells, start=1)}
 
     def _one_by_one(self, error: Exception | None = None) -> Iterator[object]:
         """Yield the values that follow one another, or the items of the arrays that do; `error` is of `msgspec`."""
@@ -191,6 +259,54 @@ class JsonFile:
         return CorpusError(f"{self._name} is not valid JSON {_place(before)}: {problem}.", self.hint)
 
 
+# Detection ------------------------------------------------------------------------------------------------------------
+
+
+def is_json(head: bytes) -> bool:
+    """Return whether a file starts as an array of objects or strings, or as an object of several lines."""
+    text = head.decode("utf-8-sig", "replace").lstrip()
+    return _ITEMS.match(text) is not None or (_OBJECT.match(text) is not None and not is_jsonl(head))
+
+
+def is_jsonl(head: bytes) -> bool:
+    """Return whether a file starts with an object on one line that is not a list of posts in a wrapper."""
+    first, _, rest = head.decode("utf-8-sig", "replace").lstrip().partition("\n")
+    try:
+        value = decode(first) if first.startswith("{") else None
+    except ValueError:
+        return False
+    return isinstance(value, dict) and (bool(rest.strip()) or not is_wrapper(value))
+
+
+def is_one_line(head: bytes) -> bool:
+    """Return whether a file is a single line, which is valid as JSON and as JSON Lines."""
+    return b"\n" not in head.strip()
+
+
+def is_first_line(head: bytes) -> bool:
+    """Return whether a file that is called .jsonl has a whole value in its first line, as far as `head` shows.
+
+    A JSON document with line breaks has not, whatever its name; a damaged or long line has.
+    """
+    first = head.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")[0].rstrip()
+    is_whole = len(first) > _LONG_LINE_BYTES or not first.endswith((b"{", b"[", b","))
+    return is_whole and first.startswith((b"{", b"[", b'"'))
+
+
+def goes_on_as_lines(file: BinaryIO) -> bool:
+    """Return whether the current line of `file` is followed by one that starts as an object or array."""
+    line = file.readline(MAX_LINE_BYTES)
+    return line.endswith(b"\n") and file.read(_LONG_LINE_BYTES).lstrip().startswith((b"{", b"["))
+
+
+def first_char(head: bytes) -> bytes:
+    """Return the first character of a file after its byte order mark and white space, by its first bytes."""
+    return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+
+
+# Values ---------------------------------------------------------------------------------------------------------------
+
+
 def decode(text: str) -> object:
     """Decode a value. Raises `ValueError`, also if it is nested too deeply."""
     try:
@@ -209,11 +325,6 @@ def as_array(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def first_char(head: bytes) -> bytes:
-    """Return the first character of a file after its byte order mark and white space, by its first bytes."""
-    return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
-
-
 def as_json(value: object) -> str:
     """Return the start of a value as JSON, for an example."""
     text = ""
@@ -226,6 +337,12 @@ def as_json(value: object) -> str:
     except RecursionError:
         return f"{text[:EXAMPLE_CHARS]}… nested too deeply"
     return text
+
+
+def _cells(column: object) -> list[object]:
+    """Return the cells of a column; an empty list if it has none, or any of them is an object or array."""
+    cells = list(column.values()) if isinstance(column, dict) else as_array(column)
+    return [] if any(isinstance(cell, dict | list) for cell in cells) else cells
 
 
 def _after_blanks(text: str, position: int) -> int:

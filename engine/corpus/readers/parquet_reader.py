@@ -11,9 +11,10 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.columns import requested_column
 from engine.corpus.readers.labels import LabelFilter
-from engine.corpus.readers.reader import DroppedRow, Format, Member, Row, Source, example, whole
+from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, whole
 from engine.corpus.readers.table import find_table
 from engine.errors import CorpusError
 from engine.text import sanitize_line
@@ -39,7 +40,7 @@ def parquet_rows(members: Sequence[Member], source: Source, config: CorpusConfig
     Columns and labels are chosen as in CSV, with the names of the columns as the header. Raises `CorpusError` if there
     is no such column, the file is damaged, or `pyarrow` is not installed.
     """
-    with _pyarrow_errors(source), closing(members[0].open()) as file:
+    with closing(members[0].open()) as file, _pyarrow_errors(source):
         import pyarrow as pa
         from pyarrow import parquet as pq
 

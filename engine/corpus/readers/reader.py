@@ -1,4 +1,4 @@
-"""What every reader is made of: `Format`, and the `Source`, `Member` and `Row` that it reads and yields.
+"""What every reader is made of: `Format`, the `Source` that it reads, and the `Row`s that it yields.
 
 The module of a reader ends in its `Format`, such as `CSV = Format(name="csv", ...)`; `engine.corpus.formats` lists them
 in the order of their detection. A reader yields rows, and adds notes on what it detected to the source.
@@ -13,33 +13,13 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
+from engine.corpus.files.streams import Member
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS, sanitize_line
 
-HEAD_BYTES = 65_536
-"""First bytes of a file by which its format is detected."""
 MAX_WHOLE_BYTES = 1 << 30
 """Limit of a file that is read as a whole."""
 _BLOCK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Member:
-    """A readable file, on disk or inside an archive; decompressed while it is read, never extracted to disk."""
-
-    name: str
-    """Its path with slashes inside the folder or archive; for a single file, the file's name."""
-    open: Callable[[], BinaryIO]
-    """Opens it at its first byte; may be called repeatedly. Raises `CorpusError`."""
-    raw_bytes: int = 0
-    """Approximate bytes on disk, compressed: for an archive, the member's share."""
-    encoding: str = ""
-    """The encoding from which it is converted to UTF-8 when it is read; "" if it is not converted."""
-
-    def head(self) -> bytes:
-        """Return the first `HEAD_BYTES` bytes. Raises `CorpusError`."""
-        with closing(self.open()) as file:
-            return file.read(HEAD_BYTES)
 
 
 @dataclass

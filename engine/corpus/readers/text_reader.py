@@ -17,8 +17,7 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.cleaning import doubt_about_columns
 from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, of_one_file
-from engine.corpus.report import counted
-from engine.text import EXAMPLE_CHARS, sanitize_line
+from engine.text import EXAMPLE_CHARS, counted, sanitize_line
 
 MAX_LINE_BYTES = 1_000_000
 MAX_PIECE_CHARS = 1_000_000
@@ -47,22 +46,46 @@ def decoded_lines(file: BinaryIO, source: Source, max_bytes: int = MAX_LINE_BYTE
     At the end, a note on `source` counts the lines that were not UTF-8.
     """
     num_windows = 0
-    for number, line in enumerate(_raw_lines(file, max_bytes), start=1):
-        data = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-        is_too_long = len(line) > max_bytes
-        if is_too_long or b"\0" in line:
+    for number, raw in enumerate(_raw_lines(file, max_bytes), start=1):
+        line = raw.removeprefix("\ufeff") if number == 1 else raw
+        data = b"" if line.isascii() else line.encode("utf-8", "surrogateescape")
+        is_too_long = len(data or line) > max_bytes
+        if is_too_long or "\0" in line:
             reason = f"with a line over {max_bytes // 1_000_000} MB" if is_too_long else NUL_BYTE
-            beginning = data[: 4 * EXAMPLE_CHARS].decode(errors="replace")
+            beginning = line[: 4 * EXAMPLE_CHARS].encode("utf-8", "surrogateescape").decode(errors="replace")
             yield DroppedRow(reason, example(f"line {number}", beginning))
             continue
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            text = data.decode("cp1252", "replace")
-            num_windows += 1
-        yield text
+        if data:
+            try:
+                line = data.decode()
+            except UnicodeDecodeError:
+                line = data.decode("cp1252", "replace")
+                num_windows += 1
+        yield line
     if num_windows:
         source.notes.append(f"{counted(num_windows, 'line')} read as Windows-1252")
+
+
+def _raw_lines(file: BinaryIO, max_chars: int) -> Iterator[str]:
+    """Yield the lines of a file, bytes that are not UTF-8 as lone surrogates; a too long one is cut, but not below."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("surrogateescape"), translate=True)
+    pieces: list[str] = []  # of an incomplete line
+    num_chars = 0
+    is_end = False
+    while not is_end:
+        chunk = file.read(_CHUNK_BYTES)
+        is_end = not chunk
+        piece, *lines = decoder.decode(chunk, final=is_end).split("\n")
+        if num_chars <= max_chars:
+            pieces.append(piece)
+            num_chars += len(piece)
+        if lines:
+            yield "".join(pieces)
+            pieces = [lines.pop()]
+            num_chars = len(pieces[0])
+            yield from lines
+    if num_chars:
+        yield "".join(pieces)
 
 
 def first_lines(lines: Iterator[Line]) -> list[Line]:
@@ -80,33 +103,6 @@ def head_lines(head: bytes) -> list[str]:
     lines = list(decoded_lines(io.BytesIO(head), Source(name="", format="text")))
     is_cut = not head.endswith((b"\n", b"\r"))
     return [line for line in (lines[:-1] if is_cut and len(lines) > 1 else lines) if isinstance(line, str)]
-
-
-def _raw_lines(file: BinaryIO, max_bytes: int) -> Iterator[bytes]:
-    """Yield the lines of a file without their ends; a too long one is cut, but still over the limit."""
-    pending: list[bytes] = []  # the pieces of an incomplete line
-    num_pending = 0
-    is_after_cr = False
-    while chunk := file.read(_CHUNK_BYTES):
-        if is_after_cr:
-            chunk = chunk.removeprefix(b"\n")  # the second half of \r\n
-        if num_pending > max_bytes:
-            ends = [at for at in (chunk.find(b"\n"), chunk.find(b"\r")) if at >= 0]
-            chunk = chunk[min(ends) :] if ends else b""  # skip the rest of a too long line
-        is_after_cr = chunk.endswith(b"\r")
-        if not chunk:
-            continue
-        lines = chunk.splitlines()
-        is_incomplete = not chunk.endswith((b"\n", b"\r"))
-        if pending and (len(lines) > 1 or not is_incomplete):
-            lines[0] = b"".join([*pending, lines[0]])
-            pending, num_pending = [], 0
-        if is_incomplete:
-            pending.append(lines.pop())
-            num_pending += len(pending[-1])
-        yield from lines
-    if pending:
-        yield b"".join(pending)
 
 
 # Plain text -----------------------------------------------------------------------------------------------------------

@@ -21,10 +21,10 @@ from torch.distributed import ProcessGroup
 from engine.compute.device import Runtime, available_cores
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
-from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.training_data import KnownVocab
 from engine.errors import DeviceError, RankLostError, TweetgenError
 from engine.model.gru import TextGenerator
+from engine.progress import BatchCursor
 from engine.session.ranks.place import TIMEOUT_VARIABLE, Place, Versions, connect, join_attempt
 from engine.training.trainer import Trainer
 

@@ -21,12 +21,11 @@ from engine.compute.gpu_step import supported_precision
 from engine.config.fields import with_settings
 from engine.config.run import Computation, ModelConfig, RunConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.batch_cursor import BatchCursor
-from engine.corpus.report import counted, summary_lines
+from engine.corpus.report import summary_lines
 from engine.corpus.training_data import MAX_UNKNOWN_SHARE, TrainingData, corpus_config_of
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
-from engine.progress import Stage
+from engine.progress import BatchCursor, Stage
 from engine.sampling.filter import require_samplable
 from engine.session.ranks.connection import Ranks, make_trainer
 from engine.session.ranks.leader import config_of_leader, load_for_all, rank_generators
@@ -34,7 +33,7 @@ from engine.session.startup.choices import choose_settings
 from engine.session.startup.start import WARM_START, Start, continued, find_start
 from engine.session.state import RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
-from engine.text import sanitize_char
+from engine.text import counted, sanitize_char
 from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
 from engine.training.tuning import initial_runtime, new_model_speeds

@@ -15,8 +15,8 @@ from engine.compute.device import generator_states
 from engine.config.corpus import CorpusConfig
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.batch_cursor import BatchCursor
 from engine.model.gru import TextGenerator
+from engine.progress import BatchCursor
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, encoded, some_batches
 

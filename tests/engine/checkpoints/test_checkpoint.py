@@ -26,8 +26,8 @@ from engine.checkpoints.management import export_checkpoint, import_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.batch_cursor import BatchCursor
 from engine.errors import CheckpointError
+from engine.progress import BatchCursor
 from tests.engine.checkpoints import damage
 from tests.engine.checkpoints.saved import CONTEXTS, WITH_TABLE, checkpoint_info, checkpoint_tensors, write_checkpoint
 from tests.engine.helpers import CPU, assert_same_tensors

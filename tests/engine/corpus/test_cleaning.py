@@ -220,6 +220,17 @@ def test_the_embedded_corpus_is_not_doubted_and_nearly_all_duplicates_are() -> N
     assert doubt_about(["good", "bad"], 100, 98) == "98 % of its rows are duplicates"
 
 
+def test_a_table_whose_rows_are_all_too_long_is_doubted_before_the_start_wherever_it_is_named(tmp_path: Path) -> None:
+    words = "word " * 40
+    table = "\n".join([*(f"{number};{words};x{number}" for number in range(40)), *[f"and a line {words}"] * 3])
+    write(tmp_path, {"good.txt": "\n".join(PROSE["tweets"]), "table.txt": table})
+    good, long = str(tmp_path / "good.txt"), str(tmp_path / "table.txt")
+    for files in ((good, long), (long, good)):
+        assert [bool(source.doubt) for source in check_corpus(CorpusConfig(files=files)).sources] == [
+            file == long for file in files
+        ]
+
+
 def test_each_source_is_doubted_by_itself_and_a_format_given_by_the_user_is_trusted(tmp_path: Path) -> None:
     write(tmp_path, {"good.txt": "\n".join(PROSE["tweets"]), "page.txt": "\n".join(MARKUP["XML"])})
     both = CorpusConfig(files=(str(tmp_path / "good.txt"), str(tmp_path / "page.txt")))

@@ -260,7 +260,7 @@ def test_every_statistic_agrees_with_a_plain_count(tmp_path_factory: pytest.Temp
     config = config_of(write_corpus(tmp_path_factory.mktemp("c"), tweets), keep_duplicates=True)
     corpus, found = load_corpus(config), inspect(config, lambda: 0)
     kept = [*corpus.train, *corpus.validation]
-    assert found.report.num_kept == len(kept) == found.num_train_tweets + found.num_val_tweets
+    assert found.corpus.report.num_kept == len(kept)
     assert found.num_chars == sum(map(len, kept))
     assert found.char_counts == {char: "".join(kept).count(char) for char in set("".join(kept))}
     assert list(found.char_counts.values()) == sorted(found.char_counts.values(), reverse=True)

@@ -18,18 +18,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.config.corpus import CorpusConfig
+from engine.config.corpus import CorpusConfig, FileFormat
+from engine.corpus.files.streams import Member
 from engine.corpus.formats import format_named
-from engine.corpus.readers import json_reader, json_values, parquet_reader, reader
-from engine.corpus.readers.bluesky_reader import MAX_BLOCK_BYTES
-from engine.corpus.readers.mastodon_reader import html_to_text
-from engine.corpus.readers.posts import without_typed_links
-from engine.corpus.readers.reader import DroppedRow, Member, Row, Source
+from engine.corpus.readers import json_values, parquet_reader, reader
+from engine.corpus.readers.networks.bluesky_reader import MAX_BLOCK_BYTES
+from engine.corpus.readers.networks.mastodon_reader import html_to_text
+from engine.corpus.readers.networks.posts import without_typed_links
+from engine.corpus.readers.networks.x_reader import root_of, x_rows
+from engine.corpus.readers.reader import DroppedRow, Row, Source
 from engine.corpus.readers.text_reader import decoded_lines, head_lines
-from engine.corpus.readers.x_reader import root_of, x_rows
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import CAR_ID, car_of, parquet_of, section_of
-from tests.engine.corpus.reading import Case, Files, encoded, read, read_with, recorded_cases, texts_of, unescaped
+from tests.engine.corpus.reading import (
+    Case,
+    Files,
+    cases,
+    encoded,
+    read,
+    read_with,
+    recorded_cases,
+    texts_of,
+    unescaped,
+)
 
 CASES = ("text", "csv", "columns", "headers", "labels", "parquet", "json", "jsonl", "x", "x_old", "mastodon", "bluesky")
 
@@ -147,7 +158,7 @@ LONG = {
 def test_a_long_document_is_examined_by_its_first_items_and_texts_of_others_are_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(json_reader, "_SMALL_BYTES", 100)
+    monkeypatch.setattr(json_values, "_SMALL_BYTES", 100)
     for document in LONG.values():
         for column in (None, "text"):
             assert texts_of(as_json(document), column=column, format="json") == TEXTS
@@ -223,6 +234,15 @@ def test_a_value_of_the_wrong_kind_is_no_crash(case: Case, more: dict[str, Any])
         assert all(isinstance(row, str | DroppedRow) for row in rows)
 
 
+@pytest.mark.parametrize("file_format", ["json", "mastodon", "bluesky"])
+def test_any_depth_is_read_or_an_error(file_format: FileFormat) -> None:
+    config = CorpusConfig(format=file_format)
+    for depth in range(850, 1000):
+        inner = '{"a":' * depth + "[]" + "}" * depth
+        for content in (inner, f'{{"b":{inner},"posts":[{{"text":"one"}}]}}', f'[{{"text":"one"}},{inner}]'):
+            assert all(isinstance(row, str | DroppedRow) for row in rows_of(content, config))
+
+
 def archive(**entries: list[object]) -> Files:
     """Return the files of an archive with tweets under an id and a text, or other entries, by the file's name."""
     names = {name: name.replace("_", "-") for name in entries}
@@ -234,9 +254,10 @@ def tweet(text: str, number: int = 1) -> object:
 
 
 def test_an_archive_with_too_many_circle_tweets_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.corpus.readers.x_reader.MAX_CIRCLE_TWEETS", 2)
-    circle = [tweet("a secret", number) for number in range(3)]
-    assert "over 2 circle tweets" in read(archive(tweets=[tweet("hello")], twitter_circle_tweet=circle))
+    monkeypatch.setattr("engine.corpus.readers.networks.x_reader.MAX_CIRCLE_TWEETS", 2)
+    for ids in ((0, 1, 2), (1, 1, 2)):
+        circle = [tweet("a secret", number) for number in ids]
+        assert "over 2 circle tweets" in read(archive(tweets=[tweet("hello")], twitter_circle_tweet=circle))
 
 
 def test_other_files_of_the_archive_are_never_opened() -> None:
@@ -287,6 +308,15 @@ DAMAGED = {
     "with a block that is too long": car_of([]) + section_of(bytes(MAX_BLOCK_BYTES + 1)),
     "with an empty block": car_of([]) + b"\x00",
 }
+
+
+@pytest.mark.parametrize("name", ["statuses of the interface are found in lines", "the activities of an outbox alone"])
+def test_posts_one_per_line_are_read_at_any_size(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MAX_WHOLE_BYTES", 100)
+    (case,) = (each for each in cases("mastodon") if each.name.startswith(name) and each.name.endswith("lines"))
+    assert "! " not in case.read()
+    record = json.dumps({"$type": "app.bsky.feed.post", "text": "hello", "createdAt": "2024"}) + "\n"
+    assert texts_of({"a.jsonl": 100 * record}) == 100 * ["hello"]
 
 
 def test_a_damaged_repository_is_an_error(snapshot: SnapshotAssertion) -> None:

@@ -30,9 +30,8 @@ from engine.corpus.files.encodings import (
     marked_encoding,
     unmarked_utf_16,
 )
-from engine.corpus.files.streams import ReadProgress
+from engine.corpus.files.streams import Member, ReadProgress
 from engine.corpus.formats import FORMATS, recognize
-from engine.corpus.readers.reader import Member
 from engine.corpus.sources import open_sources
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import gzip_of, parquet_of, tar_of, zip_of, zstd_of

@@ -33,7 +33,7 @@ from engine.insight.snapshot import ExplicitGru, Snapshot, frozen
 from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS, Vocab
-from engine.progress import Pieces, run_to_end
+from engine.progress import CooperativeTask, run_to_end
 from engine.protocol import codec, insight
 from engine.protocol import events as e
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
@@ -338,7 +338,7 @@ def test_baselines_are_measured_once_per_corpus_even_if_an_answer_is_abandoned_o
     assert [num_pieces(other) > 5 for other in others] == [True] * 3
 
 
-def failing(*_: object, **__: object) -> Pieces[dict[str, float]]:
+def failing(*_: object, **__: object) -> CooperativeTask[dict[str, float]]:
     yield
     raise MemoryError
 

@@ -12,8 +12,7 @@ from hypothesis import given
 from torch import Tensor, nn
 
 from engine.compute.stepper import HeldUnit
-from engine.insight.concepts import CONCEPTS, label
-from engine.insight.reach import gradient, mean_embedding, occlusion
+from engine.insight.reach import gradient, occlusion
 from engine.insight.snapshot import ExplicitGru, frozen
 from engine.insight.trace import (
     GATE_BANDS,
@@ -25,7 +24,16 @@ from engine.insight.trace import (
     sequence_loss,
     trace,
 )
-from engine.insight.units import BEST_UNITS, MAX_TWEETS, Correlation, best_units, correlate, some_tweets
+from engine.insight.units import (
+    BEST_UNITS,
+    CONCEPTS,
+    MAX_TWEETS,
+    Correlation,
+    best_units,
+    correlate,
+    label,
+    some_tweets,
+)
 from engine.model.gru import TextGenerator, run_gru, widened_weight
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.progress import run_to_end
@@ -248,13 +256,6 @@ def test_a_position_far_into_the_text_is_measured_in_several_batches() -> None:
     assert (
         largest_difference(found, torch.stack(expected) + log_probs_of(model, embedded, text)[EOS] / math.log(2)) < 1e-4
     )
-
-
-def test_the_mean_embedding_is_that_of_the_characters_alone() -> None:
-    model = small_model(1)
-    model.embed.weight[:4] = 1e6
-    expected = torch.stack([model.embed.weight[VOCAB.stoi[char]] for char in VOCAB.chars]).mean(dim=0)
-    assert largest_difference(mean_embedding(ExplicitGru(model)), expected) < 1e-5
 
 
 # Units ----------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from engine.errors import ConfigError
 from engine.insight.answers import Answer
 from engine.insight.snapshot import Snapshot
 from engine.insight.trace import sequence_loss
-from engine.progress import Pieces
+from engine.progress import CooperativeTask
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
@@ -62,7 +62,7 @@ class Work:
         self.clock.advance(PIECE_SECONDS)
         self.pieces.append((type(command).__name__, step))
 
-    def job(self, command: insight.MeasureBaselines, emit: Callable[[Answer], None]) -> Pieces[None]:
+    def job(self, command: insight.MeasureBaselines, emit: Callable[[Answer], None]) -> CooperativeTask[None]:
         """Stand in for that of `engine.insight.baselines.Baselines`: take `LONG_PIECES`."""
         for _ in range(LONG_PIECES):
             self.do_piece(command, 0)
@@ -76,7 +76,7 @@ class Work:
             return h.run_session(h.tiny_config(corpus, **settings), script, on_event, self.clock, **options)
 
 
-def answer(work: Work, model: Snapshot, command: Insight) -> Pieces[Answer]:
+def answer(work: Work, model: Snapshot, command: Insight) -> CooperativeTask[Answer]:
     """Stand in for `engine.insight.answers.answer`: answer with `EmbeddingsMapped`; refuse `BAD_UNIT`."""
     if command == BAD_UNIT:
         raise ConfigError("There is no layer 9.")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine.compute import device
 from engine.config.run import RunConfig, Setting
-from engine.corpus.batch_cursor import BatchCursor
+from engine.progress import BatchCursor
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import find_run

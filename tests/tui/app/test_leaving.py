@@ -20,7 +20,7 @@ from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, S
 from tui.app.app import TweetgenApp
 from tui.app.pins import PinsFile
 from tui.dialogs.help import HelpDialog
-from tui.lesson.progress import lock_lesson
+from tui.lesson.stops import lock_lesson
 from tui.process.exit import Outcome
 from tui.process.local import LocalRun
 from tui.process.signals import HANGUP_CODE

@@ -18,8 +18,8 @@ from engine.protocol import events as e
 from engine.protocol import insight
 from tests.fakes import FakeSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, Running, idle, wait_until
-from tui.lesson.progress import Progress, write_progress
 from tui.lesson.run import main_config
+from tui.lesson.stops import Progress, write_progress
 from tui.process.local import LocalRun
 from tui.run.connection import RunConnection
 from tui.run.view import RunView

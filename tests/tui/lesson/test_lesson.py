@@ -19,16 +19,15 @@ from tests.fakes import RaisingSession, batch_shown, change, eval_finished, run_
 from tests.tui.conftest import opened, screen_text, toasted, wait_until
 from tests.tui.lesson.conftest import PROGRESS, LessonSession, Open, Visit
 from tui.dialogs.ask import Question
-from tui.lesson.progress import Progress, read_progress
-from tui.lesson.stops import STOPS
+from tui.lesson.stops import STOPS, Progress, read_progress
 from tui.process.exit import Outcome
 from tui.screens.lesson.screen import LessonScreen
 from tui.screens.lesson.stop_view import LivePicture
 from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, PauseNote
+from tui.text.cells import plain
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.xray.panel import XrayPanel
-from tui.xray.drawing import plain
 
 LARGE = (120, 40)
 
@@ -77,7 +76,7 @@ async def test_a_small_terminal_shows_the_text_or_the_view_a_middle_one_the_view
         await at.press("tab", shows=("(B, T, E)", "↓ projection"), lacks="Three parts.")
         at.app.glyphs = "ascii"
         view = at.screen.current.query_one(LivePicture)
-        await wait_until(lambda: plain(view.picture).isascii(), "the picture in ASCII")
+        await wait_until(lambda: plain(view.lines).isascii(), "the picture in ASCII")
         await at.resize(80, 24)
         await at.press(shows=("Press enter four times", "(B, T, V)"), lacks="Three parts.")
         await at.press("escape", shows=("Three parts.", "(B, T, V)"))

@@ -43,7 +43,9 @@ from tui.lesson.pictures import (
     sentence_on,
     shapes_picture,
 )
-from tui.lesson.progress import (
+from tui.lesson.run import main_config, open_lesson_session, overfit_config
+from tui.lesson.stops import (
+    STOPS,
     Progress,
     invitation_to_lesson,
     is_lesson_open,
@@ -52,15 +54,14 @@ from tui.lesson.progress import (
     read_progress,
     write_progress,
 )
-from tui.lesson.run import main_config, open_lesson_session, overfit_config
-from tui.lesson.stops import STOPS
 from tui.run.marks import baselines_from
 from tui.run.view import RunView
 from tui.screens.lesson.comparing_stops import BatchesView, SamplingView
 from tui.screens.lesson.reading_stops import CharsView, ForcingView, LearnedView, ShapesView
 from tui.screens.lesson.stop_view import StopView
 from tui.screens.lesson.training_stops import OverfitView, TrainingView
-from tui.xray.drawing import ASCII, UNICODE, Glyphs, Picture, line_width, plain
+from tui.text.cells import num_cells, plain
+from tui.xray.drawing import ASCII, UNICODE, Glyphs, Picture
 
 LEVELS = baselines_from(("uniform", "unigram", "2-gram"), (6.87, 4.6, 3.6))
 RUN: Any = SimpleNamespace(main_view=SimpleNamespace(baselines=LEVELS))
@@ -289,5 +290,5 @@ def test_every_picture_fits_and_is_harmless(width: int, height: int, glyphs: Gly
     ]
     for picture in drawn:
         assert len(picture) <= height
-        assert all(line_width(line) <= width for line in picture)
+        assert all(num_cells(line) <= width for line in picture)
         assert hostile.obeyed(plain(picture).replace("\n", "")) == []

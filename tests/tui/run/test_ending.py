@@ -17,8 +17,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.arrays import EncodedTweets
-from engine.corpus.batch_cursor import BatchCursor
 from engine.corpus.batches import BatchStream
+from engine.progress import BatchCursor
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.training.schedule import exhausted_budget

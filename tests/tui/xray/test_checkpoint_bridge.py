@@ -6,7 +6,10 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from engine.errors import CheckpointError
+from engine.insight import answers as answers_module
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.protocol.events import Event
@@ -44,13 +47,16 @@ def drained(run: CheckpointBridge, num_events: int) -> list[Event]:
     return events
 
 
-def test_a_newer_question_replaces_an_unanswered_one_of_its_type_and_request_and_scores_come_last() -> None:
+def test_a_newer_question_replaces_an_unanswered_one_of_its_type_and_request_and_scores_come_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     answers = FakeAnswers()
     later: list[Insight] = [
         insight.ScoreUnits(request=1),
         *(insight.TraceText(text=text, request=number) for text, number in (("a", 1), ("b", 1), ("b", 2))),
     ]
-    with closing(CheckpointBridge(PATH, lambda _: answers)) as run:
+    monkeypatch.setattr(answers_module, "CheckpointAnswers", lambda _: answers)
+    with closing(CheckpointBridge(PATH)) as run:
         run.send(insight.MapEmbeddings())
         wait_until(lambda: answers.asked)
         for command in later:
@@ -62,7 +68,9 @@ def test_a_newer_question_replaces_an_unanswered_one_of_its_type_and_request_and
     wait_until(lambda: not run._thread.is_alive(), "the end of the thread")
 
 
-def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refuses_each_question() -> None:
+def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refuses_each_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     answers = FakeAnswers()
     answers.may_go_on.set()
     tries: list[Exception] = [
@@ -76,7 +84,8 @@ def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refus
             raise tries.pop()
         return answers
 
-    with closing(CheckpointBridge(PATH, open_answers)) as run:
+    monkeypatch.setattr(answers_module, "CheckpointAnswers", open_answers)
+    with closing(CheckpointBridge(PATH)) as run:
         assert (list(run.drain()), len(tries)) == ([], 2)
         found = []
         for command in (insight.ScoreUnits(), insight.MapEmbeddings(), insight.MapEmbeddings(request=5)):

@@ -24,8 +24,9 @@ from engine.session import questions as questions_module
 from tests import fakes, hostile
 from tests.fakes import batch_shown, chars_read, embeddings_mapped, text_traced, unit_held, units_scored
 from tests.strategies import hostile_text
+from tui.text.cells import num_cells, plain
 from tui.xray import batch, units
-from tui.xray.drawing import ASCII, UNICODE, Glyphs, Picture, line_width, plain
+from tui.xray.drawing import ASCII, UNICODE, Glyphs, Picture
 from tui.xray.gates import GATE_NAMES
 from tui.xray.state import Answers, Shown, ViewName, XrayState
 from tui.xray.text_strip import TextStrip
@@ -249,9 +250,9 @@ def test_what_only_colours_show_and_the_order_in_which_units_are_selected() -> N
     reach = shown("reach", SCORES, 4)
     assert reach.shades is not None
     assert reach.shades.values[:5] == (0.0, 0.25, -0.5, 0.0, 1.0), "the sign is the hue"
-    assert [line[-1].kind for line in reach.render(60, 3)[1:]] == ["bar", "bad"]
+    assert [line[-1].style for line in reach.render(60, 3)[1:]] == ["bar", "bad"]
     spans = [span for line in shown("map", ALL, HI.index("a") + 1).render(80, 20) for span in line]
-    assert [span.text for span in spans if span.kind == "cursor"] == ["a"]
+    assert [span.text for span in spans if span.style == "cursor"] == ["a"]
     select, answers, state = units.VIEW.select, Answers(), XrayState(view="units")
     assert select is not None
     for scored, expected in ((units_scored(units=()), [None]), (SCORED, [(0, 87), (0, 12), (0, 3), (0, 5), (0, 5)])):
@@ -354,7 +355,7 @@ def drawn(text: str, cursor: int, width: int, height: int, glyphs: Glyphs) -> It
 def test_pictures_fit_and_are_harmless(text: str, width: int, height: int, glyphs: Glyphs, data: st.DataObject) -> None:
     for picture, sentence in drawn(text, data.draw(st.integers(0, len(text))), width, height, glyphs):
         assert len(picture) <= height
-        assert all(line_width(line) <= width for line in picture)
+        assert all(num_cells(line) <= width for line in picture)
         for line in (*plain(picture).split("\n"), sentence):
             assert hostile.obeyed(line) == []
 

@@ -29,11 +29,11 @@ from tui.screens import xray
 from tui.screens.checkpoint_bridge import CheckpointBridge
 from tui.screens.xray import XrayScreen
 from tui.terminal.app import TerminalApp
+from tui.text.cells import plain
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.panels import MAX_WAITING_BYTES
 from tui.widgets.xray.panel import XrayPanel
 from tui.widgets.xray.questions import AGAIN_SECONDS, Questions
-from tui.xray.drawing import plain
 from tui.xray.state import ViewName
 from tui.xray.views import VIEWS
 
@@ -85,7 +85,7 @@ class PanelApp(TerminalApp[None]):
     @property
     def shown(self) -> str:
         """The panel as text."""
-        return plain(self.panel.picture)
+        return plain(self.panel.lines)
 
     async def settle(self) -> None:
         """Wait until the panel, the screen and the app have handled all messages so far: so a command takes its way."""
@@ -139,7 +139,7 @@ async def test_a_view_asks_for_what_it_and_its_keys_show(
         assert "\n".join(recorded) == snapshot
 
 
-async def test_a_click_shows_a_view_or_moves_the_cursor() -> None:
+async def test_a_click_shows_a_view_or_moves_the_cursor_and_down_moves_it_by_a_line() -> None:
     app = PanelApp()
     async with app.run_test(size=SIZE) as pilot:
         await app.answer()
@@ -150,6 +150,9 @@ async def test_a_click_shows_a_view_or_moves_the_cursor() -> None:
         await pilot.click(app.panel, offset=(60, 1))
         await pilot.click(app.panel, offset=(8, 1))
         await wait_until(lambda: app.panel.cursor == len(TEXT), "the end, which is no input")
+        app.panel.open("eat hay " * 12)
+        await pilot.press("right", "down")
+        assert app.panel.cursor == 81, "in the second column of the second line"
 
 
 async def test_the_map_does_not_flip_between_two_answers() -> None:
@@ -193,9 +196,7 @@ async def test_it_asks_again_while_the_training_goes_on_unless_it_holds_still_or
         assert await num_asked_at(50, seconds=1) == 2, "no step since"
         assert await num_asked_at(52, num_waiting_bytes=MAX_WAITING_BYTES + 1) == 2, "the terminal is behind"
         assert await num_asked_at(52) == 3
-        app.panel.show(text_traced("of another client", request=1))
-        await app.settle()
-        assert "weights of step 52" in app.shown
+        await app.shows("weights of step 52")
 
 
 async def test_a_question_mark_explains_each_view_and_scrolls_where_it_is_too_long() -> None:
@@ -399,9 +400,10 @@ async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeyp
     answers._step = 7
 
     def bridge_of(path: Path) -> CheckpointBridge:
-        opened.append((path, CheckpointBridge(path, lambda _path: answers)))
+        opened.append((path, CheckpointBridge(path)))
         return opened[-1][1]
 
+    monkeypatch.setattr("engine.insight.answers.CheckpointAnswers", lambda _path: answers)
     monkeypatch.setattr(xray, "CheckpointBridge", bridge_of)
     folder = create_run_folder("2026-11-25-101112")
     folder.checkpoint_path("latest").parent.mkdir(exist_ok=True)

@@ -76,9 +76,9 @@ def inspect(
 
 def _facts(inspection: Inspection) -> dict[str, Any]:
     """Return an inspection's JSON form."""
-    report = inspection.report
+    corpus, report = inspection.corpus, inspection.corpus.report
     return {
-        "name": inspection.name,
+        "name": corpus.name,
         "format": ", ".join(report.formats),
         "rows": report.num_rows,
         "kept": report.num_kept,
@@ -90,8 +90,8 @@ def _facts(inspection: Inspection) -> dict[str, Any]:
         "rare_chars": inspection.rare_chars,
         "duplicates": report.num_duplicates,
         "near_duplicates": report.num_near_duplicates,
-        "num_train_tweets": inspection.num_train_tweets,
-        "num_val_tweets": inspection.num_val_tweets,
+        "num_train_tweets": len(corpus.train),
+        "num_val_tweets": len(corpus.validation),
         "shared_run_share": inspection.shared_run_share,
         "mean_length": inspection.mean_length,
         "lengths": inspection.lengths,
@@ -103,7 +103,7 @@ def _facts(inspection: Inspection) -> dict[str, Any]:
         "samples": inspection.samples,
         "seconds": inspection.seconds,
         "peak_bytes": inspection.peak_bytes,
-        "was_cached": inspection.was_cached,
+        "was_cached": corpus.was_cached,
     }
 
 

@@ -15,8 +15,8 @@ from engine.checkpoints.catalog import require_trusted_corpus, resolve_checkpoin
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RuntimeConfig
 from engine.config.sampling import SamplingConfig
-from engine.corpus.report import counted
 from engine.errors import CorpusError
+from engine.text import counted
 from tui.cli.options import (
     MACHINE,
     TWEETS,

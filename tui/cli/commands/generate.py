@@ -13,9 +13,9 @@ from engine.checkpoints.catalog import resolve_checkpoint
 from engine.config.fields import with_settings
 from engine.config.run import RuntimeConfig
 from engine.config.sampling import MAX_TWEET_CHARS, SamplingConfig
-from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.protocol.events import RefusalReason
+from engine.text import counted
 from tui.cli.options import (
     MACHINE,
     SAMPLING,
@@ -30,9 +30,7 @@ from tui.cli.options import (
     with_options,
 )
 from tui.cli.output import print_json, report_checkpoint
-from tui.run.marks import DraftCounts, drafts_text
 from tui.text.numbers import format_count
-from tui.text.tweets import refused_text
 
 if TYPE_CHECKING:
     from engine.sampling.generation import Generator
@@ -69,6 +67,8 @@ def generate(
     first_seed = secrets.randbelow(2**31) if seed is None else seed
 
     from engine.sampling.generation import Generator
+    from tui.run.marks import DraftCounts, drafts_text
+    from tui.text.tweets import refused_text
 
     generator = Generator(path, RuntimeConfig(**fields_of(RuntimeConfig, given)))
     sampling = generator.sampling_config(settings)

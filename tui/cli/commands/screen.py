@@ -34,7 +34,7 @@ from tui.terminal.output import print_at_end
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
-    from tui.lesson.progress import Progress
+    from tui.lesson.stops import Progress
     from tui.process.exit import Outcome
     from tui.run.connection import OpenRun, RunConnection
     from tui.run.view import RunView
@@ -63,7 +63,7 @@ def open_screen(
     require_terminal("Without one: tweetgen-tui train, which takes the same options.")
     job_control = start_job_control()
 
-    from tui.lesson.progress import invitation_to_lesson
+    from tui.lesson.stops import invitation_to_lesson
     from tui.settings.preferences import PreferencesStore, preferences_path
 
     store = PreferencesStore(preferences_path())
@@ -277,8 +277,8 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
 
     Begins at a stop, or where it was left. Raises `StorageError` if another process has the lesson open.
     """
-    from tui.lesson.progress import Progress, lesson_home, lock_lesson, progress_path, read_progress, write_progress
     from tui.lesson.run import main_config, open_lesson_session
+    from tui.lesson.stops import Progress, lesson_home, lock_lesson, progress_path, read_progress, write_progress
     from tui.process.exit import Outcome
     from tui.process.local import LocalRun
     from tui.screens.lesson.app import LessonApp

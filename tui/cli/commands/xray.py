@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from engine.checkpoints.catalog import checkpoint_name, may_read_files, resolve_checkpoint
-from engine.corpus.report import counted
 from engine.errors import CheckpointError, ConfigError
 from engine.protocol.insight import ReachMethod
-from engine.text import clean, sanitize_line
+from engine.text import clean, counted, sanitize_line
 from tui.cli.options import Checkpoint, require_effect
-from tui.cli.output import STANDARD_STREAM, report_checkpoint, write_output
+from tui.cli.output import STANDARD_STREAM, report, report_checkpoint, write_output
 
 if TYPE_CHECKING:  # it imports torch
     from engine.checkpoints.format import CheckpointInfo
@@ -84,8 +82,14 @@ def xray(  # noqa: PLR0913 - one per option
     require({"layer": layer}, f"with --view {view}", has_effect=view in {None, "step", "gates"})
     require({"force": force or None}, "without --svg FILE", has_effect=svg not in {None, STANDARD_STREAM})
     path = resolve_checkpoint(checkpoint)
-    read = _standard_input() if text == STANDARD_STREAM else text
-    cursor = _cursor(read, at)
+    read = text
+    if text == STANDARD_STREAM:  # as a model learns it: one line, without blanks at its ends
+        read = clean(sys.stdin.buffer.read(_MAX_INPUT_BYTES).decode("utf-8", "replace"))
+    cursor = len(read) if at is None else at
+    if not 0 <= cursor <= len(read):
+        raise ConfigError(
+            f"--at must be from 0 to {len(read):,}, not {cursor:,}.", "It is the number of characters that were read."
+        )
 
     from engine.insight.answers import CheckpointAnswers
     from engine.insight.trace import check_text
@@ -93,17 +97,24 @@ def xray(  # noqa: PLR0913 - one per option
     check_text(read)
     answers = CheckpointAnswers(path)
     report_checkpoint(path, answers.info)
-    layer_index = _layer_index(1 if layer is None else layer, answers.info)
+    name, shown_layer, num_layers = view or "step", 1 if layer is None else layer, answers.info.model.num_layers
+    if not 1 <= shown_layer <= num_layers:
+        raise ConfigError(
+            f"--layer must be from 1 to {num_layers}, not {shown_layer:,}.",
+            f"The model of this checkpoint has {counted(num_layers, 'layer')}.",
+        )
     _report_unknown(read, answers.info)
-    name = view or "step"
-    if name == "units":
-        _require_own_tweets(path, answers.info)
+    if name == "units" and not may_read_files(path, answers.info):
+        raise CheckpointError(
+            f"{path.name} comes from elsewhere, so the tweets that it names are not read, which scoring units needs.",
+            "Choose another --view, or a checkpoint of a run on this machine.",
+        )
 
     from tui.cli.xray_output import print_page, print_targets, svg_of
     from tui.xray.state import XrayState, trace_command
     from tui.xray.views import answered, page
 
-    chosen = XrayState(text=read, cursor=cursor, view=name, layer=layer_index, method=method or "occlusion")
+    chosen = XrayState(text=read, cursor=cursor, view=name, layer=shown_layer - 1, method=method or "occlusion")
     if as_json:
         print_targets(cast("TextTraced", answers.answer(trace_command(chosen))))
         return
@@ -115,43 +126,10 @@ def xray(  # noqa: PLR0913 - one per option
     write_output(svg, picture.encode(), may_replace=force)
 
 
-def _standard_input() -> str:
-    """Return the text on standard input as a model learns it: one line, without blanks at its ends."""
-    return clean(sys.stdin.buffer.read(_MAX_INPUT_BYTES).decode("utf-8", "replace"))
-
-
-def _cursor(text: str, at: int | None) -> int:
-    """Return how many characters were read. Raises `ConfigError` if the text does not have so many."""
-    if at is not None and not 0 <= at <= len(text):
-        raise ConfigError(
-            f"--at must be from 0 to {len(text):,}, not {at:,}.", "It is the number of characters that were read."
-        )
-    return len(text) if at is None else at
-
-
-def _layer_index(layer: int, info: CheckpointInfo) -> int:
-    """Return the index of a layer, from 0. Raises `ConfigError` if the model has no such layer."""
-    if not 1 <= layer <= info.model.num_layers:
-        raise ConfigError(
-            f"--layer must be from 1 to {info.model.num_layers}, not {layer:,}.",
-            f"The model of this checkpoint has {counted(info.model.num_layers, 'layer')}.",
-        )
-    return layer - 1
-
-
 def _report_unknown(text: str, info: CheckpointInfo) -> None:
     """Print the characters that are not in the vocabulary."""
     unknown = sorted(set(text) - set(info.vocab))
     if unknown:
         named = ", ".join(f"{char!r} (U+{ord(char):04X})" for char in unknown[:_MAX_NAMED_CHARS])
         more = " and more" if len(unknown) > _MAX_NAMED_CHARS else ""
-        typer.echo(sanitize_line(f"not in the vocabulary, read as <UNK>: {named}{more}"), err=True)
-
-
-def _require_own_tweets(path: Path, info: CheckpointInfo) -> None:
-    """Raise `CheckpointError` if the checkpoint's validation tweets may not be read."""
-    if not may_read_files(path, info):
-        raise CheckpointError(
-            f"{path.name} comes from elsewhere, so the tweets that it names are not read, which scoring units needs.",
-            "Choose another --view, or a checkpoint of a run on this machine.",
-        )
+        report(f"not in the vocabulary, read as <UNK>: {named}{more}")

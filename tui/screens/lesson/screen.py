@@ -17,9 +17,8 @@ from engine.errors import StorageError
 from engine.protocol.events import CommandRefused, RunFailed, RunStarted, Warned
 from engine.text import sanitize_line
 from tui.dialogs.ask import Question
-from tui.lesson.progress import Progress, read_progress, write_progress
 from tui.lesson.run import MAIN, LessonRun
-from tui.lesson.stops import STOPS, Stop
+from tui.lesson.stops import STOPS, Progress, Stop, read_progress, write_progress
 from tui.run.connection import OpenRun, RunConnection
 from tui.run.view import RunView
 from tui.screens.lesson.comparing_stops import BatchesView, SamplingView

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,7 +14,7 @@ from engine.protocol.events import Event
 from tui.lesson.run import LessonRun
 from tui.lesson.stops import Stop
 from tui.settings.keys import Key
-from tui.terminal.app import TerminalApp
+from tui.text.cells import Line
 from tui.widgets.xray.picture_view import PictureView
 from tui.xray.drawing import Glyphs, Picture
 
@@ -29,17 +29,9 @@ class LivePicture(PictureView, can_focus=True):
         super().__init__()
         self._make_picture = make_picture
 
-    def redraw(self) -> None:
-        """Compute the picture again; repaint the changed cells."""
-        if self.size.area:
-            self.show_picture(self._make_picture(*self.size, self.glyphs))
-
-    on_resize = redraw
-
-    def on_mount(self) -> None:
-        """Redraw when the glyph set changes."""
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "glyphs", self.redraw, init=False)
+    def lines_for(self, width: int) -> Sequence[Line]:
+        """Return the picture for the present size."""
+        return self._make_picture(width, self.size.height, self.glyphs) if self.size.area else ()
 
 
 class StopView(Vertical):

@@ -12,12 +12,11 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from engine.corpus.report import counted
+from engine.text import counted
 from tui.dialogs.base import Dialog
 from tui.dialogs.help import HelpDialog, HelpEntry, key_entries
-from tui.lesson.progress import Progress
 from tui.lesson.run import LessonRun
-from tui.lesson.stops import STOPS, Stop
+from tui.lesson.stops import STOPS, Progress, Stop
 from tui.settings.key_table import keys_of
 from tui.terminal.sequences import copy
 from tui.text.cells import shortened

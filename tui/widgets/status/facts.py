@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.corpus.report import counted
 from engine.model.vocab import SPECIALS
 from engine.protocol.events import RunStarted
-from engine.text import sanitize_line
+from engine.text import counted, sanitize_line
 from tui.run.ending import eta_of
 from tui.run.pending import format_speed_limit
 from tui.run.view import SPENT, RunPhase, RunView, first_evaluation_at, is_spent

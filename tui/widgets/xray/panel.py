@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -22,15 +22,15 @@ from engine.protocol.insight import EmbeddingsMapped, Insight, InsightEvent, Map
 from engine.text import sanitize
 from tui.settings.key_table import keys_of
 from tui.settings.keys import Key, bindings_of
-from tui.terminal.app import TerminalApp
+from tui.text.cells import Line
+from tui.widgets.line_view import Click
 from tui.widgets.panels import MAX_WAITING_BYTES
-from tui.widgets.xray.layout import explanation, laid_out, status, view_names
 from tui.widgets.xray.picture_view import PictureView
 from tui.widgets.xray.questions import Questions
 from tui.xray.char_map import aligned
 from tui.xray.state import Shown, View, ViewName, XrayState
 from tui.xray.text_strip import TextStrip
-from tui.xray.views import VIEWS
+from tui.xray.views import VIEWS, explanation, panel_lines
 
 _MAX_SEED = 1_000_000
 _VALUE_STEP = 0.25
@@ -73,12 +73,13 @@ class XrayPanel(PictureView, can_focus=True):
     def __init__(self, text: str = "", view: ViewName = "step", clock: Callable[[], float] = time.monotonic) -> None:
         """Show `text` in `view`."""
         super().__init__()
+        self.target = self
         self._state = XrayState(text=sanitize(text), view=view, seed=secrets.randbelow(_MAX_SEED))
         self._questions = Questions(clock, secrets.randbits(31))
         self._step = 0
         self._shown_answers: Shown | None = None
-        self._drawn_text: tuple[TextStrip, range] | None = None
-        """The text and its lines; None before it is drawn."""
+        self._drawn_text: tuple[TextStrip, int] | None = None
+        """The text and the number of its lines; None before it is drawn."""
         self._is_following = True
         self._source = ""
         self._help_top: int | None = None
@@ -118,7 +119,7 @@ class XrayPanel(PictureView, can_focus=True):
     def show_refusal(self, command_name: str, reason: str) -> None:
         """Show why a command has no answer; ignore those that the panel has not sent."""
         if self._questions.refuse(command_name, reason):
-            self._draw()
+            self.redraw()
 
     def tick(self, step: int) -> None:
         """Ask again if the model has learned since, unless the terminal is behind. `step` is that of the run.
@@ -126,7 +127,7 @@ class XrayPanel(PictureView, can_focus=True):
         Called ten times a second.
         """
         self._step = step
-        if not isinstance(self.app, TerminalApp) or self.app.num_waiting_bytes <= MAX_WAITING_BYTES:
+        if self.app.num_waiting_bytes <= MAX_WAITING_BYTES:
             self._ask()
 
     def ask_again(self, source: str = "") -> None:
@@ -147,14 +148,8 @@ class XrayPanel(PictureView, can_focus=True):
         self._set(replace(self._state, cursor=cursor))
 
     def on_mount(self) -> None:
-        """Ask, and redraw when the glyph set changes."""
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "glyphs", self._draw, init=False)
+        """Ask for what is shown."""
         self._ask()
-
-    def on_resize(self) -> None:
-        """Lay out for the new size."""
-        self._draw()
 
     def _set(self, state: XrayState) -> None:
         """Show another state, and ask for what that needs."""
@@ -169,7 +164,7 @@ class XrayPanel(PictureView, can_focus=True):
         if self._view.select is not None:
             self._state = self._view.select(self._state, self._questions.answers, 0)
         self._ask()
-        self._draw()
+        self.redraw()
 
     def _ask(self) -> None:
         """Post the commands that are due."""
@@ -181,44 +176,35 @@ class XrayPanel(PictureView, can_focus=True):
             if self._questions.is_due(command, self._step, is_following=is_following):
                 self.post_message(self.Asked(command))
 
-    def _draw(self) -> None:
-        """Lay out the lines, and repaint the changed cells."""
-        width, height = self.size
+    def lines_for(self, width: int) -> Sequence[Line]:
+        height, state, glyphs = self.size.height, self._state, self.glyphs
         if not width or not height:
-            return
-        state, glyphs = self._state, self.glyphs
+            return ()
+        names = tuple(
+            Click(f"[{number} {name}] ", "title", f"view('{name}')")
+            if name == state.view
+            else Click(f"{number} {name} ", "muted", f"view('{name}')")
+            for number, name in enumerate(VIEWS, 1)
+        )
         if self._help_top is not None:
-            picture, self._help_top = explanation(state.view, self._help_top, width=width, height=height, glyphs=glyphs)
-        else:
-            shown = self._shown_answers = self._view.show(state, self._questions.answers, glyphs)
-            problems = (self._questions.problem(type(command)) for command in self._view.asks(state))
-            picture, strip, rows = laid_out(
-                state,
-                shown,
-                status(state, shown, self._source, is_following=self._is_following),
-                next(filter(None, problems), ""),
-                width=width,
-                height=height,
-                glyphs=glyphs,
-            )
-            self._drawn_text = strip, rows
-        self.show_picture(picture)
+            lines, self._help_top = explanation(state.view, self._help_top, width=width, height=height, glyphs=glyphs)
+            return (names, *lines)
+        shown = self._shown_answers = self._view.show(state, self._questions.answers, glyphs)
+        source = self._source or ("follows the training (w)" if self._is_following else "holds still (w)")
+        problems = (self._questions.problem(type(command)) for command in self._view.asks(state))
+        problem = next(filter(None, problems), "")
+        lines, strip, num_lines = panel_lines(state, shown, source, problem, width=width, height=height, glyphs=glyphs)
+        self._drawn_text = strip, num_lines
+        return (names, *lines)
 
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the character under the pointer, or show the view whose name it is."""
+    async def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the character under the pointer; a click on the name of a view acts by itself."""
         offset = event.get_content_offset(self)
-        if offset is None or self._drawn_text is None:
+        if offset is None or self._drawn_text is None or self._help_top is not None:
             return
-        strip, rows = self._drawn_text
-        if offset.y == 0:
-            start = 0
-            for span, name in zip(view_names(self.view_name), VIEWS, strict=True):
-                if start <= offset.x < start + len(span.text) - 1:
-                    self.action_view(name)
-                    return
-                start += len(span.text)
-        elif offset.y in rows and self._help_top is None:
-            symbol = strip.symbol_at(offset.x, offset.y - rows.start, self.cursor, len(rows))
+        strip, num_lines = self._drawn_text
+        if 1 <= offset.y <= num_lines:
+            symbol = strip.symbol_at(offset.x, offset.y - 1, self.cursor, num_lines)
             if symbol is not None:
                 self.cursor = symbol
 
@@ -238,7 +224,7 @@ class XrayPanel(PictureView, can_focus=True):
         """Move the cursor to the line above (-1) or below (1), or the selection of units, or the explanation."""
         if self._help_top is not None:
             self._help_top = max(self._help_top + step, 0)
-            self._draw()
+            self.redraw()
         elif self._view.select is not None:
             self._set(self._view.select(self._state, self._questions.answers, step))
         elif self._drawn_text is not None:
@@ -299,6 +285,6 @@ class XrayPanel(PictureView, can_focus=True):
     def action_explain(self) -> None:
         """Explain the view, or show it again."""
         self._help_top = 0 if self._help_top is None else None
-        self._draw()
+        self.redraw()
 
     action_close_explanation = action_explain

@@ -1,4 +1,4 @@
-"""`PictureView`: paints a picture of `tui.xray.spans`, of an update only the changed cells."""
+"""`PictureView`: a `LineView` of a picture of `tui.xray.drawing`, whose spans have shades."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import ClassVar, get_args
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
-from textual.geometry import Region, Size
-from textual.strip import Strip
-from textual.widget import Widget
 
-from tui.terminal.app import TerminalApp
-from tui.widgets.line_view import changed_cells
-from tui.xray.drawing import ASCII, NUM_CELL_SHADES, UNICODE, Glyphs, Kind, Line, Picture, Span, share_of
+from tui.text import cells
+from tui.widgets.line_view import LineView
+from tui.xray.drawing import ASCII, NUM_CELL_SHADES, UNICODE, Glyphs, Kind, Span, share_of
 
 NUM_SHADES = 4
 """Steps of a hue below text."""
@@ -22,17 +19,16 @@ _STRONGEST_BELOW_TEXT = 0.4
 """How much of a hue the background of a text has at most, so that the text can be read."""
 
 
-class PictureView(Widget):
-    """Shows a picture."""
+class PictureView(LineView):
+    """Shows the picture that `lines_for` returns."""
 
-    ALLOW_SELECT = False
+    STYLE_PREFIX = "picture"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"picture--{kind}" for kind in get_args(Kind)),
         *("picture--negative", "picture--positive"),
     }
     DEFAULT_CSS = """
     PictureView {
-        height: auto;
         & > .picture--text { color: $foreground; }
         & > .picture--muted { color: $text-muted; }
         & > .picture--title { color: $text-primary; text-style: bold; }
@@ -51,55 +47,28 @@ class PictureView(Widget):
     }
     """
 
-    def __init__(self, picture: Picture = ()) -> None:
-        """Show `picture` first."""
-        super().__init__()
-        self.picture = picture
-
     @property
     def glyphs(self) -> Glyphs:
         """The glyphs that the terminal can show."""
-        is_ascii = isinstance(self.app, TerminalApp) and self.app.glyphs == "ascii"
-        return ASCII if is_ascii else UNICODE
+        return ASCII if self.app.glyphs == "ascii" else UNICODE
 
-    def show_picture(self, picture: Picture) -> None:
-        """Show another picture; repaint the changed cells."""
-        before, self.picture = self.picture, picture
-        if len(before) != len(picture):
-            self.refresh(layout=True)
-            return
-        regions = [
-            Region(start, y, end - start, 1)
-            for y, (old, new) in enumerate(zip(before, picture, strict=True))
-            if old != new
-            for start, end in changed_cells(self._strip(old), self._strip(new))
-        ]
-        if regions:
-            self.refresh(*regions)
+    def on_mount(self) -> None:
+        """Redraw when the glyph set changes."""
+        self.watch(self.app, "glyphs", self.redraw, init=False)
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """Return the number of lines."""
-        return len(self.picture)
-
-    def render_line(self, y: int) -> Strip:
-        """Return line `y` of the widget."""
-        return self._strip(self.picture[y] if y < len(self.picture) else ())
-
-    def _strip(self, line: Line) -> Strip:
-        return Strip(map(self._segment, line)).adjust_cell_length(self.size.width, self.rich_style)
-
-    def _segment(self, span: Span) -> Segment:
+    def _segment(self, span: cells.Span) -> Segment:
         """Return a span as drawn; over a shade, text has the colour that contrasts with all shades."""
-        style = self.get_component_rich_style(f"picture--{span.kind}")
-        value = span.shade or 0.0
-        if span.kind == "cell":
-            has_colours = not self.app.no_color and self.app.console.color_system is not None
-            shade = self._shade(value, NUM_CELL_SHADES, 1.0) if has_colours else Style.null()
-            return Segment(span.drawn(has_colours=has_colours), style + shade)
-        shade = self._shade(value, NUM_SHADES, _STRONGEST_BELOW_TEXT)
-        if not shade or span.kind == "cursor":
+        style = self.style_of(span.style)
+        if not isinstance(span, Span) or span.shade is None:
             return Segment(span.text, style)
-        colour = style.color if span.kind == "bar" else self.get_component_rich_style("picture--text").color
+        if span.style == "cell":
+            has_colours = not self.app.no_color and self.app.console.color_system is not None
+            shade = self._shade(span.shade, NUM_CELL_SHADES, 1.0) if has_colours else Style.null()
+            return Segment(span.drawn(has_colours=has_colours), style + shade)
+        shade = self._shade(span.shade, NUM_SHADES, _STRONGEST_BELOW_TEXT)
+        if not shade or span.style == "cursor":
+            return Segment(span.text, style)
+        colour = style.color if span.style == "bar" else self.style_of("text").color
         return Segment(span.text, style + Style(color=colour) + shade)
 
     def _shade(self, value: float, num_steps: int, strongest: float) -> Style:
@@ -107,8 +76,7 @@ class PictureView(Widget):
         share = share_of(value, num_steps)
         if not share:
             return Style.null()
-        hue = self.get_component_rich_style(f"picture--{'positive' if value > 0 else 'negative'}")
-        return _background(hue, strongest * share)
+        return _background(self.style_of("positive" if value > 0 else "negative"), strongest * share)
 
 
 @lru_cache(256)

@@ -75,7 +75,7 @@ def test_an_explicit_format_reads_an_export_but_for_private_messages(snapshot: S
     assert read({**FACEBOOK, **PRIVATE, "b.txt": "one"}, "zip", format="text") == snapshot
 
 
-@pytest.mark.parametrize("file_format", ["auto", "text", "json", "jsonl", "csv", "x", "mastodon"])
+@pytest.mark.parametrize("file_format", ["auto", "text", "jsonl", "x", "mastodon"])
 def test_what_is_private_is_not_read_whatever_the_options(file_format: str) -> None:
     kinds = ("has private messages", "is a private", "is no file of tweets")
     private = {case: files for case, files in FILES.items() if case.startswith(kinds)}

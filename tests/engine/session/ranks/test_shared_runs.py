@@ -20,7 +20,7 @@ from engine.compute.cpu.step import GruStep
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.arrays import Batch
-from engine.corpus.batch_cursor import BatchCursor
+from engine.progress import BatchCursor
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight

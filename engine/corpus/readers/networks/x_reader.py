@@ -21,24 +21,23 @@ Never reads deleted tweets, community tweets, messages, likes or any other file 
 from __future__ import annotations
 
 import re
-from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-
-import numpy as np
+from itertools import islice
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.csv_records import csv_records
 from engine.corpus.readers.json_values import JsonFile, as_json, as_object
-from engine.corpus.readers.posts import PRIVATE_EXAMPLE
-from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Member, Row, Source, example
+from engine.corpus.readers.networks.posts import PRIVATE_EXAMPLE
+from engine.corpus.readers.networks.x_notes import NoteTweets
+from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Row, Source, example
 from engine.corpus.readers.table import BLANK_LINE, TOO_FEW_COLUMNS
 from engine.corpus.readers.text_reader import decoded_lines
-from engine.corpus.readers.x_notes import NoteTweets
-from engine.corpus.report import counted
 from engine.errors import CorpusError
+from engine.text import counted
 
 MAX_CIRCLE_TWEETS = 1_000_000
 
@@ -81,8 +80,6 @@ _HINT = (
     "Give the archive's zip or folder, or its data/tweets.js; of one before 2019, tweets.csv or the files in data/js."
 )
 _LINK = re.compile(r"(?<!\s)\s*(?:\(https?://t\.co/\w+\)|https?://t\.co/\w+)")
-_IDS = ("id_str", "id")
-_ID_FIELDS = ("id", "in_reply_to_status_id", "in_reply_to_user_id")
 _REPLY_FIELDS = ("in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_user_id", "in_reply_to_screen_name")
 
 
@@ -184,7 +181,7 @@ class _Tweets:
 
     config: CorpusConfig
     notes: NoteTweets
-    circle_ids: frozenset[int] = frozenset()
+    circle_ids: frozenset[str] = frozenset()
     owner: str = ""
     """Account id of the owner, or ""."""
     num_without_links: int = 0
@@ -200,7 +197,7 @@ class _Tweets:
         if text is None:
             return DroppedRow("not a tweet", example(where, as_json(entry)))
         created = tweet.get("created_at")
-        if _number(tweet, *_IDS) in self.circle_ids:
+        if _id(tweet, "id") in self.circle_ids:
             self.notes.pop_full_text(text, created)  # else it would count as a note without a tweet
             return DroppedRow("circle tweet", example(where, PRIVATE_EXAMPLE))
         if text.startswith("RT @") or tweet.get("retweeted_status") or tweet.get("retweeted_status_id"):
@@ -325,35 +322,32 @@ def _table_tweets(member: Member, source: Source) -> Iterator[object]:
 def _owner_of(tweets: Iterable[object]) -> str:
     """Return the account id of the owner: the author of the tweets, or inferred from their replies to each other.
 
-    Stores only numbers. Returns "" if no tweet has an author or replies to another. Damage is reported later, when the
+    Stores only ids. Returns "" if no tweet has an author or replies to another. Damage is reported later, when the
     texts are read.
     """
-    own, answered, accounts = array("Q"), array("Q"), array("Q")
+    own: set[str] = set()
+    answered: list[tuple[str, str]] = []
     with suppress(CorpusError):
         for tweet in map(_unwrapped, tweets):
             if isinstance(author := as_object(tweet.get("user")).get("id_str"), str):
                 return author
-            numbers = [_number(tweet, f"{field}_str", field) for field in _ID_FIELDS]
-            own.append(numbers[0])
-            if all(numbers):
-                answered.append(numbers[1])
-                accounts.append(numbers[2])
-    is_own = np.isin(np.array(answered, np.uint64), np.array(own, np.uint64))
-    candidates, counts = np.unique(np.array(accounts, np.uint64)[is_own], return_counts=True)
-    return str(candidates[counts.argmax()]) if len(candidates) else ""
+            ids = [_id(tweet, field) for field in ("id", "in_reply_to_status_id", "in_reply_to_user_id")]
+            own.add(ids[0])
+            if all(ids):
+                answered.append((ids[1], ids[2]))
+    accounts = Counter(account for tweet_id, account in answered if tweet_id in own)
+    return accounts.most_common(1)[0][0] if accounts else ""
 
 
-def _circle_ids(entries: Iterable[object], name: str) -> frozenset[int]:
+def _circle_ids(entries: Iterable[object], name: str) -> frozenset[str]:
     """Return the ids of circle tweets. Raises `CorpusError` that names the archive `name` if there are too many."""
-    ids = set()
-    for entry in entries:
-        ids.add(_number(_unwrapped(entry), *_IDS))
-        if len(ids) > MAX_CIRCLE_TWEETS:
-            raise CorpusError(
-                f"{name} has over {MAX_CIRCLE_TWEETS:,} circle tweets.",
-                "That is too many for one account; check the file twitter-circle-tweet.js.",
-            )
-    return frozenset(ids - {0})
+    ids = [_id(_unwrapped(entry), "id") for entry in islice(entries, MAX_CIRCLE_TWEETS + 1)]
+    if len(ids) > MAX_CIRCLE_TWEETS:
+        raise CorpusError(
+            f"{name} has over {MAX_CIRCLE_TWEETS:,} circle tweets.",
+            "That is too many for one account; check the file twitter-circle-tweet.js.",
+        )
+    return frozenset(ids) - {""}
 
 
 def _unwrapped(entry: object) -> dict[str, object]:
@@ -367,13 +361,9 @@ def _is_reply_to_others(tweet: dict[str, object], owner: str) -> bool:
     return any(tweet.get(field) for field in _REPLY_FIELDS) and not (owner and reply_to == owner)
 
 
-def _number(tweet: dict[str, object], *fields: str) -> int:
-    """Return the id of a tweet or account in the first of these fields that has one, else 0."""
-    for field in fields:
-        value = tweet.get(field)
-        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20:
-            return int(value)
-    return 0
+def _id(tweet: dict[str, object], field: str) -> str:
+    """Return an id of a tweet as a string, "" without one; as a number it may be rounded."""
+    return next((each for each in (tweet.get(f"{field}_str"), tweet.get(field)) if each and isinstance(each, str)), "")
 
 
 X = Format(

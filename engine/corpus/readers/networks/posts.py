@@ -6,14 +6,17 @@ the whole one; other text of a link, such as a mention, a hashtag or words, is p
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Collection, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
-from engine.corpus.readers.json_values import NOT_JSON, JsonFile, decode
+from engine.corpus.files.streams import Member
+from engine.corpus.readers.json_values import MAX_LINE_BYTES, NOT_JSON, JsonFile, as_object, decode
 from engine.corpus.readers.reader import DroppedRow, Source
-from engine.corpus.report import counted
-from engine.text import sanitize_line
+from engine.corpus.readers.text_reader import decoded_lines
+from engine.text import counted, sanitize_line
 
 DIRECT_MESSAGE = "direct message"
 FOR_FOLLOWERS = "for followers only"
@@ -22,9 +25,6 @@ PRIVATE_EXAMPLE = "its text is not shown"
 """Example of a dropped row whose text is private."""
 
 _MAX_PATHS, _MAX_PATH_CHARS = 8, 60
-_LINE = re.compile(rb"\S[^\n]*")
-_MAX_LINE_BYTES = 10_000_000
-"""A page of 500 posts with all that they refer to has about 5 MB."""
 _TYPED_LINK = re.compile(
     r"(?<! ) *(?:\(https?://[!-'*-~]+\)|(?<![a-z0-9])(?:https?://|www\.(?=[a-z0-9]))[!-~]*[a-z0-9/_=&#%~+-])",
     re.IGNORECASE,
@@ -63,19 +63,29 @@ def items_at(paths: Collection[tuple[str, ...]], file: JsonFile, source: Source)
         source.notes.append(f"not read: {', '.join(skipped)}")
 
 
-def values_of_lines(file: JsonFile) -> Iterator[object]:
+def first_line(head: bytes) -> tuple[dict[str, object], bool]:
+    """Return the object in the first line of a file, {} if it has none, and whether more lines follow."""
+    line, _, rest = head.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")
+    try:
+        return as_object(decode(line.decode(errors="replace"))), bool(rest.strip())
+    except ValueError:
+        return {}, False
+
+
+def values_of_lines(member: Member, source: Source) -> Iterator[object]:
     """Yield the value of each line that is not blank, or a dropped row that lacks its location.
 
     A line that is not JSON may be private, so that its text is not shown.
     """
-    for line in _LINE.finditer(file.data):
-        if line.end() - line.start() > _MAX_LINE_BYTES:
-            yield DroppedRow(f"with a line over {_MAX_LINE_BYTES // 1_000_000} MB", PRIVATE_EXAMPLE)
-            continue
-        try:
-            yield decode(line[0].decode())
-        except ValueError:
-            yield DroppedRow(NOT_JSON, PRIVATE_EXAMPLE)
+    with closing(member.open()) as file:
+        for line in decoded_lines(file, source, MAX_LINE_BYTES):
+            if isinstance(line, DroppedRow):
+                yield DroppedRow(line.reason, PRIVATE_EXAMPLE)
+            elif line and not line.isspace():
+                try:
+                    yield decode(line)
+                except ValueError:
+                    yield DroppedRow(NOT_JSON, PRIVATE_EXAMPLE)
 
 
 def is_address(shown: str, url: str) -> bool:

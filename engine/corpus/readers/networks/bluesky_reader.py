@@ -17,20 +17,21 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import Member
 from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_object, first_char
-from engine.corpus.readers.posts import (
+from engine.corpus.readers.networks.posts import (
     SENSITIVE,
     PostCounts,
+    first_line,
     is_address,
     items_at,
     values_of_lines,
     without_typed_links,
 )
-from engine.corpus.readers.reader import ONLY_A_LINK, REPOST, DroppedRow, Format, Member, Row, Source, example
+from engine.corpus.readers.reader import ONLY_A_LINK, REPOST, DroppedRow, Format, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import escape
 
@@ -79,9 +80,9 @@ class _Post:
     text: str
     reply_to: str
     """The URI of the post to which it replies, or ""."""
-    links: tuple[tuple[int, int, str], ...] = ()
+    links: tuple[tuple[int, int, str], ...]
     """Of each link: offsets of its start and end in the UTF-8 text, and the whole address."""
-    is_sensitive: bool = False
+    is_sensitive: bool
 
 
 _Found = tuple[_Post | DroppedRow, str]
@@ -96,16 +97,9 @@ def _post(record: dict[str, object], cid: bytes = b"") -> _Post | DroppedRow:
     uri = as_object(as_object(reply).get("parent")).get("uri")
     reply_to = uri if isinstance(uri, str) else "unknown" if reply else ""
     labels = [as_object(each).get("val") for each in as_array(as_object(record.get("labels")).get("values"))]
-    return _Post(
-        created if isinstance(created, str) else "",
-        cid,
-        text,
-        reply_to,
-        links=tuple(_links(record.get("facets"))),
-        is_sensitive=any(
-            isinstance(name, str) and not name.startswith("!") for name in labels
-        ),  # "nudity"; not "!hide"
-    )
+    is_sensitive = any(isinstance(name, str) and not name.startswith("!") for name in labels)  # "nudity"; not "!hide"
+    links = tuple(_links(record.get("facets")))
+    return _Post(created if isinstance(created, str) else "", cid, text, reply_to, links, is_sensitive)
 
 
 def _links(facets: object) -> Iterator[tuple[int, int, str]]:
@@ -229,16 +223,16 @@ def _damaged(name: str, problem: str) -> CorpusError:
 
 def _json_posts(member: Member, source: Source) -> Iterator[_Found]:
     """Yield the posts of a JSON file in order."""
-    document = JsonFile(member, source)
-    first, *more = islice(values_of_lines(document), 2)
-    if isinstance(first, dict) and more:
-        for number, value in enumerate(values_of_lines(document), start=1):
+    first, has_more = first_line(member.head())
+    if first and has_more:
+        for number, value in enumerate(values_of_lines(member, source), start=1):
             where = f"line {number:,}"
             if isinstance(value, DroppedRow):
                 yield DroppedRow(value.reason, example(where, value.example)), ""
             else:
                 yield from _unwrapped(value, where)
         return
+    document = JsonFile(member, source)
     is_page = not document.is_array and not as_object(document.opened(document.root())).keys().isdisjoint(_PAGES)
     items = items_at({(key,) for key in _PAGES}, document, source) if is_page else document.items()
     for number, item in enumerate(items, start=1):

@@ -24,24 +24,24 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from engine.config.corpus import CorpusConfig
+from engine.corpus.files.streams import HEAD_BYTES, Member
 from engine.corpus.readers.json_values import JsonFile, as_array, as_json, as_object, first_char
-from engine.corpus.readers.posts import (
+from engine.corpus.readers.networks.posts import (
     DIRECT_MESSAGE,
     FOR_FOLLOWERS,
     PRIVATE_EXAMPLE,
     SENSITIVE,
     PostCounts,
+    first_line,
     is_address,
     items_at,
     values_of_lines,
 )
 from engine.corpus.readers.reader import (
     BOOST,
-    HEAD_BYTES,
     ONLY_A_LINK,
     DroppedRow,
     Format,
-    Member,
     NoTextsError,
     Row,
     Source,
@@ -120,11 +120,11 @@ def mastodon_rows(members: Sequence[Member], source: Source, config: CorpusConfi
 
     Raises `CorpusError` if the file is neither an outbox nor a list of statuses, or has no posts.
     """
-    has_statuses = _has_statuses(members[0].head())
-    entries_of, row_of = (_statuses, _status_row) if has_statuses else (_activities, _activity_row)
+    head = members[0].head()
+    entries_of, row_of = (_statuses, _status_row) if _has_statuses(head) else (_activities, _activity_row)
     counts = PostCounts()
     number = 0
-    for number, entry in enumerate(entries_of(JsonFile(members[0], source), source), start=1):
+    for number, entry in enumerate(entries_of(members[0], head, source), start=1):
         row = entry if isinstance(entry, DroppedRow) else row_of(entry, config, counts)
         yield located(row, "post", number)
     if not number:
@@ -132,8 +132,13 @@ def mastodon_rows(members: Sequence[Member], source: Source, config: CorpusConfi
     source.notes += counts.notes()
 
 
-def _activities(file: JsonFile, source: Source) -> Iterator[object]:
-    """Yield the activities of an outbox, or those in an array or one after the other."""
+def _activities(member: Member, head: bytes, source: Source) -> Iterator[object]:
+    """Yield the activities of an outbox, those in an array, or one after the other."""
+    first, has_more = first_line(head)
+    if has_more and "object" in first:
+        yield from values_of_lines(member, source)
+        return
+    file = JsonFile(member, source)
     if _ONE_ACTIVITY.match(file.data):
         yield from file.items()
         return
@@ -182,10 +187,12 @@ def _audience(note: dict[str, object], actor: object) -> str:
     return FOR_FOLLOWERS if isinstance(actor, str) and f"{actor}/followers" in addressed else DIRECT_MESSAGE
 
 
-def _statuses(file: JsonFile, source: Source) -> Iterator[object]:
+def _statuses(member: Member, head: bytes, source: Source) -> Iterator[object]:
     """Yield the statuses of an array, or one per line; a line that is not JSON is a dropped row."""
-    has_lines = "content" in as_object(next(values_of_lines(file), None))
-    return values_of_lines(file) if has_lines else items_at({(), ("statuses",)}, file, source)
+    if "content" in first_line(head)[0]:
+        yield from values_of_lines(member, source)
+    else:
+        yield from items_at({(), ("statuses",)}, JsonFile(member, source), source)
 
 
 def _status_row(entry: object, config: CorpusConfig, counts: PostCounts) -> Row:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from engine.corpus.readers.json_values import as_object
 from engine.errors import CorpusError
@@ -33,6 +32,8 @@ _MAX_TWIN_CHARS = 2_000
 _LINK = re.compile(r"https?://\S*")
 _LAST_LINKS = re.compile(r"(?:\s*https?://t\.co/\w+)+\s*$")
 _FIRST_NAMES = re.compile(r"^(?:@\w+\s+)+")
+_TIME = re.compile(r"\w{3} (\w{3}) (\d\d) (\d\d:\d\d:\d\d) \+0000 (\d{4})")
+"""Of a tweet: "Tue Apr 04 13:45:22 +0000 2023", in every locale."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -40,7 +41,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 class _Note:
     text: str
     beginning: str
-    created: datetime | None
+    created: str
 
 
 class NoteTweets:
@@ -65,7 +66,7 @@ class NoteTweets:
                 "That is too much for one account; remove the file.",
             )
         beginning = _bare(text[: 4 * _COMPARED_CHARS])[:_COMPARED_CHARS]
-        created = _iso_time(note.get("createdAt"))
+        created = str(note.get("createdAt"))
         self._by_key[beginning[:_KEY_CHARS]].append(_Note(text, beginning, created))
 
     def pop_full_text(self, text: str, created_at: object) -> str | None:
@@ -79,8 +80,8 @@ class NoteTweets:
             notes = self._by_key.get(each[:_KEY_CHARS], [])
             twins = [note for note in notes if _is_twin(note, each, is_cut=is_cut)]
             if twins:
-                created = _tweet_time(created_at) if len(twins) > 1 else None
-                twin = next((note for note in twins if created and note.created == created), twins[0])
+                created = _iso_time(created_at)
+                twin = next((note for note in twins if created and note.created.startswith(created)), twins[0])
                 notes.remove(twin)
                 return twin.text
         return None
@@ -103,20 +104,9 @@ def _bare(text: str) -> str:
     return " ".join(_LINK.sub(" ", unescape(text)).split())
 
 
-def _iso_time(value: object) -> datetime | None:
-    """Return the time of a note, without microseconds."""
-    try:
-        return datetime.fromisoformat(value).replace(microsecond=0) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def _tweet_time(value: object) -> datetime | None:
-    """Return the time of a tweet, which is "Tue Apr 04 13:45:22 +0000 2023" in every locale."""
-    try:
-        _, month, day, clock, _, year = str(value).split()
-        hour, minute, second = clock.split(":")
-        date = (int(year), _MONTHS.index(month) + 1, int(day))
-        return datetime(*date, int(hour), int(minute), int(second), tzinfo=UTC)
-    except ValueError:
-        return None
+def _iso_time(created_at: object) -> str:
+    """Return the time of a tweet as notes have it, without fractions of a second; "" if it has none."""
+    found = _TIME.fullmatch(str(created_at))
+    if found is None or found[1] not in _MONTHS:
+        return ""
+    return f"{found[4]}-{_MONTHS.index(found[1]) + 1:02}-{found[2]}T{found[3]}"
