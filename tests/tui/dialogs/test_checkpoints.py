@@ -238,15 +238,6 @@ async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_colum
             await at.press("home")
 
 
-async def test_a_click_on_a_checkpoint_acts_like_enter_and_on_a_heading_does_nothing(stage: Stage) -> None:
-    async with browsing(stage, lambda: [entry("mine"), entry("now/best", step=9)]) as at:
-        heading = next(y for y, line in enumerate(at.text.splitlines()) if "this run, now" in line)
-        for below, name, screen in ((0, "mine", "CheckpointBrowser"), (1, "now/best", "Question")):
-            await at.pilot.click(CheckpointTable, offset=(5, heading - at.table.region.y + below))
-            await opened(at.app, screen)
-            assert at.current == name
-
-
 # A new run from a checkpoint ------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import SCRIPT, Running, Stage, refused, screen_text, shows, text_of, toasted, toasts, wait_until
+from tests.tui.conftest import SCRIPT, Running, Stage, refused, shows, text_of, toasted, toasts, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
 from tui.dialogs.ask import Question
 from tui.dialogs.base import RunUpdated
@@ -27,7 +27,6 @@ from tui.settings.preferences import AUTO, PreferencesStore
 from tui.terminal.sequences import Notifications
 from tui.text.tweets import EMPTY_TWEET
 from tui.widgets.batch_grid import BatchGrid
-from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.cells import PLOT_GLYPHS
 from tui.xray.drawing import ASCII
 
@@ -262,10 +261,6 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def choose_a_theme_as_the_palette_does(at: Running) -> None:
     await at.press("ctrl+p", opens="CommandPalette")
     await at.type_into("theme tweetgen-colour-blind", "enter")
-
-
-async def a_click_on_f5(at: Running) -> None:
-    await at.pilot.click(KeyBar, offset=(screen_text(at.app).splitlines()[-1].index("f5 "), 0))
 
 
 FULL_DISK = e.Warned(step=3, elapsed_seconds=1.0, message="The disk is full.", kind="disk")
