@@ -64,7 +64,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "BaselinesMeasured": ALL,
     "CheckpointLoaded": ("name", "bits_per_char", "epochs"),
     "ModelChanged": ("model", "num_parameters"),
-    "SettingsChanged": (),
+    "SettingsChanged": ALL,
     "FinishPlanned": ("last_step",),
     "Paused": (),
     "Resumed": (),
