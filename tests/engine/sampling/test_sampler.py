@@ -20,12 +20,11 @@ from torch import Tensor
 from engine.compute import stepper as stepper_module
 from engine.compute.cpu import single_row
 from engine.compute.cpu.single_row import SingleRowStepper
-from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps, new_failures
+from engine.compute.cuda_graphs import WARM_UP_VISITS
 from engine.compute.stepper import CharGraph, CharStepper, HeldUnit, initial_state
 from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
-from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
 from engine.model.vocab import BOS, EOS, NUM_IDS, PAD, UNK, Vocab
@@ -35,7 +34,7 @@ from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.training.evaluation import evaluate
 from engine.training.trainer import Trainer
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
-from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations, use_char_graphs
+from tests.engine.compute.gpu.device_steps import FakeRecorder, Operations, use_char_graphs
 from tests.engine.helpers import CPU, encoded_with, small_tweets, vocab_of
 from tests.strategies import sampling_configs
 
@@ -93,34 +92,26 @@ def test_without_truncation_it_is_the_softmax_and_greedy_at_0(values: list[float
         assert greedy.tolist() == np.eye(len(values))[allowed.argmax()].tolist()
 
 
-@given(values=LOGITS, top_k=st.integers(1, 30))
-def test_top_k_keeps_the_k_most_likely_and_their_proportions(values: list[float], top_k: int) -> None:
-    before, after = probabilities(values), probabilities(values, top_k=top_k)
-    kept = after > 0
-    possible = before[before > 0].tolist()
+@given(values=LOGITS, top_k=st.integers(1, 30), top_p=st.floats(0.001, 0.999), min_p=st.floats(0.001, 0.999))
+def test_a_filter_keeps_the_most_likely_and_their_proportions(
+    values: list[float], top_k: int, top_p: float, min_p: float
+) -> None:
+    """Top-k keeps k, top-p the smallest set of total probability p, min-p what is likely enough relative to the top."""
+    before = probabilities(values).astype(np.float64)
+    kept = {}
+    for name, value in (("top_k", top_k), ("top_p", top_p), ("min_p", min_p)):
+        after = probabilities(values, **{name: value})
+        kept[name] = after > 0
+        chances = before[kept[name]]
+        assert (before[~kept[name]] <= chances.min()).all()
+        assert np.allclose(after[kept[name]], chances / chances.sum(), atol=1e-5)
+    possible, num_kept = before[before > 0].tolist(), int(kept["top_k"].sum())
     is_tied = len(set(possible)) < len(possible)
-    assert int(kept.sum()) >= min(top_k, len(possible))
-    assert is_tied or int(kept.sum()) == min(top_k, len(possible))
-    assert (before[~kept] <= before[kept].min()).all()
-    assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
-
-
-@given(values=LOGITS, top_p=st.floats(0.001, 0.999))
-def test_top_p_keeps_the_smallest_set_of_total_probability_p(values: list[float], top_p: float) -> None:
-    before, after = probabilities(values).astype(np.float64), probabilities(values, top_p=top_p)
-    kept = after > 0
-    assert (before[~kept] <= before[kept].min()).all()
-    assert float(before[kept].sum()) >= top_p - 1e-5
-    assert float(before[kept].sum() - before[kept].min()) < top_p + 1e-5
-    assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
-
-
-@given(values=LOGITS, min_p=st.floats(0.001, 0.999))
-def test_min_p_keeps_what_is_likely_enough_relative_to_the_most_likely(values: list[float], min_p: float) -> None:
-    before, after = probabilities(values), probabilities(values, min_p=min_p)
-    share = before / before.max()
-    assert (after[share > min_p + 1e-5] > 0).all()
-    assert (after[share < min_p - 1e-5] == 0).all()
+    assert num_kept >= min(top_k, len(possible)) if is_tied else num_kept == min(top_k, len(possible))
+    chances, share = before[kept["top_p"]], before / before.max()
+    assert chances.sum() - chances.min() - 1e-5 < top_p <= chances.sum() + 1e-5
+    assert kept["min_p"][share > min_p + 1e-5].all()
+    assert not kept["min_p"][share < min_p - 1e-5].any()
 
 
 def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
@@ -378,26 +369,6 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
     recorder = FakeRecorder()
     use_char_graphs(monkeypatch, recorder)
     return recorder
-
-
-def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_recorded(
-    monkeypatch: pytest.MonkeyPatch, allocator: CudaAllocator
-) -> None:
-    model = model_of(num_layers=1)
-    error = RuntimeError("operation not permitted when stream is capturing")
-    use_char_graphs(monkeypatch, FailingRecorder(error, failing={1}))
-    recorded, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))
-    graph = stepper_module._GRAPHS[model.device]
-    for token_id in range(4, 10):
-        assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
-    assert allocator.is_sound
-    assert graph.steps.failure == "operation not permitted when stream is capturing"
-    assert [message.endswith(graph.steps.failure) for message in new_failures(set())] == [True]
-    training = FakeRecorder()
-    steps = GraphedSteps("steps", model.device, training)
-    for _ in range(4):
-        steps.run(lambda _: None, torch.zeros(1))
-    assert training.log[-2:] == ["replay", "replay"]
 
 
 def test_tweets_of_two_models_and_their_rows_in_turns_are_those_of_plain_steps_with_one_recording(
