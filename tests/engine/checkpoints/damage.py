@@ -29,13 +29,6 @@ def with_info_text(content: bytes, text: str) -> bytes:
     return with_metadata(content, tweetgen=text, tweetgen_info_sha256=digest)
 
 
-def with_info(content: bytes, **changes: Any) -> bytes:
-    """Return a checkpoint with a changed info and the old SHA-256."""
-    header = json.loads(content[8 : header_size(content)])
-    info = json.loads(header["__metadata__"]["tweetgen"])
-    return with_metadata(content, tweetgen=json.dumps({**info, **changes}))
-
-
 def with_header(content: bytes, **tensors: dict[str, Any] | None) -> bytes:
     """Return a checkpoint with other header entries for some tensors; None removes one."""
     size = header_size(content)

@@ -92,59 +92,50 @@ def test_the_name_of_a_run_resolves_to_its_best_or_else_its_latest_and_without_o
 
 # Samples --------------------------------------------------------------------------------------------------------------
 STARTED = run_started(run="a run", corpus="small.txt", vocab_size=len(Vocab(checkpoint_info().vocab)))
+LONG: list[e.Event] = []
+for _step in range(100, 60_100, 100):
+    LONG += [steps_finished(_step - 99, [3.25] * 100), tweet_sampled(f"of step {_step}", _step)]
+OTHER = run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size)
+NOT_ITS_OWN, MISSED = tweet_sampled("not its own", 1), [(2, 1.5, None)]
+TORN = ('{"event":"TweetSampled","step":', '{"event":"TweetSampled","step":"x"}', "", "\x00")
+LOADED = [
+    *(tweet_sampled("first time", 20), tweet_sampled("later", 40)),
+    tweet_sampled("second time", 20, elapsed_seconds=5.0),
+    tweet_sampled("later again", 40, elapsed_seconds=6.0),
+]
 
 
-def write_run(*lines: e.Event | str) -> None:
-    """Create the run with a journal of these lines."""
+@pytest.mark.parametrize(
+    ("lines", "samples"),
+    [
+        pytest.param(
+            [STARTED, tweet_sampled("one", 10), tweet_sampled("two", 20), *TORN, tweet_sampled("three", 30)],
+            [(5, 0.25, None), (20, 1.0, "two"), (25, 1.25, "two"), (99, 99.0, "three")],
+            id="the last before the checkpoint, and torn lines are skipped",
+        ),
+        pytest.param(
+            [STARTED, *LONG],
+            [(step, step * 0.05, f"of step {step // 100 * 100}") for step in (100, 150, 3_000, 30_050, 59_999, 60_000)],
+            id="anywhere in a long journal",
+        ),
+        pytest.param(
+            [STARTED, *LOADED], [(25, 5.2, "second time"), (25, 1.3, "first time")], id="from before a load after it"
+        ),
+        pytest.param([OTHER, NOT_ITS_OWN], MISSED, id="none of a run of this name on other tweets"),
+        pytest.param([run_started(), NOT_ITS_OWN], MISSED, id="none of one with another vocabulary"),
+        pytest.param([NOT_ITS_OWN], MISSED, id="none of a journal without a start"),
+    ],
+)
+def test_the_sample_of_a_checkpoint_is_a_tweet_of_its_run(
+    lines: list[e.Event | str], samples: list[tuple[int, float, str | None]]
+) -> None:
     folder = save_of_run("a run")
     texts = (line if isinstance(line, str) else codec.encode(line) for line in lines)
     folder.journal_path.write_text("\n".join(texts) + "\n", encoding="utf-8")
-
-
-def sample_at(step: int, elapsed_seconds: float) -> str | None:
-    """Return the text of the sample of a checkpoint saved at this step and time."""
-    write_checkpoint(named_checkpoint_path("mine"), {}, step=step, elapsed_seconds=elapsed_seconds, run="a run")
-    found = sample_of(next(catalog.iterate_checkpoints()))
-    return found.text if found else None
-
-
-def test_the_last_tweet_before_the_checkpoint_is_found_and_torn_lines_are_skipped() -> None:
-    write_run(
-        STARTED,
-        *(tweet_sampled("first", 10), tweet_sampled("second", 20)),
-        *('{"event":"TweetSampled","step":', '{"event":"TweetSampled","step":"x"}', "", "\x00"),
-        *(steps_finished(21, [3.0]), tweet_sampled("third", 30)),
-    )
-    at = [(5, 0.25), (20, 1.0), (25, 1.25), (99, 99.0)]
-    assert [sample_at(*each) for each in at] == [None, "second", "second", "third"]
-
-
-def test_a_tweet_is_found_anywhere_in_a_long_journal() -> None:
-    reports: list[e.Event] = []
-    for step in range(100, 60_100, 100):
-        reports += [steps_finished(step - 99, [3.25] * 100), tweet_sampled(f"of step {step}", step)]
-    write_run(STARTED, *reports)
-    steps = [100, 150, 3_000, 30_050, 59_999, 60_000]
-    assert [sample_at(step, step * 0.05) for step in steps] == [f"of step {step // 100 * 100}" for step in steps]
-
-
-def test_after_a_load_the_sample_is_a_tweet_from_before_it() -> None:
-    write_run(
-        STARTED,
-        *(tweet_sampled("first time", 20), tweet_sampled("later", 40)),
-        tweet_sampled("second time", 20, elapsed_seconds=5.0),
-        tweet_sampled("later again", 40, elapsed_seconds=6.0),
-    )
-    assert [sample_at(25, 5.2), sample_at(25, 1.3)] == ["second time", "first time"]
-
-
-OTHER = run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size)
-
-
-@pytest.mark.parametrize("first", [OTHER, run_started(), tweet_sampled("?")], ids=["tweets", "vocabulary", "no start"])
-def test_the_journal_of_another_run_of_the_same_name_is_not_used(first: e.Event) -> None:
-    write_run(first, tweet_sampled("not its own", 1))
-    assert sample_at(2, 1.5) is None
+    for step, elapsed_seconds, expected in samples:
+        write_checkpoint(named_checkpoint_path("mine"), {}, step=step, elapsed_seconds=elapsed_seconds, run="a run")
+        found = sample_of(next(catalog.iterate_checkpoints()))
+        assert (found.text if found else None) == expected
 
 
 # Checkpoints from elsewhere -------------------------------------------------------------------------------------------
@@ -274,18 +265,18 @@ def test_the_checkpoints_of_an_active_run_are_protected(run: RunFolder) -> None:
         assert name not in names()
 
 
-def test_export_and_import_change_nothing_but_the_imported_flag(mine: Path, elsewhere: Path) -> None:
+@pytest.mark.usefixtures("run")
+def test_export_and_import_change_nothing_but_the_imported_flag_and_a_folder_gets_a_file_of_its_name(
+    mine: Path, elsewhere: Path
+) -> None:
     exported = management.export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
     back, own = load_checkpoint(management.import_checkpoint(exported, "back", replace=False)), load_checkpoint(mine)
     assert exported.read_bytes() == mine.read_bytes() == management.checked_content(mine)
     assert back.info == replace(own.info, is_imported=True)
     h.assert_same_tensors(back.tensors, own.tensors)
-    assert names() == {"back": False, "mine": False}
+    assert names() == dict.fromkeys(("back", "mine", "one/latest", "one/best"), False)
     (elsewhere / "usual").touch()
     assert stat.S_IMODE(exported.stat().st_mode) == stat.S_IMODE((elsewhere / "usual").stat().st_mode)
-
-
-def test_into_a_folder_a_checkpoint_is_exported_under_its_name(mine: Path, run: RunFolder, elsewhere: Path) -> None:
     assert management.export_checkpoint("mine", elsewhere, replace=False) == elsewhere / "mine.safetensors"
     assert management.export_checkpoint("one/best", elsewhere, replace=False) == elsewhere / "one-best.safetensors"
     assert management.export_checkpoint("one", elsewhere, replace=True) == elsewhere / "one-best.safetensors"

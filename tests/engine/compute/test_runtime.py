@@ -30,7 +30,7 @@ from tests.engine.helpers import CPU, TickingClock, losses, of_type, only, run_s
 from tests.fakes import FakeClock
 
 
-def test_a_run_on_the_cpu_does_not_start_cuda_and_deterministic_changes_none_of_its_kernels(
+def test_a_run_on_the_cpu_does_not_start_cuda_nor_change_its_kernels_and_a_device_that_is_not_there_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for backend in (torch.cuda, torch.backends.mps):
@@ -39,9 +39,6 @@ def test_a_run_on_the_cpu_does_not_start_cuda_and_deterministic_changes_none_of_
     assert (runtime.device, runtime.is_deterministic) == (torch.device("cpu"), False)
     with pytest.raises(AssertionError):
         Runtime.resolve(RuntimeConfig(device="auto"))
-
-
-def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DeviceError, match="no cuda device"):
         Runtime.resolve(RuntimeConfig(device="cuda"))

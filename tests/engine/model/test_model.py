@@ -150,23 +150,19 @@ def test_the_rows_of_a_place_are_added_to_the_candidate_of_the_first_layer_also_
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_a_new_input_changes_nothing_and_draws_no_random_number(num_layers: int) -> None:
+def test_a_new_input_changes_nothing_draws_no_random_number_and_its_parameters_count(num_layers: int) -> None:
     inp, config = torch.tensor([[BOS, 4, 5]]), ModelConfig(embedding_size=4, hidden_size=8, num_layers=num_layers)
     torch.manual_seed(1)
     plain = TextGenerator.from_config(9, config)
     after = torch.rand(())
     torch.manual_seed(1)
-    with_table = TextGenerator.from_config(9, replace(config, ngram_order=3, ngram_contexts=4))
+    config = replace(config, ngram_order=3, ngram_contexts=4)
+    with_table = TextGenerator.from_config(9, config)
     assert torch.rand(()) == after
     for found, expected in zip(with_table(inp), plain(inp), strict=True):
         assert_close_tensors(found, expected)
-
-
-def test_the_order_alone_makes_no_table_whose_parameters_count() -> None:
-    assert TextGenerator.from_config(9, ModelConfig(ngram_order=4)).ngram_input is None
-    config = ModelConfig(ngram_order=4, ngram_contexts=4)
-    assert config.num_parameters(9) == TextGenerator.from_config(9, config).num_parameters
-    assert config.num_parameters(9) - ModelConfig().num_parameters(9) == 5 * config.hidden_size
+    assert config.num_parameters(9) == with_table.num_parameters == plain.num_parameters + 5 * 8
+    assert TextGenerator.from_config(9, replace(config, ngram_contexts=0)).ngram_input is None  # the order alone
 
 
 # The vocabulary -------------------------------------------------------------------------------------------------------

@@ -20,12 +20,11 @@ from torch import Tensor
 from engine.compute import stepper as stepper_module
 from engine.compute.cpu import single_row
 from engine.compute.cpu.single_row import SingleRowStepper
-from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps, new_failures
+from engine.compute.cuda_graphs import WARM_UP_VISITS
 from engine.compute.stepper import CharGraph, CharStepper, HeldUnit, initial_state
 from engine.config.run import TrainingConfig
 from engine.config.sampling import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
-from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
 from engine.model.vocab import BOS, EOS, NUM_IDS, PAD, UNK, Vocab
@@ -35,7 +34,7 @@ from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.training.evaluation import evaluate
 from engine.training.trainer import Trainer
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES, Shape, set_contexts, shapes, some_contexts
-from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, Operations, use_char_graphs
+from tests.engine.compute.gpu.device_steps import FakeRecorder, Operations, use_char_graphs
 from tests.engine.helpers import CPU, encoded_with, small_tweets, vocab_of
 from tests.strategies import sampling_configs
 
@@ -93,34 +92,26 @@ def test_without_truncation_it_is_the_softmax_and_greedy_at_0(values: list[float
         assert greedy.tolist() == np.eye(len(values))[allowed.argmax()].tolist()
 
 
-@given(values=LOGITS, top_k=st.integers(1, 30))
-def test_top_k_keeps_the_k_most_likely_and_their_proportions(values: list[float], top_k: int) -> None:
-    before, after = probabilities(values), probabilities(values, top_k=top_k)
-    kept = after > 0
-    possible = before[before > 0].tolist()
+@given(values=LOGITS, top_k=st.integers(1, 30), top_p=st.floats(0.001, 0.999), min_p=st.floats(0.001, 0.999))
+def test_a_filter_keeps_the_most_likely_and_their_proportions(
+    values: list[float], top_k: int, top_p: float, min_p: float
+) -> None:
+    """Top-k keeps k, top-p the smallest set of total probability p, min-p what is likely enough relative to the top."""
+    before = probabilities(values).astype(np.float64)
+    kept = {}
+    for name, value in (("top_k", top_k), ("top_p", top_p), ("min_p", min_p)):
+        after = probabilities(values, **{name: value})
+        kept[name] = after > 0
+        chances = before[kept[name]]
+        assert (before[~kept[name]] <= chances.min()).all()
+        assert np.allclose(after[kept[name]], chances / chances.sum(), atol=1e-5)
+    possible, num_kept = before[before > 0].tolist(), int(kept["top_k"].sum())
     is_tied = len(set(possible)) < len(possible)
-    assert int(kept.sum()) >= min(top_k, len(possible))
-    assert is_tied or int(kept.sum()) == min(top_k, len(possible))
-    assert (before[~kept] <= before[kept].min()).all()
-    assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
-
-
-@given(values=LOGITS, top_p=st.floats(0.001, 0.999))
-def test_top_p_keeps_the_smallest_set_of_total_probability_p(values: list[float], top_p: float) -> None:
-    before, after = probabilities(values).astype(np.float64), probabilities(values, top_p=top_p)
-    kept = after > 0
-    assert (before[~kept] <= before[kept].min()).all()
-    assert float(before[kept].sum()) >= top_p - 1e-5
-    assert float(before[kept].sum() - before[kept].min()) < top_p + 1e-5
-    assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
-
-
-@given(values=LOGITS, min_p=st.floats(0.001, 0.999))
-def test_min_p_keeps_what_is_likely_enough_relative_to_the_most_likely(values: list[float], min_p: float) -> None:
-    before, after = probabilities(values), probabilities(values, min_p=min_p)
-    share = before / before.max()
-    assert (after[share > min_p + 1e-5] > 0).all()
-    assert (after[share < min_p - 1e-5] == 0).all()
+    assert num_kept >= min(top_k, len(possible)) if is_tied else num_kept == min(top_k, len(possible))
+    chances, share = before[kept["top_p"]], before / before.max()
+    assert chances.sum() - chances.min() - 1e-5 < top_p <= chances.sum() + 1e-5
+    assert kept["min_p"][share > min_p + 1e-5].all()
+    assert not kept["min_p"][share < min_p - 1e-5].any()
 
 
 def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
@@ -200,19 +191,22 @@ def logits_of(token_ids: list[list[int]], model: TextGenerator = MODEL) -> Tenso
     return result
 
 
-def test_greedy_is_the_argmax_of_the_forward_pass_at_every_character() -> None:
-    token_ids = VOCAB.encode(sample(SamplingConfig(temperature=0.0, max_length=30)).text)
-    logits = logits_of([[BOS, *token_ids]])[0]
-    logits[:, list(NEVER_SAMPLED)] = -torch.inf
-    assert logits.argmax(dim=-1).tolist()[: len(token_ids)] == token_ids
-
-
-@given(sampling=sampling_configs(primes=("", "the ")), seed=st.integers(0, 2**63 - 1))
-def test_bits_per_char_is_that_of_a_forward_pass(sampling: SamplingConfig, seed: int) -> None:
+@given(
+    sampling=sampling_configs(primes=("", "the ")) | st.just(SamplingConfig(temperature=0.0, max_length=30)),
+    seed=st.integers(0, 2**63 - 1),
+)
+def test_bits_per_char_is_that_of_a_forward_pass_of_which_greedy_is_the_argmax(
+    sampling: SamplingConfig, seed: int
+) -> None:
     tweet = sample(sampling, seed)
     targets = [*VOCAB.encode(tweet.text), *([EOS] if tweet.reached_eos else [])]
-    nats = torch.nn.functional.cross_entropy(logits_of([[BOS, *targets]])[0, :-1], torch.tensor(targets)).item()
+    logits = logits_of([[BOS, *targets]])[0, :-1]
+    nats = torch.nn.functional.cross_entropy(logits, torch.tensor(targets)).item()
     assert tweet.bits_per_char == pytest.approx(nats / math.log(2), rel=1e-3, abs=1e-5)
+    if sampling.temperature == 0:
+        logits[:, list(NEVER_SAMPLED)] = -torch.inf
+        num_given = len(sampling.prime)
+        assert logits.argmax(dim=-1).tolist()[num_given:] == targets[num_given:]
 
 
 def test_sampling_settings_changed_during_a_tweet_apply_to_the_next_character() -> None:
@@ -252,19 +246,17 @@ def test_a_tweet_is_sampled_with_the_weights_at_its_start() -> None:
     text=st.text(sorted(VOCAB.chars), max_size=30),
     sampling=st.builds(SamplingConfig, temperature=st.sampled_from([0.0, 0.5, 0.8, 2.0]), top_k=st.integers(0, 5)),
     seed=st.integers(0, 1000),
+    num_typed=st.integers(0, COMPLETION_CHARS),
 )
-def test_a_completion_is_the_tweet_sampled_with_that_prime(text: str, sampling: SamplingConfig, seed: int) -> None:
+def test_a_completion_is_the_tweet_sampled_with_that_prime_and_a_text_that_follows_it_is_completed_by_the_rest(
+    text: str, sampling: SamplingConfig, seed: int, num_typed: int
+) -> None:
     prompted = replace(sampling, prime=text, max_length=len(text) + COMPLETION_CHARS)
     completion = complete(MODEL, VOCAB, sampling, text, seed)
     [tweet] = TweetSampler(MODEL, VOCAB, prompted, [seed]).results()
     assert (text + completion.text, completion.reached_eos) == (tweet.text, tweet.reached_eos)
-
-
-@given(seed=st.integers(0, 1000), num_typed=st.integers(0, COMPLETION_CHARS))
-def test_a_text_that_follows_its_completion_is_completed_by_the_rest(seed: int, num_typed: int) -> None:
-    whole = complete(MODEL, VOCAB, SamplingConfig(), "the ", seed).text
-    rest = complete(MODEL, VOCAB, SamplingConfig(), "the " + whole[:num_typed], seed).text
-    assert rest.startswith(whole[num_typed:])
+    rest = complete(MODEL, VOCAB, sampling, text + completion.text[:num_typed], seed)
+    assert rest.text.startswith(completion.text[num_typed:])
 
 
 def test_the_most_likely_next_characters_are_those_of_the_forward_pass() -> None:
@@ -379,37 +371,6 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
     return recorder
 
 
-def test_one_row_gives_the_same_recorded_with_compiled_code_and_without(recorder: FakeRecorder) -> None:
-    model = model_of()
-    recorded, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))
-    compiled = compiled_row(model)
-    for one in ids_of()[:1].T:
-        log_probs = plain.step(one)
-        assert np.array_equal(recorded.step(one), log_probs)
-        assert np.allclose(compiled.step(one), log_probs, atol=1e-5)
-    assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * (20 - WARM_UP_VISITS)
-
-
-def test_a_row_that_cant_be_recorded_is_computed_all_the_same_and_training_is_recorded(
-    monkeypatch: pytest.MonkeyPatch, allocator: CudaAllocator
-) -> None:
-    model = model_of(num_layers=1)
-    error = RuntimeError("operation not permitted when stream is capturing")
-    use_char_graphs(monkeypatch, FailingRecorder(error, failing={1}))
-    recorded, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))
-    graph = stepper_module._GRAPHS[model.device]
-    for token_id in range(4, 10):
-        assert np.array_equal(recorded.step(np.array([token_id])), plain.step(np.array([token_id])))
-    assert allocator.is_sound
-    assert graph.steps.failure == "operation not permitted when stream is capturing"
-    assert [message.endswith(graph.steps.failure) for message in new_failures(set())] == [True]
-    training = FakeRecorder()
-    steps = GraphedSteps("steps", model.device, training)
-    for _ in range(4):
-        steps.run(lambda _: None, torch.zeros(1))
-    assert training.log[-2:] == ["replay", "replay"]
-
-
 def test_tweets_of_two_models_and_their_rows_in_turns_are_those_of_plain_steps_with_one_recording(
     recorder: FakeRecorder,
 ) -> None:
@@ -472,7 +433,8 @@ def test_memory_that_a_trainer_frees_includes_the_graph_and_a_tweet_in_progress_
         if position == 10:
             trainer.free_memory()
             assert stepper_module._GRAPHS == {}
-            assert (recorder.log[-1], recorder.log.count("record")) == ("discard", 1)
+            replays = ["replay"] * (10 - WARM_UP_VISITS)
+            assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record", *replays, "discard"]
         assert np.array_equal(tweet.step(token_id), plain.step(token_id))
 
 

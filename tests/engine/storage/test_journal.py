@@ -75,7 +75,7 @@ def test_events_of_all_sessions_are_read_in_order(
     assert last_event(path) == (expected[-1] if expected else None)
 
 
-def test_an_open_journal_is_locked_and_has_every_event_at_once(path: Path) -> None:
+def test_an_open_journal_is_locked_where_the_disk_has_locks_and_has_every_event_at_once(path: Path) -> None:
     first = Journal(path)
     first.write(paused(1))
     assert list(read_journal(path)) == [paused(1)]
@@ -85,6 +85,10 @@ def test_an_open_journal_is_locked_and_has_every_event_at_once(path: Path) -> No
     assert "tweetgen-tui attach tiny" in refused.value.hint
     first.close()
     assert not is_locked(path)
+    with mock.patch.object(fcntl, "flock", side_effect=OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))):
+        write(path, paused(2))
+        assert not is_locked(path)
+    assert list(read_journal(path)) == [paused(1), paused(2)]
 
 
 def steps_on_disk(path: Path) -> list[tuple[str, int, int]]:
@@ -136,13 +140,6 @@ def test_a_torn_last_line_is_skipped_and_harms_no_later_line(path: Path, num_byt
     assert list(read_journal(path)) == before
     write(path, paused(3))
     assert list(read_journal(path)) == [*before, paused(3)]
-
-
-def test_a_file_system_without_locks_is_accepted(path: Path) -> None:
-    with mock.patch.object(fcntl, "flock", side_effect=OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))):
-        write(path, paused(1))
-        assert not is_locked(path)
-    assert list(read_journal(path)) == [paused(1)]
 
 
 # Reading damaged journals ---------------------------------------------------------------------------------------------

@@ -49,18 +49,6 @@ def evaluated(model: TextGenerator, tweets: list[str], vocab: Vocab = VOCAB) -> 
     return evaluate(model, encoded_with(vocab, tweets))
 
 
-def test_the_sum_equals_that_of_the_tweets_one_by_one_whatever_batching_and_padding() -> None:
-    """`score_chars`, one character at a time, is compared in the tests of the sampler."""
-    model = random_model()
-    assert len(MANY) > evaluation.EVAL_BATCH_SIZE
-    result = evaluated(model, MANY)
-    assert result.total_nats == pytest.approx(sum(evaluated(model, [tweet]).total_nats for tweet in MANY), rel=1e-5)
-    num_chars = sum(map(len, MANY)) + len(MANY)
-    assert (result.num_tweets, result.num_chars, result.num_unknown_chars) == (len(MANY), num_chars, 0)
-    assert result.nats_per_char == pytest.approx(result.total_nats / num_chars)
-    assert result.bits_per_char == pytest.approx(result.nats_per_char / math.log(2))
-
-
 def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
     vocab = Vocab("ab")
     model = random_model(vocab)
@@ -109,13 +97,19 @@ def test_a_gpu_evaluates_without_tf32_and_allows_it_again_after(monkeypatch: pyt
 def test_the_loss_of_a_batch_in_parts_and_of_an_evaluation_is_that_of_the_module_without_dropout_or_random_numbers(
     device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """`score_chars`, one character at a time, is compared in the tests of the sampler."""
     monkeypatch.setattr(TextGenerator, "device", torch.device(device))  # "meta" stands for a GPU, without one
     monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_: tensor)
-    model, tweets = random_model(dropout=0.5).train(), encoded_with(VOCAB, small_tweets(24))
+    model, tweets = random_model(dropout=0.5).train(), encoded_with(VOCAB, MANY)
+    assert len(tweets) > evaluation.EVAL_BATCH_SIZE
     batch, state = tweets.batch(np.arange(len(tweets))), torch.get_rng_state()
     expected = float(evaluation._sum_by_forward(model, batch))
-    assert evaluate(model, tweets).total_nats == pytest.approx(expected, rel=1e-6)
-    assert evaluation.batch_loss(model, batch, 7) == pytest.approx(expected / batch.num_targets, rel=1e-6)
+    result, num_chars = evaluate(model, tweets), sum(map(len, MANY)) + len(MANY)
+    assert result.total_nats == pytest.approx(expected, rel=1e-6)
+    assert (result.num_tweets, result.num_chars, result.num_unknown_chars) == (len(MANY), num_chars, 0)
+    assert result.nats_per_char == pytest.approx(expected / num_chars)
+    assert result.bits_per_char == pytest.approx(result.nats_per_char / math.log(2))
+    assert evaluation.batch_loss(model, batch, 7) == pytest.approx(expected / num_chars, rel=1e-6)
     assert torch.equal(torch.get_rng_state(), state)
     assert model.training
 
