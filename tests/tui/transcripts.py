@@ -109,7 +109,7 @@ def plays(name: str, module: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
                 steps = (AtOnce(keys.removeprefix("once ")),)
             case ["at", _, entry]:
                 steps = (Entry(json.loads(entry)),)
-            case ["click", _, words]:
+            case ["click", _, words] if words.startswith('"'):
                 steps = (Click(json.loads(words)),)
             case ["size", _, size]:
                 steps = (Size(*map(int, size.split())),)
