@@ -42,7 +42,6 @@ class Stage:
     """The summary of the corpus, in a few lines; empty before it is read."""
 
     def __str__(self) -> str:
-        """Return text and detail as one line."""
         return f"{self.text}: {self.detail}" if self.detail else self.text
 
 

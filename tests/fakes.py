@@ -83,17 +83,13 @@ def eval_finished(step: int, bits_per_char: float, *, is_best: bool = True) -> e
 
 def checkpoint_saved(step: int, name: str = "latest", **changes: Any) -> e.CheckpointSaved:
     """Return the save of a checkpoint with the weights of `step`."""
-    event = e.CheckpointSaved(
-        step=step, elapsed_seconds=1.0, name=name, path=f"/{name}", bits_per_char=None, weights_step=step
-    )
-    return replace(event, **changes)
+    fields = {"name": name, "path": f"/{name}", "bits_per_char": None, "weights_step": step}
+    return _event(e.CheckpointSaved, step, changes, elapsed_seconds=1.0, **fields)
 
 
 def checkpoint_loaded(step: int, name: str, **changes: Any) -> e.CheckpointLoaded:
-    event = e.CheckpointLoaded(
-        step=step, elapsed_seconds=1.0, name=name, path=f"/{name}", bits_per_char=None, epochs=0.0
-    )
-    return replace(event, **changes)
+    fields = {"name": name, "path": f"/{name}", "bits_per_char": None, "epochs": 0.0}
+    return _event(e.CheckpointLoaded, step, changes, elapsed_seconds=1.0, **fields)
 
 
 def change(**settings: Any) -> c.ChangeSettings:
@@ -114,13 +110,13 @@ def paused(step: int, elapsed_seconds: float = 1.0) -> e.Paused:
 
 
 def run_finished(step: int, reason: str = "done", **changes: Any) -> e.RunFinished:
-    event = e.RunFinished(step=step, elapsed_seconds=1.0, reason=reason, total_seconds=1.0, total_chars=9)
-    return replace(event, **changes)
+    fields = {"reason": reason, "elapsed_seconds": 1.0, "total_seconds": 1.0, "total_chars": 9}
+    return _event(e.RunFinished, step, changes, **fields)
 
 
 def run_failed(step: int = 0, title: str = "Training diverged", **changes: Any) -> e.RunFailed:
-    event = e.RunFailed(step=step, elapsed_seconds=1.0, title=title, detail="It went wrong.", hint="")
-    return replace(event, **changes)
+    fields = {"title": title, "detail": "It went wrong.", "hint": ""}
+    return _event(e.RunFailed, step, changes, elapsed_seconds=1.0, **fields)
 
 
 def ranks_measured(waiting_shares: Iterable[float], num_hosts: int = 1, device: str = "cpu") -> e.RanksMeasured:
@@ -395,15 +391,9 @@ def _ignore(_: e.Event) -> None:
 
 
 def _rungs(seed: int, temperatures: Iterable[float]) -> tuple[e.LadderTweet, ...]:
+    fields: dict[str, Any] = {"reached_eos": True, "bits_per_char": 2.0, "novelty": "new"}
     return tuple(
-        e.LadderTweet(
-            temperature=temperature,
-            text=f"rung {temperature:g} of seed {seed}",
-            reached_eos=True,
-            bits_per_char=2.0,
-            novelty="new",
-        )
-        for temperature in temperatures
+        e.LadderTweet(temperature=each, text=f"rung {each:g} of seed {seed}", **fields) for each in temperatures
     )
 
 

@@ -66,32 +66,18 @@ def _event_row(event_type: type[Event]) -> str:
     return f"| `{event_type.__name__}` | {names} | {sentence} |"
 
 
-TABLES = {
-    "keys.md": ("keys", key_table),
-    "commands.md": ("events", event_table),
-}
+TABLES = {"keys.md": ("keys", key_table), "commands.md": ("events", event_table)}
 """Which file of the docs has which table."""
 
 
-def table_in(file_name: str) -> str:
-    """Return the table that a file of the docs has now."""
-    return _split(file_name)[1]
-
-
-def _split(file_name: str) -> tuple[str, str, str]:
-    """Return a file of the docs before its table, the table, and after it."""
-    name, _ = TABLES[file_name]
-    begins, ends = f"<!-- the table of {name} -->\n", f"<!-- the table of {name} ends -->\n"
-    before, _, rest = (DOCS / file_name).read_text(encoding="utf-8").partition(begins)
-    table, _, after = rest.partition(ends)
-    return before + begins, table, ends + after
-
-
-def write_tables() -> None:
-    """Put the tables into the docs."""
-    for file_name, (_, make_table) in TABLES.items():
-        before, _, after = _split(file_name)
-        (DOCS / file_name).write_text(before + make_table() + after, encoding="utf-8")
+def tables() -> dict[Path, str]:
+    """Return each file of the docs that has a table, with the table as it should be."""
+    files = {}
+    for file_name, (name, make_table) in TABLES.items():
+        begins, ends = f"<!-- the table of {name} -->\n", f"<!-- the table of {name} ends -->\n"
+        before, _, rest = (DOCS / file_name).read_text(encoding="utf-8").partition(begins)
+        files[DOCS / file_name] = before + begins + make_table() + ends + rest.partition(ends)[2]
+    return files
 
 
 # The manual page and the completion scripts ---------------------------------------------------------------------------
@@ -109,21 +95,14 @@ _ESCAPES = {"\\": r"\(rs", "-": r"\-", "'": r"\(aq", '"': r"\(dq", "`": r"\(ga",
 """Characters that groff prints as others: a hyphen-minus as a hyphen, an apostrophe as a closing quote."""
 
 
-def shared_files() -> dict[str, str]:
-    """Return the text of each file by its path below `share/`."""
+def shared_files() -> dict[Path, str]:
+    """Return the text of each file of `assets/share/`."""
     scripts = {
-        path: get_completion_script(prog_name=PROGRAM, complete_var="_TWEETGEN_TUI_COMPLETE", shell=shell) + "\n"
+        SHARE / path: get_completion_script(prog_name=PROGRAM, complete_var="_TWEETGEN_TUI_COMPLETE", shell=shell)
+        + "\n"
         for shell, path in COMPLETION_SCRIPTS.items()
     }
-    return {MANUAL_PAGE: manual_page(), **scripts}
-
-
-def write_shared_files() -> None:
-    """Write the files into `assets/share/`."""
-    for name, text in shared_files().items():
-        path = SHARE / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    return {SHARE / MANUAL_PAGE: manual_page(), **scripts}
 
 
 def manual_page() -> str:
@@ -216,8 +195,9 @@ def _escaped(text: str) -> str:
 
 def main() -> None:
     """Write the tables and the files of `assets/share/`, and the pictures if they are asked for."""
-    write_tables()
-    write_shared_files()
+    for path, text in (tables() | shared_files()).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     if sys.argv[1:] == ["pictures"]:
         from tests.recording import take_pictures, take_recording
 

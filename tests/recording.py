@@ -11,7 +11,7 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,51 +40,6 @@ from tui.xray.state import ViewName
 from tui.xray.views import VIEWS
 
 DEADLINE_SECONDS = 900.0
-_SAMPLE_SECONDS = 0.1
-_WIDE = 2
-_HEX = re.compile(r"[0-9a-f]{6}")
-
-
-def record(
-    home: Path, *arguments: str, columns: int, rows: int, until: Callable[[str], bool], **options: Any
-) -> list[Output]:
-    """Run the program until its text satisfies `until`, return its frames, and quit it; `options` as of `Terminal`.
-
-    Raises `TimeoutError` at the deadline. The program is killed if it does not end.
-    """
-    terminal = Terminal(home, *arguments, columns=columns, rows=rows, **options)
-    outputs: list[Output] = []
-    try:
-        start, num_recorded = time.monotonic(), 0
-        while terminal.pump():
-            seconds = time.monotonic() - start
-            if seconds > DEADLINE_SECONDS:
-                raise TimeoutError(f"on the screen at the deadline:\n{terminal.text}")
-            if terminal.is_painting or not terminal.text.strip():
-                continue
-            outputs.append((seconds, terminal.raw[num_recorded:].decode()))
-            num_recorded = len(terminal.raw)
-            if until(terminal.text):
-                terminal.press("q")
-                terminal.wait_for_exit()
-                break
-    finally:
-        terminal.close()
-        kill_processes_in(home)
-    return outputs
-
-
-def at_even_times(outputs: Sequence[Output], count: int, slot_seconds: float) -> list[Output]:
-    """Return the outputs in `count` parts of equal length, as outputs `slot_seconds` apart."""
-    first, last = outputs[0][0], outputs[-1][0]
-    parts = [""] * count
-    for seconds, text in outputs:
-        parts[math.ceil((seconds - first) / (last - first) * (count - 1)) if last > first else 0] += text
-    return [(number * slot_seconds, part) for number, part in enumerate(parts)]
-
-
-# The pictures ---------------------------------------------------------------------------------------------------------
-
 STILL_SIZE, SMALL_SIZE, DIALOG_SIZE, LESSON_SIZE = (120, 40), (80, 24), (100, 30), (120, 38)
 """The recording has the size of the dialogs."""
 TITLE = "tweetgen-tui"
@@ -101,12 +56,36 @@ LESSON_STOP, LESSON_CURSOR = 3, 12
 
 
 def take_recording(folder: Path, home: Path) -> None:
-    """Record the first steps of a run as a cast."""
+    """Record the first steps of a run as a cast of `NUM_FRAMES` screens.
+
+    Raises `TimeoutError` at the deadline. The program is killed if it does not end.
+    """
     columns, rows = DIALOG_SIZE
-    name = ("--run-name", "happy")
-    screens = record(home, *name, columns=columns, rows=rows, until=lambda text: _step_in(text) >= LAST_STEP)
-    outputs = at_even_times(screens, NUM_FRAMES, SLOT_SECONDS)
-    (folder / "training.cast").write_text(to_cast(outputs, DIALOG_SIZE, TITLE), encoding="utf-8")
+    terminal = Terminal(home, "--run-name", "happy", columns=columns, rows=rows)
+    outputs: list[Output] = []
+    try:
+        start, num_recorded = time.monotonic(), 0
+        while terminal.pump():
+            seconds = time.monotonic() - start
+            if seconds > DEADLINE_SECONDS:
+                raise TimeoutError(f"on the screen at the deadline:\n{terminal.text}")
+            if terminal.is_painting or not terminal.text.strip():
+                continue
+            outputs.append((seconds, terminal.raw[num_recorded:].decode()))
+            num_recorded = len(terminal.raw)
+            if _step_in(terminal.text) >= LAST_STEP:
+                terminal.press("q")
+                terminal.wait_for_exit()
+                break
+    finally:
+        terminal.close()
+        kill_processes_in(home)
+    first, last = outputs[0][0], outputs[-1][0]
+    frames = [""] * NUM_FRAMES
+    for seconds, text in outputs:
+        frames[math.ceil((seconds - first) / (last - first) * (NUM_FRAMES - 1)) if last > first else 0] += text
+    slots = [(number * SLOT_SECONDS, frame) for number, frame in enumerate(frames)]
+    (folder / "training.cast").write_text(to_cast(slots, DIALOG_SIZE, TITLE), encoding="utf-8")
 
 
 def _step_in(text: str) -> int:

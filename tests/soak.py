@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from engine.protocol.events import CheckpointSaved, StepTimes
 from engine.storage.journal import read_journal
 from tests.cli.program import kill_processes_in, processes_in
 from tests.e2e.terminal import Terminal, journal_of
+from tests.waiting import becomes_true
 
 RUN = "soak"
 MAX_GROWTH, WARM_UP_SHARE = 1.05, 0.2
@@ -120,21 +121,13 @@ class Soak:
         while time.monotonic() < end:
             self.visit()
             samples.append(self.sample())
-        settled(lambda: not self.sample().leaks_after(before))
+        becomes_true(lambda: not self.sample().leaks_after(before), SETTLING_SECONDS)
         samples.append(self.sample())
         problems = samples[-1].leaks_after(before)
         self.trainer.terminate()
-        if not settled(lambda: not processes_in(self.home)):
+        if not becomes_true(lambda: not processes_in(self.home), SETTLING_SECONDS):
             problems.append("a process is still running")
         return samples, problems + [f"file left: {path}" for path in self.files() if self.home not in path.parents]
-
-
-def settled(condition: Callable[[], bool]) -> bool:
-    """Wait for a condition; return whether it was met by the deadline."""
-    end = time.monotonic() + SETTLING_SECONDS
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.2)
-    return condition()
 
 
 def growth(samples: Sequence[Sample], minutes: float) -> float:

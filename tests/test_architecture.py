@@ -36,7 +36,7 @@ from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
 from tests.cli.program import SMALL_MODEL, run_program, write_tweets
 from tests.conftest import COLLECTED
 from tests.installed import require
-from tests.readme import DOCS, MANUAL_PAGE, PICTURES, ROOT, SHARE, TABLES, shared_files, table_in
+from tests.readme import DOCS, MANUAL_PAGE, PICTURES, ROOT, SHARE, shared_files, tables
 from tui.cli.app import EXAMPLES, app
 
 # Late imports ---------------------------------------------------------------------------------------------------------
@@ -195,15 +195,10 @@ def test_every_page_of_the_docs_and_every_picture_is_linked() -> None:
     assert [path.name for path in files if f"{path.name})" not in linked] == []
 
 
-@pytest.mark.parametrize("file_name", TABLES)
-def test_the_generated_tables_are_up_to_date(file_name: str) -> None:
-    _, make_table = TABLES[file_name]
-    assert table_in(file_name) == make_table(), "run: python -m tests.readme"
-
-
-def test_the_manual_page_and_the_completion_scripts_are_up_to_date() -> None:
-    files = {str(path.relative_to(SHARE)): path.read_text("utf-8") for path in SHARE.rglob("*") if path.is_file()}
-    assert files == shared_files(), "run: python -m tests.readme"
+def test_the_generated_tables_the_manual_page_and_the_completion_scripts_are_up_to_date() -> None:
+    expected = tables() | shared_files()
+    files = {*expected, *(path for path in SHARE.rglob("*") if path.is_file())}
+    assert {path: path.read_text("utf-8") for path in files} == expected, "run: python -m tests.readme"
 
 
 @pytest.mark.ci
@@ -229,7 +224,9 @@ def test_the_wheel_has_all_that_the_program_reads_and_the_manual_page_and_the_co
     code = {str(path.relative_to(ROOT)) for package in ("engine", "tui") for path in (ROOT / package).rglob("*.py")}
     assert code | {"assets/happy.csv", "assets/base.safetensors", "tui/terminal/style.tcss"} <= names
     assert not [name for name in names if name.startswith("assets/share")]
-    shared = {name.partition(".data/data/share/")[2]: wheel.read(name).decode() for name in names if ".data/" in name}
+    shared = {
+        SHARE / name.partition(".data/data/share/")[2]: wheel.read(name).decode() for name in names if ".data/" in name
+    }
     assert shared == shared_files()
 
 

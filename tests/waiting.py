@@ -11,7 +11,12 @@ _POLL_SECONDS = 0.02
 
 def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
     """Poll a condition; fail at the deadline."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"timed out: {what}"
+    assert becomes_true(condition), f"timed out: {what}"
+
+
+def becomes_true(condition: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> bool:
+    """Poll a condition; return whether it was met by the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (is_met := condition()) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
+    return bool(is_met)

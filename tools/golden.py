@@ -1,6 +1,6 @@
 """Compares two checkouts run by run: losses, tweets, evaluations and checkpoints, bit for bit, on this machine.
 
-    python -m tools.golden OLD [NEW] [--only NAME ...] [--store FOLDER] [--json FILE]
+    python -m tools.golden OLD [NEW] [--only NAME ...] [--store FOLDER]
 
 For changes that must not change behaviour. Each run is made by the program of each checkout, with its own Python
 (`.venv/bin/python`) and its own data folder. Both run on the same machine, as rounding differs between machines. Where
@@ -18,7 +18,6 @@ import argparse
 import hashlib
 import itertools
 import json
-import math
 import os
 import platform
 import shutil
@@ -28,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +38,8 @@ from tools.golden_runs import RUNS, TWEETS, Run
 DRIVER = Path(__file__).with_name("golden_driver.py")
 TIMEOUT_SECONDS = 300.0
 """Of one process: compiling for new sizes on a busy machine takes up to a minute."""
+NUM_JOBS = 2
+"""Runs at a time."""
 ALL = ("*",)
 EVENTS: dict[str, tuple[str, ...]] = {
     "RunStarted": (
@@ -63,7 +64,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "BaselinesMeasured": ALL,
     "CheckpointLoaded": ("name", "bits_per_char", "epochs"),
     "ModelChanged": ("model", "num_parameters"),
-    "SettingsChanged": (),
+    "SettingsChanged": ALL,
     "FinishPlanned": ("last_step",),
     "Paused": (),
     "Resumed": (),
@@ -74,20 +75,10 @@ EVENTS: dict[str, tuple[str, ...]] = {
 }
 """The compared fields of each event, besides its step; those that are not listed depend on the clock. `StepsFinished`
 are compared step by step, however many of them an event has."""
-OLD_NAMES = dict.fromkeys(
-    (
-        *("SamplingChanged", "LearningRateChanged", "BatchSizeChanged", "IntervalsChanged", "BudgetChanged"),
-        "SpeedLimitChanged",
-    ),
-    "SettingsChanged",
-) | {"FinishCancelled": "FinishPlanned"}
-"""Events of the old protocol, and what the new one has in their place."""
 RENAMED_FIELDS: dict[str, str] = {}
 """Names of fields on the old side, and those on the new side."""
 RENAMED_TENSORS: dict[str, str] = {}
 """Names of tensors in the checkpoints of the old side, and those of the new side."""
-LAST_DIGITS = {".baselines.": 1e-12}
-"""Sums whose order is not that of the old side, by a part of their place, and by what share they may differ."""
 STEP_FIELDS = {"train_loss": "train_losses", "grad_norm": "grad_norms", "learning_rate": "learning_rates"}
 MISSING = object()
 
@@ -104,7 +95,11 @@ class Checkout:
     """One side: a checkout and its Python."""
 
     path: Path
-    python: Path
+
+    @property
+    def python(self) -> Path:
+        """The Python in its `.venv`."""
+        return self.path / ".venv/bin/python"
 
     @property
     def fingerprint(self) -> str:
@@ -170,18 +165,13 @@ def steps_of(events: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def compared(events: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield what is compared of each event, under the names of the new protocol."""
-    last: dict[str, Any] = {}
+    """Yield what is compared of each event."""
     for event in events:
-        name = OLD_NAMES.get(event["event"], event["event"])
+        name = event["event"]
         is_timed = str(event.get("kind")).startswith("disk") or event.get("is_complete") is False  # by a busy machine
-        if name not in EVENTS or is_timed:
-            continue
-        names = event.keys() - {"event", "step", "elapsed_seconds"} if EVENTS[name] == ALL else EVENTS[name]
-        found = {"event": name, "step": event["step"]} | {each: event.get(each) for each in sorted(names)}
-        if found != last or name != "SettingsChanged":  # a change of several settings was several events
-            yield found
-        last = found
+        if name in EVENTS and not is_timed:
+            names = event.keys() - {"event", "step", "elapsed_seconds"} if EVENTS[name] == ALL else EVENTS[name]
+            yield {"event": name, "step": event["step"]} | {each: event.get(each) for each in sorted(names)}
 
 
 def made(side: Checkout, run: Run, folder: Path, fingerprint: str) -> dict[str, Any] | str:
@@ -212,9 +202,7 @@ def first_difference(old: Any, new: Any, place: str = "") -> str:  # noqa: ANN40
         both = itertools.zip_longest(old, new, fillvalue=MISSING)
         pairs = ((_place_of(each, place, number), *each) for number, each in enumerate(both))
     else:
-        limits = [limit for part, limit in LAST_DIGITS.items() if part in place and isinstance(new, float)]
-        is_equal = repr(old) == repr(new) or any(math.isclose(old, new, rel_tol=limit) for limit in limits)
-        return "" if is_equal else f"{place}: {_shown(old)} | {_shown(new)}"
+        return "" if repr(old) == repr(new) else f"{place}: {_shown(old)} | {_shown(new)}"
     return next(filter(None, (first_difference(a, b, where) for where, a, b in pairs)), "")
 
 
@@ -229,43 +217,43 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - a JSON value
     return text if len(text) <= 100 else f"{text[:100]}..."
 
 
-def checkpoints_in(home: Path) -> dict[str, Path]:
-    """Return the checkpoints in a data folder by their place in it."""
-    return {
-        str(path.relative_to(home)): path for path in sorted(home.rglob("*.safetensors")) if "cache" not in path.parts
-    }
+Tensor = tuple[str, list[int], bytes]
+"""Its type, shape and bytes."""
 
 
-def tensors_in(path: Path) -> dict[str, tuple[str, list[int], bytes]]:
-    """Return type, shape and bytes of each tensor in a safetensors file."""
-    content = path.read_bytes()
-    start = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:start])
-    header.pop("__metadata__", None)
-    return {
-        name: (spec["dtype"], spec["shape"], content[start + spec["data_offsets"][0] : start + spec["data_offsets"][1]])
-        for name, spec in header.items()
-    }
+def tensors_in(home: Path, renamed: Mapping[str, str]) -> dict[str, Tensor]:
+    """Return the tensors of all checkpoints in a data folder, by the place of the checkpoint and their new names."""
+    found = {}
+    for path in sorted(path for path in home.rglob("*.safetensors") if "cache" not in path.parts):
+        content = path.read_bytes()
+        start = 8 + int.from_bytes(content[:8], "little")
+        header = json.loads(content[8:start])
+        header.pop("__metadata__", None)
+        for name, spec in sorted(header.items()):
+            first, last = (start + offset for offset in spec["data_offsets"])
+            found[f"{path.relative_to(home)}: {renamed.get(name, name)}"] = (
+                spec["dtype"],
+                spec["shape"],
+                content[first:last],
+            )
+    return found
 
 
-def tensor_difference(old: Path, new: Path) -> str:
-    """Return the first difference between the tensors of two checkpoints, or ""."""
-    before = {RENAMED_TENSORS.get(name, name): tensor for name, tensor in tensors_in(old).items()}
-    after = tensors_in(new)
-    for name in sorted({**before, **after}):
-        if name not in before or name not in after:
-            return f"{name}: only in {'NEW' if name in after else 'OLD'}"
-        (dtype, shape, content), (new_dtype, new_shape, new_content) = before[name], after[name]
-        if (dtype, shape) != (new_dtype, new_shape):
-            return f"{name}: {dtype}{shape} | {new_dtype}{new_shape}"
-        if content != new_content:
-            values, new_values = _values(dtype, content), _values(dtype, new_content)
-            size = len(content) // len(values)
-            chunks = [(content[at : at + size], new_content[at : at + size]) for at in range(0, len(content), size)]
-            places = [place for place, (a, b) in enumerate(chunks) if a != b]
-            shown = f"{values[places[0]]!r} | {new_values[places[0]]!r}"
-            return f"{name}[{places[0]} of {len(values)}]: {shown} ({len(places)} values differ)"
-    return ""
+def tensor_difference(old: Tensor | None, new: Tensor | None) -> str:
+    """Return the first difference between two tensors, or ""; None is one that a side lacks."""
+    if old is None or new is None:
+        return f"only in {'NEW' if old is None else 'OLD'}"
+    (dtype, shape, content), (new_dtype, new_shape, new_content) = old, new
+    if (dtype, shape) != (new_dtype, new_shape):
+        return f"{dtype}{shape} | {new_dtype}{new_shape}"
+    if content == new_content:
+        return ""
+    values, new_values = _values(dtype, content), _values(dtype, new_content)
+    size = len(content) // len(values)
+    parts = (slice(at, at + size) for at in range(0, len(content), size))
+    places = [place for place, part in enumerate(parts) if content[part] != new_content[part]]
+    shown = f"{values[places[0]]!r} | {new_values[places[0]]!r}"
+    return f"[{places[0]} of {len(values)}]: {shown} ({len(places)} values differ)"
 
 
 def _values(dtype: str, content: bytes) -> tuple[Any, ...]:
@@ -282,11 +270,9 @@ def difference(old: dict[str, Any] | str, new: dict[str, Any] | str, folders: tu
     for part in ("steps", "events", "outputs"):
         if found := first_difference(old[part], new[part], part):
             return found
-    before, after = (checkpoints_in(folder / "home") for folder in folders)
+    before, after = tensors_in(folders[0] / "home", RENAMED_TENSORS), tensors_in(folders[1] / "home", {})
     for name in sorted({**before, **after}):
-        if name not in before or name not in after:
-            return f"{name}: only in {'NEW' if name in after else 'OLD'}"
-        if found := tensor_difference(before[name], after[name]):
+        if found := tensor_difference(before.get(name), after.get(name)):
             return f"{name}: {found}"
     return ""
 
@@ -301,42 +287,33 @@ def main() -> int:
     parser.add_argument("new", type=Path, metavar="NEW", nargs="?", default=Path(), help="the changed one; default: .")
     parser.add_argument("--only", nargs="+", choices=[run.name for run in RUNS], metavar="NAME", help="these runs only")
     parser.add_argument("--store", type=Path, metavar="FOLDER", help="keep the runs of OLD there, and use them again")
-    parser.add_argument("--python", type=Path, help="Python of both; default: .venv/bin/python of each")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcome of each run there")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="runs at a time; default: 2")
     given = parser.parse_args()
-    paths = given.old.resolve(), given.new.resolve()
-    sides = [Checkout(path, (given.python or path / ".venv/bin/python").absolute()) for path in paths]
+    sides = Checkout(given.old.resolve()), Checkout(given.new.resolve())
     runs = [run for run in RUNS if not given.only or run.name in given.only]
-    outcomes = dict[str, str]()
+    num_differences = 0
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="golden-") as temporary, ThreadPoolExecutor(given.jobs) as pool:
+    with tempfile.TemporaryDirectory(prefix="golden-") as temporary, ThreadPoolExecutor(NUM_JOBS) as pool:
         roots = (given.store or Path(temporary, "old")).absolute(), Path(temporary, "new")
         fingerprint = sides[0].fingerprint if given.store else ""
-        jobs: list[tuple[Run, list[Future[dict[str, Any] | str]]]] = [
-            (
-                run,
-                [
-                    pool.submit(made, side, run, root / run.name, fingerprint if root == roots[0] else "")
-                    for side, root in zip(sides, roots, strict=True)
-                ],
-            )
+        jobs: list[list[Future[dict[str, Any] | str]]] = [
+            [
+                pool.submit(made, sides[0], run, roots[0] / run.name, fingerprint),
+                pool.submit(made, sides[1], run, roots[1] / run.name, ""),
+            ]
             for run in runs
         ]
         try:
-            for run, (old, new) in jobs:
+            for run, (old, new) in zip(runs, jobs, strict=True):
                 folders = roots[0] / run.name, roots[1] / run.name
-                outcomes[run.name] = found = difference(old.result(), new.result(), folders)
+                found = difference(old.result(), new.result(), folders)
+                num_differences += bool(found)
                 sys.stdout.write(f"{run.name:<10} {found or 'equal'}\n")
                 sys.stdout.flush()
                 shutil.rmtree(folders[1], ignore_errors=True)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    num_differences = sum(map(bool, outcomes.values()))
     summary = f"{num_differences} of {len(runs)} runs differ" if num_differences else f"all {len(runs)} runs are equal"
     sys.stdout.write(f"{summary}, {time.monotonic() - began:.0f} s\n")
-    if given.json:
-        given.json.write_text(json.dumps(outcomes, indent=2) + "\n", encoding="utf-8")
     return 1 if num_differences else 0
 
 

@@ -6,7 +6,7 @@ SCRIPT is a JSON list of `[trigger, actions]`, done one after the other. A trigg
 of an event and what some of its fields are ("CheckpointSaved name=mid weights_step=18"). The actions are done between
 two steps:
 
-* `["command", NAME, FIELDS]` sends a command, `["settings", VALUES]` one that changes settings.
+* `["command", NAME, FIELDS]` sends a command.
 * `["kill"]` ends the process by SIGKILL, `["poison"]` makes the weights diverge.
 * `["no memory", 3, 4]` lets these calls of the backward pass run out of memory, counted from 1.
 
@@ -16,7 +16,6 @@ alone, at once, on a machine of any speed.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import json
 import math
@@ -25,16 +24,15 @@ import queue
 import signal
 import sys
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import torch
 
-from engine.config.sampling import SamplingConfig
+from engine.compute.cpu.step import GruStep
 from engine.model.gru import TextGenerator
-from engine.protocol import commands
+from engine.protocol import codec
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import session
@@ -46,32 +44,6 @@ Script = list[tuple[str, list[list[Any]]]]
 """A script: triggers and their actions."""
 MODELS: weakref.WeakSet[TextGenerator] = weakref.WeakSet()
 """All models of this process."""
-_CHANGES = {
-    "SetLearningRate": ("learning_rate",),
-    "SetBatchSize": ("batch_size",),
-    "SetIntervals": ("eval_every", "sample_every", "sample_pacing"),
-    "SetBudget": ("max_steps", "max_seconds", "epochs"),
-    "SetSpeedLimit": ("steps_per_second",),
-}
-"""Commands of the old protocol that change settings, and all settings of each."""
-
-
-def changes(wanted: dict[str, Any], training: dict[str, Any], sampling: dict[str, Any]) -> Iterator[Command]:
-    """Yield the commands that change these settings, in the new protocol or in the old one, until that is gone.
-
-    The others are all settings of the run; the old commands need them, and the new values replace some of them.
-    """
-    protocol: Any = commands
-    if hasattr(protocol, "ChangeSettings"):
-        yield protocol.ChangeSettings(settings=wanted)
-        return
-    for current in (training, sampling):
-        current |= {name: value for name, value in wanted.items() if name in current}
-    if wanted.keys() & sampling.keys():
-        yield protocol.SetSampling(sampling=msgspec.convert(sampling, SamplingConfig))
-    for command, names in _CHANGES.items():
-        if wanted.keys() & set(names):
-            yield getattr(protocol, command)(**{name: training[name] for name in names})
 
 
 def is_at(trigger: str, fields: dict[str, Any]) -> bool:
@@ -87,7 +59,6 @@ class ScriptedEmit:
         self._left = script
         self._emit = emit
         self._inbox = inbox
-        self._settings: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
 
     def __call__(self, event: Event) -> None:
         """Handle an event. Raises `ValueError` on steps that are not reported alone."""
@@ -96,8 +67,6 @@ class ScriptedEmit:
         fields = {"event": name, **msgspec.to_builtins(event)}
         sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
         sys.stdout.flush()
-        if name == "RunStarted":
-            self._settings = fields["training"], fields["sampling"]
         if name == "StepsFinished" and fields["first_step"] != event.step:
             raise ValueError(f"the steps up to {event.step} are reported together")
         if self._left and is_at(self._left[0][0], fields):
@@ -106,17 +75,8 @@ class ScriptedEmit:
 
     def _do(self, action: list[Any]) -> None:
         match action:
-            case ["settings", wanted]:
-                for each in changes(wanted, *self._settings):
-                    self._inbox.put(each)
-            case ["command", "CancelFinish", _] if not hasattr(commands, "CancelFinish"):
-                finish: Any = commands.Finish  # as in `changes`: the old protocol has both commands
-                self._inbox.put(finish(on=False))
             case ["command", name, fields]:
-                module: Any = (
-                    commands if hasattr(commands, name) else importlib.import_module("engine.protocol.insight")
-                )
-                self._inbox.put(getattr(module, name)(**fields))
+                self._inbox.put(codec.decode_tagged(msgspec.json.encode({"command": name, **fields}), base=Command))
             case ["no memory", *calls]:
                 let_memory_run_out(calls)
             case ["poison"]:
@@ -160,21 +120,15 @@ def poison() -> None:
 
 
 def let_memory_run_out(calls: list[int]) -> None:
-    """Let these calls of the CPU's backward pass fail, in any of the modules that may have it."""
-    for name in ("train_step", "step"):
-        with suppress(ModuleNotFoundError):
-            step: Any = importlib.import_module(f"engine.compute.cpu.{name}").GruStep
-            break
-    else:
-        raise ModuleNotFoundError("no module has GruStep")
-    sound, numbers = step._backward, itertools.count(1)  # noqa: SLF001 - there is no public place within a step
+    """Let these calls of the CPU's backward pass fail."""
+    sound, numbers = GruStep._backward, itertools.count(1)  # noqa: SLF001 - there is no public place within a step
 
     def backward(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - those of every step
         if next(numbers) in calls:
             raise MemoryError
         return sound(*arguments, **options)
 
-    step._backward = backward  # noqa: SLF001 - see above
+    GruStep._backward = backward  # type: ignore[method-assign]  # noqa: SLF001 - see above
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def _do(command: str, **fields: Any) -> list[Any]:  # noqa: ANN401 - JSON values
 
 def _set(**settings: Any) -> list[Any]:  # noqa: ANN401 - JSON values
     """Return the action that changes settings."""
-    return ["settings", settings]
+    return _do("ChangeSettings", settings=settings)
 
 
 PAUSE, RESUME, STOP, STEP = _do("Pause"), _do("Resume"), _do("Stop"), _do("TakeStep")
@@ -97,8 +97,8 @@ STEERING: Script = [
     (18, [PAUSE, _do("SaveCheckpoint", name="mid")]),
     ("CheckpointSaved name=mid weights_step=18", [RESUME]),
     (24, [_set(eval_every=9, sample_every=4)]),
-    (30, [_do("Finish")]),
-    (32, [_do("CancelFinish")]),
+    (30, [_do("Finish", on=True)]),
+    (32, [_do("Finish", on=False)]),
     (36, [_do("LoadCheckpoint", name="mid", halves_rate=True)]),
     (40, [_set(steps_per_second=1.0)]),
     (44, [_set(steps_per_second=0.0)]),
@@ -176,7 +176,11 @@ RUNS = (
     ),
     Run(
         "finish",
-        (_scripted(f"{TINY} --run-name finish --seed 7 --eval-every 10 --max-steps 100", [(30, [_do("Finish")])]),),
+        (
+            _scripted(
+                f"{TINY} --run-name finish --seed 7 --eval-every 10 --max-steps 100", [(30, [_do("Finish", on=True)])]
+            ),
+        ),
     ),
     Run(
         "questions",

@@ -44,7 +44,6 @@ class FlatTweets:
         return builder.finish()
 
     def __len__(self) -> int:
-        """Return the number of tweets."""
         return len(self.offsets) - 1
 
     def __getitem__(self, index: int) -> str:
@@ -159,7 +158,6 @@ class EncodedTweets:
         return cls(token_ids, offsets)
 
     def __len__(self) -> int:
-        """Return the number of tweets."""
         return len(self.offsets) - 1
 
     @property

@@ -168,7 +168,6 @@ class _Builder:
         self._is_repetitive = False
 
     def add(self, counts: SourceCounts, rows: Iterator[Row]) -> None:
-        """Add the rows of a source and count them."""
         self._starts.append((len(self._pending_texts), len(self.sources)))
         self.sources.append(counts)
         cleaner = Cleaner(self._config)

@@ -128,7 +128,6 @@ def read_tweets(config: CorpusConfig, on_progress: OnProgress = no_progress) -> 
 
 
 def _read(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
-    """Read a corpus from its files."""
     tweets = collect(config, part_of(on_progress, 0.0, _COLLECTED))
     if len(tweets.texts) < MIN_TWEETS:
         raise _too_small(config, tweets.report)

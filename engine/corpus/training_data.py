@@ -93,7 +93,6 @@ class TrainingData:
         return stream
 
     def _stream(self, sizes: TrainingConfig, seed: int, position: BatchCursor) -> BatchStream:
-        """Return the stream of batches of these sizes."""
         return BatchStream(
             self.train_tweets,
             sizes.batch_size,

@@ -251,7 +251,6 @@ def require_free(target: Path, *, may_replace: bool) -> None:
 
 
 def _contents(name: str, license_id: str, checkpoint: Checkpoint, measured: Measured | None) -> dict[str, bytes]:
-    """Return the content of each file."""
     info = checkpoint.info
     weights = checkpoint.to_model(torch.device("cpu")).state_dict()
     if info.model.tied_embeddings:

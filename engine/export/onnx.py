@@ -230,7 +230,6 @@ def _add_projection(builder: GraphBuilder, model: TextGenerator, output: str) ->
 
 
 def _array(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
-    """Return the numbers of a weight."""
     array: npt.NDArray[np.float32] = tensor.detach().numpy()
     return array
 

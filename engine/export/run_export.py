@@ -48,7 +48,6 @@ class Thinned:
         self.longest = max(self.longest, bucket.num_steps)
 
     def __str__(self) -> str:
-        """Return the sentence for the user."""
         if not self.num_buckets:
             return "No step is thinned."
         steps = f"Steps {self.first_step:,} to {self.last_step:,} are thinned"
@@ -118,7 +117,6 @@ def _cut(event: Event, last_step: float) -> Event:
 
 
 def _rows(event: Event) -> Iterator[_Row]:
-    """Yield the rows of an event."""
     now = event.elapsed_seconds
     match event:
         case StepsFinished():

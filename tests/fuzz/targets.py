@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import hashlib
 import json
 import threading
 import unicodedata
@@ -16,8 +15,9 @@ from typing import Any, get_args
 import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis.strategies import SearchStrategy
+from safetensors.torch import load
 
-from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.checkpoint import _digest, load_checkpoint
 from engine.checkpoints.format import read_info
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus import corpus as corpora
@@ -30,7 +30,7 @@ from engine.protocol.commands import Command
 from engine.storage.journal import SkippedLines, read_journal
 from engine.text import clean, sanitize, sanitize_char, sanitize_line, with_single_blanks
 from tests import fakes, hostile, strategies
-from tests.engine.checkpoints.damage import header_size, with_info_text, with_raw_header
+from tests.engine.checkpoints.damage import header_size, with_info_text, with_metadata, with_raw_header
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of, zstd_of
 from tests.engine.corpus.reading import cases, encoded
@@ -103,7 +103,8 @@ def checkpoints(folder: Path) -> Target:
             case b"h":
                 return with_raw_header(data[1:], whole[size:])
             case b"t":
-                return _signed(whole[:size], (data[1:] + whole[size:])[: len(whole) - size])
+                changed = whole[:size] + (data[1:] + whole[size:])[: len(whole) - size]
+                return with_metadata(changed, tweetgen_sha256=_digest(load(changed)))
             case _:
                 return data[1:]
 
@@ -127,19 +128,6 @@ def checkpoints(folder: Path) -> Target:
         tokens=(b"__metadata__", b"F32", b"F64", b"U8", b'"data_offsets":[0,4]', b'"shape":[]'),
         check=check,
     )
-
-
-def _signed(head: bytes, numbers: bytes) -> bytes:
-    """Return a checkpoint with other bytes in its tensors and a correct SHA-256."""
-    header = json.loads(head[8:])
-    digest = hashlib.sha256()
-    for name, entry in sorted(header.items()):
-        if name != "__metadata__":
-            first, last = entry["data_offsets"]
-            dtype = {"F32": "torch.float32", "U8": "torch.uint8"}[entry["dtype"]]
-            digest.update(f"{name} {dtype} {tuple(entry['shape'])}\n".encode() + numbers[first:last])
-    header["__metadata__"]["tweetgen_sha256"] = digest.hexdigest()
-    return with_raw_header(header, numbers)
 
 
 def journals(folder: Path) -> Target:

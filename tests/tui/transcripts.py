@@ -1,7 +1,7 @@
 """Transcripts: what a run on the screen shows, sends and reports after each key, as text to record.
 
 A dialog is written down when it opens, after that only its new lines; of the main screen only what changes, unless the
-first step is nothing, and the plot is left out.
+first step is nothing, and the plot is left out; of the X-ray its keys.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import structs
+from rich.cells import cell_len
 from textual.app import App
 from textual.events import Key, Paste
 from textual.widgets import OptionList
@@ -61,6 +62,13 @@ class AtOnce:
 
 
 @dataclass(frozen=True)
+class Click:
+    """Clicks where a line of the screen, the first that has these words, has them."""
+
+    words: str
+
+
+@dataclass(frozen=True)
 class Size:
     """Gives the terminal another size."""
 
@@ -75,15 +83,16 @@ class Entry:
     name: str
 
 
-Step = str | Typed | AtOnce | Size | Entry | Event | Callable[[Running], object]
-"""Keys with blanks between them, keys in one go, a text for the line, a size, an entry, an event, or anything else."""
+Step = str | Typed | AtOnce | Click | Size | Entry | Event | Callable[[Running], object]
+"""Keys, keys in one go, a text for the line, a click, a size, an entry, an event of the session, or anything else."""
 
 
 def plays(name: str, module: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
     """Read `plays/NAME.txt` beside a test module, by claim: a line "# claim", then one step a line.
 
-    A step is keys, `at once KEYS`, `typed "text"`, `at "entry"`, `size 80 24`, `(nothing)`, or `(name)` of a step of
-    the module, of a tuple of them, or of a function that returns a step for the argument behind its name.
+    A step is keys, `at once KEYS`, `typed "text"`, `click "words"`, `at "entry"`, `size 80 24`, `(nothing)`, or
+    `(name)` of a step of the module, of a tuple of them, or of a function that returns a step for the argument behind
+    its name.
     """
     found: dict[str, tuple[Step, ...]] = {}
     claim = ""
@@ -100,6 +109,8 @@ def plays(name: str, module: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
                 steps = (AtOnce(keys.removeprefix("once ")),)
             case ["at", _, entry]:
                 steps = (Entry(json.loads(entry)),)
+            case ["click", _, words]:
+                steps = (Click(json.loads(words)),)
             case ["size", _, size]:
                 steps = (Size(*map(int, size.split())),)
             case ["(nothing)", *_]:
@@ -169,6 +180,12 @@ async def take(at: Running, step: Step) -> str:
             step.post_to(at.app)
             await at.settle()
             return f"at once: {keys}"
+        case Click(words):
+            lines = at.text.splitlines()
+            row = next(number for number, line in enumerate(lines) if words in line)
+            await at.pilot.click(offset=(cell_len(lines[row].partition(words)[0]), row))
+            await at.settle()
+            return f"a click on {words}"
         case Size(width, height):
             await at.resize(width, height)
             return f"{width} columns, {height} rows"
@@ -190,7 +207,7 @@ async def take(at: Running, step: Step) -> str:
 def _shown(at: Running) -> list[str]:
     """Return the lines of the dialog on top, or of the panels of the main screen."""
     screen = at.app.screen
-    selectors = PANELS if isinstance(screen, MainScreen) else ("#box",)
+    selectors = PANELS if isinstance(screen, MainScreen) else ("#box",) if screen.query("#box") else ("KeyBar",)
     drawing = drawn(at.app, is_whole=False)
     regions = [screen.query(name).first().region for name in selectors if screen.query(name)]
     texts = [cropped(drawing, region) for region in regions]

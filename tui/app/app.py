@@ -163,7 +163,6 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
         self.switch_screen(self.main)
 
     def on_mount(self) -> None:
-        """Choose the theme, apply the preferences, and show the run."""
         self.on_ctrl_c(self.screen_watch.expect)
         self.choose_theme()
         # over Textual's own, which (8.2) can't be switched for another

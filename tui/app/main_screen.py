@@ -238,7 +238,6 @@ class MainScreen(Screen[None]):
         return bool(reason)
 
     def show_alert(self) -> None:
-        """Show the most urgent alert, or none."""
         self.query_one(AlertBar).show(self.run.alert(self.app.loss_unit))
 
     def show_notice(self, notice: str) -> None:
@@ -285,7 +284,6 @@ class MainScreen(Screen[None]):
             self._measuring, self._levels_refusal = None, ""
 
     def apply_preferences(self, changes: Changes) -> None:
-        """Apply changed preferences to this screen and its run."""
         if "levels" in changes:
             self.plot.shows_levels = self.app.store.preferences.levels
         settings: dict[str, Setting] = {}

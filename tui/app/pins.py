@@ -41,7 +41,6 @@ class PinnedTweets:
         self._file: PinsFile | None = None
 
     def __contains__(self, tweet: TweetSampled) -> bool:
-        """Return whether a tweet is pinned."""
         return tweet_key(tweet) in map(tweet_key, self.tweets)
 
     def toggle(self, tweet: TweetSampled) -> bool:

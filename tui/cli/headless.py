@@ -209,7 +209,6 @@ class _Output:
         self._is_shown = True
 
     def emit(self, event: Event) -> None:
-        """Handle an event of the session."""
         self.view = fold(self.view, [event])
         if isinstance(event, RunStarted):
             log_crashes_of(event.run)

@@ -129,7 +129,6 @@ def _facts(inspection: Inspection, width: int) -> Table:
 
 
 def _named_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
-    """Yield the facts with their names."""
     num_tweets = inspection.corpus.report.num_kept
     marks = {"an @name": inspection.num_mentions, "a link": inspection.num_links, "a hashtag": inspection.num_hashtags}
     yield "training", counted(len(inspection.corpus.train), "tweet")
@@ -238,7 +237,6 @@ def _shown(char: str) -> str:
 
 
 def _listed(tweets: Iterable[str]) -> Table:
-    """Return a list of tweets with bullets."""
     table = Table.grid(padding=(0, 1))
     table.add_column(style=_QUIET, no_wrap=True)
     table.add_column(overflow="fold")

@@ -51,7 +51,6 @@ class BatchDialog(RunDialog[None]):
         self.run.send(ShowBatch())
 
     def receive(self, event: Event) -> None:
-        """Show a batch, or that none will come."""
         grid = self.query_one(BatchGrid)
         if isinstance(event, BatchShown):
             shown, total = len(event.rows), event.num_tweets
@@ -63,7 +62,6 @@ class BatchDialog(RunDialog[None]):
             self.show_refusal("No model is running to show its batch.")
 
     def show_refusal(self, reason: str) -> None:
-        """Show why no batch will come."""
         note = self.query_one("#note", Static)
         note.update(sanitize_line(reason))
         note.display = True

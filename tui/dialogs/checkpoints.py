@@ -190,8 +190,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._drop_typed_ahead()
 
     def _ask(self, dialog: Dialog[Answer], then: Callable[[Answer], object]) -> None:
-        """Open a dialog, and do what follows its answer."""
-
         def follow(answer: Answer | None) -> None:
             if answer is not None:
                 then(answer)

@@ -71,7 +71,6 @@ class ExportDialog(Dialog[None]):
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
-        """Write, or show the error."""
         path = Path(os.path.expanduser(event.value.strip()))
         tweets = self._choices[self._chosen]
         if path.suffix.lower() not in FORMATS:

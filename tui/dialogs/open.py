@@ -108,7 +108,6 @@ class OpenDialog(RunDialog[NewRun]):
     # The line and the folder ------------------------------------------------------------------------------------------
 
     def _browse(self, folder: Path) -> None:
-        """Show another folder."""
         self._set_line(display_path(folder, is_folder=True))
         self._set_state("choosing")
         self._read_folder(folder, self._line.value)

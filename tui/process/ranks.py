@@ -35,7 +35,6 @@ class RunLeader:
     """What rank 0 does besides training: it joins the others, and continues its run after a restart."""
 
     def __init__(self, place: Place) -> None:
-        """Lead at `place`."""
         self._place = place
         self._ranks: Ranks | None = None
         self._is_terminated = False

@@ -43,11 +43,9 @@ class Buckets:
         return cls(numbers, values, values, values, np.ones(len(values), np.int64))
 
     def __len__(self) -> int:
-        """Return the number of buckets."""
         return len(self.numbers)
 
     def __getitem__(self, inside: slice) -> Buckets:
-        """Return a slice of the buckets."""
         return Buckets(*(values[inside] for values in vars(self).values()))
 
     def concatenate(self, other: Buckets) -> Buckets:

@@ -48,14 +48,12 @@ class TextLine(Horizontal):
     """
 
     def compose(self) -> ComposeResult:
-        """Lay out sign and input."""
         yield Static("› ", markup=False, id="xray-sign")
         yield LineInput(
             compact=True, select_on_focus=False, max_length=MAX_TRACED_CHARS, placeholder="any text; enter looks at it"
         )
 
     def open(self, text: str) -> None:
-        """Open the line with a text."""
         self.add_class("-open")
         line = self.query_one(LineInput)
         line.value = text
@@ -63,7 +61,6 @@ class TextLine(Horizontal):
         self.screen.set_focus(line)  # immediately: `focus` would let the next keys act on the screen
 
     def action_close_line(self) -> None:
-        """Close the line."""
         self.remove_class("-open")
         self.screen.set_focus(self.screen.query_one(XrayPanel))
 
@@ -95,7 +92,6 @@ class XrayScreen(Screen[None]):
         self._choose_model()
 
     def compose(self) -> ComposeResult:
-        """Lay out the panel over the lines and keys."""
         yield self.panel
         yield self._step_bar
         yield TextLine()
@@ -138,7 +134,6 @@ class XrayScreen(Screen[None]):
             self.panel.ask_again()
 
     def _show(self, event: Event) -> None:
-        """Show an answer, or why there is none."""
         if isinstance(event, InsightEvent):
             self.panel.show(event)
         elif isinstance(event, CommandRefused):
@@ -187,7 +182,6 @@ class XrayScreen(Screen[None]):
         self._run_model.send(ShowBatch())
 
     def action_edit(self) -> None:
-        """Open the line with the present text."""
         self.query_one(TextLine).open(self.panel.text)
 
     def action_close(self) -> None:

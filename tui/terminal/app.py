@@ -45,7 +45,6 @@ class _Greys(Monochrome):
     """Textual's filter for `NO_COLOR`, which (8.2) fails on text without a style."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """Replace colours by greys."""
         return super().apply([Segment(text, style or Style.null()) for text, style, _ in segments], background)
 
 

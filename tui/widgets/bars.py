@@ -55,7 +55,6 @@ class AlertBar(Bar):
         self.shown: Alert | None = None
 
     def show(self, alert: Alert | None) -> None:
-        """Show an alert, or none."""
         if alert != self.shown:
             self.shown = alert
             self.redraw()
@@ -154,7 +153,6 @@ class StepBar(Bar):
 
     @property
     def is_up(self) -> bool:
-        """Whether there is something to show."""
         return self._taken is not None or bool(self._note)
 
     def show(self, taken: StepTaken | None, note: str = "") -> None:

@@ -39,7 +39,6 @@ class BatchGrid(PictureView, can_focus=True):
         self.first_column = 0
 
     def show(self, batch: BatchShown) -> None:
-        """Show a batch."""
         self.shown_batch = batch
         self._go_to(self.selected, self.first_column)
 

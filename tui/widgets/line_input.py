@@ -96,7 +96,6 @@ class PromptInput(LineInput):
         return super().scroll_to_region(region.grow((0, min(_COMPLETION_CELLS, self.size.width // 3), 0, 0)), **options)
 
     def show_completion(self, completion: str) -> None:
-        """Show how the line goes on."""
         self.completion = self.placeholder = completion
         self.post_message(SuggestionReady(self.value, self.value + completion))
 

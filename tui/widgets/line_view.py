@@ -104,7 +104,6 @@ class LineView(Widget):
         return self._styles_of[name]
 
     async def on_click(self, event: events.Click) -> None:
-        """Do the action of the span under the pointer."""
         at = event.get_content_offset(self)
         if at is None or at.y >= len(self.lines):
             return

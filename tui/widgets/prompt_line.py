@@ -129,7 +129,6 @@ class PromptLine(Vertical):
 
     @property
     def is_open(self) -> bool:
-        """Whether the line accepts input."""
         return self.has_class("-open")
 
     def open(self, view: RunView) -> None:
@@ -162,7 +161,6 @@ class PromptLine(Vertical):
         self._update()
 
     def show_refusal(self, reason: str) -> None:
-        """Show why there is no completion."""
         self._completions.reject(reason)
         self._draw()
 

@@ -30,7 +30,6 @@ class TextStrip:
     """A text laid out in a width: draws it, and finds the symbol in a cell."""
 
     def __init__(self, text: str, width: int, glyphs: Glyphs) -> None:
-        """Lay out `text`."""
         self._glyphs = glyphs
         self._end = len(text) + 1
         self._lines = _wrapped(self._pieces(safe_chars(text), max(width, 1)), max(width, 1))

@@ -237,7 +237,6 @@ class _Headers(io.RawIOBase):
         """The result of the last read."""
 
     def readable(self) -> bool:
-        """Return True."""
         return True
 
     def tell(self) -> int:
@@ -341,7 +340,6 @@ class _TarMember(ByteStream):
         self._tar = tar
 
     def next_bytes(self, max_bytes: int) -> bytes:
-        """Return some bytes of the member."""
         data = self._tar.read(min(max_bytes, self._end - self._position))
         if not data and self._position < self._end:
             raise damaged(self._name, "the archive is truncated inside it")

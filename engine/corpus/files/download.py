@@ -205,7 +205,6 @@ def _hint(file: BinaryIO, otherwise: str = _MIRROR) -> str:
 
 
 def _clear(file: BinaryIO) -> None:
-    """Truncate the partial file."""
     file.truncate(0)
     file.seek(0)
 

@@ -291,7 +291,6 @@ class _Texts:
                 yield from self._rows_of(value, f"{self.place} {number:,}")
 
     def _rows_of(self, value: object, where: str) -> Iterator[Row]:
-        """Yield the rows of a value."""
         path, num_rows = self.found.path, 0
         found = values_at(value, path) if path and isinstance(value, dict | list) else [(value, None)]
         for num_rows, (text, post) in enumerate(found, start=1):  # noqa: B007 - used below

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from unittest import mock
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from torch import Tensor
 
 from engine.checkpoints import writer
@@ -24,6 +25,7 @@ from engine.protocol import events as e
 from engine.session import checkpointing
 from engine.storage.folders import folder_of_run, named_checkpoint_path
 from tests.engine import helpers as h
+from tests.engine.session.recorded import lines_of
 from tests.waiting import DEADLINE_SECONDS
 
 
@@ -70,10 +72,6 @@ def blocked(first_step: int, last_step: int, sent: h.Script | None = None) -> h.
     for step, happens in ((first_step, BlockedWriter.block), (last_step, BlockedWriter.unblock)):
         script[step] = [happens, *script.get(step, ())]
     return script
-
-
-NO_PATIENCE = mock.patch.object(checkpointing, "PATIENCE_SECONDS", 0.0)
-"""Lets a save not wait for room in the queue."""
 
 
 def saved(emitted: Iterable[e.Event]) -> list[tuple[str, int, int | None]]:
@@ -129,69 +127,57 @@ def test_an_autosave_and_a_best_that_wait_are_replaced_by_newer_ones(corpus: Pat
     assert [h.info_of("tiny", name).step for name in ("best", "latest")] == [10, 10]
 
 
-def test_a_best_that_waits_delays_no_autosave_and_is_written_before_it(corpus: Path) -> None:
-    settings: dict[str, Any] = {"eval_every": 2, "learning_rate": 0.02, "max_steps": 5}
-    script = blocked(1, 5, {1: [c.SaveLatest()]})
-    emitted = run_blocked(corpus, script, seconds={e.StepsFinished: 25.0}, **settings)
-    assert [event.step for event in h.of_type(emitted, e.EvalFinished) if event.is_best][:2] == [2, 4]
-    assert saved(emitted)[1:4] == [("latest", 5, 1), ("best", 5, 4), ("latest", 5, 4)]
-
-
 def test_saves_of_one_step_share_one_copy(corpus: Path, copies: Copies) -> None:
     emitted = h.run_tiny(corpus, {4: [c.SaveLatest(), c.SaveCheckpoint(name="mine")]}, eval_every=4, save_every=4)
     assert {name for name, _, step in saved(emitted) if step == 4} == {"mine", "latest", "best", "step-4"}
     assert [step for step, _ in copies] == [0, 4, 8, 12]
 
 
-# Waiting where the result matters -------------------------------------------------------------------------------------
-def test_the_end_of_a_run_waits_for_its_checkpoints_also_for_a_full_queue(corpus: Path) -> None:
-    emitted = run_blocked(corpus, blocked(5, 99), save_every=6)
-    assert h.names(emitted)[-5:] == ["StepsFinished", *["CheckpointSaved"] * 3, "RunFinished"]
-    assert saved(emitted)[1:] == [("step-6", 12, 6), ("step-12", 12, 12), ("latest", 12, 12)]
-    assert h.latest().step == 12
-    with NO_PATIENCE:
-        full = run_blocked(corpus, blocked(1, 99), run_name="full", save_every=2)
-    assert saved(full)[-1] == ("latest", 12, 12)
-    assert h.info_of("full").step == 12
+# A disk that blocks ---------------------------------------------------------------------------------------------------
+BEST_OF_TWO: dict[str, Any] = {"eval_every": 2, "learning_rate": 0.02, "max_steps": 5}
+BEST_OF_FOUR: dict[str, Any] = {"eval_every": 4, "learning_rate": 0.02, "max_steps": 15}
+NO_PATIENCE: dict[str, Any] = {"patience_seconds": 0.0}
+"""A save does not wait for room in the queue."""
+FOUR, LOAD_FOUR = c.SaveCheckpoint(name="four"), c.LoadCheckpoint(name="four")
+BLOCK_BEST: h.Script = {1: [lambda: folder_of_run("tiny").checkpoint_path("best").mkdir()]}
+BLOCKED: dict[str, tuple[h.Script, dict[str, Any]]] = {
+    "a best that waits delays no autosave and is written before it": (
+        blocked(1, 5, {1: [c.SaveLatest()]}),
+        {**BEST_OF_TWO, "seconds": {e.StepsFinished: 25.0}},
+    ),
+    "the end of a run waits for its checkpoints": (blocked(5, 99), {"save_every": 6}),
+    "it waits for a full queue, too": (blocked(1, 99), {"save_every": 2, **NO_PATIENCE}),
+    "a stop waits for the writer": (blocked(3, 99, {4: [FOUR], 6: [c.Stop()]}), {}),
+    "a stop unless unsaved waits for it": (blocked(3, 99, {4: [FOUR], 6: [c.Stop(unless_unsaved=True)]}), {}),
+    "a checkpoint that is still being written has taken its name and can be loaded": (
+        blocked(3, 99, {4: [FOUR], 5: [FOUR], 6: [LOAD_FOUR]}),
+        {},
+    ),
+    "a disk that blocks is reported once and checkpoints without room are named later": (
+        blocked(1, 9),
+        {"save_every": 2, **NO_PATIENCE},
+    ),
+    "without room a save by name is refused in the end": (
+        blocked(2, 9, {step: [c.SaveCheckpoint(name=f"at{step}")] for step in (3, 4, 5)}),
+        NO_PATIENCE,
+    ),
+    "a best that can not be written is no disk that works though a better one waits": (
+        blocked(5, 9, BLOCK_BEST),
+        {**BEST_OF_FOUR, "seconds": {e.StepsFinished: 20.0}},
+    ),
+}
 
 
-@pytest.mark.parametrize("command", [c.Stop(), c.Stop(unless_unsaved=True)], ids=["stop", "unless unsaved"])
-def test_a_stop_waits_for_the_writer(corpus: Path, command: c.Command) -> None:
-    emitted = run_blocked(corpus, blocked(3, 99, {4: [c.SaveCheckpoint(name="four")], 6: [command]}))
-    assert saved(emitted)[1:] == [("four", 6, 4), ("latest", 6, 6)]
-    assert isinstance(emitted[-1], e.RunFinished)
+@pytest.mark.parametrize("name", BLOCKED)
+def test_a_run_whose_disk_blocks_is_as_recorded(corpus: Path, name: str, snapshot: SnapshotAssertion) -> None:
+    script, options = BLOCKED[name]
+    patience_seconds = options.get("patience_seconds", checkpointing.PATIENCE_SECONDS)
+    own = {key: value for key, value in options.items() if key != "patience_seconds"}
+    with mock.patch.object(checkpointing, "PATIENCE_SECONDS", patience_seconds):
+        assert lines_of(run_blocked(corpus, script, **own)) == snapshot
 
 
-def test_a_checkpoint_that_is_still_being_written_has_taken_its_name_and_can_be_loaded(corpus: Path) -> None:
-    save, load = c.SaveCheckpoint(name="four"), c.LoadCheckpoint(name="four")
-    emitted = run_blocked(corpus, blocked(3, 99, {4: [save], 5: [save], 6: [load]}))
-    assert "There is already" in h.only(emitted, e.CommandRefused).detail
-    assert load_checkpoint(named_checkpoint_path("four")).info.step == 4
-    assert h.only(emitted, e.CheckpointLoaded).step == 4
-    assert [name for name, _, _ in saved(emitted)] == ["latest", "four", "step-6-before-load", "latest", "latest"]
-
-
-# A disk that fails or blocks ------------------------------------------------------------------------------------------
-@NO_PATIENCE
-def test_a_disk_that_blocks_is_reported_once_and_checkpoints_without_room_are_named_later(corpus: Path) -> None:
-    emitted = run_blocked(corpus, blocked(1, 9), save_every=2)
-    blocked_warning, works = h.of_type(emitted, e.Warned)
-    assert (blocked_warning.kind, blocked_warning.step) == ("disk", 4)
-    assert "step-2 can't be written: the disk has not finished in 0 seconds" in blocked_warning.message
-    assert works.message == "Saving works again. Not saved: step-6, step-8."
-    assert list(h.losses(emitted)) == list(range(1, 13))
-    assert [name for name, _, _ in saved(emitted)] == ["latest", "step-2", "step-4", "step-10", "step-12", "latest"]
-
-
-@NO_PATIENCE
-def test_without_room_a_save_by_name_is_refused_in_the_end(corpus: Path) -> None:
-    saves: h.Script = {step: [c.SaveCheckpoint(name=f"at{step}")] for step in (3, 4, 5)}
-    emitted = run_blocked(corpus, blocked(2, 9, saves))
-    refused = h.only(emitted, e.CommandRefused)
-    assert (refused.command, refused.step) == ("SaveCheckpoint", 5)
-    assert [name for name, _, _ in saved(emitted)] == ["latest", "at3", "at4", "latest"]
-
-
+# A disk that fails ----------------------------------------------------------------------------------------------------
 def test_a_late_failure_is_reported_once_and_refuses_the_command(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failures: list[str] = []
 
@@ -218,17 +204,6 @@ def test_an_exception_in_a_write_ends_the_run_later_steps_saved(corpus: Path, mo
     failed = run_blocked(corpus, blocked(2, 7, {3: [c.SaveCheckpoint(name="mine")]}))[-1]
     assert isinstance(failed, e.RunFailed)
     assert failed.step == h.latest().step == 7
-
-
-def test_a_best_that_can_not_be_written_is_no_disk_that_works_though_a_better_one_waits(corpus: Path) -> None:
-    settings: dict[str, Any] = {"eval_every": 4, "learning_rate": 0.02, "max_steps": 15}
-    script = blocked(5, 9, {1: [lambda: folder_of_run("tiny").checkpoint_path("best").mkdir()]})
-    emitted = run_blocked(corpus, script, seconds={e.StepsFinished: 20.0}, **settings)
-    assert [event.step for event in h.of_type(emitted, e.EvalFinished) if event.is_best][:2] == [4, 8]
-    assert saved(emitted)[1:3] == [("latest", 3, 3), ("latest", 9, 6)]
-    failed, lost = h.of_type(emitted, e.Warned)
-    assert [(event.kind, event.step) for event in (failed, lost)] == [("disk", 4), ("disk", 15)]
-    assert "the run ends without best" in lost.message
 
 
 def test_an_exception_in_the_write_of_best_is_raised_after_the_report_of_the_save_behind_it(

@@ -134,10 +134,11 @@ ONE_IS_BAD: dict[str, tuple[dict[str, Any], str]] = {
 GOOD: dict[str, Any] = {"learning_rate": 0.001, "sample_every": 3, "top_k": 5, "epochs": 90.0}
 
 
-def test_of_settings_one_of_which_is_refused_none_is_changed(corpus: Path) -> None:
+def test_of_settings_one_of_which_is_refused_none_is_changed_nor_by_a_change_of_none(corpus: Path) -> None:
     sent = [change(**each) for bad, _ in ONE_IS_BAD.values() for each in ({**GOOD, **bad}, {**bad, **GOOD, **bad})]
-    emitted = h.run_tiny(corpus, {TAKEN: sent})
-    refused = h.of_type(emitted, e.CommandRefused)
+    emitted = h.run_tiny(corpus, {TAKEN: [change(), *sent]})
+    of_none, *refused = h.of_type(emitted, e.CommandRefused)
+    assert (of_none.detail, of_none.settings) == ("The command names no setting to change.", ())
     for (name, (bad, words)), *pair in zip(ONE_IS_BAD.items(), refused[::2], refused[1::2], strict=True):
         assert [each.detail[: len(words)] for each in pair] == [words] * 2, name
         assert {frozenset(each.settings) for each in pair} == {frozenset((*GOOD, *bad))}, name
@@ -145,43 +146,6 @@ def test_of_settings_one_of_which_is_refused_none_is_changed(corpus: Path) -> No
     started = h.only(emitted, e.RunStarted)
     assert (h.latest().training, h.latest().sampling) == (started.training, started.sampling)
     assert h.losses(emitted) == h.plain_losses()
-
-
-def test_a_change_of_no_setting_is_refused(corpus: Path) -> None:
-    emitted = h.run_tiny(corpus, {TAKEN: [change()]})
-    refused = h.only(emitted, e.CommandRefused)
-    assert (refused.detail, refused.settings) == ("The command names no setting to change.", ())
-    assert not h.of_type(emitted, e.SettingsChanged)
-
-
-def test_several_settings_are_changed_by_one_command_and_restored_with_those_it_implied_by_the_values_before(
-    corpus: Path,
-) -> None:
-    own: dict[str, Any] = {"first_batch_size": 2, "eval_every": 4, "pacing": "seconds", "early_eval_tweets": 7}
-    live: dict[str, Any] = {"temperature": 1, "avoid": ("rain",), "steps_per_second": 0}
-    before = {"batch_size": 8, "temperature": 0.8, "avoid": (), "steps_per_second": 0.0, **own}
-    script: h.Script = {3: [change(batch_size=4, eval_every=5, **live)], 7: [change(**before)]}
-    emitted = h.run_tiny(corpus, script, **own)
-    first, second = h.of_type(emitted, e.SettingsChanged)
-    implied = {"first_batch_size": 0, "pacing": "steps", "early_eval_tweets": 0}
-    assert first.settings == {"batch_size": 4, "eval_every": 5, **live, **implied}
-    assert [type(first.settings[name]) for name in ("temperature", "steps_per_second")] == [float, float]
-    assert second.settings == before
-    started = h.only(emitted, e.RunStarted)
-    assert (h.latest().training, h.latest().sampling) == (started.training, started.sampling)
-
-
-def test_a_refused_resume_leaves_a_finished_run_finished(corpus: Path) -> None:
-    emitted = h.run_tiny(
-        corpus,
-        {3: [c.Finish()]},
-        h.whenever(e.Warned, lambda warned: [c.Resume(), c.Stop()] if warned.kind == "finished" else []),
-        max_steps=3 + MIN_FINISH_STEPS,
-        pauses_at_end=True,
-    )
-    h.only(emitted, e.CommandRefused)
-    assert h.only(emitted, e.FinishPlanned).last_step is not None
-    assert h.only(emitted, e.RunFinished).reason == "finished"
 
 
 @given(step=st.integers(0, 10**7))
@@ -289,16 +253,6 @@ def test_measuring_losses_takes_no_training_time_and_one_that_is_infinite_is_war
     assert h.only(emitted, e.Warned).kind == "not-finite"
 
 
-def test_a_step_is_refused_while_the_run_is_not_paused_and_once_the_budget_is_used_up(corpus: Path) -> None:
-    once: h.Once = {e.Paused: [c.TakeStep(), c.Stop()]}
-    emitted = h.run_tiny(corpus, {3: [c.TakeStep()]}, once=once, pauses_at_end=True)
-    early, late = h.of_type(emitted, e.CommandRefused)
-    assert (early.step, early.command, early.detail) == (3, "TakeStep", "The run is not paused.")
-    assert "--max-steps is reached" in late.detail
-    assert not h.of_type(emitted, insight.StepTaken)
-    assert emitted[-1].step == 12
-
-
 def test_a_step_that_is_not_finite_is_warned_of_and_not_taken(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def poison() -> None:
         monkeypatch.setattr(GruStep, "loss_and_grads", lambda *_: torch.tensor(math.nan))
@@ -308,14 +262,6 @@ def test_a_step_that_is_not_finite_is_warned_of_and_not_taken(corpus: Path, monk
     assert h.of_type(emitted, e.Warned)[0].kind == "not-finite"
     assert h.of_type(emitted, e.Warned)[0].step == 4
     assert h.names(emitted).count("Paused") == 2
-
-
-def test_a_stop_during_what_is_due_comes_before_the_step_and_a_resume_does_what_was_due(corpus: Path) -> None:
-    emitted = h.run_tiny(corpus, {3: [c.Pause(), c.TakeStep()]}, eval_every=3, once={e.Resumed: [c.Stop()]})
-    again = h.run_session(h.resume_config())
-    assert h.names(emitted)[-4:] == ["Resumed", "Paused", "CheckpointSaved", "RunFinished"]
-    assert not h.of_type(emitted, insight.StepTaken)
-    assert h.of_type(again, e.EvalFinished)[0].step == 3
 
 
 # Any commands ---------------------------------------------------------------------------------------------------------

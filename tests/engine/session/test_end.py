@@ -7,7 +7,6 @@ import queue
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import pytest
@@ -23,60 +22,6 @@ from engine.session.state import require_unspent_budget
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine import helpers as h
 from tests.fakes import FakeClock, budget, change
-
-
-def run_paused_at_end(config: RunConfig, sent: list[c.Command]) -> list[e.Event]:
-    """Run a session that pauses at its end, send these commands then, and stop it once they are answered."""
-    left = len(sent)
-
-    def on_event(event: e.Event) -> Iterable[c.Command]:
-        nonlocal left
-        match event:
-            case e.Warned(kind="finished"):
-                return sent
-            case e.TweetSampled() | e.LadderSampled() | e.CommandRefused() | e.CheckpointSaved(name="end"):
-                left -= 1
-        return [c.Stop()] if left == 0 else []
-
-    return h.run_session(config, on_event=on_event, pauses_at_end=True)
-
-
-# The budget is used up ------------------------------------------------------------------------------------------------
-def test_a_run_paused_at_its_end_samples_and_saves_and_a_stop_ends_it_for_the_reason_of_its_end(corpus: Path) -> None:
-    asked: list[c.Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
-    emitted = run_paused_at_end(h.tiny_config(corpus, max_steps=6), asked)
-    over = h.names(emitted).index("Warned")
-    assert h.names(emitted)[over - 1] == "Paused"
-    expected = ["TweetSampled", "LadderSampled", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
-    assert h.names(emitted)[over + 1 :] == expected
-    assert max(event.step for event in emitted) == 6
-    assert h.only(emitted, e.RunFinished).reason == "max_steps"
-
-
-def test_a_finished_run_can_be_resumed_where_it_pauses_at_its_end_but_not_beyond_its_budget(corpus: Path) -> None:
-    refused = h.only(run_paused_at_end(h.tiny_config(corpus, max_steps=6), [c.Resume()]), e.CommandRefused)
-    assert (refused.command, refused.hint) == ("Resume", "Resume it with a larger --max-steps.")
-    emitted = run_paused_at_end(h.resume_config(), [c.SampleNow()])
-    assert [event.step for event in h.of_type(emitted, e.TweetSampled)] == [6]
-    assert (max(event.step for event in emitted), h.names(emitted)[-1]) == (6, "RunFinished")
-
-
-@pytest.mark.parametrize(
-    ("command", "answer"),
-    [
-        (change(learning_rate=0.1), "SettingsChanged"),
-        (c.SaveCheckpoint(name="mine"), "CheckpointSaved"),
-        (c.Finish(on=False), "FinishPlanned"),
-        (c.CompleteText(text="the "), "TextCompleted"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_command_in_the_last_evaluation_is_executed_within_it(corpus: Path, command: c.Command, answer: str) -> None:
-    """The steps are emitted right before that evaluation, so the command arrives during it."""
-    emitted = h.run_tiny(corpus, {6: [command]}, max_steps=6, eval_every=9, report_seconds=1e9)
-    after = h.names(emitted)[h.names(emitted).index("StepsFinished") + 1 :]
-    assert after == [answer, "EvalFinished", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
-    assert h.info_of("tiny", "best").step == 6
 
 
 # Stop -----------------------------------------------------------------------------------------------------------------
@@ -99,13 +44,6 @@ def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: P
     emitted = h.run_tiny(corpus, sample_every=5, eval_every=5, on_event=ask, once={e.LadderSampled: [c.Stop()]})
     assert (h.names(emitted).count("LadderSampled"), h.names(emitted).count("CommandRefused")) == (1, 29)
     assert emitted[-1].step == 5
-
-
-def test_a_stop_unless_unsaved_writes_latest_once_and_in_a_pause_its_reason_is_that_of_the_end(corpus: Path) -> None:
-    stop = c.Stop(reason="stopped by the user", unless_unsaved=True)
-    emitted = h.run_tiny(corpus, {3: [c.Pause(), stop]}, max_steps=6, pauses_at_end=True)
-    assert [event.step for event in h.of_type(emitted, e.CheckpointSaved)] == [0, 3]
-    assert (h.only(emitted, e.RunFinished).step, h.only(emitted, e.RunFinished).reason) == (3, "stopped by the user")
 
 
 def test_a_stop_with_weights_that_are_not_finite_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,94 +88,26 @@ def test_steps_are_reported_by_the_clock_of_the_session(corpus: Path) -> None:
         assert h.names(emitted).count("StepsFinished") == num_reports, name
 
 
-def run_extended(corpus: Path, *sent: c.Command, **options: Any) -> list[e.Event]:
-    """Run a session that pauses at its end, send these commands at its first end, and stop it at its second."""
-    ends = iter([[*sent], list[c.Command]([c.Stop()])])
-    on_event = h.whenever(e.Warned, lambda warned: next(ends) if warned.kind == "finished" else [])
-    return h.run_tiny(corpus, on_event=on_event, pauses_at_end=True, **options)
-
-
-Budget = dict[str, Any]
-
-
-@pytest.mark.parametrize(
-    ("before", "limits"),
-    [
-        pytest.param({"max_steps": 6}, {"max_steps": 10}, id="steps"),
-        pytest.param({"max_steps": 100, "epochs": 1.0}, {"epochs": 2.0}, id="epochs"),
-        pytest.param({"max_steps": 10**6, "max_seconds": 2.0}, {"max_seconds": 4.0}, id="seconds"),
-        pytest.param({"max_steps": 10**6, "max_seconds": 2.0}, {"epochs": 20.0}, id="seconds to epochs"),
-        pytest.param({"max_steps": 6, "epochs": 50.0}, {"max_seconds": 4.0}, id="steps to seconds"),
-    ],
-)
-def test_a_run_continues_to_the_end_of_a_larger_budget(corpus: Path, before: Budget, limits: Budget) -> None:
-    emitted = run_extended(corpus, budget(**limits), c.Resume(), clock=h.TickingClock(0.01), **before)
-    first, second = (event.step for event in h.of_type(emitted, e.Warned))
-    assert 0 < first < second == h.only(emitted, e.RunFinished).step
-    assert sorted(h.losses(emitted)) == list(range(1, second + 1))
-    assert h.only(emitted, e.SettingsChanged).settings == budget(**limits).settings
-
-
-def test_a_larger_budget_leaves_a_paused_run_paused(corpus: Path) -> None:
-    emitted = run_extended(corpus, budget(max_steps=9), c.SampleNow(), c.Stop(), max_steps=6)
-    assert not h.of_type(emitted, e.Resumed)
-    assert (h.only(emitted, e.RunFinished).step, h.only(emitted, e.RunFinished).reason) == (6, "stopped")
-    assert h.latest().training.max_steps == 9
-
-
 def test_a_run_extended_while_it_trains_equals_one_that_had_the_budget_from_the_start(corpus: Path) -> None:
     emitted = h.run_tiny(corpus, {4: [budget(max_steps=14)]}, max_steps=8)
     assert h.losses(emitted) == h.plain_losses(max_steps=14)
     assert h.only(emitted, e.RunFinished).reason == "max_steps"
 
 
-def test_a_smaller_budget_ends_the_run_earlier_and_a_used_up_one_is_refused_to_its_last_digit(corpus: Path) -> None:
-    emitted = h.run_tiny(corpus, {5: [budget(max_steps=5), budget(max_steps=8)]})
-    refused = h.only(emitted, e.CommandRefused)
-    assert refused.detail == "The run has taken 5 steps already; it would end at once, by --max-steps 5."
-    assert refused.hint == "Set a larger --max-steps."
-    assert h.only(emitted, e.RunFinished).step == 8
+def test_the_step_of_a_used_up_budget_is_named_to_its_last_digit() -> None:
     with pytest.raises(ConfigError, match=r"it would end at once, by --max-steps 1234567\.$"):
         require_unspent_budget(TrainingConfig(max_steps=1_234_567), 1_234_567, 0.0, 0.0)
-
-
-def test_without_a_limit_the_run_continues_until_it_is_stopped(corpus: Path) -> None:
-    emitted = h.run_tiny(corpus, {3: [budget()], 20: [c.Stop()]}, max_steps=6)
-    assert h.only(emitted, e.RunFinished).reason == "stopped"
-    assert (h.latest().training.max_steps, h.latest().training.max_seconds, h.latest().training.epochs) == (None,) * 3
-
-
-def test_a_budget_replaces_a_planned_finish_and_one_that_is_over(corpus: Path) -> None:
-    finish = c.Finish()
-    planned = h.run_tiny(corpus, {5: [finish], 10: [budget(max_steps=30)]}, run_name="planned", max_steps=10**6)
-    assert h.only(planned, e.RunFinished).step == 30
-    over = run_extended(corpus, budget(max_steps=30), c.Resume(), script={5: [finish]}, max_steps=10**6)
-    assert [event.step for event in h.of_type(over, e.Warned)] == [25, 30]
-    assert h.rates(over)[25] < h.rates(over)[26] == 0.004
-    assert not h.latest().progress.finish
-
-
-def test_a_finish_after_the_end_anneals_the_rate_over_the_steps_that_a_larger_budget_allows(corpus: Path) -> None:
-    emitted = run_extended(corpus, budget(max_steps=26), c.Finish(), c.Resume(), max_steps=6)
-    assert [event.step for event in h.of_type(emitted, e.Warned)] == [6, 26]
-    assert h.rates(emitted)[6] == h.rates(emitted)[7] == 0.004
-    assert 0 < h.rates(emitted)[26] < 0.0002
 
 
 def test_the_rate_of_an_extended_cosine_run_rises_to_its_place_on_the_longer_schedule(corpus: Path) -> None:
     """As documented: a function of the used share of the budget, so that a resumed run has the same rates."""
     whole = h.run_tiny(corpus, run_name="whole", schedule="cosine", max_steps=20)
-    extended = run_extended(corpus, budget(max_steps=20), c.Resume(), schedule="cosine", max_steps=10)
+    ends = iter(list[list[c.Command]]([[budget(max_steps=20), c.Resume()], [c.Stop()]]))
+    at_end = h.whenever(e.Warned, lambda warned: next(ends) if warned.kind == "finished" else [])
+    extended = h.run_tiny(corpus, on_event=at_end, pauses_at_end=True, schedule="cosine", max_steps=10)
     assert h.rates(extended)[10] < 0.004 * 2 * FINAL_LEARNING_RATE_SHARE
     after = {step: rate for step, rate in h.rates(extended).items() if step > 10}
     assert after == {step: rate for step, rate in h.rates(whole).items() if step > 10}
-
-
-def test_a_new_budget_is_saved_with_the_run_and_an_option_of_a_resume_replaces_it(corpus: Path) -> None:
-    h.run_tiny(corpus, {4: [budget(max_steps=14, max_seconds=1e6)], 6: [c.Stop()]}, max_steps=8)
-    emitted = h.run_session(h.resume_config(max_steps=9))
-    assert h.only(emitted, e.RunStarted).training.max_seconds == 1e6
-    assert h.only(emitted, e.RunFinished).step == 9
 
 
 # A single tweet -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.engine import helpers as h
 from tests.engine.session.recorded import lines_of, record
-from tests.fakes import change
+from tests.fakes import budget, change
 
 Run = Callable[[Path], str]
 """Records a run on a corpus; its lines are the event stream and the last checkpoint."""
@@ -32,7 +32,8 @@ def tiny(script: h.Script | None = None, once: h.Once | None = None, **options: 
 
 def resumed(script: h.Script | None = None, run: str = "last", **settings: Any) -> Run:
     """Return the resume of a run."""
-    return lambda _: record(h.resume_config(run, **settings), script)
+    own = {name: settings.pop(name) for name in ("once", "pauses_at_end") if name in settings}
+    return lambda _: record(h.resume_config(run, **settings), script, **own)
 
 
 def branch(write: Callable[[Path], Path | None], script: h.Script | None = None, **settings: Any) -> Run:
@@ -96,9 +97,108 @@ FINISHES: Runs = {
         **ENDLESS,
     ),
 }
+
+
+# The end --------------------------------------------------------------------------------------------------------------
+def at_end(*sent: c.Command, script: h.Script | None = None, **options: Any) -> Run:
+    """Return a run that pauses at its end, is sent commands there, and stopped at its second end."""
+
+    def run(corpus: Path) -> str:
+        ends = iter([sent, [c.Stop()]])
+        on_event = h.whenever(e.Warned, lambda warned: next(ends) if warned.kind == "finished" else [])
+        return lines_of(h.run_tiny(corpus, script, on_event, pauses_at_end=True, **options))
+
+    return run
+
+
+def extended(before: dict[str, Any], **limits: Any) -> Run:
+    """Return a run to the end of its budget and then to that of a larger one, with half a second per step."""
+    return at_end(budget(**limits), c.Resume(), seconds={e.StepsFinished: 0.5}, **before)
+
+
+SIX: dict[str, Any] = {"max_steps": 6}
+SIX_AND_PAUSE: dict[str, Any] = {**SIX, "pauses_at_end": True}
+ENDS: Runs = {
+    "paused at its end a run samples and saves, and a stop ends it for the reason of its end": tiny(
+        once={
+            e.Warned: [c.SampleNow(), c.SampleLadder(seed=1)],
+            e.LadderSampled: [c.SaveCheckpoint(name="end"), c.Stop()],
+        },
+        **SIX_AND_PAUSE,
+    ),
+    "a finished run is not resumed beyond its budget; where it pauses at its end it can be resumed there": after(
+        itself,
+        tiny(once={e.Warned: [c.Resume(), c.Stop()]}, **SIX_AND_PAUSE),
+        resumed(once={e.Warned: [c.SampleNow()], e.TweetSampled: [c.Stop()]}, pauses_at_end=True),
+    ),
+    "a refused resume leaves a finished run finished": tiny(
+        {3: [c.Finish()]}, {e.Warned: [c.Resume(), c.Stop()]}, max_steps=23, pauses_at_end=True
+    ),
+    "commands in the last evaluation, right before which the steps are emitted, are executed within it": tiny(
+        {
+            6: [
+                change(learning_rate=0.1),
+                c.SaveCheckpoint(name="mine"),
+                c.Finish(on=False),
+                c.CompleteText(text="the "),
+            ]
+        },
+        **SIX,
+        eval_every=9,
+        report_seconds=1e9,
+    ),
+    "a stop unless unsaved writes latest once, and in a pause its reason is that of the end": tiny(
+        {3: [c.Pause(), c.Stop(reason="stopped by the user", unless_unsaved=True)]}, **SIX_AND_PAUSE
+    ),
+}
+BUDGETS: Runs = {
+    "a larger budget of steps": extended(SIX, max_steps=10),
+    "a larger budget of epochs": extended({"max_steps": 100, "epochs": 1.0}, epochs=2.0),
+    "a larger budget of seconds": extended({**ENDLESS, "max_seconds": 2.0}, max_seconds=4.0),
+    "a budget of epochs after one of seconds": extended({**ENDLESS, "max_seconds": 2.0}, epochs=2.0),
+    "a budget of seconds after one of steps": extended({**SIX, "epochs": 50.0}, max_seconds=4.0),
+    "a larger budget leaves a paused run paused": tiny(
+        once={e.Warned: [budget(max_steps=9), c.SampleNow()], e.TweetSampled: [c.Stop()]}, **SIX_AND_PAUSE
+    ),
+    "a smaller budget ends the run earlier, and one that is used up is refused": tiny(
+        {5: [budget(max_steps=5), budget(max_steps=8)]}
+    ),
+    "without a limit a run continues until it is stopped": tiny({3: [budget()], 20: [c.Stop()]}, **SIX),
+    "a budget replaces a planned finish": tiny({5: [c.Finish()], 10: [budget(max_steps=30)]}, **ENDLESS),
+    "a budget replaces a finish that is over, also of a run that is resumed": after(
+        itself,
+        at_end(budget(max_steps=30), c.Resume(), script={5: [c.Finish()]}, **ENDLESS),
+        resumed(max_steps=33),
+    ),
+    "a finish after the end anneals the rate over the steps that a larger budget allows": at_end(
+        budget(max_steps=26), c.Finish(), c.Resume(), **SIX
+    ),
+    "a new budget is saved with the run, and an option of a resume replaces it": after(
+        itself, tiny({4: [budget(max_steps=14, max_seconds=1e6)], 6: [c.Stop()]}, max_steps=8), resumed(max_steps=9)
+    ),
+}
+
+STEPS: Runs = {
+    "a step is refused while the run is not paused and once the budget is used up": tiny(
+        {3: [c.TakeStep()]}, {e.Paused: [c.TakeStep(), c.Stop()]}, pauses_at_end=True
+    ),
+    "a stop during what is due comes before the step, and a resume does what was due": after(
+        itself, tiny({3: [c.Pause(), c.TakeStep()]}, {e.Resumed: [c.Stop()]}, eval_every=3), resumed()
+    ),
+}
+
+# Settings and checkpoints ---------------------------------------------------------------------------------------------
+IMPLIED: dict[str, Any] = {"first_batch_size": 2, "eval_every": 4, "pacing": "seconds", "early_eval_tweets": 7}
 SETTINGS: Runs = {
     "the peak learning rate is changed, and the warm-up still multiplies it": tiny(
         {4: [change(learning_rate=0.02)]}, learning_rate=0.01, warmup_steps=10, max_steps=8
+    ),
+    "several are changed by one command, and restored with those it implied by the values before": tiny(
+        {
+            3: [change(batch_size=4, eval_every=5, temperature=1, avoid=("rain",), steps_per_second=0)],
+            7: [change(batch_size=8, temperature=0.8, avoid=(), steps_per_second=0.0, **IMPLIED)],
+        },
+        **IMPLIED,
     ),
     "a resume with another batch size keeps the share of the epoch, and ends the small batches of the start": after(
         tiny(h.stop_at(9), batch_size=4, first_batch_size=2), resumed(h.stop_at(9), batch_size=16)
@@ -261,7 +361,7 @@ OTHER_TWEETS: Runs = {
         resumed(h.stop_at(3)),
     ),
 }
-RUNS = OVERFIT | FINISHES | SETTINGS | CHECKPOINTS | DUE | OTHER_TWEETS
+RUNS = OVERFIT | FINISHES | ENDS | BUDGETS | STEPS | SETTINGS | CHECKPOINTS | DUE | OTHER_TWEETS
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -14,6 +14,7 @@ from unittest import mock
 from unittest.mock import Mock
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint, write_checkpoint
@@ -28,6 +29,7 @@ from engine.storage.folders import RunFolder, find_run, folder_of_run
 from engine.storage.journal import Journal, read_journal
 from engine.storage.log import log_to, log_traceback
 from tests.engine import helpers as h
+from tests.engine.session.recorded import lines_of
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import BrokenDisk, FakeClock
 
@@ -107,44 +109,56 @@ def test_one_disk_warning_precedes_one_recovery_and_each_autosave_tries_again(co
     assert_nothing_partial()
 
 
-def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk) -> None:
-    disk.code = errno.EIO
-    emitted = h.run_tiny(corpus, broken(disk, 3, 99), eval_every=5, save_every=4, max_steps=10, seconds=STEP_SECONDS)
-    last = [warned.message for warned in h.of_type(emitted, e.Warned)[-2:]]
-    [lost] = [message for message in last if "the run ends without" in message]
-    assert lost.startswith("Input/output error: the run ends without latest, best, step-4, step-8. ")
-    assert not any("next autosave" in message for message in last)
-
-
 BLOCK_BEST: h.Script = {1: [lambda: folder_of_run("tiny").checkpoint_path("best").mkdir()]}
 EARLY_BESTS: dict[str, Setting] = {"eval_every": 4, "learning_rate": 0.02}
 
 
-@pytest.mark.parametrize("unless_unsaved", [False, True])
-def test_a_best_that_can_not_be_written_delays_no_other_save_and_is_named(
-    corpus: Path, *, unless_unsaved: bool
+def unblock_best() -> None:
+    folder_of_run("tiny").checkpoint_path("best").rmdir()
+
+
+def blocked_best(*, unless_unsaved: bool) -> dict[str, Any]:
+    """Return a run whose best can't be written, that saves at steps, when asked, and when it is stopped."""
+    sent: h.Script = {7: [c.SaveLatest()], 10: [c.Stop(unless_unsaved=unless_unsaved)]}
+    return {"script": {**BLOCK_BEST, **sent}, "save_every": 3, **EARLY_BESTS}
+
+
+FOUR, LOAD_FOUR = c.SaveCheckpoint(name="four"), c.LoadCheckpoint(name="four")
+FAULTS: dict[str, Callable[[BrokenDisk], dict[str, Any]]] = {
+    "at its end a run lists all checkpoints that it loses": lambda disk: {
+        "script": broken(disk, 3, 99),
+        "eval_every": 5,
+        "save_every": 4,
+        "max_steps": 10,
+        "seconds": STEP_SECONDS,
+    },
+    "a best that can not be written delays no other save and is named": lambda _: blocked_best(unless_unsaved=False),
+    "so it is by a stop unless unsaved, which is not refused": lambda _: blocked_best(unless_unsaved=True),
+    "a best that could not be written is written before the next save": lambda _: {
+        "script": {**BLOCK_BEST, 5: [c.SaveLatest()], 6: [unblock_best, c.SaveLatest()]},
+        **EARLY_BESTS,
+    },
+    "a disk that fails is reported beside a best that can not be written": lambda disk: {
+        "script": {**BLOCK_BEST, **broken(disk, 6, 9)},
+        "max_steps": 10,
+        "seconds": STEP_SECONDS,
+        **EARLY_BESTS,
+    },
+    "steps since a load count as unsaved": lambda disk: {
+        "script": {4: [FOUR], 6: [c.SaveLatest(), LOAD_FOUR], 7: [c.Stop(unless_unsaved=True)]},
+        "once": {e.CheckpointLoaded: [lambda: setattr(disk, "breaks_at", 0)], e.CommandRefused: [c.Stop()]},
+    },
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_run_on_a_failing_disk_is_as_recorded(
+    corpus: Path, disk: BrokenDisk, name: str, snapshot: SnapshotAssertion
 ) -> None:
-    script: h.Script = {**BLOCK_BEST, 7: [c.SaveLatest()], 10: [c.Stop(unless_unsaved=unless_unsaved)]}
-    emitted = h.run_tiny(corpus, script, save_every=3, **EARLY_BESTS)
-    saved = [(event.name, event.step) for event in h.of_type(emitted, e.CheckpointSaved)]
-    assert saved == [("latest", 0), ("step-3", 3), ("step-6", 6), ("latest", 7), ("step-9", 9), ("latest", 10)]
-    assert not h.of_type(emitted, e.CommandRefused)
-    failed, *when_asked, lost = h.of_type(emitted, e.Warned)
-    assert [event.step for event in (failed, *when_asked, lost)] == [4, 7, *([10] if unless_unsaved else []), 10]
-    assert {event.message for event in when_asked} == {failed.message}
-    assert failed.message.startswith("Is a directory: not saved, tried again at the next autosave.")
-    assert "best.safetensors can't be written" in failed.message
-    assert lost.message.startswith("Is a directory: the run ends without best. ")
-
-
-def test_a_best_that_could_not_be_written_is_written_before_the_next_save(corpus: Path) -> None:
-    def unblock() -> None:
-        folder_of_run("tiny").checkpoint_path("best").rmdir()
-
-    emitted = h.run_tiny(corpus, {**BLOCK_BEST, 5: [c.SaveLatest()], 6: [unblock, c.SaveLatest()]}, **EARLY_BESTS)
-    saved = [(event.name, event.step, event.weights_step) for event in h.of_type(emitted, e.CheckpointSaved)]
-    assert saved[1:4] == [("latest", 5, 5), ("best", 6, 4), ("latest", 6, 6)]
-    assert disk_warnings(emitted) == [("disk", 4), ("disk", 5), ("disk-works", 6)]
+    disk.code = errno.EIO if "lists" in name else errno.ENOSPC
+    emitted = h.run_tiny(corpus, **FAULTS[name](disk))
+    disk.breaks_at = None
+    assert lines_of(emitted) == snapshot
 
 
 def test_a_best_that_could_not_be_written_is_tried_alone_while_a_run_is_paused(
@@ -154,7 +168,7 @@ def test_a_best_that_could_not_be_written_is_tried_alone_while_a_run_is_paused(
         for number in range(12):
             clock.advance(30.0)
             if number == 6:
-                folder_of_run("tiny").checkpoint_path("best").rmdir()
+                unblock_best()
             yield None
         yield c.Stop()
 
@@ -179,21 +193,10 @@ def test_a_best_that_could_not_be_written_is_tried_though_the_journal_fails(
     def break_journal() -> None:
         monkeypatch.setattr(Journal, "append", Mock(side_effect=StorageError("The journal can't be written.")))
 
-    def unblock() -> None:
-        folder_of_run("tiny").checkpoint_path("best").rmdir()
-
-    script: h.Script = {**BLOCK_BEST, 5: [break_journal, c.SaveLatest()], 6: [unblock, c.SaveLatest()]}
+    script: h.Script = {**BLOCK_BEST, 5: [break_journal, c.SaveLatest()], 6: [unblock_best, c.SaveLatest()]}
     emitted = h.run_tiny(corpus, script, **EARLY_BESTS, max_steps=7)
     saved = [(event.name, event.step, event.weights_step) for event in h.of_type(emitted, e.CheckpointSaved)]
     assert saved[1:4] == [("latest", 5, 5), ("best", 6, 4), ("latest", 6, 6)]
-
-
-def test_a_disk_that_fails_is_reported_beside_a_best_that_can_not_be_written(corpus: Path, disk: BrokenDisk) -> None:
-    script = {**BLOCK_BEST, **broken(disk, 6, 9)}
-    emitted = h.run_tiny(corpus, script, max_steps=10, seconds=STEP_SECONDS, **EARLY_BESTS)
-    assert disk_warnings(emitted) == [("disk", 4), ("disk", 6), ("disk", 10)]
-    assert h.of_type(emitted, e.Warned)[1].message.startswith("No space left on device: not saved")
-    assert h.latest().step == 10
 
 
 def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(corpus: Path, disk: BrokenDisk) -> None:
@@ -205,15 +208,6 @@ def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(corp
     assert "nothing was loaded" in refused.detail
     assert not h.of_type(emitted, e.CheckpointLoaded)
     assert h.losses(emitted) == undisturbed
-
-
-def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk) -> None:
-    save, load = c.SaveCheckpoint(name="four"), c.LoadCheckpoint(name="four")
-    script: h.Script = {4: [save], 6: [c.SaveLatest(), load], 7: [c.Stop(unless_unsaved=True)]}
-    once: h.Once = {e.CheckpointLoaded: [lambda: setattr(disk, "breaks_at", 0)], e.CommandRefused: [c.Stop()]}
-    emitted = h.run_tiny(corpus, script, once=once)
-    expected = "Nothing is saved since the checkpoint of step 4 was loaded: leaving now loses 3 steps."
-    assert h.only(emitted, e.CommandRefused).detail == expected
 
 
 @mock.patch.object(journal, "MAX_WAITING_BYTES", 2000)

@@ -23,7 +23,6 @@ from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.settings.preferences import PreferencesStore
 from tui.text.cells import shown_char
-from tui.widgets.bars import AlertBar
 from tui.widgets.plot.plot import LossPlot
 
 RUN = "2026-11-25-101112"
@@ -53,16 +52,6 @@ def asks(title: str) -> Callable[[Running], Awaitable[None]]:
 
     ask.__name__ = f"from the palette: {title}"
     return ask
-
-
-def clicks(words: str) -> Callable[[Running], Awaitable[None]]:
-    """Return the step that clicks on words of an alert at 40x12."""
-
-    async def click(at: Running) -> None:
-        await at.pilot.click(AlertBar, offset=(at.text.splitlines()[10].index(words), 0))
-
-    click.__name__ = f"a click on {words}"
-    return click
 
 
 def a_dot_held_down(at: Running) -> None:

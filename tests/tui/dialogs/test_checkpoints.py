@@ -18,7 +18,6 @@ import pytest
 from msgspec import structs
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
-from textual import events as te
 from textual.widgets import Static
 
 from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints
@@ -239,15 +238,6 @@ async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_colum
             await at.press("home")
 
 
-async def test_a_click_on_a_checkpoint_acts_like_enter_and_on_a_heading_does_nothing(stage: Stage) -> None:
-    async with browsing(stage, lambda: [entry("mine"), entry("now/best", step=9)]) as at:
-        heading = next(y for y, line in enumerate(at.text.splitlines()) if "this run, now" in line)
-        for below, name, screen in ((0, "mine", "CheckpointBrowser"), (1, "now/best", "Question")):
-            await at.pilot.click(CheckpointTable, offset=(5, heading - at.table.region.y + below))
-            await opened(at.app, screen)
-            assert at.current == name
-
-
 # A new run from a checkpoint ------------------------------------------------------------------------------------------
 
 
@@ -314,14 +304,6 @@ async def test_files_are_listed_and_changed_by_keys_as_recorded(
             at, *CHANGES[claim], note=lambda at: f"{current(at)}; {sorted(path.name for path in saved.iterdir())}"
         )
         assert re.sub(r"[\d.]+ kB", "N kB", recorded) == snapshot
-
-
-async def test_a_change_is_made_although_the_list_closes_right_after_its_key(stage: Stage, saved: Path) -> None:
-    async with browsing(stage, iterate_checkpoints) as at:
-        at.app.post_message(te.Key("k", "k"))
-        at.app.post_message(te.Key("escape", None))
-        await opened(at.app, "MainScreen")
-        await wait_until((saved / "new.pinned").exists, "the pin")
 
 
 # The question before a checkpoint is loaded ---------------------------------------------------------------------------

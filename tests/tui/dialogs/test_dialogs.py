@@ -16,9 +16,8 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from tests.fakes import FakeSession, batch_shown, run_started, steps_finished, tweet_sampled
-from tests.tui.conftest import SCRIPT, Running, Stage, refused, screen_text, shows, text_of, toasted, toasts, wait_until
+from tests.tui.conftest import SCRIPT, Running, Stage, refused, shows, text_of, toasted, toasts, wait_until
 from tests.tui.transcripts import plays, set_up, transcript
-from tui.app.command_palette import commands_of
 from tui.dialogs.ask import Question
 from tui.dialogs.base import RunUpdated
 from tui.dialogs.help import HelpDialog, HelpText, found, glossary, key_entries
@@ -28,7 +27,6 @@ from tui.settings.preferences import AUTO, PreferencesStore
 from tui.terminal.sequences import Notifications
 from tui.text.tweets import EMPTY_TWEET
 from tui.widgets.batch_grid import BatchGrid
-from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.cells import PLOT_GLYPHS
 from tui.xray.drawing import ASCII
 
@@ -265,6 +263,9 @@ async def choose_a_theme_as_the_palette_does(at: Running) -> None:
     await at.type_into("theme tweetgen-colour-blind", "enter")
 
 
+FULL_DISK = e.Warned(step=3, elapsed_seconds=1.0, message="The disk is full.", kind="disk")
+
+
 def chosen(at: Running) -> str:
     """Return what is in the file, and what applies."""
     app, file = at.app, Path("config.toml")
@@ -273,7 +274,11 @@ def chosen(at: Running) -> str:
 
 
 CHANGES = plays("settings", globals())
-FILES = {"the unit of losses": '[screen]\nloss_unit = "nats"\n', "a setting that can't be saved": "theme = \n"}
+FILES = {
+    "the unit of losses": '[screen]\nloss_unit = "nats"\n',
+    "a setting that can't be saved": "theme = \n",
+    "a key of the file": '[keys]\npause = "f5"\ncommand_palette = "f10"\nanswer_alert = "f6"\n',
+}
 
 
 @pytest.mark.parametrize("claim", CHANGES)
@@ -310,34 +315,6 @@ async def test_the_theme_that_suits_the_terminal_stays_automatic_where_it_is_cho
         again.run()
         assert at.app.store.preferences.theme == AUTO
     assert not path.exists()
-
-
-async def test_a_key_of_the_file_acts_and_is_shown_in_bar_x_ray_palette_and_help(stage: Stage, path: Path) -> None:
-    path.write_text('[keys]\npause = "f5"\ncommand_palette = "f10"\n', encoding="utf-8")
-    async with stage.running(store=PreferencesStore(path)) as at:
-        await at.press(shows="f5 pause", lacks="space pause")
-        await at.press("space", "f5", sends=c.Pause())
-        await at.pilot.click(KeyBar, offset=(screen_text(at.app).splitlines()[-1].index("f5 "), 0))
-        await wait_until(lambda: at.session.received == [c.Pause(), c.Resume()], "a command")
-        await at.press("x", shows=("f5 pause", "esc close"))
-        await at.press("space", "f5")
-        assert at.session.received.count(c.Pause()) == 2
-        await at.press("escape", opens="MainScreen")
-        offered = [(command.title, command.keys) for command in commands_of(at.app.main)]
-        assert ("Pause or resume", "f5") in offered
-        await at.press("?", opens="HelpDialog")
-        await at.press("f", "5", shows=("2 found", "f5            Pause or resume the training"))
-        await at.press("f10", opens="CommandPalette")
-        await at.type_into("pause or", shows="Pause or resume")
-        await at.press("enter", opens="MainScreen", sends=c.Resume())
-
-
-async def test_an_alert_names_the_key_of_the_file_for_its_remedy(stage: Stage, path: Path) -> None:
-    path.write_text('[keys]\nanswer_alert = "f6"\n', encoding="utf-8")
-    async with stage.running(store=PreferencesStore(path)) as at:
-        await at.emit(e.Warned(step=3, elapsed_seconds=1.0, message="The disk is full.", kind="disk"))
-        await at.press(shows=("The disk is full.", "f6 try saving again", "esc dismiss"))
-        await at.press("f6", sends=c.SaveLatest())
 
 
 @pytest.mark.parametrize("chosen", [{}, {"bell": False}, {"desktop": False, "title": False}])

@@ -118,10 +118,6 @@ async def has_no_worker(screen: Screen[Any]) -> None:
 # The path line --------------------------------------------------------------------------------------------------------
 
 
-async def a_click_on_the_second_file(at: Running) -> None:
-    await at.pilot.click(FileList, offset=(12, 5))
-
-
 PLAYS = plays("open", globals())
 
 

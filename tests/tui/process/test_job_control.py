@@ -25,6 +25,7 @@ control = start_job_control()
 pathlib.Path("child").write_text(f"{os.getpid()} {os.getppid()} {os.tcgetpgrp(0) == os.getpgrp()}")
 print("ready", flush=True)
 """
+IGNORES_CHILDREN = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
 COUNTING = """
 got = {}
 def count(number, frame):
@@ -105,7 +106,7 @@ def is_gone(process: psutil.Process) -> bool:
 @pytest.mark.parametrize(
     ("then", "code", "printed", "is_reset"),
     [
-        pytest.param("sys.exit(7)", 7, "", False, id="an exit code"),
+        pytest.param("sys.exit(7)", 7, "", False, id="an exit code, under a caller that ignores SIGCHLD"),
         pytest.param(STOP + "print('goes on')", 0, "goes on", False, id="stopped where no shell could continue it"),
         pytest.param(RAW + "os._exit(2)", 2, "", True, id="ended in raw mode"),
         pytest.param(RAW + KILL, 137, ".* by SIGKILL.*", True, id="killed in raw mode"),
@@ -120,24 +121,17 @@ def is_gone(process: psutil.Process) -> bool:
         pytest.param(DRAWING + "drawing.close(); os._exit(0)", 0, "", False, id="ended after drawing"),
     ],
 )
-def test_the_program_ends_as_its_child_reports_its_end_and_resets_the_modes_that_it_left(
+def test_the_program_ends_as_its_child_in_the_foreground_reports_its_end_and_resets_the_modes_that_it_left(
     tmp_path: Path, then: str, code: int, printed: str, is_reset: bool
 ) -> None:
-    shell = start(tmp_path, then)
+    shell = start(tmp_path, then, IGNORES_CHILDREN if code == 7 else "")
     assert exit_code_of(shell) == code
+    _, parent, has_terminal = (tmp_path / "child").read_text().split()
+    assert (int(parent), has_terminal) == (shell.pid, "True")
     text = re.sub(r"raw |\x18|\x1b\[[<?\d]*\w", "", shell.before)
     assert re.fullmatch(printed, " ".join(text.split()))
     assert (RESET in shell.before) is is_reset
     kill_child(tmp_path)
-
-
-def test_the_child_is_in_the_foreground_and_its_exit_code_is_right_if_the_caller_ignores_sigchld(
-    tmp_path: Path,
-) -> None:
-    shell = start(tmp_path, "sys.exit(7)", first="import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n")
-    assert exit_code_of(shell) == 7
-    _, parent, has_terminal = (tmp_path / "child").read_text().split()
-    assert (int(parent), has_terminal) == (shell.pid, "True")
 
 
 def test_signals_are_forwarded_once_and_those_of_the_terminal_reach_only_the_child(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from engine.config.run import RunConfig
-from engine.errors import CorpusError, InternalError, exit_code_for
+from engine.errors import CorpusError, InternalError
 from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
@@ -67,17 +67,19 @@ class Silent:
 
 
 TRAINED = (run_started(), steps_finished(1, [4.0, 3.9]))
-FAILING: dict[str, tuple[Session | Exception, Sequence[Event], str]] = {
-    "an exception": (RaisingSession(ZeroDivisionError("no"), TRAINED), TRAINED, "ZeroDivisionError"),
-    "an exit": (RaisingSession(SystemExit(5), TRAINED), TRAINED, "SystemExit"),
-    "an exception while it opens": (ImportError("no torch here"), (), "no torch here"),
-    "no last event": (Silent(), TRAINED[:1], ""),
+NO_TWEETS = CorpusError("tweets.csv is empty.", "Give a file with tweets.")
+FAILING: dict[str, tuple[Session | Exception, Sequence[Event], tuple[str, str]]] = {
+    "an exception": (RaisingSession(ZeroDivisionError("no"), TRAINED), TRAINED, (InternalError.title, "ZeroDivision")),
+    "an exit": (RaisingSession(SystemExit(5), TRAINED), TRAINED, (InternalError.title, "SystemExit")),
+    "an exception while it opens": (ImportError("no torch here"), (), (InternalError.title, "no torch here")),
+    "no last event": (Silent(), TRAINED[:1], (InternalError.title, "")),
+    "an error of ours": (RaisingSession(NO_TWEETS), (), (NO_TWEETS.title, "tweets.csv is empty.Give a file")),
 }
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_any_other_failure_of_a_session_is_one_internal_error_at_its_step(name: str) -> None:
-    session, emitted, detail = FAILING[name]
+def test_any_failure_of_a_session_is_one_error_at_its_step_with_the_title_message_and_hint_of_ours(name: str) -> None:
+    session, emitted, (title, words) = FAILING[name]
 
     def open_session(_config: RunConfig, _on_stage: OnStage) -> Session:
         if isinstance(session, Exception):
@@ -87,15 +89,8 @@ def test_any_other_failure_of_a_session_is_one_internal_error_at_its_step(name: 
     *before, last = events_of(open_session)
     assert before == [*emitted]
     assert isinstance(last, RunFailed)
-    assert (exit_code_for(last.title), last.step) == (InternalError.exit_code, emitted[-1].step if emitted else 0)
-    assert detail in last.detail
-
-
-def test_a_tweetgen_error_is_reported_with_its_own_title_message_and_hint() -> None:
-    error = CorpusError("tweets.csv is empty.", "Give a file with tweets.")
-    (event,) = events_of(lambda _config, _on_stage: RaisingSession(error))
-    assert isinstance(event, RunFailed)
-    assert (event.title, event.detail, event.hint) == (error.title, error.message, error.hint)
+    assert (last.title, last.step) == (title, emitted[-1].step if emitted else 0)
+    assert words in last.detail + last.hint
 
 
 def test_an_exception_after_the_end_adds_nothing_to_the_stream() -> None:

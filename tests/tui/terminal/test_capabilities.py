@@ -16,17 +16,12 @@ from textual.color import Color
 
 import tui
 from tests import hostile
-from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.strategies import hostile_text
-from tests.tui.conftest import Stage, screen_text
 from tui.terminal import sequences as clipboard
 from tui.terminal.capabilities import GlyphSet, colour_system, glyphs_for, is_utf8
 from tui.terminal.glyphs import FALLBACKS, GlyphFilter
-from tui.widgets.plot.plot import LossPlot
 
 UTF_8, C_FROM_PYTHON = {"LANG": "en_US.UTF-8"}, {"LC_CTYPE": "C.UTF-8"}  # what Python makes of LANG=C
-
-
 BRAILLE: tuple[tuple[dict[str, str], str | None], ...] = (
     ({"LANG": "de_DE.utf8@euro"}, "utf-8"),
     ({"LC_ALL": "C.UTF-8", "LANG": "C"}, "utf-8"),
@@ -118,22 +113,3 @@ def test_a_replacement_has_the_shape_of_its_glyph_and_differs_from_other_meaning
 @given(hostile_text())
 def test_without_utf8_all_is_ascii(text: str) -> None:
     assert translated(text, is_utf8=False).isascii()
-
-
-async def test_glyphs_can_be_changed_while_the_screen_is_up(stage: Stage) -> None:
-    script = (
-        steps_finished(1, [4.5 - 0.02 * step for step in range(100)]),
-        eval_finished(50, 3.2, is_best=True),
-        tweet_sampled("plain enough", 100, novelty="near-copy", reached_eos=False),
-    )
-    async with stage.running(FakeSession(script)) as at:
-        await at.press(shows=("━ tweets", "plain enough…"))
-        at.app.glyphs = "ascii"
-        await at.press(shows="plain enough~")
-        assert screen_text(at.app).isascii()
-        assert at.app.screen.query_one(LossPlot).picture.options.glyph_set == "ascii"
-        await at.press("?", shows="+-")
-        assert screen_text(at.app).isascii()
-        at.app.pop_screen()
-        at.app.glyphs = "braille"
-        await at.press(shows=("━ tweets", "plain enough…"))

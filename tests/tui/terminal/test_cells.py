@@ -16,6 +16,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rich.cells import split_graphemes
+from rich.segment import Segment
+from rich.style import Style
 from textual.app import ComposeResult
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
@@ -30,7 +32,7 @@ from tui.terminal.compaction import FrameBuffer
 from tui.terminal.private import update_screen
 from tui.text.cells import Line, Span
 from tui.widgets.feed.feed import TweetFeed
-from tui.widgets.line_view import LineView
+from tui.widgets.line_view import LineView, changed_cells
 
 Cell = tuple[str, str, str, bool]
 """Its character, empty for the second half of a wide one, its colour, its background, and whether it is bold."""
@@ -140,3 +142,22 @@ def test_the_terminal_shows_the_cells_of_the_widgets_after_every_change(
                         assert cells_on(terminal, y) == list(cells_of(strip)), (step, y, strip.text)
 
     asyncio.run(run())
+
+
+def test_changed_cells_are_exact_and_lines_with_wide_characters_change_whole() -> None:
+    red, plain_style = Style(color="red"), Style()
+
+    def cells(*texts: str) -> Strip:
+        return Strip([Segment(text, style) for text, style in zip(texts, (plain_style, red), strict=True)])
+
+    def changed(old: Strip, new: Strip) -> list[tuple[int, int]]:
+        return list(changed_cells(old, new))
+
+    old = cells("abcd", "ef")
+    assert changed(old, cells("abcd", "ef")) == []
+    assert changed(old, cells("abXd", "ef")) == [(2, 3)]
+    assert changed(old, cells("abcde", "f")) == [(4, 5)]
+    assert changed(old, cells("ab日d", "e")) == [(0, 6)]
+    assert changed(cells("a日e\u0347c", "d"), cells("a日e\u0347c", "X")) == [(0, 6)], "a wide one and a mark"
+    far = " " * 40
+    assert changed(cells("ab" + far, "e"), cells("Xb" + far, "Y")) == [(0, 1), (42, 43)], "what is far apart"

@@ -29,6 +29,17 @@ from tui.terminal.private import ChopsUpdate, render_cropped
 CONSOLE = Console(color_system=None)
 
 
+@pytest.fixture(params=[True, False])
+def is_patched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Patch Textual or have it as it is, as the returned value says."""
+    monkeypatch.setattr(Screen, "_on_resize", private._LAY_OUT)
+    monkeypatch.setattr(Screen, "_compositor_refresh", private._REFRESH)
+    monkeypatch.setattr(linux_driver, "getincrementaldecoder", codecs.getincrementaldecoder)
+    if request.param:
+        private.patch_textual()
+    return bool(request.param)
+
+
 def update(*spans: tuple[int, int, int]) -> ChopsUpdate:
     """Return an update of two lines, each from a widget of 6 cells and one of 4."""
     line = {0: Strip([Segment("abc", Style()), Segment("def", Style())]), 6: Strip([Segment("ghij", Style())])}
@@ -69,13 +80,9 @@ class SizedScreen(Screen[None]):
         self.call_later(lambda: None)
 
 
-@pytest.mark.parametrize("is_patched", [True, False])
 async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(
-    monkeypatch: pytest.MonkeyPatch, *, is_patched: bool
+    is_patched: bool,
 ) -> None:
-    monkeypatch.setattr(Screen, "_on_resize", private._LAY_OUT)  # Textual's own; to be restored
-    if is_patched:
-        private.patch_textual()
     app, screen = App[None](), SizedScreen()
     async with app.run_test(size=(80, 24)):
         await app.push_screen(screen)
@@ -103,11 +110,7 @@ class DrawnDialog(ModalScreen[None]):
         return super().refresh(*regions, **options)
 
 
-@pytest.mark.parametrize("is_patched", [True, False])
-async def test_what_changes_below_a_dialog_is_drawn_once(monkeypatch: pytest.MonkeyPatch, *, is_patched: bool) -> None:
-    monkeypatch.setattr(Screen, "_compositor_refresh", private._REFRESH)  # Textual's own; to be restored
-    if is_patched:
-        private.patch_textual()
+async def test_what_changes_below_a_dialog_is_drawn_once(is_patched: bool) -> None:
     app, below, dialog, changed = App[None](), Screen[None](), DrawnDialog(), Region(2, 3, 5, 1)
     async with app.run_test() as pilot:
         await app.push_screen(below)
@@ -135,13 +138,9 @@ class KeysDriver(LinuxDriver):
             self.exit_event.set()
 
 
-@pytest.mark.parametrize("is_patched", [True, False])
 def test_bytes_that_are_not_utf8_are_read_as_replacement_characters(
-    monkeypatch: pytest.MonkeyPatch, *, is_patched: bool
+    is_patched: bool,
 ) -> None:
-    monkeypatch.setattr(linux_driver, "getincrementaldecoder", codecs.getincrementaldecoder)  # Textual's own; restored
-    if is_patched:
-        private.patch_textual()
     reading, writing = os.pipe()
     driver, is_decoded = KeysDriver(reading), True
     os.write(writing, "é\N{WASTEBASKET}".encode() + b"\xff\xc3(caf\xe9.")

@@ -244,7 +244,6 @@ def replay(
 
 
 def _show_replay(run: str, speed: float) -> None:
-    """Replay a run on the screen."""
     require_terminal("Without one: --cast FILE records the replay.")
     job_control = start_job_control()
     folder = find_run(run)

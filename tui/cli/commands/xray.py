@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,6 +14,7 @@ from engine.protocol.insight import ReachMethod
 from engine.text import clean, counted, sanitize_line
 from tui.cli.options import Checkpoint, require_effect
 from tui.cli.output import STANDARD_STREAM, report, report_checkpoint, write_output
+from tui.xray.state import ViewName, XrayState, trace_command
 
 if TYPE_CHECKING:  # it imports torch
     from engine.checkpoints.format import CheckpointInfo
@@ -32,7 +33,7 @@ def xray(  # noqa: PLR0913 - one per option
     *,
     checkpoint: Checkpoint = None,
     view: Annotated[
-        Literal["step", "gates", "reach", "units", "map"] | None,
+        ViewName | None,
         typer.Option(
             metavar="step|gates|reach|units|map",
             help="One character at a time, its gates, how far back it reaches, units that track a concept, or the map "
@@ -111,7 +112,6 @@ def xray(  # noqa: PLR0913 - one per option
         )
 
     from tui.cli.xray_output import print_page, print_targets, svg_of
-    from tui.xray.state import XrayState, trace_command
     from tui.xray.views import answered, page
 
     chosen = XrayState(text=read, cursor=cursor, view=name, layer=shown_layer - 1, method=method or "occlusion")

@@ -72,7 +72,6 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
             self._leave_soon(self._early_code)
 
     def on_mount(self) -> None:
-        """Choose the theme and show the lesson."""
         self.on_ctrl_c(self.screen_watch.expect)
         self.choose_theme()
         if not self.store.preferences.mouse:

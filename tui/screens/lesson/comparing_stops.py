@@ -50,7 +50,6 @@ class SamplingView(StopView):
         return self._ladder is not None and self._places >= {0, len(_TEMPERATURES) - 1}
 
     def run_is_ready(self) -> None:
-        """Ask for the distribution."""
         self.run.send(TraceText(text=_BEFORE, request=_BARS_REQUEST))
 
     def tick(self) -> None:
@@ -63,7 +62,6 @@ class SamplingView(StopView):
             self._sample()
 
     def handle(self, event: Event) -> None:
-        """Show the tweets, or the distribution."""
         if isinstance(event, LadderSampled):
             self._ladder = event
             self._shows_bars = False
@@ -81,7 +79,6 @@ class SamplingView(StopView):
         self.run.send(SampleLadder(seed=self._seed, temperatures=_RUNGS))
 
     def adjust(self, step: int) -> None:
-        """Move the temperature of the bars."""
         self._place = min(max(self._place + step, 0), len(_TEMPERATURES) - 1)
         self._places.add(self._place)
         self._shows_bars = True
@@ -128,7 +125,6 @@ class _Measuring:
     speeds: list[float] = field(default_factory=list)
 
     def add(self, event: StepsFinished) -> None:
-        """Add a report."""
         self.num_steps += len(event.train_losses)
         self.losses = [*self.losses, *event.train_losses][-_NUM_LOSSES:]
         self.speeds.append(event.chars_per_second)
@@ -165,12 +161,10 @@ class BatchesView(StopView):
 
     @property
     def bar_keys(self) -> tuple[Key, ...]:
-        """The keys that scroll."""
         return _SCROLL_KEYS
 
     @property
     def compares(self) -> str:
-        """What v compares."""
         return "sorted/not"
 
     def action_columns(self, direction: int) -> None:
@@ -190,7 +184,6 @@ class BatchesView(StopView):
         self._current = None
 
     def wants_training(self) -> bool:
-        """Train while measuring."""
         measuring = self._measuring.get(self._current or 0)
         is_measuring = self._current is not None and (measuring is None or measuring.num_steps < _MEASURED_STEPS)
         return is_measuring or super().wants_training()
@@ -209,7 +202,6 @@ class BatchesView(StopView):
         self.redraw()
 
     def handle(self, event: Event) -> None:
-        """Measure, and show the batch."""
         match event:
             case BatchShown(num_tweets=num_tweets, shuffled=shuffled) if num_tweets > 1:  # one tweet has no padding
                 self._batches[shuffled] = event

@@ -50,7 +50,6 @@ class TweetInput(LineInput):
         """Right was pressed at the end."""
 
     def action_cursor_right(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - as in `Input`
-        """Move the cursor, or go on."""
         if self.cursor_position == len(self.value) and not select:
             self.post_message(self.AtEnd())
         else:
@@ -65,7 +64,6 @@ class CharsView(StopView):
         self._traced: TextTraced | None = None
 
     def compose(self) -> ComposeResult:
-        """Lay out line and rows."""
         yield TweetInput(_EXAMPLE, max_length=_MAX_CHARS, select_on_focus=False, id="tweet")
         yield LivePicture(self.picture)
 
@@ -87,13 +85,11 @@ class CharsView(StopView):
         return self.query_one(TweetInput) if self.app.size.height >= _MIN_HEIGHT_OF_BOTH else None
 
     def typed(self, character: str) -> None:
-        """Type it in the line."""
         line = self.query_one(TweetInput)
         self.screen.set_focus(line)
         line.replace(character, *line.selection)
 
     def act(self) -> None:
-        """Move the focus to the line."""
         self.screen.set_focus(self.query_one(TweetInput))
 
     @on(TweetInput.AtEnd)
@@ -102,7 +98,6 @@ class CharsView(StopView):
 
     @on(Input.Changed)
     def run_is_ready(self) -> None:
-        """Ask for the ids of the line."""
         text = self.query_one(Input).value
         if not text and self._traced is not None:  # a model has nothing to trace
             self._traced = replace(self._traced, text="", token_ids=self._traced.token_ids[:1])
@@ -111,13 +106,11 @@ class CharsView(StopView):
             self.run.send(TraceText(text=text, request=_CHARS_REQUEST))
 
     def handle(self, event: Event) -> None:
-        """Show the ids."""
         if isinstance(event, TextTraced) and event.request == _CHARS_REQUEST and self.query_one(Input).value:
             self._traced = event
             self.redraw()
 
     def picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
-        """Return the rows of the line."""
         traced = self._traced
         if traced is None:
             return ()
@@ -144,11 +137,9 @@ class ShapesView(StopView):
         return self._num_seen == _NUM_PARTS
 
     def run_is_ready(self) -> None:
-        """Ask for a batch."""
         self.run.send(ShowBatch())
 
     def handle(self, event: Event) -> None:
-        """Show the shapes of a batch."""
         if isinstance(event, BatchShown):
             self._batch = event
             self.redraw()
@@ -160,7 +151,6 @@ class ShapesView(StopView):
             self.redraw()
 
     def picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
-        """Return the parts with their shapes."""
         started, batch = self.run.view.started, self._batch
         if started is None or batch is None:
             return ()
@@ -196,7 +186,6 @@ class XrayView(StopView):
     FIRST_VIEW: ClassVar[ViewName]
 
     def compose(self) -> ComposeResult:
-        """Lay out the panel."""
         yield XrayPanel(view=self.FIRST_VIEW)
 
     @property
@@ -206,12 +195,10 @@ class XrayView(StopView):
 
     @property
     def panel(self) -> XrayPanel:
-        """The panel."""
         return self.query_one(XrayPanel)
 
     @property
     def keys_target(self) -> Widget:
-        """The panel."""
         return self.panel
 
     @property
@@ -228,12 +215,10 @@ class XrayView(StopView):
             self.run.send(ShowBatch())
 
     def tick(self) -> None:
-        """Follow the training."""
         if self.panel.text and self.run.is_ready:
             self.panel.tick(self.run.view.step)
 
     def handle(self, event: Event) -> None:
-        """Show an answer."""
         if isinstance(event, BatchShown) and not self.panel.text:
             self.panel.open(tweet_to_look_at([row.text for row in event.rows]))
             self.panel.cursor = self.first_cursor
@@ -263,7 +248,6 @@ class ForcingView(XrayView):
         self._has_seen_own_draw = False
 
     def on_mount(self) -> None:
-        """Note each place of the cursor."""
         self.watch(self.panel, "cursor", self._note_place)
 
     def _note_place(self, place: int) -> None:
@@ -280,7 +264,6 @@ class ForcingView(XrayView):
         return has_stepped and difference <= _MAX_TRACE_DIFFERENCE and self._has_seen_own_draw
 
     def handle(self, event: Event) -> None:
-        """Keep the last trace of the tweet."""
         super().handle(event)
         if isinstance(event, TextTraced) and event.text == self.panel.text:
             self._traced = event

@@ -82,11 +82,9 @@ class LessonScreen(Screen[None]):
 
     @property
     def stop(self) -> Stop:
-        """The open stop."""
         return STOPS[self.progress.stop - 1]
 
     def compose(self) -> ComposeResult:
-        """Lay out title, text, task and views."""
         yield StopsBar()
         with Vertical(id="lesson-body"):
             with Vertical(id="lesson-left"):
@@ -104,7 +102,6 @@ class LessonScreen(Screen[None]):
         yield Static("At least 40 columns and 12 rows are needed.", markup=False, id="too-small")
 
     def on_mount(self) -> None:
-        """Start the run and the tick."""
         self.run.start()
         self._open(self.progress.stop)
         self.set_interval(_TICK_SECONDS, self.tick)
@@ -151,7 +148,6 @@ class LessonScreen(Screen[None]):
             self.action_open_stop(number)
 
     def action_open_stop(self, number: int) -> None:
-        """Open a stop."""
         self.current.closed()
         self._open(number)
 
@@ -189,29 +185,23 @@ class LessonScreen(Screen[None]):
         self._note_if_done()
 
     def action_adjust(self, step: int) -> None:
-        """Do what - and + do."""
         self.current.adjust(step)
         self._note_if_done()
 
     def action_compare(self) -> None:
-        """Do what v does."""
         self.current.compare()
         self._note_if_done()
 
     def action_train(self) -> None:
-        """Train, or pause."""
         self._trains_by_key = self.run.view.phase != "training"
 
     def action_code(self) -> None:
-        """Show the code of the open stop."""
         self.app.push_screen(CodeDialog(self.stop))
 
     def action_help(self) -> None:
-        """Show the help."""
         self.app.push_screen(LessonHelp())
 
     async def action_leave(self) -> None:
-        """Leave the lesson."""
         await self.app.run_action("leave")
 
     def action_back(self) -> None:
@@ -234,7 +224,6 @@ class LessonScreen(Screen[None]):
         self.current.opened()
 
     def _show_stop(self) -> None:
-        """Show text, task and keys of the open stop."""
         stop = self.stop
         self.query_one(StopsBar).show(self.progress)
         self.query_one("#lesson-text", Static).update(stop.text)

@@ -30,7 +30,6 @@ class LivePicture(PictureView, can_focus=True):
         self._make_picture = make_picture
 
     def lines_for(self, width: int) -> Sequence[Line]:
-        """Return the picture for the present size."""
         return self._make_picture(width, self.size.height, self.glyphs) if self.size.area else ()
 
 
@@ -46,7 +45,6 @@ class StopView(Vertical):
         """Other keys act now."""
 
     def __init__(self, stop: Stop, run: LessonRun) -> None:
-        """Show a stop on the runs of the lesson."""
         super().__init__(id=f"stop-{stop.number}")
         self.stop = stop
         self.run = run
@@ -54,7 +52,6 @@ class StopView(Vertical):
         """Whether the task was done when the stop was opened."""
 
     def compose(self) -> ComposeResult:
-        """Lay out the picture."""
         yield LivePicture(self.picture)
 
     def picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
@@ -62,7 +59,6 @@ class StopView(Vertical):
         raise NotImplementedError
 
     def redraw(self) -> None:
-        """Draw the picture again."""
         self.query_one(LivePicture).redraw()
 
     @property

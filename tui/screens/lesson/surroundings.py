@@ -46,7 +46,6 @@ class StopsBar(Widget):
         self._targets: list[tuple[range, int]] = []
 
     def show(self, progress: Progress) -> None:
-        """Show which stop is open and which are done."""
         self._progress = progress
         self.refresh()
 
@@ -72,7 +71,6 @@ class StopsBar(Widget):
         return line
 
     async def on_click(self, event: events.Click) -> None:
-        """Open the stop under the pointer."""
         for cells, number in self._targets:
             if event.x in cells:
                 await self.screen.run_action(f"open_stop({number})")
@@ -135,12 +133,10 @@ class CodeDialog(Dialog[None]):
         self._code = stop.code
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the code."""
         with ScrollableContainer():
             yield Static(Content(self._code.strip("\n")), markup=False, id="code")
 
     def action_copy(self) -> None:
-        """Copy the code to the clipboard."""
         copy(self.app, self._code)
         self.notify("The code was sent to the clipboard.", markup=False)
 

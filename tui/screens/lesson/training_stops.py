@@ -56,7 +56,6 @@ class OverfitView(StopView):
         self._forget()
 
     def _forget(self) -> None:
-        """Start without a run."""
         self._target = self._written = ""
         self._step = 0
         self._loss = math.inf
@@ -72,12 +71,10 @@ class OverfitView(StopView):
 
     @property
     def bar_keys(self) -> tuple[Key, ...]:
-        """The keys that move the cursor."""
         return _CURSOR_KEYS
 
     @property
     def compares(self) -> str:
-        """What v compares, once there is something to compare."""
         return "before/after" if _AFTER in self._traces else ""
 
     def action_move(self, step: int) -> None:
@@ -102,7 +99,6 @@ class OverfitView(StopView):
         return self._loss < _BY_HEART_LOSS and self._written == self._target
 
     def act(self) -> None:
-        """Start a run."""
         self._forget()
         self._is_started = True
         self.post_message(self.KeysChanged())
@@ -117,7 +113,6 @@ class OverfitView(StopView):
             self.redraw()
 
     def run_is_ready(self) -> None:
-        """Ask for the tweet of the run."""
         if self._is_started and not self._target:
             self.run.send(ShowBatch())
 
@@ -218,7 +213,6 @@ class TrainingView(StopView):
         """The latest validation loss since the start from random weights, bits per character."""
 
     def compose(self) -> ComposeResult:
-        """Lay out scale and plot."""
         yield LivePicture(self.picture)
         yield LossPlot()
 
@@ -239,7 +233,6 @@ class TrainingView(StopView):
             self.run.send(ChangeSettings(settings={"steps_per_second": _SLOW_STEPS_PER_SECOND}))
 
     def closed(self) -> None:
-        """Stop training."""
         self._is_started = False
         self._lift_speed_limit()
 
@@ -261,7 +254,6 @@ class TrainingView(StopView):
         self.run.show_main(is_new=True)
 
     def handle(self, event: Event) -> None:
-        """Note the losses since the restart."""
         if isinstance(event, CommandRefused) and event.command == MeasureBaselines.__name__:
             self._is_refused = True
         elif isinstance(event, StepsFinished) and event.first_step == 1:
@@ -282,7 +274,6 @@ class TrainingView(StopView):
             self.run.send(ChangeSettings(settings={"steps_per_second": 0.0}))
 
     def picture(self, width: int, height: int, glyphs: Glyphs) -> Picture:
-        """Return the scale of losses."""
         view = self.run.main_view
         places = [place_of(baseline) for baseline in view.baselines]
         if view.smoothed_bits is not None:

@@ -72,7 +72,6 @@ class FeedColumns:
 
     @property
     def text_width(self) -> int:
-        """Width of the text."""
         return max(_MIN_TEXT_WIDTH, self.width - self.indent - cell_len(self.after_text(_ANY)))
 
     def heading(self, unit: LossUnit) -> str:

@@ -97,7 +97,6 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
         self._restore(anchor)
 
     def show_pins(self, pins: Pins) -> None:
-        """Replace the pins."""
         anchor = self._top_anchor()
         self._set_columns(self._columns.with_room_for(pins))
         self._model.set_pins(pins, self._retained())
@@ -127,7 +126,6 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
 
     @property
     def is_pins_only(self) -> bool:
-        """Whether only pins are shown."""
         return self._model.is_pins_only
 
     @property
@@ -143,7 +141,6 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
 
     @property
     def is_highlighting(self) -> bool:
-        """Whether a tweet is highlighted."""
         return bool(self._marked)
 
     @property

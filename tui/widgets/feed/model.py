@@ -54,7 +54,6 @@ class FeedModel:
 
     @property
     def num_lines(self) -> int:
-        """Lines of all tweets."""
         return self._line_ends[-1] if self._line_ends else 0
 
     def locate(self, line: int) -> tuple[int, int]:
@@ -70,7 +69,6 @@ class FeedModel:
         return range(end - len(self.texts[index].lines), end)
 
     def is_pinned(self, tweet: TweetSampled) -> bool:
-        """Return whether a tweet is pinned."""
         return bool(self._pins) and tweet_key(tweet) in self._pins
 
     def update(self, tweets: tuple[TweetSampled, ...], num_generated: int, retained: Iterable[TweetSampled]) -> None:
@@ -88,7 +86,6 @@ class FeedModel:
             self.rebuild(retained)
 
     def set_pins(self, pins: Pins, retained: Iterable[TweetSampled]) -> None:
-        """Replace the pins."""
         self._pins = {tweet_key(pin): pin for pin in pins}
         self.rebuild(retained)
 
@@ -100,7 +97,6 @@ class FeedModel:
         self._append(wanted, (wrapped.get(id(tweet)) or self._wrapped(tweet) for tweet in wanted))
 
     def rewrap(self, width: int) -> None:
-        """Wrap all tweets to another width."""
         if width != self._width:
             self._width, tweets = width, self.tweets
             self._clear()

@@ -62,7 +62,6 @@ class TweetText(LineView, can_focus=True):
         self.redraw()
 
     def validate_cursor(self, cursor: int) -> int:
-        """Clamp the cursor to the text."""
         return min(max(cursor, 0), len(self._text))
 
     def watch_cursor(self) -> None:

@@ -50,7 +50,6 @@ class Limits:
 
     @property
     def span(self) -> float:
-        """The distance between the ends."""
         return self.high - self.low
 
 

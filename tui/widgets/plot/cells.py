@@ -154,7 +154,6 @@ class CellGrid:
         return int(self.chars.shape[0])
 
     def copy(self) -> CellGrid:
-        """Return an independent copy."""
         return CellGrid(self.chars.copy(), self.styles.copy())
 
     def write(self, x: int, y: int, text: str, style: StyleName) -> int:

@@ -34,7 +34,6 @@ class PlotOptions:
 
     @property
     def glyphs(self) -> PlotGlyphs:
-        """The characters to draw with."""
         return PLOT_GLYPHS[self.glyph_set]
 
     def heights(self, nats: Floats) -> Floats:

@@ -68,7 +68,6 @@ class Picture:
         self._axes: dict[PaneKind, LossAxis] = {}
 
     def draw(self, view: RunView, viewport: Viewport, options: PlotOptions, width: int, height: int) -> None:
-        """Draw the panes."""
         if (options.unit, options.is_log) != (self.options.unit, self.options.is_log):
             self._axes.clear()
         self.options, self.cells, self.panes = options, CellGrid.blank(width, height), {}

@@ -205,7 +205,6 @@ class LossPlot(Widget, can_focus=True):
     @on(events.MouseScrollUp)
     @on(events.MouseScrollDown)
     def _zoom_at_pointer(self, event: events.MouseScrollUp | events.MouseScrollDown) -> None:
-        """Zoom in or out at the pointer."""
         event.stop()
         if (pane := self.picture.pane_under(event.x)) is not None:
             factor = 1 / _WHEEL_ZOOM if isinstance(event, events.MouseScrollUp) else _WHEEL_ZOOM

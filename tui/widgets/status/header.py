@@ -38,7 +38,6 @@ class Header(LineView):
         self._view = RunView()
 
     def show(self, view: RunView) -> None:
-        """Show a run."""
         self._view = view
         self.redraw()
 

@@ -89,7 +89,6 @@ class MachineReader:
         self._nvml = _opened_nvml(import_module)
 
     def read(self) -> MachineReading:
-        """Read the current load."""
         psutil, errors = self._psutil, self._errors
         num_cores = psutil.cpu_count() or 1
         found = [_or_none(errors, partial(_load_of, process)) for process in self._processes()]

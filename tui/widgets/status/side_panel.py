@@ -160,7 +160,6 @@ class StatusLines(LineView):
         """Whether a small curve of the loss fills the first line."""
 
     def show(self, view: RunView) -> None:
-        """Show a run."""
         self.shown = view
         if self.display:
             self.redraw()
@@ -206,7 +205,6 @@ class SidePanel(LineView):
         return len(self._pages)
 
     def show(self, view: RunView) -> None:
-        """Show a run."""
         self.shown = view
         self.redraw()
 

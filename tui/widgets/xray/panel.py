@@ -71,7 +71,6 @@ class XrayPanel(PictureView, can_focus=True):
         view: ViewName
 
     def __init__(self, text: str = "", view: ViewName = "step", clock: Callable[[], float] = time.monotonic) -> None:
-        """Show `text` in `view`."""
         super().__init__()
         self.target = self
         self._state = XrayState(text=sanitize(text), view=view, seed=secrets.randbelow(_MAX_SEED))
@@ -87,12 +86,10 @@ class XrayPanel(PictureView, can_focus=True):
 
     @property
     def text(self) -> str:
-        """The text that is shown."""
         return self._state.text
 
     @property
     def view_name(self) -> ViewName:
-        """The view that is shown."""
         return self._state.view
 
     @property
@@ -140,11 +137,9 @@ class XrayPanel(PictureView, can_focus=True):
         self._update()
 
     def validate_cursor(self, cursor: int) -> int:
-        """Clamp the cursor to the inputs."""
         return min(max(cursor, 0), len(self.text))
 
     def watch_cursor(self, cursor: int) -> None:
-        """Show the new place."""
         self._set(replace(self._state, cursor=cursor))
 
     def on_mount(self) -> None:
@@ -231,7 +226,6 @@ class XrayPanel(PictureView, can_focus=True):
             self.cursor = self._drawn_text[0].moved_by_lines(self.cursor, step)
 
     def action_view(self, view: ViewName) -> None:
-        """Show a view."""
         self._set(replace(self._state, view=view))
 
     def action_next_view(self, step: int) -> None:
@@ -255,7 +249,6 @@ class XrayPanel(PictureView, can_focus=True):
         self._set(self._view.with_next_variant(self._state))
 
     def action_layer(self) -> None:
-        """Show the next layer."""
         num_layers = 0 if self._shown_answers is None else self._shown_answers.num_layers
         if num_layers == 1:
             self.notify("The model has one layer.", markup=False)
@@ -270,7 +263,6 @@ class XrayPanel(PictureView, can_focus=True):
             self._set(replace(self._state, value=min(max(value, -1.0), 1.0)))
 
     def action_free(self) -> None:
-        """Free the held unit."""
         self._set(replace(self._state, value=None))
 
     def action_follow(self) -> None:

@@ -49,11 +49,9 @@ class PictureView(LineView):
 
     @property
     def glyphs(self) -> Glyphs:
-        """The glyphs that the terminal can show."""
         return ASCII if self.app.glyphs == "ascii" else UNICODE
 
     def on_mount(self) -> None:
-        """Redraw when the glyph set changes."""
         self.watch(self.app, "glyphs", self.redraw, init=False)
 
     def _segment(self, span: cells.Span) -> Segment:

@@ -90,7 +90,6 @@ _Found = tuple[_Post | DroppedRow, str]
 
 
 def _post(record: dict[str, object], cid: bytes = b"") -> _Post | DroppedRow:
-    """Parse the record of a post."""
     text, created, reply = record.get("text"), record.get("createdAt"), record.get("reply")
     if not isinstance(text, str):
         return DroppedRow("not a text", example("a post", as_json(text)))

@@ -276,7 +276,6 @@ class _Page:
         """Whether that is an invisible span, which ends with its link or paragraph if its own end tag is missing."""
 
     def start(self, tag: str, attributes: str) -> None:
-        """Handle a start tag."""
         if self._hidden_by:
             self._hidden_depth += tag == self._hidden_by
             return

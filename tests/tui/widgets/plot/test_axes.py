@@ -1,8 +1,9 @@
-"""The axes: ticks, labels, and the losses and steps in view."""
+"""What a pane shows where: ticks and labels of its axes, the losses and steps in view, and the cells of a curve."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.tui.widgets.plot.test_picture import falling_losses
 from tui.widgets.plot.axes import Limits, LossAxis, loss_axis, loss_range, step_limits
+from tui.widgets.plot.cells import CellGrid, curve_dots
 from tui.widgets.plot.pane import PlotOptions
+from tui.widgets.plot.viewport import MIN_SPAN, Viewport, Window
 
 
 @given(st.floats(0.001, 20), st.floats(1.01, 1000), st.integers(3, 45), st.booleans())
@@ -95,3 +98,64 @@ def test_a_loss_of_zero_is_on_a_log_axis() -> None:
     shown = loss_range(heights(np.array([0.0])), heights(np.array([1.0])), np.array([]))
     assert math.isfinite(shown.low)
     assert shown.low < shown.high
+
+
+STEPS = st.integers(1, 5_000_000)
+CHANGES = st.lists(
+    st.one_of(
+        st.builds(lambda factor, at: lambda view: view.zoomed(factor, at), st.floats(0.1, 10), STEPS),
+        st.builds(lambda factor: lambda view: view.zoomed(factor), st.floats(0.1, 10)),
+        st.builds(lambda steps: lambda view: view.panned(steps), st.integers(-(10**7), 10**7)),
+        st.builds(
+            lambda count: lambda view: view.with_cursor((view.cursor or 0) + count), st.sampled_from([-10, -1, 1, 10])
+        ),
+        st.builds(lambda step: lambda view: view.with_cursor(step), st.none() | STEPS),
+        st.just(lambda view: view.next_mode()),
+        st.just(lambda view: view.following()),
+    ),
+    max_size=12,
+)
+
+
+@given(st.integers(1, 1000), st.integers(0, 5_000_000), CHANGES, st.booleans())
+def test_after_any_actions_each_pane_shows_steps_of_the_run(
+    first: int, num_more: int, changes: list[Callable[[Viewport], Viewport]], is_wide: bool
+) -> None:
+    run = Limits(first, first + num_more)
+    whole = step_limits(first, first + num_more)
+    view = Viewport(run, is_wide=is_wide)
+    for change in changes:
+        view = change(view)
+    for pane in view.panes:
+        limits = view.limits(pane)
+        assert whole.low <= limits.low <= run.high
+        assert MIN_SPAN <= limits.span <= whole.span
+        assert limits.high <= whole.high + limits.span
+    if view.cursor is not None:
+        assert run.low <= view.cursor <= run.high
+
+
+@given(st.integers(1, 5_000_000), st.integers(1, 5_000_000), st.integers(20, 100_000))
+def test_a_run_that_goes_back_stays_in_view(last: int, first: int, span: int) -> None:
+    limits = Viewport(Limits(1, last), whole=Window(span, first)).limits("whole")
+    assert limits.low <= last
+
+
+def test_a_curve_has_no_holes_however_steep_it_is() -> None:
+    values, no_gap = np.array([np.nan, 0.0, 9.9, 5.0, np.nan, 0.0, np.nan]), np.zeros(7, bool)
+    dots = curve_dots(values, values, no_gap, Limits(0, 10), 10)
+    assert dots.sum(axis=0).tolist() == [0, 1, 9, 5, 2, 2, 0]
+    assert np.flatnonzero(dots[:, 2]).tolist() == list(range(9))
+
+
+def test_changed_cells_are_exact_and_wide_characters_change_whole() -> None:
+    before = CellGrid.blank(60, 2)
+    after = before.copy()
+    assert list(after.changes(before)) == []
+    after.write(3, 0, "x", "tick")
+    after.write(40, 0, "日", "tick")
+    after.write(6, 1, "", "tick")
+    assert list(after.changes(before)) == [(3, 0, 1), (40, 0, 2)]
+    again = after.copy()
+    again.write(41, 0, "y", "tick")
+    assert list(again.changes(after)) == [(40, 0, 2)]

@@ -1,4 +1,4 @@
-"""The state of a run as text: every value, what is special about a run, and two lines for a small terminal."""
+"""The state of a run as text: every value, two lines for a small terminal, the pages of the side panel, the header."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.config.run import TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.protocol import events as e
 from tests import fakes
-from tests.fakes import checkpoint_saved, eval_finished, run_finished, run_started, steps_finished
+from tests.fakes import checkpoint_saved, eval_finished, paused, run_finished, run_started, steps_finished
 from tui.run.fold import fold
 from tui.run.marks import Baseline, Mark
 from tui.run.series import Series
@@ -23,7 +23,8 @@ from tui.run.view import RunView
 from tui.text.cells import plain
 from tui.text.numbers import LossUnit
 from tui.widgets.status.facts import facts, two_lines
-from tui.widgets.status.side_panel import Group, groups_of
+from tui.widgets.status.header import header_line
+from tui.widgets.status.side_panel import Group, column_cells, groups_of, page_lines, paged
 
 STEPS = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
 UNIGRAM, SIX_GRAM = Baseline(name="unigram", bits_per_char=4.4), Baseline(name="6-gram", bits_per_char=2.4)
@@ -163,3 +164,55 @@ def test_fields_of_the_lines_are_dropped_whole_and_counted(width: int) -> None:
         shown = [*first.split(gap), *text.strip().split(gap)]
         assert all(field in " ".join(whole) for field in shown)
         assert rest == f"{num_all - len(shown)} values  h"
+
+
+@given(st.integers(20, 90), st.integers(3, 40))
+def test_every_line_of_every_group_is_on_some_page_whose_last_row_names_groups_of_the_others(
+    width: int, height: int
+) -> None:
+    view = running(TrainingConfig(max_steps=1200))
+    cells = column_cells(width)
+    pages = paged(groups(view, cells), width, height)
+    shown = [page_lines(pages, number, width, height) for number in range(len(pages))]
+    assert all(cell_len(plain([line])) <= width for lines in shown for line in lines)
+    assert all(len(lines) == height for lines in shown)
+    text = plain([line for lines in shown for line in lines])
+    assert all(plain([line]) in text for group in groups(view, cells) for line in group.lines)
+    for number, lines in enumerate(shown if len(pages) > 1 else ()):
+        others = list(dict.fromkeys(name for each in [*pages[number + 1 :], *pages[:number]] for name in each.names))
+        count, _, named = plain(lines[-1:]).removesuffix("  h").partition(": ")
+        assert count == f"+{len(others)} more"
+        assert ", ".join(others).startswith(named.removesuffix(" …"))
+        assert named.endswith(" …") or not named or named == ", ".join(others)
+
+
+# The header -----------------------------------------------------------------------------------------------------------
+
+ONE_TWEET = view_after(run_started(num_train_tweets=1, num_val_tweets=0), STEPS, paused(600, 9.0))
+HEADERS = {
+    "training": (before_evaluation(), ""),
+    "paused": (replace(before_evaluation(), phase="paused"), ""),
+    "replay": (replace(before_evaluation(), is_replay=True), ""),
+    "attached": (before_evaluation(), "attached, 2 screens"),
+    "one tweet": (ONE_TWEET, ""),
+    "long name": (view_after(run_started(corpus="happy tweets (embedded, synthetic)"), STEPS), ""),
+    "endless name": (view_after(run_started(corpus="x" * 200), STEPS), ""),
+    "last step of a budget, evaluating": (before_evaluation(TrainingConfig(max_steps=600)), ""),
+    "last second of a budget, evaluating": (before_evaluation(TrainingConfig(max_seconds=3723)), ""),
+    "one step before": (before_evaluation(TrainingConfig(max_steps=601)), ""),
+    "budget used up": (replace(before_evaluation(TrainingConfig(max_steps=600)), phase="paused"), ""),
+}
+
+
+def test_the_header_leaves_out_device_model_and_counts_first(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for name, (view, badge) in HEADERS.items():
+        widths = (200, 120, 100, 80, 72, 71, 48, 40) if name == "training" else (120, 80, 40)
+        lines += [f"# {name}", *(f"{width:3} {plain([header_line(view, badge, width)])}|" for width in widths)]
+    assert "\n".join(lines) == snapshot
+
+
+@given(st.integers(40, 220), st.text(max_size=80), st.sampled_from(["", "read-only", "attached, 12 screens"]))
+def test_the_header_fills_its_width_with_any_corpus(width: int, corpus: str, badge: str) -> None:
+    view = view_after(run_started(corpus=corpus), steps_finished(600, [1.7], elapsed_seconds=3723.0))
+    assert sum(cell_len(segment.text) for segment in header_line(view, badge, width)) == width
