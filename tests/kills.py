@@ -290,8 +290,8 @@ def main() -> int:
     options = parser.parse_args()
     began = time.monotonic()
     tally = kill_many(options.times, options.seed)
-    print(*tally.problems, sep="\n", end="\n" if tally.problems else "")  # noqa: T201 - the command's output
-    print(  # noqa: T201 - the same
+    print(*tally.problems, sep="\n", end="\n" if tally.problems else "")
+    print(
         f"{tally.num_kills} kills, {tally.num_during_saves} during a save: {len(tally.problems)} unusable runs; "
         f"at most {tally.max_lost_seconds:.2f} s and {tally.max_lost_steps} steps lost of an interval of "
         f"{AUTOSAVE_SECONDS:g} s; {tally.num_compared_losses:,} repeated losses compared; "

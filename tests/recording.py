@@ -7,11 +7,10 @@ that Textual exports of the same app, on the embedded corpus.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from engine.config.run import RunConfig
 from engine.protocol.commands import SaveCheckpoint
 from tests.cli.program import kill_processes_in
 from tests.e2e.terminal import Terminal
-from tests.tui.conftest import screen_text
+from tests.tui.conftest import screen_text, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import TICK_SECONDS
 from tui.app.recorder import Output, to_cast
@@ -40,6 +39,7 @@ from tui.xray.state import ViewName
 from tui.xray.views import VIEWS
 
 DEADLINE_SECONDS = 900.0
+_until = partial(wait_until, seconds=DEADLINE_SECONDS)
 STILL_SIZE, SMALL_SIZE, DIALOG_SIZE, LESSON_SIZE = (120, 40), (80, 24), (100, 30), (120, 38)
 """The recording has the size of the dialogs."""
 TITLE = "tweetgen-tui"
@@ -191,12 +191,3 @@ def _is_answered(panel: XrayPanel) -> bool:
 
 def _write(app: App[Any], path: Path) -> None:
     path.write_text(app.export_screenshot(title=TITLE), encoding="utf-8")
-
-
-async def _until(condition: Callable[[], bool], what: str) -> None:
-    """Wait until `condition` holds."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(what)
-        await asyncio.sleep(0.05)

@@ -37,4 +37,4 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TWEETGEN_HOME"] = folder
         num_sizes = asyncio.run(draw_all(int((*sys.argv[1:], "12")[0])))
-        sys.stdout.write(f"{num_sizes} sizes drawn\n")
+        print(f"{num_sizes} sizes drawn")

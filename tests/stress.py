@@ -4,7 +4,6 @@ PATTERN is a test file, a folder, `file::test`, or an expression for `pytest -k`
 run that fails prints its output and ends the command with exit code 1. With `--seconds`, runs start until the time is
 used up.
 """
-# ruff: noqa: T201 - a command: prints its results
 
 from __future__ import annotations
 

@@ -307,13 +307,12 @@ def main() -> int:
                 folders = roots[0] / run.name, roots[1] / run.name
                 found = difference(old.result(), new.result(), folders)
                 num_differences += bool(found)
-                sys.stdout.write(f"{run.name:<10} {found or 'equal'}\n")
-                sys.stdout.flush()
+                print(f"{run.name:<10} {found or 'equal'}", flush=True)
                 shutil.rmtree(folders[1], ignore_errors=True)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     summary = f"{num_differences} of {len(runs)} runs differ" if num_differences else f"all {len(runs)} runs are equal"
-    sys.stdout.write(f"{summary}, {time.monotonic() - began:.0f} s\n")
+    print(f"{summary}, {time.monotonic() - began:.0f} s")
     return 1 if num_differences else 0
 
 

@@ -65,8 +65,7 @@ class ScriptedEmit:
         self._emit(event)
         name = type(event).__name__
         fields = {"event": name, **msgspec.to_builtins(event)}
-        sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
-        sys.stdout.flush()
+        print(codec.encode(fields), flush=True)
         if name == "StepsFinished" and fields["first_step"] != event.step:
             raise ValueError(f"the steps up to {event.step} are reported together")
         if self._left and is_at(self._left[0][0], fields):

@@ -90,9 +90,11 @@ def refused(command: str, why: str, step: int = 3, settings: tuple[str, ...] = (
     return CommandRefused(step=step, elapsed_seconds=1.0, command=command, settings=settings, **words)
 
 
-async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
+async def wait_until(
+    condition: Callable[[], object], what: str = "the condition", seconds: float = DEADLINE_SECONDS
+) -> None:
     """Let the app work until `condition` holds; fail after the deadline."""
-    end = time.monotonic() + DEADLINE_SECONDS
+    end = time.monotonic() + seconds
     pause = 0.005
     while not condition():
         assert time.monotonic() < end, f"timed out: {what}"
