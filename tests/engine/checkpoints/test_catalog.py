@@ -92,12 +92,18 @@ def test_the_name_of_a_run_resolves_to_its_best_or_else_its_latest_and_without_o
 
 # Samples --------------------------------------------------------------------------------------------------------------
 STARTED = run_started(run="a run", corpus="small.txt", vocab_size=len(Vocab(checkpoint_info().vocab)))
-LONG: list[e.Event] = []
-for _step in range(100, 60_100, 100):
-    LONG += [steps_finished(_step - 99, [3.25] * 100), tweet_sampled(f"of step {_step}", _step)]
+LONG = [
+    event
+    for step in range(100, 60_100, 100)
+    for event in (steps_finished(step - 99, [3.25] * 100), tweet_sampled(f"of step {step}", step))
+]
 OTHER = run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size)
 NOT_ITS_OWN, MISSED = tweet_sampled("not its own", 1), [(2, 1.5, None)]
-TORN = ('{"event":"TweetSampled","step":', '{"event":"TweetSampled","step":"x"}', "", "\x00")
+TORN = [
+    *(tweet_sampled("one", 10), tweet_sampled("two", 20)),
+    *('{"event":"TweetSampled","step":', '{"event":"TweetSampled","step":"x"}', "", "\x00"),
+    *(steps_finished(21, [3.0]), tweet_sampled("three", 30)),
+]
 LOADED = [
     *(tweet_sampled("first time", 20), tweet_sampled("later", 40)),
     tweet_sampled("second time", 20, elapsed_seconds=5.0),
@@ -109,7 +115,7 @@ LOADED = [
     ("lines", "samples"),
     [
         pytest.param(
-            [STARTED, tweet_sampled("one", 10), tweet_sampled("two", 20), *TORN, tweet_sampled("three", 30)],
+            [STARTED, *TORN],
             [(5, 0.25, None), (20, 1.0, "two"), (25, 1.25, "two"), (99, 99.0, "three")],
             id="the last before the checkpoint, and torn lines are skipped",
         ),
@@ -214,7 +220,6 @@ def test_a_branch_of_a_foreign_checkpoint_names_no_files(foreign: str) -> None:
     by_name = {entry.name: config_of_branch(entry, RunConfig()) for entry in catalog.iterate_checkpoints()}
     assert by_name["theirs"].corpus is by_name["linked"].corpus is None
     assert by_name["mine"].corpus is not None
-    assert isinstance(h.run_session(replace(by_name["theirs"], run_name="branch"))[0], e.RunFailed)
 
 
 # Deleting, renaming, pinning, exporting, importing --------------------------------------------------------------------

@@ -356,13 +356,6 @@ def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
     assert np.allclose(log_probs, log_probs_of(model, token_ids[rows].tolist()), atol=1e-5)
 
 
-def compiled_row(model: TextGenerator) -> SingleRowStepper:
-    """Return the compiled stepper at the start of a tweet."""
-    weights = InferenceWeights(model)
-    *states, windows = initial_state(weights)
-    return SingleRowStepper(weights, states, windows)
-
-
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
     """Let single rows be computed as on a GPU; return what records them."""
@@ -455,7 +448,8 @@ def test_large_weights_give_the_same_on_one_thread_and_two(monkeypatch: pytest.M
     steppers = []
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
-        steppers.append(compiled_row(model))
+        *states, windows = initial_state(InferenceWeights(model))
+        steppers.append(SingleRowStepper(InferenceWeights(model), states, windows))
     is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
     assert is_threaded == [[False] * 2, [hidden_size == 18] * 2]
     for token_id in (4, 5, 6):
