@@ -300,6 +300,7 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "haiku.txt").write_text("\n\n".join(tweets), encoding="utf-8")
     (folder / "riddles").write_text("\n%\n".join(tweets), encoding="utf-8")
     (folder / "embedded").mkdir()
+    (folder / "embedded" / "lesson").symlink_to(ROOT / "assets" / "lesson")
     with (ROOT / "assets" / "happy.csv").open(encoding="utf-8") as file:
         (folder / "embedded" / "happy.csv").write_text("".join(itertools.islice(file, 300)), encoding="utf-8")
     posts = (json.dumps({"post": {"text": tweet}}) for tweet in tweets)
