@@ -28,7 +28,6 @@ from tui.run.view import RunView, is_over
 from tui.settings.key_table import Key, keys_of
 from tui.settings.keys import bindings_of
 from tui.text.checkpoints import model_text
-from tui.text.numbers import format_count
 from tui.text.typed import amount_in
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
@@ -180,14 +179,14 @@ def _line(text: str, placeholder: str = "", max_length: int = 24) -> LineInput:
 
 def ask_number(title: str, sentence: str, value: int, low: int, high: int) -> Ask[int]:
     """Ask for a whole number, now `value`; `sentence` says what it means, and the effect of a change."""
-    limits = f"a whole number from {format_count(low)} to {format_count(high)}"
+    limits = f"a whole number from {low:,} to {high:,}"
 
     def check(text: str) -> int | Problem:
         digits = text.translate(dict.fromkeys(map(ord, ",_ '\u00a0\u202f")))  # any separator of groups
         is_number = digits.removeprefix("-").isdecimal() and low <= int(digits) <= high
         return int(digits) if is_number else Problem(f"{sanitize_line(text) or 'Nothing'} is not {limits}.")
 
-    return Ask(title, _line(str(value)), f"{format_count(value)} now; {limits}.", check, note=sentence)
+    return Ask(title, _line(str(value)), f"{value:,} now; {limits}.", check, note=sentence)
 
 
 def _ask_name(title: str, name: str, verb: str, check: Callable[[str], Checked[Answer]]) -> Ask[Answer]:

@@ -24,7 +24,7 @@ from engine.config.run import BUDGETS, Setting
 from engine.protocol.commands import ChangeSettings, Command, Finish
 from engine.training import schedule
 from tui.run.view import SPENT, RunView, is_over, next_rate
-from tui.text.numbers import format_count, format_duration, format_learning_rate
+from tui.text.numbers import format_duration, format_learning_rate
 from tui.text.typed import Amount, Unit
 
 _SPAN_SECONDS = 120.0
@@ -131,7 +131,7 @@ def amount_choice(view: RunView, amount: Amount) -> Choice:
 def finish_choice(view: RunView) -> Choice:
     """Return the choice to finish; a run whose budget is used up gets as many steps as that takes."""
     finish = schedule.finish_after(view.step)
-    effect = f"until step {format_count(finish.last_step)}, annealing the rate to zero"
+    effect = f"until step {finish.last_step:,}, annealing the rate to zero"
     note = _note(view, _budget("max_steps", finish.last_step), finish) if is_over(view) else ""
     return Choice(name="finish", label="finish", effect=effect, commands=to_finish(view, view.step), note=note)
 
@@ -151,7 +151,7 @@ def _to_budget(view: RunView, name: ChoiceName, label: str, budget: Budget) -> C
 def limit_text(budget: Budget) -> str:
     """Return where a budget ends the run: "until step 2,000", "until 3:05 of training", "until you quit"."""
     steps, seconds, epochs = budget["max_steps"], budget["max_seconds"], budget["epochs"]
-    limits = [] if steps is None else [f"step {format_count(steps)}"]
+    limits = [] if steps is None else [f"step {steps:,}"]
     limits += [] if seconds is None else [f"{format_duration(seconds)} of training"]
     limits += [] if epochs is None else [f"epoch {epochs:g}"]
     return f"until {' or '.join(limits) or 'you quit'}"
@@ -190,7 +190,7 @@ def _note(view: RunView, budget: Budget, planned: schedule.Finish | None = None)
     training, now = with_settings(view.training, budget), view.training
     lifted = []
     if now.max_steps is not None and training.max_steps is None:
-        lifted.append(f"{format_count(now.max_steps)} steps")
+        lifted.append(f"{now.max_steps:,} steps")
     if now.max_seconds is not None and training.max_seconds is None:
         lifted.append(format_duration(now.max_seconds))
     if now.epochs is not None and training.epochs is None:

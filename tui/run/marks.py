@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import RefusalReason, TweetSampled
 from engine.text import counted, sanitize_line
-from tui.text.numbers import format_count, format_duration
+from tui.text.numbers import format_duration
 from tui.text.tweets import SETTING_LABELS, format_setting, reason_text, refused_text
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ class DraftCounts:
 def num_refused_text(counts: DraftCounts) -> str:
     """Return how many of the drafts were not chosen: "33 of 38 drafts refused", "none of 5 drafts refused"."""
     num_refused = counts.num_drafts - (counts.num_shown - counts.num_failing)
-    of_all = counted(counts.num_drafts, "draft")
-    return f"{format_count(num_refused) if num_refused else 'none'} of {of_all} refused"
+    shown = f"{num_refused:,}" if num_refused else "none"
+    return f"{shown} of {counted(counts.num_drafts, 'draft')} refused"
 
 
 def drafts_text(counts: DraftCounts) -> str:
@@ -191,7 +191,7 @@ def drafts_text(counts: DraftCounts) -> str:
     reasons = [refused_text(counts.refused)] if counts.refused else []
     num_passing = counts.num_drafts - sum(count for _, count in counts.refused)
     if num_passed_over := num_passing - (counts.num_shown - counts.num_failing):
-        reasons.append(f"{format_count(num_passed_over)} with more bits per character")
+        reasons.append(f"{num_passed_over:,} with more bits per character")
     return ": ".join(filter(None, (num_refused_text(counts), ", ".join(reasons))))
 
 

@@ -21,7 +21,7 @@ from engine.protocol import events as e
 from engine.protocol.insight import StepTaken
 from tui.run.view import RunView
 from tui.text.cells import shortened
-from tui.text.numbers import format_count, format_learning_rate, format_temperature
+from tui.text.numbers import format_learning_rate
 from tui.text.tweets import SETTING_LABELS, format_setting
 
 Interval = Literal["eval_every", "sample_every"]
@@ -162,7 +162,7 @@ def _answers(event: e.Event, command: c.Command) -> bool:
 
 def format_interval(interval: int) -> str:
     """Describe an interval of steps, where 0 is never."""
-    return f"every {format_count(interval)} steps" if interval else "never"
+    return f"every {interval:,} steps" if interval else "never"
 
 
 def format_samples(settings: Mapping[str, Setting]) -> str:
@@ -187,7 +187,7 @@ UNDO_LABELS = {
 }
 """The settings that an undo restores, in the order of a description; budgets have no undo."""
 _FORMATS: dict[str, Callable[[Any], str]] = {
-    "temperature": format_temperature,
+    "temperature": "{:.2f}".format,
     "learning_rate": format_learning_rate,
     "steps_per_second": format_speed_limit,
     "eval_every": format_interval,

@@ -10,7 +10,7 @@ from engine.protocol.events import RunFailed, RunFinished
 from engine.text import quoted, sanitize_line
 from tui.run.ending import doubled
 from tui.run.view import RunView, is_over
-from tui.text.numbers import LossUnit, format_bits, format_count, format_duration
+from tui.text.numbers import LossUnit, format_bits, format_duration
 from tui.text.tweets import shown_text
 
 NUM_TWEETS = 3
@@ -22,7 +22,7 @@ def summary_lines(view: RunView) -> list[str]:
     if view.started is None or view.is_replay:
         return []
     best, run = view.best, view.started.run
-    length = f"{run}: {format_count(view.step)} steps in {format_duration(view.elapsed_seconds)}"
+    length = f"{run}: {view.step:,} steps in {format_duration(view.elapsed_seconds)}"
     at_best = f", best {format_bits(best.bits_per_char)} bits per character at step {best.step:,}" if best else ""
     lines = [f"{length}{at_best}", *(f"  {shown_text(tweet)}" for tweet in view.tweets[-NUM_TWEETS:])]
     num_unsaved, saved, loaded = view.num_unsaved_steps, view.saved_step, view.loaded_step
@@ -80,7 +80,7 @@ def ending_of(view: RunView, unit: LossUnit = "bits") -> str:
     if isinstance(view.ended, RunFailed):
         return sanitize_line(f"tweetgen-tui: run{run} failed. {view.ended.title}.", _MAX_NOTICE_CHARS)
     best = "" if view.best is None else f", best {format_bits(view.best.bits_per_char, unit)} {unit}"
-    text = f"tweetgen-tui: run{run} finished after {format_count(view.step)} steps{best}."
+    text = f"tweetgen-tui: run{run} finished after {view.step:,} steps{best}."
     return sanitize_line(text, _MAX_NOTICE_CHARS)
 
 
@@ -92,7 +92,7 @@ def title_of(view: RunView, unit: LossUnit = "bits") -> str:
         view.started.run if view.started is not None else "",
         "replay" if view.is_replay else "",
         f"{format_bits(bits, unit)} {unit}" if bits is not None else "",
-        f"{format_count(view.step)} steps" if view.step else "",
+        f"{view.step:,} steps" if view.step else "",
         view.shown_phase if view.shown_phase not in {"training", "starting"} else "",
     ]
     return sanitize_line(" · ".join(filter(None, parts)), _MAX_NOTICE_CHARS)

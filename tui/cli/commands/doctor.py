@@ -21,7 +21,6 @@ from engine.text import sanitize_line
 from tui.cli.options import DEVICE, AsJson, GivenOptions, fields_of, with_options
 from tui.cli.output import print_facts, print_json, print_table, show_progress
 from tui.terminal.capabilities import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
-from tui.text.numbers import format_count
 
 if TYPE_CHECKING:  # it imports torch
     from engine.sampling.bench import BenchReport
@@ -268,7 +267,7 @@ def _print_report(report: BenchReport) -> None:
             str(row.batch_size),
             row.path.replace("ours", "tweetgen-tui"),
             str(row.num_threads),
-            format_count(round(row.chars_per_second)),
+            f"{round(row.chars_per_second):,}",
             f"{row.ratio_to_tutorial:.2f} x",
             f"{100 * row.spread:.0f} %",
             *(["" if row.num_graphs is None else str(row.num_graphs)] if has_graphs else []),

@@ -30,7 +30,6 @@ from tui.cli.options import (
     with_options,
 )
 from tui.cli.output import print_json, report_checkpoint
-from tui.text.numbers import format_count
 
 if TYPE_CHECKING:
     from engine.sampling.generation import Generator
@@ -86,7 +85,7 @@ def generate(
     if sampling.has_filter:
         typer.echo(drafts_text(drafts), err=True)
         if drafts.num_failing:
-            which = f"{format_count(drafts.num_failing)} of {counted(drafts.num_shown, 'tweet')}"
+            which = f"{drafts.num_failing:,} of {counted(drafts.num_shown, 'tweet')}"
             why = refused_text(unmet.items())
             typer.echo(f"The filter refused all drafts of {which}; the nearest are shown: {why}", err=True)
 
