@@ -19,7 +19,7 @@ from rich.text import Text
 from engine.corpus.inspection import Inspection, by_kind
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport
 from engine.text import counted, sanitize_line
-from tui.text.cells import shortened
+from tui.text.cells import bar, shortened
 from tui.text.numbers import format_share, format_size
 
 _MAX_BAR_CELLS = 40
@@ -175,24 +175,19 @@ def _duplicates(report: CorpusReport) -> str:
 
 def _lengths(inspection: Inspection, width: int) -> RenderableType:
     """Return a histogram of the lengths."""
-    bars = inspection.lengths
+    lengths = inspection.lengths
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", style=_QUIET, no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(style="green", no_wrap=True)
-    most = max(bar.num_tweets for bar in bars)
+    most = max(length.num_tweets for length in lengths)
     max_cells = max(min(_MAX_BAR_CELLS, width - _CELLS_BESIDE_BAR), 1)
-    for bar in bars:
-        span = f"{bar.first:,}–{bar.last:,}" if bar.last > bar.first else str(bar.first)
-        table.add_row(span, f"{bar.num_tweets:,}", _bar(bar.num_tweets * max_cells / most))
+    for length in lengths:
+        span = f"{length.first:,}–{length.last:,}" if length.last > length.first else str(length.first)
+        least = 1 / (8 * max_cells) if length.num_tweets else 0.0  # any number above 0 is visible
+        table.add_row(span, f"{length.num_tweets:,}", bar(max(length.num_tweets / most, least), max_cells).rstrip())
     mean = f"{inspection.mean_length:,.0f} on average, {inspection.num_chars:,} in all"
     return Group(Text(mean), table)
-
-
-def _bar(cells: float) -> str:
-    """Return a bar of this length, rounded to an eighth of a cell; any length above 0 is visible."""
-    whole, eighths = divmod(max(round(8 * cells), cells > 0), 8)
-    return "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths]
 
 
 # The characters -------------------------------------------------------------------------------------------------------

@@ -49,8 +49,8 @@ def chars_picture(
 
 
 def _one_hot_row(symbol: str, token_id: int, num_columns: int, glyphs: Glyphs) -> Line:
-    zero = "." if glyphs.part.isascii() else "·"
     kind: Kind = "problem" if token_id == UNK else "good"
+    zero = glyphs.padding
     name = Span(set_cell_size(symbol, _SYMBOL_CELLS), "problem" if token_id == UNK else "text")
     number = Span(f"{token_id:>{_ID_CELLS - 1}} ", "value")
     if token_id >= num_columns:

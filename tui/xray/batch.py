@@ -79,9 +79,14 @@ def last_first_column(shown: BatchShown, width: int) -> int:
 
 
 def row_cells(row: BatchRow, num_columns: int, glyphs: Glyphs) -> list[Span]:
-    """Return a span per column of a row: `<BOS>`, characters, `<EOS>`, padding; an ellipsis where the row is cut."""
+    """Return a span per column of a row: `<BOS>`, characters, `<EOS>`, padding; an ellipsis where the row is cut.
+
+    A space is blank, since padding has a glyph.
+    """
     chars = [
-        Span(LOST, "problem", CHAR_SHADE) if token_id == UNK else Span(_glyph_of(char, glyphs), "text", CHAR_SHADE)
+        Span(LOST, "problem", CHAR_SHADE)
+        if token_id == UNK
+        else Span(char if char == " " else glyphs.sign(char), "text", CHAR_SHADE)
         for char, token_id in zip(row.text.ljust(len(row.token_ids), LOST), row.token_ids[1:], strict=False)
     ]
     num_padding = num_columns - len(chars) - 1
@@ -89,12 +94,6 @@ def row_cells(row: BatchRow, num_columns: int, glyphs: Glyphs) -> list[Span]:
     if num_padding and len(chars) >= MAX_ROW_CHARS:
         return [bos, *chars, *[Span(glyphs.ellipsis, "muted")] * (num_padding + 1)]
     return [bos, *chars, Span(glyphs.eos, "value", CHAR_SHADE), *[Span(glyphs.padding, "muted")] * num_padding]
-
-
-def _glyph_of(char: str, glyphs: Glyphs) -> str:
-    """Return a character in one or two cells; a blank is blank, since padding has a glyph."""
-    label = char if char == " " else glyphs.label(char)
-    return label if len(label) == 1 else LOST
 
 
 def _grid_line(symbols: Sequence[Span], glyphs: Glyphs) -> Iterator[Span]:

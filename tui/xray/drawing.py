@@ -6,13 +6,13 @@ a shade always comes with a glyph that says the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import exp2
 from typing import Literal
 
 from engine.protocol.events import CharChance, CharRead
+from engine.text import LOST
 from tui.text.cells import Span as TextSpan
 from tui.text.cells import bar, cell_len, num_cells, set_cell_size, shown_char, wrap
 from tui.text.numbers import format_share, shown_percent
@@ -46,6 +46,8 @@ def share_of(shade: float, num_steps: int) -> float:
 
 Line = tuple[Span, ...]
 Picture = tuple[Line, ...]
+GAP = Span("  ")
+"""Between facts on one line."""
 
 
 def cut(line: Line, width: int, glyphs: Glyphs) -> Line:
@@ -88,15 +90,6 @@ def wrapped(text: str, width: int, kind: Kind = "text") -> Picture:
 def fitted(picture: Picture, width: int, height: int, glyphs: Glyphs) -> Picture:
     """Return the first `height` lines, each cut to `width` cells."""
     return tuple(cut(line, width, glyphs) for line in picture[: max(height, 0)])
-
-
-def flowed(items: Iterable[Line], width: int) -> Picture:
-    """Return items in lines of `width` cells, none of them broken; one that is wider has a line of its own."""
-    lines: list[Line] = [()]
-    for item in items:
-        longer = (*lines[-1], Span("  "), *item) if lines[-1] else item
-        lines[-1:] = [longer] if num_cells(longer) <= width or not lines[-1] else [lines[-1], item]
-    return tuple(lines) if lines[0] else ()
 
 
 NUM_LEVELS = 8
@@ -150,6 +143,11 @@ class Glyphs:
     def label(self, char: str) -> str:
         """Return a character as a label: "␣" for a space, "end" for none, "U+200D" if it can't be shown."""
         return shown_char(char).replace(_SPACE_LABEL, self.space)
+
+    def sign(self, char: str) -> str:
+        """Return a character in one or two cells; a placeholder for one that can't be shown."""
+        label = self.label(char)
+        return label if len(label) == 1 else LOST
 
     def name(self, char: str) -> str:
         """Return a character in a sentence: ‘g’, "a space", "the end" for none."""
