@@ -53,6 +53,7 @@ def _plain(incomplete: str, names: Iterable[str]) -> list[str]:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 Checkpoint = Annotated[
     str | None,
     typer.Option(

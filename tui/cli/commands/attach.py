@@ -14,6 +14,7 @@ from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.text import quoted
 from tui.cli.commands.screen import local_runs, require_terminal, show
 from tui.cli.options import complete_run
+from tui.cli.output import report
 from tui.process.job_control import start_job_control
 from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
 from tui.process.sockets import is_active
@@ -54,7 +55,7 @@ def attach(
         return
     require_terminal("Without one: tweetgen-tui runs list.")
     if is_restarting:
-        typer.echo(f"The processes of the run {folder.name} are starting again; waiting for them.", err=True)
+        report(f"The processes of the run {folder.name} are starting again; waiting for them.")
     job_control = start_job_control()
 
     from tui.process.attached import AttachedRun

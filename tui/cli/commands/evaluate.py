@@ -30,7 +30,15 @@ from tui.cli.options import (
     to_corpus_config,
     with_options,
 )
-from tui.cli.output import passing_folder, print_facts, print_json, print_table, report_checkpoint, show_progress
+from tui.cli.output import (
+    passing_folder,
+    print_facts,
+    print_json,
+    print_table,
+    report,
+    report_checkpoint,
+    show_progress,
+)
 
 if TYPE_CHECKING:  # they import numpy or torch
     from engine.checkpoints.format import CheckpointInfo
@@ -181,11 +189,11 @@ def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
     from engine.corpus.corpus import read_tweets
 
     if files is None and own is not None:
-        sys.stderr.write(f"{counted(len(own.validation), 'validation tweet')} of {own.name}\n")
+        report(f"{counted(len(own.validation), 'validation tweet')} of {own.name}")
         return own.validation
     with show_progress() as on_progress:
-        tweets, report = read_tweets(files or CorpusConfig(), on_progress)
-    sys.stderr.write(f"{report}\n")
+        tweets, found = read_tweets(files or CorpusConfig(), on_progress)
+    report(str(found))
     if not tweets:
         raise CorpusError("No usable tweet to evaluate on.", "Give a file with one tweet per row.")
     return tweets
