@@ -83,16 +83,16 @@ class Leaving(Actions):
             self.leave(0)
             return
 
-        def leave(answer: str | None) -> None:
+        def leave(answer: str) -> None:
             if answer == "y" or (answer == "d" and self._run.view.ended is not None):
                 self.leave(0)
-            elif answer == "d":
+            else:
                 self.action_detach()
 
         others = "" if connection.num_screens < 2 else f" {connection.num_screens} screens are attached."
-        text = f"The run {sanitize_line(run.name)} is in another process.{others} d closes this screen only."
+        text = f"The run {sanitize_line(run.view.name)} is in another process.{others} d closes this screen only."
         self._question = Question("Stop the run?", text, {"y": "stop the run", "d": "detach"}, look="frame")
-        self._app.push_screen(self._question, leave)
+        self._app.ask(self._question, leave)
 
     def action_lesson(self) -> None:
         """Ask, then leave this run for the lesson: one of this process is stopped, another one detached."""
@@ -153,9 +153,9 @@ class Leaving(Actions):
                 self._app.connection.stop(self._run.end_reason)
             leaving()
 
-    def start_after(self, new: NewRun | None) -> None:
-        """End this run, and start the one that a dialog answered with, if any."""
-        if new is not None and not self._run.is_ending:
+    def start_after(self, new: NewRun) -> None:
+        """End this run, and start the one that a dialog answered with."""
+        if not self._run.is_ending:
             self.end_then(partial(self._app.start_run, new.config, new.overlay), f"then a new run {new.origin}")
 
     def end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER, *, may_ask: bool = True) -> None:
@@ -184,7 +184,7 @@ class Leaving(Actions):
             self._ask("Not saved", f"{refusal.detail} Quit anyway?", "quit without saving", then)
 
     def _ask(self, title: str, text: str, verb: str, then: Callable[[], None]) -> None:
-        self._app.push_screen(Question(title, text, {"y": verb}), lambda answer: then() if answer else None)
+        self._app.ask(Question(title, text, {"y": verb}), lambda _: then())
 
     def _exit(self, exit_code: int, *, is_abandoned: bool = False) -> None:
         """End the app. The code of a run that failed, or has lost steps, comes before the one asked for."""

@@ -120,8 +120,9 @@ class MainScreen(Screen[None]):
         self.plot.shows_levels = preferences.levels
         self.plot.overlay = self.overlay
         self.watch(self.plot, "shows_levels", self._show_or_hide_levels, init=False)
-        if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
-            self._open_files_of(self.run.name)
+        # attached or resumed: tweets can be pinned before its start, or that is no event any more
+        if name := self.run.view.name:
+            self._open_files_of(name)
         self._ending_timer = self.set_interval(_ENDING_TICK_SECONDS, self.tick, pause=True)
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
@@ -138,7 +139,7 @@ class MainScreen(Screen[None]):
     async def _show_curve_before(self, checkpoint: str) -> None:
         """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
         curve = await on_own_thread(partial(curve_before, checkpoint))
-        if curve is not None and self.run.name and curve.run != self.run.name:
+        if curve is not None and curve.run != self.run.view.name:
             self.plot.overlay = curve
 
     def tick(self) -> None:
@@ -332,13 +333,12 @@ class MainScreen(Screen[None]):
         dialog = TweetDialog(
             self.run, tweet, partial(pins.toggle, tweet), partial(self._open_xray, tweet.text), is_pinned=tweet in pins
         )
-        self.app.push_screen(dialog, self._follow_feed)
+        self.app.ask(dialog, self._follow_feed)
 
-    def _follow_feed(self, continued: e.TweetSampled | None) -> None:
-        """Show the newest tweets where one with another end was asked for in a dialog."""
-        if continued is not None:
-            self.feed.action_follow()
-            self.panels.await_tweet(self.run.view)
+    def _follow_feed(self, _continued: e.TweetSampled) -> None:
+        """Show the newest tweets: one with another end was requested in a dialog."""
+        self.feed.action_follow()
+        self.panels.await_tweet(self.run.view)
 
     def action_copy(self) -> None:
         if tweet := self.feed.chosen:

@@ -258,7 +258,7 @@ class OpenDialog(RunDialog[NewRun]):
             return
         view = self.run.view
         is_over = view.ended is not None or view.started is None
-        effect = "starts a new run on it" if is_over else f"saves the run {self.run.name} and starts a new one on it"
+        effect = "starts a new run on it" if is_over else f"saves the run {view.name} and starts a new one on it"
         facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
         doubt = doubt_in(preview) if preview else ""
         verdict = doubt or f"{path.name} can be used"

@@ -159,9 +159,8 @@ def _start(now: RunView, event: e.RunStarted) -> None:
 
 def _load(now: RunView, event: e.CheckpointLoaded) -> None:
     """Continue from a checkpoint, without all that came after its step."""
-    run = now.started.run if now.started is not None else ""
-    is_latest = event.name == f"{run}/latest"
-    is_on_curve = (is_latest or event.name == f"{run}/best") and event.step <= now.train_losses.last_step
+    is_latest = event.name == f"{now.name}/latest"
+    is_on_curve = (is_latest or event.name == f"{now.name}/best") and event.step <= now.train_losses.last_step
     if now.best is not None and now.best.step > event.step:
         now.best_taken_back = now.best
     _truncate(now, event.step)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events, on
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -28,6 +28,7 @@ from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, 
 from tui.screens.lesson.training_stops import OverfitView, TrainingView
 from tui.settings.key_table import keys_of
 from tui.settings.keys import Key, bindings_of
+from tui.terminal.app import TerminalApp
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.status.stage_hint import StageHint
 from tui.widgets.xray.panel import XrayPanel
@@ -57,6 +58,7 @@ def _labelled(**labels: str) -> tuple[Key, ...]:
 class LessonScreen(Screen[None]):
     """The lesson."""
 
+    app = getters.app(TerminalApp)
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings_of(keys_of("lesson")),
         *(Binding(str(number), f"open_stop({number})", show=False) for number in range(1, len(STOPS) + 1)),
@@ -280,11 +282,6 @@ class LessonScreen(Screen[None]):
     def _ask_to_start_again(self, failed: RunFailed) -> None:
         """Show why a run has failed; offer the lesson's model, from random weights if that is what failed."""
         is_new = self.run.name == MAIN
-        question = f"{failed.detail} {failed.hint}"
-
-        def answer(choice: str | None) -> None:
-            if choice:
-                self.run.show_main(is_new=is_new)
-
         label = "start again from random weights" if is_new else "go on"
-        self.app.push_screen(Question(failed.title, question, {"y": label}), answer)
+        question = Question(failed.title, f"{failed.detail} {failed.hint}", {"y": label})
+        self.app.ask(question, lambda _: self.run.show_main(is_new=is_new))

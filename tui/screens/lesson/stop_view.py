@@ -22,8 +22,6 @@ from tui.xray.drawing import Glyphs, Picture
 class LivePicture(PictureView, can_focus=True):
     """A picture that fills its place, computed again for each size and whenever its numbers change."""
 
-    DEFAULT_CSS = "LivePicture { height: 1fr; }"
-
     def __init__(self, make_picture: Callable[[int, int, Glyphs], Picture]) -> None:
         """Show the picture that `make_picture` returns for a width and a height."""
         super().__init__()

@@ -54,7 +54,6 @@ class XrayPanel(PictureView, can_focus=True):
         *bindings_of(keys_of("xray")),
         Binding("escape", "close_explanation", show=False),
     ]
-    DEFAULT_CSS = "XrayPanel { height: 1fr; }"
     cursor: reactive[int] = reactive(0, repaint=False, init=False)
     """The input that the model has read last: 0 is `<BOS>`, k the character `text[k - 1]`. `text[k]` is predicted."""
 

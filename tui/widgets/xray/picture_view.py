@@ -27,25 +27,6 @@ class PictureView(LineView):
         *(f"picture--{kind}" for kind in get_args(Kind)),
         *("picture--negative", "picture--positive"),
     }
-    DEFAULT_CSS = """
-    PictureView {
-        & > .picture--text { color: $foreground; }
-        & > .picture--muted { color: $text-muted; }
-        & > .picture--title { color: $text-primary; text-style: bold; }
-        & > .picture--value { color: $foreground; text-style: bold; }
-        & > .picture--bar, & > .picture--cell { color: $primary; }
-        & > .picture--cursor {
-            background: $block-cursor-background;
-            color: $block-cursor-foreground;
-            text-style: bold;
-        }
-        & > .picture--good { color: $text-success; }
-        & > .picture--bad { color: $text-error; }
-        & > .picture--problem { color: $text-warning; }
-        & > .picture--negative { color: $negative; }
-        & > .picture--positive { color: $positive; }
-    }
-    """
 
     @property
     def glyphs(self) -> Glyphs:
