@@ -34,7 +34,7 @@ from tui.run.marks import has_all, newly_crossed
 from tui.run.model import Need, RunModel, first_reason, unmet_needs
 from tui.run.new_run import OverlayCurve, curve_before
 from tui.run.pending import Interval, interval_settings
-from tui.run.summary import ending_of, why_no_levels
+from tui.run.summary import end_notification, why_no_levels
 from tui.run.view import RunView, is_over
 from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keys import bindings_of, mapped
@@ -91,7 +91,7 @@ class MainScreen(Screen[None]):
         self._measuring: e.RunStarted | None = None
         """The start of the session that was last asked to measure the reference levels of the plot."""
         self._levels_refusal = ""
-        """Why it has not."""
+        """Why the session has not measured them; empty unless it has refused."""
         self._crossings_from_step = run.view.step
         """Crossings of levels at earlier steps are not reported: they are of another session, or were missed."""
 
@@ -104,7 +104,7 @@ class MainScreen(Screen[None]):
 
     @property
     def unmet(self) -> dict[Need, str]:
-        """What keys lack now, each with its reason."""
+        """The needs of keys that are not met now, each with its reason."""
         has_tweet = any(feed.chosen is not None for feed in self.query(TweetFeed))  # there is none before the layout
         return unmet_needs(self.run, has_tweet=has_tweet, is_in_browser=self.app.is_web)
 
@@ -161,7 +161,7 @@ class MainScreen(Screen[None]):
         self.app.leaving.tick(has_ended=has_ended)
         self._follow_levels(before)
         if is_over(run.view) and not is_over(before) and not run.is_ending and not run.view.is_replay:
-            text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
+            text, chosen = end_notification(run.view, self.app.loss_unit), self.app.store.preferences
             self.app.notifications.notify(text, with_bell=chosen.bell, on_desktop=chosen.desktop)
         if run.is_ending:
             self._prompt.action_close_line()

@@ -56,17 +56,17 @@ def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
     return lines
 
 
-def reason_text(reason: str) -> str:
+def end_reason(reason: str) -> str:
     """Return the reason of an end in words."""
     words = reason.replace("_", " ")
     return f"{words} reached" if reason in BUDGETS else words
 
 
-def ending_lines(view: RunView) -> list[str]:
+def how_it_ended(view: RunView) -> list[str]:
     """Return how a run ended, and its summary."""
     match view.ended:
         case RunFinished(reason=reason):
-            how = f"The run has ended: {reason_text(reason)}."
+            how = f"The run has ended: {end_reason(reason)}."
         case RunFailed(title=title, detail=detail):
             how = f"The run has failed. {title}: {detail}"
         case _:
@@ -74,7 +74,7 @@ def ending_lines(view: RunView) -> list[str]:
     return [how, *summary_lines(view)]
 
 
-def ending_of(view: RunView, unit: LossUnit = "bits") -> str:
+def end_notification(view: RunView, unit: LossUnit = "bits") -> str:
     """Return the desktop notification of a run that has ended, with its best loss in `unit`."""
     run = f" {view.name}" if view.name else ""
     if isinstance(view.ended, RunFailed):
@@ -85,7 +85,7 @@ def ending_of(view: RunView, unit: LossUnit = "bits") -> str:
 
 
 def title_of(view: RunView, unit: LossUnit = "bits") -> str:
-    """Return the terminal's title: run, loss in `unit`, step, and the phase unless training."""
+    """Return the terminal's title: run, loss in `unit`, step, and the phase unless it is training."""
     bits = view.last_val.bits_per_char if view.last_val is not None else view.smoothed_bits
     parts = [
         "tweetgen-tui",
@@ -112,8 +112,8 @@ def how_to_attach(view: RunView, problem: str = "") -> str:
     return f"{continues}:  tweetgen-tui attach {quoted(name)}"
 
 
-def how_it_ends(view: RunView) -> str:
-    """Return the line printed when the screen closes before the run has ended as requested."""
+def busy_line(view: RunView) -> str:
+    """Return the line printed when the screen closes while the run still saves, as requested."""
     return f"The run {sanitize_line(view.name)} is still busy; it saves and ends in the background."
 
 

@@ -15,7 +15,7 @@ from engine.protocol.events import RunFailed, RunFinished
 from engine.protocol.insight import StepTaken
 from engine.text import counted, quoted, sanitize_line
 from tui.run.alerts import Alert
-from tui.run.summary import reason_text
+from tui.run.summary import end_reason
 from tui.run.view import RunView, is_over
 from tui.text.cells import Line, Span, cell_len, num_cells, shortened
 from tui.text.numbers import (
@@ -117,7 +117,7 @@ def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
         return
     phase = phase_text(view)
     if isinstance(view.ended, RunFinished) and view.ended.reason not in {"finished", *BUDGETS}:
-        phase = f"{phase[:1]} {sanitize_line(reason_text(view.ended.reason))}"  # why it was stopped before its end
+        phase = f"{phase[:1]} {sanitize_line(end_reason(view.ended.reason))}"  # why it was stopped before its end
     reached = f"{view.step:,} steps in {format_duration(view.elapsed_seconds)}"
     whole, best, saved = f"{phase}: {reached}", view.best, _saved_text(view)
     value = "" if best is None else f"best {format_bits(best.bits_per_char, unit)}"

@@ -112,10 +112,10 @@ def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
 def _print_end(folder: RunFolder) -> None:
     """Print on stderr how a run ended, and how to continue it."""
     from tui.run.journal import read_history
-    from tui.run.summary import ending_lines
+    from tui.run.summary import how_it_ended
 
     view, _ = read_history(folder.journal_path)
-    for line in ending_lines(view):
+    for line in how_it_ended(view):
         typer.echo(line, err=True)
 
 
