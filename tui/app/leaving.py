@@ -48,7 +48,7 @@ class Leaving(Actions):
         self._then: Callable[[], None] = lambda: None
         """What follows the end of the run, while it is ending."""
         self._deadline = math.inf
-        """When that follows at the latest."""
+        """When `_then` is called at the latest."""
         self._question: Question | None = None
         """The last question whether to stop or to detach."""
         self._unhandled: list[int] = []
@@ -201,7 +201,7 @@ class Leaving(Actions):
     # Signals and ctrl+c -----------------------------------------------------------------------------------------------
 
     def receive(self, code: int) -> None:
-        """Leave as a signal asks, with exit code `code`."""
+        """Record a signal by its exit code. For a signal's handler."""
         if self._app.return_code is None and not self._is_taken_over:
             self._unhandled.append(code)
         else:
@@ -263,7 +263,7 @@ class Leaving(Actions):
                 self.detach(code)
 
     def _ends_run(self, code: int) -> bool:
-        """Return whether a signal ends the run, in place of leaving it on."""
+        """Return whether a signal ends the run; else the run continues."""
         is_remote = self._app.connection.is_remote
         is_own_replay = self._run.view.is_replay and not is_remote
         return self.stops_on_hangup or is_own_replay if code == HANGUP_CODE else not is_remote

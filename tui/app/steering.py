@@ -111,7 +111,7 @@ class Steering(Actions):
             self._app.main.show_alert()
 
     def action_change(self, chosen: ChoiceName = "steps") -> None:
-        """Offer the ways to continue, the cursor on `chosen`; one of a run that is over is a new one as it began."""
+        """Offer the ways to continue, the cursor on `chosen`; of a run that is over, also a new run like it."""
         run, at_start = self._run, NO_LIMIT
         if self._app.main.refuses("commands"):
             return

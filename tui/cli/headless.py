@@ -275,7 +275,7 @@ class _Received:
         self._journal_path = folder.journal_path
         self._output = output
         self._started_at: float | None = None
-        """Of the session whose events were emitted last."""
+        """Start time of the session whose events were emitted last."""
         self._last = ""
         self._emitted_early: set[str] = set()
         """Events read from the journal that the connection will repeat, as JSON."""

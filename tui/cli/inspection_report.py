@@ -9,7 +9,6 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -19,7 +18,7 @@ from rich.text import Text
 from engine.corpus.inspection import Inspection, by_kind
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport
 from engine.text import counted, sanitize_line
-from tui.text.cells import bar, shortened
+from tui.text.cells import bar, cell_len, shortened
 from tui.text.numbers import format_share, format_size
 
 _MAX_BAR_CELLS = 40

@@ -174,7 +174,7 @@ _COMPLETIONS = {"checkpoint": complete_checkpoint, "resume": complete_run}
 
 
 def with_options(*groups: OptionGroup) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `groups` besides its own; it is called with a dictionary of those on the line."""
+    """Add the options of `groups` to a command; its first argument is a dictionary of those on the command line."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         parameters = [_parameter(group, name) for group in groups for name in group.fields]

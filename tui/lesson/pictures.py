@@ -21,7 +21,7 @@ from tui.xray.drawing import Glyphs, Kind, Line, Picture, Span, fitted, percent,
 
 _SYMBOL_CELLS, _ID_CELLS = 6, 5
 _BEYOND_CELLS = 12
-"""For the column of a 1 that is right of the window."""
+"""Room for " 1 in N", where the 1 of a row is right of the columns shown."""
 _MIN_COLUMNS = 8
 
 
@@ -64,7 +64,7 @@ def _one_hot_row(symbol: str, token_id: int, num_columns: int, glyphs: Glyphs) -
 _PART_CELLS, _SHAPE_CELLS, _COUNT_CELLS = 11, 15, 41
 _WIDE_FOR_WEIGHTS = 54
 _TALL = 10
-"""From here on each part has a line of its own, between the arrays."""
+"""From this height on, each part has a line of its own between the arrays."""
 _GRU = 3
 """Its place among the parts."""
 _GRU_FORMULA = "3: the gates r and z and the candidate n; 2: their biases for input and state, b_i and b_h."
@@ -302,12 +302,12 @@ _MEANINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """One mark of the scale."""
+    """One row of the scale of losses."""
 
     name: str
     bits: float
     meaning: str = ""
-    """In place of the name where there is room."""
+    """Shown in place of the name where there is room."""
     kind: Kind = "text"
 
 

@@ -39,7 +39,7 @@ _ANSWER_SECONDS = 2.0
 """A host answers far sooner, however busy its cores are."""
 _CONNECT_SECONDS, _RECONNECT_SECONDS, _RETRY_SECONDS = 2.0, 5.0, 0.1
 _PAUSE_SECONDS = 0.2
-"""Between the end of a connection, or of the run before, and the next look."""
+"""Time from the end of a connection, or of a check of the run before, to the next one."""
 _SNAPSHOT_SECONDS = 20.0
 _State = Literal["reconnecting", "restarting", "attached"]
 """There is no view yet of a connection; the processes of the run are about to start; a view has come."""
@@ -305,7 +305,7 @@ class AttachedRun(RunConnection):
         return not has_ended and self._agent.is_alive
 
     def _find_agent(self) -> None:
-        """Note what the folder says of the agent: a run lost before its first checkpoint has none for a while."""
+        """Read the agent from the folder: a run lost before its first checkpoint has none for a while."""
         self._agent = Agent.of_run(self._folder) or self._agent
 
     def _receive(self, lines: Iterable[bytes]) -> None:

@@ -194,7 +194,7 @@ class JobControl:
             self._send(_NOT_DRAWING)
 
     def release(self, exit_code: int, notice: str = "") -> None:
-        """Let the supervisor exit with this code; the caller has closed its terminal. Called once.
+        """Make the supervisor exit with this code; the caller has closed its terminal. Called once.
 
         After a hangup the supervisor prints `notice`, a line about the run that continues.
         """

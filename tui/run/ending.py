@@ -30,7 +30,7 @@ from tui.text.typed import Amount, Unit
 _SPAN_SECONDS = 120.0
 """The pace is measured over this time: long enough for a steady figure, short enough to follow a change."""
 _SLOW_SHARE = 1 / 3
-"""This first part of the time since the pace began is left out while it is short: the first steps are slow."""
+"""Share of the time since the pace began that is skipped at its start while it is short: the first steps are slow."""
 _MIN_AGE_SECONDS = 1e-6
 """The least time since the pace began from which it is computed: else steps per second would overflow."""
 _MAX_PIECES = 12
@@ -92,7 +92,7 @@ _FIELDS: dict[Unit, str] = {"steps": "max_steps", "seconds": "max_seconds", "epo
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One row of the dialog."""
+    """A way to continue: one row of `BudgetDialog`."""
 
     name: ChoiceName
     label: str
@@ -105,7 +105,7 @@ class Choice:
 
 
 def choices(view: RunView, at_start: Budget = NO_LIMIT) -> tuple[Choice, ...]:
-    """Return the rows of the dialog for a run as it is now; `at_start` is the budget that it began with."""
+    """Return the ways to continue a run as it is now; `at_start` is the budget that it began with."""
     rows = [
         _to_budget(view, "steps", f"+{MORE_STEPS.number:,.0f} steps", _budget_after(view, MORE_STEPS)),
         _to_budget(view, "time", "+1 minute", _budget_after(view, MORE_TIME)),

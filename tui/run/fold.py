@@ -43,9 +43,9 @@ _MAX_TOTAL = 1e30
 
 StepReport = e.StepsFinished | e.StepsThinned
 _Frequent = StepReport | e.EvalFinished | e.TweetSampled
-"""Collected, and applied before an event of another type."""
+"""Events that are collected, and applied before an event of another type."""
 _Neutral = e.StepTimes | e.RanksMeasured | e.CheckpointSaved
-"""Change nothing that the frequent events read or change."""
+"""Events that neither read nor change what the frequent events do."""
 _Item = TypeVar("_Item", Mark, e.EvalFinished, e.TweetSampled)
 
 

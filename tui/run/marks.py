@@ -1,4 +1,4 @@
-"""Along a run: marks on its curve, the baselines that its model has to beat, the drafts of its tweets. Pure."""
+"""Marks on the curve of a run, the baselines that its model has to beat, and counts of the drafts of tweets. Pure."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Baseline:
 
     @property
     def sentence(self) -> str:
-        """The words for a model that has crossed it."""
+        """The sentence shown once the model has crossed it."""
         return f"Now better than the {self.name} model ({self.meaning})."
 
 
@@ -100,7 +100,7 @@ def baselines_from(
 ) -> tuple[Baseline, ...]:
     """Return measured baselines, in the order uniform, unigram, bigram, best n-gram.
 
-    Those that are equal to one of `before` were crossed where that was.
+    A baseline that equals one of `before` keeps the step at which that was crossed.
     """
     measured = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
     higher = sorted((name for name in measured if _HIGHER_ORDER.fullmatch(name)), key=measured.__getitem__)
@@ -187,7 +187,7 @@ def num_refused_text(counts: DraftCounts) -> str:
 
 
 def drafts_text(counts: DraftCounts) -> str:
-    """Return the same, and why: "33 of 38 drafts refused: 20 copies, 13 with avoided words"."""
+    """Return how many drafts were not chosen, and why: "33 of 38 drafts refused: 20 copies, 13 with avoided words"."""
     reasons = [refused_text(counts.refused)] if counts.refused else []
     num_passing = counts.num_drafts - sum(count for _, count in counts.refused)
     if num_passed_over := num_passing - (counts.num_shown - counts.num_failing):

@@ -229,9 +229,8 @@ def _silence(run: RunModel) -> str:
             return "The run has failed; q quits, o opens other tweets."
         case "finished" if view.name:
             what = "The replay is over" if view.is_replay else "The run has ended"
-            return (
-                f"{what}; tweetgen-tui --resume {quoted(view.name)} continues the run, o opens other tweets, q quits."
-            )
+            resume = f"tweetgen-tui --resume {quoted(view.name)}"
+            return f"{what}; {resume} continues the run, o opens other tweets, q quits."
         case "finished":
             return "The run has ended; q quits, o opens other tweets."
         case "training" | "paused":

@@ -40,7 +40,7 @@ _ANSWERS: dict[type[c.Command], type[e.Event]] = {
 }
 """The commands that are recorded as pending, and the event that answers each unless it is refused."""
 _PACES = {"sample_every", "sample_pacing"}
-"""Described, and so restored, together."""
+"""Settings that are described and restored together."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Pending:
         return {name: value for settings in sent for name, value in settings.items()}
 
     def sent(self, command: c.Command, shown: RunView) -> Pending:
-        """Return this once a command was sent, over a screen that showed `shown`."""
+        """Return the state after `command` was sent from a screen that showed `shown`."""
         training = shown.training or TrainingConfig()
         match command:
             case c.ChangeSettings(settings=after):
@@ -99,14 +99,14 @@ class Pending:
         return replace(self._with(command), changes=changes)
 
     def undone(self) -> tuple[Pending, Change | None]:
-        """Return this once the inverse of the last change is sent, and that change; None without one."""
+        """Return the state after the inverse of the last change is sent, and that change; None without one."""
         if not self.changes:
             return self, None
         change = self.changes[-1]
         return replace(self._with(change.inverse), changes=self.changes[:-1]), change
 
     def after(self, event: e.Event) -> tuple[Pending, c.Command | None]:
-        """Return this after `event`, and the command that it answers, if any; a refusal is an answer, too."""
+        """Return the state after `event`, and the command that it answers, if any; a refusal is an answer, too."""
         place = next((place for place, command in enumerate(self.commands) if _answers(event, command)), None)
         if place is None:
             return self, None
@@ -195,7 +195,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
 
 
 def _restored(name: str, value: Setting) -> str:
-    """Return the words for a setting that an undo restores to `value`."""
+    """Return what an undo of one setting does, in words."""
     if name == "prime" and not value:
         return "prime cleared"
     if name == "steps_per_second" and not value:

@@ -1,4 +1,4 @@
-"""Text in cells: widths, wrapping, lines of styled spans, bars. Pure; of rich only its widths, as Textual renders them.
+"""Text in terminal cells: widths, wrapping, lines of styled spans, bars. Pure; uses only the cell widths of rich.
 
 Graphemes (an emoji sequence, a letter with its marks) are never split.
 """

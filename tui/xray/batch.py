@@ -25,7 +25,7 @@ HELP = (
 )
 _SIGNS = "{bos} is <BOS>, {eos} <EOS>, {padding} padding; {wide} stands for a character of two cells, such as an emoji."
 MAX_ROW_CHARS = 300
-"""A tweet this long may be cut."""
+"""The engine cuts longer tweets of a batch; one this long may have been cut."""
 CHAR_SHADE = 0.3
 """Characters are lighter than padding."""
 _NUMBER_CELLS = 4

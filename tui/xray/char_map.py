@@ -58,7 +58,7 @@ class Placed:
     char: str
     row: int
     column: int
-    """Of its first cell."""
+    """The column of its first cell."""
 
 
 def aligned(new: EmbeddingsMapped, previous: EmbeddingsMapped) -> EmbeddingsMapped:

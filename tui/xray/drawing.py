@@ -1,4 +1,4 @@
-"""Lines of styled text without a framework, and what they are made of: glyphs, bars, shades. Pure.
+"""Pictures as lines of styled text, without a framework, and their parts: glyphs, bars, shades. Pure.
 
 The views return them; the screen, the terminal and pictures draw them. A picture must be readable without its colours:
 a shade always comes with a glyph that says the same.
@@ -32,7 +32,7 @@ class Span(TextSpan):
 
     style: Kind = "text"
     shade: float | None = None
-    """Colour of its background, -1 to 1: 0 is that of the screen, blue is below, amber above. None: no colour."""
+    """Background colour, -1 to 1: blue below 0, amber above, that of the screen at 0. None: no colour."""
 
     def drawn(self, *, has_colours: bool) -> str:
         """Return the text as drawn: a blank for a cell with colours, in its width."""
@@ -108,11 +108,11 @@ class Glyphs:
     padding: str
     ellipsis: str
     cursor: str
-    """Below the character that was read last."""
+    """Marks the character that was read last, on the line below."""
     boundary: str
-    """Between what was given and what the model wrote."""
+    """A vertical line: an axis, or the state of a unit on its slider."""
     mark: str
-    """Before the true character."""
+    """Marks the true character, or the current row."""
     part: str
     """In place of a code point that belongs to the character before it, such as a combining mark."""
     wide: str
@@ -216,7 +216,7 @@ class Shades:
     A negative value although unsigned has the glyph of its size and the other hue.
     """
     meaning: str
-    """Of the values, in a few words: "bits of each character"."""
+    """What the values are, in a few words: "bits of each character"."""
     low: str
     """What the lowest level stands for: "0"."""
     high: str

@@ -27,7 +27,7 @@ _WIDTH_WITH_NUMBERS_BESIDE = 100
 _WIDTH_OF_LONG_NAMES, _WIDTH_WITH_NUMBERS = 64, 70
 _LINES_OF_TEXT = 2
 _MIN_LINES_WITH_HEADING, _MAX_ROWS = 4, 6
-"""Of a block; one with fewer lines has no heading."""
+"""Lines of a block: the least with a heading, and the most rows."""
 _MIN_LINES_OF_ALL = 10
 """From this many lines for the heat map, all three blocks are shown."""
 

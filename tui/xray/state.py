@@ -36,7 +36,7 @@ class XrayState:
     view: ViewName = "step"
     layer: int = 0
     own_from: int | None = None
-    """After how many characters the model is also fed its own draws; None: it is not."""
+    """Number of characters after which the model is also fed its own draws; None: it is not."""
     seed: int = 0
     gate: GateName | None = None
     """The gate that is shown; None: as many as fit."""
@@ -44,7 +44,7 @@ class XrayState:
     unit: UnitId | None = None
     """The selected unit; None before units are scored."""
     value: float | None = None
-    """At which the unit is held; None: it is free."""
+    """The value at which the unit is held; None: it is free."""
 
 
 class Answers:
@@ -72,7 +72,7 @@ class Shown:
     sentence: str
     """What is seen at the cursor, without a full stop."""
     weights_step: int
-    """Of the weights that are shown."""
+    """The step of the weights that are shown."""
     shades: Shades | None = None
     """A value for each symbol of the text; None if the view has none."""
     num_layers: int = 0

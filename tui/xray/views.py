@@ -18,7 +18,7 @@ from tui.xray.text_strip import TextStrip
 VIEWS: dict[ViewName, View] = {
     view.name: view for view in (step.VIEW, gates.VIEW, reach.VIEW, units.VIEW, char_map.VIEW)
 }
-"""By name; the first has the key 1."""
+"""The views by name; the first has the key 1."""
 _LINES_WITH_LEGEND = 16
 _NUM_SENTENCE_LINES, _LINES_PER_SENTENCE_LINE = 2, 6
 """Lines kept for the sentence; a longer one may have more in a higher panel."""

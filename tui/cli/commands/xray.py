@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # it imports torch
     from engine.protocol.insight import TextTraced
 
 _MAX_INPUT_BYTES = 100_000
-"""Of standard input; a text that long is refused."""
+"""How much of standard input is read; a text that long is refused."""
 _MAX_NAMED_CHARS = 8
 _MAX_TITLE_CHARS = 40
 

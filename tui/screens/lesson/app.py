@@ -55,7 +55,7 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
 
     @property
     def connection(self) -> RunConnection:
-        """That of the latest run."""
+        """The connection to the latest run."""
         return self.lesson_screen.run.connection
 
     def on_mount(self) -> None:

@@ -26,8 +26,8 @@ from tui.screens.lesson.reading_stops import CharsView, ForcingView, LearnedView
 from tui.screens.lesson.stop_view import StopView
 from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, PauseNote, StopsBar
 from tui.screens.lesson.training_stops import OverfitView, TrainingView
-from tui.settings.key_table import keys_of
-from tui.settings.keys import Key, bindings_of
+from tui.settings.key_table import Key, keys_of
+from tui.settings.keys import bindings_of
 from tui.terminal.app import TerminalApp
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.status.stage_hint import StageHint
@@ -165,7 +165,7 @@ class LessonScreen(Screen[None]):
         self.set_focus(entry if is_on_text and entry is not None else text)
 
     def on_descendant_focus(self) -> None:
-        """Give the room to what has the focus, where there is little."""
+        """Show the focused part where there is no room for both text and view."""
         self.set_class(self.focused is not self.query_one(LessonText), "-on-view")
         self._show_keys()
 

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from engine.protocol.events import Event
 from tui.lesson.run import LessonRun
 from tui.lesson.stops import Stop
-from tui.settings.keys import Key
+from tui.settings.key_table import Key
 from tui.text.cells import Line
 from tui.widgets.xray.picture_view import PictureView
 from tui.xray.drawing import Glyphs, Picture

@@ -60,7 +60,7 @@ class LessonText(VerticalScroll, can_focus=True):
     """Whether there is more of the text below."""
 
     def show_rest(self) -> bool:
-        """Say how much of the text is below, or else that it goes on above; return whether that changed."""
+        """Show how much of the text is below, or else that there is more above; return whether that changed."""
         is_cut = self.virtual_size.height > self.size.height + self.has_class("-cut")
         num_below = round(self.max_scroll_y - self.scroll_offset.y)
         rest = f"pgdn: {counted(num_below, 'more line')}" if num_below else "pgup: back to the start"
@@ -74,7 +74,7 @@ class LessonText(VerticalScroll, can_focus=True):
 
 
 class PauseNote(Static):
-    """At which step the model is paused, and how to train on; hidden while it trains, and before its first step."""
+    """The step at which the model is paused, and the key that trains; hidden in training and before the first step."""
 
     def __init__(self) -> None:
         super().__init__("", markup=False)

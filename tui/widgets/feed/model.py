@@ -17,10 +17,10 @@ from tui.text.tweets import shown_text
 
 _BY_STEP = attrgetter("step")
 _WIDTH_BEFORE_LAYOUT = 80
-"""Until the feed has a size; a narrow width would make millions of lines of a long history."""
+"""Wrapping width until the feed has a size; a narrow one would make millions of lines of a long history."""
 
 Pins = tuple[TweetSampled, ...]
-"""Sorted by step."""
+"""Pinned tweets, sorted by step."""
 TweetKey = tuple[int, float, str]
 
 
