@@ -66,7 +66,7 @@ class Leaving(Actions):
             self.handle_signals()
         if self._run.is_ending and (has_ended or self._clock() > self._deadline):
             if not has_ended:  # no screen is left that could be asked whether to end without saving
-                self._app.connection.stop(self._run.end_reason)
+                self._run.connection.stop(self._run.end_reason)
             then = self._then
             self._end()  # once: ticks continue for a while
             then()
@@ -77,7 +77,7 @@ class Leaving(Actions):
 
     def action_leave(self) -> None:
         """Stop, save and quit; ask first where another process trains, as the run can continue."""
-        run, connection = self._run, self._app.connection
+        run, connection = self._run, self._run.connection
         is_on = run.view.phase != "starting" and run.view.ended is None and connection.is_alive and not run.is_ending
         if not connection.is_remote or not is_on or connection.refusal:
             self.leave(0)
@@ -96,7 +96,7 @@ class Leaving(Actions):
 
     def action_lesson(self) -> None:
         """Ask, then leave this run for the lesson: one of this process is stopped, another one detached."""
-        view, is_remote = self._run.view, self._app.connection.is_remote
+        view, is_remote = self._run.view, self._run.connection.is_remote
         if is_lesson_open():
             error = lesson_open_error()
             self._app.main.toast(f"{error.message} {error.hint}", "warning")
@@ -125,7 +125,7 @@ class Leaving(Actions):
                 self._end()
                 self.detach()
 
-        if (problem := self._app.connection.attach_problem) and not self._run.is_ending:
+        if (problem := self._run.connection.attach_problem) and not self._run.is_ending:
             text = (
                 f"No terminal can attach to this run: {sanitize_line(problem)} "
                 "Without a screen it continues until its budget is used up or its process is terminated."
@@ -150,7 +150,7 @@ class Leaving(Actions):
             self._then = leaving
         else:
             if self._run.end_reason:
-                self._app.connection.stop(self._run.end_reason)
+                self._run.connection.stop(self._run.end_reason)
             leaving()
 
     def start_after(self, new: NewRun) -> None:
@@ -163,7 +163,7 @@ class Leaving(Actions):
 
         If it can't save and `may_ask` is set, ask the user first.
         """
-        view, connection = self._run.view, self._app.connection
+        view, connection = self._run.view, self._run.connection
         if view.ended is not None or not connection.is_alive:
             connection.stop(reason)  # one that has not started must not start any more
             then()
@@ -211,8 +211,8 @@ class Leaving(Actions):
 
     def stop_run(self, code: int) -> None:
         """End the run of this process where the screen is closing or closed; a hangup ends no run."""
-        if code != HANGUP_CODE and not self._app.connection.is_remote:
-            self._app.connection.stop(reason_of(code) or "")
+        if code != HANGUP_CODE and not self._run.connection.is_remote:
+            self._run.connection.stop(reason_of(code) or "")
 
     def outcome_without_screen(self, code: int | None) -> Outcome:
         """Stop the run or let it continue, in place of a screen that does not answer; return how it was closed.
@@ -229,7 +229,7 @@ class Leaving(Actions):
             return Outcome.failed(InternalError("It does not answer.", where))
         if not self._ends_run(code):
             return Outcome(exit_code=code, is_detached=True)
-        self._app.connection.stop(reason_of(code) or "")
+        self._run.connection.stop(reason_of(code) or "")
         return Outcome(exit_code=code, is_ending=True)
 
     def interrupt(self) -> None:
@@ -239,9 +239,9 @@ class Leaving(Actions):
             return
         if not main.is_mounted:
             self.receive(INTERRUPTED_CODE)
-        elif main.is_running:  # else it can't leave, and the watch does
+        elif main.is_running:  # else it can't leave, and the watch ends the program
             app.screen_watch.react()
-            if not self._app.connection.is_remote:
+            if not self._run.connection.is_remote:
                 self.leave(INTERRUPTED_CODE)
             elif self._run.is_ending or app.screen is self._question:
                 self.detach(INTERRUPTED_CODE)
@@ -264,6 +264,6 @@ class Leaving(Actions):
 
     def _ends_run(self, code: int) -> bool:
         """Return whether a signal ends the run; else the run continues."""
-        is_remote = self._app.connection.is_remote
+        is_remote = self._run.connection.is_remote
         is_own_replay = self._run.view.is_replay and not is_remote
         return self.stops_on_hangup or is_own_replay if code == HANGUP_CODE else not is_remote

@@ -213,7 +213,7 @@ class MainScreen(Screen[None]):
             isinstance(screen, RunDialog) and screen.shows(refusal) for screen in self.app.screen_stack
         ):
             pass
-        elif refusal.command == "Finish" or refusal.title == replay.TITLE:  # often: a dialog each would be in the way
+        elif refusal.command == "Finish" or refusal.title == replay.TITLE:  # often: dialogs would be in the way
             self.toast(refusal.detail)
         else:
             show_error(self.app, refusal)

@@ -97,7 +97,7 @@ class _SteppedScreen(MainScreen):
     def __init__(self, run: RunModel, clock: Callable[[], float]) -> None:
         self._paused: list[Timer] = []
         """Textual (8.2) has only weak references to them."""
-        super().__init__(run, clock, Pace(clock, lambda: 0.0, is_remote=False))
+        super().__init__(run, clock, Pace(clock, lambda: 0.0))
 
     def set_interval(self, *arguments: Any, **options: Any) -> Timer:  # noqa: ANN401 - as Textual's
         """Prepare a timer that does not run."""

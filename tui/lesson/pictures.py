@@ -66,7 +66,7 @@ _WIDE_FOR_WEIGHTS = 54
 _TALL = 10
 """From this height on, each part has a line of its own between the arrays."""
 _GRU = 3
-"""Its place among the parts."""
+"""Parts up to the GRU."""
 _GRU_FORMULA = "3: the gates r and z and the candidate n; 2: their biases for input and state, b_i and b_h."
 
 

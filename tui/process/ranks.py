@@ -133,7 +133,7 @@ def join(place: Place, runtime: RuntimeConfig) -> Ranks:
     """Join the other ranks. Imports torch. Raises `DistributedError`, also where a rank has no device."""
     from engine.session.ranks.connection import Ranks
 
-    versions = versions_of("tweetgen-tui", "torch", "numpy")  # of what computes
+    versions = versions_of("tweetgen-tui", "torch", "numpy")  # the packages that compute
     return Ranks.join(place, lambda: device_of(place, runtime), versions)
 
 

@@ -343,7 +343,7 @@ class Torchrun:
                 return event
         if self._process is None or self._process.poll() in (None, 0):
             return None
-        from engine.storage.log import log_to  # they cost start-up time
+        from engine.storage.log import log_to  # these imports cost start-up time
         from tui.run.connection import failure_event
 
         written, path = _end_of(self._errors), home() / "tweetgen.log"

@@ -68,7 +68,7 @@ class RunConnection:
         """Wait for the end of this run and of those before it; return whether they have ended. For any thread."""
         if self.is_alive:
             self._thread.join(seconds)
-        before = self._before  # the thread may clear it
+        before = self._before  # the run's thread may clear it
         return not self.is_alive and (before is None or before.wait(seconds))
 
     @property

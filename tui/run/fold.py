@@ -257,7 +257,7 @@ def _apply_frequent(now: RunView, events: Sequence[_Frequent]) -> None:
         for tweet in tweets if now.sampling.has_filter else ():
             now.drafts = now.drafts.plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet))
     evaluations = [event for event in events if isinstance(event, e.EvalFinished)]
-    if evaluations and not now.is_overfit:  # there, they are of the training tweet itself
+    if evaluations and not now.is_overfit:  # else they are of the training tweet itself
         now.val_points = _with_points(now.val_points, evaluations)
         now.baselines = with_crossings(now.baselines, ((event.step, event.bits_per_char) for event in evaluations))
         if any(event.is_best for event in evaluations):

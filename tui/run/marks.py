@@ -102,7 +102,7 @@ def baselines_from(
 
     A baseline that equals one of `before` keeps the step at which that was crossed.
     """
-    measured = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
+    measured = dict(zip(names, bits_per_char, strict=False))  # only in an edited journal, the lengths differ
     higher = sorted((name for name in measured if _HIGHER_ORDER.fullmatch(name)), key=measured.__getitem__)
     crossed = {(baseline.name, baseline.bits_per_char): baseline.crossed_at for baseline in before}
     shown = [(_NAMES.get(name, name), measured[name]) for name in (*_NAMES, *higher[:1]) if name in measured]

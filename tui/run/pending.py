@@ -151,11 +151,12 @@ def _answers(event: e.Event, command: c.Command) -> bool:
             names = command.settings.keys() if isinstance(command, c.ChangeSettings) else set()
             return name == type(command).__name__ and set(settings) == names
         case e.SettingsChanged(), c.ChangeSettings():
-            return command.settings.items() <= event.settings.items()  # those that it implies are among them, too
+            return command.settings.items() <= event.settings.items()  # the event has the implied settings, too
         case e.FinishPlanned(last_step=last_step), c.Finish(on=on):
             return on == (last_step is not None)
         case e.CheckpointSaved(name=name), c.SaveLatest() | c.SaveCheckpoint():
-            return name == (command.name if isinstance(command, c.SaveCheckpoint) else "latest")  # others at any time
+            # the run saves checkpoints of other names at any time
+            return name == (command.name if isinstance(command, c.SaveCheckpoint) else "latest")
         case _:
             return type(event) is _ANSWERS[type(command)]
 

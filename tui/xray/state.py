@@ -126,7 +126,7 @@ def latest_trace(state: XrayState, answers: Answers) -> TextTraced | None:
 
 def unknown_chars(traced: TextTraced) -> tuple[str, ...]:
     """Return the characters of a traced text that are not in the vocabulary, each once."""
-    from engine.model.vocab import UNK  # it imports numpy, which `--help` does without
+    from engine.model.vocab import UNK  # the module imports numpy, which `--help` does not need
 
     pairs = zip(traced.text, traced.token_ids[1:], strict=False)
     return tuple(dict.fromkeys(char for char, token_id in pairs if token_id == UNK))

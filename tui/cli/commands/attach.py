@@ -70,7 +70,7 @@ def attach(
     except RemoteError:
         if is_active(folder):
             raise
-        _print_end(folder)  # it has just ended
+        _print_end(folder)  # the run has just ended
         sys.exit()
     job_control.set_active_run(folder.name, is_remote=True)
     connection.welcome = _welcome(folder, is_read_only=read_only)

@@ -133,7 +133,7 @@ def require_terminal(hint: str) -> None:
 
 def show(
     connection: RunConnection,
-    history: RunView | None,
+    history: RunView,
     open_run: OpenRun,
     store: PreferencesStore,
     job_control: JobControl,

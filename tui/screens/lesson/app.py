@@ -23,7 +23,7 @@ _SIGNAL_SECONDS = 0.1
 
 
 class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
-    """Show the lesson."""
+    """The app of the guided lesson: its screen, signals and preferences."""
 
     TITLE = "tweetgen-tui lesson"
     ENABLE_COMMAND_PALETTE = False

@@ -56,7 +56,7 @@ def _labelled(**labels: str) -> tuple[Key, ...]:
 
 
 class LessonScreen(Screen[None]):
-    """The lesson."""
+    """Text, task and live view of a stop, and the keys that act on them."""
 
     app = getters.app(TerminalApp)
     BINDINGS: ClassVar[list[BindingType]] = [

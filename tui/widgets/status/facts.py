@@ -222,7 +222,7 @@ def _setup_facts(view: RunView, started: RunStarted) -> Iterator[Fact]:
         yield Fact("model and data", label, _value(value))
 
 
-# Parts of it that header, bars and machine show, too -----------------------------------------------------------------
+# Texts that header, bars and machine share ----------------------------------------------------------------------------
 
 
 def phase_text(view: RunView) -> str:
@@ -260,7 +260,7 @@ def two_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_curve: 
     With `has_curve`, a small curve of the train loss fills the first line: there is no room for the plot.
     """
     every, is_wide = list(facts(view, unit)), width >= _MIN_WIDE_CELLS
-    num_facts, gap = len(every) + 1, "   " if is_wide else " "  # the machine is one
+    num_facts, gap = len(every) + 1, "   " if is_wide else " "  # the machine counts as one
     first = _as_many_as_fit([fact for fact in every if fact.line == 1], width, gap)
     cells = min(width - num_cells(first) - len(gap), _MAX_CURVE_CELLS)
     bar: Line = ()
@@ -272,7 +272,7 @@ def two_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_curve: 
     num_left_out = num_facts - (len(first) + len(second)) // 2
     if has_curve and cells >= _MIN_CURVE_CELLS:
         first = (*padded(first, width - cells), Span(_curve(view, cells), "curve"))
-    second = (*second[:2], *bar, *second[2:])  # behind the step
+    second = (*second[:2], *bar, *second[2:])  # the bar follows the step
     if num_left_out > 0 and view.started is not None:
         end = (Span(f"+{num_left_out} values  ", "label"), Span(TURN_KEY, "key"))
         second = (*padded(second, width - num_cells(end)), *end)
