@@ -27,10 +27,11 @@ from engine.protocol.insight import (
 from tui.lesson.pictures import Sizes, chars_picture, shapes_picture
 from tui.lesson.run import LessonRun
 from tui.lesson.stops import Stop, tweet_to_look_at
-from tui.screens.lesson.stop_view import LivePicture, StopView
+from tui.screens.lesson.stop_view import StopView
 from tui.settings.key_table import Key
 from tui.widgets.line_input import LineInput
 from tui.widgets.xray.panel import XrayPanel, xray_bar_keys
+from tui.widgets.xray.picture_view import LivePicture
 from tui.xray.drawing import Glyphs, Picture
 from tui.xray.state import ViewName
 

@@ -16,12 +16,13 @@ from tui.lesson.pictures import Place, note_on_units, place_of, scale_picture, s
 from tui.lesson.run import EVAL_EVERY, OVERFIT, LessonRun
 from tui.lesson.stops import Stop
 from tui.run.marks import Baseline, has_all
-from tui.screens.lesson.stop_view import LivePicture, StopView
+from tui.screens.lesson.stop_view import StopView
 from tui.settings.key_table import Key
 from tui.settings.keys import bindings_of
 from tui.text.cells import safe_chars
 from tui.text.numbers import format_loss
 from tui.widgets.plot.plot import LossPlot
+from tui.widgets.xray.picture_view import LivePicture
 from tui.xray import gates
 from tui.xray.drawing import Glyphs, Line, Picture, Span, fitted, wrapped
 
