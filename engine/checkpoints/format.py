@@ -25,8 +25,8 @@ from engine.config.fields import LARGEST, require
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.errors import CheckpointError
-from engine.progress import BatchCursor
 from engine.protocol import codec
+from engine.protocol.progress import BatchCursor
 from engine.storage.files import open_regular
 from engine.training.schedule import Finish
 

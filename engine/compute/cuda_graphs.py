@@ -27,7 +27,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from engine.memory import CUDA_ALLOCATOR, free_memory, is_out_of_memory, without_collection
+from engine.compute.memory import CUDA_ALLOCATOR, free_memory, is_out_of_memory, without_collection
 
 LOG = logging.getLogger(__name__)
 WARM_UP_VISITS = 2

@@ -31,10 +31,10 @@ from torch import Tensor
 
 from engine.compute.cuda_graphs import Backlog, CudaRecorder, GraphedSteps
 from engine.compute.device import tensor_float_32
+from engine.compute.memory import free_memory, is_out_of_memory
 from engine.compute.optimizer import OptimizerStep
 from engine.corpus.arrays import CorpusBatch, EncodedTweets
 from engine.errors import DeviceMemoryError
-from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import NO_ROW, TextGenerator, run_gru
 from engine.model.parameters import FlatParameters
 from engine.model.vocab import BOS, EOS, PAD

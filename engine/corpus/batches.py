@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.corpus.arrays import CorpusBatch, EncodedTweets, Indices
-from engine.progress import BatchCursor
+from engine.protocol.progress import BatchCursor
 
 POOL_BATCHES = 100
 FIRST_TWEETS = 8000

@@ -26,7 +26,7 @@ from engine.corpus.readers.reader import BOOST, REPOST, RETWEET, DroppedRow, Row
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusPreview, CorpusReport, SourceReport
 from engine.corpus.similarity import near_duplicate_groups
 from engine.corpus.sources import OpenedSource, open_sources
-from engine.progress import OnProgress, no_progress, part_of
+from engine.protocol.progress import OnProgress, no_progress, part_of
 from engine.text import EXAMPLE_CHARS, sanitize_line
 
 ROWS_PER_REPORT = 5_000

@@ -37,8 +37,8 @@ from engine.corpus.report import CorpusPreview, CorpusReport
 from engine.corpus.similarity import validation_mask
 from engine.corpus.sources import EMBEDDED_NAME
 from engine.errors import CorpusError, StorageError
-from engine.progress import OnProgress, no_progress, part_of
 from engine.protocol import codec
+from engine.protocol.progress import OnProgress, no_progress, part_of
 from engine.storage.files import new_file, remove_stale_temporaries
 from engine.storage.folders import cache_folder
 from engine.text import sanitize_line

@@ -15,7 +15,7 @@ from engine.corpus.corpus import Corpus, load_corpus
 from engine.errors import CorpusError
 from engine.model.ngram_contexts import frequent_contexts
 from engine.model.vocab import Vocab
-from engine.progress import BatchCursor, Stage
+from engine.protocol.progress import BatchCursor, Stage
 
 DEFAULT_MIN_CHAR_COUNT = 2
 _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10

@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.baselines import baseline_pieces
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.compute.device import Runtime
 from engine.config.run import RuntimeConfig
@@ -20,10 +19,11 @@ from engine.corpus.corpus import Corpus
 from engine.corpus.hashing import NoveltyIndex
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.progress import OnProgress, part_of, run_to_end
+from engine.protocol.progress import OnProgress, part_of, run_to_end
 from engine.sampling.filter import MAX_BATCH_CHARS, MAX_BATCH_SIZE
 from engine.sampling.generation import load_training_corpus
 from engine.sampling.sampler import TweetSampler
+from engine.training.baselines import baseline_pieces
 from engine.training.evaluation import evaluate
 
 NUM_SAMPLES = 1000

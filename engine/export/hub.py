@@ -30,8 +30,8 @@ from engine.export.copies import Measured, measure
 from engine.export.model_card import model_card
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK, Vocab
-from engine.progress import BatchCursor, OnProgress, no_progress
 from engine.protocol import codec
+from engine.protocol.progress import BatchCursor, OnProgress, no_progress
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.storage.files import storage_errors, sync_folder, write_atomically
 from engine.text import sanitize_line

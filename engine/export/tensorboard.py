@@ -25,7 +25,7 @@ from itertools import islice
 from pathlib import Path
 
 from engine.errors import ConfigError, StorageError
-from engine.export.run_export import Thinned, last_remaining_steps
+from engine.export.text_files import Thinned, last_remaining_steps
 from engine.protocol import events as e
 from engine.storage.files import is_locked, new_file, storage_errors, write_all
 from engine.storage.folders import RunFolder

@@ -30,8 +30,8 @@ from engine.insight.trace import (
 )
 from engine.model.gru import NO_ROW
 from engine.model.vocab import EOS, ORDERS, SPECIALS
-from engine.progress import CooperativeTask
 from engine.protocol.insight import MeasureReach
+from engine.protocol.progress import CooperativeTask
 from engine.text import sanitize_in_place
 
 _BATCH_ROWS = 64

@@ -18,9 +18,9 @@ from engine.errors import ConfigError, DivergedError
 from engine.insight.snapshot import ExplicitGru, GruLayer, Snapshot
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
-from engine.progress import CooperativeTask
 from engine.protocol.events import CharRead
 from engine.protocol.insight import MAX_TRACED_CHARS, Bands, CharGates, OwnDraw, TraceText
+from engine.protocol.progress import CooperativeTask
 from engine.sampling.logits import NEVER_SAMPLED, draw, next_char_weights
 from engine.sampling.queries import COMPLETION_CHARS, char_read
 from engine.sampling.sampler import uniforms_of

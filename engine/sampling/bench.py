@@ -34,7 +34,7 @@ from engine.corpus.arrays import Batch, CorpusBatch
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, load_training_data
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, PAD, Vocab
-from engine.progress import BatchCursor, OnProgress
+from engine.protocol.progress import BatchCursor, OnProgress
 from engine.sampling.sampler import TweetSampler
 from engine.storage.log import versions_of
 from engine.training.trainer import Trainer

@@ -25,8 +25,8 @@ from engine.corpus.cleaning import duplicate_key
 from engine.corpus.corpus import Corpus, load_corpus
 from engine.corpus.hashing import NoveltyIndex
 from engine.errors import CheckpointError, CorpusError
-from engine.progress import OnProgress, no_progress
 from engine.protocol.events import Novelty, RefusalReason
+from engine.protocol.progress import OnProgress, no_progress
 from engine.sampling.filter import TweetFilter, draft_tweets, require_samplable
 from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.text import sanitize

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from engine.compute.cuda_graphs import new_failures
+from engine.compute.memory import heap_frozen
 from engine.corpus.arrays import Batch
 from engine.errors import DistributedError, DivergedError
-from engine.memory import heap_frozen
 from engine.protocol import events, insight
 from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue

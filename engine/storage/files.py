@@ -16,7 +16,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -196,3 +196,25 @@ def remove_stale_temporaries(folder: Path, min_age_seconds: float = 3600.0) -> N
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime >= min_age_seconds:
                     path.unlink()
+
+
+def write_export(path: Path, parts: Iterable[bytes], *, may_replace: bool) -> None:
+    """Write a file atomically, part by part. Raises what `check_export` does, and `StorageError` on other failures."""
+    check_export(path, may_replace=may_replace)
+    try:
+        with new_file(path, mode=0o666) as new:
+            for part in parts:
+                new.write(part)
+    except StorageError as error:
+        raise StorageError(error.message, "Choose another folder.") from error
+
+
+def check_export(path: Path, *, may_replace: bool) -> None:
+    """Raise `FileExistsError` if the file exists and `may_replace` is false, `StorageError` without a folder for it."""
+    if os.path.exists(path):
+        if not os.path.isfile(path):
+            raise StorageError(f"{path} is not a file.", "Choose another name.")
+        if not may_replace:
+            raise FileExistsError(path)
+    if not os.path.isdir(path.parent):
+        raise StorageError(f"{path} can't be written.", f"There is no folder {path.parent}.")

@@ -34,11 +34,11 @@ from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import ThreadedStep, one_torch_thread
 from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu_step import DeviceStep, recorder_for
+from engine.compute.memory import free_memory
 from engine.compute.optimizer import OptimizerStep
 from engine.compute.stepper import discard_char_graph
 from engine.config.run import TrainingConfig
 from engine.corpus.arrays import Batch, CorpusBatch, EncodedTweets
-from engine.memory import free_memory
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.parameters import FlatParameters, WeightAverage
 

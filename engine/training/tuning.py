@@ -32,11 +32,11 @@ import torch
 from engine.compute import device
 from engine.compute.device import Runtime, wait_for
 from engine.compute.gpu_step import supported_precision
+from engine.compute.memory import free_memory, is_out_of_memory
 from engine.config.presets import PresetConfigs
 from engine.config.run import Computation, ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.arrays import Batch
 from engine.corpus.training_data import TrainingData
-from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer, split_batch

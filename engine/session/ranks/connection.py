@@ -24,7 +24,7 @@ from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.training_data import KnownVocab
 from engine.errors import DeviceError, RankLostError, TweetgenError
 from engine.model.gru import TextGenerator
-from engine.progress import BatchCursor
+from engine.protocol.progress import BatchCursor
 from engine.session.ranks.place import TIMEOUT_VARIABLE, Place, Versions, connect, join_attempt
 from engine.training.trainer import Trainer
 

@@ -19,8 +19,8 @@ from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import Part
 from engine.corpus.training_data import KnownVocab, TrainingData, load_training_data
 from engine.errors import DistributedError, WeightsDifferError
-from engine.progress import Stage
 from engine.protocol import events
+from engine.protocol.progress import Stage
 from engine.session.ranks.connection import Answer, Begin, Build, Ranks, Report, Steps, Sync
 from engine.session.reporter import Reporter
 from engine.session.state import RunState

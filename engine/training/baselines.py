@@ -35,8 +35,8 @@ from engine.compute.cpu.kernels import compiled, inlined
 from engine.corpus.arrays import EncodedTweets
 from engine.errors import StorageError
 from engine.model.vocab import BOS, EOS, UNKNOWN_CHAR_BITS, Vocab
-from engine.progress import CooperativeTask, OnProgress, no_progress, part_of, run_to_end
 from engine.protocol import codec
+from engine.protocol.progress import CooperativeTask, OnProgress, no_progress, part_of, run_to_end
 from engine.storage.files import remove_stale_temporaries, write_atomically
 from engine.storage.folders import cache_folder
 
