@@ -45,7 +45,7 @@ _WITH_VARIATIONS = (
 )
 """The characters with emoji variation sequences (Unicode's emoji-variation-sequences.txt), most of them by blocks."""
 _WITH_SINGLE_SELECTORS = re.compile(f"(?:{_UNMARKED}++(?:\ufe0f(?<=[{_WITH_VARIATIONS}].))?+)*+")
-"""The same with single variation selectors, as emoji have them."""
+"""Text without combining marks but with single variation selectors, as emoji have them."""
 _ORPHAN_SELECTOR = re.compile(  # a lookbehind before the selector would be tried at every character
     f"[\ufe0e\ufe0f](?:(?<![{_WITH_VARIATIONS}#*0-9].)|(?<=[#*0-9].)(?<!\ufe0f(?=\u20e3)))"  # digits: only as keycaps
 )

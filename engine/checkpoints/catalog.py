@@ -45,7 +45,7 @@ class CheckpointEntry:
 
     @property
     def bits_per_char(self) -> float | None:
-        """Of the last evaluation before it was saved."""
+        """Bits per character of the last evaluation before it was saved."""
         return self.info.progress.bits_per_char if self.info else None
 
 

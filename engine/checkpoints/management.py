@@ -1,4 +1,4 @@
-"""What is done with checkpoint files besides saving and loading: delete, rename, pin, export, import, preview.
+"""Checkpoint files besides saving and loading: delete, rename, pin, export, import, preview.
 
 A pin is an empty file `NAME.pinned` beside the checkpoint: it needs no lock, can't be damaged, and moves with its
 folder. Names are resolved by the list (`find_listed`), so only an export writes outside the data folder.
@@ -144,10 +144,7 @@ def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
         raise StorageError(f"There is no folder {target.parent}.", "Create it first, or export to another folder.")
     if target.exists() and not replace:
         raise StorageError(f"{target} already exists.", "--force replaces it.")
-    try:
-        write_atomically(target, content, mode=0o666)
-    except StorageError as error:
-        raise StorageError(error.message, "Export to another folder.") from error
+    write_atomically(target, content, 0o666, "Export to another folder.")
     return target
 
 

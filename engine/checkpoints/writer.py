@@ -34,7 +34,7 @@ class Save:
     command: SaveCheckpoint | None = None
     """The command that asks for a checkpoint under the user's name; None for one of the run's own."""
     error: BaseException | None = None
-    """What ended its write, for the session's thread to raise."""
+    """The exception that ended the write, for the session's thread to raise."""
     problem: TweetgenError | None = None
     """Why its last write failed; None before that is reported, and once it is to be tried again."""
     journal_problem: StorageError | None = None

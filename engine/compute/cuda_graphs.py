@@ -52,7 +52,7 @@ class _Bucket:
     """The work on inputs of one key and shape."""
 
     inputs: Tensor
-    """Its input, always at the same address."""
+    """The input, always at the same address."""
     num_visits: int = 0
     recording: torch.cuda.CUDAGraph | None = None
 

@@ -129,7 +129,7 @@ def bfloat16_copy(model: TextGenerator, flat: FlatParameters) -> tuple[TextGener
 
 
 MAX_DIFFERENCE = 0.02
-"""Of a loss on a device from that on the CPU: more than the rounding of bfloat16."""
+"""Largest relative difference between the losses of device and CPU: more than the rounding of bfloat16."""
 _COMPARED_TWEETS = 8
 
 
@@ -149,7 +149,7 @@ class DeviceStep:
         self._model = model
         self._flat = flat
         self._network: TextGenerator = model
-        """What computes the loss: the model, or its copy in bfloat16."""
+        """The network that computes the loss: the model, or its copy in bfloat16."""
         self._rounded: Tensor | None = None
         """The copy's weights."""
         if precision == "bfloat16":
@@ -248,7 +248,7 @@ class DeviceStep:
         self._optimizer_step.run(self._learning_rate)
 
     def _refreshed_network(self) -> TextGenerator:
-        """Return what computes the loss, with the present weights, at the addresses that a CUDA graph has."""
+        """Return the network of the loss, with the current weights at the addresses that a CUDA graph has."""
         if self._rounded is not None:
             self._rounded.copy_(self._flat.dense_weights)
         return self._network

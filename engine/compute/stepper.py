@@ -71,19 +71,15 @@ class CharStepper:
         self.state = [each[indices] for each in self.state]
         self._rows = None
 
-    def _rows_stepper(self) -> SingleRowStepper | _BatchStepper:
-        if self._may_compile and len(self.state[0]) == 1:
-            from engine.compute.cpu.single_row import SingleRowStepper
-
-            return SingleRowStepper(self.weights, self.state[:-1], self.state[-1])
-        return _BatchStepper(self.weights, self.state, self._held)
-
     def step(self, token_ids: Ids) -> Floats:
         """Process a character of each row, (B,); return the log-probabilities (B, V) of the next one, in nats."""
         if self._graph is not None and len(token_ids) == 1:
             return self._graph.step_of(self, token_ids)
-        if self._rows is None:
-            self._rows = self._rows_stepper()
+        if self._rows is None and self._may_compile and len(self.state[0]) == 1:
+            from engine.compute.cpu.single_row import SingleRowStepper
+
+            self._rows = SingleRowStepper(self.weights, self.state[:-1], self.state[-1])
+        self._rows = self._rows or _BatchStepper(self.weights, self.state, self._held)
         return self._rows.step(token_ids)
 
 
@@ -240,7 +236,7 @@ def char_graph_of(model: TextGenerator, weights: InferenceWeights) -> CharGraph:
 
 
 def discard_char_graph(device: torch.device) -> None:
-    """Free the graph of a device; a tweet in progress keeps its buffers, and records its kernels anew."""
+    """Free the graph of a device; a tweet in progress keeps its buffers, and records its kernels again."""
     graph = _GRAPHS.pop(device, None)
     if graph is not None:
         graph.steps.discard_all()

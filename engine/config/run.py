@@ -95,7 +95,7 @@ class TrainingConfig:
     weight_decay: Annotated[float, Between(0.0, 10.0)] = 0.0
     """Decoupled weight decay of AdamW."""
     ngram_decay: Annotated[float, Between(0.0, 10.0)] = 0.0
-    """The same of the n-gram input; auto sets it, lower the more tweets there are."""
+    """Decoupled weight decay of the n-gram input; auto sets it, lower the more tweets there are."""
     max_grad_norm: Annotated[float, Between(0.0)] = 0.0
     """Clip the gradient to this norm; 0 disables clipping."""
     average_lag: Annotated[float, Between(0.0, 0.45)] = 0.0
@@ -141,15 +141,15 @@ class TrainingConfig:
 
 
 BUDGETS = ("max_steps", "epochs", "max_seconds")
-"""What limits a run; also the reasons of `RunFinished`."""
+"""The limits of a run; their names are also reasons of `RunFinished`."""
 INTERVALS = ("eval_every", "sample_every", "sample_pacing")
 IMPLIED_SETTINGS = ("first_batch_size", "pacing", "early_eval_tweets")
-"""What changes with others, by `implied_settings`; by name only to undo such a change."""
+"""Settings that change with others (`implied_settings`); set by name only to undo such a change."""
 _SETTINGS = field_names(ModelConfig) | field_names(TrainingConfig) | field_names(SamplingConfig)
 LIVE_SETTINGS = field_names(SamplingConfig).union(
     {"learning_rate", "batch_size", "steps_per_second"}, INTERVALS, BUDGETS, IMPLIED_SETTINGS
 )
-"""What a run can change while it trains."""
+"""Settings that can change while a run trains."""
 
 
 def require_live(names: Iterable[str]) -> None:
@@ -181,7 +181,7 @@ def implied_settings(changes: Mapping[str, Setting], training: TrainingConfig) -
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeConfig:
-    """Device, precision and threads, as requested, and more of this machine. A checkpoint stores `Computation`."""
+    """Device, precision and threads as requested; options of this machine. A checkpoint stores `Computation`."""
 
     device: Device = "auto"
     """cpu, cuda, mps, or auto: the fastest one available."""

@@ -27,7 +27,7 @@ MAX_REQUIRED_CHARS = 1000
 DRAW_FIELDS = ("top_k", "top_p", "min_p", "temperature_last")
 """The settings of how each character is drawn, besides the temperature; their defaults disable them."""
 FILTER_FIELDS = ("only_new", "avoid", "must_contain", "min_length", "best_of")
-"""The settings for which drafts are refused; with their defaults no draft is."""
+"""The settings by which drafts are refused; their defaults refuse none."""
 
 
 @dataclass(frozen=True, kw_only=True)

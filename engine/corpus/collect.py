@@ -59,7 +59,7 @@ class Collection:
 
 @dataclass
 class SourceCounts:
-    """What became of the rows of one source, counted while they are read."""
+    """Counts of one source's rows, kept and dropped, while they are read."""
 
     source: Source
     file_index: int

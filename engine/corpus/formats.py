@@ -13,11 +13,7 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archives import suffix_of
-from engine.corpus.files.encodings import (
-    converted,
-    encoding_of,
-    in_utf8,
-)
+from engine.corpus.files.encodings import converted, encoding_of, in_utf8
 from engine.corpus.files.refused import (
     NOT_TEXT,
     REFUSED_SUFFIXES,

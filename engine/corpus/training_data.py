@@ -23,7 +23,8 @@ _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
 docs/recipes.md)."""
 _SOME_TWEETS = 512
 MAX_UNKNOWN_SHARE = 0.05
-"""Of a corpus's characters, at most, that a vocabulary with `max_tweets` may lack: a foreign script gains nothing."""
+"""Largest share of a corpus's characters that a vocabulary with `max_tweets` may lack: a foreign script gains nothing.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,9 +37,9 @@ class Copies:
 
     temperature: float
     num_copies: int
-    """Those that equal a training tweet. Names, links, case and punctuation are ignored."""
+    """Samples that equal a training tweet. Names, links, case and punctuation are ignored."""
     num_near_copies: int
-    """The others in which long parts of training tweets make up at least half."""
+    """Other samples in which long parts of training tweets make up at least half."""
 
     def __str__(self) -> str:
         """Return two sentences for people."""
@@ -76,7 +76,7 @@ class Measured(Figures):
     uniform_bits: float
     """Bits per character of a model to which all characters are equally likely."""
     unigram_bits: float
-    """The same of a model that knows how frequent each character is."""
+    """Bits per character of a model that knows how frequent each character is."""
 
 
 def measure(path: Path, checkpoint: Checkpoint, sampling: SamplingConfig, on_progress: OnProgress) -> Measured:

@@ -359,17 +359,15 @@ def export_to_tensorboard(
             f"The run {run.name} is active and may be writing to {folder}.", "Stop it first, or choose another folder."
         )
     records = remaining_records(_records(run, Thinned(), SkippedLines()), _records(run, thinned, skipped))
-    try:
-        with storage_errors(folder):
-            with new_file(folder / "export", mode=0o666) as new:  # TensorBoard also reads unfinished `tfevents` files
-                path = new.path = new_event_file(folder)
-                new.write(encode(None))
-                for record in records:
-                    new.write(encode(record))
-            for each in replaced:
-                each.unlink()
-    except StorageError as error:
-        raise StorageError(error.message, "Choose another folder.") from error
+    hint = "Choose another folder."
+    with storage_errors(folder, hint):
+        with new_file(folder / "export", 0o666, hint) as new:  # TensorBoard also reads unfinished `tfevents` files
+            path = new.path = new_event_file(folder)
+            new.write(encode(None))
+            for record in records:
+                new.write(encode(record))
+        for each in replaced:
+            each.unlink()
     return path
 
 

@@ -39,7 +39,7 @@ class Baselines:
         self._measurement: CooperativeTask[None] | None = None
         """The measurement in progress; if its answer is abandoned, the next answer continues it."""
         self._bits: dict[str, float] = {}
-        """Those measured so far: none, those up to `FIRST_ORDER`, or all."""
+        """Baselines measured so far: none, those up to `FIRST_ORDER`, or all."""
 
     def job(self, command: MeasureBaselines, emit: Callable[[Answer], None]) -> CooperativeTask[None]:
         """Do the work of the answer in pieces, and emit it; before, one without the higher orders, if that is quicker.

@@ -17,17 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.insight.snapshot import ExplicitGru, GruLayer, Snapshot
-from engine.insight.trace import (
-    FINE_DIGITS,
-    LayerTrace,
-    Trace,
-    check_index,
-    check_text,
-    require_finite,
-    rounded,
-    trace,
-)
+from engine.insight.snapshot import ExplicitGru, ExplicitLayer, Snapshot
+from engine.insight.trace import FINE_DIGITS, LayerTrace, Trace, check_index, check_text, require_finite, rounded, trace
 from engine.model.gru import NO_ROW
 from engine.model.vocab import EOS, ORDERS, SPECIALS
 from engine.protocol.insight import MeasureReach
@@ -111,7 +102,7 @@ def _target(token_ids: list[int], position: int) -> int:
     return [*token_ids, EOS][position]
 
 
-def _backwards(layer: GruLayer, traced: LayerTrace, upper: Tensor) -> CooperativeTask[Tensor]:
+def _backwards(layer: ExplicitLayer, traced: LayerTrace, upper: Tensor) -> CooperativeTask[Tensor]:
     """Return the gradient by a layer's inputs, (P + 1, E or H), from that by its outputs, `upper` (P + 1, H).
 
     With m = W_hn h + b_hn, the gradient dh' reaches n as dh' (1 - z), z as dh' (h - n), and h directly as dh' z.

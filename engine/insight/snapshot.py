@@ -28,8 +28,8 @@ from engine.model.gru import NO_ROW, TextGenerator
 from engine.model.vocab import ORDERS, Vocab
 
 
-class GruStep(NamedTuple):
-    """What one layer computed from one input, each (B, H)."""
+class LayerStep(NamedTuple):
+    """The gates, the candidate and the next state of one layer at one input, (B, H) each."""
 
     reset: Tensor
     update: Tensor
@@ -37,14 +37,12 @@ class GruStep(NamedTuple):
     hidden: Tensor
 
 
-class GruLayer:
+class ExplicitLayer:
     """The weights of one layer, transposed."""
 
     def __init__(self, rnn: nn.GRU, number: int) -> None:
         """Copy the weights of layer `number`."""
-        weight_ih, weight_hh, bias_ih, bias_hh = (
-            getattr(rnn, f"{name}_l{number}").detach() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
+        weight_ih, weight_hh, bias_ih, bias_hh = (weight.detach() for weight in rnn.all_weights[number])
         self.size = rnn.hidden_size
         self.weight_ih_t = weight_ih.t().contiguous()  # (E or H, 3H): r z n
         self.weight_hh_t = weight_hh.t().contiguous()  # (H, 3H)
@@ -54,20 +52,20 @@ class GruLayer:
         """Return the input's part of r, z and n, (M, 3H), of inputs (M, E or H)."""
         return torch.addmm(self.bias_ih, inputs, self.weight_ih_t)
 
-    def step(self, projected: Tensor, state: Tensor) -> GruStep:
+    def step(self, projected: Tensor, state: Tensor) -> LayerStep:
         """Process one input per row: `projected` (B, 3H), `state` (B, H)."""
         from_state = torch.addmm(self.bias_hh, state, self.weight_hh_t)  # (B, 3H)
         gates = 2 * self.size
         reset, update = (projected[:, :gates] + from_state[:, :gates]).sigmoid_().chunk(2, dim=1)
         candidate = torch.addcmul(projected[:, gates:], reset, from_state[:, gates:]).tanh_()
-        return GruStep(reset, update, candidate, torch.lerp(candidate, state, update))
+        return LayerStep(reset, update, candidate, torch.lerp(candidate, state, update))
 
 
 class ExplicitGru:
     """A copy of the weights of a whole model. For any thread, one at a time."""
 
     def __init__(self, model: TextGenerator) -> None:
-        self.layers = [GruLayer(model.rnn, number) for number in range(model.rnn.num_layers)]
+        self.layers = [ExplicitLayer(model.rnn, number) for number in range(model.rnn.num_layers)]
         self.hidden_size = model.rnn.hidden_size
         self.embedding = model.embed.weight.detach().clone()  # (V, E)
         self._proj_weight_t = model.proj.weight.detach().t().contiguous()  # (H, V)
@@ -128,9 +126,9 @@ class Snapshot:
     held_out: Callable[[], EncodedTweets]
     """Called where its tweets are needed."""
     sampling: SamplingConfig
-    """Of own draws, except for its prime."""
+    """The sampling settings of own draws; their prime is not used."""
     step: int
-    """Of the weights."""
+    """The step of the weights."""
 
     @cached_property
     def gru(self) -> ExplicitGru:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.compute.stepper import CharStepper, HeldUnit
 from engine.errors import ConfigError, DivergedError
-from engine.insight.snapshot import ExplicitGru, GruLayer, Snapshot
+from engine.insight.snapshot import ExplicitGru, ExplicitLayer, Snapshot
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.protocol.events import CharRead
@@ -80,7 +80,9 @@ def trace(gru: ExplicitGru, token_ids: list[int], held: HeldUnit | None = None) 
     return Trace(tuple(inputs), (*token_ids, EOS), embedded, layers, log_probs)
 
 
-def _trace_layer(layer: GruLayer, projected: Tensor, number: int, held: HeldUnit | None) -> CooperativeTask[LayerTrace]:
+def _trace_layer(
+    layer: ExplicitLayer, projected: Tensor, number: int, held: HeldUnit | None
+) -> CooperativeTask[LayerTrace]:
     """Trace layer `number`, with the `projected` inputs (T + 1, 3H)."""
     yield
     reset, update, candidate = projected.new_empty(3, len(projected), layer.size)

@@ -93,7 +93,7 @@ def widened_weight(weight_ih: Tensor) -> Tensor:
 warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
 TABLE_NAME = "ngram_input.weight"
-"""Of the parameter that is a table of rows."""
+"""The name of the parameter that is the table of an `NgramInput`."""
 
 _INITIALIZATIONS = frozenset({nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_})
 

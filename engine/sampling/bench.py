@@ -142,9 +142,9 @@ class Variant(NamedTuple):
 
 
 Work = TypeVar("Work")
-"""What all variants do in a round: batches to train on, or the number from which the seeds of tweets follow."""
+"""The work of a round, for all variants: batches to train on, or the number from which seeds of tweets follow."""
 Trials = Mapping[Variant, Callable[[Work], int]]
-"""What does the work of a round and returns its amount, in characters."""
+"""Functions that do the work of a round and return its amount, in characters."""
 Rates = dict[Variant, list[float]]
 """Characters per second in each round."""
 
@@ -377,12 +377,11 @@ def machine_info(device: torch.device) -> dict[str, str | int | float | None]:
     except OSError:
         cpu_info = ""
     processor = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.MULTILINE)
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     return {
         "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "processor": processor[1].strip() if processor else platform.processor() or platform.machine(),
         "cores": available_cores(),
-        "load_average": load,
+        "load_average": round(os.getloadavg()[0], 2),
         "device": device.type,
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         **versions_of("tweetgen-tui", "torch", "numba"),

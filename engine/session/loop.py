@@ -53,7 +53,7 @@ class TrainingLoop:
         self._clock = run.state.stopwatch.clock
         self._reported_at = self._stepped_at = -math.inf
         self._unrecorded: set[str] = set()
-        """What can't be recorded as CUDA graphs, as the user knows."""
+        """The work that can't be recorded as CUDA graphs, as reported to the user."""
 
     def run(self) -> None:
         """Train until a command or the budget ends the run.

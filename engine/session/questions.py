@@ -30,7 +30,8 @@ MAX_JOBS = 16
 MAX_SHARE = 0.05
 """Seconds of answering questions about the weights per second of everything else."""
 BASELINES_SHARE = 0.02
-"""The same for the baselines, which a screen asks for by itself: measured, training is slowed down by less than 3 %."""
+"""Seconds of measuring baselines per second of everything else. A screen asks for them without a key: measured,
+training is slowed down by less than 3 %."""
 MAX_CREDIT_SECONDS = 0.3
 """Unused time that is kept, so that the first answer is quick."""
 MAX_ROWS = 64

@@ -19,15 +19,7 @@ from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.export.tensorboard import LiveTracker
 from engine.protocol.commands import ChangeSettings, Command
-from engine.protocol.events import (
-    CheckpointSaved,
-    CommandRefused,
-    Event,
-    RunFailed,
-    RunFinished,
-    StepsFinished,
-    Warned,
-)
+from engine.protocol.events import CheckpointSaved, CommandRefused, Event, RunFailed, RunFinished, StepsFinished, Warned
 from engine.session.state import RunState
 from engine.storage.journal import Journal, in_shortest_digits
 from engine.text import is_harmless, sanitize_line

@@ -49,7 +49,7 @@ _CHUNK_TARGETS = 1 << 22
 _PIECE_TARGETS = 1 << 11
 """Targets to process in a few milliseconds."""
 _PIECE_ROWS = 1 << 15
-"""The same of the rows of a table."""
+"""Rows of a table to process in a few milliseconds."""
 _LEAST_ROWS = 1 << 17
 _FACTOR = 6364136223846793005  # odd, with bits everywhere: that of Knuth's MMIX generator
 CACHE_VERSION = 2

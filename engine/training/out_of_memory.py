@@ -24,7 +24,7 @@ _HINT = "Quit other programs that use it, or train a model with a smaller --hidd
 
 
 class Training(Protocol):
-    """What is trained on what: the state of a run, or a worker of several ranks."""
+    """A trainer and its batches, as the state of a run and a worker have them."""
 
     trainer: Trainer
     batches: BatchStream

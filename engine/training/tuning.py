@@ -76,7 +76,7 @@ def initial_runtime(config: RunConfig, before: Computation | None, *, is_shared:
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What a measurement on the CPU chooses among."""
+    """The candidates of a measurement on the CPU."""
 
     counts: tuple[int, ...]
     """Numbers of threads, ascending."""
@@ -118,8 +118,8 @@ _BFLOAT16 = 1.15
 """Speedup at which bfloat16 replaces float32."""
 _Variant = TypeVar("_Variant")
 _Seconds = dict[Runtime, list[tuple[float, float]]]
-"""Of each candidate by rounds: on the clock, in which threads wait for busy cores and for each other; and those of this
-thread on a core, which other processes hardly change."""
+"""Seconds of each candidate by rounds: on the clock, in which threads wait for busy cores and for each other; and of
+this thread on a core, which other processes hardly change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ class Fastest:
 
     runtime: Runtime
     ratio: float
-    """Its speedup over the runtime that was in use."""
+    """The speedup over the runtime that was in use."""
     chars_per_second: float
 
 

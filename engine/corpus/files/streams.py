@@ -91,9 +91,6 @@ def buffered(stream: ByteStream) -> io.BufferedReader:
 
 # On disk --------------------------------------------------------------------------------------------------------------
 
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""Non-blocking, so that opening a pipe without a writer returns; it is refused then."""
-
 
 class ReadProgress:
     """Counts the raw bytes read from disk, part by part, against the total.
@@ -160,7 +157,7 @@ class _DiskFile(ByteStream):
     def _opened(self) -> int:
         """Return a descriptor of the file. Raises `CorpusError` if it has been modified or replaced."""
         with read_errors(self._path):
-            descriptor = os.open(self._path, _OPEN_FLAGS)
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)  # never waits for the writer of a pipe
         before, now = self._found, os.fstat(descriptor)
         if any(getattr(before, each) != getattr(now, each) for each in ("st_dev", "st_ino", "st_size", "st_mtime_ns")):
             os.close(descriptor)

@@ -43,12 +43,12 @@ _DELIMITER_LINES = 100
 _MIN_SHARE = 0.5
 """Least share of the first records with the most frequent number of columns, for a table."""
 _MIN_PROSE_SHARE, _MIN_PROSE_RECORDS = 0.95, 10
-"""The same if a blank follows each delimiter, as after commas in prose."""
+"""Least share, and least records, if a blank follows each delimiter, as after commas in prose."""
 _CLEAR_SHARE = 0.7
-"""The same to detect CSV by content alone."""
+"""Least share to detect CSV by content alone."""
 _CLEAR_QUOTED_SHARE = 0.9
 _CERTAIN_SHARE = 0.98
-"""The same for a file that is called plain text."""
+"""Least share to read a file as CSV that is called plain text."""
 _MIN_CERTAIN_RECORDS, _MIN_CERTAIN_TABBED = 3, 2
 _MIN_TABBED_RECORDS = 10
 _MIN_COMPLETE_RECORDS = 10

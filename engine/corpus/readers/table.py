@@ -31,7 +31,7 @@ TOO_FEW_COLUMNS = "with too few columns"
 BLANK_LINE = "empty"
 
 MAX_COLUMNS = 16_384
-"""As in Excel."""
+"""Limit of the columns, as in Excel."""
 _MIN_SHORT_SHARE = 0.1
 """Share of the first records from which a width is usual in the table."""
 _MIN_ALIKE_SHARE = 0.95

@@ -103,7 +103,7 @@ class Leader:
         self._state = state
         self._reporter = reporter
         self._num_steps = 1
-        """Of the next promise, by the time that those of the last one took."""
+        """The steps of the next promise, by the time that those of the last one took."""
         self._sent: tuple[object, object] = (None, None)
         """The trainer and the batches that the workers have."""
         self._verified_at: tuple[object, int] = (None, -1)

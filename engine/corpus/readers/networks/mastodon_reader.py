@@ -35,18 +35,9 @@ from engine.corpus.readers.networks.posts import (
     first_line,
     is_address,
     items_at,
-    values_of_lines,
+    posts_of_lines,
 )
-from engine.corpus.readers.reader import (
-    BOOST,
-    ONLY_A_LINK,
-    DroppedRow,
-    Format,
-    NoTextsError,
-    Row,
-    Source,
-    located,
-)
+from engine.corpus.readers.reader import BOOST, ONLY_A_LINK, DroppedRow, Format, NoTextsError, Row, Source, located
 from engine.errors import CorpusError
 from engine.text import escape, unescape
 
@@ -136,7 +127,7 @@ def _activities(member: Member, head: bytes, source: Source) -> Iterator[object]
     """Yield the activities of an outbox, those in an array, or one after the other."""
     first, has_more = first_line(head)
     if has_more and "object" in first:
-        yield from values_of_lines(member, source)
+        yield from posts_of_lines(member, source)
         return
     file = JsonFile(member, source)
     if _ONE_ACTIVITY.match(file.data):
@@ -190,7 +181,7 @@ def _audience(note: dict[str, object], actor: object) -> str:
 def _statuses(member: Member, head: bytes, source: Source) -> Iterator[object]:
     """Yield the statuses of an array, or one per line; a line that is not JSON is a dropped row."""
     if "content" in first_line(head)[0]:
-        yield from values_of_lines(member, source)
+        yield from posts_of_lines(member, source)
     else:
         yield from items_at({(), ("statuses",)}, JsonFile(member, source), source)
 
@@ -266,9 +257,9 @@ class _Page:
         self._url: str | None = None
         """Address of the open link."""
         self._link_start = 0
-        """Index of its first piece."""
+        """Index of the open link's first piece."""
         self._shown: list[str] = []
-        """Its text, that in invisible spans included."""
+        """Text of the open link, invisible spans included."""
         self._hidden_by = ""
         """Tag of the element that hides everything in it."""
         self._hidden_depth = 0

@@ -55,7 +55,7 @@ _FILES = {
 """The files that are read, by their names; those with tweets first, and the preferred ones of these."""
 _SINCE_2018 = ("tweets", "notes", "circle", "manifest")
 _BEFORE_2018 = ("month", "table", "month table")
-"""Of these, only the first kind that an archive has is read: all have the same tweets."""
+"""Kinds of files with the same tweets: only the first one that an archive has is read."""
 _VARIABLES = {
     "tweets": re.compile("tweets?"),
     "month": re.compile(r"tweets(?:_\w+)?"),
