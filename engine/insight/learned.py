@@ -173,12 +173,12 @@ def correlate(gru: ExplicitGru, vocab: Vocab, tweets: EncodedTweets, chosen: Ind
         labels = torch.from_numpy(_labels(vocab, tweets, indices))  # (T, B, concepts)
         num_unfinished = (tweets.lengths[indices] > np.arange(len(labels))[:, None]).sum(axis=1).tolist()  # (T,)
         rows = gru.ngram_rows(inputs)  # (3, B, T + 1)
-        projected = gru.add_ngrams(table[inputs[:, 0]], rows[..., 0])  # (B, 3H)
-        states = gru.step(projected, gru.initial_states(len(inputs)))
+        columns = gru.add_ngrams(table[inputs[:, 0]], rows[..., 0])  # (B, 4H)
+        states = gru.step(columns, gru.initial_states(len(inputs)))
         yield
         for place, num_rows in enumerate(num_unfinished):
-            projected = gru.add_ngrams(table[inputs[:num_rows, place + 1]], rows[:, :num_rows, place + 1])
-            states = gru.step(projected, [state[:num_rows] for state in states])
+            columns = gru.add_ngrams(table[inputs[:num_rows, place + 1]], rows[:, :num_rows, place + 1])
+            states = gru.step(columns, [state[:num_rows] for state in states])
             correlation.add(labels[place, :num_rows], torch.cat(states, dim=1))
             yield
     return correlation
