@@ -153,7 +153,7 @@ def import_checkpoint(
 ) -> Path:
     """Check a checkpoint and save it under a name; return the file written. `load` reads what is no checkpoint file.
 
-    The copy is marked as imported, so that the training files that it names are never read unasked.
+    The copy is marked as imported, so that the training files that it names are never read without asking.
 
     Raises `CheckpointError` if the source is missing, damaged or foreign, or the name is pinned, or taken and not to be
     replaced; `ConfigError` if the name is invalid; `StorageError`.

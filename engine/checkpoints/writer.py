@@ -1,7 +1,7 @@
 """Writes the checkpoints of a run on a thread.
 
-The thread reads nothing of the run but what it is given, and computes with NumPy only: torch would start threads of its
-own beside the run's.
+The thread reads only what it is given, and computes with NumPy only: torch would start threads of its own beside the
+run's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The training step on CUDA and MPS: loss, gradient and update of a batch, without reading any value back.
 
 A GPU is slow only when it waits: for Python between two kernels, for a batch, or for the host to read a number. So the
-encoded corpus lies on the device, which cuts its batches itself (`ResidentTweets`), padded to few shapes
+encoded corpus is on the device, which gathers its batches itself (`ResidentTweets`), padded to few shapes
 (`bucket_length`); a step is recorded once per shape as a CUDA graph (`engine.compute.cuda_graphs`); and losses stay on
 the device until a report reads many (`engine.compute.optimizer.LossBuffer`). The input is time-major, as in cuDNN,
 which would transpose a batch-first one, and uses the weights of a single layer in place (`FlatParameters`), unless

@@ -165,8 +165,8 @@ class _BatchStepper:
 class CharGraph(_BatchStepper):
     """The kernels of a character of one tweet on a GPU, recorded once and launched in one call.
 
-    Recorded kernels use fixed addresses. So the tweet whose turn it is, weights and state, is copied to those of this
-    object, and its state back when another's turn comes.
+    Recorded kernels use fixed addresses. So weights and state of the current tweet are copied to those of this object,
+    and its state is copied back before another tweet.
     """
 
     def __init__(self, model: TextGenerator, recorder: CudaRecorder) -> None:

@@ -58,7 +58,6 @@ class ModelConfig:
     """Number of these sequences (R), counted in the training tweets at the start of a run."""
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
         require("ngram_order", self.ngram_order, "0, 2, 3 or 4", is_valid=self.ngram_order in {0, 2, 3, 4})
         is_square = not self.tied_embeddings or self.embedding_size == self.hidden_size
@@ -136,7 +135,6 @@ class TrainingConfig:
     limits it; on a GPU with --deterministic."""
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
 
 
@@ -197,7 +195,6 @@ class RuntimeConfig:
     """Write scalars, tweets and settings for TensorBoard to DIR/<run>, while the run trains."""
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
 
 
@@ -216,7 +213,6 @@ class Computation:
     """Number of processes that train together."""
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
         require("precision", self.precision, "float32 or bfloat16", is_valid=self.precision in {"float32", "bfloat16"})
 

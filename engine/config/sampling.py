@@ -77,7 +77,6 @@ class SamplingConfig:
         return replace(self, **{name: getattr(SamplingConfig, name) for name in FILTER_FIELDS})
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
         allowed = f"below --max-length, {self.max_length}"
         require("min_length", self.min_length, allowed, is_valid=self.min_length < self.max_length)

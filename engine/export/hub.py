@@ -1,7 +1,7 @@
 """A folder as model hubs read it: weights, settings, vocabulary, model card and code. Written, and read back.
 
-Nothing in it names a file, a machine or a user, nor quotes a tweet. A folder to read may come from anybody: none of its
-code is run, the card is not read, and the sizes in it are compared before memory is allocated by them.
+No file in it names a path, a machine or a user, or quotes a tweet. A folder to read is not trusted: none of its code is
+run, the card is not read, and the sizes in it are compared before memory is allocated by them.
 """
 
 from __future__ import annotations

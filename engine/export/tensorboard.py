@@ -169,9 +169,9 @@ def new_event_file(folder: Path) -> Path:
 
 
 def encode(record: Record | None) -> bytes:
-    """Return a record as it is appended to a file; None begins it: without, readers expect the format of 2015.
+    """Return the bytes of a record in an event file; None: the first one, which names the format.
 
-    `require_tensorboard` comes first.
+    `require_tensorboard` must have been called.
     """
     from tensorboard.compat.proto import event_pb2, summary_pb2
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb

@@ -89,7 +89,7 @@ def widened_weight(weight_ih: Tensor) -> Tensor:
     return torch.cat([weight_ih, to_candidate], dim=1)
 
 
-# Only a single layer without an n-gram input lies in memory as cuDNN needs it; torch copies others, and warns of it.
+# Only a single layer without an n-gram input is in memory as cuDNN needs it; torch copies others, with a warning.
 warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
 TABLE_NAME = "ngram_input.weight"

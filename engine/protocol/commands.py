@@ -44,7 +44,7 @@ class Stop(Command, frozen=True, kw_only=True):
 
 
 class ChangeSettings(Command, frozen=True, kw_only=True):
-    """Change settings while the run goes on: all of them, or none if it is refused. Answered by `SettingsChanged`.
+    """Change settings while the run continues: all of them, or none if it is refused. Answered by `SettingsChanged`.
 
     Which settings it may change is `engine.config.run.LIVE_SETTINGS`. A changed budget, counted from the run's first
     step, cancels a planned finish and leaves a paused run paused; it is refused where the run would end at once. A

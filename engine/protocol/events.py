@@ -7,7 +7,7 @@ kept in a run's journal, replayed, or sent through a socket. Answers to question
 1. It begins with `RunStarted` and ends with exactly one `RunFinished` or `RunFailed`, the only event of a run that did
    not start; nothing follows that. After a `RankLostError` there is no last event.
 2. `step` never goes back, except through a `CheckpointLoaded`.
-3. No step lies between `Paused` and `Resumed`; paused time counts in no rate and in no `elapsed_seconds`.
+3. No step occurs between `Paused` and `Resumed`; paused time counts in no rate and in no `elapsed_seconds`.
 4. Every number is finite. A step with a non-finite loss or gradient leaves the weights unchanged, keeps its number, and
    is reported by a `Warned` in place of its loss.
 5. Every string is harmless (`engine.text`): one line, printable, bounded.

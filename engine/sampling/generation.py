@@ -169,7 +169,7 @@ class Generator:
     def sampling_config(self, settings: dict[str, Setting]) -> SamplingConfig:
         """Return the checkpoint's own distribution, prime and length, overridden by `settings`.
 
-        The filter is that of `settings` alone: with the run's own, some drafts would be refused without being asked.
+        The filter is that of `settings` alone: the run's own would refuse drafts that the user did not exclude.
         Raises `ConfigError` on invalid settings, and `VocabError` as `require_samplable`.
         """
         sampling = with_settings(self.info.sampling.without_filter(), settings)

@@ -26,7 +26,7 @@ from engine.text import LOST, sanitize_in_place
 
 LOG = logging.getLogger(__name__)
 MAX_JOBS = 16
-"""A command may come from anyone."""
+"""Limit of unanswered questions: a command may come from anyone."""
 MAX_SHARE = 0.05
 """Seconds of answering questions about the weights per second of everything else."""
 BASELINES_SHARE = 0.02

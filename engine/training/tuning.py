@@ -12,7 +12,7 @@ while other processes occupy the cores.
 * **Later**, threads alone are measured again when the steps have become slow, and from time to time
   (`SlowdownDetector`).
 
-**Fixed** is all of it in a repeatable run: the same command must give the same run, which a clock can't promise. A run
+**A repeatable run** measures nothing: the same command must give the same run, which a clock can't promise. A run
 that continues from a checkpoint keeps the checkpoint's choice, as far as the machine has it. Several processes measure
 nothing: they would disturb each other, and would have to agree.
 """

@@ -257,7 +257,7 @@ class DecompressionLimit:
         self.check_ratio(self._total, self._packed_bytes)
 
     def check_ratio(self, num_bytes: int, packed_bytes: int) -> None:
-        """Raise `CorpusError` if so many bytes are more than `packed_bytes` of compressed text decompress to."""
+        """Raise `CorpusError` if `num_bytes` exceeds what `packed_bytes` of compressed text decompress to."""
         limit = max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * packed_bytes)
         if num_bytes > limit:
             raise CorpusError(

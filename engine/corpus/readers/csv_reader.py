@@ -25,9 +25,9 @@ from engine.corpus.readers.columns import (
     text_column,
 )
 from engine.corpus.readers.csv_records import csv_records, find_quoting, num_fields
-from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, of_one_file
+from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, head_of, of_one_file
 from engine.corpus.readers.table import Table, find_table, is_header
-from engine.corpus.readers.text_reader import Line, decoded_lines, first_lines, head_lines
+from engine.corpus.readers.text_reader import Line, decoded_lines, head_lines
 from engine.text import counted, sanitize_line
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -61,7 +61,7 @@ _MIN_TEXT_SHARE = 0.8
 def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per record except the header. Raises `CorpusError` if `config.column` does not exist."""
     lines = decoded_lines(file, source)
-    head = first_lines(lines)
+    head = head_of(lines)
     sample = find_sample(head, config.column or config.label_column)
     if not sample.is_table() and suffix_of(source.name) in _TAB_SUFFIXES:
         sample = Sample(head, "\t")
@@ -133,7 +133,7 @@ class Sample:
         return sum(not is_number(fields[0]) for fields in prose) > len(self.complete) / 2
 
     def score(self) -> tuple[bool, bool, float, int]:
-        """Return how well the delimiter fits: that of a header does, and a comma of prose or of numbers hardly."""
+        """Return how well the delimiter fits: best where it splits a header, worst for a comma in prose or numbers."""
         wide = self.complete if self.delimiter == "," else []
         decimal = [each for each in wide if all(a[-1:].isdigit() and b[:1].isdigit() for a, b in pairwise(each))]
         is_in_text = self.is_prose() or len(decimal) > len(wide) / 2
@@ -143,7 +143,7 @@ class Sample:
 def find_sample(lines: Sequence[Line], column: str | None = None) -> Sample:
     """Return the first records, parsed with the delimiter that fits best, by default a comma.
 
-    A delimiter whose header contains `column` wins; that of a `sep=` line decides, and the line is no record.
+    A `sep=` line decides, and is no record; else a delimiter whose header contains `column` wins.
     """
     if separator := _separator_of(lines):
         return Sample(lines[1:], separator)

@@ -18,9 +18,8 @@ from typing import BinaryIO
 
 from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
 from engine.corpus.files.streams import Member
+from engine.corpus.readers.columns import LONGEST, USUAL
 from engine.corpus.readers.json_paths import (
-    LONGEST,
-    USUAL,
     Missing,
     TextPath,
     arrays_in,
@@ -42,7 +41,17 @@ from engine.corpus.readers.json_values import (
     values_of_lines,
 )
 from engine.corpus.readers.labels import LabelFilter, Labels, find_labels
-from engine.corpus.readers.reader import RETWEET, DroppedRow, Format, NoTextsError, Row, Source, example, of_one_file
+from engine.corpus.readers.reader import (
+    NOT_A_TEXT,
+    RETWEET,
+    DroppedRow,
+    Format,
+    NoTextsError,
+    Row,
+    Source,
+    example,
+    of_one_file,
+)
 from engine.corpus.readers.table import Record, find_table
 from engine.text import counted, sanitize_line
 
@@ -279,7 +288,7 @@ class _Texts:
             elif isinstance(text, str):
                 yield self._row(text, as_object(post), where)
             else:
-                yield DroppedRow("not a text", example(where, as_json(text)))
+                yield DroppedRow(NOT_A_TEXT, example(where, as_json(text)))
         if not num_rows:
             yield self._missing(value, where)
 

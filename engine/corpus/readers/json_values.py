@@ -120,7 +120,7 @@ class JsonFile:
                 yield from self._arrays_in(inner, (*path, key))
 
     def opened(self, value: object) -> object:
-        """Return an array or object with the values in it undecoded, if it is so itself; anything else decoded."""
+        """Return an undecoded array or object with its values undecoded; anything else decoded."""
         if not isinstance(value, msgspec.Raw):
             return value
         kind = _KINDS.get(bytes(memoryview(value)[:1]))

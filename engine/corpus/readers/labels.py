@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.columns import name_key, requested_column
 from engine.errors import CorpusError
-from engine.text import sanitize_line
+from engine.text import listed, sanitize_line
 
 SENTIMENT_NAMES = frozenset({"sentiment", "sentiments", "polarity"})
 """Names of columns in which 0 and 1 mean sad and happy."""
@@ -164,5 +164,4 @@ def _label_of(cell: str) -> str:
 def _listed(seen: set[str]) -> str:
     """Return the first labels, the shortest first, for a message."""
     labels = sorted(seen, key=lambda label: (len(label), label))
-    more = f" and {len(labels) - 6:,} more" if len(labels) > 6 else ""
-    return ", ".join(sanitize_line(label, 20) for label in labels[:6]) + more
+    return listed([sanitize_line(label, 20) for label in labels], 6)

@@ -31,7 +31,7 @@ from engine.corpus.readers.networks.posts import (
     posts_of_lines,
     without_typed_links,
 )
-from engine.corpus.readers.reader import ONLY_A_LINK, REPOST, DroppedRow, Format, Row, Source, example
+from engine.corpus.readers.reader import NOT_A_TEXT, ONLY_A_LINK, REPOST, DroppedRow, Format, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import escape
 
@@ -92,7 +92,7 @@ _Found = tuple[_Post | DroppedRow, str]
 def _post(record: dict[str, object], cid: bytes = b"") -> _Post | DroppedRow:
     text, created, reply = record.get("text"), record.get("createdAt"), record.get("reply")
     if not isinstance(text, str):
-        return DroppedRow("not a text", example("a post", as_json(text)))
+        return DroppedRow(NOT_A_TEXT, example("a post", as_json(text)))
     uri = as_object(as_object(reply).get("parent")).get("uri")
     reply_to = uri if isinstance(uri, str) else "unknown" if reply else ""
     labels = [as_object(each).get("val") for each in as_array(as_object(record.get("labels")).get("values"))]

@@ -37,7 +37,17 @@ from engine.corpus.readers.networks.posts import (
     items_at,
     posts_of_lines,
 )
-from engine.corpus.readers.reader import BOOST, ONLY_A_LINK, DroppedRow, Format, NoTextsError, Row, Source, located
+from engine.corpus.readers.reader import (
+    BOOST,
+    NOT_A_TEXT,
+    ONLY_A_LINK,
+    DroppedRow,
+    Format,
+    NoTextsError,
+    Row,
+    Source,
+    located,
+)
 from engine.errors import CorpusError
 from engine.text import escape, unescape
 
@@ -158,7 +168,7 @@ def _activity_row(activity: object, config: CorpusConfig, counts: PostCounts) ->
     if audience == DIRECT_MESSAGE:
         return DroppedRow(DIRECT_MESSAGE, PRIVATE_EXAMPLE)
     if not isinstance(note.get("content"), str):
-        return DroppedRow("not a text", as_json(note.get("content")))
+        return DroppedRow(NOT_A_TEXT, as_json(note.get("content")))
     reply_to = note.get("inReplyTo")
     is_own_thread = isinstance(actor, str) and isinstance(reply_to, str) and reply_to.startswith(f"{actor}/")
     row = _visible_row(note, note.get("summary"), config, counts, is_reply=bool(reply_to) and not is_own_thread)

@@ -33,8 +33,8 @@ from engine.corpus.readers.csv_records import csv_records
 from engine.corpus.readers.json_values import JsonFile, as_json, as_object
 from engine.corpus.readers.networks.posts import PRIVATE_EXAMPLE
 from engine.corpus.readers.networks.x_notes import NoteTweets
-from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Row, Source, example
-from engine.corpus.readers.table import BLANK_LINE, TOO_FEW_COLUMNS
+from engine.corpus.readers.reader import EMPTY, ONLY_A_LINK, RETWEET, DroppedRow, Format, Row, Source, example
+from engine.corpus.readers.table import TOO_FEW_COLUMNS
 from engine.corpus.readers.text_reader import decoded_lines
 from engine.errors import CorpusError
 from engine.text import counted
@@ -312,7 +312,7 @@ def _table_tweets(member: Member, source: Source) -> Iterator[object]:
                 continue
             number, fields = record
             if len(fields) <= names.index("text"):
-                reason = TOO_FEW_COLUMNS if fields else BLANK_LINE
+                reason = TOO_FEW_COLUMNS if fields else EMPTY
                 yield DroppedRow(reason, example(f"line {number + 1}", ",".join(fields)))
             else:
                 tweet = dict(zip(names, fields, strict=False))  # a row may end early, or have more links
