@@ -126,7 +126,7 @@ def _mismatch(info: CheckpointInfo, tensor_specs: dict[str, TensorSpec]) -> str:
     if info.training.average_lag:
         wanted |= {f"average.{name}": shape for name, shape in expected.items()}
     if info.step:
-        for name, parameter in model.named_parameters():  # of tied ones, the first
+        for name, parameter in model.named_parameters():  # tied parameters occur once, under the first name
             wanted[f"optimizer.step.{name}"] = ()
             states = ("row_square",) if name == TABLE_NAME else ("exp_avg", "exp_avg_sq")
             shape = tuple(parameter.shape[:1] if name == TABLE_NAME else parameter.shape)

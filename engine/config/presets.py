@@ -159,9 +159,9 @@ class _Auto:
         num_chars = self._chars_in_budget(speed_with(recipe), recipe.batch_size)
         begins_small = self._may_begin_small
         if begins_small and speed_of is not None:
-            whole = self._trial(recipe)  # the first to be measured of a model
+            whole = self._trial(recipe)  # measured before other sizes of batches
             speed, small_speed = speed_of(whole), speed_of(whole.with_settings({"batch_size": _FIRST_BATCH_SIZE}))
-            # what they lose counts in a budget of seconds alone: others allow as many characters in any batches
+            # only a budget of seconds loses characters: others allow as many in batches of any size
             is_limited = "max_seconds" in self.settings
             most_lost = _MAX_SHARE_LOST * num_chars if num_chars is not None and is_limited else math.inf
             begins_small = speed < _MAX_PRICE * small_speed and _FIRST_CHARS * (speed / small_speed - 1) <= most_lost

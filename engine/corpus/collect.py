@@ -118,7 +118,7 @@ def collect(config: CorpusConfig, on_progress: OnProgress = no_progress) -> Coll
         builder.add(counts, rows)
     sources = builder.sources
     texts, keys, digests, source_of = builder.finish()
-    del builder  # and what only it needs
+    del builder  # frees what only the builder references
     if config.format == "auto":  # an explicit format disables the check
         bounds = np.searchsorted(source_of, np.arange(len(sources) + 1)).tolist()
         for counts, (first, end) in zip(sources, pairwise(bounds), strict=True):

@@ -72,7 +72,7 @@ def _replaced_runs(gru: ExplicitGru, true: Trace, first: int) -> CooperativeTask
     states = gru.initial_states(0)
     for place in range(first, num_inputs):
         inputs = columns[place - first].repeat(len(states[0]), 1)  # (rows, 4H)
-        if place < first + _BATCH_ROWS:  # another row
+        if place < first + _BATCH_ROWS:  # one more row, with this input replaced
             inputs = torch.cat([inputs, replaced])
             before = [layer.hidden[place, None] for layer in true.layers]
             states = [torch.cat([rows, row]) for rows, row in zip(states, before, strict=True)]

@@ -60,7 +60,7 @@ def decode_tagged(text: str | bytes, base: type[_Tagged], change: Callable[[str]
         try:
             return cast("_Tagged", decoder.decode(text))
         except _DECODING_ERRORS:
-            pass  # the words of the error below name the class
+            pass  # decoded again below, for an error that names the class
     fields = decode(text, dict[str, Any])
     tag = base.__struct_config__.tag_field or ""
     kind = fields.get(tag)

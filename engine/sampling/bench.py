@@ -3,8 +3,9 @@
 The speed of a shared machine changes from second to second. So variants run short trials of the same work in turn, each
 round starts with another variant, and variants are compared only within a round. Figures are medians over the rounds.
 
-The reference is CSC321 Tutorial 11 as a reader would complete it: the model, parts (e) and (f), and `sample_sequence`.
-It is deliberately not optimized; only padding is masked, so that both do the same work and have the same loss.
+The reference is CSC321 Tutorial 11 as a reader would complete it: the model, which the lesson shows, parts (e) and (f),
+and `sample_sequence`. It is deliberately not optimized; only padding is masked, so that both do the same work and have
+the same loss.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from assets.lesson.stop_2 import TextGenerator as TutorialGenerator
 from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, wait_for
 from engine.compute.gpu_step import supported_precision
 from engine.config.corpus import CorpusConfig
@@ -43,22 +45,6 @@ from engine.training.tuning import rotated
 # The tutorial ---------------------------------------------------------------------------------------------------------
 
 LEARNING_RATE = 0.004
-
-
-class TutorialGenerator(nn.Module):
-    """The tutorial's `TextGenerator`, with the same `state_dict` as ours."""
-
-    def __init__(self, vocab_size: int, embedding_size: int, hidden_size: int) -> None:
-        """Draw initial weights from the global generator."""
-        super().__init__()
-        self.embed = nn.Embedding(vocab_size, embedding_size)
-        self.rnn = nn.GRU(embedding_size, hidden_size, batch_first=True)
-        self.proj = nn.Linear(hidden_size, vocab_size)
-
-    def forward(self, inp: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the logits (B, T, V) after each of `inp` (B, T), and the last hidden state (1, B, H)."""
-        output, hidden = self.rnn(self.embed(inp), hidden)  # (B, T, H), (1, B, H)
-        return self.proj(output), hidden
 
 
 class TutorialLoop:

@@ -254,7 +254,7 @@ class TrainingLoop:
         if self._run.state.trainer.skipped_in_a_row < SKIPPED_IN_A_ROW:
             return False
         if self._run.leader is not None:
-            self._run.leader.verify()  # or a rank can't compute
+            self._run.leader.verify()  # raises where a rank can't compute, whose NaN is no divergence
         self._restorer.roll_back()
         return True
 

@@ -98,7 +98,7 @@ class Questions:
         """
         now = self._clock()
         elapsed, self._since = now - self._since, now
-        shares = {_share_of(kind) for kind in self._seconds} or {MAX_SHARE}  # all questions together have one
+        shares = {_share_of(kind) for kind in self._seconds} or {MAX_SHARE}  # all questions share one
         self._credit = min(MAX_CREDIT_SECONDS, self._credit + sum(shares) * elapsed)
         if self._jobs and self._credit >= min(elapsed, MAX_CREDIT_SECONDS) / 2:
             self._work(min(self._credit, elapsed))

@@ -99,7 +99,7 @@ class Reporter:
     def emit_steps(self) -> StepReport:
         """Emit the steps since the last call, each with its loss or as skipped, and return them."""
         report = self._state.trainer.drain_report()
-        losses, norms, rates = (  # of float32 values: the fewest digits, the same wherever they are shown or stored
+        losses, norms, rates = (  # float32 values in the fewest digits, the same wherever they are shown or stored
             list(in_shortest_digits(values))
             for values in (report.train_losses, report.grad_norms, report.learning_rates)
         )

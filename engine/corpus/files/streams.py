@@ -296,7 +296,7 @@ class DecompressedStream(ByteStream):
         except EOFError as error:
             raise damaged(self._name, f"its {self._kind} data are truncated") from error
         except DECOMPRESSION_ERRORS as error:
-            if isinstance(error, MemoryError) or "memory" in str(error):  # zstd's word for its window
+            if isinstance(error, MemoryError) or "memory" in str(error):  # zstd names its window so
                 what = f"{self._name} needs more memory to be decompressed than there is."
                 raise CorpusError(what, "Extract it elsewhere and give the file in it.") from error
             raise damaged(self._name, f"its {self._kind} data are corrupt") from error

@@ -138,7 +138,7 @@ class JsonFile:
         try:
             if len(data) <= MAX_DECODED_BYTES:
                 return _DECODER.decode(data.decode())
-        except (RecursionError, ValueError) as error:  # has less depth left than `msgspec` had
+        except (RecursionError, ValueError) as error:  # nested too deeply for the standard decoder, not for `msgspec`
             raise self._broken("nested too deeply", self._before(data)) from error
         raise CorpusError(
             f"{self._name} has a value of over {MAX_DECODED_BYTES >> 20} MB, {_place(self._before(data))}.",

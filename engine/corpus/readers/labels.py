@@ -124,7 +124,7 @@ def _filtered(column: int, wanted: str, seen: set[str], *, are_feelings: bool) -
     if wanted.casefold() == "all":
         return Labels(column, None, "kept all")
     label = _label_of(wanted)
-    is_binary = seen <= {"0", "1"}  # of only 0 it is not known yet whether 1 or 4 is happy
+    is_binary = seen <= {"0", "1"}  # after 0 alone, 1 or 4 may be happy
     happy_digits = {"1", "4"} if seen <= {"0"} else {"1"} if is_binary else {"4"}
     digits = {"happy": happy_digits, "sad": {"0"}, "neutral": {"2"}}
     words = {"happy": _HAPPY_WORDS, "sad": _SAD_WORDS, "neutral": _NEUTRAL_WORDS}

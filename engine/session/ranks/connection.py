@@ -286,7 +286,7 @@ class Ranks:
         transfers that are complete by then; so once one has failed, a wait for what is never sent ends the others. A
         second wait for the same transfer could take its completion away from the thread, which would wait on.
         """
-        limit = timedelta(seconds=seconds + 0.001)  # gloo counts whole milliseconds, of which none is no limit
+        limit = timedelta(seconds=seconds + 0.001)  # gloo rounds down to milliseconds, and 0 is no limit
         if len(works) == 1:  # without the time that handing it to a thread takes
             [(rank, work)] = works.items()
             try:

@@ -121,7 +121,7 @@ class Leader:
         seconds = (time.perf_counter() - began) / len(rates)
         self._num_steps = max(1, min(MAX_STEPS, round(PROMISE_SECONDS / max(seconds, 1e-6)), 2 * len(rates)))
         if trainer.skipped_in_a_row:
-            self.verify()  # a rank that can't compute says why
+            self.verify()  # a rank that can't compute reports why
 
     def report_times(self, times: Mapping[str, float]) -> None:
         """Emit how the ranks shared the time since the last report, and their warnings.
