@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.cuda_graphs import CudaRecorder, GraphedSteps
+from engine.corpus.arrays import Ids
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
 from engine.model.vocab import EMPTY_WINDOW, ID_BITS, LONGEST, NUM_IDS, ORDERS, UNK
@@ -28,7 +29,6 @@ if TYPE_CHECKING:  # it imports Numba, which sampling a few tweets does not need
 
 
 Floats: TypeAlias = npt.NDArray[np.float32]
-Ids: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute.stepper import HeldUnit
-from engine.corpus.arrays import EncodedTweets
+from engine.corpus.arrays import EncodedTweets, Indices
 from engine.errors import ConfigError
 from engine.insight.snapshot import ExplicitGru, Snapshot
 from engine.insight.trace import (
@@ -45,7 +45,6 @@ from engine.protocol.progress import CooperativeTask
 from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.text import LOST, sanitize, sanitize_char, sanitize_in_place
 
-Indices: TypeAlias = npt.NDArray[np.int64]
 Labels: TypeAlias = npt.NDArray[np.float64]
 MAX_TWEETS = 500
 """Some 37,000 characters of ordinary tweets: the standard error of a correlation is then below 0.01, the last digit

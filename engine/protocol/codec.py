@@ -77,7 +77,7 @@ def decode_tagged(text: str | bytes, base: type[_Tagged], change: Callable[[str]
 def kinds_of(base: type[Value]) -> tuple[type[Value], ...]:
     """Return the classes derived from `base` that have no derived class themselves, in the order of their definition.
 
-    Those in the module of `base` come first.
+    Classes in the module of `base` come first.
     """
     children = base.__subclasses__()
     return tuple(kind for child in children for kind in kinds_of(child)) if children else (base,)

@@ -65,7 +65,7 @@ class Sampling:
     def sample_if_due(self, receive_sampling: Callable[[], SamplingConfig]) -> bool:
         """Sample a tweet if one is due at this step; return false for one that was abandoned, which is due again.
 
-        Its seed depends on the step alone. One that can't be sampled is not due again.
+        The seed depends on the step alone. A tweet that can't be sampled is not due again.
         """
         if not self._is_due():
             return True

@@ -73,9 +73,9 @@ class TextColumn:
 def text_column(names: Sequence[str], rows: Sequence[Sequence[str]]) -> TextColumn | None:
     """Return the text column of the first rows of a table, or None if all have links, ids, numbers or the like.
 
-    `names` are the columns' own, paths into objects such as "tweet.full_text", or empty. Of a path, the last part is
-    the name; the shorter one is preferred, and below a user, or a post to which one refers, is no text. A row may end
-    before the others.
+    `names` are the columns' own, paths into objects such as "tweet.full_text", or empty. The last part of a path is its
+    name. A shorter path is preferred; below a user, or a post to which one refers, is no text. A row may end before
+    the others.
     """
     num_columns = len(names) or max(map(len, rows), default=0)
     columns = [[row[index] for row in rows if index < len(row) and row[index].strip()] for index in range(num_columns)]

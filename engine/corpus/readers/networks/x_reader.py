@@ -126,7 +126,7 @@ def main_first(member: Member) -> int:
 def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per tweet, of all parts or months in order, then the unmatched long notes as dropped rows.
 
-    Of several members, those without a `root_of` are ignored. Raises `CorpusError` if there are no tweets, or the
+    Without a `root_of`, one of several members is ignored. Raises `CorpusError` if there are no tweets, or the
     content of a file does not match its name.
     """
     files: defaultdict[str, list[Member]] = defaultdict(list)
