@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TextIO
 
+from engine.compute.memory import torch_imported_uncollected
 from engine.config.run import BUDGETS, RunConfig, Tuning
 from engine.errors import RankLostError, TweetgenError
-from engine.memory import torch_imported_uncollected
-from engine.progress import Stage
 from engine.protocol import codec, events
 from engine.protocol.commands import Command, Pause, Stop
 from engine.protocol.events import Event, RunStarted
+from engine.protocol.progress import Stage
 from engine.session.startup import preflight
 from engine.storage.folders import RUN_CHECKPOINTS, RunFolder
 from engine.storage.journal import read_journal

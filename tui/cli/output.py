@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # imported in the functions, so that --help starts fast
     from rich.progress import Progress
 
     from engine.checkpoints.format import CheckpointInfo
-    from engine.progress import OnProgress
+    from engine.protocol.progress import OnProgress
 
 STANDARD_STREAM = "-"
 PLAIN_SECONDS = 5.0
@@ -97,7 +97,7 @@ def check_output(name: str, *, may_replace: bool, is_binary: bool = False) -> No
                 "The file is binary: it can't be printed on a terminal.", "Name a file, or redirect: ... - > FILE"
             )
         return
-    from engine.export.tweets import check_export
+    from engine.storage.files import check_export
 
     file = Path(name).expanduser()
     with hint_at_force(str(file)):
@@ -115,7 +115,7 @@ def write_output(name: str, content: bytes, *, may_replace: bool) -> None:
         except OSError as error:
             raise StorageError(f"Standard output can't be written: {error.strerror}.", "Free some space.") from error
         return
-    from engine.export.tweets import write_export
+    from engine.storage.files import write_export
 
     file = Path(name).expanduser()
     with hint_at_force(str(file)):

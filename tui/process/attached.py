@@ -19,12 +19,12 @@ import msgspec
 
 from engine.config.run import RunConfig
 from engine.errors import RemoteError, StorageError, TweetgenError
-from engine.progress import Stage
 from engine.protocol import events
 from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.insight import Question
+from engine.protocol.progress import Stage
 from engine.storage.folders import RunFolder
 from engine.storage.journal import last_event
 from tui.process import protocol

@@ -27,10 +27,10 @@ from engine.checkpoints.format import read_info
 from engine.config.presets import resolve_preset
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import DeviceError, DistributedError, InternalError, StorageError
-from engine.progress import Stage
 from engine.protocol import codec, events
 from engine.protocol.codec import Count, Number
 from engine.protocol.events import RunFailed, RunFinished
+from engine.protocol.progress import Stage
 from engine.storage.files import is_locked, read_regular, write_atomically
 from engine.storage.folders import RunFolder, find_run, folder_of_run, free_run_name, home
 from engine.storage.journal import last_event

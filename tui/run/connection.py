@@ -9,9 +9,9 @@ from typing import Any
 
 from engine.config.run import RunConfig
 from engine.errors import InternalError, TweetgenError
-from engine.progress import Stage
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished
+from engine.protocol.progress import Stage
 from engine.storage.folders import home
 from engine.storage.log import log_traceback
 from tui.run.view import RunView

@@ -20,7 +20,7 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.report import CorpusPreview, SourceReport
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.progress import BatchCursor
+from engine.protocol.progress import BatchCursor
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.tui.dialogs.test_checkpoints import entry as listed

@@ -52,9 +52,9 @@ def inspect(
     """
     from rich.console import Console
 
+    from engine.compute.memory import peak_bytes
     from engine.corpus.corpus import TooFewTweetsError
     from engine.corpus.inspection import inspect
-    from engine.memory import peak_bytes
     from tui.cli.inspection_report import print_inspection, print_sources
 
     console = Console(width=min(Console().width, _WIDEST), highlight=False)

@@ -123,11 +123,11 @@ def evaluate(
     sampling = SamplingConfig(temperature=given.get("temperature", SamplingConfig.temperature))
     runtime_config = RuntimeConfig(**fields_of(RuntimeConfig, given))
 
-    from engine.baselines import baseline_bits
     from engine.checkpoints.checkpoint import load_checkpoint
     from engine.compute.device import Runtime
     from engine.corpus.arrays import EncodedTweets
     from engine.sampling.generation import Generator
+    from engine.training.baselines import baseline_bits
     from engine.training.evaluation import evaluate as evaluate_tweets
 
     with passing_folder() as folder:

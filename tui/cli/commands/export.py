@@ -13,7 +13,7 @@ from engine.checkpoints.catalog import resolve_checkpoint
 from engine.checkpoints.format import read_info
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.export import WeightFormat
-from engine.progress import OnProgress
+from engine.protocol.progress import OnProgress
 from tui.cli.options import Force, complete_checkpoint
 from tui.cli.output import check_output, report, report_checkpoint, show_progress, write_output
 from tui.text.numbers import format_size

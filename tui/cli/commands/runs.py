@@ -40,7 +40,7 @@ from tui.terminal.capabilities import LARGEST_SIZE
 from tui.text.numbers import format_bits, format_duration, format_size
 
 if TYPE_CHECKING:  # imported in the functions, so that --help starts fast
-    from engine.export.run_export import Thinned
+    from engine.export.text_files import Thinned
     from tui.process.protocol import Greeting
 
 app = typer.Typer(no_args_is_help=True, help="List the runs and their states, replay or export one.")
@@ -318,8 +318,9 @@ def export(
     tweetgen-tui runs export last --output run.csv
     tweetgen-tui runs export last --format tensorboard --output runs
     """
-    from engine.export.run_export import FORMATS, Thinned
-    from engine.export.tweets import write_export
+    from engine.export.text_files import RUN_FORMATS as FORMATS
+    from engine.export.text_files import Thinned
+    from engine.storage.files import write_export
     from tui.run.journal import require_journal
 
     folder = find_run(run)
