@@ -20,7 +20,7 @@ from engine.checkpoints.format import read_info
 from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal
-from tests.e2e.terminal import Terminal, events_of
+from tests.e2e.terminal import events_of
 from tests.event_files import LOSS, scalars_in
 from tests.recorded_runs import run_of, write_run
 from tui.lesson.stops import Progress, lock_lesson, progress_path, read_progress, write_progress
@@ -37,7 +37,9 @@ def whole(columns: int, rows: int) -> str:
 
 
 @pytest.mark.ci
-def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Terminal) -> None:
+def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(open_terminal: OpenTerminal, tweets: Path) -> None:
+    screen = open_terminal("--data", tweets, *SLOWLY, "--run-name", "watched")
+    screen.wait_for(r"▶ training(.|\n)*step +[1-9]")
     screen.press("+", shows=r"temperature +0\.85")
     screen.press("space", shows="‖ paused")
     screen.press("g", shows=A_TWEET.format("0.85"))
@@ -245,10 +247,6 @@ def test_a_run_on_a_hostile_corpus_emits_none_of_its_escape_sequences(
 
 # The lesson -----------------------------------------------------------------------------------------------------------
 
-_SCRIPTED_LESSON = """import tui.lesson.run
-tui.lesson.run.open_training_session = lambda config, on_stage: FakeSession()
-"""
-
 
 def test_a_stop_is_done_on_the_real_model_and_the_lesson_goes_on_there(open_terminal: OpenTerminal, home: Path) -> None:
     terminal = open_terminal("lesson", "--stop", "2", columns=80, rows=24)
@@ -263,8 +261,7 @@ def test_a_stop_is_done_on_the_real_model_and_the_lesson_goes_on_there(open_term
 
 @pytest.mark.ci
 def test_the_palette_saves_and_stops_the_run_and_opens_the_lesson_in_its_place(open_terminal: OpenTerminal) -> None:
-    script = SCRIPTED[2].replace("from tui.__main__", _SCRIPTED_LESSON + "from tui.__main__")
-    terminal = open_terminal(program=(*SCRIPTED[:2], script), columns=80, rows=24)
+    terminal = open_terminal(program=SCRIPTED, columns=80, rows=24)
     terminal.wait_for("hello ñ there")
     terminal.press("ctrl+p", shows="Search")
     terminal.press("the lesson", shows="Save and stop this run, and open the guided lesson")
