@@ -46,7 +46,6 @@ FAILED = RunFailed(step=40, elapsed_seconds=1.0, title="Loss not finite", detail
 RUNS: dict[str, Callable[[Path], object]] = {
     "finished": lambda run: None,
     "stopped by the user": lambda run: _replace(run / "events.jsonl", '"max_steps"', '"stopped by the user"'),
-    "terminated": lambda run: _replace(run / "events.jsonl", '"max_steps"', '"terminated"'),
     "failed": lambda run: _end_with(run / "events.jsonl", codec.encode(FAILED) + "\n"),
     "cut off": lambda run: _end_with(run / "events.jsonl", '{"event":"StepsFin'),
     "damaged": lambda run: (run / "checkpoints" / "latest.safetensors").write_bytes(b"x"),

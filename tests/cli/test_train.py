@@ -32,7 +32,6 @@ from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
 from tests import fakes
-from tests.cli.conftest import Launch
 from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli, Terminal, assert_two_line_error, without_figures
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
@@ -185,17 +184,6 @@ def test_a_signal_saves_and_ends_a_run_which_can_be_resumed(
     assert saved_step(home) == last["step"] >= 5
     resumed = cli("train", "--json", "--resume", "endless", "--max-steps", str(last["step"] + 3))
     assert (resumed.code, resumed.objects[0]["step"]) == (0, last["step"])
-
-
-@pytest.mark.ci
-def test_the_same_signal_again_exits_at_once(launch: Launch, home: Path, tweets: Path) -> None:
-    process = launch("train", "--json", "--data", tweets, *ENDLESS)
-    process.read_error_until("loading torch")
-    process.send_until_it_ends(signal.SIGINT)
-    ended = process.wait()
-    assert (ended.code, ended.out) == (130, "")
-    assert "Traceback" not in ended.err
-    assert not list((home / "runs").iterdir())
 
 
 def test_a_closed_json_pipe_saves_and_ends_the_run(cli: Cli, home: Path, tweets: Path) -> None:

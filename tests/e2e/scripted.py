@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -126,8 +125,6 @@ def _break(what: str) -> None:  # noqa: C901 - one case per place
             _after(MainScreen, "tick", close)
         case "blocked lesson":
             _after(LessonScreen, "tick", block)
-        case "signal after the screen":
-            _after(TweetgenApp, "run", lambda _: os.kill(os.getpid(), signal.SIGTERM))
         case "late reader":
             driver.EXIT_TIMEOUT_SECONDS = 0.0
             _after(TweetgenApp, "run", lambda _: _touch())

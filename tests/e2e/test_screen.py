@@ -21,7 +21,6 @@ from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal
 from tests.e2e.terminal import events_of
-from tests.event_files import LOSS, scalars_in
 from tests.recorded_runs import run_of, write_run
 from tui.lesson.stops import Progress, lock_lesson, progress_path, read_progress, write_progress
 
@@ -84,24 +83,6 @@ def test_the_screen_paints_before_torch_is_loaded_and_q_quits_at_once(
     terminal.press("q")
     terminal.assert_ends(0)
     assert "Traceback" not in terminal.text
-
-
-@pytest.mark.ci
-def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
-    open_terminal: OpenTerminal, tweets: Path, home: Path
-) -> None:
-    budget = ("--max-steps", "12", "--run-name", "short", "--tensorboard", str(home / "logs"))
-    terminal = open_terminal("--data", tweets, *SMALL_MODEL, *budget, columns=80, rows=24)
-    terminal.wait_for(r"■ finished: 12 steps in 0:0\d +best [\d.]+ .*at step 12 +saved: best, latest")
-    terminal.wait_for("step 12 of 12")
-    terminal.press("+", "g", shows=r"\b12 [●◐○] ")
-    terminal.press("space", shows=r"as much again +until step 24")
-    terminal.press("3", shows=r"■ finished: 24 steps in")
-    terminal.press("q")
-    terminal.assert_ends(0)
-    assert "best" in terminal.text
-    assert "tweetgen-tui --resume short --max-steps 48" in terminal.text
-    assert [step for step, _ in scalars_in(home / "logs/short")[LOSS]] == list(range(1, 25))
 
 
 @pytest.mark.ci
