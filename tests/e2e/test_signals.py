@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from textual._compositor import LayoutUpdate
+from textual.driver import Driver
 
 from engine.checkpoints.format import read_info
 from engine.protocol import events as e
@@ -21,8 +23,10 @@ from tests.cli.program import Cli, assert_error_at_the_end, assert_two_line_erro
 from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal, quiet_config
 from tests.e2e.terminal import Terminal, environment, events_of, trainer_of, wait_for_end, wait_for_steps
 from tests.engine.helpers import losses, run_session, stop_at
+from tests.tui.conftest import wait_until as wait_in_app
 from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process.screen_watch import PATIENCE_SECONDS, TAKEOVER_SECONDS
+from tui.terminal.app import TerminalApp
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
 SHELL_MODES = {2004}
@@ -51,6 +55,15 @@ def test_ctrl_z_returns_to_the_shell_and_stops_the_training_and_fg_repaints_and_
     terminal.press("q", shows="--resume watched")
     terminal.wait_for(r"shell>\s*\Z")
     assert set(terminal.modes_left_set) <= SHELL_MODES
+
+
+async def test_a_resumed_screen_draws_every_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, drawn = TerminalApp[None](), list[object]()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        monkeypatch.setattr(app, "_display", lambda _screen, update: drawn.append(update))
+        app.post_message(Driver.SignalResume())
+        await wait_in_app(lambda: any(isinstance(update, LayoutUpdate) for update in drawn), "a whole screen")
 
 
 def test_a_crash_restores_the_terminal_and_its_traceback_is_in_the_log_of_the_run(screen: Terminal, home: Path) -> None:
