@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from textual import on
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.color import Color
@@ -151,6 +152,11 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
             self._resized_at = time.monotonic()
             event.size = event.virtual_size = event.container_size = Size(*drawn_size(*event.size))
         await super().on_event(event)
+
+    @on(Driver.SignalResume)
+    def _draw_all(self) -> None:
+        """Draw every cell after ctrl+z and fg, on an empty screen: Textual (8.2) may draw what has changed alone."""
+        self.refresh(layout=True)
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
         """Return an SVG picture of the screen, whose columns line up in every viewer."""
