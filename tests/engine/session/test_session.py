@@ -213,7 +213,8 @@ def own(corpus: Path, **changes: Any) -> RunConfig:
 
 def test_a_small_corpus_starts_from_shipped_weights_with_rows_for_its_characters_and_contexts(english: Path) -> None:
     emitted = h.run_session(own(english, settings=STILL))
-    h.run_session(own(english, settings=STILL, from_scratch=True, run_name="cold"), h.stop_at(0))
+    cold = h.run_session(own(english, settings=STILL, from_scratch=True, run_name="cold"), h.stop_at(0))
+    assert not h.of_type(cold, e.Warned)
     started = h.only(emitted, e.RunStarted)
     assert started.is_warm_start
     assert "the shipped model" in started.training.preset_reason
@@ -253,6 +254,13 @@ def test_what_excludes_a_warm_start(english: Path) -> None:
         {"corpus": CorpusConfig()},
         {"corpus": CorpusConfig(files=("english.txt",), overfit=3)},
     ]
+    foreign = h.write_corpus(english.parent, [f"{tweet} 零壹贰叁" for tweet in h.small_tweets()], "foreign.txt")
+    emitted = h.run_session(own(foreign), h.stop_at(0))
+    assert h.only(emitted, e.Warned).message == (
+        "The run starts from random weights: the shipped model lacks 14.6 % of the characters of these tweets, more "
+        "than 5.0 %."
+    )
+    assert not h.only(emitted, e.RunStarted).is_warm_start
     assert find_start(own(english), None).base is not None
     assert [each for each in exclusions if find_start(replace(own(english), **each), None).base is not None] == []
 
