@@ -164,7 +164,9 @@ def test_weights_that_are_not_finite_are_never_saved(
             self.flat.weights[0] = math.inf
 
     monkeypatch.setattr(FusedAdamW, "step", overflow)
-    emitted = h.run_tiny(corpus, {4: [c.SaveLatest()], 6: [c.SaveLatest(), c.SaveCheckpoint(name="bad"), c.Stop(unless_unsaved=True)]})
+    emitted = h.run_tiny(
+        corpus, {4: [c.SaveLatest()], 6: [c.SaveLatest(), c.SaveCheckpoint(name="bad"), c.Stop(unless_unsaved=True)]}
+    )
     assert lines_of(emitted) == snapshot
 
 

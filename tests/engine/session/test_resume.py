@@ -92,11 +92,17 @@ STEERED: h.Script = {
 }
 RUNS: dict[str, tuple[dict[str, Setting], h.Script]] = {
     "demanding": ({}, {}),
-    "tweets at doubling steps": ({"sample_every": 12, "sample_pacing": "doubling"}, {}),
-    "early evaluations": ({"eval_every": 20, "early_eval_tweets": 3}, {}),
-    "small batches at the start": ({"first_batch_size": 4}, {}),
+    "early tweets, evaluations and small batches": (
+        {
+            "sample_every": 12,
+            "sample_pacing": "doubling",
+            "eval_every": 20,
+            "early_eval_tweets": 3,
+            "first_batch_size": 4,
+        },
+        {},
+    ),
     "steered": ({}, STEERED),
-    "with a larger budget": ({"max_steps": 10}, {6: [budget(max_steps=24)]}),
     "finishing": ({"max_steps": 10**6, "schedule": "constant"}, {10: [c.Finish()]}),
     "constant rate": ({"max_steps": 18, "schedule": "constant"}, {}),
     "bfloat16": ({"precision": "bfloat16", "max_steps": 14}, {}),
@@ -131,11 +137,8 @@ def run_in_parts(folder: Path, run: str, stops: Iterable[int]) -> list[e.Event]:
     ("run", "stops"),
     [
         ("demanding", [0, EPOCH_STEPS, BOTH_DUE, LAST_STEP - 1]),
-        ("tweets at doubling steps", [0, 1, 2, 3, 8, 12]),
-        ("early evaluations", [4, 5, 8, 15, 16, 20]),
-        ("small batches at the start", [1, 8, 20]),
+        ("early tweets, evaluations and small batches", [0, 1, 3, 4, 8, 15, 20]),
         ("steered", [3, 8, 17]),
-        ("with a larger budget", [12]),
         ("finishing", [10, 17]),
     ],
 )
@@ -144,10 +147,10 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(home: Path, run: 
 
 
 def test_the_runs_above_have_tweets_evaluations_and_ends_to_repeat_or_to_skip() -> None:
-    doubling, early = (uninterrupted(run)[0] for run in ("tweets at doubling steps", "early evaluations"))
-    assert [event.step for event in h.of_type(doubling, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
+    early, _ = uninterrupted("early tweets, evaluations and small batches")
+    assert [event.step for event in h.of_type(early, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
     assert [event.step for event in h.of_type(early, e.EvalFinished)] == [4, 8, 16, 20, 26]
-    assert [uninterrupted(run)[0][-1].step for run in ("with a larger budget", "finishing")] == [24, 30]
+    assert [uninterrupted(run)[0][-1].step for run in ("steered", "finishing")] == [24, 30]
 
 
 def test_a_stop_between_a_sample_and_an_evaluation_of_one_step_repeats_neither(home: Path) -> None:
