@@ -1,4 +1,4 @@
-"""Saves while a disk is slow, blocks, fails or loses files: their order, what waits for them, what a kill leaves."""
+"""Saves while a disk is slow, blocks, fails or loses files: their order, what waits for them, what remains of them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from torch import Tensor
 
+from engine.checkpoints.catalog import pin_path
 from engine.checkpoints.checkpoint import HostSnapshot, load_checkpoint, write_checkpoint
 from engine.checkpoints.writer import Writer
 from engine.errors import StorageError
@@ -108,11 +109,21 @@ def test_a_run_is_as_recorded(
     def failing(error: Exception, when: Callable[..., bool]) -> Callable[[], None]:
         return lambda: h.let_fail(monkeypatch, WRITE, error, when)
 
-    writes = count(1)
+    def pin_step_4() -> None:
+        path = find_run("tiny").checkpoint_path("step-4")
+        pin_path(path).touch()
+        pinned[path] = path.read_bytes()
+
+    def check_step_4() -> None:
+        assert pinned == {path: path.read_bytes() for path in pinned}
+
+    writes, pinned = count(1), dict[Path, bytes]()
     full = StorageError("It can't be written: No space left on device.")
     refusing = Mock(side_effect=StorageError("The journal can't be written."))
     functions: dict[str, Any] = {
         **globals(),
+        "pin_step_4": pin_step_4,
+        "check_step_4": check_step_4,
         "block": BlockedWriter.may_write.clear,
         "break_disk": broken_from(0, errno.ENOSPC),
         "break_with_io_errors": broken_from(0, errno.EIO),
