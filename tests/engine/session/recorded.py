@@ -154,7 +154,7 @@ def recorded_plays(name: str) -> pytest.MarkDecorator:
         elif rest.endswith(" s"):
             parts[-1].seconds[getattr(e, first)] = float(rest[:-2])
         else:
-            parts[-1].at_events[getattr(e, first)].append(sent_by(rest))
+            parts[-1].at_events[vars(e).get(first) or vars(insight)[first]].append(sent_by(rest))
     return pytest.mark.parametrize("play", [pytest.param(play, id=claim) for claim, play in plays.items()])
 
 
