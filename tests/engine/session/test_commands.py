@@ -62,6 +62,14 @@ def change_tweets() -> None:
     others(home() / "small.txt").replace(home() / "small.txt")
 
 
+def save_loud_and_broken() -> None:
+    """Save a checkpoint with another vocabulary, and a damaged one."""
+    loud = h.write_corpus(home(), [tweet.upper() for tweet in h.small_tweets()], "loud.txt")
+    h.run_tiny(loud, {3: [c.SaveCheckpoint(name="loud"), c.Stop()]}, run_name="loud")
+    content = named_checkpoint_path("loud").read_bytes()
+    named_checkpoint_path("broken").write_bytes(content[:-1])
+
+
 def write_markup() -> None:
     h.write_corpus(home(), [f"<li id='{n}'>{tweet}</li>" for n, tweet in enumerate(h.small_tweets())])
 

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from engine.compute import device
 from engine.config.run import RunConfig, Setting
-from engine.progress import BatchCursor
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import find_run
@@ -104,7 +103,6 @@ RUNS: dict[str, tuple[dict[str, Setting], h.Script]] = {
     ),
     "steered": ({}, STEERED),
     "finishing": ({"max_steps": 10**6, "schedule": "constant"}, {10: [c.Finish()]}),
-    "constant rate": ({"max_steps": 18, "schedule": "constant"}, {}),
     "bfloat16": ({"precision": "bfloat16", "max_steps": 14}, {}),
 }
 """Settings and script of each run."""
@@ -167,11 +165,6 @@ def test_the_best_evaluation_before_a_stop_is_still_the_best_after_a_resume(home
     assert h.info_of("tiny", "best").step == 12
 
 
-def test_a_run_resumed_with_more_steps_equals_one_that_had_them_from_the_start(home: Path) -> None:
-    first = h.run_session(demanding(home, schedule="constant", max_steps=12))
-    assert_same(facts(first + h.run_session(h.resume_config(max_steps=18))), uninterrupted("constant rate"))
-
-
 def test_a_run_in_bfloat16_resumes_bit_for_bit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)  # whatever this CPU has
     first = h.run_session(demanding(home, precision="bfloat16", max_steps=14), h.stop_at(7))
@@ -196,13 +189,3 @@ def test_a_killed_run_resumes_from_its_last_checkpoint_bit_for_bit(home: Path, t
         assert journalled[-len(emitted) :] == emitted
         steps = [event.step for event in h.of_type(journalled, e.StepsFinished)]
         assert steps == [*range(1, 18), *range(15, LAST_STEP + 1)]
-
-
-def test_a_resume_on_changed_tweets_warns_and_starts_with_their_first_batch_of_full_size(home: Path) -> None:
-    h.run_session(demanding(home, first_batch_size=4), h.stop_at(7))
-    h.write_corpus(home, [*h.small_tweets(), "one more about the tea"])
-    emitted = h.run_session(h.resume_config(max_steps=8))
-    assert "not those" in h.only(emitted, e.Warned).message
-    assert h.only(emitted, e.RunStarted).training.first_batch_size == 0
-    assert emitted[-1].step == 8
-    assert h.latest().position == BatchCursor(epoch=0, batch=1)

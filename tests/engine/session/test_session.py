@@ -32,7 +32,6 @@ from engine.storage import journal
 from engine.storage.folders import find_run, list_runs, named_checkpoint_path
 from engine.storage.journal import Journal
 from tests.engine import helpers as h
-from tests.engine.checkpoints.saved import write_checkpoint
 from tests.engine.session.ranks.shared_runs import run_shared
 from tests.fakes import change
 
@@ -340,16 +339,3 @@ def test_a_load_that_fails_leaves_the_precision_of_the_run(corpus: Path, monkeyp
     assert h.only(emitted, e.CommandRefused).detail.startswith("The checkpoint's tensors")
     assert h.of_type(emitted, e.Warned) == []
     assert h.latest().computation.precision == "float32"
-
-
-def test_damaged_checkpoints_and_other_vocabularies_are_refused_without_effect(corpus: Path, home: Path) -> None:
-    other = h.write_corpus(home, [tweet.upper() for tweet in h.small_tweets()], name="loud.txt")
-    h.run_tiny(other, {3: [c.SaveCheckpoint(name="loud"), c.Stop()]}, run_name="loud")
-    path = write_checkpoint(named_checkpoint_path("broken"))
-    path.write_bytes(path.read_bytes()[:-1])
-    emitted = h.run_tiny(corpus, {5: [c.LoadCheckpoint(name=name) for name in ("broken", "loud")]}, dropout=0.3)
-    broken, loud = h.of_type(emitted, e.CommandRefused)
-    assert (broken.step, broken.command, broken.title) == (5, "LoadCheckpoint", "The checkpoint can't be used")
-    assert "broken.safetensors is damaged" in broken.detail
-    assert "another vocabulary" in loud.detail
-    assert h.losses(emitted) == h.plain_losses(dropout=0.3)
