@@ -193,8 +193,7 @@ def step_by_step(event: e.Event) -> Iterable[c.Command]:
     return [c.Pause()] if isinstance(event, e.RunStarted) else [c.TakeStep()] if isinstance(event, e.Paused) else []
 
 
-@pytest.mark.parametrize("way", ["cpu", "device"])
-@pytest.mark.parametrize("settings", [pytest.param({}, id="plain"), pytest.param(DROPOUT, id="with dropout")])
+@pytest.mark.parametrize(("settings", "way"), [({}, "cpu"), (DROPOUT, "cpu"), (DROPOUT, "device")])
 def test_single_steps_do_and_give_exactly_what_a_run_without_pauses_does(
     corpus: Path, settings: dict[str, Setting], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
