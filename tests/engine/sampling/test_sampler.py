@@ -64,54 +64,50 @@ def softmax(values: list[float], temperature: float = 1.0) -> npt.NDArray[np.flo
     return chances
 
 
-@given(
-    values=LOGITS,
-    temperature=st.just(0.0) | st.floats(0.05, 5),
-    top_k=st.integers(0, 30),
-    top_p=st.floats(0.001, 1),
-    min_p=st.floats(0, 0.999),
-)
-def test_probabilities_sum_to_one_and_are_zero_for_special_symbols(
-    values: list[float], temperature: float, top_k: int, top_p: float, min_p: float
+FILTERS = {"top_k": st.integers(1, 30), "top_p": st.floats(0.001, 0.999), "min_p": st.floats(0.001, 0.999)}
+
+
+@given(values=LOGITS, temperature=st.floats(0.3, 5), settings=st.fixed_dictionaries({}, optional=FILTERS))
+def test_probabilities_are_zero_for_special_symbols_without_a_filter_the_softmax_and_at_0_greedy(
+    values: list[float], temperature: float, settings: dict[str, float]
 ) -> None:
-    result = probabilities(values, temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-    assert float(result.sum()) == pytest.approx(1.0, abs=1e-5)
-    assert (result >= 0).all()
-    assert result[[PAD, BOS, UNK]].tolist() == [0.0, 0.0, 0.0]
-
-
-@given(values=LOGITS, temperature=st.floats(0.3, 5))
-def test_without_truncation_it_is_the_softmax_and_greedy_at_0(values: list[float], temperature: float) -> None:
-    result = probabilities(values, temperature)
     [allowed] = row(values)
     allowed[list(NEVER_SAMPLED)] = -math.inf
-    assert np.allclose(result, softmax(values, temperature), atol=1e-5)
-    assert result.tolist() == probabilities(values, temperature, temperature_last=True).tolist()
     for is_last in (False, True):
-        greedy = probabilities(values, 0.0, temperature_last=is_last)
+        result = probabilities(values, temperature, temperature_last=is_last, **settings)
+        assert float(result.sum()) == pytest.approx(1.0, abs=1e-5)
+        assert (result >= 0).all()
+        assert result[[PAD, BOS, UNK]].tolist() == [0.0, 0.0, 0.0]
+        plain = probabilities(values, temperature, temperature_last=is_last)
+        assert np.allclose(plain, softmax(values, temperature), atol=1e-5)
+        greedy = probabilities(values, 0.0, temperature_last=is_last, **settings)
         assert greedy.tolist() == np.eye(len(values))[allowed.argmax()].tolist()
 
 
-@given(values=LOGITS, top_k=st.integers(1, 30), top_p=st.floats(0.001, 0.999), min_p=st.floats(0.001, 0.999))
+@given(values=LOGITS, settings=st.fixed_dictionaries(FILTERS), temperature=st.floats(1, 5))
 def test_a_filter_keeps_the_most_likely_and_their_proportions(
-    values: list[float], top_k: int, top_p: float, min_p: float
+    values: list[float], settings: dict[str, float], temperature: float
 ) -> None:
     """Top-k keeps k, top-p the smallest set of total probability p, min-p what is likely enough relative to the top."""
     before = probabilities(values).astype(np.float64)
     kept = {}
-    for name, value in (("top_k", top_k), ("top_p", top_p), ("min_p", min_p)):
+    for name, value in settings.items():
         after = probabilities(values, **{name: value})
         kept[name] = after > 0
         chances = before[kept[name]]
         assert (before[~kept[name]] <= chances.min()).all()
         assert np.allclose(after[kept[name]], chances / chances.sum(), atol=1e-5)
     possible, num_kept = before[before > 0].tolist(), int(kept["top_k"].sum())
-    is_tied = len(set(possible)) < len(possible)
-    assert num_kept >= min(top_k, len(possible)) if is_tied else num_kept == min(top_k, len(possible))
+    top_k, is_tied = min(settings["top_k"], len(possible)), len(set(possible)) < len(possible)
+    assert num_kept >= top_k if is_tied else num_kept == top_k
     chances, share = before[kept["top_p"]], before / before.max()
-    assert chances.sum() - chances.min() - 1e-5 < top_p <= chances.sum() + 1e-5
-    assert kept["min_p"][share > min_p + 1e-5].all()
-    assert not kept["min_p"][share < min_p - 1e-5].any()
+    assert chances.sum() - chances.min() - 1e-5 < settings["top_p"] <= chances.sum() + 1e-5
+    assert kept["min_p"][share > settings["min_p"] + 1e-5].all()
+    assert not kept["min_p"][share < settings["min_p"] - 1e-5].any()
+    last = probabilities(values, temperature, min_p=settings["min_p"], temperature_last=True)
+    assert ((last > 0) == kept["min_p"]).all()
+    at_temperature = softmax(values, temperature) * kept["min_p"]
+    assert np.allclose(last, at_temperature / at_temperature.sum(), atol=1e-5)
 
 
 def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
@@ -125,15 +121,6 @@ def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
     # and to a high temperature, unless that comes last
     assert np.count_nonzero(probabilities(values, 4.0, min_p=0.6)) == 4
     assert np.count_nonzero(probabilities(values, 4.0, min_p=0.6, temperature_last=True)) == 2
-
-
-@given(values=LOGITS, temperature=st.floats(1, 5), min_p=st.floats(0.001, 0.999))
-def test_min_p_keeps_the_same_if_temperature_is_last(values: list[float], temperature: float, min_p: float) -> None:
-    plain = probabilities(values, min_p=min_p)
-    last = probabilities(values, temperature, min_p=min_p, temperature_last=True)
-    assert ((last > 0) == (plain > 0)).all()
-    at_temperature = softmax(values, temperature) * (plain > 0)
-    assert np.allclose(last, at_temperature / at_temperature.sum(), atol=1e-5)
 
 
 def test_an_id_is_drawn_where_the_cumulative_probability_passes_the_uniform_number() -> None:
@@ -316,13 +303,20 @@ def log_probs_of(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
     return result
 
 
-@given(shape=shapes())
-def test_log_probabilities_equal_those_of_the_module_after_every_character(shape: Shape) -> None:
+@given(shape=shapes(), data=st.data())
+def test_log_probabilities_equal_those_of_the_module_after_every_character_of_the_selected_rows(
+    shape: Shape, data: st.DataObject
+) -> None:
     shape = replace(shape, lengths=[max(shape.lengths)] * len(shape.lengths))
     model, token_ids = model_of(shape), ids_of(shape)
+    num_rows, num_chars = token_ids.shape
+    rows = data.draw(st.lists(st.integers(0, num_rows - 1), min_size=1, max_size=4))
     stepper = CharStepper(model)
-    stepper.select(np.zeros(len(token_ids), dtype=np.int64))
-    for count in range(1, token_ids.shape[1] + 1):
+    stepper.select(np.zeros(num_rows, dtype=np.int64))
+    for count in range(1, num_chars + 1):
+        if count == num_chars // 2 + 1:
+            stepper.select(np.array(rows))
+            token_ids = token_ids[rows]
         log_probs = stepper.step(token_ids[:, count - 1])
         assert np.allclose(log_probs, log_probs_of(model, token_ids[:, :count].tolist()), rtol=1e-4, atol=1e-4)
 
@@ -342,18 +336,6 @@ def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows:
     for count in range(1, 5):
         log_probs = stepper.step(rare[:, count - 1])
         assert np.allclose(log_probs, log_probs_of(model, rare[:, :count].tolist()), atol=1e-4)
-
-
-@pytest.mark.parametrize("rows", [[2, 0], [1], [1, 1, 1, 1], [0, 1, 2]])
-def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
-    model, token_ids = model_of(), ids_of()[:3, :3]
-    stepper = CharStepper(model)
-    stepper.select(np.zeros(3, dtype=np.int64))
-    stepper.step(token_ids[:, 0])
-    stepper.step(token_ids[:, 1])
-    stepper.select(np.array(rows))
-    log_probs = stepper.step(token_ids[rows, 2])
-    assert np.allclose(log_probs, log_probs_of(model, token_ids[rows].tolist()), atol=1e-5)
 
 
 @pytest.fixture
