@@ -239,9 +239,7 @@ def test_a_suspension_does_not_count_as_training_time(corpus: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(PHASES), st.floats(0, 100)), max_size=20))
-def test_each_second_counts_for_its_phase_to_which_the_timer_returns_after_a_block(
-    script: list[tuple[Phase, float]],
-) -> None:
+def test_each_second_counts_for_its_phase_which_continues_after_a_block(script: list[tuple[Phase, float]]) -> None:
     clock = FakeClock()
     timer = PhaseTimer(clock)
     expected = dict.fromkeys(PHASES, 0.0) | {"waiting": float(len(script))}

@@ -217,9 +217,7 @@ def test_an_invalid_question_is_refused_before_any_work(snapshot: SnapshotAssert
 
 
 @pytest.mark.parametrize("command", EACH)
-def test_an_answer_uses_no_random_number_and_changes_no_mode_and_a_non_finite_model_raises(
-    command: insight.Insight,
-) -> None:
+def test_an_answer_draws_and_changes_nothing_and_a_non_finite_model_raises(command: insight.Insight) -> None:
     state = torch.get_rng_state()
     for _ in answers.answer(asked(), command):
         assert torch.is_grad_enabled()

@@ -40,9 +40,7 @@ def test_the_tutorials_weights_load_into_ours_and_give_the_same_logits() -> None
 
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize(("num_layers", "dropout"), [(1, 0.0), (3, 0.0), (3, 0.4)])
-def test_a_gru_that_is_computed_by_layer_equals_nn_gru_and_draws_the_same_masks(
-    num_layers: int, dropout: float, batch_first: bool
-) -> None:
+def test_a_gru_by_layer_equals_nn_gru_with_the_same_masks(num_layers: int, dropout: float, batch_first: bool) -> None:
     """`nn.GRU` draws its masks time-major, so with `batch_first` only results without dropout are equal."""
     rnn = torch.nn.GRU(E, H, num_layers, dropout=dropout, batch_first=batch_first)
     inputs, state = torch.randn(4, 9, E), torch.randn(num_layers, 4 if batch_first else 9, H)
@@ -152,9 +150,7 @@ def test_decode_undoes_encode_and_an_unknown_character_is_unk(tweets: list[str],
 
 
 @given(tweets=tweet_lists(), min_count=st.integers(1, 5))
-def test_the_vocabulary_has_the_frequent_characters_most_frequent_first_whatever_the_order_of_the_tweets(
-    tweets: list[str], min_count: int
-) -> None:
+def test_the_vocabulary_has_frequent_characters_the_most_frequent_first(tweets: list[str], min_count: int) -> None:
     counts = Counter("".join(tweets))
     vocab = h.vocab_of(tweets, min_count)
     assert set(vocab.chars) == {char for char, count in counts.items() if count >= min_count}
@@ -176,7 +172,7 @@ def test_anything_but_single_distinct_characters_is_refused_and_so_are_unknown_o
 
 
 @given(tweets=tweet_lists(), others=tweet_lists())
-def test_an_extended_vocabulary_starts_with_the_old_one_and_has_the_characters_of_both(
+def test_an_extended_vocabulary_starts_with_the_old_and_has_all_characters(
     tweets: list[str], others: list[str]
 ) -> None:
     old, other = h.vocab_of(tweets), h.vocab_of(others)
@@ -198,9 +194,7 @@ AVERAGING = TrainingConfig(average_lag=0.1, max_steps=12)
 
 
 @pytest.mark.parametrize("config", [TIED, WITH_TABLE], ids=["tied", "with a table"])
-def test_old_rows_and_all_other_tensors_stay_and_new_rows_are_those_of_a_new_model_without_moments(
-    config: ModelConfig,
-) -> None:
+def test_old_rows_and_other_tensors_stay_and_new_rows_are_a_new_models_without_moments(config: ModelConfig) -> None:
     def has_vocab(name: str) -> bool:
         return name.endswith(BY_VOCAB) and not name.startswith("optimizer.step.")
 

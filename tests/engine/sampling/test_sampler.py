@@ -182,9 +182,7 @@ def logits_of(token_ids: list[list[int]], model: TextGenerator = MODEL) -> Tenso
     sampling=sampling_configs(primes=("", "the ")) | st.just(SamplingConfig(temperature=0.0, max_length=30)),
     seed=st.integers(0, 2**63 - 1),
 )
-def test_bits_per_char_is_that_of_a_forward_pass_of_which_greedy_is_the_argmax(
-    sampling: SamplingConfig, seed: int
-) -> None:
+def test_bits_per_char_is_of_a_forward_pass_of_which_greedy_is_the_argmax(sampling: SamplingConfig, seed: int) -> None:
     tweet = sample(sampling, seed)
     targets = [*VOCAB.encode(tweet.text), *([EOS] if tweet.reached_eos else [])]
     logits = logits_of([[BOS, *targets]])[0, :-1]
@@ -304,9 +302,7 @@ def log_probs_of(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
 
 
 @given(shape=shapes(), data=st.data())
-def test_log_probabilities_equal_those_of_the_module_after_every_character_of_the_selected_rows(
-    shape: Shape, data: st.DataObject
-) -> None:
+def test_log_probabilities_of_selected_rows_equal_those_of_the_module(shape: Shape, data: st.DataObject) -> None:
     shape = replace(shape, lengths=[max(shape.lengths)] * len(shape.lengths))
     model, token_ids = model_of(shape), ids_of(shape)
     num_rows, num_chars = token_ids.shape
@@ -346,9 +342,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
     return recorder
 
 
-def test_tweets_of_two_models_and_their_rows_in_turns_are_those_of_plain_steps_with_one_recording(
-    recorder: FakeRecorder,
-) -> None:
+def test_tweets_of_two_models_in_turns_are_those_of_plain_steps_with_one_recording(recorder: FakeRecorder) -> None:
     models = [model_of(), model_of()]
     with torch.no_grad():
         models[1].proj.weight.neg_()
@@ -365,9 +359,7 @@ def test_tweets_of_two_models_and_their_rows_in_turns_are_those_of_plain_steps_w
     assert recorder.log.count("record") == 1
 
 
-def test_a_single_row_that_a_graph_computes_has_no_buffers_of_its_own(
-    recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_of_a_graph_has_no_buffers_of_its_own(recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     make = stepper_module._BatchStepper.__init__
 
@@ -398,9 +390,7 @@ def test_a_model_of_other_sizes_has_another_graph_and_the_old_one_is_freed(recor
     assert recorder.log.count("discard") == 1
 
 
-def test_memory_that_a_trainer_frees_includes_the_graph_and_a_tweet_in_progress_continues(
-    recorder: FakeRecorder,
-) -> None:
+def test_memory_that_a_trainer_frees_includes_the_graph_and_a_tweet_continues(recorder: FakeRecorder) -> None:
     model = model_of()
     trainer = Trainer(model, TrainingConfig(), CPU)
     tweet, plain = (CharStepper(model, may_compile=by_graph) for by_graph in (True, False))

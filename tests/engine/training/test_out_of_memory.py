@@ -84,7 +84,7 @@ def test_a_failed_step_is_repeated_with_the_same_dropout_masks(monkeypatch: pyte
     h.assert_same_tensors(disturbed.state(), undisturbed.state())
 
 
-def test_on_a_device_graphs_are_freed_and_a_small_batch_is_halved_from_its_padded_size(
+def test_on_a_device_graphs_are_freed_and_small_batches_halved_from_padded_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     batches, recorder, warn = h.some_batches(1, 3) * 8, FakeRecorder(), Mock()

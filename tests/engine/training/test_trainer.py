@@ -140,9 +140,7 @@ class Table:
 
 @BOTH_WAYS
 @pytest.mark.parametrize("decay", [0.0, 0.5, 100.0])
-def test_each_row_decays_once_in_as_many_steps_as_it_decays_for_not_beyond_zero_and_not_in_a_skipped_step(
-    update: object, decay: float
-) -> None:
+def test_rows_decay_in_turns_not_beyond_zero_and_not_in_a_skipped_step(update: object, decay: float) -> None:
     table = Table(update, decay)
     weights, squares = table.state()
     table.write_gradient(1, 2)

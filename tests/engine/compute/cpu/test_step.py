@@ -175,9 +175,7 @@ def test_rows_of_another_batch_and_those_added_in_bfloat16_have_no_gradient(prec
 
 
 @given(shape=shapes())
-def test_in_bfloat16_loss_and_gradients_agree_with_float32_within_the_rounding_and_added_rows_change_neither(
-    shape: Shape,
-) -> None:
+def test_in_bfloat16_loss_and_gradients_agree_with_float32_and_added_rows_change_neither(shape: Shape) -> None:
     """They change the order of sums over rows, so gradients agree within one rounding to bfloat16, 1/256."""
     model, batch = shape.model().float(), shape.batch()
     exact = step_results(GruStep(model), model, batch)
@@ -193,9 +191,7 @@ def test_in_bfloat16_loss_and_gradients_agree_with_float32_within_the_rounding_a
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_an_initial_model_differs_by_roundings_in_float32_and_by_at_most_a_hundredth_in_bfloat16(
-    num_layers: int,
-) -> None:
+def test_an_initial_model_differs_by_roundings_in_float32_and_by_a_hundredth_in_bfloat16(num_layers: int) -> None:
     model, batch = initial_model(num_layers), random_batch(list(range(20, 52)), vocab_size=60)
     exact = step_results(GruStep(model), model, batch)
     rounded = step_results(GruStep(model, "bfloat16"), model, batch)

@@ -66,9 +66,7 @@ def test_what_can_not_be_recorded_is_one_warning_the_other_is_recorded_and_freed
     assert None not in num_graphs
 
 
-def test_an_interrupted_run_raises_the_interrupt_where_a_failed_device_can_not_free_graphs(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt_is_raised_though_no_graph_can_be_freed(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     characters = fakes.FakeRecorder()
     fakes.use_char_graphs(monkeypatch, characters)
     monkeypatch.setattr(characters, "discard", mock.Mock(side_effect=RuntimeError("CUDA error: an assert")))

@@ -108,9 +108,7 @@ def test_a_bucket_warms_up_then_is_recorded_once_then_replayed_with_its_input_al
 
 
 @pytest.mark.parametrize("max_graphs", [5, g.MAX_GRAPHS])
-def test_forty_lengths_in_any_order_are_recorded_once_each_at_most(
-    monkeypatch: pytest.MonkeyPatch, max_graphs: int
-) -> None:
+def test_forty_lengths_in_any_order_are_recorded_at_most_once(monkeypatch: pytest.MonkeyPatch, max_graphs: int) -> None:
     monkeypatch.setattr(g, "MAX_GRAPHS", max_graphs)
     recorder = FakeRecorder()
     visits = Visits(recorder)
@@ -148,9 +146,7 @@ def test_after_a_failed_recording_this_work_runs_eagerly_and_other_work_is_recor
     assert g.new_failures(reported) == []
 
 
-def test_a_recording_without_memory_is_repeated_and_then_only_its_shape_is_eager(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_recording_without_memory_is_repeated_and_then_its_shape_is_eager(monkeypatch: pytest.MonkeyPatch) -> None:
     freed = mock.Mock()
     monkeypatch.setattr(g, "free_memory", freed)
     recorder = FailingRecorder(NO_MEMORY, failing={2, 4, 5})
@@ -210,18 +206,14 @@ def test_a_failed_capture_ends_its_allocation_from_the_pool_and_raises_the_steps
     assert (len(ended), allocator.is_sound) == (6, False)
 
 
-def test_a_device_has_one_side_stream_whether_it_is_named_with_its_number_or_without(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_device_has_one_side_stream_whether_its_name_has_a_number_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "Stream", mock.Mock(side_effect=lambda _: object()))
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 91)
     assert g.side_stream(torch.device("cuda")) is g.side_stream(torch.device("cuda:91"))
     assert g.side_stream(torch.device("cuda:92")) is not g.side_stream(torch.device("cuda:91"))
 
 
-def test_the_current_stream_waits_for_the_side_stream_also_after_an_error(
-    ended: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_current_and_side_stream_wait_also_after_an_error(ended: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     current, side = mock.Mock(), mock.Mock()
     monkeypatch.setattr(g, "side_stream", lambda _: side)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: current)
@@ -231,9 +223,7 @@ def test_the_current_stream_waits_for_the_side_stream_also_after_an_error(
     current.wait_stream.assert_called_once_with(side)
 
 
-def test_graphs_share_a_pool_while_one_of_them_is_left_and_then_use_another(
-    ended: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_graphs_share_a_pool_while_one_of_them_is_left(ended: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     capture = mock.Mock(side_effect=lambda *_, **__: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(reset=lambda: None))
     monkeypatch.setattr(torch.cuda, "graph", capture)
@@ -249,9 +239,7 @@ def test_graphs_share_a_pool_while_one_of_them_is_left_and_then_use_another(
     assert ended == []
 
 
-def test_the_cache_of_an_allocator_that_is_not_sound_is_not_emptied(
-    allocator: CudaAllocator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unsound_allocators_cache_is_not_emptied(allocator: CudaAllocator, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = mock.Mock()
     monkeypatch.setattr(torch.cuda, "empty_cache", empty)
     for is_sound in (True, False):

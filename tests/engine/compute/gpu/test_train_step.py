@@ -99,7 +99,7 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
     indirect=["recorder"],
 )
 @pytest.mark.usefixtures("recorder")
-def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(
+def test_a_step_that_is_not_finite_changes_nothing_and_reports_nan(
     monkeypatch: pytest.MonkeyPatch, ignoring: str
 ) -> None:
     monkeypatch.setattr(optimizer, "IGNORE_FOUND_INF", frozenset({ignoring}))
@@ -145,7 +145,7 @@ def test_a_trainer_with_another_table_continues_from_a_state_bit_for_bit(recorde
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(
+def test_dropout_masks_differ_between_steps_and_repeat_by_seed(
     monkeypatch: pytest.MonkeyPatch, num_layers: int
 ) -> None:
     fakes.use_device_step(monkeypatch, fakes.FakeRecorder())
@@ -160,9 +160,7 @@ def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(
     assert len(set(losses)) == 6
 
 
-def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights_and_the_table(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_bfloat16_is_within_a_percent_of_float32_and_keeps_weights_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.use_device_step(monkeypatch, fakes.FakeRecorder())
     batches = h.some_batches(10, 7)
     exact = losses_of(Trainer(new_model(1), CONFIG, h.CPU), batches)
