@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -137,19 +138,14 @@ def test_own_draws_continue_the_longest_text_and_unknown_characters() -> None:
     assert len(own) <= len(text) + COMPLETION_CHARS
 
 
-@pytest.mark.parametrize("position", [0, 7, len(TEXT)])
-def test_reach_has_a_score_per_input_before_the_target(position: int) -> None:
+def test_reach_and_units_have_the_figures_of_the_text_and_of_the_held_out_tweets() -> None:
     measures: dict[insight.ReachMethod, Any] = {"occlusion": reach.occlusion, "gradient": reach.gradient}
-    for method, measure in measures.items():
+    for (method, measure), position in product(measures.items(), (0, 7, len(TEXT))):
         event = answer(insight.MeasureReach(text=TEXT, position=position, request=2, method=method))
         expected = run_to_end(measure(ExplicitGru(MODEL), VOCAB.encode(TEXT), position))
         assert (event.text, event.position, event.method) == (TEXT, position, method)
         assert event.scores == pytest.approx(expected.tolist(), abs=1e-5)
-
-
-def test_the_scores_of_units_are_those_of_the_held_out_tweets() -> None:
-    event = answer(insight.ScoreUnits(request=4))
-    tweets = held_out()
+    event, tweets = answer(insight.ScoreUnits(request=4)), held_out()
     correlation = run_to_end(units.correlate(ExplicitGru(MODEL), VOCAB, tweets, np.arange(len(tweets))))
     assert (event.num_tweets, event.num_chars) == (30, len(tweets.token_ids))
     assert event.units == units.best_units(correlation.result(), 8) != ()
@@ -302,20 +298,16 @@ def unmeasured(train_digest: str = "of the training tweets", first: int = 50, vo
     return Baselines(encoded_with(vocab, TWEETS[:50]), train_digest, encoded_with(vocab, TWEETS[first:]), vocab)
 
 
-def answers_of(measured: Baselines, request: int = 0) -> list[dict[str, Any]]:
-    """Return the fields of the answers, each of which is a `BaselinesMeasured`."""
+def measured_by(measured: Baselines, request: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Return the fields of the answers, each of which is a `BaselinesMeasured`, and the pieces of the work."""
     answers: list[Answer] = []
-    run_to_end(measured.job(insight.MeasureBaselines(request=request), answers.append))
+    num_pieces = len(list(measured.job(insight.MeasureBaselines(request=request), answers.append)))
     assert {event_type for event_type, _ in answers} == {insight.BaselinesMeasured}
-    return [fields for _, fields in answers]
-
-
-def num_pieces(measured: Baselines) -> int:
-    return len(list(measured.job(insight.MeasureBaselines(), lambda _: None)))
+    return [fields for _, fields in answers], num_pieces
 
 
 def test_a_first_answer_has_the_simple_baselines_and_the_next_all_as_evaluate_measures_them() -> None:
-    first, complete = answers_of(unmeasured(), request=4)
+    (first, complete), _ = measured_by(unmeasured(), request=4)
     assert (complete["request"], first["is_complete"], complete["is_complete"]) == (4, False, True)
     assert first["names"] == ("uniform", "unigram", "2-gram")
     assert complete["names"][:4] == ("uniform", "unigram", "2-gram", "3-gram")
@@ -326,16 +318,15 @@ def test_a_first_answer_has_the_simple_baselines_and_the_next_all_as_evaluate_me
 
 
 def test_baselines_are_measured_once_per_corpus_even_if_an_answer_is_abandoned_or_the_run_ends() -> None:
-    whole, measured = num_pieces(unmeasured("of other tweets")), unmeasured()
+    (_, whole), measured = measured_by(unmeasured("of other tweets")), unmeasured()
     first = measured.job(insight.MeasureBaselines(), lambda _: None)
     next(first)
     first.close()
-    assert num_pieces(measured) == whole - 1 > 5
-    assert num_pieces(measured) == 0
-    assert num_pieces(unmeasured()) == 0, "they were stored"
-    assert answers_of(unmeasured()) == answers_of(measured)
+    assert measured_by(measured)[1] == whole - 1 > 5
+    assert measured_by(measured)[1] == 0
+    assert measured_by(unmeasured()) == measured_by(measured), "they were stored"
     others = [unmeasured("of others"), unmeasured(first=51), unmeasured(vocab=Vocab(ALL_CHARS.chars[:-1]))]
-    assert [num_pieces(other) > 5 for other in others] == [True] * 3
+    assert [measured_by(other)[1] > 5 for other in others] == [True] * 3
 
 
 def failing(*_: object, **__: object) -> CooperativeTask[dict[str, float]]:

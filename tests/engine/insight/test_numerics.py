@@ -12,7 +12,7 @@ from hypothesis import given
 from torch import Tensor, nn
 
 from engine.compute.stepper import HeldUnit
-from engine.insight.reach import gradient, occlusion
+from engine.insight import reach
 from engine.insight.snapshot import ExplicitGru, frozen
 from engine.insight.trace import (
     GATE_BANDS,
@@ -205,33 +205,24 @@ def bits_of(model: TextGenerator, embedded: Tensor, ids: list[int], target: int,
     return bits
 
 
-def assert_occlusion_is_exact(model: TextGenerator, ids: list[int], position: int) -> None:
-    """Compare the bits that each replaced input costs with those of one forward pass per input."""
-    before, target = ids[:position], [*ids, EOS][position]
-    embedded, expected = model.embed.weight[[BOS, *before]], []
-    for place in range(position + 1):
-        changed = embedded.clone()
-        changed[place] = model.embed.weight[4:].mean(dim=0)
-        occluded = bits_of(model, changed, before, target, place)
-        expected.append(occluded - bits_of(model, embedded, before, target))
-    found = run_to_end(occlusion(ExplicitGru(model), ids, position))
-    assert largest_difference(found, torch.stack(expected)) < 1e-4
-
-
 @models
 @pytest.mark.parametrize("position", [0, 1, 9, len(TEXT)])
 def test_occlusion_equals_one_forward_pass_per_input_and_the_gradient_autograd(
-    model: TextGenerator, position: int
+    monkeypatch: pytest.MonkeyPatch, model: TextGenerator, position: int
 ) -> None:
-    assert_occlusion_is_exact(model, IDS, position)
-    embedded = model.embed.weight[[BOS, *IDS[:position]]].clone().requires_grad_()
-    [expected] = torch.autograd.grad(bits_of(model, embedded, IDS[:position], [*IDS, EOS][position]), embedded)
-    found = run_to_end(gradient(ExplicitGru(model), IDS, position))
-    assert largest_difference(found, expected.norm(dim=1)) < 1e-5 * float(expected.abs().max() + 1)
-
-
-def test_a_position_far_into_the_text_is_measured_in_several_batches() -> None:
-    assert_occlusion_is_exact(MODELS[1], VOCAB.encode((TEXT * 9)[:150]), 150)
+    monkeypatch.setattr(reach, "_BATCH_ROWS", 8)  # the later positions are measured in several batches
+    before, target = IDS[:position], [*IDS, EOS][position]
+    embedded, occluded = model.embed.weight[[BOS, *before]].clone().requires_grad_(), list[Tensor]()
+    bits = bits_of(model, embedded, before, target)
+    for place in range(position + 1):
+        changed = embedded.detach().clone()
+        changed[place] = model.embed.weight[4:].mean(dim=0)
+        occluded.append(bits_of(model, changed, before, target, place))
+    found = run_to_end(reach.occlusion(ExplicitGru(model), IDS, position))
+    assert largest_difference(found, torch.stack(occluded) - bits.detach()) < 1e-4
+    [by_embedded] = torch.autograd.grad(bits, embedded)
+    found = run_to_end(reach.gradient(ExplicitGru(model), IDS, position))
+    assert largest_difference(found, by_embedded.norm(dim=1)) < 1e-5 * float(by_embedded.abs().max() + 1)
 
 
 # Units ----------------------------------------------------------------------------------------------------------------
