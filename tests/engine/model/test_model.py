@@ -140,15 +140,21 @@ def test_decode_undoes_encode_and_an_unknown_character_is_unk(tweets: list[str],
     assert vocab.encode_array(text).tolist() == token_ids
 
 
-@given(tweets=tweet_lists(), min_count=st.integers(1, 5))
-def test_the_vocabulary_has_frequent_characters_the_most_frequent_first(tweets: list[str], min_count: int) -> None:
+@given(tweets=tweet_lists(), others=tweet_lists(), min_count=st.integers(1, 5))
+def test_a_vocabulary_has_the_most_frequent_characters_first_and_extended_by_another_all_of_both_after_its_own(
+    tweets: list[str], others: list[str], min_count: int
+) -> None:
     counts = Counter("".join(tweets))
-    vocab = h.vocab_of(tweets, min_count)
+    vocab, again, other = h.vocab_of(tweets, min_count), h.vocab_of(reversed(tweets), min_count), h.vocab_of(others)
     assert set(vocab.chars) == {char for char, count in counts.items() if count >= min_count}
     ordered = [counts[char] for char in vocab.chars]
     assert ordered == sorted(ordered, reverse=True)
-    assert vocab == h.vocab_of(reversed(tweets), min_count)
-    assert hash(vocab) == hash(h.vocab_of(reversed(tweets), min_count))
+    assert (vocab, hash(vocab)) == (again, hash(again))
+    extended = vocab.extended_by(other)
+    assert vocab.is_start_of(extended)
+    assert set(extended.chars) == set(vocab.chars) | set(other.chars)
+    assert extended.is_start_of(vocab) == (len(extended) == len(vocab))
+    assert extended.extended_by(other) is extended
 
 
 def test_anything_but_single_distinct_characters_is_refused_and_so_are_unknown_ones_by_name() -> None:
@@ -160,18 +166,6 @@ def test_anything_but_single_distinct_characters_is_refused_and_so_are_unknown_o
     assert "'ß' (U+00DF)" in caught.value.message
     assert "'→' (U+2192)" in caught.value.message
     assert caught.value.hint
-
-
-@given(tweets=tweet_lists(), others=tweet_lists())
-def test_an_extended_vocabulary_starts_with_the_old_and_has_all_characters(
-    tweets: list[str], others: list[str]
-) -> None:
-    old, other = h.vocab_of(tweets), h.vocab_of(others)
-    extended = old.extended_by(other)
-    assert old.is_start_of(extended)
-    assert set(extended.chars) == set(old.chars) | set(other.chars)
-    assert extended.is_start_of(old) == (len(extended) == len(old))
-    assert extended.extended_by(other) is extended
 
 
 # Growth ---------------------------------------------------------------------------------------------------------------
