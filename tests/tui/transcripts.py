@@ -148,7 +148,7 @@ async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] =
             screen = at.app.screen
             lines.append(f"[{kind[0]}]")
         now = _shown(at)
-        lines += _new_lines(shown.get(kind, []), now)
+        lines += new_lines(shown.get(kind, []), now)
         shown[kind] = now
         lines += [f"sent: {_short(command)}" for command in at.session.received[num_sent:]]
         lines += [f"toast: {message}" for message in toasts(at.app)[num_toasts:]]
@@ -159,7 +159,7 @@ async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] =
     return "\n".join(lines)
 
 
-def _new_lines(before: list[str], now: list[str]) -> Iterator[str]:
+def new_lines(before: list[str], now: list[str]) -> Iterator[str]:
     """Yield the new and changed lines, and with a minus those that are gone without others in their place."""
     for _, start, end, first, last in SequenceMatcher(a=before, b=now, autojunk=False).get_opcodes():
         if before[start:end] != now[first:last]:
