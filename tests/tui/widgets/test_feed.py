@@ -28,6 +28,7 @@ from tui.run import fold as training_events
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.terminal.app import TerminalApp
+from tui.terminal.private import update_screen
 from tui.text.cells import num_cells, plain, wrap
 from tui.text.tweets import NOVELTY_GLYPHS, shown_text
 from tui.widgets.feed.columns import STEP_BITS, FeedColumns, runs_by_surprise
@@ -216,7 +217,9 @@ async def take(step: Step, feed: TweetFeed, pilot: Pilot[None]) -> None:
             for key in keys:
                 feed.app.simulate_key(key)
                 await idle()
-    await pilot.pause()
+    await idle()
+    update_screen(feed.app.screen)
+    await idle()
 
 
 @pytest.mark.parametrize("claim", PLAYS)

@@ -22,6 +22,7 @@ from tests.tui.widgets.plot.test_picture import falling_losses, is_braille, view
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.terminal.app import TerminalApp
+from tui.terminal.private import update_screen
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.plot.plot import LossPlot
 
@@ -113,7 +114,9 @@ async def take(step: str, pilot: Pilot[None], plot: LossPlot) -> None:
         case _:
             plot.app.simulate_key(step)
             await idle()
-    await pilot.pause()
+    await idle()
+    update_screen(plot.app.screen)
+    await idle()
 
 
 @pytest.mark.parametrize("claim", PLAYS)
