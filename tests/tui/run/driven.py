@@ -28,12 +28,16 @@ class Driven(RunConnection):
         self.config = RunConfig()
         self.updates: list[Update] = []
         self.sent: list[c.Command] = []
+        """What is not answered yet."""
+        self.log: list[c.Command] = []
+        """All that was sent."""
 
     def drain(self) -> Update:
         return self.updates.pop(0)
 
     def send(self, command: c.Command) -> None:
         self.sent.append(command)
+        self.log.append(command)
 
 
 class Screen:
