@@ -14,8 +14,8 @@ from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
 from engine.protocol.events import WarningKind
 from tests import fakes
-from tests.fakes import checkpoint_loaded, run_failed, steps_finished
-from tests.tui.run.stories import stories
+from tests.fakes import run_failed, steps_finished
+from tests.tui.run.stories import cases, event_in
 from tui.run.alerts import Alert, Alerts
 from tui.run.fold import fold
 from tui.run.view import RunView
@@ -95,56 +95,37 @@ def test_a_run_that_diverges_at_once_is_compared_with_uniform_guessing() -> None
     assert scene.alert.text == "Loss 129.8, was 6.9"
 
 
-def test_after_a_load_the_best_loss_is_that_at_the_checkpoint() -> None:
-    scene = Scene()
-    scene.train([*[4.0] * 600, *[1.5] * 600])
-    scene.train([3.9] * 400)
-    assert scene.kind == "diverging"
-    scene.see(checkpoint_loaded(600, "best"))
-    assert scene.alert is None
-    assert not any(scene.train([3.9] * 600))
+def told(steps: Iterable[str]) -> str:
+    """Return the alert of a run, with its remedy and the commands of that, wherever a step of its story changes it.
 
-
-def test_a_load_of_a_worse_model_or_a_lucky_step_after_it_is_no_rise() -> None:
-    scene = Scene()
-    scene.train([1.5] * 600)
-    scene.see(checkpoint_loaded(900, "other/best"))
-    assert not any(scene.train([2.0, *[3.0] * 600], each=1))
-    assert all(scene.train([4.5] * 400)[-10:])
-
-
-def test_a_dismissed_alert_returns_only_after_its_condition_has_cleared() -> None:
-    scene = Scene()
-    scene.train([1.5] * 600)
-    scene.train([4.0] * 400)
-    scene.dismiss()
-    assert not any(scene.train([4.0] * 1000))
-    scene.train([1.5] * 300)
-    assert any(scene.train([4.0] * 400))
-
-
-def told(events: Iterable[e.Event]) -> str:
-    """Return the alert of a run, with its remedy and the commands of that, wherever an event changes it."""
+    A step is an event, "train COUNT LOSS" ten steps a report, or "dismiss".
+    """
     scene, lines, shown = Scene(), [], "no alert"
-    for event in events:
-        scene.see(event)
+
+    def note(what: str) -> None:
+        nonlocal shown
         alert = scene.alert
         text = f"{alert.text}: {alert.remedy}\n    {[*alert.commands]}" if alert else "no alert"
-        if text != shown:
-            lines.append(f"{type(event).__name__} of step {event.step}: {text}")
+        lines.extend([f"{what}: {text}"] * (text != shown))
         shown = text
+
+    for step in steps:
+        match step.split():
+            case ["train", count, loss]:
+                for _ in range(0, int(count), 10):
+                    scene.train([float(loss)] * 10)
+                    note(f"step {scene.view.step}")
+            case ["dismiss"]:
+                scene.dismiss()
+                note(step)
+            case _:
+                event = event_in(step)
+                scene.see(event)
+                note(f"{type(event).__name__} of step {event.step}")
     return "\n".join(lines) or "no alert at all"
 
 
-def warned(step: int, kind: WarningKind, message: str = "not finite") -> e.Warned:
-    return e.Warned(step=step, elapsed_seconds=1.0, message=message, kind=kind)
-
-
-def skipped(*steps: int) -> list[e.Event]:
-    return [warned(step, "not-finite") for step in steps]
-
-
-STORIES = stories("alerts")
+STORIES = cases("alerts")
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -152,15 +133,12 @@ def test_when_an_alert_is_shown_and_its_remedy(name: str, snapshot: SnapshotAsse
     assert told(STORIES[name]) == snapshot
 
 
-def test_under_a_dismissed_alert_is_the_next_urgent() -> None:
-    scene = Scene(warned(0, "disk", "Full."), *skipped(1, 2, 3))
-    assert scene.kind == "not-finite"
-    scene.dismiss()
-    assert scene.kind == "disk"
+def warned(step: int, kind: WarningKind, message: str = "not finite") -> e.Warned:
+    return e.Warned(step=step, elapsed_seconds=1.0, message=message, kind=kind)
 
 
 def test_an_alert_is_hidden_once_its_remedy_is_sent_and_returns_only_if_that_command_is_refused() -> None:
-    scene = Scene(*skipped(1, 2, 3))
+    scene = Scene(*(warned(step, "not-finite") for step in (1, 2, 3)))
     assert scene.alert is not None
     kind, remedy = scene.alert.kind, scene.alert.commands
     scene.alerts = replace(scene.alerts, remedies=tuple((kind, command) for command in remedy))
