@@ -148,9 +148,9 @@ async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] =
             screen = at.app.screen
             lines.append(f"[{kind[0]}]")
         now = _shown(at)
-        lines += _new_lines(shown.get(kind, []), now)
+        lines += new_lines(shown.get(kind, []), now)
         shown[kind] = now
-        lines += [f"sent: {_short(command)}" for command in at.session.received[num_sent:]]
+        lines += [f"sent: {short(command)}" for command in at.session.received[num_sent:]]
         lines += [f"toast: {message}" for message in toasts(at.app)[num_toasts:]]
         num_sent, num_toasts = len(at.session.received), len(toasts(at.app))
         if (text := note(at)) != last_note:
@@ -159,7 +159,7 @@ async def transcript(at: Running, *steps: Step, note: Callable[[Running], str] =
     return "\n".join(lines)
 
 
-def _new_lines(before: list[str], now: list[str]) -> Iterator[str]:
+def new_lines(before: list[str], now: list[str]) -> Iterator[str]:
     """Yield the new and changed lines, and with a minus those that are gone without others in their place."""
     for _, start, end, first, last in SequenceMatcher(a=before, b=now, autojunk=False).get_opcodes():
         if before[start:end] != now[first:last]:
@@ -201,7 +201,7 @@ async def take(at: Running, step: Step) -> str:
             return step.__name__.replace("_", " ")
         case _:
             await at.emit(step)
-            return f"event: {_short(step)}"
+            return f"event: {short(step)}"
 
 
 def _shown(at: Running) -> list[str]:
@@ -215,14 +215,14 @@ def _shown(at: Running) -> list[str]:
     return [line for line in lines if line.strip("│ ")]
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """Return a value as Python writes it, without fields that have their default or are random."""
     if isinstance(value, tuple) and len(value) > 6:
         return f"({value[0]!r}, … {len(value)} values)"
     if not isinstance(value, msgspec.Struct) and not is_dataclass(value):
         return repr(value)
     shown = [
-        f"{field.name}={_short(getattr(value, field.name))}"
+        f"{field.name}={short(getattr(value, field.name))}"
         for field in (structs.fields(value) if isinstance(value, msgspec.Struct) else fields(value))
         if field.name not in RANDOM_FIELDS and getattr(value, field.name) != _default(field)
     ]

@@ -14,17 +14,22 @@ from tests import fakes
 from tests.fakes import checkpoint_saved, eval_finished, run_started, steps_finished, tweet_sampled
 
 
-def stories(name: str) -> dict[str, list[e.Event]]:
-    """Read `cases/NAME.txt`: a line "# name", then an event a line, as in a journal but for what is usual."""
-    found: dict[str, list[e.Event]] = {}
-    events: list[e.Event] = []
+def cases(name: str) -> dict[str, list[str]]:
+    """Read `cases/NAME.txt`: a line "# name" and the lines of that case, but for comments behind "//"."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
     for line in (Path(__file__).parent / "cases" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("# "):
             assert line[2:] not in found, line
-            found[line[2:]] = events = []
+            found[line[2:]] = lines = []
         elif not line.startswith("// "):
-            events.append(event_in(line))
+            lines.append(line)
     return found
+
+
+def stories(name: str) -> dict[str, list[e.Event]]:
+    """Read cases with an event a line, as in a journal but for what is usual."""
+    return {about: [*map(event_in, lines)] for about, lines in cases(name).items()}
 
 
 def event_in(line: str) -> e.Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +14,8 @@ from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
 from engine.protocol.events import WarningKind
 from tests import fakes
-from tests.fakes import checkpoint_loaded, run_failed, steps_finished
-from tests.tui.run.stories import stories
+from tests.fakes import run_failed, steps_finished
+from tests.tui.run.stories import cases, event_in
 from tui.run.alerts import Alert, Alerts
 from tui.run.fold import fold
 from tui.run.view import RunView
@@ -33,16 +33,6 @@ class Scene:
             self.view = fold(self.view, [event])
             self.alerts = self.alerts.after(event).at(self.view)
 
-    def train(self, losses: Iterable[float], each: int = 10) -> list[bool]:
-        """Report losses ten at a time; return whether an alert was up after each report."""
-        left = list(losses)
-        was_up = []
-        while left:
-            self.see(steps_finished(self.view.step + 1, left[:each]))
-            left = left[each:]
-            was_up.append(self.alert is not None)
-        return was_up
-
     @property
     def alert(self) -> Alert | None:
         return self.alerts.shown(self.view)
@@ -51,100 +41,48 @@ class Scene:
     def kind(self) -> str:
         return self.alert.kind if self.alert else ""
 
-    def dismiss(self) -> None:
-        assert self.alert is not None
-        self.alerts = replace(self.alerts, dismissed=self.alerts.dismissed | {self.alert.kind})
 
+def told(steps: Iterable[str]) -> str:
+    """Return the alert of a run, with its remedy and the commands of that, wherever a step of its story changes it.
 
-def noisy(level: float, count: int, seed: int = 0) -> list[float]:
-    return list(np.random.default_rng(seed).normal(level, 0.15, count).clip(0.01))
-
-
-def test_a_loss_well_above_its_best_is_an_alert_soon_and_until_it_recovers() -> None:
-    scene = Scene()
-    assert not any(scene.train(noisy(1.7, 800)))
-    was_up = scene.train(noisy(3.2, 400))
-    assert 20 <= was_up.index(True) <= 32, "200 consecutive steps, and the lag of the smoothing"
-    assert all(was_up[was_up.index(True) :])
-    assert scene.alert is not None
-    assert (scene.alert.kind, scene.alert.text) == ("diverging", "Loss 4.6, was 2.4")
-    assert scene.alert.remedy == "reload latest, halve the learning rate"
-    assert not any(scene.train(noisy(1.7, 400))[12:])
-
-
-HARMLESS = {
-    "one spike": [1e6, *noisy(1.7, 600)],
-    "a burst of 80 steps": [*noisy(9.0, 80), *noisy(1.7, 600)],
-    "a rise as after a higher rate": noisy(1.9, 1000),
-    "a fall with bumps": [*np.linspace(2, 1.7, 300), *noisy(1.9, 150), *noisy(1.5, 300)],
-}
-
-
-@pytest.mark.parametrize("losses", HARMLESS.values(), ids=HARMLESS)
-def test_spikes_bursts_and_noise_raise_no_alert(losses: Sequence[float]) -> None:
-    scene = Scene()
-    scene.train(noisy(1.7, 800, seed=1))
-    assert not any(scene.train(losses))
-
-
-def test_a_run_that_diverges_at_once_is_compared_with_uniform_guessing() -> None:
-    scene = Scene()
-    was_up = scene.train([4.8, *noisy(90.0, 399)])
-    assert was_up.index(True) <= 4, "ten times as bad as blind guessing is no burst"
-    assert scene.alert is not None
-    assert scene.alert.text == "Loss 129.8, was 6.9"
-
-
-def test_after_a_load_the_best_loss_is_that_at_the_checkpoint() -> None:
-    scene = Scene()
-    scene.train([*[4.0] * 600, *[1.5] * 600])
-    scene.train([3.9] * 400)
-    assert scene.kind == "diverging"
-    scene.see(checkpoint_loaded(600, "best"))
-    assert scene.alert is None
-    assert not any(scene.train([3.9] * 600))
-
-
-def test_a_load_of_a_worse_model_or_a_lucky_step_after_it_is_no_rise() -> None:
-    scene = Scene()
-    scene.train([1.5] * 600)
-    scene.see(checkpoint_loaded(900, "other/best"))
-    assert not any(scene.train([2.0, *[3.0] * 600], each=1))
-    assert all(scene.train([4.5] * 400)[-10:])
-
-
-def test_a_dismissed_alert_returns_only_after_its_condition_has_cleared() -> None:
-    scene = Scene()
-    scene.train([1.5] * 600)
-    scene.train([4.0] * 400)
-    scene.dismiss()
-    assert not any(scene.train([4.0] * 1000))
-    scene.train([1.5] * 300)
-    assert any(scene.train([4.0] * 400))
-
-
-def told(events: Iterable[e.Event]) -> str:
-    """Return the alert of a run, with its remedy and the commands of that, wherever an event changes it."""
+    A step is an event, "train COUNT LOSS" with ten steps a report, "noise COUNT LOSS" around a loss, "slope COUNT LOSS
+    LAST" between two losses, "dismiss", or "replay".
+    """
     scene, lines, shown = Scene(), [], "no alert"
-    for event in events:
-        scene.see(event)
+
+    def note(what: str) -> None:
+        nonlocal shown
         alert = scene.alert
         text = f"{alert.text}: {alert.remedy}\n    {[*alert.commands]}" if alert else "no alert"
-        if text != shown:
-            lines.append(f"{type(event).__name__} of step {event.step}: {text}")
+        lines.extend([f"{what}: {text}"] * (text != shown))
         shown = text
+
+    for step in steps:
+        losses = np.array([])
+        match step.split():
+            case ["train", count, loss]:
+                losses = np.full(int(count), float(loss))
+            case ["noise", count, loss]:
+                losses = np.random.default_rng(int(count)).normal(float(loss), 0.15, int(count)).clip(0.01)
+            case ["slope", count, loss, last]:
+                losses = np.linspace(float(loss), float(last), int(count))
+            case ["dismiss"]:
+                assert scene.alert is not None
+                scene.alerts = replace(scene.alerts, dismissed=scene.alerts.dismissed | {scene.alert.kind})
+                note(step)
+            case ["replay"]:
+                scene.view = replace(scene.view, is_replay=True)
+            case _:
+                event = event_in(step)
+                scene.see(event)
+                note(f"{type(event).__name__} of step {event.step}")
+        for first in range(0, len(losses), 10):
+            scene.see(steps_finished(scene.view.step + 1, losses[first : first + 10].tolist()))
+            note(f"step {scene.view.step}")
     return "\n".join(lines) or "no alert at all"
 
 
-def warned(step: int, kind: WarningKind, message: str = "not finite") -> e.Warned:
-    return e.Warned(step=step, elapsed_seconds=1.0, message=message, kind=kind)
-
-
-def skipped(*steps: int) -> list[e.Event]:
-    return [warned(step, "not-finite") for step in steps]
-
-
-STORIES = stories("alerts")
+STORIES = cases("alerts")
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -152,15 +90,12 @@ def test_when_an_alert_is_shown_and_its_remedy(name: str, snapshot: SnapshotAsse
     assert told(STORIES[name]) == snapshot
 
 
-def test_under_a_dismissed_alert_is_the_next_urgent() -> None:
-    scene = Scene(warned(0, "disk", "Full."), *skipped(1, 2, 3))
-    assert scene.kind == "not-finite"
-    scene.dismiss()
-    assert scene.kind == "disk"
+def warned(step: int, kind: WarningKind, message: str = "not finite") -> e.Warned:
+    return e.Warned(step=step, elapsed_seconds=1.0, message=message, kind=kind)
 
 
 def test_an_alert_is_hidden_once_its_remedy_is_sent_and_returns_only_if_that_command_is_refused() -> None:
-    scene = Scene(*skipped(1, 2, 3))
+    scene = Scene(*(warned(step, "not-finite") for step in (1, 2, 3)))
     assert scene.alert is not None
     kind, remedy = scene.alert.kind, scene.alert.commands
     scene.alerts = replace(scene.alerts, remedies=tuple((kind, command) for command in remedy))
@@ -172,13 +107,6 @@ def test_an_alert_is_hidden_once_its_remedy_is_sent_and_returns_only_if_that_com
         assert scene.kind == ""
     scene.alerts = scene.alerts.after(refusal, remedy[0])
     assert scene.kind == "not-finite"
-
-
-def test_a_replay_has_no_alerts_of_its_losses() -> None:
-    scene = Scene()
-    scene.view = replace(scene.view, is_replay=True)
-    scene.train([1.5] * 600)
-    assert not any(scene.train([4.0] * 400))
 
 
 def test_a_screen_that_attaches_has_the_alert_of_a_failing_disk_or_of_a_device_without_memory() -> None:

@@ -6,7 +6,9 @@ import asyncio
 import codecs
 import os
 import threading
+from contextlib import nullcontext
 from io import BytesIO
+from unittest import mock
 
 import pytest
 from rich.console import Console
@@ -24,7 +26,7 @@ from textual.strip import Strip
 from tests.tui.conftest import wait_until
 from tui.terminal import private
 from tui.terminal.driver import BrowserDriver
-from tui.terminal.private import ChopsUpdate, render_cropped
+from tui.terminal.private import ChopsUpdate
 
 CONSOLE = Console(color_system=None)
 
@@ -46,11 +48,6 @@ def update(*spans: tuple[int, int, int]) -> ChopsUpdate:
     return ChopsUpdate([line, line], list(spans), [[6, 10], [6, 10]])
 
 
-def sent(text: str) -> list[str]:
-    """Return output split at the cursor moves."""
-    return [piece.replace("\x1b[", "") for piece in text.split("\x1b[") if piece]
-
-
 def test_textual_itself_still_sends_the_cells_left_of_a_span() -> None:
     """Once this fails, `render_cropped` is no longer needed."""
     pieces = update((0, 2, 4)).__rich_console__(CONSOLE, CONSOLE.options)
@@ -58,52 +55,49 @@ def test_textual_itself_still_sends_the_cells_left_of_a_span() -> None:
 
 
 def test_only_the_cells_of_each_span_are_sent_in_every_app_of_the_process() -> None:
-    assert sent(render_cropped(update((0, 2, 4)), CONSOLE)) == ["1;3Hcd"]
-    assert sent(render_cropped(update((0, 2, 3), (0, 8, 10), (1, 9, 10)), CONSOLE)) == ["1;3Hc\n", "1;9Hij\n", "2;10Hj"]
-    assert sent(render_cropped(update((1, 5, 8)), CONSOLE)) == ["2;6Hf", "2;7Hgh"]
     private.patch_textual()
-    assert update((0, 2, 4)).render_segments(CONSOLE) == render_cropped(update((0, 2, 4)), CONSOLE)
+    for spans, expected in (
+        ([(0, 2, 4)], "1;3Hcd"),
+        ([(0, 2, 3), (0, 8, 10), (1, 9, 10)], "1;3Hc\n 1;9Hij\n 2;10Hj"),
+        ([(1, 5, 8)], "2;6Hf 2;7Hgh"),
+    ):
+        output = update(*spans).render_segments(CONSOLE)
+        assert output.replace("\x1b[", " ").strip() == expected
 
 
 class SizedScreen(Screen[None]):
     """Records up to 20 sizes that it is sent. After each it queues another message: resizes in a row become one."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.sizes: list[Size] = []
+    sizes: tuple[Size, ...] = ()
 
     def on_resize(self, event: Resize) -> None:
         if len(self.sizes) == 20:
             event.prevent_default()
             return
-        self.sizes.append(event.size)
+        self.sizes += (event.size,)
         self.call_later(lambda: None)
 
 
-async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(
-    is_patched: bool,
-) -> None:
-    app, screen = App[None](), SizedScreen()
-    async with app.run_test(size=(80, 24)):
+async def test_a_screen_is_laid_out_for_the_present_size_of_the_terminal_only(is_patched: bool) -> None:
+    app, screen, before, now = App[None](), SizedScreen(), Size(60, 20), Size(80, 24)
+    async with app.run_test(size=now):
         await app.push_screen(screen)
-        screen.sizes.clear()
-        for size in (Size(60, 20), Size(80, 24)):  # in its queue at once, the latter that of the terminal
+        del screen.sizes
+        for size in (before, now):  # in its queue at once, the latter that of the terminal
             screen.post_message(Resize(size, size))
             screen.call_later(lambda: None)
         for _ in range(20):
             handled = asyncio.Event()
             screen.call_later(handled.set)
             await handled.wait()
-    assert screen.sizes[:2] == [Size(60, 20), Size(80, 24)]
-    assert (Size(60, 20) not in screen.sizes[2:]) is is_patched, "Textual needs no `_lay_out_for_present_size` any more"
+    assert screen.sizes[:2] == (before, now)
+    assert (before not in screen.sizes[2:]) is is_patched, "Textual needs no `_lay_out_for_present_size` any more"
 
 
 class DrawnDialog(ModalScreen[None]):
     """Records the regions that it is asked to draw."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.drawn: list[Region] = []
+    drawn: tuple[Region, ...] = ()
 
     def refresh(self, *regions: Region, **options: bool) -> DrawnDialog:
         self.drawn += regions
@@ -117,12 +111,12 @@ async def test_what_changes_below_a_dialog_is_drawn_once(is_patched: bool) -> No
         await app.push_screen(dialog)
         await pilot.pause()
         private.update_screen(below)
-        dialog.drawn.clear()
+        del dialog.drawn
         below.refresh(changed)
         for _ in range(3):
             private.update_screen(below)
         assert changed in dialog.drawn
-        assert (dialog.drawn == [changed]) is is_patched, "Textual needs no `_refresh_once` any more"
+        assert (dialog.drawn == (changed,)) is is_patched, "Textual needs no `_refresh_once` any more"
 
 
 class KeysDriver(LinuxDriver):
@@ -138,30 +132,24 @@ class KeysDriver(LinuxDriver):
             self.exit_event.set()
 
 
-def test_bytes_that_are_not_utf8_are_read_as_replacement_characters(
-    is_patched: bool,
-) -> None:
+def test_bytes_that_are_not_utf8_are_read_as_replacement_characters(is_patched: bool) -> None:
+    """Once it fails without the patch, Textual needs no `_replacing_decoder` any more."""
     reading, writing = os.pipe()
-    driver, is_decoded = KeysDriver(reading), True
+    driver = KeysDriver(reading)
     os.write(writing, "é\N{WASTEBASKET}".encode() + b"\xff\xc3(caf\xe9.")
-    try:
+    with nullcontext() if is_patched else pytest.raises(UnicodeDecodeError):
         driver.run_input_thread()
-    except UnicodeDecodeError:
-        is_decoded = False
     os.close(reading)
     os.close(writing)
-    assert is_decoded is is_patched, "Textual needs no `_replacing_decoder` any more"
     assert driver.read == ("é\N{WASTEBASKET}\ufffd\ufffd(caf\ufffd." if is_patched else "")
 
 
 async def test_a_failure_where_the_keys_of_a_browser_are_read_ends_the_app_with_it_and_is_no_closed_tab(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("a mistake of ours")
-
     hangups: list[int] = []
-    monkeypatch.setattr(web_driver.WebDriver, "process_message", fail)
+    mistake = RuntimeError("a mistake of ours")
+    monkeypatch.setattr(web_driver.WebDriver, "process_message", mock.Mock(side_effect=mistake))
     monkeypatch.setattr(os, "kill", lambda _pid, number: hangups.append(number))
     monkeypatch.setattr(web_driver, "InputReader", lambda: BytesIO(b"D\0\0\0\1x"))  # a packet with the key x
 
@@ -171,6 +159,6 @@ async def test_a_failure_where_the_keys_of_a_browser_are_read_ends_the_app_with_
             await asyncio.to_thread(BrowserDriver(app).run_input_thread)
             await wait_until(lambda: hangups or app._exception, "the end")
 
-    with pytest.raises(RuntimeError, match="a mistake of ours"):
+    with pytest.raises(RuntimeError) as caught:
         await read()
-    assert hangups == []
+    assert (caught.value, hangups) == (mistake, [])

@@ -17,13 +17,7 @@ from engine.errors import ConfigError
 from engine.text import clean
 from tests.strategies import hostile_text
 from tui.run.new_run import config_for_new_data, initial_path
-from tui.text.typed import (
-    MAX_FILE_BYTES,
-    avoided_words,
-    dropped_path,
-    parsed_options,
-    split_options,
-)
+from tui.text.typed import MAX_FILE_BYTES, avoided_words, dropped_path, parsed_options, split_options
 
 
 @pytest.fixture
@@ -58,12 +52,8 @@ def test_a_file_of_words_has_one_per_line_and_any_other_is_an_error(
     (here / "words.txt").write_bytes("\ufeffmonday\r\n\n@art\n good morning, all \n".encode())
     for name in (here / "words.txt", "~/words.txt"):
         assert avoided_words([f"@{name}", "tea"]) == ("monday", "@art", "good morning, all", "tea")
-    contents = {
-        "picture": b"\x89PNG\r\n\x1a\n\0",
-        "null": b"tea\0",
-        "utf-16": "tea".encode("utf-16"),
-        "large": b"tea\n" * (MAX_FILE_BYTES // 4 + 1),
-    }
+    contents = {"picture": b"\x89PNG\r\n\x1a\n\0", "null": b"tea\0", "utf-16": "tea".encode("utf-16")}
+    contents["large"] = b"tea\n" * (MAX_FILE_BYTES // 4 + 1)
     for name, content in contents.items():
         (here / name).write_bytes(content)
     (here / "folder").mkdir()
@@ -110,20 +100,16 @@ def test_the_dialog_starts_at_the_runs_data_or_this_folder(here: Path) -> None:
         assert initial_path(RunConfig(corpus=CorpusConfig(files=files))) == here / start
 
 
-@pytest.mark.parametrize("way", ["  {path}\n", "'{path}'", '"{path}"', "file://{quoted}", "{escaped}"])
-def test_a_dropped_file_is_found_however_the_terminal_quotes_it(here: Path, way: str) -> None:
+def test_a_dropped_file_is_found_however_the_terminal_quotes_it_and_an_absolute_path_need_not_exist(here: Path) -> None:
     path = here / "my tweets (1)é.csv"
     path.touch()
+    (here / "folder").mkdir()
     quoted = str(path).replace(" ", "%20").replace("é", "%C3%A9")
     escaped = "".join("\\" + char if char in " ()" else char for char in str(path))
-    assert dropped_path(way.format(path=path, quoted=quoted, escaped=escaped)) == path
-
-
-def test_an_absolute_path_counts_even_if_it_does_not_exist_and_other_text_is_none(here: Path) -> None:
+    for text in (f"  {path}\n", f"'{path}'", f'"{path}"', f"file://{quoted}", escaped):
+        assert dropped_path(text) == path
     assert dropped_path("'/nowhere/x y.csv'") == Path("/nowhere/x y.csv")
     assert dropped_path("~/x.csv") == Path("/home/me/x.csv")
-    (here / "folder").mkdir()
     others = ("", "it's fine", "/ is a slash", "a\nb", "\x00", "/" + "x" * 5000, "folder", "https://x.y/z")
-    assert [text for text in others if dropped_path(text) is not None] == []
     invalid = ("file://[abc", "file://a]b/x", "~\0x", "file:///a%00b")  # as a URL, a user, a name of a file
-    assert [text for text in invalid if dropped_path(text) is not None] == []
+    assert [text for text in (*others, *invalid) if dropped_path(text) is not None] == []

@@ -28,6 +28,7 @@ from tui.run import fold as training_events
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.terminal.app import TerminalApp
+from tui.terminal.private import update_screen
 from tui.text.cells import num_cells, plain, wrap
 from tui.text.tweets import NOVELTY_GLYPHS, shown_text
 from tui.widgets.feed.columns import STEP_BITS, FeedColumns, runs_by_surprise
@@ -128,8 +129,15 @@ async def feed_of(view: RunView, size: tuple[int, int]) -> AsyncIterator[tuple[T
     async with app.run_test(size=size) as pilot:
         feed = app.query_one(TweetFeed)
         feed.show(view)
-        await pilot.pause()
+        await settle(feed)
         yield feed, pilot
+
+
+async def settle(feed: TweetFeed) -> None:
+    """Wait until keys and messages have had their effects, and the screen is laid out."""
+    await idle()
+    update_screen(feed.screen)
+    await idle()
 
 
 def view_of(tweets: Iterable[TweetSampled], view: RunView | None = None) -> RunView:
@@ -216,7 +224,7 @@ async def take(step: Step, feed: TweetFeed, pilot: Pilot[None]) -> None:
             for key in keys:
                 feed.app.simulate_key(key)
                 await idle()
-    await pilot.pause()
+    await settle(feed)
 
 
 @pytest.mark.parametrize("claim", PLAYS)
@@ -245,12 +253,11 @@ async def test_colours_show_age_novelty_pin_selection_and_surprise(snapshot: Sna
     ]
     async with feed_of(view_of([DRAFTED, FAILING, *known, *others], FILTERED), (64, 14)) as (feed, pilot):
         feed.show_pins((known[0],))
-        await pilot.press(*["up"] * 7)
+        await take("up " * 7, feed, pilot)
         for name in ("plain", "surprise"):
             picture = picture_text(drawn(feed.app), theme_colours(feed.app), feed.app.size)
             assert picture == snapshot(name=name)
-            feed.action_colours()
-            await pilot.pause()
+            await take("colours", feed, pilot)
 
 
 async def test_the_titles_show_counts_drafts_and_selection_as_far_as_there_is_room(snapshot: SnapshotAssertion) -> None:
@@ -264,8 +271,7 @@ async def test_the_titles_show_counts_drafts_and_selection_as_far_as_there_is_ro
 
         async def note(what: str, *widths: int) -> None:
             for width in widths or (200, 100, 80, 60, 40):
-                await pilot.resize_terminal(width, 24)
-                await wait_until(lambda: feed.size.width == width)  # noqa: B023 - awaited at once
+                await take(f"resize {width} 24", feed, pilot)
                 heading, facts = feed.titles[0], plain([feed.titles[1]])
                 assert cell_len(heading) + cell_len(facts) <= width - 6
                 lines.append(f"{what:>12} {width:3}: {heading} ── {facts}".rstrip())
@@ -278,7 +284,7 @@ async def test_the_titles_show_counts_drafts_and_selection_as_far_as_there_is_ro
         feed.action_pins_only()
         feed.show(fold(filtered, [other_filter, *many]))
         await note("other filter")
-        await pilot.press("up", "up")
+        await take("up up", feed, pilot)
         await note("selected", 100, 60, 40)
         feed.action_colours()
         await note("coloured")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -23,7 +24,7 @@ PATH = Path("best.safetensors")
 
 
 class FakeAnswers:
-    """Answers every question with a map; the first only once it may."""
+    """Answers every question with a map, once it may."""
 
     def __init__(self) -> None:
         self.may_go_on = threading.Event()
@@ -36,7 +37,6 @@ class FakeAnswers:
 
 
 def drained(run: CheckpointBridge, num_events: int) -> list[Event]:
-    """Wait for that many events."""
     events: list[Event] = []
 
     def has_enough() -> bool:
@@ -51,20 +51,18 @@ def test_a_newer_question_replaces_an_unanswered_one_of_its_type_and_request_and
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers = FakeAnswers()
-    later: list[Insight] = [
-        insight.ScoreUnits(request=1),
-        *(insight.TraceText(text=text, request=number) for text, number in (("a", 1), ("b", 1), ("b", 2))),
-    ]
     monkeypatch.setattr(answers_module, "CheckpointAnswers", lambda _: answers)
+    first, scores = insight.MapEmbeddings(), insight.ScoreUnits(request=1)
+    a, b, c = (insight.TraceText(text=text, request=number) for text, number in (("a", 1), ("b", 1), ("b", 2)))
     with closing(CheckpointBridge(PATH)) as run:
-        run.send(insight.MapEmbeddings())
+        run.send(first)
         wait_until(lambda: answers.asked)
-        for command in later:
+        for command in (scores, a, b, c):
             run.send(command)
         assert not list(run.drain())
         answers.may_go_on.set()
         drained(run, 4)
-    assert answers.asked == [insight.MapEmbeddings(), later[2], later[3], later[0]]
+    assert answers.asked == [first, b, c, scores]
     wait_until(lambda: not run._thread.is_alive(), "the end of the thread")
 
 
@@ -73,24 +71,17 @@ def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refus
 ) -> None:
     answers = FakeAnswers()
     answers.may_go_on.set()
-    tries: list[Exception] = [
-        ZeroDivisionError("oops"),
-        CheckpointError("best.safetensors is damaged.", "Use another."),
-    ]
-
-    def open_answers(path: Path) -> FakeAnswers:
-        assert path == PATH
-        if tries:
-            raise tries.pop()
-        return answers
-
-    monkeypatch.setattr(answers_module, "CheckpointAnswers", open_answers)
+    failures = CheckpointError("best.safetensors is damaged.", "Use another."), ZeroDivisionError("oops")
+    opened = mock.Mock(side_effect=[*failures, answers])
+    monkeypatch.setattr(answers_module, "CheckpointAnswers", opened)
     with closing(CheckpointBridge(PATH)) as run:
-        assert (list(run.drain()), len(tries)) == ([], 2)
+        assert not list(run.drain())
+        assert not opened.called
         found = []
         for command in (insight.ScoreUnits(), insight.MapEmbeddings(), insight.MapEmbeddings(request=5)):
             run.send(command)
             found += drained(run, 1)
+    assert opened.call_args_list == [mock.call(PATH)] * 3
     damaged, failed, answer = found
     assert isinstance(damaged, e.CommandRefused)
     assert (damaged.command, damaged.title) == ("ScoreUnits", CheckpointError.title)
@@ -102,8 +93,8 @@ def test_nothing_is_loaded_before_the_first_question_and_a_load_that_fails_refus
 
 def test_a_saved_checkpoint_answers_and_refuses_what_its_model_does_not_have(tmp_path: Path) -> None:
     with closing(CheckpointBridge(write_checkpoint(tmp_path / "best.safetensors"))) as run:
-        run.send(insight.TraceText(text="the cat", request=7))
-        run.send(insight.TraceText(text="the cat", layer=4))
+        for layer in (0, 4):
+            run.send(insight.TraceText(text="the cat", request=7 + layer, layer=layer))
         traced, refused = drained(run, 2)
     assert isinstance(traced, insight.TextTraced)
     assert (traced.request, traced.weights_step, traced.text) == (7, 2, "the cat")

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 from rich.color import ColorSystem
+from rich.style import Style
 from syrupy.assertion import SnapshotAssertion
 from textual.app import ComposeResult
 from textual.color import Color
@@ -32,43 +33,39 @@ from tui.xray.drawing import ASCII, NUM_CELL_SHADES, UNICODE, Glyphs, Picture, S
 from tui.xray.heat_map import Block, HeatMap, level_spans, symbols, window
 from tui.xray.text_strip import TextStrip
 
-SIGNED = Shades((-1.0, 0.0, 1.0, None), "state", "-1", "1", is_signed=True)
-STRONGEST = Shades((None, 0.0, 0.2, 0.9, 0.0, 0.0), "bits", "0", "8")
-
 
 def rising(text: str) -> Shades:
     """Return values that rise by an eighth a symbol, none for `<BOS>`."""
     return Shades((None, *(place % 8 / 7 for place in range(len(text) + 1))), "place", "0", "7")
 
 
-def lines_of(text: str, width: int = 20, height: int = 10, cursor: int = 0, **layout: Any) -> str:
-    glyphs, shades = layout.pop("glyphs", UNICODE), layout.pop("shades", rising(text))
-    return plain(TextStrip(text, width, glyphs, **layout).picture(cursor, height, shades))
+SIGNED = Shades((-1.0, 0.0, 1.0, None), "state", "-1", "1", is_signed=True)
+STRONGEST = Shades((None, 0.0, 0.2, 0.9, 0.0, 0.0), "bits", "0", "8")
+STRIPS: dict[str, tuple[str, int, int, int, Glyphs, Shades | None]] = {
+    "a glyph below each character": ("abcdefgh", 20, 0, 10, UNICODE, rising("abcdefgh")),
+    "in ASCII": ("abcdefgh", 20, 0, 10, ASCII, rising("abcdefgh")),
+    "without shades": ("abc", 20, 2, 2, UNICODE, None),
+    "signed values use the whole ramp": ("ab", 20, 2, 10, UNICODE, SIGNED),
+    "lines break after a blank": ("one two three", 9, 0, 10, UNICODE, rising("one two three")),
+    "a blank at the end of a line has its cell": ("one two three", 8, 0, 10, UNICODE, rising("one two three")),
+    "a long word breaks anywhere": ("abcdefgh", 5, 0, 10, UNICODE, rising("abcdefgh")),
+    "a grapheme has its strongest value": ("a👍🏽b", 20, 1, 10, UNICODE, STRONGEST),
+    "the cursor on a grapheme": ("a👍🏽b", 20, 3, 10, UNICODE, STRONGEST),
+    **{
+        f"height {height}, cursor {cursor} of five lines": (text, 5, cursor, height, UNICODE, rising(text))
+        for text in ("aaa bbb ccc ddd eee",)
+        for height, cursor in ((10, 0), (4, 0), (4, 10), (2, 13), (1, 13), (3, 19), (0, 0))
+    },
+}
+"""Text, width, cursor, height, glyphs and shades."""
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param({"text": "abcdefgh"}, id="a glyph below each character"),
-        pytest.param({"text": "abcdefgh", "glyphs": ASCII}, id="in ASCII"),
-        pytest.param({"text": "ab", "shades": SIGNED, "cursor": 2}, id="signed values use the whole ramp"),
-        pytest.param({"text": "one two three", "width": 9}, id="lines break after a blank"),
-        pytest.param({"text": "one two three", "width": 8}, id="a blank at the end of a line has its cell"),
-        pytest.param({"text": "abcdefgh", "width": 5}, id="a long word breaks anywhere"),
-        pytest.param({"text": "a👍🏽b", "shades": STRONGEST, "cursor": 1}, id="a grapheme has its strongest value"),
-        pytest.param({"text": "a👍🏽b", "shades": STRONGEST, "cursor": 3}, id="the cursor on a grapheme"),
-    ],
-)
-def test_a_text_is_drawn_as_recorded(options: dict[str, Any], snapshot: SnapshotAssertion) -> None:
-    assert lines_of(**options) == snapshot
-
-
-def test_a_text_of_five_lines_is_drawn_around_the_cursor(snapshot: SnapshotAssertion) -> None:
-    lines = []
-    for height, cursor in ((10, 0), (4, 0), (4, 10), (2, 13), (1, 13), (3, 19), (0, 0)):
-        shown = lines_of("aaa bbb ccc ddd eee", 5, height, cursor)
-        lines.append(f"# height {height}, cursor {cursor}\n{shown}")
-    assert "\n".join(lines) == snapshot
+def test_texts_are_drawn_as_recorded(snapshot: SnapshotAssertion) -> None:
+    recorded = [
+        f"# {about}\n{plain(TextStrip(text, width, glyphs).picture(cursor, height, shades))}"
+        for about, (text, width, cursor, height, glyphs, shades) in STRIPS.items()
+    ]
+    assert "\n".join(recorded) == snapshot
 
 
 def test_a_cell_leads_back_to_its_symbol() -> None:
@@ -78,7 +75,6 @@ def test_a_cell_leads_back_to_its_symbol() -> None:
     assert found == [first, first, second, second, [None] * 6]
     scrolled = TextStrip("aaa bbb ccc", 5, UNICODE)
     assert [scrolled.symbol_at(x, 0, 10, height) for x, height in ((0, 2), (0, 1), (-1, 2))] == [9, 9, None]
-    assert plain(TextStrip("abc", 20, UNICODE).picture(2, 2)) == "▸abc■\n  ▲", "without shades"
 
 
 def test_the_cursor_moves_to_the_same_column_of_another_line_but_never_to_the_end() -> None:
@@ -134,9 +130,8 @@ def test_only_exact_shares_are_0_and_100_percent() -> None:
 
 def test_a_number_beside_a_row_of_a_heat_map_is_not_negative_where_it_rounds_to_0() -> None:
     states = ((-0.001, -0.5),)
-    rows = HeatMap("", 0, 60, UNICODE, num_units=2, num_numbers=1).rows(
-        Block(bands=states, letter="h", name="state", is_signed=True), 2, states
-    )
+    block = Block(bands=states, letter="h", name="state", is_signed=True)
+    rows = HeatMap("", 0, 60, UNICODE, num_units=2, num_numbers=1).rows(block, 2, states)
     assert [line[2].text.strip() for line in rows] == ["+0.00", "-0.50"]
 
 
@@ -177,30 +172,30 @@ def scattered(chars: str, **places: tuple[float, float]) -> tuple[CharPoint, ...
 def test_a_map_does_not_jump_when_axes_change_sign_or_order(swaps: bool, signs: tuple[float, float]) -> None:
     before = embeddings_mapped(points=scattered("aeioubcdfghjklmnpqrst"))
     places = [(point.y, point.x) if swaps else (point.x, point.y) for point in before.points]
-    points = (
-        structs.replace(old, x=signs[0] * x, y=signs[1] * y) for old, (x, y) in zip(before.points, places, strict=True)
-    )
+    moved = [(signs[0] * x, signs[1] * y) for x, y in places]
+    points = tuple(structs.replace(old, x=x, y=y) for old, (x, y) in zip(before.points, moved, strict=True))
     shares = before.variance_shares[::-1] if swaps else before.variance_shares
-    after = aligned(structs.replace(before, points=tuple(points), variance_shares=shares), before)
+    after = aligned(structs.replace(before, points=points, variance_shares=shares), before)
     assert after.variance_shares == before.variance_shares
-    assert [each.x for each in after.points] == pytest.approx([1.1 * each.x for each in before.points])
-    assert [each.y for each in after.points] == pytest.approx([1.1 * each.y for each in before.points])
+    expected = np.array([(1.1 * point.x, 1.1 * point.y) for point in before.points])
+    assert np.array([(point.x, point.y) for point in after.points]) == pytest.approx(expected)
     assert aligned(before, embeddings_mapped(points=scattered("xyz"))) == before
 
 
 @pytest.mark.parametrize(("width", "height"), [(81, 21), (30, 40)])
 def test_distances_on_the_grid_are_those_of_the_map(width: int, height: int) -> None:
     points = scattered("abcd", a=(-1.0, 0.0), b=(1.0, 0.0), c=(0.0, 1.0), d=(0.0, -1.0))
-    grid = {each.char: each for each in placed(points, width, height, cell_len)}
-    across, down = grid["b"].column - grid["a"].column, grid["d"].row - grid["c"].row
+    a, b, c, d = sorted(placed(points, width, height, cell_len), key=lambda each: each.char)
+    across, down = b.column - a.column, d.row - c.row
     assert across == pytest.approx(CELL_ASPECT * down, abs=1)
     assert across == width - 1 or down == height - 1
 
 
 def test_the_more_frequent_of_two_coinciding_characters_keeps_its_place_and_the_other_moves_beside_it() -> None:
     points = scattered("xeqw", x=(-1.0, -1.0), e=(0.5, 0.5), q=(0.5, 0.5), w=(1.0, 1.0))
-    grid = {each.char: each for each in placed(points, 41, 21, cell_len)}
-    alone = {each.char: each for each in placed(points[:2] + points[3:], 41, 21, cell_len)}
+    grid, alone = (
+        {each.char: each for each in placed(some, 41, 21, cell_len)} for some in (points, (*points[:2], points[3]))
+    )
     assert grid["e"] == alone["e"]
     assert (abs(grid["q"].row - grid["e"].row), abs(grid["q"].column - grid["e"].column)) in {(0, 1), (1, 0)}
 
@@ -255,47 +250,34 @@ async def test_a_picture_has_a_background_per_shade_and_repaints_changes(monkeyp
         assert repainted[2:] == [()], "all, where there are fewer lines"
 
 
-async def test_text_on_every_shade_is_readable_and_keeps_its_attributes_in_every_theme() -> None:
-    app = PictureApp()
-    async with app.run_test(size=(40, 5)):
-        view = app.query_one(OnePicture)
-        for theme in OWN_THEMES:
-            app.register_theme(theme)
-            app.theme = theme.name
-            background = Color.parse(theme.background or "")
-            await wait_until(lambda paper=background: view.background_colors[1] == paper, theme.name)  # type: ignore[misc]
-            for kind in ("text", "title", "value", "good", "muted"):
-                shades = (step / NUM_SHADES for step in range(-NUM_SHADES, NUM_SHADES + 1))
-                view.show_picture((tuple(Span("a", kind, shade) for shade in shades),))
-                styles = [segment.style for segment in view.render_line(0) if segment.text == "a" and segment.style]
-                assert len({style.bgcolor for style in styles}) == 2 * NUM_SHADES + 1
-                assert len({style.bold for style in styles}) == 1
-                assert min(contrast(*colours_of(style)) for style in styles) >= 4.5, theme.name
-
-
-async def test_a_cell_of_a_heat_map_is_blue_below_0_dark_at_0_and_amber_above_and_a_glyph_without_colours() -> None:
+async def test_text_on_every_shade_is_readable_and_keeps_its_attributes_and_a_cell_is_a_glyph_without_colours() -> None:
+    """A cell of a heat map is blue below 0, dark at 0 and amber above it."""
     app = PictureApp()
     values = [step / NUM_CELL_SHADES for step in range(-NUM_CELL_SHADES, NUM_CELL_SHADES + 1)]
     cells = level_spans(values, UNICODE, is_signed=True)
     async with app.run_test(size=(40, 5)):
         view = app.query_one(OnePicture)
 
-        def drawn() -> tuple[str, list[Color]]:
-            view.show_picture((cells,))
-            segments = list(view.render_line(0))[: len(cells)]
-            colours = [Color.from_rich_color(each.style and each.style.bgcolor) for each in segments]
-            return "".join(each.text for each in segments), colours
+        def drawn(*spans: Span) -> list[tuple[str, Style]]:
+            view.show_picture((spans,))
+            return [(each.text, each.style or Style()) for each in view.render_line(0)][: len(spans)]
 
         for theme in THEMES:
             app.register_theme(theme)
             app.theme = theme.name
             paper = Color.parse(theme.background or "")
             await wait_until(lambda paper=paper: view.background_colors[1] == paper, theme.name)  # type: ignore[misc]
-            text, colours = drawn()
-            assert text.isspace()
+            for kind in ("text", "title", "value", "good", "muted") if theme in OWN_THEMES else ():
+                shades = (step / NUM_SHADES for step in range(-NUM_SHADES, NUM_SHADES + 1))
+                styles = [style for _, style in drawn(*(Span("a", kind, shade) for shade in shades))]
+                assert len({style.bgcolor for style in styles}) == 2 * NUM_SHADES + 1
+                assert len({style.bold for style in styles}) == 1
+                assert min(contrast(*colours_of(style)) for style in styles) >= 4.5, theme.name
+            assert all(text.isspace() for text, _ in drawn(*cells))
+            colours = [Color.from_rich_color(style.bgcolor) for _, style in drawn(*cells)]
+            blue, dark, amber = colours[0], colours[NUM_CELL_SHADES], colours[-1]
             assert len(set(colours)) == len(cells)
-            assert colours[NUM_CELL_SHADES] == paper
-            blue, amber = colours[0], colours[-1]
+            assert dark == paper
             assert blue.b > max(blue.r, blue.g)
             assert amber.r > amber.g > amber.b
             assert min(contrast(each, paper) for each in (blue, amber)) >= 3, theme.name
@@ -304,4 +286,5 @@ async def test_a_cell_of_a_heat_map_is_blue_below_0_dark_at_0_and_amber_above_an
                 assert numbers == [12, 12, 4, 4, 4, 4, 0, 0, 0, 0, 0, 3, 3, 3, 3, 11, 11]
         app.no_color = True
         view.notify_style_update()  # of a program, it is set before anything is drawn
-        assert drawn() == (plain((cells,)), [view.background_colors[1]] * len(cells))
+        assert [text for text, _ in drawn(*cells)] == [span.text for span in cells]
+        assert {Color.from_rich_color(style.bgcolor) for _, style in drawn(*cells)} == {view.background_colors[1]}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 from textual.app import ComposeResult
+from textual.events import Key
+from textual.pilot import Pilot
 
 from engine.config.run import RunConfig
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
@@ -22,12 +22,25 @@ from engine.storage.folders import create_run_folder
 from engine.text import is_harmless
 from tests import hostile
 from tests.fakes import FakeClock, FakeSession, run_finished, steps_finished, text_traced, tweet_sampled, units_scored
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, toasts, wait_until
+from tests.tui.conftest import (
+    CHARACTERS,
+    DEADLINE_SECONDS,
+    Answering,
+    Running,
+    Stage,
+    idle,
+    opened,
+    refused,
+    screen_text,
+    shows,
+    toasts,
+    wait_until,
+)
+from tests.tui.transcripts import new_lines
 from tui.app.main_screen import MainScreen
 from tui.dialogs.tweets import TweetDialog
-from tui.screens import xray
-from tui.screens.checkpoint_bridge import CheckpointBridge
 from tui.screens.xray import XrayScreen
+from tui.settings.keys import key_named
 from tui.terminal.app import TerminalApp
 from tui.text.cells import plain
 from tui.widgets.feed.feed import TweetFeed
@@ -37,222 +50,151 @@ from tui.widgets.xray.questions import AGAIN_SECONDS, Questions
 from tui.xray.state import ViewName
 from tui.xray.views import VIEWS
 
-Change = Callable[[insight.InsightEvent], insight.InsightEvent]
-TEXT = "eat hay"
-SIZE = (80, 23)
+SMALL, LARGE = (50, 12), (80, 23)
+STEPS = steps_finished(1, [4.5, 4.2, 4.0])
+SCRIPT: tuple[e.Event, ...] = (STEPS, tweet_sampled("an older one", 2), tweet_sampled("hello there", 3))
 
 
-def lacking(event: insight.InsightEvent) -> insight.InsightEvent:
-    """Return a trace by a model with two layers and without any character of the text."""
-    assert isinstance(event, insight.TextTraced)
-    chars = tuple(structs.replace(read, bits=read.bits + UNKNOWN_CHAR_BITS) for read in event.chars[:-1])
-    return structs.replace(event, num_layers=2, token_ids=(1, *(UNK,) * len(chars)), chars=(*chars, event.chars[-1]))
+class Model(FakeSession):
+    """Its maps are mirrored after step 0. A deep one has two layers, and lacks every character of the text."""
+
+    is_deep = False
+
+    def answer(self, command: c.Command) -> e.Event:
+        event = super().answer(command)
+        if isinstance(event, insight.EmbeddingsMapped) and event.weights_step:
+            points = tuple(structs.replace(point, x=-point.x, y=-point.y) for point in event.points)
+            return structs.replace(event, points=points)
+        if isinstance(event, insight.TextTraced) and self.is_deep:
+            chars = tuple(structs.replace(read, bits=read.bits + UNKNOWN_CHAR_BITS) for read in event.chars[:-1])
+            ids = (1, *(UNK,) * len(chars))
+            return structs.replace(event, num_layers=2, token_ids=ids, chars=(*chars, event.chars[-1]))
+        return event
 
 
 class PanelApp(TerminalApp[None]):
-    """Shows a panel, records what it asks, and answers as a session does."""
+    """Shows a panel, and has a model answer what it asks."""
 
     num_waiting_bytes = 0
 
-    def __init__(self, text: str = TEXT, view: ViewName = "step") -> None:
+    def __init__(self, text: str = "eat hay", view: ViewName = "step") -> None:
         super().__init__()
-        self.clock = FakeClock()
+        self.clock, self.model = FakeClock(), Model()
         self.panel = XrayPanel(text, view, self.clock)
-        self.commands: list[insight.Insight] = []
-        self._session = FakeSession()
-        self._num_answered = self._num_described = 0
+        self._asked: list[insight.Insight] = []
+        """What is not answered yet."""
         self._seeds: dict[int, int] = {}
 
     def compose(self) -> ComposeResult:
         yield self.panel
 
     def on_xray_panel_asked(self, message: XrayPanel.Asked) -> None:
-        self.commands.append(message.command)
+        self._asked.append(message.command)
 
-    def new_commands(self) -> list[str]:
-        """Describe the commands since the last call, without the number that they have in common; seeds in turn."""
+    async def answer(self) -> list[str]:
+        """Answer all commands until no more come.
+
+        Return them without the number that they have in common, seeds numbered in turn.
+        """
         described = []
-        for command in self.commands[self._num_described :]:
+        while self._asked:
+            command = self._asked.pop(0)
             fields = structs.asdict(command)
             del fields["request"]
             if fields.get("seed"):
                 fields["seed"] = f"number {self._seeds.setdefault(fields['seed'], len(self._seeds) + 1)}"
             named = ", ".join(f"{name} {value}" for name, value in fields.items())
             described.append(f"asks {type(command).__name__}: {named}")
-        self._num_described = len(self.commands)
+            event = self.model.answer(command)
+            assert isinstance(event, insight.InsightEvent)
+            self.panel.show(event)
+            await idle()
         return described
 
-    @property
-    def shown(self) -> str:
-        """The panel as text."""
-        return plain(self.panel.lines)
-
-    async def settle(self) -> None:
-        """Wait until the panel, the screen and the app have handled all messages so far: so a command takes its way."""
-        handled = asyncio.Event()
-        self.panel.call_later(self.screen.call_later, self.call_later, handled.set)
-        await handled.wait()
-
-    async def answer(self, change: Change = lambda event: event) -> None:
-        """Answer all commands until no more come."""
-        await self.settle()
-        while len(self.commands) > self._num_answered:
-            event = self._session.answer(self.commands[self._num_answered])
-            assert isinstance(event, insight.InsightEvent)
-            self._num_answered += 1
-            self.panel.show(change(event))
-            await self.settle()
-
-    async def shows(self, *words: str) -> None:
-        """Wait until the panel shows all of `words`."""
-        for word in words:
-            await wait_until(lambda word=word: word in self.shown, f"{word!r} in\n{self.shown}")  # type: ignore[misc]
+    async def take(self, step: str, pilot: Pilot[None]) -> None:
+        """Press keys, click, open a text, scroll by lines, change the size, or tick: step, seconds, waiting bytes."""
+        match step.split():
+            case ["click", x, y]:
+                await pilot.click(self.panel, offset=(int(x), int(y)))
+            case ["text", *words]:
+                self.panel.open(" ".join(words))
+            case ["lines", number]:
+                self.panel.action_move_line(int(number))
+            case ["size", width, height]:
+                await pilot.resize_terminal(int(width), int(height))
+                await wait_until(lambda: self.panel.size == (int(width), int(height)), "the size")
+            case ["tick", number, seconds, waiting]:
+                self.clock.advance(float(seconds))
+                self.num_waiting_bytes, self.model._step = int(waiting), int(number)
+                self.panel.tick(self.model._step)
+            case keys:
+                for name in map(key_named, keys):
+                    self.post_message(Key(name, CHARACTERS.get(name)))
+                    await idle()
+        await idle()
 
 
-@pytest.mark.parametrize(
-    ("view", "keys"),
-    [
-        pytest.param("step", "enter right|end right|home left", id="one trace answers every place"),
-        pytest.param("step", "right right 2 g|n|g", id="g feeds own draws from the cursor on, n others"),
-        pytest.param("gates", "v|v|V", id="v shows one gate after the other; there is one layer"),
-        pytest.param("reach", "right|v", id="reach is asked for the cursor, v by the gradient"),
-        pytest.param("units", "down down|right_square_bracket left_square_bracket|0", id="a unit is held"),
-        pytest.param("map", "right|tab|shift+tab", id="the map of the character at the cursor"),
-    ],
-)
-async def test_a_view_asks_for_what_it_and_its_keys_show(
-    view: ViewName, keys: str, snapshot: SnapshotAssertion
-) -> None:
+PANELS: dict[str, tuple[ViewName, tuple[int, int], str]] = {
+    "one trace answers every place": ("step", SMALL, "enter right|end right|home left"),
+    "g feeds own draws from the cursor on, n others": ("step", SMALL, "right right 2 g|n|g"),
+    "v shows one gate after the other; there is one layer": ("gates", LARGE, "v|v|V|5|V"),
+    "reach is asked for the cursor, v by the gradient": ("reach", SMALL, "right|v"),
+    "a unit is held": ("units", SMALL, "down down|] [|0"),
+    "the map of the character at the cursor does not flip": ("map", SMALL, "right|tick 500 1 0|tab|shift+tab"),
+    "a click shows a view or moves the cursor, but not to the end; down moves it to the same column": (
+        *("step", SMALL),
+        f"click 12 0|click 3 1|click 40 1|click 8 1|text {'eat hay ' * 12}|right down",
+    ),
+    "it asks again a second later after further steps, unless it holds still or the terminal lags": (
+        *("step", SMALL),
+        f"w|tick 50 1 0|w|tick 51 0 0|tick 50 1 0|tick 52 0 {MAX_WAITING_BYTES + 1}|tick 52 0 0",
+    ),
+    "a question mark explains each view and scrolls where that is too long": (
+        *("step", (40, 11)),
+        "?|lines 30|2 ?|lines 30|3 ?|lines 30|4 ?|lines 30|5 ?|lines 30|up|? 1|? tab",
+    ),
+    "layers are shown in turn, facts whole or cut": ("step", LARGE, "text The quick wizards jump over|g|V|size 40 11"),
+}
+"""The view, the size and what is done, by claim."""
+
+
+@pytest.mark.parametrize("claim", PANELS)
+async def test_a_panel_asks_and_shows(claim: str, snapshot: SnapshotAssertion) -> None:
+    """After each step come the lines that it changes, the commands, and the lines that the answers change."""
+    view, size, steps = PANELS[claim]
     app = PanelApp(view=view)
-    async with app.run_test(size=(80, 23) if view == "gates" else (50, 12)) as pilot:
-        await app.settle()
-        recorded = [*app.shown.split("\n")[-3:], *app.new_commands()]
-        await app.answer()
-        recorded += [*app.new_commands(), app.shown]
-        for pressed in keys.split("|"):
-            await pilot.press(*pressed.split())
-            await app.settle()
-            sentence = " ".join(app.shown.split("\n")[-3:-1])
-            await app.answer()
-            recorded += [f"================ {pressed}", *app.new_commands(), app.shown]
-            recorded += [f"until the answer: {sentence}"] * ("being computed" in sentence)
-        assert "\n".join(recorded) == snapshot
+    app.model.is_deep = claim.startswith("layers")
+    recorded, before = list[str](), list[str]()
+
+    def shown() -> list[str]:
+        return [line for line in plain(app.panel.lines).split("\n") if line.strip()]
+
+    async with app.run_test(size=size) as pilot:
+        for step in ("", *steps.split("|")):
+            recorded.append(f"» {step[:50]}".rstrip())
+            await app.take(step, pilot)
+            waiting = shown()
+            recorded += [*new_lines(before, waiting), *await app.answer()]
+            before = shown()
+            recorded += new_lines(waiting, before)
+        recorded += [f"toast: {message}" for message in toasts(app)]
+    assert "\n".join(recorded) == snapshot
 
 
-async def test_a_click_shows_a_view_or_moves_the_cursor_and_down_moves_it_by_a_line() -> None:
-    app = PanelApp()
-    async with app.run_test(size=SIZE) as pilot:
-        await app.answer()
-        await pilot.click(app.panel, offset=(12, 0))
-        await wait_until(lambda: app.panel.view_name == "gates", "the view that was clicked")
-        await pilot.click(app.panel, offset=(3, 1))
-        await wait_until(lambda: app.panel.cursor == 3, "the character that was clicked")
-        await pilot.click(app.panel, offset=(60, 1))
-        await pilot.click(app.panel, offset=(8, 1))
-        await wait_until(lambda: app.panel.cursor == len(TEXT), "the end, which is no input")
-        app.panel.open("eat hay " * 12)
-        await pilot.press("right", "down")
-        assert app.panel.cursor == 81, "in the second column of the second line"
-
-
-async def test_the_map_does_not_flip_between_two_answers() -> None:
-    app = PanelApp(view="map")
-    async with app.run_test(size=SIZE) as pilot:
-        await app.answer()
-        await pilot.press("right")
-        await app.shows("nearest to ‘e’")
-        before = app.shown
-
-        def mirrored(event: insight.InsightEvent) -> insight.InsightEvent:
-            assert isinstance(event, insight.EmbeddingsMapped)
-            points = tuple(structs.replace(point, x=-point.x, y=-point.y) for point in event.points)
-            return structs.replace(event, points=points, weights_step=500)
-
-        app.clock.advance(1)
-        app.panel.tick(500)
-        await app.answer(mirrored)
-        assert app.shown.replace("step 500", "step 0") == before != app.shown
-
-
-async def test_it_asks_again_while_the_training_goes_on_unless_it_holds_still_or_the_terminal_lags() -> None:
-    app = PanelApp()
-
-    async def num_asked_at(step: int, seconds: float = 0.0, num_waiting_bytes: int = 0) -> int:
-        app.clock.advance(seconds)
-        app.num_waiting_bytes = num_waiting_bytes
-        app.panel.tick(step)
-        await app.answer(lambda event: structs.replace(event, weights_step=step))
-        return len(app.commands)
-
-    async with app.run_test(size=SIZE) as pilot:
-        await app.answer()
-        await pilot.press("w")
-        assert await num_asked_at(50, seconds=1) == 1, "it holds still"
-        await app.shows("weights of step 0 · holds still (w)")
-        await pilot.press("w")
-        assert await num_asked_at(50) == 2
-        await app.shows("weights of step 50 · follows the training (w)")
-        assert await num_asked_at(51) == 2, "a second has not passed"
-        assert await num_asked_at(50, seconds=1) == 2, "no step since"
-        assert await num_asked_at(52, num_waiting_bytes=MAX_WAITING_BYTES + 1) == 2, "the terminal is behind"
-        assert await num_asked_at(52) == 3
-        await app.shows("weights of step 52")
-
-
-async def test_a_question_mark_explains_each_view_and_scrolls_where_it_is_too_long() -> None:
-    app = PanelApp()
-    async with app.run_test(size=(40, 11)) as pilot:
-        await app.answer()
-        for view in VIEWS:
-            app.panel.action_view(view)
-            await pilot.press("question_mark")
-            await app.shows("? or esc closes · ↑ ↓ scroll", VIEWS[view].help[0][:20])
-            app.panel.action_move_line(30)
-            await app.shows(VIEWS[view].help[-1][-10:])
-        await pilot.press("up", "question_mark", "1")
-        await app.shows("weights of step 0")
-        await pilot.press("question_mark", "tab")
-        await app.shows("[2 gates]", "weights of step 0")
-
-
-async def test_layers_are_shown_in_turn_and_facts_are_whole_or_cut(snapshot: SnapshotAssertion) -> None:
-    app = PanelApp("The quick wizards jump over")
-    async with app.run_test(size=SIZE) as pilot:
-        await app.answer(lacking)
-        await pilot.press("g", "V")
-        await app.answer(lacking)
-        whole = app.shown
-        await pilot.resize_terminal(40, 11)
-        await wait_until(lambda: app.shown.splitlines()[-1].endswith("…"), "the shorter line")
-        assert "\n".join((*app.new_commands(), whole, "=" * 80, app.shown)) == snapshot
-
-
-async def test_the_key_of_layers_says_where_there_is_only_one() -> None:
-    app = PanelApp(view="map")
-    async with app.run_test(size=SIZE) as pilot:
-        await app.answer()
-        await pilot.press("V", "2")
-        await app.answer()
-        await pilot.press("V")
-        await toasted(app, "The model has one layer.")
-        assert len(toasts(app)) == 1, "none in a view without layers"
-
-
-@pytest.mark.parametrize("size", [(8, 3), (40, 11), (80, 23)])
-async def test_a_hostile_text_fits_in_every_view_and_reaches_the_terminal_harmless(size: tuple[int, int]) -> None:
+async def test_a_hostile_text_fits_in_every_view_and_reaches_the_terminal_harmless() -> None:
     app = PanelApp(hostile.ALL_AT_ONCE)
     app.glyphs = "ascii"
-    async with app.run_test(size=size):
-        for view in VIEWS:
-            app.panel.action_view(view)
-            await app.answer()
-            app.panel.action_move_to_end()
-            strips = [app.panel.render_line(y) for y in range(size[1])]
-            assert {strip.cell_length for strip in strips} == {size[0]}
-            assert all(is_harmless(strip.text) for strip in strips)
-
-
-# When it asks ---------------------------------------------------------------------------------------------------------
+    async with app.run_test(size=LARGE) as pilot:
+        for width, height in (LARGE, (40, 11), (8, 3)):
+            await app.take(f"size {width} {height}", pilot)
+            for view in VIEWS:
+                app.panel.action_view(view)
+                await idle()
+                await app.answer()
+                app.panel.action_move_to_end()
+                strips = [app.panel.render_line(y) for y in range(height)]
+                assert {strip.cell_length for strip in strips} == {width}
+                assert all(is_harmless(strip.text) for strip in strips)
 
 
 def test_one_command_of_a_type_is_open_at_most_and_answers_of_others_are_not_accepted() -> None:
@@ -262,9 +204,8 @@ def test_one_command_of_a_type_is_open_at_most_and_answers_of_others_are_not_acc
     assert questions.is_due(trace, 10, is_following=True)
     assert not questions.is_due(trace, 20, is_following=True)
     assert not questions.is_due(changed, 20, is_following=True)
-    assert questions.is_due(insight.MeasureReach(text="hello", position=1, request=7), 20, is_following=True), (
-        "another type"
-    )
+    reach = insight.MeasureReach(text="hello", position=1, request=7)
+    assert questions.is_due(reach, 20, is_following=True), "another type"
     assert not questions.accept(text_traced("hello", request=8)), "of another client"
     assert not questions.accept(units_scored(request=7)), "not asked"
     assert not questions.refuse("ScoreUnits", "not asked")
@@ -293,13 +234,6 @@ def test_a_refused_command_is_not_asked_again_until_it_changes_or_all_is_asked_a
     assert not questions.accept(structs.replace(answer, request=8)), "it was answered"
 
 
-# The screen over a run ------------------------------------------------------------------------------------------------
-
-
-STEPS = steps_finished(1, [4.5, 4.2, 4.0])
-SCRIPT: tuple[e.Event, ...] = (STEPS, tweet_sampled("an older one", 2), tweet_sampled("hello there", 3))
-
-
 def texts(session: FakeSession) -> list[str]:
     """Return the texts that were traced, in order, repetitions left out."""
     return list(dict.fromkeys(each.text for each in session.received if isinstance(each, insight.TraceText)))
@@ -323,35 +257,31 @@ async def test_x_opens_the_newest_or_the_selected_tweet_the_open_one_or_the_type
 
 
 async def test_without_a_tweet_of_a_trained_model_x_opens_a_training_tweet_and_b_the_next_one(stage: Stage) -> None:
-    async with stage.running(FakeSession((tweet_sampled("xq~z", 0), STEPS))) as at:
-        await at.press("x", shows=("▸good morning■", "At the start the model gave ‘g’"))
-        await at.press("B", shows=("▸hi■", "At the start the model gave ‘h’"))
-        await at.press("B", shows="▸good morning■")
-        assert texts(at.session) == ["good morning", "hi"]
-        await at.press("escape", opens=MainScreen)
-        at.app.screen.query_one(TweetFeed).focus()
-        await at.press("up", "x", shows="▸xq~z■")  # one that was selected is opened itself
-
-
-async def test_an_x_ray_opened_before_the_start_shows_a_training_tweet_once_the_run_has_started(stage: Stage) -> None:
     class Slow(FakeSession):
         def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
             assert begin.wait(DEADLINE_SECONDS)
             super().run(emit, commands)
 
     begin = threading.Event()
-    session = Slow(SCRIPT)
+    session = Slow((tweet_sampled("xq~z", 0), STEPS))
     app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
+        at = Running(app, pilot, session)
         await opened(app, MainScreen)
         await pilot.press("x")
         await shows(app, "The run is still starting: it has no weights yet.")
         await pilot.press("question_mark")
         await shows(app, "In training it is then fed the true next character")
         begin.set()
-        await pilot.press("escape")  # closes the explanation first
-        await shows(app, "▸good morning■", "At the start the model gave ‘g’")
-        assert texts(session) == ["good morning"]
+        await at.press("escape", shows=("▸good morning■", "At the start the model gave ‘g’"))  # closes the explanation
+        await at.press("B", shows=("▸hi■", "At the start the model gave ‘h’"))
+        await at.press("escape", opens=MainScreen)
+        await at.press("x", shows="▸good morning■")
+        await at.press("B", "B", shows="▸good morning■")
+        assert texts(session) == ["good morning", "hi"]
+        await at.press("escape", opens=MainScreen)
+        app.screen.query_one(TweetFeed).focus()
+        await at.press("up", "x", shows="▸xq~z■")  # one that was selected is opened itself
 
 
 async def test_any_text_is_typed_and_the_run_stepped(
@@ -378,17 +308,9 @@ async def test_any_text_is_typed_and_the_run_stepped(
         assert texts(at.session) == ["hello there", "t q.", "t q"]
 
 
-class Refusing(FakeSession):
-    """A session that traces no text."""
-
-    def answer(self, command: c.Command) -> e.Event:
-        if isinstance(command, insight.TraceText):
-            return self._refuse("TraceText", "The text is too long to be traced.")
-        return super().answer(command)
-
-
 async def test_a_refused_question_and_why_no_model_is_left_are_shown_in_the_panel(stage: Stage) -> None:
-    async with stage.running(Refusing(SCRIPT)) as at:
+    refusal = refused("TraceText", "The text is too long to be traced.")
+    async with stage.running(Answering(insight.TraceText, refusal, script=SCRIPT)) as at:
         await at.press("x", shows="The text is too long to be traced.")
         at.session.emit(run_finished(9))
         await at.press(shows="No model is running, and the run has no checkpoint on this machine.")
@@ -396,15 +318,9 @@ async def test_a_refused_question_and_why_no_model_is_left_are_shown_in_the_pane
 
 
 async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers, opened = FakeSession(), list[tuple[Path, CheckpointBridge]]()
+    answers = FakeSession()
     answers._step = 7
-
-    def bridge_of(path: Path) -> CheckpointBridge:
-        opened.append((path, CheckpointBridge(path)))
-        return opened[-1][1]
-
     monkeypatch.setattr("engine.insight.answers.CheckpointAnswers", lambda _path: answers)
-    monkeypatch.setattr(xray, "CheckpointBridge", bridge_of)
     folder = create_run_folder("2026-11-25-101112")
     folder.checkpoint_path("latest").parent.mkdir(exist_ok=True)
     for name in ("latest", "best"):
@@ -415,9 +331,11 @@ async def test_the_best_checkpoint_answers_until_a_new_run(stage: Stage, monkeyp
         await shows(at.app, "weights of step 7 · checkpoint best")
         num_commands = len(at.session.received)
         await at.press("5", shows=("[5 map]", "variance"))
-        [(path, bridge)] = opened
-        assert path == folder.checkpoint_path("best")
         assert len(at.session.received) == num_commands
+        assert isinstance(at.app.screen, XrayScreen)
+        bridge = at.app.screen._checkpoint
+        assert bridge is not None
+        assert bridge._path == folder.checkpoint_path("best")
         at.app.start_run(RunConfig())
         await wait_until(lambda: not bridge._thread.is_alive(), "the end of the thread")
         await shows(at.app, "waiting for the run before to end")
@@ -428,16 +346,14 @@ async def test_questions_whose_answers_may_be_lost_are_asked_again_once_and_pane
         main, kinds = at.app.screen, [insight.TraceText]
         assert isinstance(main, MainScreen)
         await at.press("x", opens=XrayScreen, shows="weights of step 3")
+        assert isinstance(at.app.screen, XrayScreen)
         main.run.num_gaps += 1
         await at.settle()
-        assert isinstance(at.app.screen, XrayScreen)
         at.app.screen.panel.ask_again()
         at.app.screen.panel.ask_again()  # before the first was sent
         await wait_until(lambda: [*map(type, at.session.received)] == kinds * 3, "the questions")
         await at.press("space", sends=c.Pause())
         assert [*map(type, at.session.received)] == [*kinds * 3, c.Pause]
         await at.emit(tweet_sampled("sampled meanwhile", 4))
-        chosen = main.query_one(TweetFeed).chosen
-        assert chosen is not None
-        assert chosen.text == "hello there"
+        assert getattr(main.query_one(TweetFeed).chosen, "text", "") == "hello there"
         await at.press("escape", shows="sampled meanwhile")

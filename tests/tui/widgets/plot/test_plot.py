@@ -13,7 +13,6 @@ from syrupy.assertion import SnapshotAssertion
 from textual.app import ComposeResult
 from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from tests.fakes import FakeSession, baselines_measured, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Running, Stage, idle, text_of, toasts, wait_until
@@ -22,6 +21,7 @@ from tests.tui.widgets.plot.test_picture import falling_losses, is_braille, view
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.terminal.app import TerminalApp
+from tui.terminal.private import update_screen
 from tui.widgets.feed.feed import TweetFeed
 from tui.widgets.plot.plot import LossPlot
 
@@ -32,10 +32,9 @@ def after(num_steps: int) -> RunView:
 
 
 class PlotApp(TerminalApp[None]):
-    """A plot, and another widget to focus."""
+    """A plot, focused, above an empty line."""
 
-    AUTO_FOCUS = "Input"
-    CSS = "Input { dock: bottom; height: 1; border: none; }"
+    CSS = "LossPlot { margin-bottom: 1; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +42,6 @@ class PlotApp(TerminalApp[None]):
 
     def compose(self) -> ComposeResult:
         yield LossPlot()
-        yield Input()
 
     def on_loss_plot_cursor_moved(self, message: LossPlot.CursorMoved) -> None:
         self.steps.append(message.step)
@@ -58,11 +56,9 @@ async def plot_of(view: RunView, size: tuple[int, int]) -> AsyncIterator[tuple[P
     """Show a view in a focused plot, and wait for its curve."""
     app = PlotApp()
     async with app.run_test(size=size) as pilot:
-        await pilot.pause()
         plot = app.query_one(LossPlot)
         plot.show(view)
         await wait_until(lambda: any(is_braille(char) for line in app.picture[1:-2] for char in line), "a curve")
-        await pilot.press("shift+tab")
         await wait_until(lambda: plot.has_focus, "the focus")
         yield app, pilot, plot
 
@@ -113,7 +109,9 @@ async def take(step: str, pilot: Pilot[None], plot: LossPlot) -> None:
         case _:
             plot.app.simulate_key(step)
             await idle()
-    await pilot.pause()
+    await idle()
+    update_screen(plot.app.screen)
+    await idle()
 
 
 @pytest.mark.parametrize("claim", PLAYS)

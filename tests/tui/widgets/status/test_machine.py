@@ -23,7 +23,6 @@ from engine.protocol import events
 from tests.fakes import FakeSession, ranks_measured, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, wait_until
 from tests.waiting import wait_until as poll_until
-from tui.app.app import TweetgenApp
 from tui.run.fold import fold
 from tui.run.view import RunView
 from tui.text.cells import plain
@@ -184,26 +183,16 @@ class FakeReader:
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet_sampled("hello there", 100))
 
 
-async def opened(app: TweetgenApp) -> SidePanel:
-    """Wait for the script's end."""
-    await shows(app, "hello there")
-    await wait_until(lambda: app.summary_view.times, "the times")
-    return app.screen.query_one(SidePanel)
-
-
-@pytest.fixture
-def reader(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
-    """Read in place of the machine."""
+async def test_h_opens_the_panel_which_has_all_values_at_once_reads_on_another_thread_and_never_blocks_the_screen(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restarted leader is measured in place of the old one; a driver may hang."""
     reader = FakeReader()
     monkeypatch.setattr(side_panel, "MachineReader", reader.open)
-    return reader
-
-
-async def test_h_opens_the_panel_which_has_all_values_at_once_reads_on_another_thread_and_closes_it(
-    stage: Stage, reader: FakeReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with stage.running(FakeSession(SCRIPT)) as (app, pilot, _):
-        panel = await opened(app)
+    async with stage.running(FakeSession(SCRIPT, run_started(world_size=2, backend="gloo"))) as (app, pilot, _):
+        await shows(app, "hello there")
+        await wait_until(lambda: app.summary_view.times, "the times")
+        panel = app.screen.query_one(SidePanel)
         assert (panel.region.area, reader.threads) == (0, [])
         with monkeypatch.context() as without_ticks:
             without_ticks.setattr(Pace, "is_due", lambda *_, **__: False)
@@ -216,18 +205,11 @@ async def test_h_opens_the_panel_which_has_all_values_at_once_reads_on_another_t
         await pilot.press("h", "h")
         await wait_until(lambda: "812 MB" not in screen_text(app), "the panel's end")
         await shows(app, "hello there")
-
-
-async def test_a_restarted_leader_is_measured_in_place_of_the_old_and_a_driver_that_hangs_does_not_block_the_screen(
-    stage: Stage, reader: FakeReader
-) -> None:
-    async with stage.running(FakeSession(SCRIPT, run_started(world_size=2, backend="gloo"))) as (app, pilot, _):
-        panel = await opened(app)
         for pid in (7, 7, 8):
             panel.host_pid = pid
             panel.measure()
             await wait_until(lambda: panel._worker is not None and panel._worker.is_finished, "the reading")
-        assert reader.runs == [MeasuredRun(7, has_ranks=True), MeasuredRun(8, has_ranks=True)]
+        assert reader.runs[1:] == [MeasuredRun(7, has_ranks=True), MeasuredRun(8, has_ranks=True)]
         num_before = len(reader.threads)
         reader.may_read.clear()
         await pilot.press("h")
