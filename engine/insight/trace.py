@@ -22,9 +22,8 @@ from engine.model.vocab import BOS, EOS, Vocab
 from engine.protocol.events import CharRead
 from engine.protocol.insight import MAX_TRACED_CHARS, Bands, CharGates, OwnDraw, TraceText
 from engine.protocol.progress import CooperativeTask
-from engine.sampling.logits import NEVER_SAMPLED, draw, next_char_weights
+from engine.sampling.logits import NEVER_SAMPLED, draw, next_char_weights, uniforms_of
 from engine.sampling.queries import COMPLETION_CHARS, char_read
-from engine.sampling.sampler import uniforms_of
 from engine.text import sanitize_in_place
 
 STATE_BANDS, GATE_BANDS = 32, 24
