@@ -25,10 +25,10 @@ from syrupy.assertion import SnapshotAssertion
 from engine.checkpoints.format import read_info
 from engine.config.run import RunConfig
 from engine.errors import DistributedError, RankLostError
-from engine.progress import Stage
 from engine.protocol import codec, insight
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.progress import Stage
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
 from tests import fakes

@@ -40,6 +40,7 @@ RESIZE_SECONDS = 0.1
 _MOUSE_OFF = "Mouse released to the terminal; m recaptures it."
 _MOUSE_ON = "Mouse captured; m releases it to the terminal."
 Answer = TypeVar("Answer")
+_OfDialog = TypeVar("_OfDialog")
 
 
 class _Greys(Monochrome):
@@ -172,6 +173,15 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         self.theme = theme_for(self._theme_name, self.console.color_system)
         for name in self.available_themes.keys() - {theme.name for theme in THEMES}:
             self.unregister_theme(name)
+
+    def ask(self, dialog: Screen[_OfDialog | None], then: Callable[[_OfDialog], object]) -> None:
+        """Open a dialog; call `then` with its answer unless it was closed without one."""
+
+        def follow(answer: _OfDialog | None) -> None:
+            if answer is not None:
+                then(answer)
+
+        self.push_screen(dialog, follow)
 
     def pop_screen(self) -> AwaitComplete:
         """Close the top screen, and cancel its workers."""

@@ -16,8 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import memory
-from engine.compute import gpu_step
+from engine.compute import gpu_step, memory
 from engine.compute.clocks import PHASES, Phase, PhaseTimer, ProcessStops, SteadyClock, Stopwatch, Throughput
 from engine.compute.device import Runtime, cudnn_supports_bfloat16
 from engine.compute.gpu_step import LENGTHS, supported_precision

@@ -18,28 +18,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.baselines import NAMES, baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import EncodedTweets
 from engine.corpus.corpus import load_corpus
 from engine.errors import CheckpointError, ConfigError, CorpusError, DivergedError
-from engine.insight import answers, baselines, reach, units
+from engine.insight import answers, baselines, learned, reach
 from engine.insight.answers import Answer, CheckpointAnswers
 from engine.insight.baselines import FIRST_ORDER, Baselines
-from engine.insight.embedding_map import map_embeddings
+from engine.insight.learned import map_embeddings
 from engine.insight.snapshot import ExplicitGru, Snapshot, frozen
 from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS, Vocab
-from engine.progress import CooperativeTask, run_to_end
 from engine.protocol import codec, insight
 from engine.protocol import events as e
+from engine.protocol.progress import CooperativeTask, run_to_end
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import TweetSampler
 from engine.storage.folders import find_run
 from engine.text import sanitize_in_place, sanitize_line
+from engine.training.baselines import NAMES, baseline_bits
 from tests.engine.helpers import encoded_with, run_session, small_tweets, tiny_config, vocab_of, write_corpus
 from tests.engine.insight.test_numerics import TEXT, VOCAB, small_model
 from tests.strategies import hostile_text
@@ -148,9 +148,9 @@ def test_reach_has_a_score_per_input_before_the_target(position: int) -> None:
 def test_the_scores_of_units_are_those_of_the_held_out_tweets() -> None:
     event = answer(insight.ScoreUnits(request=4))
     tweets = held_out()
-    correlation = run_to_end(units.correlate(ExplicitGru(MODEL), VOCAB, tweets, np.arange(len(tweets))))
+    correlation = run_to_end(learned.correlate(ExplicitGru(MODEL), VOCAB, tweets, np.arange(len(tweets))))
     assert (event.num_tweets, event.num_chars) == (30, len(tweets.token_ids))
-    assert event.units == units.best_units(correlation.result(), 8) != ()
+    assert event.units == learned.best_units(correlation.result(), 8) != ()
 
 
 @pytest.mark.parametrize("layer", [0, 1])
@@ -159,7 +159,7 @@ def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations
     traced = run_to_end(trace(ExplicitGru(MODEL), VOCAB.encode(TEXT)))
     assert free.activations == pytest.approx(traced.layers[layer].hidden[1:, 3].tolist(), abs=1e-3)
     assert free.chars == answer(insight.TraceText(text=TEXT)).chars
-    samples = TweetSampler(MODEL, VOCAB, SAMPLING, range(20, 20 + units.NUM_SAMPLES)).results()
+    samples = TweetSampler(MODEL, VOCAB, SAMPLING, range(20, 20 + learned.NUM_SAMPLES)).results()
     assert free.tweets == tuple(sanitize_line(tweet.text) for tweet in samples)
 
     event = answer(insight.HoldUnit(text=TEXT, layer=layer, unit=3, value=-1.0, seed=20))
@@ -176,7 +176,7 @@ def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations
 
 
 def test_held_samples_are_drawn_from_the_predictions_of_the_held_model() -> None:
-    [tweet, *_] = run_to_end(units.sample_held(asked(), 5, HeldUnit(1, 2, 0.9)))
+    [tweet, *_] = run_to_end(learned.sample_held(asked(), 5, HeldUnit(1, 2, 0.9)))
     chars = answer(insight.HoldUnit(text=tweet.text, layer=1, unit=2, value=0.9)).chars
     assert [char.bits for char in chars[: len(tweet.char_bits)]] == pytest.approx(tweet.char_bits, abs=0.02)
 

@@ -12,6 +12,16 @@ from hypothesis import given
 from torch import Tensor, nn
 
 from engine.compute.stepper import HeldUnit
+from engine.insight.learned import (
+    BEST_UNITS,
+    CONCEPTS,
+    MAX_TWEETS,
+    Correlation,
+    best_units,
+    correlate,
+    label,
+    some_tweets,
+)
 from engine.insight.reach import gradient, occlusion
 from engine.insight.snapshot import ExplicitGru, frozen
 from engine.insight.trace import (
@@ -24,19 +34,9 @@ from engine.insight.trace import (
     sequence_loss,
     trace,
 )
-from engine.insight.units import (
-    BEST_UNITS,
-    CONCEPTS,
-    MAX_TWEETS,
-    Correlation,
-    best_units,
-    correlate,
-    label,
-    some_tweets,
-)
 from engine.model.gru import TextGenerator, run_gru, widened_weight
 from engine.model.vocab import BOS, EOS, UNK, Vocab
-from engine.progress import run_to_end
+from engine.protocol.progress import run_to_end
 from tests.engine.compute.cpu.random_batches import set_contexts, some_contexts
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.strategies import hostile_text

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from engine.compute import device
 from engine.config.run import RunConfig, Setting
-from engine.progress import BatchCursor
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.progress import BatchCursor
 from engine.storage.folders import find_run
 from engine.storage.journal import read_journal
 from engine.training import schedule

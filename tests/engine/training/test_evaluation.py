@@ -17,17 +17,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import baselines
 from engine.compute.cpu.step import ForwardPass
 from engine.compute.device import tensor_float_32
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
 from engine.model.vocab import BOS, EOS, UNK, Vocab
-from engine.progress import OnProgress, no_progress
+from engine.protocol.progress import OnProgress, no_progress
 from engine.storage import files
 from engine.storage.folders import cache_folder
-from engine.training import evaluation
+from engine.training import baselines, evaluation
 from engine.training.evaluation import evaluate
 from engine.training.schedule import COOLDOWN_SHARE, budget_used, exhausted_budget, learning_rate_at
 from engine.training.trainer import AbandonedError

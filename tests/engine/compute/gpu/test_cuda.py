@@ -22,11 +22,11 @@ from engine.compute import gpu_step, stepper
 from engine.compute.cuda_graphs import new_failures
 from engine.compute.device import Runtime, cudnn_supports_bfloat16, wait_for
 from engine.compute.gpu_step import bfloat16_copy, supported_precision
+from engine.compute.memory import CUDA_ALLOCATOR, free_memory
 from engine.compute.stepper import CharStepper
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import CorpusBatch
-from engine.memory import CUDA_ALLOCATOR, free_memory
 from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters
 from engine.protocol import events as e

@@ -12,9 +12,9 @@ import torch
 
 from engine.compute import gpu_step, stepper
 from engine.compute.gpu_step import ResidentTweets
+from engine.compute.memory import CudaAllocator
 from engine.config.presets import resolve_preset
 from engine.config.run import Device, Precision, RuntimeConfig, Setting, TrainingConfig
-from engine.memory import CudaAllocator
 from engine.model.gru import TextGenerator
 from engine.protocol import events as e
 from engine.training.trainer import Trainer

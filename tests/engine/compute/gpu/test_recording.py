@@ -29,9 +29,9 @@ from engine.compute.cuda_graphs import (
     side_stream,
 )
 from engine.compute.gpu_step import NO_TWEET, ResidentTweets, bucket_length, resident_tweets
+from engine.compute.memory import CudaAllocator, free_memory
 from engine.corpus.arrays import EncodedTweets
 from engine.errors import DeviceMemoryError
-from engine.memory import CudaAllocator, free_memory
 from engine.model.vocab import EOS, PAD, SPECIALS
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
 from tests.fakes import FakeClock

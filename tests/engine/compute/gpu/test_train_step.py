@@ -22,10 +22,10 @@ from engine.compute import gpu_step, optimizer
 from engine.compute.clocks import PhaseTimer
 from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps
 from engine.compute.gpu_step import ResidentTweets, resident_tweets
+from engine.compute.memory import without_collection
 from engine.compute.optimizer import OptimizerStep
 from engine.config.run import TrainingConfig
 from engine.corpus.arrays import CorpusBatch
-from engine.memory import without_collection
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training import evaluation
