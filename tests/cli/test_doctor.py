@@ -44,55 +44,29 @@ def test_doctor_prints_machine_folders_and_surroundings(cli: Cli, trained: Path,
 
 
 OLD_DRIVER = RuntimeError("The NVIDIA driver on your system is too old (found version 12020).")
+WORKING = {"get_device_name": "NVIDIA H100", "get_device_capability": (9, 0), "is_bf16_supported": True}
+FACTS = ("device", "cuda", "gpu_problem", "gpu_bfloat16", "driver", "cuda_version", "cudnn_version")
 
 
-@pytest.mark.parametrize("is_available", [False, True], ids=["old driver", "busy"])
-def test_doctor_reports_a_gpu_that_torch_can_not_use(cli: Cli, trained: Path, is_available: bool) -> None:
-    """NVML counts GPUs before CUDA starts, and all that is asked then raises."""
-    raising = mock.Mock(side_effect=OLD_DRIVER)
-    cli.monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    cli.monkeypatch.setattr(torch.cuda, "is_available", lambda: is_available)
-    for name in ("init", "get_device_name", "get_device_capability", "is_bf16_supported"):
-        cli.monkeypatch.setattr(torch.cuda, name, raising)
-    cli.monkeypatch.setattr(torch.backends.cudnn, "version", raising)
-    machine = cli("doctor", "--json").object["machine"]
-    problem = f"a GPU is there, but torch can't use it: {OLD_DRIVER}"
-    assert (machine["gpu_problem"], machine["cuda"], machine["device"]) == (problem, [str(OLD_DRIVER)], "cpu")
-    ended = cli("doctor")
-    assert (ended.code, ended.err) == (0, "")
-    assert problem in ended.out
-
-
-def test_doctor_reports_versions_and_abilities_of_gpus(cli: Cli, trained: Path) -> None:
+@pytest.mark.parametrize("gpu", ["old driver", "busy", "works"])
+def test_doctor_reports_a_gpu_that(cli: Cli, trained: Path, snapshot: SnapshotAssertion, gpu: str) -> None:
+    """NVML counts GPUs before CUDA starts; where torch can't use one, all that is asked then raises."""
     nvml = SimpleNamespace(
-        NVMLError=OSError,
-        nvmlInit=lambda: None,
-        nvmlShutdown=lambda: None,
-        nvmlSystemGetDriverVersion=lambda: "580.65.06",
+        NVMLError=OSError, nvmlInit=int, nvmlShutdown=int, nvmlSystemGetDriverVersion=lambda: "580.65.06"
     )
     cli.monkeypatch.setitem(sys.modules, "pynvml", nvml)
     cli.monkeypatch.setattr(torch.version, "cuda", "13.0")
-    for name, value in {
-        "device_count": 1,
-        "is_available": True,
-        "init": None,
-        "get_device_name": "NVIDIA H100",
-        "get_device_capability": (9, 0),
-        "is_bf16_supported": True,
-    }.items():
-        cli.monkeypatch.setattr(torch.cuda, name, lambda *_, value=value, **__: value)
-    cli.monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91500)
+    raising = None if gpu == "works" else OLD_DRIVER
+    cli.monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    cli.monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu != "old driver")
+    for name, value in {"init": None, **WORKING}.items():
+        cli.monkeypatch.setattr(torch.cuda, name, mock.Mock(return_value=value, side_effect=raising))
+    cli.monkeypatch.setattr(torch.backends.cudnn, "version", mock.Mock(return_value=91500, side_effect=raising))
     machine = cli("doctor", "--json").object["machine"]
-    expected = {
-        "device": "cuda",
-        "cuda": ["NVIDIA H100, capability 9.0"],
-        "gpu_problem": "",
-        "gpu_bfloat16": True,
-        "driver": "580.65.06",
-        "cuda_version": "13.0",
-        "cudnn_version": "91500",
-    }
-    assert {name: machine[name] for name in expected} == expected
+    assert "\n".join(f"{name}: {machine[name]}" for name in FACTS) == snapshot
+    ended = cli("doctor")
+    assert (ended.code, ended.err) == (0, "")
+    assert machine["gpu_problem"] in ended.out
 
 
 def figures(*rows: tuple[Any, ...]) -> list[Figures]:

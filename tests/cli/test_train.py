@@ -203,14 +203,6 @@ def test_a_closed_json_pipe_saves_and_ends_the_run(cli: Cli, home: Path, tweets:
     assert saved_step(home) > 0
 
 
-def test_a_run_that_has_left_its_terminal_shows_no_later_stage_either(capsys: pytest.CaptureFixture[str]) -> None:
-    output = headless._Output(as_json=False, on_start=lambda _: None)
-    output.on_stage(Stage("loading torch"))
-    output.emit(fakes.run_started())
-    output.on_stage(Stage("training", detail="compiling"))
-    assert capsys.readouterr().err == "loading torch ...\n"
-
-
 class StartedByTest(Torchrun):
     """Starts nothing: the test hosts the run."""
 
@@ -254,18 +246,20 @@ def test_events_of_an_attached_run_come_once_until_ctrl_c(home: Path, capsys: py
     torchrun._errors.close()
 
 
-def test_plain_output_shows_a_stage_once_and_its_progress_every_few_seconds(
+def test_plain_output_shows_a_stage_once_its_progress_every_few_seconds_and_none_once_the_run_has_left_its_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = FakeClock()
     monkeypatch.setattr("tui.cli.output.time.monotonic", clock)
-    output = _Output(as_json=False, on_start=None)
+    output = _Output(as_json=False, on_start=lambda _: None)
     output.on_stage(Stage("loading torch"))
     for percent in range(100):
         clock.advance(0.125)
         output.on_stage(Stage("reading the tweets", percent / 100))
     output.on_stage(Stage("building the model", report=REPORT))
     output.on_stage(Stage("building the model", report=REPORT))
+    output.emit(fakes.run_started())
+    output.on_stage(Stage("training", detail="compiling"))
     assert capsys.readouterr().err.splitlines() == [
         "loading torch ...",
         "reading the tweets ... 0%",

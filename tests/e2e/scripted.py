@@ -97,7 +97,7 @@ def _break(what: str) -> None:  # noqa: C901 - one case per place
     from tui.screens.lesson.screen import LessonScreen
 
     def has_begun(screen: Any) -> bool:
-        return bool(screen.run.view.phase != "starting" and screen.app.screen is screen)
+        return bool(screen.is_mounted and screen.run.view.phase != "starting" and screen.app.screen is screen)
 
     def fail_if(is_time: object) -> None:
         if is_time:

@@ -148,7 +148,8 @@ class Terminal:
 
     def assert_ends(self, code: int) -> None:
         """Check that the program ends with this code, and leaves the terminal's settings and modes as they were."""
-        assert self.wait_for_exit() == code
+        ended = self.wait_for_exit()
+        assert ended == code, f"exit code {ended}; on the screen:\n{self.text}"
         assert self.is_restored, f"modes left set: {self.modes_left_set}"
 
     def wait_for_exit_unread(self) -> int:

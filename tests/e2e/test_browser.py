@@ -192,22 +192,27 @@ async def test_the_page_connects_to_the_port_that_the_browser_knows_and_may_load
         await environment_of(await served.connect(Host="localhost:9000", Origin="http://localhost:9000"))
 
 
-@pytest.mark.ci
 async def test_each_tab_is_a_process_with_the_terminal_of_the_browser_and_ends_with_it_also_while_output_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    columns, rows = LARGEST_SIZE
     for name, value in {"TERM": "linux", "LC_ALL": "C", "NO_COLOR": "1", "TMUX": "x", "SSH_TTY": "x"}.items():
         monkeypatch.setenv(name, value)
     async with serve() as served:
-        first, second = await served.connect(), await served.connect()
+        huge = served.socket.replace("=100", f"={10**9}").replace("=30", f"={10**30}")
+        first, second = await served.connect(huge), await served.connect()
         environment, other = await environment_of(first), await environment_of(second)
         assert is_in_browser(environment)
         shown = [environment[name] for name in ("COLUMNS", "ROWS", "TEXTUAL_DRIVER", "TEXTUAL_COLOR_SYSTEM")]
-        assert shown == ["100", "30", BROWSER_DRIVER, "truecolor"]
+        assert shown == [str(columns), str(rows), BROWSER_DRIVER, "truecolor"]
+        assert (other["COLUMNS"], other["ROWS"]) == ("100", "30")
         assert glyphs_for(environment, "utf-8") == "braille"
         assert not environment.keys() & {"NO_COLOR", "TMUX", "SSH_TTY"}
         assert environment["pid"] != other["pid"]
 
+        await first.send_json(["resize", {"width": 10**9, "height": -1}])
+        resized = await first.receive_bytes()
+        assert json.loads(resized[5:]) == {"type": "resize", "width": columns, "height": 1}
         await first.send_json(["stdin", "flood"])
         await first.close()
         await has_ended(environment["pid"])
@@ -215,17 +220,6 @@ async def test_each_tab_is_a_process_with_the_terminal_of_the_browser_and_ends_w
         assert await second.receive_bytes() == b"D\x00\x00\x00\x02\xc3\xbc"
     assert not psutil.pid_exists(other["pid"])  # the server has ended, and with it every tab
     assert (await second.receive()).data == WSCloseCode.GOING_AWAY
-
-
-async def test_a_tab_of_any_size_has_a_screen_of_at_most_the_largest() -> None:
-    columns, rows = LARGEST_SIZE
-    async with serve() as served:
-        socket = await served.connect(served.socket.replace("=100", f"={10**9}").replace("=30", f"={10**30}"))
-        environment = await environment_of(socket)
-        assert (environment["COLUMNS"], environment["ROWS"]) == (str(columns), str(rows))
-        await socket.send_json(["resize", {"width": 10**9, "height": -1}])
-        packet = await socket.receive_bytes()
-        assert json.loads(packet[5:]) == {"type": "resize", "width": columns, "height": 1}
 
 
 @pytest.mark.ci
