@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config.sampling import SamplingConfig
+from engine.corpus.arrays import Ids
 from engine.model.vocab import BOS, PAD, UNK
 
 Floats: TypeAlias = npt.NDArray[np.float32]
-Ids: TypeAlias = npt.NDArray[np.int64]
 
 NEVER_SAMPLED = (PAD, BOS, UNK)
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import memory
-from engine.compute import cuda_graphs
-from engine.memory import CudaAllocator
+from engine.compute import cuda_graphs, memory
+from engine.compute.memory import CudaAllocator
 from engine.storage import files, journal
 from tests.engine.helpers import write_corpus
 from tests.fakes import BrokenDisk

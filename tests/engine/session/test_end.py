@@ -14,9 +14,9 @@ from torch import Tensor
 
 from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
-from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.progress import Stage
 from engine.session.sampling import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
 from engine.session.session import TrainingSession
 from engine.session.state import require_unspent_budget

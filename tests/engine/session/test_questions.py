@@ -20,7 +20,6 @@ import pytest
 import torch
 from syrupy.assertion import SnapshotAssertion
 
-from engine.baselines import baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute import device
 from engine.corpus.training_data import corpus_config_of, load_training_data
@@ -28,16 +27,17 @@ from engine.errors import ConfigError
 from engine.insight.answers import Answer
 from engine.insight.snapshot import Snapshot
 from engine.insight.trace import sequence_loss
-from engine.progress import CooperativeTask
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.protocol.insight import Insight
+from engine.protocol.progress import CooperativeTask
 from engine.session import questions as questions_module
 from engine.session.questions import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, Questions
 from engine.session.session import TrainingSession
 from engine.session.state import Run
 from engine.storage.folders import find_run, named_checkpoint_path
+from engine.training.baselines import baseline_bits
 from engine.training.out_of_memory import OutOfMemoryRetry
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step

@@ -20,10 +20,10 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.corpus.corpus import load_corpus
 from engine.errors import CheckpointError, StorageError, exit_code_for
-from engine.progress import Stage
 from engine.protocol import codec
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.progress import Stage
 from engine.session import restoring
 from engine.session.session import COMPILING, TrainingSession
 from engine.session.startup import preflight

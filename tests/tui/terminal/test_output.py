@@ -254,7 +254,7 @@ class Screen:
 
     def __init__(self, *, is_remote: bool = False) -> None:
         self.clock, self.core = FakeClock(), FakeClock()
-        self.pace = panels.Pace(self.clock, self.core, is_remote=is_remote)
+        self.pace = panels.Pace(self.clock, self.core, is_over_ssh=is_remote)
 
     def plots(self, seconds: float, waiting: int = 0, core_share: float = 0.0) -> int:
         num_plots = 0

@@ -20,10 +20,10 @@ from engine.compute.cpu.step import GruStep
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.arrays import Batch
-from engine.progress import BatchCursor
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
+from engine.protocol.progress import BatchCursor
 from engine.session.ranks import leader, worker
 from engine.session.ranks.connection import Begin, Build, End, Order, Ranks, Report, Steps, Sync
 from engine.session.ranks.place import Place
