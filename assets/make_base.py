@@ -16,7 +16,7 @@ from unittest import mock
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.config.run import RunConfig, RuntimeConfig, TrainingConfig
 from engine.model.gru import weights_with_prefix
-from engine.progress import BatchCursor
+from engine.protocol.progress import BatchCursor
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 

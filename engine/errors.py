@@ -91,14 +91,14 @@ class DistributedError(TweetgenError):
 
 
 class RankLostError(DistributedError):
-    """A process ended or hangs: all are to start again from `latest`."""
+    """A process ended or hangs; all restart from `latest`."""
 
     exit_code = 75  # EX_TEMPFAIL: trying again may succeed
     title = "A process of the run was lost"
 
 
 class WeightsDifferError(RankLostError):
-    """A process has other weights than the leader, so those of this moment are not to be saved."""
+    """A process has other weights than the leader; the current weights are not saved."""
 
     title = "The weights of the processes differ"
 

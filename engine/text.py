@@ -8,8 +8,8 @@ was already cleaned elsewhere. All three keep joiners and variation selectors, w
 Words are found without case, in NFC and with line breaks as blanks (`comparable`). A word is found as by `grep -w`: no
 letter, digit, underscore, combining mark or joiner may touch it: "art" is not in "party" and "art_2", but in "art's",
 "@art" and "#art", while "@art" is only the name. Where a script has no blanks between words (Chinese, Japanese, Thai,
-Lao, Burmese, Khmer), any place between two characters is the end of a word. `counted` and `quoted` are for sentences
-of the program. Never reads a file.
+Lao, Burmese, Khmer), any place between two characters is the end of a word. `counted`, `listed` and `quoted` are for
+sentences of the program. Never reads a file.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Sequence
 from itertools import chain, groupby
 
 ELLIPSIS = "…"
@@ -45,7 +46,7 @@ _WITH_VARIATIONS = (
 )
 """The characters with emoji variation sequences (Unicode's emoji-variation-sequences.txt), most of them by blocks."""
 _WITH_SINGLE_SELECTORS = re.compile(f"(?:{_UNMARKED}++(?:\ufe0f(?<=[{_WITH_VARIATIONS}].))?+)*+")
-"""The same with single variation selectors, as emoji have them."""
+"""Text without combining marks but with single variation selectors, as emoji have them."""
 _ORPHAN_SELECTOR = re.compile(  # a lookbehind before the selector would be tried at every character
     f"[\ufe0e\ufe0f](?:(?<![{_WITH_VARIATIONS}#*0-9].)|(?<=[#*0-9].)(?<!\ufe0f(?=\u20e3)))"  # digits: only as keycaps
 )
@@ -234,6 +235,11 @@ def _is_inside_word(pair: str) -> bool:
 def counted(count: int, thing: str) -> str:
     """Return a count with its noun: "1 tweet", "2,000 tweets"."""
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
+def listed(items: Sequence[str], most: int) -> str:
+    """Return the first items and the number of the others: "a, b and 3 more"."""
+    return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")
 
 
 def quoted(name: str) -> str:

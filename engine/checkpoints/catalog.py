@@ -45,7 +45,7 @@ class CheckpointEntry:
 
     @property
     def bits_per_char(self) -> float | None:
-        """Of the last evaluation before it was saved."""
+        """Bits per character of the last evaluation before it was saved."""
         return self.info.progress.bits_per_char if self.info else None
 
 
@@ -153,7 +153,7 @@ def latest_of(run: RunFolder) -> Path:
 
 
 def may_read_files(path: Path, info: CheckpointInfo) -> bool:
-    """Return whether the training tweets of a checkpoint may be read unasked: it is a local one, or they are embedded.
+    """Return whether the training tweets of a checkpoint may be read without asking: it is local, or they are embedded.
 
     Symbolic links are resolved on both sides: the data folder or a run may be on another disk.
     """

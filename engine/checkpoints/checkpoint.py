@@ -18,6 +18,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -27,6 +28,8 @@ from torch import Tensor
 
 from engine.checkpoints.format import (
     CheckpointInfo,
+    Header,
+    HeaderError,
     Metadata,
     TensorSpec,
     damaged,
@@ -97,17 +100,22 @@ def load_checkpoint(path: Path) -> Checkpoint:
         tensor_specs = header.tensors()
         if problem := _mismatch(info, tensor_specs):
             raise damaged(path, problem)
-        file.seek(0)
-        content = file.read(header.data_start + header.num_data_bytes)
-    try:
-        tensors = load(content)
-    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        raise damaged(path, str(error)) from error
+        tensors = read_tensors(file, header)
     if _digest(tensors) != digest:
         raise damaged(path, "the checksum of its tensors does not match")
     if problem := invalid_values(tensors):
         raise damaged(path, problem)
     return Checkpoint(info, tensors)
+
+
+def read_tensors(file: BinaryIO, header: Header) -> dict[str, Tensor]:
+    """Return the tensors of an open safetensors file. Raises `HeaderError` if they are damaged."""
+    file.seek(0)
+    content = file.read(header.data_start + header.num_data_bytes)
+    try:
+        return load(content)
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise HeaderError(str(error)) from error
 
 
 def _mismatch(info: CheckpointInfo, tensor_specs: dict[str, TensorSpec]) -> str:
@@ -118,7 +126,7 @@ def _mismatch(info: CheckpointInfo, tensor_specs: dict[str, TensorSpec]) -> str:
     if info.training.average_lag:
         wanted |= {f"average.{name}": shape for name, shape in expected.items()}
     if info.step:
-        for name, parameter in model.named_parameters():  # of tied ones, the first
+        for name, parameter in model.named_parameters():  # tied parameters occur once, under the first name
             wanted[f"optimizer.step.{name}"] = ()
             states = ("row_square",) if name == TABLE_NAME else ("exp_avg", "exp_avg_sq")
             shape = tuple(parameter.shape[:1] if name == TABLE_NAME else parameter.shape)

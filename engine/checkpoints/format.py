@@ -25,8 +25,8 @@ from engine.config.fields import LARGEST, require
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.errors import CheckpointError
-from engine.progress import BatchCursor
 from engine.protocol import codec
+from engine.protocol.progress import BatchCursor
 from engine.storage.files import open_regular
 from engine.training.schedule import Finish
 
@@ -46,7 +46,7 @@ _Size = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
 
 @dataclass(kw_only=True)
 class Progress:
-    """What a run has done last, and its latest figures."""
+    """The steps at which a run last sampled, evaluated and saved, and its latest figures."""
 
     last_sample_step: Annotated[int, msgspec.Meta(ge=-1, le=2**53)] = -1
     """Step of the feed's last tweet; -1 before the first."""
@@ -61,11 +61,11 @@ class Progress:
     total_chars: codec.Count = 0
     """Characters trained on, over all epochs and resumes."""
     train_loss: _Figure | None = None
-    """Nats per character, of the last step with a finite loss."""
+    """The loss of the last step that was not skipped, nats per character."""
     val_loss: _Figure | None = None
-    """Of the last evaluation, nats per character; None if that was not finite."""
+    """The loss of the last evaluation, nats per character; None if that was not finite."""
     bits_per_char: _Figure | None = None
-    """Of the last evaluation."""
+    """Bits per character of the last evaluation."""
     best_bits_per_char: _Figure | None = None
     finish: Finish | None = None
     """The annealing phase, if the run was asked to finish."""
@@ -203,7 +203,7 @@ class TensorSpec(msgspec.Struct, frozen=True):
     dtype: str = ""
     shape: Annotated[tuple[_Size, ...], msgspec.Meta(max_length=8)] = ()
     data_offsets: tuple[_Size, _Size] = (0, 0)
-    """Its first byte and the one after its last, from the end of the header."""
+    """The first byte and the one after the last, counted from the end of the header."""
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -213,7 +213,7 @@ class Metadata(msgspec.Struct, frozen=True):
     """`CheckpointInfo` as JSON."""
     tweetgen_info_sha256: str = ""
     tweetgen_sha256: str = ""
-    """Of the tensors."""
+    """SHA-256 of the tensors."""
 
     @classmethod
     def of(cls, info: CheckpointInfo, digest: str) -> Metadata:

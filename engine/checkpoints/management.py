@@ -1,4 +1,4 @@
-"""What is done with checkpoint files besides saving and loading: delete, rename, pin, export, import, preview.
+"""Checkpoint files besides saving and loading: delete, rename, pin, export, import, preview.
 
 A pin is an empty file `NAME.pinned` beside the checkpoint: it needs no lock, can't be damaged, and moves with its
 folder. Names are resolved by the list (`find_listed`), so only an export writes outside the data folder.
@@ -144,10 +144,7 @@ def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
         raise StorageError(f"There is no folder {target.parent}.", "Create it first, or export to another folder.")
     if target.exists() and not replace:
         raise StorageError(f"{target} already exists.", "--force replaces it.")
-    try:
-        write_atomically(target, content, mode=0o666)
-    except StorageError as error:
-        raise StorageError(error.message, "Export to another folder.") from error
+    write_atomically(target, content, 0o666, "Export to another folder.")
     return target
 
 
@@ -156,7 +153,7 @@ def import_checkpoint(
 ) -> Path:
     """Check a checkpoint and save it under a name; return the file written. `load` reads what is no checkpoint file.
 
-    The copy is marked as imported, so that the training files that it names are never read unasked.
+    The copy is marked as imported, so that the training files that it names are never read without asking.
 
     Raises `CheckpointError` if the source is missing, damaged or foreign, or the name is pinned, or taken and not to be
     replaced; `ConfigError` if the name is invalid; `StorageError`.

@@ -1,7 +1,7 @@
 """Writes the checkpoints of a run on a thread.
 
-The thread reads nothing of the run but what it is given, and computes with NumPy only: torch would start threads of its
-own beside the run's.
+The thread reads only what it is given, and computes with NumPy only: torch would start threads of its own beside the
+run's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Save:
     command: SaveCheckpoint | None = None
     """The command that asks for a checkpoint under the user's name; None for one of the run's own."""
     error: BaseException | None = None
-    """What ended its write, for the session's thread to raise."""
+    """The exception that ended the write, for the session's thread to raise."""
     problem: TweetgenError | None = None
     """Why its last write failed; None before that is reported, and once it is to be tried again."""
     journal_problem: StorageError | None = None

@@ -27,7 +27,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from engine.memory import CUDA_ALLOCATOR, free_memory, is_out_of_memory, without_collection
+from engine.compute.memory import CUDA_ALLOCATOR, free_memory, is_out_of_memory, without_collection
 
 LOG = logging.getLogger(__name__)
 WARM_UP_VISITS = 2
@@ -52,7 +52,7 @@ class _Bucket:
     """The work on inputs of one key and shape."""
 
     inputs: Tensor
-    """Its input, always at the same address."""
+    """The input, always at the same address."""
     num_visits: int = 0
     recording: torch.cuda.CUDAGraph | None = None
 
@@ -99,7 +99,7 @@ class GraphedSteps:
         bucket.inputs.copy_(inputs, non_blocking=True)
         bucket.num_visits += 1
         work = partial(step, bucket.inputs)
-        is_due = bucket.num_visits == WARM_UP_VISITS + 1  # tried then or never
+        is_due = bucket.num_visits == WARM_UP_VISITS + 1  # tried once
         if self._recorder is not None and is_due and not self.failure and self.num_recorded < MAX_GRAPHS:
             self._record(work, bucket, self._recorder)
         before_launch()
@@ -150,7 +150,7 @@ def side_stream(device: torch.device) -> torch.cuda.Stream:
 
     cuBLAS allocates a workspace, 32 MiB on an H100, for each stream, and never frees it.
     """
-    is_numbered = device.index is not None  # that of `cuda` is not
+    is_numbered = device.index is not None  # `cuda` alone has no index
     return _side_stream(device.index if is_numbered else torch.cuda.current_device())
 
 
@@ -179,7 +179,7 @@ class CudaRecorder:
         The outer `stream` restores the current stream even if `graph` fails to at its own end, and the error of `work`
         is raised in place of the one that the end of a failed capture then adds.
         """
-        if self._num_recorded == 0:  # torch asserts that a pool that has been used is in use
+        if self._num_recorded == 0:  # a pool whose graphs are all freed fails an assertion of torch
             self._pool = torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
         failures: list[RuntimeError] = []

@@ -228,17 +228,17 @@ def is_generator_state(state: Tensor) -> bool:
 
 @unique
 class Draw(IntEnum):
-    """What a derived seed is for. A saved run, and a `--seed`, repeat their draws only as long as the numbers stay."""
+    """The purpose of a derived seed. A number never changes: a saved run, and a `--seed`, repeat their draws by it."""
 
     DUE_TWEET = 1
     REQUESTED_TWEET = 2
     COMPLETION = 3
     LAST_TWEET = 4
-    """Of a run on a single tweet."""
+    """The last tweet of a run on a single tweet."""
     DRAFT = 5
-    """Of one tweet, after the first."""
+    """The drafts of a tweet after the first."""
     DROPOUT_OF_A_RANK = 6
-    """So that ranks draw different masks."""
+    """Ranks draw different masks."""
     NEW_CHARACTERS = 7
     """Weights of the characters that a checkpoint's vocabulary lacks."""
 

@@ -1,7 +1,7 @@
 """The training step on CUDA and MPS: loss, gradient and update of a batch, without reading any value back.
 
 A GPU is slow only when it waits: for Python between two kernels, for a batch, or for the host to read a number. So the
-encoded corpus lies on the device, which cuts its batches itself (`ResidentTweets`), padded to few shapes
+encoded corpus is on the device, which gathers its batches itself (`ResidentTweets`), padded to few shapes
 (`bucket_length`); a step is recorded once per shape as a CUDA graph (`engine.compute.cuda_graphs`); and losses stay on
 the device until a report reads many (`engine.compute.optimizer.LossBuffer`). The input is time-major, as in cuDNN,
 which would transpose a batch-first one, and uses the weights of a single layer in place (`FlatParameters`), unless
@@ -31,10 +31,10 @@ from torch import Tensor
 
 from engine.compute.cuda_graphs import Backlog, CudaRecorder, GraphedSteps
 from engine.compute.device import tensor_float_32
+from engine.compute.memory import free_memory, is_out_of_memory
 from engine.compute.optimizer import OptimizerStep
 from engine.corpus.arrays import CorpusBatch, EncodedTweets
 from engine.errors import DeviceMemoryError
-from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import NO_ROW, TextGenerator, run_gru
 from engine.model.parameters import FlatParameters
 from engine.model.vocab import BOS, EOS, PAD
@@ -129,7 +129,7 @@ def bfloat16_copy(model: TextGenerator, flat: FlatParameters) -> tuple[TextGener
 
 
 MAX_DIFFERENCE = 0.02
-"""Of a loss on a device from that on the CPU: more than the rounding of bfloat16."""
+"""Largest relative difference between the losses of device and CPU: more than the rounding of bfloat16."""
 _COMPARED_TWEETS = 8
 
 
@@ -149,7 +149,7 @@ class DeviceStep:
         self._model = model
         self._flat = flat
         self._network: TextGenerator = model
-        """What computes the loss: the model, or its copy in bfloat16."""
+        """The network that computes the loss: the model, or its copy in bfloat16."""
         self._rounded: Tensor | None = None
         """The copy's weights."""
         if precision == "bfloat16":
@@ -248,7 +248,7 @@ class DeviceStep:
         self._optimizer_step.run(self._learning_rate)
 
     def _refreshed_network(self) -> TextGenerator:
-        """Return what computes the loss, with the present weights, at the addresses that a CUDA graph has."""
+        """Return the network of the loss, with the current weights at the addresses that a CUDA graph has."""
         if self._rounded is not None:
             self._rounded.copy_(self._flat.dense_weights)
         return self._network

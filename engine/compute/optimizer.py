@@ -170,7 +170,7 @@ class LossBuffer:
     def __init__(self, device: torch.device) -> None:
         self._ring = torch.zeros(2, CAPACITY, device=device)
         self._columns = torch.arange(CAPACITY, device=device)
-        self._position = torch.zeros(1, dtype=torch.int64, device=device)  # of the device's next write
+        self._position = torch.zeros(1, dtype=torch.int64, device=device)  # column of the device's next write
         self._num_counted = 0
         self._num_unread = 0
         self._read: list[tuple[float, float]] = []

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.cuda_graphs import CudaRecorder, GraphedSteps
+from engine.corpus.arrays import Ids
 from engine.model.gru import TextGenerator
 from engine.model.parameters import InferenceWeights
 from engine.model.vocab import EMPTY_WINDOW, ID_BITS, LONGEST, NUM_IDS, ORDERS, UNK
@@ -28,7 +29,6 @@ if TYPE_CHECKING:  # it imports Numba, which sampling a few tweets does not need
 
 
 Floats: TypeAlias = npt.NDArray[np.float32]
-Ids: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,15 @@ class CharStepper:
         self.state = [each[indices] for each in self.state]
         self._rows = None
 
-    def _rows_stepper(self) -> SingleRowStepper | _BatchStepper:
-        if self._may_compile and len(self.state[0]) == 1:
-            from engine.compute.cpu.single_row import SingleRowStepper
-
-            return SingleRowStepper(self.weights, self.state[:-1], self.state[-1])
-        return _BatchStepper(self.weights, self.state, self._held)
-
     def step(self, token_ids: Ids) -> Floats:
         """Process a character of each row, (B,); return the log-probabilities (B, V) of the next one, in nats."""
         if self._graph is not None and len(token_ids) == 1:
             return self._graph.step_of(self, token_ids)
-        if self._rows is None:
-            self._rows = self._rows_stepper()
+        if self._rows is None and self._may_compile and len(self.state[0]) == 1:
+            from engine.compute.cpu.single_row import SingleRowStepper
+
+            self._rows = SingleRowStepper(self.weights, self.state[:-1], self.state[-1])
+        self._rows = self._rows or _BatchStepper(self.weights, self.state, self._held)
         return self._rows.step(token_ids)
 
 
@@ -169,8 +165,8 @@ class _BatchStepper:
 class CharGraph(_BatchStepper):
     """The kernels of a character of one tweet on a GPU, recorded once and launched in one call.
 
-    Recorded kernels use fixed addresses. So the tweet whose turn it is, weights and state, is copied to those of this
-    object, and its state back when another's turn comes.
+    Recorded kernels use fixed addresses. So weights and state of the current tweet are copied to those of this object,
+    and its state is copied back before another tweet.
     """
 
     def __init__(self, model: TextGenerator, recorder: CudaRecorder) -> None:
@@ -240,7 +236,7 @@ def char_graph_of(model: TextGenerator, weights: InferenceWeights) -> CharGraph:
 
 
 def discard_char_graph(device: torch.device) -> None:
-    """Free the graph of a device; a tweet in progress keeps its buffers, and records its kernels anew."""
+    """Free the graph of a device; a tweet in progress keeps its buffers, and records its kernels again."""
     graph = _GRAPHS.pop(device, None)
     if graph is not None:
         graph.steps.discard_all()

@@ -72,7 +72,6 @@ class CorpusConfig:
     """Overfit one row of the data, counted from 0 (the tutorial uses 200)."""
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
         allowed = "happy, sad, neutral, all or a value"
         require("label", repr(self.label), allowed, is_valid=bool(self.label.strip()))

@@ -84,7 +84,7 @@ def require_valid(config: DataclassInstance) -> None:
             require(name, value, "one of " + ", ".join(get_args(kind)), is_valid=value in get_args(kind))
         elif get_origin(kind) is Annotated:
             number, between = get_args(kind)
-            kinds = get_args(number) or (number,)  # both of `int | None`
+            kinds = get_args(number) or (number,)  # int and None of `int | None`
             if value is not None or type(None) not in kinds:
                 _require_between(name, value, between, is_float=float in kinds)
 

@@ -50,23 +50,24 @@ FOR_DEVICES = (
 )
 """Largest model first. The budgets are about 9 characters per weight, as between the models for a CPU."""
 RULE_SPEEDS = {"cuda": 1e6, "mps": 33_000.0}
-"""Assumed where speed is not measured. MPS runs a GRU step by step: the model's size hardly matters."""
+"""Characters per second where speed is not measured. MPS runs a GRU step by step: the model's size hardly matters."""
 WITHOUT_BUDGET_SECONDS = 180.0
 """Budget assumed where none is set: its recipe is good after three minutes, and still improves later."""
 OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 """Settings of a run on a single tweet that is watched: in 10 to 20 seconds its loss falls below 0.05."""
 _CHARS_PER_TWEET = 75
 _WARM_LEARNING_RATE = 0.002
-"""Of a run that starts from trained weights."""
+"""Peak learning rate of a run that starts from trained weights."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
-"""At most; the second where the first batches are small."""
+"""Most warm-up steps; the second where the first batches are small."""
 _FIRST_BATCH_SIZE, _FIRST_CHARS = 8, 600_000
-"""On a CPU, where small steps are cheap enough: words are learned in half of the time."""
+"""Size of the first batches on a CPU where small steps are cheap, and their characters: words are learned in half of
+the time."""
 _MAX_PRICE, _MAX_SHARE_LOST = 2.0, 0.15
-"""A character costs less than this many times as much in a small step, and no larger share of the characters that a
-budget of seconds allows is lost by that, which then costs some 0.01 bits at its end (docs/recipes.md)."""
+"""Small first batches are used where a character in them costs less than `_MAX_PRICE` times as much, and at most
+`_MAX_SHARE_LOST` of the characters in a budget of seconds are lost, which costs some 0.01 bits (docs/recipes.md)."""
 _EPOCHS_PER_EVALUATION = 2.0
-"""At most, so that a small corpus shows overfitting early; its evaluations are cheap, as it has few held-out tweets."""
+"""Most epochs between two evaluations: a small corpus shows overfitting early, and has few held-out tweets to read."""
 _MIN_EVAL_EVERY = 25
 _EARLY_EVAL_TWEETS = 250
 """An early evaluation takes the time of ten of the first steps; its figure is exact to about 0.03 bits."""
@@ -158,9 +159,9 @@ class _Auto:
         num_chars = self._chars_in_budget(speed_with(recipe), recipe.batch_size)
         begins_small = self._may_begin_small
         if begins_small and speed_of is not None:
-            whole = self._trial(recipe)  # the first to be measured of a model
+            whole = self._trial(recipe)  # measured before other sizes of batches
             speed, small_speed = speed_of(whole), speed_of(whole.with_settings({"batch_size": _FIRST_BATCH_SIZE}))
-            # what they lose counts in a budget of seconds alone: others allow as many characters in any batches
+            # only a budget of seconds loses characters: others allow as many in batches of any size
             is_limited = "max_seconds" in self.settings
             most_lost = _MAX_SHARE_LOST * num_chars if num_chars is not None and is_limited else math.inf
             begins_small = speed < _MAX_PRICE * small_speed and _FIRST_CHARS * (speed / small_speed - 1) <= most_lost

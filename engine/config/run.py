@@ -58,7 +58,6 @@ class ModelConfig:
     """Number of these sequences (R), counted in the training tweets at the start of a run."""
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
         require("ngram_order", self.ngram_order, "0, 2, 3 or 4", is_valid=self.ngram_order in {0, 2, 3, 4})
         is_square = not self.tied_embeddings or self.embedding_size == self.hidden_size
@@ -95,7 +94,7 @@ class TrainingConfig:
     weight_decay: Annotated[float, Between(0.0, 10.0)] = 0.0
     """Decoupled weight decay of AdamW."""
     ngram_decay: Annotated[float, Between(0.0, 10.0)] = 0.0
-    """The same of the n-gram input; auto sets it, lower the more tweets there are."""
+    """Decoupled weight decay of the n-gram input; auto sets it, lower the more tweets there are."""
     max_grad_norm: Annotated[float, Between(0.0)] = 0.0
     """Clip the gradient to this norm; 0 disables clipping."""
     average_lag: Annotated[float, Between(0.0, 0.45)] = 0.0
@@ -136,20 +135,19 @@ class TrainingConfig:
     limits it; on a GPU with --deterministic."""
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
 
 
 BUDGETS = ("max_steps", "epochs", "max_seconds")
-"""What limits a run; also the reasons of `RunFinished`."""
+"""The limits of a run; their names are also reasons of `RunFinished`."""
 INTERVALS = ("eval_every", "sample_every", "sample_pacing")
 IMPLIED_SETTINGS = ("first_batch_size", "pacing", "early_eval_tweets")
-"""What changes with others, by `implied_settings`; by name only to undo such a change."""
+"""Settings that change with others (`implied_settings`); set by name only to undo such a change."""
 _SETTINGS = field_names(ModelConfig) | field_names(TrainingConfig) | field_names(SamplingConfig)
 LIVE_SETTINGS = field_names(SamplingConfig).union(
     {"learning_rate", "batch_size", "steps_per_second"}, INTERVALS, BUDGETS, IMPLIED_SETTINGS
 )
-"""What a run can change while it trains."""
+"""Settings that can change while a run trains."""
 
 
 def require_live(names: Iterable[str]) -> None:
@@ -181,7 +179,7 @@ def implied_settings(changes: Mapping[str, Setting], training: TrainingConfig) -
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeConfig:
-    """Device, precision and threads, as requested, and more of this machine. A checkpoint stores `Computation`."""
+    """Device, precision and threads as requested; options of this machine. A checkpoint stores `Computation`."""
 
     device: Device = "auto"
     """cpu, cuda, mps, or auto: the fastest one available."""
@@ -197,7 +195,6 @@ class RuntimeConfig:
     """Write scalars, tweets and settings for TensorBoard to DIR/<run>, while the run trains."""
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
 
 
@@ -216,7 +213,6 @@ class Computation:
     """Number of processes that train together."""
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
         require("precision", self.precision, "float32 or bfloat16", is_valid=self.precision in {"float32", "bfloat16"})
 

@@ -27,7 +27,7 @@ MAX_REQUIRED_CHARS = 1000
 DRAW_FIELDS = ("top_k", "top_p", "min_p", "temperature_last")
 """The settings of how each character is drawn, besides the temperature; their defaults disable them."""
 FILTER_FIELDS = ("only_new", "avoid", "must_contain", "min_length", "best_of")
-"""The settings for which drafts are refused; with their defaults no draft is."""
+"""The settings by which drafts are refused; their defaults refuse none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,6 @@ class SamplingConfig:
         return replace(self, **{name: getattr(SamplingConfig, name) for name in FILTER_FIELDS})
 
     def __post_init__(self) -> None:
-        """Validate every field. Raises `ConfigError`."""
         require_valid(self)
         allowed = f"below --max-length, {self.max_length}"
         require("min_length", self.min_length, allowed, is_valid=self.min_length < self.max_length)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.corpus.arrays import CorpusBatch, EncodedTweets, Indices
-from engine.progress import BatchCursor
+from engine.protocol.progress import BatchCursor
 
 POOL_BATCHES = 100
 FIRST_TWEETS = 8000
@@ -75,7 +75,7 @@ def _cut(batches: Sequence[Rows], batch_size: int, first_batch_size: int) -> tup
 def padding_shares(lengths: Indices, batch_size: int, seed: int, weights: Weights | None = None) -> tuple[float, float]:
     """Return the shares of padding, 0 to 1, over the first epoch: of its batches, and if they were not sorted.
 
-    Of more than `_MAX_MEASURED` tweets, an even sample is measured.
+    From more than `_MAX_MEASURED` tweets, an even sample is measured.
     """
     if len(lengths) > _MAX_MEASURED:
         chosen = np.linspace(0, len(lengths) - 1, _MAX_MEASURED).astype(np.int64)

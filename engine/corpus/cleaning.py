@@ -16,7 +16,7 @@ from itertools import chain
 from statistics import fmean
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Row, Source
+from engine.corpus.readers.reader import EMPTY, ONLY_A_LINK, RETWEET, DroppedRow, Row, Source, head_of
 from engine.text import (
     EXAMPLE_CHARS,
     LINE_BREAK,
@@ -28,7 +28,6 @@ from engine.text import (
     with_single_blanks,
 )
 
-EMPTY = "empty"
 LOST_CHARACTERS = "with characters that were lost (U+FFFD)"
 _AFTER_LINKS = "\u2600-\u27bf\u2e80-\u9fff\uac00-\ud7af\uff00-\uffef\U0001f000-\U0001faff"
 """East Asian characters and emoji, which follow a link without a blank."""
@@ -166,7 +165,7 @@ _SIGN = re.compile(
 
 
 def repair(text: str) -> str:
-    """Return text without mojibake, UTF-8 decoded as Windows-1252 or Latin-1 ("donâ€™t"); itself if that is in doubt.
+    """Return text without mojibake, UTF-8 decoded as Windows-1252 or Latin-1 ("donâ€™t"); in doubt, the text itself.
 
     A text is repaired as a whole or not at all: all of its bytes must be valid UTF-8, which real text with non-ASCII
     letters hardly ever is. Since "CAFÉ…" would become "CAFɅ", at least one place must also match `_SIGN`, a sequence
@@ -188,8 +187,6 @@ def repair(text: str) -> str:
 
 # Left-over escapes ----------------------------------------------------------------------------------------------------
 
-_SAMPLE_ROWS = 1000
-_SAMPLE_CHARS = 1_000_000
 _MIN_ESCAPED_ROWS = 3
 """Least rows of the sample with an escape."""
 _MIN_CODES = 0.5
@@ -213,11 +210,7 @@ def decode_escapes(rows: Iterator[Row], source: Source) -> Iterator[Row]:
     They are `\u2019`, `\n`, `\/`, `\"`, and Python's `b'it\xe2\x80\x99s'`. People write backslashes too (`:\`,
     `C:\new`), so no row is decoded by itself: the first rows decide for the source, and in doubt nothing is changed.
     """
-    head: list[Row] = []
-    num_chars = 0
-    while len(head) < _SAMPLE_ROWS and num_chars < _SAMPLE_CHARS and (row := next(rows, None)) is not None:
-        head.append(row)
-        num_chars += len(row) if isinstance(row, str) else 0
+    head = head_of(rows)
     found = _decoder_for([row for row in head if isinstance(row, str)])
     if found is None:
         return chain(head, rows)

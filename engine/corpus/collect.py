@@ -26,7 +26,7 @@ from engine.corpus.readers.reader import BOOST, REPOST, RETWEET, DroppedRow, Row
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusPreview, CorpusReport, SourceReport
 from engine.corpus.similarity import near_duplicate_groups
 from engine.corpus.sources import OpenedSource, open_sources
-from engine.progress import OnProgress, no_progress, part_of
+from engine.protocol.progress import OnProgress, no_progress, part_of
 from engine.text import EXAMPLE_CHARS, sanitize_line
 
 ROWS_PER_REPORT = 5_000
@@ -59,7 +59,7 @@ class Collection:
 
 @dataclass
 class SourceCounts:
-    """What became of the rows of one source, counted while they are read."""
+    """Counts of one source's rows, kept and dropped, while they are read."""
 
     source: Source
     file_index: int
@@ -118,7 +118,7 @@ def collect(config: CorpusConfig, on_progress: OnProgress = no_progress) -> Coll
         builder.add(counts, rows)
     sources = builder.sources
     texts, keys, digests, source_of = builder.finish()
-    del builder  # and what only it needs
+    del builder  # frees what only the builder references
     if config.format == "auto":  # an explicit format disables the check
         bounds = np.searchsorted(source_of, np.arange(len(sources) + 1)).tolist()
         for counts, (first, end) in zip(sources, pairwise(bounds), strict=True):

@@ -30,15 +30,17 @@ from engine.corpus.collect import collect, preview_of, rows_by_source
 from engine.corpus.files.members import content_hash, shown_path
 from engine.corpus.formats import is_wanted
 from engine.corpus.hashing import NoveltyIndex
+from engine.corpus.readers.json_values import NOT_JSON
 from engine.corpus.readers.labels import LABELLED, OTHER_LABEL
 from engine.corpus.readers.reader import DroppedRow
+from engine.corpus.readers.table import TOO_MANY_COLUMNS
 from engine.corpus.readers.text_reader import ONLY_A_LABEL
 from engine.corpus.report import CorpusPreview, CorpusReport
 from engine.corpus.similarity import validation_mask
 from engine.corpus.sources import EMBEDDED_NAME
 from engine.errors import CorpusError, StorageError
-from engine.progress import OnProgress, no_progress, part_of
 from engine.protocol import codec
+from engine.protocol.progress import OnProgress, no_progress, part_of
 from engine.storage.files import new_file, remove_stale_temporaries
 from engine.storage.folders import cache_folder
 from engine.text import sanitize_line
@@ -208,8 +210,8 @@ def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
     labelled = f"--label {config.label} keeps only tweets with that label{others}. --label all keeps all tweets."
     hints = {
         "no ": f"{lacking}; --column sets another.",
-        "with too many columns": "Quote tweets that contain the delimiter, or read whole lines with --format text.",
-        "not JSON": "It is not JSON lines: omit --format, or use --format text or csv.",
+        TOO_MANY_COLUMNS: "Quote tweets that contain the delimiter, or read whole lines with --format text.",
+        NOT_JSON: "It is not JSON lines: omit --format, or use --format text or csv.",
         "not a post": "It lists other things, such as likes or bookmarks: give the posts, or the whole archive.",
         "with a line over": "Give a text file with one tweet per line.",
         ONLY_A_LABEL: "Give the file with the texts; --format text keeps such lines.",

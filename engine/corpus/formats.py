@@ -13,11 +13,7 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files.archives import suffix_of
-from engine.corpus.files.encodings import (
-    converted,
-    encoding_of,
-    in_utf8,
-)
+from engine.corpus.files.encodings import converted, encoding_of, in_utf8
 from engine.corpus.files.refused import (
     NOT_TEXT,
     REFUSED_SUFFIXES,
@@ -91,7 +87,7 @@ def closed_folders(names: Iterable[str]) -> set[str]:
 def detect(member: Member, path: Path, config: CorpusConfig) -> tuple[Member, Format | Refusal]:
     """Return a file as its reader opens it, a text in UTF-8, and its format or why it is not read.
 
-    `path` is that of the file, or of the folder or archive with it: where a file is may say that it is private. Raises
+    `path` is that of the file, or of the folder or archive with it: a file can be private by its folder alone. Raises
     `CorpusError`.
     """
     wanted = None if config.format == "auto" else format_named(config.format)

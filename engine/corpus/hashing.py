@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from engine.corpus.arrays import CHUNK_BYTES, FlatTweets, Indices, Mask
 from engine.corpus.cleaning import duplicate_key
-from engine.progress import OnProgress, no_progress
 from engine.protocol.events import Novelty
+from engine.protocol.progress import OnProgress, no_progress
 
 Hashes = npt.NDArray[np.uint64]
 

@@ -22,7 +22,7 @@ from engine.corpus.arrays import FlatTweets, Indices
 from engine.corpus.cleaning import LINK, MENTION
 from engine.corpus.corpus import Corpus, load_corpus
 from engine.corpus.hashing import BitTable, HashedChars, Hashes, distinct, find_in, mix
-from engine.progress import OnProgress, no_progress, part_of
+from engine.protocol.progress import OnProgress, no_progress, part_of
 from engine.text import LINE_BREAK
 
 NUM_BARS = 14

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from engine.corpus.arrays import FlatTweets, Indices, Mask
 from engine.corpus.hashing import BitTable, HashedChars, Hashes, mix
-from engine.progress import OnProgress, no_progress
+from engine.protocol.progress import OnProgress, no_progress
 from engine.text import counted
 
 MIN_WORDS = 5

@@ -28,7 +28,7 @@ from engine.corpus.files.streams import Member, ReadProgress
 from engine.corpus.formats import closed_folders, detect, format_named, is_part, is_wanted, suffixes_read
 from engine.corpus.readers.reader import Format, NoTextsError, Row, Source
 from engine.errors import CorpusError
-from engine.text import sanitize_line
+from engine.text import counted, listed, sanitize_line
 
 EMBEDDED_NAME = "happy tweets (embedded, synthetic)"
 _MAX_NAMES = 3
@@ -91,11 +91,11 @@ def _with_texts(plans: Sequence[OpenedSource]) -> Iterator[OpenedSource]:
         if len(problems) == 1:
             raise next(iter(problems.values()))
         raise CorpusError(
-            f"No texts are found in {_listed(list(problems))}.",
+            f"No texts are found in {listed(list(problems), _MAX_NAMES)}.",
             "Choose a file with --member, and set the column or key of its texts with --column.",
         )
     if main is not None:
-        main.notes += [*notes, *([f"not read: {_listed(without)}"] if without else [])]
+        main.notes += [*notes, *([f"not read: {listed(without, _MAX_NAMES)}"] if without else [])]
 
 
 def _as_far_as_texts(rows: Iterator[Row], source: Source, problems: dict[str, NoTextsError]) -> Iterator[Row]:
@@ -145,10 +145,10 @@ def _plans(file_index: int, file: str, name: str, config: CorpusConfig, progress
         of_group = sanitize_line(f"{name}: {members[0].name}{more}")
         _refuse_column(found, config, of_group)
         plans.append(_planned(file_index, of_group, found, members, config, progress))
-    notes = [f"not read: {_listed(skipped)}"] if skipped else []
+    notes = [f"not read: {listed(skipped, _MAX_NAMES)}"] if skipped else []
     if num_unsupported := contents.unsupported.counts.total():
         never_read = f" ({groups[0][0].never_read} never are)" if groups[0][0].never_read else ""
-        notes.append(f"{num_unsupported:,} other file{'' if num_unsupported == 1 else 's'} not opened{never_read}")
+        notes.append(f"{counted(num_unsupported, 'other file')} not opened{never_read}")
     plans[0].source.notes += notes
     return plans
 
@@ -239,7 +239,7 @@ def _nothing_readable(
         return refusal.error(f"{shown_path(path)}: {name}")
     kind = "a folder" if path.is_dir() else "an archive"
     chosen = f" that matches --member {sanitize_line(config.member, 60)}" if config.member is not None else ""
-    found = f"; found but not read: {_listed(skipped)}" if skipped else ""
+    found = f"; found but not read: {listed(skipped, _MAX_NAMES)}" if skipped else ""
     found += f"; {'also' if found else 'it'} has {contents.unsupported}" if contents.unsupported.counts else ""
     what = f"{shown_path(path)} is {kind} without a readable file{chosen}{found}."
     if chosen and not skipped:
@@ -252,9 +252,3 @@ def _nothing_readable(
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
     pattern = " --member PATTERN opens files of other names." if contents.unsupported.counts and not chosen else ""
     return CorpusError(what, f"Supported: {kinds}{packed if path.is_dir() else ''}.{pattern}")
-
-
-def _listed(phrases: Sequence[str]) -> str:
-    """Return the first few phrases and the number of the others."""
-    more = f" and {len(phrases) - _MAX_NAMES:,} more" if len(phrases) > _MAX_NAMES else ""
-    return ", ".join(phrases[:_MAX_NAMES]) + more

@@ -15,7 +15,7 @@ from engine.corpus.corpus import Corpus, load_corpus
 from engine.errors import CorpusError
 from engine.model.ngram_contexts import frequent_contexts
 from engine.model.vocab import Vocab
-from engine.progress import BatchCursor, Stage
+from engine.protocol.progress import BatchCursor, Stage
 
 DEFAULT_MIN_CHAR_COUNT = 2
 _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
@@ -23,7 +23,8 @@ _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
 docs/recipes.md)."""
 _SOME_TWEETS = 512
 MAX_UNKNOWN_SHARE = 0.05
-"""Of a corpus's characters, at most, that a vocabulary with `max_tweets` may lack: a foreign script gains nothing."""
+"""Largest share of a corpus's characters that a vocabulary with `max_tweets` may lack: a foreign script gains nothing.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.baselines import baseline_pieces
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.compute.device import Runtime
 from engine.config.run import RuntimeConfig
@@ -20,10 +19,11 @@ from engine.corpus.corpus import Corpus
 from engine.corpus.hashing import NoveltyIndex
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.progress import OnProgress, part_of, run_to_end
+from engine.protocol.progress import OnProgress, part_of, run_to_end
 from engine.sampling.filter import MAX_BATCH_CHARS, MAX_BATCH_SIZE
 from engine.sampling.generation import load_training_corpus
 from engine.sampling.sampler import TweetSampler
+from engine.training.baselines import baseline_pieces
 from engine.training.evaluation import evaluate
 
 NUM_SAMPLES = 1000
@@ -37,9 +37,9 @@ class Copies:
 
     temperature: float
     num_copies: int
-    """Those that equal a training tweet. Names, links, case and punctuation are ignored."""
+    """Samples that equal a training tweet. Names, links, case and punctuation are ignored."""
     num_near_copies: int
-    """The others in which long parts of training tweets make up at least half."""
+    """Other samples in which long parts of training tweets make up at least half."""
 
     def __str__(self) -> str:
         """Return two sentences for people."""
@@ -76,7 +76,7 @@ class Measured(Figures):
     uniform_bits: float
     """Bits per character of a model to which all characters are equally likely."""
     unigram_bits: float
-    """The same of a model that knows how frequent each character is."""
+    """Bits per character of a model that knows how frequent each character is."""
 
 
 def measure(path: Path, checkpoint: Checkpoint, sampling: SamplingConfig, on_progress: OnProgress) -> Measured:

@@ -1,7 +1,7 @@
 """A folder as model hubs read it: weights, settings, vocabulary, model card and code. Written, and read back.
 
-Nothing in it names a file, a machine or a user, nor quotes a tweet. A folder to read may come from anybody: none of its
-code is run, the card is not read, and the sizes in it are compared before memory is allocated by them.
+No file in it names a path, a machine or a user, or quotes a tweet. A folder to read is not trusted: none of its code is
+run, the card is not read, and the sizes in it are compared before memory is allocated by them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import Checkpoint, invalid_values, load_checkpoint
+from engine.checkpoints.checkpoint import Checkpoint, invalid_values, load_checkpoint, read_tensors
 from engine.checkpoints.format import CheckpointInfo, Progress, open_checkpoint, read_header
 from engine.config.corpus import CorpusConfig
 from engine.config.fields import require
@@ -30,8 +29,8 @@ from engine.export.copies import Measured, measure
 from engine.export.model_card import model_card
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK, Vocab
-from engine.progress import BatchCursor, OnProgress, no_progress
 from engine.protocol import codec
+from engine.protocol.progress import BatchCursor, OnProgress, no_progress
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.storage.files import storage_errors, sync_folder, write_atomically
 from engine.text import sanitize_line
@@ -50,7 +49,7 @@ CODE: Final = "modeling.py"
 """`assets/hub/modeling.py`, which loads the others and needs nothing of this program."""
 MODEL_TYPE: Final = "tweetgen-gru"
 MAX_JSON_BYTES: Final = 8 * 1024 * 1024
-"""Of each JSON file; a vocabulary of all characters of Unicode takes 2.4 MB."""
+"""Limit of each JSON file; a vocabulary of all characters of Unicode takes 2.4 MB."""
 _TIED: Final = "proj.weight"
 """The tensor that a model with tied embeddings leaves out."""
 _LICENSES: Final = """
@@ -220,17 +219,15 @@ def write_folder(
     except (CheckpointError, CorpusError) as error:
         finding = f"Copies of training tweets were not counted: {error.message}"
     contents = _contents(target.resolve().name, license_id, checkpoint, measured)
-    try:
-        with storage_errors(target):
-            target.mkdir(exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".", suffix=".tmp", dir=target) as temporary:
-                for name, content in contents.items():
-                    write_atomically(Path(temporary, name), content, mode=0o666)
-                for name in contents:
-                    os.replace(Path(temporary, name), target / name)
-            sync_folder(target)
-    except StorageError as error:
-        raise StorageError(error.message, "Export to another folder.") from error
+    hint = "Export to another folder."
+    with storage_errors(target, hint):
+        target.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", suffix=".tmp", dir=target) as temporary:
+            for name, content in contents.items():
+                write_atomically(Path(temporary, name), content, 0o666, hint)
+            for name in contents:
+                os.replace(Path(temporary, name), target / name)
+        sync_folder(target)
     return WrittenFolder(num_bytes=sum(map(len, contents.values())), measured=measured, finding=finding)
 
 
@@ -355,10 +352,5 @@ def _weights(path: Path, settings: ModelSettings) -> dict[str, Tensor]:
         header = read_header(file)
         if {name: (spec.dtype, spec.shape) for name, spec in header.tensors().items()} != wanted:
             raise _damaged(path, f"its tensors do not fit {MODEL}")
-        file.seek(0)
-        content = file.read(header.data_start + header.num_data_bytes)
-    try:
-        weights = load(content)
-    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        raise _damaged(path, str(error)) from error
+        weights = read_tensors(file, header)
     return weights | ({_TIED: weights["embed.weight"]} if settings.tie_word_embeddings else {})

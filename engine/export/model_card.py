@@ -114,7 +114,7 @@ def _values_of_measured(info: CheckpointInfo, measured: Measured) -> dict[str, s
 def _head(name: str, license_id: str, info: CheckpointInfo, measured: Measured | None) -> list[str]:
     """Return the lines of the YAML head; its figure is a `model-index` (github.com/huggingface/hub-docs, modelcard.md).
 
-    Of data sets, only the embedded one is named.
+    Only the embedded data set is named.
     """
     lines = [f"license: {license_id}"]
     if license_id == OTHER:

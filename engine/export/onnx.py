@@ -37,19 +37,7 @@ from engine.checkpoints.checkpoint import Checkpoint
 from engine.config.run import ModelConfig
 from engine.errors import CheckpointError, StorageError
 from engine.model.gru import NO_ROW, NgramInput, TextGenerator, widened_weight
-from engine.model.vocab import (
-    BOS,
-    EMPTY_WINDOW,
-    EOS,
-    ID_BITS,
-    LONGEST,
-    NUM_IDS,
-    ORDERS,
-    PAD,
-    SPECIALS,
-    UNK,
-    appended,
-)
+from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, ID_BITS, LONGEST, NUM_IDS, ORDERS, PAD, SPECIALS, UNK, appended
 from engine.storage.log import installed_version
 from engine.text import sanitize_line
 
@@ -57,7 +45,7 @@ if TYPE_CHECKING:  # the package may not be installed
     from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
 
 OPSET: Final = 13
-"""Of ONNX 1.8 (2020), so that older runtimes read the file too; the first whose LogSoftmax is over one axis."""
+"""The operators of ONNX 1.8 (2020): older runtimes read the file too; the first whose LogSoftmax is over one axis."""
 IR_VERSION: Final = 7
 """The file format of that release."""
 MAX_WEIGHT_BYTES: Final = 2_000_000_000
@@ -68,7 +56,7 @@ A character-level GRU. log_probs are the natural logarithms of the probabilities
 token_ids. A text starts with bos_token_id and a state of zeros: hidden and, where it is an input, before. To continue
 the text, pass hidden_out and before_out as the state."""
 _HASH_FACTORS: Final = np.array([7919, 6997, 5309, 3571], dtype=np.int32)
-"""Of the ids in a key: primes below 2^13, so that the sum of four products with ids up to 2^16 is below 2^31."""
+"""Factors of the ids in a key: primes below 2^13, so that four products with ids up to 2^16 sum to less than 2^31."""
 _END: Final = int(np.iinfo(np.int64).max)
 """The end of a slice that goes up to the last element."""
 _Ints = npt.NDArray[np.int32]

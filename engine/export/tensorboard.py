@@ -25,7 +25,7 @@ from itertools import islice
 from pathlib import Path
 
 from engine.errors import ConfigError, StorageError
-from engine.export.run_export import Thinned, last_remaining_steps
+from engine.export.text_files import Thinned, last_remaining_steps
 from engine.protocol import events as e
 from engine.storage.files import is_locked, new_file, storage_errors, write_all
 from engine.storage.folders import RunFolder
@@ -169,9 +169,9 @@ def new_event_file(folder: Path) -> Path:
 
 
 def encode(record: Record | None) -> bytes:
-    """Return a record as it is appended to a file; None begins it: without, readers expect the format of 2015.
+    """Return the bytes of a record in an event file; None: the first one, which names the format.
 
-    `require_tensorboard` comes first.
+    `require_tensorboard` must have been called.
     """
     from tensorboard.compat.proto import event_pb2, summary_pb2
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
@@ -359,17 +359,15 @@ def export_to_tensorboard(
             f"The run {run.name} is active and may be writing to {folder}.", "Stop it first, or choose another folder."
         )
     records = remaining_records(_records(run, Thinned(), SkippedLines()), _records(run, thinned, skipped))
-    try:
-        with storage_errors(folder):
-            with new_file(folder / "export", mode=0o666) as new:  # TensorBoard also reads unfinished `tfevents` files
-                path = new.path = new_event_file(folder)
-                new.write(encode(None))
-                for record in records:
-                    new.write(encode(record))
-            for each in replaced:
-                each.unlink()
-    except StorageError as error:
-        raise StorageError(error.message, "Choose another folder.") from error
+    hint = "Choose another folder."
+    with storage_errors(folder, hint):
+        with new_file(folder / "export", 0o666, hint) as new:  # TensorBoard also reads unfinished `tfevents` files
+            path = new.path = new_event_file(folder)
+            new.write(encode(None))
+            for record in records:
+                new.write(encode(record))
+        for each in replaced:
+            each.unlink()
     return path
 
 

@@ -17,12 +17,10 @@ from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.format import CheckpointInfo
 from engine.corpus.arrays import EncodedTweets
 from engine.corpus.corpus import load_corpus
-from engine.insight.embedding_map import map_chars
+from engine.insight.learned import hold_unit, map_chars, score_units
 from engine.insight.reach import measure_reach
 from engine.insight.snapshot import Snapshot, frozen
 from engine.insight.trace import trace_text
-from engine.insight.units import hold_unit, score_units
-from engine.progress import CooperativeTask, run_to_end
 from engine.protocol.events import Event
 from engine.protocol.insight import (
     EmbeddingsMapped,
@@ -38,6 +36,7 @@ from engine.protocol.insight import (
     UnitHeld,
     UnitsScored,
 )
+from engine.protocol.progress import CooperativeTask, run_to_end
 
 Answer: TypeAlias = tuple[type[Event], dict[str, Any]]
 """The type of the event, and its fields except `step` and `elapsed_seconds`."""

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.baselines import HIGHEST_ORDER, NAMES, baseline_pieces, baselines_key, load_baselines, store_baselines
 from engine.corpus.arrays import EncodedTweets
 from engine.insight.answers import Answer
 from engine.model.vocab import Vocab
-from engine.progress import CooperativeTask
 from engine.protocol.insight import BaselinesMeasured, MeasureBaselines
+from engine.protocol.progress import CooperativeTask
+from engine.training.baselines import (
+    HIGHEST_ORDER,
+    NAMES,
+    baseline_pieces,
+    baselines_key,
+    load_baselines,
+    store_baselines,
+)
 
 FIRST_ORDER = 2
 """The highest order of the first answer: it takes a tenth of the time of all."""
@@ -32,7 +39,7 @@ class Baselines:
         self._measurement: CooperativeTask[None] | None = None
         """The measurement in progress; if its answer is abandoned, the next answer continues it."""
         self._bits: dict[str, float] = {}
-        """Those measured so far: none, those up to `FIRST_ORDER`, or all."""
+        """Baselines measured so far: none, those up to `FIRST_ORDER`, or all."""
 
     def job(self, command: MeasureBaselines, emit: Callable[[Answer], None]) -> CooperativeTask[None]:
         """Do the work of the answer in pieces, and emit it; before, one without the higher orders, if that is quicker.

@@ -17,21 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.insight.snapshot import ExplicitGru, GruLayer, Snapshot
-from engine.insight.trace import (
-    FINE_DIGITS,
-    LayerTrace,
-    Trace,
-    check_index,
-    check_text,
-    require_finite,
-    rounded,
-    trace,
-)
+from engine.insight.snapshot import ExplicitGru, Snapshot
+from engine.insight.trace import FINE_DIGITS, LayerTrace, Trace, check_index, check_text, require_finite, rounded, trace
 from engine.model.gru import NO_ROW
+from engine.model.parameters import InferenceLayer
 from engine.model.vocab import EOS, ORDERS, SPECIALS
-from engine.progress import CooperativeTask
 from engine.protocol.insight import MeasureReach
+from engine.protocol.progress import CooperativeTask
 from engine.text import sanitize_in_place
 
 _BATCH_ROWS = 64
@@ -72,15 +64,15 @@ def occlusion(gru: ExplicitGru, token_ids: list[int], position: int) -> Cooperat
 def _replaced_runs(gru: ExplicitGru, true: Trace, first: int) -> CooperativeTask[Tensor]:
     """Return the last state of the last layer, (rows, H), with one of `_BATCH_ROWS` inputs from `first` on replaced."""
     num_inputs = len(true.inputs)
-    projected = gru.layers[0].project(true.embedded[first:])  # (inputs, 3H)
+    columns = gru.project(0, true.embedded[first:])  # (inputs, 4H)
     mean_embedding = gru.embedding[len(SPECIALS) :].mean(dim=0, keepdim=True)  # (1, E)
-    replaced = gru.layers[0].project(mean_embedding)  # (1, 3H)
+    replaced = gru.project(0, mean_embedding)  # (1, 4H)
     true_rows = gru.ngram_rows(torch.tensor([true.inputs]))[:, 0]  # (3, P + 1)
     lengths = torch.tensor(ORDERS)[:, None]  # (3, 1)
     states = gru.initial_states(0)
     for place in range(first, num_inputs):
-        inputs = projected[place - first].repeat(len(states[0]), 1)  # (rows, 3H)
-        if place < first + _BATCH_ROWS:  # another row
+        inputs = columns[place - first].repeat(len(states[0]), 1)  # (rows, 4H)
+        if place < first + _BATCH_ROWS:  # one more row, with this input replaced
             inputs = torch.cat([inputs, replaced])
             before = [layer.hidden[place, None] for layer in true.layers]
             states = [torch.cat([rows, row]) for rows, row in zip(states, before, strict=True)]
@@ -111,27 +103,26 @@ def _target(token_ids: list[int], position: int) -> int:
     return [*token_ids, EOS][position]
 
 
-def _backwards(layer: GruLayer, traced: LayerTrace, upper: Tensor) -> CooperativeTask[Tensor]:
+def _backwards(layer: InferenceLayer, traced: LayerTrace, upper: Tensor) -> CooperativeTask[Tensor]:
     """Return the gradient by a layer's inputs, (P + 1, E or H), from that by its outputs, `upper` (P + 1, H).
 
     With m = W_hn h + b_hn, the gradient dh' reaches n as dh' (1 - z), z as dh' (h - n), and h directly as dh' z.
     """
     before = traced.hidden[:-1]  # (P + 1, H)
     reset, update, candidate = traced.reset, traced.update, traced.candidate
-    gates = 2 * layer.size
-    from_state = torch.addmm(layer.bias_hh[gates:], before, layer.weight_hh_t[:, gates:])  # m
+    gates, new = 2 * before.shape[1], 3 * before.shape[1]
+    from_state = torch.addmm(layer.bias[gates:new], before, layer.weight_hh_t[:, gates:])  # m
     to_new = (1 - update) * (1 - candidate.square())
     to_reset = to_new * from_state * reset * (1 - reset)
     to_update = (before - candidate) * update * (1 - update)
     factors = torch.stack([to_reset, to_update, to_new * reset], dim=1)  # (P + 1, 3, H): before r, z and m
-    weight_hh = layer.weight_hh_t.t()
     by_hidden = torch.empty_like(upper)  # (P + 1, H): dh' of each step
-    later = upper.new_zeros(1, layer.size)
+    later = torch.zeros_like(upper[:1])
     yield
     for place in reversed(range(len(upper))):
         by_hidden[place] = upper[place] + later[0]
         sums = (by_hidden[place] * factors[place]).reshape(1, -1)  # (1, 3H)
-        later = torch.addmm(by_hidden[place, None] * update[place], sums, weight_hh)
+        later = torch.addmm(by_hidden[place, None] * update[place], sums, layer.weight_hh)
         yield
     sums = torch.cat([by_hidden * to_reset, by_hidden * to_update, by_hidden * to_new], dim=1)  # (P + 1, 3H)
-    return torch.mm(sums, layer.weight_ih_t.t())
+    return torch.mm(sums, layer.weight_ih)

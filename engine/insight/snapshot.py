@@ -7,8 +7,9 @@ The GRU is computed by the formulas of PyTorch's `nn.GRU`, one character at a ti
     n = tanh(W_in x + b_in + r * (W_hn h + b_hn))       candidate
     h' = (1 - z) * n + z * h                            hidden
 
-In the first layer, an n-gram input (`engine.model.gru`) adds the rows of the last characters to W_in x. No gradient is
-recorded here, so that a computation may pause between two characters without leaving torch in another mode.
+In the first layer, an n-gram input (`engine.model.gru`) adds the rows of the last characters to W_in x. The columns of
+an input are `r z m n`, as in `InferenceWeights`, with m = W_hn h + b_hn. No gradient is recorded here, so that a
+computation may pause between two characters without leaving torch in another mode.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import EncodedTweets
 from engine.model.gru import NO_ROW, TextGenerator
+from engine.model.parameters import InferenceLayer, InferenceWeights
 from engine.model.vocab import ORDERS, Vocab
 
 
-class GruStep(NamedTuple):
-    """What one layer computed from one input, each (B, H)."""
+class LayerStep(NamedTuple):
+    """The gates, the candidate and the next state of one layer at one input, (B, H) each."""
 
     reset: Tensor
     update: Tensor
@@ -37,57 +39,40 @@ class GruStep(NamedTuple):
     hidden: Tensor
 
 
-class GruLayer:
-    """The weights of one layer, transposed."""
-
-    def __init__(self, rnn: nn.GRU, number: int) -> None:
-        """Copy the weights of layer `number`."""
-        weight_ih, weight_hh, bias_ih, bias_hh = (
-            getattr(rnn, f"{name}_l{number}").detach() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
-        self.size = rnn.hidden_size
-        self.weight_ih_t = weight_ih.t().contiguous()  # (E or H, 3H): r z n
-        self.weight_hh_t = weight_hh.t().contiguous()  # (H, 3H)
-        self.bias_ih, self.bias_hh = bias_ih.clone(), bias_hh.clone()  # (3H,)
-
-    def project(self, inputs: Tensor) -> Tensor:
-        """Return the input's part of r, z and n, (M, 3H), of inputs (M, E or H)."""
-        return torch.addmm(self.bias_ih, inputs, self.weight_ih_t)
-
-    def step(self, projected: Tensor, state: Tensor) -> GruStep:
-        """Process one input per row: `projected` (B, 3H), `state` (B, H)."""
-        from_state = torch.addmm(self.bias_hh, state, self.weight_hh_t)  # (B, 3H)
-        gates = 2 * self.size
-        reset, update = (projected[:, :gates] + from_state[:, :gates]).sigmoid_().chunk(2, dim=1)
-        candidate = torch.addcmul(projected[:, gates:], reset, from_state[:, gates:]).tanh_()
-        return GruStep(reset, update, candidate, torch.lerp(candidate, state, update))
+def layer_step(layer: InferenceLayer, columns: Tensor, state: Tensor) -> LayerStep:
+    """Process one input per row: `columns` (B, 4H) as `ExplicitGru.project` returns them, `state` (B, H)."""
+    gates, new = 2 * state.shape[1], 3 * state.shape[1]
+    sums = torch.addmm(columns[:, :new], state, layer.weight_hh_t)  # (B, 3H): r z m
+    reset, update = sums[:, :gates].sigmoid_().chunk(2, dim=1)
+    candidate = torch.addcmul(columns[:, new:], reset, sums[:, gates:]).tanh_()
+    return LayerStep(reset, update, candidate, torch.lerp(candidate, state, update))
 
 
 class ExplicitGru:
-    """A copy of the weights of a whole model. For any thread, one at a time."""
+    """The weights of a whole model that is frozen. For any thread, one at a time."""
 
     def __init__(self, model: TextGenerator) -> None:
-        self.layers = [GruLayer(model.rnn, number) for number in range(model.rnn.num_layers)]
-        self.hidden_size = model.rnn.hidden_size
+        self._weights = InferenceWeights(model)
+        self.layers, self.hidden_size = self._weights.layers, self._weights.hidden_size
+        self.table = self._weights.table
+        """The first layer's columns of every token id, (V, 4H), without an n-gram input."""
         self.embedding = model.embed.weight.detach().clone()  # (V, E)
-        self._proj_weight_t = model.proj.weight.detach().t().contiguous()  # (H, V)
-        self._proj_bias = model.proj.bias.detach().clone()  # (V,)
-        self._ngram_input = copy.deepcopy(model.ngram_input)
+        self._ngram_input = model.ngram_input
 
-    @cached_property
-    def table(self) -> Tensor:
-        """The first layer's `project` of every token id, (V, 3H), without an n-gram input."""
-        return self.layers[0].project(self.embedding)
+    def project(self, number: int, inputs: Tensor) -> Tensor:
+        """Return the columns of a layer's inputs (M, E or H), biases included, (M, 4H)."""
+        return self.layers[number].write_input(inputs, inputs.new_empty(len(inputs), 4 * self.hidden_size))
 
     def initial_states(self, num_rows: int) -> list[Tensor]:
         """Return the states before the first input: zeros (B, H) per layer."""
         return [self.embedding.new_zeros(num_rows, self.hidden_size) for _ in self.layers]
 
-    def step(self, projected: Tensor, states: list[Tensor]) -> list[Tensor]:
-        """Return the next states of all layers, (B, H) each; `projected` (B, 3H) is the first layer's."""
-        after = [self.layers[0].step(projected, states[0]).hidden]
-        for layer, state in zip(self.layers[1:], states[1:], strict=True):
-            after.append(layer.step(layer.project(after[-1]), state).hidden)
+    def step(self, columns: Tensor, states: list[Tensor]) -> list[Tensor]:
+        """Return the next states of all layers, (B, H) each; `columns` (B, 4H) are the first layer's."""
+        after: list[Tensor] = []
+        for number, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+            columns = self.project(number, after[-1]) if number else columns
+            after.append(layer_step(layer, columns, state).hidden)
         return after
 
     def ngram_rows(self, inputs: Tensor) -> Tensor:
@@ -97,21 +82,21 @@ class ExplicitGru:
         return self._ngram_input.rows_of(inputs)
 
     @torch.no_grad()
-    def add_ngrams(self, projected: Tensor, rows: Tensor) -> Tensor:
-        """Add these `ngram_rows`, (3, M), to the first layer's `project`, (M, 3H), and return it."""
+    def add_ngrams(self, columns: Tensor, rows: Tensor) -> Tensor:
+        """Add these `ngram_rows`, (3, M), to the first layer's columns, (M, 4H), and return them."""
         if self._ngram_input is not None:
-            projected[:, 2 * self.hidden_size :] += self._ngram_input.sums(rows)
-        return projected
+            columns[:, 3 * self.hidden_size :] += self._ngram_input.sums(rows)
+        return columns
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits (M, V) after states (M, H) of the last layer."""
-        return torch.addmm(self._proj_bias, hidden, self._proj_weight_t)
+        return torch.addmm(self._weights.proj_bias, hidden, self._weights.proj_weight_t)
 
     def gradient_of_nats(self, log_probs: Tensor, target: int) -> Tensor:
         """Return the gradient (H,) of the target's cost in nats by the last layer's state; `log_probs` (V,)."""
         by_logits = log_probs.exp()
         by_logits[target] -= 1
-        return torch.mv(self._proj_weight_t, by_logits)
+        return torch.mv(self._weights.proj_weight_t, by_logits)
 
 
 def frozen(model: TextGenerator) -> TextGenerator:
@@ -128,9 +113,9 @@ class Snapshot:
     held_out: Callable[[], EncodedTweets]
     """Called where its tweets are needed."""
     sampling: SamplingConfig
-    """Of own draws, except for its prime."""
+    """The sampling settings of own draws; their prime is not used."""
     step: int
-    """Of the weights."""
+    """The step of the weights."""
 
     @cached_property
     def gru(self) -> ExplicitGru:

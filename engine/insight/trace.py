@@ -15,15 +15,15 @@ from torch import Tensor
 
 from engine.compute.stepper import CharStepper, HeldUnit
 from engine.errors import ConfigError, DivergedError
-from engine.insight.snapshot import ExplicitGru, GruLayer, Snapshot
+from engine.insight.snapshot import ExplicitGru, Snapshot, layer_step
 from engine.model.gru import TextGenerator
+from engine.model.parameters import InferenceLayer
 from engine.model.vocab import BOS, EOS, Vocab
-from engine.progress import CooperativeTask
 from engine.protocol.events import CharRead
 from engine.protocol.insight import MAX_TRACED_CHARS, Bands, CharGates, OwnDraw, TraceText
-from engine.sampling.logits import NEVER_SAMPLED, draw, next_char_weights
+from engine.protocol.progress import CooperativeTask
+from engine.sampling.logits import NEVER_SAMPLED, draw, next_char_weights, uniforms_of
 from engine.sampling.queries import COMPLETION_CHARS, char_read
-from engine.sampling.sampler import uniforms_of
 from engine.text import sanitize_in_place
 
 STATE_BANDS, GATE_BANDS = 32, 24
@@ -69,25 +69,28 @@ def trace(gru: ExplicitGru, token_ids: list[int], held: HeldUnit | None = None) 
     embedded = gru.embedding[inputs]  # (T + 1, E)
     layers: list[LayerTrace] = []
     rows = gru.ngram_rows(torch.tensor([inputs]))[:, 0]  # (3, T + 1)
-    projected = gru.add_ngrams(gru.layers[0].project(embedded), rows)  # (T + 1, 3H)
+    columns = gru.add_ngrams(gru.project(0, embedded), rows)  # (T + 1, 4H)
     for number, layer in enumerate(gru.layers):
         if number > 0:
-            projected = layer.project(layers[-1].hidden[1:])  # (T + 1, 3H)
-        layers.append((yield from _trace_layer(layer, projected, number, held)))
+            columns = gru.project(number, layers[-1].hidden[1:])  # (T + 1, 4H)
+        layers.append((yield from _trace_layer(layer, columns, number, held)))
     log_probs = gru.logits(layers[-1].hidden[1:]).log_softmax(dim=-1)  # (T + 1, V)
     require_finite(log_probs)
     yield
     return Trace(tuple(inputs), (*token_ids, EOS), embedded, layers, log_probs)
 
 
-def _trace_layer(layer: GruLayer, projected: Tensor, number: int, held: HeldUnit | None) -> CooperativeTask[LayerTrace]:
-    """Trace layer `number`, with the `projected` inputs (T + 1, 3H)."""
+def _trace_layer(
+    layer: InferenceLayer, columns: Tensor, number: int, held: HeldUnit | None
+) -> CooperativeTask[LayerTrace]:
+    """Trace layer `number`, with the columns of its inputs (T + 1, 4H)."""
     yield
-    reset, update, candidate = projected.new_empty(3, len(projected), layer.size)
-    hidden = projected.new_zeros(len(projected) + 1, layer.size)
-    for place in range(len(projected)):
+    num_inputs, size = len(columns), columns.shape[1] // 4
+    reset, update, candidate = columns.new_empty(3, num_inputs, size)
+    hidden = columns.new_zeros(num_inputs + 1, size)
+    for place in range(num_inputs):
         here = slice(place, place + 1)
-        step = layer.step(projected[here], hidden[here])
+        step = layer_step(layer, columns[here], hidden[here])
         if held is not None:
             held.apply(number, step.hidden)
         reset[here], update[here], candidate[here] = step.reset, step.update, step.candidate

@@ -89,11 +89,11 @@ def widened_weight(weight_ih: Tensor) -> Tensor:
     return torch.cat([weight_ih, to_candidate], dim=1)
 
 
-# Only a single layer without an n-gram input lies in memory as cuDNN needs it; torch copies others, and warns of it.
+# Only a single layer without an n-gram input is in memory as cuDNN needs it; torch copies others, with a warning.
 warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
 TABLE_NAME = "ngram_input.weight"
-"""Of the parameter that is a table of rows."""
+"""The name of the parameter that is the table of an `NgramInput`."""
 
 _INITIALIZATIONS = frozenset({nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_})
 

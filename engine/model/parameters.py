@@ -52,7 +52,7 @@ class FlatParameters:
     @torch.no_grad()
     def __init__(self, model: TextGenerator) -> None:
         """Move the parameters of a model on its device, and their gradients, unless they are views of a buffer."""
-        named = dict(model.named_parameters())  # tied ones once
+        named = dict(model.named_parameters())  # tied parameters occur once
         parameters = list(named.values())
         self._names = list(named)
         self._shapes = [parameter.shape for parameter in parameters]

@@ -1,4 +1,4 @@
-"""Events and commands, the two vocabularies of a session, and their exact JSON form.
+"""Events and commands, the two vocabularies of a session, and their exact JSON form; progress of long work.
 
 Never imports torch or writes to disk.
 """

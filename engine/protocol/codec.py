@@ -60,7 +60,7 @@ def decode_tagged(text: str | bytes, base: type[_Tagged], change: Callable[[str]
         try:
             return cast("_Tagged", decoder.decode(text))
         except _DECODING_ERRORS:
-            pass  # the words of the error below name the class
+            pass  # decoded again below, for an error that names the class
     fields = decode(text, dict[str, Any])
     tag = base.__struct_config__.tag_field or ""
     kind = fields.get(tag)
@@ -77,7 +77,7 @@ def decode_tagged(text: str | bytes, base: type[_Tagged], change: Callable[[str]
 def kinds_of(base: type[Value]) -> tuple[type[Value], ...]:
     """Return the classes derived from `base` that have no derived class themselves, in the order of their definition.
 
-    Those in the module of `base` come first.
+    Classes in the module of `base` come first.
     """
     children = base.__subclasses__()
     return tuple(kind for child in children for kind in kinds_of(child)) if children else (base,)

@@ -16,7 +16,7 @@ from engine.protocol.codec import Integer, Number, Settings
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", tag=True):
-    """What all commands have in common."""
+    """Base of all commands."""
 
     is_query: ClassVar[bool] = False
     """Whether it changes nothing, so that it can be executed in the middle of an evaluation."""
@@ -38,13 +38,13 @@ class Stop(Command, frozen=True, kw_only=True):
     """Save `latest` and end the run, ahead of all queued queries; answered by `RunFinished`."""
 
     reason: str = "stopped"
-    """That of the event, unless the run has reached its end."""
+    """The reason of `RunFinished`, unless the run has reached its end."""
     unless_unsaved: bool = False
     """Whether to refuse where `latest` can't be saved, so that the user can decide."""
 
 
 class ChangeSettings(Command, frozen=True, kw_only=True):
-    """Change settings while the run goes on: all of them, or none if it is refused. Answered by `SettingsChanged`.
+    """Change settings while the run continues: all of them, or none if it is refused. Answered by `SettingsChanged`.
 
     Which settings it may change is `engine.config.run.LIVE_SETTINGS`. A changed budget, counted from the run's first
     step, cancels a planned finish and leaves a paused run paused; it is refused where the run would end at once. A
@@ -103,8 +103,8 @@ class SampleNow(Command, frozen=True, kw_only=True):
     prime: str | None = None
     """The text to begin with; None: the run's prime."""
     draw: Integer | None = None
-    """That of a `CompleteText`, at least 0: with the same weights, the tweet begins with its completion. None: a new
-    random tweet."""
+    """The `draw` of a `CompleteText`, at least 0: with the same weights, the tweet begins with its completion. None: a
+    new random tweet."""
 
 
 class CompleteText(Command, frozen=True, kw_only=True):

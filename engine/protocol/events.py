@@ -7,7 +7,7 @@ kept in a run's journal, replayed, or sent through a socket. Answers to question
 1. It begins with `RunStarted` and ends with exactly one `RunFinished` or `RunFailed`, the only event of a run that did
    not start; nothing follows that. After a `RankLostError` there is no last event.
 2. `step` never goes back, except through a `CheckpointLoaded`.
-3. No step lies between `Paused` and `Resumed`; paused time counts in no rate and in no `elapsed_seconds`.
+3. No step occurs between `Paused` and `Resumed`; paused time counts in no rate and in no `elapsed_seconds`.
 4. Every number is finite. A step with a non-finite loss or gradient leaves the weights unchanged, keeps its number, and
    is reported by a `Warned` in place of its loss.
 5. Every string is harmless (`engine.text`): one line, printable, bounded.
@@ -39,8 +39,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=Tr
     """The fields of all events."""
 
     is_recorded: ClassVar[bool] = True
-    """Whether the journal and `--json` have it. Not so answers and progress for a screen that is looking: several a
-    second, and of no use later."""
+    """Whether it is written to the journal and `--json`. False for answers and progress that only a connected screen
+    shows: several a second, and useless later."""
     step: StepNumber
     """Optimizer steps taken so far."""
     elapsed_seconds: Seconds
@@ -72,7 +72,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     world_size: Count
     """Number of processes that train together."""
     backend: str
-    """What sums their gradients: nccl or gloo; empty with one process."""
+    """The library that sums their gradients, nccl or gloo; empty with one process."""
     started_at: Number
     """The time in seconds since 1970."""
     num_rows: Count = 0
@@ -163,7 +163,7 @@ class StepsFinished(Event, frozen=True, kw_only=True):
 
     @property
     def learning_rate(self) -> float:
-        """That of the last step."""
+        """The learning rate of the last step."""
         return self.learning_rates[-1]
 
 
@@ -172,17 +172,17 @@ class StepsThinned(Event, frozen=True, kw_only=True):
 
     first_step: StepNumber
     least_loss: Number
-    """Of the train losses, nats per character."""
+    """Losses are train losses, nats per character."""
     mean_loss: Number
     greatest_loss: Number
     least_grad_norm: Number
-    """Of the gradient norms before clipping."""
+    """Gradient norms are those before clipping."""
     mean_grad_norm: Number
     greatest_grad_norm: Number
     learning_rate: Number
-    """Of the last of these steps."""
+    """The learning rate of the last step."""
     chars_per_second: Number
-    """As in the last `StepsFinished` of the bucket."""
+    """The speed in the last `StepsFinished` of the bucket."""
 
     def __post_init__(self) -> None:
         """Raise `ValueError` unless there is a step."""
@@ -224,7 +224,7 @@ class StepTimes(Event, frozen=True, kw_only=True):
     saving_seconds: Number
     """Copying the weights for a checkpoint."""
     waiting_seconds: Number = 0.0
-    """Of several processes: waiting for the sum of their gradients."""
+    """Waiting for the sum of the gradients of several processes."""
     num_graphs: Count | None = None
     """CUDA graphs that replace the launch of a step's kernels; None on a device without graphs."""
 
@@ -244,7 +244,7 @@ class ThreadsChanged(Event, frozen=True, kw_only=True):
     num_threads: Count
     precision: str
     message: str
-    """Both, those before, and the speedup."""
+    """New and former threads and precision, and the speedup."""
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True):
@@ -253,7 +253,7 @@ class CheckpointSaved(Event, frozen=True, kw_only=True):
     name: str
     path: str
     bits_per_char: Number | None
-    """Of the last evaluation; None before the first."""
+    """Bits per character of the last evaluation; None before the first."""
     weights_step: StepNumber
     """Step of its weights, which the run may have left behind by now."""
 
@@ -264,7 +264,7 @@ class CheckpointLoaded(Event, frozen=True, kw_only=True):
     name: str
     path: str
     bits_per_char: Number | None
-    """Of its last evaluation; None before the first, and for a checkpoint of other tweets than the run's."""
+    """Bits per character of its last evaluation; None before the first, and if its tweets are not the run's."""
     epochs: Number
     """Epochs completed by the checkpoint."""
 
@@ -307,7 +307,7 @@ class TweetDelayed(Event, frozen=True, kw_only=True):
     num_drafts: Count
     """Finished drafts of the tweet; 0 while it waits."""
     max_drafts: Count
-    """Its drafts at most."""
+    """Most drafts of the tweet."""
     due_in_seconds: Number = 0.0
     """Training time until it is due, at most; 0 while its drafts are sampled."""
 
@@ -345,7 +345,7 @@ class CharRead(msgspec.Struct, frozen=True, kw_only=True):
     char: str
     """Empty for `<EOS>`."""
     bits: Number
-    """Its cost at temperature 1; an unknown character costs its `<UNK>` plus 20."""
+    """The cost of the character at temperature 1; an unknown one costs its `<UNK>` plus 20."""
     likeliest: tuple[CharChance, ...]
     """The most probable characters at this place, most probable first."""
 
@@ -355,7 +355,7 @@ class TextCompleted(Event, frozen=True, kw_only=True):
 
     is_recorded: ClassVar[bool] = False
     request: Integer
-    """As in the command."""
+    """The `request` of the command."""
     completion: tuple[str, ...]
     """The continuation at the run's temperature; as characters, so that leading and trailing blanks survive."""
     reached_eos: bool
@@ -365,7 +365,7 @@ class TextCompleted(Event, frozen=True, kw_only=True):
     unknown_chars: tuple[str, ...]
     """Characters of the text outside the vocabulary; if there are any, there is no completion."""
     bits_per_char: Number | None = None
-    """Of the text itself, at temperature 1; None where it has no characters to predict."""
+    """Bits per character of the text itself, at temperature 1; None where it has no characters to predict."""
 
 
 class TweetRead(Event, frozen=True, kw_only=True):

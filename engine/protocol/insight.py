@@ -35,7 +35,7 @@ class Insight(Question, frozen=True, kw_only=True):
     """Any number; identifies the answer. A newer command of the same type and number replaces one not answered yet."""
 
     def is_immediate(self) -> bool:
-        """Return True: it is only queued by its execution."""
+        """Return True: its execution only queues it."""
         return True
 
 
@@ -46,7 +46,7 @@ class InsightEvent(Event, frozen=True, kw_only=True):
     question: ClassVar[type[Insight]]
     """The command that it answers."""
     request: Integer
-    """As in the command."""
+    """The `request` of the command."""
     weights_step: StepNumber
     """The step of the weights that were used; training may have gone on since."""
 
@@ -60,11 +60,11 @@ class TraceText(Insight, frozen=True, kw_only=True):
     own_from: Integer | None = None
     """If given, also feed the model its own draws after this many characters of the text."""
     seed: Integer = 0
-    """Of these draws, at the run's sampling settings."""
+    """The seed of these draws, which use the run's sampling settings."""
 
 
 class CharGates(msgspec.Struct, frozen=True, kw_only=True):
-    """What one layer did while it read one input."""
+    """A summary of one layer's gates and state at one input."""
 
     reset_mean: Number
     """Mean of the reset gate r over the units."""
@@ -81,17 +81,17 @@ class CharGates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnDraw(msgspec.Struct, frozen=True, kw_only=True):
-    """The same model fed with its own draws in place of the text."""
+    """A free-running sample: the model is fed with its own draws in place of the text."""
 
     first: Integer
     """The number of characters of the text that it was fed before its own."""
     text: str
-    """These characters and those it drew after them."""
+    """The characters that were fed, then those that were drawn."""
     reached_eos: bool
     chars: tuple[CharRead, ...]
     """One per character of `text`, and one for `<EOS>`."""
     hidden_bands: Bands
-    """As in `TextTraced`, for `text`."""
+    """The hidden states along `text`, as in `TextTraced`."""
 
 
 class TextTraced(InsightEvent, frozen=True, kw_only=True):
@@ -127,7 +127,7 @@ class TextTraced(InsightEvent, frozen=True, kw_only=True):
     stepwise_loss: Number
     """Mean loss of the targets, one character at a time, nats."""
     sequence_loss: Number
-    """The same from the whole sequence at once."""
+    """Mean loss of the targets, the whole sequence at once, nats."""
     own: OwnDraw | None
     """The model fed with its own draws, if that was asked for."""
 
@@ -187,7 +187,7 @@ class HoldUnit(Insight, frozen=True, kw_only=True):
     value: Number | None = None
     """-1 to 1; None leaves the unit free."""
     seed: Integer = 0
-    """Of the sampled tweets."""
+    """The seed of the sampled tweets."""
 
 
 class UnitHeld(InsightEvent, frozen=True, kw_only=True):
@@ -278,7 +278,7 @@ class BatchShown(Event, frozen=True, kw_only=True):
     sorted_padding: Number
     """Share of padding, 0 to 1, over an epoch of batches of tweets of similar length, as they are trained on."""
     shuffled_padding: Number
-    """The same if batches were cut from the shuffled tweets without sorting."""
+    """Share of padding if batches were cut from the shuffled tweets without sorting."""
     shuffled: bool = False
     """The tweets were drawn at random, not sorted by length; it is no training batch."""
 

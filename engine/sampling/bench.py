@@ -3,8 +3,9 @@
 The speed of a shared machine changes from second to second. So variants run short trials of the same work in turn, each
 round starts with another variant, and variants are compared only within a round. Figures are medians over the rounds.
 
-The reference is CSC321 Tutorial 11 as a reader would complete it: the model, parts (e) and (f), and `sample_sequence`.
-It is deliberately not optimized; only padding is masked, so that both do the same work and have the same loss.
+The reference is CSC321 Tutorial 11 as a reader would complete it: the model, which the lesson shows, parts (e) and (f),
+and `sample_sequence`. It is deliberately not optimized; only padding is masked, so that both do the same work and have
+the same loss.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from assets.lesson.stop_2 import TextGenerator as TutorialGenerator
 from engine.compute.device import Runtime, available_cores, may_train_in_bfloat16, wait_for
 from engine.compute.gpu_step import supported_precision
 from engine.config.corpus import CorpusConfig
@@ -34,7 +36,7 @@ from engine.corpus.arrays import Batch, CorpusBatch
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, load_training_data
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, PAD, Vocab
-from engine.progress import BatchCursor, OnProgress
+from engine.protocol.progress import BatchCursor, OnProgress
 from engine.sampling.sampler import TweetSampler
 from engine.storage.log import versions_of
 from engine.training.trainer import Trainer
@@ -43,22 +45,6 @@ from engine.training.tuning import rotated
 # The tutorial ---------------------------------------------------------------------------------------------------------
 
 LEARNING_RATE = 0.004
-
-
-class TutorialGenerator(nn.Module):
-    """The tutorial's `TextGenerator`, with the same `state_dict` as ours."""
-
-    def __init__(self, vocab_size: int, embedding_size: int, hidden_size: int) -> None:
-        """Draw initial weights from the global generator."""
-        super().__init__()
-        self.embed = nn.Embedding(vocab_size, embedding_size)
-        self.rnn = nn.GRU(embedding_size, hidden_size, batch_first=True)
-        self.proj = nn.Linear(hidden_size, vocab_size)
-
-    def forward(self, inp: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the logits (B, T, V) after each of `inp` (B, T), and the last hidden state (1, B, H)."""
-        output, hidden = self.rnn(self.embed(inp), hidden)  # (B, T, H), (1, B, H)
-        return self.proj(output), hidden
 
 
 class TutorialLoop:
@@ -142,9 +128,9 @@ class Variant(NamedTuple):
 
 
 Work = TypeVar("Work")
-"""What all variants do in a round: batches to train on, or the number from which the seeds of tweets follow."""
+"""The work of a round, for all variants: batches to train on, or the number from which seeds of tweets follow."""
 Trials = Mapping[Variant, Callable[[Work], int]]
-"""What does the work of a round and returns its amount, in characters."""
+"""Functions that do the work of a round and return its amount, in characters."""
 Rates = dict[Variant, list[float]]
 """Characters per second in each round."""
 
@@ -377,12 +363,11 @@ def machine_info(device: torch.device) -> dict[str, str | int | float | None]:
     except OSError:
         cpu_info = ""
     processor = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.MULTILINE)
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     return {
         "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "processor": processor[1].strip() if processor else platform.processor() or platform.machine(),
         "cores": available_cores(),
-        "load_average": load,
+        "load_average": round(os.getloadavg()[0], 2),
         "device": device.type,
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         **versions_of("tweetgen-tui", "torch", "numba"),

@@ -25,8 +25,8 @@ from engine.corpus.cleaning import duplicate_key
 from engine.corpus.corpus import Corpus, load_corpus
 from engine.corpus.hashing import NoveltyIndex
 from engine.errors import CheckpointError, CorpusError
-from engine.progress import OnProgress, no_progress
 from engine.protocol.events import Novelty, RefusalReason
+from engine.protocol.progress import OnProgress, no_progress
 from engine.sampling.filter import TweetFilter, draft_tweets, require_samplable
 from engine.sampling.sampler import SampledTweet, TweetSampler
 from engine.text import sanitize
@@ -169,7 +169,7 @@ class Generator:
     def sampling_config(self, settings: dict[str, Setting]) -> SamplingConfig:
         """Return the checkpoint's own distribution, prime and length, overridden by `settings`.
 
-        The filter is that of `settings` alone: with the run's own, some drafts would be refused without being asked.
+        The filter is that of `settings` alone: the run's own would refuse drafts that the user did not exclude.
         Raises `ConfigError` on invalid settings, and `VocabError` as `require_samplable`.
         """
         sampling = with_settings(self.info.sampling.without_filter(), settings)

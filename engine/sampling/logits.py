@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config.sampling import SamplingConfig
+from engine.corpus.arrays import Ids
 from engine.model.vocab import BOS, PAD, UNK
 
 Floats: TypeAlias = npt.NDArray[np.float32]
-Ids: TypeAlias = npt.NDArray[np.int64]
 
 NEVER_SAMPLED = (PAD, BOS, UNK)
 
@@ -77,3 +77,8 @@ def draw(weights: Floats, uniforms: npt.NDArray[np.float64]) -> Ids:
     cumulative = weights.cumsum(axis=-1, dtype=np.float64)
     token_ids: Ids = (cumulative > uniforms[:, None] * cumulative[:, -1:]).argmax(axis=-1)
     return token_ids
+
+
+def uniforms_of(seed: int, count: int) -> npt.NDArray[np.float64]:
+    """Return `count` uniform numbers in [0, 1) that depend on `seed` alone."""
+    return np.random.Generator(np.random.PCG64(seed)).random(count)

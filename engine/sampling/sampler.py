@@ -22,7 +22,7 @@ from engine.config.sampling import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
-from engine.sampling.logits import Floats, Ids, draw, next_char_weights
+from engine.sampling.logits import Floats, Ids, draw, next_char_weights, uniforms_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +139,3 @@ class TweetSampler:
         if len(others):
             self._stepper.select(others)
         return others
-
-
-def uniforms_of(seed: int, count: int) -> npt.NDArray[np.float64]:
-    """Return `count` uniform numbers in [0, 1) that depend on `seed` alone."""
-    return np.random.Generator(np.random.PCG64(seed)).random(count)

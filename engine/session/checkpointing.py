@@ -28,6 +28,7 @@ from engine.protocol.events import Warned
 from engine.session.state import Run
 from engine.storage.files import remove_stale_temporaries, storage_errors, write_atomically
 from engine.storage.folders import RUN_CHECKPOINTS, home, named_checkpoint_path
+from engine.text import counted
 from engine.training.schedule import is_due
 
 CHANGE_SECONDS = 2.0
@@ -226,7 +227,7 @@ class Checkpointing:
             so_far = f"Nothing is saved since the checkpoint of step {kept_step:,} was loaded"
         lost = self._run.state.step - kept_step
         hint = problem.hint if problem is not None else "Leave without saving, or try again."
-        raise StorageError(f"{so_far}: leaving now loses {lost:,} {'step' if lost == 1 else 'steps'}.", hint)
+        raise StorageError(f"{so_far}: leaving now loses {counted(lost, 'step')}.", hint)
 
     def save_last(self) -> None:
         """Save `latest` at the end of the run, after all others, unless `require_saved` has; name what is lost."""

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from engine.compute.cuda_graphs import new_failures
+from engine.compute.memory import heap_frozen
 from engine.corpus.arrays import Batch
 from engine.errors import DistributedError, DivergedError
-from engine.memory import heap_frozen
 from engine.protocol import events, insight
 from engine.session.checkpointing import Checkpointing
 from engine.session.commands import CommandHandler, CommandQueue
@@ -53,7 +53,7 @@ class TrainingLoop:
         self._clock = run.state.stopwatch.clock
         self._reported_at = self._stepped_at = -math.inf
         self._unrecorded: set[str] = set()
-        """What can't be recorded as CUDA graphs, as the user knows."""
+        """The work that can't be recorded as CUDA graphs, as reported to the user."""
 
     def run(self) -> None:
         """Train until a command or the budget ends the run.
@@ -254,7 +254,7 @@ class TrainingLoop:
         if self._run.state.trainer.skipped_in_a_row < SKIPPED_IN_A_ROW:
             return False
         if self._run.leader is not None:
-            self._run.leader.verify()  # or a rank can't compute
+            self._run.leader.verify()  # raises where a rank can't compute, whose NaN is no divergence
         self._restorer.roll_back()
         return True
 

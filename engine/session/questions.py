@@ -26,11 +26,12 @@ from engine.text import LOST, sanitize_in_place
 
 LOG = logging.getLogger(__name__)
 MAX_JOBS = 16
-"""A command may come from anyone."""
+"""Limit of unanswered questions: a command may come from anyone."""
 MAX_SHARE = 0.05
 """Seconds of answering questions about the weights per second of everything else."""
 BASELINES_SHARE = 0.02
-"""The same for the baselines, which a screen asks for by itself: measured, training is slowed down by less than 3 %."""
+"""Seconds of measuring baselines per second of everything else. A screen asks for them without a key: measured,
+training is slowed down by less than 3 %."""
 MAX_CREDIT_SECONDS = 0.3
 """Unused time that is kept, so that the first answer is quick."""
 MAX_ROWS = 64
@@ -97,7 +98,7 @@ class Questions:
         """
         now = self._clock()
         elapsed, self._since = now - self._since, now
-        shares = {_share_of(kind) for kind in self._seconds} or {MAX_SHARE}  # all questions together have one
+        shares = {_share_of(kind) for kind in self._seconds} or {MAX_SHARE}  # all questions share one
         self._credit = min(MAX_CREDIT_SECONDS, self._credit + sum(shares) * elapsed)
         if self._jobs and self._credit >= min(elapsed, MAX_CREDIT_SECONDS) / 2:
             self._work(min(self._credit, elapsed))

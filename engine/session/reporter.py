@@ -19,15 +19,7 @@ from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.export.tensorboard import LiveTracker
 from engine.protocol.commands import ChangeSettings, Command
-from engine.protocol.events import (
-    CheckpointSaved,
-    CommandRefused,
-    Event,
-    RunFailed,
-    RunFinished,
-    StepsFinished,
-    Warned,
-)
+from engine.protocol.events import CheckpointSaved, CommandRefused, Event, RunFailed, RunFinished, StepsFinished, Warned
 from engine.session.state import RunState
 from engine.storage.journal import Journal, in_shortest_digits
 from engine.text import is_harmless, sanitize_line
@@ -107,7 +99,7 @@ class Reporter:
     def emit_steps(self) -> StepReport:
         """Emit the steps since the last call, each with its loss or as skipped, and return them."""
         report = self._state.trainer.drain_report()
-        losses, norms, rates = (  # of float32 values: the fewest digits, the same wherever they are shown or stored
+        losses, norms, rates = (  # float32 values in the fewest digits, the same wherever they are shown or stored
             list(in_shortest_digits(values))
             for values in (report.train_losses, report.grad_norms, report.learning_rates)
         )

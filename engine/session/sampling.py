@@ -65,7 +65,7 @@ class Sampling:
     def sample_if_due(self, receive_sampling: Callable[[], SamplingConfig]) -> bool:
         """Sample a tweet if one is due at this step; return false for one that was abandoned, which is due again.
 
-        Its seed depends on the step alone. One that can't be sampled is not due again.
+        The seed depends on the step alone. A tweet that can't be sampled is not due again.
         """
         if not self._is_due():
             return True
@@ -98,7 +98,7 @@ class Sampling:
         last_step = state.progress.last_sample_step
         if state.step == last_step or not training.sample_every:
             return False
-        if state.sampling != self._sampled_with:  # as with a filter that was slow and is off now
+        if state.sampling != self._sampled_with:  # for example, a slow filter is off now
             self._sampled_with = state.sampling
             limiter.forget_share()
         is_due_by_step = is_sample_step(training, state.step)

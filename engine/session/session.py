@@ -20,14 +20,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.compute.cpu.kernels import compilation_reported
+from engine.compute.memory import is_out_of_memory
 from engine.compute.stepper import discard_char_graph
 from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError, InternalError, RankLostError, StorageError, TweetgenError
 from engine.export.tensorboard import LiveTracker, require_tensorboard
-from engine.memory import is_out_of_memory
-from engine.progress import Stage
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished, Warned
+from engine.protocol.progress import Stage
 from engine.session.commands import CommandQueue
 from engine.session.loop import TrainingLoop
 from engine.session.ranks.connection import Ranks

@@ -21,8 +21,8 @@ from engine.corpus.arrays import Batch, EncodedTweets
 from engine.corpus.batches import BatchStream
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError, RunFinishedError
-from engine.progress import BatchCursor
 from engine.protocol import codec, events
+from engine.protocol.progress import BatchCursor
 from engine.storage.folders import RunFolder
 from engine.storage.log import versions_of
 from engine.training.schedule import (

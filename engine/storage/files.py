@@ -16,7 +16,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -112,14 +112,16 @@ _REMEDIES = {
 
 
 @contextlib.contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Convert an `OSError` inside the block to a `StorageError` that names `path`, the cause and the remedy."""
+def storage_errors(path: Path, hint: str = "") -> Iterator[None]:
+    """Convert an `OSError` inside the block to a `StorageError` that names `path`, the cause and the remedy.
+
+    The remedy is `hint`, or else one for files of the data folder.
+    """
     try:
         yield
     except OSError as error:
         cause = error.strerror or str(error)
-        remedy = _REMEDIES.get(error.errno or 0, "Set")
-        hint = f"{remedy} TWEETGEN_HOME to a writable folder."
+        hint = hint or f"{_REMEDIES.get(error.errno or 0, 'Set')} TWEETGEN_HOME to a writable folder."
         raise StorageError(f"{path} can't be written: {cause}.", hint) from error
 
 
@@ -128,7 +130,7 @@ class NewFile:
     """A file that is being written under a temporary name."""
 
     path: Path
-    """Its final path; may be changed until the block ends."""
+    """The final path; may be changed until the block ends."""
     temporary: Path
     descriptor: int
 
@@ -138,13 +140,13 @@ class NewFile:
 
 
 @contextlib.contextmanager
-def new_file(path: Path, mode: int = 0o600) -> Iterator[NewFile]:
+def new_file(path: Path, mode: int = 0o600, hint: str = "") -> Iterator[NewFile]:
     """Open a new file that replaces `path` when the block ends, and is removed when the block raises.
 
     Temporary sibling, fsync, rename, fsync of the folder, which is created if missing. `mode` is subject to the umask.
-    Raises `StorageError`, also for an `OSError` inside the block.
+    Raises `StorageError`, also for an `OSError` inside the block, with a `hint` as of `storage_errors`.
     """
-    with storage_errors(path):
+    with storage_errors(path, hint):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name[:_SHOWN_NAME_CHARS]}.{secrets.token_hex(4)}.tmp")
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
@@ -163,9 +165,9 @@ def new_file(path: Path, mode: int = 0o600) -> Iterator[NewFile]:
         sync_folder(path.parent)
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Replace a file atomically: readers see the old content or the new. Raises `StorageError`."""
-    with new_file(path, mode) as new:
+def write_atomically(path: Path, content: bytes, mode: int = 0o600, hint: str = "") -> None:
+    """Replace a file atomically: readers see the old content or the new. Raises `StorageError` as `new_file`."""
+    with new_file(path, mode, hint) as new:
         new.write(content)
 
 
@@ -196,3 +198,22 @@ def remove_stale_temporaries(folder: Path, min_age_seconds: float = 3600.0) -> N
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime >= min_age_seconds:
                     path.unlink()
+
+
+def write_export(path: Path, parts: Iterable[bytes], *, may_replace: bool) -> None:
+    """Write a file atomically, part by part. Raises what `check_export` does, and `StorageError` on other failures."""
+    check_export(path, may_replace=may_replace)
+    with new_file(path, 0o666, "Choose another folder.") as new:
+        for part in parts:
+            new.write(part)
+
+
+def check_export(path: Path, *, may_replace: bool) -> None:
+    """Raise `FileExistsError` if the file exists and `may_replace` is false, `StorageError` without a folder for it."""
+    if os.path.exists(path):
+        if not os.path.isfile(path):
+            raise StorageError(f"{path} is not a file.", "Choose another name.")
+        if not may_replace:
+            raise FileExistsError(path)
+    if not os.path.isdir(path.parent):
+        raise StorageError(f"{path} can't be written.", f"There is no folder {path.parent}.")

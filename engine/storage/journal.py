@@ -283,7 +283,7 @@ class StepBuckets:
 
 def in_shortest_digits(values: Iterable[float]) -> tuple[float, ...]:
     """Return float32 values as the numbers with the fewest digits that differ from no other float32."""
-    import numpy as np  # late: who only reads a journal starts without it
+    import numpy as np  # imported late: reading a journal needs no NumPy
 
     return tuple(float(str(np.float32(value))) for value in values)
 

@@ -1,4 +1,4 @@
-"""The trainer, evaluation, the schedule, what is fastest on this machine, and what is done where memory runs out.
+"""The trainer, evaluation, n-gram baselines, the schedule, the fastest settings, and retries where memory runs out.
 
 Never evaluates or saves by itself.
 """

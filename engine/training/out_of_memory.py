@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
+from engine.compute.memory import is_out_of_memory
 from engine.corpus.arrays import Batch, EncodedTweets
 from engine.corpus.batches import BatchStream
 from engine.errors import DeviceMemoryError
-from engine.memory import is_out_of_memory
 from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, batch_loss, evaluate
 from engine.training.trainer import Trainer
 
@@ -24,7 +24,7 @@ _HINT = "Quit other programs that use it, or train a model with a smaller --hidd
 
 
 class Training(Protocol):
-    """What is trained on what: the state of a run, or a worker of several ranks."""
+    """A trainer and its batches, as the state of a run and a worker have them."""
 
     trainer: Trainer
     batches: BatchStream

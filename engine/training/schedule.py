@@ -1,4 +1,4 @@
-"""What depends on how far a run is: the learning rate of each step, the used share of its budget, what is due.
+"""The schedule of a run: the learning rate of each step, the used share of the budget, what is due at a step.
 
 Pure functions of the step, the epochs and the seconds so far, so that a resumed run does the same. No torch.
 """

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from engine.compute.device import Runtime
+from engine.compute.memory import is_out_of_memory
 from engine.config.run import Computation, RunConfig
 from engine.corpus.arrays import Batch
-from engine.memory import is_out_of_memory
 from engine.text import counted
 from engine.training.trainer import AbandonedError, Trainer
 from engine.training.tuning import LATER_SECONDS, START_SECONDS, Choices, Fastest, choices_for, fastest, median

@@ -34,11 +34,11 @@ from engine.compute.clocks import PhaseTimer
 from engine.compute.cpu.step import ThreadedStep, one_torch_thread
 from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu_step import DeviceStep, recorder_for
+from engine.compute.memory import free_memory
 from engine.compute.optimizer import OptimizerStep
 from engine.compute.stepper import discard_char_graph
 from engine.config.run import TrainingConfig
 from engine.corpus.arrays import Batch, CorpusBatch, EncodedTweets
-from engine.memory import free_memory
 from engine.model.gru import TABLE_NAME, TextGenerator, weights_with_prefix
 from engine.model.parameters import FlatParameters, WeightAverage
 
@@ -82,14 +82,14 @@ class Trainer:
         """Steps skipped since the last that was not; on a GPU, as of the last report."""
         self._device = runtime.device
         self.precision = runtime.precision
-        """Of the steps on a CPU; memory for another precision is kept until `use_precision`."""
+        """The precision of steps on a CPU; memory for another one is kept until `use_precision`."""
         self.timer = PhaseTimer()
         """Times the phases of each step; in "forward" when one begins."""
         self.flat = FlatParameters(model)
         """Weights, gradient and loss, each in one buffer."""
         self._optimizer_step = OptimizerStep(self.flat, config)
         self._learning_rates: list[float] = []
-        """Of the steps in the loss buffer."""
+        """The learning rates of the steps in the loss buffer."""
         self._world_size = world_size
         self._sum_over_ranks = sum_over_ranks
         """None where there is one rank. Not bound to this object: a reference cycle would keep a replaced trainer."""

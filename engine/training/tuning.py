@@ -12,7 +12,7 @@ while other processes occupy the cores.
 * **Later**, threads alone are measured again when the steps have become slow, and from time to time
   (`SlowdownDetector`).
 
-**Fixed** is all of it in a repeatable run: the same command must give the same run, which a clock can't promise. A run
+**A repeatable run** measures nothing: the same command must give the same run, which a clock can't promise. A run
 that continues from a checkpoint keeps the checkpoint's choice, as far as the machine has it. Several processes measure
 nothing: they would disturb each other, and would have to agree.
 """
@@ -32,11 +32,11 @@ import torch
 from engine.compute import device
 from engine.compute.device import Runtime, wait_for
 from engine.compute.gpu_step import supported_precision
+from engine.compute.memory import free_memory, is_out_of_memory
 from engine.config.presets import PresetConfigs
 from engine.config.run import Computation, ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.arrays import Batch
 from engine.corpus.training_data import TrainingData
-from engine.memory import free_memory, is_out_of_memory
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer, split_batch
@@ -76,7 +76,7 @@ def initial_runtime(config: RunConfig, before: Computation | None, *, is_shared:
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What a measurement on the CPU chooses among."""
+    """The candidates of a measurement on the CPU."""
 
     counts: tuple[int, ...]
     """Numbers of threads, ascending."""
@@ -118,8 +118,8 @@ _BFLOAT16 = 1.15
 """Speedup at which bfloat16 replaces float32."""
 _Variant = TypeVar("_Variant")
 _Seconds = dict[Runtime, list[tuple[float, float]]]
-"""Of each candidate by rounds: on the clock, in which threads wait for busy cores and for each other; and those of this
-thread on a core, which other processes hardly change."""
+"""Seconds of each candidate by rounds: on the clock, in which threads wait for busy cores and for each other; and of
+this thread on a core, which other processes hardly change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ class Fastest:
 
     runtime: Runtime
     ratio: float
-    """Its speedup over the runtime that was in use."""
+    """The speedup over the runtime that was in use."""
     chars_per_second: float
 
 

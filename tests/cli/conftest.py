@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from tests.cli.program import SMALL_MODEL, Cli, Process, ending_signals, kill_processes_in, run_program, write_tweets
+from tui.cli.app import app
 
 Launch = Callable[..., Process]
 
@@ -25,10 +27,14 @@ def _signals_as_before() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+_COMMAND = typer.main.get_command(app)
+
+
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Run commands in this process."""
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr("typer.main.get_command", lambda _: _COMMAND)  # which is made anew for each call of `main`
     return Cli(monkeypatch, capsys)
 
 

@@ -92,7 +92,11 @@ def test_inspecting_standard_input_stores_nothing(cli: Cli, home: Path, messy: P
 
 
 @pytest.mark.parametrize(
-    ("command", "number"), [(("data", "inspect"), signal.SIGINT), (("evaluate", "--data"), signal.SIGTERM)]
+    ("command", "number"),
+    [
+        (("data", "inspect"), signal.SIGINT),
+        pytest.param(("evaluate", "--data"), signal.SIGTERM, marks=pytest.mark.ci),
+    ],
 )
 def test_what_was_piped_in_is_deleted_at_a_signal(
     launch: Launch, elsewhere: Path, number: signal.Signals, command: tuple[str, str]

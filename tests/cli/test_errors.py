@@ -214,6 +214,7 @@ def test_a_run_with_hostile_corpus_and_name_tells_harmless_text(cli: Cli, home: 
     for command in (
         ("generate", "-n", "3", "--temperature", "5", "--seed", "1"),
         ("evaluate", "--data", corpus),
+        ("xray", WORST[:450]),
         ("data", "inspect", corpus),
         ("checkpoints", "list"),
         ("checkpoints", "show", NAME),

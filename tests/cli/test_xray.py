@@ -14,7 +14,6 @@ from syrupy.assertion import SnapshotAssertion
 from engine.checkpoints.format import read_info
 from engine.insight.answers import CheckpointAnswers
 from engine.model.vocab import EOS, UNK, Vocab
-from tests import hostile
 from tests.cli.program import Cli, Terminal, assert_error_at_the_end
 from tests.fakes import FakeSession
 from tui.cli.xray_output import SVG_COLUMNS, print_page, svg_of
@@ -31,7 +30,9 @@ def _scripted_answers(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CheckpointAnswers, "answer", lambda _, command: FakeSession().answer(command))
 
 
-def test_json_has_one_object_per_target_with_the_bits_of_its_probability(cli: Cli, best: Path) -> None:
+def test_json_has_one_object_per_target_of_a_text_that_is_given_or_piped_with_the_bits_of_its_probability(
+    cli: Cli, best: Path
+) -> None:
     ended = cli("xray", "mum 寿", "--json")
     assert (ended.code, ended.err) == (0, USED + "not in the vocabulary, read as <UNK>: '寿' (U+5BFF)\n")
     fields = ["char", "token_id", "bits", "top", "hidden_change", "reset_mean", "update_mean", "saturated_share"]
@@ -46,9 +47,6 @@ def test_json_has_one_object_per_target_with_the_bits_of_its_probability(cli: Cl
         assert sum(chances.values()) <= 1.001
         if each["char"] in chances:
             assert each["bits"] == pytest.approx(-math.log2(chances[each["char"]]), abs=0.05)
-
-
-def test_text_is_read_from_standard_input_as_a_tweet(cli: Cli, trained: Path) -> None:
     cli.reads(b"  mum &amp; dad\n\xff\n")
     assert [each["char"] for each in cli("xray", "-", "--json").objects] == [*"mum & dad↵\ufffd", "<EOS>"]
 
@@ -83,15 +81,6 @@ def test_a_picture_is_written_or_piped_and_replaces_a_file_only_by_force(cli: Cl
     assert file.read_text("utf-8").startswith("<svg ")
     for name in ("missing/view.svg", "."):
         assert_error_at_the_end(cli("xray", TEXT, "--svg", tmp_path / name), str(tmp_path))
-
-
-def test_hostile_text_is_printed_harmless(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    text = hostile.ALL_AT_ONCE.replace("\0", "")[:450]
-    for options in (*(("--view", view) for view in VIEWS), ("--json",), ("--svg", "-")):
-        ended = cli("xray", text, *options)
-        assert ended.code == 0, ended.err
-        for line in (ended.out + ended.err).split("\n"):
-            assert hostile.obeyed(line) == [], ascii(line)
 
 
 def drawn(width: int, glyphs: Glyphs) -> Picture:

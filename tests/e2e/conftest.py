@@ -18,21 +18,8 @@ from tests.e2e.terminal import Terminal
 QUIET = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0")
 SLOWLY = (*QUIET, "--steps-per-second", "50")
 """Another run soon has as many steps, however long a test takes to press its keys."""
-SCRIPTED = (
-    sys.executable,
-    "-c",
-    """
-from tests.fakes import FakeSession, tweet_sampled
-from tui.process.local import LocalRun
-LocalRun.__init__.__defaults__ = (
-    lambda config, on_stage: FakeSession([tweet_sampled("hello ñ there")]),
-    *LocalRun.__init__.__defaults__[1:],
-)
-from tui.__main__ import main
-main()
-""",
-)
-"""The program with a `FakeSession`, which does not load torch."""
+SCRIPTED = (sys.executable, "-m", "tests.e2e.scripted")
+"""The program with a scripted run called `watched`, which does not load torch."""
 OpenTerminal = Callable[..., Terminal]
 
 
@@ -62,8 +49,8 @@ def open_terminal(home: Path) -> Iterator[OpenTerminal]:
 
 
 @pytest.fixture
-def screen(open_terminal: OpenTerminal, tweets: Path) -> Terminal:  # noqa: F811 - the fixture
-    """The screen of the run `watched`, which trains a small model and has taken a step."""
-    terminal = open_terminal("--data", tweets, *SLOWLY, "--run-name", "watched")
+def screen(open_terminal: OpenTerminal) -> Terminal:
+    """The screen of the scripted run `watched`, which has taken a step."""
+    terminal = open_terminal(program=SCRIPTED)
     terminal.wait_for(r"▶ training(.|\n)*step +[1-9]")
     return terminal

@@ -24,7 +24,7 @@ import pytest
 from engine.protocol import events as e
 from engine.storage.files import is_locked
 from engine.storage.journal import read_journal
-from tests.cli.program import read_processes
+from tests.cli.program import processes_in
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.waiting import DEADLINE_SECONDS, wait_until
 
@@ -96,7 +96,7 @@ class Terminal:
 
     def fill_unread(self) -> None:
         """Have the program paint more than the buffer of the pty holds, and read none of it: its next write blocks."""
-        self.press(*["?", "escape"] * 20)
+        self.press("?" * 40)  # opens and closes the help
 
     def resize(self, columns: int, rows: int) -> None:
         """Resize the terminal, which sends SIGWINCH."""
@@ -246,5 +246,5 @@ def wait_for_end(home: Path) -> e.RunFinished:
 
 
 def trainer_of(home: Path) -> psutil.Process:
-    """Return the training process: of those with this data folder, the largest, as it has torch loaded."""
-    return max(read_processes(home, psutil.Process.memory_info), key=lambda found: found[1].rss)[0]
+    """Return the process that trains: the youngest with this data folder, a child of the one that was started."""
+    return max(processes_in(home), key=psutil.Process.create_time)

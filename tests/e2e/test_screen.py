@@ -20,8 +20,7 @@ from engine.checkpoints.format import read_info
 from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal
-from tests.e2e.terminal import Terminal, events_of
-from tests.event_files import LOSS, scalars_in
+from tests.e2e.terminal import events_of
 from tests.recorded_runs import run_of, write_run
 from tui.lesson.stops import Progress, lock_lesson, progress_path, read_progress, write_progress
 
@@ -37,7 +36,9 @@ def whole(columns: int, rows: int) -> str:
 
 
 @pytest.mark.ci
-def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Terminal) -> None:
+def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(open_terminal: OpenTerminal, tweets: Path) -> None:
+    screen = open_terminal("--data", tweets, *SLOWLY, "--run-name", "watched")
+    screen.wait_for(r"▶ training(.|\n)*step +[1-9]")
     screen.press("+", shows=r"temperature +0\.85")
     screen.press("space", shows="‖ paused")
     screen.press("g", shows=A_TWEET.format("0.85"))
@@ -82,24 +83,6 @@ def test_the_screen_paints_before_torch_is_loaded_and_q_quits_at_once(
     terminal.press("q")
     terminal.assert_ends(0)
     assert "Traceback" not in terminal.text
-
-
-@pytest.mark.ci
-def test_a_finished_run_stays_on_the_screen_samples_and_continues_until_q(
-    open_terminal: OpenTerminal, tweets: Path, home: Path
-) -> None:
-    budget = ("--max-steps", "12", "--run-name", "short", "--tensorboard", str(home / "logs"))
-    terminal = open_terminal("--data", tweets, *SMALL_MODEL, *budget, columns=80, rows=24)
-    terminal.wait_for(r"■ finished: 12 steps in 0:0\d +best [\d.]+ .*at step 12 +saved: best, latest")
-    terminal.wait_for("step 12 of 12")
-    terminal.press("+", "g", shows=r"\b12 [●◐○] ")
-    terminal.press("space", shows=r"as much again +until step 24")
-    terminal.press("3", shows=r"■ finished: 24 steps in")
-    terminal.press("q")
-    terminal.assert_ends(0)
-    assert "best" in terminal.text
-    assert "tweetgen-tui --resume short --max-steps 48" in terminal.text
-    assert [step for step, _ in scalars_in(home / "logs/short")[LOSS]] == list(range(1, 25))
 
 
 @pytest.mark.ci
@@ -245,10 +228,6 @@ def test_a_run_on_a_hostile_corpus_emits_none_of_its_escape_sequences(
 
 # The lesson -----------------------------------------------------------------------------------------------------------
 
-_SCRIPTED_LESSON = """import tui.lesson.run
-tui.lesson.run.open_training_session = lambda config, on_stage: FakeSession()
-"""
-
 
 def test_a_stop_is_done_on_the_real_model_and_the_lesson_goes_on_there(open_terminal: OpenTerminal, home: Path) -> None:
     terminal = open_terminal("lesson", "--stop", "2", columns=80, rows=24)
@@ -263,8 +242,7 @@ def test_a_stop_is_done_on_the_real_model_and_the_lesson_goes_on_there(open_term
 
 @pytest.mark.ci
 def test_the_palette_saves_and_stops_the_run_and_opens_the_lesson_in_its_place(open_terminal: OpenTerminal) -> None:
-    script = SCRIPTED[2].replace("from tui.__main__", _SCRIPTED_LESSON + "from tui.__main__")
-    terminal = open_terminal(program=(*SCRIPTED[:2], script), columns=80, rows=24)
+    terminal = open_terminal(program=SCRIPTED, columns=80, rows=24)
     terminal.wait_for("hello ñ there")
     terminal.press("ctrl+p", shows="Search")
     terminal.press("the lesson", shows="Save and stop this run, and open the guided lesson")

@@ -24,7 +24,7 @@ from tests.rank_kills import kill_after_a_save, rank_in
 from tests.waiting import wait_until
 from tui.process.attached import AttachedRun
 
-pytestmark = pytest.mark.timeout(300)  # each starts up to five processes that import torch
+pytestmark = [pytest.mark.ci, pytest.mark.timeout(300)]  # each starts up to five processes that import torch
 
 TWO = ("--nproc-per-node", "2", "--device", "cpu")
 NAMED = ("--run-name", "watched")
@@ -54,7 +54,6 @@ def test_two_ranks_one_of_which_is_killed_have_the_losses_of_a_run_left_alone_an
     assert losses(events) == losses(run_shared(quiet_config(tweets, **options)))
 
 
-@pytest.mark.ci
 def test_ctrl_c_saves_and_ends_a_run_whose_events_are_those_of_its_journal_and_the_second_kills_all(
     launch: Launch, home: Path, tweets: Path
 ) -> None:
@@ -76,7 +75,6 @@ def test_ctrl_c_saves_and_ends_a_run_whose_events_are_those_of_its_journal_and_t
     wait_until(lambda: not processes_in(home), "the end of all processes")
 
 
-@pytest.mark.ci
 @pytest.mark.parametrize("detaches", [True, False])
 def test_a_run_lives_on_after_train_has_detached_or_was_killed_and_can_be_attached_to(
     launch: Launch, home: Path, tweets: Path, detaches: bool
@@ -99,7 +97,6 @@ def test_a_run_lives_on_after_train_has_detached_or_was_killed_and_can_be_attach
     wait_until(lambda: not processes_in(home), "the end of all processes")
 
 
-@pytest.mark.ci
 def test_the_documented_line_of_torchrun_trains_and_continues_where_a_rank_is_killed(home: Path, tweets: Path) -> None:
     [line] = re.findall(r"^torchrun (.*--standalone.*) --max-steps \d+$", DOCS.read_text("utf-8"), re.MULTILINE)
     command = [sys.executable, "-m", "torch.distributed.run", *shlex.split(line), "--data", str(tweets), *QUIET]
@@ -130,7 +127,6 @@ main()
 """
 
 
-@pytest.mark.ci
 @pytest.mark.parametrize(
     ("rank", "words"), [(0, "ZeroDivisionError: by zero"), (1, "Rank 1: ZeroDivisionError: by zero")]
 )

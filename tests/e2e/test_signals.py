@@ -8,100 +8,44 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from textual._compositor import LayoutUpdate
+from textual.driver import Driver
 
 from engine.checkpoints.format import read_info
 from engine.protocol import events as e
 from engine.storage.files import is_locked
 from tests.cli.conftest import Launch
-from tests.cli.program import Cli, assert_two_line_error, processes_in, write_tweets
+from tests.cli.program import Cli, assert_error_at_the_end, assert_two_line_error, processes_in, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal, quiet_config
-from tests.e2e.terminal import Terminal, environment, events_of, last_step, trainer_of, wait_for_end, wait_for_steps
+from tests.e2e.terminal import Terminal, environment, events_of, trainer_of, wait_for_end, wait_for_steps
 from tests.engine.helpers import losses, run_session, stop_at
+from tests.tui.conftest import wait_until as wait_in_app
 from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process.screen_watch import PATIENCE_SECONDS, TAKEOVER_SECONDS
-from tui.terminal.output import EXIT_TIMEOUT_SECONDS
+from tui.terminal.app import TerminalApp
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
 SHELL_MODES = {2004}
 """Bracketed paste, which shells set while they read a line."""
-_BREAKING_SCREEN = """
-import os, time
-from pathlib import Path
-from {0} import {1} as Screen
-broken = Path(os.environ["BROKEN"])
-whole_tick = Screen.tick
-def tick(self):
-    whole_tick(self)
-    if {2}:
-        {3}
-Screen.tick = tick
-from tui.__main__ import main
-main()
-"""
-_IN_TRAINING = ("tui.app.main_screen", "MainScreen", "self.run.view.step > 5")
-_IN_LESSON = ("tui.screens.lesson.screen", "LessonScreen", "self.run.view.phase != 'starting'")
-FAILING_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "raise RuntimeError('a mistake of ours')")
-BLOCKED_SCREEN = _BREAKING_SCREEN.format(*_IN_TRAINING, "broken.touch(); time.sleep(1000)")
-CLOSED_SCREEN = _BREAKING_SCREEN.format(
-    *_IN_TRAINING,
-    """
-        if self.app.screen is self:
-            self.app.set_interval(0.01, lambda: self.is_running or broken.touch())
-            self.app.pop_screen()
-""",
-)
-"""The event loop runs on without the screen of the run."""
-BLOCKED_LESSON = _BREAKING_SCREEN.format(*_IN_LESSON, "broken.touch(); time.sleep(1000)")
-FAILING_INPUT = """
-from textual.events import Key
-from tui.terminal.driver import MeteredDriver
-whole_process_message = MeteredDriver.process_message
-def fail(self, message):
-    if isinstance(message, Key):
-        raise RuntimeError("a mistake of ours")
-    whole_process_message(self, message)
-MeteredDriver.process_message = fail
-from tui.__main__ import main
-main()
-"""
-SIGNAL_AFTER_THE_SCREEN = SCRIPTED[2].replace(
-    "from tui.__main__",
-    """
-import os, signal
-from tui.app.app import TweetgenApp
-whole_run = TweetgenApp.run
-def run(self):
-    outcome = whole_run(self)
-    os.kill(os.getpid(), signal.SIGTERM)
-    return outcome
-TweetgenApp.run = run
-from tui.__main__""",
-)
-
-
-def watched(tweets: Path) -> tuple[str | Path, ...]:
-    """Return the options of the run `watched`, which trains fast and quietly."""
-    return "--data", tweets, *QUIET, "--run-name", "watched"
+CONTINUES = "The run watched continues in the background:  tweetgen-tui attach watched"
 
 
 def assert_trains_on_until_terminated(home: Path) -> None:
-    wait_for_steps(home, 20)
+    wait_for_steps(home, 5)
     trainer_of(home).send_signal(signal.SIGTERM)
     assert wait_for_end(home).reason == "terminated"
 
 
 def test_ctrl_z_returns_to_the_shell_and_stops_the_training_and_fg_repaints_and_continues(
-    open_terminal: OpenTerminal, home: Path, tweets: Path
+    open_terminal: OpenTerminal, home: Path
 ) -> None:
     terminal = open_terminal(program=SHELL, PS1="shell>")
     terminal.wait_for("shell>")
-    command = f"{sys.executable} -m tui --data {tweets} {' '.join(SLOWLY)} --run-name watched"
-    terminal.press(command, "enter", shows="▶ training")
+    terminal.press(shlex.join(SCRIPTED), "enter", shows="▶ training")
     terminal.press("\x1a", shows="Stopped")
     assert set(terminal.modes_left_set) <= SHELL_MODES
     assert trainer_of(home).status() == psutil.STATUS_STOPPED
@@ -113,12 +57,16 @@ def test_ctrl_z_returns_to_the_shell_and_stops_the_training_and_fg_repaints_and_
     assert set(terminal.modes_left_set) <= SHELL_MODES
 
 
-def test_a_crash_restores_the_terminal_and_leaves_a_log_and_a_resumable_run(
-    open_terminal: OpenTerminal, home: Path, tweets: Path, cli: Cli
-) -> None:
-    screen = open_terminal("--data", tweets, *SLOWLY, "--run-name", "watched", "--autosave-seconds", "1")
-    screen.wait_for("▶ training")
-    wait_until(lambda: any(isinstance(event, e.CheckpointSaved) and event.step for event in events_of(home)), "a save")
+async def test_a_resumed_screen_draws_every_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, drawn = TerminalApp[None](), list[object]()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        monkeypatch.setattr(app, "_display", lambda _screen, update: drawn.append(update))
+        app.post_message(Driver.SignalResume())
+        await wait_in_app(lambda: any(isinstance(update, LayoutUpdate) for update in drawn), "a whole screen")
+
+
+def test_a_crash_restores_the_terminal_and_its_traceback_is_in_the_log_of_the_run(screen: Terminal, home: Path) -> None:
     trainer_of(home).send_signal(signal.SIGSEGV)
     screen.assert_ends(128 + signal.SIGSEGV)
     what, how = screen.text.strip().splitlines()[-2:]
@@ -127,110 +75,88 @@ def test_a_crash_restores_the_terminal_and_leaves_a_log_and_a_resumable_run(
     log = (home / "runs/watched/tweetgen.log").read_text(encoding="utf-8")
     assert "Fatal Python error: Segmentation fault" in log
     assert "most recent call first" in log
-    budget = last_step(home) + 1
-    resumed = cli("train", "--resume", "last", "--max-steps", str(budget))
-    assert (resumed.code, last_step(home)) == (0, budget), resumed.err
-    assert [path.name for path in (home / "runs").iterdir()] == ["watched"]
-
-
-def test_a_terminal_that_is_not_read_does_not_block_the_exit_and_the_run_is_saved(screen: Terminal, home: Path) -> None:
-    screen.fill_unread()
-    screen.send_signal(signal.SIGTERM)
-    assert screen.wait_for_exit_unread() == 143
-    assert wait_for_end(home).reason == "terminated"
 
 
 @pytest.mark.ci
-def test_repeated_ctrl_c_while_torch_loads_restores_the_terminal(open_terminal: OpenTerminal, tweets: Path) -> None:
-    terminal = open_terminal("train", "--data", tweets, *QUIET)
-    terminal.wait_for("loading torch")
-    while terminal.pump():
-        terminal.send_signal(signal.SIGINT)
-    terminal.assert_ends(130)
-
-
-@pytest.mark.ci
-@pytest.mark.parametrize("script", [FAILING_SCREEN, FAILING_INPUT], ids=["in a tick", "where keys are read"])
+@pytest.mark.parametrize("breaks", ["tick", "keys"])
 def test_an_exception_in_the_screen_is_reported_in_two_lines_and_the_training_continues(
-    open_terminal: OpenTerminal, home: Path, tweets: Path, script: str
+    open_terminal: OpenTerminal, home: Path, breaks: str
 ) -> None:
-    screen = open_terminal(*watched(tweets), program=(sys.executable, "-c", script), BROKEN=str(home / "broken"))
-    if script == FAILING_INPUT:
+    screen = open_terminal(program=SCRIPTED, BREAKS=breaks)
+    if breaks == "keys":
         screen.wait_for("▶ training")
         screen.press("+")
     screen.assert_ends(3)
     what, *_, how = screen.text.strip().splitlines()
     assert what == "tweetgen-tui: The screen has failed: RuntimeError: a mistake of ours"
     assert "tweetgen.log" in screen.text.replace("\n", "")
-    assert how == "The run watched continues in the background:  tweetgen-tui attach watched"
+    assert how == CONTINUES
     log = (home / "tweetgen.log").read_text(encoding="utf-8")
-    assert re.search("Traceback(.|\n)*line \\d+, in (tick|fail)\n(.|\n)*RuntimeError: a mistake of ours", log)
+    assert re.search("Traceback(.|\n)*line \\d+, in fail_if\n(.|\n)*RuntimeError: a mistake of ours", log)
+    assert_trains_on_until_terminated(home)
+
+
+# A terminal that is not read ------------------------------------------------------------------------------------------
+
+
+def test_a_terminal_that_is_not_read_delays_neither_the_training_nor_the_exit(
+    open_terminal: OpenTerminal, home: Path
+) -> None:
+    screen = open_terminal(program=SCRIPTED, BREAKS="no reader")
+    screen.wait_for("▶ training")
+    screen.fill_unread()
+    wait_for_steps(home, 20)
+    screen.send_signal(signal.SIGTERM)
+    assert screen.wait_for_exit_unread() == 143
+    assert wait_for_end(home).reason == "terminated"
+
+
+@pytest.mark.parametrize("breaks", ["", "late reader"])
+def test_d_leaves_the_run_to_itself_and_restores_a_terminal_whenever_that_is_read(
+    open_terminal: OpenTerminal, home: Path, breaks: str
+) -> None:
+    screen = open_terminal(program=SCRIPTED, BREAKS=breaks)
+    screen.wait_for("▶ training")
+    screen.fill_unread()
+    screen.press("d", "q")  # the q was sent before d was handled, and does not end the run
+    if breaks:
+        wait_until((home / "broken").exists, "the end of the screen, whose last output is lost")
+    screen.assert_ends(0)
+    assert screen.text.strip() == CONTINUES
+    trainer = trainer_of(home)
+    assert all(os.readlink(f"/proc/{trainer.pid}/fd/{number}") == os.devnull for number in range(3))
+    assert trainer.terminal() is None
     assert_trains_on_until_terminated(home)
 
 
 # A screen that does not answer ----------------------------------------------------------------------------------------
 
-BLOCKED_OR_CLOSED = pytest.mark.parametrize(
-    "script", [BLOCKED_SCREEN, pytest.param(CLOSED_SCREEN, marks=pytest.mark.ci)], ids=["blocked", "closed"]
-)
 
-
-def open_broken(open_terminal: OpenTerminal, script: str, home: Path, *arguments: str | Path) -> Terminal:
-    """Open a screen, and wait until its script has broken it."""
-    broken = home / "broken"
-    screen = open_terminal(*arguments, program=(sys.executable, "-c", script), BROKEN=str(broken))
-    screen.wait_until(broken.exists, "never broken")
-    return screen
-
-
-@BLOCKED_OR_CLOSED
-def test_sigterm_saves_and_ends_a_run_whose_screen_does_not_answer(
-    open_terminal: OpenTerminal, home: Path, tweets: Path, script: str
+@pytest.mark.parametrize("breaks", ["blocked screen", pytest.param("closed screen", marks=pytest.mark.ci)])
+@pytest.mark.parametrize("code", [143, 3, pytest.param(129, marks=pytest.mark.ci)])
+def test_sigterm_ends_a_screen_that_does_not_answer_and_its_run_ctrl_c_or_a_hangup_the_screen_alone(
+    open_terminal: OpenTerminal, home: Path, breaks: str, code: int
 ) -> None:
-    screen = open_broken(open_terminal, script, home, *watched(tweets))
-    screen.send_signal(signal.SIGTERM)
-    screen.assert_ends(143)
-    assert wait_for_end(home).reason == "terminated"
-    assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == last_step(home)
-    assert screen.text.strip().endswith("tweetgen-tui --resume watched")
-    wait_until(lambda: not processes_in(home), "the end of the process")
-    assert PATIENCE_SECONDS + TAKEOVER_SECONDS < 5
-
-
-@BLOCKED_OR_CLOSED
-def test_ctrl_c_on_a_screen_that_does_not_answer_closes_it_and_the_run_continues_until_a_signal(
-    open_terminal: OpenTerminal, home: Path, tweets: Path, script: str
-) -> None:
-    screen = open_broken(open_terminal, script, home, *watched(tweets))
-    screen.press("ctrl+c")
-    screen.assert_ends(3)
-    assert "tweetgen-tui: The screen has failed: It does not answer." in screen.text
-    assert re.search("File .*, line \\d+ in (tick|select)\n", (home / "tweetgen.log").read_text(encoding="utf-8"))
-    assert screen.text.strip().endswith("tweetgen-tui attach watched")
+    screen = open_terminal(program=SCRIPTED, BREAKS=breaks)
+    screen.wait_until((home / "broken").exists, "never broken")
+    if code == 143:
+        screen.send_signal(signal.SIGTERM)
+        screen.assert_ends(143)
+        assert wait_for_end(home).reason == "terminated"
+        assert screen.text.strip().endswith("tweetgen-tui --resume watched")
+        wait_until(lambda: not processes_in(home), "the end of the process")
+        assert PATIENCE_SECONDS + TAKEOVER_SECONDS < 5
+        return
+    if code == 129:
+        screen.hang_up()
+        assert screen.wait_for_exit_unread() == 129
+    else:
+        screen.press("ctrl+c")
+        screen.assert_ends(3)
+        assert "tweetgen-tui: The screen has failed: It does not answer." in screen.text
+        assert re.search("File .*, line \\d+ in (block|select)\n", (home / "tweetgen.log").read_text(encoding="utf-8"))
+        assert screen.text.strip().endswith("tweetgen-tui attach watched")
     assert_trains_on_until_terminated(home)
-
-
-@pytest.mark.ci
-def test_a_hangup_of_a_screen_that_does_not_answer_leaves_its_run_on(
-    open_terminal: OpenTerminal, home: Path, tweets: Path
-) -> None:
-    screen = open_broken(open_terminal, BLOCKED_SCREEN, home, *watched(tweets))
-    screen.hang_up()
-    assert screen.wait_for_exit_unread() == 129
-    assert_trains_on_until_terminated(home)
-
-
-@pytest.mark.ci
-def test_sigterm_closes_an_attached_screen_that_does_not_answer_and_its_run_continues(
-    screen: Terminal, open_terminal: OpenTerminal, home: Path
-) -> None:
-    attached = open_broken(open_terminal, BLOCKED_SCREEN, home, "attach", "watched")
-    attached.send_signal(signal.SIGTERM)
-    attached.assert_ends(143)
-    assert attached.text.strip().endswith("tweetgen-tui attach watched")
-    wait_for_steps(home, 5)
-    screen.press("q")
-    screen.assert_ends(0)
 
 
 @pytest.mark.ci
@@ -238,7 +164,8 @@ def test_sigterm_closes_an_attached_screen_that_does_not_answer_and_its_run_cont
 def test_sigterm_and_ctrl_c_save_and_close_a_lesson_that_does_not_answer(
     open_terminal: OpenTerminal, home: Path, code: int
 ) -> None:
-    lesson = open_broken(open_terminal, BLOCKED_LESSON, home, "lesson")
+    lesson = open_terminal("lesson", program=SCRIPTED, BREAKS="blocked lesson")
+    lesson.wait_until((home / "lesson" / "broken").exists, "never broken")
     if code == 130:
         lesson.press("ctrl+c")
     else:
@@ -248,37 +175,42 @@ def test_sigterm_and_ctrl_c_save_and_close_a_lesson_that_does_not_answer(
     wait_until(lambda: not processes_in(home), "the end of the process")
 
 
-# Signals, hangups and what a terminal does not read -------------------------------------------------------------------
+# Signals and hangups --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.ci
-@pytest.mark.parametrize("key", ["q", "d"])
-def test_a_signal_right_after_the_screen_closes_leaves_no_process_and_a_restored_terminal(
-    open_terminal: OpenTerminal, home: Path, key: str
+def test_repeated_ctrl_c_while_torch_loads_exits_at_once_restores_the_terminal_and_leaves_no_run(
+    open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
-    terminal = open_terminal(program=(*SCRIPTED[:2], SIGNAL_AFTER_THE_SCREEN))
-    terminal.wait_for("hello")
-    terminal.press(key)
-    terminal.assert_ends(0)
-    wait_until(lambda: not processes_in(home), "the end of the process")
+    terminal = open_terminal("train", "--data", tweets, *QUIET)
+    terminal.wait_for("loading torch")
+    while terminal.pump():
+        terminal.send_signal(signal.SIGINT)
+    terminal.assert_ends(130)
+    assert "Traceback" not in terminal.text
+    assert not list((home / "runs").iterdir())
 
 
-@pytest.mark.parametrize(
-    ("options", "continues"), [((), True), pytest.param(("--on-hangup", "stop"), False, marks=pytest.mark.ci)]
-)
+@pytest.mark.parametrize("options", [(), pytest.param(("--on-hangup", "stop"), marks=pytest.mark.ci)])
 def test_sighup_with_an_open_terminal_restores_it_and_the_run_continues_unless_it_is_to_stop(
-    open_terminal: OpenTerminal, home: Path, options: tuple[str, ...], continues: bool
+    open_terminal: OpenTerminal, home: Path, options: tuple[str, ...]
 ) -> None:
     terminal = open_terminal(*options, program=SCRIPTED)
     terminal.wait_for("hello")
     terminal.send_signal(signal.SIGHUP)
     terminal.assert_ends(129)
-    left = processes_in(home)
-    assert bool(left) is continues
-    assert ("tweetgen-tui attach" in terminal.text) is continues
-    for process in left:
-        process.send_signal(signal.SIGTERM)
-        process.wait(DEADLINE_SECONDS)
+    assert ("tweetgen-tui attach" in terminal.text) is (not options)
+    if options:
+        assert wait_for_end(home).reason == "hung up"
+    else:
+        assert_trains_on_until_terminated(home)
+
+
+def test_a_dropped_connection_leaves_the_run_on(screen: Terminal, home: Path) -> None:
+    screen.press("?", shows="esc close")
+    screen.hang_up()
+    assert screen.wait_for_exit_unread() == 129
+    assert_trains_on_until_terminated(home)
 
 
 @pytest.mark.ci
@@ -313,22 +245,29 @@ def test_a_deleted_working_directory_is_an_error_of_two_lines(cli: Cli, tmp_path
 # Detached -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_loss_differs(
-    open_terminal: OpenTerminal, home: Path, tweets: Path
+def test_train_detach_returns_once_the_run_has_started_screens_come_steer_end_it_and_no_loss_differs(
+    launch: Launch, open_terminal: OpenTerminal, cli: Cli, home: Path, tweets: Path
 ) -> None:
-    screen = open_terminal("--data", tweets, *SLOWLY, "--seed", "0", "--run-name", "watched")
-    screen.wait_for("▶ training")
-    screen.press("?", shows="esc close")
-    screen.hang_up()
-    assert screen.wait_for_exit_unread() == 129
-    wait_for_steps(home, 50)
+    assert cli("attach").error_lines[0] == "tweetgen-tui: No run is active."
+    refused = launch("train", "--data", home / "none.txt", "--detach").wait()
+    assert (refused.code, "none.txt" in refused.error_lines[-2]) == (1, True)
+    train = ("train", "--data", tweets, *SLOWLY, "--seed", "0", "--run-name", "watched", "--detach")
+    started = launch(*train).wait()
+    assert (started.code, started.error_lines[-1]) == (0, CONTINUES)
+    [facts] = cli("runs", "list", "--json").objects
+    assert (facts["run"], facts["state"]) == ("watched", "training")
+    assert_error_at_the_end(cli("train", "--resume", "watched"), "is active already", "attach watched")
+    first = open_terminal("attach", "watched")
+    first.wait_for("▶ training")
+    first.hang_up()
+    assert first.wait_for_exit_unread() == 129
     attached = open_terminal("attach", "watched")
     attached.wait_for("▶ training")
-    assert "esc close" not in attached.text
     attached.press("+", "+", shows=r"temperature +0\.90")
     attached.press("g", shows=r"[●◐○] .*0\.90  \d\.\d\d")
     attached.press("space", shows="‖ paused")
     attached.press("space", shows="▶ training")
+    wait_for_steps(home, 5)
     attached.press("q", shows="y stop the run")
     attached.press("y")
     attached.assert_ends(0)
@@ -336,24 +275,12 @@ def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_lo
     ended = wait_for_end(home)
     assert ended.reason == "stopped by the user"
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
-    alone = losses(run_session(quiet_config(tweets, seed=0), stop_at(ended.step)))
-    assert losses(events_of(home)) == alone
-
-
-@pytest.mark.parametrize("unread_seconds", [0.0, EXIT_TIMEOUT_SECONDS + 0.5], ids=["at once", "after its last frame"])
-def test_a_terminal_that_is_not_read_does_not_block_the_training_and_d_restores_it_whenever_it_reads_again(
-    screen: Terminal, home: Path, unread_seconds: float
-) -> None:
-    screen.fill_unread()
-    wait_for_steps(home, 100)
-    screen.press("d", "q")  # the q was sent before d was handled, and does not end the run
-    time.sleep(unread_seconds)
-    screen.assert_ends(0)
-    assert screen.text.strip() == "The run watched continues in the background:  tweetgen-tui attach watched"
-    trainer = trainer_of(home)
-    assert all(os.readlink(f"/proc/{trainer.pid}/fd/{number}") == os.devnull for number in range(3))
-    assert trainer.terminal() is None
-    assert_trains_on_until_terminated(home)
+    late = cli("attach", "watched")
+    assert (late.code, late.error_lines[0]) == (0, "The run has ended: stopped by the user.")
+    assert "--resume watched" in late.error_lines[-1]
+    [facts] = cli("runs", "list", "--json").objects
+    assert (facts["state"], facts["reason"]) == ("finished", "stopped by the user")
+    assert losses(events_of(home)) == losses(run_session(quiet_config(tweets, seed=0), stop_at(ended.step)))
 
 
 @pytest.mark.ci
@@ -370,7 +297,7 @@ def test_d_before_the_run_has_started_returns_to_the_shell_and_the_run_starts(
 
 @pytest.mark.ci
 def test_several_screens_attach_to_one_run_and_show_what_another_changes(
-    screen: Terminal, open_terminal: OpenTerminal, cli: Cli
+    screen: Terminal, open_terminal: OpenTerminal
 ) -> None:
     second = open_terminal("attach", columns=80, rows=24)
     second.wait_for("This is the run watched")
@@ -383,10 +310,6 @@ def test_several_screens_attach_to_one_run_and_show_what_another_changes(
     third.send_signal(signal.SIGTERM)  # a signal to an attached screen does not affect the run
     third.assert_ends(143)
     assert "The run watched continues" in third.text
-    refused = cli("train", "--resume", "watched")
-    assert refused.code == 1
-    assert "is active already" in refused.error_lines[-2]
-    assert "attach watched" in refused.error_lines[-1]
     screen.press("space")
     for terminal in (second, screen):
         terminal.wait_for("‖ paused")
@@ -397,28 +320,6 @@ def test_several_screens_attach_to_one_run_and_show_what_another_changes(
     second.wait_for("■ stopped by the user")
     second.press("q")
     second.assert_ends(0)
-
-
-def test_train_detach_returns_once_the_run_has_started_or_can_not_start_and_attach_reports_its_end(
-    launch: Launch, cli: Cli, home: Path, tweets: Path
-) -> None:
-    assert cli("attach").error_lines[0] == "tweetgen-tui: No run is active."
-    finished = launch("train", "--data", tweets, *QUIET, "--run-name", "watched", "--detach").wait()
-    assert finished.code == 0, finished.err
-    assert finished.error_lines[-1] == "The run watched continues in the background:  tweetgen-tui attach watched"
-    [facts] = cli("runs", "list", "--json").objects
-    assert (facts["run"], facts["state"]) == ("watched", "training")
-    trainer_of(home).send_signal(signal.SIGTERM)
-    assert wait_for_end(home).reason == "terminated"
-    attached = cli("attach", "watched")
-    assert attached.code == 0
-    assert attached.error_lines[0] == "The run has ended: terminated."
-    assert "--resume watched" in attached.error_lines[-1]
-    [facts] = cli("runs", "list", "--json").objects
-    assert (facts["state"], facts["reason"]) == ("finished", "terminated")
-    refused = launch("train", "--data", home / "none.txt", "--detach").wait()
-    assert refused.code == 1
-    assert "none.txt" in refused.error_lines[-2]
 
 
 @pytest.mark.ci

@@ -39,10 +39,10 @@ from engine.corpus.batches import BatchStream
 from engine.model.gru import TextGenerator
 from engine.model.ngram_contexts import frequent_contexts
 from engine.model.vocab import Vocab, appended, context_code
-from engine.progress import BatchCursor
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
+from engine.protocol.progress import BatchCursor
 from engine.session import checkpointing, loop
 from engine.session.ranks.connection import Ranks
 from engine.session.session import TrainingSession

@@ -20,8 +20,8 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
+from engine.compute.memory import peak_bytes
 from engine.errors import TweetgenError
-from engine.memory import peak_bytes
 from tests.hostile import obeyed
 
 TURN_SECONDS = 0.3

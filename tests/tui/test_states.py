@@ -32,8 +32,8 @@ from engine.checkpoints.catalog import CheckpointEntry
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.report import CorpusPreview, SourceReport
-from engine.progress import Stage as SetupStage
 from engine.protocol import events as e
+from engine.protocol.progress import Stage as SetupStage
 from tests import fakes
 from tests.fakes import FakeSession, eval_finished, run_started, settings_changed, steps_finished, tweet_sampled
 from tests.tui import transcripts

@@ -165,7 +165,7 @@ class TweetgenApp(TerminalApp[Outcome], inherit_bindings=False):
     def on_mount(self) -> None:
         self.on_ctrl_c(self.screen_watch.expect)
         self.choose_theme()
-        # over Textual's own, which (8.2) can't be switched for another
+        # over Textual's default screen, which (8.2) can't be switched for another
         self.push_screen(self.main)
         self.store.on_change = self._apply_preferences
         if not self.store.preferences.mouse:

@@ -30,13 +30,13 @@ class Files(Actions):
         """What the current weights were saved as, where a load is about to replace them."""
 
     def action_save(self) -> None:
-        self._app.push_screen(ask_name_to_save(f"step-{self._run.view.step}"), self._save)
+        self._app.ask(ask_name_to_save(f"step-{self._run.view.step}"), self._save)
 
     def action_save_latest(self) -> None:
         self._save(SaveLatest())
 
-    def _save(self, command: SaveCheckpoint | SaveLatest | None) -> None:
-        if command is not None and self._run.send(command):
+    def _save(self, command: SaveCheckpoint | SaveLatest) -> None:
+        if self._run.send(command):
             self._names_to_save.add("latest" if isinstance(command, SaveLatest) else command.name)
 
     def report(self, event: CheckpointSaved | CheckpointLoaded) -> None:
@@ -55,14 +55,14 @@ class Files(Actions):
     def action_load(self) -> None:
         app = self._app
         browser = CheckpointBrowser(self._run, app.list_checkpoints, app.check, app.typing_ahead.drop)
-        app.push_screen(browser, app.leaving.start_after)
+        app.ask(browser, app.leaving.start_after)
 
     def action_open(self) -> None:
         self.open(None)
 
     def open(self, dropped: Path | None) -> None:
         """Open the dialog for other tweets at those that were dropped, or beside those of this run."""
-        self._app.push_screen(OpenDialog(self._run, self._app.check, dropped), self._app.leaving.start_after)
+        self._app.ask(OpenDialog(self._run, self._app.check, dropped), self._app.leaving.start_after)
 
     def action_export(self) -> None:
         view, note = self._run.view, ""
@@ -71,4 +71,4 @@ class Files(Actions):
             choices = dict(reversed(choices.items()))
         if len(view.tweets) < view.num_tweets:
             note = "The feed lacks tweets of the run, thinned or taken back by a load; its events.jsonl has them all."
-        self._app.push_screen(ExportDialog(f"{self._run.name or 'run'}-tweets.txt", choices, note))
+        self._app.push_screen(ExportDialog(f"{view.name or 'run'}-tweets.txt", choices, note))

@@ -48,7 +48,7 @@ class Leaving(Actions):
         self._then: Callable[[], None] = lambda: None
         """What follows the end of the run, while it is ending."""
         self._deadline = math.inf
-        """When that follows at the latest."""
+        """When `_then` is called at the latest."""
         self._question: Question | None = None
         """The last question whether to stop or to detach."""
         self._unhandled: list[int] = []
@@ -66,7 +66,7 @@ class Leaving(Actions):
             self.handle_signals()
         if self._run.is_ending and (has_ended or self._clock() > self._deadline):
             if not has_ended:  # no screen is left that could be asked whether to end without saving
-                self._app.connection.stop(self._run.end_reason)
+                self._run.connection.stop(self._run.end_reason)
             then = self._then
             self._end()  # once: ticks continue for a while
             then()
@@ -77,26 +77,26 @@ class Leaving(Actions):
 
     def action_leave(self) -> None:
         """Stop, save and quit; ask first where another process trains, as the run can continue."""
-        run, connection = self._run, self._app.connection
+        run, connection = self._run, self._run.connection
         is_on = run.view.phase != "starting" and run.view.ended is None and connection.is_alive and not run.is_ending
         if not connection.is_remote or not is_on or connection.refusal:
             self.leave(0)
             return
 
-        def leave(answer: str | None) -> None:
+        def leave(answer: str) -> None:
             if answer == "y" or (answer == "d" and self._run.view.ended is not None):
                 self.leave(0)
-            elif answer == "d":
+            else:
                 self.action_detach()
 
         others = "" if connection.num_screens < 2 else f" {connection.num_screens} screens are attached."
-        text = f"The run {sanitize_line(run.name)} is in another process.{others} d closes this screen only."
+        text = f"The run {sanitize_line(run.view.name)} is in another process.{others} d closes this screen only."
         self._question = Question("Stop the run?", text, {"y": "stop the run", "d": "detach"}, look="frame")
-        self._app.push_screen(self._question, leave)
+        self._app.ask(self._question, leave)
 
     def action_lesson(self) -> None:
         """Ask, then leave this run for the lesson: one of this process is stopped, another one detached."""
-        view, is_remote = self._run.view, self._app.connection.is_remote
+        view, is_remote = self._run.view, self._run.connection.is_remote
         if is_lesson_open():
             error = lesson_open_error()
             self._app.main.toast(f"{error.message} {error.hint}", "warning")
@@ -125,7 +125,7 @@ class Leaving(Actions):
                 self._end()
                 self.detach()
 
-        if (problem := self._app.connection.attach_problem) and not self._run.is_ending:
+        if (problem := self._run.connection.attach_problem) and not self._run.is_ending:
             text = (
                 f"No terminal can attach to this run: {sanitize_line(problem)} "
                 "Without a screen it continues until its budget is used up or its process is terminated."
@@ -150,12 +150,12 @@ class Leaving(Actions):
             self._then = leaving
         else:
             if self._run.end_reason:
-                self._app.connection.stop(self._run.end_reason)
+                self._run.connection.stop(self._run.end_reason)
             leaving()
 
-    def start_after(self, new: NewRun | None) -> None:
-        """End this run, and start the one that a dialog answered with, if any."""
-        if new is not None and not self._run.is_ending:
+    def start_after(self, new: NewRun) -> None:
+        """End this run, and start the one that a dialog answered with."""
+        if not self._run.is_ending:
             self.end_then(partial(self._app.start_run, new.config, new.overlay), f"then a new run {new.origin}")
 
     def end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER, *, may_ask: bool = True) -> None:
@@ -163,7 +163,7 @@ class Leaving(Actions):
 
         If it can't save and `may_ask` is set, ask the user first.
         """
-        view, connection = self._run.view, self._app.connection
+        view, connection = self._run.view, self._run.connection
         if view.ended is not None or not connection.is_alive:
             connection.stop(reason)  # one that has not started must not start any more
             then()
@@ -184,7 +184,7 @@ class Leaving(Actions):
             self._ask("Not saved", f"{refusal.detail} Quit anyway?", "quit without saving", then)
 
     def _ask(self, title: str, text: str, verb: str, then: Callable[[], None]) -> None:
-        self._app.push_screen(Question(title, text, {"y": verb}), lambda answer: then() if answer else None)
+        self._app.ask(Question(title, text, {"y": verb}), lambda _: then())
 
     def _exit(self, exit_code: int, *, is_abandoned: bool = False) -> None:
         """End the app. The code of a run that failed, or has lost steps, comes before the one asked for."""
@@ -201,7 +201,7 @@ class Leaving(Actions):
     # Signals and ctrl+c -----------------------------------------------------------------------------------------------
 
     def receive(self, code: int) -> None:
-        """Leave as a signal asks, with exit code `code`."""
+        """Record a signal by its exit code. For a signal's handler."""
         if self._app.return_code is None and not self._is_taken_over:
             self._unhandled.append(code)
         else:
@@ -211,8 +211,8 @@ class Leaving(Actions):
 
     def stop_run(self, code: int) -> None:
         """End the run of this process where the screen is closing or closed; a hangup ends no run."""
-        if code != HANGUP_CODE and not self._app.connection.is_remote:
-            self._app.connection.stop(reason_of(code) or "")
+        if code != HANGUP_CODE and not self._run.connection.is_remote:
+            self._run.connection.stop(reason_of(code) or "")
 
     def outcome_without_screen(self, code: int | None) -> Outcome:
         """Stop the run or let it continue, in place of a screen that does not answer; return how it was closed.
@@ -229,7 +229,7 @@ class Leaving(Actions):
             return Outcome.failed(InternalError("It does not answer.", where))
         if not self._ends_run(code):
             return Outcome(exit_code=code, is_detached=True)
-        self._app.connection.stop(reason_of(code) or "")
+        self._run.connection.stop(reason_of(code) or "")
         return Outcome(exit_code=code, is_ending=True)
 
     def interrupt(self) -> None:
@@ -239,9 +239,9 @@ class Leaving(Actions):
             return
         if not main.is_mounted:
             self.receive(INTERRUPTED_CODE)
-        elif main.is_running:  # else it can't leave, and the watch does
+        elif main.is_running:  # else it can't leave, and the watch ends the program
             app.screen_watch.react()
-            if not self._app.connection.is_remote:
+            if not self._run.connection.is_remote:
                 self.leave(INTERRUPTED_CODE)
             elif self._run.is_ending or app.screen is self._question:
                 self.detach(INTERRUPTED_CODE)
@@ -263,7 +263,7 @@ class Leaving(Actions):
                 self.detach(code)
 
     def _ends_run(self, code: int) -> bool:
-        """Return whether a signal ends the run, in place of leaving it on."""
-        is_remote = self._app.connection.is_remote
+        """Return whether a signal ends the run; else the run continues."""
+        is_remote = self._run.connection.is_remote
         is_own_replay = self._run.view.is_replay and not is_remote
         return self.stops_on_hangup or is_own_replay if code == HANGUP_CODE else not is_remote

@@ -34,7 +34,7 @@ from tui.run.marks import has_all, newly_crossed
 from tui.run.model import Need, RunModel, first_reason, unmet_needs
 from tui.run.new_run import OverlayCurve, curve_before
 from tui.run.pending import Interval, interval_settings
-from tui.run.summary import ending_of, why_no_levels
+from tui.run.summary import end_notification, why_no_levels
 from tui.run.view import RunView, is_over
 from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keys import bindings_of, mapped
@@ -91,7 +91,7 @@ class MainScreen(Screen[None]):
         self._measuring: e.RunStarted | None = None
         """The start of the session that was last asked to measure the reference levels of the plot."""
         self._levels_refusal = ""
-        """Why it has not."""
+        """Why the session has not measured them; empty unless it has refused."""
         self._crossings_from_step = run.view.step
         """Crossings of levels at earlier steps are not reported: they are of another session, or were missed."""
 
@@ -104,7 +104,7 @@ class MainScreen(Screen[None]):
 
     @property
     def unmet(self) -> dict[Need, str]:
-        """What keys lack now, each with its reason."""
+        """The needs of keys that are not met now, each with its reason."""
         has_tweet = any(feed.chosen is not None for feed in self.query(TweetFeed))  # there is none before the layout
         return unmet_needs(self.run, has_tweet=has_tweet, is_in_browser=self.app.is_web)
 
@@ -120,8 +120,9 @@ class MainScreen(Screen[None]):
         self.plot.shows_levels = preferences.levels
         self.plot.overlay = self.overlay
         self.watch(self.plot, "shows_levels", self._show_or_hide_levels, init=False)
-        if self.run.name:  # attached or resumed: tweets can be pinned before its start, or that is no event any more
-            self._open_files_of(self.run.name)
+        # attached or resumed: tweets can be pinned before its start, or that is no event any more
+        if name := self.run.view.name:
+            self._open_files_of(name)
         self._ending_timer = self.set_interval(_ENDING_TICK_SECONDS, self.tick, pause=True)
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
@@ -138,7 +139,7 @@ class MainScreen(Screen[None]):
     async def _show_curve_before(self, checkpoint: str) -> None:
         """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
         curve = await on_own_thread(partial(curve_before, checkpoint))
-        if curve is not None and self.run.name and curve.run != self.run.name:
+        if curve is not None and curve.run != self.run.view.name:
             self.plot.overlay = curve
 
     def tick(self) -> None:
@@ -160,7 +161,7 @@ class MainScreen(Screen[None]):
         self.app.leaving.tick(has_ended=has_ended)
         self._follow_levels(before)
         if is_over(run.view) and not is_over(before) and not run.is_ending and not run.view.is_replay:
-            text, chosen = ending_of(run.view, self.app.loss_unit), self.app.store.preferences
+            text, chosen = end_notification(run.view, self.app.loss_unit), self.app.store.preferences
             self.app.notifications.notify(text, with_bell=chosen.bell, on_desktop=chosen.desktop)
         if run.is_ending:
             self._prompt.action_close_line()
@@ -212,7 +213,7 @@ class MainScreen(Screen[None]):
             isinstance(screen, RunDialog) and screen.shows(refusal) for screen in self.app.screen_stack
         ):
             pass
-        elif refusal.command == "Finish" or refusal.title == replay.TITLE:  # often: a dialog each would be in the way
+        elif refusal.command == "Finish" or refusal.title == replay.TITLE:  # often: dialogs would be in the way
             self.toast(refusal.detail)
         else:
             show_error(self.app, refusal)
@@ -332,13 +333,12 @@ class MainScreen(Screen[None]):
         dialog = TweetDialog(
             self.run, tweet, partial(pins.toggle, tweet), partial(self._open_xray, tweet.text), is_pinned=tweet in pins
         )
-        self.app.push_screen(dialog, self._follow_feed)
+        self.app.ask(dialog, self._follow_feed)
 
-    def _follow_feed(self, continued: e.TweetSampled | None) -> None:
-        """Show the newest tweets where one with another end was asked for in a dialog."""
-        if continued is not None:
-            self.feed.action_follow()
-            self.panels.await_tweet(self.run.view)
+    def _follow_feed(self, _continued: e.TweetSampled) -> None:
+        """Show the newest tweets: one with another end was requested in a dialog."""
+        self.feed.action_follow()
+        self.panels.await_tweet(self.run.view)
 
     def action_copy(self) -> None:
         if tweet := self.feed.chosen:

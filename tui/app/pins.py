@@ -35,7 +35,7 @@ class PinnedTweets:
     def __init__(self, screen: MainScreen) -> None:
         """Show the pins in the feed of `screen`."""
         self.tweets: Pins = ()
-        """In the order of their steps."""
+        """The pinned tweets, in the order of their steps."""
         self._screen = screen
         self._num_changes = 0
         self._file: PinsFile | None = None

@@ -34,18 +34,18 @@ from tui.terminal.private import drawing_on_demand, update_screen
 from tui.widgets.panels import Pace
 
 Output: TypeAlias = tuple[float, str]
-"""What a terminal gets, and the seconds since the beginning."""
+"""Output to a terminal, after the seconds since the beginning."""
 SHOWN_SECONDS = 5.0
 """How long a toast is shown, and a dialog, which nobody can close."""
 _NEVER = 1e9
 _TICKS_AFTER_END = 1
-"""In which the plot follows the status."""
+"""Ticks recorded after the end, in which the plot catches up with the status."""
 _START = "\x1b[?25l\x1b[2J"
 """Hides the cursor and clears the terminal of the player."""
 _END = "\x1b[0m\x1b[{row};1H\x1b[?25h"
 """Restores the colours and shows the cursor, below the picture; in a terminal of the same height, on its last line."""
 _LAST_MOVE = re.compile(r"(\x1b\[[0-9;]*H)+\Z")
-"""To the cursor, which is hidden."""
+"""Trailing moves to the cursor, which is hidden."""
 
 
 def to_cast(outputs: Sequence[Output], size: tuple[int, int], title: str) -> str:
@@ -81,7 +81,7 @@ class IdleSelector(selectors.DefaultSelector):
 
 
 class CastDriver(HeadlessDriver):
-    """Gives what Textual writes to a terminal to a `RecorderApp`."""
+    """Passes what Textual writes to its `RecorderApp`."""
 
     is_headless = False  # or Textual would write nothing
 
@@ -97,7 +97,7 @@ class _SteppedScreen(MainScreen):
     def __init__(self, run: RunModel, clock: Callable[[], float]) -> None:
         self._paused: list[Timer] = []
         """Textual (8.2) has only weak references to them."""
-        super().__init__(run, clock, Pace(clock, lambda: 0.0, is_remote=False))
+        super().__init__(run, clock, Pace(clock, lambda: 0.0))
 
     def set_interval(self, *arguments: Any, **options: Any) -> Timer:  # noqa: ANN401 - as Textual's
         """Prepare a timer that does not run."""
@@ -113,7 +113,7 @@ class RecorderApp(TweetgenApp, inherit_bindings=False):
     ) -> None:
         """Show what `connection` emits, with the theme and the glyphs of the user's preferences."""
         self.written: list[str] = []
-        """What a terminal gets, since it was last cleared."""
+        """Output of the app since the list was last cleared."""
         self._toasts: list[tuple[float, Notification]] = []
         self._covered_since: float | None = None
         self._clock = clock
@@ -167,7 +167,7 @@ class Recorder:
         return self._replay.skipped.warning
 
     def record(self, on_seconds: Callable[[float], None]) -> list[Output]:
-        """Return what a terminal gets at each tick that changes the screen, and at the last one.
+        """Return the output at each tick that changes the screen, and at the last one.
 
         `on_seconds` is called with the seconds recorded so far. Raises what the app fails with.
         """

@@ -66,21 +66,15 @@ class Steering(Actions):
     def action_batch_size(self) -> None:
         sentence = "Number of tweets in a step. The position in the epoch is kept."
         dialog = ask_number("Batch size", sentence, self._training.batch_size, 1, MAX_BATCH_SIZE)
-        self._app.push_screen(dialog, self._set_batch_size)
-
-    def _set_batch_size(self, size: int | None) -> None:
-        if size is not None:
-            self._run.change(batch_size=size)
+        self._app.ask(dialog, lambda size: self._run.change(batch_size=size))
 
     def action_speed_limit(self) -> None:
         sentence = "Steps per second at most, to watch the model learn; 0: no limit."
         limit = math.ceil(self._training.steps_per_second)
-        self._app.push_screen(
-            ask_number("Speed limit", sentence, limit, 0, MAX_STEPS_PER_SECOND), self._set_speed_limit
-        )
+        self._app.ask(ask_number("Speed limit", sentence, limit, 0, MAX_STEPS_PER_SECOND), self._set_speed_limit)
 
-    def _set_speed_limit(self, limit: int | None) -> None:
-        if limit is not None and self._run.change(steps_per_second=limit):
+    def _set_speed_limit(self, limit: int) -> None:
+        if self._run.change(steps_per_second=limit):
             toast = f"Speed limit: {format_speed_limit(limit)}; u undoes it." if limit else "No speed limit."
             self._app.main.toast(toast)
 
@@ -92,10 +86,10 @@ class Steering(Actions):
             title, what, now = "tweets", "tweets of the feed", format_samples(vars(training))
         sentence = f"Steps between two {what}; 0: none. Now {now}."
         dialog = ask_number(f"Steps between {title}", sentence, getattr(training, name), 0, MAX_INTERVAL)
-        self._app.push_screen(dialog, partial(self._set_interval, name))
+        self._app.ask(dialog, partial(self._set_interval, name))
 
-    def _set_interval(self, name: Interval, steps: int | None) -> None:
-        if steps is not None and self._run.change(**interval_settings(name, steps)):
+    def _set_interval(self, name: Interval, steps: int) -> None:
+        if self._run.change(**interval_settings(name, steps)):
             subject = "Evaluations" if name == "eval_every" else "Tweets"
             self._app.main.toast(f"{subject}: {format_interval(steps)}.")
 
@@ -108,7 +102,7 @@ class Steering(Actions):
             run.answer(alert)
             self._app.main.show_alert()
         else:
-            config = RunConfig(resume=run.name, runtime=run.connection.config.runtime)
+            config = RunConfig(resume=run.view.name, runtime=run.connection.config.runtime)
             self._app.leaving.start_after(NewRun(config, "from its latest checkpoint"))
 
     def action_dismiss_alert(self) -> None:
@@ -117,19 +111,19 @@ class Steering(Actions):
             self._app.main.show_alert()
 
     def action_change(self, chosen: ChoiceName = "steps") -> None:
-        """Offer the ways to continue, the cursor on `chosen`; one of a run that is over is a new one as it began."""
+        """Offer the ways to continue, the cursor on `chosen`; of a run that is over, also a new run like it."""
         run, at_start = self._run, NO_LIMIT
         if self._app.main.refuses("commands"):
             return
         if run.view.started is not None and is_over(run.view):
             settings = config_at_start(run.connection.config, run.view.started).settings
             at_start = {name: settings.get(name) for name in BUDGETS}
-        self._app.push_screen(BudgetDialog(run.view, at_start, chosen), self._continue)
+        self._app.ask(BudgetDialog(run.view, at_start, chosen), self._continue)
 
-    def _continue(self, choice: Choice | None) -> None:
+    def _continue(self, choice: Choice) -> None:
         """Send the commands of a choice, and resume a run that was over; or start a new one."""
         run = self._run
-        if choice is None or self._app.main.refuses("commands"):
+        if self._app.main.refuses("commands"):
             return
         if choice.name == "new run":
             self._start_new()

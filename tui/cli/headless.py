@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TextIO
 
+from engine.compute.memory import torch_imported_uncollected
 from engine.config.run import BUDGETS, RunConfig, Tuning
 from engine.errors import RankLostError, TweetgenError
-from engine.memory import torch_imported_uncollected
-from engine.progress import Stage
 from engine.protocol import codec, events
 from engine.protocol.commands import Command, Pause, Stop
 from engine.protocol.events import Event, RunStarted
+from engine.protocol.progress import Stage
 from engine.session.startup import preflight
 from engine.storage.folders import RUN_CHECKPOINTS, RunFolder
 from engine.storage.journal import read_journal
@@ -48,7 +48,7 @@ from tui.run.fold import fold
 from tui.run.marks import failure_of, refusals_of
 from tui.run.summary import end_lines, how_to_attach
 from tui.run.view import RunView, is_over
-from tui.text.numbers import format_bits, format_count, format_eta, format_loss, format_rate, format_report, unit_label
+from tui.text.numbers import format_bits, format_eta, format_loss, format_rate, format_report, unit_label
 
 _POLL_SECONDS = 0.2
 _ENDING_SECONDS = 60.0
@@ -275,7 +275,7 @@ class _Received:
         self._journal_path = folder.journal_path
         self._output = output
         self._started_at: float | None = None
-        """Of the session whose events were emitted last."""
+        """Start time of the session whose events were emitted last."""
         self._last = ""
         self._emitted_early: set[str] = set()
         """Events read from the journal that the connection will repeat, as JSON."""
@@ -323,7 +323,7 @@ class _Received:
 
 def lines_of(event: Event, view: RunView) -> Iterator[str]:  # noqa: C901 - one case per kind of event
     """Yield the lines of an event, `view` being that after it: none for events that only move the progress."""
-    step = f"step {format_count(event.step)}"
+    step = f"step {event.step:,}"
     match event:
         case events.RunStarted():
             how = f"{event.training.preset}: {event.training.preset_reason}"
@@ -331,7 +331,7 @@ def lines_of(event: Event, view: RunView) -> Iterator[str]:  # noqa: C901 - one 
                 how = f"resumed from {event.resumed_from}"
             yield (
                 f"run {event.run}: {event.corpus}, {counted(event.num_train_tweets, 'training tweet')}, "
-                f"{format_count(event.num_parameters)} parameters, {event.device} {event.precision}, "
+                f"{event.num_parameters:,} parameters, {event.device} {event.precision}, "
                 f"{counted(event.num_threads, 'thread')}{_TUNING[event.tuning]}; {how}"
             )
         case events.EvalFinished():
@@ -344,7 +344,7 @@ def lines_of(event: Event, view: RunView) -> Iterator[str]:  # noqa: C901 - one 
         case events.FinishPlanned(last_step=None):
             yield f"{step}: finish cancelled"
         case events.FinishPlanned(last_step=int(last_step)):
-            yield f"{step}: finishing at step {format_count(last_step)}"
+            yield f"{step}: finishing at step {last_step:,}"
         case events.ThreadsChanged(message=message):
             yield f"{step}: {message}"
         case events.Warned(message=message, kind=kind):
@@ -359,7 +359,7 @@ def progress_text(view: RunView) -> str:
     """Return step, epoch, loss, speed and remaining time as one line."""
     loss, eta = view.smoothed_loss, eta_of(view)
     parts = [
-        f"step {format_count(view.step)}",
+        f"step {view.step:,}",
         f"epoch {view.epoch:.2f}",
         "" if loss is None else f"loss {format_loss(loss, 'bits')} {unit_label('bits')}",
         format_rate(view.chars_per_second) if view.chars_per_second else "",

@@ -9,7 +9,6 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -19,8 +18,8 @@ from rich.text import Text
 from engine.corpus.inspection import Inspection, by_kind
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport
 from engine.text import counted, sanitize_line
-from tui.text.cells import shortened
-from tui.text.numbers import format_count, format_share, format_size
+from tui.text.cells import bar, cell_len, shortened
+from tui.text.numbers import format_share, format_size
 
 _MAX_BAR_CELLS = 40
 _CELLS_BESIDE_BAR = 24
@@ -56,9 +55,9 @@ def print_sources(console: Console, report: CorpusReport) -> None:
     for source in report.sources[:_MAX_SOURCES]:
         _print(console, _source(source, console.width))
     if num_sources > _MAX_SOURCES:
-        _print(console, Text(f"and {format_count(num_sources - _MAX_SOURCES)} more; --json shows each", style=_QUIET))
+        _print(console, Text(f"and {num_sources - _MAX_SOURCES:,} more; --json shows each", style=_QUIET))
     if num_sources > 1:
-        _print(console, _section(f"all {format_count(num_sources)} together", *_row_counts(report)))
+        _print(console, _section(f"all {num_sources:,} together", *_row_counts(report)))
 
 
 def _print(console: Console, part: RenderableType, *, is_last: bool = False) -> None:
@@ -93,7 +92,7 @@ def _source(source: SourceReport, width: int) -> RenderableType:
 
 def _row_counts(read: SourceReport | CorpusReport) -> Iterator[RenderableType]:
     """Yield the number of kept rows and a table of the dropped ones."""
-    kept = f"{format_count(read.num_kept)} of {counted(read.num_rows, 'row')} kept"
+    kept = f"{read.num_kept:,} of {counted(read.num_rows, 'row')} kept"
     yield Text.assemble((kept, _GOOD), f" ({format_share(read.num_kept, read.num_rows)})" if read.num_rows else "")
     if read.dropped:
         yield _dropped(read)
@@ -102,7 +101,7 @@ def _row_counts(read: SourceReport | CorpusReport) -> Iterator[RenderableType]:
 def _dropped(source: SourceReport | CorpusReport) -> Table:
     """Return the reasons with counts, each with the start of one row."""
     table = Table.grid(padding=(0, 2), expand=True)
-    counts = [format_count(count) for count in source.dropped.values()]
+    counts = [f"{count:,}" for count in source.dropped.values()]
     widest = min(max(map(cell_len, source.dropped)), _MAX_REASON_CELLS)
     table.add_column(justify="right", style="yellow", no_wrap=True, width=max(map(len, counts)))
     table.add_column(no_wrap=True, overflow="ellipsis", width=widest)
@@ -145,7 +144,7 @@ def _scripts(scripts: dict[str, int]) -> str:
     total = sum(scripts.values())
     shares = [f"{name} {format_share(count, total)}" for name, count in scripts.items() if count >= _TRACE * total]
     traces = list(scripts)[len(shares) :]
-    more = f" and {format_count(len(traces) - _MAX_TRACES)} more" if len(traces) > _MAX_TRACES else ""
+    more = f" and {len(traces) - _MAX_TRACES:,} more" if len(traces) > _MAX_TRACES else ""
     if traces:
         shares.append(f"traces of {', '.join(traces[:_MAX_TRACES])}{more}")
     return ", ".join(shares) or "no letters"
@@ -155,7 +154,7 @@ def _validation(inspection: Inspection) -> str:
     """Return the number of validation tweets, and of those that share a long run of text with a training tweet."""
     num_tweets, share = len(inspection.corpus.validation), inspection.shared_run_share
     num_sharing = round(share * num_tweets)
-    sharing = f"{format_count(num_sharing)} of them ({100 * share:.2f} %)" if num_sharing else "none"
+    sharing = f"{num_sharing:,} of them ({100 * share:.2f} %)" if num_sharing else "none"
     verb = "share" if num_sharing > 1 else "shares"
     figure = f"{sharing} {verb} 30 or more characters with a training tweet, names and links aside"
     return f"{counted(num_tweets, 'tweet')}; {figure}"
@@ -175,24 +174,19 @@ def _duplicates(report: CorpusReport) -> str:
 
 def _lengths(inspection: Inspection, width: int) -> RenderableType:
     """Return a histogram of the lengths."""
-    bars = inspection.lengths
+    lengths = inspection.lengths
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", style=_QUIET, no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(style="green", no_wrap=True)
-    most = max(bar.num_tweets for bar in bars)
+    most = max(length.num_tweets for length in lengths)
     max_cells = max(min(_MAX_BAR_CELLS, width - _CELLS_BESIDE_BAR), 1)
-    for bar in bars:
-        span = f"{format_count(bar.first)}–{format_count(bar.last)}" if bar.last > bar.first else str(bar.first)
-        table.add_row(span, format_count(bar.num_tweets), _bar(bar.num_tweets * max_cells / most))
-    mean = f"{inspection.mean_length:,.0f} on average, {format_count(inspection.num_chars)} in all"
+    for length in lengths:
+        span = f"{length.first:,}–{length.last:,}" if length.last > length.first else str(length.first)
+        least = 1 / (8 * max_cells) if length.num_tweets else 0.0  # any number above 0 is visible
+        table.add_row(span, f"{length.num_tweets:,}", bar(max(length.num_tweets / most, least), max_cells).rstrip())
+    mean = f"{inspection.mean_length:,.0f} on average, {inspection.num_chars:,} in all"
     return Group(Text(mean), table)
-
-
-def _bar(cells: float) -> str:
-    """Return a bar of this length, rounded to an eighth of a cell; any length above 0 is visible."""
-    whole, eighths = divmod(max(round(8 * cells), cells > 0), 8)
-    return "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths]
 
 
 # The characters -------------------------------------------------------------------------------------------------------
@@ -203,7 +197,7 @@ def _alphabet(inspection: Inspection) -> RenderableType:
     kinds = by_kind(inspection.char_counts)
     shown = dict(list(kinds.items())[:_MAX_KINDS])
     table = Table.grid(padding=(0, 2), expand=True)
-    numbers = [format_count(len(chars)) for chars in shown.values()]
+    numbers = [f"{len(chars):,}" for chars in shown.values()]
     table.add_column(style=_KEY, no_wrap=True, width=max(map(len, shown)))
     table.add_column(justify="right", no_wrap=True, width=max(map(len, numbers)))
     table.add_column(justify="right", style=_QUIET, no_wrap=True, width=len("<0.1 %"))
@@ -211,12 +205,12 @@ def _alphabet(inspection: Inspection) -> RenderableType:
     for (kind, chars), number in zip(shown.items(), numbers, strict=True):
         share = format_share(sum(chars.values()), inspection.num_chars)
         table.add_row(kind, number, share, Text(_spaced(chars, _MAX_CHARS_OF_A_KIND)))
-    parts: list[RenderableType] = [Text(f"{format_count(len(inspection.char_counts))} distinct characters"), table]
+    parts: list[RenderableType] = [Text(f"{len(inspection.char_counts):,} distinct characters"), table]
     if len(kinds) > len(shown):
-        parts.append(Text(f"and {format_count(len(kinds) - len(shown))} more kinds", style=_QUIET))
+        parts.append(Text(f"and {len(kinds) - len(shown):,} more kinds", style=_QUIET))
     if rare := inspection.rare_chars:
         verb = "occurs" if len(rare) == 1 else "occur"
-        known = f"{format_count(len(rare))} {verb} only once: {_spaced(rare, _MAX_CHARS_OF_A_KIND)}"
+        known = f"{len(rare):,} {verb} only once: {_spaced(rare, _MAX_CHARS_OF_A_KIND)}"
         parts.append(Text(known, no_wrap=True, overflow="ellipsis"))  # one that begins in Hebrew would be turned
     return Group(*parts)
 

@@ -49,10 +49,11 @@ def _plain(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete) and _PLAIN_NAME.fullmatch(name)]
 
 
-# Of a command's own ---------------------------------------------------------------------------------------------------
+# Options of single commands -------------------------------------------------------------------------------------------
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 Checkpoint = Annotated[
     str | None,
     typer.Option(
@@ -98,7 +99,7 @@ NprocPerNode = Annotated[
 """`AUTO` is 0."""
 
 
-# Of the configs -------------------------------------------------------------------------------------------------------
+# Options from the fields of configs -----------------------------------------------------------------------------------
 
 
 class OptionGroup(NamedTuple):
@@ -173,7 +174,7 @@ _COMPLETIONS = {"checkpoint": complete_checkpoint, "resume": complete_run}
 
 
 def with_options(*groups: OptionGroup) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `groups` besides its own; it is called with a dictionary of those on the line."""
+    """Add the options of `groups` to a command; its first argument is a dictionary of those on the command line."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         parameters = [_parameter(group, name) for group in groups for name in group.fields]
@@ -201,9 +202,9 @@ def _parameter(group: OptionGroup, name: str) -> inspect.Parameter:
     """Return the parameter behind one option; it is None where the option is not on the line."""
     config_type, field_type = group.config_type, _types_of(group.config_type)[name]
     flag = _FLAGS.get(name, option_of(name))
-    if config_type is SamplingConfig and field_type is bool:  # that of a checkpoint can be on
+    if config_type is SamplingConfig and field_type is bool:  # one that is on in a checkpoint can be turned off
         flag += f"/--no-{flag.removeprefix('--')}"
-    # typer knows no default: not to be on the line is None; one that a preset decides is not shown
+    # to typer the default is None, an option not given; a default that a preset decides is not shown
     default = None if config_type in (ModelConfig, TrainingConfig) else getattr(config_type, name, None)
     is_shown = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
     option = typer.Option(

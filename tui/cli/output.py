@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # imported in the functions, so that --help starts fast
     from rich.progress import Progress
 
     from engine.checkpoints.format import CheckpointInfo
-    from engine.progress import OnProgress
+    from engine.protocol.progress import OnProgress
 
 STANDARD_STREAM = "-"
 PLAIN_SECONDS = 5.0
@@ -66,7 +66,7 @@ def print_json(value: object) -> None:
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print aligned columns, two spaces apart."""
-    from rich.cells import cell_len
+    from tui.text.cells import cell_len
 
     cells = [list(headings), *([sanitize_line(cell) for cell in row] for row in rows)]
     widths = [max(cell_len(row[column]) for row in cells) for column in range(len(headings))]
@@ -97,7 +97,7 @@ def check_output(name: str, *, may_replace: bool, is_binary: bool = False) -> No
                 "The file is binary: it can't be printed on a terminal.", "Name a file, or redirect: ... - > FILE"
             )
         return
-    from engine.export.tweets import check_export
+    from engine.storage.files import check_export
 
     file = Path(name).expanduser()
     with hint_at_force(str(file)):
@@ -115,7 +115,7 @@ def write_output(name: str, content: bytes, *, may_replace: bool) -> None:
         except OSError as error:
             raise StorageError(f"Standard output can't be written: {error.strerror}.", "Free some space.") from error
         return
-    from engine.export.tweets import write_export
+    from engine.storage.files import write_export
 
     file = Path(name).expanduser()
     with hint_at_force(str(file)):
@@ -125,7 +125,7 @@ def write_output(name: str, content: bytes, *, may_replace: bool) -> None:
 
 @contextlib.contextmanager
 def hint_at_force(file: str) -> Iterator[None]:
-    """Turn `FileExistsError` into a `StorageError` that names the file."""
+    """Turn `FileExistsError` into a `StorageError` that names the file and --force."""
     try:
         yield
     except FileExistsError as error:
@@ -203,7 +203,7 @@ def _started_bar(console: Console) -> Progress:
 
 @contextlib.contextmanager
 def show_progress() -> Iterator[OnProgress]:
-    """Give a callback that moves a bar; it does nothing without a terminal."""
+    """Yield a callback that moves a progress bar; it does nothing without a terminal."""
     if not _can_draw_bar(_stderr_console()):
         yield lambda _share, _doing: None
         return
@@ -250,7 +250,7 @@ def exit_at_signals(farewell: Callable[[], str] = str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def passing_folder() -> Iterator[Path]:
-    """Give a temporary folder for what is piped in; it is deleted at the end, and on SIGINT or SIGTERM."""
+    """Yield a temporary folder for standard input; it is deleted at the end, and on SIGINT or SIGTERM."""
     with tempfile.TemporaryDirectory() as folder:
 
         def farewell() -> str:

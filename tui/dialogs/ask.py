@@ -28,7 +28,6 @@ from tui.run.view import RunView, is_over
 from tui.settings.key_table import Key, keys_of
 from tui.settings.keys import bindings_of
 from tui.text.checkpoints import model_text
-from tui.text.numbers import format_count
 from tui.text.typed import amount_in
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
@@ -180,14 +179,14 @@ def _line(text: str, placeholder: str = "", max_length: int = 24) -> LineInput:
 
 def ask_number(title: str, sentence: str, value: int, low: int, high: int) -> Ask[int]:
     """Ask for a whole number, now `value`; `sentence` says what it means, and the effect of a change."""
-    limits = f"a whole number from {format_count(low)} to {format_count(high)}"
+    limits = f"a whole number from {low:,} to {high:,}"
 
     def check(text: str) -> int | Problem:
         digits = text.translate(dict.fromkeys(map(ord, ",_ '\u00a0\u202f")))  # any separator of groups
         is_number = digits.removeprefix("-").isdecimal() and low <= int(digits) <= high
         return int(digits) if is_number else Problem(f"{sanitize_line(text) or 'Nothing'} is not {limits}.")
 
-    return Ask(title, _line(str(value)), f"{format_count(value)} now; {limits}.", check, note=sentence)
+    return Ask(title, _line(str(value)), f"{value:,} now; {limits}.", check, note=sentence)
 
 
 def _ask_name(title: str, name: str, verb: str, check: Callable[[str], Checked[Answer]]) -> Ask[Answer]:
@@ -229,10 +228,10 @@ def ask_new_name(name: str) -> Ask[str]:
 
 def load_question(entry: CheckpointEntry, view: RunView) -> str:
     """Return what loading a checkpoint does to the run of `view`, and under which name its weights are saved."""
-    info, saved, run = entry.info, view.saved_by_name, view.started.run if view.started is not None else ""
+    info, saved = entry.info, view.saved_by_name
     if info is None:
         return ""  # damaged: it can't be loaded
-    if info.run != run:
+    if info.run != view.name:
         of_run = "" if entry.name.startswith(f"{info.run}/") else f" of the run {info.run}"
         where = f"Continue this run from “{entry.name}”, step {info.step:,}{of_run}, trained on {info.corpus_name}?"
     elif info.step == view.step:
@@ -249,7 +248,8 @@ def load_question(entry: CheckpointEntry, view: RunView) -> str:
     elif view.phase == "training":  # the steps until the answer count, too
         now = f"The run, now at step {view.step:,}, is saved first as step-N{BEFORE_LOAD}, where N is its step then."
     else:
-        now = f"The run, at step {view.step:,}, is saved first as {folder_of_run(run).name_before_load(view.step)}."
+        name = folder_of_run(view.name).name_before_load(view.step)
+        now = f"The run, at step {view.step:,}, is saved first as {name}."
     model = f" The model becomes: {model_text(info.model)}." if has_other_model else ""
     return f"{where}{model} {now}{' Its finish is cancelled.' if view.is_finishing else ''}"
 
@@ -295,7 +295,7 @@ class BudgetDialog(Dialog[Choice]):
             return
         choice = self._choices[number - 1]
         if choice.name == "amount":
-            self.app.push_screen(ask_amount(self._view), lambda typed: typed and self.dismiss(typed))
+            self.app.ask(ask_amount(self._view), self.dismiss)
         else:
             self.dismiss(choice)
 

@@ -59,7 +59,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         line.update(sanitize_line(text))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
-        """Leave the key of the help to others in a dialog that has no keys there."""
+        """Disable `help` in a dialog without keys in the help, so that its key bubbles up."""
         return action != "help" or bool(self.HELP)
 
     async def action_help(self) -> None:
@@ -92,26 +92,26 @@ class RunUpdated(Message, bubble=False):
     """
 
     events: tuple[Event, ...]
-    """Those since the last one; empty most of the time."""
+    """The events since the last update; empty most of the time."""
     unmet: Mapping[Need, str]
-    """What keys lack now, each need with its reason."""
+    """The needs that are not met now, each with its reason."""
 
 
 class RunDialog(Dialog[Answer]):
     """A dialog that sends commands to the run of the main screen."""
 
     ASKS: ClassVar[str] = ""
-    """Name of the command whose refusals are shown here and nowhere else."""
+    """Name of the command whose refusals only the dialog shows."""
 
     unmet: reactive[Mapping[Need, str]] = reactive[Mapping[Need, str]]({})
-    """What keys lack now."""
+    """The needs that are not met now, each with its reason."""
 
     def __init__(self, title: str, run: RunModel) -> None:
         super().__init__(title)
         self.run = run
 
     def shows(self, refusal: CommandRefused) -> bool:
-        """Return whether a refusal is shown here, so that no one else has to."""
+        """Return whether the dialog shows a refusal itself."""
         return refusal.command == self.ASKS
 
     @on(RunUpdated)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -30,13 +29,13 @@ from engine.text import ELLIPSIS, sanitize_line
 from tui.dialogs.base import Dialog
 from tui.process.threads import on_own_thread
 from tui.terminal.app import TerminalApp
-from tui.text.cells import shortened
+from tui.text.cells import cell_len, shortened
 from tui.text.checkpoints import ORDERS, ComparedField, Order, comparison, rows_of
 from tui.text.numbers import unit_label
 from tui.widgets.feed.columns import PIN_GLYPH
 
 _ARROWS: dict[Order, str] = {"name": "▲", "step": "▼", "loss": "▲", "size": "▼", "age": "▲"}
-"""At the sorted column: whether its values rise or fall from top to bottom."""
+"""Sign at the sorted column: whether its values rise or fall from top to bottom."""
 _MIN_NAME_WIDTH = 16
 _MARKS_WIDTH = 2
 

@@ -27,7 +27,7 @@ from engine.protocol.events import TweetSampled
 from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.text import sanitize_line
 from tui.dialogs.ask import Question, ask_new_name, load_question, show_error
-from tui.dialogs.base import Answer, Dialog, RunDialog
+from tui.dialogs.base import RunDialog
 from tui.dialogs.checkpoint_list import CheckpointTable, CompareDialog
 from tui.process.threads import on_own_thread
 from tui.run.model import RunModel
@@ -123,8 +123,8 @@ class CheckpointBrowser(RunDialog[NewRun]):
     def _show_entries(self, cursor_on: str = "") -> None:
         """Show the entries that pass the filter, sorted; move the cursor to `cursor_on`, if given."""
         typed, all_entries = self._filter.value, self._entries.values()
-        groups = grouped(all_entries, self.run.name, self._order, typed)
-        self._table.show(groups, self.run.name, self._order, cursor_on, self._compared, self._why_not_loaded)
+        groups = grouped(all_entries, self.run.view.name, self._order, typed)
+        self._table.show(groups, self.run.view.name, self._order, cursor_on, self._compared, self._why_not_loaded)
         self._show_titles()
         num_shown = sum(map(len, groups.values()))
         count = f"{num_shown:,} of {len(all_entries):,}" if typed else f"{num_shown:,}"
@@ -142,7 +142,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
 
     def _why_not_loaded(self, entry: CheckpointEntry) -> str:
         """Return why a checkpoint can't be loaded into this run; empty where no reason is known."""
-        own = self._entries.get(f"{self.run.name}/latest")
+        own = self._entries.get(f"{self.run.view.name}/latest")
         if entry.problem or entry.info is None or own is None or own.info is None or entry.info.vocab == own.info.vocab:
             return entry.problem
         sizes = f"{len(entry.info.vocab)} characters, not {len(own.info.vocab)}"
@@ -189,13 +189,6 @@ class CheckpointBrowser(RunDialog[NewRun]):
         self._show_notice(reason)
         self._drop_typed_ahead()
 
-    def _ask(self, dialog: Dialog[Answer], then: Callable[[Answer], object]) -> None:
-        def follow(answer: Answer | None) -> None:
-            if answer is not None:
-                then(answer)
-
-        self.app.push_screen(dialog, follow)
-
     def action_checkpoint_sort(self, step: int) -> None:
         """Sort by the next (1) or previous (-1) column."""
         self._order = ORDERS[(ORDERS.index(self._order) + step) % len(ORDERS)]
@@ -239,7 +232,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
         else:
             self._drop_typed_ahead()  # a key held down must not answer the question
             question, answers = lambda: load_question(entry, self.run.view), {"y": "load", "enter": "load"}
-            self._ask(Question("Load a checkpoint", question, answers), lambda _: self._load(entry.name))
+            self.app.ask(Question("Load a checkpoint", question, answers), lambda _: self._load(entry.name))
 
     def _load(self, name: str) -> None:
         self.dismiss(None)
@@ -266,16 +259,16 @@ class CheckpointBrowser(RunDialog[NewRun]):
             show_error(self.app, error)
             return
         self._show_notice("")  # in no `finally`: where the dialog was closed meanwhile, the line is gone
-        view, run = self.run.view, self.run.name
+        view = self.run.view
         step, before = f"at step {entry.info.step:,}", ""
         if view.started is not None and view.ended is None and not view.is_replay:
-            before = f"The run {run} is saved and ends. "
-            step = "at the step where it ends" if entry.name == f"{run}/latest" else step
+            before = f"The run {view.name} is saved and ends. "
+            step = "at the step where it ends" if entry.name == f"{view.name}/latest" else step
         what = f"A new one starts from “{entry.name}”, {step}, on {sanitize_line(entry.info.corpus_name)}."
         if doubled := doubled_budgets(entry.info):
             limits = ", ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in doubled.items())
             what += f" Its budget is used up, and is doubled: {limits}."
-        self._ask(
+        self.app.ask(
             Question("New run", before + what, {"y": "start"}),
             lambda _: self.dismiss(NewRun(config, f"from “{entry.name}”", curve_of(self.run.view))),
         )
@@ -317,7 +310,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
                 change = partial(files.rename_checkpoint, entry.name, name)
                 self._change(change, entry, renamed, f"Renamed to “{name}”.")
 
-        self._ask(ask_new_name(entry.name), rename)
+        self.app.ask(ask_new_name(entry.name), rename)
 
     def action_checkpoint_delete(self) -> None:
         """Ask whether to delete it, where that is allowed."""
@@ -331,7 +324,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
             size = format_size(entry.num_bytes)
             question = f"Delete “{entry.name}”? This frees {size} and can't be undone."
             delete, done = partial(files.delete_checkpoint, entry.name), f"Deleted “{entry.name}”: {size} freed."
-            self._ask(
+            self.app.ask(
                 Question("Delete a checkpoint", question, {"y": "delete"}),
                 lambda _: self._change(delete, entry, None, done),
             )
@@ -339,7 +332,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
     def _is_written_by_run(self, entry: CheckpointEntry) -> bool:
         """Return whether the run of this screen may overwrite a checkpoint: it may continue until it has ended."""
         run, _, name = entry.name.rpartition("/")
-        return run == self.run.name and name in RUN_CHECKPOINTS and self.run.view.ended is None
+        return run == self.run.view.name and name in RUN_CHECKPOINTS and self.run.view.ended is None
 
     @work(group="change")
     async def _change(

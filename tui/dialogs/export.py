@@ -14,8 +14,9 @@ from textual.events import Click
 from textual.widgets import Input, Static
 
 from engine.errors import TweetgenError
-from engine.export.tweets import FORMATS, write_export
+from engine.export.text_files import TWEET_FORMATS as FORMATS
 from engine.protocol.events import TweetSampled
+from engine.storage.files import write_export
 from engine.text import counted, sanitize_line
 from tui.dialogs.base import Dialog
 from tui.process.threads import on_own_thread

@@ -26,7 +26,7 @@ _STYLES: dict[EntryKind, str] = {
     "tweets": "$foreground",
     "other": "$text-disabled",
 }
-"""By kind, in display order."""
+"""Colours of the entries by kind, in display order."""
 _ORDER = list(_STYLES)
 _MAX_SHOWN = 500
 """Longer listings are cut; typing filters them."""
@@ -73,7 +73,7 @@ class FileList(OptionList, can_focus=False):
         self.highlighted = None if highlighted is None else min(highlighted, _MAX_SHOWN - 1)
 
     def on_resize(self) -> None:
-        """Keep the highlighted entry in view when the hints below grow."""
+        """Scroll to the highlighted entry when the hints below have grown."""
         self.scroll_to_highlight()
 
     @property

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,7 +17,7 @@ from engine.text import sanitize_line
 from tui.dialogs.base import Dialog
 from tui.settings.key_table import KEY_TABLE, Key
 from tui.settings.keys import KeyMap, mapped
-from tui.text.cells import wrap
+from tui.text.cells import cell_len, wrap
 from tui.text.tweets import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.widgets.feed.columns import DRAFTS_MARK, FAILING_MARK, PIN_GLYPH, SELECTED_GLYPH
 from tui.widgets.plot.cells import MARKS, PlotGlyphs

@@ -1,4 +1,4 @@
-"""Choose a file, folder or archive of tweets for a new run: a line for a path, and the folder that it leads to.
+"""`OpenDialog`: choose a file, folder or archive of tweets for a new run, by a path or in the list of its folder.
 
 Options may follow the path in the line; the folder and its entries are those of the path alone. The tweets are checked
 before anything else happens: an error is shown here, and the current run continues. Folders and files are read on
@@ -59,7 +59,7 @@ class OpenDialog(RunDialog[NewRun]):
     _list = getters.query_one(FileList)
 
     def __init__(self, run: RunModel, check: Check, dropped: Path | None = None) -> None:
-        """Begin at the tweets of `run`; check at once a path that was dropped."""
+        """List the folder of the tweets of `run`, or check at once a path that was dropped."""
         super().__init__("Open other tweets", run)
         self._check = check
         self._dropped = dropped
@@ -258,7 +258,7 @@ class OpenDialog(RunDialog[NewRun]):
             return
         view = self.run.view
         is_over = view.ended is not None or view.started is None
-        effect = "starts a new run on it" if is_over else f"saves the run {self.run.name} and starts a new one on it"
+        effect = "starts a new run on it" if is_over else f"saves the run {view.name} and starts a new one on it"
         facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
         doubt = doubt_in(preview) if preview else ""
         verdict = doubt or f"{path.name} can be used"

@@ -160,14 +160,14 @@ class SettingList(Dialog[None]):
         def explain(typed: str) -> Problem | None:
             return problem if isinstance(problem := check(typed), Problem) else None
 
-        def answer(typed: str | None) -> None:
-            if typed not in {None, text.strip()}:
+        def answer(typed: str) -> None:
+            if typed != text.strip():
                 self._set(row, typed or None)
 
         max_length = 2 * MAX_AVOIDED_CHARS if isinstance(row.value, str | tuple) else _MAX_NUMBER_CHARS
         line = LineInput(text, placeholder=row.placeholder, max_length=max_length, select_on_focus=True)
         label, keys_line = row.label.capitalize(), "enter set · esc cancel"
-        self.app.push_screen(Ask(label, line, row.sentence, check, explain, "", keys_line, "-slim"), answer)
+        self.app.ask(Ask(label, line, row.sentence, check, explain, "", keys_line, "-slim"), answer)
 
     def action_reset(self) -> None:
         if row := self._chosen:

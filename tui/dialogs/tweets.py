@@ -132,7 +132,7 @@ class TweetDialog(RunDialog[TweetSampled]):
             self.dismiss(self.tweet)
 
     def action_use_as_prime(self) -> None:
-        """Begin all new tweets with the text before the cursor, or with no prime where they begin with it already."""
+        """Set the prime to the text before the cursor, or clear it if that is the prime already."""
         now = self.run.shown.sampling
         prime = "" if self._before_cursor == now.prime else self._before_cursor
         try:

@@ -14,14 +14,14 @@ from engine.protocol.insight import TextTraced
 from engine.text import ELLIPSIS, counted
 from tui.run.marks import Baseline
 from tui.text.cells import safe_chars, set_cell_size
-from tui.text.numbers import format_bits, format_count, format_rate
+from tui.text.numbers import format_bits, format_rate
 from tui.xray.drawing import Glyphs, Kind, Line, Picture, Span, fitted, percent, wrapped
 
 # Stop 1: ids and one-hot rows -----------------------------------------------------------------------------------------
 
 _SYMBOL_CELLS, _ID_CELLS = 6, 5
 _BEYOND_CELLS = 12
-"""For the column of a 1 that is right of the window."""
+"""Room for " 1 in N", where the 1 of a row is right of the columns shown."""
 _MIN_COLUMNS = 8
 
 
@@ -49,8 +49,8 @@ def chars_picture(
 
 
 def _one_hot_row(symbol: str, token_id: int, num_columns: int, glyphs: Glyphs) -> Line:
-    zero = "." if glyphs.part.isascii() else "·"
     kind: Kind = "problem" if token_id == UNK else "good"
+    zero = glyphs.padding
     name = Span(set_cell_size(symbol, _SYMBOL_CELLS), "problem" if token_id == UNK else "text")
     number = Span(f"{token_id:>{_ID_CELLS - 1}} ", "value")
     if token_id >= num_columns:
@@ -64,9 +64,9 @@ def _one_hot_row(symbol: str, token_id: int, num_columns: int, glyphs: Glyphs) -
 _PART_CELLS, _SHAPE_CELLS, _COUNT_CELLS = 11, 15, 41
 _WIDE_FOR_WEIGHTS = 54
 _TALL = 10
-"""From here on each part has a line of its own, between the arrays."""
+"""From this height on, each part has a line of its own between the arrays."""
 _GRU = 3
-"""Its place among the parts."""
+"""Parts up to the GRU."""
 _GRU_FORMULA = "3: the gates r and z and the candidate n; 2: their biases for input and state, b_i and b_h."
 
 
@@ -119,7 +119,7 @@ def shapes_picture(sizes: Sizes, num_seen: int, width: int, height: int, glyphs:
         lines.append(_array(part, is_seen=number < num_seen, has_weights=height < _TALL and width >= _WIDE_FOR_WEIGHTS))
     letters = f"B = {sizes.num_tweets}, T = {sizes.num_columns}, E = {sizes.model.embedding_size}, "
     letters += f"H = {sizes.model.hidden_size}, V = {sizes.vocab_size}"
-    notes = wrapped(f"{format_count(total)} parameters in all; {letters}" if are_all_seen else letters, width, "title")
+    notes = wrapped(f"{total:,} parameters in all; {letters}" if are_all_seen else letters, width, "title")
     if num_seen >= _GRU:
         notes += wrapped(_GRU_FORMULA, width)
     if are_all_seen:
@@ -138,7 +138,7 @@ def _array(part: Part, *, is_seen: bool, has_weights: bool) -> Line:
         Span(numbers.ljust(_SHAPE_CELLS), kind),
     )
     if has_weights and is_seen and part.num_parameters:
-        return (*line, Span(f"{format_count(part.num_parameters)} weights"))
+        return (*line, Span(f"{part.num_parameters:,} weights"))
     return line
 
 
@@ -147,7 +147,7 @@ def _connector(part: Part, total: int, width: int, glyphs: Glyphs, *, is_seen: b
     arrow = "  v " if glyphs.part.isascii() else "  ↓ "
     if not is_seen:
         return (Span(f"{arrow}{part.name}", "muted"),)
-    count = f"{part.formula} = {format_count(part.num_parameters)} parameters "
+    count = f"{part.formula} = {part.num_parameters:,} parameters "
     line = (Span(arrow, "title"), Span(part.name.ljust(_PART_CELLS), "title"), Span(count.ljust(_COUNT_CELLS)))
     cells = max(min(width - len(arrow) - _PART_CELLS - _COUNT_CELLS, 20), 0)
     return (*line, Span(glyphs.bar(part.num_parameters / total, cells), "bar"))
@@ -302,12 +302,12 @@ _MEANINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """One mark of the scale."""
+    """One row of the scale of losses."""
 
     name: str
     bits: float
     meaning: str = ""
-    """In place of the name where there is room."""
+    """Shown in place of the name where there is room."""
     kind: Kind = "text"
 
 

@@ -12,12 +12,13 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import StorageError
 from engine.protocol.commands import Command, Pause, Resume
-from engine.protocol.events import Event, Paused, Resumed
+from engine.protocol.events import Event
 from engine.storage.files import is_locked, storage_errors
 from engine.storage.folders import folder_of_run
 from tui.process.local import OnStage, Session, open_training_session
 from tui.run.connection import OpenRun, RunConnection
 from tui.run.fold import fold
+from tui.run.pending import Pending
 from tui.run.view import RunView
 
 MAIN, OVERFIT = "lesson", "overfit"
@@ -78,14 +79,14 @@ class LessonRun:
     def __init__(self, connection: RunConnection, open_run: OpenRun, view: RunView | None = None) -> None:
         """Show the run of `connection`, which is not started yet, from `view` on; `open_run` opens later ones."""
         self.connection = connection
-        """That of the latest run."""
+        """The connection to the latest run."""
         self._open_run = open_run
         self.view = view or RunView()
         """The run after the events so far."""
         self.is_training_wanted = False
         """Whether the run is to train; it is paused otherwise."""
-        self._asked: bool | None = None
-        """Whether the unanswered command is a `Resume`, not a `Pause`; None without one."""
+        self._pending = Pending()
+        """The unanswered `Pause` or `Resume`, if any."""
         self._left_view = RunView()
         """The run of the lesson when it was left, to continue with its curve."""
         self._next: RunConfig | None = None
@@ -109,7 +110,7 @@ class LessonRun:
 
     def start(self) -> None:
         """Start the run of `connection`, paused before its first step."""
-        self._asked = False
+        self._pending = Pending().sent(Pause(), self.view)
         self.connection.send(Pause())
         self.connection.start()
 
@@ -140,8 +141,7 @@ class LessonRun:
         update = self.connection.drain()
         self.view = fold(update.view or self.view, update.events)
         for event in update.events:
-            if isinstance(event, Paused | Resumed):
-                self._asked = None
+            self._pending, _ = self._pending.after(event)
         if self._next is not None:
             if has_ended:
                 self._start_next(self._next)
@@ -166,8 +166,8 @@ class LessonRun:
         self._unsent.clear()
 
     def _pause_or_resume(self) -> None:
-        """Send `Pause` or `Resume` if the run does not do as `is_training_wanted`, and none is unanswered."""
-        is_training = self.view.phase == "training" if self._asked is None else self._asked
-        if self.is_ready and is_training != self.is_training_wanted:
-            self._asked = self.is_training_wanted
-            self.send(Resume() if self._asked else Pause())
+        """Send `Pause` or `Resume` if the run does not do as `is_training_wanted`, nor will by what is unanswered."""
+        toggled = self._pending.pause_toggled(self.view)
+        if self.is_ready and isinstance(toggled, Resume) == self.is_training_wanted:
+            self._pending = self._pending.sent(toggled, self.view)
+            self.send(toggled)

@@ -1,4 +1,4 @@
-"""The eight stops of the lesson, and how far a user has come. No run, no screen.
+"""The eight stops of the lesson, and the progress of a user. No run, no screen.
 
 The texts are those of `assets/lesson/stops.toml`, with the lines of PyTorch beside it. The lesson keeps in its own data
 folder which stop is open and which are done (a damaged file counts as none), and a lock that keeps a second lesson out:
@@ -21,9 +21,9 @@ from engine.storage.files import is_locked, storage_errors, try_lock, write_atom
 from engine.storage.folders import home, list_runs
 
 _WANTED_CHARS = 60
-"""Of a tweet to look at: fits most terminals, and has several words."""
+"""Length of the tweet to inspect: it fits most terminals, and has several words."""
 _FEW_RUNS = 3
-"""The first runs of a user."""
+"""A user with fewer runs is invited to the lesson."""
 _ASSETS = importlib.resources.files("assets") / "lesson"
 
 
@@ -49,7 +49,7 @@ class Stop:
 
     @property
     def code(self) -> str:
-        """Its lines of PyTorch, which only tests run."""
+        """The lines of PyTorch that do what the stop shows; only tests run them."""
         return (_ASSETS / f"stop_{self.number}.py").read_text(encoding="utf-8")
 
 
@@ -101,7 +101,7 @@ def invitation_to_lesson() -> str:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the lesson has come."""
+    """The progress of a user in the lesson."""
 
     stop: int = 1
     """The open stop, from 1."""
@@ -115,7 +115,7 @@ class Progress:
 
 
 def read_progress(path: Path) -> Progress:
-    """Return what the file says; the beginning if it is missing or damaged."""
+    """Return the progress stored in a file; no progress if it is missing or damaged."""
     try:
         content = json.loads(path.read_bytes())
         stop, done = content["stop"], content["done"]
@@ -138,7 +138,7 @@ def _lock_path() -> Path:
 
 
 def lock_lesson() -> int:
-    """Keep other processes out of the lesson until this one ends, or the returned descriptor is closed.
+    """Lock the lesson against other processes until this one ends, or the returned descriptor is closed.
 
     Raises `StorageError`, also if another process has the lesson open.
     """

@@ -19,12 +19,12 @@ import msgspec
 
 from engine.config.run import RunConfig
 from engine.errors import RemoteError, StorageError, TweetgenError
-from engine.progress import Stage
 from engine.protocol import events
 from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.insight import Question
+from engine.protocol.progress import Stage
 from engine.storage.folders import RunFolder
 from engine.storage.journal import last_event
 from tui.process import protocol
@@ -39,10 +39,10 @@ _ANSWER_SECONDS = 2.0
 """A host answers far sooner, however busy its cores are."""
 _CONNECT_SECONDS, _RECONNECT_SECONDS, _RETRY_SECONDS = 2.0, 5.0, 0.1
 _PAUSE_SECONDS = 0.2
-"""Between the end of a connection, or of the run before, and the next look."""
+"""Time from the end of a connection, or of a check of the run before, to the next one."""
 _SNAPSHOT_SECONDS = 20.0
 _State = Literal["reconnecting", "restarting", "attached"]
-"""There is no view yet of a connection; the processes of the run are about to start; a view has come."""
+"""Reconnecting: no view of a connection yet. Restarting: the processes are about to start. Attached: with a view."""
 _INTERRUPTIONS: dict[_State, str] = {
     "restarting": "The processes of the run are starting again: no key reaches it until then.",
     "reconnecting": "The connection to the run is interrupted: no key reaches it until it is back.",
@@ -241,7 +241,7 @@ class AttachedRun(RunConnection):
         except Exception as error:  # noqa: BLE001 - whatever it is, the screen must show it
             self._problem = RemoteError(f"{type(error).__name__}: {error}")
         if self._should_run and self._has_started.is_set():
-            with contextlib.suppress(OSError):  # it may have ended while disconnected
+            with contextlib.suppress(OSError):  # the run may have ended while disconnected
                 view, _ = read_history(self._folder.journal_path)
                 if view.ended is not None:
                     self._replace_view(view)
@@ -278,7 +278,7 @@ class AttachedRun(RunConnection):
                     if self._leaving.is_set():  # from here on, `leave` ends this connection
                         return
                     self._socket = connection
-                _is_sent(connection, protocol.to_line(Hello(is_read_only=self.is_read_only)))  # else `lines` say why
+                _is_sent(connection, protocol.to_line(Hello(is_read_only=self.is_read_only)))  # else `lines` end
                 self._receive(lines)
         except RemoteError:
             if is_reached or not self._will_start_again():
@@ -305,7 +305,7 @@ class AttachedRun(RunConnection):
         return not has_ended and self._agent.is_alive
 
     def _find_agent(self) -> None:
-        """Note what the folder says of the agent: a run lost before its first checkpoint has none for a while."""
+        """Read the agent from the folder: a run lost before its first checkpoint has none for a while."""
         self._agent = Agent.of_run(self._folder) or self._agent
 
     def _receive(self, lines: Iterable[bytes]) -> None:

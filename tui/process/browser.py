@@ -179,7 +179,7 @@ class Tab(AppService):
         self._socket = socket
 
     async def _ignore_closed_screen(self) -> None:
-        """Keep the socket open once the screen is closed: the process prints its last lines after that."""
+        """Do nothing: the socket stays open, as the process prints its last lines after the screen is closed."""
 
     async def set_terminal_size(self, width: int, height: int) -> None:
         """Pass on the size of the terminal, within the limits. Raises `TypeError` if it is not of whole numbers."""

@@ -15,7 +15,7 @@ from engine.protocol.events import RunFailed, RunFinished
 from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
 from tui.run.connection import RunConnection
 from tui.run.fold import fold
-from tui.run.summary import end_lines, how_it_ends, how_to_attach
+from tui.run.summary import busy_line, end_lines, how_to_attach
 from tui.run.view import RunView, is_over
 
 UNSAVED_CODE = TweetgenError.exit_code
@@ -76,7 +76,7 @@ def plan_exit(outcome: Outcome, run: RunConnection, view: RunView, earlier_views
     is_late = view.phase != "starting" and not outcome.is_abandoned
     may_run_on = run.is_alive and not view.is_replay
     if view.ended is None and (run.is_remote or (may_run_on and (outcome.is_detached or is_late))):
-        line = how_it_ends(view) if outcome.is_ending else how_to_attach(view, run.attach_problem)
+        line = busy_line(view) if outcome.is_ending else how_to_attach(view, run.attach_problem)
         return ExitPlan(exit_code=outcome.exit_code, lines=(line,), continues_in_background=not run.is_remote)
     return ExitPlan(
         exit_code=outcome.exit_code,

@@ -44,13 +44,13 @@ MAX_WAITING_BYTES = 4 * 1024 * 1024
 """A client that is further behind is sent a new snapshot in place of the events that it missed. The largest event, the
 trace of a long text, has about 1 MiB."""
 MAX_COMMANDS_WAITING, MAX_QUESTIONS_WAITING = 32, 4
-"""Commands in the session while those of a client are forwarded; the second for a read-only one."""
+"""No command of a client is forwarded while so many are unhandled; the second limit is for read-only clients."""
 MAX_COMMAND_BYTES = 1024 * 1024
-"""Limits of the commands received and not forwarded yet; a client is not read from while it is above them."""
+"""Commands received and not forwarded yet; while a client has more, nothing is read from it."""
 _MAX_REASON_CHARS = 200
 _POLL_SECONDS = 0.05
 LOG = logging.getLogger(__name__)
-logging.getLogger("asyncio").addHandler(logging.NullHandler())  # or its warnings would go to stderr
+logging.getLogger("asyncio").addHandler(logging.NullHandler())  # else its warnings would go to stderr
 
 
 class Client:
@@ -128,10 +128,10 @@ class Client:
     async def close(self) -> None:
         """Close the connection; unsent lines are sent if the client reads them at once."""
         self._writer.close()
-        with contextlib.suppress(OSError):  # it is gone, or (`TimeoutError`) it does not read
+        with contextlib.suppress(OSError):  # the client is gone, or (`TimeoutError`) does not read
             async with asyncio.timeout(_POLL_SECONDS):
                 await self._writer.wait_closed()
-        if self._writer.transport.get_write_buffer_size():  # else it has closed by now, and `abort` fails (3.11)
+        if self._writer.transport.get_write_buffer_size():  # else it is closed by now, and `abort` fails (3.11)
             self._writer.transport.abort()
 
     async def _send_all(self) -> None:
@@ -148,7 +148,7 @@ class Client:
                 else:
                     self._is_woken.clear()
                     await self._is_woken.wait()
-        except OSError:  # it is gone, or (`TimeoutError`) it reads nothing
+        except OSError:  # the client is gone, or (`TimeoutError`) reads nothing
             self._writer.transport.abort()
         finally:
             self._writer.close()
@@ -166,7 +166,7 @@ class Client:
                 line = await self._reader.readline()
                 if not line:
                     return ""
-                if not line.endswith(b"\n"):  # it may be the start of another command
+                if not line.endswith(b"\n"):  # a torn line may be the start of another command
                     raise DecodeError("the line has no end")
                 command = decode_tagged(line, Command)
             except OSError:
@@ -374,7 +374,7 @@ class Host:
             if await client.handshake(greeting):
                 self._clients.append(client)
                 await client.run()
-        except OSError:  # it is gone
+        except OSError:  # the client is gone
             pass
         finally:
             if client in self._clients:

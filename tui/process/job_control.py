@@ -64,7 +64,7 @@ class TerminalState:
         if self.saved is None or not os.isatty(_STDERR) or (self.now() == self.saved and not always):
             return
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-        with contextlib.suppress(OSError, termios.error):  # it is gone
+        with contextlib.suppress(OSError, termios.error):  # the terminal is gone
             if os.tcgetpgrp(_STDIN) == os.getpgrp():  # else the shell is in the foreground, with settings of its own
                 termios.tcsetattr(_STDIN, termios.TCSANOW, self.saved)
             print_at_end(_RESET, end="")
@@ -93,7 +93,7 @@ class Supervisor:
         """Wait until the child ends or is released; return the exit code."""
         with contextlib.suppress(OSError):
             os.setpgid(self._child, self._child)  # the child does the same: whichever comes first
-        signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # or to pass on the foreground would stop this process
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # else passing on the foreground would stop this process
         _pass_foreground(os.getpgrp(), self._child)
         for number in (getattr(signal, name) for name in _FORWARDED):
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -194,13 +194,13 @@ class JobControl:
             self._send(_NOT_DRAWING)
 
     def release(self, exit_code: int, notice: str = "") -> None:
-        """Let the supervisor exit with this code; the caller has closed its terminal. Called once.
+        """Make the supervisor exit with this code; the caller has closed its terminal. Called once.
 
         After a hangup the supervisor prints `notice`, a line about the run that continues.
         """
         self._is_released = True
         # a session of its own, which no terminal's end reaches
-        with contextlib.suppress(OSError):  # it has one already, or the supervisor is gone
+        with contextlib.suppress(OSError):  # it leads a session already, or the supervisor is gone
             os.setpgid(0, os.getpgid(os.getppid()))  # the leader of a group can't create a session
             os.setsid()
         self._send(f"{_RELEASE}{exit_code} {notice}")
@@ -209,7 +209,7 @@ class JobControl:
         if self._pipe is not None:
             try:
                 os.write(self._pipe, f"{message}\n".encode())
-            except OSError:  # it was released
+            except OSError:  # the supervisor has exited
                 self._pipe = None
 
     def _end_with(self, parent: int) -> None:

@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from engine.compute.memory import torch_imported_uncollected
 from engine.config.run import RunConfig
 from engine.errors import InternalError
-from engine.memory import torch_imported_uncollected
-from engine.progress import Stage
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
+from engine.protocol.progress import Stage
 from tui.process.host import Host
 from tui.run.connection import RunConnection, Update, end_event, failure_event, to_tweetgen_error
 

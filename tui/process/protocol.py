@@ -66,7 +66,7 @@ class Snapshot(Message, frozen=True, kw_only=True):
     view: dict[str, Any]
     """As `encode_view` returns it."""
     config: RunConfig
-    """With which the run was started."""
+    """The config with which the run was started."""
 
 
 class TweetChunk(Message, frozen=True, kw_only=True):

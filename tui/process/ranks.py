@@ -1,4 +1,4 @@
-"""This process as one of several that torchrun has started to train a run: it leads, or it follows.
+"""The part of one process in a run that torchrun trains with several: rank 0 leads, the others follow.
 
 To torchrun, an exit code other than 0 means that all processes are to start again. So one that ends in order exits with
 0, even where the run has failed; one that has lost another exits with 75. The journal has how the run has ended.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class RunLeader:
-    """What rank 0 does besides training: it joins the others, and continues its run after a restart."""
+    """What rank 0 does besides training: joins the others, and continues its run after a restart."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -97,7 +97,7 @@ class RunLeader:
         return config
 
     def note(self, event: Event) -> None:
-        """Note in the run's folder that it has begun, and that it has ended."""
+        """Store in the run's folder that it has begun, and that it has ended."""
         has_begun = isinstance(event, RunStarted)
         if isinstance(event, RunStarted):
             self._run = folder_of_run(event.run)
@@ -133,7 +133,7 @@ def join(place: Place, runtime: RuntimeConfig) -> Ranks:
     """Join the other ranks. Imports torch. Raises `DistributedError`, also where a rank has no device."""
     from engine.session.ranks.connection import Ranks
 
-    versions = versions_of("tweetgen-tui", "torch", "numpy")  # of what computes
+    versions = versions_of("tweetgen-tui", "torch", "numpy")  # the packages that compute
     return Ranks.join(place, lambda: device_of(place, runtime), versions)
 
 

@@ -1,4 +1,4 @@
-"""`ScreenWatch`: does what a signal or ctrl+c asks for, where the screen does not.
+"""`ScreenWatch`: ends the program at a signal or ctrl+c where the screen does not react.
 
 A screen leaves on its event loop. If that is blocked, or the screen that would wait for the end of the run is gone, a
 signal would be without effect, and ctrl+c, which arrives as a key, too. So a thread waits for the answer as well, and

@@ -26,9 +26,9 @@ from engine.errors import ConfigError
 from engine.storage.folders import folder_of_run, home
 
 ENDING_SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
-"""With the reason of a run that one of them has ended."""
+"""Each with the reason of a run that it has ended."""
 EXIT_CODES = {reason: 128 + number for number, reason in ENDING_SIGNALS.items()}
-"""Of the program, by the reason of the run's end."""
+"""Exit codes of the program, by the reason of the run's end."""
 HANGUP_CODE, INTERRUPTED_CODE = 128 + signal.SIGHUP, 128 + signal.SIGINT
 
 _ANSWERED_BY_DRAWING = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)

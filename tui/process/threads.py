@@ -41,7 +41,7 @@ async def on_own_thread(function: Callable[[], Result], *, writes: bool = False,
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
             settle = partial(future.set_exception, to_tweetgen_error(error, doing) if doing else error)
         with contextlib.suppress(RuntimeError):  # the program has ended meanwhile
-            loop.call_soon_threadsafe(lambda: None if future.done() else settle())  # it may be cancelled
+            loop.call_soon_threadsafe(lambda: None if future.done() else settle())  # the future may be cancelled
         _writers.discard(thread)
 
     thread = threading.Thread(target=run, name="work", daemon=True)

@@ -27,16 +27,16 @@ from engine.checkpoints.format import read_info
 from engine.config.presets import resolve_preset
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import DeviceError, DistributedError, InternalError, StorageError
-from engine.progress import Stage
 from engine.protocol import codec, events
 from engine.protocol.codec import Count, Number
 from engine.protocol.events import RunFailed, RunFinished
+from engine.protocol.progress import Stage
 from engine.storage.files import is_locked, read_regular, write_atomically
 from engine.storage.folders import RunFolder, find_run, folder_of_run, free_run_name, home
 from engine.storage.journal import last_event
 
 AUTO = 0
-"""As many processes as there are GPUs, or fewer."""
+"""Requests as many processes as there are GPUs, or fewer."""
 MAX_PROCESSES = 256
 MIN_ROWS = 64
 """Rows of a batch below which one more GPU gains little: the steps then wait for each other."""
@@ -46,7 +46,7 @@ _OPTIONS = ("--standalone", "--local-addr", "localhost", "--log-dir", os.devnull
 _MAX_ARGUMENT_CHARS = 30_000
 """An argument may have 128 KiB."""
 _MAX_OUTPUT_BYTES = 64 * 1024
-"""Of the end of an output that is read."""
+"""How much of the end of an output is read."""
 _SAME_START_SECONDS = 2.0
 """The start time depends on the system's clock, which may have been set since."""
 _STAGE = re.compile(r"^(.+) \.\.\.(?: (\d+)%)?$", re.MULTILINE)
@@ -75,7 +75,7 @@ class Agent:
     host: str
     """The machine, or container, in which it has this process id."""
     job: str
-    """Its own name of the run: agents of containers of one name may have equal ids and start times."""
+    """The agent's own name of the run: agents of containers of one name may have equal ids and start times."""
     has_ended: bool = False
     """Whether the run has ended in order: with success, an error or a command."""
 
@@ -117,14 +117,14 @@ class Agent:
         return self.is_same(self.of_process(self.pid, self.job))
 
     def terminate(self) -> None:
-        """Let it end the ranks, and itself; after 30 seconds it kills those that have not ended."""
+        """Send SIGTERM: it ends the ranks and itself, and after 30 seconds kills the ranks that are still alive."""
         with contextlib.suppress(OSError):
             if self.is_alive:
                 os.kill(self.pid, signal.SIGTERM)
 
 
 def run_started_by(agent: Agent) -> tuple[RunFolder, Agent] | None:
-    """Return the run whose ranks an agent of this machine has started before, and what its folder says of the agent."""
+    """Return the run whose ranks an agent of this machine has started before, and the agent as its folder stores it."""
     for path in (home() / "runs").glob("*/agent.json"):
         found = Agent.of_run(run := RunFolder(path.parent))
         if found is not None and found.is_same(agent):
@@ -343,7 +343,7 @@ class Torchrun:
                 return event
         if self._process is None or self._process.poll() in (None, 0):
             return None
-        from engine.storage.log import log_to  # they cost start-up time
+        from engine.storage.log import log_to  # these imports cost start-up time
         from tui.run.connection import failure_event
 
         written, path = _end_of(self._errors), home() / "tweetgen.log"

@@ -156,7 +156,7 @@ class Alerts:
             return None
         # back to the run's best, or to its latest where it has not been evaluated
         source = "latest" if view.best is None else "best"
-        name = f"{view.started.run if view.started is not None else 'last'}/{source}"
+        name = f"{view.name or 'last'}/{source}"
         commands: tuple[Command, ...]
         match kind:
             case "memory":

@@ -9,9 +9,9 @@ from typing import Any
 
 from engine.config.run import RunConfig
 from engine.errors import InternalError, TweetgenError
-from engine.progress import Stage
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished
+from engine.protocol.progress import Stage
 from engine.storage.folders import home
 from engine.storage.log import log_traceback
 from tui.run.view import RunView
@@ -27,7 +27,7 @@ class Update:
 
 
 class RunConnection:
-    """For the screen's thread; only `wait` blocks. The events end with `RunFinished` or `RunFailed`."""
+    """A run as the screen reaches it, on the screen's thread: only `wait` blocks. The last event is its end."""
 
     config: RunConfig
     """The config with which the run was started."""
@@ -44,7 +44,7 @@ class RunConnection:
     welcome = ""
     """The notice shown at the start."""
     _thread: threading.Thread
-    """Adds the events. A replay has none, and overrides what uses it."""
+    """The thread that adds the events. A replay has none, and overrides what uses it."""
     _before: RunConnection | None = None
     """The run that must have ended before this one starts."""
 
@@ -68,7 +68,7 @@ class RunConnection:
         """Wait for the end of this run and of those before it; return whether they have ended. For any thread."""
         if self.is_alive:
             self._thread.join(seconds)
-        before = self._before  # the thread may clear it
+        before = self._before  # the run's thread may clear it
         return not self.is_alive and (before is None or before.wait(seconds))
 
     @property

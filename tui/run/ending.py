@@ -24,13 +24,13 @@ from engine.config.run import BUDGETS, Setting
 from engine.protocol.commands import ChangeSettings, Command, Finish
 from engine.training import schedule
 from tui.run.view import SPENT, RunView, is_over, next_rate
-from tui.text.numbers import format_count, format_duration, format_learning_rate
+from tui.text.numbers import format_duration, format_learning_rate
 from tui.text.typed import Amount, Unit
 
 _SPAN_SECONDS = 120.0
 """The pace is measured over this time: long enough for a steady figure, short enough to follow a change."""
 _SLOW_SHARE = 1 / 3
-"""This first part of the time since the pace began is left out while it is short: the first steps are slow."""
+"""Share of the time since the pace began that is skipped at its start while it is short: the first steps are slow."""
 _MIN_AGE_SECONDS = 1e-6
 """The least time since the pace began from which it is computed: else steps per second would overflow."""
 _MAX_PIECES = 12
@@ -92,7 +92,7 @@ _FIELDS: dict[Unit, str] = {"steps": "max_steps", "seconds": "max_seconds", "epo
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One row of the dialog."""
+    """A way to continue: one row of `BudgetDialog`."""
 
     name: ChoiceName
     label: str
@@ -105,7 +105,7 @@ class Choice:
 
 
 def choices(view: RunView, at_start: Budget = NO_LIMIT) -> tuple[Choice, ...]:
-    """Return the rows of the dialog for a run as it is now; `at_start` is the budget that it began with."""
+    """Return the ways to continue a run as it is now; `at_start` is the budget that it began with."""
     rows = [
         _to_budget(view, "steps", f"+{MORE_STEPS.number:,.0f} steps", _budget_after(view, MORE_STEPS)),
         _to_budget(view, "time", "+1 minute", _budget_after(view, MORE_TIME)),
@@ -131,7 +131,7 @@ def amount_choice(view: RunView, amount: Amount) -> Choice:
 def finish_choice(view: RunView) -> Choice:
     """Return the choice to finish; a run whose budget is used up gets as many steps as that takes."""
     finish = schedule.finish_after(view.step)
-    effect = f"until step {format_count(finish.last_step)}, annealing the rate to zero"
+    effect = f"until step {finish.last_step:,}, annealing the rate to zero"
     note = _note(view, _budget("max_steps", finish.last_step), finish) if is_over(view) else ""
     return Choice(name="finish", label="finish", effect=effect, commands=to_finish(view, view.step), note=note)
 
@@ -151,7 +151,7 @@ def _to_budget(view: RunView, name: ChoiceName, label: str, budget: Budget) -> C
 def limit_text(budget: Budget) -> str:
     """Return where a budget ends the run: "until step 2,000", "until 3:05 of training", "until you quit"."""
     steps, seconds, epochs = budget["max_steps"], budget["max_seconds"], budget["epochs"]
-    limits = [] if steps is None else [f"step {format_count(steps)}"]
+    limits = [] if steps is None else [f"step {steps:,}"]
     limits += [] if seconds is None else [f"{format_duration(seconds)} of training"]
     limits += [] if epochs is None else [f"epoch {epochs:g}"]
     return f"until {' or '.join(limits) or 'you quit'}"
@@ -190,7 +190,7 @@ def _note(view: RunView, budget: Budget, planned: schedule.Finish | None = None)
     training, now = with_settings(view.training, budget), view.training
     lifted = []
     if now.max_steps is not None and training.max_steps is None:
-        lifted.append(f"{format_count(now.max_steps)} steps")
+        lifted.append(f"{now.max_steps:,} steps")
     if now.max_seconds is not None and training.max_seconds is None:
         lifted.append(format_duration(now.max_seconds))
     if now.epochs is not None and training.epochs is None:

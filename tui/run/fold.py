@@ -43,9 +43,9 @@ _MAX_TOTAL = 1e30
 
 StepReport = e.StepsFinished | e.StepsThinned
 _Frequent = StepReport | e.EvalFinished | e.TweetSampled
-"""Collected, and applied before an event of another type."""
+"""Events that are collected, and applied before an event of another type."""
 _Neutral = e.StepTimes | e.RanksMeasured | e.CheckpointSaved
-"""Change nothing that the frequent events read or change."""
+"""Events that neither read nor change what the frequent events do."""
 _Item = TypeVar("_Item", Mark, e.EvalFinished, e.TweetSampled)
 
 
@@ -159,9 +159,8 @@ def _start(now: RunView, event: e.RunStarted) -> None:
 
 def _load(now: RunView, event: e.CheckpointLoaded) -> None:
     """Continue from a checkpoint, without all that came after its step."""
-    run = now.started.run if now.started is not None else ""
-    is_latest = event.name == f"{run}/latest"
-    is_on_curve = (is_latest or event.name == f"{run}/best") and event.step <= now.train_losses.last_step
+    is_latest = event.name == f"{now.name}/latest"
+    is_on_curve = (is_latest or event.name == f"{now.name}/best") and event.step <= now.train_losses.last_step
     if now.best is not None and now.best.step > event.step:
         now.best_taken_back = now.best
     _truncate(now, event.step)
@@ -258,7 +257,7 @@ def _apply_frequent(now: RunView, events: Sequence[_Frequent]) -> None:
         for tweet in tweets if now.sampling.has_filter else ():
             now.drafts = now.drafts.plus(tweet.num_drafts, tweet.refused, is_failing=bool(tweet.unmet))
     evaluations = [event for event in events if isinstance(event, e.EvalFinished)]
-    if evaluations and not now.is_overfit:  # there, they are of the training tweet itself
+    if evaluations and not now.is_overfit:  # else they are of the training tweet itself
         now.val_points = _with_points(now.val_points, evaluations)
         now.baselines = with_crossings(now.baselines, ((event.step, event.bits_per_char) for event in evaluations))
         if any(event.is_best for event in evaluations):

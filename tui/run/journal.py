@@ -29,7 +29,7 @@ def read_history(path: Path, until: Event | None = None) -> tuple[RunView, str]:
     Stops before the event `until`. The view of a missing file is that of a new run. Raises `OSError` where it can't be
     read. Of many tweets only those of the view are decoded, and of the measurements the latest: that takes most time.
     """
-    counts = Counter(line[:_KIND_LENGTH] for line in read_lines(path))  # others may follow while it is read
+    counts = Counter(line[:_KIND_LENGTH] for line in read_lines(path))  # the run may append more meanwhile
     every = max(counts[_TWEET] - 1, 0) // MAX_TWEETS * 2 + 1
     seen: Counter[bytes] = Counter()
     num_tweets_left_out = 0

@@ -1,4 +1,4 @@
-"""Along a run: marks on its curve, the baselines that its model has to beat, the drafts of its tweets. Pure."""
+"""Marks on the curve of a run, the baselines that its model has to beat, and counts of the drafts of tweets. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from engine.config.sampling import SamplingConfig
 from engine.protocol.events import RefusalReason, TweetSampled
 from engine.text import counted, sanitize_line
-from tui.text.numbers import format_count, format_duration
+from tui.text.numbers import format_duration
 from tui.text.tweets import SETTING_LABELS, format_setting, reason_text, refused_text
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Baseline:
 
     @property
     def sentence(self) -> str:
-        """The words for a model that has crossed it."""
+        """The sentence shown once the model has crossed it."""
         return f"Now better than the {self.name} model ({self.meaning})."
 
 
@@ -100,9 +100,9 @@ def baselines_from(
 ) -> tuple[Baseline, ...]:
     """Return measured baselines, in the order uniform, unigram, bigram, best n-gram.
 
-    Those that are equal to one of `before` were crossed where that was.
+    A baseline that equals one of `before` keeps the step at which that was crossed.
     """
-    measured = dict(zip(names, bits_per_char, strict=False))  # of equal length, but in an edited journal
+    measured = dict(zip(names, bits_per_char, strict=False))  # only in an edited journal, the lengths differ
     higher = sorted((name for name in measured if _HIGHER_ORDER.fullmatch(name)), key=measured.__getitem__)
     crossed = {(baseline.name, baseline.bits_per_char): baseline.crossed_at for baseline in before}
     shown = [(_NAMES.get(name, name), measured[name]) for name in (*_NAMES, *higher[:1]) if name in measured]
@@ -182,16 +182,16 @@ class DraftCounts:
 def num_refused_text(counts: DraftCounts) -> str:
     """Return how many of the drafts were not chosen: "33 of 38 drafts refused", "none of 5 drafts refused"."""
     num_refused = counts.num_drafts - (counts.num_shown - counts.num_failing)
-    of_all = counted(counts.num_drafts, "draft")
-    return f"{format_count(num_refused) if num_refused else 'none'} of {of_all} refused"
+    shown = f"{num_refused:,}" if num_refused else "none"
+    return f"{shown} of {counted(counts.num_drafts, 'draft')} refused"
 
 
 def drafts_text(counts: DraftCounts) -> str:
-    """Return the same, and why: "33 of 38 drafts refused: 20 copies, 13 with avoided words"."""
+    """Return how many drafts were not chosen, and why: "33 of 38 drafts refused: 20 copies, 13 with avoided words"."""
     reasons = [refused_text(counts.refused)] if counts.refused else []
     num_passing = counts.num_drafts - sum(count for _, count in counts.refused)
     if num_passed_over := num_passing - (counts.num_shown - counts.num_failing):
-        reasons.append(f"{format_count(num_passed_over)} with more bits per character")
+        reasons.append(f"{num_passed_over:,} with more bits per character")
     return ": ".join(filter(None, (num_refused_text(counts), ", ".join(reasons))))
 
 

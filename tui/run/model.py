@@ -69,11 +69,6 @@ class RunModel:
         self._causes_of_shown = (view, self.pending, self._interruption)
 
     @property
-    def name(self) -> str:
-        """The run's name; empty before its start."""
-        return self.view.started.run if self.view.started is not None else ""
-
-    @property
     def shown(self) -> RunView:
         """The view with the settings that were sent and are not answered yet; starting while it is interrupted.
 
@@ -226,14 +221,16 @@ def unmet_needs(run: RunModel, *, has_tweet: bool = True, is_in_browser: bool = 
 
 def _silence(run: RunModel) -> str:
     """Return why no session answers; empty if one does."""
-    match run.view.phase:
+    view = run.view
+    match view.phase:
         case "starting":
             return "The run is still starting."
         case "failed":
             return "The run has failed; q quits, o opens other tweets."
-        case "finished" if run.name:
-            what = "The replay is over" if run.view.is_replay else "The run has ended"
-            return f"{what}; tweetgen-tui --resume {quoted(run.name)} continues the run, o opens other tweets, q quits."
+        case "finished" if view.name:
+            what = "The replay is over" if view.is_replay else "The run has ended"
+            resume = f"tweetgen-tui --resume {quoted(view.name)}"
+            return f"{what}; {resume} continues the run, o opens other tweets, q quits."
         case "finished":
             return "The run has ended; q quits, o opens other tweets."
         case "training" | "paused":

@@ -108,7 +108,7 @@ def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
     """Return each used-up budget of a checkpoint's run, doubled: twice the limit, or twice the amount used if more."""
     used = {"max_steps": info.step, "epochs": info.position.epoch, "max_seconds": info.elapsed_seconds}
     limits = {name: limit for name in used if (limit := getattr(info.training, name)) is not None}
-    limits_reached = {**limits, "epochs": math.floor(limits.get("epochs", 0))}  # of epochs, the whole ones count
+    limits_reached = {**limits, "epochs": math.floor(limits.get("epochs", 0))}  # an epoch counts once it is complete
     return {name: doubled(limit, used[name]) for name, limit in limits.items() if used[name] >= limits_reached[name]}
 
 

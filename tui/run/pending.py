@@ -21,7 +21,7 @@ from engine.protocol import events as e
 from engine.protocol.insight import StepTaken
 from tui.run.view import RunView
 from tui.text.cells import shortened
-from tui.text.numbers import format_count, format_learning_rate, format_temperature
+from tui.text.numbers import format_learning_rate
 from tui.text.tweets import SETTING_LABELS, format_setting
 
 Interval = Literal["eval_every", "sample_every"]
@@ -40,7 +40,7 @@ _ANSWERS: dict[type[c.Command], type[e.Event]] = {
 }
 """The commands that are recorded as pending, and the event that answers each unless it is refused."""
 _PACES = {"sample_every", "sample_pacing"}
-"""Described, and so restored, together."""
+"""Settings that are described and restored together."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Pending:
         return {name: value for settings in sent for name, value in settings.items()}
 
     def sent(self, command: c.Command, shown: RunView) -> Pending:
-        """Return this once a command was sent, over a screen that showed `shown`."""
+        """Return the state after `command` was sent from a screen that showed `shown`."""
         training = shown.training or TrainingConfig()
         match command:
             case c.ChangeSettings(settings=after):
@@ -99,14 +99,14 @@ class Pending:
         return replace(self._with(command), changes=changes)
 
     def undone(self) -> tuple[Pending, Change | None]:
-        """Return this once the inverse of the last change is sent, and that change; None without one."""
+        """Return the state after the inverse of the last change is sent, and that change; None without one."""
         if not self.changes:
             return self, None
         change = self.changes[-1]
         return replace(self._with(change.inverse), changes=self.changes[:-1]), change
 
     def after(self, event: e.Event) -> tuple[Pending, c.Command | None]:
-        """Return this after `event`, and the command that it answers, if any; a refusal is an answer, too."""
+        """Return the state after `event`, and the command that it answers, if any; a refusal is an answer, too."""
         place = next((place for place, command in enumerate(self.commands) if _answers(event, command)), None)
         if place is None:
             return self, None
@@ -151,18 +151,19 @@ def _answers(event: e.Event, command: c.Command) -> bool:
             names = command.settings.keys() if isinstance(command, c.ChangeSettings) else set()
             return name == type(command).__name__ and set(settings) == names
         case e.SettingsChanged(), c.ChangeSettings():
-            return command.settings.items() <= event.settings.items()  # those that it implies are among them, too
+            return command.settings.items() <= event.settings.items()  # the event has the implied settings, too
         case e.FinishPlanned(last_step=last_step), c.Finish(on=on):
             return on == (last_step is not None)
         case e.CheckpointSaved(name=name), c.SaveLatest() | c.SaveCheckpoint():
-            return name == (command.name if isinstance(command, c.SaveCheckpoint) else "latest")  # others at any time
+            # the run saves checkpoints of other names at any time
+            return name == (command.name if isinstance(command, c.SaveCheckpoint) else "latest")
         case _:
             return type(event) is _ANSWERS[type(command)]
 
 
 def format_interval(interval: int) -> str:
     """Describe an interval of steps, where 0 is never."""
-    return f"every {format_count(interval)} steps" if interval else "never"
+    return f"every {interval:,} steps" if interval else "never"
 
 
 def format_samples(settings: Mapping[str, Setting]) -> str:
@@ -187,7 +188,7 @@ UNDO_LABELS = {
 }
 """The settings that an undo restores, in the order of a description; budgets have no undo."""
 _FORMATS: dict[str, Callable[[Any], str]] = {
-    "temperature": format_temperature,
+    "temperature": "{:.2f}".format,
     "learning_rate": format_learning_rate,
     "steps_per_second": format_speed_limit,
     "eval_every": format_interval,
@@ -195,7 +196,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
 
 
 def _restored(name: str, value: Setting) -> str:
-    """Return the words for a setting that an undo restores to `value`."""
+    """Return what an undo of one setting does, in words."""
     if name == "prime" and not value:
         return "prime cleared"
     if name == "steps_per_second" and not value:

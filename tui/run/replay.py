@@ -26,9 +26,9 @@ END = "end of the replay"
 _DRAIN_SECONDS = 0.03
 """How long a drain may read, so that it delays no key."""
 _MAX_EVENTS = 150
-"""As many as the screen handles in one tick without delaying a key, not counting reports of steps."""
+"""Events per drain, not counting reports of steps: the screen handles as many in a tick without delaying a key."""
 _NOT_REPLAYED = e.RunFinished | e.RunFailed | e.CommandRefused | e.TextCompleted | e.TweetRead
-"""The ends of the sessions, and the answers to questions of their screens."""
+"""Ends of sessions, and answers to questions of their screens."""
 
 
 class ReplayedRun(RunConnection):
@@ -60,7 +60,7 @@ class ReplayedRun(RunConnection):
         self._has_ended = False
 
     def start(self) -> None:
-        """Begin to play."""
+        """Start the clock of the replay."""
         self._began_at = self._clock()
 
     def drain(self) -> Update:

@@ -179,7 +179,7 @@ class Series:
         if not len(singles):
             is_after = len(self) and max(self._buckets.numbers[-1] * self.stride, self.first_step) >= first_step
             return self._mean_of(-1) if is_after else None
-        is_first_fall = len(singles) == len(self)  # else it began after buckets
+        is_first_fall = len(singles) == len(self)  # else the values before are in buckets only
         length = max(len(singles) // _TRIMMED_MEAN_SHARE, 1) if is_first_fall else len(singles)
         latest = np.sort(singles[-min(length, _TRIMMED_MEAN_LENGTH) :])
         cut = len(latest) // 10

@@ -10,7 +10,7 @@ from engine.protocol.events import RunFailed, RunFinished
 from engine.text import quoted, sanitize_line
 from tui.run.ending import doubled
 from tui.run.view import RunView, is_over
-from tui.text.numbers import LossUnit, format_bits, format_count, format_duration
+from tui.text.numbers import LossUnit, format_bits, format_duration
 from tui.text.tweets import shown_text
 
 NUM_TWEETS = 3
@@ -21,8 +21,8 @@ def summary_lines(view: RunView) -> list[str]:
     """Return the summary of a run: steps, best evaluation, three tweets, how to continue. Empty before its start."""
     if view.started is None or view.is_replay:
         return []
-    best, run = view.best, view.started.run
-    length = f"{run}: {format_count(view.step)} steps in {format_duration(view.elapsed_seconds)}"
+    best = view.best
+    length = f"{view.name}: {view.step:,} steps in {format_duration(view.elapsed_seconds)}"
     at_best = f", best {format_bits(best.bits_per_char)} bits per character at step {best.step:,}" if best else ""
     lines = [f"{length}{at_best}", *(f"  {shown_text(tweet)}" for tweet in view.tweets[-NUM_TWEETS:])]
     num_unsaved, saved, loaded = view.num_unsaved_steps, view.saved_step, view.loaded_step
@@ -32,7 +32,7 @@ def summary_lines(view: RunView) -> list[str]:
         lines.append(f"The {num_unsaved:,} steps since step {loaded:,} was loaded are not saved.")
     elif num_unsaved:
         return [*lines, "Nothing is saved: the disk could not be written."]
-    return [*lines, f"Continue it:  tweetgen-tui --resume {quoted(run)}{_larger_budget(view)}"]
+    return [*lines, f"Continue it:  tweetgen-tui --resume {quoted(view.name)}{_larger_budget(view)}"]
 
 
 def _larger_budget(view: RunView) -> str:
@@ -56,17 +56,17 @@ def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
     return lines
 
 
-def reason_text(reason: str) -> str:
+def end_reason(reason: str) -> str:
     """Return the reason of an end in words."""
     words = reason.replace("_", " ")
     return f"{words} reached" if reason in BUDGETS else words
 
 
-def ending_lines(view: RunView) -> list[str]:
+def how_it_ended(view: RunView) -> list[str]:
     """Return how a run ended, and its summary."""
     match view.ended:
         case RunFinished(reason=reason):
-            how = f"The run has ended: {reason_text(reason)}."
+            how = f"The run has ended: {end_reason(reason)}."
         case RunFailed(title=title, detail=detail):
             how = f"The run has failed. {title}: {detail}"
         case _:
@@ -74,25 +74,25 @@ def ending_lines(view: RunView) -> list[str]:
     return [how, *summary_lines(view)]
 
 
-def ending_of(view: RunView, unit: LossUnit = "bits") -> str:
+def end_notification(view: RunView, unit: LossUnit = "bits") -> str:
     """Return the desktop notification of a run that has ended, with its best loss in `unit`."""
-    run = "" if view.started is None else f" {view.started.run}"
+    run = f" {view.name}" if view.name else ""
     if isinstance(view.ended, RunFailed):
         return sanitize_line(f"tweetgen-tui: run{run} failed. {view.ended.title}.", _MAX_NOTICE_CHARS)
     best = "" if view.best is None else f", best {format_bits(view.best.bits_per_char, unit)} {unit}"
-    text = f"tweetgen-tui: run{run} finished after {format_count(view.step)} steps{best}."
+    text = f"tweetgen-tui: run{run} finished after {view.step:,} steps{best}."
     return sanitize_line(text, _MAX_NOTICE_CHARS)
 
 
 def title_of(view: RunView, unit: LossUnit = "bits") -> str:
-    """Return the terminal's title: run, loss in `unit`, step, and the phase unless training."""
+    """Return the terminal's title: run, loss in `unit`, step, and the phase unless it is training."""
     bits = view.last_val.bits_per_char if view.last_val is not None else view.smoothed_bits
     parts = [
         "tweetgen-tui",
-        view.started.run if view.started is not None else "",
+        view.name,
         "replay" if view.is_replay else "",
         f"{format_bits(bits, unit)} {unit}" if bits is not None else "",
-        f"{format_count(view.step)} steps" if view.step else "",
+        f"{view.step:,} steps" if view.step else "",
         view.shown_phase if view.shown_phase not in {"training", "starting"} else "",
     ]
     return sanitize_line(" · ".join(filter(None, parts)), _MAX_NOTICE_CHARS)
@@ -112,10 +112,9 @@ def how_to_attach(view: RunView, problem: str = "") -> str:
     return f"{continues}:  tweetgen-tui attach {quoted(name)}"
 
 
-def how_it_ends(view: RunView) -> str:
-    """Return the line printed when the screen closes before the run has ended as requested."""
-    name = view.started.run if view.started is not None else ""
-    return f"The run {sanitize_line(name)} is still busy; it saves and ends in the background."
+def busy_line(view: RunView) -> str:
+    """Return the line printed when the screen closes while the run still saves, as requested."""
+    return f"The run {sanitize_line(view.name)} is still busy; it saves and ends in the background."
 
 
 def why_no_levels(view: RunView, refusal: str) -> str:

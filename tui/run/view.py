@@ -103,6 +103,11 @@ class RunView:
         return replace(self, phase="starting", ended=None)
 
     @property
+    def name(self) -> str:
+        """The run's name; empty before its start."""
+        return "" if self.started is None else self.started.run
+
+    @property
     def settings(self) -> dict[str, Setting]:
         """The current settings of training and sampling by name."""
         return {**vars(self.training or TrainingConfig()), **vars(self.sampling)}

@@ -36,16 +36,6 @@ class TextLine(Horizontal):
     """The line in which a text is typed; hidden until it is opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,tab,shift+tab", "close_line", show=False)]
-    DEFAULT_CSS = """
-    TextLine {
-        display: none;
-        height: 1;
-        background: $surface;
-        &.-open { display: block; }
-        #xray-sign { width: 2; color: $text-accent; text-style: bold; }
-        LineInput, LineInput:focus { width: 1fr; background: $surface; background-tint: $surface 0%; }
-    }
-    """
 
     def compose(self) -> ComposeResult:
         yield Static("› ", markup=False, id="xray-sign")
@@ -152,7 +142,7 @@ class XrayScreen(Screen[None]):
         self._problem = "The run is still starting: it has no weights yet." if run.view.phase == "starting" else ""
         source = ""
         if not run.has_model and not self._problem:
-            path = _checkpoint_of(run.name)
+            path = _checkpoint_of(run.view.name)
             if path is None:
                 self._problem = "No model is running, and the run has no checkpoint on this machine."
             else:

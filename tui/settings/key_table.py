@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tui.run.model import Need
 
 MainPlace = Literal["train", "sample", "read", "model", "losses", "save", "program"]
-"""What one wants to do on the main screen, whichever panel has the focus."""
+"""Groups of the keys that act on the main screen whichever panel has the focus, by purpose."""
 Panel = Literal["feed", "plot", "prompt", "grid", "xray"]
 Dialog = Literal["tweet", "batch", "checkpoints", "ladder", "question", "settings", "dialog"]
 Place = MainPlace | Panel | Dialog | Literal["xray screen", "lesson"]
@@ -26,7 +26,7 @@ class Key:
     """One action, and the keys for it."""
 
     place: Place = field(compare=False)
-    """Where it acts; a key that acts the same way in two places has a row for each."""
+    """Where the key acts; one that acts the same way in two places has a row for each."""
     keys: str
     """Textual's names of the keys, separated by commas; empty for an action of the palette only."""
     action: str
@@ -38,7 +38,7 @@ class Key:
     label: str = ""
     """One short word for the key bar, shared by neighbours; empty for a key that is not in the bar."""
     needs: tuple[Need, ...] = ()
-    """What the action can't do without, the reason to be shown first before the others."""
+    """What the action requires; the reason of the first one that is not met is shown."""
     sentence: str = ""
     """What the action does."""
     _: KW_ONLY

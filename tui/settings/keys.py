@@ -1,4 +1,4 @@
-"""What is made of the key table: Textual's bindings, and the key map, the user's keys in place of the table's."""
+"""Textual's bindings from the key table, and the key map: the user's keys in place of the table's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.settings.key_table import MAIN_KEYS, Key, keys_of, shown_keys
 from tui.terminal.private import name_of_key
 
 KeyMap = Mapping[str, str]
-"""From the name of a key in the table to Textual's names of the keys in its place, separated by commas."""
+"""Maps the name of a key in the table to the keys in its place: Textual's names, separated by commas."""
 
 RESERVED = {
     "ctrl+b": "it is tmux's prefix",

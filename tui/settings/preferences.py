@@ -38,7 +38,7 @@ Changes = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
-    """The values of all entries."""
+    """The values of all entries of the file."""
 
     theme: str = AUTO
     """Colours; auto: those that the terminal supports. The menu (^p) offers the same themes."""
@@ -75,7 +75,7 @@ class Preferences:
 
     @property
     def intervals(self) -> dict[str, Setting]:
-        """Those that are set, as settings of a run."""
+        """The intervals that are set, as settings of a run."""
         chosen = {entry.name: getattr(self, entry.name) for entry in ENTRIES if entry.table == "intervals"}
         return {name: value for name, value in chosen.items() if value is not None}
 
@@ -87,7 +87,7 @@ class Entry:
     name: str
     """The name of the field, and in the file."""
     table: str
-    """Its table in the file; empty for the top level."""
+    """The table of the file that it is in; empty for the top level."""
     label: str
     type: type[bool | str | int | float]
     choices: tuple[str, ...] = ()

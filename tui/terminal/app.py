@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from textual import on
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.color import Color
@@ -39,6 +40,7 @@ RESIZE_SECONDS = 0.1
 _MOUSE_OFF = "Mouse released to the terminal; m recaptures it."
 _MOUSE_ON = "Mouse captured; m releases it to the terminal."
 Answer = TypeVar("Answer")
+_OfDialog = TypeVar("_OfDialog")
 
 
 class _Greys(Monochrome):
@@ -151,6 +153,11 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
             event.size = event.virtual_size = event.container_size = Size(*drawn_size(*event.size))
         await super().on_event(event)
 
+    @on(Driver.SignalResume)
+    def _draw_all(self) -> None:
+        """Draw every cell after ctrl+z and fg, on an empty screen: Textual (8.2) may draw what has changed alone."""
+        self.refresh(layout=True)
+
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
         """Return an SVG picture of the screen, whose columns line up in every viewer."""
         return with_placed_words(super().export_screenshot(title=title, simplify=simplify))
@@ -166,6 +173,15 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
         self.theme = theme_for(self._theme_name, self.console.color_system)
         for name in self.available_themes.keys() - {theme.name for theme in THEMES}:
             self.unregister_theme(name)
+
+    def ask(self, dialog: Screen[_OfDialog | None], then: Callable[[_OfDialog], object]) -> None:
+        """Open a dialog; call `then` with its answer unless it was closed without one."""
+
+        def follow(answer: _OfDialog | None) -> None:
+            if answer is not None:
+                then(answer)
+
+        self.push_screen(dialog, follow)
 
     def pop_screen(self) -> AwaitComplete:
         """Close the top screen, and cancel its workers."""

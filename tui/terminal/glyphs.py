@@ -9,12 +9,12 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-from rich.cells import cell_len, split_graphemes
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
 from tui.terminal.capabilities import GlyphSet
+from tui.text.cells import cell_len, split_graphemes
 
 _BRAILLE = range(0x2800, 0x2900)
 _ARROWS = range(0x2190, 0x2200)
@@ -30,7 +30,7 @@ _QUARTERS = (0b0000_0011, 0b0001_1000, 0b0100_0100, 0b1010_0000)
 _TOP_ROW, _BOTTOM_ROW = 0b0000_1001, 0b1100_0000
 _SYMBOLS = "…·–—−•‖×÷±°µ¶" + "✓✔✗✘★☆⚠␣⏎↵⎯✎⚑⏸⏵" + "≈≤≥‘’“”«»‹›⌄⌃" + "●◐◑○◌◆◇■□" + "\u00a0\u2009\u202f"
 _SYMBOL_FALLBACKS = "~----*=x/+ouP" + "vvxx**!_<<-*P=>" + "~<>''\"\"<><>v^" + "*++oo@o#o" + "   "
-"""In the same order."""
+"""Replacements of `_SYMBOLS`, in their order."""
 
 
 def _box_fallback(name: str) -> str:

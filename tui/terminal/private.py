@@ -41,7 +41,7 @@ def update_screen(screen: Screen[Any]) -> None:
 
 @contextmanager
 def drawing_on_demand() -> Iterator[None]:
-    """Let the screens that are made meanwhile draw by `update_screen` only."""
+    """Make the screens created inside the block draw only when `update_screen` is called."""
     before = textual_screen.UPDATE_PERIOD
     textual_screen.UPDATE_PERIOD = 1e9  # type: ignore[misc] # a patch
     try:

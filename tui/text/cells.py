@@ -1,4 +1,4 @@
-"""Text in cells: widths, wrapping, lines of styled spans, bars. Pure; of rich only its widths, as Textual renders them.
+"""Text in terminal cells: widths, wrapping, lines of styled spans, bars. Pure; uses only the cell widths of rich.
 
 Graphemes (an emoji sequence, a letter with its marks) are never split.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape, unescape
+from typing import TypeVar
 
 from rich.cells import cell_len, set_cell_size, split_graphemes
 
@@ -40,6 +41,7 @@ class Span:
 
 
 Line = tuple[Span, ...]
+_AnySpan = TypeVar("_AnySpan", bound=Span)
 
 
 def plain(lines: Iterable[Line]) -> str:
@@ -67,9 +69,9 @@ def cut(spans: Iterable[Span], width: int) -> Line:
     return tuple(line)
 
 
-def packed(entries: Iterable[Line], width: int, separator: Span) -> list[Line]:
-    """Return entries in lines of at most `width` cells, each whole, with the separator between those of a line."""
-    lines: list[Line] = []
+def packed(entries: Iterable[tuple[_AnySpan, ...]], width: int, separator: _AnySpan) -> list[tuple[_AnySpan, ...]]:
+    """Return entries in lines of `width` cells with the separator between them; a wider one has a line of its own."""
+    lines: list[tuple[_AnySpan, ...]] = []
     for entry in entries:
         joined = (*lines[-1], separator, *entry) if lines else entry
         if lines and num_cells(joined) <= width:

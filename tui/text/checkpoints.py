@@ -22,7 +22,6 @@ from tui.text.cells import UNKNOWN
 from tui.text.numbers import (
     LossUnit,
     format_bits,
-    format_count,
     format_duration,
     format_loss,
     format_short,
@@ -239,7 +238,7 @@ def rows_of(
     return [
         (
             sanitize_line(entry.name.removeprefix(f"{run}/"), 200),
-            "damaged" if entry.problem else UNKNOWN if entry.step is None else format_count(entry.step),
+            "damaged" if entry.problem else UNKNOWN if entry.step is None else f"{entry.step:,}",
             (UNKNOWN if entry.bits_per_char is None else format_bits(entry.bits_per_char, unit)) + at.ljust(at_width),
             format_size(entry.num_bytes),
             format_age(now - entry.saved_at),

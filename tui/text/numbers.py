@@ -22,11 +22,6 @@ _WAIT_ROUNDING_SECONDS = 5
 """Granularity of waits under a minute."""
 
 
-def format_count(count: int) -> str:
-    """Return a count in full: "12,300"."""
-    return f"{count:,}"
-
-
 def format_short(number: float) -> str:
     """Return a number in at most five characters: "950", "4.5k", "45k", "1.2M"."""
     size, unit = next((each for each in _LARGE if abs(number) >= 0.9995 * each[0]), (1, ""))
@@ -80,11 +75,6 @@ def format_eta(seconds: float, spread_seconds: float) -> str:
 def format_learning_rate(learning_rate: float) -> str:
     """Return a learning rate to three digits: "0.004", "0.000213", "2.1e-05", "0"."""
     return f"{learning_rate:.3g}" if learning_rate >= 1e-4 or not learning_rate else f"{learning_rate:.1e}"
-
-
-def format_temperature(temperature: float) -> str:
-    """Return a temperature: "0.80"."""
-    return f"{temperature:.2f}"
 
 
 def format_size(num_bytes: int) -> str:

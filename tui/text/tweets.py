@@ -10,7 +10,6 @@ from engine.corpus.report import CorpusPreview
 from engine.protocol.events import LadderTweet, Novelty, RefusalReason, TweetSampled
 from engine.text import ELLIPSIS, counted, sanitize_line
 from tui.text.cells import shortened
-from tui.text.numbers import format_count
 
 EMPTY_TWEET = "(empty: <EOS> at once)"
 """Shown in place of an empty text."""
@@ -75,9 +74,9 @@ def format_value(value: object) -> str:
         case None | "" | ():
             return "none"
         case tuple():
-            return f"{format_count(len(value))}: {', '.join(map(str, value))}"
+            return f"{len(value):,}: {', '.join(map(str, value))}"
         case int():
-            return format_count(value)
+            return f"{value:,}"
         case float():
             return f"{value:g}"
         case _:
@@ -97,13 +96,13 @@ def filter_parts(sampling: SamplingConfig) -> Iterator[str]:
     if sampling.only_new:
         yield "new"
     if sampling.avoid:
-        yield f"avoid {format_count(len(sampling.avoid))}"
+        yield f"avoid {len(sampling.avoid):,}"
     if sampling.must_contain:
         yield f"“{shortened(sampling.must_contain, _MAX_TEXT_CELLS)}”"
     if sampling.min_length:
-        yield f"{format_count(sampling.min_length)}+ chars"
+        yield f"{sampling.min_length:,}+ chars"
     if sampling.best_of > 1:
-        yield f"best of {format_count(sampling.best_of)}"
+        yield f"best of {sampling.best_of:,}"
 
 
 def reason_text(reason: RefusalReason) -> str:
@@ -113,7 +112,7 @@ def reason_text(reason: RefusalReason) -> str:
 
 def refused_text(refused: Iterable[tuple[RefusalReason, int]]) -> str:
     """Return how many drafts were refused and why: "20 copies, 13 with avoided words"; empty for none."""
-    return ", ".join(f"{format_count(count)} {_REASONS[reason][count != 1]}" for reason, count in refused)
+    return ", ".join(f"{count:,} {_REASONS[reason][count != 1]}" for reason, count in refused)
 
 
 def fact_line(preview: CorpusPreview, name: str) -> str:

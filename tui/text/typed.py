@@ -1,7 +1,6 @@
-"""What a user types or drops: an amount of training, options after a path, words to avoid, a path.
+"""Parses what a user types or drops: an amount of training, options after a path, words to avoid, a path.
 
-Only words of `--avoid` that begin with an @ name a file that is read, so what an option means does not depend on which
-files exist.
+A value of `--avoid` is read as a file only if it begins with an @: what it means does not depend on which files exist.
 """
 
 from __future__ import annotations

@@ -15,14 +15,13 @@ from engine.protocol.events import RunFailed, RunFinished
 from engine.protocol.insight import StepTaken
 from engine.text import counted, quoted, sanitize_line
 from tui.run.alerts import Alert
-from tui.run.summary import reason_text
+from tui.run.summary import end_reason
 from tui.run.view import RunView, is_over
 from tui.text.cells import Line, Span, cell_len, num_cells, shortened
 from tui.text.numbers import (
     NATS_PER_UNIT,
     LossUnit,
     format_bits,
-    format_count,
     format_duration,
     format_learning_rate,
     unit_label,
@@ -118,11 +117,11 @@ def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
         return
     phase = phase_text(view)
     if isinstance(view.ended, RunFinished) and view.ended.reason not in {"finished", *BUDGETS}:
-        phase = f"{phase[:1]} {sanitize_line(reason_text(view.ended.reason))}"  # why it was stopped before its end
-    reached = f"{format_count(view.step)} steps in {format_duration(view.elapsed_seconds)}"
+        phase = f"{phase[:1]} {sanitize_line(end_reason(view.ended.reason))}"  # why it was stopped before its end
+    reached = f"{view.step:,} steps in {format_duration(view.elapsed_seconds)}"
     whole, best, saved = f"{phase}: {reached}", view.best, _saved_text(view)
     value = "" if best is None else f"best {format_bits(best.bits_per_char, unit)}"
-    place = "" if best is None else f" at step {format_count(best.step)}"
+    place = "" if best is None else f" at step {best.step:,}"
     with_unit = value and f"{value} {unit_label(unit)}{place}"
     lines = [(whole, with_unit, saved), (whole, value + place, saved), (whole, value + place)]
     lines += [(f"{phase[:1]} {reached}", value), (phase, value)]
@@ -175,8 +174,8 @@ def step_text(taken: StepTaken, width: int, unit: LossUnit = "bits") -> str:
     losses = f"{before:.{decimals}f} → {after:.{decimals}f}"
     norm = f"gradient norm {taken.grad_norm:.2f}"
     rest = f"{norm}, learning rate {format_learning_rate(taken.learning_rate)}"
-    step = f"step {format_count(taken.step)}"
-    tweets = f"{counted(taken.num_tweets, 'tweet')}, {format_count(taken.num_targets)} characters"
+    step = f"step {taken.step:,}"
+    tweets = f"{counted(taken.num_tweets, 'tweet')}, {taken.num_targets:,} characters"
     texts = (
         f"{step}: batch loss {losses} {unit_label(unit)}, {rest}, {tweets}",
         f"{step}: batch loss {losses}, {rest}",

@@ -12,9 +12,9 @@ from tui.widgets.line_view import LineView
 
 _LABEL_CELLS = 3
 _CELLS_BESIDE_BAR = _LABEL_CELLS + 8
-"""In a list: mark and space, label and space, percent."""
+"""Width beside a bar of `ChanceBars`: mark and space, label and space, percent."""
 _CELLS_BESIDE_BAR_IN_LINE = 9
-"""Label, mostly one cell, and space, percent, gap to the next."""
+"""Width beside a bar of `ChanceLine`: label, mostly one cell, and space, percent, gap to the next."""
 _MIN_BAR, _MAX_BAR = 2, 10
 _MIN_CHARS_IN_LINE = 3
 """Facts beyond the first leave a narrow line to this many characters."""

@@ -15,8 +15,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.run.model import Need, first_reason
-from tui.settings.key_table import MAIN_KEYS
-from tui.settings.keys import Key, KeyMap, mapped
+from tui.settings.key_table import MAIN_KEYS, Key
+from tui.settings.keys import KeyMap, mapped
 from tui.text.cells import Line, Span, cell_len
 from tui.widgets.line_view import Click, LineView
 

@@ -33,7 +33,7 @@ def clickable(line: Iterable[Span], action: str) -> Line:
 
 
 class LineView(Widget):
-    """Show the lines of `lines_for`."""
+    """Show the lines of `lines_for`; what changes between two drawings is repainted, nothing else."""
 
     app = getters.app(TerminalApp)
     ALLOW_SELECT = False

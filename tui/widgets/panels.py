@@ -63,11 +63,11 @@ class Pace:
         clock: Callable[[], float] = time.monotonic,
         core_seconds: Callable[[], float] = time.thread_time,
         *,
-        is_remote: bool = False,
+        is_over_ssh: bool = False,
     ) -> None:
         """`core_seconds` returns the CPU time of the screen's thread."""
         self._clock, self._core_seconds = clock, core_seconds
-        self._factor = _REMOTE_FACTOR if is_remote else 1.0
+        self._factor = _REMOTE_FACTOR if is_over_ssh else 1.0
         self._line_slowdown = self._core_slowdown = 1.0
         self._drawn_at: dict[Panel, float] = {}
         self._measured_at, self._core_at_measure = clock(), core_seconds()
@@ -113,7 +113,7 @@ class Panels(Vertical):
     def __init__(self, pace: Pace | None = None) -> None:
         """Show nothing until the first tick; draw at `pace`, or at that of this terminal and processor."""
         super().__init__()
-        self._pace = pace or Pace(is_remote=is_over_ssh(os.environ))
+        self._pace = pace or Pace(is_over_ssh=is_over_ssh(os.environ))
         self._key_map: KeyMap = {}
         self._num_ticks = self._last_tick_of_report = 0
         self._shown: RunView | None = None

@@ -25,7 +25,7 @@ HELP = (
 )
 _SIGNS = "{bos} is <BOS>, {eos} <EOS>, {padding} padding; {wide} stands for a character of two cells, such as an emoji."
 MAX_ROW_CHARS = 300
-"""A tweet this long may be cut."""
+"""The engine cuts longer tweets of a batch; one this long may have been cut."""
 CHAR_SHADE = 0.3
 """Characters are lighter than padding."""
 _NUMBER_CELLS = 4
@@ -79,9 +79,14 @@ def last_first_column(shown: BatchShown, width: int) -> int:
 
 
 def row_cells(row: BatchRow, num_columns: int, glyphs: Glyphs) -> list[Span]:
-    """Return a span per column of a row: `<BOS>`, characters, `<EOS>`, padding; an ellipsis where the row is cut."""
+    """Return a span per column of a row: `<BOS>`, characters, `<EOS>`, padding; an ellipsis where the row is cut.
+
+    A space is blank, since padding has a glyph.
+    """
     chars = [
-        Span(LOST, "problem", CHAR_SHADE) if token_id == UNK else Span(_glyph_of(char, glyphs), "text", CHAR_SHADE)
+        Span(LOST, "problem", CHAR_SHADE)
+        if token_id == UNK
+        else Span(char if char == " " else glyphs.sign(char), "text", CHAR_SHADE)
         for char, token_id in zip(row.text.ljust(len(row.token_ids), LOST), row.token_ids[1:], strict=False)
     ]
     num_padding = num_columns - len(chars) - 1
@@ -89,12 +94,6 @@ def row_cells(row: BatchRow, num_columns: int, glyphs: Glyphs) -> list[Span]:
     if num_padding and len(chars) >= MAX_ROW_CHARS:
         return [bos, *chars, *[Span(glyphs.ellipsis, "muted")] * (num_padding + 1)]
     return [bos, *chars, Span(glyphs.eos, "value", CHAR_SHADE), *[Span(glyphs.padding, "muted")] * num_padding]
-
-
-def _glyph_of(char: str, glyphs: Glyphs) -> str:
-    """Return a character in one or two cells; a blank is blank, since padding has a glyph."""
-    label = char if char == " " else glyphs.label(char)
-    return label if len(label) == 1 else LOST
 
 
 def _grid_line(symbols: Sequence[Span], glyphs: Glyphs) -> Iterator[Span]:

@@ -15,9 +15,8 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from engine.protocol.insight import CharPoint, EmbeddingsMapped, MapEmbeddings
-from engine.text import LOST
-from tui.text.cells import cell_len, shown_char
-from tui.xray.drawing import Glyphs, Kind, Line, Picture, Shades, Span, fitted, flowed, percent
+from tui.text.cells import cell_len, packed, shown_char
+from tui.xray.drawing import GAP, Glyphs, Kind, Line, Picture, Shades, Span, fitted, percent
 from tui.xray.state import Answers, Shown, View, XrayState
 
 _HELP = (
@@ -59,7 +58,7 @@ class Placed:
     char: str
     row: int
     column: int
-    """Of its first cell."""
+    """The column of its first cell."""
 
 
 def aligned(new: EmbeddingsMapped, previous: EmbeddingsMapped) -> EmbeddingsMapped:
@@ -140,7 +139,7 @@ def _render(event: EmbeddingsMapped, char: str, width: int, height: int, glyphs:
     has_axes = height >= _MIN_HEIGHT_WITH_AXES
     if has_axes:
         num_rows, num_columns = num_rows - _LINES_OF_AXES, max(num_columns - _COLUMNS_OF_AXES, 1)
-    found = placed(event.points, num_columns, num_rows, lambda char: cell_len(_glyph_of(char, glyphs)))
+    found = placed(event.points, num_columns, num_rows, lambda char: cell_len(glyphs.sign(char)))
     rows = tuple(tuple(_row([each for each in found if each.row == row], char, glyphs)) for row in range(num_rows))
     shown = _between_axes(rows, event.variance_shares, width, glyphs) if has_axes else rows
     legend = _legend(event.points, num_chars - len(found), width, glyphs)[:num_lines]
@@ -158,19 +157,13 @@ def _between_axes(rows: Picture, variance_shares: Sequence[float], width: int, g
     )
 
 
-def _glyph_of(char: str, glyphs: Glyphs) -> str:
-    """Return a character in one or two cells."""
-    label = glyphs.label(char)
-    return label if len(label) == 1 else LOST
-
-
 def _row(chars: Sequence[Placed], char: str, glyphs: Glyphs) -> Iterator[Span]:
     """Yield the characters of a row of the map and the blanks between them."""
     used = 0
     for each in sorted(chars, key=lambda placed: placed.column):
         if each.column > used:
             yield Span(" " * (each.column - used))
-        label = _glyph_of(each.char, glyphs)
+        label = glyphs.sign(each.char)
         kind, shade = _STYLES[_class_of(each.char)]
         yield Span(label, "cursor") if each.char == char else Span(label, kind, shade)
         used = each.column + cell_len(label)
@@ -200,9 +193,9 @@ def _legend(points: Sequence[CharPoint], num_hidden: int, width: int, glyphs: Gl
         chars = [point.char for point in points if _class_of(point.char) == name]
         if chars:
             kind, shade = _STYLES[name]
-            examples = "".join(_glyph_of(char, glyphs) for char in chars[:_NUM_EXAMPLES])
+            examples = "".join(glyphs.sign(char) for char in chars[:_NUM_EXAMPLES])
             items.append((Span(examples, kind, shade), Span(f" {name} {len(chars)}", "muted")))
-    return flowed(items, width)
+    return tuple(packed(items, width, GAP))
 
 
 def _class_of(char: str) -> _CharClass:

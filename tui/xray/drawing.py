@@ -1,4 +1,4 @@
-"""Lines of styled text without a framework, and what they are made of: glyphs, bars, shades. Pure.
+"""Pictures as lines of styled text, without a framework, and their parts: glyphs, bars, shades. Pure.
 
 The views return them; the screen, the terminal and pictures draw them. A picture must be readable without its colours:
 a shade always comes with a glyph that says the same.
@@ -6,13 +6,13 @@ a shade always comes with a glyph that says the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import exp2
 from typing import Literal
 
 from engine.protocol.events import CharChance, CharRead
+from engine.text import LOST
 from tui.text.cells import Span as TextSpan
 from tui.text.cells import bar, cell_len, num_cells, set_cell_size, shown_char, wrap
 from tui.text.numbers import format_share, shown_percent
@@ -32,7 +32,7 @@ class Span(TextSpan):
 
     style: Kind = "text"
     shade: float | None = None
-    """Colour of its background, -1 to 1: 0 is that of the screen, blue is below, amber above. None: no colour."""
+    """Background colour, -1 to 1: blue below 0, amber above, that of the screen at 0. None: no colour."""
 
     def drawn(self, *, has_colours: bool) -> str:
         """Return the text as drawn: a blank for a cell with colours, in its width."""
@@ -46,6 +46,8 @@ def share_of(shade: float, num_steps: int) -> float:
 
 Line = tuple[Span, ...]
 Picture = tuple[Line, ...]
+GAP = Span("  ")
+"""Between facts on one line."""
 
 
 def cut(line: Line, width: int, glyphs: Glyphs) -> Line:
@@ -90,15 +92,6 @@ def fitted(picture: Picture, width: int, height: int, glyphs: Glyphs) -> Picture
     return tuple(cut(line, width, glyphs) for line in picture[: max(height, 0)])
 
 
-def flowed(items: Iterable[Line], width: int) -> Picture:
-    """Return items in lines of `width` cells, none of them broken; one that is wider has a line of its own."""
-    lines: list[Line] = [()]
-    for item in items:
-        longer = (*lines[-1], Span("  "), *item) if lines[-1] else item
-        lines[-1:] = [longer] if num_cells(longer) <= width or not lines[-1] else [lines[-1], item]
-    return tuple(lines) if lines[0] else ()
-
-
 NUM_LEVELS = 8
 _SPACE_LABEL = shown_char(" ")
 _PARTS = 1_000_000
@@ -115,11 +108,11 @@ class Glyphs:
     padding: str
     ellipsis: str
     cursor: str
-    """Below the character that was read last."""
+    """Marks the character that was read last, on the line below."""
     boundary: str
-    """Between what was given and what the model wrote."""
+    """A vertical line: an axis, or the state of a unit on its slider."""
     mark: str
-    """Before the true character."""
+    """Marks the true character, or the current row."""
     part: str
     """In place of a code point that belongs to the character before it, such as a combining mark."""
     wide: str
@@ -150,6 +143,11 @@ class Glyphs:
     def label(self, char: str) -> str:
         """Return a character as a label: "␣" for a space, "end" for none, "U+200D" if it can't be shown."""
         return shown_char(char).replace(_SPACE_LABEL, self.space)
+
+    def sign(self, char: str) -> str:
+        """Return a character in one or two cells; a placeholder for one that can't be shown."""
+        label = self.label(char)
+        return label if len(label) == 1 else LOST
 
     def name(self, char: str) -> str:
         """Return a character in a sentence: ‘g’, "a space", "the end" for none."""
@@ -218,7 +216,7 @@ class Shades:
     A negative value although unsigned has the glyph of its size and the other hue.
     """
     meaning: str
-    """Of the values, in a few words: "bits of each character"."""
+    """What the values are, in a few words: "bits of each character"."""
     low: str
     """What the lowest level stands for: "0"."""
     high: str

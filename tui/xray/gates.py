@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from engine.protocol.insight import CharGates, TextTraced
-from tui.xray.drawing import Glyphs, Line, Picture, Shades, Span, beside, fitted, flowed, percent, wrapped
+from tui.text.cells import packed
+from tui.xray.drawing import GAP, Glyphs, Line, Picture, Shades, Span, beside, fitted, percent, wrapped
 from tui.xray.heat_map import Block, HeatMap
 from tui.xray.state import Answers, GateName, Shown, View, XrayState, latest_trace, trace_command, unknown_chars
 
@@ -26,7 +27,7 @@ _WIDTH_WITH_NUMBERS_BESIDE = 100
 _WIDTH_OF_LONG_NAMES, _WIDTH_WITH_NUMBERS = 64, 70
 _LINES_OF_TEXT = 2
 _MIN_LINES_WITH_HEADING, _MAX_ROWS = 4, 6
-"""Of a block; one with fewer lines has no heading."""
+"""Lines of a block: the least with a heading, and the most rows."""
 _MIN_LINES_OF_ALL = 10
 """From this many lines for the heat map, all three blocks are shown."""
 
@@ -66,7 +67,7 @@ def render(
     for each in _FIGURES:
         name = each.short_name if width < _WIDTH_OF_LONG_NAMES else each.name
         figures.append((Span(f"{name} {each.shown(each.value(event.gates[cursor]))}", "value"),))
-    numbers = flowed(figures, width)[: max(height // 3, 0)]
+    numbers = packed(figures, width, GAP)[: max(height // 3, 0)]
     heat_map = _heat_map(event, cursor, width, height - len(numbers), glyphs, gate)
     return fitted((*heat_map, *numbers), width, height, glyphs)
 
@@ -87,7 +88,7 @@ def _heat_map(
     lines: list[Line] = []
     if has_legend:
         scales = ((Span(f"{block.letter} ", "title"), *block.legend(num_rows, glyphs)) for block in blocks)
-        lines += flowed(scales, width)[:1]
+        lines += packed(scales, width, GAP)[:1]
     for number, block in enumerate(blocks):
         if has_gaps and number:
             lines.append(())

@@ -17,7 +17,7 @@ from tui.text.cells import cell_len, safe_chars, split_graphemes
 from tui.xray.drawing import NUM_LEVELS, Glyphs, Line, Picture, Span
 
 NUMBER_CELLS = 7
-"""Of a number beside a row, and the blank after it."""
+"""Width of a number beside a row, with the blank after it."""
 _LETTER_CELLS = 2
 _ELLIPSIS_CELLS = 1
 _WIDTH_WITH_UNITS = 60
@@ -27,7 +27,7 @@ _MAX_CELLS_PER_CHAR = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """What some rows of a heat map show."""
+    """Values that are drawn as consecutive rows of a heat map."""
 
     bands: Bands
     """One row of numbers per input: 0 to 1, or signed and scaled by the largest one that is shown."""

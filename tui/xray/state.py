@@ -36,7 +36,7 @@ class XrayState:
     view: ViewName = "step"
     layer: int = 0
     own_from: int | None = None
-    """After how many characters the model is also fed its own draws; None: it is not."""
+    """Number of characters after which the model is also fed its own draws; None: it is not."""
     seed: int = 0
     gate: GateName | None = None
     """The gate that is shown; None: as many as fit."""
@@ -44,7 +44,7 @@ class XrayState:
     unit: UnitId | None = None
     """The selected unit; None before units are scored."""
     value: float | None = None
-    """At which the unit is held; None: it is free."""
+    """The value at which the unit is held; None: it is free."""
 
 
 class Answers:
@@ -72,7 +72,7 @@ class Shown:
     sentence: str
     """What is seen at the cursor, without a full stop."""
     weights_step: int
-    """Of the weights that are shown."""
+    """The step of the weights that are shown."""
     shades: Shades | None = None
     """A value for each symbol of the text; None if the view has none."""
     num_layers: int = 0
@@ -126,7 +126,7 @@ def latest_trace(state: XrayState, answers: Answers) -> TextTraced | None:
 
 def unknown_chars(traced: TextTraced) -> tuple[str, ...]:
     """Return the characters of a traced text that are not in the vocabulary, each once."""
-    from engine.model.vocab import UNK  # it imports numpy, which `--help` does without
+    from engine.model.vocab import UNK  # the module imports numpy, which `--help` does not need
 
     pairs = zip(traced.text, traced.token_ids[1:], strict=False)
     return tuple(dict.fromkeys(char for char, token_id in pairs if token_id == UNK))

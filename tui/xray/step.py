@@ -9,9 +9,10 @@ from math import log
 from engine.model.vocab import UNK, UNKNOWN_CHAR_BITS
 from engine.protocol.events import CharRead
 from engine.protocol.insight import Bands, OwnDraw, TextTraced
-from tui.text.cells import cell_len
+from tui.text.cells import cell_len, packed
 from tui.text.numbers import format_bits
 from tui.xray.drawing import (
+    GAP,
     Glyphs,
     Kind,
     Line,
@@ -22,7 +23,6 @@ from tui.xray.drawing import (
     chance_of,
     chance_rows,
     fitted,
-    flowed,
     percent,
     wrapped,
 )
@@ -197,7 +197,7 @@ def _sizes(event: TextTraced, width: int, glyphs: Glyphs) -> Picture:
         scale = scale_spans(f"{-largest(bands):.2f}", f"{largest(bands):.2f}", glyphs, is_signed=True)
         items.append((Span(f"{name} ", "muted"), *scale, Span(f" {size}", "muted")))
     words = ("a cell is a mean", f"{glyphs.mark} the true next character")
-    return flowed((*items, *((Span(each, "muted"),) for each in words)), width)
+    return tuple(packed((*items, *((Span(each, "muted"),) for each in words)), width, GAP))
 
 
 def _states(event: TextTraced, cursor: int, width: int, height: int, glyphs: Glyphs) -> Picture:

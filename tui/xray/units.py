@@ -44,7 +44,7 @@ _NUMBER_CELLS = 15
 _SLIDER_CELLS = 21
 _WIDTH_OF_LONG_BARS = 60
 _LABEL_CELLS, _PERCENT_CELLS = 4, 5
-"""Of a row with the probabilities of a character while a unit is free and held."""
+"""Columns of a row that compares the probabilities of a character while a unit is free and held."""
 _NOTICEABLE_CHANGE = 0.01
 
 

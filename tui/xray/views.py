@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from engine.protocol.insight import Insight, InsightEvent
 from tui.text.cells import shown_char
-from tui.text.numbers import format_count
 from tui.xray import char_map, gates, reach, step, units
 from tui.xray.drawing import Glyphs, Kind, Picture, Span, cut, wrapped
 from tui.xray.state import Answers, Shown, View, ViewName, XrayState
@@ -19,7 +18,7 @@ from tui.xray.text_strip import TextStrip
 VIEWS: dict[ViewName, View] = {
     view.name: view for view in (step.VIEW, gates.VIEW, reach.VIEW, units.VIEW, char_map.VIEW)
 }
-"""By name; the first has the key 1."""
+"""The views by name; the first has the key 1."""
 _LINES_WITH_LEGEND = 16
 _NUM_SENTENCE_LINES, _LINES_PER_SENTENCE_LINE = 2, 6
 """Lines kept for the sentence; a longer one may have more in a higher panel."""
@@ -92,7 +91,7 @@ def _facts(state: XrayState, shown: Shown | None, source: str) -> str:
     """Return which weights and which layer are shown, and which characters of the text the model lacks."""
     if shown is None:
         return source
-    facts = [f"weights of step {format_count(shown.weights_step)}", source]
+    facts = [f"weights of step {shown.weights_step:,}", source]
     if shown.unknown_chars:
         facts.insert(0, f"{' '.join(map(shown_char, shown.unknown_chars))} not in the vocabulary")
     if shown.num_layers > 1:

@@ -18,10 +18,9 @@ from torch import Tensor
 from engine.compute.cpu.kernels import Rows, as_float, as_stored, compiled, inlined
 from engine.compute.cpu.layers import as_array, grad_of
 from engine.compute.cpu.packed_batch import PackedBatch
+from engine.corpus.arrays import Ids
 from engine.model.gru import NgramInput
 from engine.model.vocab import EMPTY_WINDOW, ORDERS, PAD, appended, context_code
-
-Ids = npt.NDArray[np.int64]  # (n,)
 
 _SHORTEST = ORDERS[0]
 _appended, _context_code = inlined(appended), inlined(context_code)

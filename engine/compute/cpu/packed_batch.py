@@ -39,7 +39,7 @@ class PackedBatch:
     order: Tensor  # (B,) int64: index of each row's tweet in the padded batch
     previous: Tensor  # (N,) int64: index of the previous state in (B + N, H) states, of which the first B are initial
     num_in_steps: int  # rows before the tail
-    total_targets: int  # of the whole step
+    total_targets: int  # targets of the whole step
 
     @classmethod
     def from_batch(cls, batch: Batch, *, has_few_shapes: bool = False) -> PackedBatch:

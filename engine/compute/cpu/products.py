@@ -43,7 +43,7 @@ Counts = npt.NDArray[np.int64]  # (T,)
 def _tile(num_rows: int) -> Any:
     """Return an intrinsic that adds one tile of a product to `out`: `num_rows` rows from `first` on, of one panel.
 
-    Those of `matrix` are from `first_summed` on, and `num_summed` numbers long.
+    The rows of `matrix` are those from `first_summed` on, and `num_summed` numbers long.
     """
 
     def typed(

@@ -187,7 +187,7 @@ class ForwardPass:
         counts = packed.row_counts
         all_gates = self._buffers.get("gates", counts[0], 4 * size)
         states_by_layer = [self._buffers.get(f"state {n}", counts[0], size).zero_() for n in range(len(weights.layers))]
-        states = self._buffers.get("states", len(packed), size)  # of the last layer, in the end
+        states = self._buffers.get("states", len(packed), size)  # in the end the last layer's
         steps = zip(packed.inputs.split_with_sizes(counts), states.split_with_sizes(counts), strict=True)
         table, first = weights.ngrams, 0
         rows = None if table is None else rows_of(packed, table[0])  # (N, 3)

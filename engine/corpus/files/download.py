@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.errors import ConfigError, DownloadError
-from engine.progress import OnProgress
+from engine.protocol.progress import OnProgress
 from engine.storage.files import storage_errors, try_lock
 from engine.storage.folders import home
 

@@ -380,8 +380,8 @@ def export_folders(
 ) -> dict[str, Refusal]:
     """Return the folders of exports, "" or with a final slash, that have one of some files; `is_forced`: of messages.
 
-    `names` are the paths of opened files, `others` of those that were not opened. A path alone may identify an export,
-    but that of an opened file not as messages, which its content does: it is in `refused`, like all that was refused.
+    `names` are the paths of opened files, `others` of those that were not opened. A path alone may identify an export.
+    Only its content identifies an opened file as messages: it is in `refused` then, like every refused file.
     """
     folders: dict[str, Refusal] = {}
     found_groups: dict[tuple[str, Refusal], set[int | None]] = {}

@@ -91,9 +91,6 @@ def buffered(stream: ByteStream) -> io.BufferedReader:
 
 # On disk --------------------------------------------------------------------------------------------------------------
 
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""Non-blocking, so that opening a pipe without a writer returns; it is refused then."""
-
 
 class ReadProgress:
     """Counts the raw bytes read from disk, part by part, against the total.
@@ -160,7 +157,7 @@ class _DiskFile(ByteStream):
     def _opened(self) -> int:
         """Return a descriptor of the file. Raises `CorpusError` if it has been modified or replaced."""
         with read_errors(self._path):
-            descriptor = os.open(self._path, _OPEN_FLAGS)
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)  # never waits for the writer of a pipe
         before, now = self._found, os.fstat(descriptor)
         if any(getattr(before, each) != getattr(now, each) for each in ("st_dev", "st_ino", "st_size", "st_mtime_ns")):
             os.close(descriptor)
@@ -260,7 +257,7 @@ class DecompressionLimit:
         self.check_ratio(self._total, self._packed_bytes)
 
     def check_ratio(self, num_bytes: int, packed_bytes: int) -> None:
-        """Raise `CorpusError` if so many bytes are more than `packed_bytes` of compressed text decompress to."""
+        """Raise `CorpusError` if `num_bytes` exceeds what `packed_bytes` of compressed text decompress to."""
         limit = max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * packed_bytes)
         if num_bytes > limit:
             raise CorpusError(
@@ -299,7 +296,7 @@ class DecompressedStream(ByteStream):
         except EOFError as error:
             raise damaged(self._name, f"its {self._kind} data are truncated") from error
         except DECOMPRESSION_ERRORS as error:
-            if isinstance(error, MemoryError) or "memory" in str(error):  # zstd's word for its window
+            if isinstance(error, MemoryError) or "memory" in str(error):  # zstd names its window so
                 what = f"{self._name} needs more memory to be decompressed than there is."
                 raise CorpusError(what, "Extract it elsewhere and give the file in it.") from error
             raise damaged(self._name, f"its {self._kind} data are corrupt") from error

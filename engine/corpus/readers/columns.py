@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.errors import CorpusError
-from engine.text import sanitize_line
+from engine.text import listed, sanitize_line
 
 TEXT_NAMES = (
     *("full_text", "text", "tweet", "tweets", "tweet_text", "tweet_content", "tweet_full_text", "content", "contents"),
@@ -31,6 +31,8 @@ OTHER_NAMES = frozenset(
 )
 """Usual names of other columns, which are never the text."""
 
+USUAL, LONGEST = "by its name", "the longest"
+"""Why a column was chosen, for notes."""
 _RANKS = {key: rank for rank, name in enumerate(TEXT_NAMES) for key in (name, name.replace("_", ""))}
 _OTHER_ENDINGS = ("_id", "_ids", "_url", "_urls", "_link", "_at", "_date", "_time", "_count", "_source", "_lang")
 _USER_NAMES = re.compile(r"(?:user|author|from|to|sender|screen|profile)_(?:screen_|full_|display_)?name|screenname")
@@ -65,15 +67,15 @@ class TextColumn:
     index: int
     """From 0."""
     why: str
-    """For the note: "by its name" or "the longest"."""
+    """For the note: `USUAL` or `LONGEST`."""
 
 
 def text_column(names: Sequence[str], rows: Sequence[Sequence[str]]) -> TextColumn | None:
     """Return the text column of the first rows of a table, or None if all have links, ids, numbers or the like.
 
-    `names` are the columns' own, paths into objects such as "tweet.full_text", or empty. Of a path, the last part is
-    the name; the shorter one is preferred, and below a user, or a post to which one refers, is no text. A row may end
-    before the others.
+    `names` are the columns' own, paths into objects such as "tweet.full_text", or empty. The last part of a path is its
+    name. A shorter path is preferred; below a user, or a post to which one refers, is no text. A row may end before
+    the others.
     """
     num_columns = len(names) or max(map(len, rows), default=0)
     columns = [[row[index] for row in rows if index < len(row) and row[index].strip()] for index in range(num_columns)]
@@ -92,9 +94,9 @@ def text_column(names: Sequence[str], rows: Sequence[Sequence[str]]) -> TextColu
     filled = [index for index in varied if len(columns[index]) >= _MIN_FILLED_SHARE * len(rows)]
     for candidates in (filled, varied, texts):
         if named := ranks.keys() & candidates:
-            return TextColumn(min(named, key=lambda index: (ranks[index], index)), "by its name")
+            return TextColumn(min(named, key=lambda index: (ranks[index], index)), USUAL)
         if candidates:
-            return TextColumn(max(candidates, key=lambda index: sum(map(len, columns[index]))), "the longest")
+            return TextColumn(max(candidates, key=lambda index: sum(map(len, columns[index]))), LONGEST)
     return None
 
 
@@ -110,11 +112,9 @@ def requested_column(names: Sequence[str], num_columns: int, column: str, option
             return found[0]
     if column.isascii() and column.isdecimal() and len(column) < 10 and 1 <= int(column) <= num_columns:
         return int(column) - 1
-    shown = ", ".join(sanitize_line(name, 30) for name in names[:12])
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     raise CorpusError(
         f"{source_name} has no column {sanitize_line(column, 60)} ({option}).",
-        f"Its first row is: {shown}{more}. Column numbers start at 1.",
+        f"Its first row is: {listed([sanitize_line(name, 30) for name in names], 12)}. Column numbers start at 1.",
     )
 
 

@@ -25,9 +25,9 @@ from engine.corpus.readers.columns import (
     text_column,
 )
 from engine.corpus.readers.csv_records import csv_records, find_quoting, num_fields
-from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, of_one_file
+from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, head_of, of_one_file
 from engine.corpus.readers.table import Table, find_table, is_header
-from engine.corpus.readers.text_reader import Line, decoded_lines, first_lines, head_lines
+from engine.corpus.readers.text_reader import Line, decoded_lines, head_lines
 from engine.text import counted, sanitize_line
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -43,12 +43,12 @@ _DELIMITER_LINES = 100
 _MIN_SHARE = 0.5
 """Least share of the first records with the most frequent number of columns, for a table."""
 _MIN_PROSE_SHARE, _MIN_PROSE_RECORDS = 0.95, 10
-"""The same if a blank follows each delimiter, as after commas in prose."""
+"""Least share, and least records, if a blank follows each delimiter, as after commas in prose."""
 _CLEAR_SHARE = 0.7
-"""The same to detect CSV by content alone."""
+"""Least share to detect CSV by content alone."""
 _CLEAR_QUOTED_SHARE = 0.9
 _CERTAIN_SHARE = 0.98
-"""The same for a file that is called plain text."""
+"""Least share to read a file as CSV that is called plain text."""
 _MIN_CERTAIN_RECORDS, _MIN_CERTAIN_TABBED = 3, 2
 _MIN_TABBED_RECORDS = 10
 _MIN_COMPLETE_RECORDS = 10
@@ -61,7 +61,7 @@ _MIN_TEXT_SHARE = 0.8
 def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per record except the header. Raises `CorpusError` if `config.column` does not exist."""
     lines = decoded_lines(file, source)
-    head = first_lines(lines)
+    head = head_of(lines)
     sample = find_sample(head, config.column or config.label_column)
     if not sample.is_table() and suffix_of(source.name) in _TAB_SUFFIXES:
         sample = Sample(head, "\t")
@@ -133,7 +133,7 @@ class Sample:
         return sum(not is_number(fields[0]) for fields in prose) > len(self.complete) / 2
 
     def score(self) -> tuple[bool, bool, float, int]:
-        """Return how well the delimiter fits: that of a header does, and a comma of prose or of numbers hardly."""
+        """Return how well the delimiter fits: best where it splits a header, worst for a comma in prose or numbers."""
         wide = self.complete if self.delimiter == "," else []
         decimal = [each for each in wide if all(a[-1:].isdigit() and b[:1].isdigit() for a, b in pairwise(each))]
         is_in_text = self.is_prose() or len(decimal) > len(wide) / 2
@@ -143,7 +143,7 @@ class Sample:
 def find_sample(lines: Sequence[Line], column: str | None = None) -> Sample:
     """Return the first records, parsed with the delimiter that fits best, by default a comma.
 
-    A delimiter whose header contains `column` wins; that of a `sep=` line decides, and the line is no record.
+    A `sep=` line decides, and is no record; else a delimiter whose header contains `column` wins.
     """
     if separator := _separator_of(lines):
         return Sample(lines[1:], separator)

@@ -131,7 +131,7 @@ def _text(line: Line) -> str:
 def _doubled(line: str, delimiter: str, quoting: Quoting) -> str:
     r"""Return a line with its quotation marks doubled, and no blank before a quoted field.
 
-    Of two backslashes before a quotation mark, one is a character.
+    One of two backslashes before a quotation mark is a character.
     """
     if quoting == "spaced":
         return re.sub(rf'{re.escape(delimiter)} "(?!")', f'{delimiter}"', line)

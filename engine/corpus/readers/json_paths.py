@@ -14,14 +14,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from engine.corpus.readers.columns import is_context, is_text_name, name_key, text_column
+from engine.corpus.readers.columns import USUAL, is_context, is_text_name, name_key, text_column
 from engine.errors import CorpusError
 from engine.text import sanitize_line
 
 EXAMINED_ITEMS = 20
 """First items of an array by which the texts are found in it."""
-
-USUAL, LONGEST = "by its name", "the longest"
 
 _ARRAY_NAMES = frozenset({"tweets", "texts", "posts", "statuses", "messages", "data", "items", "rows"})
 _ROW_NAMES = ("data", "values", "rows")
@@ -166,7 +164,7 @@ class TextPath:
     path: str
     """ "" if the values are the texts."""
     why: str
-    """ "by its name" or "the longest"; "" if the user set it."""
+    """`USUAL` or `LONGEST`; "" if the user set it."""
 
     @property
     def is_usual(self) -> bool:

@@ -18,9 +18,8 @@ from typing import BinaryIO
 
 from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
 from engine.corpus.files.streams import Member
+from engine.corpus.readers.columns import LONGEST, USUAL
 from engine.corpus.readers.json_paths import (
-    LONGEST,
-    USUAL,
     Missing,
     TextPath,
     arrays_in,
@@ -32,20 +31,28 @@ from engine.corpus.readers.json_paths import (
     values_at,
 )
 from engine.corpus.readers.json_values import (
-    MAX_LINE_BYTES,
-    NOT_JSON,
     JsonFile,
+    Numbered,
     as_array,
     as_json,
     as_object,
-    decode,
     is_json,
     is_jsonl,
+    values_of_lines,
 )
 from engine.corpus.readers.labels import LabelFilter, Labels, find_labels
-from engine.corpus.readers.reader import RETWEET, DroppedRow, Format, NoTextsError, Row, Source, example, of_one_file
+from engine.corpus.readers.reader import (
+    NOT_A_TEXT,
+    RETWEET,
+    DroppedRow,
+    Format,
+    NoTextsError,
+    Row,
+    Source,
+    example,
+    of_one_file,
+)
 from engine.corpus.readers.table import Record, find_table
-from engine.corpus.readers.text_reader import decoded_lines
 from engine.text import counted, sanitize_line
 
 _MAX_AHEAD, _MAX_AHEAD_CHARS = 1000, 1_000_000
@@ -57,9 +64,6 @@ _LONG_TEXTS = {"extended_tweet": "full_text", "note_tweet": "text", "long_object
 _RETWEETED_POSTS = ("retweeted_status", "retweeted_status_result", "retweetedTweet", "retweeted_tweet")
 _RETWEET_FLAGS = ("is_retweet", "isRetweet", "retweet")
 
-Numbered = tuple[int, object, int]
-"""A number in the file from 1, the value or why it is dropped, and the characters of the file up to its end."""
-
 
 # Lines and documents --------------------------------------------------------------------------------------------------
 
@@ -69,22 +73,7 @@ def jsonl_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator
 
     Accepts `NaN`, which Python and pandas write, and numbers of any length. Raises `CorpusError` as `_value_rows`.
     """
-    yield from _value_rows(_values_of_lines(file, source), source, config, place="line")
-
-
-def _values_of_lines(file: BinaryIO, source: Source) -> Iterator[Numbered]:
-    """Yield the values of the lines that are not blank, or why a line is dropped."""
-    num_chars = 0
-    for number, line in enumerate(decoded_lines(file, source, MAX_LINE_BYTES), start=1):
-        if isinstance(line, DroppedRow):
-            yield number, line, num_chars
-        elif line and not line.isspace():
-            num_chars += len(line)
-            try:
-                value: object = decode(line)
-            except ValueError:
-                value = DroppedRow(NOT_JSON, example(f"line {number:,}", line))
-            yield number, value, num_chars
+    yield from _value_rows(values_of_lines(file, source), source, config, place="line")
 
 
 def json_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
@@ -250,7 +239,7 @@ class _Texts:
 
     source: Source
     place: str
-    """What a number counts, for examples."""
+    """The unit that a number counts, for examples: "line"."""
     inside: str
     """The path of the array of the values, with a trailing dot."""
     found: TextPath
@@ -299,7 +288,7 @@ class _Texts:
             elif isinstance(text, str):
                 yield self._row(text, as_object(post), where)
             else:
-                yield DroppedRow("not a text", example(where, as_json(text)))
+                yield DroppedRow(NOT_A_TEXT, example(where, as_json(text)))
         if not num_rows:
             yield self._missing(value, where)
 

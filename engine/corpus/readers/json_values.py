@@ -20,7 +20,8 @@ import msgspec
 from engine.corpus.files.streams import Member
 from engine.corpus.readers.columns import is_text_name
 from engine.corpus.readers.json_paths import EXAMINED_ITEMS, is_id, is_index, is_map, is_wrapper
-from engine.corpus.readers.reader import Source, whole
+from engine.corpus.readers.reader import DroppedRow, Source, example, whole
+from engine.corpus.readers.text_reader import decoded_lines
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS
 
@@ -119,7 +120,7 @@ class JsonFile:
                 yield from self._arrays_in(inner, (*path, key))
 
     def opened(self, value: object) -> object:
-        """Return an array or object with the values in it undecoded, if it is so itself; anything else decoded."""
+        """Return an undecoded array or object with its values undecoded; anything else decoded."""
         if not isinstance(value, msgspec.Raw):
             return value
         kind = _KINDS.get(bytes(memoryview(value)[:1]))
@@ -137,7 +138,7 @@ class JsonFile:
         try:
             if len(data) <= MAX_DECODED_BYTES:
                 return _DECODER.decode(data.decode())
-        except (RecursionError, ValueError) as error:  # has less depth left than `msgspec` had
+        except (RecursionError, ValueError) as error:  # nested too deeply for the standard decoder, not for `msgspec`
             raise self._broken("nested too deeply", self._before(data)) from error
         raise CorpusError(
             f"{self._name} has a value of over {MAX_DECODED_BYTES >> 20} MB, {_place(self._before(data))}.",
@@ -305,6 +306,24 @@ def first_char(head: bytes) -> bytes:
 
 
 # Values ---------------------------------------------------------------------------------------------------------------
+
+Numbered = tuple[int, object, int]
+"""A number in the file from 1, the value or why it is dropped, and the characters of the file up to its end."""
+
+
+def values_of_lines(file: BinaryIO, source: Source) -> Iterator[Numbered]:
+    """Yield the values of the lines that are not blank, or why a line is dropped."""
+    num_chars = 0
+    for number, line in enumerate(decoded_lines(file, source, MAX_LINE_BYTES), start=1):
+        if isinstance(line, DroppedRow):
+            yield number, line, num_chars
+        elif line and not line.isspace():
+            num_chars += len(line)
+            try:
+                value: object = decode(line)
+            except ValueError:
+                value = DroppedRow(NOT_JSON, example(f"line {number:,}", line))
+            yield number, value, num_chars
 
 
 def decode(text: str) -> object:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.columns import name_key, requested_column
 from engine.errors import CorpusError
-from engine.text import sanitize_line
+from engine.text import listed, sanitize_line
 
 SENTIMENT_NAMES = frozenset({"sentiment", "sentiments", "polarity"})
 """Names of columns in which 0 and 1 mean sad and happy."""
@@ -124,7 +124,7 @@ def _filtered(column: int, wanted: str, seen: set[str], *, are_feelings: bool) -
     if wanted.casefold() == "all":
         return Labels(column, None, "kept all")
     label = _label_of(wanted)
-    is_binary = seen <= {"0", "1"}  # of only 0 it is not known yet whether 1 or 4 is happy
+    is_binary = seen <= {"0", "1"}  # after 0 alone, 1 or 4 may be happy
     happy_digits = {"1", "4"} if seen <= {"0"} else {"1"} if is_binary else {"4"}
     digits = {"happy": happy_digits, "sad": {"0"}, "neutral": {"2"}}
     words = {"happy": _HAPPY_WORDS, "sad": _SAD_WORDS, "neutral": _NEUTRAL_WORDS}
@@ -164,5 +164,4 @@ def _label_of(cell: str) -> str:
 def _listed(seen: set[str]) -> str:
     """Return the first labels, the shortest first, for a message."""
     labels = sorted(seen, key=lambda label: (len(label), label))
-    more = f" and {len(labels) - 6:,} more" if len(labels) > 6 else ""
-    return ", ".join(sanitize_line(label, 20) for label in labels[:6]) + more
+    return listed([sanitize_line(label, 20) for label in labels], 6)

@@ -14,7 +14,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.files.streams import Member
 from engine.corpus.readers.columns import requested_column
 from engine.corpus.readers.labels import LabelFilter
-from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, whole
+from engine.corpus.readers.reader import EMPTY, NOT_A_TEXT, DroppedRow, Format, Row, Source, example, whole
 from engine.corpus.readers.table import find_table
 from engine.errors import CorpusError
 from engine.text import sanitize_line
@@ -105,8 +105,8 @@ def _row(value: object, label: object, label_filter: LabelFilter | None, where: 
     if label_filter and (reason := label_filter.reject_reason(_cell(label))):
         return DroppedRow(reason, example(where, str(value)[:200]))
     if value is None:
-        return DroppedRow("empty", example(where, "null"))
-    return value if isinstance(value, str) else DroppedRow("not a text", example(where, str(value)[:200]))
+        return DroppedRow(EMPTY, example(where, "null"))
+    return value if isinstance(value, str) else DroppedRow(NOT_A_TEXT, example(where, str(value)[:200]))
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -20,6 +20,7 @@ from engine.text import EXAMPLE_CHARS, sanitize_line
 MAX_WHOLE_BYTES = 1 << 30
 """Limit of a file that is read as a whole."""
 _BLOCK_BYTES = 1 << 20
+_HEAD_ROWS, _HEAD_CHARS = 1000, 1_000_000
 
 
 @dataclass
@@ -51,7 +52,7 @@ class DroppedRow:
 
 BOOST, REPOST, RETWEET = "boost", "repost", "retweet"
 """Reasons of dropped rows that repeat another person's post."""
-ONLY_A_LINK = "only a link"
+EMPTY, NOT_A_TEXT, ONLY_A_LINK = "empty", "not a text", "only a link"
 Row = str | DroppedRow
 """The raw text of a row, or why it was dropped."""
 Rows = Callable[[Sequence[Member], Source, CorpusConfig], Iterator[Row]]
@@ -117,6 +118,16 @@ def whole(member: Member, source: Source) -> bytes:
                     "Extract Parquet from an archive; save JSON as JSON Lines, one value per line.",
                 )
     return content.getvalue()
+
+
+def head_of(rows: Iterator[Row]) -> list[Row]:
+    """Consume and return the first rows or lines, by which it is detected what the others are."""
+    head: list[Row] = []
+    num_chars = 0
+    while len(head) < _HEAD_ROWS and num_chars < _HEAD_CHARS and (row := next(rows, None)) is not None:
+        head.append(row)
+        num_chars += len(row) if isinstance(row, str) else 0
+    return head
 
 
 def example(where: str, what: str) -> str:

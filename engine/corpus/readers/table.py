@@ -23,15 +23,14 @@ from engine.corpus.readers.columns import (
     text_column,
 )
 from engine.corpus.readers.labels import LABEL_NAMES, LabelFilter, find_labels
-from engine.corpus.readers.reader import DroppedRow, NoTextsError, Row, Source, example
+from engine.corpus.readers.reader import EMPTY, DroppedRow, NoTextsError, Row, Source, example
 from engine.text import sanitize_line
 
 TOO_MANY_COLUMNS = "with too many columns"
 TOO_FEW_COLUMNS = "with too few columns"
-BLANK_LINE = "empty"
 
 MAX_COLUMNS = 16_384
-"""As in Excel."""
+"""Limit of the columns, as in Excel."""
 _MIN_SHORT_SHARE = 0.1
 """Share of the first records from which a width is usual in the table."""
 _MIN_ALIKE_SHARE = 0.95
@@ -91,7 +90,7 @@ class Table:
             if len(fields) != num_columns and len(fields) not in self.short_widths:
                 whole = repair(fields) if repair is not None else None
                 if whole is None:
-                    too_few = TOO_FEW_COLUMNS if fields else BLANK_LINE
+                    too_few = TOO_FEW_COLUMNS if fields else EMPTY
                     reason = TOO_MANY_COLUMNS if len(fields) > num_columns else too_few
                     yield DroppedRow(reason, example(f"{place} {number}", delimiter.join(fields)))
                     continue

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.cleaning import doubt_about_columns
-from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, of_one_file
+from engine.corpus.readers.reader import DroppedRow, Format, Row, Source, example, head_of, of_one_file
 from engine.text import EXAMPLE_CHARS, counted, sanitize_line
 
 MAX_LINE_BYTES = 1_000_000
@@ -26,8 +26,6 @@ OVER_LONG_PIECE = "with a piece over 1 MB"
 ONLY_A_LABEL = "only a number or label"
 
 _CHUNK_BYTES = 65_536
-_HEAD_LINES = 1000
-_HEAD_CHARS = 1_000_000
 _HEAD_ROWS = 20
 """By these first rows, a file is one of labels."""
 _NUMBER = r"[-+]?\d[\d.,]*+(?:[eE][-+]?\d+)?%?"
@@ -88,16 +86,6 @@ def _raw_lines(file: BinaryIO, max_chars: int) -> Iterator[str]:
         yield "".join(pieces)
 
 
-def first_lines(lines: Iterator[Line]) -> list[Line]:
-    """Consume and return the first lines, by which a reader detects what the others are."""
-    head: list[Line] = []
-    num_chars = 0
-    while len(head) < _HEAD_LINES and num_chars < _HEAD_CHARS and (line := next(lines, None)) is not None:
-        head.append(line)
-        num_chars += len(line) if isinstance(line, str) else 0
-    return head
-
-
 def head_lines(head: bytes) -> list[str]:
     """Return the lines in a file's first bytes, without the last one if it is incomplete and not the only one."""
     lines = list(decoded_lines(io.BytesIO(head), Source(name="", format="text")))
@@ -142,7 +130,7 @@ def _texts(lines: Iterator[Line], source: Source, config: CorpusConfig) -> Itera
         separator = config.separator.rstrip()
         yield from _pieces(lines, lambda line: line.rstrip() == separator)
     else:
-        head = first_lines(lines)
+        head = head_of(lines)
         doubt = doubt_about_columns(line for line in head if isinstance(line, str))
         source.doubt = f"{doubt}; --format csv splits it into columns" if doubt else ""
         yield from head

@@ -24,7 +24,7 @@ from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.training_data import KnownVocab
 from engine.errors import DeviceError, RankLostError, TweetgenError
 from engine.model.gru import TextGenerator
-from engine.progress import BatchCursor
+from engine.protocol.progress import BatchCursor
 from engine.session.ranks.place import TIMEOUT_VARIABLE, Place, Versions, connect, join_attempt
 from engine.training.trainer import Trainer
 
@@ -40,7 +40,7 @@ _SOURCE = re.compile(r"^\[\S+\] | This is typically caused by .*")
 
 
 class Order(msgspec.Struct, kw_only=True, tag_field="order", tag=True):
-    """What the leader orders all workers to do next."""
+    """An order of the leader to all workers."""
 
 
 class Begin(Order):
@@ -64,7 +64,7 @@ class Sync(Order):
 
     training: TrainingConfig
     position: BatchCursor
-    """Of the next batch, in batches of `training.batch_size`."""
+    """The position of the next batch, in batches of `training.batch_size`."""
     step: int
     has_weights: bool
     generators: tuple[bytes, ...] = ()
@@ -94,14 +94,14 @@ AnyOrder = Begin | Build | Sync | Steps | Report | End
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rank answers. The leader's own is among them."""
+    """A rank's answer to an order; the leader answers its own, too."""
 
     host: str = ""
     problem: str = ""
     """Why this rank can't go on."""
     hint: str = ""
     digest: str = ""
-    """Of the tweets."""
+    """The digest of the tweets."""
     device: str = ""
     seconds: float = 0.0
     """Time since the last report, in which the rank was training."""
@@ -109,7 +109,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The part of it spent in sums over all ranks."""
     warnings: tuple[str, ...] = ()
     checksum: int = 0
-    """Of the weights."""
+    """The checksum of the weights."""
     generator: bytes = b""
     """The state of the rank's random generator."""
 
@@ -184,7 +184,7 @@ class Ranks:
 
     @property
     def backend(self) -> str:
-        """What sums the gradients: nccl or gloo."""
+        """The library that sums the gradients: nccl or gloo."""
         return "nccl" if self.device.type == "cuda" else "gloo"
 
     @property
@@ -286,7 +286,7 @@ class Ranks:
         transfers that are complete by then; so once one has failed, a wait for what is never sent ends the others. A
         second wait for the same transfer could take its completion away from the thread, which would wait on.
         """
-        limit = timedelta(seconds=seconds + 0.001)  # gloo counts whole milliseconds, of which none is no limit
+        limit = timedelta(seconds=seconds + 0.001)  # gloo rounds down to milliseconds, and 0 is no limit
         if len(works) == 1:  # without the time that handing it to a thread takes
             [(rank, work)] = works.items()
             try:

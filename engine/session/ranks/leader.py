@@ -19,8 +19,8 @@ from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import Part
 from engine.corpus.training_data import KnownVocab, TrainingData, load_training_data
 from engine.errors import DistributedError, WeightsDifferError
-from engine.progress import Stage
 from engine.protocol import events
+from engine.protocol.progress import Stage
 from engine.session.ranks.connection import Answer, Begin, Build, Ranks, Report, Steps, Sync
 from engine.session.reporter import Reporter
 from engine.session.state import RunState
@@ -103,7 +103,7 @@ class Leader:
         self._state = state
         self._reporter = reporter
         self._num_steps = 1
-        """Of the next promise, by the time that those of the last one took."""
+        """The steps of the next promise, by the time that those of the last one took."""
         self._sent: tuple[object, object] = (None, None)
         """The trainer and the batches that the workers have."""
         self._verified_at: tuple[object, int] = (None, -1)
@@ -121,7 +121,7 @@ class Leader:
         seconds = (time.perf_counter() - began) / len(rates)
         self._num_steps = max(1, min(MAX_STEPS, round(PROMISE_SECONDS / max(seconds, 1e-6)), 2 * len(rates)))
         if trainer.skipped_in_a_row:
-            self.verify()  # a rank that can't compute says why
+            self.verify()  # a rank that can't compute reports why
 
     def report_times(self, times: Mapping[str, float]) -> None:
         """Emit how the ranks shared the time since the last report, and their warnings.

@@ -38,7 +38,7 @@ class Worker:
         self._data: TrainingData
         self._warnings: list[str] = []  # since the last report
         self._unrecorded: set[str] = set()
-        """What can't be recorded as CUDA graphs, as the leader knows."""
+        """The work that can't be recorded as CUDA graphs, as reported to the leader."""
         self._oom = OutOfMemoryRetry(self, self._warnings.append)
         self._problem: TweetgenError | None = None
         """Why this rank can't go on. It contributes NaN to all steps, until the leader has asked why."""

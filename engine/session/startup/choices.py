@@ -16,7 +16,7 @@ from engine.training.tuning import NewModelSpeeds
 
 OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
 TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}
-"""Those of the tutorial's part (c)."""
+"""The settings of the tutorial's part (c)."""
 
 
 def choose_settings(

@@ -25,7 +25,7 @@ from engine.corpus.report import summary_lines
 from engine.corpus.training_data import MAX_UNKNOWN_SHARE, TrainingData, corpus_config_of
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator, weights_with_prefix
-from engine.progress import BatchCursor, Stage
+from engine.protocol.progress import BatchCursor, Stage
 from engine.sampling.filter import require_samplable
 from engine.session.ranks.connection import Ranks, make_trainer
 from engine.session.ranks.leader import config_of_leader, load_for_all, rank_generators

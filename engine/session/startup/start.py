@@ -31,7 +31,7 @@ class Start:
 
     checkpoint: Checkpoint | None = None
     name: str | None = None
-    """Of the checkpoint; what is not UTF-8 in it is replaced."""
+    """The name of the checkpoint; bytes that are not UTF-8 are replaced."""
     base: Checkpoint | None = None
     """The shipped model, where a warm start is possible; the tweets decide."""
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from assets.lesson import stop_1, stop_2, stop_3, stop_4, stop_5, stop_6, stop_7, stop_8
-from engine.baselines import baseline_bits
 from engine.compute.cpu.step import GruStep
 from engine.config.run import ModelConfig
 from engine.config.sampling import SamplingConfig
@@ -21,6 +20,7 @@ from engine.corpus.arrays import EncodedTweets, FlatTweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, SPECIALS, UNK, Vocab
 from engine.sampling.logits import next_char_weights
+from engine.training.baselines import baseline_bits
 from tui.lesson.stops import STOPS
 
 TWEETS = ["good morning @anna!", "so happy :)", "what a day, what a view", "hi", "love this song"]

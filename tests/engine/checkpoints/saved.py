@@ -16,7 +16,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import Computation, ModelConfig, TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.model.gru import TextGenerator
-from engine.progress import BatchCursor
+from engine.protocol.progress import BatchCursor
 from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, encoded, some_batches
 

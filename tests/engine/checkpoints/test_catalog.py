@@ -7,7 +7,6 @@ import os
 import shutil
 import stat
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from engine.storage.folders import RunFolder, create_run_folder, find_run, folde
 from engine.storage.journal import Journal
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
-from tests.fakes import change, run_started, steps_finished, tweet_sampled
+from tests.fakes import run_started, steps_finished, tweet_sampled
 from tui.run.new_run import config_of_branch
 
 
@@ -316,44 +315,3 @@ def test_as_many_step_checkpoints_are_kept_as_configured_and_all_other_files(
     prune_steps(run, keep, step)
     assert steps_in(run) == left
     assert {path.stem for path in run.checkpoint_path("latest").parent.iterdir()} >= {"latest", "best", "step-old"}
-
-
-def test_a_run_saves_every_save_every_steps_and_keeps_the_loaded_one_and_the_state_before_a_load(corpus: Path) -> None:
-    run = folder_of_run("tiny")
-    after_load: list[list[int]] = []
-    note = h.whenever(e.CheckpointLoaded, lambda _: after_load.append(steps_in(run)))
-    emitted = h.run_tiny(corpus, {9: [c.LoadCheckpoint(name="tiny/step-4")]}, note, save_every=2, keep_checkpoints=3)
-    saved = [event.name for event in h.of_type(emitted, e.CheckpointSaved) if event.name.startswith("step-")]
-    first = ["step-2", "step-4", "step-6", "step-8", "step-9-before-load"]
-    assert saved == [*first, "step-6", "step-8", "step-10", "step-12"]
-    assert after_load == [[4, 6, 8]]
-    assert steps_in(run) == [4, 8, 10, 12]
-    assert [read_info(run.checkpoint_path(name))[0].step for name in ("step-9-before-load", "step-10")] == [9, 10]
-
-
-def test_the_states_before_loads_at_one_step_replace_no_checkpoint_and_outlive_retention(corpus: Path) -> None:
-    save, load, visits = {2: [c.SaveCheckpoint(name="two")]}, c.LoadCheckpoint(name="two"), count()
-    twice = h.whenever(e.StepsFinished, lambda report: [load] if report.step == 5 and next(visits) < 2 else [])
-    once: h.Once = {e.CheckpointLoaded: [change(learning_rate=0.05)]}
-    emitted = h.run_tiny(corpus, save, twice, once=once, save_every=1, keep_checkpoints=1)
-    folder = folder_of_run("tiny")
-    before, again = (folder.checkpoint_path(f"step-5-before-load{end}") for end in ("", "-2"))
-    assert h.names(emitted).count("CheckpointLoaded") == 2
-    assert steps_in(folder) == [12]
-    assert [read_info(path)[0].step for path in (before, again)] == [5, 5]
-    assert read_info(before)[0].training.learning_rate != 0.05 == read_info(again)[0].training.learning_rate
-
-
-def test_a_pinned_step_is_not_replaced_when_the_run_comes_by_again(corpus: Path) -> None:
-    path = folder_of_run("tiny").checkpoint_path("step-4")
-    pinned: list[bytes] = []
-
-    def pin(saved: e.CheckpointSaved) -> None:
-        if saved.name == "step-4":
-            catalog.pin_path(path).touch()
-            pinned.append(path.read_bytes())
-
-    script: h.Script = {2: [c.SaveCheckpoint(name="two")], 6: [c.LoadCheckpoint(name="two")]}
-    emitted = h.run_tiny(corpus, script, h.whenever(e.CheckpointSaved, pin), save_every=4)
-    assert [warned.message for warned in h.of_type(emitted, e.Warned)] == ["step-4 is pinned, so it is not replaced."]
-    assert [path.read_bytes()] == pinned

@@ -27,7 +27,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import TrainingConfig
 from engine.config.sampling import SamplingConfig
 from engine.errors import CheckpointError
-from engine.progress import BatchCursor
+from engine.protocol.progress import BatchCursor
 from tests.engine.checkpoints import damage
 from tests.engine.checkpoints.saved import CONTEXTS, WITH_TABLE, checkpoint_info, checkpoint_tensors, write_checkpoint
 from tests.engine.helpers import CPU, assert_same_tensors

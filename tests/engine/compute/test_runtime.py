@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -16,8 +17,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import memory
-from engine.compute import gpu_step
+from engine.compute import gpu_step, memory
 from engine.compute.clocks import PHASES, Phase, PhaseTimer, ProcessStops, SteadyClock, Stopwatch, Throughput
 from engine.compute.device import Runtime, cudnn_supports_bfloat16
 from engine.compute.gpu_step import LENGTHS, supported_precision
@@ -26,7 +26,7 @@ from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.engine.helpers import CPU, TickingClock, losses, of_type, only, run_session, tiny_config
+from tests.engine.helpers import CPU, TickingClock, assert_same_tensors, losses, of_type, only, run_session, tiny_config
 from tests.fakes import FakeClock
 
 
@@ -99,23 +99,12 @@ def test_the_heap_is_frozen_during_a_run_unless_it_is_already(num_frozen: int) -
     with mock.patch.object(memory, "gc") as heap:
         heap.get_freeze_count.return_value = num_frozen
         with memory.heap_frozen():
-            assert heap.freeze.called == (num_frozen == 0)
-            assert not heap.unfreeze.called
+            assert (heap.freeze.called, heap.unfreeze.called) == (num_frozen == 0, False)
         assert heap.unfreeze.called == (num_frozen == 0)
 
 
-@pytest.fixture
-def _collects() -> Iterator[None]:
-    """Enable collection, which a test that opens the screen in this process disables as the program does."""
-    was_enabled = gc.isenabled()
-    gc.enable()
-    yield
-    if not was_enabled:
-        gc.disable()
-
-
-@pytest.mark.usefixtures("_collects")
 def test_the_first_import_of_torch_is_not_collected_and_its_objects_are_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    gc.enable()  # a test that opens the screen in this process disables it, as the program does
     before = gc.get_freeze_count()
     with memory.torch_imported_uncollected():
         assert gc.isenabled(), "nothing changes where it is imported already"
@@ -164,16 +153,15 @@ def test_a_device_that_fails_in_bfloat16_uses_float32_which_needs_no_trial_and_n
 def test_a_trial_changes_no_weight_and_no_generator(model: TextGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     compute = gpu_step._compute_gradient
 
-    def on_cpu(*args: object) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(TextGenerator, "device", CPU.device)
-            compute(*args)  # type: ignore[arg-type] # passed on as they are
+    def on_cpu(*args: Any) -> None:
+        with mock.patch.object(TextGenerator, "device", CPU.device):
+            compute(*args)
 
     monkeypatch.setattr(gpu_step, "_compute_gradient", on_cpu)
-    state, weights = torch.get_rng_state(), [weight.clone() for weight in model.parameters()]
+    state, weights = torch.get_rng_state(), copy.deepcopy(model.state_dict())
     assert supported_precision(model, 3, "bfloat16") == "bfloat16"
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), weights, strict=True))
+    assert_same_tensors(model.state_dict(), weights)
     assert all(weight.grad is None for weight in model.parameters())
 
 
@@ -250,9 +238,7 @@ def test_a_suspension_does_not_count_as_training_time(corpus: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(PHASES), st.floats(0, 100)), max_size=20))
-def test_each_second_counts_for_its_phase_to_which_the_timer_returns_after_a_block(
-    script: list[tuple[Phase, float]],
-) -> None:
+def test_each_second_counts_for_its_phase_which_continues_after_a_block(script: list[tuple[Phase, float]]) -> None:
     clock = FakeClock()
     timer = PhaseTimer(clock)
     expected = dict.fromkeys(PHASES, 0.0) | {"waiting": float(len(script))}

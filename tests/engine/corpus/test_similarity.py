@@ -35,7 +35,7 @@ from engine.corpus.similarity import (
     validation_mask,
     winnowed,
 )
-from engine.progress import no_progress
+from engine.protocol.progress import no_progress
 from tests.engine.helpers import small_tweets, write_corpus
 from tests.strategies import tweet_lists
 

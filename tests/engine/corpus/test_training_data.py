@@ -23,7 +23,7 @@ from engine.corpus.batches import BatchStream, epoch_order, padding_shares
 from engine.corpus.training_data import KnownVocab, TrainingData, corpus_config_of, load_training_data
 from engine.errors import CorpusError
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
-from engine.progress import BatchCursor, Stage
+from engine.protocol.progress import BatchCursor, Stage
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.helpers import encoded, encoded_with, small_tweets, write_corpus
 from tests.strategies import tweet_lists

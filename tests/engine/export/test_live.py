@@ -14,8 +14,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.export import tensorboard
-from engine.export.run_export import Thinned
 from engine.export.tensorboard import LiveTracker, Record, RecordStream, export_to_tensorboard
+from engine.export.text_files import Thinned
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage import files

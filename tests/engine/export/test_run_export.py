@@ -9,8 +9,9 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from engine.errors import StorageError
-from engine.export.run_export import Thinned, to_csv
 from engine.export.tensorboard import export_to_tensorboard
+from engine.export.text_files import Thinned
+from engine.export.text_files import run_to_csv as to_csv
 from engine.protocol import codec
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.export.tweets import to_csv, to_jsonl, to_text
+from engine.export.text_files import tweets_to_csv as to_csv
+from engine.export.text_files import tweets_to_jsonl as to_jsonl
+from engine.export.text_files import tweets_to_text as to_text
 from engine.protocol import events as e
 from engine.text import sanitize
 from tests.fakes import tweet_sampled

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,28 +19,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from engine.baselines import NAMES, baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute.stepper import HeldUnit
 from engine.config.sampling import SamplingConfig
 from engine.corpus.arrays import EncodedTweets
 from engine.corpus.corpus import load_corpus
 from engine.errors import CheckpointError, ConfigError, CorpusError, DivergedError
-from engine.insight import answers, baselines, reach, units
+from engine.insight import answers, baselines, learned, reach
 from engine.insight.answers import Answer, CheckpointAnswers
 from engine.insight.baselines import FIRST_ORDER, Baselines
-from engine.insight.embedding_map import map_embeddings
+from engine.insight.learned import map_embeddings
 from engine.insight.snapshot import ExplicitGru, Snapshot, frozen
 from engine.insight.trace import trace
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, UNK, UNKNOWN_CHAR_BITS, Vocab
-from engine.progress import CooperativeTask, run_to_end
 from engine.protocol import codec, insight
 from engine.protocol import events as e
+from engine.protocol.progress import CooperativeTask, run_to_end
 from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.sampling.sampler import TweetSampler
 from engine.storage.folders import find_run
 from engine.text import sanitize_in_place, sanitize_line
+from engine.training.baselines import NAMES, baseline_bits
 from tests.engine.helpers import encoded_with, run_session, small_tweets, tiny_config, vocab_of, write_corpus
 from tests.engine.insight.test_numerics import TEXT, VOCAB, small_model
 from tests.strategies import hostile_text
@@ -76,10 +77,12 @@ def answer(command: insight.Insight, model: TextGenerator = MODEL, vocab: Vocab 
     return event
 
 
-texts = hostile_text(6).map(lambda text: text[:16] or " ")
-
-
-@given(text=texts, layer=st.integers(0, 1), own_share=st.none() | st.floats(0, 1), seed=st.integers(0, 99))
+@given(
+    text=hostile_text(6).map(lambda text: text[:16] or " "),
+    layer=st.integers(0, 1),
+    own_share=st.none() | st.floats(0, 1),
+    seed=st.integers(0, 99),
+)
 def test_a_trace_has_an_entry_per_input(text: str, layer: int, own_share: float | None, seed: int) -> None:
     own_from = None if own_share is None else int(own_share * len(text))
     event = answer(insight.TraceText(text=text, request=3, layer=layer, own_from=own_from, seed=seed))
@@ -135,22 +138,17 @@ def test_own_draws_continue_the_longest_text_and_unknown_characters() -> None:
     assert len(own) <= len(text) + COMPLETION_CHARS
 
 
-@pytest.mark.parametrize("position", [0, 7, len(TEXT)])
-def test_reach_has_a_score_per_input_before_the_target(position: int) -> None:
+def test_reach_and_units_have_the_figures_of_the_text_and_of_the_held_out_tweets() -> None:
     measures: dict[insight.ReachMethod, Any] = {"occlusion": reach.occlusion, "gradient": reach.gradient}
-    for method, measure in measures.items():
+    for (method, measure), position in product(measures.items(), (0, 7, len(TEXT))):
         event = answer(insight.MeasureReach(text=TEXT, position=position, request=2, method=method))
         expected = run_to_end(measure(ExplicitGru(MODEL), VOCAB.encode(TEXT), position))
         assert (event.text, event.position, event.method) == (TEXT, position, method)
         assert event.scores == pytest.approx(expected.tolist(), abs=1e-5)
-
-
-def test_the_scores_of_units_are_those_of_the_held_out_tweets() -> None:
-    event = answer(insight.ScoreUnits(request=4))
-    tweets = held_out()
-    correlation = run_to_end(units.correlate(ExplicitGru(MODEL), VOCAB, tweets, np.arange(len(tweets))))
+    event, tweets = answer(insight.ScoreUnits(request=4)), held_out()
+    correlation = run_to_end(learned.correlate(ExplicitGru(MODEL), VOCAB, tweets, np.arange(len(tweets))))
     assert (event.num_tweets, event.num_chars) == (30, len(tweets.token_ids))
-    assert event.units == units.best_units(correlation.result(), 8) != ()
+    assert event.units == learned.best_units(correlation.result(), 8) != ()
 
 
 @pytest.mark.parametrize("layer", [0, 1])
@@ -159,7 +157,7 @@ def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations
     traced = run_to_end(trace(ExplicitGru(MODEL), VOCAB.encode(TEXT)))
     assert free.activations == pytest.approx(traced.layers[layer].hidden[1:, 3].tolist(), abs=1e-3)
     assert free.chars == answer(insight.TraceText(text=TEXT)).chars
-    samples = TweetSampler(MODEL, VOCAB, SAMPLING, range(20, 20 + units.NUM_SAMPLES)).results()
+    samples = TweetSampler(MODEL, VOCAB, SAMPLING, range(20, 20 + learned.NUM_SAMPLES)).results()
     assert free.tweets == tuple(sanitize_line(tweet.text) for tweet in samples)
 
     event = answer(insight.HoldUnit(text=TEXT, layer=layer, unit=3, value=-1.0, seed=20))
@@ -176,7 +174,7 @@ def test_a_held_unit_changes_predictions_and_samples_but_not_its_own_activations
 
 
 def test_held_samples_are_drawn_from_the_predictions_of_the_held_model() -> None:
-    [tweet, *_] = run_to_end(units.sample_held(asked(), 5, HeldUnit(1, 2, 0.9)))
+    [tweet, *_] = run_to_end(learned.sample_held(asked(), 5, HeldUnit(1, 2, 0.9)))
     chars = answer(insight.HoldUnit(text=tweet.text, layer=1, unit=2, value=0.9)).chars
     assert [char.bits for char in chars[: len(tweet.char_bits)]] == pytest.approx(tweet.char_bits, abs=0.02)
 
@@ -217,9 +215,7 @@ def test_an_invalid_question_is_refused_before_any_work(snapshot: SnapshotAssert
 
 
 @pytest.mark.parametrize("command", EACH)
-def test_an_answer_uses_no_random_number_and_changes_no_mode_and_a_non_finite_model_raises(
-    command: insight.Insight,
-) -> None:
+def test_an_answer_draws_and_changes_nothing_and_a_non_finite_model_raises(command: insight.Insight) -> None:
     state = torch.get_rng_state()
     for _ in answers.answer(asked(), command):
         assert torch.is_grad_enabled()
@@ -244,13 +240,13 @@ def test_places_and_shares_are_those_of_a_singular_value_decomposition_without_t
     assert torch.equal(map_embeddings(EMBEDDING.clone()).points, found.points)
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_frequent_characters_are_on_the_positive_side(sign: int) -> None:
-    line = torch.zeros(9, 3)
-    line[4:, 1] = sign * torch.arange(5.0)
-    line[4:, 0] = -0.5 * sign * torch.arange(5.0)
-    points = map_embeddings(line).points
-    assert points[:, 0].tolist() == pytest.approx([1.25**0.5 * place for place in (2, 1, 0, -1, -2)], abs=1e-6)
+def test_frequent_characters_are_on_the_positive_side() -> None:
+    for sign in (1, -1):
+        line = torch.zeros(9, 3)
+        line[4:, 1] = sign * torch.arange(5.0)
+        line[4:, 0] = -0.5 * sign * torch.arange(5.0)
+        places = map_embeddings(line).points[:, 0].tolist()
+        assert places == pytest.approx([1.25**0.5 * place for place in (2, 1, 0, -1, -2)], abs=1e-6)
 
 
 def test_few_or_equal_embeddings_give_finite_places() -> None:
@@ -302,20 +298,16 @@ def unmeasured(train_digest: str = "of the training tweets", first: int = 50, vo
     return Baselines(encoded_with(vocab, TWEETS[:50]), train_digest, encoded_with(vocab, TWEETS[first:]), vocab)
 
 
-def answers_of(measured: Baselines, request: int = 0) -> list[dict[str, Any]]:
-    """Return the fields of the answers, each of which is a `BaselinesMeasured`."""
+def measured_by(measured: Baselines, request: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Return the fields of the answers, each of which is a `BaselinesMeasured`, and the pieces of the work."""
     answers: list[Answer] = []
-    run_to_end(measured.job(insight.MeasureBaselines(request=request), answers.append))
+    num_pieces = len(list(measured.job(insight.MeasureBaselines(request=request), answers.append)))
     assert {event_type for event_type, _ in answers} == {insight.BaselinesMeasured}
-    return [fields for _, fields in answers]
-
-
-def num_pieces(measured: Baselines) -> int:
-    return len(list(measured.job(insight.MeasureBaselines(), lambda _: None)))
+    return [fields for _, fields in answers], num_pieces
 
 
 def test_a_first_answer_has_the_simple_baselines_and_the_next_all_as_evaluate_measures_them() -> None:
-    first, complete = answers_of(unmeasured(), request=4)
+    (first, complete), _ = measured_by(unmeasured(), request=4)
     assert (complete["request"], first["is_complete"], complete["is_complete"]) == (4, False, True)
     assert first["names"] == ("uniform", "unigram", "2-gram")
     assert complete["names"][:4] == ("uniform", "unigram", "2-gram", "3-gram")
@@ -326,16 +318,15 @@ def test_a_first_answer_has_the_simple_baselines_and_the_next_all_as_evaluate_me
 
 
 def test_baselines_are_measured_once_per_corpus_even_if_an_answer_is_abandoned_or_the_run_ends() -> None:
-    whole, measured = num_pieces(unmeasured("of other tweets")), unmeasured()
+    (_, whole), measured = measured_by(unmeasured("of other tweets")), unmeasured()
     first = measured.job(insight.MeasureBaselines(), lambda _: None)
     next(first)
     first.close()
-    assert num_pieces(measured) == whole - 1 > 5
-    assert num_pieces(measured) == 0
-    assert num_pieces(unmeasured()) == 0, "they were stored"
-    assert answers_of(unmeasured()) == answers_of(measured)
+    assert measured_by(measured)[1] == whole - 1 > 5
+    assert measured_by(measured)[1] == 0
+    assert measured_by(unmeasured()) == measured_by(measured), "they were stored"
     others = [unmeasured("of others"), unmeasured(first=51), unmeasured(vocab=Vocab(ALL_CHARS.chars[:-1]))]
-    assert [num_pieces(other) > 5 for other in others] == [True] * 3
+    assert [measured_by(other)[1] > 5 for other in others] == [True] * 3
 
 
 def failing(*_: object, **__: object) -> CooperativeTask[dict[str, float]]:

@@ -12,7 +12,17 @@ from hypothesis import given
 from torch import Tensor, nn
 
 from engine.compute.stepper import HeldUnit
-from engine.insight.reach import gradient, occlusion
+from engine.insight import reach
+from engine.insight.learned import (
+    BEST_UNITS,
+    CONCEPTS,
+    MAX_TWEETS,
+    Correlation,
+    best_units,
+    correlate,
+    label,
+    some_tweets,
+)
 from engine.insight.snapshot import ExplicitGru, frozen
 from engine.insight.trace import (
     GATE_BANDS,
@@ -24,19 +34,9 @@ from engine.insight.trace import (
     sequence_loss,
     trace,
 )
-from engine.insight.units import (
-    BEST_UNITS,
-    CONCEPTS,
-    MAX_TWEETS,
-    Correlation,
-    best_units,
-    correlate,
-    label,
-    some_tweets,
-)
 from engine.model.gru import TextGenerator, run_gru, widened_weight
 from engine.model.vocab import BOS, EOS, UNK, Vocab
-from engine.progress import run_to_end
+from engine.protocol.progress import run_to_end
 from tests.engine.compute.cpu.random_batches import set_contexts, some_contexts
 from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 from tests.strategies import hostile_text
@@ -94,19 +94,15 @@ def cell_of(model: TextGenerator, number: int) -> nn.GRUCell:
 
 
 @models
-def test_predictions_and_loss_equal_those_of_the_module(model: TextGenerator) -> None:
-    traced, inputs = run_to_end(trace(ExplicitGru(model), IDS)), torch.tensor([[BOS, *IDS]])
+def test_predictions_loss_and_gates_equal_those_of_the_module_and_of_pytorchs_cell(model: TextGenerator) -> None:
+    traced, ids = run_to_end(trace(ExplicitGru(model), IDS)), torch.tensor([[BOS, *IDS]])
     assert (traced.inputs, traced.targets) == ((BOS, *IDS), (*IDS, EOS))
     assert UNK in traced.inputs
-    assert largest_difference(traced.embedded, model.embed(inputs)[0]) == 0
-    assert largest_difference(traced.log_probs, model(inputs)[0][0].log_softmax(dim=-1)) < 1e-5
+    assert largest_difference(traced.embedded, model.embed(ids)[0]) == 0
+    assert largest_difference(traced.log_probs, model(ids)[0][0].log_softmax(dim=-1)) < 1e-5
     assert math.isclose(traced.stepwise_loss, sequence_loss(model, IDS), abs_tol=1e-5)
-
-
-@models
-def test_gates_equal_those_of_pytorchs_cell(model: TextGenerator) -> None:
     inputs = widened_inputs(model)
-    for number, layer in enumerate(run_to_end(trace(ExplicitGru(model), IDS)).layers):
+    for number, layer in enumerate(traced.layers):
         cell = cell_of(model, number)
         with torch.no_grad():
             from_input = F.linear(inputs, cell.weight_ih, cell.bias_ih)
@@ -193,16 +189,10 @@ def test_gate_summaries_count_units(number: int) -> None:
 
 NO_ID = 10_000
 """A token id that is in no context."""
-positions = pytest.mark.parametrize("position", [0, 1, 9, len(TEXT)])
 
 
-def embedded_before(model: TextGenerator, position: int) -> Tensor:
-    """Return the embeddings of the inputs before the target at `position`, (P + 1, E)."""
-    return model.embed.weight[[BOS, *IDS[:position]]]
-
-
-def log_probs_of(model: TextGenerator, embedded: Tensor, ids: list[int], replaced: int | None = None) -> Tensor:
-    """Return the last log-probabilities, (V,), after inputs with these embeddings, by `nn.GRU`.
+def bits_of(model: TextGenerator, embedded: Tensor, ids: list[int], target: int, replaced: int | None = None) -> Tensor:
+    """Return the bits of `target` after inputs with these embeddings, (P + 1, E), by `nn.GRU`.
 
     The contexts of the n-gram input are those of `ids` after `BOS`; none has the replaced input.
     """
@@ -211,51 +201,28 @@ def log_probs_of(model: TextGenerator, embedded: Tensor, ids: list[int], replace
     widened = torch.cat([embedded[None], model.ngram_input(torch.tensor([inputs]))], dim=-1)
     hidden = torch.zeros(model.rnn.num_layers, 1, model.rnn.hidden_size)
     output, _ = run_gru(model.rnn, widened, hidden, batch_first=True)
-    log_probs: Tensor = model.proj(output[0, -1]).log_softmax(dim=-1)
-    return log_probs
-
-
-def bits_of(model: TextGenerator, embedded: Tensor, position: int, replaced: int | None = None) -> Tensor:
-    """Return the bits of the target at `position` after inputs with these embeddings."""
-    log_probs = log_probs_of(model, embedded, IDS[:position], replaced)
-    return -log_probs[[*IDS, EOS][position]] / math.log(2)
+    bits: Tensor = -model.proj(output[0, -1]).log_softmax(dim=-1)[target] / math.log(2)
+    return bits
 
 
 @models
-@positions
-def test_occlusion_equals_one_forward_pass_per_replaced_input(model: TextGenerator, position: int) -> None:
-    embedded = embedded_before(model, position)
-    expected = []
+@pytest.mark.parametrize("position", [0, 1, 9, len(TEXT)])
+def test_occlusion_equals_one_forward_pass_per_input_and_the_gradient_autograd(
+    monkeypatch: pytest.MonkeyPatch, model: TextGenerator, position: int
+) -> None:
+    monkeypatch.setattr(reach, "_BATCH_ROWS", 8)  # the later positions are measured in several batches
+    before, target = IDS[:position], [*IDS, EOS][position]
+    embedded, occluded = model.embed.weight[[BOS, *before]].clone().requires_grad_(), list[Tensor]()
+    bits = bits_of(model, embedded, before, target)
     for place in range(position + 1):
-        changed = embedded.clone()
+        changed = embedded.detach().clone()
         changed[place] = model.embed.weight[4:].mean(dim=0)
-        expected.append(bits_of(model, changed, position, place) - bits_of(model, embedded, position))
-    found = run_to_end(occlusion(ExplicitGru(model), IDS, position))
-    assert largest_difference(found, torch.stack(expected)) < 1e-4
-
-
-@models
-@positions
-def test_the_gradient_equals_autograd(model: TextGenerator, position: int) -> None:
-    embedded = embedded_before(model, position).clone().requires_grad_()
-    [expected] = torch.autograd.grad(bits_of(model, embedded, position), embedded)
-    found = run_to_end(gradient(ExplicitGru(model), IDS, position))
-    assert largest_difference(found, expected.norm(dim=1)) < 1e-5 * float(expected.abs().max() + 1)
-
-
-def test_a_position_far_into_the_text_is_measured_in_several_batches() -> None:
-    text = VOCAB.encode((TEXT * 9)[:150])
-    model, embedded = MODELS[1], MODELS[1].embed.weight[[BOS, *text]]
-    mean = model.embed.weight[4:].mean(dim=0)
-    expected = []
-    for place in range(len(embedded)):
-        changed = embedded.clone()
-        changed[place] = mean
-        expected.append(-log_probs_of(model, changed, text, place)[EOS] / math.log(2))
-    found = run_to_end(occlusion(ExplicitGru(model), text, len(text)))
-    assert (
-        largest_difference(found, torch.stack(expected) + log_probs_of(model, embedded, text)[EOS] / math.log(2)) < 1e-4
-    )
+        occluded.append(bits_of(model, changed, before, target, place))
+    found = run_to_end(reach.occlusion(ExplicitGru(model), IDS, position))
+    assert largest_difference(found, torch.stack(occluded) - bits.detach()) < 1e-4
+    [by_embedded] = torch.autograd.grad(bits, embedded)
+    found = run_to_end(reach.gradient(ExplicitGru(model), IDS, position))
+    assert largest_difference(found, by_embedded.norm(dim=1)) < 1e-5 * float(by_embedded.abs().max() + 1)
 
 
 # Units ----------------------------------------------------------------------------------------------------------------

@@ -22,35 +22,16 @@ from engine.errors import VocabError
 from engine.model.gru import NgramInput, TextGenerator, run_gru, weights_with_prefix
 from engine.model.parameters import FlatParameters, WeightAverage
 from engine.model.vocab import BOS, EMPTY_WINDOW, EOS, NUM_IDS, PAD, UNK, Vocab, appended, context_code
-from engine.sampling.bench import TutorialGenerator
+from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import WITH_TABLE, checkpoint_tensors, trained, write_checkpoint
-from tests.engine.helpers import (
-    CPU,
-    assert_close_tensors,
-    assert_same_tensors,
-    code_of,
-    copy_of_state,
-    encoded,
-    vocab_of,
-)
 from tests.strategies import hostile_text, tweet_lists
 
-V, E, H = 12, 5, 7
-
-
-def test_the_tutorials_weights_load_into_ours_and_give_the_same_logits() -> None:
-    theirs, ours = TutorialGenerator(V, E, H), TextGenerator(V, E, H)
-    inp = torch.randint(0, V, (3, 9))
-    ours.load_state_dict(theirs.state_dict())
-    for our_output, their_output in zip(ours(inp), theirs(inp), strict=True):
-        assert torch.equal(our_output, their_output)
+E, H = 5, 7
 
 
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize(("num_layers", "dropout"), [(1, 0.0), (3, 0.0), (3, 0.4)])
-def test_a_gru_that_is_computed_by_layer_equals_nn_gru_and_draws_the_same_masks(
-    num_layers: int, dropout: float, batch_first: bool
-) -> None:
+def test_a_gru_by_layer_equals_nn_gru_with_the_same_masks(num_layers: int, dropout: float, batch_first: bool) -> None:
     """`nn.GRU` draws its masks time-major, so with `batch_first` only results without dropout are equal."""
     rnn = torch.nn.GRU(E, H, num_layers, dropout=dropout, batch_first=batch_first)
     inputs, state = torch.randn(4, 9, E), torch.randn(num_layers, 4 if batch_first else 9, H)
@@ -82,7 +63,7 @@ def test_tied_embeddings_share_one_matrix_with_a_small_initial_scale() -> None:
 # The n-gram input -----------------------------------------------------------------------------------------------------
 
 
-CONTEXTS = sorted([code_of(PAD, BOS), code_of(5, 6), code_of(4, 5, 6), code_of(BOS, 4, 5, 6)])
+CONTEXTS = sorted([h.code_of(PAD, BOS), h.code_of(5, 6), h.code_of(4, 5, 6), h.code_of(BOS, 4, 5, 6)])
 
 
 def small_input() -> NgramInput:
@@ -98,7 +79,7 @@ def small_input() -> NgramInput:
 @given(st.sets(st.lists(st.integers(1, NUM_IDS - 1), min_size=2, max_size=4).map(tuple), min_size=2))
 def test_contexts_of_any_lengths_have_different_codes(contexts: set[tuple[int, ...]]) -> None:
     ends = {(PAD, BOS, 4), (BOS, 4), (PAD, PAD, PAD, BOS), (PAD, BOS)}  # a tweet's first contexts end earlier
-    assert len({code_of(*ids) for ids in contexts | ends}) == len(contexts | ends)
+    assert len({h.code_of(*ids) for ids in contexts | ends}) == len(contexts | ends)
 
 
 @pytest.mark.parametrize("of_one", [np.array, torch.tensor])
@@ -106,18 +87,18 @@ def test_an_id_beyond_the_limit_counts_as_unknown_in_a_context(of_one: type[Tens
     window = of_one([EMPTY_WINDOW])
     for token_id in (4, NUM_IDS, NUM_IDS - 1):
         window = appended(window, of_one([token_id]))
-    assert int(context_code(window, 3)[0]) == code_of(4, UNK, NUM_IDS - 1)
+    assert int(context_code(window, 3)[0]) == h.code_of(4, UNK, NUM_IDS - 1)
 
 
 def test_a_place_has_the_rows_of_its_last_characters_and_padding_has_none() -> None:
     row = {code: 1 + CONTEXTS.index(code) for code in CONTEXTS}
     rows = small_input().rows_of(torch.tensor([[BOS, 4, 5, 6, 7], [BOS, 5, 6, EOS, PAD]]))
     assert rows[0].tolist() == [
-        [row[code_of(PAD, BOS)], 0, 0, row[code_of(5, 6)], 0],
-        [row[code_of(PAD, BOS)], 0, row[code_of(5, 6)], 0, 0],
+        [row[h.code_of(PAD, BOS)], 0, 0, row[h.code_of(5, 6)], 0],
+        [row[h.code_of(PAD, BOS)], 0, row[h.code_of(5, 6)], 0, 0],
     ]
-    assert rows[1].tolist() == [[0, 0, 0, row[code_of(4, 5, 6)], 0], [0] * 5]
-    assert rows[2].tolist() == [[0, 0, 0, row[code_of(BOS, 4, 5, 6)], 0], [0] * 5]
+    assert rows[1].tolist() == [[0, 0, 0, row[h.code_of(4, 5, 6)], 0], [0] * 5]
+    assert rows[2].tolist() == [[0, 0, 0, row[h.code_of(BOS, 4, 5, 6)], 0], [0] * 5]
     assert not small_input().rows_of(torch.tensor([[5, 6, PAD, PAD]]))[:, 0, 2:].any()
 
 
@@ -127,7 +108,7 @@ def test_a_text_that_comes_in_two_parts_has_the_rows_of_one() -> None:
     model.ngram_input = small_input()
     first, hidden = model(inp[:, :3])
     second, _ = model(inp[:, 3:], hidden, before=inp[:, :3])
-    assert_close_tensors(torch.cat([first, second], dim=1), model(inp)[0], atol=1e-6)
+    h.assert_close_tensors(torch.cat([first, second], dim=1), model(inp)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
@@ -141,7 +122,7 @@ def test_a_new_input_changes_nothing_draws_no_random_number_and_its_parameters_c
     with_table = TextGenerator.from_config(9, config)
     assert torch.rand(()) == after
     for found, expected in zip(with_table(inp), plain(inp), strict=True):
-        assert_close_tensors(found, expected)
+        h.assert_close_tensors(found, expected)
     assert config.num_parameters(9) == with_table.num_parameters == plain.num_parameters + 5 * 8
     assert TextGenerator.from_config(9, replace(config, ngram_contexts=0)).ngram_input is None  # the order alone
 
@@ -151,7 +132,7 @@ def test_a_new_input_changes_nothing_draws_no_random_number_and_its_parameters_c
 
 @given(tweets=tweet_lists(), text=hostile_text())
 def test_decode_undoes_encode_and_an_unknown_character_is_unk(tweets: list[str], text: str) -> None:
-    vocab = vocab_of(tweets)
+    vocab = h.vocab_of(tweets)
     assert [vocab.decode([BOS, *vocab.encode(tweet), UNK, EOS, PAD]) for tweet in tweets] == tweets
     assert [vocab.encode_strict(tweet) for tweet in tweets] == [vocab.encode(tweet) for tweet in tweets]
     token_ids = vocab.encode(text)
@@ -159,17 +140,21 @@ def test_decode_undoes_encode_and_an_unknown_character_is_unk(tweets: list[str],
     assert vocab.encode_array(text).tolist() == token_ids
 
 
-@given(tweets=tweet_lists(), min_count=st.integers(1, 5))
-def test_the_vocabulary_has_the_frequent_characters_most_frequent_first_whatever_the_order_of_the_tweets(
-    tweets: list[str], min_count: int
+@given(tweets=tweet_lists(), others=tweet_lists(), min_count=st.integers(1, 5))
+def test_a_vocabulary_has_the_most_frequent_characters_first_and_extended_by_another_all_of_both_after_its_own(
+    tweets: list[str], others: list[str], min_count: int
 ) -> None:
     counts = Counter("".join(tweets))
-    vocab = vocab_of(tweets, min_count)
+    vocab, again, other = h.vocab_of(tweets, min_count), h.vocab_of(reversed(tweets), min_count), h.vocab_of(others)
     assert set(vocab.chars) == {char for char, count in counts.items() if count >= min_count}
     ordered = [counts[char] for char in vocab.chars]
     assert ordered == sorted(ordered, reverse=True)
-    assert vocab == vocab_of(reversed(tweets), min_count)
-    assert hash(vocab) == hash(vocab_of(reversed(tweets), min_count))
+    assert (vocab, hash(vocab)) == (again, hash(again))
+    extended = vocab.extended_by(other)
+    assert vocab.is_start_of(extended)
+    assert set(extended.chars) == set(vocab.chars) | set(other.chars)
+    assert extended.is_start_of(vocab) == (len(extended) == len(vocab))
+    assert extended.extended_by(other) is extended
 
 
 def test_anything_but_single_distinct_characters_is_refused_and_so_are_unknown_ones_by_name() -> None:
@@ -183,32 +168,18 @@ def test_anything_but_single_distinct_characters_is_refused_and_so_are_unknown_o
     assert caught.value.hint
 
 
-@given(tweets=tweet_lists(), others=tweet_lists())
-def test_an_extended_vocabulary_starts_with_the_old_one_and_has_the_characters_of_both(
-    tweets: list[str], others: list[str]
-) -> None:
-    old, other = vocab_of(tweets), vocab_of(others)
-    extended = old.extended_by(other)
-    assert old.is_start_of(extended)
-    assert set(extended.chars) == set(old.chars) | set(other.chars)
-    assert extended.is_start_of(old) == (len(extended) == len(old))
-    assert extended.extended_by(other) is extended
-
-
 # Growth ---------------------------------------------------------------------------------------------------------------
 
 
 TIED = ModelConfig(embedding_size=8, hidden_size=8, num_layers=2, tied_embeddings=True)
-OLD = len(encoded()[1])
+OLD = len(h.encoded()[1])
 NEW = OLD + 3
 BY_VOCAB = ("embed.weight", "proj.weight", "proj.bias")
 AVERAGING = TrainingConfig(average_lag=0.1, max_steps=12)
 
 
 @pytest.mark.parametrize("config", [TIED, WITH_TABLE], ids=["tied", "with a table"])
-def test_old_rows_and_all_other_tensors_stay_and_new_rows_are_those_of_a_new_model_without_moments(
-    config: ModelConfig,
-) -> None:
+def test_old_rows_and_other_tensors_stay_and_new_rows_are_a_new_models_without_moments(config: ModelConfig) -> None:
     def has_vocab(name: str) -> bool:
         return name.endswith(BY_VOCAB) and not name.startswith("optimizer.step.")
 
@@ -250,7 +221,7 @@ def test_the_block_of_a_gru_that_cudnn_has_laid_out_comes_first_and_stays_as_it_
     flat = FlatParameters(model)
     assert [int(weight.storage_offset()) for weight in model.rnn.parameters()] == offsets
     assert min(int(each.storage_offset()) for each in (model.embed.weight, *model.proj.parameters())) >= size
-    assert_same_tensors(model.state_dict(), expected)
+    h.assert_same_tensors(model.state_dict(), expected)
     for copied in (copy.deepcopy(model), copy.deepcopy(model).to(torch.bfloat16)):
         buffer = flat.bind_copy(copied)
         assert [int(weight.storage_offset()) for weight in copied.rnn.parameters()] == offsets
@@ -328,8 +299,8 @@ def test_tied_embeddings_are_still_tied_when_loaded_from_a_checkpoint(tmp_path: 
         write_checkpoint(tmp_path / "one.safetensors", tensors, training=AVERAGING, model=TIED)
     )
     resumed.load_state(checkpoint.tensors, 2)
-    assert_same_tensors(resumed.state() | {"generator.cpu": tensors["generator.cpu"]}, tensors)
-    for model in (checkpoint.to_model(CPU.device), resumed.eval_model):
+    h.assert_same_tensors(resumed.state() | {"generator.cpu": tensors["generator.cpu"]}, tensors)
+    for model in (checkpoint.to_model(h.CPU.device), resumed.eval_model):
         assert model.embed.weight is model.proj.weight
 
 
@@ -338,5 +309,5 @@ def test_averaging_does_not_affect_training_and_one_that_is_missing_from_a_state
     assert with_average.drain_report() == without.drain_report()
     assert without.eval_model is without.model
     assert not torch.equal(with_average.eval_model.proj.weight, with_average.model.proj.weight)
-    with_average.load_state(copy_of_state(without), 9)
-    assert_same_tensors(with_average.eval_model.state_dict(), weights_with_prefix(copy_of_state(without), "model."))
+    with_average.load_state(h.copy_of_state(without), 9)
+    h.assert_same_tensors(with_average.eval_model.state_dict(), weights_with_prefix(h.copy_of_state(without), "model."))

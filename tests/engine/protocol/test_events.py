@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from engine.session.sampling import MAX_READ_CHARS
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, is_harmless, sanitize
 from tests import fakes, hostile, strategies
 from tests.engine.helpers import latest, losses, of_type, only, plain_losses, run_tiny
+from tests.engine.session.stream_rules import values_in
 from tests.fakes import change
 from tests.hostile import obeyed
 from tests.strategies import hostile_text
@@ -145,19 +146,6 @@ EMITTED = (
 """Events with an R in place of any text."""
 
 
-def strings_in(value: Any) -> set[str]:
-    """Return all strings of an event, however nested."""
-    if isinstance(value, msgspec.Struct):
-        value = tuple(getattr(value, name) for name in value.__struct_fields__)
-    if isinstance(value, dict):
-        value = (*value, *value.values())
-    if is_dataclass(value):
-        value = tuple(getattr(value, each.name) for each in fields(value))
-    if isinstance(value, tuple):
-        return {text for each in value for text in strings_in(each)}
-    return {value} if isinstance(value, str) else set()
-
-
 @pytest.mark.parametrize("event", EMITTED, ids=lambda event: type(event).__name__)
 def test_all_text_of_a_decoded_event_is_harmless(event: e.Event) -> None:
     for text in TEXTS:
@@ -166,7 +154,7 @@ def test_all_text_of_a_decoded_event_is_harmless(event: e.Event) -> None:
         )
         found = e.from_json(plain)
         assert e.from_json(escaped.encode()) == found
-        for string in strings_in(found):
+        for string in (value for value in values_in(found) if isinstance(value, str)):
             assert is_harmless(string) or len(string) == 1
             assert hostile.obeyed(string) == []
             assert hostile.most_marks_on_one(string) <= MAX_COMBINING_RUN

@@ -22,7 +22,7 @@ def assert_valid_stream(emitted: Sequence[e.Event]) -> None:
     _steps_go_on_without_gap(emitted)
     _nothing_is_learned_in_a_pause(emitted)
     for event in emitted:
-        for value in _values(event):
+        for value in values_in(event):
             if isinstance(value, float):
                 assert math.isfinite(value), event
             elif isinstance(value, str):
@@ -79,17 +79,17 @@ def _is_harmless(text: str, event: e.Event) -> None:
         assert category[0] != "C" or char in JOINERS, (char, event)
 
 
-def _values(value: object) -> Iterator[object]:
-    """Return all numbers and strings in a value, however deep."""
+def values_in(value: object) -> Iterator[object]:
+    """Yield all numbers and strings in an event or another value, however deep."""
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
-            yield from _values(getattr(value, field.name))
+            yield from values_in(getattr(value, field.name))
     elif isinstance(value, msgspec.Struct):
-        yield from _values(tuple(getattr(value, name) for name in value.__struct_fields__))
+        yield from values_in(tuple(getattr(value, name) for name in value.__struct_fields__))
     elif isinstance(value, dict):
-        yield from _values((*value, *value.values()))
+        yield from values_in((*value, *value.values()))
     elif isinstance(value, tuple):
         for item in value:
-            yield from _values(item)
+            yield from values_in(item)
     else:
         yield value

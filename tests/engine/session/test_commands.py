@@ -1,10 +1,14 @@
-"""Commands: order, effects, speed limit, single steps; and whatever they are, every stream keeps its rules."""
+"""Commands: order, effects, speed limit, single steps; and whatever they are, every stream keeps its rules.
+
+Most are sent to runs that are recorded: what they emit when they are also continued, given other tweets, and save.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +19,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.compute.cpu.step import GruStep
@@ -25,12 +30,60 @@ from engine.protocol import events as e
 from engine.protocol import insight
 from engine.session import loop
 from engine.session import questions as questions_module
-from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
+from engine.storage.folders import RUN_CHECKPOINTS, home, named_checkpoint_path
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
+from tests.engine.session.recorded import Play, recorded_plays
 from tests.fakes import FakeClock, change
 from tests.strategies import any_commands, commands
+
+
+# Recorded runs --------------------------------------------------------------------------------------------------------
+def itself(corpus: Path) -> Path:
+    """Use the same file."""
+    return corpus
+
+
+def fewer(corpus: Path) -> Path:
+    return h.write_corpus(corpus.parent, h.small_tweets()[:40], "fewer.txt")
+
+
+def others(corpus: Path) -> Path:
+    """Write tweets that a model of the small tweets predicts far worse.
+
+    Its vocabulary lacks more of their characters than are named, one of them invisible.
+    """
+    joined = "e\N{COMBINING TILDE}\N{ZERO WIDTH JOINER}e Ж"
+    return h.write_corpus(corpus.parent, [f"{each[::-1].upper()} {joined}" for each in h.small_tweets()], "others.txt")
+
+
+def change_tweets() -> None:
+    others(home() / "small.txt").replace(home() / "small.txt")
+
+
+def save_loud_and_broken() -> None:
+    """Save a checkpoint with another vocabulary, and a damaged one."""
+    loud = h.write_corpus(home(), [tweet.upper() for tweet in h.small_tweets()], "loud.txt")
+    h.run_tiny(loud, {3: [c.SaveCheckpoint(name="loud"), c.Stop()]}, run_name="loud")
+    content = named_checkpoint_path("loud").read_bytes()
+    named_checkpoint_path("broken").write_bytes(content[:-1])
+
+
+def write_markup() -> None:
+    h.write_corpus(home(), [f"<li id='{n}'>{tweet}</li>" for n, tweet in enumerate(h.small_tweets())])
+
+
+def trained() -> None:
+    """Train to step 13, of a second each; the last evaluation and tweet are those of step 12."""
+    settings: dict[str, Any] = {"max_steps": 10**6, "eval_every": 6, "sample_every": 6}
+    h.run_tiny(home() / "small.txt", h.stop_at(13), seconds={e.StepsFinished: 1.0}, **settings)
+
+
+@recorded_plays("runs")
+@mock.patch("engine.training.schedule._FIRST_EARLY_EVALUATION", 4)
+def test_a_run_is_as_recorded(corpus: Path, play: Play, snapshot: SnapshotAssertion) -> None:
+    assert play.lines(corpus, globals()) == snapshot
 
 
 # Effects --------------------------------------------------------------------------------------------------------------
@@ -59,93 +112,34 @@ def test_a_stop_abandons_a_due_tweet_which_stays_due(corpus: Path, sampling: Sam
     assert h.latest().progress.last_sample_step == 0
 
 
-@pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
-def test_a_new_batch_size_keeps_the_share_of_the_epoch_to_half_a_batch(corpus: Path, before: int, after: int) -> None:
-    emitted = h.run_tiny(corpus, {9: [change(batch_size=after), c.Stop()]}, batch_size=before)
-    epochs_there = 1.5 if before == 8 else 0.9
-    steps_per_epoch = math.ceil(48 / after)  # tweets to train on
-    changed = h.only(emitted, e.SettingsChanged)
-    assert changed.settings["batch_size"] == h.latest().training.batch_size == after
-    assert abs(changed.epochs - epochs_there) <= 0.5 / steps_per_epoch + 1e-9
-    assert h.latest().position.epoch + h.latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
-
-
-CHANGES: dict[str, h.Script] = {
-    "continual ones, which postpone nothing": {step: [change(learning_rate=0.1)] for step in range(2, 200)},
-    "one in a pause": {2: [c.Pause(), change(batch_size=4)]},
-    "a planned finish": {2: [c.Finish()]},
-    "a cancelled finish": {2: [c.Finish(), c.Finish(on=False)]},
-}
-
-
-@pytest.mark.parametrize("name", CHANGES)
-def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(corpus: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("script", "is_finishing"),
+    [
+        pytest.param({step: [change(learning_rate=0.1)] for step in range(2, 200)}, False, id="continual"),
+        pytest.param({2: [c.Pause(), change(batch_size=4)]}, False, id="one in a pause"),
+        pytest.param({2: [c.Finish()]}, True, id="a planned finish"),
+        pytest.param({2: [c.Finish(), c.Finish(on=False)]}, False, id="a cancelled finish"),
+    ],
+)
+def test_changes_are_saved_two_seconds_after_the_first_of_them_and_not_before(
+    corpus: Path, script: h.Script, is_finishing: bool
+) -> None:
     """A kill must not undo what the user saw."""
     clock = h.TickingClock(0.02)
-    changed_at: list[float] = []
-    saved: list[tuple[float, bool]] = []
+    at: dict[str, float] = {}
 
     def note(event: e.Event) -> Iterable[c.Command]:
         if isinstance(event, e.SettingsChanged | e.FinishPlanned):
-            changed_at.append(clock.now)
-        if isinstance(event, e.CheckpointSaved) and event.step and event.name == "latest":
-            saved.append((clock.now, h.latest().progress.finish is not None))
+            at.setdefault("changed", clock.now)
+        if isinstance(event, e.CheckpointSaved) and event.step and event.name == "latest" and "saved" not in at:
+            at["saved"] = clock.now
+            assert (h.latest().progress.finish is not None) == is_finishing
             return [c.Stop()]
         return []
 
-    h.run_tiny(corpus, CHANGES[name], note, max_steps=200, clock=clock, autosave_seconds=1e6)
-    saved_at, is_finishing = saved[0]
-    assert 1.9 <= saved_at - changed_at[0] <= 2.5
-    assert (len(changed_at) > 3) == name.startswith("continual")
-    assert is_finishing == (name == "a planned finish")
-
-
-TAKEN = 5
-ONE_IS_BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "an unknown name": ({"no_such_setting": 1}, "There is no setting no_such_setting."),
-    "not live": ({"hidden_size": 16}, "hidden_size can't be changed while a run trains."),
-    "text without a UTF-8 form": ({"batch_size": "\ud800"}, "batch_size must be a number from 1 to 65536, not"),
-    "not live, of training": ({"weight_decay": 0.1}, "weight_decay can't be changed while a run trains."),
-    "out of range": ({"batch_size": 0}, "batch_size must be a number from 1 to 65536, not 0."),
-    "no whole number": ({"batch_size": 8.5}, "batch_size must be a number from 1 to 65536, not 8.5."),
-    "text for a number": ({"batch_size": "eight"}, "batch_size must be a number from 1 to 65536, not eight."),
-    "true for a number": ({"eval_every": True}, "eval_every must be at least 0, not True."),
-    "none for a number": (
-        {"steps_per_second": None},
-        "steps_per_second must be 0 or at least 0.01, not None.",
-    ),
-    "not a number": ({"temperature": math.nan}, "temperature must be 0 or a number from 0.05 to 5, not nan."),
-    "infinite": ({"max_seconds": math.inf}, "max_seconds must be a number from 0.1 to 1e+18, not inf."),
-    "no choice": ({"sample_pacing": "rarely"}, "sample_pacing must be one of interval, doubling, seconds, not rarely."),
-    "a number for a text": ({"prime": 7}, "prime must be a text, not 7."),
-    "a text for texts": ({"avoid": "rain"}, "avoid must be a list of texts, not 'rain'."),
-    "a number for true or false": ({"only_new": 1}, "only_new must be true or false, not 1."),
-    "two that exclude each other": ({"min_length": 20}, "min_length must be below --max-length, 20, not 20."),
-    "a prime that no tweet can have": ({"prime": "寿"}, "The vocabulary lacks '寿' (U+5BFF)."),
-    "a spent budget": (
-        {"max_steps": TAKEN},
-        "The run has taken 5 steps already; it would end at once, by --max-steps 5.",
-    ),
-    "one that the first batch of another size has used up": (
-        {"batch_size": 48, "epochs": 0.9},
-        "The run has taken 5 steps already; it would end at once, by --epochs 0.9.",
-    ),
-}
-GOOD: dict[str, Any] = {"learning_rate": 0.001, "sample_every": 3, "top_k": 5, "epochs": 90.0}
-
-
-def test_of_settings_one_of_which_is_refused_none_is_changed_nor_by_a_change_of_none(corpus: Path) -> None:
-    sent = [change(**each) for bad, _ in ONE_IS_BAD.values() for each in ({**GOOD, **bad}, {**bad, **GOOD, **bad})]
-    emitted = h.run_tiny(corpus, {TAKEN: [change(), *sent]})
-    of_none, *refused = h.of_type(emitted, e.CommandRefused)
-    assert (of_none.detail, of_none.settings) == ("The command names no setting to change.", ())
-    for (name, (bad, words)), *pair in zip(ONE_IS_BAD.items(), refused[::2], refused[1::2], strict=True):
-        assert [each.detail[: len(words)] for each in pair] == [words] * 2, name
-        assert {frozenset(each.settings) for each in pair} == {frozenset((*GOOD, *bad))}, name
-    assert not h.of_type(emitted, e.SettingsChanged)
-    started = h.only(emitted, e.RunStarted)
-    assert (h.latest().training, h.latest().sampling) == (started.training, started.sampling)
-    assert h.losses(emitted) == h.plain_losses()
+    emitted = h.run_tiny(corpus, script, note, max_steps=200, clock=clock, autosave_seconds=1e6)
+    assert 1.9 <= at["saved"] - at["changed"] <= 2.5
+    assert (len(h.of_type(emitted, e.SettingsChanged)) > 3) == (len(script) > 1)
 
 
 @given(step=st.integers(0, 10**7))
@@ -199,26 +193,7 @@ def step_by_step(event: e.Event) -> Iterable[c.Command]:
     return [c.Pause()] if isinstance(event, e.RunStarted) else [c.TakeStep()] if isinstance(event, e.Paused) else []
 
 
-def test_a_single_step_is_answered_between_resumed_and_paused_and_later_commands_follow_it(corpus: Path) -> None:
-    sent: list[c.Command] = [c.Pause(), c.TakeStep(), change(learning_rate=0.01), c.TakeStep(), c.Stop()]
-    emitted = h.run_tiny(corpus, {3: sent})
-    first = h.names(emitted).index("Paused")
-    answers = [(type(event).__name__, event.step) for event in emitted[first : first + 5]]
-    assert answers == [("Paused", 3), ("Resumed", 3), ("StepsFinished", 4), ("StepTaken", 4), ("Paused", 4)]
-    assert emitted[-1].step == 5
-    taken = h.of_type(emitted, insight.StepTaken)
-    assert [step.learning_rate for step in taken] == [0.004, 0.01]
-    # the losses of a step are those of its batch before and after the update
-    assert [step.loss_before for step in taken] == pytest.approx([h.losses(emitted)[4], h.losses(emitted)[5]], rel=1e-5)
-    assert all(step.loss_after < step.loss_before for step in taken)
-    reports = {event.step: event for event in h.of_type(emitted, e.StepsFinished)}
-    assert taken[0].grad_norm == reports[4].grad_norms[0]
-    assert taken[0].num_tweets == 8
-    assert 8 < taken[0].num_targets < 8 * 21
-
-
-@pytest.mark.parametrize("way", ["cpu", "device"])
-@pytest.mark.parametrize("settings", [pytest.param({}, id="plain"), pytest.param(DROPOUT, id="with dropout")])
+@pytest.mark.parametrize(("settings", "way"), [({}, "cpu"), (DROPOUT, "cpu"), (DROPOUT, "device")])
 def test_single_steps_do_and_give_exactly_what_a_run_without_pauses_does(
     corpus: Path, settings: dict[str, Setting], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,34 +209,33 @@ def test_single_steps_do_and_give_exactly_what_a_run_without_pauses_does(
     stepped = h.run_tiny(corpus, {}, step_by_step, steps_per_second=0.01, **settings)  # they do not wait for this limit
     assert outcome(stepped) == outcome(whole)
     assert [event.step for event in h.of_type(stepped, e.Paused)] == list(range(12))  # not after the last one
-    measured = [step.loss_before for step in h.of_type(stepped, insight.StepTaken)]  # without dropout
-    assert len(measured) == 12
+    taken, reports = h.of_type(stepped, insight.StepTaken), h.of_type(stepped, e.StepsFinished)
+    measured = [step.loss_before for step in taken]  # without dropout
     assert (measured == pytest.approx(list(h.losses(stepped).values()), rel=1e-5)) == ("dropout" not in settings)
-    assert isinstance(stepped[-1], e.RunFinished)
+    assert all(step.loss_after < step.loss_before for step in taken)
+    assert [step.grad_norm for step in taken] == [report.grad_norms[0] for report in reports]
+    assert sum(step.num_targets for step in taken) == h.only(stepped, e.RunFinished).total_chars
 
 
-def test_measuring_losses_takes_no_training_time_and_one_that_is_infinite_is_warned_of(corpus: Path) -> None:
-    clock, values = FakeClock(), iter((2.0, 1.0, 2.0, math.inf))
+def test_measuring_losses_takes_no_training_time_and_steps_that_are_not_finite_are_warned_of(corpus: Path) -> None:
+    """One after which the loss is infinite, and one that is not taken."""
+    clock, values = FakeClock(), iter((2.0, 1.0, 2.0, math.inf, 2.0))
 
     def slow(*_: object) -> float:
         clock.advance(100.0)
         return next(values)
 
-    with mock.patch("engine.training.out_of_memory.batch_loss", slow):
-        emitted = h.run_tiny(corpus, {3: [c.Pause(), c.TakeStep(), c.TakeStep(), c.Stop()]}, clock=clock)
+    with mock.patch("engine.training.out_of_memory.batch_loss", slow), pytest.MonkeyPatch.context() as patch:
+        poison = partial(patch.setattr, GruStep, "loss_and_grads", lambda *_: torch.tensor(math.nan))
+        steps = [c.Pause(), c.TakeStep(), c.TakeStep()]
+        once: h.Once = {e.Warned: [poison, c.TakeStep(), c.Stop()]}
+        emitted = h.run_tiny(corpus, {3: steps}, clock=clock, once=once)
     assert (h.only(emitted, insight.StepTaken).step, emitted[-1].elapsed_seconds) == (4, 0.0)
-    assert h.only(emitted, e.Warned).kind == "not-finite"
-
-
-def test_a_step_that_is_not_finite_is_warned_of_and_not_taken(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def poison() -> None:
-        monkeypatch.setattr(GruStep, "loss_and_grads", lambda *_: torch.tensor(math.nan))
-
-    emitted = h.run_tiny(corpus, {3: [c.Pause(), poison, c.TakeStep(), c.Stop()]})
-    assert not h.of_type(emitted, insight.StepTaken)
-    assert h.of_type(emitted, e.Warned)[0].kind == "not-finite"
-    assert h.of_type(emitted, e.Warned)[0].step == 4
-    assert h.names(emitted).count("Paused") == 2
+    assert [(event.kind, event.step) for event in h.of_type(emitted, e.Warned)] == [
+        ("not-finite", 5),
+        ("not-finite", 6),
+    ]
+    assert h.names(emitted).count("Paused") == 4
 
 
 # Any commands ---------------------------------------------------------------------------------------------------------
@@ -317,10 +291,10 @@ def test_whatever_text_commands_contain_events_contain_harmless_text_only(sent: 
     assert isinstance(emitted[-1], e.RunFinished)
 
 
-def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(home: Path) -> None:
+def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(corpus: Path) -> None:
     """Its model samples mostly these."""
     favourites = ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028")
-    h.run_tiny(h.write_corpus(home), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]}, run_name="source")
+    h.run_tiny(corpus, {2: [c.SaveCheckpoint(name="sound"), c.Stop()]}, run_name="source")
     sound = load_checkpoint(named_checkpoint_path("sound"))
     num_others = len(sound.vocab.chars) - len(favourites)
     others = tuple(chr(0x4E00 + number) for number in range(num_others))
@@ -328,7 +302,7 @@ def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(
     tensors["model.proj.bias"] += torch.tensor([0.0] * 4 + [9.0] * len(favourites) + [0.0] * num_others)
     save_checkpoint(named_checkpoint_path("hostile"), replace(sound.info, vocab=(*favourites, *others)), tensors)
     tweets = [others[number % 20] * 3 + others[number // 5] for number in range(60)]
-    config = h.tiny_config(h.write_corpus(home, tweets, "han.txt"), run_name="hostile", sample_every=1)
+    config = h.tiny_config(h.write_corpus(home(), tweets, "han.txt"), run_name="hostile", sample_every=1)
     asked: list[c.Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
     emitted = h.run_session(replace(config, checkpoint="hostile"), {4: asked})
     assert h.only(emitted, e.CommandRefused).command == "SampleLadder"

@@ -1,4 +1,4 @@
-"""The end of a run: budgets, the last evaluation, the pause there, a stop; and that of a run on a single tweet."""
+"""The end of a run: a stop, budgets and the clock; and that of a run on a single tweet."""
 
 from __future__ import annotations
 
@@ -12,86 +12,49 @@ from unittest import mock
 import pytest
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import HostSnapshot
 from engine.config.run import PresetName, RunConfig, Setting, TrainingConfig
 from engine.errors import ConfigError
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.progress import Stage
 from engine.session.sampling import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
+from engine.session.session import TrainingSession
 from engine.session.state import require_unspent_budget
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine import helpers as h
-from tests.fakes import FakeClock, budget, change
+from tests.fakes import FakeClock, change
 
 
-# Stop -----------------------------------------------------------------------------------------------------------------
 def test_a_stop_overtakes_queued_questions_which_are_refused_and_of_many_changes_all_but_fifty(corpus: Path) -> None:
     ladders, saves = [c.SampleLadder(seed=1)] * 40, [c.SaveCheckpoint(name="mine", replace=True)] * 500
     emitted = h.run_tiny(corpus, {3: [*ladders, *saves, c.SampleNow(), c.Stop()]})
     first, *mine, last = [event.name for event in h.of_type(emitted, e.CheckpointSaved)]
-    assert {first, last} == {"latest"}
-    assert set(mine) == {"mine"}
+    assert (first, {*mine}, last) == ("latest", {"mine"}, "latest")
     assert 1 <= len(mine) < 50
     assert h.names(emitted).count("CommandRefused") == 41 + 500 - len(mine)
     assert {event.title for event in h.of_type(emitted, e.CommandRefused)} == {"The run ends"}
-    assert not h.of_type(emitted, e.LadderSampled)
-    assert not h.of_type(emitted, e.TweetSampled)
+    assert not h.of_type(emitted, e.LadderSampled) + h.of_type(emitted, e.TweetSampled)
     assert emitted[-1].step == 3
 
 
-def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: Path) -> None:
-    ask = h.whenever(e.TweetSampled, lambda event: [c.SampleLadder(seed=1)] * 30 if event.step == 5 else [])
-    emitted = h.run_tiny(corpus, sample_every=5, eval_every=5, on_event=ask, once={e.LadderSampled: [c.Stop()]})
-    assert (h.names(emitted).count("LadderSampled"), h.names(emitted).count("CommandRefused")) == (1, 29)
-    assert emitted[-1].step == 5
+def test_commands_sent_at_any_stage_of_the_setup_are_executed_in_order(corpus: Path) -> None:
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
+    emitted: list[e.Event] = []
+    sent: list[float] = []
 
+    def on_stage(_: Stage) -> None:
+        sent.append((len(sent) + 1) / 1000)
+        inbox.put(change(learning_rate=sent[-1]))
 
-def test_a_stop_with_weights_that_are_not_finite_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        HostSnapshot, "is_finite", property(lambda self: self.tensors.get("optimizer.step.proj.bias") != 3)
-    )
-    emitted = h.run_tiny(corpus, {3: [c.Stop(unless_unsaved=True)]})
-    refused = h.only(emitted, e.CommandRefused)
-    assert "no longer finite" in refused.detail
-    assert "space" not in refused.hint
-    assert emitted[-1].step == 12
-
-
-# Commands and time ----------------------------------------------------------------------------------------------------
-class BusyInbox(queue.SimpleQueue[c.Command]):
-    """An inbox that receives a command right after each poll that finds it empty, until the run has started."""
-
-    num_sent = 0
-    is_closed = False
-
-    def get_nowait(self) -> c.Command:
-        try:
-            return super().get_nowait()
-        except queue.Empty:
-            if not self.is_closed:
-                self.num_sent += 1
-                self.put(change(learning_rate=self.num_sent / 1000))
-            raise
-
-
-def test_commands_sent_during_the_setup_are_executed_in_order(corpus: Path) -> None:
-    inbox = BusyInbox()
-    emitted = h.run_tiny(corpus, inbox=inbox, once={e.RunStarted: [lambda: setattr(inbox, "is_closed", True)]})
-    rates = [event.settings["learning_rate"] for event in h.of_type(emitted, e.SettingsChanged)]
-    assert rates == [number / 1000 for number in range(1, inbox.num_sent + 1)]
-    assert len(rates) > 1
+    TrainingSession(h.tiny_config(corpus), on_stage).run(emitted.append, inbox)
+    assert [event.settings["learning_rate"] for event in h.of_type(emitted, e.SettingsChanged)] == sent
+    assert len(sent) > 1
 
 
 def test_steps_are_reported_by_the_clock_of_the_session(corpus: Path) -> None:
     for name, clock, num_reports in (("stands", FakeClock(), 1), ("ticks", h.TickingClock(), 12)):
         emitted = h.run_tiny(corpus, run_name=name, clock=clock, report_seconds=0.5)
         assert h.names(emitted).count("StepsFinished") == num_reports, name
-
-
-def test_a_run_extended_while_it_trains_equals_one_that_had_the_budget_from_the_start(corpus: Path) -> None:
-    emitted = h.run_tiny(corpus, {4: [budget(max_steps=14)]}, max_steps=8)
-    assert h.losses(emitted) == h.plain_losses(max_steps=14)
-    assert h.only(emitted, e.RunFinished).reason == "max_steps"
 
 
 def test_the_step_of_a_used_up_budget_is_named_to_its_last_digit() -> None:
@@ -102,23 +65,20 @@ def test_the_step_of_a_used_up_budget_is_named_to_its_last_digit() -> None:
 def test_the_rate_of_an_extended_cosine_run_rises_to_its_place_on_the_longer_schedule(corpus: Path) -> None:
     """As documented: a function of the used share of the budget, so that a resumed run has the same rates."""
     whole = h.run_tiny(corpus, run_name="whole", schedule="cosine", max_steps=20)
-    ends = iter(list[list[c.Command]]([[budget(max_steps=20), c.Resume()], [c.Stop()]]))
-    at_end = h.whenever(e.Warned, lambda warned: next(ends) if warned.kind == "finished" else [])
-    extended = h.run_tiny(corpus, on_event=at_end, pauses_at_end=True, schedule="cosine", max_steps=10)
-    assert h.rates(extended)[10] < 0.004 * 2 * FINAL_LEARNING_RATE_SHARE
-    after = {step: rate for step, rate in h.rates(extended).items() if step > 10}
-    assert after == {step: rate for step, rate in h.rates(whole).items() if step > 10}
+    first = h.run_tiny(corpus, schedule="cosine", max_steps=10)
+    assert h.rates(first)[10] < 0.004 * 2 * FINAL_LEARNING_RATE_SHARE
+    rest = h.run_session(h.resume_config(max_steps=20))
+    assert h.rates(rest) == {step: rate for step, rate in h.rates(whole).items() if step > 10}
 
 
 # A single tweet -------------------------------------------------------------------------------------------------------
 TWEET = "so happy, so good"
-TWEETS = ["good morning all", TWEET, "so happily home"]
 QUICK: dict[str, Setting] = {"hidden_size": 18, "learning_rate": 0.02, "temperature": 0.0, "sample_every": 50}
 
 
 def one_tweet_config(folder: Path, **changes: Setting) -> RunConfig:
     settings = {"max_steps": 400, "max_length": 40, **QUICK, **changes}
-    return h.tiny_config(h.write_corpus(folder, TWEETS), overfit=1, **settings)
+    return h.tiny_config(h.write_corpus(folder, ["good morning all", TWEET, "so happily home"]), overfit=1, **settings)
 
 
 def sampled(emitted: Iterable[e.Event]) -> list[tuple[int, str]]:
@@ -207,7 +167,7 @@ def test_one_tweet_is_overfitted_within_a_thousand_steps(home: Path, preset: Pre
     assert (tweet.text, tweet.novelty, tweet.reached_eos) == (text, "copy", True)
 
 
-def test_the_prompt_is_the_longest_start_of_another_tweet_in_known_characters() -> None:
+def test_the_prompt_is_the_longest_start_of_another_tweet_in_known_characters_and_the_outcome_has_two_digits() -> None:
     starts = {
         ("good morning",): "good",
         ("gross",): "g",  # a part of the first word
@@ -218,9 +178,6 @@ def test_the_prompt_is_the_longest_start_of_another_tweet_in_known_characters() 
         (): "",
     }
     assert {others: start_of_another(TWEET, [*others], set(TWEET)) for others in starts} == starts
-
-
-def test_the_outcome_names_a_low_loss_with_two_digits() -> None:
     assert outcome_text(0.0413, "").startswith("Loss 0.06 bits/char: the model knows this tweet by heart")
     assert outcome_text(0.05, "").startswith("Loss 0.072 bits/char: the model does not know")
     assert outcome_text(3.456, "").startswith("Loss 5 bits/char: ")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,8 +18,8 @@ from unittest import mock
 
 import pytest
 import torch
+from syrupy.assertion import SnapshotAssertion
 
-from engine.baselines import baseline_bits
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.compute import device
 from engine.corpus.training_data import corpus_config_of, load_training_data
@@ -26,20 +27,22 @@ from engine.errors import ConfigError
 from engine.insight.answers import Answer
 from engine.insight.snapshot import Snapshot
 from engine.insight.trace import sequence_loss
-from engine.progress import CooperativeTask
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol import insight
 from engine.protocol.insight import Insight
+from engine.protocol.progress import CooperativeTask
 from engine.session import questions as questions_module
 from engine.session.questions import BASELINES_SHARE, MAX_CREDIT_SECONDS, MAX_JOBS, MAX_SHARE, Questions
 from engine.session.session import TrainingSession
 from engine.session.state import Run
 from engine.storage.folders import find_run, named_checkpoint_path
+from engine.training.baselines import baseline_bits
 from engine.training.out_of_memory import OutOfMemoryRetry
 from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import use_device_step
-from tests.fakes import FakeClock, change
+from tests.engine.session.recorded import Play, recorded_plays
+from tests.fakes import FakeClock
 
 PIECE_SECONDS = 0.004
 STEP_SECONDS = 0.02
@@ -101,9 +104,15 @@ map_again = h.whenever(insight.EmbeddingsMapped, lambda _: [insight.MapEmbedding
 """Asks the next question once the last is answered."""
 
 
-def stop_after(request: int) -> h.OnEvent:
-    """Stop once the question with this number is answered."""
-    return h.whenever(insight.EmbeddingsMapped, lambda event: [c.Stop()] if event.request == request else [])
+@recorded_plays("questions")
+def test_a_run_is_as_recorded(corpus: Path, work: Work, play: Play, snapshot: SnapshotAssertion) -> None:
+    def done(_: list[e.Event]) -> str:
+        """Return how many pieces were done for each question, at which weights, and the time at the end."""
+        counts = (f"{count} of {name} at step {step}" for (name, step), count in Counter(work.pieces).items())
+        return f"work: {', '.join(counts)}; {work.clock.now:.3f} s"
+
+    with mock.patch.object(time, "sleep", work.clock.advance):
+        assert play.lines(corpus, {}, done, clock=work.clock) == snapshot
 
 
 # Time -----------------------------------------------------------------------------------------------------------------
@@ -123,51 +132,22 @@ def test_however_many_questions_are_asked_their_work_and_that_of_the_baselines_k
         assert spent >= share * 150 * STEP_SECONDS
 
 
-def test_a_question_is_answered_at_once_while_the_baselines_are_measured(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {0: [insight.MeasureBaselines()], 60: [insight.MapEmbeddings()]}, max_steps=110)
-    assert 60 <= h.only(emitted, insight.EmbeddingsMapped).step <= 100
-    assert not h.of_type(emitted, insight.BaselinesMeasured)
-
-
 def test_a_first_answer_is_quick_and_delays_no_step_by_more_than_the_time_of_one(corpus: Path, work: Work) -> None:
     pieces_at: list[int] = []
     count = h.whenever(e.StepsFinished, lambda _: pieces_at.append(len(work.pieces)))
     emitted = work.run(corpus, {50: [insight.MapEmbeddings()]}, count, max_steps=60)
     assert h.only(emitted, insight.EmbeddingsMapped).step <= 53
     assert max(after - before for before, after in pairwise(pieces_at)) <= STEP_SECONDS / PIECE_SECONDS + 1
-
-
-def test_while_paused_the_work_is_done_without_a_limit_or_waiting_and_a_short_question_is_answered_before_a_long_one(
-    corpus: Path, work: Work
-) -> None:
-    asked: list[c.Command] = [insight.ScoreUnits(request=1), insight.MapEmbeddings(request=2)]
-    at: list[float] = []
-    emitted = work.run(corpus, {3: [c.Pause(), *asked, lambda: at.append(work.clock.now)]}, stop_after(1))
-    answers = [(event.step, event.request) for event in h.of_type(emitted, insight.EmbeddingsMapped)]
-    assert answers == [(3, 2), (3, 1)]
-    assert work.pieces.index(("MapEmbeddings", 3)) <= 1
-    assert work.clock.now - at[0] == pytest.approx((LONG_PIECES + NUM_PIECES) * PIECE_SECONDS)
-
-
-def test_a_speed_limit_leaves_all_time_between_two_steps_to_questions(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {0: [change(steps_per_second=1.0)], 3: [insight.ScoreUnits()], 4: [c.Stop()]})
-    assert h.only(emitted, insight.EmbeddingsMapped).step == 3
-    assert emitted[-1].step == 4
+    seconds = sum(event.sampling_seconds for event in h.of_type(emitted, e.StepTimes))
+    assert seconds == pytest.approx(NUM_PIECES * PIECE_SECONDS), "the work is time of sampling"
 
 
 def test_more_than_a_few_waiting_questions_are_refused(corpus: Path, work: Work) -> None:
     questions = [insight.MapEmbeddings(request=number) for number in range(MAX_JOBS + 2)]
-    emitted = work.run(corpus, {3: [c.Pause(), *questions]}, stop_after(MAX_JOBS - 1))
+    stop = h.whenever(insight.EmbeddingsMapped, lambda event: [c.Stop()] if event.request == MAX_JOBS - 1 else [])
+    emitted = work.run(corpus, {3: [c.Pause(), *questions]}, stop)
     assert [event.command for event in h.of_type(emitted, e.CommandRefused)] == ["MapEmbeddings"] * 2
     assert [event.request for event in h.of_type(emitted, insight.EmbeddingsMapped)] == list(range(MAX_JOBS))
-
-
-def test_questions_are_answered_in_the_middle_of_an_evaluation(corpus: Path, work: Work) -> None:
-    """The steps are emitted right before that evaluation, so the command arrives during it."""
-    sent: h.Script = {6: [insight.MeasureReach(text="the", position=1)]}
-    emitted = h.run_tiny(corpus, sent, eval_every=9, max_steps=6, clock=work.clock, report_seconds=1e9)
-    first = h.names(emitted).index("StepsFinished")
-    assert h.names(emitted)[first : first + 3] == ["StepsFinished", "EmbeddingsMapped", "EvalFinished"]
 
 
 def test_the_work_is_done_on_one_thread_and_the_steps_on_those_of_the_run(corpus: Path, work: Work) -> None:
@@ -202,19 +182,6 @@ def test_waiting_for_the_steps_queued_on_a_device_is_no_work_on_an_answer(work: 
 
 
 # The queue ------------------------------------------------------------------------------------------------------------
-def test_a_newer_question_replaces_its_like_and_one_without_answer_is_refused(corpus: Path, work: Work) -> None:
-    texts = (("the", 1), ("the cat", 1), ("the", 2))
-    asked: list[c.Command] = [insight.TraceText(text=text, request=number) for text, number in texts]
-    emitted = work.run(corpus, {3: [*asked, BAD_UNIT, insight.MapEmbeddings(request=1)]})
-    assert sorted(event.request for event in h.of_type(emitted, insight.EmbeddingsMapped)) == [1, 1, 2]
-    assert len(work.pieces) == 3 * NUM_PIECES
-    seconds = sum(event.sampling_seconds for event in h.of_type(emitted, e.StepTimes))
-    assert seconds == pytest.approx(3 * NUM_PIECES * PIECE_SECONDS), "the work is time of sampling"
-    refused = h.only(emitted, e.CommandRefused)
-    assert (refused.command, refused.detail) == ("HoldUnit", "There is no layer 9.")
-    assert emitted[-1].step == 12
-
-
 def test_an_unexpected_exception_refuses_only_the_question(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions_module, "frozen", lambda _: 1 // 0)
     emitted = h.run_tiny(corpus, {3: [insight.MapEmbeddings()]})
@@ -241,23 +208,6 @@ def test_questions_count_as_waiting_commands_until_they_are_answered(corpus: Pat
 
     session.run(emit, inbox)
     assert waiting == [3, 2, 1]
-
-
-def test_a_question_unanswered_at_the_end_is_refused_but_not_that_for_the_baselines(corpus: Path, work: Work) -> None:
-    emitted = work.run(corpus, {0: [insight.MeasureBaselines()], 12: [insight.ScoreUnits()]})
-    assert h.names(emitted)[-2:] == ["CommandRefused", "RunFinished"]
-    assert h.only(emitted, e.CommandRefused).command == "ScoreUnits"
-
-
-def test_after_a_checkpoint_is_loaded_its_weights_answer(corpus: Path, work: Work) -> None:
-    save, load, asked = c.SaveCheckpoint(name="two"), c.LoadCheckpoint(name="two"), insight.ScoreUnits(request=1)
-    script: h.Script = {2: [save], 6: [asked, insight.MapEmbeddings(request=2)], 7: [load, c.Pause()]}
-    emitted = work.run(corpus, script, stop_after(1))
-    assert ("ScoreUnits", 6) in work.pieces
-    assert [(event.request, event.weights_step) for event in h.of_type(emitted, insight.EmbeddingsMapped)] == [
-        (2, 2),
-        (1, 2),
-    ]
 
 
 @pytest.mark.parametrize("on_device", [False, True], ids=["CPU", "device"])

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from engine.compute import device
 from engine.config.run import RunConfig, Setting
-from engine.progress import BatchCursor
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import find_run
@@ -92,13 +91,18 @@ STEERED: h.Script = {
 }
 RUNS: dict[str, tuple[dict[str, Setting], h.Script]] = {
     "demanding": ({}, {}),
-    "tweets at doubling steps": ({"sample_every": 12, "sample_pacing": "doubling"}, {}),
-    "early evaluations": ({"eval_every": 20, "early_eval_tweets": 3}, {}),
-    "small batches at the start": ({"first_batch_size": 4}, {}),
+    "early tweets, evaluations and small batches": (
+        {
+            "sample_every": 12,
+            "sample_pacing": "doubling",
+            "eval_every": 20,
+            "early_eval_tweets": 3,
+            "first_batch_size": 4,
+        },
+        {},
+    ),
     "steered": ({}, STEERED),
-    "with a larger budget": ({"max_steps": 10}, {6: [budget(max_steps=24)]}),
     "finishing": ({"max_steps": 10**6, "schedule": "constant"}, {10: [c.Finish()]}),
-    "constant rate": ({"max_steps": 18, "schedule": "constant"}, {}),
     "bfloat16": ({"precision": "bfloat16", "max_steps": 14}, {}),
 }
 """Settings and script of each run."""
@@ -131,11 +135,8 @@ def run_in_parts(folder: Path, run: str, stops: Iterable[int]) -> list[e.Event]:
     ("run", "stops"),
     [
         ("demanding", [0, EPOCH_STEPS, BOTH_DUE, LAST_STEP - 1]),
-        ("tweets at doubling steps", [0, 1, 2, 3, 8, 12]),
-        ("early evaluations", [4, 5, 8, 15, 16, 20]),
-        ("small batches at the start", [1, 8, 20]),
+        ("early tweets, evaluations and small batches", [0, 1, 3, 4, 8, 15, 20]),
         ("steered", [3, 8, 17]),
-        ("with a larger budget", [12]),
         ("finishing", [10, 17]),
     ],
 )
@@ -144,10 +145,10 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(home: Path, run: 
 
 
 def test_the_runs_above_have_tweets_evaluations_and_ends_to_repeat_or_to_skip() -> None:
-    doubling, early = (uninterrupted(run)[0] for run in ("tweets at doubling steps", "early evaluations"))
-    assert [event.step for event in h.of_type(doubling, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
+    early, _ = uninterrupted("early tweets, evaluations and small batches")
+    assert [event.step for event in h.of_type(early, e.TweetSampled)] == [0, 1, 2, 4, 8, 12, 24]
     assert [event.step for event in h.of_type(early, e.EvalFinished)] == [4, 8, 16, 20, 26]
-    assert [uninterrupted(run)[0][-1].step for run in ("with a larger budget", "finishing")] == [24, 30]
+    assert [uninterrupted(run)[0][-1].step for run in ("steered", "finishing")] == [24, 30]
 
 
 def test_a_stop_between_a_sample_and_an_evaluation_of_one_step_repeats_neither(home: Path) -> None:
@@ -162,11 +163,6 @@ def test_the_best_evaluation_before_a_stop_is_still_the_best_after_a_resume(home
     first = h.of_type(h.run_session(h.resume_config()), e.EvalFinished)[0]
     assert (first.step, first.is_best) == (18, False)
     assert h.info_of("tiny", "best").step == 12
-
-
-def test_a_run_resumed_with_more_steps_equals_one_that_had_them_from_the_start(home: Path) -> None:
-    first = h.run_session(demanding(home, schedule="constant", max_steps=12))
-    assert_same(facts(first + h.run_session(h.resume_config(max_steps=18))), uninterrupted("constant rate"))
 
 
 def test_a_run_in_bfloat16_resumes_bit_for_bit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,13 +189,3 @@ def test_a_killed_run_resumes_from_its_last_checkpoint_bit_for_bit(home: Path, t
         assert journalled[-len(emitted) :] == emitted
         steps = [event.step for event in h.of_type(journalled, e.StepsFinished)]
         assert steps == [*range(1, 18), *range(15, LAST_STEP + 1)]
-
-
-def test_a_resume_on_changed_tweets_warns_and_starts_with_their_first_batch_of_full_size(home: Path) -> None:
-    h.run_session(demanding(home, first_batch_size=4), h.stop_at(7))
-    h.write_corpus(home, [*h.small_tweets(), "one more about the tea"])
-    emitted = h.run_session(h.resume_config(max_steps=8))
-    assert "not those" in h.only(emitted, e.Warned).message
-    assert h.only(emitted, e.RunStarted).training.first_batch_size == 0
-    assert emitted[-1].step == 8
-    assert h.latest().position == BatchCursor(epoch=0, batch=1)

@@ -11,11 +11,10 @@ import pytest
 import torch
 from syrupy.assertion import SnapshotAssertion
 
-from engine.compute import gpu_step
 from engine.compute.cpu.packed_batch import PackedBatch
 from engine.compute.cpu.step import GruStep
+from engine.compute.gpu_step import ResidentTweets
 from engine.config.run import TrainingConfig
-from engine.errors import DeviceMemoryError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -24,16 +23,15 @@ from engine.storage.folders import find_run
 from engine.training.out_of_memory import OutOfMemoryRetry
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
-from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
+from tests.engine.compute.gpu.device_steps import RATE, FakeRecorder, losses_of, use_device_step
 from tests.engine.session.recorded import lines_of, record
 
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
-RATE = 2.0**-7
 
 
-def new_model(dropout: float = 0.0) -> TextGenerator:
+def new_trainer(dropout: float = 0.0) -> Trainer:
     torch.manual_seed(0)
-    return TextGenerator(len(h.encoded()[1]), 6, 18, 2, dropout)  # no kernels of another size in float64
+    return Trainer(TextGenerator(len(h.encoded()[1]), 6, 8, 2, dropout), TrainingConfig(batch_size=8), h.CPU)
 
 
 def limit_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Exception = NO_MEMORY) -> list[int]:
@@ -50,52 +48,27 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Except
     return sizes
 
 
-def limit_device_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int) -> None:
-    """Do the same for the GPU step."""
-    target = "engine.compute.gpu_step.mean_loss"
-    h.let_fail(monkeypatch, target, NO_MEMORY, lambda _, tokens, *rest: tokens.shape[1] > num_tweets)
-
-
-# Micro-batches --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("way", "batch_size"), [("here", 8), ("eager", 5), ("graphs", 8), ("graphs", 5)])
-def test_micro_batches_equal_a_clipped_whole_batch(monkeypatch: pytest.MonkeyPatch, way: str, batch_size: int) -> None:
-    """With 5 tweets in a batch prepared for 8, the last micro-batch on a device is all padding."""
-    recorder = FakeRecorder()
-    if way != "here":
-        use_device_step(monkeypatch, recorder if way == "graphs" else None)
-    config = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.3)
-    whole, in_parts = (Trainer(new_model().double(), config, h.CPU) for _ in range(2))
-    in_parts.set_micro_batch_size(3 if batch_size == 8 else 2)
-    for batch in h.some_batches(8, batch_size):
-        whole.step(batch, RATE)
-        in_parts.step(batch, RATE)
-    report, expected = in_parts.drain_report(), whole.drain_report()
-    assert report.train_losses == pytest.approx(expected.train_losses, rel=1e-6)  # reported in float32
-    assert report.grad_norms == pytest.approx(expected.grad_norms, rel=1e-6)
-    assert max(expected.grad_norms) > 0.3
-    for name, tensor in in_parts.state().items():
-        h.assert_close_tensors(tensor, whole.state()[name], rtol=1e-9, atol=1e-12)
-    assert "replay" in recorder.log or way != "graphs"
-
-
-# Steps ----------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("error", [NO_MEMORY, MemoryError()], ids=repr)
-def test_a_batch_is_split_until_its_parts_fit(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion, error: Exception
+def test_a_run_computes_parts_that_fit_and_fails_its_weights_saved_where_no_single_tweet_does(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
-    plain = h.plain_losses(num_layers=2)
-    sizes = limit_memory(monkeypatch, 3, error)
-    emitted = h.run_tiny(corpus, num_layers=2)
+    plain = h.run_tiny(corpus, run_name="plain", num_layers=2, eval_every=3, max_steps=5)
+    sizes = limit_memory(monkeypatch, 3)
+    evaluates = "engine.compute.cpu.step.ForwardPass.sum_of_losses"
+    h.let_fail(monkeypatch, evaluates, NO_MEMORY, lambda _, batch: len(batch.targets) > 5)
+    nothing_fits: h.Script = {5: [lambda: limit_memory(monkeypatch, 0, MemoryError())]}
+    emitted = h.run_tiny(corpus, nothing_fits, num_layers=2, eval_every=3)
     assert lines_of(emitted) == snapshot
-    assert h.losses(emitted) == pytest.approx(plain, rel=1e-4)
-    assert sizes == [2, 2, 2, 2] * 12
-    assert "out of memory" in find_run("tiny").log_path.read_text() or error is not NO_MEMORY
+    assert sizes == [2, 2, 2, 2] * 5
+    assert h.losses(emitted) == pytest.approx(h.losses(plain), rel=1e-4)
+    measured, expected = (h.of_type(each, e.EvalFinished)[0].val_loss for each in (emitted, plain))
+    assert measured == pytest.approx(expected, rel=1e-4)
+    assert "out of memory" in find_run("tiny").log_path.read_text()
 
 
 def test_a_failed_step_is_repeated_with_the_same_dropout_masks(monkeypatch: pytest.MonkeyPatch) -> None:
-    batch, trainers = h.some_batches(1)[0], []
+    [batch], trainers = h.some_batches(1), []
     for does_fail in (False, True):
-        trainer = Trainer(new_model(dropout=0.4), TrainingConfig(), h.CPU)
+        trainer = new_trainer(dropout=0.4)
         trainer.step(batch, RATE)
         with monkeypatch.context() as patch:
             if does_fail:
@@ -111,53 +84,35 @@ def test_a_failed_step_is_repeated_with_the_same_dropout_masks(monkeypatch: pyte
     h.assert_same_tensors(disturbed.state(), undisturbed.state())
 
 
-def test_if_no_single_tweet_fits_the_run_fails_its_weights_saved(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+def test_on_a_device_graphs_are_freed_and_small_batches_halved_from_padded_size(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert record(h.tiny_config(corpus), {5: [lambda: limit_memory(monkeypatch, 0)]}) == snapshot
-
-
-def test_on_a_device_graphs_are_freed_and_losses_unchanged(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder, plain = FakeRecorder(), h.plain_losses(max_steps=24)
+    batches, recorder, warn = h.some_batches(1, 3) * 8, FakeRecorder(), Mock()
+    plain = losses_of(new_trainer(), batches)
     use_device_step(monkeypatch, recorder)
-    emitted = h.run_tiny(corpus, {12: [lambda: limit_device_memory(monkeypatch, 3)]}, max_steps=24)
-    assert h.losses(emitted) == pytest.approx(plain, rel=1e-4)
-    assert ["parts" in event.message for event in h.of_type(emitted, e.Warned)] == [True, True]
-    log = recorder.log
-    last_discard = len(log) - log[::-1].index("discard")
-    assert log.index("discard") > log.index("replay")
-    assert "record" in log[last_discard:]
-
-
-def test_on_a_device_a_small_batch_is_halved_from_its_padded_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_device_step(monkeypatch, None)
-    trainer, [batch] = Trainer(new_model(), TrainingConfig(batch_size=8), h.CPU), h.some_batches(1, 3)
-    limit_device_memory(monkeypatch, 5)
-    warn = Mock()
-    OutOfMemoryRetry(Mock(trainer=trainer), warn).take_step(batch, RATE)
+    trainer = new_trainer()
+    retry = OutOfMemoryRetry(Mock(trainer=trainer), warn)
+    for number, batch in enumerate(batches):
+        if number == 4:
+            target = "engine.compute.gpu_step.mean_loss"
+            h.let_fail(monkeypatch, target, NO_MEMORY, lambda _, tokens, *rest: tokens.shape[1] > 5)
+        retry.take_step(batch, RATE)
+    assert trainer.drain_report().train_losses == pytest.approx(plain, rel=1e-4)
     assert trainer.micro_batch_size == 4
     warn.assert_called_once()
+    before = ["warm-up", "warm-up", "record", "replay"]
+    assert recorder.log == [*before, "replay", "replay", "discard", *before, "replay"]
 
 
 def test_a_corpus_that_does_not_fit_a_device_is_a_clear_error(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
-    no_room = DeviceMemoryError("The tweets, 4 MB, do not fit into the memory of cuda:0.", "Quit other programs.")
     use_device_step(monkeypatch, None)
-    monkeypatch.setattr(gpu_step, "resident_tweets", Mock(side_effect=no_room))
+    h.let_fail(monkeypatch, "torch.Tensor.to", NO_MEMORY, lambda tensor, *_: tensor.dtype == torch.uint8)
     assert record(h.tiny_config(corpus)) == snapshot
-
-
-# Everything else ------------------------------------------------------------------------------------------------------
-def test_an_evaluation_that_does_not_fit_uses_smaller_batches(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = h.run_tiny(corpus, run_name="plain", eval_every=5)
-    target = "engine.compute.cpu.step.ForwardPass.sum_of_losses"
-    h.let_fail(monkeypatch, target, NO_MEMORY, lambda _, batch: len(batch.targets) > 5)
-    emitted = h.run_tiny(corpus, eval_every=5)
-    values, expected = ([event.val_loss for event in h.of_type(each, e.EvalFinished)] for each in (emitted, plain))
-    assert values == pytest.approx(expected, rel=1e-5)
-    assert h.losses(emitted) == h.losses(plain)
-    assert len(h.of_type(emitted, e.Warned)) == 4
+    h.let_fail(monkeypatch, "torch.Tensor.to", RuntimeError("no kernel"), 1)
+    with pytest.raises(RuntimeError, match="no kernel"):
+        ResidentTweets(h.encoded()[0], h.CPU.device)
 
 
 def test_without_memory_tweets_are_skipped_and_questions_refused(

@@ -19,19 +19,16 @@ from torch import Tensor
 
 from engine.compute import device
 from engine.compute.device import Runtime
-from engine.config.presets import PresetConfigs
-from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
-from engine.corpus.arrays import Batch, CorpusBatch
-from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
+from engine.config.run import RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.corpus.arrays import CorpusBatch
 from engine.errors import DeviceError
 from engine.protocol import events as e
 from engine.session.startup import setup
-from engine.session.startup.setup import new_model
 from engine.storage.folders import find_run
 from engine.training import thread_tuner, tuning
 from engine.training.thread_tuner import SlowdownDetector, ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.tuning import Choices, Fastest, NewModelSpeeds, initial_runtime, new_model_speeds
+from engine.training.tuning import Choices
 from tests.engine import helpers as h
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.session.recorded import record
@@ -107,10 +104,16 @@ def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch
         tuning.initial_runtime(RunConfig(runtime=RuntimeConfig(device="cuda", precision="bfloat16")), None)
 
 
-def test_another_precision_or_device_than_the_checkpoints_is_described() -> None:
-    changes: list[dict[str, Any]] = [{}, {"precision": "bfloat16"}, {"device": "cuda", "num_threads": 9}]
-    found = [setup._computation_changes(checkpoint_info(**each).computation, h.CPU.computation(1)) for each in changes]
-    assert found == ["", "float32 in place of bfloat16", "cpu in place of cuda"]
+def test_another_computation_than_the_checkpoints_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "available_cores", lambda: 2)
+    changes: dict[str, dict[str, Any]] = {
+        "": {},
+        "float32 in place of bfloat16": {"precision": "bfloat16"},
+        "cpu in place of cuda": {"device": "cuda", "num_threads": 9},
+        "1 thread in place of 2": {"num_threads": 2},
+    }
+    for expected, each in changes.items():
+        assert setup._computation_changes(checkpoint_info(**each).computation, h.CPU.computation(1)) == expected
 
 
 # Threads and precision ------------------------------------------------------------------------------------------------
@@ -150,9 +153,7 @@ def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_
 
 
 @given(st.lists(st.floats(1e3, 1e6), min_size=1, max_size=8), st.floats(1e-4, 1.0))
-def test_it_ends_in_time_or_after_the_fewest_rounds_and_never_chooses_a_slower_candidate(
-    rates: list[float], share: float
-) -> None:
+def test_it_ends_in_time_or_after_the_fewest_rounds_and_chooses_no_slower_one(rates: list[float], share: float) -> None:
     speeds = {replace(h.CPU, num_threads=1 + number): rate * share for number, rate in enumerate(rates)}
     seconds, _ = compared(speeds)
     round_seconds = sum(2400 / speed for speed in speeds.values())
@@ -334,9 +335,7 @@ def test_measured_threads_and_precision_are_in_events_and_files(corpus: Path, mo
     assert list(h.losses(emitted)) == list(range(1, 13))
 
 
-def test_a_run_of_auto_starts_with_what_was_fastest_with_its_model(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_of_auto_starts_with_what_was_fastest_for_it(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, {1: 200.0, 2: 100.0}, bfloat16=1.5)
     emitted = h.run_session(replace(on(h.tiny_config(corpus, max_seconds=1e6)), preset="auto"))
     started, saved = h.only(emitted, e.RunStarted), h.latest().computation
@@ -356,157 +355,27 @@ def test_a_run_stopped_before_the_measurement_measures_when_resumed_and_one_that
 
 def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measure_after_every_step(monkeypatch)
-    config = on(h.tiny_config(corpus, seed=11, dropout=0.3, sample_every=4))
-
-    def run(config: RunConfig, faster: int, **options: Any) -> tuple[object, dict[int, float], list[str]]:
+    config, found = on(h.tiny_config(corpus, seed=11, dropout=0.3, sample_every=4)), []
+    for faster in (1, 2):
         pretend(monkeypatch, {faster: 900.0, 3 - faster: 100.0}, bfloat16=2.0)
-        emitted = h.run_session(config, **options)
+        emitted = h.run_session(replace(config, run_name=f"run {faster}"))
         started = h.only(emitted, e.RunStarted)
         assert (started.num_threads, started.precision, started.tuning) == (1, "float32", "fixed")
-        return started.model, h.losses(emitted), [tweet.text for tweet in h.of_type(emitted, e.TweetSampled)]
-
-    first = run(config, 1)
-    assert run(replace(config, run_name="again"), 2) == first
-    run(replace(config, run_name="half"), 1, script=h.stop_at(5))
-    _, resumed, _ = run(on(h.resume_config("half")), 2)
-    assert resumed == {step: loss for step, loss in first[1].items() if step > 5}
+        texts = [tweet.text for tweet in h.of_type(emitted, e.TweetSampled)]
+        found.append((started.model, h.losses(emitted), texts))
+    assert found[0] == found[1]
 
 
-@pytest.mark.parametrize(("before", "threads"), [(2, 0), (4, 0), (2, 1)], ids=["kept", "fewer cores", "set"])
-def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_only(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion, before: int, threads: int
+def test_a_run_resumed_on_fewer_cores_warns_that_it_is_exact_to_rounding_only(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
-    pretend(monkeypatch, {}, before)
-    h.run_session(on(h.tiny_config(corpus, max_steps=3), precision="float32", threads=before), h.stop_at(1))
+    pretend(monkeypatch, {}, 4)
+    h.run_session(on(h.tiny_config(corpus, max_steps=3), precision="float32", threads=4), h.stop_at(1))
     monkeypatch.setattr(device, "available_cores", lambda: 2)
-    assert record(on(h.resume_config(), precision="float32", threads=threads)) == snapshot
+    assert record(on(h.resume_config(), precision="float32")) == snapshot
 
 
 # The device -----------------------------------------------------------------------------------------------------------
-MODEL = ModelConfig(embedding_size=4, hidden_size=8)
-
-
-@pytest.fixture
-def data(corpus: Path) -> TrainingData:
-    return load_training_data(corpus_config_of(h.tiny_config(corpus), None), None, lambda _: None)
-
-
-CONFIGS = PresetConfigs(model=MODEL, training=TrainingConfig(batch_size=8))
-
-
-def speeds_on(
-    runtime: Runtime, data: TrainingData, check: Callable[[], None] = lambda: None, asked: Device = "cpu"
-) -> NewModelSpeeds:
-    config = RunConfig(runtime=RuntimeConfig(device=asked))
-    return new_model_speeds(config, runtime, data, lambda model: new_model(model, data)[1], check)
-
-
-@pytest.mark.parametrize("step_seconds", [0.01, 2.0])
-def test_the_speed_is_that_of_the_steps_after_the_first_one_and_0_where_the_model_does_not_fit(
-    data: TrainingData, monkeypatch: pytest.MonkeyPatch, step_seconds: float
-) -> None:
-    clock, sound = FakeClock(), Trainer.step
-
-    def step(trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        sound(trainer, *args, **kwargs)
-        clock.advance(step_seconds if clock() else 10.0)
-
-    monkeypatch.setattr(tuning, "time", mock.Mock(perf_counter=clock))
-    monkeypatch.setattr(Trainer, "step", step)
-    found = speeds_on(h.CPU, data).speed_of(CONFIGS)
-    sizes = sorted(batch.num_targets for batch in data.some_batches(8))
-    assert found == pytest.approx(sizes[len(sizes) // 2] / step_seconds)
-    assert clock() <= 10.0 + max(step_seconds, 2 * tuning.SPEED_SECONDS["cpu"])
-    monkeypatch.setattr(Trainer, "step", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
-    assert speeds_on(h.CPU, data).speed_of(CONFIGS) == 0.0
-
-
-def test_all_is_tried_with_the_first_model_the_precision_with_others_and_small_batches_have_a_price_in_it(
-    data: TrainingData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried: list[Choices] = []
-
-    def fastest(_: Trainer, __: object, in_use: Runtime, choices: Choices, *___: object) -> Fastest:
-        tried.append(choices)
-        best = replace(in_use, num_threads=1, precision=BOTH[len(tried) % 2], tuning="measured")
-        return Fastest(runtime=best, ratio=1.5, chars_per_second=1.0)
-
-    monkeypatch.setattr(tuning, "fastest", fastest)
-    monkeypatch.setattr(
-        tuning, "_chars_per_second", lambda trainer, _: {"float32": 2.0, "bfloat16": 3.0}[trainer.precision]
-    )
-    prices = mock.Mock(side_effect=lambda trainer, *_: {"float32": 1.2, "bfloat16": 1.5}[trainer.precision])
-    monkeypatch.setattr(tuning, "price_of_parts", prices)
-    monkeypatch.setattr(device, "available_cores", lambda: 2)
-    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
-    start = initial_runtime(RunConfig(runtime=RuntimeConfig(device="cpu")), None)
-    speeds = speeds_on(start, data)
-    assert speeds.speed_of(CONFIGS) == speeds.speed_of(CONFIGS) == 3.0
-    assert speeds.speed_of(CONFIGS.with_settings({"batch_size": 4})) == 2.0
-    assert tried == [Choices(counts=(1, 2), precisions=BOTH)]
-    deeper = CONFIGS.with_settings({"num_layers": 2})
-    assert speeds.speed_of(deeper) == 2.0
-    assert tried[1:] == [Choices(counts=(1,), precisions=BOTH)]
-    found = [speeds.runtime_for(model) for model in (MODEL, deeper.model, replace(MODEL, hidden_size=18))]
-    assert [(each.num_threads, each.precision, each.tuning) for each in found] == [
-        (1, "bfloat16", "measured"),
-        (1, "float32", "measured"),
-        (1, "float32", "due"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "price"),
-    [
-        ({8: 1.0, 2: 0.25}, 1.0),
-        ({8: 1.0, 2: 0.41}, 1.64),
-        ({8: 1.0, 2: 0.75}, 3.0),
-    ],
-)
-def test_the_price_of_small_batches_is_the_median_of_turns_in_processor_time(
-    seconds: dict[int, float], price: float
-) -> None:
-    """The first turn, and one with a chance delay, do not count."""
-    trainer, clock, num_steps = mock.Mock(), FakeClock(), count()
-
-    def step(batch: Batch, learning_rate: float) -> None:
-        assert learning_rate < 1e-6
-        delay = {0: 9.0, 6: 5.0}.get(next(num_steps), 0.0)
-        clock.advance(seconds[batch.num_tweets] + delay)
-
-    trainer.step = step
-    [batch] = h.some_batches(1, 8)
-    assert tuning.price_of_parts(trainer, batch, 2, clock) == pytest.approx(price)
-    assert next(num_steps) == 5 * (1 + tuning.PRICE_ROUNDS)
-
-
-def test_the_measurement_before_a_run_is_aborted_between_two_trials(data: TrainingData) -> None:
-    start, turns = replace(h.CPU, tuning="due"), iter(range(2))
-
-    def check() -> None:
-        if next(turns, None) is None:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        speeds_on(start, data, check).speed_of(CONFIGS)
-
-
-def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
-    speeds = {"cpu": 1.0}
-    monkeypatch.setattr(NewModelSpeeds, "speed_of", lambda self, _: speeds[self.runtime.device.type])
-    monkeypatch.setattr(device, "available_cores", lambda: 1)
-    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
-
-    def chosen(asked: Device, speed_of_mps: float) -> tuple[str, str]:
-        speeds["mps"] = speed_of_mps
-        on_mps = replace(h.CPU, device=torch.device("mps"))
-        found = speeds_on(on_mps, data, asked=asked).runtime
-        return found.device.type, found.tuning
-
-    assert chosen("auto", 2.0) == chosen("mps", 0.5) == ("mps", "fixed")
-    assert chosen("auto", 0.5) == ("cpu", "due")
-
-
 def test_a_run_warns_of_a_gpu_that_does_not_train_it_in_bfloat16() -> None:
     asked = replace(h.CPU, device=torch.device("cuda"), precision="bfloat16")
     for runtime, num_warnings in ((asked, 0), (replace(asked, precision="float32"), 1), (h.CPU, 0)):

@@ -6,7 +6,6 @@ import gc
 import os
 import threading
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,11 +16,13 @@ from engine.protocol.commands import Stop
 from engine.protocol.events import RunFinished, Warned
 from tests.fakes import FakeClock, FakeSession, RaisingSession, run_started
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, LateSession, Running, Stage, toasted, trained_by, wait_until
+from tests.tui.transcripts import AtOnce
 from tui.app.app import TweetgenApp
 from tui.app.pins import PinsFile
 from tui.dialogs.help import HelpDialog
 from tui.lesson.stops import lock_lesson
 from tui.process.exit import Outcome
+from tui.process.host import Host
 from tui.process.local import LocalRun
 from tui.process.signals import HANGUP_CODE
 from tui.process.threads import writers_have_ended
@@ -34,13 +35,9 @@ from tui.terminal.app import TerminalApp
 PROBLEM = "EROFS."
 
 
-HOST: Any = SimpleNamespace(num_clients=0, problem=PROBLEM, handle=lambda _: None, close=lambda: None)
-"""One to which no terminal can attach."""
-
-
-def unsaved() -> FakeSession:
+def unsaved(session: FakeSession | None = None) -> FakeSession:
     """Return a session that can't save."""
-    session = FakeSession(SCRIPT)
+    session = session or FakeSession(SCRIPT)
     session.stop_refusal = "The disk is full."
     return session
 
@@ -64,12 +61,12 @@ async def test_a_dialog_that_opens_as_the_screen_closes_is_no_failure() -> None:
 
 async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> None:
     async with stage.running(unsaved()) as at:
-        timers: list[int] = []
+        timers = set[int]()
         for _ in range(3):
             await at.press("q", opens="Question")
             await at.press("escape", opens="MainScreen")
-            timers.append(len(at.app.screen._timers))
-        assert len(set(timers)) == 1
+            timers.add(len(at.app.screen._timers))
+        assert len(timers) == 1
         await at.press("q", opens="Question")
         await at.press("y")
         await has_left(at.app)
@@ -78,10 +75,9 @@ async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> 
 
 async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(stage: Stage) -> None:
     session, clock = LateSession(), FakeClock()
-    session.stop_refusal = "The disk is full."
-    async with stage.running(session) as at:
+    async with stage.running(unsaved(session)) as at:
         at.app.leaving._clock = clock
-        await at.pilot.press("q")
+        AtOnce("q").post_to(at.app)
         await wait_until(lambda: "saving…" in at.text, "the wait for the run")
         clock.advance(6.0)
         await has_left(at.app)
@@ -91,20 +87,16 @@ async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(sta
 
 
 async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    bridge = LocalRun(RunConfig(), lambda *_: session)
-    bridge.host = HOST
-    app = TweetgenApp(bridge)
-    stage.apps.append(app)
-    async with app.run_test() as pilot:
-        at = Running(app, pilot, session)
-        await wait_until(lambda: app.summary_view.started is not None)
+    host = Host(RunConfig(), lambda _: None, lambda: 0)
+    host.problem = PROBLEM
+    async with stage.running() as at:
+        trained_by(at.app).host = host
         await at.press("d", opens="Question", shows=("No terminal can attach", PROBLEM))
         await at.press("escape", opens="MainScreen")
-        assert app.return_value is None
         await at.press("d", opens="Question")
         await at.press("y")
-        await wait_until(lambda: app.return_value == Outcome(is_detached=True))
+        await has_left(at.app)
+    assert at.app.return_value == Outcome(is_detached=True)
     view = fold(RunView(), [run_started()])
     assert "tweetgen-tui attach" in how_to_attach(view)
     assert "attach " not in how_to_attach(view, PROBLEM).replace("attach to it", "")
@@ -126,11 +118,11 @@ async def test_a_disk_that_hangs_does_not_delay_the_exit(
     async with stage.running() as at:
         assert "hello there" in at.text
         if owner is PinsFile:
-            await at.pilot.press("k")
+            AtOnce("k").post_to(at.app)
         else:
             at.app.store.change({"bell": not at.app.store.preferences.bell})
         await wait_until(lambda: savers, "the writing")
-        await at.pilot.press("q")
+        AtOnce("q").post_to(at.app)
         await has_left(at.app)
     assert savers[0].daemon  # so it does not hold up the process either
     assert not writers_have_ended(0.0)
@@ -159,11 +151,12 @@ async def open_lesson(at: Running, asks: str = "") -> None:
     await at.press(opens="Question" if asks else None, shows=asks)
 
 
-async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_stopped_unless_another_terminal_has_it(
-    stage: Stage,
+@pytest.mark.parametrize("is_opened", [True, False])
+async def test_the_lesson_opens_once_the_run_is_stopped_after_a_yes_and_not_if_it_was_called_off_or_is_open_elsewhere(
+    stage: Stage, is_opened: bool
 ) -> None:
     descriptor = lock_lesson()
-    async with stage.running() as at:
+    async with stage.running(unsaved()) as at:
         await open_lesson(at)
         await toasted(at.app, "The lesson is open in another terminal. Go on there, or leave it there with q")
         assert at.app.screen is at.app.main
@@ -173,21 +166,15 @@ async def test_the_lesson_is_opened_after_a_yes_once_the_run_is_stopped_unless_a
         await at.press("escape", opens="MainScreen")
         assert not at.session.received
         await open_lesson(at, asks="saved and stopped")
-        await at.press("y")
-        await has_left(at.app)
-    assert isinstance(at.session.received[-1], Stop)
-    assert at.app.return_value == Outcome(is_ending=True, opens_lesson=True)
-
-
-async def test_q_opens_no_lesson_even_if_one_was_called_off_before(stage: Stage) -> None:
-    async with stage.running(unsaved()) as at:
-        await open_lesson(at, asks="saved and stopped")
         await at.press("y", shows="The disk is full. Quit anyway?")
         await at.press("escape", opens="MainScreen")
         at.session.stop_refusal = ""
-        await at.press("q")
+        if is_opened:
+            await open_lesson(at, asks="saved and stopped")
+        await at.press("y" if is_opened else "q")
         await has_left(at.app)
-    assert at.app.return_value == Outcome(is_ending=True)
+    assert isinstance(at.session.received[-1], Stop)
+    assert at.app.return_value == Outcome(is_ending=True, opens_lesson=is_opened)
 
 
 async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> None:
@@ -205,37 +192,27 @@ async def test_the_lesson_opens_from_a_run_that_has_failed_too(stage: Stage) -> 
 # Signals --------------------------------------------------------------------------------------------------------------
 
 FULL = Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk")
-OWN, LAUNCHED, REPLAYED, UNSAVED = "its own run", "a launched run", "a replay", "a run on a full disk"
 DETACHED, ENDED = Outcome(is_detached=True), Outcome(is_ending=True)
+SIGNALS: dict[str, tuple[int, bool, Outcome, str | None]] = {
+    "a hangup of its own run": (HANGUP_CODE, False, DETACHED, None),
+    "a hangup of its own run that is to stop": (HANGUP_CODE, True, ENDED, "hung up"),
+    "a hangup of a launched run that is to stop": (HANGUP_CODE, True, ENDED, "hung up"),
+    "a SIGTERM to the screen of a launched run": (143, True, DETACHED, None),
+    "a hangup of a replay": (HANGUP_CODE, False, ENDED, "hung up"),
+    "a SIGTERM to a run on a full disk": (143, False, ENDED, "terminated"),
+}
+"""A signal's exit code, whether a hangup stops the run, how the screen is closed, and why the run ends."""
 
 
-@pytest.mark.parametrize(
-    ("of", "code", "stops_on_hangup", "exit_code", "outcome", "reason"),
-    [
-        (OWN, HANGUP_CODE, False, HANGUP_CODE, DETACHED, None),
-        (OWN, HANGUP_CODE, True, HANGUP_CODE, ENDED, "hung up"),
-        (LAUNCHED, HANGUP_CODE, False, HANGUP_CODE, DETACHED, None),
-        (LAUNCHED, HANGUP_CODE, True, HANGUP_CODE, ENDED, "hung up"),
-        (LAUNCHED, 143, False, 143, DETACHED, None),
-        (LAUNCHED, 143, True, 143, DETACHED, None),
-        (REPLAYED, HANGUP_CODE, False, HANGUP_CODE, ENDED, "hung up"),
-        pytest.param(UNSAVED, 143, False, 1, ENDED, "terminated", id="with the code of lost steps"),
-    ],
-)
+@pytest.mark.parametrize("case", SIGNALS)
 async def test_which_signals_end_which_run_and_after_a_hangup_nothing_is_drawn_any_more(
-    stage: Stage,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    of: str,
-    code: int,
-    stops_on_hangup: bool,
-    exit_code: int,
-    outcome: Outcome,
-    reason: str | None,
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    session = FakeSession((FULL, *SCRIPT) if of == UNSAVED else SCRIPT)
-    async with stage.running(session, history=RunView(is_replay=True) if of == REPLAYED else None) as at:
-        monkeypatch.setattr(LocalRun, "is_remote", of == LAUNCHED)
+    code, stops_on_hangup, outcome, reason = SIGNALS[case]
+    is_unsaved = "full disk" in case
+    history = RunView(is_replay=True) if "replay" in case else None
+    async with stage.running(FakeSession((FULL, *SCRIPT) if is_unsaved else SCRIPT), history=history) as at:
+        monkeypatch.setattr(LocalRun, "is_remote", "launched" in case)
         at.app.leaving.stops_on_hangup = stops_on_hangup
         at.app.leaving.receive(code)
         await has_left(at.app)
@@ -243,8 +220,9 @@ async def test_which_signals_end_which_run_and_after_a_hangup_nothing_is_drawn_a
             await wait_until(lambda: at.app._batch_count == 2)  # the app shuts down in a turn of its own
             gc.collect()  # what stops the drawing must not be collected
             assert at.app._batch_count == 2, "the end of an app stops it once, the hangup once more"
-    assert at.app.return_value == replace(outcome, exit_code=exit_code)
-    assert [command.reason for command in session.received if isinstance(command, Stop)] == ([reason] if reason else [])
+    assert at.app.return_value == replace(outcome, exit_code=1 if is_unsaved else code)
+    stops = [command.reason for command in at.session.received if isinstance(command, Stop)]
+    assert stops == ([reason] if reason else [])
     assert getattr(at.app.summary_view.ended, "reason", None) == reason
     assert at.app.connection.wait(DEADLINE_SECONDS if reason else 0.0) is bool(reason)
 

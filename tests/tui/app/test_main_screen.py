@@ -12,7 +12,7 @@ from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig, TrainingConfig
-from engine.errors import CorpusError, StorageError
+from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event, TweetSampled, from_json
@@ -28,7 +28,7 @@ from tests.fakes import (
     steps_finished,
     tweet_sampled,
 )
-from tests.tui.conftest import SCRIPT, Running, Stage, Starting, opened, screen_text, shows, toasted, wait_until
+from tests.tui.conftest import SCRIPT, Running, Stage, Starting, screen_text, toasted, wait_until
 from tests.tui.transcripts import Step, plays, set_up, transcript
 from tui.app.pins import PinsFile
 from tui.run.fold import fold
@@ -61,12 +61,9 @@ async def test_ends_of_a_run_are_shown_as_recorded(stage: Stage, claim: str, sna
             assert at.app.return_code == 0
 
 
-@pytest.mark.parametrize("key", ["t", "ctrl+p"])
-async def test_ctrl_c_in_a_dialog_or_the_palette_stops_the_session_and_exits_with_130(stage: Stage, key: str) -> None:
+async def test_ctrl_c_in_the_palette_stops_the_session_and_exits_with_130(stage: Stage) -> None:
     async with stage.running() as at:
-        main_screen = at.app.screen
-        await at.press(key)
-        await wait_until(lambda: at.app.screen is not main_screen)
+        await at.press("ctrl+p", opens="CommandPalette")
         await at.press("ctrl+c")
         await wait_until(lambda: not at.app.is_running)
     assert at.app.return_code == 130
@@ -74,42 +71,31 @@ async def test_ctrl_c_in_a_dialog_or_the_palette_stops_the_session_and_exits_wit
     assert at.app.summary_view.phase == "finished"
 
 
-@pytest.mark.parametrize(
-    ("error", "return_code"),
-    [(ZeroDivisionError("oh no"), 3), (CorpusError("tweets.csv is empty.", "Give tweets."), 1)],
-)
-async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(
-    stage: Stage, error: Exception, return_code: int
-) -> None:
-    app = stage.app(fakes.RaisingSession(error, [run_started(), *SCRIPT]))
+async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(stage: Stage) -> None:
+    app = stage.app(fakes.RaisingSession(ZeroDivisionError("oh no"), [run_started(), *SCRIPT]))
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, "Question")
-        await shows(app, str(error))
-        await pilot.press("q")
-        await opened(app, "MainScreen")
-        await shows(app, "hello there")
-        await pilot.press("q")
+        at = Running(app, pilot, FakeSession())
+        await at.press(opens="Question", shows="oh no")
+        await at.press("q", opens="MainScreen", shows="hello there")
+        await at.press("q")
         await wait_until(lambda: not app.is_running)
-    assert app.return_code == return_code
+    assert app.return_code == 3
 
 
-async def test_a_screenshot_needs_no_downloads_folder(
+async def test_a_screenshot_needs_no_downloads_folder_and_each_of_its_words_has_the_x_of_its_cell(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DOWNLOAD_DIR", str(tmp_path / "missing"))
     monkeypatch.chdir(tmp_path)
     async with stage.running() as at:
+        await at.press(shows=("hello there", "▶ training"))
+        lines = screen_text(at.app).replace(" ", "\xa0").splitlines()
         at.app.deliver_screenshot()
         await toasted(at.app, "Saved screenshot to")
-    assert [path.suffix for path in tmp_path.iterdir()] == [".svg"]
-
-
-async def test_each_word_of_a_screenshot_has_the_x_of_its_cell_and_each_sign(stage: Stage) -> None:
-    async with stage.running() as at:
-        await at.press(shows=("hello there", "▶ training"))
-        lines, picture = screen_text(at.app).replace(" ", "\xa0").splitlines(), at.app.export_screenshot()
+    [path] = tmp_path.iterdir()
+    picture, seen = path.read_text(encoding="utf-8"), set[str]()
+    assert path.suffix == ".svg"
     assert "textLength" not in picture
-    seen = set[str]()
     for y, content in re.findall(r'<text class="[^"]*-r\d+" y="([\d.]+)" [^>]*>(.*?)</text>', picture):
         for x, word in re.findall(r'<tspan x="([\d.]+)">([^<]*)</tspan>', content):
             line = lines[round((float(y) - 20) / 24.4)]
@@ -215,13 +201,13 @@ async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(st
 
 
 async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path: Path) -> None:
-    app = stage.app(FakeSession(OF_FIVE, run_started(run="../../elsewhere")))
+    session = FakeSession(OF_FIVE, run_started(run="../../elsewhere"))
+    app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, "Question")
-        await pilot.press("escape")
-        await opened(app, "MainScreen")
-        await pilot.press("k")
-        await shows(app, PIN_GLYPH)
+        at = Running(app, pilot, session)
+        await at.press(opens="Question")
+        await at.press("escape", opens="MainScreen")
+        await at.press("k", shows=PIN_GLYPH)
     assert not list(tmp_path.rglob("pins.jsonl"))
     assert not (tmp_path.parent / "elsewhere").exists()
 
@@ -293,39 +279,31 @@ async def test_a_run_at_its_end_is_continued_by_keys_as_recorded(
         assert await transcript(at, *BUDGET[claim]) == snapshot
 
 
-async def started_second(at: Running) -> RunConfig:
-    """Wait for the new run, and return its config."""
-    await wait_until(lambda: getattr(at.app.summary_view.started, "run", "") == "second", "the new run")
-    return at.app.connection.config
-
-
-def second() -> list[FakeSession]:
-    return [FakeSession((), run_started(run="second"))]
-
-
-async def test_a_new_run_on_the_same_tweets_follows_with_the_settings_of_this_one(stage: Stage, home: Path) -> None:
+@pytest.mark.parametrize("begun", ["as it is", "resumed", "as a branch"])
+async def test_a_new_run_on_the_same_tweets_begins_as_this_one_did_before_it_was_resumed(
+    stage: Stage, home: Path, begun: str
+) -> None:
     config = tiny_config(write_corpus(home), run_name=RUN, max_steps=3)
     run_session(config)
-    async with stage.running(over(), further=second(), config=RunConfig(settings={"max_steps": 3})) as at:
-        await at.press("space", "7")
-        started_with = await started_second(at)
+    configs = {"resumed": RunConfig(resume=RUN), "as a branch": RunConfig(checkpoint="other", run_name=RUN)}
+    if begun in configs:
+        first, again = TrainingConfig(max_steps=2, learning_rate=0.123), TrainingConfig(max_steps=3, learning_rate=0.2)
+        journal = [to_line(run_started(run=RUN, training=training)) for training in (first, again)]
+        folder_of_run(RUN).journal_path.write_bytes(b"".join(journal))
+    of_this = configs.get(begun, RunConfig(settings={"max_steps": 3}))
+    further = [FakeSession((), run_started(run="second"))]
+    async with stage.running(over(), config=of_this, further=further) as at:
+        await at.press("space", shows="from the start, until step 2" if begun in configs else ())
+        await at.press("7")
+        await wait_until(lambda: getattr(at.app.summary_view.started, "run", "") == "second", "the new run")
+        started_with = at.app.connection.config
     assert isinstance(at.session.received[-1], c.Stop)
-    assert started_with == RunConfig(settings={"max_steps": 3}, corpus=config.corpus)
-
-
-async def test_a_new_run_after_a_resumed_one_or_a_branch_begins_as_that_run_did(stage: Stage, home: Path) -> None:
-    run_session(tiny_config(write_corpus(home), run_name=RUN, max_steps=3))
-    first = run_started(run=RUN, training=TrainingConfig(max_steps=2, learning_rate=0.123))
-    again = run_started(run=RUN, training=TrainingConfig(max_steps=3, learning_rate=0.2))
-    folder_of_run(RUN).journal_path.write_bytes(to_line(first) + to_line(again))
-    for config in (RunConfig(resume=RUN), RunConfig(checkpoint="other", run_name=RUN)):
-        async with stage.running(over(), further=second(), config=config) as at:
-            await at.press("space", shows="from the start, until step 2")
-            await at.press("7")
-            started_with = await started_second(at)
+    if begun in configs:
         assert (started_with.resume, started_with.checkpoint, started_with.run_name) == (None, None, None)
         assert (started_with.settings["max_steps"], started_with.settings["learning_rate"]) == (2, 0.123)
         assert not started_with.is_repeatable
+    else:
+        assert started_with == RunConfig(settings={"max_steps": 3}, corpus=config.corpus)
 
 
 async def test_a_new_run_is_refused_where_the_tweets_of_this_one_are_not_known(stage: Stage, home: Path) -> None:

@@ -22,12 +22,12 @@ from tui.dialogs.ask import Question
 from tui.lesson.stops import STOPS, Progress, read_progress
 from tui.process.exit import Outcome
 from tui.screens.lesson.screen import LessonScreen
-from tui.screens.lesson.stop_view import LivePicture
 from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, PauseNote
 from tui.text.cells import plain
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.plot import LossPlot
 from tui.widgets.xray.panel import XrayPanel
+from tui.widgets.xray.picture_view import LivePicture
 
 LARGE = (120, 40)
 

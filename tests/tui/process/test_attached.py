@@ -26,15 +26,9 @@ from tests.fakes import chars_read, run_started, steps_finished, text_traced, tw
 from tests.tui.process.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted, line_of
 from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process import attached as client
+from tui.process import host
 from tui.process.attached import AttachedRun, read_greeting
-from tui.process.protocol import (
-    Greeting,
-    Refusal,
-    Snapshot,
-    SnapshotEnd,
-    encode_view,
-    to_line,
-)
+from tui.process.protocol import Greeting, Refusal, Snapshot, SnapshotEnd, encode_view, to_line
 from tui.process.sockets import make_private_folder, socket_path
 from tui.run.connection import Update
 from tui.run.view import RunView
@@ -43,6 +37,8 @@ GREETING = to_line(
     Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None, corpus="")
 )
 VIEW = to_line(Snapshot(view=encode_view(RunView()), config=RunConfig())) + to_line(SnapshotEnd())
+
+INVALID_VIEW = b'{"message":"Snapshot","view":{},"config":{}}\n'
 
 
 @contextlib.contextmanager
@@ -72,7 +68,7 @@ def drained(run: AttachedRun, num_events: int) -> list[e.Event]:
 def played(*connections: list[bytes]) -> Iterator[RunFolder]:
     """Stand in for a host: send each client in turn its lines, then close."""
     folder = folder_of_run(RUN)
-    folder.path.mkdir(parents=True)
+    folder.path.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder.journal_path)
     path = socket_path(folder)
     make_private_folder(path.parent)
@@ -159,33 +155,24 @@ def test_the_largest_answer_reaches_a_screen_in_one_piece() -> None:
         assert drained(run, 2) == [answer, PAUSED]
 
 
-def test_after_a_broken_connection_the_client_reconnects_with_a_new_view() -> None:
+def test_after_a_broken_connection_a_new_view_replaces_missed_events_and_comes_with_those_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(host, "CHECK_SECONDS", 0.0)
     with hosted() as made, attached(made) as (run, _):
         made.emit(*(steps_finished(step, [2.0]) for step in range(1, 50)))
         wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 49)
         shutil.rmtree(made.path.parent)  # the runtime folder, as at the end of a login session
-        made.break_connections()
-        views: list[RunView] = []
-        wait_until(lambda: views.append(view) if (view := run.drain().view) else views)
-        assert (views[0].step, len(views[0].train_losses)) == (49, 49)
-        made.emit(PAUSED)
-        assert drained(run, 1)[-1] == PAUSED
-        run.send(c.Resume())
-        wait_until(lambda: made.sent == [c.Resume()])
-
-
-def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> None:
-    with hosted() as made, attached(made) as (run, _):
-        made.emit(steps_finished(1, [2.0]))
-        wait_until(lambda: made.host._view.step == 1)
         made.break_connections()
         wait_until(lambda: run._new_view)  # not drained: the screen is slow
         made.emit(PAUSED)
         wait_until(lambda: run._events)
         update = run.drain()
         assert update.view is not None
-        assert (update.view.step, update.events) == (1, (PAUSED,))
+        assert (update.view.step, len(update.view.train_losses), update.events) == (49, 49, (PAUSED,))
         assert run.drain() == Update()
+        run.send(c.Resume())
+        wait_until(lambda: made.sent == [c.Resume()])
 
 
 def test_an_inactive_run_or_one_without_a_usable_socket_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,11 +186,10 @@ def test_an_inactive_run_or_one_without_a_usable_socket_can_not_be_reached(monke
     assert read_greeting(folder) is None
     folder.path.mkdir(parents=True)
     with contextlib.closing(Journal(folder.journal_path)):
-        for mode, word in ((0o700, "can't be reached"), (0o755, "only you can use")):
+        for mode, word in ((0o755, "only you can use"), (0o700, "can't be reached")):
             socket_path(folder).parent.chmod(mode)
             with pytest.raises(RemoteError, match=word):
                 AttachedRun(folder).connect()
-    socket_path(folder).parent.chmod(0o700)
 
 
 @pytest.mark.parametrize(
@@ -212,33 +198,27 @@ def test_an_inactive_run_or_one_without_a_usable_socket_can_not_be_reached(monke
         ([], "does not answer"),
         ([b"{}\n"], "another version"),
         ([b'{"message":"Greeting","changed":[1]}\n'], "another version"),
-        ([GREETING, b'{"message":"Snapshot","view":{},"config":{}}\n'], "another version"),
+        ([GREETING, INVALID_VIEW], "another version"),
         ([GREETING, to_line(Refusal(reason="The first message is not Hello.", hint="Send Hello."))], "not Hello"),
     ],
 )
 def test_an_invalid_greeting_is_a_remote_error(lines: list[bytes], word: str) -> None:
-    with played(lines) as folder:
-        with pytest.raises(RemoteError, match=word) as raised:
-            AttachedRun(folder).connect()
-        assert "Traceback" not in raised.value.message
+    with played(lines) as folder, pytest.raises(RemoteError, match=word) as raised:
+        AttachedRun(folder).connect()
+    assert "Traceback" not in raised.value.message
 
 
-@pytest.mark.parametrize(
-    "junk", [b'{"event":"Fly"}\n', b'{"message":"Snapshot","view":{},"config":{}}\n', b"half a li"]
-)
-def test_the_client_reconnects_after_an_invalid_message(junk: bytes) -> None:
-    with played([GREETING, VIEW, junk], [GREETING, VIEW, line_of(FINISHED)]) as folder:
+def test_the_client_reconnects_after_an_invalid_message() -> None:
+    connections = [[GREETING, VIEW, junk] for junk in (b'{"event":"Fly"}\n', INVALID_VIEW, b"half a li")]
+    with played(*connections, [GREETING, VIEW, line_of(FINISHED)]) as folder:
         assert update_at_end(folder).events == (FINISHED,)
 
 
-def test_a_killed_run_fails_on_the_screen_with_a_hint_to_resume() -> None:
+def test_a_lost_run_fails_on_the_screen_with_a_hint_to_resume_unless_its_journal_has_the_end() -> None:
     with played([GREETING, VIEW, line_of(steps_finished(1, [2.0]))]) as folder:
         *_, last = update_at_end(folder).events
     assert isinstance(last, e.RunFailed)
     assert (last.step, "is not active" in last.detail, f"--resume {RUN}" in last.hint) == (1, True, True)
-
-
-def test_an_end_that_the_client_missed_is_read_from_the_journal() -> None:
     with played([GREETING, VIEW]) as folder:
         with folder.journal_path.open("ab") as journal:
             journal.write(line_of(run_started(run=RUN)) + line_of(FINISHED))
@@ -257,28 +237,17 @@ def test_leaving_ends_the_connection_and_not_the_run_even_with_a_full_command_qu
 
 
 def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
-    reached, go_on = threading.Event(), threading.Event()
-
     connected = client.connected
 
     @contextlib.contextmanager
-    def slow(*arguments: Any) -> Iterator[Any]:
+    def left_meanwhile(*arguments: Any) -> Iterator[Any]:
         with connected(*arguments) as answer:
-            reached.set()
-            go_on.wait()
+            run.leave()
             yield answer
 
-    def connect_() -> None:
-        with contextlib.suppress(RemoteError):
-            run.connect()
-
-    monkeypatch.setattr(client, "connected", slow)
+    monkeypatch.setattr(client, "connected", left_meanwhile)
     with hosted() as made:
         run = AttachedRun(made.folder)
-        connecting = threading.Thread(target=connect_)
-        connecting.start()
-        reached.wait()
-        run.leave()
-        go_on.set()
+        with pytest.raises(RemoteError):
+            run.connect()
         assert run.wait(DEADLINE_SECONDS)
-        connecting.join()

@@ -19,6 +19,7 @@ from tests.tui import conftest, test_states
 from tests.tui.conftest import SCRIPT, Running, Stage, opened, shows, toasted, wait_until
 from tests.tui.process.host_and_client import RUN, hosted
 from tests.tui.test_states import Scene
+from tests.tui.transcripts import AtOnce
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
 from tui.app.pins import PinsFile
@@ -56,8 +57,13 @@ async def end_of(at: Running, exit_code: int = 0) -> None:
     assert at.app.return_code == exit_code
 
 
-async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_batch_and_the_end(stage: Stage) -> None:
-    async with attached(stage, (120, 40), **READ_ONLY) as at:
+async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_batch_levels_and_end(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    session.measures_baselines = True
+    async with attached(stage, (120, 40), session, **READ_ONLY) as at:
+        await wait_until(lambda: len(at.app.summary_view.baselines) == NUM_BASELINES, "the levels")
+        assert [type(each) for each in session.received] == [insight.MeasureBaselines]
+        session.received.clear()
         await at.press("space")
         await toasted(at.app, REFUSAL)
         for action in MAIN_ACTIONS:
@@ -83,16 +89,7 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_shows_the_ba
         await end_of(at)
 
 
-async def test_a_read_only_screen_asks_for_the_levels_that_the_run_does_not_have_yet(
-    stage: Stage,
-) -> None:
-    session = FakeSession(SCRIPT)
-    session.measures_baselines = True
-    async with attached(stage, session=session, **READ_ONLY) as at:
-        await wait_until(lambda: len(at.app.summary_view.baselines) == NUM_BASELINES, "the levels")
-
-
-@pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "y"), ("ctrl+c", "ctrl+c")])
+@pytest.mark.parametrize(("asks", "key"), [("q", "y"), ("q", "d"), ("ctrl+c", "ctrl+c")])
 async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
     ends, code = key == "y", 130 if key == "ctrl+c" else 0
     async with attached(stage) as at:
@@ -125,11 +122,11 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
         bridge = AttachedRun(made.folder)
         app = TweetgenApp(bridge, bridge.connect())
         app.leaving._clock = clock
-        async with app.run_test(size=(80, 24)) as pilot:
+        async with app.run_test(size=(80, 24)):
             await wait_until(lambda: app.summary_view.started is not None)
-            await pilot.press("q")
+            AtOnce("q").post_to(app)
             await opened(app, Question)
-            await pilot.press(key)
+            AtOnce(key).post_to(app)
             await wait_until(lambda: made.sent or app.return_value, "the answer")
             clock.advance(6.0)
             await wait_until(lambda: app.return_code == 0, "the end")

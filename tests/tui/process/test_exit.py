@@ -22,8 +22,9 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
 from tests.engine.helpers import tiny_config, write_corpus
-from tests.fakes import FakeSession, run_finished, run_started, steps_finished
+from tests.fakes import FakeSession, paused, run_finished, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, LateSession, Stage, trained_by, wait_until
+from tests.tui.transcripts import AtOnce
 from tui.app.app import TweetgenApp
 from tui.app.main_screen import MainScreen
 from tui.cli import headless
@@ -42,10 +43,14 @@ HANGUP_CODE, TERMINATED_CODE = signals.HANGUP_CODE, 143
 
 
 @pytest.mark.parametrize(
-    ("owner", "moment"),
-    [(TweetgenApp, "on_load"), (TweetgenApp, "on_mount"), (MainScreen, "compose"), (MainScreen, "on_mount")],
+    ("owner", "moment", "code"),
+    [
+        (TweetgenApp, "on_load", TERMINATED_CODE),
+        (TweetgenApp, "on_mount", HANGUP_CODE),
+        (MainScreen, "compose", TERMINATED_CODE),
+        (MainScreen, "on_mount", HANGUP_CODE),
+    ],
 )
-@pytest.mark.parametrize("code", [TERMINATED_CODE, HANGUP_CODE])
 async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run_unless_the_terminal_hung_up(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type[Any], moment: str, code: int
 ) -> None:
@@ -90,61 +95,54 @@ async def test_a_screen_that_hangs_before_it_is_mounted_is_left_at_ctrl_c_and_on
 async def test_a_second_ctrl_c_quits_although_the_session_hangs(stage: Stage) -> None:
     session = LateSession()
     async with stage.running(session) as at:
-        await at.pilot.press("ctrl+c")
+        AtOnce("ctrl+c").post_to(at.app)
         await wait_until(lambda: "ctrl+c quits at once" in at.text, "the hint")
-        await at.pilot.press("ctrl+c")
+        AtOnce("ctrl+c").post_to(at.app)
         await wait_until(lambda: at.app.return_code is not None)
     assert at.app.return_value == Outcome(exit_code=130, is_ending=True, is_abandoned=True)
     session.may_answer.set()
 
 
-@pytest.mark.parametrize(
-    ("before", "continues_in_background", "ends_at_once"),
-    [(signal.SIG_DFL, False, True), (signal.SIG_DFL, True, False), (signal.SIG_IGN, False, False)],
-)
-def test_ctrl_c_after_the_screen_exits_at_once_unless_it_was_ignored_or_a_run_continues(
-    before: signal.Handlers, continues_in_background: bool, ends_at_once: bool
-) -> None:
-    codes: list[int] = []
-    signal.signal(signal.SIGINT, before)
-    signals.handle_signals_after_screen(codes.append, continues_in_background=continues_in_background)
-    assert (signal.getsignal(signal.SIGINT) is signals.leave_at_once) is ends_at_once
-    if not ends_at_once:
-        signal.raise_signal(signal.SIGINT)
-    assert codes == ([130] if continues_in_background else [])
-
-
-def test_the_first_signal_requests_a_stop_and_an_ignored_one_stays_ignored() -> None:
-    reasons: list[str] = []
+def test_a_signal_requests_a_stop_and_after_the_screen_ctrl_c_exits_at_once_unless_ignored_or_a_run_continues() -> None:
+    reasons, codes = list[str](), list[int]()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signals.handle_ending_signals(signals.stop_at_signals(reasons.append))
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.raise_signal(number)
     assert reasons == ["terminated", "interrupted"]
+    for before, continues in ((signal.SIG_DFL, True), (signal.SIG_IGN, False)):
+        signal.signal(signal.SIGINT, before)
+        signals.handle_signals_after_screen(codes.append, continues_in_background=continues)
+        assert signal.getsignal(signal.SIGINT) is not signals.leave_at_once
+        signal.raise_signal(signal.SIGINT)
+    assert codes == [130]
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signals.handle_signals_after_screen(codes.append, continues_in_background=False)
+    assert signal.getsignal(signal.SIGINT) is signals.leave_at_once
 
 
-@pytest.mark.parametrize(
-    ("outcome", "view", "options"),
-    [
-        pytest.param(Outcome(is_detached=True), TRAINING, {}, id="detached"),
-        pytest.param(Outcome(exit_code=129, is_detached=True), TRAINING, {}, id="hung up"),
-        pytest.param(Outcome(is_ending=True), TRAINING, {}, id="still busy"),
-        pytest.param(Outcome.failed(InternalError("a mistake")), TRAINING, {}, id="failed screen"),
-        pytest.param(Outcome(is_detached=True), TRAINING, {"is_remote": True}, id="detached from another process"),
-        pytest.param(Outcome(is_ending=True), ENDED, {"is_alive": False}, id="ended"),
-        pytest.param(Outcome(is_ending=True), TRAINING, {"is_alive": False}, id="ended without its last event"),
-        pytest.param(Outcome(exit_code=130, is_ending=True, is_abandoned=True), TRAINING, {}, id="abandoned"),
-        pytest.param(Outcome(is_ending=True), RunView(), {}, id="not started"),
-        pytest.param(Outcome(exit_code=129, is_ending=True), RunView(is_replay=True), {}, id="replay"),
-    ],
-)
-def test_what_a_process_does_after_its_screen(
-    outcome: Outcome, view: RunView, options: dict[str, Any], snapshot: SnapshotAssertion
-) -> None:
-    run: Any = SimpleNamespace(**{"is_alive": True, "is_remote": False, "attach_problem": "", **options})
-    plan = plan_exit(outcome, run, view)
-    done = "continues in the background" if plan.continues_in_background else f"waits {plan.saving_seconds:g} s"
-    assert "\n".join([f"exit code {plan.exit_code}, {done}", *plan.lines]) == snapshot
+EXITS: dict[str, tuple[Outcome, RunView, dict[str, Any]]] = {
+    "detached": (Outcome(is_detached=True), TRAINING, {}),
+    "hung up": (Outcome(exit_code=129, is_detached=True), TRAINING, {}),
+    "still busy": (Outcome(is_ending=True), TRAINING, {}),
+    "failed screen": (Outcome.failed(InternalError("a mistake")), TRAINING, {}),
+    "detached from another process": (Outcome(is_detached=True), TRAINING, {"is_remote": True}),
+    "ended": (Outcome(is_ending=True), ENDED, {"is_alive": False}),
+    "ended without its last event": (Outcome(is_ending=True), TRAINING, {"is_alive": False}),
+    "abandoned": (Outcome(exit_code=130, is_ending=True, is_abandoned=True), TRAINING, {}),
+    "not started": (Outcome(is_ending=True), RunView(), {}),
+    "replay": (Outcome(exit_code=129, is_ending=True), RunView(is_replay=True), {}),
+}
+
+
+def test_what_a_process_does_after_its_screen(snapshot: SnapshotAssertion) -> None:
+    lines = []
+    for case, (outcome, view, options) in EXITS.items():
+        run: Any = SimpleNamespace(**{"is_alive": True, "is_remote": False, "attach_problem": "", **options})
+        plan = plan_exit(outcome, run, view)
+        done = "continues in the background" if plan.continues_in_background else f"waits {plan.saving_seconds:g} s"
+        lines += [f"» {case}: exit code {plan.exit_code}, {done}", *plan.lines]
+    assert "\n".join(lines) == snapshot
 
 
 def test_the_program_exits_once_a_thread_that_writes_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,12 +173,11 @@ def test_the_program_exits_once_a_thread_that_writes_has_ended(monkeypatch: pyte
 
 def test_a_detached_run_ends_with_its_budget_if_no_terminal_is_attached() -> None:
     started = run_started(training=TrainingConfig(max_steps=3))
-    steps = steps_finished(1, [4.5, 4.2, 4.0])
-    session = FakeSession([steps, e.Paused(step=3, elapsed_seconds=1.0)], started)
-    bridge = LocalRun(RunConfig(), lambda *_: session)
-    bridge.start()
-    assert run_detached(bridge, RunView()) == 0
-    assert bridge.wait(DEADLINE_SECONDS)
+    session = FakeSession([steps_finished(1, [4.5, 4.2, 4.0]), paused(3)], started)
+    run = LocalRun(RunConfig(), lambda *_: session)
+    run.start()
+    assert run_detached(run, RunView()) == 0
+    assert run.wait(DEADLINE_SECONDS)
 
 
 def test_its_host_counts_the_commands_that_the_session_has_received_and_not_executed(

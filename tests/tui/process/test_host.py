@@ -10,10 +10,8 @@ import math
 import os
 import socket
 import stat
-import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,28 +20,19 @@ import pytest
 from engine.config.run import RunConfig
 from engine.errors import StorageError
 from engine.protocol import commands as c
-from engine.protocol import events as e
 from engine.protocol import insight
 from engine.storage.folders import RunFolder
 from tests.fakes import change, run_started, steps_finished, tweet_sampled
 from tests.recorded_runs import write_run
 from tests.tui.conftest import wait_until as wait_async
 from tests.tui.process.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, RawClient, hosted, line_of
-from tests.waiting import DEADLINE_SECONDS, wait_until
+from tests.waiting import wait_until
 from tui.process import host
 from tui.process.attached import read_greeting
 from tui.process.host import Client
 from tui.process.protocol import Hello, Refusal, decode_view, to_line
 from tui.process.sockets import make_private_folder, runtime_folder, socket_path
 from tui.run.view import RunView
-
-
-def mode_of(path: Path) -> int:
-    return stat.S_IMODE(path.lstat().st_mode)
-
-
-def one_step(step: int) -> e.StepsFinished:
-    return steps_finished(step, [2.0])
 
 
 def reason_in(received: list[dict[str, object]]) -> object:
@@ -69,66 +58,32 @@ def assert_serves(made: Hosted) -> None:
         wait_until(lambda: len(made.sent) > before, "the command")
 
 
-@pytest.fixture
-def short() -> Path:
-    """A folder whose path is short enough for sockets."""
-    return Path(tempfile.mkdtemp(dir=os.environ["XDG_RUNTIME_DIR"]))
-
-
-def test_the_socket_its_folder_and_its_parents_are_created_for_the_user_only(short: Path) -> None:
-    with hosted() as made:
-        assert (mode_of(made.path), mode_of(made.path.parent)) == (0o600, 0o700)
+def test_sockets_and_their_folders_are_for_the_user_only_and_a_folder_of_others_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = Path(tempfile.mkdtemp(dir=os.environ["XDG_RUNTIME_DIR"]))  # of a short path
     before = os.umask(0)
     try:
-        make_private_folder(short / "above" / "own")
+        make_private_folder(folder / "above/own")
+        make_private_folder(folder / "above/own")
+        with hosted() as made:
+            paths = (folder / "above", folder / "above/own", made.path.parent, made.path)
+            assert [stat.S_IMODE(path.lstat().st_mode) for path in paths] == [0o700, 0o700, 0o700, 0o600]
     finally:
         os.umask(before)
-    assert (mode_of(short / "above"), mode_of(short / "above/own")) == (0o700, 0o700)
-    make_private_folder(short / "above" / "own")
-
-
-def test_a_folder_that_others_can_use_or_that_is_not_the_users_own_is_refused(
-    short: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (short / "open").mkdir()
-    (short / "open").chmod(0o701)
-    (short / "own").mkdir(mode=0o700)
-    (short / "link").symlink_to(short / "own")
-    (short / "file").touch()
-    for name in ("open", "link", "file"):
-        with pytest.raises(StorageError, match="only you can use") as raised:
-            make_private_folder(short / name)
-        assert "XDG_RUNTIME_DIR" in raised.value.hint
+    (folder / "open").mkdir()
+    (folder / "open").chmod(0o701)
+    (folder / "link").symlink_to(folder / "above")
+    (folder / "file").touch()
     user = os.getuid()
-    monkeypatch.setattr(os, "getuid", lambda: user + 1)
-    with pytest.raises(StorageError, match="only you can use"):
-        make_private_folder(short / "own")
+    for name, owner in (("open", user), ("link", user), ("file", user), ("above/own", user + 1)):
+        monkeypatch.setattr(os, "getuid", lambda owner=owner: owner)
+        with pytest.raises(StorageError, match="only you can use") as raised:
+            make_private_folder(folder / name)
+        assert "XDG_RUNTIME_DIR" in raised.value.hint
 
 
-READ_AS = """
-import os, socket, sys
-user, path = int(sys.argv[1]), sys.argv[2]
-os.setgid(user)
-os.setuid(user)
-with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-    client.connect(path)
-    sys.stdout.buffer.write(client.recv(4096))
-"""
-"""Becomes another user once Python has started, whose files only root may be able to read."""
-OTHER_USER = 65534
-OTHERS_REFUSAL = to_line(Refusal(reason="Only processes of the user who runs it may connect."))
-knows_the_peer = pytest.mark.skipif(
-    sys.platform not in {"linux", "darwin"}, reason="the system does not report whose process connects"
-)
-
-
-def received_as(user: int, path: Path) -> bytes:
-    """Return what a process of another user receives when it connects to a socket."""
-    command = (sys.executable, "-c", READ_AS, str(user), str(path))
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=DEADLINE_SECONDS).stdout
-
-
-@knows_the_peer
+@pytest.mark.skipif(sys.platform not in {"linux", "darwin"}, reason="the system does not report whose process connects")
 def test_a_process_of_another_user_is_refused_before_the_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "CHECK_SECONDS", math.inf)  # or it may find that its folder is another user's
     with hosted() as made:
@@ -136,22 +91,9 @@ def test_a_process_of_another_user_is_refused_before_the_greeting(monkeypatch: p
         with monkeypatch.context() as patched:
             patched.setattr(os, "getuid", lambda: user + 1)
             with RawClient(made.path) as client:
-                assert client.socket.recv(4096) == OTHERS_REFUSAL
+                refusal = to_line(Refusal(reason="Only processes of the user who runs it may connect."))
+                assert client.socket.recv(4096) == refusal
         assert_serves(made)
-
-
-@knows_the_peer
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_another_users_process_is_refused_where_the_modes_let_it_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    with tempfile.TemporaryDirectory(prefix="tg-") as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        monkeypatch.setattr(host, "CHECK_SECONDS", math.inf)  # or it may leave a folder that is open to others
-        with hosted() as made:
-            path = made.path
-            for each, mode in ((path, 0o666), (path.parent, 0o755), (Path(folder), 0o755)):
-                each.chmod(mode)
-            assert received_as(OTHER_USER, path) == OTHERS_REFUSAL
-            assert b'"Greeting"' in received_as(0, path)
 
 
 def test_runs_of_any_path_have_sockets_of_short_different_names_and_the_same_under_every_path(tmp_path: Path) -> None:
@@ -208,28 +150,21 @@ def test_a_read_only_client_can_not_steer_and_its_questions_wait_until_the_sessi
         assert made.sent[1] == insight.MapEmbeddings()
 
 
-def test_a_stop_is_forwarded_at_once_with_the_queued_commands() -> None:
-    commands: list[c.Command] = [c.Pause(), change(batch_size=8), c.Stop()]
-    with hosted(num_waiting=lambda: 1000) as made, RawClient(made.path, HELLO) as client:
-        client.send(b"".join(map(line_of, commands[:2])))
-        client.receive_until("SnapshotEnd")
-        assert made.sent == []
-        client.send(line_of(commands[2]) + line_of(c.Resume()))
-        wait_until(lambda: len(made.sent) >= len(commands), "the stop")
-        assert made.sent == commands
-
-
-def test_commands_of_a_disconnected_client_are_forwarded_in_order_without_an_incomplete_one() -> None:
-    is_busy = threading.Event()
-    is_busy.set()
-    commands: list[c.Command] = [change(batch_size=size) for size in range(1, 100)]
-    with hosted(num_waiting=lambda: 1000 if is_busy.is_set() else 0) as made:
+def test_commands_wait_for_a_busy_session_also_those_of_a_client_that_is_gone_except_a_stop() -> None:
+    num_waiting, commands = 1000, [change(batch_size=size) for size in range(1, 100)]
+    with hosted(num_waiting=lambda: num_waiting) as made:
         with RawClient(made.path, HELLO) as client:
+            client.send(b"".join(map(line_of, commands[:2])))
+            client.receive_until("SnapshotEnd")
+            assert made.sent == []
+            client.send(line_of(c.Stop()))
+            wait_until(lambda: made.sent == [*commands[:2], c.Stop()], "the stop, and what came before it")
+            made.sent.clear()
             client.send(b"".join(map(line_of, commands)) + line_of(c.Stop())[:-1])
             wait_until(lambda: sum(len(each._commands) for each in [*made.host._clients]) == len(commands))
         wait_until(lambda: made.host.num_clients == 0, "the end of the connection")
         assert made.sent == []
-        is_busy.clear()
+        num_waiting = 0
         wait_until(lambda: len(made.sent) == len(commands), "the commands")
         assert made.sent == commands
 
@@ -241,7 +176,7 @@ def test_clients_that_connect_during_a_flood_get_every_event_exactly_once() -> N
             clients.append(RawClient(made.path, HELLO))
             for _ in range(200):
                 num_steps += 1
-                made.emit(one_step(num_steps))
+                made.emit(steps_finished(num_steps, [2.0]))
         wait_until(lambda: made.host.num_clients == len(clients))
         made.emit(PAUSED)
         for client in clients:
@@ -264,15 +199,7 @@ async def ends() -> AsyncIterator[Ends]:
         yield theirs, *await asyncio.open_unix_connection(sock=ours)
 
 
-async def test_a_connection_is_closed_without_an_error_while_its_last_lines_are_read(ends: Ends) -> None:
-    theirs, reader, writer = ends
-    writer.write(bytes(1 << 20))  # more than a socket holds
-    reading = asyncio.create_task(asyncio.to_thread(theirs.recv, 1 << 21, socket.MSG_WAITALL))
-    await Client(reader, writer, list, lambda _: None, lambda: 0).close()
-    await reading
-
-
-async def test_a_connection_that_closes_by_itself_at_its_deadline_is_not_closed_again(
+async def test_a_connection_that_is_read_to_its_end_at_the_deadline_is_closed_once(
     monkeypatch: pytest.MonkeyPatch, ends: Ends
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -335,21 +262,19 @@ def leave_socket(path: Path) -> None:
         dead.bind(str(path))
 
 
-def test_a_client_deletes_the_socket_of_a_killed_run_and_the_next_run_replaces_it() -> None:
+def test_the_socket_of_a_killed_run_is_deleted_or_replaced_and_that_of_the_next_run_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(host, "CHECK_SECONDS", math.inf)  # or it may restore its own between two lines
     with hosted() as made:
-        folder, path = made.folder, made.path
-    leave_socket(path)
-    assert read_greeting(folder) is None
-    assert not path.exists()
-    assert read_greeting(folder) is None
-    leave_socket(path)
+        pass
+    leave_socket(made.path)
+    for _ in range(2):
+        assert read_greeting(made.folder) is None
+        assert not made.path.exists()
+    leave_socket(made.path)
     with hosted() as made:
         assert_serves(made)
-
-
-def test_a_closing_host_does_not_remove_the_socket_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "CHECK_SECONDS", math.inf)  # or it may restore its own between the two lines
-    with hosted() as made:
         made.path.unlink()
         leave_socket(made.path)
         made.emit(FINISHED)
@@ -387,17 +312,19 @@ def test_the_reason_why_no_client_can_attach_is_reported_and_events_are_still_ha
     made.close()
 
 
-def test_a_client_that_does_not_read_does_not_delay_the_end_of_the_host() -> None:
+def test_a_client_that_does_not_read_does_not_delay_the_end_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "CLOSING_SECONDS", 0.1)
+    monkeypatch.setattr(host, "STALLED_SECONDS", math.inf)
     with hosted() as made, made.attached():
         made.emit(*(tweet_sampled("x" * 800, 7) for _ in range(1000)), FINISHED)
-        wait_until(lambda: not made.path.exists())  # removed last, before the client counts as stalled
+        wait_until(lambda: not made.path.exists())  # removed last
 
 
 def test_a_client_of_a_resumed_run_gets_its_history_exactly_once(home: Path) -> None:
-    started = run_started(run=RUN, step=40, resumed_from=f"{RUN}/latest")
-    steps = (one_step(step) for step in range(1, 41))
-    write_run(home, [run_started(run=RUN), *steps, tweet_sampled("before", 30), FINISHED, started, one_step(41)], RUN)
-    with hosted(started, one_step(41)) as made:
+    again = (run_started(run=RUN, step=40, resumed_from=f"{RUN}/latest"), steps_finished(41, [2.0]))
+    before = (run_started(run=RUN), steps_finished(1, [2.0] * 40), tweet_sampled("before", 30), FINISHED)
+    write_run(home, [*before, *again], RUN)
+    with hosted(*again) as made:
         wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 41)
         with RawClient(made.path, HELLO) as client:
             received = client.receive_until("SnapshotEnd")

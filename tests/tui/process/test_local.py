@@ -10,9 +10,9 @@ import pytest
 
 from engine.config.run import RunConfig
 from engine.errors import CorpusError, InternalError
-from engine.progress import Stage
 from engine.protocol import commands as c
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
+from engine.protocol.progress import Stage
 from tests.fakes import FakeSession, RaisingSession, run_finished, run_started, steps_finished
 from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process.local import LocalRun, OnStage, OpenSession, Session

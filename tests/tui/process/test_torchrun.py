@@ -25,10 +25,10 @@ from syrupy.assertion import SnapshotAssertion
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import DeviceError, InternalError
-from engine.progress import Stage
 from engine.protocol import codec
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.progress import Stage
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started

@@ -18,9 +18,9 @@ from syrupy.assertion import SnapshotAssertion
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.arrays import EncodedTweets
 from engine.corpus.batches import BatchStream
-from engine.progress import BatchCursor
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.protocol.progress import BatchCursor
 from engine.training.schedule import exhausted_budget
 from tests.fakes import eval_finished, paused, run_finished, run_started, steps_finished, tweet_sampled
 from tui.run.ending import NO_LIMIT, Choice, Eta, amount_choice, choices, eta_of, limit_text

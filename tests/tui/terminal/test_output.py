@@ -196,13 +196,13 @@ def _panels_draw_at_each_tick() -> None:
     """Draw at the usual pace, unlike in other tests."""
 
 
-@pytest.mark.parametrize("is_remote", [False, True])
+@pytest.mark.parametrize("is_over_ssh", [False, True])
 def test_a_panel_draws_half_as_often_over_ssh_less_where_terminal_or_core_are_slow_and_not_while_output_is_blocked(
-    is_remote: bool,
+    is_over_ssh: bool,
 ) -> None:
     clock, core = FakeClock(), FakeClock()
-    pace = panels.Pace(clock, core, is_remote=is_remote)
-    num_seconds, blocked = 0.5 * (1 + is_remote), panels.MAX_WAITING_BYTES + 1
+    pace = panels.Pace(clock, core, is_over_ssh=is_over_ssh)
+    num_seconds, blocked = 0.5 * (1 + is_over_ssh), panels.MAX_WAITING_BYTES + 1
 
     def plots(seconds: float, waiting: int = 0, core_share: float = 0.0) -> int:
         """Tick ten times a second; return how often the plot was due."""

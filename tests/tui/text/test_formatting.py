@@ -20,7 +20,7 @@ from engine.config.sampling import SamplingConfig
 from engine.corpus.report import CorpusPreview, SourceReport
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.progress import BatchCursor
+from engine.protocol.progress import BatchCursor
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info
 from tests.tui.dialogs.test_checkpoints import entry as listed
@@ -48,9 +48,7 @@ NUMBERS: dict[Callable[[Any], str], tuple[float, ...]] = {
     numbers.format_learning_rate: (0.004, 0.00021349, 1e-5, 0.0, 1.0),
     numbers.format_steps_tick: (0, 25, 1000, 1250, 2_500_000),
     numbers.format_size: (0, 999, 1000, 62_213, 100_000, 999_400_000, 999_500_000),
-    numbers.format_count: (12_300,),
     numbers.format_rate: (45_123,),
-    numbers.format_temperature: (0.8,),
     format_age: (-5, 1.5, 119, 180, 7200, 40 * 86_400, 9.5e7),
     format_bits: (2.4567,),
 }

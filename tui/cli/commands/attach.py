@@ -14,6 +14,7 @@ from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.text import quoted
 from tui.cli.commands.screen import local_runs, require_terminal, show
 from tui.cli.options import complete_run
+from tui.cli.output import report
 from tui.process.job_control import start_job_control
 from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
 from tui.process.sockets import is_active
@@ -54,7 +55,7 @@ def attach(
         return
     require_terminal("Without one: tweetgen-tui runs list.")
     if is_restarting:
-        typer.echo(f"The processes of the run {folder.name} are starting again; waiting for them.", err=True)
+        report(f"The processes of the run {folder.name} are starting again; waiting for them.")
     job_control = start_job_control()
 
     from tui.process.attached import AttachedRun
@@ -69,7 +70,7 @@ def attach(
     except RemoteError:
         if is_active(folder):
             raise
-        _print_end(folder)  # it has just ended
+        _print_end(folder)  # the run has just ended
         sys.exit()
     job_control.set_active_run(folder.name, is_remote=True)
     connection.welcome = _welcome(folder, is_read_only=read_only)
@@ -111,10 +112,10 @@ def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
 def _print_end(folder: RunFolder) -> None:
     """Print on stderr how a run ended, and how to continue it."""
     from tui.run.journal import read_history
-    from tui.run.summary import ending_lines
+    from tui.run.summary import how_it_ended
 
     view, _ = read_history(folder.journal_path)
-    for line in ending_lines(view):
+    for line in how_it_ended(view):
         typer.echo(line, err=True)
 
 

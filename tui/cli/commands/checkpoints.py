@@ -46,7 +46,7 @@ def list_all(*, as_json: AsJsonLines = False) -> None:
         for entry in entries:
             print_json(_facts(entry))
     elif not entries:
-        typer.echo("No checkpoints yet. Create one with tweetgen-tui, or tweetgen-tui train.", err=True)
+        report("No checkpoints yet. Create one with tweetgen-tui, or tweetgen-tui train.")
     else:
         print_table(("NAME", "STEP", "BITS/CHAR", "SAVED", "SIZE", ""), map(_row, entries))
 

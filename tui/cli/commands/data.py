@@ -18,7 +18,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.files.download import DATASETS, Dataset, checked_url, find_dataset
 from engine.errors import ConfigError
 from tui.cli.options import TWEETS, AsJson, GivenOptions, to_corpus_config, with_options
-from tui.cli.output import ProgressDisplay, exit_at_signals, passing_folder, print_json, show_progress
+from tui.cli.output import ProgressDisplay, exit_at_signals, passing_folder, print_json, report, show_progress
 from tui.text.numbers import format_size
 
 if TYPE_CHECKING:  # imported in the functions, so that --help starts fast
@@ -52,9 +52,9 @@ def inspect(
     """
     from rich.console import Console
 
+    from engine.compute.memory import peak_bytes
     from engine.corpus.corpus import TooFewTweetsError
     from engine.corpus.inspection import inspect
-    from engine.memory import peak_bytes
     from tui.cli.inspection_report import print_inspection, print_sources
 
     console = Console(width=min(Console().width, _WIDEST), highlight=False)
@@ -130,7 +130,7 @@ def fetch(
     address = checked_url(dataset.url if url is None else url)
     is_there = dataset.is_fetched()
     if is_there:
-        typer.echo(f"{dataset.name} is already downloaded and verified.", err=True)
+        report(f"{dataset.name} is already downloaded and verified.")
     else:
         _ask(dataset, is_agreed=yes)
         _fetch(dataset, address)

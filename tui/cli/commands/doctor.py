@@ -19,9 +19,8 @@ from engine.storage import folders
 from engine.storage.log import versions_of
 from engine.text import sanitize_line
 from tui.cli.options import DEVICE, AsJson, GivenOptions, fields_of, with_options
-from tui.cli.output import print_facts, print_json, print_table, show_progress
+from tui.cli.output import print_facts, print_json, print_table, report, show_progress
 from tui.terminal.capabilities import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
-from tui.text.numbers import format_count
 
 if TYPE_CHECKING:  # it imports torch
     from engine.sampling.bench import BenchReport
@@ -61,7 +60,7 @@ _UNITS = {"free_gigabytes": " GB", "cache_megabytes": " MB"}
 
 def doctor(*, as_json: AsJson = False) -> None:
     """Print versions, devices, folders and terminal capabilities."""
-    report = {
+    facts_of = {
         "versions": installed_versions(),
         "machine": _machine(),
         "distributed": _distributed(),
@@ -69,9 +68,9 @@ def doctor(*, as_json: AsJson = False) -> None:
         "terminal": _terminal(),
     }
     if as_json:
-        print_json(report)
+        print_json(facts_of)
         return
-    for number, (heading, facts) in enumerate(report.items()):
+    for number, (heading, facts) in enumerate(facts_of.items()):
         sys.stdout.write(("\n" if number else "") + heading + "\n")
         print_facts(
             (f"  {_LABELS.get(name, name.replace('_', ' '))}", _shown(value) + _UNITS.get(name, ""))
@@ -243,24 +242,24 @@ def bench(
     from engine.sampling.bench import Benchmark
 
     device = Runtime.resolve(RuntimeConfig(**fields_of(RuntimeConfig, given))).device
-    sys.stderr.write(f"measuring on {device.type} for about {seconds:g} s\n")
+    report(f"measuring on {device.type} for about {seconds:g} s")
     with show_progress() as on_progress:
         benchmark = Benchmark(device, seconds, on_progress)
-        report = benchmark.run()
+        figures = benchmark.run()
     if benchmark.skipped_shapes:
         shapes = ", ".join(str(tuple(shape)) for shape in benchmark.skipped_shapes)
-        sys.stderr.write(f"not measured for lack of time (embedding, hidden, batch): {shapes}; increase --seconds\n")
+        report(f"not measured for lack of time (embedding, hidden, batch): {shapes}; increase --seconds")
     if as_json:
-        print_json(report)
+        print_json(figures)
     else:
-        _print_report(report)
+        _print_figures(figures)
 
 
-def _print_report(report: BenchReport) -> None:
+def _print_figures(bench_report: BenchReport) -> None:
     """Print the machine, and a table of all figures."""
-    print_facts((name.replace("_", " "), str(value)) for name, value in report.machine.items() if value)
+    print_facts((name.replace("_", " "), str(value)) for name, value in bench_report.machine.items() if value)
     sys.stdout.write("\n")
-    has_graphs = any(row.num_graphs is not None for row in report.train)
+    has_graphs = any(row.num_graphs is not None for row in bench_report.train)
     rows = (
         (
             work,
@@ -268,12 +267,12 @@ def _print_report(report: BenchReport) -> None:
             str(row.batch_size),
             row.path.replace("ours", "tweetgen-tui"),
             str(row.num_threads),
-            format_count(round(row.chars_per_second)),
+            f"{round(row.chars_per_second):,}",
             f"{row.ratio_to_tutorial:.2f} x",
             f"{100 * row.spread:.0f} %",
             *(["" if row.num_graphs is None else str(row.num_graphs)] if has_graphs else []),
         )
-        for work, figures in (("train", report.train), ("sample", report.sample))
+        for work, figures in (("train", bench_report.train), ("sample", bench_report.sample))
         for row in figures
     )
     headings = ("", "embedding, hidden", "batch", "", "threads", "chars/s", "vs. tutorial", "spread")

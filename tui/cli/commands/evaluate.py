@@ -30,8 +30,15 @@ from tui.cli.options import (
     to_corpus_config,
     with_options,
 )
-from tui.cli.output import passing_folder, print_facts, print_json, print_table, report_checkpoint, show_progress
-from tui.text.numbers import format_count
+from tui.cli.output import (
+    passing_folder,
+    print_facts,
+    print_json,
+    print_table,
+    report,
+    report_checkpoint,
+    show_progress,
+)
 
 if TYPE_CHECKING:  # they import numpy or torch
     from engine.checkpoints.format import CheckpointInfo
@@ -116,11 +123,11 @@ def evaluate(
     sampling = SamplingConfig(temperature=given.get("temperature", SamplingConfig.temperature))
     runtime_config = RuntimeConfig(**fields_of(RuntimeConfig, given))
 
-    from engine.baselines import baseline_bits
     from engine.checkpoints.checkpoint import load_checkpoint
     from engine.compute.device import Runtime
     from engine.corpus.arrays import EncodedTweets
     from engine.sampling.generation import Generator
+    from engine.training.baselines import baseline_bits
     from engine.training.evaluation import evaluate as evaluate_tweets
 
     with passing_folder() as folder:
@@ -150,7 +157,7 @@ def evaluate(
         computed = {"baselines": bits, "quality": comparison}
         print_json(figures | {name: value for name, value in computed.items() if value is not None})
         return
-    shown = {name: format_count(value) if isinstance(value, int) else f"{value:.4f}" for name, value in figures.items()}
+    shown = {name: f"{value:,}" if isinstance(value, int) else f"{value:.4f}" for name, value in figures.items()}
     print_facts((_LABELS[name], value) for name, value in shown.items())
     if bits is not None:
         _print_baselines(result.bits_per_char, bits)
@@ -182,11 +189,11 @@ def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
     from engine.corpus.corpus import read_tweets
 
     if files is None and own is not None:
-        sys.stderr.write(f"{counted(len(own.validation), 'validation tweet')} of {own.name}\n")
+        report(f"{counted(len(own.validation), 'validation tweet')} of {own.name}")
         return own.validation
     with show_progress() as on_progress:
-        tweets, report = read_tweets(files or CorpusConfig(), on_progress)
-    sys.stderr.write(f"{report}\n")
+        tweets, found = read_tweets(files or CorpusConfig(), on_progress)
+    report(str(found))
     if not tweets:
         raise CorpusError("No usable tweet to evaluate on.", "Give a file with one tweet per row.")
     return tweets
@@ -236,7 +243,7 @@ def _cells(quality: Quality) -> dict[str, str]:
         "ended by <EOS>": quality.ended_share,
     }
     return {
-        "number": format_count(quality.num_tweets),
+        "number": f"{quality.num_tweets:,}",
         **{name: f"{100 * share:.1f} %" for name, share in shares.items()},
         "mean chars": f"{quality.mean_chars:.1f}",
     }

@@ -13,8 +13,8 @@ from engine.checkpoints.catalog import resolve_checkpoint
 from engine.checkpoints.format import read_info
 from engine.errors import CheckpointError, ConfigError, CorpusError
 from engine.export import WeightFormat
-from engine.progress import OnProgress
-from tui.cli.options import complete_checkpoint
+from engine.protocol.progress import OnProgress
+from tui.cli.options import Force, complete_checkpoint
 from tui.cli.output import check_output, report, report_checkpoint, show_progress, write_output
 from tui.text.numbers import format_size
 
@@ -31,7 +31,6 @@ Name = Annotated[
     ),
 ]
 Measured = TypeVar("Measured")
-Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 
 @app.command()

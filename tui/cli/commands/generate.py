@@ -29,8 +29,7 @@ from tui.cli.options import (
     sampling_settings,
     with_options,
 )
-from tui.cli.output import print_json, report_checkpoint
-from tui.text.numbers import format_count
+from tui.cli.output import print_json, report, report_checkpoint
 
 if TYPE_CHECKING:
     from engine.sampling.generation import Generator
@@ -84,11 +83,11 @@ def generate(
         else:
             sys.stdout.write(tweet.text + "\n")
     if sampling.has_filter:
-        typer.echo(drafts_text(drafts), err=True)
+        report(drafts_text(drafts))
         if drafts.num_failing:
-            which = f"{format_count(drafts.num_failing)} of {counted(drafts.num_shown, 'tweet')}"
+            which = f"{drafts.num_failing:,} of {counted(drafts.num_shown, 'tweet')}"
             why = refused_text(unmet.items())
-            typer.echo(f"The filter refused all drafts of {which}; the nearest are shown: {why}", err=True)
+            report(f"The filter refused all drafts of {which}; the nearest are shown: {why}")
 
 
 def _load_training_tweets(generator: Generator, *, is_needed: bool) -> None:
@@ -99,4 +98,4 @@ def _load_training_tweets(generator: Generator, *, is_needed: bool) -> None:
         if is_needed:
             hint = "Leave --only-new out, or use a checkpoint whose training tweets are still there."
             raise ConfigError(f"--only-new compares with the training tweets. {error.message}", hint) from error
-        typer.echo(f"No novelty figures: {error.message}", err=True)
+        report(f"No novelty figures: {error.message}")

@@ -23,7 +23,7 @@ from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal import SkippedLines, last_event
 from engine.text import sanitize_line
 from tui.cli.commands.screen import local_runs, require_terminal, show
-from tui.cli.options import AsJsonLines, complete_run, require_effect
+from tui.cli.options import AsJsonLines, Force, complete_run, require_effect
 from tui.cli.output import (
     STANDARD_STREAM,
     check_output,
@@ -40,7 +40,7 @@ from tui.terminal.capabilities import LARGEST_SIZE
 from tui.text.numbers import format_bits, format_duration, format_size
 
 if TYPE_CHECKING:  # imported in the functions, so that --help starts fast
-    from engine.export.run_export import Thinned
+    from engine.export.text_files import Thinned
     from tui.process.protocol import Greeting
 
 app = typer.Typer(no_args_is_help=True, help="List the runs and their states, replay or export one.")
@@ -61,7 +61,7 @@ def list_all(*, as_json: AsJsonLines = False) -> None:
         for fact in facts:
             print_json(fact)
     elif not facts:
-        typer.echo("There is no run yet. Start one with tweetgen-tui, or tweetgen-tui train.", err=True)
+        report("There is no run yet. Start one with tweetgen-tui, or tweetgen-tui train.")
     else:
         has_ranks = any(fact["world_size"] > 1 for fact in facts)
         headings = ("RUN", "STEP", "TRAINED", "BEST BITS", "CORPUS", *(("RANKS",) if has_ranks else ()))
@@ -220,7 +220,7 @@ def replay(
         ScreenSize | None,
         typer.Option(parser=_to_size, metavar="COLSxROWS", help="Size of the recorded screen.", show_default="100x30"),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Force = False,
 ) -> None:
     """Replay a run on the screen without changing it, or record that to a file; space pauses, q quits.
 
@@ -281,7 +281,7 @@ def _record_replay(folder: RunFolder, file: str, speed: float | None, size: Scre
     cast = to_cast(outputs, size, sanitize_line(f"tweetgen-tui: {folder.name}"))
     write_output(file, cast.encode(), may_replace=may_replace)
     for sentence in filter(None, (*problems, recorder.warning)):
-        typer.echo(sentence, err=True)
+        report(sentence)
 
 
 # An export ------------------------------------------------------------------------------------------------------------
@@ -318,8 +318,9 @@ def export(
     tweetgen-tui runs export last --output run.csv
     tweetgen-tui runs export last --format tensorboard --output runs
     """
-    from engine.export.run_export import FORMATS, Thinned
-    from engine.export.tweets import write_export
+    from engine.export.text_files import RUN_FORMATS as FORMATS
+    from engine.export.text_files import Thinned
+    from engine.storage.files import write_export
     from tui.run.journal import require_journal
 
     folder = find_run(run)
@@ -335,7 +336,7 @@ def export(
             with hint_at_force(output):
                 write_export(Path(output).expanduser(), (line.encode() for line in lines), may_replace=force)
     for sentence in filter(None, (str(thinned), skipped.warning)):
-        typer.echo(sentence, err=True)
+        report(sentence)
 
 
 def _export_to_tensorboard(

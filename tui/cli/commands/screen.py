@@ -19,6 +19,7 @@ from engine.config.run import RunConfig, Setting
 from engine.errors import ConfigError, DistributedError, InternalError
 from engine.session.startup import preflight
 from engine.storage.folders import find_run
+from tui.cli.output import report
 from tui.process.job_control import JobControl, start_job_control
 from tui.process.screen_watch import ENDING_SECONDS
 from tui.process.signals import (
@@ -74,7 +75,7 @@ def open_screen(
     preflight.check(config)
     history, warning = _history_of(config)
     if warning:
-        typer.echo(warning, err=True)
+        report(warning)
     # with a GPU, torchrun's own thread counts them: that imports torch
     known = None if may_have_gpu() and num_processes != 1 else Processes.choose(num_processes, config)
     is_local = known is not None and known.count == 1
@@ -132,7 +133,7 @@ def require_terminal(hint: str) -> None:
 
 def show(
     connection: RunConnection,
-    history: RunView | None,
+    history: RunView,
     open_run: OpenRun,
     store: PreferencesStore,
     job_control: JobControl,
@@ -305,7 +306,8 @@ def open_lesson(store: PreferencesStore, job_control: JobControl, stop: int | No
     )
 
     def leave(outcome: Outcome, saving_seconds: float) -> NoReturn:
-        app.connection.wait(0.0 if app.is_run_starting else saving_seconds)
+        has_work = app.lesson_screen.run.view.phase != "starting"
+        app.connection.wait(saving_seconds if has_work else 0.0)
         print_at_end(*_last_lines(outcome, read_progress(path)))
         leave_process(outcome.exit_code)
 

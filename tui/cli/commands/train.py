@@ -145,6 +145,6 @@ def _config_of(given: GivenOptions, runtime: RuntimeConfig, leader: RunLeader) -
     try:
         return config_to_train(given)
     except TweetgenError as error:
-        with contextlib.suppress(DistributedError):  # they have not come
+        with contextlib.suppress(DistributedError):  # the other ranks have not joined
             leader.join(runtime).end(error)
         raise

@@ -12,7 +12,7 @@ from engine.checkpoints.catalog import checkpoint_name, may_read_files, resolve_
 from engine.errors import CheckpointError, ConfigError
 from engine.protocol.insight import ReachMethod
 from engine.text import clean, counted, sanitize_line
-from tui.cli.options import Checkpoint, require_effect
+from tui.cli.options import Checkpoint, Force, require_effect
 from tui.cli.output import STANDARD_STREAM, report, report_checkpoint, write_output
 from tui.xray.state import ViewName, XrayState, trace_command
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # it imports torch
     from engine.protocol.insight import TextTraced
 
 _MAX_INPUT_BYTES = 100_000
-"""Of standard input; a text that long is refused."""
+"""How much of standard input is read; a text that long is refused."""
 _MAX_NAMED_CHARS = 8
 _MAX_TITLE_CHARS = 40
 
@@ -64,7 +64,7 @@ def xray(  # noqa: PLR0913 - one per option
         str | None,
         typer.Option("--svg", metavar="FILE", help="Write the view as a picture, or - for standard output."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per character, <EOS> last.")] = False,
 ) -> None:
     """Show what a trained model computes along a text.

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,10 +18,12 @@ from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import GlyphSet
 
 _BY_USER = "stopped by the user"
+_SIGNAL_SECONDS = 0.1
+"""Time between two checks for a signal."""
 
 
 class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
-    """Show the lesson."""
+    """The app of the guided lesson: its screen, signals and preferences."""
 
     TITLE = "tweetgen-tui lesson"
     ENABLE_COMMAND_PALETTE = False
@@ -51,25 +50,13 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
         self.lesson_screen = LessonScreen(connection, open_run, view, progress_path)
         self.screen_watch = ScreenWatch()
         """Ends the program in place of this screen if that does not answer a signal or ctrl+c."""
-        self._leave_soon: Callable[[int], object] = lambda _: None
-        self._early_code: int | None = None
+        self._signal_code: int | None = None
+        """The exit code of the last signal: its handler can't act on the app, and a timer does."""
 
     @property
     def connection(self) -> RunConnection:
-        """That of the latest run."""
+        """The connection to the latest run."""
         return self.lesson_screen.run.connection
-
-    @property
-    def is_run_starting(self) -> bool:
-        """Whether the latest run had nothing to save yet at the last tick, and those before have ended."""
-        return self.lesson_screen.run.view.phase == "starting"
-
-    def on_load(self) -> None:
-        """Handle signals from here on, in the app's context."""
-        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-        self._leave_soon = lambda code: loop.call_soon_threadsafe(self.action_leave, code, context=context)
-        if self._early_code is not None:
-            self._leave_soon(self._early_code)
 
     def on_mount(self) -> None:
         self.on_ctrl_c(self.screen_watch.expect)
@@ -77,12 +64,16 @@ class LessonApp(TerminalApp[Outcome], inherit_bindings=False):
         if not self.store.preferences.mouse:
             self.set_mouse(is_on=False)
         self.push_screen(self.lesson_screen)
+        self.set_interval(_SIGNAL_SECONDS, self._handle_signal)
 
     def receive(self, code: int) -> None:
-        """Leave with an exit code. For a handler of signals."""
+        """Leave soon with an exit code. For a handler of signals."""
+        self._signal_code = code
         self.screen_watch.expect(code)
-        self._early_code = code
-        self._leave_soon(code)
+
+    def _handle_signal(self) -> None:
+        if self._signal_code is not None:
+            self.action_leave(self._signal_code)
 
     def action_leave(self, code: int = 0) -> None:
         """Have the run save and end, and close the screen."""

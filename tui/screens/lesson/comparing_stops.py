@@ -14,7 +14,8 @@ from tui.lesson.pictures import Measured, bars_picture, comparison_picture, ladd
 from tui.lesson.run import LessonRun
 from tui.lesson.stops import Stop
 from tui.screens.lesson.stop_view import StopView
-from tui.settings.keys import Key, bindings_of
+from tui.settings.key_table import Key
+from tui.settings.keys import bindings_of
 from tui.xray.batch import batch_picture, last_first_column
 from tui.xray.drawing import Glyphs, Picture, fitted, wrapped
 
@@ -22,7 +23,7 @@ from tui.xray.drawing import Glyphs, Picture, fitted, wrapped
 
 _RUNGS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 _TEMPERATURES = (0.1, 0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
-"""Those of the bars."""
+"""The temperatures of the bars."""
 _BEFORE = "I am so "
 _BARS_REQUEST = 1_000_005
 _BOTH_HEIGHT = 17
@@ -102,7 +103,7 @@ class SamplingView(StopView):
 # Stop 6 ---------------------------------------------------------------------------------------------------------------
 
 _SMALL, _USUAL = 1, 32
-"""Tweets per step that are compared."""
+"""The batch sizes that are compared."""
 _MIN_MEASURED_STEPS = 30
 _MEASURED_STEPS = 300
 """After so many steps at a batch size, training stops."""
@@ -113,7 +114,7 @@ _SCROLL_KEYS = (
     Key("lesson", "left", "columns(-1)", "Scroll left", "scroll", (), "Scroll the batch left."),
     Key("lesson", "right", "columns(1)", "Scroll right", "scroll", (), "Scroll the batch right."),
 )
-"""While the view has the focus."""
+"""Keys while the view has the focus."""
 
 
 @dataclass

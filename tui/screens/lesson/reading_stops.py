@@ -27,10 +27,11 @@ from engine.protocol.insight import (
 from tui.lesson.pictures import Sizes, chars_picture, shapes_picture
 from tui.lesson.run import LessonRun
 from tui.lesson.stops import Stop, tweet_to_look_at
-from tui.screens.lesson.stop_view import LivePicture, StopView
-from tui.settings.keys import Key
+from tui.screens.lesson.stop_view import StopView
+from tui.settings.key_table import Key
 from tui.widgets.line_input import LineInput
 from tui.widgets.xray.panel import XrayPanel, xray_bar_keys
+from tui.widgets.xray.picture_view import LivePicture
 from tui.xray.drawing import Glyphs, Picture
 from tui.xray.state import ViewName
 
@@ -39,7 +40,7 @@ from tui.xray.state import ViewName
 _EXAMPLE = "@anna happy friday!"
 _MAX_CHARS = 140
 _MIN_HEIGHT_OF_BOTH = 18
-"""Of the terminal; below, in the style sheet's `-tiny`, either the text or the view is shown."""
+"""Height of the terminal from which on text and view are both shown, as in the style sheet (`-tiny`)."""
 _CHARS_REQUEST = 1_000_001
 
 
@@ -167,9 +168,9 @@ class ShapesView(StopView):
 
 _MIN_STEPPED = 12
 _MAX_TRACE_DIFFERENCE = 1e-5
-"""Between the loss one character at a time and that of the whole tweet at once, nats."""
+"""Largest difference, in nats, of the losses one character at a time and of the whole tweet at once."""
 _DIGITS = 7
-"""Of that difference; one more than the losses have, against its rounding error."""
+"""The difference is rounded to so many digits, one more than the losses have, against its rounding error."""
 _VIEWS: dict[type[InsightEvent], ViewName] = {
     ReachMeasured: "reach",
     UnitsScored: "units",
@@ -208,7 +209,7 @@ class XrayView(StopView):
         return tuple(key for key in keys if key.place == "xray" and key.keys != "enter")
 
     def run_is_ready(self) -> None:
-        """Ask for a tweet, or again for all that was asked and not answered."""
+        """Request a batch for its tweet, or again all that was not answered."""
         if self.panel.text:
             self.panel.ask_again()
         else:
@@ -236,7 +237,7 @@ class XrayView(StopView):
 
 
 class ForcingView(XrayView):
-    """One character at a time, and all at once."""
+    """Stop 3: one character at a time, and all at once."""
 
     FIRST_VIEW = "step"
 
@@ -271,7 +272,7 @@ class ForcingView(XrayView):
 
 
 class LearnedView(XrayView):
-    """Reach, units, map."""
+    """Stop 8: the views reach, units and map."""
 
     FIRST_VIEW = "reach"
 

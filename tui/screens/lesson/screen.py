@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events, on
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -26,8 +26,9 @@ from tui.screens.lesson.reading_stops import CharsView, ForcingView, LearnedView
 from tui.screens.lesson.stop_view import StopView
 from tui.screens.lesson.surroundings import CodeDialog, LessonHelp, LessonText, PauseNote, StopsBar
 from tui.screens.lesson.training_stops import OverfitView, TrainingView
-from tui.settings.key_table import keys_of
-from tui.settings.keys import Key, bindings_of
+from tui.settings.key_table import Key, keys_of
+from tui.settings.keys import bindings_of
+from tui.terminal.app import TerminalApp
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.status.stage_hint import StageHint
 from tui.widgets.xray.panel import XrayPanel
@@ -55,8 +56,9 @@ def _labelled(**labels: str) -> tuple[Key, ...]:
 
 
 class LessonScreen(Screen[None]):
-    """The lesson."""
+    """Text, task and live view of a stop, and the keys that act on them."""
 
+    app = getters.app(TerminalApp)
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings_of(keys_of("lesson")),
         *(Binding(str(number), f"open_stop({number})", show=False) for number in range(1, len(STOPS) + 1)),
@@ -163,7 +165,7 @@ class LessonScreen(Screen[None]):
         self.set_focus(entry if is_on_text and entry is not None else text)
 
     def on_descendant_focus(self) -> None:
-        """Give the room to what has the focus, where there is little."""
+        """Show the focused part where there is no room for both text and view."""
         self.set_class(self.focused is not self.query_one(LessonText), "-on-view")
         self._show_keys()
 
@@ -280,11 +282,6 @@ class LessonScreen(Screen[None]):
     def _ask_to_start_again(self, failed: RunFailed) -> None:
         """Show why a run has failed; offer the lesson's model, from random weights if that is what failed."""
         is_new = self.run.name == MAIN
-        question = f"{failed.detail} {failed.hint}"
-
-        def answer(choice: str | None) -> None:
-            if choice:
-                self.run.show_main(is_new=is_new)
-
         label = "start again from random weights" if is_new else "go on"
-        self.app.push_screen(Question(failed.title, question, {"y": label}), answer)
+        question = Question(failed.title, f"{failed.detail} {failed.hint}", {"y": label})
+        self.app.ask(question, lambda _: self.run.show_main(is_new=is_new))

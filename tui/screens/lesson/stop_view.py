@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,24 +12,9 @@ from textual.widget import Widget
 from engine.protocol.events import Event
 from tui.lesson.run import LessonRun
 from tui.lesson.stops import Stop
-from tui.settings.keys import Key
-from tui.text.cells import Line
-from tui.widgets.xray.picture_view import PictureView
+from tui.settings.key_table import Key
+from tui.widgets.xray.picture_view import LivePicture
 from tui.xray.drawing import Glyphs, Picture
-
-
-class LivePicture(PictureView, can_focus=True):
-    """A picture that fills its place, computed again for each size and whenever its numbers change."""
-
-    DEFAULT_CSS = "LivePicture { height: 1fr; }"
-
-    def __init__(self, make_picture: Callable[[int, int, Glyphs], Picture]) -> None:
-        """Show the picture that `make_picture` returns for a width and a height."""
-        super().__init__()
-        self._make_picture = make_picture
-
-    def lines_for(self, width: int) -> Sequence[Line]:
-        return self._make_picture(width, self.size.height, self.glyphs) if self.size.area else ()
 
 
 class StopView(Vertical):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import ScrollableContainer, VerticalScroll
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.text import counted
@@ -19,61 +17,39 @@ from tui.lesson.run import LessonRun
 from tui.lesson.stops import STOPS, Progress, Stop
 from tui.settings.key_table import keys_of
 from tui.terminal.sequences import copy
-from tui.text.cells import shortened
+from tui.text.cells import Line, Span, num_cells, shortened
+from tui.widgets.line_view import Click, LineView
 
 
-class StopsBar(Widget):
+class StopsBar(LineView):
     """The numbers of the stops on one line, those done with a check mark, and the title of the open one.
 
     A click on a number opens its stop.
     """
 
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"stops-bar--current", "stops-bar--done", "stops-bar--other"}
-    DEFAULT_CSS = """
-    StopsBar {
-        height: 1;
-        background: $panel;
-        .stops-bar--current { color: $text-primary; text-style: bold; }
-        .stops-bar--done { color: $text-success; }
-        .stops-bar--other { color: $text-muted; }
-    }
-    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--current", "line--done"}
 
     def __init__(self) -> None:
         super().__init__()
         self._progress = Progress()
-        self._targets: list[tuple[range, int]] = []
 
     def show(self, progress: Progress) -> None:
         self._progress = progress
-        self.refresh()
+        self.redraw()
 
-    def render(self) -> Content:
+    def lines_for(self, width: int) -> list[Line]:
         """Return the line: ` 1✓ 2✓ [3] 4 5 6 7 8  Teacher forcing (a)`."""
-        styles = {name: self.get_visual_style(f"stops-bar--{name}") for name in ("current", "done", "other")}
-        line = Content(" ")
-        self._targets = []
+        line: Line = (Span(" ", "label"),)
         for stop in STOPS:
             is_done, is_current = stop.number in self._progress.done, stop.number == self._progress.stop
             text = f"{stop.number}{'✓' if is_done else ''}"
-            kind = "current" if is_current else "done" if is_done else "other"
-            start = line.cell_length
-            line += Content.styled(f"[{text}]" if is_current else text, styles[kind])
-            self._targets.append((range(start, line.cell_length), stop.number))
-            line += " "
+            style = "current" if is_current else "done" if is_done else "label"
+            number = Click(f"[{text}]" if is_current else text, style, f"open_stop({stop.number})")
+            line = (*line, number, Span(" ", "label"))
         stop = STOPS[self._progress.stop - 1]
-        title = shortened(stop.title, self.size.width - line.cell_length - 1)
-        line += Content.styled(f" {title}", styles["current"])
-        part = f"  {stop.part}"
-        if line.cell_length + len(part) < self.size.width:
-            line += Content.styled(part, styles["other"])
-        return line
-
-    async def on_click(self, event: events.Click) -> None:
-        for cells, number in self._targets:
-            if event.x in cells:
-                await self.screen.run_action(f"open_stop({number})")
+        line = (*line, Span(f" {shortened(stop.title, width - num_cells(line) - 1)}", "current"))
+        part = Span(f"  {stop.part}", "label")
+        return [(*line, part) if num_cells((*line, part)) < width else line]
 
 
 class LessonText(VerticalScroll, can_focus=True):
@@ -84,7 +60,7 @@ class LessonText(VerticalScroll, can_focus=True):
     """Whether there is more of the text below."""
 
     def show_rest(self) -> bool:
-        """Say how much of the text is below, or else that it goes on above; return whether that changed."""
+        """Show how much of the text is below, or else that there is more above; return whether that changed."""
         is_cut = self.virtual_size.height > self.size.height + self.has_class("-cut")
         num_below = round(self.max_scroll_y - self.scroll_offset.y)
         rest = f"pgdn: {counted(num_below, 'more line')}" if num_below else "pgup: back to the start"
@@ -98,9 +74,7 @@ class LessonText(VerticalScroll, can_focus=True):
 
 
 class PauseNote(Static):
-    """At which step the model is paused, and how to train on; hidden while it trains, and before its first step."""
-
-    DEFAULT_CSS = "PauseNote { height: auto; color: $text-muted; }"
+    """The step at which the model is paused, and the key that trains; hidden in training and before the first step."""
 
     def __init__(self) -> None:
         super().__init__("", markup=False)

@@ -16,11 +16,13 @@ from tui.lesson.pictures import Place, note_on_units, place_of, scale_picture, s
 from tui.lesson.run import EVAL_EVERY, OVERFIT, LessonRun
 from tui.lesson.stops import Stop
 from tui.run.marks import Baseline, has_all
-from tui.screens.lesson.stop_view import LivePicture, StopView
-from tui.settings.keys import Key, bindings_of
+from tui.screens.lesson.stop_view import StopView
+from tui.settings.key_table import Key
+from tui.settings.keys import bindings_of
 from tui.text.cells import safe_chars
 from tui.text.numbers import format_loss
 from tui.widgets.plot.plot import LossPlot
+from tui.widgets.xray.picture_view import LivePicture
 from tui.xray import gates
 from tui.xray.drawing import Glyphs, Line, Picture, Span, fitted, wrapped
 
@@ -31,7 +33,7 @@ _BY_HEART_LOSS = 0.07 * math.log(2)
 _BEFORE, _AFTER, _OTHER = 1_000_040, 1_000_041, 1_000_042
 """The requests of the traces: of the tweet before and after training, and of another tweet."""
 _OTHER_TWEET = "made a silly game, love it"
-"""Of characters of the tweet only."""
+"""It has only characters of the tweet that is learned."""
 _DONE_BEFORE = "The run on one tweet was not kept: enter starts another."
 _BOTH_HEIGHT = 26
 """From this height on, the gates before and after are compared one above the other, else one in place of the other."""
@@ -40,7 +42,7 @@ _CURSOR_KEYS = (
     Key("lesson", "left", "move(-1)", "Previous character", "character", (), _PREVIOUS),
     Key("lesson", "right", "move(1)", "Next character", "character", (), _NEXT, rank=33),
 )
-"""While the view has the focus."""
+"""Keys while the view has the focus."""
 
 
 class OverfitView(StopView):
@@ -83,7 +85,7 @@ class OverfitView(StopView):
         self.redraw()
 
     def opened(self) -> None:
-        """Keep the run that is there: enter starts another."""
+        """Do not change the run: enter starts one."""
 
     def closed(self) -> None:
         """Forget a run that is not finished: it is not continued."""

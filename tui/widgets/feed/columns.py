@@ -11,12 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
 
-from rich.cells import cell_len, split_graphemes
-
 from engine.protocol.events import Novelty, TweetSampled
 from engine.text import ELLIPSIS
 from tui.run.marks import DraftCounts, drafts_text, num_refused_text
-from tui.text.cells import Line, Span, num_cells
+from tui.text.cells import Line, Span, cell_len, num_cells, split_graphemes
 from tui.text.numbers import LossUnit, bits_in_unit
 from tui.text.tweets import NOVELTY_GLYPHS, refused_text
 

@@ -17,10 +17,10 @@ from tui.text.tweets import shown_text
 
 _BY_STEP = attrgetter("step")
 _WIDTH_BEFORE_LAYOUT = 80
-"""Until the feed has a size; a narrow width would make millions of lines of a long history."""
+"""Wrapping width until the feed has a size; a narrow one would make millions of lines of a long history."""
 
 Pins = tuple[TweetSampled, ...]
-"""Sorted by step."""
+"""Pinned tweets, sorted by step."""
 TweetKey = tuple[int, float, str]
 
 
@@ -77,7 +77,7 @@ class FeedModel:
         before, self.view_tweets, self.num_generated = self.view_tweets, tweets, num_generated
         is_appended = num_kept == len(before) and (not before or tweets[num_kept - 1] is before[-1])
         first, last = (each[-1].step if each else -1 for each in (before, tweets))
-        reaches_pin = any(first < pin.step <= last for pin in self._pins.values())  # of steps that a load took back
+        reaches_pin = any(first < pin.step <= last for pin in self._pins.values())  # of a step that a load took back
         if self.is_pins_only:
             return
         if is_appended and not reaches_pin:

@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len, split_graphemes
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -18,7 +17,7 @@ from textual.message import Message
 from textual.reactive import var
 
 from engine.text import ELLIPSIS
-from tui.text.cells import Line, Span, safe_chars, wrap
+from tui.text.cells import Line, Span, cell_len, safe_chars, split_graphemes, wrap
 from tui.widgets.feed.columns import NUM_STEPS, STEP_BITS
 from tui.widgets.line_view import LineView
 

@@ -14,12 +14,11 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import cell_len
 
 from tui.run.marks import MarkKind
 from tui.run.series import Floats, Ints
 from tui.terminal.capabilities import GlyphSet
-from tui.text.cells import MIN_GAP
+from tui.text.cells import MIN_GAP, cell_len
 from tui.widgets.plot.axes import Limits
 
 _Around = Literal["text", "axis", "tick", "heading", "focus", "mark", "window", "cursor", "readout"]

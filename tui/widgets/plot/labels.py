@@ -15,11 +15,10 @@ from itertools import groupby, pairwise, product
 from operator import attrgetter, itemgetter
 
 import numpy as np
-from rich.cells import cell_len
 
 from engine.text import sanitize_line
 from tui.run.marks import Baseline, Mark
-from tui.text.cells import shortened, wrap
+from tui.text.cells import cell_len, shortened, wrap
 from tui.text.numbers import LossUnit, format_duration, format_learning_rate, format_loss, unit_label
 from tui.widgets.plot.axes import LossAxis
 from tui.widgets.plot.cells import MARKS, CellGrid, StyleName

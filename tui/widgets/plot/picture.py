@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from rich.cells import cell_len
 
 from engine.protocol.events import EvalFinished
 from tui.run.series import Columns, columns_of
 from tui.run.view import RunView
+from tui.text.cells import cell_len
 from tui.widgets.plot.axes import Limits, LossAxis, loss_axis, loss_range, step_ticks
 from tui.widgets.plot.cells import STYLE_NAMES, CellGrid, StyleName, curve_dots
 from tui.widgets.plot.labels import (
@@ -37,11 +37,11 @@ from tui.widgets.plot.pane import Pane, PlotOptions
 from tui.widgets.plot.viewport import PaneKind, Viewport
 
 LABEL_CELLS = 6
-"""Left of the plot, for the labels of the y axis."""
+"""Columns left of the plot, for the labels of the y axis."""
 _ROWS_AROUND = 3
 """Heading, x axis and its labels."""
 _MIN_ROWS, _MIN_COLUMNS = 3, 8
-"""With less for the curve, no plot is drawn."""
+"""Least size of the plot itself; with less, nothing is drawn."""
 _ROWS_TO_STACK_MARKS = 9
 """From this height on, there is room for a second row of marks."""
 _ROWS_FOR_THICK_LINE = 12

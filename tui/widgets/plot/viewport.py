@@ -17,7 +17,7 @@ PaneKind = Literal["whole", "recent"]
 
 MIN_SPAN = 20
 _RECENT_SPANS = (500, 1000, 2000, 5000)
-"""Of these the recent part has about a tenth of the run; short enough for a `Series` to store each of their steps."""
+"""Lengths of the recent part: the longest within a tenth of the run. A `Series` stores so many single steps."""
 _NO_STEPS = Limits(0, 0)
 
 

@@ -22,12 +22,10 @@ from tui.text.cells import UNKNOWN, Line, Span, cell_len, num_cells, padded, pro
 from tui.text.numbers import (
     LossUnit,
     format_bits,
-    format_count,
     format_duration,
     format_eta,
     format_learning_rate,
     format_loss,
-    format_temperature,
     unit_label,
 )
 from tui.text.tweets import FILTER_SEPARATOR, draw_settings, filter_parts
@@ -89,7 +87,7 @@ def _value(text: str, style: str = "value") -> Line:
 def _run_facts(view: RunView) -> Iterator[Fact]:
     """Yield step, epoch, end and what slows the run down."""
     of_limit = f" of {min(view.limits_in_steps):,.0f}" if view.limits_in_steps else ""
-    yield Fact("run", "step", _value(f"{format_count(view.step)}{of_limit}", "strong"), 2)
+    yield Fact("run", "step", _value(f"{view.step:,}{of_limit}", "strong"), 2)
     if view.started is None:
         return
     yield Fact("run", "epoch", _value(f"{view.epoch:.2f}"), 2, rank=2 if view.progress is None else 3)
@@ -127,16 +125,16 @@ def _loss_facts(view: RunView, unit: LossUnit) -> Iterator[Fact]:
     if last is not None:
         value = format_bits(last.bits_per_char, unit)
         is_best = best is not None and best.step == last.step
-        at = Span(f"  {'estimate ' if last.is_early else ''}at {format_count(last.step)}", "label")
+        at = Span(f"  {'estimate ' if last.is_early else ''}at {last.step:,}", "label")
         values = (Span(value, "val"), *((Span("  ◆ best", "val"),) if is_best else ()), at)
         yield Fact("loss", "validation", values, 1, rank=1, note=note)
     elif (first := first_evaluation_at(view)) is not None:
-        at_first = f"first at {format_count(first)}"
-        values = _value(f"first at step {format_count(first)}", "label")
+        at_first = f"first at {first:,}"
+        values = _value(f"first at step {first:,}", "label")
         yield Fact("loss", "validation", values, 1, rank=9, short=("validation", at_first), note=note)
     if best is not None and (last is None or best.step != last.step):
         value = format_bits(best.bits_per_char, unit)
-        values = (Span(value, "val"), Span(f"  at {format_count(best.step)}", "label"))
+        values = (Span(value, "val"), Span(f"  at {best.step:,}", "label"))
         yield Fact("loss", "best", values, 1, rank=4, note=note)
     ahead = [baseline for baseline in view.baselines if not view.is_beaten(baseline)]
     if last is None:
@@ -148,14 +146,14 @@ def _loss_facts(view: RunView, unit: LossUnit) -> Iterator[Fact]:
     elif view.baselines and view.is_beaten(view.baselines[-1]):
         beaten = view.baselines[-1]
         value = f"{format_bits(beaten.bits_per_char, unit)}  ✓ {beaten.name}"
-        at = Span(f"  at {format_count(beaten.crossed_at or 0)}", "label")
+        at = Span(f"  at {beaten.crossed_at or 0:,}", "label")
         yield Fact("loss", "beaten", (Span(value, "good"), at), note=note)
 
 
 def _steering_facts(view: RunView) -> Iterator[Fact]:
     """Yield the settings that keys change: the temperature, and the others where they are not at their default."""
     sampling, started = view.sampling, view.started
-    temperature, share = format_temperature(sampling.temperature), sampling.temperature / _MAX_SLIDER_TEMPERATURE
+    temperature, share = f"{sampling.temperature:.2f}", sampling.temperature / _MAX_SLIDER_TEMPERATURE
     yield Fact("steering", "temperature", _value(temperature, "strong"), 1, rank=2, slider=share)
     if sampling.has_filter:
         parts = tuple(Span(sanitize_line(part), "value") for part in filter_parts(sampling))
@@ -164,7 +162,7 @@ def _steering_facts(view: RunView) -> Iterator[Fact]:
     others = [("prime", sampling.prime)] if sampling.prime else []
     others += draw_settings(sampling)
     if started is not None and sampling.max_length != started.sampling.max_length:
-        others.append(("max length", format_count(sampling.max_length)))
+        others.append(("max length", f"{sampling.max_length:,}"))
     for label, value in others:
         short = (label, shortened(sanitize_line(value), _MAX_VALUE_CELLS))
         yield Fact("steering", label, _value(value), 1, rank=5, short=short)
@@ -175,7 +173,7 @@ def _steering_facts(view: RunView) -> Iterator[Fact]:
     of_peak, per_peak = (now, now) if now == peak else (f"{now} of {peak}", f"{now}/{peak}")
     yield Fact("steering", "learning rate", _value(of_peak), 1, rank=6, short=("learning rate", per_peak))
     if view.training is not None and view.training.batch_size != started.training.batch_size:
-        sizes = f"{format_count(view.training.batch_size)}, was {format_count(started.training.batch_size)}"
+        sizes = f"{view.training.batch_size:,}, was {started.training.batch_size:,}"
         yield Fact("steering", "batch size", _value(sizes), 1, rank=7, short=("batch", sizes))
 
 
@@ -184,23 +182,23 @@ def _saved_facts(view: RunView, started: RunStarted) -> Iterator[Fact]:
     if view.saved_step is None:
         yield Fact("saved", "latest", _value("not saved yet"))
     else:
-        step = f"step {format_count(view.saved_step)}"
+        step = f"step {view.saved_step:,}"
         yield Fact("saved", "latest", _value(step), 2, rank=5, short=("saved", step))
     if view.saved is not None and view.saved.name == "best":
-        yield Fact("saved", "best", _value(f"step {format_count(view.saved.weights_step)}"))
+        yield Fact("saved", "best", _value(f"step {view.saved.weights_step:,}"))
     for mark in [mark for mark in reversed(view.marks) if mark.kind == "saved"][:_NUM_NAMED]:
         name = sanitize_line(mark.label.removeprefix("saved "))
-        yield Fact("saved", name, _value(f"step {format_count(mark.step)}"))
+        yield Fact("saved", name, _value(f"step {mark.step:,}"))
     yield Fact("saved", "run", _value(started.run))
 
 
 def _left_out_facts(started: RunStarted) -> Iterator[Fact]:
     """Yield the rows of the data that were dropped, by reason."""
     dropped = started.dropped
-    reasons = [f"{format_count(count)} {reason}" for reason, count in dropped[:_NUM_REASONS]]
+    reasons = [f"{count:,} {reason}" for reason, count in dropped[:_NUM_REASONS]]
     if others := [count for _, count in dropped[_NUM_REASONS:]]:
-        reasons.append(f"{format_count(sum(others))} for {counted(len(others), 'other reason')}")
-    note = f"{format_count(sum(count for _, count in dropped))} of {counted(started.num_rows, 'row')}"
+        reasons.append(f"{sum(others):,} for {counted(len(others), 'other reason')}")
+    note = f"{sum(count for _, count in dropped):,} of {counted(started.num_rows, 'row')}"
     for reason in reasons:
         yield Fact("left out", "", _value(reason), note=note)
 
@@ -208,23 +206,23 @@ def _left_out_facts(started: RunStarted) -> Iterator[Fact]:
 def _setup_facts(view: RunView, started: RunStarted) -> Iterator[Fact]:
     """Yield what stays the same during a run: model, batch and tweets."""
     rows = {"model": f"GRU {view.model.num_layers} x {view.model.hidden_size}"} if view.model is not None else {}
-    rows["parameters"] = format_count(view.num_parameters)
+    rows["parameters"] = f"{view.num_parameters:,}"
     if view.is_warm_start or view.branched_from:
         rows["started from"] = "the shipped model" if view.is_warm_start else view.branched_from
     if view.training is not None:
-        rows["batch size"] = f"{format_count(view.training.batch_size)} tweets"
+        rows["batch size"] = f"{view.training.batch_size:,} tweets"
     rows["corpus"] = started.corpus
-    rows["characters"] = f"{format_count(started.vocab_size - len(SPECIALS))} different"
+    rows["characters"] = f"{started.vocab_size - len(SPECIALS):,} different"
     if view.is_overfit:
         rows["trains on"] = "1 tweet, by heart"
     else:
-        rows["trains on"] = f"{format_count(started.num_train_tweets)} tweets"
-        rows["validation"] = f"{format_count(started.num_val_tweets)} tweets"
+        rows["trains on"] = f"{started.num_train_tweets:,} tweets"
+        rows["validation"] = f"{started.num_val_tweets:,} tweets"
     for label, value in rows.items():
         yield Fact("model and data", label, _value(value))
 
 
-# Parts of it that header, bars and machine show, too -----------------------------------------------------------------
+# Texts that header, bars and machine share ----------------------------------------------------------------------------
 
 
 def phase_text(view: RunView) -> str:
@@ -262,7 +260,7 @@ def two_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_curve: 
     With `has_curve`, a small curve of the train loss fills the first line: there is no room for the plot.
     """
     every, is_wide = list(facts(view, unit)), width >= _MIN_WIDE_CELLS
-    num_facts, gap = len(every) + 1, "   " if is_wide else " "  # the machine is one
+    num_facts, gap = len(every) + 1, "   " if is_wide else " "  # the machine counts as one
     first = _as_many_as_fit([fact for fact in every if fact.line == 1], width, gap)
     cells = min(width - num_cells(first) - len(gap), _MAX_CURVE_CELLS)
     bar: Line = ()
@@ -274,7 +272,7 @@ def two_lines(view: RunView, width: int, unit: LossUnit = "bits", *, has_curve: 
     num_left_out = num_facts - (len(first) + len(second)) // 2
     if has_curve and cells >= _MIN_CURVE_CELLS:
         first = (*padded(first, width - cells), Span(_curve(view, cells), "curve"))
-    second = (*second[:2], *bar, *second[2:])  # behind the step
+    second = (*second[:2], *bar, *second[2:])  # the bar follows the step
     if num_left_out > 0 and view.started is not None:
         end = (Span(f"+{num_left_out} values  ", "label"), Span(TURN_KEY, "key"))
         second = (*padded(second, width - num_cells(end)), *end)

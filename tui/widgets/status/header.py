@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from engine.text import sanitize_line
 from tui.run.view import RunPhase, RunView
 from tui.text.cells import UNKNOWN, Line, Span, num_cells, padded, shortened
-from tui.text.numbers import format_count, format_duration, format_rate, format_short
+from tui.text.numbers import format_duration, format_rate, format_short
 from tui.widgets.line_view import LineView
 from tui.widgets.status.facts import device_text, phase_text
 
@@ -71,13 +71,13 @@ def _facts(view: RunView, room: int) -> Iterator[Line]:
         return
     name = sanitize_line(started.corpus)
     stem = PurePath(name).stem if "/" not in name else name
-    train, validation = format_count(started.num_train_tweets), format_count(started.num_val_tweets)
+    train, validation = f"{started.num_train_tweets:,}", f"{started.num_val_tweets:,}"
     counts = "1 tweet, by heart" if view.is_overfit else f"{train} + {validation}"
     gru = f"GRU {view.model.num_layers}x{view.model.hidden_size}" if view.model is not None else ""
     num_parameters = format_short(view.num_parameters)
     yield _line(
         (name, counts if view.is_overfit else f"{counts} tweets"),
-        (gru, f"{format_count(view.num_parameters)} parameters"),
+        (gru, f"{view.num_parameters:,} parameters"),
         ("", device_text(view)),
     )
     for counted, *others in (

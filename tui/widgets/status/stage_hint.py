@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from engine.progress import Stage
+from engine.protocol.progress import Stage
 from engine.text import ELLIPSIS, sanitize_line
 from tui.text.cells import Line, Span, cell_len, num_cells, progress_bar, shortened, wrap
 from tui.text.numbers import format_report

@@ -20,8 +20,8 @@ from textual.reactive import reactive
 
 from engine.protocol.insight import EmbeddingsMapped, Insight, InsightEvent, MapEmbeddings
 from engine.text import sanitize
-from tui.settings.key_table import keys_of
-from tui.settings.keys import Key, bindings_of
+from tui.settings.key_table import Key, keys_of
+from tui.settings.keys import bindings_of
 from tui.text.cells import Line
 from tui.widgets.line_view import Click
 from tui.widgets.panels import MAX_WAITING_BYTES
@@ -34,7 +34,7 @@ from tui.xray.views import VIEWS, explanation, panel_lines
 
 _MAX_SEED = 1_000_000
 _VALUE_STEP = 0.25
-"""Of a held unit."""
+"""Change of the value of a held unit by one key."""
 
 
 def xray_bar_keys(view: ViewName) -> tuple[Key, ...]:
@@ -54,7 +54,6 @@ class XrayPanel(PictureView, can_focus=True):
         *bindings_of(keys_of("xray")),
         Binding("escape", "close_explanation", show=False),
     ]
-    DEFAULT_CSS = "XrayPanel { height: 1fr; }"
     cursor: reactive[int] = reactive(0, repaint=False, init=False)
     """The input that the model has read last: 0 is `<BOS>`, k the character `text[k - 1]`. `text[k]` is predicted."""
 
@@ -271,7 +270,7 @@ class XrayPanel(PictureView, can_focus=True):
         self._update()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
-        """Leave the key that closes the explanation to the screen where none is shown."""
+        """Disable `close_explanation` while none is shown, so that escape reaches the screen."""
         return action != "close_explanation" or self._help_top is not None
 
     def action_explain(self) -> None:

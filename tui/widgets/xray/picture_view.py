@@ -1,7 +1,8 @@
-"""`PictureView`: a `LineView` of a picture of `tui.xray.drawing`, whose spans have shades."""
+"""`PictureView`: a `LineView` whose spans have shades, as in `tui.xray.drawing`; `LivePicture`: one of a function."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import ClassVar, get_args
 
@@ -11,7 +12,7 @@ from textual.color import Color
 
 from tui.text import cells
 from tui.widgets.line_view import LineView
-from tui.xray.drawing import ASCII, NUM_CELL_SHADES, UNICODE, Glyphs, Kind, Span, share_of
+from tui.xray.drawing import ASCII, NUM_CELL_SHADES, UNICODE, Glyphs, Kind, Picture, Span, share_of
 
 NUM_SHADES = 4
 """Steps of a hue below text."""
@@ -27,25 +28,6 @@ class PictureView(LineView):
         *(f"picture--{kind}" for kind in get_args(Kind)),
         *("picture--negative", "picture--positive"),
     }
-    DEFAULT_CSS = """
-    PictureView {
-        & > .picture--text { color: $foreground; }
-        & > .picture--muted { color: $text-muted; }
-        & > .picture--title { color: $text-primary; text-style: bold; }
-        & > .picture--value { color: $foreground; text-style: bold; }
-        & > .picture--bar, & > .picture--cell { color: $primary; }
-        & > .picture--cursor {
-            background: $block-cursor-background;
-            color: $block-cursor-foreground;
-            text-style: bold;
-        }
-        & > .picture--good { color: $text-success; }
-        & > .picture--bad { color: $text-error; }
-        & > .picture--problem { color: $text-warning; }
-        & > .picture--negative { color: $negative; }
-        & > .picture--positive { color: $positive; }
-    }
-    """
 
     @property
     def glyphs(self) -> Glyphs:
@@ -75,6 +57,18 @@ class PictureView(LineView):
         if not share:
             return Style.null()
         return _background(self.style_of("positive" if value > 0 else "negative"), strongest * share)
+
+
+class LivePicture(PictureView, can_focus=True):
+    """Fills its place with the picture that a function returns for the size; a `redraw` calls it again."""
+
+    def __init__(self, make_picture: Callable[[int, int, Glyphs], Picture]) -> None:
+        """Show the picture that `make_picture` returns for a width and a height."""
+        super().__init__()
+        self._make_picture = make_picture
+
+    def lines_for(self, width: int) -> Sequence[cells.Line]:
+        return self._make_picture(width, self.size.height, self.glyphs) if self.size.area else ()
 
 
 @lru_cache(256)

@@ -19,11 +19,11 @@ _OTHERS_AGAIN_SECONDS = 1.0
 
 @dataclass
 class _Asked:
-    """The latest command of a type, and what came back."""
+    """The latest command of a type, and its result."""
 
     command: Insight
     step: int
-    """Of the run when it was sent."""
+    """The step of the run when it was sent."""
     at: float
     is_open: bool = True
     problem: str = ""

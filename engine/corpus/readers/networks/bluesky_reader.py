@@ -28,10 +28,10 @@ from engine.corpus.readers.networks.posts import (
     first_line,
     is_address,
     items_at,
-    values_of_lines,
+    posts_of_lines,
     without_typed_links,
 )
-from engine.corpus.readers.reader import ONLY_A_LINK, REPOST, DroppedRow, Format, Row, Source, example
+from engine.corpus.readers.reader import NOT_A_TEXT, ONLY_A_LINK, REPOST, DroppedRow, Format, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import escape
 
@@ -81,7 +81,7 @@ class _Post:
     reply_to: str
     """The URI of the post to which it replies, or ""."""
     links: tuple[tuple[int, int, str], ...]
-    """Of each link: offsets of its start and end in the UTF-8 text, and the whole address."""
+    """Offsets of each link's start and end in the UTF-8 text, and its whole address."""
     is_sensitive: bool
 
 
@@ -92,7 +92,7 @@ _Found = tuple[_Post | DroppedRow, str]
 def _post(record: dict[str, object], cid: bytes = b"") -> _Post | DroppedRow:
     text, created, reply = record.get("text"), record.get("createdAt"), record.get("reply")
     if not isinstance(text, str):
-        return DroppedRow("not a text", example("a post", as_json(text)))
+        return DroppedRow(NOT_A_TEXT, example("a post", as_json(text)))
     uri = as_object(as_object(reply).get("parent")).get("uri")
     reply_to = uri if isinstance(uri, str) else "unknown" if reply else ""
     labels = [as_object(each).get("val") for each in as_array(as_object(record.get("labels")).get("values"))]
@@ -224,7 +224,7 @@ def _json_posts(member: Member, source: Source) -> Iterator[_Found]:
     """Yield the posts of a JSON file in order."""
     first, has_more = first_line(member.head())
     if first and has_more:
-        for number, value in enumerate(values_of_lines(member, source), start=1):
+        for number, value in enumerate(posts_of_lines(member, source), start=1):
             where = f"line {number:,}"
             if isinstance(value, DroppedRow):
                 yield DroppedRow(value.reason, example(where, value.example)), ""

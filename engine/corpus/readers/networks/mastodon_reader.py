@@ -35,10 +35,11 @@ from engine.corpus.readers.networks.posts import (
     first_line,
     is_address,
     items_at,
-    values_of_lines,
+    posts_of_lines,
 )
 from engine.corpus.readers.reader import (
     BOOST,
+    NOT_A_TEXT,
     ONLY_A_LINK,
     DroppedRow,
     Format,
@@ -136,7 +137,7 @@ def _activities(member: Member, head: bytes, source: Source) -> Iterator[object]
     """Yield the activities of an outbox, those in an array, or one after the other."""
     first, has_more = first_line(head)
     if has_more and "object" in first:
-        yield from values_of_lines(member, source)
+        yield from posts_of_lines(member, source)
         return
     file = JsonFile(member, source)
     if _ONE_ACTIVITY.match(file.data):
@@ -167,7 +168,7 @@ def _activity_row(activity: object, config: CorpusConfig, counts: PostCounts) ->
     if audience == DIRECT_MESSAGE:
         return DroppedRow(DIRECT_MESSAGE, PRIVATE_EXAMPLE)
     if not isinstance(note.get("content"), str):
-        return DroppedRow("not a text", as_json(note.get("content")))
+        return DroppedRow(NOT_A_TEXT, as_json(note.get("content")))
     reply_to = note.get("inReplyTo")
     is_own_thread = isinstance(actor, str) and isinstance(reply_to, str) and reply_to.startswith(f"{actor}/")
     row = _visible_row(note, note.get("summary"), config, counts, is_reply=bool(reply_to) and not is_own_thread)
@@ -190,7 +191,7 @@ def _audience(note: dict[str, object], actor: object) -> str:
 def _statuses(member: Member, head: bytes, source: Source) -> Iterator[object]:
     """Yield the statuses of an array, or one per line; a line that is not JSON is a dropped row."""
     if "content" in first_line(head)[0]:
-        yield from values_of_lines(member, source)
+        yield from posts_of_lines(member, source)
     else:
         yield from items_at({(), ("statuses",)}, JsonFile(member, source), source)
 
@@ -266,9 +267,9 @@ class _Page:
         self._url: str | None = None
         """Address of the open link."""
         self._link_start = 0
-        """Index of its first piece."""
+        """Index of the open link's first piece."""
         self._shown: list[str] = []
-        """Its text, that in invisible spans included."""
+        """Text of the open link, invisible spans included."""
         self._hidden_by = ""
         """Tag of the element that hides everything in it."""
         self._hidden_depth = 0

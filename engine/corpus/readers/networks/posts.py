@@ -13,9 +13,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from engine.corpus.files.streams import Member
-from engine.corpus.readers.json_values import MAX_LINE_BYTES, NOT_JSON, JsonFile, as_object, decode
+from engine.corpus.readers.json_values import JsonFile, as_object, decode, values_of_lines
 from engine.corpus.readers.reader import DroppedRow, Source
-from engine.corpus.readers.text_reader import decoded_lines
 from engine.text import counted, sanitize_line
 
 DIRECT_MESSAGE = "direct message"
@@ -72,20 +71,14 @@ def first_line(head: bytes) -> tuple[dict[str, object], bool]:
         return {}, False
 
 
-def values_of_lines(member: Member, source: Source) -> Iterator[object]:
+def posts_of_lines(member: Member, source: Source) -> Iterator[object]:
     """Yield the value of each line that is not blank, or a dropped row that lacks its location.
 
     A line that is not JSON may be private, so that its text is not shown.
     """
     with closing(member.open()) as file:
-        for line in decoded_lines(file, source, MAX_LINE_BYTES):
-            if isinstance(line, DroppedRow):
-                yield DroppedRow(line.reason, PRIVATE_EXAMPLE)
-            elif line and not line.isspace():
-                try:
-                    yield decode(line)
-                except ValueError:
-                    yield DroppedRow(NOT_JSON, PRIVATE_EXAMPLE)
+        for _, value, _ in values_of_lines(file, source):
+            yield DroppedRow(value.reason, PRIVATE_EXAMPLE) if isinstance(value, DroppedRow) else value
 
 
 def is_address(shown: str, url: str) -> bool:

@@ -33,7 +33,7 @@ _LINK = re.compile(r"https?://\S*")
 _LAST_LINKS = re.compile(r"(?:\s*https?://t\.co/\w+)+\s*$")
 _FIRST_NAMES = re.compile(r"^(?:@\w+\s+)+")
 _TIME = re.compile(r"\w{3} (\w{3}) (\d\d) (\d\d:\d\d:\d\d) \+0000 (\d{4})")
-"""Of a tweet: "Tue Apr 04 13:45:22 +0000 2023", in every locale."""
+"""The time of a tweet: "Tue Apr 04 13:45:22 +0000 2023", in every locale."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 

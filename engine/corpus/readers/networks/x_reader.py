@@ -33,8 +33,8 @@ from engine.corpus.readers.csv_records import csv_records
 from engine.corpus.readers.json_values import JsonFile, as_json, as_object
 from engine.corpus.readers.networks.posts import PRIVATE_EXAMPLE
 from engine.corpus.readers.networks.x_notes import NoteTweets
-from engine.corpus.readers.reader import ONLY_A_LINK, RETWEET, DroppedRow, Format, Row, Source, example
-from engine.corpus.readers.table import BLANK_LINE, TOO_FEW_COLUMNS
+from engine.corpus.readers.reader import EMPTY, ONLY_A_LINK, RETWEET, DroppedRow, Format, Row, Source, example
+from engine.corpus.readers.table import TOO_FEW_COLUMNS
 from engine.corpus.readers.text_reader import decoded_lines
 from engine.errors import CorpusError
 from engine.text import counted
@@ -55,7 +55,7 @@ _FILES = {
 """The files that are read, by their names; those with tweets first, and the preferred ones of these."""
 _SINCE_2018 = ("tweets", "notes", "circle", "manifest")
 _BEFORE_2018 = ("month", "table", "month table")
-"""Of these, only the first kind that an archive has is read: all have the same tweets."""
+"""Kinds of files with the same tweets: only the first one that an archive has is read."""
 _VARIABLES = {
     "tweets": re.compile("tweets?"),
     "month": re.compile(r"tweets(?:_\w+)?"),
@@ -126,7 +126,7 @@ def main_first(member: Member) -> int:
 def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Yield one row per tweet, of all parts or months in order, then the unmatched long notes as dropped rows.
 
-    Of several members, those without a `root_of` are ignored. Raises `CorpusError` if there are no tweets, or the
+    Without a `root_of`, one of several members is ignored. Raises `CorpusError` if there are no tweets, or the
     content of a file does not match its name.
     """
     files: defaultdict[str, list[Member]] = defaultdict(list)
@@ -312,7 +312,7 @@ def _table_tweets(member: Member, source: Source) -> Iterator[object]:
                 continue
             number, fields = record
             if len(fields) <= names.index("text"):
-                reason = TOO_FEW_COLUMNS if fields else BLANK_LINE
+                reason = TOO_FEW_COLUMNS if fields else EMPTY
                 yield DroppedRow(reason, example(f"line {number + 1}", ",".join(fields)))
             else:
                 tweet = dict(zip(names, fields, strict=False))  # a row may end early, or have more links

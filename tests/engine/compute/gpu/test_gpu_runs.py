@@ -1,8 +1,12 @@
-"""Runs on a device, which is a fake on the CPU: what can't be recorded or computed rightly is a warning, once."""
+"""Runs on a device, which is a fake on the CPU: what can't be recorded or computed rightly is a warning, once.
+
+And what is left of a step whose recording or launch fails.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -11,17 +15,24 @@ import pytest
 import torch
 
 from engine.compute import gpu_step, stepper
+from engine.compute.cuda_graphs import WARM_UP_VISITS
 from engine.compute.gpu_step import ResidentTweets
-from engine.config.presets import resolve_preset
-from engine.config.run import Device, Precision, RuntimeConfig, Setting, TrainingConfig
-from engine.memory import CudaAllocator
-from engine.model.gru import TextGenerator
+from engine.compute.memory import CudaAllocator
+from engine.config.run import Device, RuntimeConfig, TrainingConfig
 from engine.protocol import events as e
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
-from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, use_char_graphs, use_device_step
+from tests.engine.compute.gpu import device_steps as fakes
+from tests.engine.compute.gpu.device_steps import RATE, losses_of
 
 NOT_PERMITTED = RuntimeError("operation not permitted when stream is capturing\nmore")
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def new_trainer(precision: str = "float32", dropout: float = 0.0, average_lag: float = 0.0) -> Trainer:
+    torch.manual_seed(0)
+    config = TrainingConfig(batch_size=8, average_lag=average_lag)
+    return Trainer(h.model_with_table(6, 8, 2, dropout), config, replace(h.CPU, precision=precision))
 
 
 def messages(emitted: list[e.Event]) -> list[str]:
@@ -29,61 +40,35 @@ def messages(emitted: list[e.Event]) -> list[str]:
 
 
 @pytest.mark.parametrize("failing", ["steps", "characters of tweets"])
-def test_what_can_not_be_recorded_is_one_warning_and_the_other_is_recorded(
+def test_what_can_not_be_recorded_is_one_warning_the_other_is_recorded_and_freed_at_the_end(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, allocator: CudaAllocator, failing: str
 ) -> None:
-    steps, characters = FakeRecorder(), FakeRecorder()
+    steps, characters = fakes.FakeRecorder(), fakes.FakeRecorder()
     if failing == "steps":
-        steps = FailingRecorder(NOT_PERMITTED, failing=range(99))
+        steps = fakes.FailingRecorder(NOT_PERMITTED, failing=range(99))
     else:
-        characters = FailingRecorder(NOT_PERMITTED, failing=range(99))
-    use_device_step(monkeypatch, steps)
-    use_char_graphs(monkeypatch, characters)
-    config = h.tiny_config(corpus, max_steps=24, sample_every=3)
-    emitted, again = (h.run_session(replace(config, run_name=name), times_seconds=0.0) for name in ("one", "two"))
+        characters = fakes.FailingRecorder(NOT_PERMITTED, failing=range(99))
+    fakes.use_device_step(monkeypatch, steps)
+    fakes.use_char_graphs(monkeypatch, characters)
+    emitted = h.run_tiny(corpus, max_steps=18, sample_every=3, times_seconds=0.0)
     [message] = messages(emitted)
-    assert messages(again) == [message]  # in the same process
     assert message == (
         f"The {failing} can't be recorded as CUDA graphs, so that they take longer: operation not permitted when "
         "stream is capturing"
     )
+    assert messages(h.run_tiny(corpus, run_name="again", max_steps=18, sample_every=3)) == [message]  # in this process
     assert ("replay" in steps.log) == (failing != "steps")
-    assert ("replay" in characters.log) == (failing == "steps")
+    assert ("replay" in characters.log) == (failing == "steps") == (characters.log[-1] == "discard")
+    assert stepper._GRAPHS == {}
     assert allocator.is_sound
     num_graphs = [event.num_graphs for event in h.of_type(emitted, e.StepTimes)]
     assert (max(n or 0 for n in num_graphs) > 0) == (failing != "steps")
     assert None not in num_graphs
 
 
-@pytest.mark.parametrize("budget", [{}, {"max_seconds": 120.0}, {"max_steps": 300}], ids=str)
-@pytest.mark.parametrize("num_chars", [200_000, 2_200_000, 5_000_000])
-def test_the_steps_of_every_default_run_on_a_gpu_are_recorded(
-    monkeypatch: pytest.MonkeyPatch, num_chars: int, budget: dict[str, Setting]
-) -> None:
-    """The embedded tweets are 2.2 million characters, for which `auto` chooses two layers and dropout."""
-    monkeypatch.setattr(gpu_step, "CudaRecorder", lambda device: device)
-    configs = resolve_preset("auto", budget, num_chars, "cuda", speed_of=lambda _: 5e6)
-    model = TextGenerator.without_weights(90, configs.model)
-    monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
-    assert gpu_step.recorder_for(model) is not None
-    is_stacked = num_chars == 2_200_000 and "max_steps" not in budget
-    assert (model.rnn.num_layers > 1 and model.rnn.dropout > 0) == is_stacked
-
-
-def test_the_end_of_a_run_frees_the_graph_of_its_tweets(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    characters = FakeRecorder()
-    use_char_graphs(monkeypatch, characters)
-    h.run_tiny(corpus, max_steps=12, sample_every=3)
-    assert characters.log.count("record") == 1
-    assert characters.log[-1] == "discard"
-    assert stepper._GRAPHS == {}
-
-
-def test_an_interrupted_run_raises_the_interrupt_where_a_failed_device_can_not_free_graphs(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    characters = FakeRecorder()
-    use_char_graphs(monkeypatch, characters)
+def test_an_interrupt_is_raised_though_no_graph_can_be_freed(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    characters = fakes.FakeRecorder()
+    fakes.use_char_graphs(monkeypatch, characters)
     monkeypatch.setattr(characters, "discard", mock.Mock(side_effect=RuntimeError("CUDA error: an assert")))
     h.let_fail(monkeypatch, "engine.training.trainer.Trainer.step", KeyboardInterrupt(), 9)
     with pytest.raises(KeyboardInterrupt):
@@ -99,52 +84,108 @@ def test_a_run_that_is_to_choose_its_device_warns_of_a_gpu_that_torch_can_not_us
     monkeypatch.setattr(torch.cuda, "device_count", lambda: num_gpus)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "init", mock.Mock(side_effect=problem))
-    config = replace(h.tiny_config(corpus), runtime=RuntimeConfig(device=device))
-    emitted = h.run_session(config)
+    emitted = h.run_session(replace(h.tiny_config(corpus, max_steps=1), runtime=RuntimeConfig(device=device)))
     assert h.only(emitted, e.RunStarted).device == "cpu"
     expected = [f"A GPU is there, but torch can't use it, so the CPU trains: {problem}"]
     assert messages(emitted) == (expected if (device, num_gpus) == ("auto", 1) else [])
 
 
-@pytest.mark.parametrize(
-    ("precision", "factor"), [("float32", 1.0), ("bfloat16", 1.0), ("float32", math.nan), ("bfloat16", 1.03)]
-)
-def test_a_device_that_computes_another_first_loss_than_the_cpu_is_a_warning(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, precision: Precision, factor: float
-) -> None:
-    use_device_step(monkeypatch, None)
-    sound = gpu_step.mean_loss
-    monkeypatch.setattr(gpu_step, "mean_loss", lambda *args: factor * sound(*args))
-    config = replace(h.tiny_config(corpus, max_steps=1, dropout=0.5), runtime=RuntimeConfig(precision=precision))
-    found = messages(h.run_session(config))
-    assert ["in place of the CPU's" in each for each in found[:1]] == ([] if factor == 1.0 else [True])
-
-
 def test_a_device_that_gathers_other_tweets_is_a_warning(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the first step, the loss of any tweets is about the same."""
-    use_device_step(monkeypatch, None)
+    fakes.use_device_step(monkeypatch, None)
     sound = ResidentTweets.gather
     monkeypatch.setattr(ResidentTweets, "gather", lambda own, rows, length: sound(own, rows.flip(0), length))
     [message] = messages(h.run_tiny(corpus, max_steps=1))
     assert "The GPU has other tweets in its memory than the CPU" in message
 
 
-def test_the_check_of_the_first_loss_changes_nothing_and_is_left_out_without_memory(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("precision", "factor"), [("float32", 1.0), ("bfloat16", 1.0), ("float32", math.nan), ("bfloat16", 1.03)]
+)
+def test_another_first_loss_than_the_cpus_is_a_warning_and_its_check_changes_nothing_and_is_left_out_without_memory(
+    monkeypatch: pytest.MonkeyPatch, precision: str, factor: float
 ) -> None:
-    use_device_step(monkeypatch, None)
-    torch.manual_seed(0)
-    tweets = h.encoded()[0]
-    trainer = Trainer(h.model_with_table(6, 8, 2, 0.5), TrainingConfig(), replace(h.CPU, precision="bfloat16"))
+    fakes.use_device_step(monkeypatch, None)
+    trainer, sound, tweets = new_trainer(precision, dropout=0.5), gpu_step.mean_loss, h.encoded()[0]
     before, generator = h.copy_of_state(trainer), torch.get_rng_state()
-    assert trainer.first_loss_problem(tweets) == ""
+    monkeypatch.setattr(gpu_step, "mean_loss", lambda *args: factor * sound(*args))
+    assert ("in place of the CPU's" in trainer.first_loss_problem(tweets)) == (factor != 1.0)
     h.assert_same_tensors(trainer.state(), before)
     assert torch.equal(torch.get_rng_state(), generator)
     assert trainer._device_step is not None
     assert trainer._device_step._network.training
-    monkeypatch.setattr(gpu_step, "mean_loss", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
+    monkeypatch.setattr(gpu_step, "mean_loss", mock.Mock(side_effect=NO_MEMORY))
     assert trainer.first_loss_problem(tweets) == ""
 
 
 def test_ordinary_tests_see_no_gpu(pytestconfig: pytest.Config) -> None:
     assert torch.cuda.device_count() == 0 or pytestconfig.getoption("--gpu")
+
+
+# Steps that can't be recorded or launched -----------------------------------------------------------------------------
+
+
+class ReplayedRecorder(fakes.FakeRecorder):
+    """Like CUDA's, it records by running the Python part of a step, of which a replay runs nothing."""
+
+    trainer: Trainer
+    error: RuntimeError | None = None
+    """Of each recording."""
+    failing = 0
+    """Number of the replay that can't be launched, counted from 1."""
+
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
+        def replayed() -> None:
+            before = self.trainer._optimizer_step.has_begun
+            if self.log.count("replay") == self.failing:
+                raise NO_MEMORY
+            work()
+            self.trainer._optimizer_step.has_begun = before
+
+        self.trainer._optimizer_step.has_begun = True
+        if self.error is not None:
+            raise self.error
+        return super().record(replayed)
+
+
+@pytest.fixture
+def replayed(monkeypatch: pytest.MonkeyPatch) -> ReplayedRecorder:
+    """Return the recorder of a trainer whose third step is recorded, and replayed as the later ones are."""
+    recorder = ReplayedRecorder()
+    fakes.use_device_step(monkeypatch, recorder)
+    recorder.trainer = new_trainer(average_lag=0.1)
+    return recorder
+
+
+@pytest.mark.parametrize("error", [NO_MEMORY, NOT_PERMITTED])
+@pytest.mark.usefixtures("allocator")
+def test_a_step_that_can_not_be_recorded_is_taken_eagerly_and_can_be_repeated_if_its_batch_does_not_fit_either(
+    replayed: ReplayedRecorder, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
+) -> None:
+    batches, trainer, plain = h.some_batches(1, 7) * 5, replayed.trainer, new_trainer()
+    plain._device_step, replayed.error = None, error
+    with monkeypatch.context() as patch:
+        h.let_fail(patch, "engine.compute.gpu_step.ResidentTweets.gather", NO_MEMORY, WARM_UP_VISITS + 1)
+        with pytest.raises(torch.OutOfMemoryError):
+            losses_of(trainer, batches)
+    assert (trainer.is_consistent, trainer.step_count) == (True, WARM_UP_VISITS)
+    assert losses_of(trainer, batches[WARM_UP_VISITS:]) == pytest.approx(losses_of(plain, batches), rel=1e-5)
+    assert (trainer.is_consistent, trainer.skipped_in_a_row) == (True, 0)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_graph_that_can_not_be_launched_has_changed_nothing_and_after_a_launch_an_error_leaves_a_step_in_part(
+    replayed: ReplayedRecorder, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    trainer, [batch], replayed.failing = replayed.trainer, h.some_batches(1, 7), number
+    losses_of(trainer, [batch] * (WARM_UP_VISITS + number - 1))
+    before = h.copy_of_state(trainer)
+    with pytest.raises(torch.OutOfMemoryError):
+        trainer.step(batch, RATE)
+    assert trainer.is_consistent
+    h.assert_same_tensors(trainer.state(), before)
+    h.let_fail(monkeypatch, "engine.model.parameters.WeightAverage.update", NO_MEMORY, 1)
+    with pytest.raises(torch.OutOfMemoryError):
+        trainer.step(batch, RATE)
+    assert replayed.log.count("replay") == number + 1
+    assert not trainer.is_consistent

@@ -16,22 +16,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compute import cuda_graphs
-from engine.compute.cuda_graphs import (
-    MAX_GRAPHS,
-    MIN_STEPS,
-    QUEUED_SECONDS,
-    WARM_UP_VISITS,
-    Backlog,
-    CudaRecorder,
-    GraphedSteps,
-    new_failures,
-    side_stream,
-)
+from engine.compute import cuda_graphs as g
 from engine.compute.gpu_step import NO_TWEET, ResidentTweets, bucket_length, resident_tweets
+from engine.compute.memory import CudaAllocator, free_memory
 from engine.corpus.arrays import EncodedTweets
-from engine.errors import DeviceMemoryError
-from engine.memory import CudaAllocator, free_memory
 from engine.model.vocab import EOS, PAD, SPECIALS
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder
 from tests.fakes import FakeClock
@@ -87,14 +75,6 @@ def test_a_corpus_is_copied_to_a_device_once() -> None:
     assert resident_tweets(tweets, CPU) is not resident_tweets(other, CPU)
 
 
-def test_a_corpus_that_does_not_fit_the_device_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.Tensor, "to", mock.Mock(side_effect=[NO_MEMORY, RuntimeError("no kernel")]))
-    with pytest.raises(DeviceMemoryError, match="memory of cuda"):
-        ResidentTweets(corpus_of([3, 4]), torch.device("cuda"))
-    with pytest.raises(RuntimeError, match="no kernel"):
-        ResidentTweets(corpus_of([3, 4]), torch.device("cuda"))
-
-
 # Recording and replaying ----------------------------------------------------------------------------------------------
 
 
@@ -102,7 +82,7 @@ class Visits:
     """Steps of buckets of any size; `seen` has size, content and address of the input of each."""
 
     def __init__(self, recorder: FakeRecorder) -> None:
-        self.steps = GraphedSteps("steps", CPU, recorder)
+        self.steps = g.GraphedSteps("steps", CPU, recorder)
         self.seen: list[tuple[int, int, int]] = []
 
     def visit(self, size: int, *values: int) -> None:
@@ -117,9 +97,9 @@ class Visits:
 def test_a_bucket_warms_up_then_is_recorded_once_then_replayed_with_its_input_always_at_the_same_address() -> None:
     recorder = FakeRecorder()
     visits = Visits(recorder)
-    values = range(WARM_UP_VISITS + 3)
+    values = range(g.WARM_UP_VISITS + 3)
     visits.visit(4, *values)
-    assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * 3
+    assert recorder.log == ["warm-up"] * g.WARM_UP_VISITS + ["record"] + ["replay"] * 3
     assert [value for _, value, _ in visits.seen] == list(values)
     visits.visit(5, *values)
     addresses = [{address for size, _, address in visits.seen if size == each} for each in (4, 5)]
@@ -127,11 +107,9 @@ def test_a_bucket_warms_up_then_is_recorded_once_then_replayed_with_its_input_al
     assert addresses[0] != addresses[1]
 
 
-@pytest.mark.parametrize("max_graphs", [5, MAX_GRAPHS])
-def test_forty_lengths_in_any_order_are_recorded_once_each_at_most(
-    monkeypatch: pytest.MonkeyPatch, max_graphs: int
-) -> None:
-    monkeypatch.setattr(cuda_graphs, "MAX_GRAPHS", max_graphs)
+@pytest.mark.parametrize("max_graphs", [5, g.MAX_GRAPHS])
+def test_forty_lengths_in_any_order_are_recorded_at_most_once(monkeypatch: pytest.MonkeyPatch, max_graphs: int) -> None:
+    monkeypatch.setattr(g, "MAX_GRAPHS", max_graphs)
     recorder = FakeRecorder()
     visits = Visits(recorder)
     for size in np.random.default_rng(0).integers(1, 40, 1000, endpoint=True).tolist():
@@ -156,23 +134,21 @@ def test_after_a_failed_recording_this_work_runs_eagerly_and_other_work_is_recor
     assert visits.steps.failure == str(NOT_PERMITTED)
     reported = set[str]()
     message = f"The steps can't be recorded as CUDA graphs, so that they take longer: {NOT_PERMITTED}"
-    assert [new_failures(reported), new_failures(reported), new_failures(set())] == [[message], [], [message]]
+    assert [g.new_failures(reported), g.new_failures(reported), g.new_failures(set())] == [[message], [], [message]]
     Visits(other).visit(3, *range(4))
-    assert new_failures(set()) == []
+    assert g.new_failures(set()) == []
     assert other.log == ["warm-up"] * 2 + ["record"] + ["replay"] * 2
     allocator.is_sound = False
     spoiled = Visits(other)
     spoiled.visit(3, *range(4))
     assert other.log[-4:] == ["warm-up"] * 4
     assert "earlier failure" in spoiled.steps.failure
-    assert new_failures(reported) == []
+    assert g.new_failures(reported) == []
 
 
-def test_a_recording_without_memory_is_repeated_and_then_only_its_shape_is_eager(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_recording_without_memory_is_repeated_and_then_its_shape_is_eager(monkeypatch: pytest.MonkeyPatch) -> None:
     freed = mock.Mock()
-    monkeypatch.setattr(cuda_graphs, "free_memory", freed)
+    monkeypatch.setattr(g, "free_memory", freed)
     recorder = FailingRecorder(NO_MEMORY, failing={2, 4, 5})
     visits = Visits(recorder)
     for size in (3, 4, 5, 3, 4, 5):
@@ -196,7 +172,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     handles, capture = count(), mock.MagicMock()
     # as CUDA's does at the end of a capture that it has invalidated
     capture.return_value.__exit__.side_effect = RuntimeError("operation failed due to a previous error during capture")
-    monkeypatch.setattr(cuda_graphs, "side_stream", lambda _: SimpleNamespace(device_index=0))
+    monkeypatch.setattr(g, "side_stream", lambda _: SimpleNamespace(device_index=0))
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, next(handles)))
     monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
@@ -212,52 +188,46 @@ def test_a_failed_capture_ends_its_allocation_from_the_pool_and_raises_the_steps
 ) -> None:
     """Unless the allocation has ended already."""
     with pytest.raises(RuntimeError, match="previous error"):
-        CudaRecorder(CPU).record(lambda: None)
+        g.CudaRecorder(CPU).record(lambda: None)
     assert ended == ["_cuda_endAllocateToPool(0, (0, 1))", "_cuda_releasePool(0, (0, 1))"]
     with pytest.raises(torch.OutOfMemoryError):
-        CudaRecorder(CPU).record(mock.Mock(side_effect=NO_MEMORY))
+        g.CudaRecorder(CPU).record(mock.Mock(side_effect=NO_MEMORY))
     assert len(ended) == 4
     end = RuntimeError("endAllocatePool: not currently recording to mempool_id")
     monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", mock.Mock(side_effect=end))
     with pytest.raises(RuntimeError, match="previous error"):
-        CudaRecorder(CPU).record(lambda: None)
+        g.CudaRecorder(CPU).record(lambda: None)
     assert ended[-1].startswith("_cuda_releasePool")
     assert (len(ended), allocator.is_sound) == (5, True)
     broken = RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED")
     monkeypatch.setattr(torch.cuda, "empty_cache", mock.Mock(side_effect=broken))
     with pytest.raises(RuntimeError, match="previous error"):
-        CudaRecorder(CPU).record(lambda: None)
+        g.CudaRecorder(CPU).record(lambda: None)
     assert (len(ended), allocator.is_sound) == (6, False)
 
 
-def test_a_device_has_one_side_stream_whether_it_is_named_with_its_number_or_without(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_device_has_one_side_stream_whether_its_name_has_a_number_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "Stream", mock.Mock(side_effect=lambda _: object()))
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 91)
-    assert side_stream(torch.device("cuda")) is side_stream(torch.device("cuda:91"))
-    assert side_stream(torch.device("cuda:92")) is not side_stream(torch.device("cuda:91"))
+    assert g.side_stream(torch.device("cuda")) is g.side_stream(torch.device("cuda:91"))
+    assert g.side_stream(torch.device("cuda:92")) is not g.side_stream(torch.device("cuda:91"))
 
 
-def test_the_current_stream_waits_for_the_side_stream_also_after_an_error(
-    ended: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_current_and_side_stream_wait_also_after_an_error(ended: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     current, side = mock.Mock(), mock.Mock()
-    monkeypatch.setattr(cuda_graphs, "side_stream", lambda _: side)
+    monkeypatch.setattr(g, "side_stream", lambda _: side)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: current)
     with pytest.raises(torch.OutOfMemoryError):
-        CudaRecorder(CPU).run_on_side_stream(mock.Mock(side_effect=NO_MEMORY))
+        g.CudaRecorder(CPU).run_on_side_stream(mock.Mock(side_effect=NO_MEMORY))
     side.wait_stream.assert_called_once_with(current)
     current.wait_stream.assert_called_once_with(side)
 
 
-def test_graphs_share_a_pool_while_one_of_them_is_left_and_then_use_another(
-    ended: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_graphs_share_a_pool_while_one_of_them_is_left(ended: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     capture = mock.Mock(side_effect=lambda *_, **__: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(reset=lambda: None))
     monkeypatch.setattr(torch.cuda, "graph", capture)
-    recorder = CudaRecorder(CPU)
+    recorder = g.CudaRecorder(CPU)
     first, second = recorder.record(lambda: None), recorder.record(lambda: None)
     recorder.discard(first)
     third = recorder.record(lambda: None)
@@ -269,9 +239,7 @@ def test_graphs_share_a_pool_while_one_of_them_is_left_and_then_use_another(
     assert ended == []
 
 
-def test_the_cache_of_an_allocator_that_is_not_sound_is_not_emptied(
-    allocator: CudaAllocator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unsound_allocators_cache_is_not_emptied(allocator: CudaAllocator, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = mock.Mock()
     monkeypatch.setattr(torch.cuda, "empty_cache", empty)
     for is_sound in (True, False):
@@ -288,7 +256,7 @@ class FakeDevice:
 
     def __init__(self, step_seconds: float) -> None:
         self.clock = FakeClock()
-        self.backlog = Backlog(lambda: cast("torch.cuda.Event", FakeEvent(self)))
+        self.backlog = g.Backlog(lambda: cast("torch.cuda.Event", FakeEvent(self)))
         self.step_seconds = step_seconds
         self.ends: list[float] = []
         self.idle_seconds = 0.0
@@ -328,7 +296,7 @@ class FakeEvent:
 def test_the_queue_is_bounded_and_the_device_never_idle(step_seconds: float) -> None:
     device = FakeDevice(step_seconds)
     queued = device.queue_steps(500, host_seconds=0.0001)
-    allowed = max(MIN_STEPS, QUEUED_SECONDS / step_seconds)
+    allowed = max(g.MIN_STEPS, g.QUEUED_SECONDS / step_seconds)
     assert max(queued) <= allowed
     assert queued[-1] >= 0.9 * allowed - 1
     assert device.idle_seconds == 0.0
@@ -342,4 +310,4 @@ def test_a_slow_host_never_waits_and_the_limit_follows_steps_that_become_longer(
     device.queue_steps(200, host_seconds=0.0001)
     assert device.backlog.limit == 40
     device.step_seconds = 0.01
-    assert device.queue_steps(200, host_seconds=0.0001)[-1] == device.backlog.limit == MIN_STEPS
+    assert device.queue_steps(200, host_seconds=0.0001)[-1] == device.backlog.limit == g.MIN_STEPS

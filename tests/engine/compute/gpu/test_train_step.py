@@ -18,66 +18,58 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from engine.compute import gpu_step, optimizer
+from engine.compute import optimizer
 from engine.compute.clocks import PhaseTimer
-from engine.compute.cuda_graphs import WARM_UP_VISITS, GraphedSteps
-from engine.compute.gpu_step import ResidentTweets, resident_tweets
+from engine.compute.cuda_graphs import GraphedSteps
+from engine.compute.gpu_step import ResidentTweets, bucket_length, resident_tweets
+from engine.compute.memory import without_collection
 from engine.compute.optimizer import OptimizerStep
 from engine.config.run import TrainingConfig
 from engine.corpus.arrays import CorpusBatch
-from engine.memory import without_collection
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training import evaluation
 from engine.training.trainer import Trainer
+from tests.engine import helpers as h
 from tests.engine.compute.gpu import device_steps as fakes
 from tests.engine.compute.gpu.device_steps import RATE, losses_of
-from tests.engine.helpers import (
-    CPU,
-    assert_close_tensors,
-    assert_same_tensors,
-    copy_of_state,
-    encoded,
-    let_fail,
-    model_with_table,
-    some_batches,
-)
 from tests.fakes import FakeClock
 
-NUM_STEPS = 18
 CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, ngram_decay=0.5, max_grad_norm=0.3)
+AVERAGING = replace(CONFIG, average_lag=0.1)
 
 
 def new_model(num_layers: int = 2, dropout: float = 0.0) -> TextGenerator:
     torch.manual_seed(0)
-    return model_with_table(6, 18, num_layers, dropout)
+    return h.model_with_table(6, 18, num_layers, dropout)
 
 
-@pytest.fixture(params=["graphs", "eager"])
+@pytest.fixture(params=["cpu", "graphs"])
 def recorder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> fakes.FakeRecorder | None:
-    """Use the device step; return the recorder of its graphs, if it has any."""
+    """Use the device step unless on "cpu"; return the recorder of its graphs, if it has any."""
     recorder = fakes.FakeRecorder() if request.param == "graphs" else None
     if request.param != "cpu":
         fakes.use_device_step(monkeypatch, recorder)
     return recorder
 
 
-ON_BOTH_PATHS = pytest.mark.parametrize("recorder", ["cpu", "graphs", "eager"], indirect=True)
-
-
 @pytest.mark.parametrize(
-    ("recorder", "num_layers"), [("cpu", 1), ("cpu", 2), ("graphs", 2), ("eager", 1)], indirect=["recorder"]
+    ("recorder", "num_layers", "micro_batch_size"),
+    [("cpu", 1, None), ("cpu", 2, 3), ("graphs", 2, None), ("eager", 1, 7)],
+    indirect=["recorder"],
 )
 def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_the_same_loop(
-    recorder: fakes.FakeRecorder | None, num_layers: int
+    recorder: fakes.FakeRecorder | None, num_layers: int, micro_batch_size: int | None
 ) -> None:
-    """Each step has its own learning rate, and is counted in a device's backlog."""
-    trainer, model = Trainer(new_model(num_layers).double(), CONFIG, CPU), new_model(num_layers).double()
-    optimizer = fakes.ReferenceOptimizer(model, CONFIG)
-    losses, norms, backlog = list[float](), list[float](), Mock()
-    if trainer._device_step is not None:
-        trainer._device_step._backlog = backlog
-    for number, batch in enumerate(some_batches(NUM_STEPS, 7)):
+    """Also in parts, of which the last on a device is all padding. Each step has its own learning rate."""
+    trainer, model = Trainer(new_model(num_layers).double(), CONFIG, h.CPU), new_model(num_layers).double()
+    optimizer, device_step, backlog = fakes.ReferenceOptimizer(model, CONFIG), trainer._device_step, Mock()
+    if micro_batch_size is not None:
+        trainer.set_micro_batch_size(micro_batch_size)
+    if device_step is not None:
+        device_step._backlog = backlog
+    losses, norms, batches = list[float](), list[float](), h.some_batches(18, 7)
+    for number, batch in enumerate(batches):
         optimizer.adamw.param_groups[0]["lr"] = rate = RATE / (1 + number % 2)
         logits, _ = model(torch.from_numpy(batch.inputs))
         loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
@@ -93,32 +85,26 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
     assert losses[-1] < losses[0] - 0.3
     assert min(norms) < CONFIG.max_grad_norm < max(norms)
     for weight, wanted in zip(trainer.model.parameters(), model.parameters(), strict=True):
-        assert torch.allclose(weight, wanted, rtol=1e-9, atol=1e-12)
+        h.assert_close_tensors(weight, wanted, rtol=1e-9, atol=1e-12)
     row_square = trainer.state()["optimizer.row_square.ngram_input.weight"]
-    assert_close_tensors(row_square, optimizer.row_square)
+    h.assert_close_tensors(row_square, optimizer.row_square)
     assert (row_square > 0).tolist() == [False, *[True] * (len(row_square) - 1)]
-    assert backlog.add_step.call_count == (0 if trainer._device_step is None else NUM_STEPS)
+    assert backlog.add_step.call_count == (0 if device_step is None else len(batches))
     assert recorder is None or recorder.log.count("replay") > 5
 
 
 @pytest.mark.parametrize(
-    ("recorder", "precision", "ignoring"),
-    [
-        ("cpu", "float32", "another device"),
-        ("cpu", "bfloat16", "cpu"),
-        ("graphs", "float32", "another device"),
-        ("graphs", "float32", "cpu"),
-        ("eager", "float32", "cpu"),
-    ],
+    ("recorder", "ignoring"),
+    [("cpu", "another device"), ("graphs", "another device"), ("eager", "cpu")],
     indirect=["recorder"],
 )
 @pytest.mark.usefixtures("recorder")
-def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(
-    monkeypatch: pytest.MonkeyPatch, precision: str, ignoring: str
+def test_a_step_that_is_not_finite_changes_nothing_and_reports_nan(
+    monkeypatch: pytest.MonkeyPatch, ignoring: str
 ) -> None:
     monkeypatch.setattr(optimizer, "IGNORE_FOUND_INF", frozenset({ignoring}))
-    plain, trainer = (Trainer(new_model(), CONFIG, replace(CPU, precision=precision)) for _ in range(2))
-    batches, sound = some_batches(8, 7), OptimizerStep.run
+    plain, trainer = (Trainer(new_model(), CONFIG, h.CPU) for _ in range(2))
+    batches, sound = h.some_batches(8, 7), OptimizerStep.run
     losses_of(plain, batches)
     losses_of(trainer, batches[:4])
     # what becomes of one number of the gradient, or of the loss, which is the last, by the steps before
@@ -132,23 +118,22 @@ def test_a_loss_or_gradient_that_is_not_finite_changes_nothing_and_is_reported_a
 
     monkeypatch.setattr(OptimizerStep, "run", run)
     for batch in batches[4:]:
-        before = copy_of_state(trainer)
+        before = h.copy_of_state(trainer)
         trainer.step(batch, RATE)
-        assert_same_tensors(trainer.state(), before)
+        h.assert_same_tensors(trainer.state(), before)
         trainer.step(batch, RATE)
-    assert_same_tensors(trainer.state(), plain.state())
+    h.assert_same_tensors(trainer.state(), plain.state())
     report = trainer.drain_report()
     assert (trainer.step_count, report.first_step) == (12, 5)
     for numbers in (report.train_losses, report.grad_norms):
         assert [math.isnan(number) for number in numbers] == [True, False] * 4
 
 
-@ON_BOTH_PATHS
 def test_a_trainer_with_another_table_continues_from_a_state_bit_for_bit(recorder: fakes.FakeRecorder | None) -> None:
-    batches, config = some_batches(12, 7), replace(CONFIG, average_lag=0.1)
-    uninterrupted, resumed = (Trainer(new_model(dropout=0.3), config, CPU) for _ in range(2))
+    batches = h.some_batches(12, 7)
+    uninterrupted, resumed = (Trainer(new_model(dropout=0.3), AVERAGING, h.CPU) for _ in range(2))
     losses_of(uninterrupted, batches[:7])
-    stopped, generator = copy_of_state(uninterrupted), torch.get_rng_state()
+    stopped, generator = h.copy_of_state(uninterrupted), torch.get_rng_state()
     expected = losses_of(uninterrupted, batches[7:])
     resumed.model.get_buffer("ngram_input.contexts").sub_(1)  # other contexts, as many
     losses_of(resumed, batches[:9])  # records graphs of a state that is replaced below
@@ -156,35 +141,30 @@ def test_a_trainer_with_another_table_continues_from_a_state_bit_for_bit(recorde
     torch.set_rng_state(generator)
     assert recorder is None or "discard" in recorder.log
     assert losses_of(resumed, batches[7:]) == expected
-    assert_same_tensors(resumed.state(), uninterrupted.state())
+    h.assert_same_tensors(resumed.state(), uninterrupted.state())
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(
-    recorder: fakes.FakeRecorder | None, num_layers: int
+def test_dropout_masks_differ_between_steps_and_repeat_by_seed(
+    monkeypatch: pytest.MonkeyPatch, num_layers: int
 ) -> None:
-    [batch] = some_batches(1, 7)
+    fakes.use_device_step(monkeypatch, fakes.FakeRecorder())
 
     def run(seed: int) -> list[float]:
-        trainer = Trainer(new_model(num_layers, dropout=0.5), CONFIG, CPU)
+        trainer = Trainer(new_model(num_layers, dropout=0.5), CONFIG, h.CPU)
         torch.manual_seed(seed)
-        return losses_of(trainer, [batch] * 6, rate=0.0)
+        return losses_of(trainer, h.some_batches(1, 7) * 6, rate=0.0)
 
     losses = run(5)
     assert losses == run(5) != run(6)
     assert len(set(losses)) == 6
-    assert recorder is None or "replay" in recorder.log
 
 
-# bfloat16 ------------------------------------------------------------------------------------------------------------
-
-
-def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights_and_the_table(
-    recorder: fakes.FakeRecorder | None,
-) -> None:
-    batches = some_batches(10, 7)
-    exact = losses_of(Trainer(new_model(1), CONFIG, CPU), batches)
-    trainer = Trainer(new_model(1), CONFIG, replace(CPU, precision="bfloat16"))
+def test_bfloat16_is_within_a_percent_of_float32_and_keeps_weights_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes.use_device_step(monkeypatch, fakes.FakeRecorder())
+    batches = h.some_batches(10, 7)
+    exact = losses_of(Trainer(new_model(1), CONFIG, h.CPU), batches)
+    trainer = Trainer(new_model(1), CONFIG, replace(h.CPU, precision="bfloat16"))
     rounded = losses_of(trainer, batches)
     assert rounded == pytest.approx(exact, rel=0.01)
     assert rounded != exact
@@ -202,155 +182,29 @@ def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights_an
 # requirements of a CUDA graph ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_a_step_copies_no_value_to_or_from_the_host(
+@pytest.mark.parametrize(("precision", "dropout"), [("float32", 0.0), ("bfloat16", 0.5)])
+def test_a_step_copies_no_value_to_or_from_the_host_and_has_a_thread_for_the_loss_of_each_target(
     monkeypatch: pytest.MonkeyPatch, precision: str, dropout: float
 ) -> None:
+    """A reduced `nll_loss` is one warp of 32 threads on CUDA, whatever the number of targets (ATen's `Loss.cu`)."""
     fakes.use_device_step(monkeypatch, None)
-    trainer = Trainer(new_model(1, dropout), CONFIG, replace(CPU, precision=precision))
-    losses_of(trainer, some_batches(2, 7))
+    trainer, [batch] = Trainer(new_model(1, dropout), CONFIG, replace(h.CPU, precision=precision)), h.some_batches(1, 7)
+    losses_of(trainer, [batch] * 2)
     assert trainer._device_step is not None
-    [batch] = some_batches(1, 7)
-    rows, tweets = torch.from_numpy(batch.rows), resident_tweets(batch.tweets, CPU.device)
+    rows, tweets = torch.from_numpy(batch.rows), resident_tweets(batch.tweets, h.CPU.device)
     with fakes.Operations() as recorded:
         trainer._device_step._step(tweets, rows, 16, None)
     names = {schema.name.removeprefix("aten::") for schema in recorded.schemas}
     assert {"_fused_adamw_", "nll_loss_backward", "where"} <= names
     assert not names & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
-
-
-def test_the_loss_of_each_target_is_computed_by_a_thread_of_its_own() -> None:
-    """A reduced `nll_loss` is one warp of 32 threads on CUDA, whatever the number of targets (ATen's `Loss.cu`)."""
-    model, [batch] = new_model(1), some_batches(1, 7)
-    tokens = torch.from_numpy(np.concatenate([batch.inputs[:, :1], batch.targets], axis=1)).t()
-    with fakes.Operations() as recorded:
-        torch.autograd.grad(gpu_step.mean_loss(model, tokens, torch.ones(())), list(model.parameters()))
-        evaluation._sum_by_forward(model, batch)
-    place_of_reduction = {"aten::nll_loss_forward": 3, "aten::nll_loss_backward": 4, "aten::cross_entropy_loss": 3}
-    calls = [(schema.name, args) for schema, args in zip(recorded.schemas, recorded.arguments, strict=True)]
-    found = [(name, args[place_of_reduction[name]]) for name, args in calls if name in place_of_reduction]
-    assert [reduction for _, reduction in found] == [0, 0, 0]
-
-
-# steps that can't be recorded ----------------------------------------------------------------------------------------
-
-
-NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
-
-
-def unrecordable_trainer(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> Trainer:
-    """Return a trainer whose steps can't be recorded."""
-
-    class Recorder(fakes.FailingRecorder):
-        def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
-            trainer._optimizer_step.has_begun = True  # as the Python part of a recorded update leaves it
-            return super().record(work)
-
-    fakes.use_device_step(monkeypatch, Recorder(error, failing=range(9)))
-    trainer = Trainer(new_model(), CONFIG, CPU)
-    return trainer
-
-
-@pytest.mark.parametrize("error", [NO_MEMORY, RuntimeError("not permitted")])
-@pytest.mark.usefixtures("allocator")
-def test_a_step_that_can_not_be_recorded_is_taken_eagerly(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
-    batches = some_batches(1, 7) * 5
-    plain = losses_of(Trainer(new_model(), CONFIG, CPU), batches)
-    trainer = unrecordable_trainer(monkeypatch, error)
-    assert losses_of(trainer, batches) == pytest.approx(plain, rel=1e-5)
-    assert trainer.is_consistent
-    assert trainer.skipped_in_a_row == 0
-
-
-@pytest.mark.usefixtures("allocator")
-def test_a_step_without_memory_for_its_batch_after_a_failed_recording_has_changed_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    batches = some_batches(1, 7) * (WARM_UP_VISITS + 1)
-    trainer = unrecordable_trainer(monkeypatch, NO_MEMORY)
-    let_fail(monkeypatch, "engine.compute.gpu_step.ResidentTweets.gather", NO_MEMORY, len(batches))
-    with pytest.raises(torch.OutOfMemoryError):
-        losses_of(trainer, batches)
-    assert trainer.is_consistent
-    assert trainer.step_count == WARM_UP_VISITS
-
-
-class ReplayedRecorder(fakes.FakeRecorder):
-    """Like CUDA's, its recordings run no Python when replayed, and recording runs only that; launches may fail."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trainer: Trainer
-        self.failing: list[int] = []
-        """Numbers of the replays that can't be launched, counted from 1."""
-
-    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
-        def replayed() -> None:
-            before = self.trainer._optimizer_step.has_begun
-            if self.log.count("replay") in self.failing:
-                raise NO_MEMORY
-            work()
-            self.trainer._optimizer_step.has_begun = before
-
-        self.trainer._optimizer_step.has_begun = True
-        return super().record(replayed)
-
-
-@pytest.fixture
-def replayed(monkeypatch: pytest.MonkeyPatch) -> ReplayedRecorder:
-    """Return the recorder of a trainer whose third step is recorded, and replayed as the later ones are."""
-    recorder = ReplayedRecorder()
-    fakes.use_device_step(monkeypatch, recorder)
-    recorder.trainer = Trainer(new_model(), replace(CONFIG, average_lag=0.1), CPU)
-    return recorder
-
-
-@pytest.mark.parametrize("failing", [1, 2])
-def test_a_graph_that_can_not_be_launched_has_changed_nothing_also_right_after_its_recording(
-    replayed: ReplayedRecorder, failing: int
-) -> None:
-    trainer, [batch] = replayed.trainer, some_batches(1, 7)
-    replayed.failing = [failing]
-    losses_of(trainer, [batch] * (WARM_UP_VISITS + failing - 1))
-    before = copy_of_state(trainer)
-    with pytest.raises(torch.OutOfMemoryError):
-        trainer.step(batch, RATE)
-    assert trainer.is_consistent
-    assert_same_tensors(trainer.state(), before)
-
-
-@pytest.mark.parametrize("number", [1, 2])
-def test_a_step_whose_replayed_update_precedes_an_error_can_not_be_repeated(
-    replayed: ReplayedRecorder, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    trainer, [batch] = replayed.trainer, some_batches(1, 7)
-    losses_of(trainer, [batch] * (WARM_UP_VISITS + number - 1))
-    let_fail(monkeypatch, "engine.model.parameters.WeightAverage.update", NO_MEMORY, 1)
-    with pytest.raises(torch.OutOfMemoryError):
-        trainer.step(batch, RATE)
-    assert replayed.log.count("replay") == number
-    assert not trainer.is_consistent
-
-
-# What a trainer refers to ---------------------------------------------------------------------------------------------
-
-
-@ON_BOTH_PATHS
-@pytest.mark.usefixtures("recorder")
-def test_a_trainer_of_several_ranks_is_freed_with_its_last_reference() -> None:
-    trainer = new_trainer(lambda _: None)
-    trainer.step(some_batches(1, 8)[0], RATE)
-    reference = weakref.ref(trainer)
-    with without_collection():
-        del trainer
-        assert reference() is None
+    with recorded:
+        evaluation._sum_by_forward(trainer.model, batch)
+    places = {"aten::nll_loss_forward": 3, "aten::nll_loss_backward": 4, "aten::cross_entropy_loss": 3}
+    calls = zip(recorded.schemas, recorded.arguments, strict=True)
+    assert [args[places[schema.name]] for schema, args in calls if schema.name in places] == [0, 0, 0]  # no reduction
 
 
 # Ranks: two threads of this process, in float64 -----------------------------------------------------------------------
-
-
-RANK_CONFIG = replace(CONFIG, average_lag=0.1)
 
 
 DIVISIONS = ([[0, 2, 4, 6], [1, 3, 5, 7]], [[0, 1, 2, 3, 4, 5, 6], [7]], [list(range(8)), []], [[], list(range(8))])
@@ -359,7 +213,7 @@ DIVISIONS = ([[0, 2, 4, 6], [1, 3, 5, 7]], [[0, 1, 2, 3, 4, 5, 6], [7]], [list(r
 
 def new_trainer(sum_over_ranks: Callable[[Tensor], None] | None = None) -> Trainer:
     world_size = 1 if sum_over_ranks is None else 2
-    return Trainer(new_model().double(), RANK_CONFIG, CPU, sum_over_ranks=sum_over_ranks, world_size=world_size)
+    return Trainer(new_model().double(), AVERAGING, h.CPU, sum_over_ranks=sum_over_ranks, world_size=world_size)
 
 
 def part_of(batch: CorpusBatch, places: list[int]) -> CorpusBatch:
@@ -400,72 +254,70 @@ def ranks(recorder: fakes.FakeRecorder | None) -> Iterator[TwoRanks]:
         yield TwoRanks(pool)
 
 
-@pytest.mark.parametrize("recorder", ["cpu", "graphs"], indirect=True)
 def test_two_ranks_take_the_steps_of_one_with_clipping_decay_average_and_empty_parts(ranks: TwoRanks) -> None:
-    whole, batches = new_trainer(), some_batches(8, 8)
+    whole, batches = new_trainer(), h.some_batches(8, 8)
     for number, batch in enumerate(batches):
         ranks.step(batch, number % 4)
         whole.step(batch, RATE)
     first, second = ranks.trainers
     assert ranks.num_sums == len(batches)
-    assert_same_tensors(second.state(), first.state())
+    h.assert_same_tensors(second.state(), first.state())
     assert first.flat.checksum() == second.flat.checksum() != whole.flat.checksum()
-    assert max(second.drain_report().grad_norms) > RANK_CONFIG.max_grad_norm
     for name, tensor in whole.state().items():  # in float64, and reported in float32
-        assert_close_tensors(first.state()[name], tensor, rtol=1e-9, atol=1e-12)
+        h.assert_close_tensors(first.state()[name], tensor, rtol=1e-9, atol=1e-12)
     report, expected = first.drain_report(), whole.drain_report()
+    assert max(report.grad_norms) > CONFIG.max_grad_norm
     assert report.train_losses == pytest.approx(expected.train_losses, rel=1e-6)
     assert report.grad_norms == pytest.approx(expected.grad_norms, rel=1e-6)
 
 
 @pytest.mark.parametrize("recorder", ["graphs"], indirect=True)
-@pytest.mark.usefixtures("recorder")
 def test_ranks_record_the_lengths_of_whole_batches_at_the_same_steps(ranks: TwoRanks) -> None:
-    tweets = encoded()[0]
+    tweets = h.encoded()[0]
     by_length = np.argsort(tweets.lengths)
     batches = [tweets.batch(by_length[[number, -1 - number]]) for number in range(6)]
     with mock.patch.object(GraphedSteps, "run", autospec=True, side_effect=GraphedSteps.run) as run:
         for batch in batches:
             ranks.step(batch)
-    expected = [gpu_step.bucket_length(batch.num_columns) for batch in batches]
+    expected = [bucket_length(batch.num_columns) for batch in batches]
     for trainer in ranks.trainers:
         assert trainer._device_step is not None
         keys = [call.kwargs["key"] for call in run.call_args_list if call.args[0] is trainer._device_step.graphs]
         assert keys == [key for length in expected for key in (length, "update")]
-    short = [part_of(batch, DIVISIONS[0][0]) for batch in batches]
-    assert [gpu_step.bucket_length(part.num_columns) for part in short] != expected
+    assert [bucket_length(part_of(batch, DIVISIONS[0][0]).num_columns) for batch in batches] != expected
 
 
-@ON_BOTH_PATHS
 @pytest.mark.usefixtures("recorder")
-def test_a_step_whose_sum_has_failed_can_not_be_repeated() -> None:
-    trainer = new_trainer(Mock(side_effect=RuntimeError("connection closed")))
-    [batch] = some_batches(1, 8)
-    before = copy_of_state(trainer)
+def test_a_step_whose_sum_has_failed_can_not_be_repeated_and_the_time_of_the_sum_is_waiting_time() -> None:
+    clock, [batch] = FakeClock(), h.some_batches(1, 8)
 
+    def fail(_: Tensor) -> None:
+        clock.advance(3.0)
+        raise RuntimeError("connection closed")
+
+    trainer = new_trainer(fail)
+    trainer.timer, before = PhaseTimer(clock), h.copy_of_state(trainer)
     with pytest.raises(RuntimeError, match="connection closed"):
         trainer.step(batch, RATE)
-
     assert not trainer.is_consistent
-    assert_same_tensors(trainer.state(), before)
-
-
-@ON_BOTH_PATHS
-@pytest.mark.usefixtures("recorder")
-def test_the_time_of_the_sum_is_waiting_time() -> None:
-    clock = FakeClock()
-    trainer = new_trainer(lambda _: clock.advance(3.0))
-    trainer.timer = PhaseTimer(clock)
-    trainer.step(some_batches(1, 8)[0], RATE)
+    h.assert_same_tensors(trainer.state(), before)
     assert trainer.timer.drain()["waiting_seconds"] == 3.0
+
+
+@pytest.mark.usefixtures("recorder")
+def test_a_trainer_of_several_ranks_is_freed_with_its_last_reference() -> None:
+    trainer = new_trainer(lambda _: None)
+    trainer.step(h.some_batches(1, 8)[0], RATE)
+    reference = weakref.ref(trainer)
+    with without_collection():
+        del trainer
+        assert reference() is None
 
 
 def test_with_graphs_gradient_and_update_are_recorded_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = fakes.FakeRecorder()
     fakes.use_device_step(monkeypatch, recorder)
-    trainer, [batch] = new_trainer(lambda _: recorder.log.append("sum")), some_batches(1, 8)
-    for _ in range(4):
-        trainer.step(batch, RATE)
+    losses_of(new_trainer(lambda _: recorder.log.append("sum")), h.some_batches(1, 8) * 4)
     recorded = ["record", "replay", "sum", "record", "replay"]
     assert recorder.log == [*["warm-up", "sum", "warm-up"] * 2, *recorded, "replay", "sum", "replay"]
 
@@ -474,10 +326,8 @@ def test_a_part_is_padded_to_its_share_of_the_batch(monkeypatch: pytest.MonkeyPa
     fakes.use_device_step(monkeypatch, None)
     gather = mock.create_autospec(ResidentTweets.gather, side_effect=ResidentTweets.gather)
     monkeypatch.setattr(ResidentTweets, "gather", gather)
-    trainer = new_trainer(lambda _: None)
-    [batch] = some_batches(1, 8)
-    for places in ([], [1], [0, 2, 4, 6]):
-        trainer.step(part_of(batch, places), RATE)
+    trainer, [batch] = new_trainer(lambda _: None), h.some_batches(1, 8)
+    losses_of(trainer, [part_of(batch, places) for places in ([], [1], [0, 2, 4, 6])])
     trainer.set_batch_size(11)
     trainer.step(part_of(batch, [3]), RATE)
     assert [len(rows) for (_, rows, _), _ in gather.call_args_list] == [4, 4, 6]
@@ -485,12 +335,12 @@ def test_a_part_is_padded_to_its_share_of_the_batch(monkeypatch: pytest.MonkeyPa
 
 def test_a_broadcast_gives_all_ranks_the_state_of_one() -> None:
     leader, worker = new_trainer(), new_trainer()
-    for batch in some_batches(3, 8):
+    for batch in h.some_batches(3, 8):
         leader.step(batch, RATE)
         worker.step(batch, 2 * RATE)
     sent: list[Tensor] = []
     leader.broadcast_state(sent.append)
     buffers = iter(sent)
     worker.broadcast_state(Mock(side_effect=lambda tensor: tensor.copy_(next(buffers))))
-    assert_same_tensors(worker.state(), leader.state())
+    h.assert_same_tensors(worker.state(), leader.state())
     assert worker.flat.checksum() == leader.flat.checksum()

@@ -193,21 +193,18 @@ def changed_weight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("changed_weight")
-def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_happen(corpus: Path) -> None:
-    match = r"The weights of rank 1 on .* differ from those of rank 0 at step 8"
-    emitted = events_until(WeightsDifferError, match, h.tiny_config(corpus, save_every=8))
-    assert "RunFailed" not in h.names(emitted)
+@pytest.mark.parametrize("command", [None, c.SaveCheckpoint(name="mine"), c.SaveLatest(), c.Stop(unless_unsaved=True)])
+def test_ranks_whose_weights_differ_are_found_at_the_next_save_which_does_not_happen(
+    corpus: Path, command: c.Command | None
+) -> None:
+    """One that the user asks for ends the run, too, and is not just refused."""
+    step = 9 if command else 8
+    match = rf"The weights of rank 1 on .* differ from those of rank 0 at step {step}"
+    config = h.tiny_config(corpus, save_every=0 if command else 8)
+    emitted = events_until(WeightsDifferError, match, config, script={9: [command]} if command else {})
+    assert {"RunFailed", "CommandRefused"}.isdisjoint(h.names(emitted))
     assert h.latest().step == 0
     assert not isinstance(h.journalled()[-1], e.RunFinished | e.RunFailed)
-
-
-@pytest.mark.usefixtures("changed_weight")
-@pytest.mark.parametrize("command", [c.SaveCheckpoint(name="mine"), c.SaveLatest(), c.Stop(unless_unsaved=True)])
-def test_a_save_that_the_user_asks_for_ends_such_a_run_and_is_not_just_refused(
-    corpus: Path, command: c.Command
-) -> None:
-    emitted = events_until(WeightsDifferError, "at step 9", h.tiny_config(corpus), script={9: [command]})
-    assert "CommandRefused" not in h.names(emitted)
 
 
 # Lost ranks -----------------------------------------------------------------------------------------------------------

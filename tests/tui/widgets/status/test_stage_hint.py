@@ -11,9 +11,9 @@ import pytest
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
-from engine.progress import Stage as Moment
 from engine.protocol import events as e
 from engine.protocol.commands import Command
+from engine.protocol.progress import Stage as Moment
 from tests import fakes
 from tests.fakes import run_failed, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, screen_text, shows, text_of, trained_by, wait_until

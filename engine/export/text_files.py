@@ -1,6 +1,8 @@
-"""Exports the steps and evaluations of a run for other programs, as CSV, or its events as JSON lines.
+"""Runs and tweets as text files for other programs: CSV and JSON lines, tweets also one per line.
 
-Reads the journal without a lock and line by line, so that a run of any length can be exported, even while it trains.
+A journal is read without a lock and line by line, so that a run of any length can be exported, even while it trains. A
+tweet takes one line in every format. In CSV, a tweet that a spreadsheet would evaluate as a formula gets a leading
+apostrophe; the other formats keep the text.
 """
 
 from __future__ import annotations
@@ -15,8 +17,17 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from engine.protocol import codec
-from engine.protocol.events import CheckpointLoaded, EvalFinished, Event, RunStarted, StepsFinished, StepsThinned
+from engine.protocol.events import (
+    CheckpointLoaded,
+    EvalFinished,
+    Event,
+    RunStarted,
+    StepsFinished,
+    StepsThinned,
+    TweetSampled,
+)
 from engine.storage.journal import SkippedLines, read_journal
+from engine.text import sanitize, sanitize_in_place
 
 COLUMNS = (
     *("kind", "step", "first_step", "num_steps", "elapsed_seconds"),
@@ -54,7 +65,7 @@ class Thinned:
         return f"{steps}: {self.num_buckets:,} buckets of up to {self.longest:,} steps."
 
 
-def to_csv(path: Path, thinned: Thinned, skipped: SkippedLines) -> Iterator[str]:
+def run_to_csv(path: Path, thinned: Thinned, skipped: SkippedLines) -> Iterator[str]:
     """Yield the lines of a table, without the steps and evaluations that a load or a resume has taken back.
 
     Counts in `thinned` and `skipped`. Raises `OSError` where the journal can't be read.
@@ -66,15 +77,18 @@ def to_csv(path: Path, thinned: Thinned, skipped: SkippedLines) -> Iterator[str]
         yield from map(_line, _rows(event))
 
 
-def to_jsonl(path: Path, thinned: Thinned, skipped: SkippedLines) -> Iterator[str]:
-    """Yield all events of a journal as lines; counts and raises as `to_csv`."""
+def run_to_jsonl(path: Path, thinned: Thinned, skipped: SkippedLines) -> Iterator[str]:
+    """Yield all events of a journal as lines; counts and raises as `run_to_csv`."""
     for event in read_journal(path, skipped):
         if isinstance(event, StepsThinned):
             thinned.add(event)
         yield codec.encode(event) + "\n"
 
 
-FORMATS: dict[str, Callable[[Path, Thinned, SkippedLines], Iterator[str]]] = {"csv": to_csv, "jsonl": to_jsonl}
+RUN_FORMATS: dict[str, Callable[[Path, Thinned, SkippedLines], Iterator[str]]] = {
+    "csv": run_to_csv,
+    "jsonl": run_to_jsonl,
+}
 
 
 def _without_those_taken_back(path: Path, skipped: SkippedLines) -> Iterator[Event]:
@@ -140,3 +154,36 @@ def _line(cells: Iterable[str | int | float]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue()
+
+
+# Tweets ---------------------------------------------------------------------------------------------------------------
+
+_FORMULA_PREFIXES = ("=", "+", "-", "@")
+
+
+def tweets_to_text(tweets: Iterable[TweetSampled]) -> str:
+    """Return the texts, one per line."""
+    return "".join(f"{sanitize_in_place(tweet.text)}\n" for tweet in tweets)
+
+
+def tweets_to_jsonl(tweets: Iterable[TweetSampled]) -> str:
+    """Return the events as JSON, one per line, as in a journal."""
+    return "".join(f"{codec.encode(replace(tweet, text=sanitize(tweet.text)))}\n" for tweet in tweets)
+
+
+def tweets_to_csv(tweets: Iterable[TweetSampled]) -> str:
+    """Return comma-separated values with a header row."""
+    lines = [_line(("step", "temperature", "novelty", "bits_per_char", "text"))]
+    for tweet in tweets:
+        text = sanitize_in_place(tweet.text)
+        cell = f"'{text}" if text.lstrip().startswith(_FORMULA_PREFIXES) else text
+        lines.append(_line((tweet.step, f"{tweet.temperature:g}", tweet.novelty, f"{tweet.bits_per_char:.4f}", cell)))
+    return "".join(lines)
+
+
+TWEET_FORMATS: dict[str, Callable[[Iterable[TweetSampled]], str]] = {
+    ".txt": tweets_to_text,
+    ".jsonl": tweets_to_jsonl,
+    ".csv": tweets_to_csv,
+}
+"""By suffix."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
-import msgspec
+from engine.protocol.codec import Count
 
 OnProgress = Callable[[float | None, str], None]
 """Called with the share done, 0 to 1 (None if unknown), and a short description of the current work."""
@@ -45,15 +45,12 @@ class Stage:
         return f"{self.text}: {self.detail}" if self.detail else self.text
 
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-
-
 @dataclass(frozen=True, kw_only=True)
 class BatchCursor:
     """The next batch of a run: number of the epoch, and of the batch in it, both from 0, as checkpoints store it."""
 
-    epoch: _Count = 0
-    batch: _Count = 0
+    epoch: Count = 0
+    batch: Count = 0
 
 
 Result = TypeVar("Result")

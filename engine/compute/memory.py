@@ -73,10 +73,10 @@ _OUT_OF_MEMORY = (
 
 @dataclass
 class CudaAllocator:
-    """What this process may still ask of torch's CUDA allocator."""
+    """The state of torch's CUDA allocator in this process."""
 
     is_sound: bool = True
-    """False if `empty_cache` failed after a CUDA graph could not be recorded: neither is tried any more.
+    """False if `empty_cache` failed after a failed recording of a CUDA graph; neither is tried again.
 
     A capture that fails leaves torch's allocator and CUDA's streams in states that torch does not fully undo
     (`CUDAGraph::reset` says so); `engine.compute.cuda_graphs` undoes what it can, and tries.

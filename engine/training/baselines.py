@@ -35,8 +35,8 @@ from engine.compute.cpu.kernels import compiled, inlined
 from engine.corpus.arrays import EncodedTweets
 from engine.errors import StorageError
 from engine.model.vocab import BOS, EOS, UNKNOWN_CHAR_BITS, Vocab
-from engine.progress import CooperativeTask, OnProgress, no_progress, part_of, run_to_end
 from engine.protocol import codec
+from engine.protocol.progress import CooperativeTask, OnProgress, no_progress, part_of, run_to_end
 from engine.storage.files import remove_stale_temporaries, write_atomically
 from engine.storage.folders import cache_folder
 
@@ -49,7 +49,7 @@ _CHUNK_TARGETS = 1 << 22
 _PIECE_TARGETS = 1 << 11
 """Targets to process in a few milliseconds."""
 _PIECE_ROWS = 1 << 15
-"""The same of the rows of a table."""
+"""Rows of a table to process in a few milliseconds."""
 _LEAST_ROWS = 1 << 17
 _FACTOR = 6364136223846793005  # odd, with bits everywhere: that of Knuth's MMIX generator
 CACHE_VERSION = 2

@@ -1,0 +1,140 @@
+"""The speed of a new model before its run: with what it was fastest, what small batches cost, and on which device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+
+from engine.compute import device
+from engine.compute.device import Runtime
+from engine.config.presets import PresetConfigs
+from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
+from engine.corpus.arrays import Batch
+from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
+from engine.session.startup.setup import new_model
+from engine.training import tuning
+from engine.training.trainer import Trainer
+from engine.training.tuning import Choices, Fastest, NewModelSpeeds, initial_runtime, new_model_speeds
+from tests.engine import helpers as h
+from tests.fakes import FakeClock
+
+BOTH = ("float32", "bfloat16")
+MODEL = ModelConfig(embedding_size=4, hidden_size=8)
+
+
+@pytest.fixture
+def data(corpus: Path) -> TrainingData:
+    return load_training_data(corpus_config_of(h.tiny_config(corpus), None), None, lambda _: None)
+
+
+CONFIGS = PresetConfigs(model=MODEL, training=TrainingConfig(batch_size=8))
+
+
+def speeds_on(
+    runtime: Runtime, data: TrainingData, check: Callable[[], None] = lambda: None, asked: Device = "cpu"
+) -> NewModelSpeeds:
+    config = RunConfig(runtime=RuntimeConfig(device=asked))
+    return new_model_speeds(config, runtime, data, lambda model: new_model(model, data)[1], check)
+
+
+@pytest.mark.parametrize("step_seconds", [0.01, 2.0])
+def test_the_speed_is_that_of_the_steps_after_the_first_one_and_0_where_the_model_does_not_fit(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch, step_seconds: float
+) -> None:
+    clock, sound = FakeClock(), Trainer.step
+
+    def step(trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        sound(trainer, *args, **kwargs)
+        clock.advance(step_seconds if clock() else 10.0)
+
+    monkeypatch.setattr(tuning, "time", mock.Mock(perf_counter=clock))
+    monkeypatch.setattr(Trainer, "step", step)
+    found = speeds_on(h.CPU, data).speed_of(CONFIGS)
+    sizes = sorted(batch.num_targets for batch in data.some_batches(8))
+    assert found == pytest.approx(sizes[len(sizes) // 2] / step_seconds)
+    assert clock() <= 10.0 + max(step_seconds, 2 * tuning.SPEED_SECONDS["cpu"])
+    monkeypatch.setattr(Trainer, "step", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
+    assert speeds_on(h.CPU, data).speed_of(CONFIGS) == 0.0
+
+
+def test_all_is_tried_with_the_first_model_the_precision_with_others_and_small_batches_have_a_price_in_it(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Choices] = []
+
+    def fastest(_: Trainer, __: object, in_use: Runtime, choices: Choices, *___: object) -> Fastest:
+        tried.append(choices)
+        best = replace(in_use, num_threads=1, precision=BOTH[len(tried) % 2], tuning="measured")
+        return Fastest(runtime=best, ratio=1.5, chars_per_second=1.0)
+
+    monkeypatch.setattr(tuning, "fastest", fastest)
+    monkeypatch.setattr(
+        tuning, "_chars_per_second", lambda trainer, _: {"float32": 2.0, "bfloat16": 3.0}[trainer.precision]
+    )
+    prices = mock.Mock(side_effect=lambda trainer, *_: {"float32": 1.2, "bfloat16": 1.5}[trainer.precision])
+    monkeypatch.setattr(tuning, "price_of_parts", prices)
+    monkeypatch.setattr(device, "available_cores", lambda: 2)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
+    start = initial_runtime(RunConfig(runtime=RuntimeConfig(device="cpu")), None)
+    speeds = speeds_on(start, data)
+    assert speeds.speed_of(CONFIGS) == speeds.speed_of(CONFIGS) == 3.0
+    assert speeds.speed_of(CONFIGS.with_settings({"batch_size": 4})) == 2.0
+    assert tried == [Choices(counts=(1, 2), precisions=BOTH)]
+    deeper = CONFIGS.with_settings({"num_layers": 2})
+    assert speeds.speed_of(deeper) == 2.0
+    assert tried[1:] == [Choices(counts=(1,), precisions=BOTH)]
+    found = [speeds.runtime_for(model) for model in (MODEL, deeper.model, replace(MODEL, hidden_size=18))]
+    assert [(each.num_threads, each.precision, each.tuning) for each in found] == [
+        (1, "bfloat16", "measured"),
+        (1, "float32", "measured"),
+        (1, "float32", "due"),
+    ]
+
+
+def test_the_price_of_small_batches_is_the_median_of_turns_in_processor_time() -> None:
+    """The first turn, and one with a chance delay, do not count."""
+    trainer, clock, num_steps = mock.Mock(), FakeClock(), count()
+
+    def step(batch: Batch, learning_rate: float) -> None:
+        assert learning_rate < 1e-6
+        delay = {0: 9.0, 6: 5.0}.get(next(num_steps), 0.0)
+        clock.advance({8: 1.0, 2: 0.41}[batch.num_tweets] + delay)
+
+    trainer.step = step
+    [batch] = h.some_batches(1, 8)
+    assert tuning.price_of_parts(trainer, batch, 2, clock) == pytest.approx(1.64)
+    assert next(num_steps) == 5 * (1 + tuning.PRICE_ROUNDS)
+
+
+def test_the_measurement_before_a_run_is_aborted_between_two_trials(data: TrainingData) -> None:
+    start, turns = replace(h.CPU, tuning="due"), iter(range(2))
+
+    def check() -> None:
+        if next(turns, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        speeds_on(start, data, check).speed_of(CONFIGS)
+
+
+def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    speeds = {"cpu": 1.0}
+    monkeypatch.setattr(NewModelSpeeds, "speed_of", lambda self, _: speeds[self.runtime.device.type])
+    monkeypatch.setattr(device, "available_cores", lambda: 1)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
+
+    def chosen(asked: Device, speed_of_mps: float) -> tuple[str, str]:
+        speeds["mps"] = speed_of_mps
+        on_mps = replace(h.CPU, device=torch.device("mps"))
+        found = speeds_on(on_mps, data, asked=asked).runtime
+        return found.device.type, found.tuning
+
+    assert chosen("auto", 2.0) == chosen("mps", 0.5) == ("mps", "fixed")
+    assert chosen("auto", 0.5) == ("cpu", "due")
