@@ -96,7 +96,7 @@ def test_a_recording_marks_pinned_tweets_from_the_first_screen_on_shows_no_load_
     rows: dict[bool, set[str]] = {}
     for is_pinned in (False, True):
         before = {file: file.read_bytes() for file in home.rglob("*") if file.is_file()}
-        texts = [shown for _, shown in record(path, size=(200, 60))]
+        texts = [shown for _, shown in record(path, 4.0, size=(200, 60))]
         rows[is_pinned] = {line for text in texts for line in text.splitlines() if pinned.text in line}
         assert "device     cpu float32" in texts[-1]
         assert not any(word in texts[-1] for word in ("CPU cores", "of a core", "in this process"))
