@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from textual import app as textual_app
+from textual import pilot as textual_pilot
 from textual._compositor import Compositor
 from textual._context import visible_screen_stack
+from textual._wait import SLEEP_GRANULARITY
 from textual.app import App
 from textual.cache import LRUCache
+from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.events import Key
 from textual.geometry import Region
@@ -376,6 +380,25 @@ def _styles_are_parsed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(Stylesheet, "__init__", init_shared)
         monkeypatch.setattr(Stylesheet, "set_variables", set_shared)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _textual_is_as_quick_as_it_could_be() -> Iterator[None]:
+    """Let each pause of a pilot be the shortest, and compare rules of styles in C.
+
+    Textual (8.2) repeats a pause up to a second while the process computes, which our ticks and threads always do; and
+    it hashes all rules, in Python, for each widget whose styles it sets.
+    """
+
+    async def pause_once(*_: float) -> None:
+        await asyncio.sleep(SLEEP_GRANULARITY)
+        await idle()
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for module in (textual_app, textual_pilot):
+            monkeypatch.setattr(module, "wait_for_idle", pause_once)
+        monkeypatch.setattr(RuleSet, "__hash__", object.__hash__)
         yield
 
 
