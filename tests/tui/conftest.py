@@ -20,7 +20,6 @@ from textual._context import visible_screen_stack
 from textual._wait import SLEEP_GRANULARITY
 from textual.app import App
 from textual.cache import LRUCache
-from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.events import Key
 from textual.geometry import Region
@@ -384,11 +383,10 @@ def _styles_are_parsed_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _textual_is_as_quick_as_it_could_be() -> Iterator[None]:
-    """Let each pause of a pilot be the shortest, and compare rules of styles in C.
+def _a_pilot_pauses_once() -> Iterator[None]:
+    """Let a pilot pause for 20 ms and until the loop is idle.
 
-    Textual (8.2) repeats a pause up to a second while the process computes, which our ticks and threads always do; and
-    it hashes all rules, in Python, for each widget whose styles it sets.
+    Textual (8.2) repeats the pause for up to a second while the process computes, which our ticks and threads always do.
     """
 
     async def pause_once(*_: float) -> None:
@@ -398,7 +396,6 @@ def _textual_is_as_quick_as_it_could_be() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         for module in (textual_app, textual_pilot):
             monkeypatch.setattr(module, "wait_for_idle", pause_once)
-        monkeypatch.setattr(RuleSet, "__hash__", object.__hash__)
         yield
 
 
