@@ -150,9 +150,9 @@ def test_out_of_memory_errors_have_their_own_title_and_hint() -> None:
         assert "batch-size" in emitted.hint
 
 
-@pytest.mark.parametrize("part", ["padded", "lengths_of"])
-def test_a_batch_that_did_not_fit_once_is_not_lost(corpus: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    plain, calls, target = h.plain_losses(), count(1), f"engine.corpus.arrays.EncodedTweets.{part}"
-    h.let_fail(monkeypatch, target, MemoryError(), lambda *_: next(calls) == 7)
+@pytest.mark.parametrize("target", ["batches.CorpusBatch", "arrays.EncodedTweets.padded"])
+def test_a_batch_that_did_not_fit_once_is_not_lost(corpus: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    plain, calls = h.plain_losses(), count(1)
+    h.let_fail(monkeypatch, f"engine.corpus.{target}", MemoryError(), lambda *_: next(calls) == 7)
     assert h.losses(h.run_tiny(corpus)) == plain
     assert next(calls) > 8
