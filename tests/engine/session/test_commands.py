@@ -21,6 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from engine.checkpoints.catalog import pin_path
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.compute.cpu.step import GruStep
 from engine.config.run import Setting
@@ -68,6 +69,10 @@ def save_loud_and_broken() -> None:
     h.run_tiny(loud, {3: [c.SaveCheckpoint(name="loud"), c.Stop()]}, run_name="loud")
     content = named_checkpoint_path("loud").read_bytes()
     named_checkpoint_path("broken").write_bytes(content[:-1])
+
+
+def pin_mine() -> None:
+    pin_path(named_checkpoint_path("mine")).touch()
 
 
 def write_markup() -> None:

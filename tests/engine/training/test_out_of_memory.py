@@ -15,11 +15,13 @@ from engine.compute.cpu.packed_batch import PackedBatch
 from engine.compute.cpu.step import GruStep
 from engine.compute.gpu_step import ResidentTweets
 from engine.config.run import TrainingConfig
+from engine.errors import DeviceMemoryError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.session.session import reportable_error
 from engine.storage.folders import find_run
+from engine.training.evaluation import EVAL_BATCH_SIZE
 from engine.training.out_of_memory import OutOfMemoryRetry
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
@@ -63,6 +65,17 @@ def test_a_run_computes_parts_that_fit_and_fails_its_weights_saved_where_no_sing
     measured, expected = (h.of_type(each, e.EvalFinished)[0].val_loss for each in (emitted, plain))
     assert measured == pytest.approx(expected, rel=1e-4)
     assert "out of memory" in find_run("tiny").log_path.read_text()
+
+
+def test_an_evaluation_frees_memory_each_time_it_reads_fewer_tweets_at_once_down_to_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.training.out_of_memory.evaluate", Mock(side_effect=NO_MEMORY))
+    monkeypatch.setattr(Trainer, "free_memory", freed := Mock())
+    retry = OutOfMemoryRetry(Mock(trainer=new_trainer()), warn := Mock())
+    with pytest.raises(DeviceMemoryError, match="not enough memory to evaluate a single tweet"):
+        retry.evaluate(h.encoded()[0], lambda: False)
+    assert freed.call_count == warn.call_count == EVAL_BATCH_SIZE.bit_length() - 1
 
 
 def test_a_failed_step_is_repeated_with_the_same_dropout_masks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,9 +163,9 @@ def test_out_of_memory_errors_have_their_own_title_and_hint() -> None:
         assert "batch-size" in emitted.hint
 
 
-@pytest.mark.parametrize("part", ["padded", "lengths_of"])
-def test_a_batch_that_did_not_fit_once_is_not_lost(corpus: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    plain, calls, target = h.plain_losses(), count(1), f"engine.corpus.arrays.EncodedTweets.{part}"
-    h.let_fail(monkeypatch, target, MemoryError(), lambda *_: next(calls) == 7)
+@pytest.mark.parametrize("target", ["batches.CorpusBatch", "arrays.EncodedTweets.padded"])
+def test_a_batch_that_did_not_fit_once_is_not_lost(corpus: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    plain, calls = h.plain_losses(), count(1)
+    h.let_fail(monkeypatch, f"engine.corpus.{target}", MemoryError(), lambda *_: next(calls) == 7)
     assert h.losses(h.run_tiny(corpus)) == plain
     assert next(calls) > 8

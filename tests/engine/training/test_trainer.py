@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from unittest import mock
 
 import pytest
@@ -20,7 +21,7 @@ from engine.model.gru import TextGenerator
 from engine.model.parameters import FlatParameters
 from engine.sampling.bench import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.training.trainer import Trainer
-from tests.engine.helpers import CPU, assert_close_tensors, encoded, some_batches
+from tests.engine.helpers import CPU, assert_close_tensors, encoded, model_with_table, some_batches
 
 E, H = 6, 8
 VOCAB_SIZE = len(encoded()[1])
@@ -38,6 +39,21 @@ def test_losses_agree_step_by_step_with_the_tutorials_own_loop() -> None:
     our_losses = trainer.drain_report().train_losses
     assert our_losses == pytest.approx(their_losses, rel=1e-4)
     assert our_losses[-1] < our_losses[0] - 0.2
+
+
+def test_a_batch_in_parts_has_the_gradient_of_the_whole_and_touches_the_same_rows_in_bfloat16() -> None:
+    torch.manual_seed(0)
+    model, runtime, found = model_with_table(E, H), replace(CPU, precision="bfloat16"), []
+    for size in (None, 3):
+        trainer = Trainer(copy.deepcopy(model), TrainingConfig(), runtime)
+        trainer.micro_batch_size = size
+        trainer.step(some_batches(1)[0], 0.001)
+        table = trainer.flat.table
+        assert table is not None
+        found.append((table.touched.tolist(), trainer.flat.grads_and_loss.clone()))
+    (touched, whole), (touched_in_parts, in_parts) = found
+    assert touched_in_parts == touched
+    assert 0 < (in_parts - whole).norm() < 0.05 * whole.norm()
 
 
 def reference_state(model: TextGenerator, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:

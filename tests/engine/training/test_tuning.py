@@ -366,13 +366,14 @@ def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(corpus: Path, m
     assert found[0] == found[1]
 
 
-def test_a_run_resumed_on_fewer_cores_warns_that_it_is_exact_to_rounding_only(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+@pytest.mark.parametrize("threads", [0, 1], ids=["fewer cores", "set"])
+def test_a_run_resumed_on_fewer_threads_warns_that_it_is_exact_to_rounding_only(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion, threads: int
 ) -> None:
     pretend(monkeypatch, {}, 4)
     h.run_session(on(h.tiny_config(corpus, max_steps=3), precision="float32", threads=4), h.stop_at(1))
     monkeypatch.setattr(device, "available_cores", lambda: 2)
-    assert record(on(h.resume_config(), precision="float32")) == snapshot
+    assert record(on(h.resume_config(), precision="float32", threads=threads)) == snapshot
 
 
 # The device -----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ test are tiny and have large weights, where the error is largest.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +29,7 @@ from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
 from tests.engine.compute.cpu.random_batches import SOME, Shape, random_batch, shapes
 from tests.engine.helpers import CPU, assert_close_tensors, encoded, some_batches
+from tests.waiting import DEADLINE_SECONDS
 
 
 def step_results(step: GruStep | ThreadedStep, model: TextGenerator, batch: Batch) -> Tensor:
@@ -254,8 +257,29 @@ def test_threads_draw_different_masks_of_dropout_that_a_seed_repeats_exactly(pre
     assert found[2][0] != found[0][0]
 
 
+def test_an_error_in_the_own_thread_is_raised_once_the_others_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    step, sound, is_raised, ended = (
+        ThreadedStep(SOME.model()),
+        GruStep.loss_and_grads,
+        threading.Event(),
+        list[Tensor](),
+    )
+
+    def fail_here(own: GruStep, *args: Any) -> Tensor:
+        if own is step._own:
+            is_raised.set()
+            raise MemoryError
+        assert is_raised.wait(DEADLINE_SECONDS)
+        ended.append(sound(own, *args))
+        return ended[0]
+
+    monkeypatch.setattr(GruStep, "loss_and_grads", fail_here)
+    with pytest.raises(MemoryError):
+        on_threads(2, step, step._model, SOME.batch())
+    assert len(ended) == 1
+
+
 def test_a_change_of_the_weights_reaches_all_threads_also_after_an_error_in_one() -> None:
-    """The error is raised once all have ended."""
     model, batch = SOME.model(), SOME.batch()
     step = ThreadedStep(model)
     on_threads(2, step, model, batch)

@@ -19,7 +19,9 @@ from engine.compute.cuda_graphs import WARM_UP_VISITS
 from engine.compute.gpu_step import ResidentTweets
 from engine.compute.memory import CudaAllocator
 from engine.config.run import Device, RuntimeConfig, TrainingConfig
+from engine.model.gru import TextGenerator
 from engine.protocol import events as e
+from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
 from tests.engine.compute.gpu import device_steps as fakes
@@ -64,6 +66,16 @@ def test_what_can_not_be_recorded_is_one_warning_the_other_is_recorded_and_freed
     num_graphs = [event.num_graphs for event in h.of_type(emitted, e.StepTimes)]
     assert (max(n or 0 for n in num_graphs) > 0) == (failing != "steps")
     assert None not in num_graphs
+
+
+def test_by_default_the_steps_on_a_gpu_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_step, "CudaRecorder", lambda device: device)
+    monkeypatch.setattr(trainer_module, "DeviceStep", made := mock.Mock())
+    model, meta, cuda = new_trainer().model, torch.device("meta"), torch.device("cuda")
+    for device, expected in ((cuda, cuda), (meta, None)):
+        with mock.patch.object(TextGenerator, "device", device):
+            Trainer(model, TrainingConfig(), replace(h.CPU, device=meta))
+        assert made.call_args.kwargs["recorder"] == expected
 
 
 def test_an_interrupt_is_raised_though_no_graph_can_be_freed(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,16 +94,21 @@ def test_losses_norms_weights_and_squares_equal_those_of_the_readable_model_in_t
 
 
 @pytest.mark.parametrize(
-    ("recorder", "ignoring"),
-    [("cpu", "another device"), ("graphs", "another device"), ("eager", "cpu")],
+    ("recorder", "precision", "ignoring"),
+    [
+        ("cpu", "float32", "another device"),
+        ("cpu", "bfloat16", "cpu"),
+        ("graphs", "float32", "another device"),
+        ("eager", "float32", "cpu"),
+    ],
     indirect=["recorder"],
 )
 @pytest.mark.usefixtures("recorder")
 def test_a_step_that_is_not_finite_changes_nothing_and_reports_nan(
-    monkeypatch: pytest.MonkeyPatch, ignoring: str
+    monkeypatch: pytest.MonkeyPatch, precision: str, ignoring: str
 ) -> None:
     monkeypatch.setattr(optimizer, "IGNORE_FOUND_INF", frozenset({ignoring}))
-    plain, trainer = (Trainer(new_model(), CONFIG, h.CPU) for _ in range(2))
+    plain, trainer = (Trainer(new_model(), CONFIG, replace(h.CPU, precision=precision)) for _ in range(2))
     batches, sound = h.some_batches(8, 7), OptimizerStep.run
     losses_of(plain, batches)
     losses_of(trainer, batches[:4])
