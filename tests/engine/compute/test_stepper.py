@@ -83,6 +83,18 @@ def test_a_character_without_an_id_in_contexts_counts_there_as_unknown(num_rows:
         assert np.allclose(log_probs, log_probs_of(model, rare[:, :count].tolist()), atol=1e-4)
 
 
+def test_one_row_with_a_held_unit_is_computed_as_the_first_of_two() -> None:
+    model, token_ids = model_of(), ids_of()
+    one, two = (CharStepper(model, held=HeldUnit(layer=0, unit=3, value=0.9)) for _ in range(2))
+    two.select(np.array([0, 0]))
+    free = CharStepper(model)
+    for token_id in token_ids[0]:
+        log_probs = one.step(token_id[None])
+        assert np.allclose(log_probs[0], two.step(np.array([token_id, token_id]))[0], atol=1e-5)
+        without = free.step(token_id[None])
+    assert not np.allclose(log_probs, without, atol=1e-3)
+
+
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> FakeRecorder:
     """Let single rows be computed as on a GPU; return what records them."""
