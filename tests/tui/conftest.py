@@ -393,7 +393,7 @@ def _styles_are_parsed_once() -> Iterator[None]:
 def _a_pilot_pauses_once() -> Iterator[None]:
     """Let a pilot pause for 20 ms and until the loop is idle.
 
-    Textual (8.2) repeats the pause for up to a second while the process computes, which our ticks and threads always do.
+    Textual (8.2) repeats the pause for up to a second while the process computes, which our ticks and threads do.
     """
 
     async def pause_once(*_: float) -> None:
