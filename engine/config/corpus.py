@@ -16,6 +16,8 @@ from engine.config.sampling import MAX_TWEET_CHARS
 from engine.errors import ConfigError
 
 FileFormat = Literal["auto", "csv", "x", "mastodon", "bluesky", "jsonl", "json", "parquet", "text"]
+DELIMITERS = ",;\t|"
+"""Of the tables that are read, and so of those that are refused."""
 STANDARD_INPUT = "-"
 DEFAULT_LABEL = "happy"
 

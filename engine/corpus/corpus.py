@@ -228,7 +228,7 @@ def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
 
 # The cache ------------------------------------------------------------------------------------------------------------
 
-VERSION = 10
+VERSION = 11
 """Incremented when the same files would give other tweets, or the format of an entry changes."""
 MAX_ENTRIES = 16
 """Beyond this, the least recently used entries are deleted."""

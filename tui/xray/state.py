@@ -74,7 +74,7 @@ class Shown:
     weights_step: int
     """The step of the weights that are shown."""
     shades: Shades | None = None
-    """A value for each symbol of the text; None if the view has none."""
+    """A value for `<BOS>`, each character and the end of the text (T + 2 values); None if the view has none."""
     num_layers: int = 0
     """0 in a view that shows no layer."""
     unknown_chars: tuple[str, ...] = ()
@@ -89,13 +89,13 @@ class View:
     help: tuple[str, ...]
     """Five lines: what is seen, how it is computed, what to look for."""
     height: int
-    """The most lines of a printed page."""
+    """Maximum number of lines of the view as the command `xray` prints it."""
     asks: Callable[[XrayState], tuple[Insight, ...]]
     """The commands whose answers the view shows, with any `request`."""
     show: Callable[[XrayState, Answers, Glyphs], Shown | None]
     """Returns what is shown; None before the answers for this text."""
     keys: frozenset[str] = frozenset()
-    """Names of the keys that act in this view, of those that act in some views only."""
+    """Names of the keys that this view uses, among the keys that only some views have."""
     waiting: str = "Computing…"
     """What is shown until there is an answer."""
     variant: str = ""

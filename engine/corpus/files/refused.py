@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
+from engine.config.corpus import DELIMITERS
 from engine.corpus.files.archives import without_compression
 from engine.errors import CorpusError
 
@@ -155,15 +156,16 @@ for _ in range(4):
     _OBJECT = rb'\{(?:[^{}"]|%b|%b)*+\}' % (_STRING, _OBJECT)
 
 
-def _header(names: bytes) -> bytes:
+def _header(names: str) -> bytes:
     """Return the pattern of a table's first columns, whatever the delimiter, with or without quotes."""
-    return rb'(?:"?sep=[^\n]*\n)?"?' + rb'"?[,;\t]"?'.join(names.split(b",")) + rb'"?[,;\t\r\n]'
+    columns = rf'"?[{DELIMITERS}]"?'.join(names.split(","))
+    return rf'(?:"?sep=[^\n]*\n)?"?{columns}"?[{DELIMITERS}\r\n]'.encode()
 
 
 def _columns(*names: str) -> bytes:
     """Return the pattern of a table's first line that has all these columns."""
-    columns = "".join(rf'(?=(?:[^\n]*[,;\t|])?[ "]*+{name}[ "]*+(?:[,;\t|\r\n]|\Z))' for name in names)
-    return rb'(?:"?sep=[^\n]*\n)?' + columns.encode()
+    columns = "".join(rf'(?=(?:[^\n]*[{DELIMITERS}])?[ "]*+{name}[ "]*+(?:[{DELIMITERS}\r\n]|\Z))' for name in names)
+    return rf'(?:"?sep=[^\n]*\n)?{columns}'.encode()
 
 
 _ACTIVITY = "your_facebook_activity|your_activity_across_facebook|your_instagram_activity"
@@ -249,10 +251,10 @@ _DISCORD = _refused(
     "is an export of Discord",
     _OR_ALL,
     (_JSON, rb'"ID"\s*:\s*"?\d{5,20}\b', rb'"Timestamp"\s*:\s*"', rb'"Contents"\s*:'),
-    _header(b"ID,Timestamp,Contents,Attachments"),
+    _header("ID,Timestamp,Contents,Attachments"),
     rb'\{\s*"guild"\s*:\s*\{(?:[^{}"]|%b)*+\}\s*,\s*"channel"\s*:\s*\{' % _STRING,
     (_JSON, rb'"type"\s*:\s*"(?:Default|Reply)"', rb'"author"\s*:\s*\{', rb'"(?:timestampEdited|isBot)"\s*:'),
-    _header(b"AuthorID,Author,Date,Content,Attachments"),
+    _header("AuthorID,Author,Date,Content,Attachments"),
     rb"={62}\r?\nGuild: [^\n]*\nChannel: ",
     (_HTML, rb"\bchatlog__"),
     files=r"((?:.*/)?)messages\.(?:json|csv)",
@@ -262,8 +264,8 @@ _DISCORD = _refused(
 _REDDIT_MESSAGES = _refused(
     "has private messages of Reddit, which are never read",
     _ONLY_OWN,
-    _header(b"id,permalink,thread_id,date"),
-    _header(b"message_id,created_at,updated_at,username,message"),
+    _header("id,permalink,thread_id,date"),
+    _header("message_id,created_at,updated_at,username,message"),
     files=r"((?:.*/)?)(?:messages|chat_history)(?:_\w+)?\.csv",
 )
 _REDDIT = _refused(
@@ -272,10 +274,10 @@ _REDDIT = _refused(
     (_JSON, rb'"body"\s*:', rb'"subreddit"\s*:'),
     (_JSON, rb'"selftext"\s*:'),
     (_JSON, rb'"kind"\s*:\s*"(?:Listing|t[1-6])"\s*,\s*"data"\s*:\s*\{'),
-    _header(b"id,permalink,date") + rb"[^\n]*\bsubreddit\b",
-    _header(b"id,permalink,direction"),
-    _header(b"id,title,body,kind,created"),
-    _header(b"scheduled_post_id,subreddit"),
+    _header("id,permalink,date") + rb"[^\n]*\bsubreddit\b",
+    _header("id,permalink,direction"),
+    _header("id,title,body,kind,created"),
+    _header("scheduled_post_id,subreddit"),
     files=r"((?:.*/)?)(?:posts|comments|drafts|scheduled_posts)(?:_\w+)?\.csv",
     pairs=r"((?:.*/)?)(?:(messages?(?:_archive)?_headers)|(comment_(?:headers|votes))|(post_(?:headers|votes))"
     r"|((?:subscribed|moderated)_subreddits))(?:_\d+)?\.csv$",
@@ -307,8 +309,7 @@ _MARKS = "[\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]*+"
 _TO = rf"{_MARKS}(?:[./-]|년|月|年|월){_MARKS} ?{_MARKS}"
 _DATE = rf"\d{{1,4}}{_TO}\d{{1,2}}{_TO}\d{{1,4}}"
 _TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?"
-_WORDS = r"[^\d\[\]:]{0,16}?"
-"""Text between date and time, or after the time: ", ", " klo ", "\u202fPM", " p. m."."""
+_WORDS = r"[^\d\[\]:]{0,16}?"  # between date and time, or after the time: ", ", " klo ", "\u202fPM", " p. m."
 _WHEN = rf"(?:{_DATE}{_WORDS}{_TIME}|{_TIME}{_WORDS}{_DATE}){_WORDS}"
 _WHATSAPP_LINES = tuple(
     re.compile(_MARKS + line)
@@ -394,7 +395,6 @@ def export_folders(
                 found_groups.setdefault((found[1], each), set()).add(found.lastindex)
     folders = {folder: each for (folder, each), groups in found_groups.items() if len(groups) > 1} | folders
     for name, refusal in refused.items():
-        found = refusal.files.fullmatch(without_compression(name))
-        if found and (refusal is _MESSAGES or not is_forced):
+        if (refusal is _MESSAGES or not is_forced) and (found := refusal.files.fullmatch(without_compression(name))):
             folders.setdefault(found[1], refusal)
     return folders

@@ -1,4 +1,4 @@
-"""CSV in any dialect, detected by the first lines. Add a new delimiter here.
+"""CSV in any dialect, detected by the first lines.
 
 Tweets are in one column, detected or set by --column, filtered by label. A record with another number of fields than
 the table is dropped, unless it only leaves out the last ones, or has too many because of its text.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from typing import BinaryIO
 
-from engine.config.corpus import CorpusConfig
+from engine.config.corpus import DELIMITERS, CorpusConfig
 from engine.corpus.cleaning import doubt_about_columns
 from engine.corpus.files.archives import suffix_of
 from engine.corpus.readers.columns import (
@@ -30,7 +30,7 @@ from engine.corpus.readers.table import Table, find_table, is_header
 from engine.corpus.readers.text_reader import Line, decoded_lines, head_lines
 from engine.text import counted, sanitize_line
 
-DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+DELIMITER_NAMES = dict(zip(DELIMITERS, ("comma", "semicolon", "tab", "pipe"), strict=True))
 _TAB_SUFFIXES = (".tsv", ".tab")
 """Suffixes of files in which no comma is a delimiter, in a single column either."""
 _QUOTING_NOTES = {

@@ -1,4 +1,4 @@
-r"""`read`: files through the public road, `open_sources`, as text that a person can compare with a recorded one.
+r"""`read`: files read by `open_sources`, as the program reads them, as text to be compared with a recorded one.
 
     a.csv, csv                              each source with its format
     + 'hello there' (2 times)               a row with its text, as it is before cleaning
@@ -7,7 +7,8 @@ r"""`read`: files through the public road, `open_sources`, as text that a person
     ! a.csv is empty.                       the error, and its hint
     !   Give a file with one tweet per row.
 
-`cases` are those of a file in the folder of this name: each has a name, which is a claim, options and small files.
+`cases` are those of a file in the folder of this name: each has a name, which is a claim, options and small files;
+several files are a folder, in which one without a known suffix is not opened.
 
     ==== a column is found by its name in any case
     with column: Text                       the files are read once with each line of options, or once without any
