@@ -226,6 +226,9 @@ def test_a_run_with_hostile_corpus_and_name_tells_harmless_text(cli: Cli, home: 
             assert told.code == 0, told.err
             assert told.out
             assert_harmless(told.out, told.err)
+    drawn = cli("xray", WORST[:450], "--svg", "-")
+    assert (drawn.code, drawn.out[:5]) == (0, "<svg ")
+    assert_harmless(drawn.out, drawn.err)
     for name in ("tweetgen.log", "events.jsonl"):
         assert_harmless_file(home / "runs" / "zqj + run" / name)
 

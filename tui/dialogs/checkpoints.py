@@ -79,6 +79,7 @@ class CheckpointBrowser(RunDialog[NewRun]):
         """The name of the first checkpoint of a comparison."""
         self._is_reading = True
         self._detailed: CheckpointEntry | None = None
+        self._has_no_match = False
 
     def compose_body(self) -> ComposeResult:
         yield LineInput(placeholder="filter by name, run or corpus", id="filter")
@@ -152,10 +153,11 @@ class CheckpointBrowser(RunDialog[NewRun]):
     def _show_current(self) -> None:
         """Show the checkpoint under the cursor in detail, if it is another one or has changed."""
         entry = self._current
-        if entry == self._detailed:
+        has_no_match = entry is None and bool(self._entries and self._filter.value)
+        if (entry, has_no_match) == (self._detailed, self._has_no_match):
             return
-        self._detailed = entry
-        self._show_notice("No checkpoint matches." if entry is None and self._filter.value else "")
+        self._detailed, self._has_no_match = entry, has_no_match
+        self._show_notice("No checkpoint matches." if has_no_match else "")
         self.workers.cancel_group(self, "sample")
         self._show_detail()
         self.query_one("#detail").scroll_home(animate=False)

@@ -12,7 +12,7 @@ from msgspec import structs
 from syrupy.assertion import SnapshotAssertion
 
 from engine.config.run import RunConfig, TrainingConfig
-from engine.errors import StorageError
+from engine.errors import CorpusError, StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event, TweetSampled, from_json
@@ -71,15 +71,18 @@ async def test_ctrl_c_in_the_palette_stops_the_session_and_exits_with_130(stage:
     assert at.app.summary_view.phase == "finished"
 
 
-async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(stage: Stage) -> None:
-    app = stage.app(fakes.RaisingSession(ZeroDivisionError("oh no"), [run_started(), *SCRIPT]))
+@pytest.mark.parametrize(("error", "code"), [(ZeroDivisionError("oh no"), 3), (CorpusError("oh no", "Stop."), 1)])
+async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(
+    stage: Stage, error: Exception, code: int
+) -> None:
+    app = stage.app(fakes.RaisingSession(error, [run_started(), *SCRIPT]))
     async with app.run_test(size=(80, 24)) as pilot:
         at = Running(app, pilot, FakeSession())
         await at.press(opens="Question", shows="oh no")
         await at.press("q", opens="MainScreen", shows="hello there")
         await at.press("q")
         await wait_until(lambda: not app.is_running)
-    assert app.return_code == 3
+    assert app.return_code == code
 
 
 async def test_a_screenshot_needs_no_downloads_folder_and_each_of_its_words_has_the_x_of_its_cell(

@@ -85,13 +85,14 @@ async def test_keys_of_the_same_read_that_arrive_after_a_refusal_are_dropped_exc
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(typing_ahead, "DROP_SECONDS", 1000.0)
-    async with stage.running(FakeSession((*SCRIPT, FINISHED))) as (app, pilot, _):
+    async with stage.running(FakeSession((*SCRIPT, FINISHED))) as at:
+        app = at.app
         await wait_until(lambda: app.summary_view.phase == "finished")
         AtOnce("p").post_to(app)
         await toasted(app, "The run has ended; tweetgen-tui --resume")
         screen = app.screen
         AtOnce("h , q").post_to(app)
-        await pilot.pause()
+        await at.settle()
         assert app.screen is screen
         assert not screen.query_one("Panels").has_class("-machine")
         assert app.is_running

@@ -32,7 +32,7 @@ from engine.storage.journal import to_line
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, SCRIPT, Running, Stage, opened, shows, text_of, wait_until
-from tests.tui.transcripts import plays, set_up, transcript
+from tests.tui.transcripts import AtOnce, plays, set_up, transcript
 from tui.dialogs import checkpoint_list, checkpoints
 from tui.dialogs.ask import load_question
 from tui.dialogs.checkpoint_list import CheckpointTable, CompareDialog
@@ -236,6 +236,20 @@ async def test_hundreds_of_checkpoints_keep_the_cursor_its_heading_and_the_colum
             rows = [at.table.render_line(y).text for y in range(at.table.size.height)]
             assert {cell_len(row) for row in rows} == {at.table.scrollable_content_region.width}
             await at.press("home")
+
+
+async def test_nothing_matches_a_filter_that_was_typed_before_the_files_were_read(stage: Stage) -> None:
+    may_read = threading.Event()
+
+    def read_late() -> list[CheckpointEntry]:
+        assert may_read.wait(DEADLINE_SECONDS)
+        return [entry("happy")]
+
+    async with stage.running(entries=read_late) as at:
+        AtOnce("l / 'next'").post_to(at.app)
+        await shows(at.app, "0 of 0 by age, reading…")
+        may_read.set()
+        await shows(at.app, "0 of 1 by age", "No checkpoint matches.")
 
 
 # A new run from a checkpoint ------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -27,7 +28,9 @@ TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", **ADDRESS, "TORCHELASTIC_RESTART_COU
 
 def test_the_place_is_that_of_torchrun_and_a_process_alone_has_none() -> None:
     place = Place(rank=3, world_size=4, local_rank=1, local_world_size=2, restart_count=1, max_restarts=3)
-    assert place_from_environment({**TORCHRUN, "TORCHELASTIC_MAX_RESTARTS": "3"}) == place
+    environ = {**TORCHRUN, "TORCHELASTIC_MAX_RESTARTS": "3"}
+    assert place_from_environment(environ) == place
+    assert place_from_environment({**environ, TIMEOUT_VARIABLE: "7"}) == replace(place, timeout_seconds=7.0)
     assert not place.is_leader
     assert place_from_environment({}) is None
     assert place_from_environment({**TORCHRUN, "RANK": "0", "WORLD_SIZE": "1"}) is None
