@@ -150,7 +150,8 @@ class TerminalApp(App[Answer], Generic[Answer], inherit_bindings=False):
                 self._late_resize = self.set_timer(seconds, partial(self.post_message, event))
                 return
             self._resized_at = time.monotonic()
-            event.size = event.virtual_size = event.container_size = Size(*drawn_size(*event.size))
+            size = event.size if self.metered_driver is None else self.metered_driver.present_size(event.size)
+            event.size = event.virtual_size = event.container_size = Size(*drawn_size(*size))
         await super().on_event(event)
 
     @on(Driver.SignalResume)

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, NoReturn, cast
 from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 from textual.drivers.web_driver import WebDriver
+from textual.geometry import Size
 from textual.message import Message
 
 from engine.compute.clocks import PROCESS_STOPS
@@ -62,6 +63,14 @@ class MeteredDriver(LinuxDriver):
     def num_waiting_bytes(self) -> int:
         """Bytes that the terminal has not accepted yet."""
         return self.num_bytes - self._output.num_sent_bytes
+
+    def present_size(self, reported: Size) -> Size:
+        """Return the terminal's size, which is `reported` if the terminal itself reports its sizes (mode 2048).
+
+        Textual (8.2) reads the size in a signal handler, which the next SIGWINCH interrupts: of two sizes in a moment,
+        the older one is posted last.
+        """
+        return reported if self._in_band_window_resize else Size(*self._get_terminal_size())
 
     def write(self, data: str) -> None:
         """Queue `data`, compacted, as soon as its frame is complete. For any thread and for signal handlers.

@@ -22,7 +22,9 @@ from tests.tui.widgets.status.test_machine import COST, READING
 from tui.app.app import TweetgenApp
 from tui.process.exit import Outcome
 from tui.terminal import app as terminal_app
+from tui.terminal.app import TerminalApp
 from tui.terminal.capabilities import LARGEST_SIZE
+from tui.terminal.driver import MeteredDriver
 from tui.widgets.feed.feed import PanelRule, TweetFeed
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.plot import LossPlot
@@ -83,6 +85,20 @@ async def test_of_sizes_in_quick_succession_only_the_last_is_laid_out(
         await resized(app, (109, 30))
     assert laid_out[-1] == Size(109, 30)
     assert len(laid_out) <= 2, "the first may be late enough"
+
+
+async def test_of_sizes_that_arrive_in_the_wrong_order_the_one_that_the_terminal_has_is_laid_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = object.__new__(MeteredDriver)  # without a terminal
+    driver._in_band_window_resize = False
+    monkeypatch.setattr(MeteredDriver, "_get_terminal_size", lambda _: (110, 32))
+    async with stage.running(FakeSession(SCRIPT), WIDE) as (app, _, _):
+        with monkeypatch.context() as patched:
+            patched.setattr(TerminalApp, "metered_driver", driver)
+            patched.setattr(MeteredDriver, "num_waiting_bytes", 0)
+            app.post_message(Resize(Size(100, 30), Size(100, 30)))
+            await resized(app, (110, 32))
 
 
 async def test_a_toast_covers_nothing_and_the_newest_tweet_stays_in_view_also_where_it_is_selected(
