@@ -34,7 +34,7 @@ _COMMAND = typer.main.get_command(app)
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Run commands in this process."""
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr("typer.main.get_command", lambda _: _COMMAND)  # which is made anew for each call of `main`
+    monkeypatch.setattr("typer.main.get_command", lambda _: _COMMAND)  # `main` builds it at each call
     return Cli(monkeypatch, capsys)
 
 

@@ -204,7 +204,7 @@ def _parameter(group: OptionGroup, name: str) -> inspect.Parameter:
     flag = _FLAGS.get(name, option_of(name))
     if config_type is SamplingConfig and field_type is bool:  # one that is on in a checkpoint can be turned off
         flag += f"/--no-{flag.removeprefix('--')}"
-    # to typer the default is None, an option not given; a default that a preset decides is not shown
+    # typer gets None, "option not given", as the default; a default that depends on the preset is not shown
     default = None if config_type in (ModelConfig, TrainingConfig) else getattr(config_type, name, None)
     is_shown = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
     option = typer.Option(

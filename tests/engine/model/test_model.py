@@ -124,7 +124,7 @@ def test_a_new_input_changes_nothing_draws_no_random_number_and_its_parameters_c
     for found, expected in zip(with_table(inp), plain(inp), strict=True):
         h.assert_close_tensors(found, expected)
     assert config.num_parameters(9) == with_table.num_parameters == plain.num_parameters + 5 * 8
-    assert TextGenerator.from_config(9, replace(config, ngram_contexts=0)).ngram_input is None  # the order alone
+    assert TextGenerator.from_config(9, replace(config, ngram_contexts=0)).ngram_input is None  # without contexts
 
 
 # The vocabulary -------------------------------------------------------------------------------------------------------

@@ -202,7 +202,7 @@ def test_a_screen_waits_for_a_run_that_starts_again_while_its_agent_lives_and_ca
         with hosted(run_started(run=RUN), agent=agent) as made:
             run = AttachedRun(made.folder)
             run.connect()
-        with contextlib.closing(Journal(made.folder.journal_path)):  # locked, and nobody listens
+        with contextlib.closing(Journal(made.folder.journal_path)):  # locked, without a socket
             wait_for_tries()
             assert "starting again" in run.interruption
             shutil.rmtree(made.folder.path)

@@ -107,7 +107,7 @@ def test_another_version_or_a_missing_device_is_named_on_all_ranks() -> None:
 
 def test_a_store_without_server_and_a_port_in_use_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASTER_ADDR", "localhost")
-    monkeypatch.setenv("MASTER_PORT", "1")  # privileged: nobody listens
+    monkeypatch.setenv("MASTER_PORT", "1")  # privileged: no server there
     with pytest.raises(DistributedError, match="did not find each other within 1 s"):
         connect(place(1, timeout_seconds=1.0))
     with socket.create_server(("localhost", 0)) as taken:
