@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import count
 from typing import TYPE_CHECKING
 
 from engine.config.corpus import CorpusConfig
@@ -60,13 +61,12 @@ def parquet_rows(members: Sequence[Member], source: Source, config: CorpusConfig
         chosen = [names[table.text_index]]
         if table.label_filter is not None:
             chosen.append(names[table.label_index])
-        number = 0
+        numbers = count(1)
         for batch in parquet.iter_batches(_BATCH_ROWS, columns=chosen, use_threads=False):
             texts = _values(batch.column(chosen[0]))
             labels = _values(batch.column(chosen[1])) if table.label_filter else texts
-            for value, label in zip(texts, labels, strict=True):
-                number += 1
-                yield _row(value, label, table.label_filter, f"row {number:,}")
+            for value, label, number in zip(texts, labels, numbers, strict=False):
+                yield _row(value, label, table.label_filter, number)
 
 
 def _columns(schema: pa.Schema, source: Source, config: CorpusConfig) -> list[str]:
@@ -100,13 +100,15 @@ def _refuse_huge(parquet: pq.ParquetFile, source: Source) -> None:
         )
 
 
-def _row(value: object, label: object, label_filter: LabelFilter | None, where: str) -> Row:
-    """Return the text of a row, or why it is dropped."""
+def _row(value: object, label: object, label_filter: LabelFilter | None, number: int) -> Row:
+    """Return the text of a row, or why it is dropped; rows are counted from 1."""
     if label_filter and (reason := label_filter.reject_reason(_cell(label))):
-        return DroppedRow(reason, example(where, str(value)[:200]))
+        return DroppedRow(reason, example(f"row {number:,}", str(value)[:200]))
+    if isinstance(value, str):
+        return value
     if value is None:
-        return DroppedRow(EMPTY, example(where, "null"))
-    return value if isinstance(value, str) else DroppedRow(NOT_A_TEXT, example(where, str(value)[:200]))
+        return DroppedRow(EMPTY, example(f"row {number:,}", "null"))
+    return DroppedRow(NOT_A_TEXT, example(f"row {number:,}", str(value)[:200]))
 
 
 def _is_text(kind: pa.DataType) -> bool:
