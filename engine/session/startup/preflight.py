@@ -30,9 +30,9 @@ def check(config: RunConfig) -> CorpusPreview | None:
         raise name_taken_error(folder)
     if config.resume is not None:
         run = find_run(config.resume)
-        read_info(latest_of(run))
         if is_locked(run.journal_path):
             raise in_use_error(run.journal_path)
+        read_info(latest_of(run))
     elif config.checkpoint is not None:
         path = resolve_checkpoint(config.checkpoint)
         info, _ = read_info(path)

@@ -174,6 +174,10 @@ def test_an_open_run_can_not_be_resumed_nor_one_with_a_damaged_checkpoint_and_no
     with pytest.raises(StorageError, match="is active already"):
         preflight.check(h.resume_config())
     assert h.names(h.run_session(h.resume_config(max_steps=12))) == ["RunFailed"]
+    not_yet_saved = latest_path.rename(latest_path.with_suffix(".later"))
+    with pytest.raises(StorageError, match="is active already"):
+        preflight.check(h.resume_config())
+    not_yet_saved.rename(latest_path)
     holder.close()
     preflight.check(h.resume_config())
     latest_path.write_bytes(latest_path.read_bytes()[:1000])
