@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,6 +37,9 @@ from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine import helpers as h
 from tests.engine.session.ranks.shared_runs import TIMEOUT_SECONDS, is_rank_1, on_ranks, outcomes_of, run_shared
+
+GONE = r".*(Connection closed by peer|Connection reset by peer|Broken pipe)"
+"""What the system says of a connection whose other end has closed: a reset where the other end had not read all yet."""
 
 
 def events_until(error: type[Exception], match: str | None, config: RunConfig, **options: Any) -> list[e.Event]:
@@ -260,7 +264,7 @@ def test_a_rank_that_waits_for_an_order_loses_a_leader_that_ends_at_once() -> No
 
     lost = on_ranks(work)[1].exception()
     assert isinstance(lost, RankLostError)
-    assert "the connection to rank 0 failed. Connection closed by peer" in lost.message
+    assert re.search(rf"the connection to rank 0 failed\. {GONE}", lost.message)
 
 
 @pytest.mark.parametrize(("ending", "world_size"), [(1, 2), (1, 4), (2, 4), (3, 4)])
@@ -295,7 +299,7 @@ def test_a_rank_that_ends_is_lost_at_once_while_the_others_are_yet_to_answer(
     lost, *others = on_ranks(work, world_size=world_size)
     assert not any(each.exception() for each in others)
     assert isinstance(error := lost.exception(), RankLostError)
-    assert f"the connection to rank {ending} failed. Connection closed by peer" in error.message
+    assert re.search(rf"the connection to rank {ending} failed\. {GONE}", error.message)
 
 
 @pytest.mark.parametrize("is_early", [True, False])
