@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ from engine.checkpoints.format import read_info
 from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal
-from tests.e2e.terminal import events_of
+from tests.e2e.terminal import Terminal, events_of
 from tests.recorded_runs import run_of, write_run
+from tui.app.typing_ahead import DROP_SECONDS
 from tui.lesson.stops import Progress, lock_lesson, progress_path, read_progress, write_progress
 
 A_TWEET = r"[●◐○] .*{}  \d\.\d\d"
@@ -33,6 +35,13 @@ def whole(columns: int, rows: int) -> str:
     figures = r"(?=(.|\n)*step)(?=(.|\n)* train)"
     heading_of_full_width = rf"(.|\n)*\n(?=━ tweets ).{{{columns}}}\n"
     return rf"\A{keys_in_the_last_row}{figures}{heading_of_full_width}"
+
+
+def answer(screen: Terminal, key: str) -> None:
+    """Answer a question that the screen shows, once it no longer drops the keys of before."""
+    seen_at = time.monotonic()
+    screen.wait_until(lambda: time.monotonic() > seen_at + DROP_SECONDS, "the clock stands still")
+    screen.press(key)
 
 
 @pytest.mark.ci
@@ -58,10 +67,11 @@ def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(open_terminal
     screen.press("here", "enter", shows="Saved as “here”")
     screen.press("l", shows=r"here +\d")
     screen.press("enter", shows=r"which is at this step(.|\n)*nothing is lost")
-    screen.press("enter", shows=r"Loaded here: continuing from step \d")
+    answer(screen, "enter")
+    screen.wait_for(r"Loaded here: continuing from step \d")
     screen.press("l", shows=r"here +\d")
     screen.press("n", shows="The run watched is saved and ends")
-    screen.press("y")
+    answer(screen, "y")
     runs = screen.home / "runs"
     screen.wait_until(lambda: len(list(runs.glob("*/events.jsonl"))) == 2, "no second run")
     screen.wait_for("▶ training")
