@@ -21,8 +21,10 @@ from engine.model.gru import TextGenerator
 class CheckedGpu:
     """One device of this process: CUDA's, or MPS, of which only a part is checked."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, driver: str) -> None:
+        """Check this device, whose driver has this version; empty if it is not known."""
         self.device = device
+        self._driver = driver
         self.has_graphs = device.type == "cuda"
         """Whether steps are recorded, and memory and waiting can be observed."""
         self.has_bfloat16 = may_train_in_bfloat16(device)
@@ -33,12 +35,17 @@ class CheckedGpu:
 
     def facts(self) -> dict[str, str]:
         """Return what computes: the GPU, and the versions of torch and of the libraries that it uses, by name."""
-        facts = {"torch": torch.__version__}
         if self.device.type != "cuda":
-            return {"gpu": self.device.type} | facts
+            return {"gpu": self.device.type, "torch": torch.__version__}
         major, minor = torch.cuda.get_device_capability(self.device)
-        gpu = {"gpu": torch.cuda.get_device_name(self.device), "capability": f"{major}.{minor}"}
-        return gpu | facts | {"CUDA": torch.version.cuda or "none", "cuDNN": str(cudnn_version() or "none")}
+        return {
+            "gpu": torch.cuda.get_device_name(self.device),
+            "capability": f"{major}.{minor}",
+            "driver": self._driver or "unknown",
+            "torch": torch.__version__,
+            "CUDA": torch.version.cuda or "unknown",
+            "cuDNN": str(cudnn_version() or "unknown"),
+        }
 
     @contextmanager
     def waits_forbidden(self) -> Iterator[None]:
