@@ -74,7 +74,7 @@ def doctor(
     """Print versions, devices, folders and terminal capabilities; or check the GPU.
 
     With --gpu, a small training on the GPU is compared with the same on the CPU, recorded steps with eager ones;
-    memory, failures and two processes are checked, too. That takes about two minutes. With --json, all facts and all
+    memory, failures and two processes are checked, too. That takes a minute or two. With --json, all facts and all
     numbers of the checks are one object, for a bug report.
 
     Examples:

@@ -19,19 +19,30 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.compute import gpu_step
+from engine.compute import cuda_graphs, gpu_step
 from engine.compute.cuda_graphs import CudaRecorder
-from engine.corpus.arrays import Batch
+from engine.corpus.arrays import Batch, EncodedTweets
 from engine.model.gru import TextGenerator
+from engine.model.vocab import Vocab
 from engine.training import evaluation
 from engine.training import trainer as trainer_module
 from engine.training.gpu_check.gpu import CheckedGpu
+from engine.training.gpu_check.trial import Sizes
+from tests.engine import helpers as h
 from tests.engine.compute.gpu.device_steps import FailingRecorder, FakeRecorder, use_char_graphs, use_device_step
 
 NOT_PERMITTED = "operation not permitted when stream is capturing"
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
 HOST_READS = {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select"}
 """Operations that wait for a device: with a value of the host, or a result of unknown size."""
+SIZES = Sizes(hidden_size=8, num_layers=1, batch_size=8, learning_rate=0.01, num_timed=6, num_repeated=14, num_joined=4)
+LENGTHS = [*range(3, 8)] * 8 + [*range(8, 16)] + [*range(17, 23)] * 2
+"""Characters of 60 tweets: batches of three padded lengths, most of them the shortest."""
+
+
+def some_tweets() -> tuple[EncodedTweets, Vocab]:
+    """Return tweets of these lengths, and their vocabulary."""
+    return h.encoded([tweet[:length] for tweet, length in zip(h.small_tweets(), LENGTHS, strict=True)])
 
 
 class OnFakeGpu(TextGenerator):
@@ -64,6 +75,7 @@ class FakeGpu(CheckedGpu):
         """Let models that are moved here take a device's path."""
         self.device = torch.device("cpu")
         self.has_graphs, self.has_bfloat16 = has_graphs, has_bfloat16
+        monkeypatch.setattr(cuda_graphs, "_FAILURES", {})
         use_device_step(monkeypatch, None, on=OnFakeGpu)
         use_char_graphs(monkeypatch, FakeRecorder(), on=OnFakeGpu)
         monkeypatch.setattr(trainer_module, "recorder_for", self._recorder_for)
