@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -127,16 +129,29 @@ def _learned_by_ranks(training: SharedTraining) -> list[Learned]:
 
 
 def _learn_as_rank(connection: Connection, training: SharedTraining, place: Place, port: int) -> NoReturn:
-    """Join the other rank, send what this one has learned, and stay until this process is killed.
+    """Join the other rank and send what this one has learned, or its error; never returns.
 
-    An end in order would wait for the other rank.
+    An end in order would wait for the other rank, and so does torch where that is lost: the process that asked kills
+    this one, or has ended itself.
     """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl+c reaches all processes: without a traceback of each
+    asker = threading.Thread(target=_end_with_the_asker, args=(connection,))
+    asker.start()
     # torch's names for a store that another process serves, as torchrun does
     os.environ.update(MASTER_ADDR=_HOST, MASTER_PORT=str(port), TORCHELASTIC_USE_AGENT_STORE="True")
+    answer: Learned | str
     try:
         versions = versions_of("tweetgen-tui", "torch", "numpy")
-        connection.send(training.learn(Ranks.join(place, lambda: training.device(place.rank), versions)))
+        answer = training.learn(Ranks.join(place, lambda: training.device(place.rank), versions))
     except Exception as error:  # noqa: BLE001 - the other process reports it
-        connection.send(f"{type(error).__name__}: {error}")
+        answer = f"{type(error).__name__}: {error}"
+    connection.send(answer)
     while True:
-        time.sleep(_MAX_SECONDS)
+        asker.join()
+
+
+def _end_with_the_asker(connection: Connection) -> None:
+    """End this process once the other end of the connection is closed; nothing is ever sent from there."""
+    with suppress(EOFError, OSError):
+        connection.recv()
+    os._exit(0)
