@@ -36,8 +36,8 @@ IN_PARTS = 1e-3
 MEBIBYTE = 2**20
 MAX_LEFT = 64 * MEBIBYTE
 """Bytes that a failed recording may leave behind."""
-_MANY = WARM_UP_VISITS + 2
-"""Steps on batches of one length, the last of which are replays."""
+_MANY = WARM_UP_VISITS + 1
+"""Steps on batches of one length, the last of which is a replay."""
 _DROPOUT = 0.1
 _NUM_FIRST, _NUM_TRIED = 10, 4
 

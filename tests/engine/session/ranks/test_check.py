@@ -42,10 +42,15 @@ class Failing(SharedTraining):
         return super().device()
 
 
-def test_a_rank_that_does_not_use_the_sum_or_fails_is_found_at_once() -> None:
+def test_a_rank_that_does_not_use_the_sum_is_found() -> None:
     tweets, vocab = h.encoded()
     found = check_two_ranks(Selfish(tweets=tweets, vocab_size=len(vocab), **SIZES))
     assert not found.is_right
     assert found.figure.endswith("from the losses of one process, weights differ")
+
+
+@pytest.mark.ci
+def test_the_error_of_a_rank_is_reported_at_once_though_the_other_waits_for_it() -> None:
+    tweets, vocab = h.encoded()
     with pytest.raises(RankLostError, match="Rank 1 has failed: RuntimeError: NCCL error"):
         check_two_ranks(Failing(tweets=tweets, vocab_size=len(vocab), **SIZES))

@@ -35,7 +35,7 @@ NOT_PERMITTED = "operation not permitted when stream is capturing"
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.")
 HOST_READS = {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select"}
 """Operations that wait for a device: with a value of the host, or a result of unknown size."""
-SIZES = Sizes(hidden_size=8, num_layers=1, batch_size=8, learning_rate=0.01, num_timed=6, num_repeated=14, num_joined=4)
+SIZES = Sizes(hidden_size=8, num_layers=1, batch_size=8, learning_rate=0.01, num_timed=3, num_repeated=12, num_joined=4)
 LENGTHS = [*range(3, 8)] * 8 + [*range(8, 16)] + [*range(17, 23)] * 2
 """Characters of 60 tweets: batches of three padded lengths, most of them the shortest."""
 

@@ -5,6 +5,7 @@ That all checks pass without a fault is a test of `doctor --gpu`, in `tests/cli/
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 from collections.abc import Callable
@@ -38,6 +39,7 @@ Patch = pytest.MonkeyPatch
 
 def results_of(gpu: FakeGpu) -> dict[str, CheckResult]:
     """Run all checks but that of two ranks on a small model."""
+    gc.freeze()  # each check collects garbage, and would visit all that is imported
     tweets, vocab = some_tweets()
     checks = checks_of(GpuTrial(gpu, tweets, len(vocab), SIZES), lambda: Finding("", is_right=True))
     return {name: run_check(name, check, gpu.device) for name, check in checks.items()}
