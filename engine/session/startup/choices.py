@@ -34,7 +34,7 @@ def choose_settings(
             settings,
             data.corpus.num_train_chars,
             runtime.device.type,
-            speed_of=None if speeds is None else speeds.speed_of,
+            speeds_of=None if speeds is None else speeds.speeds_of,
             base=None if base is None else base.info.model,
         )
         return configs.model, _paced(configs.training, config, runtime, data.config)
