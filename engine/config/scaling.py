@@ -120,10 +120,10 @@ class Law:
 _LEAST_TAUGHT = 0.2
 """Share of the characters that teach in a run that ends within the steps that are lost."""
 LAW = Law(
-    least_bits=1.655,
-    of_size=0.0619,
+    least_bits=1.659,
+    of_size=0.0632,
     size_power=1.2,
-    of_chars=0.7423,
+    of_chars=0.7364,
     chars_power=0.2,
     lost_steps=120,
     lost_power=2,
