@@ -120,14 +120,14 @@ class Law:
 _LEAST_TAUGHT = 0.2
 """Share of the characters that teach in a run that ends within the steps that are lost."""
 LAW = Law(
-    least_bits=1.659,
-    of_size=0.0632,
-    size_power=1.2,
-    of_chars=0.7364,
-    chars_power=0.2,
+    least_bits=1.0504,
+    of_size=0.0490,
+    size_power=2,
+    of_chars=1.3578,
+    chars_power=0.1,
     lost_steps=120,
-    lost_power=2,
-    worth=2.5,
+    lost_power=1.5,
+    worth=2,
 )
 """Fitted to the runs of docs/recipes.md."""
 
