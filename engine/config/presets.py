@@ -71,6 +71,8 @@ _EPOCHS_PER_EVALUATION = 2.0
 _MIN_EVAL_EVERY = 25
 _EARLY_EVAL_TWEETS = 250
 """An early evaluation takes the time of ten of the first steps; its figure is exact to about 0.03 bits."""
+_PATIENCE = 4
+"""Evaluations that have risen, after which a run without a budget ends at its best (docs/recipes.md)."""
 _EPOCHS_WITHOUT_BUDGET = 6.0
 """Assumed number of epochs, for the dropout; the length of such a run is unknown."""
 _NGRAM_ORDER = 4
@@ -220,6 +222,7 @@ class _Auto:
             schedule="constant" if num_chars is None else "cooldown",
             warmup_steps=max(1, round(min(num_steps / 10, most_warmup))),
             ngram_decay=min(_NGRAM_DECAY_PER_EPOCH * chars_per_step / num_train_chars, _MAX_NGRAM_DECAY),
+            patience=_PATIENCE if num_chars is None else 0,
             max_grad_norm=1.0,
             average_lag=0.05,
             eval_every=min(500 if hidden_size <= 256 else 1000, max(evaluated, _MIN_EVAL_EVERY)),

@@ -26,6 +26,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from engine.checkpoints.format import MIN_VAL_RISE_SHARE
 from engine.errors import DeviceMemoryError
 from engine.protocol.commands import Command, LoadCheckpoint, Resume, SaveLatest
 from engine.protocol.events import CheckpointLoaded, CommandRefused, Event, RunFailed, Warned
@@ -42,7 +43,7 @@ RISEN_STEPS = 200
 FAR_TIMES, FAR_STEPS = 10.0, 20
 MIN_STEPS, STEADY_AFTER_STEPS = 500, 100
 """The smoothed loss is an average over 100 steps from then on: of the run, and after a load of other weights."""
-NUM_EVALUATIONS, MIN_VAL_RISE_SHARE = 4, 0.01
+NUM_EVALUATIONS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
