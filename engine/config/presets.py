@@ -56,8 +56,9 @@ WITHOUT_BUDGET_SECONDS = 180.0
 OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 """Settings of a run on a single tweet that is watched: in 10 to 20 seconds its loss falls below 0.05."""
 _CHARS_PER_TWEET = 75
-_WARM_LEARNING_RATE = 0.002
-"""Peak learning rate of a run that starts from trained weights."""
+_WARM_LEARNING_RATE, _WARM_BATCH_SIZE = 0.002, 16
+_WARM_DROPOUT, _WARM_WEIGHT_DECAY, _WARM_AVERAGE_LAG = 0.1, 0.3, 0.15
+"""Settings of a run that starts from the shipped model: found on 500 to 2,000 tweets (docs/recipes.md)."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
 """Most warm-up steps; the second where the first batches are small."""
 _FIRST_BATCH_SIZE, _FIRST_CHARS = 8, 600_000
@@ -186,13 +187,24 @@ class _Auto:
 
     def warm(self, base: ModelConfig) -> PresetConfigs:
         """Return the settings of a run that starts from the weights of a model of the sizes `base`."""
-        recipe = Recipe(hidden_size=base.hidden_size, num_layers=base.num_layers, learning_rate=_WARM_LEARNING_RATE)
+        recipe = Recipe(
+            hidden_size=base.hidden_size,
+            num_layers=base.num_layers,
+            learning_rate=_WARM_LEARNING_RATE,
+            batch_size=_WARM_BATCH_SIZE,
+        )
         num_chars = self._chars_in_budget(RULE_SPEEDS.get(self.device_type, CHARS_PER_SECOND), recipe.batch_size)
         begins_small = self.device_type == "cpu" and self._may_begin_small  # for the length of the warm-up
         configs = self._configs(recipe, num_chars, begins_small=begins_small)
-        model = replace(base, dropout=configs.model.dropout, ngram_order=configs.model.ngram_order)
-        reason = self._reason(f"the shipped model, hidden {base.hidden_size},", num_chars)
-        return PresetConfigs(model=model, training=replace(configs.training, preset_reason=reason, first_batch_size=0))
+        model = replace(base, dropout=_WARM_DROPOUT, ngram_order=configs.model.ngram_order)
+        training = replace(
+            configs.training,
+            preset_reason=self._reason(f"the shipped model, hidden {base.hidden_size},", num_chars),
+            first_batch_size=0,
+            weight_decay=_WARM_WEIGHT_DECAY,
+            average_lag=_WARM_AVERAGE_LAG,
+        )
+        return PresetConfigs(model=model, training=training)
 
     def _configs(self, recipe: Recipe, num_chars: float | None, *, begins_small: bool = False) -> PresetConfigs:
         """Return the settings of a recipe for a budget of `num_chars`, None without a budget.
