@@ -57,8 +57,10 @@ OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 """Settings of a run on a single tweet that is watched: in 10 to 20 seconds its loss falls below 0.05."""
 _CHARS_PER_TWEET = 75
 _WARM_LEARNING_RATE, _WARM_BATCH_SIZE = 0.002, 16
-_WARM_DROPOUT, _WARM_WEIGHT_DECAY, _WARM_AVERAGE_LAG = 0.1, 0.3, 0.15
-"""Settings of a run that starts from the shipped model: found on 500 to 2,000 tweets (docs/recipes.md)."""
+_WARM_DROPOUT, _WARM_AVERAGE_LAG = 0.1, 0.15
+_WARM_DECAY_PER_EPOCH, _MAX_WARM_DECAY = 25.0, 1.0
+"""Settings of a run that starts from the shipped model, found on 500 to 2,000 tweets (docs/recipes.md). The last two are
+the sum of the weight decays of all steps in an epoch, and the largest of a step."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
 """Most warm-up steps; the second where the first batches are small."""
 _FIRST_BATCH_SIZE, _FIRST_CHARS = 8, 600_000
@@ -196,12 +198,13 @@ class _Auto:
         num_chars = self._chars_in_budget(RULE_SPEEDS.get(self.device_type, CHARS_PER_SECOND), recipe.batch_size)
         begins_small = self.device_type == "cpu" and self._may_begin_small  # for the length of the warm-up
         configs = self._configs(recipe, num_chars, begins_small=begins_small)
+        chars_per_step = self._chars_per_step(recipe.batch_size)
         model = replace(base, dropout=_WARM_DROPOUT, ngram_order=configs.model.ngram_order)
         training = replace(
             configs.training,
             preset_reason=self._reason(f"the shipped model, hidden {base.hidden_size},", num_chars),
             first_batch_size=0,
-            weight_decay=_WARM_WEIGHT_DECAY,
+            weight_decay=min(_WARM_DECAY_PER_EPOCH * chars_per_step / self.num_train_chars, _MAX_WARM_DECAY),
             average_lag=_WARM_AVERAGE_LAG,
         )
         return PresetConfigs(model=model, training=training)
