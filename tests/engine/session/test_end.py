@@ -172,6 +172,13 @@ def test_a_user_who_continues_a_run_at_its_best_decides_the_end(corpus: Path, mo
     assert (h.of_type(more, e.CheckpointLoaded), more[-1].step) == ([], 20)
 
 
+def test_a_limit_of_a_resume_is_the_only_end_of_the_run(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures(monkeypatch, RISE)
+    h.run_tiny(corpus, h.stop_at(3), **PATIENT)
+    resumed = h.run_session(h.resume_config(max_steps=12))
+    assert (h.of_type(resumed, e.CheckpointLoaded), h.only(resumed, e.RunFinished).reason) == ([], "max_steps")
+
+
 def test_a_best_that_can_not_be_read_is_named_and_the_run_goes_on(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
