@@ -89,11 +89,15 @@ class Progress:
         return replace(self, last_eval_step=0, is_eval_early=False, num_risen=0, has_returned=False, **figures)
 
     def restored_to(self, saved: Progress) -> Progress:
-        """Return the steps and figures of a checkpoint; the best of this run, its characters and its finish stay."""
+        """Return the steps and figures of a checkpoint; the best of this run, its characters and its finish stay.
+
+        Evaluations that have risen are counted anew.
+        """
         return replace(
             saved,
             total_chars=self.total_chars,
             best_bits_per_char=self.best_bits_per_char,
+            num_risen=0,
             has_returned=self.has_returned,
             finish=self.finish,
         )
@@ -106,6 +110,7 @@ class Progress:
         self.last_eval_step, self.is_eval_early = step, is_early
         self.val_loss = self.bits_per_char = None
         if not math.isfinite(evaluation.total_nats):
+            self.num_risen = 0
             return False
         self.val_loss, self.bits_per_char = evaluation.nats_per_char, evaluation.bits_per_char
         if is_early:

@@ -58,9 +58,9 @@ OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 _CHARS_PER_TWEET = 75
 _WARM_LEARNING_RATE, _WARM_BATCH_SIZE = 0.002, 16
 _WARM_DROPOUT, _WARM_AVERAGE_LAG = 0.1, 0.15
+"""Settings of a run that starts from the shipped model, found on 500 to 2,000 tweets (docs/recipes.md)."""
 _WARM_DECAY_PER_EPOCH, _MAX_WARM_DECAY = 25.0, 1.0
-"""Settings of a run that starts from the shipped model, found on 500 to 2,000 tweets (docs/recipes.md). The last two are
-the sum of the weight decays of all steps in an epoch, and the largest of a step."""
+"""Sum of the weight decays of all steps in an epoch of such a run: the more tweets, the less they overfit."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
 """Most warm-up steps; the second where the first batches are small."""
 _FIRST_BATCH_SIZE, _FIRST_CHARS = 8, 600_000

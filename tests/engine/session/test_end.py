@@ -179,6 +179,17 @@ def test_a_limit_of_a_resume_is_the_only_end_of_the_run(corpus: Path, monkeypatc
     assert (h.of_type(resumed, e.CheckpointLoaded), h.only(resumed, e.RunFinished).reason) == ([], "max_steps")
 
 
+def test_the_rise_before_a_checkpoint_that_is_loaded_does_not_count(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient: dict[str, Setting] = {**PATIENT, "eval_every": 2}
+    figures(monkeypatch, RISE)
+    h.run_tiny(corpus, h.stop_at(11), run_name="other", **{**patient, "patience": 4})
+    assert h.info_of("other").progress.num_risen == 3
+    emitted = h.run_tiny(corpus, {1: [c.LoadCheckpoint(name="other/latest")], 14: [c.Stop()]}, **patient)
+    assert (h.only(emitted, e.CheckpointLoaded).step, emitted[-1].step) == (11, 14)
+
+
 def test_a_best_that_can_not_be_read_is_named_and_the_run_goes_on(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
