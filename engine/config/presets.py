@@ -55,8 +55,11 @@ WITHOUT_BUDGET_SECONDS = 180.0
 """Budget assumed where none is set: its recipe is good after three minutes, and still improves later."""
 OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 """Settings of a run on a single tweet that is watched: in 10 to 20 seconds its loss falls below 0.05."""
-_WARM_LEARNING_RATE = 0.002
-"""Peak learning rate of a run that starts from trained weights."""
+_WARM_LEARNING_RATE, _WARM_BATCH_SIZE = 0.002, 16
+_WARM_DROPOUT, _WARM_AVERAGE_LAG = 0.1, 0.15
+"""Settings of a run that starts from the shipped model, found on 500 to 2,000 tweets (docs/recipes.md)."""
+_WARM_DECAY_PER_EPOCH, _MAX_WARM_DECAY = 25.0, 1.0
+"""Sum of the weight decays of all steps in an epoch of such a run: the more tweets, the less they overfit."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
 """Most warm-up steps; the second where the first batches are small."""
 _EPOCHS_PER_EVALUATION = 2.0
@@ -64,6 +67,8 @@ _EPOCHS_PER_EVALUATION = 2.0
 _MIN_EVAL_EVERY = 25
 _EARLY_EVAL_TWEETS = 250
 """An early evaluation takes the time of ten of the first steps; its figure is exact to about 0.03 bits."""
+_PATIENCE = 4
+"""Evaluations that have risen, after which a run without a budget ends at its best (docs/recipes.md)."""
 _EPOCHS_WITHOUT_BUDGET = 6.0
 """Assumed number of epochs, for the dropout; the length of such a run is unknown."""
 _NGRAM_ORDER = 4
@@ -183,13 +188,25 @@ class _Auto:
 
     def warm(self, base: ModelConfig) -> PresetConfigs:
         """Return the settings of a run that starts from the weights of a model of the sizes `base`."""
-        recipe = Recipe(hidden_size=base.hidden_size, num_layers=base.num_layers, learning_rate=_WARM_LEARNING_RATE)
+        recipe = Recipe(
+            hidden_size=base.hidden_size,
+            num_layers=base.num_layers,
+            learning_rate=_WARM_LEARNING_RATE,
+            batch_size=_WARM_BATCH_SIZE,
+        )
         num_chars = self._chars_in_budget(RULE_SPEEDS.get(self.device_type, CHARS_PER_SECOND), recipe.batch_size)
-        is_short = self.device_type == "cpu" and self._may_begin_small
+        is_short = self.device_type == "cpu" and self._may_begin_small  # the warm-up
         configs = self._configs(recipe, num_chars, first_batch_size=MEASURED_BATCH_SIZES[-1] if is_short else 0)
-        model = replace(base, dropout=configs.model.dropout, ngram_order=configs.model.ngram_order)
-        reason = self._reason(f"the shipped model, hidden {base.hidden_size},", num_chars)
-        return PresetConfigs(model=model, training=replace(configs.training, preset_reason=reason, first_batch_size=0))
+        chars_per_step = self._chars_per_step(recipe.batch_size)
+        model = replace(base, dropout=_WARM_DROPOUT, ngram_order=configs.model.ngram_order)
+        training = replace(
+            configs.training,
+            preset_reason=self._reason(f"the shipped model, hidden {base.hidden_size},", num_chars),
+            first_batch_size=0,
+            weight_decay=min(_WARM_DECAY_PER_EPOCH * chars_per_step / self.num_train_chars, _MAX_WARM_DECAY),
+            average_lag=_WARM_AVERAGE_LAG,
+        )
+        return PresetConfigs(model=model, training=training)
 
     def _configs(self, recipe: Recipe, num_chars: float | None, *, first_batch_size: int = 0) -> PresetConfigs:
         """Return the settings of a recipe for a budget of `num_chars`, None without a budget.
@@ -220,6 +237,7 @@ class _Auto:
             schedule="constant" if num_chars is None else "cooldown",
             warmup_steps=max(1, round(min(num_steps / 10, most_warmup))),
             ngram_decay=min(_NGRAM_DECAY_PER_EPOCH * chars_per_step / num_train_chars, _MAX_NGRAM_DECAY),
+            patience=_PATIENCE if num_chars is None else 0,
             max_grad_norm=1.0,
             average_lag=0.05,
             eval_every=min(500 if hidden_size <= 256 else 1000, max(evaluated, _MIN_EVAL_EVERY)),

@@ -69,6 +69,7 @@ def row(case: object, configs: PresetConfigs) -> str:
         f"batches of {training.batch_size}, {training.first_batch_size} at first, norm {training.max_grad_norm}",
         f"evaluation every {training.eval_every}, tweet every {training.sample_every} ({training.sample_pacing})",
         training.preset_reason,
+        *([f"patience {training.patience}, average lag {training.average_lag}"] if training.patience else ()),
     )
     return "\n    ".join((str(case), *lines))
 
