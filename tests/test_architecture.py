@@ -247,6 +247,7 @@ NOT_RUN = (
     *("train --detach", "train --nproc-per-node"),  # start processes
     *("data fetch", "--install-completion"),  # need a network, write to the user's shell
     *("bench", "data inspect big.csv"),  # take minutes
+    *("doctor --gpu", "train --device cuda"),  # need a GPU
     *(
         "checkpoints import my-model",
         "generate --checkpoint shared",

@@ -1,4 +1,7 @@
-"""`tweetgen-tui doctor`, for bug reports: versions, devices, folders, terminal; `bench`: the speed of this machine."""
+"""`tweetgen-tui doctor`, for bug reports: versions, devices, folders, terminal; `bench`: the speed of this machine.
+
+The checks of `doctor --gpu` are printed by `tui.cli.gpu_check`.
+"""
 
 from __future__ import annotations
 
@@ -58,15 +61,32 @@ _LABELS = {
 _UNITS = {"free_gigabytes": " GB", "cache_megabytes": " MB"}
 
 
-def doctor(*, as_json: AsJson = False) -> None:
-    """Print versions, devices, folders and terminal capabilities."""
-    facts_of = {
-        "versions": installed_versions(),
-        "machine": _machine(),
-        "distributed": _distributed(),
-        "folders": _folders(),
-        "terminal": _terminal(),
-    }
+def doctor(
+    *,
+    gpu: Annotated[
+        bool,
+        typer.Option(
+            "--gpu", help="Check that the GPU learns what the CPU learns: one line per check, exit code 1 if one fails."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print versions, devices, folders and terminal capabilities; or check the GPU.
+
+    With --gpu, a small training on the GPU is compared with the same on the CPU, recorded steps with eager ones;
+    memory, failures and two processes are checked, too. That takes a minute or two. With --json, all facts and all
+    numbers of the checks are one object, for a bug report.
+
+    Examples:
+    tweetgen-tui doctor --gpu
+    tweetgen-tui doctor --gpu --json > gpu.json
+    """
+    if gpu:
+        from tui.cli.gpu_check import check_gpu
+
+        check_gpu(_facts, as_json=as_json)
+        return
+    facts_of = _facts()
     if as_json:
         print_json(facts_of)
         return
@@ -76,6 +96,17 @@ def doctor(*, as_json: AsJson = False) -> None:
             (f"  {_LABELS.get(name, name.replace('_', ' '))}", _shown(value) + _UNITS.get(name, ""))
             for name, value in facts.items()
         )
+
+
+def _facts() -> dict[str, dict[str, Any]]:
+    """Return all facts by heading."""
+    return {
+        "versions": installed_versions(),
+        "machine": _machine(),
+        "distributed": _distributed(),
+        "folders": _folders(),
+        "terminal": _terminal(),
+    }
 
 
 def installed_versions() -> dict[str, str]:

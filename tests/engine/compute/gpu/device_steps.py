@@ -80,26 +80,39 @@ def losses_of(trainer: Trainer, batches: Iterable[Batch], rate: float = RATE) ->
     return trainer.drain_report().train_losses
 
 
-def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | None) -> None:
-    """Make every `Trainer` use the device step, with what a device has in place of compiled code, on the CPU."""
+def use_device_step(
+    monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | None, on: type[TextGenerator] = TextGenerator
+) -> None:
+    """Make every `Trainer` use the device step, with what a device has in place of compiled code, on the CPU.
+
+    Or only the trainers of models of one class.
+    """
     made = Trainer.__init__
 
     def make(self: Trainer, model: TextGenerator, config: TrainingConfig, runtime: Runtime, **options: Any) -> None:
         made(self, model, config, runtime, **options)
-        self._device_step = self._make_device_step(may_record=True)
+        if isinstance(model, on):
+            self._device_step = self._make_device_step(may_record=options.get("may_record", True))
 
     monkeypatch.setattr(RowRmsprop, "step", RowRmsprop.update_by_masks)
     monkeypatch.setattr(trainer_module, "recorder_for", lambda _: recorder)
     monkeypatch.setattr(Trainer, "__init__", make)
 
 
-def use_char_graphs(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder) -> None:
-    """Make every `CharStepper` that may use compiled code use a `CharGraph` in its place, on the CPU."""
+def use_char_graphs(
+    monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder, on: type[TextGenerator] = TextGenerator
+) -> None:
+    """Make every `CharStepper` that may use compiled code use a `CharGraph` in its place, on the CPU.
+
+    Or only those of models of one class.
+    """
     made = CharStepper.__init__
 
     def make(self: CharStepper, model: TextGenerator, *, may_compile: bool = True, **options: Any) -> None:
-        made(self, model, may_compile=False, **options)
-        self._graph = stepper.char_graph_of(model, self.weights) if may_compile and not options.get("held") else None
+        is_on_device = isinstance(model, on)
+        made(self, model, may_compile=may_compile and not is_on_device, **options)
+        if is_on_device and may_compile and not options.get("held"):
+            self._graph = stepper.char_graph_of(model, self.weights)
 
     monkeypatch.setattr(stepper, "_GRAPHS", {})
     monkeypatch.setattr(stepper, "CudaRecorder", lambda _: recorder)
