@@ -28,7 +28,7 @@ from tests.waiting import becomes_true
 RUN = "soak"
 MAX_GROWTH, WARM_UP_SHARE = 1.05, 0.2
 VISIT_SECONDS, SETTLING_SECONDS = 4.0, 30.0
-_OPTIONS = ("--run-name", RUN, "--autosave-seconds", "10", "--threads", "1")
+_OPTIONS = ("--run-name", RUN, "--autosave-seconds", "10", "--threads", "1", "--patience", "0")
 _STEERING = (("+", "-"), ("b", "b"), ("g",), ("space", "space"), ("t", "escape"))
 
 

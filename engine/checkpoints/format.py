@@ -39,6 +39,9 @@ _NUM_BYTES = {"I64": 8, "F32": 4, "U8": 1}
 """Bytes per element, by the dtypes that a checkpoint may have."""
 _METADATA = "__metadata__"
 _ALIGNMENT = 8
+MIN_VAL_RISE_SHARE = 0.01
+"""An evaluation has risen if it is above the best by this share. All read the same tweets: they differ only by the
+weights, and successive ones by well under 1 %."""
 _Figure = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 """A loss or bits per character; a valid SHA-256 does not make a file trusted."""
 _Size = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
@@ -67,24 +70,36 @@ class Progress:
     bits_per_char: _Figure | None = None
     """Bits per character of the last evaluation."""
     best_bits_per_char: _Figure | None = None
+    num_risen: codec.Count = 0
+    """The latest evaluations in a row that have risen; early ones do not count."""
+    has_returned: bool = False
+    """Whether the run has gone back to its best. It does so once: a user who then continues it decides when it ends."""
     finish: Finish | None = None
-    """The annealing phase, if the run was asked to finish."""
+    """The end of the run and the annealing before it, if one is planned."""
 
     def __post_init__(self) -> None:
         """Check the finish. Raises `ConfigError`."""
         if self.finish is not None:
             first, last = self.finish.first_step, self.finish.last_step
-            require("finish", last, f"after step {first}", is_valid=0 <= first < last <= LARGEST)
+            require("finish", last, f"not before step {first}", is_valid=0 <= first <= last <= LARGEST)
 
     def without_figures(self) -> Progress:
         """Return it without losses and evaluations, which do not hold for other tweets."""
         figures: dict[str, Any] = dict.fromkeys(("train_loss", "val_loss", "bits_per_char", "best_bits_per_char"))
-        return replace(self, last_eval_step=0, is_eval_early=False, **figures)
+        return replace(self, last_eval_step=0, is_eval_early=False, num_risen=0, has_returned=False, **figures)
 
     def restored_to(self, saved: Progress) -> Progress:
-        """Return the steps and figures of a checkpoint; the best of this run, its characters and its finish stay."""
+        """Return the steps and figures of a checkpoint; the best of this run, its characters and its finish stay.
+
+        Evaluations that have risen are counted anew.
+        """
         return replace(
-            saved, total_chars=self.total_chars, best_bits_per_char=self.best_bits_per_char, finish=self.finish
+            saved,
+            total_chars=self.total_chars,
+            best_bits_per_char=self.best_bits_per_char,
+            num_risen=0,
+            has_returned=self.has_returned,
+            finish=self.finish,
         )
 
     def record_evaluation(self, step: int, evaluation: Evaluation, *, is_early: bool) -> bool:
@@ -95,12 +110,15 @@ class Progress:
         self.last_eval_step, self.is_eval_early = step, is_early
         self.val_loss = self.bits_per_char = None
         if not math.isfinite(evaluation.total_nats):
+            self.num_risen = 0
             return False
         self.val_loss, self.bits_per_char = evaluation.nats_per_char, evaluation.bits_per_char
-        is_best = not is_early and (self.best_bits_per_char is None or self.bits_per_char < self.best_bits_per_char)
-        if is_best:
-            self.best_bits_per_char = self.bits_per_char
-        return is_best
+        if is_early:
+            return False
+        best = math.inf if self.best_bits_per_char is None else self.best_bits_per_char
+        self.num_risen = self.num_risen + 1 if self.bits_per_char >= best * (1 + MIN_VAL_RISE_SHARE) else 0
+        self.best_bits_per_char = min(best, self.bits_per_char)
+        return self.bits_per_char < best
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,15 +6,24 @@ The measurements behind the numbers of `auto` are in docs/recipes.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 from engine.config.fields import with_settings
 from engine.config.run import ModelConfig, PresetName, Setting, TrainingConfig
+from engine.config.scaling import (
+    BATCH_SIZES,
+    CHARS_PER_SECOND,
+    CHARS_PER_TWEET,
+    FIRST_BATCH_SIZES,
+    MEASURED_BATCH_SIZES,
+    RULE_BATCH_SIZE,
+    SIZES,
+    Size,
+    best_plan,
+    learning_rate_of,
+)
 
-CHARS_PER_SECOND = 75_000.0
-"""Training speed of the smallest recipe for a CPU by rule; converts a budget in steps or epochs to seconds."""
 _HIDDEN_SIZE_LIMITS = {1_000_000: 256, 3_000_000: 384}
 """Largest hidden size for a corpus of fewer characters than the key."""
 MIN_CHARS_FOR_TWO_LAYERS = 300_000
@@ -31,17 +40,8 @@ class Recipe:
     batch_size: int = 32
     min_chars: float = 0.0
     """Smallest budget, in characters, from which on no smaller model learns more in the same time."""
-    chars_per_second: float = 0.0
-    """Training speed on a CPU by rule: that of one thread in float32."""
 
 
-FOR_CPU = (
-    Recipe(hidden_size=256, num_layers=1, learning_rate=0.004, chars_per_second=CHARS_PER_SECOND),
-    Recipe(min_chars=5e6, hidden_size=256, num_layers=2, learning_rate=0.004, chars_per_second=35_000),
-    Recipe(min_chars=9e6, hidden_size=384, num_layers=2, learning_rate=0.002, chars_per_second=16_000),
-    Recipe(min_chars=2.8e7, hidden_size=512, num_layers=2, learning_rate=0.0015, chars_per_second=9_500),
-)
-"""Smallest model first. The largest one's limit is a guess, the others are between budgets that were tried."""
 FOR_DEVICES = (
     Recipe(min_chars=5.6e7, hidden_size=1024, num_layers=1, learning_rate=0.002, batch_size=128),
     Recipe(min_chars=2.8e7, hidden_size=512, num_layers=2, learning_rate=0.002, batch_size=128),
@@ -55,22 +55,20 @@ WITHOUT_BUDGET_SECONDS = 180.0
 """Budget assumed where none is set: its recipe is good after three minutes, and still improves later."""
 OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 """Settings of a run on a single tweet that is watched: in 10 to 20 seconds its loss falls below 0.05."""
-_CHARS_PER_TWEET = 75
-_WARM_LEARNING_RATE = 0.002
-"""Peak learning rate of a run that starts from trained weights."""
+_WARM_LEARNING_RATE, _WARM_BATCH_SIZE = 0.002, 16
+_WARM_DROPOUT, _WARM_AVERAGE_LAG = 0.1, 0.15
+"""Settings of a run that starts from the shipped model, found on 500 to 2,000 tweets (docs/recipes.md)."""
+_WARM_DECAY_PER_EPOCH, _MAX_WARM_DECAY = 25.0, 1.0
+"""Sum of the weight decays of all steps in an epoch of such a run: the more tweets, the less they overfit."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
 """Most warm-up steps; the second where the first batches are small."""
-_FIRST_BATCH_SIZE, _FIRST_CHARS = 8, 600_000
-"""Size of the first batches on a CPU where small steps are cheap, and their characters: words are learned in half of
-the time."""
-_MAX_PRICE, _MAX_SHARE_LOST = 2.0, 0.15
-"""Small first batches are used where a character in them costs less than `_MAX_PRICE` times as much, and at most
-`_MAX_SHARE_LOST` of the characters in a budget of seconds are lost, which costs some 0.01 bits (docs/recipes.md)."""
 _EPOCHS_PER_EVALUATION = 2.0
 """Most epochs between two evaluations: a small corpus shows overfitting early, and has few held-out tweets to read."""
 _MIN_EVAL_EVERY = 25
 _EARLY_EVAL_TWEETS = 250
 """An early evaluation takes the time of ten of the first steps; its figure is exact to about 0.03 bits."""
+_PATIENCE = 4
+"""Evaluations that have risen, after which a run without a budget ends at its best (docs/recipes.md)."""
 _EPOCHS_WITHOUT_BUDGET = 6.0
 """Assumed number of epochs, for the dropout; the length of such a run is unknown."""
 _NGRAM_ORDER = 4
@@ -93,8 +91,10 @@ class PresetConfigs:
         return PresetConfigs(model=with_settings(self.model, settings), training=with_settings(self.training, settings))
 
 
-SpeedOf = Callable[[PresetConfigs], float]
-"""Returns the speed of a training with these configs in characters per second; 0 for a model that does not fit."""
+SpeedsOf = Callable[[PresetConfigs, Sequence[int]], Sequence[float] | None]
+"""Returns the characters per second of a training with these settings in batches of these sizes, the largest first.
+
+They are 0 for a model that does not fit. None: there is no time to measure."""
 
 
 def resolve_preset(
@@ -103,13 +103,13 @@ def resolve_preset(
     num_train_chars: int,
     device_type: str,
     *,
-    speed_of: SpeedOf | None = None,
+    speeds_of: SpeedsOf | None = None,
     base: ModelConfig | None = None,
 ) -> PresetConfigs:
     """Return the configs of a preset, overridden by the user's `settings`.
 
     `num_train_chars` is the length of an epoch; `device_type` is "cpu", "cuda" or "mps". Sizes depend on the speed
-    of training: as measured by `speed_of`, or by rule. With `base`, `auto` continues from a model of these sizes.
+    of training: as measured by `speeds_of`, or by rule. With `base`, `auto` continues from a model of these sizes.
     Raises `ConfigError`.
     """
     auto = _Auto(settings, num_train_chars, device_type)
@@ -120,9 +120,9 @@ def resolve_preset(
     elif base is not None:
         configs = auto.warm(base)
     elif device_type == "cpu":
-        configs = auto.on_cpu(speed_of)
+        configs = auto.on_cpu(speeds_of)
     else:
-        configs = auto.on_device(speed_of or (lambda _: RULE_SPEEDS[device_type]))
+        configs = auto.on_device(speeds_of or (lambda _, __: [RULE_SPEEDS[device_type]]))
     return configs.with_settings(settings)
 
 
@@ -137,37 +137,40 @@ class _Auto:
     num_train_chars: int
     device_type: str
 
-    def on_cpu(self, speed_of: SpeedOf | None) -> PresetConfigs:
-        """Return the largest model that the CPU trains enough in the budget and that the corpus is large enough for.
+    def on_cpu(self, speeds_of: SpeedsOf | None) -> PresetConfigs:
+        """Return the model and the batches that a CPU learns most with in the budget, at the speeds that are measured.
 
-        A budget in steps or epochs counts as the seconds that they take by rule. Models are tried from the smallest on,
-        and a larger one is slower.
+        A budget in steps or epochs counts as the seconds that it takes the smallest model by rule, and the speeds of
+        all are those by rule.
         """
-        budget = self._chars_in_budget(CHARS_PER_SECOND, FOR_CPU[0].batch_size)
+        settings = self.settings
+        budget = self._chars_in_budget(CHARS_PER_SECOND, RULE_BATCH_SIZE)
         seconds = WITHOUT_BUDGET_SECONDS if budget is None else budget / CHARS_PER_SECOND
+        is_measured = speeds_of is not None and self._is_timed
 
-        @cache
-        def speed_with(recipe: Recipe) -> float:
-            """Return the characters per second of the recipe's model, by rule where they are not measured."""
-            return recipe.chars_per_second if speed_of is None or not self._is_timed else speed_of(self._trial(recipe))
+        def measured(size: Size) -> Sequence[float] | None:
+            rate = learning_rate_of(size, RULE_BATCH_SIZE)
+            recipe = Recipe(hidden_size=size.hidden_size, num_layers=size.num_layers, learning_rate=rate)
+            configs = self._configs(recipe, None).with_settings(settings)
+            return None if speeds_of is None else speeds_of(configs, MEASURED_BATCH_SIZES)
 
-        recipe, *larger = FOR_CPU
-        for following in larger:
-            if any(seconds * speed_with(each) < following.min_chars for each in (recipe, following)):
-                break
-            recipe = following
-        num_chars = self._chars_in_budget(speed_with(recipe), recipe.batch_size)
-        begins_small = self._may_begin_small
-        if begins_small and speed_of is not None:
-            whole = self._trial(recipe)  # measured before other sizes of batches
-            speed, small_speed = speed_of(whole), speed_of(whole.with_settings({"batch_size": _FIRST_BATCH_SIZE}))
-            # only a budget of seconds loses characters: others allow as many in batches of any size
-            is_limited = "max_seconds" in self.settings
-            most_lost = _MAX_SHARE_LOST * num_chars if num_chars is not None and is_limited else math.inf
-            begins_small = speed < _MAX_PRICE * small_speed and _FIRST_CHARS * (speed / small_speed - 1) <= most_lost
-        return self._configs(recipe, num_chars, begins_small=begins_small)
+        if is_measured:
+            batches = [(size, first) for size in BATCH_SIZES for first in FIRST_BATCH_SIZES if first < size]
+        else:
+            batches = [(RULE_BATCH_SIZE, MEASURED_BATCH_SIZES[-1])]
+        if not self._may_begin_small:
+            batches = [(int(settings.get("batch_size", RULE_BATCH_SIZE)), 0)]
+        plan = best_plan(self._sizes, batches, seconds, self.num_train_chars, measured if is_measured else None)
+        num_chars = self._chars_in_budget(plan.num_chars / seconds, plan.batch_size)
+        recipe = Recipe(
+            hidden_size=plan.size.hidden_size,
+            num_layers=plan.size.num_layers,
+            learning_rate=learning_rate_of(plan.size, plan.batch_size),
+            batch_size=plan.batch_size,
+        )
+        return self._configs(recipe, num_chars, first_batch_size=plan.first_batch_size)
 
-    def on_device(self, speed_of: SpeedOf) -> PresetConfigs:
+    def on_device(self, speeds_of: SpeedsOf) -> PresetConfigs:
         """Return the largest model that the device can train in the budget and that the corpus is large enough for.
 
         Larger models are tried first.
@@ -176,7 +179,8 @@ class _Auto:
         *larger, smallest = FOR_DEVICES
         recipe, num_chars = smallest, None
         for recipe in (*(each for each in larger if each.hidden_size <= limit), smallest):
-            speed = speed_of(self._trial(recipe)) if self._is_timed else 0.0
+            speeds = speeds_of(self._trial(recipe), (recipe.batch_size,)) if self._is_timed else None
+            speed = speeds[0] if speeds else 0.0
             num_chars = self._chars_in_budget(speed, recipe.batch_size)
             if (WITHOUT_BUDGET_SECONDS * speed if num_chars is None else num_chars) >= recipe.min_chars:
                 break
@@ -184,15 +188,27 @@ class _Auto:
 
     def warm(self, base: ModelConfig) -> PresetConfigs:
         """Return the settings of a run that starts from the weights of a model of the sizes `base`."""
-        recipe = Recipe(hidden_size=base.hidden_size, num_layers=base.num_layers, learning_rate=_WARM_LEARNING_RATE)
+        recipe = Recipe(
+            hidden_size=base.hidden_size,
+            num_layers=base.num_layers,
+            learning_rate=_WARM_LEARNING_RATE,
+            batch_size=_WARM_BATCH_SIZE,
+        )
         num_chars = self._chars_in_budget(RULE_SPEEDS.get(self.device_type, CHARS_PER_SECOND), recipe.batch_size)
-        begins_small = self.device_type == "cpu" and self._may_begin_small  # for the length of the warm-up
-        configs = self._configs(recipe, num_chars, begins_small=begins_small)
-        model = replace(base, dropout=configs.model.dropout, ngram_order=configs.model.ngram_order)
-        reason = self._reason(f"the shipped model, hidden {base.hidden_size},", num_chars)
-        return PresetConfigs(model=model, training=replace(configs.training, preset_reason=reason, first_batch_size=0))
+        is_short = self.device_type == "cpu" and self._may_begin_small  # the warm-up
+        configs = self._configs(recipe, num_chars, first_batch_size=MEASURED_BATCH_SIZES[-1] if is_short else 0)
+        chars_per_step = self._chars_per_step(recipe.batch_size)
+        model = replace(base, dropout=_WARM_DROPOUT, ngram_order=configs.model.ngram_order)
+        training = replace(
+            configs.training,
+            preset_reason=self._reason(f"the shipped model, hidden {base.hidden_size},", num_chars),
+            first_batch_size=0,
+            weight_decay=min(_WARM_DECAY_PER_EPOCH * chars_per_step / self.num_train_chars, _MAX_WARM_DECAY),
+            average_lag=_WARM_AVERAGE_LAG,
+        )
+        return PresetConfigs(model=model, training=training)
 
-    def _configs(self, recipe: Recipe, num_chars: float | None, *, begins_small: bool = False) -> PresetConfigs:
+    def _configs(self, recipe: Recipe, num_chars: float | None, *, first_batch_size: int = 0) -> PresetConfigs:
         """Return the settings of a recipe for a budget of `num_chars`, None without a budget.
 
         Embeddings are tied unless the user set another embedding size.
@@ -206,20 +222,22 @@ class _Auto:
             sizes = layers or "settings"
         else:
             sizes = f"hidden {hidden_size}" + (f" in {layers}" if layers else "")
-        first_batches = f", batches of {_FIRST_BATCH_SIZE} at first" if begins_small else ""
+        batches = f", batches of {recipe.batch_size}" if "batch_size" not in settings else ""
+        batches += f", of {first_batch_size} at first" if first_batch_size else ""
         chars_per_step = self._chars_per_step(recipe.batch_size)
         num_steps = math.inf if num_chars is None else num_chars / chars_per_step
-        most_warmup = _SMALL_WARMUP_STEPS if begins_small else _WARMUP_STEPS
+        most_warmup = _SMALL_WARMUP_STEPS if first_batch_size else _WARMUP_STEPS
         evaluated = round(_EPOCHS_PER_EVALUATION * num_train_chars / chars_per_step)
         training = TrainingConfig(
             preset="auto",
-            preset_reason=self._reason(sizes, num_chars, first_batches),
+            preset_reason=self._reason(sizes, num_chars, batches),
             batch_size=recipe.batch_size,
-            first_batch_size=_FIRST_BATCH_SIZE if begins_small else 0,
+            first_batch_size=first_batch_size,
             learning_rate=recipe.learning_rate,
             schedule="constant" if num_chars is None else "cooldown",
             warmup_steps=max(1, round(min(num_steps / 10, most_warmup))),
             ngram_decay=min(_NGRAM_DECAY_PER_EPOCH * chars_per_step / num_train_chars, _MAX_NGRAM_DECAY),
+            patience=_PATIENCE if num_chars is None else 0,
             max_grad_norm=1.0,
             average_lag=0.05,
             eval_every=min(500 if hidden_size <= 256 else 1000, max(evaluated, _MIN_EVAL_EVERY)),
@@ -245,7 +263,7 @@ class _Auto:
         """Return the configs of which the speed of a recipe is measured."""
         return self._configs(recipe, None).with_settings(self.settings)
 
-    def _reason(self, sizes: str, num_chars: float | None, first_batches: str = "") -> str:
+    def _reason(self, sizes: str, num_chars: float | None, batches: str = "") -> str:
         """Return why these settings were chosen; of a schedule that the user set, only that it has no effect."""
         schedule = self.settings.get("schedule")
         if schedule is None:
@@ -254,13 +272,25 @@ class _Auto:
             rate = f", {schedule} needs a budget, and none is set: the rate stays constant"
         else:
             rate = ""
-        return f"{sizes} for {self.num_train_chars:,} characters on {self.device_type}{first_batches}{rate}"
+        return f"{sizes} for {self.num_train_chars:,} characters on {self.device_type}{batches}{rate}"
 
     @property
     def _hidden_size_limit(self) -> float:
         """The largest hidden size for the corpus."""
         limits = (size for chars, size in _HIDDEN_SIZE_LIMITS.items() if self.num_train_chars < chars)
         return min(limits, default=math.inf)
+
+    @property
+    def _sizes(self) -> list[Size]:
+        """The sizes that a CPU may train: those that the corpus is large enough for, with what the user set of them."""
+        settings, has_one_layer = self.settings, self.num_train_chars < MIN_CHARS_FOR_TWO_LAYERS
+        allowed = [
+            size
+            for size in SIZES
+            if size.hidden_size <= self._hidden_size_limit and not (has_one_layer and size.num_layers > 1)
+        ]
+        chosen = {name: int(settings[name]) for name in ("hidden_size", "num_layers") if name in settings}
+        return sorted({size._replace(**chosen) for size in allowed}, key=lambda size: size.work)
 
     @property
     def _is_timed(self) -> bool:
@@ -273,7 +303,7 @@ class _Auto:
         return not self.settings.keys() & {"batch_size", "max_steps"}
 
     def _chars_per_step(self, batch_size: int) -> float:
-        return float(self.settings.get("batch_size", batch_size)) * _CHARS_PER_TWEET
+        return float(self.settings.get("batch_size", batch_size)) * CHARS_PER_TWEET
 
     def _chars_in_budget(self, chars_per_second: float, batch_size: int) -> float | None:
         """Return the training characters that fit the smallest budget at this speed; None without a budget."""

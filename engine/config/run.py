@@ -105,6 +105,9 @@ class TrainingConfig:
     """Stop after this many steps."""
     max_seconds: Annotated[float | None, Between(0.1)] = None
     """Stop after this many seconds, pauses excluded."""
+    patience: Annotated[int, Between(0)] = 0
+    """Go back to the best weights and end once this many evaluations in a row are worse than the best by 1 % or more; 0
+    never does. Where no other end is set, auto sets 4."""
     eval_every: Annotated[int, Between(0)] = 500
     """Steps between evaluations; 0 disables them. Without it, auto also evaluates at steps 64, 128 and so on below its
     interval, on up to 250 of the tweets: an early estimate, which is never the best."""
@@ -141,7 +144,7 @@ class TrainingConfig:
 BUDGETS = ("max_steps", "epochs", "max_seconds")
 """The limits of a run; their names are also reasons of `RunFinished`."""
 INTERVALS = ("eval_every", "sample_every", "sample_pacing")
-IMPLIED_SETTINGS = ("first_batch_size", "pacing", "early_eval_tweets")
+IMPLIED_SETTINGS = ("first_batch_size", "pacing", "early_eval_tweets", "patience")
 """Settings that change with others (`implied_settings`); set by name only to undo such a change."""
 _SETTINGS = field_names(ModelConfig) | field_names(TrainingConfig) | field_names(SamplingConfig)
 LIVE_SETTINGS = field_names(SamplingConfig).union(
@@ -163,7 +166,8 @@ def implied_settings(changes: Mapping[str, Setting], training: TrainingConfig) -
     """Return the settings that a user's changes of these ones change, too.
 
     A user's batch size is used from now on, and a user's interval is one of steps alone. Evaluations before the first
-    regular one end where the regular ones get another interval. What `changes` name themselves is not implied.
+    regular one end where the regular ones get another interval. A limit is the only end of the run. What `changes` name
+    themselves is not implied.
     """
     implied: dict[str, Setting] = {}
     if "batch_size" in changes:
@@ -174,6 +178,8 @@ def implied_settings(changes: Mapping[str, Setting], training: TrainingConfig) -
         implied["sample_pacing"] = "interval"
     if changes.get("eval_every", training.eval_every) != training.eval_every:
         implied["early_eval_tweets"] = 0
+    if training.patience and any(changes.get(name) is not None for name in BUDGETS):
+        implied["patience"] = 0
     return {name: value for name, value in implied.items() if name not in changes}
 
 

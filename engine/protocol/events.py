@@ -99,7 +99,7 @@ class SettingsChanged(Event, frozen=True, kw_only=True):
 
 
 class FinishPlanned(Event, frozen=True, kw_only=True):
-    """The learning rate is annealed to zero until `last_step`, where the run ends; null cancels that."""
+    """The run ends at `last_step`, and until there the learning rate is annealed to zero; null cancels that."""
 
     last_step: StepNumber | None
 

@@ -101,6 +101,9 @@ class TrainingLoop:
                 self._finish_or_pause(reason)
             return
         self._do_due_work(self.commands.answer_queries)
+        if state.is_past_best:
+            self._restorer.return_to_best()
+            return
         if self._queue.waiting or self._naps():
             return
         self._questions.advance()

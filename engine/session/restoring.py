@@ -1,13 +1,17 @@
-"""`Restorer` continues a run from another checkpoint: one that the user loads, or its own after it has diverged.
+"""`Restorer` continues a run from another checkpoint: one that the user loads, or one of its own.
 
-A single skipped step does no harm. After `SKIPPED_IN_A_ROW` of them the weights have diverged: later steps are
-non-finite too. So the run returns to its own `latest`, halves the learning rate, and continues; if not one step from
-there is finite, it returns to `best` the next time, if there is one.
+**Diverged.** A single skipped step does no harm. After `SKIPPED_IN_A_ROW` of them the weights have diverged: later
+steps are non-finite too. So the run returns to its own `latest`, halves the learning rate, and continues; if not one
+step from there is finite, it returns to `best` the next time, if there is one.
 
 It gives up after `MAX_RELOADS` times at one place. **One place** is everything less than `CLEAR_STEPS` behind the
 farthest step of a rollback: the count starts again only beyond that. So the run either progresses, or ends.
 
 On a CPU a skipped step is known after each step, on a GPU at the next report.
+
+**Past its best.** Once validation has risen for as many evaluations as the run's `patience`, the run goes back to its
+`best` and ends there. It does so once: a user may continue it. The rate is not annealed: the averaged weights gain
+nothing by more steps on a corpus that they already overfit (docs/recipes.md).
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ from engine.session.ranks.leader import rank_generators
 from engine.session.settings import halve_learning_rate, plan_finish
 from engine.session.startup.setup import PRECISION_WARNING, load_into
 from engine.session.state import Run
+from engine.text import counted
+from engine.training.schedule import Finish
 
 SKIPPED_IN_A_ROW = 3
 MAX_RELOADS = 10
@@ -100,12 +106,9 @@ class Restorer:
     def _reload(self, names: tuple[str, ...]) -> str:
         """Load the first readable one of the run's own checkpoints, at half the rate; return the outcome in words."""
         run, problem = self._run, ""
-        run.checkpoints.wait()
         for name in names:
-            path = run.setup.folder.checkpoint_path(name)
             try:
-                checkpoint = load_checkpoint(path)
-                self._continue_from(checkpoint, f"{run.setup.folder.name}/{name}", path)
+                checkpoint = self._load_own(name)
             except TweetgenError as error:
                 problem = problem or error.message
             else:
@@ -116,6 +119,32 @@ class Restorer:
         return (
             f"There is no checkpoint to go back to ({problem.removesuffix('.')}), so the run continues with its weights"
         )
+
+    def return_to_best(self) -> None:
+        """End the run at its own `best`, once, and warn; where that can't be read, the run continues as it is."""
+        run, progress = self._run, self._run.state.progress
+        progress.has_returned = True
+        rise = f"to {progress.bits_per_char:.2f} from {progress.best_bits_per_char:.2f} bits per character"
+        problem = f"Validation has risen in {counted(progress.num_risen, 'evaluation')}, {rise}"
+        try:
+            self._load_own("best")
+        except TweetgenError as error:
+            run.reporter.emit(events.Warned, message=f"{problem}. {error.message} So the run continues.")
+            return
+        step = run.state.step
+        run.state.progress.finish = Finish(first_step=step, last_step=step)
+        run.reporter.emit(events.FinishPlanned, last_step=step)
+        outcome = f"the run went back to its best, of step {step:,}, and ends there"
+        run.reporter.emit(events.Warned, message=f"{problem}: {outcome}.")
+
+    def _load_own(self, name: str) -> Checkpoint:
+        """Continue from one of the run's own checkpoints. Raises a `TweetgenError` before anything is changed."""
+        run = self._run
+        run.checkpoints.wait()
+        path = run.setup.folder.checkpoint_path(name)
+        checkpoint = load_checkpoint(path)
+        self._continue_from(checkpoint, f"{run.setup.folder.name}/{name}", path)
+        return checkpoint
 
     def _continue_from(self, checkpoint: Checkpoint, name: str, path: Path) -> None:
         """Replace model, optimizer, generator states and position in the data; emit `CheckpointLoaded`.

@@ -136,6 +136,13 @@ class RunState:
         finish = self.progress.finish
         return FINISHED if finish is not None and self.step >= finish.last_step else self.used_up_budget
 
+    @property
+    def is_past_best(self) -> bool:
+        """Whether so many evaluations in a row have risen that the run is to go back to its best."""
+        progress = self.progress
+        is_open = progress.finish is None and not progress.has_returned
+        return is_open and 0 < self.training.patience <= progress.num_risen
+
     def upcoming_rates(self, max_steps: int) -> list[float]:
         """Return the learning rates of the next steps, at least one and at most `max_steps`.
 

@@ -88,10 +88,10 @@ def cooldown(used: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Finish:
-    """The last steps of a run, over which the learning rate is annealed to zero on request."""
+    """The last steps of a run, over which the learning rate is annealed to zero; none where the run ends at once."""
 
     first_step: int
-    """Steps taken before the request."""
+    """Steps taken before it was planned."""
     last_step: int
     """Steps after which the run ends."""
 

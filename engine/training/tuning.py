@@ -4,8 +4,8 @@ None of it can be known in advance. Two GPUs differ by a factor of thirty, and p
 bfloat16 and small batches gain or cost; two threads on idle cores do up to 1.6 times the work of one, and less than one
 while other processes occupy the cores.
 
-* **Before a new run** of the preset `auto`, new models are tried from the smallest on (`NewModelSpeeds`): their speeds
-  choose the sizes, and the threads and the precision that were fastest train the run.
+* **Before a new run** of the preset `auto`, new models are tried (`NewModelSpeeds`): their speeds choose the sizes
+  (`engine.config.scaling`), and the threads and the precision that were fastest train the run.
 * **Other new runs** take their first step on two threads in float32, and are measured after it (`ThreadTuner`). The
   trials change neither weights nor optimizer nor any generator, so only the rounding of the computation depends on a
   clock.
@@ -33,7 +33,7 @@ from engine.compute import device
 from engine.compute.device import Runtime, wait_for
 from engine.compute.gpu_step import supported_precision
 from engine.compute.memory import free_memory, is_out_of_memory
-from engine.config.presets import PresetConfigs
+from engine.config.presets import WITHOUT_BUDGET_SECONDS, PresetConfigs
 from engine.config.run import Computation, ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.arrays import Batch
 from engine.corpus.training_data import TrainingData
@@ -237,12 +237,16 @@ def median(batches: Sequence[Batch]) -> Batch:
 
 # Before the first step ------------------------------------------------------------------------------------------------
 _COMPARED = PresetConfigs(
-    model=ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True), training=TrainingConfig(batch_size=64)
+    model=ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True), training=TrainingConfig()
 )
+_COMPARED_BATCH_SIZE = 64
+MEASURED_SHARE = 0.02
+"""Most of a budget that measuring on a CPU may take before it begins; a trial that has begun is completed."""
 SPEED_SECONDS = {"cpu": 0.1, "mps": 0.3, "cuda": 0.3}
-"""Time for the speed of each model and batch size."""
+"""Time for the speed of each model."""
 PRICE_ROUNDS = 3
-"""Timed rounds of steps on a batch and on its parts."""
+"""Timed rounds of steps on a batch and on some of its parts."""
+_PRICED_PARTS = 2
 _WARM_UP_STEPS = {"cpu": 1, "mps": 4, "cuda": 4}
 """Enough for kernels to be compiled, and for a step to be recorded as a CUDA graph."""
 _Sizes = tuple[int, int, int]
@@ -251,8 +255,8 @@ _Sizes = tuple[int, int, int]
 class NewModelSpeeds:
     """How fast new models train on some tweets, and in which threads and precision; draws from torch's generators.
 
-    All open threads and precisions are tried with the first model, and with others the threads that were fastest with
-    it. In batches of another size, the speed is the one measured first, divided by the price of a character.
+    All open threads and precisions are tried with the first model. Others use the threads that were fastest with it,
+    and bfloat16 where that was: larger models gain more by it.
     """
 
     def __init__(
@@ -262,6 +266,7 @@ class NewModelSpeeds:
         data: TrainingData,
         build: Callable[[ModelConfig], TextGenerator],
         check: Callable[[], None],
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """`runtime` is that of the start; `build` makes a model, and `check`, called in between, may raise."""
         self.runtime = runtime
@@ -269,48 +274,67 @@ class NewModelSpeeds:
         self._data = data
         self._build = build
         self._check = check
-        self._speeds: dict[_Sizes, dict[int, float]] = {}
-        """By model and batch size."""
+        self._clock = clock
+        seconds = MEASURED_SHARE * float(config.settings.get("max_seconds", WITHOUT_BUDGET_SECONDS))  # type: ignore[arg-type] # a number
+        self._seconds_left = seconds if runtime.device.type == "cpu" else math.inf
+        self._speeds: dict[tuple[int, ...], list[float]] = {}
+        """By the sizes of a model and of its batches."""
         self._runtimes: dict[_Sizes, Runtime] = {}
 
-    def speed_of(self, configs: PresetConfigs) -> float:
-        """Return the characters per second of training with these settings; 0 where memory does not suffice."""
-        speeds = self._speeds.setdefault(_sizes_of(configs.model), {})
-        batch_size = configs.training.batch_size
-        if batch_size not in speeds:
+    def speeds_of(self, configs: PresetConfigs, batch_sizes: Sequence[int]) -> list[float] | None:
+        """Return the characters per second of training in batches of these sizes, the largest first.
+
+        They are 0 where memory does not suffice; None if the time for measuring is over, but never for the first model.
+        """
+        case = (*_sizes_of(configs.model), *batch_sizes)
+        if case not in self._speeds:
+            if self._speeds and self._seconds_left <= 0:
+                return None
             try:
-                speeds[batch_size] = self._measure(configs, speeds)
+                self._speeds[case] = self._measure(configs, batch_sizes)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                speeds[batch_size] = 0.0
+                self._speeds[case] = [0.0 for _ in batch_sizes]
             free_memory(self.runtime.device)
-        return speeds[batch_size]
+        return self._speeds[case]
 
     def runtime_for(self, model: ModelConfig) -> Runtime:
         """Return the fastest runtime for a model, or that of the start where the model was not measured."""
         return self._runtimes.get(_sizes_of(model), self.runtime)
 
-    def _measure(self, configs: PresetConfigs, known: dict[int, float]) -> float:
-        """Return the speed of a model; `known` are its speeds in batches of other sizes."""
-        runtime, batch_size = self.runtime_for(configs.model), configs.training.batch_size
-        runtime.apply()
+    def _measure(self, configs: PresetConfigs, batch_sizes: Sequence[int]) -> list[float]:
+        """Return the speeds of a model.
+
+        That of smaller batches is the one of the largest divided by the price of a character.
+        """
         self._check()
+        runtime = self.runtime
+        largest, *smaller = batch_sizes
+        runtime.apply()
         model = self._build(configs.model).to(runtime.device)
-        precision = supported_precision(model, batch_size, runtime.precision)
+        precision = supported_precision(model, largest, runtime.precision)
         trainer = Trainer(model, configs.training, replace(runtime, precision=precision))
-        if known and runtime.device.type == "cpu":
-            [[known_size, speed], *_] = known.items()
-            return speed / price_of_parts(trainer, median(self._data.some_batches(known_size)), batch_size)
-        batch = median(self._data.some_batches(batch_size))
+        batch = median(self._data.some_batches(largest))
         if runtime.tuning == "due":
-            found = fastest(trainer, batch, runtime, self._choices, START_SECONDS, self._check)
-            runtime = self._runtimes[_sizes_of(configs.model)] = found.runtime
-            self.runtime = replace(self.runtime, num_threads=runtime.num_threads)
-            self._choices = replace(self._choices, counts=(runtime.num_threads,))
-            trainer.use_precision(runtime.precision)
-            runtime.apply()
-        return _chars_per_second(trainer, batch)
+            for each in self._choices.precisions:  # what the first start compiles is no time for measuring
+                trainer.precision = each
+                trainer.forward_backward(batch.part(slice(1)))
+        began = self._clock()
+        if runtime.tuning == "due":
+            best = replace(runtime, tuning="measured")
+            if len(self._choices.counts) * len(self._choices.precisions) > 1:
+                best = fastest(trainer, batch, runtime, self._choices, START_SECONDS, self._check).runtime
+            self._runtimes[_sizes_of(configs.model)] = best
+            self.runtime = replace(best, tuning="due")
+            precisions = ("bfloat16",) if best.precision == "bfloat16" else self._choices.precisions
+            self._choices = Choices(counts=(best.num_threads,), precisions=precisions)
+            trainer.use_precision(best.precision)
+            best.apply()
+        speed = _chars_per_second(trainer, batch)
+        speeds = [speed, *(speed / price_of_parts(trainer, batch, size) for size in smaller)]
+        self._seconds_left -= self._clock() - began
+        return speeds
 
 
 def _sizes_of(model: ModelConfig) -> _Sizes:
@@ -345,15 +369,15 @@ def price_of_parts(
     Both are timed in turns, and in the time that this thread computes: on busy cores the speed of a tenth of a second
     varies by a factor of four, and where two threads compute, each has half of the work.
     """
-    parts, prices = split_batch(batch, part_size), list[float]()
+    parts, prices = split_batch(batch, part_size)[:_PRICED_PARTS], list[float]()
     for _ in range(1 + PRICE_ROUNDS):  # memory is allocated in the first one
-        seconds = []
+        seconds_per_char = []
         for batches in ([batch], parts):
             began = cpu_clock()
             for each in batches:
                 trainer.step(each, learning_rate=1e-8)
-            seconds.append(max(cpu_clock() - began, 1e-9))
-        prices.append(seconds[1] / seconds[0])
+            seconds_per_char.append(max(cpu_clock() - began, 1e-9) / sum(each.num_targets for each in batches))
+        prices.append(seconds_per_char[1] / seconds_per_char[0])
     return float(np.median(prices[1:]))
 
 
@@ -369,4 +393,7 @@ def new_model_speeds(
     if runtime.device.type != "mps" or config.runtime.device != "auto":
         return speeds
     on_cpu = initial_runtime(replace(config, runtime=replace(config.runtime, device="cpu")), None)
-    return max((speeds, NewModelSpeeds(config, on_cpu, data, build, check)), key=lambda each: each.speed_of(_COMPARED))
+    return max(
+        (speeds, NewModelSpeeds(config, on_cpu, data, build, check)),
+        key=lambda each: each.speeds_of(_COMPARED, (64,)) or [],
+    )

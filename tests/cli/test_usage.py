@@ -84,9 +84,10 @@ OPTIONS = """
 --strip-mentions --mask-mentions --to-ascii --max-length 99 --keep-duplicates --preset tutorial --max-seconds 60
 --max-steps 9 --seed 1 --embedding-size 6 --hidden-size 8 --num-layers 2 --dropout 0.1 --ngram-order 3 --overfit 7
 --from-scratch --epochs 1.5 --batch-size 4 --learning-rate 0.01 --schedule constant --warmup-steps 5 --weight-decay
-0.1 --ngram-decay 0.2 --max-grad-norm 2 --average-lag 0.3 --steps-per-second 5 --eval-every 11 --sample-every 12
---autosave-seconds 13 --save-every 14 --keep-checkpoints 15 --keep-every-step --temperature 1.1 --prime hi --top-k 16
---top-p 0.5 --min-p 0.05 --temperature-last --only-new --avoid x,y --must-contain z --min-length 2 --best-of 3
+0.1 --ngram-decay 0.2 --max-grad-norm 2 --average-lag 0.3 --patience 3 --steps-per-second 5 --eval-every 11
+--sample-every 12 --autosave-seconds 13 --save-every 14 --keep-checkpoints 15 --keep-every-step --temperature 1.1
+--prime hi --top-k 16 --top-p 0.5 --min-p 0.05 --temperature-last --only-new --avoid x,y --must-contain z --min-length
+2 --best-of 3
 --device cpu --precision float32 --threads 1 --deterministic --run-name mine --tensorboard /logs
 
 --data a.txt --blank-line-separated --checkpoint first

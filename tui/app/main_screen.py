@@ -192,7 +192,7 @@ class MainScreen(Screen[None]):
                 self._open_files_of(name)
             case e.FinishPlanned(last_step=None):
                 self.toast("Finish cancelled: the learning rate follows its schedule again.")
-            case e.FinishPlanned(last_step=last_step):
+            case e.FinishPlanned(step=step, last_step=int(last_step)) if last_step > step:
                 self.toast(f"Finishing: the learning rate falls to zero until step {last_step:,}. f cancels.")
             case e.ThreadsChanged(message=message):
                 self.toast(f"The steps now run in {message}.")

@@ -343,7 +343,7 @@ def lines_of(event: Event, view: RunView) -> Iterator[str]:  # noqa: C901 - one 
             yield f"saved {name}"
         case events.FinishPlanned(last_step=None):
             yield f"{step}: finish cancelled"
-        case events.FinishPlanned(last_step=int(last_step)):
+        case events.FinishPlanned(last_step=int(last_step)) if last_step > event.step:
             yield f"{step}: finishing at step {last_step:,}"
         case events.ThreadsChanged(message=message):
             yield f"{step}: {message}"

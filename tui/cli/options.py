@@ -140,7 +140,7 @@ RUN = (
         TrainingConfig,
         ("epochs", "batch_size", "learning_rate", "schedule", "warmup_steps", "weight_decay", "ngram_decay"),
     ),
-    OptionGroup("Training details", TrainingConfig, ("max_grad_norm", "average_lag", "steps_per_second")),
+    OptionGroup("Training details", TrainingConfig, ("max_grad_norm", "average_lag", "patience", "steps_per_second")),
     OptionGroup("Intervals", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),
     OptionGroup("Intervals", TrainingConfig, ("save_every", "keep_checkpoints", "keep_every_step")),
     SAMPLING,

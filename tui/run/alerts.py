@@ -14,8 +14,8 @@ was false in between. The rules:
 * **disk**: a checkpoint or the journal could not be written. Over once the run reports that both can be written again.
 * **validation**: the latest 4 evaluations are all above the best by 1 % or more, and the last is not below the first of
   them. All read the same tweets, so they differ only by the weights, and successive ones by well under 1 %. The remedy
-  loads the best weights and finishes: annealing usually gains a little on them, and nothing is lost, since `best` stays
-  unchanged and the current weights are saved first.
+  loads the best weights and finishes; nothing is lost, since `best` stays unchanged and the current weights are saved
+  first. A run with `patience` goes back by itself, once; the alert is for the others, and for one that was continued.
 * **memory**: the run failed because its device has too little memory to compute even a single tweet. Another program
   may use it; once that has ended, the run can be resumed.
 """
@@ -26,6 +26,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from engine.checkpoints.format import MIN_VAL_RISE_SHARE
 from engine.errors import DeviceMemoryError
 from engine.protocol.commands import Command, LoadCheckpoint, Resume, SaveLatest
 from engine.protocol.events import CheckpointLoaded, CommandRefused, Event, RunFailed, Warned
@@ -42,7 +43,7 @@ RISEN_STEPS = 200
 FAR_TIMES, FAR_STEPS = 10.0, 20
 MIN_STEPS, STEADY_AFTER_STEPS = 500, 100
 """The smoothed loss is an average over 100 steps from then on: of the run, and after a load of other weights."""
-NUM_EVALUATIONS, MIN_VAL_RISE_SHARE = 4, 0.01
+NUM_EVALUATIONS = 4
 
 
 @dataclass(frozen=True, kw_only=True)

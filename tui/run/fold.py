@@ -107,7 +107,8 @@ def _apply(now: RunView, event: e.Event) -> None:  # noqa: C901, PLR0912, PLR091
             now.marks = tuple(mark for mark in now.marks if mark.kind != "finishing")
         case e.FinishPlanned(last_step=last_step):
             now.finishes_at = last_step
-            _mark(now, event.step, "finishing", "finishing")
+            if now.is_finishing:
+                _mark(now, event.step, "finishing", "finishing")
         case e.ThreadsChanged():
             now.num_threads, now.precision = event.num_threads, event.precision
             _restart_pace(now)

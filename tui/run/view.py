@@ -137,6 +137,11 @@ class RunView:
         return self.finishes_at is not None and self.step < self.finishes_at
 
     @property
+    def is_back_at_best(self) -> bool:
+        """Whether the run has gone back to its best, as validation rose, and is over."""
+        return self.step == self.finishes_at == self.loaded_step and self.loaded_name == f"{self.name}/best"
+
+    @property
     def is_overfit(self) -> bool:
         """Whether the model learns a single tweet by heart, as in part (c) of the tutorial."""
         return self.started is not None and self.started.num_train_tweets == 1

@@ -115,7 +115,7 @@ def outcome_texts(view: RunView, unit: LossUnit) -> Iterator[str]:
     """
     if not is_over(view) or (view.is_replay and view.ended is None):
         return
-    phase = phase_text(view)
+    phase = phase_text(view) + (" at its best" if view.is_back_at_best else "")
     if isinstance(view.ended, RunFinished) and view.ended.reason not in {"finished", *BUDGETS}:
         phase = f"{phase[:1]} {sanitize_line(end_reason(view.ended.reason))}"  # why it was stopped before its end
     reached = f"{view.step:,} steps in {format_duration(view.elapsed_seconds)}"

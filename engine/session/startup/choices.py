@@ -8,7 +8,7 @@ from engine.compute.device import Runtime
 from engine.config import presets
 from engine.config.corpus import CorpusConfig
 from engine.config.fields import field_names, option_of, with_settings
-from engine.config.run import ModelConfig, RunConfig, TrainingConfig
+from engine.config.run import BUDGETS, ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError
 from engine.session.startup.start import Start
@@ -34,7 +34,7 @@ def choose_settings(
             settings,
             data.corpus.num_train_chars,
             runtime.device.type,
-            speed_of=None if speeds is None else speeds.speed_of,
+            speeds_of=None if speeds is None else speeds.speeds_of,
             base=None if base is None else base.info.model,
         )
         return configs.model, _paced(configs.training, config, runtime, data.config)
@@ -45,6 +45,8 @@ def choose_settings(
             "Omit these options, or train a new model.",
         )
     training = with_settings(info.training, config.settings)
+    if "patience" not in config.settings and config.settings.keys() & set(BUDGETS):
+        training = replace(training, patience=0)
     if "batch_size" in config.settings or info.corpus_digest != data.corpus.digest:  # small batches are for a new model
         training = replace(training, first_batch_size=0)
     return info.model, _paced(training, config, runtime, data.config)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, get_args
@@ -68,6 +69,7 @@ def row(case: object, configs: PresetConfigs) -> str:
         f"batches of {training.batch_size}, {training.first_batch_size} at first, norm {training.max_grad_norm}",
         f"evaluation every {training.eval_every}, tweet every {training.sample_every} ({training.sample_pacing})",
         training.preset_reason,
+        *([f"patience {training.patience}, average lag {training.average_lag}"] if training.patience else ()),
     )
     return "\n    ".join((str(case), *lines))
 
@@ -75,16 +77,28 @@ def row(case: object, configs: PresetConfigs) -> str:
 BASE = ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True)
 
 
-def measured_speed(speed: float, price: float, too_large: float, measured: list[str], configs: PresetConfigs) -> float:
+def measured_speeds(
+    speed: float,
+    price: float,
+    too_large: float,
+    measured: list[str],
+    configs: PresetConfigs,
+    batch_sizes: Sequence[int],
+) -> list[float] | None:
     """Return `speed`, or 0 for a model that does not fit; what was measured is added to `measured`.
 
-    With a `price`, of a character in batches of 8, the speed is that of one layer of 256, and others are slower.
+    With a `price`, of a character in batches of 8, the speed is that of one layer of 256, and others are slower; there
+    is time for three models.
     """
-    model, batch_size = configs.model, configs.training.batch_size
-    measured.append(f"{model.hidden_size} x {model.num_layers} in batches of {batch_size}")
+    if price and len(measured) == 3:
+        return None
+    model = configs.model
+    measured.append(f"{model.hidden_size} x {model.num_layers} in batches of {' and '.join(map(str, batch_sizes))}")
+    if model.hidden_size >= too_large:
+        return [0.0 for _ in batch_sizes]
     if price:
-        speed *= 256**2 / (model.num_layers * model.hidden_size**2) / (price if batch_size == 8 else 1.0)
-    return 0.0 if model.hidden_size >= too_large else speed
+        speed *= 256**2 / (model.num_layers * model.hidden_size**2)
+    return [speed, speed / price] if price else [speed]
 
 
 @recorded_cases("presets")
@@ -98,8 +112,8 @@ def test_auto_chooses(case: Case, snapshot: SnapshotAssertion) -> None:
         speed, price = settings.pop("speed", 0.0), settings.pop("price", 0.0)
         too_large, measured = settings.pop("too_large", math.inf), list[str]()
 
-        measure = partial(measured_speed, speed, price, too_large, measured)
-        found = resolve_preset("auto", settings, **conditions, speed_of=measure if speed else None)
+        measure = partial(measured_speeds, speed, price, too_large, measured)
+        found = resolve_preset("auto", settings, **conditions, speeds_of=measure if speed else None)
         lines.append(row(listed(options), found))
         if speed:
             lines.append(f"    measured: {', '.join(measured) or 'nothing'}")

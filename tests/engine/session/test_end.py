@@ -1,12 +1,15 @@
-"""The end of a run: a stop, budgets and the clock; and that of a run on a single tweet."""
+"""The end of a run: a stop, budgets and the clock, its best; and that of a run on a single tweet."""
 
 from __future__ import annotations
 
 import functools
+import math
 import queue
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -20,9 +23,12 @@ from engine.protocol.progress import Stage
 from engine.session.sampling import EXACT_SAMPLES, LOW_LOSS, outcome_text, start_of_another
 from engine.session.session import TrainingSession
 from engine.session.state import require_unspent_budget
+from engine.storage.folders import folder_of_run
+from engine.training import out_of_memory as oom
+from engine.training.evaluation import Evaluation
 from engine.training.schedule import FINAL_LEARNING_RATE_SHARE
 from tests.engine import helpers as h
-from tests.fakes import FakeClock, change
+from tests.fakes import FakeClock, budget, change
 
 
 def test_a_stop_overtakes_queued_questions_which_are_refused_and_of_many_changes_all_but_fifty(corpus: Path) -> None:
@@ -69,6 +75,131 @@ def test_the_rate_of_an_extended_cosine_run_rises_to_its_place_on_the_longer_sch
     assert h.rates(first)[10] < 0.004 * 2 * FINAL_LEARNING_RATE_SHARE
     rest = h.run_session(h.resume_config(max_steps=20))
     assert h.rates(rest) == {step: rate for step, rate in h.rates(whole).items() if step > 10}
+
+
+# Past the best --------------------------------------------------------------------------------------------------------
+MOST_STEPS = 300
+RISING: dict[str, Setting] = {
+    "hidden_size": 18,
+    "dropout": 0.05,
+    "average_lag": 0.05,
+    "learning_rate": 0.02,
+    "max_steps": None,
+    "eval_every": 10,
+    "patience": 3,
+}
+"""The settings of a run whose validation rises long before `MOST_STEPS`, on few tweets."""
+
+
+def rising(folder: Path, **changes: Setting) -> RunConfig:
+    return h.tiny_config(h.write_corpus(folder, h.small_tweets(30)), **{**RISING, **changes})
+
+
+@functools.cache
+def risen() -> tuple[list[e.Event], dict[str, Tensor]]:
+    """Return the events of a run whose validation rises, and the tensors of its `latest`, which are those of `best`."""
+    with h.own_home() as folder:
+        emitted = h.run_session(rising(folder), h.stop_at(MOST_STEPS))
+        h.assert_same_tensors(h.tensors_of("tiny"), h.tensors_of("tiny", "best"))
+        return emitted, h.tensors_of("tiny")
+
+
+def test_a_run_whose_validation_rises_ends_at_its_best_and_says_so() -> None:
+    emitted, _ = risen()
+    figures = {event.step: event.bits_per_char for event in h.of_type(emitted, e.EvalFinished)}
+    best = min(figures, key=figures.__getitem__)
+    assert [*figures][-3:] == [step for step, bits in figures.items() if step > best and bits >= 1.01 * figures[best]][
+        -3:
+    ]
+    planned, warned, ended = h.only(emitted, e.FinishPlanned), h.only(emitted, e.Warned), h.only(emitted, e.RunFinished)
+    assert (h.only(emitted, e.CheckpointLoaded).name, planned.last_step) == ("tiny/best", best)
+    assert (warned.step, ended.step, ended.reason) == (best, best, "finished")
+    rise = f"to {figures[max(figures)]:.2f} from {figures[best]:.2f} bits per character"
+    outcome = f"the run went back to its best, of step {best:,}, and ends there."
+    assert warned.message == f"Validation has risen in 3 evaluations, {rise}: {outcome}"
+
+
+def test_a_run_stopped_while_validation_rises_ends_at_the_same_best_bit_for_bit(home: Path) -> None:
+    whole, final = risen()
+    last, best = max(h.losses(whole)), whole[-1].step
+    parts: list[e.Event] = []
+    for stop in (best - 5, best, best + 1, last - 10, last - 1, last):
+        parts += h.run_session(h.resume_config() if parts else rising(home), h.stop_at(stop))
+    parts += h.run_session(h.resume_config(), h.stop_at(MOST_STEPS))
+    assert h.losses(parts) == h.losses(whole)
+    assert (parts[-1].step, h.only(parts, e.CheckpointLoaded).name) == (best, "tiny/best")
+    h.assert_same_tensors(h.tensors_of("tiny"), final)
+
+
+def figures(patch: pytest.MonkeyPatch, all_bits: Iterable[float]) -> None:
+    """Let the evaluations of a run have these figures, then the last of them."""
+    *first, last = all_bits
+    bits = chain(first, repeat(last))
+
+    def evaluate(*_: Any) -> Evaluation:
+        return Evaluation(total_nats=100 * math.log(2) * next(bits), num_tweets=1, num_chars=100, num_unknown_chars=0)
+
+    patch.setattr(oom, "evaluate", evaluate)
+
+
+RISE = [3.0, 2.0, 2.02, 2.3, 2.02]
+PATIENT: dict[str, Setting] = {"max_steps": None, "eval_every": 1, "patience": 3}
+NO_RISE: dict[str, tuple[list[float], dict[str, Setting], h.Script]] = {
+    "one that improves": ([5.0 - step / 10 for step in range(12)], {}, {}),
+    "a rise of less than a hundredth": ([2.0, 2.019], {}, {}),
+    "a rise that is interrupted": ([2.0, 2.1, 2.1, 2.01, 2.1, 2.1, 2.0], {}, {}),
+    "no patience": (RISE, {"patience": 0}, {}),
+    "a limit that is set meanwhile": (RISE, {}, {4: [budget(max_steps=12)]}),
+    "a finish that is on": (RISE, {}, {1: [c.Finish()]}),
+}
+"""Runs with a patience of 3 that do not go back to their best: figures, settings and script."""
+
+
+@pytest.mark.parametrize("name", NO_RISE)
+def test_without_a_lasting_rise_a_run_goes_on(corpus: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    bits, settings, script = NO_RISE[name]
+    figures(monkeypatch, bits)
+    emitted = h.run_tiny(corpus, {**script, 12: [c.Stop()]}, **{**PATIENT, **settings})
+    assert (emitted[-1].step, h.of_type(emitted, e.CheckpointLoaded)) == (12, [])
+
+
+def test_a_user_who_continues_a_run_at_its_best_decides_the_end(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures(monkeypatch, RISE)
+    on_end: h.Once = {e.Paused: [c.Resume()]}
+    emitted = h.run_tiny(corpus, {12: [c.Stop()]}, once=on_end, pauses_at_end=True, **PATIENT)
+    assert (h.only(emitted, e.CheckpointLoaded).step, emitted[-1].step) == (2, 12)
+    more = h.run_session(h.resume_config(), h.stop_at(20))
+    assert (h.of_type(more, e.CheckpointLoaded), more[-1].step) == ([], 20)
+
+
+def test_a_limit_of_a_resume_is_the_only_end_of_the_run(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures(monkeypatch, RISE)
+    h.run_tiny(corpus, h.stop_at(3), **PATIENT)
+    resumed = h.run_session(h.resume_config(max_steps=12))
+    assert (h.of_type(resumed, e.CheckpointLoaded), h.only(resumed, e.RunFinished).reason) == ([], "max_steps")
+
+
+def test_the_rise_before_a_checkpoint_that_is_loaded_does_not_count(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient: dict[str, Setting] = {**PATIENT, "eval_every": 2}
+    figures(monkeypatch, RISE)
+    h.run_tiny(corpus, h.stop_at(11), run_name="other", **{**patient, "patience": 4})
+    assert h.info_of("other").progress.num_risen == 3
+    emitted = h.run_tiny(corpus, {1: [c.LoadCheckpoint(name="other/latest")], 14: [c.Stop()]}, **patient)
+    assert (h.only(emitted, e.CheckpointLoaded).step, emitted[-1].step) == (11, 14)
+
+
+def test_a_best_that_can_not_be_read_is_named_and_the_run_goes_on(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures(monkeypatch, RISE)
+    best = folder_of_run("tiny").checkpoint_path("best")
+    emitted = h.run_tiny(corpus, {4: [best.unlink], 12: [c.Stop()]}, **PATIENT)
+    warned = h.only(emitted, e.Warned)
+    assert (warned.step, emitted[-1].step) == (5, 12)
+    assert warned.message.startswith("Validation has risen in 3 evaluations, to 2.02 from 2.00 bits per character. ")
+    assert warned.message.endswith("So the run continues.")
 
 
 # A single tweet -------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from engine.corpus.arrays import Batch
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
 from engine.session.startup.setup import new_model
 from engine.training import tuning
-from engine.training.trainer import Trainer
+from engine.training.trainer import Trainer, split_batch
 from engine.training.tuning import Choices, Fastest, NewModelSpeeds, initial_runtime, new_model_speeds
 from tests.engine import helpers as h
 from tests.fakes import FakeClock
@@ -56,46 +56,82 @@ def test_the_speed_is_that_of_the_steps_after_the_first_one_and_0_where_the_mode
 
     monkeypatch.setattr(tuning, "time", mock.Mock(perf_counter=clock))
     monkeypatch.setattr(Trainer, "step", step)
-    found = speeds_on(h.CPU, data).speed_of(CONFIGS)
+    found = speeds_on(h.CPU, data).speeds_of(CONFIGS, (8,))
     sizes = sorted(batch.num_targets for batch in data.some_batches(8))
-    assert found == pytest.approx(sizes[len(sizes) // 2] / step_seconds)
+    assert found == pytest.approx([sizes[len(sizes) // 2] / step_seconds])
     assert clock() <= 10.0 + max(step_seconds, 2 * tuning.SPEED_SECONDS["cpu"])
     monkeypatch.setattr(Trainer, "step", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
-    assert speeds_on(h.CPU, data).speed_of(CONFIGS) == 0.0
+    assert speeds_on(h.CPU, data).speeds_of(CONFIGS, (8, 4)) == [0.0, 0.0]
 
 
-def test_all_is_tried_with_the_first_model_the_precision_with_others_and_small_batches_have_a_price_in_it(
-    data: TrainingData, monkeypatch: pytest.MonkeyPatch
+DEEPER, WIDER = (CONFIGS.with_settings(each) for each in ({"num_layers": 2}, {"hidden_size": 18}))
+
+
+@pytest.mark.parametrize(
+    ("best_of_first", "tried_with_second"),
+    [("float32", [Choices(counts=(1,), precisions=BOTH)]), ("bfloat16", [])],
+)
+def test_all_is_tried_with_the_first_model_the_precision_with_others_unless_that_is_bfloat16(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch, best_of_first: str, tried_with_second: list[Choices]
 ) -> None:
+    """Small batches have a price in the precision of the model."""
     tried: list[Choices] = []
 
     def fastest(_: Trainer, __: object, in_use: Runtime, choices: Choices, *___: object) -> Fastest:
         tried.append(choices)
-        best = replace(in_use, num_threads=1, precision=BOTH[len(tried) % 2], tuning="measured")
+        precision = best_of_first if len(tried) == 1 else "bfloat16"
+        best = replace(in_use, num_threads=1, precision=precision, tuning="measured")
         return Fastest(runtime=best, ratio=1.5, chars_per_second=1.0)
 
     monkeypatch.setattr(tuning, "fastest", fastest)
     monkeypatch.setattr(
         tuning, "_chars_per_second", lambda trainer, _: {"float32": 2.0, "bfloat16": 3.0}[trainer.precision]
     )
-    prices = mock.Mock(side_effect=lambda trainer, *_: {"float32": 1.2, "bfloat16": 1.5}[trainer.precision])
+    prices = mock.Mock(side_effect=lambda trainer, *_: {"float32": 1.25, "bfloat16": 1.5}[trainer.precision])
     monkeypatch.setattr(tuning, "price_of_parts", prices)
     monkeypatch.setattr(device, "available_cores", lambda: 2)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
-    start = initial_runtime(RunConfig(runtime=RuntimeConfig(device="cpu")), None)
-    speeds = speeds_on(start, data)
-    assert speeds.speed_of(CONFIGS) == speeds.speed_of(CONFIGS) == 3.0
-    assert speeds.speed_of(CONFIGS.with_settings({"batch_size": 4})) == 2.0
+    speeds = speeds_on(initial_runtime(RunConfig(runtime=RuntimeConfig(device="cpu")), None), data)
+    expected = {"float32": [2.0, 1.6], "bfloat16": [3.0, 2.0]}
+    for _ in range(2):
+        assert speeds.speeds_of(CONFIGS, (8, 4)) == expected[best_of_first]
     assert tried == [Choices(counts=(1, 2), precisions=BOTH)]
-    deeper = CONFIGS.with_settings({"num_layers": 2})
-    assert speeds.speed_of(deeper) == 2.0
-    assert tried[1:] == [Choices(counts=(1,), precisions=BOTH)]
-    found = [speeds.runtime_for(model) for model in (MODEL, deeper.model, replace(MODEL, hidden_size=18))]
+    assert speeds.speeds_of(DEEPER, (8, 4)) == expected["bfloat16"]
+    assert tried[1:] == tried_with_second
+    found = [speeds.runtime_for(each.model) for each in (CONFIGS, DEEPER, WIDER)]
     assert [(each.num_threads, each.precision, each.tuning) for each in found] == [
+        (1, best_of_first, "measured"),
         (1, "bfloat16", "measured"),
-        (1, "float32", "measured"),
-        (1, "float32", "due"),
+        (1, "bfloat16", "due"),
     ]
+
+
+def test_measuring_takes_at_most_a_share_of_the_budget_but_what_is_compiled_does_not_count(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+
+    def compile_for(*_: object) -> None:
+        clock.advance(10.0)
+
+    def fastest(_: Trainer, __: object, in_use: Runtime, *___: object) -> Fastest:
+        clock.advance(0.8)
+        return Fastest(runtime=replace(in_use, precision="bfloat16"), ratio=1.0, chars_per_second=1.0)
+
+    def chars_per_second(*_: object) -> float:
+        clock.advance(0.3)
+        return 5.0
+
+    monkeypatch.setattr(Trainer, "forward_backward", compile_for)
+    monkeypatch.setattr(tuning, "fastest", fastest)
+    monkeypatch.setattr(tuning, "_chars_per_second", chars_per_second)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
+    settings = {"max_seconds": 60.0}
+    assert tuning.MEASURED_SHARE * settings["max_seconds"] == pytest.approx(1.2)
+    config = RunConfig(runtime=RuntimeConfig(device="cpu"), settings=settings)
+    start = initial_runtime(config, None)
+    speeds = NewModelSpeeds(config, start, data, lambda model: new_model(model, data)[1], lambda: None, clock)
+    assert [speeds.speeds_of(each, (8,)) for each in (CONFIGS, DEEPER, WIDER, CONFIGS)] == [[5.0], [5.0], None, [5.0]]
 
 
 def test_the_price_of_small_batches_is_the_median_of_turns_in_processor_time() -> None:
@@ -109,8 +145,10 @@ def test_the_price_of_small_batches_is_the_median_of_turns_in_processor_time() -
 
     trainer.step = step
     [batch] = h.some_batches(1, 8)
-    assert tuning.price_of_parts(trainer, batch, 2, clock) == pytest.approx(1.64)
-    assert next(num_steps) == 5 * (1 + tuning.PRICE_ROUNDS)
+    num_chars = sum(part.num_targets for part in split_batch(batch, 2)[:2])
+    expected = 0.82 * batch.num_targets / num_chars
+    assert tuning.price_of_parts(trainer, batch, 2, clock) == pytest.approx(expected)
+    assert next(num_steps) == 3 * (1 + tuning.PRICE_ROUNDS)
 
 
 def test_the_measurement_before_a_run_is_aborted_between_two_trials(data: TrainingData) -> None:
@@ -121,12 +159,12 @@ def test_the_measurement_before_a_run_is_aborted_between_two_trials(data: Traini
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        speeds_on(start, data, check).speed_of(CONFIGS)
+        speeds_on(start, data, check).speeds_of(CONFIGS, (8,))
 
 
 def test_auto_uses_mps_only_if_it_trains_faster_than_a_cpu(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
     speeds = {"cpu": 1.0}
-    monkeypatch.setattr(NewModelSpeeds, "speed_of", lambda self, _: speeds[self.runtime.device.type])
+    monkeypatch.setattr(NewModelSpeeds, "speeds_of", lambda self, *_: [speeds[self.runtime.device.type]])
     monkeypatch.setattr(device, "available_cores", lambda: 1)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
 

@@ -10,7 +10,16 @@ from syrupy.assertion import SnapshotAssertion
 from engine.config.run import TrainingConfig
 from engine.protocol import events as e
 from tests import fakes
-from tests.fakes import checkpoint_saved, eval_finished, paused, run_failed, run_finished, run_started, steps_finished
+from tests.fakes import (
+    checkpoint_loaded,
+    checkpoint_saved,
+    eval_finished,
+    paused,
+    run_failed,
+    run_finished,
+    run_started,
+    steps_finished,
+)
 from tests.tui.widgets.status.test_facts import view_after
 from tui.run.view import RunView
 from tui.widgets.bars import StepBar, outcome_texts, step_text
@@ -35,6 +44,12 @@ ENDS = {
     "paused at an end within a replay": replace(run_of_100(PAUSED), is_replay=True),
     "at the end of its budget, saved": run_of_100(PAUSED, checkpoint_saved(100, "mi\x1b[2Jne"), checkpoint_saved(100)),
     "at the end, `latest` is of an earlier step": run_of_100(checkpoint_saved(90), PAUSED),
+    "back at its best, as validation rose": run_of_100(
+        checkpoint_loaded(90, f"{run_started().run}/best"),
+        e.FinishPlanned(step=90, elapsed_seconds=125.0, last_step=90),
+        paused(90, 125.0),
+        max_steps=None,
+    ),
     "ended by its budget": run_of_100(run_finished(100, "max_steps")),
     "stopped": run_of_100(run_finished(100, "stopped by the user")),
     "failed": run_of_100(run_failed(100, "The disk is full")),

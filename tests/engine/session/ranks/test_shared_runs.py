@@ -32,6 +32,7 @@ from engine.storage.folders import find_run
 from engine.training import schedule
 from tests.engine import helpers as h
 from tests.engine.session.ranks.shared_runs import run_shared
+from tests.engine.session.test_end import PATIENT, RISE, figures
 from tests.fakes import budget, change
 from tests.strategies import commands
 
@@ -161,6 +162,15 @@ def test_after_any_command_the_ranks_stay_together(corpus: Path, monkeypatch: py
     assert (list(unsent), h.of_type(shared, e.CommandRefused)) == ([], [])
     assert h.only(shared, e.RunFinished).reason == "epochs"
     assert h.only(shared, e.RunFinished).step > (h.only(shared, e.FinishPlanned).last_step or 0)
+
+
+def test_the_ranks_go_back_to_the_best_together_and_continue_from_there(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures(monkeypatch, RISE)
+    config = h.tiny_config(corpus, **PATIENT)
+    shared = run_shared(config, script=h.stop_at(12), once={e.Paused: [c.Resume()]}, pauses_at_end=True)
+    assert (h.only(shared, e.CheckpointLoaded).step, h.only(shared, e.RunFinished).step) == (2, 12)
 
 
 def test_the_baselines_of_a_shared_run_are_those_of_one_process(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
