@@ -49,11 +49,12 @@ class CheckedGpu:
 
     @contextmanager
     def waits_forbidden(self) -> Iterator[None]:
-        """Raise `RuntimeError` in the block where the host waits for the device.
+        """Raise `RuntimeError` in the block where torch lets the host wait for the device.
 
-        torch does so in each copy that is not asynchronous and in each wait for a stream (2.13:
-        `c10/cuda/CUDAFunctions.h`). A wait for an event is none of them (`c10/cuda/CUDAEvent.h`), so `Backlog` may
-        limit the queue; nor is `torch.cuda.synchronize`, with which a recording begins.
+        torch (2.13) does so in each copy that is not asynchronous and in each wait for a stream
+        (`c10/cuda/CUDAFunctions.h`). It does not in a wait for an event (`c10/cuda/CUDAEvent.h`), so that `Backlog` may
+        limit the queue, nor in `torch.cuda.synchronize`. What the driver waits for by itself, as in a large copy from
+        memory that is not pinned, is seen in the time of a step only.
         """
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype feature")

@@ -48,6 +48,12 @@ def results_of(gpu: FakeGpu) -> dict[str, CheckResult]:
 # A device that computes wrongly ---------------------------------------------------------------------------------------
 
 
+def lose_a_number(patch: Patch) -> None:
+    """Sum whole numbers wrongly."""
+    sound = torch.arange
+    patch.setattr(torch, "arange", lambda end, **options: sound(end, **options).clamp(max=999_998))
+
+
 def freeze_rate(patch: Patch) -> None:
     """Update with the learning rate of the first step."""
     sound = OptimizerStep.run
@@ -196,6 +202,7 @@ def keep_what_a_recording_has_allocated(patch: Patch) -> None:
 
 
 FAULTS: dict[Callable[[Patch], None], str] = {
+    lose_a_number: "versions",
     freeze_rate: "learning rate",
     repeat_mask: "dropout",
     shift_rows: "float32",
