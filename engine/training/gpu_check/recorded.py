@@ -136,10 +136,10 @@ def check_memory(trial: GpuTrial) -> Finding:
     numbers = {"bytes_after_10_steps": before, "bytes_after_all_steps": after, "num_graphs": trainer.num_graphs}
     if not trainer.num_graphs:
         return not_recorded("step", numbers)
-    (allocated, reserved), (_, reserved_at_first) = after, before
-    figure = f"{allocated / MEBIBYTE:,.1f} MiB in use and {reserved / MEBIBYTE:,.0f} MiB reserved after {many} steps"
-    if after != before:
-        figure += f", {before[0] / MEBIBYTE:,.1f} and {reserved_at_first / MEBIBYTE:,.0f} MiB after {_NUM_FIRST}"
+    allocated, reserved = (f"{each / MEBIBYTE:,.1f} MiB" for each in after)
+    figure = f"after {many} steps {allocated} in use, {reserved} reserved"
+    more_allocated, more_reserved = after[0] - before[0], after[1] - before[1]
+    figure += f"; since step {_NUM_FIRST} {more_allocated:+,} and {more_reserved:+,} bytes"
     return Finding(figure, numbers, is_right=after == before)
 
 
