@@ -56,7 +56,7 @@ WITHOUT_BUDGET_SECONDS = 180.0
 OVERFIT_PACE: Mapping[str, Setting] = {"steps_per_second": 7.0}
 """Settings of a run on a single tweet that is watched: in 10 to 20 seconds its loss falls below 0.05."""
 _WARM_LEARNING_RATE, _WARM_BATCH_SIZE = 0.002, 16
-_WARM_DROPOUT, _WARM_AVERAGE_LAG = 0.1, 0.15
+_MAX_WARM_DROPOUT, _WARM_AVERAGE_LAG = 0.1, 0.15
 """Settings of a run that starts from the shipped model, found on 500 to 2,000 tweets (docs/recipes.md)."""
 _WARM_DECAY_PER_EPOCH, _MAX_WARM_DECAY = 25.0, 1.0
 """Sum of the weight decays of all steps in an epoch of such a run: the more tweets, the less they overfit."""
@@ -198,7 +198,8 @@ class _Auto:
         is_short = self.device_type == "cpu" and self._may_begin_small  # the warm-up
         configs = self._configs(recipe, num_chars, first_batch_size=MEASURED_BATCH_SIZES[-1] if is_short else 0)
         chars_per_step = self._chars_per_step(recipe.batch_size)
-        model = replace(base, dropout=_WARM_DROPOUT, ngram_order=configs.model.ngram_order)
+        dropout = min(configs.model.dropout, _MAX_WARM_DROPOUT)
+        model = replace(base, dropout=dropout, ngram_order=configs.model.ngram_order)
         training = replace(
             configs.training,
             preset_reason=self._reason(f"the shipped model, hidden {base.hidden_size},", num_chars),
