@@ -13,6 +13,7 @@ import typer
 from engine.config.corpus import CorpusConfig
 from engine.config.run import Device, RuntimeConfig
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, load_training_data
+from engine.errors import DeviceError
 from engine.text import sanitize_line
 from tui.cli.output import print_json, report, show_progress
 
@@ -52,7 +53,10 @@ def _applied_runtime() -> Runtime:
     from engine.compute.device import Runtime, is_available
 
     device: Device = "mps" if is_available("mps") else "cuda"
-    runtime = Runtime.resolve(RuntimeConfig(device=device, precision="float32", deterministic=True))
+    try:
+        runtime = Runtime.resolve(RuntimeConfig(device=device, precision="float32", deterministic=True))
+    except DeviceError as error:
+        raise DeviceError(error.message, "tweetgen-tui doctor shows what this machine has.") from error
     runtime.apply()
     return runtime
 
