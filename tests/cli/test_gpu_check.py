@@ -101,7 +101,9 @@ def test_json_has_the_facts_of_doctor_and_each_check_with_its_numbers(
 
 
 @pytest.mark.parametrize("problem", ["", "The NVIDIA driver on your system is too old (found version 12020)."])
-def test_without_a_usable_gpu_the_error_is_that_of_a_run_with_device_cuda(cli: Cli, problem: str) -> None:
+def test_without_a_usable_gpu_the_problem_is_that_of_a_run_with_device_cuda_and_the_hint_its_own(
+    cli: Cli, problem: str
+) -> None:
     def fail() -> None:
         raise RuntimeError(problem)
 
@@ -110,4 +112,5 @@ def test_without_a_usable_gpu_the_error_is_that_of_a_run_with_device_cuda(cli: C
         cli.monkeypatch.setattr(torch.cuda, "init", fail)
     ended = cli("doctor", "--gpu")
     assert_two_line_error(ended, "no cuda device that torch can use", problem)
-    assert ended.error_lines == cli("train", "--device", "cuda", "--max-steps", "1").error_lines[-2:]
+    assert ended.error_lines[0] == cli("train", "--device", "cuda", "--max-steps", "1").error_lines[-2]
+    assert ended.error_lines[1] == "tweetgen-tui doctor shows what this machine has."
