@@ -20,8 +20,8 @@ RECIPES = Path(__file__).parents[1] / "docs" / "recipes.md"
 NUM_TRAIN_CHARS = 3_391_315
 """An epoch of the tweets that the runs were trained on."""
 _GRID: dict[str, tuple[float, ...]] = {
-    "size_power": (0.3, 0.5, 0.8, 1.2, 2.0),
-    "chars_power": (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5),
+    "size_power": (0.5, 0.8, 1.2, 2.0, 3.0),
+    "chars_power": (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
     "lost_steps": tuple(range(60, 201, 20)),
     "lost_power": (1, 1.5, 2, 2.5, 3),
     "worth": (1.5, 2, 2.5, 3, 4),

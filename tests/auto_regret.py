@@ -2,9 +2,10 @@
 
     python -m tests.auto_regret --data FILE --seconds 60,180,600
 
-For each budget, `auto` runs first; then its neighbours, each with one of its choices changed: smaller and larger
-models, half and twice the batch size, and its own batch size from the first step on. The figure is that of all
-validation tweets at the end of the run. Runs take turns, `--rounds` times; use an otherwise idle machine.
+For each budget, `auto` runs first; then its neighbours: its model with half and twice the batch size, and with its own
+batch size from the first step on; and the next smaller and larger model, in the batches that `auto` chooses for it. The
+figure is that of all validation tweets at the end of the run. Runs take turns, `--rounds` times; use an otherwise idle
+machine.
 
 `ONEDNN_MAX_CPU_ISA=AVX512_CORE` in the environment hides AMX and bfloat16 of the processor, and
 `ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16` AMX alone.
@@ -72,16 +73,17 @@ def run(name: str, data: Path, seconds: float, options: Options) -> Outcome:
 
 
 def neighbours(chosen: RunStarted) -> dict[str, Options]:
-    """Return the options of the runs with one choice changed, by what is changed."""
+    """Return the options of the runs beside the chosen one, by what is changed."""
     model, batch_size = chosen.model, chosen.training.batch_size
+    own = {"hidden-size": model.hidden_size, "num-layers": model.num_layers}
     found: dict[str, Options] = {
-        "batches half as large": {"batch-size": batch_size // 2},
-        "batches twice as large": {"batch-size": 2 * batch_size},
+        "batches half as large": {**own, "batch-size": batch_size // 2},
+        "batches twice as large": {**own, "batch-size": 2 * batch_size},
     }
     if chosen.training.first_batch_size:
-        found["no smaller batches at first"] = {"batch-size": batch_size}
+        found["no smaller batches at first"] = {**own, "batch-size": batch_size}
     place = SIZES.index(Size(model.hidden_size, model.num_layers))
-    for size in SIZES[max(0, place - 2) : place + 3]:
+    for size in SIZES[max(0, place - 1) : place + 2]:
         if size != SIZES[place]:
             words = f"{size.num_layers} x {size.hidden_size}"
             found[words] = {"hidden-size": size.hidden_size, "num-layers": size.num_layers}

@@ -61,7 +61,7 @@ _MAX_WARM_DROPOUT, _WARM_AVERAGE_LAG = 0.1, 0.15
 _WARM_DECAY_PER_EPOCH, _MAX_WARM_DECAY = 25.0, 1.0
 """Sum of the weight decays of all steps in an epoch of such a run: the more tweets, the less they overfit."""
 _WARMUP_STEPS, _SMALL_WARMUP_STEPS = 100, 40
-"""Most warm-up steps; the second where the first batches are small."""
+"""Most warm-up steps; the second where the first batches are small, or all are."""
 _EPOCHS_PER_EVALUATION = 2.0
 """Most epochs between two evaluations: a small corpus shows overfitting early, and has few held-out tweets to read."""
 _MIN_EVAL_EVERY = 25
@@ -151,8 +151,7 @@ class _Auto:
         def measured(size: Size) -> Sequence[float] | None:
             rate = learning_rate_of(size, RULE_BATCH_SIZE)
             recipe = Recipe(hidden_size=size.hidden_size, num_layers=size.num_layers, learning_rate=rate)
-            configs = self._configs(recipe, None).with_settings(settings)
-            return None if speeds_of is None else speeds_of(configs, MEASURED_BATCH_SIZES)
+            return None if speeds_of is None else speeds_of(self._trial(recipe), MEASURED_BATCH_SIZES)
 
         if is_measured:
             batches = [(size, first) for size in BATCH_SIZES for first in FIRST_BATCH_SIZES if first < size]
@@ -168,7 +167,12 @@ class _Auto:
             learning_rate=learning_rate_of(plan.size, plan.batch_size),
             batch_size=plan.batch_size,
         )
-        return self._configs(recipe, num_chars, first_batch_size=plan.first_batch_size)
+        return self._configs(
+            recipe,
+            num_chars,
+            first_batch_size=plan.first_batch_size,
+            most_warmup=_SMALL_WARMUP_STEPS if plan.first_batch_size else _WARMUP_STEPS,
+        )
 
     def on_device(self, speeds_of: SpeedsOf) -> PresetConfigs:
         """Return the largest model that the device can train in the budget and that the corpus is large enough for.
@@ -195,29 +199,30 @@ class _Auto:
             batch_size=_WARM_BATCH_SIZE,
         )
         num_chars = self._chars_in_budget(RULE_SPEEDS.get(self.device_type, CHARS_PER_SECOND), recipe.batch_size)
-        is_short = self.device_type == "cpu" and self._may_begin_small  # the warm-up
-        configs = self._configs(recipe, num_chars, first_batch_size=MEASURED_BATCH_SIZES[-1] if is_short else 0)
+        is_short = self.device_type == "cpu" and self._may_begin_small
+        most_warmup = _SMALL_WARMUP_STEPS if is_short else _WARMUP_STEPS
+        configs = self._configs(recipe, num_chars, most_warmup=most_warmup)
         chars_per_step = self._chars_per_step(recipe.batch_size)
         dropout = min(configs.model.dropout, _MAX_WARM_DROPOUT)
         model = replace(base, dropout=dropout, ngram_order=configs.model.ngram_order)
         training = replace(
             configs.training,
             preset_reason=self._reason(f"the shipped model, hidden {base.hidden_size},", num_chars),
-            first_batch_size=0,
             weight_decay=min(_WARM_DECAY_PER_EPOCH * chars_per_step / self.num_train_chars, _MAX_WARM_DECAY),
             average_lag=_WARM_AVERAGE_LAG,
         )
         return PresetConfigs(model=model, training=training)
 
-    def _configs(self, recipe: Recipe, num_chars: float | None, *, first_batch_size: int = 0) -> PresetConfigs:
+    def _configs(
+        self, recipe: Recipe, num_chars: float | None, *, first_batch_size: int = 0, most_warmup: int = _WARMUP_STEPS
+    ) -> PresetConfigs:
         """Return the settings of a recipe for a budget of `num_chars`, None without a budget.
 
         Embeddings are tied unless the user set another embedding size.
         """
         settings, num_train_chars = self.settings, self.num_train_chars
-        hidden_size = int(min(recipe.hidden_size, self._hidden_size_limit))
-        is_deep = hidden_size == recipe.hidden_size and num_train_chars >= MIN_CHARS_FOR_TWO_LAYERS
-        num_layers = recipe.num_layers if is_deep else 1
+        hidden_size = int(settings.get("hidden_size", min(recipe.hidden_size, self._hidden_size_limit)))
+        num_layers = recipe.num_layers if num_train_chars >= MIN_CHARS_FOR_TWO_LAYERS else 1
         layers = f"{num_layers} layers" if num_layers > 1 and "num_layers" not in settings else ""
         if "hidden_size" in settings:
             sizes = layers or "settings"
@@ -227,7 +232,6 @@ class _Auto:
         batches += f", of {first_batch_size} at first" if first_batch_size else ""
         chars_per_step = self._chars_per_step(recipe.batch_size)
         num_steps = math.inf if num_chars is None else num_chars / chars_per_step
-        most_warmup = _SMALL_WARMUP_STEPS if first_batch_size else _WARMUP_STEPS
         evaluated = round(_EPOCHS_PER_EVALUATION * num_train_chars / chars_per_step)
         training = TrainingConfig(
             preset="auto",
@@ -248,7 +252,6 @@ class _Auto:
             pacing="seconds",
         )
         epochs = _EPOCHS_WITHOUT_BUDGET if num_chars is None else num_chars / num_train_chars
-        hidden_size = int(settings.get("hidden_size", hidden_size))
         embedding_size = int(settings.get("embedding_size", hidden_size))
         model = ModelConfig(
             embedding_size=embedding_size,

@@ -35,6 +35,7 @@ from engine.compute.gpu_step import supported_precision
 from engine.compute.memory import free_memory, is_out_of_memory
 from engine.config.presets import WITHOUT_BUDGET_SECONDS, PresetConfigs
 from engine.config.run import Computation, ModelConfig, RunConfig, TrainingConfig
+from engine.config.scaling import MEASURED_BATCH_SIZES, Size
 from engine.corpus.arrays import Batch
 from engine.corpus.training_data import TrainingData
 from engine.model.gru import TextGenerator
@@ -239,9 +240,8 @@ def median(batches: Sequence[Batch]) -> Batch:
 _COMPARED = PresetConfigs(
     model=ModelConfig(embedding_size=256, hidden_size=256, tied_embeddings=True), training=TrainingConfig()
 )
-_COMPARED_BATCH_SIZE = 64
 MEASURED_SHARE = 0.02
-"""Most of a budget that measuring on a CPU may take before it begins; a trial that has begun is completed."""
+"""Most of a budget that measuring on a CPU may take before it begins, except for the first model."""
 SPEED_SECONDS = {"cpu": 0.1, "mps": 0.3, "cuda": 0.3}
 """Time for the speed of each model."""
 PRICE_ROUNDS = 3
@@ -280,15 +280,18 @@ class NewModelSpeeds:
         self._speeds: dict[tuple[int, ...], list[float]] = {}
         """By the sizes of a model and of its batches."""
         self._runtimes: dict[_Sizes, Runtime] = {}
+        self._seconds_per_work = 0.0
+        """Seconds that the speed of the last model took, for a multiplication of its recurrent weights."""
 
     def speeds_of(self, configs: PresetConfigs, batch_sizes: Sequence[int]) -> list[float] | None:
         """Return the characters per second of training in batches of these sizes, the largest first.
 
-        They are 0 where memory does not suffice; None if the time for measuring is over, but never for the first model.
+        They are 0 where memory does not suffice; None if there is no time left to measure, but never for the first
+        model.
         """
         case = (*_sizes_of(configs.model), *batch_sizes)
         if case not in self._speeds:
-            if self._speeds and self._seconds_left <= 0:
+            if self._speeds and self._seconds_per_work * _work_of(configs.model) > self._seconds_left:
                 return None
             try:
                 self._speeds[case] = self._measure(configs, batch_sizes)
@@ -316,30 +319,44 @@ class NewModelSpeeds:
         precision = supported_precision(model, largest, runtime.precision)
         trainer = Trainer(model, configs.training, replace(runtime, precision=precision))
         batch = median(self._data.some_batches(largest))
-        if runtime.tuning == "due":
+        if runtime.device.type == "cpu":
             for each in self._choices.precisions:  # what the first start compiles is no time for measuring
                 trainer.precision = each
                 trainer.forward_backward(batch.part(slice(1)))
+            trainer.precision = precision
         began = self._clock()
-        if runtime.tuning == "due":
-            best = replace(runtime, tuning="measured")
-            if len(self._choices.counts) * len(self._choices.precisions) > 1:
-                best = fastest(trainer, batch, runtime, self._choices, START_SECONDS, self._check).runtime
-            self._runtimes[_sizes_of(configs.model)] = best
-            self.runtime = replace(best, tuning="due")
-            precisions = ("bfloat16",) if best.precision == "bfloat16" else self._choices.precisions
-            self._choices = Choices(counts=(best.num_threads,), precisions=precisions)
-            trainer.use_precision(best.precision)
-            best.apply()
-        speed = _chars_per_second(trainer, batch)
-        speeds = [speed, *(speed / price_of_parts(trainer, batch, size) for size in smaller)]
-        self._seconds_left -= self._clock() - began
-        return speeds
+        try:
+            if runtime.tuning == "due":
+                self._choose_runtime(_sizes_of(configs.model), trainer, batch)
+            chosen = self._clock()
+            speed = _chars_per_second(trainer, batch)
+            speeds = [speed, *(speed / price_of_parts(trainer, batch, size) for size in smaller)]
+            self._seconds_per_work = (self._clock() - chosen) / _work_of(configs.model)
+            return speeds
+        finally:
+            self._seconds_left -= self._clock() - began
+
+    def _choose_runtime(self, sizes: _Sizes, trainer: Trainer, batch: Batch) -> None:
+        """Choose the threads and the precision for a model, and limit what is open for the next ones."""
+        best = replace(self.runtime, tuning="measured")
+        if len(self._choices.counts) * len(self._choices.precisions) > 1:
+            best = fastest(trainer, batch, self.runtime, self._choices, START_SECONDS, self._check).runtime
+        self._runtimes[sizes] = best
+        self.runtime = replace(best, tuning="due")
+        precisions = ("bfloat16",) if best.precision == "bfloat16" else self._choices.precisions
+        self._choices = Choices(counts=(best.num_threads,), precisions=precisions)
+        trainer.use_precision(best.precision)
+        best.apply()
 
 
 def _sizes_of(model: ModelConfig) -> _Sizes:
     """Return what the speed of a model depends on."""
     return model.embedding_size, model.hidden_size, model.num_layers
+
+
+def _work_of(model: ModelConfig) -> int:
+    """Return the multiplications of a character by the recurrent weights, but for a factor."""
+    return Size(model.hidden_size, model.num_layers).work
 
 
 def _chars_per_second(trainer: Trainer, batch: Batch) -> float:
@@ -395,5 +412,5 @@ def new_model_speeds(
     on_cpu = initial_runtime(replace(config, runtime=replace(config.runtime, device="cpu")), None)
     return max(
         (speeds, NewModelSpeeds(config, on_cpu, data, build, check)),
-        key=lambda each: each.speeds_of(_COMPARED, (64,)) or [],
+        key=lambda each: each.speeds_of(_COMPARED, MEASURED_BATCH_SIZES) or [],
     )

@@ -106,20 +106,26 @@ def test_all_is_tried_with_the_first_model_the_precision_with_others_unless_that
     ]
 
 
+@pytest.mark.parametrize("is_open", [True, False])
 def test_measuring_takes_at_most_a_share_of_the_budget_but_what_is_compiled_does_not_count(
-    data: TrainingData, monkeypatch: pytest.MonkeyPatch
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch, is_open: bool
 ) -> None:
-    clock = FakeClock()
+    """Whether or not threads and precision are open. A model of twice the work takes twice as long to measure."""
+    clock, measured = FakeClock(), list[float]()
 
     def compile_for(*_: object) -> None:
         clock.advance(10.0)
 
+    def spend(seconds: float) -> None:
+        measured.append(seconds)
+        clock.advance(seconds)
+
     def fastest(_: Trainer, __: object, in_use: Runtime, *___: object) -> Fastest:
-        clock.advance(0.8)
+        spend(0.4)
         return Fastest(runtime=replace(in_use, precision="bfloat16"), ratio=1.0, chars_per_second=1.0)
 
-    def chars_per_second(*_: object) -> float:
-        clock.advance(0.3)
+    def chars_per_second(trainer: Trainer, _: Batch) -> float:
+        spend(0.2 * trainer.model.rnn.num_layers)
         return 5.0
 
     monkeypatch.setattr(Trainer, "forward_backward", compile_for)
@@ -127,11 +133,13 @@ def test_measuring_takes_at_most_a_share_of_the_budget_but_what_is_compiled_does
     monkeypatch.setattr(tuning, "_chars_per_second", chars_per_second)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
     settings = {"max_seconds": 60.0}
-    assert tuning.MEASURED_SHARE * settings["max_seconds"] == pytest.approx(1.2)
-    config = RunConfig(runtime=RuntimeConfig(device="cpu"), settings=settings)
+    asked = RuntimeConfig(device="cpu") if is_open else RuntimeConfig(device="cpu", threads=1, precision="float32")
+    config = RunConfig(runtime=asked, settings=settings)
     start = initial_runtime(config, None)
     speeds = NewModelSpeeds(config, start, data, lambda model: new_model(model, data)[1], lambda: None, clock)
     assert [speeds.speeds_of(each, (8,)) for each in (CONFIGS, DEEPER, WIDER, CONFIGS)] == [[5.0], [5.0], None, [5.0]]
+    assert measured == ([0.4, 0.2, 0.4] if is_open else [0.2, 0.4])
+    assert sum(measured) <= tuning.MEASURED_SHARE * settings["max_seconds"]
 
 
 def test_the_price_of_small_batches_is_the_median_of_turns_in_processor_time() -> None:
