@@ -113,8 +113,12 @@ COLUMNS = 48
 PATIENCE_SECONDS = 0.05
 """A candidate with several threads drops out once it is this far behind the fastest, and `_FAR_BEHIND` times slower."""
 _FAR_BEHIND = 1.5
-_MORE_THREADS, _FEWER_THREADS = 1.1, 1.05
+_MORE_THREADS, FEWER_THREADS = 1.1, 1.05
 """Speedup at which more, or fewer, threads replace those in use."""
+FEWER_THREADS_AT_START = 1.3
+"""The latter where the sizes of a model depend on it. On cores that are shared for some seconds, two threads are up to
+1.3 times slower than one and then as much faster: threads are measured again, while the sizes last for the whole run.
+"""
 _BFLOAT16 = 1.15
 """Speedup at which bfloat16 replaces float32."""
 _Variant = TypeVar("_Variant")
@@ -140,8 +144,9 @@ def fastest(
     choices: Choices,
     limit_seconds: float,
     check: Callable[[], None],
+    fewer_threads: float = FEWER_THREADS,
 ) -> Fastest:
-    """Choose the precision for each number of threads, and among these the number.
+    """Choose the precision for each number of threads, and among these the number, as in `best_of`.
 
     On busy cores the seconds of a trial vary by a third, which is more than most processors gain by bfloat16. So
     precisions are compared in the time that this thread computes. `check` runs before each trial and may raise. Trainer
@@ -159,7 +164,7 @@ def fastest(
     precisions, counts = choices.precisions, choices.counts
     candidates = [replace(in_use, num_threads=number, precision=each) for number in counts for each in precisions]
     seconds = compare(run_trial, candidates, limit_seconds)
-    best = best_of(seconds, in_use)
+    best = best_of(seconds, in_use, fewer_threads)
     mean_seconds = float(np.mean([on_clock for on_clock, _ in seconds[best]]))
     return Fastest(
         runtime=replace(best, tuning="measured"),
@@ -216,8 +221,11 @@ def speedup(seconds: _Seconds, candidate: Runtime, other: Runtime, *, of_cpu: bo
     return float(min(others.sum() / own.sum(), np.median(others / own)))
 
 
-def best_of(seconds: _Seconds, in_use: Runtime) -> Runtime:
-    """Return the fastest candidate: another number of threads than that in use, or bfloat16, must be clearly faster."""
+def best_of(seconds: _Seconds, in_use: Runtime, fewer_threads: float = FEWER_THREADS) -> Runtime:
+    """Return the fastest candidate: another number of threads than that in use, or bfloat16, must be clearly faster.
+
+    Fewer threads must be so many times as fast.
+    """
     by_count: dict[int, Runtime] = {}
     for candidate in sorted(seconds, key=lambda each: (each.num_threads, each.precision != "float32")):
         chosen = by_count.setdefault(candidate.num_threads, candidate)
@@ -225,7 +233,7 @@ def best_of(seconds: _Seconds, in_use: Runtime) -> Runtime:
             by_count[candidate.num_threads] = candidate
     best = by_count[in_use.num_threads]
     for candidate in by_count.values():
-        needed = _MORE_THREADS if candidate.num_threads > best.num_threads else _FEWER_THREADS
+        needed = _MORE_THREADS if candidate.num_threads > best.num_threads else fewer_threads
         if candidate != best and speedup(seconds, candidate, best) > needed:
             best = candidate
     return best
@@ -340,7 +348,10 @@ class NewModelSpeeds:
         """Choose the threads and the precision for a model, and limit what is open for the next ones."""
         best = replace(self.runtime, tuning="measured")
         if len(self._choices.counts) * len(self._choices.precisions) > 1:
-            best = fastest(trainer, batch, self.runtime, self._choices, START_SECONDS, self._check).runtime
+            found = fastest(
+                trainer, batch, self.runtime, self._choices, START_SECONDS, self._check, FEWER_THREADS_AT_START
+            )
+            best = found.runtime
         self._runtimes[sizes] = best
         self.runtime = replace(best, tuning="due")
         precisions = ("bfloat16",) if best.precision == "bfloat16" else self._choices.precisions

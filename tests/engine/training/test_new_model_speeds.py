@@ -77,7 +77,10 @@ def test_all_is_tried_with_the_first_model_the_precision_with_others_unless_that
     """Small batches have a price in the precision of the model."""
     tried: list[Choices] = []
 
-    def fastest(_: Trainer, __: object, in_use: Runtime, choices: Choices, *___: object) -> Fastest:
+    def fastest(
+        _: Trainer, __: object, in_use: Runtime, choices: Choices, ___: float, ____: object, fewer_threads: float
+    ) -> Fastest:
+        assert fewer_threads == tuning.FEWER_THREADS_AT_START
         tried.append(choices)
         precision = best_of_first if len(tried) == 1 else "bfloat16"
         best = replace(in_use, num_threads=1, precision=precision, tuning="measured")

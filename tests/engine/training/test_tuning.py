@@ -145,6 +145,9 @@ def test_another_number_of_threads_or_precision_is_chosen_only_if_it_is_clearly_
     }
     for name, (speeds, in_use, expected) in counts.items():
         assert tuning.best_of(compared({ONE: 100e3, **speeds})[0], in_use) == expected, name
+    for rate, expected in {80e3: TWO, 70e3: ONE}.items():
+        seconds, _ = compared({ONE: 100e3, TWO: rate})
+        assert tuning.best_of(seconds, TWO, tuning.FEWER_THREADS_AT_START) == expected
     for rate, expected in {110e3: TWO, 120e3: BFLOAT16, 50e3: TWO}.items():
         assert tuning.best_of(compared({TWO: 100e3, BFLOAT16: rate})[0], TWO) == expected
     seconds, trials = compared({ONE: 100e3, TWO: 1e3})
