@@ -100,6 +100,14 @@ class ResidentTweets:
         return torch.cat([first, targets])  # (T + 1, B) int32
 
 
+def are_those_of(tokens: Tensor, batch: CorpusBatch) -> bool:
+    """Return whether gathered tokens, (T + 1, B) on a device, are a batch of the host's: BOS, its targets, padding."""
+    found = tokens.t().cpu().numpy()  # (B, T + 1)
+    padding = ((0, 0), (0, found.shape[1] - 1 - batch.num_columns))
+    expected = np.pad(batch.targets, padding, constant_values=PAD)
+    return bool((found[:, 0] == BOS).all()) and np.array_equal(found[:, 1:], expected)
+
+
 _RESIDENT: WeakKeyDictionary[EncodedTweets, dict[torch.device, ResidentTweets]] = WeakKeyDictionary()
 
 
@@ -277,7 +285,7 @@ class DeviceStep:
             return ""
         finally:
             network.train(was_training)
-        if not torch.equal(tokens[1 : 1 + batch.num_columns].t().cpu().long(), targets.long()):
+        if not are_those_of(tokens, batch):
             problem = "has other tweets in its memory than the CPU"
         elif math.isfinite(expected) and not abs(found - expected) <= MAX_DIFFERENCE * expected:
             problem = (

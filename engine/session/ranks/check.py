@@ -41,11 +41,11 @@ _HOST = "localhost"
 
 @dataclass(frozen=True)
 class Learned:
-    """What a process has learned."""
+    """Losses and weights of one process."""
 
     losses: list[float]
     checksum: int
-    """That of the weights."""
+    """Checksum of the weights after the last step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ def check_two_ranks(training: SharedTraining) -> Finding:
 
 
 def _learned_by_ranks(training: SharedTraining) -> list[Learned]:
-    """Start the processes, and return what they have learned, by rank. Raises `RankLostError` where one fails."""
+    """Start the processes; return the losses and weights of each, by rank. Raises `RankLostError` where one fails."""
     store = TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)
     context, deadline = multiprocessing.get_context("spawn"), time.monotonic() + _MAX_SECONDS
     found, connections, processes = dict[int, Learned](), list[Connection](), []
@@ -129,28 +129,28 @@ def _learned_by_ranks(training: SharedTraining) -> list[Learned]:
 
 
 def _learn_as_rank(connection: Connection, training: SharedTraining, place: Place, port: int) -> NoReturn:
-    """Join the other rank and send what this one has learned, or its error; never returns.
+    """Join the other rank and send the losses and weights of this one, or its error; never returns.
 
-    An end in order would wait for the other rank, and so does torch where that is lost: the process that asked kills
-    this one, or has ended itself.
+    An end in order would wait for the other rank, and so does torch where that is lost: the parent kills this one, or
+    has ended itself.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl+c reaches all processes: without a traceback of each
-    asker = threading.Thread(target=_end_with_the_asker, args=(connection,))
-    asker.start()
+    parent = threading.Thread(target=_exit_with_parent, args=(connection,))
+    parent.start()
     # torch's names for a store that another process serves, as torchrun does
     os.environ.update(MASTER_ADDR=_HOST, MASTER_PORT=str(port), TORCHELASTIC_USE_AGENT_STORE="True")
     answer: Learned | str
     try:
         versions = versions_of("tweetgen-tui", "torch", "numpy")
         answer = training.learn(Ranks.join(place, lambda: training.device(place.rank), versions))
-    except Exception as error:  # noqa: BLE001 - the other process reports it
+    except Exception as error:  # noqa: BLE001 - the parent reports it
         answer = f"{type(error).__name__}: {error}"
     connection.send(answer)
     while True:
-        asker.join()
+        parent.join()
 
 
-def _end_with_the_asker(connection: Connection) -> None:
+def _exit_with_parent(connection: Connection) -> None:
     """End this process once the other end of the connection is closed; nothing is ever sent from there."""
     with suppress(EOFError, OSError):
         connection.recv()

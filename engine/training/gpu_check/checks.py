@@ -30,7 +30,7 @@ class CheckResult:
     numbers: dict[str, Any]
     seconds: float
     traceback: str = ""
-    """That of the error which ended the check."""
+    """Traceback of the error that ended the check."""
 
 
 def checks_of(trial: GpuTrial, two_ranks: Callable[[], Finding]) -> Checks:

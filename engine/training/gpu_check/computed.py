@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from engine.compute.device import generator_states, restore_generator_states
-from engine.compute.gpu_step import bucket_length, resident_tweets, supported_precision
+from engine.compute.gpu_step import are_those_of, bucket_length, resident_tweets, supported_precision
 from engine.compute.stepper import CharStepper, char_graph_of, discard_char_graph
-from engine.corpus.arrays import CorpusBatch, EncodedTweets
-from engine.model.vocab import BOS, PAD
+from engine.corpus.arrays import EncodedTweets
 from engine.training.evaluation import evaluate
 from engine.training.gpu_check.trial import (
     NUM_STEPS,
@@ -28,8 +27,11 @@ from engine.training.trainer import Trainer
 
 FIRST_LOSS, LOSSES, BFLOAT16_LOSSES = 1e-3, 1e-2, 0.03
 """Largest relative differences of the first loss and of all from the CPU's; in bfloat16, from those in float32."""
+SAME_BFLOAT16_LOSSES = 1e-3
+"""`SAME_LOSSES` in bfloat16: of weights that are rounded a step too late, losses differ by more."""
 EVALUATION, LOG_PROBABILITIES = 1e-5, 1e-3
 """Largest relative difference of an evaluation, and largest difference of a log-probability in nats, from the CPU's."""
+_RESUMED_DROPOUT = 0.3
 _NUM_TWEETS, _NUM_CHARS = 200, 50
 """Tweets that are evaluated, characters that are read one by one."""
 
@@ -50,8 +52,11 @@ def check_float32(trial: GpuTrial) -> Finding:
     eager = trial.eager_losses(trial.steps)
     first, worst = difference(eager[:1], on_cpu[:1]), difference(eager, on_cpu)
     numbers: dict[str, Any] = {"cpu_losses": on_cpu, "eager_losses": eager, "first": first, "worst": worst}
-    if not all(_is_gathered(trial, batch) for batch in trial.steps):
-        return Finding("the device has other tweets in its memory than the CPU", numbers, is_right=False)
+    resident = resident_tweets(trial.tweets, trial.device)
+    for batch in trial.steps:
+        rows = torch.from_numpy(batch.rows).to(trial.device)
+        if not are_those_of(resident.gather(rows, bucket_length(batch.total_columns)), batch):
+            return Finding("the device has other tweets in its memory than the CPU", numbers, is_right=False)
     figure = f"{worst:.1e} from the CPU's losses, {first:.1e} at first"
     found = Finding(figure, numbers, is_right=first <= FIRST_LOSS and worst <= LOSSES)
     return _with_recorded(trial, trial.new_trainer(), found, eager, SAME_LOSSES)
@@ -68,7 +73,7 @@ def check_bfloat16(trial: GpuTrial) -> Finding:
     worst = difference(eager, exact)
     numbers: dict[str, Any] = {"float32_losses": exact, "eager_losses": eager, "worst": worst}
     found = Finding(f"{worst:.1e} from the losses in float32", numbers, is_right=worst <= BFLOAT16_LOSSES)
-    return _with_recorded(trial, trial.new_trainer(precision="bfloat16"), found, exact, BFLOAT16_LOSSES)
+    return _with_recorded(trial, trial.new_trainer(precision="bfloat16"), found, eager, SAME_BFLOAT16_LOSSES)
 
 
 def _with_recorded(
@@ -84,15 +89,6 @@ def _with_recorded(
         return not_recorded("step", numbers)
     figure = f"{eager.figure}; recorded {worst:.1e}, CUDA graphs: {num_graphs}"
     return Finding(figure, numbers, is_right=eager.is_right and worst <= limit)
-
-
-def _is_gathered(trial: GpuTrial, batch: CorpusBatch) -> bool:
-    """Return whether the device makes the same inputs and targets of a batch as the CPU."""
-    rows, length = torch.from_numpy(batch.rows).to(trial.device), bucket_length(batch.total_columns)
-    found = resident_tweets(batch.tweets, trial.device).gather(rows, length).t().cpu().numpy()  # (B, T + 1)
-    padding = ((0, 0), (0, length - batch.num_columns))
-    expected = np.pad(batch.targets, padding, constant_values=PAD)
-    return bool((found[:, 0] == BOS).all()) and np.array_equal(found[:, 1:], expected)
 
 
 @torch.no_grad()
@@ -119,13 +115,17 @@ def check_evaluation(trial: GpuTrial) -> Finding:
 
 
 def check_resume(trial: GpuTrial) -> Finding:
-    """Check that a trainer which loads the state of another one continues bit for bit, with dropout and recorded."""
-    differing, ways = list[str](), {"eager, with dropout": (0.3, False)}
+    """Check that a trainer which loads the state of another one continues as that does, with dropout.
+
+    Bit for bit on CUDA, eagerly and recorded; of MPS no kernel is known to compute the same bits twice.
+    """
+    numbers: dict[str, Any] = {}
+    ways, is_exact = {"eager": False}, trial.gpu.has_graphs
     if trial.gpu.has_graphs:
-        ways["recorded"] = 0.0, True
-    half = NUM_STEPS // 2
-    for way, (dropout, may_record) in ways.items():
-        whole, resumed = (trial.new_trainer(dropout=dropout, may_record=may_record) for _ in range(2))
+        ways["recorded"] = True
+    half, limit, is_right = NUM_STEPS // 2, 0.0 if is_exact else SAME_LOSSES, True
+    for way, may_record in ways.items():
+        whole, resumed = (trial.new_trainer(dropout=_RESUMED_DROPOUT, may_record=may_record) for _ in range(2))
         trial.losses(whole, trial.steps[:half])
         state, generators = copy_of_state(whole), generator_states(trial.device)
         expected = trial.losses(whole, trial.steps[half:])
@@ -133,9 +133,12 @@ def check_resume(trial: GpuTrial) -> Finding:
         restore_generator_states(generators, trial.device)
         found = trial.losses(resumed, trial.steps[half:])
         if may_record and not resumed.num_graphs:
-            return not_recorded("step", {})
-        if found != expected or not torch.equal(resumed.flat.weights, whole.flat.weights):
-            differing.append(f"{way}: {difference(found, expected):.1e}")
-    if differing:
-        return Finding(f"{half} steps after a resume differ: {'; '.join(differing)}", is_right=False)
-    return Finding(f"{half} steps after a resume are equal bit for bit: {'; '.join(ways)}", is_right=True)
+            return not_recorded("step", numbers)
+        worst = difference(found, expected)
+        of_weights = float((resumed.flat.weights - whole.flat.weights).abs().max())
+        numbers[way] = {"losses": expected, "resumed_losses": found, "worst": worst, "weights": of_weights}
+        is_right &= worst <= limit and (of_weights == 0 or not is_exact)
+    if is_right and is_exact:
+        return Finding(f"{half} steps after a resume are equal bit for bit: {', '.join(ways)}", numbers, is_right=True)
+    differing = "; ".join(f"{way} {of['worst']:.1e}, weights {of['weights']:.1e}" for way, of in numbers.items())
+    return Finding(f"{half} steps after a resume differ by: {differing}", numbers, is_right=is_right)

@@ -22,7 +22,9 @@ class CheckedGpu:
     """One device of this process: CUDA's, or MPS, of which only a part is checked."""
 
     def __init__(self, device: torch.device, driver: str) -> None:
-        """Check this device, whose driver has this version; empty if it is not known."""
+        """Check this device, of CUDA the one in use, whose driver has this version; empty if it is not known."""
+        if device.type == "cuda":  # torch's limit of memory asks for its number
+            device = torch.device("cuda", torch.cuda.current_device())
         self.device = device
         self._driver = driver
         self.has_graphs = device.type == "cuda"

@@ -89,7 +89,7 @@ class GpuTrial:
         rare = [own[0] for own in by_length.values() if own is not common]
         self.batch = common[0]
         self.lengths = [rare[0], common[0], rare[-1]]
-        """Batches of three padded lengths: the shortest, the most frequent and the longest."""
+        """Batches of three padded lengths: the most frequent, between the shortest and the longest of the others."""
         few = rare[-MAX_RARE:] * WARM_UP_VISITS
         self.steps = list(islice(cycle(common), NUM_STEPS - len(few)))
         """The batches of 20 steps: one padded length that is recorded, and others that come too seldom for it."""

@@ -33,6 +33,21 @@ class Selfish(SharedTraining):
         return super().learn(ranks)
 
 
+class Reversed(SharedTraining):
+    """Both ranks update their weights by the same wrong sum."""
+
+    def learn(self, ranks: Ranks | None = None) -> Learned:
+        if ranks is not None:
+            sound = ranks.sum_
+
+            def sum_(tensor: Tensor) -> None:
+                sound(tensor)
+                tensor[:-1].neg_()  # the last number is the loss
+
+            vars(ranks)["sum_"] = sum_
+        return super().learn(ranks)
+
+
 class Failing(SharedTraining):
     """Rank 1 raises an error, while rank 0 waits for it."""
 
@@ -47,6 +62,14 @@ def test_a_rank_that_does_not_use_the_sum_is_found() -> None:
     found = check_two_ranks(Selfish(tweets=tweets, vocab_size=len(vocab), **SIZES))
     assert not found.is_right
     assert found.figure.endswith("from the losses of one process, weights differ")
+
+
+@pytest.mark.ci
+def test_ranks_that_agree_on_a_wrong_sum_are_found() -> None:
+    tweets, vocab = h.encoded()
+    found = check_two_ranks(Reversed(tweets=tweets, vocab_size=len(vocab), **SIZES))
+    assert not found.is_right
+    assert found.figure.endswith("from the losses of one process, weights are equal")
 
 
 @pytest.mark.ci

@@ -15,13 +15,15 @@ from engine.training.gpu_check import gpu
 from engine.training.gpu_check.gpu import CheckedGpu
 
 GIB = 2**30
-DEVICE = torch.device("cuda")
+DEVICE = torch.device("cuda", 1)
+"""The device in use, which torch asks to be named by its number."""
 
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Replace what torch knows of CUDA: a GPU of 80 GiB."""
     fake = mock.create_autospec(torch.cuda)
+    fake.current_device.return_value = DEVICE.index
     fake.get_device_properties.return_value = SimpleNamespace(total_memory=80 * GIB)
     monkeypatch.setattr(torch, "cuda", fake)
     monkeypatch.setattr(gpu, "free_memory", mock.Mock())
@@ -33,7 +35,7 @@ def test_half_of_what_work_needs_is_allowed_besides_what_is_in_use_until_the_end
     cuda.memory_reserved.side_effect = [3 * GIB, 4 * GIB]
     cuda.max_memory_reserved.return_value = 13 * GIB
     work = mock.Mock()
-    with suppress(ZeroDivisionError), CheckedGpu(DEVICE, "").half_of_the_memory_for(work):
+    with suppress(ZeroDivisionError), CheckedGpu(torch.device("cuda"), "").half_of_the_memory_for(work):
         work.assert_called_once_with()
         cuda.set_per_process_memory_fraction.assert_called_once_with(9 / 80, DEVICE)
         raise ZeroDivisionError

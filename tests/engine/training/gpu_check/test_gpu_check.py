@@ -126,6 +126,48 @@ def share_addresses(patch: Patch) -> None:
     patch.setattr(FakeGpu, "new_recorder", SharedAddresses)
 
 
+class StaleReplays(FakeRecorder):
+    """Knows whether a replay is in progress."""
+
+    is_replaying = False
+
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
+        def replay() -> None:
+            StaleReplays.is_replaying = True
+            try:
+                work()
+            finally:
+                StaleReplays.is_replaying = False
+
+        return super().record(replay)
+
+
+def round_no_weights_in_a_replay(patch: Patch) -> None:
+    """Compute recorded steps in bfloat16 with the weights of the last eager step."""
+    patch.setattr(FakeGpu, "new_recorder", StaleReplays)
+    sound = DeviceStep._refreshed_network
+    patch.setattr(
+        DeviceStep,
+        "_refreshed_network",
+        lambda self: self._network if StaleReplays.is_replaying else sound(self),
+    )
+
+
+class HungryReplays(FakeRecorder):
+    """A replay draws more random numbers than the step."""
+
+    def record(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
+        def replay() -> None:
+            torch.rand(5)
+            work()
+
+        return super().record(replay)
+
+
+def draw_more_in_a_replay(patch: Patch) -> None:
+    patch.setattr(FakeGpu, "new_recorder", HungryReplays)
+
+
 def evaluate_wrongly(patch: Patch) -> None:
     sound = evaluation._sum_by_forward
     patch.setattr(evaluation, "_sum_by_forward", lambda model, batch: 1.001 * sound(model, batch))
@@ -209,10 +251,12 @@ FAULTS: dict[Callable[[Patch], None], str] = {
     shift_chars: "float32",
     count_padding: "float32",
     keep_rounded_weights: "bfloat16",
+    round_no_weights_in_a_replay: "bfloat16",
     share_addresses: "lengths",
     evaluate_wrongly: "evaluation",
     forget_characters: "evaluation",
     lose_moments: "resume",
+    draw_more_in_a_replay: "resume",
     read_losses: "no waiting",
     leak: "memory",
     omit_a_part: "out of memory",
