@@ -12,7 +12,7 @@ from engine.config.run import BUDGETS, ModelConfig, RunConfig, TrainingConfig
 from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError
 from engine.session.startup.start import Start
-from engine.training.tuning import NewModelSpeeds
+from engine.training.new_model_speeds import NewModelSpeeds
 
 OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
 TUTORIAL_OVERFIT_SETTINGS = {**OVERFIT_SETTINGS, "learning_rate": 0.001}

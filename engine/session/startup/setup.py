@@ -34,9 +34,10 @@ from engine.session.startup.start import WARM_START, Start, continued, find_star
 from engine.session.state import RunSetup, RunState, require_unspent_budget
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.text import counted, sanitize_char
+from engine.training.new_model_speeds import new_model_speeds
 from engine.training.thread_tuner import ThreadTuner
 from engine.training.trainer import Trainer
-from engine.training.tuning import initial_runtime, new_model_speeds
+from engine.training.tuning import initial_runtime
 
 PRECISION_WARNING = "This GPU does not train a model of these sizes in bfloat16; it trains in float32."
 _MAX_SHOWN_CHARS = 20

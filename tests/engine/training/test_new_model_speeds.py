@@ -19,9 +19,10 @@ from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Tra
 from engine.corpus.arrays import Batch
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
 from engine.session.startup.setup import new_model
-from engine.training import tuning
+from engine.training import new_model_speeds as speeds_module
+from engine.training.new_model_speeds import NewModelSpeeds, new_model_speeds
 from engine.training.trainer import Trainer, split_batch
-from engine.training.tuning import Choices, Fastest, NewModelSpeeds, initial_runtime, new_model_speeds
+from engine.training.tuning import FEWER_THREADS_AT_START, Choices, Fastest, initial_runtime
 from tests.engine import helpers as h
 from tests.fakes import FakeClock
 
@@ -54,12 +55,12 @@ def test_the_speed_is_that_of_the_steps_after_the_first_one_and_0_where_the_mode
         sound(trainer, *args, **kwargs)
         clock.advance(step_seconds if clock() else 10.0)
 
-    monkeypatch.setattr(tuning, "time", mock.Mock(perf_counter=clock))
+    monkeypatch.setattr(speeds_module, "time", mock.Mock(perf_counter=clock))
     monkeypatch.setattr(Trainer, "step", step)
     found = speeds_on(h.CPU, data).speeds_of(CONFIGS, (8,))
     sizes = sorted(batch.num_targets for batch in data.some_batches(8))
     assert found == pytest.approx([sizes[len(sizes) // 2] / step_seconds])
-    assert clock() <= 10.0 + max(step_seconds, 2 * tuning.SPEED_SECONDS["cpu"])
+    assert clock() <= 10.0 + max(step_seconds, 2 * speeds_module.SPEED_SECONDS["cpu"])
     monkeypatch.setattr(Trainer, "step", mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory.")))
     assert speeds_on(h.CPU, data).speeds_of(CONFIGS, (8, 4)) == [0.0, 0.0]
 
@@ -80,18 +81,18 @@ def test_all_is_tried_with_the_first_model_the_precision_with_others_unless_that
     def fastest(
         _: Trainer, __: object, in_use: Runtime, choices: Choices, ___: float, ____: object, fewer_threads: float
     ) -> Fastest:
-        assert fewer_threads == tuning.FEWER_THREADS_AT_START
+        assert fewer_threads == FEWER_THREADS_AT_START
         tried.append(choices)
         precision = best_of_first if len(tried) == 1 else "bfloat16"
         best = replace(in_use, num_threads=1, precision=precision, tuning="measured")
         return Fastest(runtime=best, ratio=1.5, chars_per_second=1.0)
 
-    monkeypatch.setattr(tuning, "fastest", fastest)
+    monkeypatch.setattr(speeds_module, "fastest", fastest)
     monkeypatch.setattr(
-        tuning, "_chars_per_second", lambda trainer, _: {"float32": 2.0, "bfloat16": 3.0}[trainer.precision]
+        speeds_module, "_chars_per_second", lambda trainer, _: {"float32": 2.0, "bfloat16": 3.0}[trainer.precision]
     )
     prices = mock.Mock(side_effect=lambda trainer, *_: {"float32": 1.25, "bfloat16": 1.5}[trainer.precision])
-    monkeypatch.setattr(tuning, "price_of_parts", prices)
+    monkeypatch.setattr(speeds_module, "price_of_parts", prices)
     monkeypatch.setattr(device, "available_cores", lambda: 2)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
     speeds = speeds_on(initial_runtime(RunConfig(runtime=RuntimeConfig(device="cpu")), None), data)
@@ -132,8 +133,8 @@ def test_measuring_takes_at_most_a_share_of_the_budget_but_what_is_compiled_does
         return 5.0
 
     monkeypatch.setattr(Trainer, "forward_backward", compile_for)
-    monkeypatch.setattr(tuning, "fastest", fastest)
-    monkeypatch.setattr(tuning, "_chars_per_second", chars_per_second)
+    monkeypatch.setattr(speeds_module, "fastest", fastest)
+    monkeypatch.setattr(speeds_module, "_chars_per_second", chars_per_second)
     monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
     settings = {"max_seconds": 60.0}
     asked = RuntimeConfig(device="cpu") if is_open else RuntimeConfig(device="cpu", threads=1, precision="float32")
@@ -142,7 +143,7 @@ def test_measuring_takes_at_most_a_share_of_the_budget_but_what_is_compiled_does
     speeds = NewModelSpeeds(config, start, data, lambda model: new_model(model, data)[1], lambda: None, clock)
     assert [speeds.speeds_of(each, (8,)) for each in (CONFIGS, DEEPER, WIDER, CONFIGS)] == [[5.0], [5.0], None, [5.0]]
     assert measured == ([0.4, 0.2, 0.4] if is_open else [0.2, 0.4])
-    assert sum(measured) <= tuning.MEASURED_SHARE * settings["max_seconds"]
+    assert sum(measured) <= speeds_module.MEASURED_SHARE * settings["max_seconds"]
 
 
 def test_the_price_of_small_batches_is_the_median_of_turns_in_processor_time() -> None:
@@ -158,8 +159,8 @@ def test_the_price_of_small_batches_is_the_median_of_turns_in_processor_time() -
     [batch] = h.some_batches(1, 8)
     num_chars = sum(part.num_targets for part in split_batch(batch, 2)[:2])
     expected = 0.82 * batch.num_targets / num_chars
-    assert tuning.price_of_parts(trainer, batch, 2, clock) == pytest.approx(expected)
-    assert next(num_steps) == 3 * (1 + tuning.PRICE_ROUNDS)
+    assert speeds_module.price_of_parts(trainer, batch, 2, clock) == pytest.approx(expected)
+    assert next(num_steps) == 3 * (1 + speeds_module.PRICE_ROUNDS)
 
 
 def test_the_measurement_before_a_run_is_aborted_between_two_trials(data: TrainingData) -> None:
