@@ -14,6 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from engine.compute.device import Runtime
 from engine.config.run import TrainingConfig
+from engine.corpus import training_data
 from engine.session.ranks import check
 from engine.session.ranks.check import SharedTraining
 from engine.training.gpu_check import gpu, trial
@@ -22,7 +23,7 @@ from engine.training.gpu_check.trial import Finding, NotApplicableError
 from tests.cli.program import Cli, assert_two_line_error, without_figures
 from tests.engine.helpers import CPU
 from tests.engine.training.gpu_check.fake_gpu import SIZES, FakeGpu, some_tweets
-from tui.cli import gpu_check
+from tui.cli.commands import doctor
 
 DETERMINISTIC = replace(CPU, is_deterministic=True)
 
@@ -53,7 +54,7 @@ def test_all_checks_pass_also_that_of_two_processes_where_the_device_computes_ri
     cli.monkeypatch.setattr(trial, "Sizes", lambda: replace(SIZES, num_layers=2))
     cli.monkeypatch.setattr(check, "SharedTraining", SmallTraining)
     data = SimpleNamespace(train_tweets=tweets, vocab=vocab)
-    cli.monkeypatch.setattr(gpu_check, "load_training_data", lambda *_: data)
+    cli.monkeypatch.setattr(training_data, "load_training_data", lambda *_: data)
     ended = cli("doctor", "--gpu")
     assert (ended.code, ended.err) == (0, "")
     assert "\n".join("  ".join(line.split("  ")[:2]) for line in ended.lines) == snapshot
@@ -77,7 +78,7 @@ SCRIPTED: Checks = {
 
 @pytest.mark.usefixtures("on_fake_gpu")
 def test_a_check_that_fails_is_named_and_the_exit_code_is_1(cli: Cli, snapshot: SnapshotAssertion) -> None:
-    cli.monkeypatch.setattr(gpu_check, "_checks", lambda *_: SCRIPTED)
+    cli.monkeypatch.setattr(doctor, "_checks", lambda *_: SCRIPTED)
     ended = cli("doctor", "--gpu")
     assert ended.code == 1
     assert without_figures(f"{ended.out}\nstderr:\n{ended.err}") == snapshot
@@ -88,7 +89,7 @@ def test_a_check_that_fails_is_named_and_the_exit_code_is_1(cli: Cli, snapshot: 
 def test_json_has_the_facts_of_doctor_and_each_check_with_its_numbers(
     cli: Cli, snapshot: SnapshotAssertion, names: tuple[str, ...]
 ) -> None:
-    cli.monkeypatch.setattr(gpu_check, "_checks", lambda *_: {name: SCRIPTED[name] for name in names})
+    cli.monkeypatch.setattr(doctor, "_checks", lambda *_: {name: SCRIPTED[name] for name in names})
     ended = cli("doctor", "--gpu", "--json")
     assert ended.code == ("float32" in names)
     [printed] = ended.objects
