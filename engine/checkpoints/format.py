@@ -39,6 +39,7 @@ _NUM_BYTES = {"I64": 8, "F32": 4, "U8": 1}
 """Bytes per element, by the dtypes that a checkpoint may have."""
 _METADATA = "__metadata__"
 _ALIGNMENT = 8
+_ZIP = b"PK\x03\x04"
 MIN_VAL_RISE_SHARE = 0.01
 """An evaluation has risen if it is above the best by this share. All read the same tweets: they differ only by the
 weights, and successive ones by well under 1 %."""
@@ -199,6 +200,12 @@ def open_checkpoint(path: Path) -> Iterator[BinaryIO]:
     """Open a checkpoint file; errors inside the block become a `CheckpointError` that names it."""
     try:
         with open_regular(path) as file:
+            if file.read(len(_ZIP)) == _ZIP:
+                raise CheckpointError(
+                    f"{path} is a zip, as torch.save writes it: a pickle, which could run any code. It is not read.",
+                    "`tweetgen-tui checkpoints import` takes checkpoints of this program and folders of `export hub`.",
+                )
+            file.seek(0)
             yield file
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}.", "Check the name or path.") from error

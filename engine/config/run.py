@@ -242,7 +242,7 @@ class RunConfig:
     checkpoint: str | None = None
     """Start a new run from this checkpoint, a name or a path."""
     resume: str | None = None
-    """Continue this run in its own folder; last: the latest run."""
+    """Continue this run in its own folder; last: the latest run that is not active."""
 
     @property
     def is_repeatable(self) -> bool:

@@ -8,6 +8,7 @@ import math
 import os
 import queue
 import re
+import shutil
 import signal
 import sys
 import threading
@@ -29,6 +30,7 @@ from engine.protocol import codec, insight
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.progress import Stage
+from engine.storage.files import try_lock
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.training.trainer import Trainer
 from tests import fakes
@@ -350,6 +352,17 @@ def test_a_leader_that_gets_a_signal_twice_stops_once_and_saves_also_at_a_hangup
         assert isinstance(output.inbox.get_nowait(), c.Stop)
         assert output.inbox.empty()
         assert signalled._is_terminated == (number == signal.SIGTERM)
+
+
+def test_the_last_run_to_resume_is_the_latest_that_is_not_active(trained: Path) -> None:
+    later = shutil.copytree(trained / "runs" / "first", trained / "runs" / "later")  # its files are as old
+    assert options.config_to_train({"resume": "last"}).resume == "later"
+    with (later / "events.jsonl").open("rb") as journal:
+        assert try_lock(journal.fileno())
+        assert options.config_to_train({"resume": "last"}).resume == "first"
+        with (trained / "runs" / "first" / "events.jsonl").open("rb") as other:
+            assert try_lock(other.fileno())
+            assert options.config_to_train({"resume": "last"}).resume == "last", "which then names the run to attach to"
 
 
 def test_a_run_whose_processes_start_again_is_restarting_and_not_resumed(cli: Cli, trained: Path) -> None:

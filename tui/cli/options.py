@@ -25,7 +25,7 @@ from engine.config.fields import field_help, field_names, option_of
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import DRAW_FIELDS, FILTER_FIELDS, SamplingConfig
 from engine.errors import ConfigError
-from engine.storage.files import in_use_error
+from engine.storage.files import in_use_error, is_locked
 from engine.storage.folders import find_run, home, list_runs
 from tui.process.torchrun import AUTO, MAX_PROCESSES, restarting_agent
 from tui.text.typed import avoided_words
@@ -288,6 +288,9 @@ def config_to_train(given: GivenOptions) -> RunConfig:
         runtime = replace(runtime, tensorboard=os.path.abspath(os.path.expanduser(runtime.tensorboard)))
     corpus = to_corpus_config(given)
     config = RunConfig(settings=settings, corpus=corpus, runtime=runtime, **fields_of(RunConfig, given))
+    if config.resume == "last":
+        idle = (run.name for run in list_runs() if not is_locked(run.journal_path))
+        config = replace(config, resume=next(idle, config.resume))
     if config.resume is not None:
         run = find_run(config.resume)
         agent = restarting_agent(run)

@@ -63,6 +63,9 @@ _WORDS = {
     "prompt": "Text that one tweet begins with; the model continues it.",
     "prime": "Text that every new tweet begins with, until it is cleared.",
     "surprise": "The bits of a single character: the less likely it was to the model, the more.",
+    "GRU": "The recurrent network that is trained: it reads one character at a time into its state.",
+    "teacher forcing": "In training the model is fed the true characters, whatever it predicted. The X-ray compares "
+    "that with its own draws, and the lesson explains it.",
     "checkpoint": "A file with the weights and all that is needed to resume; best has the lowest validation loss.",
 }
 _FEED = {

@@ -196,7 +196,7 @@ def _sizes(event: TextTraced, width: int, glyphs: Glyphs) -> Picture:
     for name, bands, size in strips:
         scale = scale_spans(f"{-largest(bands):.2f}", f"{largest(bands):.2f}", glyphs, is_signed=True)
         items.append((Span(f"{name} ", "muted"), *scale, Span(f" {size}", "muted")))
-    words = ("a cell is a mean", f"{glyphs.mark} the true next character")
+    words = ("a cell is a mean", f"{glyphs.mark} the next character of the text")
     return tuple(packed((*items, *((Span(each, "muted"),) for each in words)), width, GAP))
 
 

@@ -155,6 +155,12 @@ def assert_refused(path: Path, content: bytes | None = None, problem: str = ".")
     assert len(raised.value.message) < 1000
 
 
+def test_a_file_of_torch_save_is_named_as_one_and_not_read(folder: Path, tensors: dict[str, Tensor]) -> None:
+    path = folder / "model.pt"
+    torch.save(tensors, path)
+    assert_refused(path, problem="torch.save writes it: a pickle")
+
+
 def test_a_truncated_file_is_refused(folder: Path, whole: bytes) -> None:
     size = damage.header_size(whole)
     for cut in {*range(0, 64, 7), *range(64, size, 397), size - 1, size, size + 1, len(whole) - 1}:

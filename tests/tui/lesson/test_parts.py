@@ -65,7 +65,7 @@ from tui.xray.drawing import ASCII, UNICODE, Glyphs, Picture
 
 LEVELS = baselines_from(("uniform", "unigram", "2-gram"), (6.87, 4.6, 3.6))
 RUN: Any = SimpleNamespace(main_view=SimpleNamespace(baselines=LEVELS))
-TYPED, KNOWN, UNKNOWN = (structs.replace(text_traced("a~"), token_ids=(1, *ids)) for ids in ((9, UNK), (9, 9), (UNK,)))
+TYPED, KNOWN = (structs.replace(text_traced("a~"), token_ids=(1, *ids)) for ids in ((UNK,), (9, 9)))
 TRACED = structs.replace(text_traced("a" * 80), stepwise_loss=2.0, sequence_loss=2.0000004)
 LADDER = SimpleNamespace(rungs=())
 
@@ -75,7 +75,7 @@ def measured(**num_steps: int) -> dict[int, Any]:
 
 
 DEEDS: dict[type[StopView], tuple[dict[str, Any], ...]] = {
-    CharsView: ({"_traced": TYPED}, {"_traced": None}, {"_traced": KNOWN}, {"_traced": UNKNOWN}),
+    CharsView: ({"_traced": TYPED}, {"_traced": None}, {"_traced": KNOWN}),
     ShapesView: ({"_num_seen": 4}, {"_num_seen": 3}),
     ForcingView: (
         {"_traced": TRACED, "_places": {*range(12), 80}, "_has_seen_own_draw": True},

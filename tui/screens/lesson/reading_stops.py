@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from engine.model.vocab import SPECIALS, UNK
+from engine.model.vocab import UNK
 from engine.protocol.events import CommandRefused, Event
 from engine.protocol.insight import (
     BatchShown,
@@ -74,11 +74,8 @@ class CharsView(StopView):
 
     @property
     def is_done(self) -> bool:
-        """Whether a typed tweet has an unknown character beside known ones."""
-        if self._traced is None or self._traced.text == _EXAMPLE:
-            return False
-        ids = self._traced.token_ids[1:]
-        return UNK in ids and any(token_id >= len(SPECIALS) for token_id in ids)
+        """Whether a typed tweet has an unknown character."""
+        return self._traced is not None and UNK in self._traced.token_ids
 
     @property
     def first_focus(self) -> Widget | None:
