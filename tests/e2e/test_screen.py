@@ -6,6 +6,7 @@ is all they can have: only escape sequences that the program itself uses.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -14,10 +15,13 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from engine.checkpoints.format import read_info
+from engine.storage.folders import create_run_folder
+from engine.storage.journal import Journal
 from tests import hostile
 from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, SLOWLY, OpenTerminal
@@ -124,6 +128,27 @@ def test_an_error_before_the_start_is_two_lines_and_the_screen_never_opens(cli: 
         cli.monkeypatch.setattr(command, name, lambda *_: None)
     cli.monkeypatch.setattr(command, "show", lambda *_, **__: pytest.fail("the screen has opened"))
     assert_two_line_error(cli("--resume", "nothing"), "no run called nothing", "runs list")
+
+
+def test_a_new_run_begins_with_which_runs_train_in_the_background(cli: Cli, home: Path) -> None:
+    command, welcomes = importlib.import_module("tui.cli.commands.screen"), list[str]()
+    for name in ("require_terminal", "start_job_control"):
+        cli.monkeypatch.setattr(command, name, lambda *_: None)
+    cli.monkeypatch.setattr(command, "local_runs", lambda _: lambda *_: SimpleNamespace())
+    cli.monkeypatch.setattr(command, "show", lambda connection, *_, **__: welcomes.append(connection.welcome))
+    with contextlib.ExitStack() as active:
+        for name in ("ended", "my cat", "mine"):
+            folder = create_run_folder(name)
+            folder.config_path.touch()
+            journal = active.enter_context(contextlib.closing(Journal(folder.journal_path)))
+            if name == "ended":
+                journal.close()
+            cli()
+    assert welcomes == [
+        "",
+        "The run 'my cat' trains in the background: tweetgen-tui attach 'my cat' shows it.",
+        "2 runs train in the background: tweetgen-tui runs list shows which.",
+    ]
 
 
 @pytest.mark.ci

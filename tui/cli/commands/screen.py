@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from engine.config.presets import OVERFIT_PACE
 from engine.config.run import RunConfig, Setting
 from engine.errors import ConfigError, DistributedError, InternalError
 from engine.session.startup import preflight
-from engine.storage.folders import find_run
+from engine.storage.folders import find_run, list_runs
 from tui.cli.output import report
 from tui.process.job_control import JobControl, start_job_control
 from tui.process.screen_watch import ENDING_SECONDS
@@ -29,6 +30,7 @@ from tui.process.signals import (
     handle_signals_after_screen,
     reason_of,
 )
+from tui.process.sockets import is_active
 from tui.process.torchrun import Processes, Torchrun, may_have_gpu
 from tui.terminal.capabilities import GlyphSet, glyphs_for, is_in_browser, is_utf8
 from tui.terminal.output import print_at_end
@@ -81,9 +83,21 @@ def open_screen(
     is_local = known is not None and known.count == 1
     open_run = local_runs(job_control) if is_local else _torchrun_runs(num_processes, job_control)
     connection = open_run(config, None)
-    connection.welcome = known.note if known is not None and is_local else ""
+    note = known.note if known is not None and is_local else ""
+    connection.welcome = note or _runs_in_background()
     invitation = invitation_to_lesson() if config.resume is None else ""
     show(connection, history, open_run, store, job_control, stops_on_hangup=stops_on_hangup, invitation=invitation)
+
+
+def _runs_in_background() -> str:
+    """Return which run trains without this screen, or how many do; empty if none does."""
+    match [shlex.quote(run.name) for run in list_runs() if is_active(run)]:
+        case []:
+            return ""
+        case [name]:
+            return f"The run {name} trains in the background: tweetgen-tui attach {name} shows it."
+        case names:
+            return f"{len(names)} runs train in the background: tweetgen-tui runs list shows which."
 
 
 def _history_of(config: RunConfig) -> tuple[RunView, str]:
