@@ -63,7 +63,7 @@ class Cleaner:
         self._config = config
         options = (config.no_retweets, config.strip_links, config.strip_mentions, config.mask_mentions)
         self._has_options = any(options) or config.lowercase or config.ascii
-        self._too_long = f"over {config.max_length} characters"
+        self._too_long = f"over {config.max_length} characters (--max-length)"
         self.num_repaired = 0
 
     def __call__(self, row: Row) -> Row:

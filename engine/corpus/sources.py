@@ -21,7 +21,7 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 
 from engine.config.corpus import STANDARD_INPUT, CorpusConfig
-from engine.corpus.files.archives import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, suffix_of
+from engine.corpus.files.archives import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, NESTED, Contents, suffix_of
 from engine.corpus.files.members import LINK_AWAY, find, shown_path
 from engine.corpus.files.refused import EMPTY, Refusal, export_folders
 from engine.corpus.files.streams import Member, ReadProgress
@@ -248,6 +248,8 @@ def _nothing_readable(
         )
     if skipped and all(each.endswith(LINK_AWAY) for each in skipped):
         return CorpusError(what, "Give the folder that holds their targets, or one that holds both.")
+    if skipped and all(each.endswith(NESTED) for each in skipped):
+        return CorpusError(what, "Extract it and give the archive in it.")
     kinds = ", ".join(suffixes_read(config))
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
     pattern = " --member PATTERN opens files of other names." if contents.unsupported.counts and not chosen else ""

@@ -138,7 +138,8 @@ def find_run(name: str) -> RunFolder:
     if found:
         return found[0]
     if name == "last":
-        raise CheckpointError("There is no run yet.", "Start one with `tweetgen-tui` or `tweetgen-tui train`.")
+        hint = "Start one with `tweetgen-tui`, or name a checkpoint: `tweetgen-tui checkpoints list` shows all."
+        raise CheckpointError("There is no run yet.", hint)
     raise CheckpointError(f"There is no run called {name}.", "`tweetgen-tui runs list` shows all runs.")
 
 

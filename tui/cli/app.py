@@ -35,6 +35,7 @@ _PLAIN_WORDS = (
     (r"Input should be a valid (\w+), unable to parse string.*", r"Not a valid \1."),
     (r"Input should be (.*\w)$", r"It should be \1."),
     ("Value error, ", ""),
+    (r"No such command '(.+\.\w+)'\.", r"No such command '\1'. Tweets in a file: --data '\1'."),
 )
 """Patterns in messages of typer, and what replaces them."""
 _ZSH_SCRIPT = """

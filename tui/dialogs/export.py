@@ -29,7 +29,7 @@ _FORMATS_HINT = "The suffix sets the format: .txt one tweet per line, .csv a tab
 class ExportDialog(Dialog[None]):
     """Write tweets to a file on a thread; an existing file needs enter twice."""
 
-    KEYS_LINE = "enter write · tab next · esc close"
+    KEYS_LINE = "enter write · tab which tweets · esc close"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,down", "choose(1)", "next", show=False),
         Binding("shift+tab,up", "choose(-1)", "previous", show=False),

@@ -39,6 +39,7 @@ MAX_KINDS = 3
 """Kinds of unsupported files that an error names."""
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tzst")
 COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+NESTED = " (an archive inside an archive)"
 _DRIVE = re.compile(r"[A-Za-z]:")
 _COMPRESSED_SUFFIX = re.compile(rf"(?:{'|'.join(map(re.escape, COMPRESSED_SUFFIXES))})$", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.[^./]+$")
@@ -129,7 +130,7 @@ class Contents:
         elif name.startswith("/") or _DRIVE.match(name) or ".." in parts:
             self.skipped.append(f"{name} (its path leaves the archive)")
         elif is_archive(name):
-            self.skipped.append(f"{name} (an archive inside an archive)")
+            self.skipped.append(f"{name}{NESTED}")
         elif not is_file:
             self.skipped.append(f"{name} (a link or device)")
         elif len(self.members) == MAX_MEMBERS:

@@ -127,8 +127,8 @@ def read_errors(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:  # ValueError: a path with NUL or a lone surrogate
         cause = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        hint = "Check the disk, and try again." if getattr(error, "errno", None) == errno.EIO else "Check the path."
-        hint = "Check its permissions." if isinstance(error, PermissionError) else hint
+        hint = "Check its permissions." if isinstance(error, PermissionError) else "Check the path: --data names it."
+        hint = "Check the disk, and try again." if getattr(error, "errno", None) == errno.EIO else hint
         raise CorpusError(f"{path} can't be read: {cause}.", hint) from error
 
 

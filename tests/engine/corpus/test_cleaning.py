@@ -60,7 +60,7 @@ def test_the_length_is_that_of_the_cleaned_text() -> None:
     assert cleaned(f"  {'x' * MAX}  ") == "x" * MAX
     assert cleaned("@mia " * MAX + "hello", CorpusConfig(strip_mentions=True)) == "hello"
     for long in ("x" * (MAX + 1), "x" * 138 + "&lt;3!"):
-        assert shown(cleaned(long)) == "dropped, over 140 characters"
+        assert shown(cleaned(long)) == "dropped, over 140 characters (--max-length)"
 
 
 LINKS_AND_NAMES = ("http://a.b", "www.", "pic.twitter.com/x", "RT @mia", "@mia", "ｈttp://x")
@@ -73,7 +73,7 @@ PIECES = st.lists(st.sampled_from(LINKS_AND_NAMES) | st.sampled_from(SCRAPS)).ma
 def test_a_cleaned_row_is_printable_within_max_length_and_stable(row: str, config: CorpusConfig) -> None:
     tweet = cleaned(row, config)
     if isinstance(tweet, DroppedRow):
-        rules = {"empty", "only a link", "retweet", f"over {config.max_length} characters"}
+        rules = {"empty", "only a link", "retweet", f"over {config.max_length} characters (--max-length)"}
         assert tweet.reason in rules | {"with characters that were lost (U+FFFD)"}
         assert len(tweet.example) <= EXAMPLE_CHARS
     else:

@@ -121,7 +121,10 @@ def export(
     *,
     force: Force = False,
 ) -> None:
-    """Verify a checkpoint and copy it to a file."""
+    """Verify a checkpoint and copy it to a file.
+
+    It names the files that it was trained on, and the words that its filter avoids; a folder of export hub does not.
+    """
     if file == STANDARD_STREAM:
         if sys.stdout.isatty():
             raise ConfigError(
