@@ -78,7 +78,7 @@ SCENES = (
     *[Scene([RIGHT], 0.5)] * 5,
     Scene(["escape"], 2.0),
 )
-SAVE_EVERY, SAVED_AT, SHOWN_AT, LAST_STEP = 250, 400, 1100, 1200
+SAVE_EVERY, SAVED_AT, SHOWN_AT, LAST_STEP = 250, 400, 1100, 1400
 """Steps between automatic checkpoints, and the steps of a named one, the main screen, the end of the run."""
 _DRAWN_TICKS = 20
 """A panel draws at most this much later than its size or its data has changed."""
