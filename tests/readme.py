@@ -1,7 +1,7 @@
 """What README, docs and manual page show of the program, made from the program.
 
     python -m tests.readme             the tables of keys and events, the manual page, the completion scripts
-    python -m tests.readme pictures    these, and the pictures
+    python -m tests.readme pictures    these, and the pictures; npx makes the moving one
 
 Tests fail if the former are out of date; the pictures take minutes.
 """

@@ -7,13 +7,18 @@ that Textual exports of the same app, on the embedded corpus.
 
 from __future__ import annotations
 
+import html
 import math
 import re
+import subprocess
 import time
+from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from rich.cells import cell_len
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -43,10 +48,38 @@ _until = partial(wait_until, seconds=DEADLINE_SECONDS)
 STILL_SIZE, SMALL_SIZE, DIALOG_SIZE, LESSON_SIZE = (120, 40), (80, 24), (100, 30), (120, 38)
 """The recording has the size of the dialogs."""
 TITLE = "tweetgen-tui"
-NUM_FRAMES, SLOT_SECONDS = 60, 0.3
-"""Of the recording: screens, and how long each is shown."""
-SAVE_EVERY, SAVED_AT, SHOWN_AT, LAST_STEP = 250, 400, 1100, 1200
-"""Steps between automatic checkpoints, and the steps of a named one, the main screen, the end of run and recording."""
+RIGHT = "\x1b[C"
+CELL_WIDTH = 1.002
+"""Of svg-term."""
+SLOT_SECONDS, KEY_SECONDS = 0.4, 0.1
+"""Of the recording: how long each screen is shown; the time between two keys, as if one were held."""
+
+
+class Scene(NamedTuple):
+    """Keys, and what follows them: some seconds, or up to a step."""
+
+    keys: Sequence[str]
+    seconds: float
+    to_step: int = 0
+    is_cut: bool = False
+
+
+SCENES = (
+    Scene("", 1.2),
+    Scene("", DEADLINE_SECONDS, to_step=1, is_cut=True),
+    Scene("", 10.0),
+    Scene("+" * 14, 0.2),
+    Scene("g", 2.0),
+    Scene("g", 2.0),
+    Scene("-" * 20, 0.2),
+    Scene("g", 2.0),
+    Scene("g", 2.0),
+    Scene("x", 2.2),
+    *[Scene([RIGHT], 0.5)] * 5,
+    Scene(["escape"], 2.0),
+)
+SAVE_EVERY, SAVED_AT, SHOWN_AT, LAST_STEP = 250, 400, 1100, 1400
+"""Steps between automatic checkpoints, and the steps of a named one, the main screen, the end of the run."""
 _DRAWN_TICKS = 20
 """A panel draws at most this much later than its size or its data has changed."""
 TEXT = "@anna_lee happy birthday!! see you at the party #sunshine"
@@ -56,36 +89,88 @@ LESSON_STOP, LESSON_CURSOR = 3, 12
 
 
 def take_recording(folder: Path, home: Path) -> None:
-    """Record the first steps of a run as a cast of `NUM_FRAMES` screens.
+    """Record a run from its start on as a cast: `SCENES`, at the speed at which they happen, with cuts between them.
 
-    Raises `TimeoutError` at the deadline. The program is killed if it does not end.
+    It is a second start: the first one also compiles for this processor. Raises `TimeoutError` at the deadline. The
+    program is killed if it does not end.
     """
     columns, rows = DIALOG_SIZE
+    Terminal(home, "train", "--max-seconds", "1").wait_for_exit()
     terminal = Terminal(home, "--run-name", "happy", columns=columns, rows=rows)
-    outputs: list[Output] = []
+    film = Film(terminal)
     try:
-        start, num_recorded = time.monotonic(), 0
-        while terminal.pump():
-            seconds = time.monotonic() - start
-            if seconds > DEADLINE_SECONDS:
-                raise TimeoutError(f"on the screen at the deadline:\n{terminal.text}")
-            if terminal.is_painting or not terminal.text.strip():
-                continue
-            outputs.append((seconds, terminal.raw[num_recorded:].decode()))
-            num_recorded = len(terminal.raw)
-            if _step_in(terminal.text) >= LAST_STEP:
-                terminal.press("q")
-                terminal.wait_for_exit()
-                break
+        for scene in SCENES:
+            for key in scene.keys:
+                terminal.press(key)
+                film.roll(KEY_SECONDS)
+            film.roll(scene.seconds, scene.to_step, is_cut=scene.is_cut)
+        terminal.press("q")
+        terminal.wait_for_exit()
     finally:
         terminal.close()
         kill_processes_in(home)
-    first, last = outputs[0][0], outputs[-1][0]
-    frames = [""] * NUM_FRAMES
-    for seconds, text in outputs:
-        frames[math.ceil((seconds - first) / (last - first) * (NUM_FRAMES - 1)) if last > first else 0] += text
-    slots = [(number * SLOT_SECONDS, frame) for number, frame in enumerate(frames)]
-    (folder / "training.cast").write_text(to_cast(slots, DIALOG_SIZE, TITLE), encoding="utf-8")
+    cast, svg = folder / "training.cast", folder / "training.svg"
+    cast.write_text(to_cast(film.frames(), DIALOG_SIZE, TITLE), encoding="utf-8")
+    options = ("--window", "--no-cursor", "--no-optimize")  # its optimization drops the blanks between columns
+    subprocess.run(["npx", "--yes", "svg-term-cli@2.1.1", "--in", cast, "--out", svg, *options], check=True)
+    svg.write_text(tidied(svg.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+class Film:
+    """What a terminal shows, with the seconds at which each screen was complete, less those that are cut."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._start = time.monotonic()
+        self._num_recorded = 0
+        self._outputs: list[Output] = []
+
+    def roll(self, seconds: float, to_step: int = 0, *, is_cut: bool = False) -> None:
+        """Record for some seconds, or until the screen shows a step; with `is_cut`, the last of it only."""
+        began = time.monotonic()
+        while time.monotonic() < began + seconds and not 0 < to_step <= _step_in(self._terminal.text):
+            assert self._terminal.pump(), f"the program ended; on the screen:\n{self._terminal.text}"
+            if not self._terminal.is_painting and self._terminal.text.strip():
+                if is_cut:
+                    self._start += time.monotonic() - began
+                    began, seconds = time.monotonic(), seconds - (time.monotonic() - began)
+                text = self._terminal.raw[self._num_recorded :].decode()
+                self._num_recorded = len(self._terminal.raw)
+                self._outputs.append((time.monotonic() - self._start, text))
+        if to_step > _step_in(self._terminal.text):
+            raise TimeoutError(f"on the screen at the deadline:\n{self._terminal.text}")
+
+    def frames(self) -> list[Output]:
+        """Return a screen per slot, from the first one on."""
+        first, last = self._outputs[0][0], self._outputs[-1][0]
+        frames = [""] * (1 + math.ceil((last - first) / SLOT_SECONDS))
+        for seconds, text in self._outputs:
+            frames[math.ceil((seconds - first) / SLOT_SECONDS)] += text
+        return [(number * SLOT_SECONDS, frame) for number, frame in enumerate(frames)]
+
+
+def tidied(svg: str) -> str:
+    """Return what svg-term wrote, at half its size, and with columns that line up in every font.
+
+    The window gets the colour of most cells, which are not painted then. Each text gets its length in cells, which
+    characters from another font, such as braille, would change.
+    """
+    [[most, _]] = Counter(re.findall(r'<rect [^>]*class="(\w+)"', svg)).most_common(1)
+    [colour] = re.findall(rf"\.{most}{{fill:([^}}]*)}}", svg)
+    svg = re.sub(r"\.a{fill:[^}]*}", f".a{{fill:{colour}}}", svg)
+    svg = re.sub(rf'<rect [^>]*class="{most}"></rect>', "", svg)
+    svg = re.sub(r"<text ([^>]*)>([^<]*)</text>", _with_length, svg)
+    svg = re.sub(r'<svg x="(\d+)">', r'<svg x="\1" width="100">', svg)  # clips the screens, which stand in a row
+    return re.sub(r'(="\d+\.\d{3})\d+"', r'\1"', svg)
+
+
+def _with_length(text: re.Match[str]) -> str:
+    """Return a text of svg-term without blanks at its end; nothing where it has nothing else."""
+    shown = html.unescape(text[2]).rstrip()
+    length = (
+        "" if shown.isascii() else f' textLength="{cell_len(shown) * CELL_WIDTH:.3f}" lengthAdjust="spacingAndGlyphs"'
+    )
+    return f"<text {text[1]}{length}>{html.escape(shown, quote=False)}</text>" if shown else ""
 
 
 def _step_in(text: str) -> int:

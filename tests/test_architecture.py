@@ -176,13 +176,23 @@ def test_json_which_may_hold_hostile_text_is_decoded_only_by_the_listed_modules(
 
 # What pages name ------------------------------------------------------------------------------------------------------
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")), *sorted(ROOT.glob("assets/*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md")), *sorted(ROOT.glob("assets/*.md"))]
+
+
+def headings(path: Path, link: str) -> set[str]:
+    """Return the anchors of the page to which a link on a page leads."""
+    page = path.parent / link.partition("#")[0] if not link.startswith("#") else path
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_every_link_file_module_and_picture_that_a_page_names_exists(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    links = [path.parent / target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if ":" not in target]
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if ":" not in target]
+    links = [path.parent / target.partition("#")[0] for target in targets]
+    anchors = [each for each in targets if "#" in each and each.partition("#")[2] not in headings(path, each)]
+    assert anchors == []
     files = [ROOT / name for name in re.findall(r"`((?:engine|tui|tests|tools|assets|docs|\.ci)/[\w./-]*)`", text)]
     assert [str(file) for file in (*links, *files) if not file.exists()] == []
     modules = re.findall(r"python -m ((?:tests|tools|assets)[\w.]*)", text)
@@ -280,7 +290,10 @@ def _shortened(command: str) -> list[str]:
     text = re.sub(r"--max-seconds [\d.]+", "--max-seconds 0.2", command.partition(" ")[2])
     text = re.sub(r"--max-steps \d+", "--max-steps 2", text).replace("--quality", "--quality --count 20")
     arguments = shlex.split(text, comments=True)
-    return [*arguments, *(SMALL_MODEL if arguments[:1] == ["train"] and "--hidden-size" not in arguments else ())]
+    if arguments[:1] == ["train"]:
+        arguments += SMALL_MODEL if "--hidden-size" not in arguments else ()
+        arguments += () if "--max-s" in text else ("--max-steps", "2")
+    return arguments
 
 
 COMMANDS = sorted(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
 from tests.fakes import run_started, steps_finished
+from tests.readme import PICTURES
 from tests.recorded_runs import TWEET, run_of, write_run
 from tests.tui.conftest import screen_text, wait_until
 from tui.app.app import TweetgenApp
@@ -145,3 +148,18 @@ def test_a_cast_draws_what_was_recorded_and_leaves_a_cursor_below_it(written: li
     assert {round(seconds, 2) for seconds, text in outputs if text} <= {seconds for seconds, _, _ in events}
     cursor = played.cursor
     assert (cursor.hidden, cursor.y, cursor.x, cursor.attrs) == (False, ROWS, 0, played.default_char)
+
+
+def test_the_moving_picture_of_the_readme_shows_the_last_screen_of_its_recording_and_its_columns_line_up() -> None:
+    header, *lines = (PICTURES / "training.cast").read_text(encoding="utf-8").splitlines()
+    size = json.loads(header)
+    screen = pyte.Screen(size["width"], size["height"])
+    stream = pyte.Stream(screen)
+    for line in lines:
+        stream.feed(json.loads(line)[2])
+    picture = (PICTURES / "training.svg").read_text(encoding="utf-8")
+    texts = re.findall(r"<text ([^>]*)>([^<]*)</text>", picture)
+    words = set(" ".join(html.unescape(text) for _, text in texts).split())
+    assert {word for word in " ".join(screen.display).split() if word.isalpha()} <= words
+    assert [text for where, text in texts if not text.isascii() and "textLength" not in where] == []
+    assert len(picture.encode()) < 900_000
