@@ -283,6 +283,25 @@ def test_train_detach_returns_once_the_run_has_started_screens_come_steer_end_it
     assert losses(events_of(home)) == losses(run_session(quiet_config(tweets, seed=0), stop_at(ended.step)))
 
 
+AS_ON_MACOS = """
+from tui.process import job_control
+job_control._EXECUTES_PYTHON = True
+from tui.__main__ import main
+main()
+"""
+
+
+def test_a_detached_run_reads_standard_input_once_where_its_process_executes_python_anew(home: Path) -> None:
+    command = [sys.executable, "-c", AS_ON_MACOS, "train", "--data", "-", *QUIET, "--max-steps", "3", "--detach"]
+    lines = write_tweets(home / "tweets.txt").read_bytes()
+    ended = subprocess.run(
+        [*command, "--run-name", "watched"], input=lines, env=environment(home), capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stderr.decode().splitlines()[-1]) == (0, CONTINUES)
+    wait_until(lambda: any(isinstance(event, e.RunFinished) for event in events_of(home)), "the end")
+    assert wait_for_end(home).step == 3
+
+
 @pytest.mark.ci
 def test_d_before_the_run_has_started_returns_to_the_shell_and_the_run_starts(
     open_terminal: OpenTerminal, home: Path, tweets: Path

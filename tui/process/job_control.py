@@ -11,7 +11,8 @@ signals (ctrl+c, ctrl+z, a resize) go to the child alone, and signals sent to th
   them and resets the terminal's modes.
 * When the supervisor is killed, the child restores the terminal and ends: to the user they are one program.
 
-Called before any thread is started, and before torch is imported: neither survives a fork.
+Called before any thread is started, and before torch is imported: neither survives a fork. On macOS the child executes
+Python anew, with the same arguments, so nothing may be read from standard input before.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ _RESET = (
 """Resets every mode that the program may have set."""
 _RELEASE, _ADVICE, _DRAWING, _NOT_DRAWING = "release ", "advice ", "drawing", "not drawing"
 """What the child writes to the pipe, one message a line."""
+_EXECUTES_PYTHON = sys.platform == "darwin"
+"""Whether the child executes Python after the fork. Metal, and with it PyTorch on a GPU of Apple's, ends a process that
+was only forked with XPC_ERROR_CONNECTION_INVALID (vectorize-io/hindsight#1519)."""
+_INHERITED = "_TWEETGEN_TUI_JOB"
+"""The variable that names the child's two descriptors then."""
 _FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP")
 
 
@@ -223,6 +229,11 @@ class JobControl:
 
 def start_job_control() -> JobControl:
     """Continue in a child. The calling process supervises it, and never returns from here."""
+    if inherited := os.environ.pop(_INHERITED, ""):
+        pipe_in, life_out = map(int, inherited.split())
+        for descriptor in (pipe_in, life_out):
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - it has no name
+        return JobControl(pipe_in, life_out, TerminalState())
     pipe_out, pipe_in = os.pipe()
     life_out, life_in = os.pipe()
     sys.stdout.flush()
@@ -242,4 +253,9 @@ def start_job_control() -> JobControl:
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     _pass_foreground(os.getpgid(os.getppid()), os.getpgid(0))
     signal.signal(signal.SIGTTOU, before)
+    if _EXECUTES_PYTHON:
+        for descriptor in (pipe_in, life_out):
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 - the same
+        os.environ[_INHERITED] = f"{pipe_in} {life_out}"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this program again
     return JobControl(pipe_in, life_out, terminal)

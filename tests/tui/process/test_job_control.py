@@ -26,6 +26,22 @@ pathlib.Path("child").write_text(f"{os.getpid()} {os.getppid()} {os.tcgetpgrp(0)
 print("ready", flush=True)
 """
 IGNORES_CHILDREN = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+EXECUTES_PYTHON = """
+import os
+from tui.process import job_control
+job_control._EXECUTES_PYTHON = True
+with open("starts", "a") as starts:
+    print(os.getpid(), file=starts)
+"""
+OPEN = """
+import contextlib, os
+found = []
+for number in range(3, 10):
+    with contextlib.suppress(OSError):
+        os.fstat(number)
+        found.append(number)
+print("open:", found)
+"""
 COUNTING = """
 got = {}
 def count(number, frame):
@@ -194,3 +210,17 @@ def test_a_script_around_the_program_stops_with_it_and_fg_continues_both(tmp_pat
     shell.expect("goes on")
     shell.expect("after 2")
     shell.close(force=True)
+
+
+def test_on_macos_the_child_executes_python_with_the_same_arguments_and_only_it_has_the_pipes(tmp_path: Path) -> None:
+    """Metal does not work in a process that was only forked."""
+    started = "import subprocess; subprocess.run([sys.executable, '-c', OPEN], close_fds=False)\n"
+    shell = start(tmp_path, f"OPEN = {OPEN!r}\n{started}{DRAWING}{LET_GO}{RELEASE.format(129)}", EXECUTES_PYTHON)
+    assert exit_code_of(shell) == 129
+    assert "open: []" in shell.before
+    assert "It continues" in shell.before
+    assert RESET in shell.before
+    child, parent, has_terminal = (tmp_path / "child").read_text().split()
+    assert (int(parent), has_terminal) == (shell.pid, "True")
+    assert (tmp_path / "starts").read_text().split() == [parent, child]
+    kill_child(tmp_path)
