@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +67,26 @@ def test_new_content_replaces_the_old_after_fsync(
     assert calls == [f"sync {len(NEW)} bytes", "rename", "sync folder"]
     assert target.read_bytes() == NEW
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("has_full_sync", [True, False])
+def test_on_macos_new_content_is_written_out_of_the_memory_of_the_disk_before_it_replaces_the_old(
+    target: Path, monkeypatch: pytest.MonkeyPatch, has_full_sync: bool
+) -> None:
+    full_sync, asked = 51, list[tuple[int, bytes]]()
+
+    def control(descriptor: int, operation: int) -> int:
+        assert operation == full_sync
+        asked.append((stat.S_IFMT(os.fstat(descriptor).st_mode), target.read_bytes()))
+        if not has_full_sync:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+        return 0
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", full_sync, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", control)
+    write_atomically(target, NEW)
+    assert asked == [(stat.S_IFREG, OLD), (stat.S_IFDIR, NEW)]
 
 
 REMEDIES = {
