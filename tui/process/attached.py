@@ -61,6 +61,9 @@ def connected(folder: RunFolder, seconds: float) -> Iterator[tuple[socket.socket
     while True:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_ANSWER_SECONDS)
+            if connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) < protocol.MAX_CLIENT_LINE_BYTES:
+                # macOS accepts 8 KiB at once, less than a command may have
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, protocol.MAX_CLIENT_LINE_BYTES)
             try:
                 require_private(path.parent)
                 connection.connect(str(path))

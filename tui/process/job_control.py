@@ -32,6 +32,8 @@ from tui.process.signals import HANGUP_CODE, log_crashes_of
 from tui.terminal.output import print_at_end
 
 _STDIN, _STDERR = 0, 2
+_LOCAL_FLAGS = 3
+"""Their place among the settings of a terminal (termios)."""
 _RESET = (
     "\x18"  # ends a sequence that was cut off
     "\x1b[?1049l\x1b[?25h\x1b[?7h"  # main screen, cursor visible, line wrapping
@@ -56,10 +58,12 @@ class TerminalState:
         self.saved = self.now()
 
     @staticmethod
-    def now() -> list[Any] | None:
-        """Return the current settings."""
+    def now(descriptor: int = _STDIN) -> list[Any] | None:
+        """Return the current settings, without PENDIN: macOS sets that flag by itself after a program read raw keys."""
         with contextlib.suppress(termios.error):
-            return termios.tcgetattr(_STDIN)
+            settings = termios.tcgetattr(descriptor)
+            settings[_LOCAL_FLAGS] &= ~termios.PENDIN
+            return settings
         return None
 
     def restore(self, *, always: bool = False) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import termios
 from pathlib import Path
 
 import pexpect
@@ -16,6 +15,7 @@ import pytest
 
 from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
 from tests.waiting import DEADLINE_SECONDS, wait_until
+from tui.process.job_control import TerminalState
 
 PROGRAM = """
 import os, pathlib, signal, sys, time, tty
@@ -58,6 +58,12 @@ LET_GO = """
 for number in range(3):
     os.dup2(os.open(os.devnull, os.O_RDWR), number)
 """
+MARKED = """
+import termios
+settings = termios.tcgetattr(0)
+settings[3] |= termios.PENDIN
+termios.tcsetattr(0, termios.TCSANOW, settings)
+"""
 MODES = """
 sys.stderr.write("\\x1b[?1049h\\x1b[?25l raw ")
 sys.stderr.flush()
@@ -79,7 +85,7 @@ def start(folder: Path, then: str, first: str = "") -> pexpect.spawn:
     arguments = ["-c", first + PROGRAM + "input()\n" + then]
     child = pexpect.spawn(sys.executable, arguments, cwd=folder, timeout=DEADLINE_SECONDS, encoding="utf-8", echo=False)
     child.expect("ready")
-    child.settings = termios.tcgetattr(child.child_fd)
+    child.settings = TerminalState.now(child.child_fd)
     child.sendline()
     return child
 
@@ -100,7 +106,7 @@ def start_shell(folder: Path, script: str | None = None) -> pexpect.spawn:
 def exit_code_of(shell: pexpect.spawn) -> int | None:
     """Return what the program exits with, once it has; the settings of the terminal are as they were."""
     shell.expect(pexpect.EOF)
-    assert termios.tcgetattr(shell.child_fd) == shell.settings
+    assert TerminalState.now(shell.child_fd) == shell.settings
     shell.close()
     code: int | None = shell.exitstatus
     return code
@@ -124,6 +130,7 @@ def is_gone(process: psutil.Process) -> bool:
     [
         pytest.param("sys.exit(7)", 7, "", False, id="an exit code, under a caller that ignores SIGCHLD"),
         pytest.param(STOP + "print('goes on')", 0, "goes on", False, id="stopped where no shell could continue it"),
+        pytest.param(MARKED + "sys.exit(3)", 3, "", False, id="ended where the terminal marks its pending input"),
         pytest.param(RAW + "os._exit(2)", 2, "", True, id="ended in raw mode"),
         pytest.param(RAW + KILL, 137, ".* by SIGKILL.*", True, id="killed in raw mode"),
         pytest.param(RAW + LET_GO + RELEASE.format(129), 129, "It continues", True, id="hung up in raw mode"),
@@ -188,13 +195,13 @@ def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supe
     # the end of a terminal's first process would end the terminal
     shell = start_shell(tmp_path, f"{sys.executable} program.py; sleep 60")
     shell.expect("ready")
-    settings = termios.tcgetattr(shell.child_fd)
+    settings = TerminalState.now(shell.child_fd)
     shell.sendline()
     shell.expect_exact("raw")
     child = child_of(tmp_path)
     os.kill(child.ppid(), signal.SIGKILL)
     shell.expect_exact(RESET)
-    assert termios.tcgetattr(shell.child_fd) == settings
+    assert TerminalState.now(shell.child_fd) == settings
     wait_until(lambda: is_gone(child))
     shell.close(force=True)
 
