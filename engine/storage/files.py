@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import StorageError
+from engine.text import quoted
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -52,7 +53,7 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     return content
 
 
-_HAS_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
+_HAS_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _TRIES, _SECONDS_BETWEEN = 5, 0.02
 """`is_locked` holds a shared lock for some microseconds."""
 
@@ -100,7 +101,7 @@ def in_use_error(path: Path) -> StorageError:
     run = path.parent.name
     return StorageError(
         f"The run {run} is active already.",
-        f"Attach to it: tweetgen-tui attach {run}; or start a new run.",
+        f"Attach to it: tweetgen-tui attach {quoted(run)}; or start a new run.",
     )
 
 
