@@ -66,7 +66,7 @@ def pytest_sessionfinish() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _socket_folder() -> Iterator[None]:
     """Put the sockets of runs into a folder with a short path: the length of a socket's path is limited."""
-    with tempfile.TemporaryDirectory(prefix="tg-") as folder, pytest.MonkeyPatch.context() as monkeypatch:
+    with tempfile.TemporaryDirectory(prefix="tg-", dir="/tmp") as folder, pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         yield
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 if sys.platform == "win32":  # before the imports that need a module or signal that Windows lacks
-    sys.exit("tweetgen-tui: The program runs on Linux and macOS; on Windows, install and start it inside WSL2.")
+    sys.exit("tweetgen-tui: The program runs on Linux and macOS; on Windows, install it in WSL2: docs/install.md.")
 
 import gc
 import io

@@ -10,10 +10,13 @@ the same loss.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import platform
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -358,17 +361,23 @@ def figures_of(shape: Shape, rates: Rates, num_graphs: Mapping[Variant, int | No
 
 def machine_info(device: torch.device) -> dict[str, str | int | float | None]:
     """Return processor (its model name, or the architecture), cores, load average, device and versions."""
-    try:
-        cpu_info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        cpu_info = ""
-    processor = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.MULTILINE)
     return {
         "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
-        "processor": processor[1].strip() if processor else platform.processor() or platform.machine(),
+        "processor": _model_name() or platform.processor() or platform.machine(),
         "cores": available_cores(),
         "load_average": round(os.getloadavg()[0], 2),
         "device": device.type,
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         **versions_of("tweetgen-tui", "torch", "numba"),
     }
+
+
+def _model_name() -> str:
+    """Return the processor's name as the system reports it; empty where it does not."""
+    with contextlib.suppress(OSError):
+        if sys.platform == "darwin":
+            command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+            return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - the system's
+        cpu_info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        return next(iter(re.findall(r"^model name\s*:\s*(.+?)\s*$", cpu_info, re.MULTILINE)), "")
+    return ""

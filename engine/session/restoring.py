@@ -16,6 +16,7 @@ nothing by more steps on a corpus that they already overfit (docs/recipes.md).
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class Restorer:
         if not checkpoint.vocab.is_start_of(run.setup.training_data.vocab):
             raise CheckpointError(
                 f"{name} has another vocabulary: {len(checkpoint.vocab)} characters, not those of this run's tweets.",
-                f"Start a run with its own tweets: tweetgen-tui --checkpoint {name}",
+                f"Start a run with its own tweets: tweetgen-tui --checkpoint {shlex.quote(name)}",
             )
         run.reporter.emit_steps()
         run.checkpoints.save_before_load(path)

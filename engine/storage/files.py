@@ -15,6 +15,7 @@ import fcntl
 import os
 import secrets
 import stat
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import StorageError
+from engine.text import quoted
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -51,7 +53,7 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     return content
 
 
-_HAS_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
+_HAS_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _TRIES, _SECONDS_BETWEEN = 5, 0.02
 """`is_locked` holds a shared lock for some microseconds."""
 
@@ -99,7 +101,7 @@ def in_use_error(path: Path) -> StorageError:
     run = path.parent.name
     return StorageError(
         f"The run {run} is active already.",
-        f"Attach to it: tweetgen-tui attach {run}; or start a new run.",
+        f"Attach to it: tweetgen-tui attach {quoted(run)}; or start a new run.",
     )
 
 
@@ -154,7 +156,7 @@ def new_file(path: Path, mode: int = 0o600, hint: str = "") -> Iterator[NewFile]
         try:
             try:
                 yield new
-                os.fsync(descriptor)
+                sync(descriptor)
             finally:
                 os.close(descriptor)  # before the rename: some network file systems report write errors only on close
             os.replace(temporary, new.path)
@@ -178,12 +180,20 @@ def write_all(descriptor: int, content: bytes | bytearray | memoryview) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
+def sync(descriptor: int) -> None:
+    """Make what was written to an open file survive a power loss. Raises `OSError`."""
+    os.fsync(descriptor)
+    if sys.platform == "darwin":  # where the disk may still keep it in its own memory: fsync(2)
+        with contextlib.suppress(OSError):  # a file system without it
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power loss; some network file systems don't support it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            sync(descriptor)
         finally:
             os.close(descriptor)
 

@@ -26,6 +26,7 @@ import platformdirs
 
 from engine.errors import CheckpointError, ConfigError
 from engine.storage.files import storage_errors
+from engine.text import quoted
 
 APP_NAME = "tweetgen-tui"
 SUFFIX = ".safetensors"
@@ -181,5 +182,5 @@ def free_run_name() -> str:
 
 def name_taken_error(run: RunFolder) -> ConfigError:
     """Return the error for a run name that is taken; the hint offers `--resume` if that run can be resumed."""
-    remedy = f"Resume it: --resume {run.name}; or choose" if run.config_path.exists() else "Choose"
+    remedy = f"Resume it: --resume {quoted(run.name)}; or choose" if run.config_path.exists() else "Choose"
     return ConfigError(f"There is already a run called {run.name}.", f"{remedy} another name.")

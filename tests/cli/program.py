@@ -117,10 +117,10 @@ class Cli:
 
     def named(self, line: str, **paths: Path) -> Finished:
         """Run a command, which names a path by its key in `paths`, as in "import OUT/x"; its output does so, too."""
-        words = line.replace("NEWLINE", "\n")
+        words = [word.replace("NEWLINE", "\n") for word in shlex.split(line)]
         for name, path in paths.items():
-            words = words.replace(name, str(path))
-        ended = self(*shlex.split(words))
+            words = [word.replace(name, str(path)) for word in words]
+        ended = self(*words)
         for name, path in paths.items():
             ended = Finished(ended.code, ended.out.replace(str(path), name), ended.err.replace(str(path), name))
         return ended

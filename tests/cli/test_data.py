@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -150,7 +151,7 @@ def test_the_terms_come_first_stdout_is_a_path_or_an_object_and_nothing_is_fetch
         assert path.read_bytes() == CONTENT
         assert ended.err.index(NOTICE) < ended.err.index("downloading sentiment140 from 127.0.0.1")
         assert "cite Sentiment140" in ended.err
-        assert ended.error_lines[-1] == f"Train on it:  tweetgen-tui --data {path}"
+        assert ended.error_lines[-1] == f"Train on it:  tweetgen-tui --data {shlex.quote(str(path))}"
         assert "secret" not in ended.err
         path.unlink()
         first = cli(*FETCH, "--url", server.url, "--yes", "--json").object

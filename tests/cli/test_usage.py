@@ -149,7 +149,7 @@ def test_a_start_on_windows_ends_with_one_sentence_that_names_wsl2() -> None:
         assert (ended.returncode, ended.stdout) == (1, "")
         [sentence] = ended.stderr.splitlines()
         assert sentence.startswith("tweetgen-tui: ")
-        assert "WSL2" in sentence
+        assert "install it in WSL2: docs/install.md" in sentence
 
 
 def create_run(home: Path, name: str) -> None:

@@ -10,7 +10,6 @@ import re
 import select
 import signal
 import sys
-import termios
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from engine.storage.journal import read_journal
 from tests.cli.program import processes_in
 from tests.engine.session.stream_rules import assert_valid_stream
 from tests.waiting import DEADLINE_SECONDS, wait_until
+from tui.process.job_control import TerminalState
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class Terminal:
             echo=False,
         )
         self._child.delaybeforesend = None
-        self._settings = termios.tcgetattr(self._child.child_fd)
+        self._settings = TerminalState.now(self._child.child_fd)
 
     @property
     def text(self) -> str:
@@ -172,7 +172,7 @@ class Terminal:
     @property
     def is_restored(self) -> bool:
         """Whether the terminal's settings and modes equal those before the program."""
-        return termios.tcgetattr(self._child.child_fd) == self._settings and self.modes_left_set == []
+        return TerminalState.now(self._child.child_fd) == self._settings and self.modes_left_set == []
 
     @property
     def has_opened_screen(self) -> bool:

@@ -124,7 +124,9 @@ def test_d_leaves_the_run_to_itself_and_restores_a_terminal_whenever_that_is_rea
     screen.assert_ends(0)
     assert screen.text.strip() == CONTINUES
     trainer = trainer_of(home)
-    assert all(os.readlink(f"/proc/{trainer.pid}/fd/{number}") == os.devnull for number in range(3))
+    if sys.platform == "linux":  # macOS does not show the descriptors of another process
+        folder = f"{psutil.PROCFS_PATH}/{trainer.pid}/fd"
+        assert all(os.readlink(f"{folder}/{number}") == os.devnull for number in range(3))
     assert trainer.terminal() is None
     assert_trains_on_until_terminated(home)
 
@@ -214,6 +216,7 @@ def test_a_dropped_connection_leaves_the_run_on(screen: Terminal, home: Path) ->
 
 
 @pytest.mark.ci
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs the disk that is always full, as Linux has it")
 def test_a_run_trains_with_closed_stdin_and_stdout_and_a_full_stderr(home: Path, tweets: Path) -> None:
     arguments = shlex.join(["train", "--data", str(tweets), *QUIET, "--run-name", "watched", "--max-steps", "5"])
     command = f"{sys.executable} -m tui {arguments} <&- >&- 2>/dev/full"
@@ -281,6 +284,25 @@ def test_train_detach_returns_once_the_run_has_started_screens_come_steer_end_it
     [facts] = cli("runs", "list", "--json").objects
     assert (facts["state"], facts["reason"]) == ("finished", "stopped by the user")
     assert losses(events_of(home)) == losses(run_session(quiet_config(tweets, seed=0), stop_at(ended.step)))
+
+
+AS_ON_MACOS = """
+from tui.process import job_control
+job_control._EXECUTES_PYTHON = True
+from tui.__main__ import main
+main()
+"""
+
+
+def test_a_detached_run_reads_standard_input_once_where_its_process_executes_python_anew(home: Path) -> None:
+    command = [sys.executable, "-c", AS_ON_MACOS, "train", "--data", "-", *QUIET, "--max-steps", "3", "--detach"]
+    lines = write_tweets(home / "tweets.txt").read_bytes()
+    ended = subprocess.run(
+        [*command, "--run-name", "watched"], input=lines, env=environment(home), capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stderr.decode().splitlines()[-1]) == (0, CONTINUES)
+    wait_until(lambda: any(isinstance(event, e.RunFinished) for event in events_of(home)), "the end")
+    assert wait_for_end(home).step == 3
 
 
 @pytest.mark.ci

@@ -27,6 +27,7 @@ from engine.protocol.insight import Question
 from engine.protocol.progress import Stage
 from engine.storage.folders import RunFolder
 from engine.storage.journal import last_event
+from engine.text import quoted
 from tui.process import protocol
 from tui.process.protocol import Greeting, Hello, Refusal, Screens, Snapshot, SnapshotEnd, TweetChunk
 from tui.process.sockets import is_active, require_private, socket_path
@@ -61,6 +62,9 @@ def connected(folder: RunFolder, seconds: float) -> Iterator[tuple[socket.socket
     while True:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_ANSWER_SECONDS)
+            if connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) < protocol.MAX_CLIENT_LINE_BYTES:
+                # macOS accepts 8 KiB at once, less than a command may have
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, protocol.MAX_CLIENT_LINE_BYTES)
             try:
                 require_private(path.parent)
                 connection.connect(str(path))
@@ -68,7 +72,7 @@ def connected(folder: RunFolder, seconds: float) -> Iterator[tuple[socket.socket
                 raise RemoteError(error.message, error.hint) from None
             except OSError as error:
                 if not is_active(folder):
-                    hint = f"Continue it: tweetgen-tui --resume {folder.name}"
+                    hint = f"Continue it: tweetgen-tui --resume {quoted(folder.name)}"
                     raise RemoteError(f"The run {folder.name} is not active.", hint) from None
                 if time.monotonic() > deadline:
                     detail = f"The run {folder.name} is active, but can't be reached: {error}."
@@ -350,7 +354,7 @@ class AttachedRun(RunConnection):
         error = self._problem or RemoteError(f"The process of the run {self._folder.name} ended unexpectedly.")
         lost = failure or failure_event(error, self._last_event)
         if self._has_started.is_set():
-            hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
+            hint = f"Continue from its latest checkpoint: tweetgen-tui --resume {quoted(self._folder.name)}"
             hint = lost.hint if failure is None and lost.hint else hint
             lost = msgspec.structs.replace(lost, **time_of(self._last_event), hint=hint)
         return lost

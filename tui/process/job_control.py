@@ -11,7 +11,8 @@ signals (ctrl+c, ctrl+z, a resize) go to the child alone, and signals sent to th
   them and resets the terminal's modes.
 * When the supervisor is killed, the child restores the terminal and ends: to the user they are one program.
 
-Called before any thread is started, and before torch is imported: neither survives a fork.
+Called before any thread is started, and before torch is imported: neither survives a fork. On macOS the child executes
+Python anew, with the same arguments, so nothing may be read from standard input before.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from tui.process.signals import HANGUP_CODE, log_crashes_of
 from tui.terminal.output import print_at_end
 
 _STDIN, _STDERR = 0, 2
+_LOCAL_FLAGS = 3
+"""Their place among the settings of a terminal (termios)."""
 _RESET = (
     "\x18"  # ends a sequence that was cut off
     "\x1b[?1049l\x1b[?25h\x1b[?7h"  # main screen, cursor visible, line wrapping
@@ -40,6 +43,11 @@ _RESET = (
 """Resets every mode that the program may have set."""
 _RELEASE, _ADVICE, _DRAWING, _NOT_DRAWING = "release ", "advice ", "drawing", "not drawing"
 """What the child writes to the pipe, one message a line."""
+_EXECUTES_PYTHON = sys.platform == "darwin"
+"""Whether the child executes Python after the fork. Metal, and with it PyTorch on a GPU of Apple's, ends a process that
+was only forked with XPC_ERROR_CONNECTION_INVALID (vectorize-io/hindsight#1519)."""
+_INHERITED = "_TWEETGEN_TUI_JOB"
+"""The variable that names the child's two descriptors then."""
 _FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP")
 
 
@@ -50,10 +58,12 @@ class TerminalState:
         self.saved = self.now()
 
     @staticmethod
-    def now() -> list[Any] | None:
-        """Return the current settings."""
+    def now(descriptor: int = _STDIN) -> list[Any] | None:
+        """Return the current settings, without PENDIN: macOS sets that flag by itself after a program read raw keys."""
         with contextlib.suppress(termios.error):
-            return termios.tcgetattr(_STDIN)
+            settings = termios.tcgetattr(descriptor)
+            settings[_LOCAL_FLAGS] &= ~termios.PENDIN
+            return settings
         return None
 
     def restore(self, *, always: bool = False) -> None:
@@ -223,6 +233,11 @@ class JobControl:
 
 def start_job_control() -> JobControl:
     """Continue in a child. The calling process supervises it, and never returns from here."""
+    if inherited := os.environ.pop(_INHERITED, ""):
+        pipe_in, life_out = map(int, inherited.split())
+        for descriptor in (pipe_in, life_out):
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - it has no name
+        return JobControl(pipe_in, life_out, TerminalState())
     pipe_out, pipe_in = os.pipe()
     life_out, life_in = os.pipe()
     sys.stdout.flush()
@@ -242,4 +257,9 @@ def start_job_control() -> JobControl:
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     _pass_foreground(os.getpgid(os.getppid()), os.getpgid(0))
     signal.signal(signal.SIGTTOU, before)
+    if _EXECUTES_PYTHON:
+        for descriptor in (pipe_in, life_out):
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 - the same
+        os.environ[_INHERITED] = f"{pipe_in} {life_out}"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this program again
     return JobControl(pipe_in, life_out, terminal)

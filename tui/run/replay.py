@@ -16,6 +16,7 @@ from engine.errors import CheckpointError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.journal import SkippedLines, read_journal
+from engine.text import quoted
 from tui.run.connection import RunConnection, Update, end_event, failure_event, time_of
 
 TITLE = "This is a replay"
@@ -110,7 +111,7 @@ class ReplayedRun(RunConnection):
                 self._paused_at = None
                 self._answers.append(e.Resumed(**now))
             case _:
-                hint = f"tweetgen-tui --resume {self._path.parent.name} continues the run itself."
+                hint = f"tweetgen-tui --resume {quoted(self._path.parent.name)} continues the run itself."
                 name = type(command).__name__
                 self._answers.append(e.CommandRefused(**now, command=name, title=TITLE, detail=REASON, hint=hint))
 

@@ -6,11 +6,12 @@ A test fails for each patch once Textual no longer needs it.
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Callable, Iterator
+import errno
+import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import Any
+from encodings import utf_8
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.control import Control
@@ -20,6 +21,9 @@ from textual.drivers import linux_driver
 from textual.events import Resize
 from textual.keys import _character_to_key
 from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _LAY_OUT, _REFRESH = Screen._on_resize, Screen._compositor_refresh
 name_of_key = _character_to_key
@@ -55,7 +59,7 @@ def patch_textual() -> None:
     ChopsUpdate.render_segments = render_cropped  # type: ignore[assignment, method-assign] # a patch
     Screen._on_resize = _lay_out_for_present_size  # type: ignore[assignment, method-assign] # the same
     Screen._compositor_refresh = _refresh_once  # type: ignore[assignment, method-assign] # the same
-    linux_driver.getincrementaldecoder = _replacing_decoder  # type: ignore[assignment] # the same
+    linux_driver.getincrementaldecoder = lambda _: KeyDecoder  # type: ignore[assignment] # the same
 
 
 def render_cropped(update: ChopsUpdate, console: Console) -> str:
@@ -99,9 +103,20 @@ def _refresh_once(screen: Screen[Any]) -> None:
         screen._repaint_required, screen._repaint_regions = is_required, regions
 
 
-def _replacing_decoder(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
-    """Return a decoder that replaces bytes that are not UTF-8.
+class KeyDecoder(utf_8.IncrementalDecoder):
+    """Decodes what the terminal sends. Textual's (8.2) decodes strictly, and reads on after the end of the file.
 
-    Textual (8.2) decodes strictly: one such byte would end the thread that reads keys, and with it the screen.
+    One byte that is not UTF-8 would end the thread that reads keys, and with it the screen.
     """
-    return partial(codecs.getincrementaldecoder(encoding), errors="replace")
+
+    def __init__(self) -> None:
+        super().__init__("replace")
+
+    def decode(self, data: ReadableBuffer, final: bool = False) -> str:  # noqa: FBT001, FBT002 - as in the base class
+        """Return the characters. Raises `OSError` at the end of the file, as reading does on Linux.
+
+        macOS reports it by no data when the terminal is gone; Textual would go on without a pause.
+        """
+        if data == b"" and not final:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().decode(data, final)

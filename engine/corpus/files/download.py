@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from engine.errors import ConfigError, DownloadError
 from engine.protocol.progress import OnProgress
-from engine.storage.files import storage_errors, try_lock
+from engine.storage.files import storage_errors, sync, try_lock
 from engine.storage.folders import home
 
 if TYPE_CHECKING:  # imported in the functions: the command line knows the names of the data sets before
@@ -133,7 +133,7 @@ def fetch(
                 with contextlib.suppress(OSError):  # an empty partial file does no harm
                     part.unlink()
         with storage_errors(part):
-            os.fsync(file.fileno())
+            sync(file.fileno())
             os.replace(part, dataset.path)
 
 

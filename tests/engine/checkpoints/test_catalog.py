@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import stat
 from dataclasses import replace
@@ -181,7 +182,7 @@ def test_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names_the
     assert isinstance(refused, e.RunFailed)
     assert f".safetensors comes from elsewhere. It was trained on {secret}" in refused.detail
     assert not folder_of_run("other").path.exists()
-    assert f"--data {secret}" in refused.hint
+    assert f"--data {shlex.quote(str(secret))}" in refused.hint
     with pytest.raises(CheckpointError, match="read only if you name it"):
         preflight.check(RunConfig(checkpoint=name))
     with pytest.raises(CheckpointError, match="is from elsewhere") as novelty:

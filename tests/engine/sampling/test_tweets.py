@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -278,6 +279,14 @@ def corpus(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpu
     monkeypatch.setattr(bench, "available_cores", lambda: 1)
     monkeypatch.setattr(bench, "may_train_in_bfloat16", lambda _: True)
     return CorpusConfig(files=(str(write_corpus(tmp_path)),))
+
+
+def test_on_macos_the_processor_is_the_one_that_the_system_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    command = Mock(return_value=Mock(stdout="Apple M3 Max\n"))
+    monkeypatch.setattr(bench.subprocess, "run", command)
+    assert bench.machine_info(CPU.device)["processor"] == "Apple M3 Max"
+    assert command.call_args.args == (["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],)
 
 
 def test_all_variants_train_on_the_same_batches_and_a_trial_that_takes_long_ends_early(

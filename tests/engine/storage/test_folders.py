@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +20,7 @@ from engine.config.run import RunConfig
 from engine.errors import ConfigError, StorageError
 from engine.session.startup.preflight import check
 from engine.storage import folders
-from engine.storage.files import remove_stale_temporaries, write_atomically
+from engine.storage.files import in_use_error, remove_stale_temporaries, write_atomically
 from engine.storage.folders import checked_name, create_run_folder, find_run, list_runs, named_checkpoint_path
 from tests.engine.helpers import resume_config, run_session, run_tiny, stop_at, write_corpus
 from tests.strategies import hostile_text
@@ -65,6 +67,35 @@ def test_new_content_replaces_the_old_after_fsync(
     assert calls == [f"sync {len(NEW)} bytes", "rename", "sync folder"]
     assert target.read_bytes() == NEW
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("has_full_sync", [True, False])
+def test_on_macos_new_content_is_written_out_of_the_memory_of_the_disk_before_it_replaces_the_old(
+    target: Path, monkeypatch: pytest.MonkeyPatch, has_full_sync: bool
+) -> None:
+    full_sync, asked = 51, list[tuple[int, bytes]]()
+
+    def control(descriptor: int, operation: int) -> int:
+        assert operation == full_sync
+        asked.append((stat.S_IFMT(os.fstat(descriptor).st_mode), target.read_bytes()))
+        if not has_full_sync:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+        return 0
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", full_sync, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", control)
+    write_atomically(target, NEW)
+    assert asked == [(stat.S_IFREG, OLD), (stat.S_IFDIR, NEW)]
+
+
+def test_the_name_of_a_run_is_one_word_of_the_command_that_a_hint_gives() -> None:
+    taken = create_run_folder("my run")
+    taken.config_path.touch()
+    assert in_use_error(taken.journal_path).hint.startswith('Attach to it: tweetgen-tui attach "my run";')
+    with pytest.raises(ConfigError) as caught:
+        create_run_folder("my run")
+    assert caught.value.hint.startswith('Resume it: --resume "my run";')
 
 
 REMEDIES = {

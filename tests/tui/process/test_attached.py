@@ -28,7 +28,7 @@ from tests.waiting import DEADLINE_SECONDS, wait_until
 from tui.process import attached as client
 from tui.process import host
 from tui.process.attached import AttachedRun, read_greeting
-from tui.process.protocol import Greeting, Refusal, Snapshot, SnapshotEnd, encode_view, to_line
+from tui.process.protocol import MAX_CLIENT_LINE_BYTES, Greeting, Refusal, Snapshot, SnapshotEnd, encode_view, to_line
 from tui.process.sockets import make_private_folder, socket_path
 from tui.run.connection import Update
 from tui.run.view import RunView
@@ -62,6 +62,24 @@ def drained(run: AttachedRun, num_events: int) -> list[e.Event]:
 
     wait_until(has_enough, f"{num_events} events")
     return happened
+
+
+class SmallSocket(socket.socket):
+    """Accepts little at once, as on macOS."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 0)
+
+
+def test_a_long_command_is_sent_where_a_socket_accepts_little_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "x" * (MAX_CLIENT_LINE_BYTES - 100)
+    with hosted(run_started(run=RUN)) as made:
+        monkeypatch.setattr(socket, "socket", SmallSocket)
+        with attached(made) as (run, _):
+            run.send(c.ReadTweet(text=text))
+            wait_until(lambda: made.sent, "the command")
+            assert made.sent == [c.ReadTweet(text=text)]
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import termios
 from pathlib import Path
 
 import pexpect
@@ -16,6 +15,7 @@ import pytest
 
 from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
 from tests.waiting import DEADLINE_SECONDS, wait_until
+from tui.process.job_control import TerminalState
 
 PROGRAM = """
 import os, pathlib, signal, sys, time, tty
@@ -26,6 +26,22 @@ pathlib.Path("child").write_text(f"{os.getpid()} {os.getppid()} {os.tcgetpgrp(0)
 print("ready", flush=True)
 """
 IGNORES_CHILDREN = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+EXECUTES_PYTHON = """
+import os
+from tui.process import job_control
+job_control._EXECUTES_PYTHON = True
+with open("starts", "a") as starts:
+    print(os.getpid(), file=starts)
+"""
+OPEN = """
+import contextlib, os
+found = []
+for number in range(3, 10):
+    with contextlib.suppress(OSError):
+        os.fstat(number)
+        found.append(number)
+print("open:", found)
+"""
 COUNTING = """
 got = {}
 def count(number, frame):
@@ -41,6 +57,12 @@ while True:
 LET_GO = """
 for number in range(3):
     os.dup2(os.open(os.devnull, os.O_RDWR), number)
+"""
+MARKED = """
+import termios
+settings = termios.tcgetattr(0)
+settings[3] |= termios.PENDIN
+termios.tcsetattr(0, termios.TCSANOW, settings)
 """
 MODES = """
 sys.stderr.write("\\x1b[?1049h\\x1b[?25l raw ")
@@ -63,7 +85,7 @@ def start(folder: Path, then: str, first: str = "") -> pexpect.spawn:
     arguments = ["-c", first + PROGRAM + "input()\n" + then]
     child = pexpect.spawn(sys.executable, arguments, cwd=folder, timeout=DEADLINE_SECONDS, encoding="utf-8", echo=False)
     child.expect("ready")
-    child.settings = termios.tcgetattr(child.child_fd)
+    child.settings = TerminalState.now(child.child_fd)
     child.sendline()
     return child
 
@@ -84,7 +106,7 @@ def start_shell(folder: Path, script: str | None = None) -> pexpect.spawn:
 def exit_code_of(shell: pexpect.spawn) -> int | None:
     """Return what the program exits with, once it has; the settings of the terminal are as they were."""
     shell.expect(pexpect.EOF)
-    assert termios.tcgetattr(shell.child_fd) == shell.settings
+    assert TerminalState.now(shell.child_fd) == shell.settings
     shell.close()
     code: int | None = shell.exitstatus
     return code
@@ -108,6 +130,7 @@ def is_gone(process: psutil.Process) -> bool:
     [
         pytest.param("sys.exit(7)", 7, "", False, id="an exit code, under a caller that ignores SIGCHLD"),
         pytest.param(STOP + "print('goes on')", 0, "goes on", False, id="stopped where no shell could continue it"),
+        pytest.param(MARKED + "sys.exit(3)", 3, "", False, id="ended where the terminal marks its pending input"),
         pytest.param(RAW + "os._exit(2)", 2, "", True, id="ended in raw mode"),
         pytest.param(RAW + KILL, 137, ".* by SIGKILL.*", True, id="killed in raw mode"),
         pytest.param(RAW + LET_GO + RELEASE.format(129), 129, "It continues", True, id="hung up in raw mode"),
@@ -172,13 +195,13 @@ def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supe
     # the end of a terminal's first process would end the terminal
     shell = start_shell(tmp_path, f"{sys.executable} program.py; sleep 60")
     shell.expect("ready")
-    settings = termios.tcgetattr(shell.child_fd)
+    settings = TerminalState.now(shell.child_fd)
     shell.sendline()
     shell.expect_exact("raw")
     child = child_of(tmp_path)
     os.kill(child.ppid(), signal.SIGKILL)
     shell.expect_exact(RESET)
-    assert termios.tcgetattr(shell.child_fd) == settings
+    assert TerminalState.now(shell.child_fd) == settings
     wait_until(lambda: is_gone(child))
     shell.close(force=True)
 
@@ -194,3 +217,17 @@ def test_a_script_around_the_program_stops_with_it_and_fg_continues_both(tmp_pat
     shell.expect("goes on")
     shell.expect("after 2")
     shell.close(force=True)
+
+
+def test_on_macos_the_child_executes_python_with_the_same_arguments_and_only_it_has_the_pipes(tmp_path: Path) -> None:
+    """Metal does not work in a process that was only forked."""
+    started = "import subprocess; subprocess.run([sys.executable, '-c', OPEN], close_fds=False)\n"
+    shell = start(tmp_path, f"OPEN = {OPEN!r}\n{started}{DRAWING}{LET_GO}{RELEASE.format(129)}", EXECUTES_PYTHON)
+    assert exit_code_of(shell) == 129
+    assert "open: []" in shell.before
+    assert "It continues" in shell.before
+    assert RESET in shell.before
+    child, parent, has_terminal = (tmp_path / "child").read_text().split()
+    assert (int(parent), has_terminal) == (shell.pid, "True")
+    assert (tmp_path / "starts").read_text().split() == [parent, child]
+    kill_child(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
+import signal
 import threading
 from contextlib import nullcontext
 from io import BytesIO
@@ -25,8 +26,8 @@ from textual.strip import Strip
 
 from tests.tui.conftest import wait_until
 from tui.terminal import private
-from tui.terminal.driver import BrowserDriver
-from tui.terminal.private import ChopsUpdate
+from tui.terminal.driver import BrowserDriver, MeteredDriver
+from tui.terminal.private import ChopsUpdate, patch_textual
 
 CONSOLE = Console(color_system=None)
 
@@ -132,8 +133,12 @@ class KeysDriver(LinuxDriver):
             self.exit_event.set()
 
 
+class HangingUpDriver(KeysDriver, MeteredDriver):
+    """Reads as our driver does."""
+
+
 def test_bytes_that_are_not_utf8_are_read_as_replacement_characters(is_patched: bool) -> None:
-    """Once it fails without the patch, Textual needs no `_replacing_decoder` any more."""
+    """Once it fails without the patch, Textual needs no `KeyDecoder` any more."""
     reading, writing = os.pipe()
     driver = KeysDriver(reading)
     os.write(writing, "é\N{WASTEBASKET}".encode() + b"\xff\xc3(caf\xe9.")
@@ -142,6 +147,20 @@ def test_bytes_that_are_not_utf8_are_read_as_replacement_characters(is_patched: 
     os.close(reading)
     os.close(writing)
     assert driver.read == ("é\N{WASTEBASKET}\ufffd\ufffd(caf\ufffd." if is_patched else "")
+
+
+def test_a_terminal_that_is_gone_hangs_up_where_it_reads_as_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On macOS; on Linux, reading fails."""
+    hangups: list[int] = []
+    patch_textual()
+    reading, writing = os.pipe()
+    os.write(writing, b"a")
+    os.close(writing)
+    driver = HangingUpDriver(reading)
+    monkeypatch.setattr(os, "kill", lambda _pid, number: hangups.append(number))
+    driver.run_input_thread()
+    os.close(reading)
+    assert (driver.read, hangups) == ("a", [signal.SIGHUP])
 
 
 async def test_a_failure_where_the_keys_of_a_browser_are_read_ends_the_app_with_it_and_is_no_closed_tab(

@@ -57,6 +57,8 @@ def train(
         context.fail("--detach and --json exclude each other: a run in the background has no output.")
     if ordered is not None:
         sys.exit(_train_ordered(ordered))
+    # before anything is read from standard input, and before torch counts the GPUs
+    on_start = _release_when_started() if detach else None
     config, stops_on_hangup, notice = config_to_train(given), on_hangup == "stop", ""
     if nproc_per_node != 1:
         processes = Processes.choose(nproc_per_node, config)
@@ -67,7 +69,6 @@ def train(
             torchrun = Torchrun(config, nproc_per_node)
             sys.exit(run_attached(torchrun, as_json=as_json, stops_on_hangup=stops_on_hangup, detaches=detach))
         notice = processes.note
-    on_start = _release_when_started() if detach else None
 
     from tui.cli.headless import run_headless
 
