@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
 import importlib.resources
-import inspect
 import itertools
 import json
-import pkgutil
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import textwrap
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,9 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer.main
-from textual.message_pump import MessagePump
 
-import tui
 from engine.session.startup import preflight
 from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
 from tests.cli.program import SMALL_MODEL, run_program, write_tweets
@@ -128,34 +120,6 @@ def test_every_recording_is_of_a_test_and_case_that_exist(pytestconfig: pytest.C
             recorded = re.findall(r"^# name: (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             beginnings = tuple(f"{name}{end}" for name in names[test_file] for end in "\n.[")
             assert [each for each in recorded if not f"{each}\n".startswith(beginnings)] == [], file.name
-
-
-# Private names --------------------------------------------------------------------------------------------------------
-
-
-@cache
-def private_names(a_class: type) -> set[str]:
-    """Return the private names that a class binds in its body and on objects."""
-    [node] = ast.parse(textwrap.dedent(inspect.getsource(a_class))).body
-    assert isinstance(node, ast.ClassDef)
-    names = {each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
-    bound = [each for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign)]
-    names |= {each.id for statement in bound for each in ast.walk(statement) if isinstance(each, ast.Name)}
-    attributes = (each for each in ast.walk(node) if isinstance(each, ast.Attribute))
-    names |= {each.attr for each in attributes if isinstance(each.ctx, ast.Store)}
-    return {name for name in names if name.startswith("_") and not name.endswith("__")}
-
-
-def test_no_widget_screen_or_app_overwrites_a_private_name_of_textual_which_would_fail_far_from_the_cause() -> None:
-    modules = [each.name for each in pkgutil.walk_packages(tui.__path__, "tui.") if not each.name.endswith("__main__")]
-    values = [value for name in modules for value in vars(importlib.import_module(name)).values()]
-    classes = {each for each in values if inspect.isclass(each) and issubclass(each, MessagePump)}
-    ours = [each for each in classes if each.__module__.startswith("tui.")]
-    assert len(ours) > 40
-    for our_class in ours:
-        bases = [base for base in our_class.__mro__ if base.__module__.startswith("textual.")]
-        theirs = set[str]().union(*map(private_names, bases))
-        assert private_names(our_class) & theirs == set(), our_class
 
 
 # JSON from outside ----------------------------------------------------------------------------------------------------
