@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
 import importlib.resources
-import inspect
 import itertools
 import json
-import pkgutil
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import textwrap
-import tomllib
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,9 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer.main
-from textual.message_pump import MessagePump
 
-import tui
 from engine.session.startup import preflight
 from tests.cli.conftest import _signals_as_before  # noqa: F401 - a fixture
 from tests.cli.program import SMALL_MODEL, run_program, write_tweets
@@ -131,34 +122,6 @@ def test_every_recording_is_of_a_test_and_case_that_exist(pytestconfig: pytest.C
             assert [each for each in recorded if not f"{each}\n".startswith(beginnings)] == [], file.name
 
 
-# Private names --------------------------------------------------------------------------------------------------------
-
-
-@cache
-def private_names(a_class: type) -> set[str]:
-    """Return the private names that a class binds in its body and on objects."""
-    [node] = ast.parse(textwrap.dedent(inspect.getsource(a_class))).body
-    assert isinstance(node, ast.ClassDef)
-    names = {each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
-    bound = [each for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign)]
-    names |= {each.id for statement in bound for each in ast.walk(statement) if isinstance(each, ast.Name)}
-    attributes = (each for each in ast.walk(node) if isinstance(each, ast.Attribute))
-    names |= {each.attr for each in attributes if isinstance(each.ctx, ast.Store)}
-    return {name for name in names if name.startswith("_") and not name.endswith("__")}
-
-
-def test_no_widget_screen_or_app_overwrites_a_private_name_of_textual_which_would_fail_far_from_the_cause() -> None:
-    modules = [each.name for each in pkgutil.walk_packages(tui.__path__, "tui.") if not each.name.endswith("__main__")]
-    values = [value for name in modules for value in vars(importlib.import_module(name)).values()]
-    classes = {each for each in values if inspect.isclass(each) and issubclass(each, MessagePump)}
-    ours = [each for each in classes if each.__module__.startswith("tui.")]
-    assert len(ours) > 40
-    for our_class in ours:
-        bases = [base for base in our_class.__mro__ if base.__module__.startswith("textual.")]
-        theirs = set[str]().union(*map(private_names, bases))
-        assert private_names(our_class) & theirs == set(), our_class
-
-
 # JSON from outside ----------------------------------------------------------------------------------------------------
 
 DECODES = re.compile(
@@ -219,35 +182,6 @@ def test_mandoc_groff_and_man_accept_the_manual_page() -> None:
         assert output_of(*command, page) == ""
     assert Path(output_of("man", "-M", SHARE / "man", "-w", "tweetgen-tui").strip()) == page
     assert '"tweetgen-tui - watch and steer a character-level GRU' in output_of("lexgrog", page)
-
-
-# The wheel and the container ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.ci
-def test_the_wheel_has_all_that_the_program_reads_and_the_manual_page_and_the_completions_once(tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path)
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    [path] = tmp_path.glob("*.whl")
-    wheel = zipfile.ZipFile(path)
-    names = set(wheel.namelist())
-    code = {str(path.relative_to(ROOT)) for package in ("engine", "tui") for path in (ROOT / package).rglob("*.py")}
-    assert code | {"assets/happy.csv", "assets/base.safetensors", "tui/terminal/style.tcss"} <= names
-    assert not [name for name in names if name.startswith("assets/share")]
-    shared = {
-        SHARE / name.partition(".data/data/share/")[2]: wheel.read(name).decode() for name in names if ".data/" in name
-    }
-    assert shared == shared_files()
-
-
-def test_the_container_has_every_extra_of_the_program_and_runs_it_as_a_user_with_its_data_in_a_volume() -> None:
-    file = (ROOT / "docs" / "Containerfile").read_text(encoding="utf-8")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    [extras] = re.findall(r"\.whl\)\[([\w,]+)\]", file)
-    assert set(extras.split(",")) == project["optional-dependencies"].keys() - {"test", "dev"}
-    instructions = dict(line.partition(" ")[::2] for line in file.splitlines() if re.match("[A-Z]+ ", line))
-    assert instructions["USER"] == "1000"
-    assert f"TWEETGEN_HOME={instructions['VOLUME']} " in instructions["ENV"]
 
 
 # The commands ---------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ and a `best` that is written with it, one that waits, and a newer `best`.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from pathlib import Path
 
@@ -388,8 +389,7 @@ class Checkpointing:
     def _recreate_folder(self) -> None:
         """Recreate what was deleted of the run's folder or could not be written, and warn. Raises `StorageError`."""
         state, reporter, path = self._run.state, self._run.reporter, self._folder.config_path
-        with storage_errors(path):
-            has_folder = path.exists()
+        has_folder = os.path.exists(path)
         settings = {"model": state.model_config, "training": state.training, "sampling": state.sampling}
         if reporter.journal.recreate_if_missing(**settings, epochs=state.batches.epochs, started_at=time.time()):
             self._latest_step = self._latest_step if has_folder else None

@@ -26,7 +26,7 @@ from tui.cli.commands.screen import lesson
 from tui.cli.commands.train import train
 from tui.cli.commands.xray import xray
 from tui.cli.options import RUN, GivenOptions, NprocPerNode, OnHangup, config_to_train, with_options
-from tui.cli.output import print_json
+from tui.cli.output import output_errors, print_json
 from tui.terminal.capabilities import GlyphSet
 
 EXAMPLES = "Examples:\n"
@@ -102,7 +102,8 @@ def _plain_endings() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout.flush()
+            with output_errors():
+                sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
             raise  # else rich (15) has exited with 1

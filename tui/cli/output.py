@@ -107,13 +107,9 @@ def check_output(name: str, *, may_replace: bool, is_binary: bool = False) -> No
 def write_output(name: str, content: bytes, *, may_replace: bool) -> None:
     """Write the content, and report a file and its size on stderr. Raises `StorageError`."""
     if name == STANDARD_STREAM:
-        try:
+        with output_errors():
             sys.stdout.buffer.write(content)
             sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise StorageError(f"Standard output can't be written: {error.strerror}.", "Free some space.") from error
         return
     from engine.storage.files import write_export
 
@@ -121,6 +117,18 @@ def write_output(name: str, content: bytes, *, may_replace: bool) -> None:
     with hint_at_force(str(file)):
         write_export(file, [content], may_replace=may_replace)
     report(f"wrote {file}, {format_size(len(content))}")
+
+
+@contextlib.contextmanager
+def output_errors() -> Iterator[None]:
+    """Convert an `OSError` of stdout to a `StorageError`, but for a pipe that is closed; discard what is buffered."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StorageError(f"Standard output can't be written: {error.strerror}.", "Free some space.") from error
 
 
 @contextlib.contextmanager
