@@ -107,6 +107,19 @@ def test_without_json_stderr_alone_reports_the_progress(cli: Cli, tweets: Path, 
     assert without_figures(ended.err.replace(str(tweets), "TWEETS")) == snapshot
 
 
+def test_a_dumb_terminal_gets_plain_lines_and_no_bar(cli: Cli) -> None:
+    """As a screen reader needs them."""
+    cli.monkeypatch.setenv("TTY_COMPATIBLE", "1")  # to rich, stderr is a terminal
+    printed = {}
+    for term in ("xterm", "dumb"):
+        cli.monkeypatch.setenv("TERM", term)
+        scripted(cli, (fakes.tweet_sampled("hi there"),))
+        printed[term] = cli("train").err
+        assert ": hi there\n" in printed[term].replace("\r", "")
+    assert "\x1b" in printed["xterm"]
+    assert not {"\x1b", "\r"} & {*printed["dumb"]}
+
+
 def test_stderr_names_early_estimates_later_figures_and_refused_drafts(cli: Cli, snapshot: SnapshotAssertion) -> None:
     refused = (("copy", 1), ("avoided word", 1))
     script = (

@@ -301,7 +301,8 @@ def bits_of(text: str) -> tuple[float, ...]:
 
 def tweet_number(number: int) -> e.TweetSampled:
     text, facts = TEXTS[number % len(TEXTS)]
-    return tweet_sampled(text, 50 * (number + 1), char_bits=bits_of(text), **facts)
+    bits = bits_of(text + "." * facts.get("reached_eos", True))
+    return tweet_sampled(text, 50 * (number + 1), char_bits=bits, **facts)
 
 
 def rich_run() -> Iterator[e.Event]:
@@ -350,7 +351,7 @@ SHORT = (
     eval_finished(200, 2.9),
     tweet_number(2),
     tweet_number(3),
-    tweet_sampled("hello there, good morning", 200, char_bits=bits_of("hello there, good morning")),
+    tweet_sampled("hello there, good morning", 200, char_bits=bits_of("hello there, good morning.")),
 )
 
 

@@ -116,7 +116,7 @@ class CommandPalette(Dialog[Command]):
         self._found = [command for command, _ in matching]
         lines = [
             Content.assemble(
-                title.stylize("bold"), f" ({command.keys})" if command.keys else "", "\n", (command.sentence, "dim")
+                title.stylize("bold"), f" ({command.keys})" if command.keys else "", "\n", command.sentence
             )
             for command, title in matching
         ]

@@ -113,8 +113,9 @@ def _background(span: Span) -> Style:
     """Return the background of a shade; of text none near 0 and below the cursor."""
     value = span.shade or 0.0
     if span.style == "cell":
-        hue = _POSITIVE if value > 0 else _NEGATIVE
-        return Style(bgcolor=Color.from_triplet(blend_rgb(_ZERO, hue, share_of(value, NUM_CELL_SHADES))))
+        hue, share = _POSITIVE if value > 0 else _NEGATIVE, share_of(value, NUM_CELL_SHADES)
+        colour = Color.from_triplet(blend_rgb(_ZERO, hue, share))
+        return Style(color="black" if share > 0.5 else "white", bgcolor=colour)
     colours = _POSITIVE_COLOURS if value > 0 else _NEGATIVE_COLOURS
     step = round(len(colours) * share_of(value, len(colours)))
     if not step or span.style == "cursor":

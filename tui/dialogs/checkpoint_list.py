@@ -81,7 +81,7 @@ class CheckpointTable(OptionList, inherit_bindings=False):
         compared: str,
         is_refused: Callable[[CheckpointEntry], object],
     ) -> None:
-        """Show groups by heading, seen from `run`; an equals sign at `compared`, and muted where `is_refused`.
+        """Show groups by heading, seen from `run`; an equals sign at `compared`, and in italics where `is_refused`.
 
         `order` is that of the entries. The cursor moves to the id `cursor_on`, or else it stays on its id or its row.
         """
@@ -100,7 +100,7 @@ class CheckpointTable(OptionList, inherit_bindings=False):
             options.append(Option(line, disabled=True))
             for entry in group:
                 marks = (PIN_GLYPH if entry.is_pinned else "") + ("=" if entry.name == compared else "")
-                style = "$text-muted" if is_refused(entry) else ""
+                style = "italic" if is_refused(entry) else ""
                 line = FittedLine(partial(_row, marks, next(coming), widths), style)
                 options.append(Option(line, id=entry.name))
         self._replace(options, cursor_on)

@@ -24,9 +24,9 @@ _STYLES: dict[EntryKind, str] = {
     "here": "$text-primary",
     "folder": "$text-primary",
     "tweets": "$foreground",
-    "other": "$text-disabled",
+    "other": "italic",
 }
-"""Colours of the entries by kind, in display order."""
+"""Styles of the entries by kind, in display order."""
 _ORDER = list(_STYLES)
 _MAX_SHOWN = 500
 """Longer listings are cut; typing filters them."""
@@ -92,7 +92,7 @@ def _line(entry: FolderEntry) -> Content:
             name += "/"
         case _:
             size = format_size(entry.num_bytes)
-    return Content.assemble((f"{size:>{_SIZE_CELLS}}  ", "$text-muted"), (name, _STYLES[entry.kind]))
+    return Content.assemble(f"{size:>{_SIZE_CELLS}}  ", (name, _STYLES[entry.kind]))
 
 
 def list_folder(folder: Path) -> list[FolderEntry]:

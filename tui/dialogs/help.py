@@ -83,6 +83,7 @@ _FEED = {
     PIN_GLYPH: "A pinned tweet.",
     "…": "The tweet was cut at the maximum length.",
     "2.40 @900": "In the list of checkpoints: the loss is that of step 900, the latest evaluation.",
+    "in italics": "In that list: what this run can't load; in a folder: a file that may have no tweets.",
 }
 _ALSO = {"validation": "val", "levels": "reference baseline", "filter": "draft"}
 _ALSO |= {**dict.fromkeys((DRAFTS_MARK, FAILING_MARK), "filter"), **{letter: "mark" for letter, _ in MARKS.values()}}

@@ -98,7 +98,7 @@ KEYS = (
     Key("read", "y", "main.copy",      "Copy the tweet",             "copy", ("a tweet",),            "Copy the selected tweet, or else the newest, to your terminal's clipboard, also over ssh.", rank=18),
     Key("read", "k", "main.pin",       "Pin or unpin the tweet",     "pin",  ("steering", "a tweet"), "Pin or unpin the tweet.", rank=17),
     Key("read", "K", "feed.pins_only", "Pinned tweets only, or all", "",     (),                      "Show only pinned tweets, or all again."),
-    Key("read", "c", "feed.colours",   "Colour tweets by surprise",  "",     (),                      "Colour each character by surprise: the brighter, the less likely it was to the model. c again: off."),
+    Key("read", "c", "feed.colours",   "Colour tweets by surprise",  "",     (),                      "Colour each character by surprise: the brighter, then bold or underlined, the less likely it was to the model. c again: off."),
     Key("read", "e", "files.export",   "Export tweets",              "",     ("files",),              "Write the tweets of the feed, or the pinned ones, to a .txt, .csv or .jsonl file.", opens=True),
 
     Key("model", "x", "main.open_xray",  "X-ray",                  "x-ray", (),           "Look into the model along the selected tweet, or else the newest; if that is of step 0, a training tweet.", opens=True, rank=28),

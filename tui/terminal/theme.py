@@ -64,12 +64,12 @@ LIGHT_THEME = _theme(
 )
 HIGH_CONTRAST_THEME = _theme(
     "tweetgen-high-contrast",
-    *("#ffffff", "#d5d5d5", "#a0a0a0", "#000000 #000000 #141414"),
+    *("#ffffff", "#c0c0c0", "#a0a0a0", "#000000 #000000 #141414"),
     "#7fd4ff #c3b8ff #ffd24a #7dff9a #ffe36b #ff9c9c #66b3ff #ffb733",
 )
 HIGH_CONTRAST_LIGHT_THEME = _theme(
     "tweetgen-high-contrast-light",
-    *("#000000", "#303030", "#606060", "#ffffff #ffffff #f2f2f2"),
+    *("#000000", "#404040", "#606060", "#ffffff #ffffff #f2f2f2"),
     "#003f6b #2a2480 #5c3000 #00421a #4d3600 #7a0010 #0048a0 #7a4500",
     dark=False,
 )

@@ -22,7 +22,8 @@ NUM_CELL_SHADES = 8
 Kind = Literal["text", "muted", "title", "value", "bar", "cell", "cursor", "good", "bad", "problem"]
 """What a span is; the theme decides how it looks.
 
-A `cell` is one value of a heat map. With colours it is a blank on the full colour of its shade; without, its glyph.
+A `cell` is one value of a heat map. With colours it is a blank on the full colour of its shade, with a minus if that is
+below 0, as hues may look alike; without, its glyph.
 """
 
 
@@ -35,8 +36,11 @@ class Span(TextSpan):
     """Background colour, -1 to 1: blue below 0, amber above, that of the screen at 0. None: no colour."""
 
     def drawn(self, *, has_colours: bool) -> str:
-        """Return the text as drawn: a blank for a cell with colours, in its width."""
-        return " " * cell_len(self.text) if self.style == "cell" and has_colours else self.text
+        """Return the text as drawn: a blank or a minus for a cell with colours, in its width."""
+        if self.style != "cell" or not has_colours:
+            return self.text
+        is_below = (self.shade or 0.0) < 0 < share_of(self.shade or 0.0, NUM_CELL_SHADES)
+        return ("-" if is_below else "").ljust(cell_len(self.text))
 
 
 def share_of(shade: float, num_steps: int) -> float:
@@ -118,6 +122,8 @@ class Glyphs:
     wide: str
     """In a grid, in place of a character of two cells."""
     space: str
+    negative: str
+    """Below a character, in place of a level: its value is below 0."""
     parting: str
     """Where two texts part."""
     corner: str
@@ -169,6 +175,7 @@ UNICODE = Glyphs(
     part="◌",
     wide="◇",
     space="␣",
+    negative="▾",
     parting="≠",
     corner="└",
     rule="─",
@@ -187,6 +194,7 @@ ASCII = Glyphs(
     part="+",
     wide="*",
     space="_",
+    negative="v",
     parting="!",
     corner="+",
     rule="-",
@@ -213,7 +221,7 @@ class Shades:
     values: tuple[float | None, ...]
     """One per symbol: `<BOS>`, the characters, the end. 0 to 1, or -1 to 1 if signed; None is no value.
 
-    A negative value although unsigned has the glyph of its size and the other hue.
+    A negative value although unsigned has a glyph of its own and the other hue.
     """
     meaning: str
     """What the values are, in a few words: "bits of each character"."""
@@ -223,13 +231,21 @@ class Shades:
     is_signed: bool = False
 
     def level(self, value: float, glyphs: Glyphs) -> str:
-        """Return the glyph of a value; of a negative one that of its size, unless signed."""
-        return glyphs.level(value, -1.0) if self.is_signed else glyphs.level(abs(value))
+        """Return the glyph of a value; unless signed, one for all negative values but the smallest."""
+        if self.is_signed:
+            return glyphs.level(value, -1.0)
+        return glyphs.negative if self._is_negative(value) else glyphs.level(abs(value))
+
+    @staticmethod
+    def _is_negative(value: float) -> bool:
+        return value <= -1 / NUM_LEVELS
 
     def legend(self, glyphs: Glyphs) -> Line:
         """Return the meaning with the scale of glyphs, and the ends: "bits of each character: 0 ▁▂▃▄▅▆▇█ 8"."""
+        has_negative = not self.is_signed and any(self._is_negative(value or 0.0) for value in self.values)
+        below = f"  {glyphs.negative} below 0" if has_negative else ""
         ends = f"{glyphs.bos} <BOS>  {glyphs.eos} <EOS>"
-        return (Span(f"{self.meaning}: {self.low} {glyphs.levels} {self.high}   {ends}", "muted"),)
+        return (Span(f"{self.meaning}: {self.low} {glyphs.levels} {self.high}{below}   {ends}", "muted"),)
 
 
 _MIN_LABEL_CELLS = 3

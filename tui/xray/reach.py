@@ -17,7 +17,7 @@ _HELP = (
     "The brighter a character, the more it matters to the prediction of the one after the cursor.",
     "Occlusion hides one character at a time and runs the model again: it counts the bits that are lost by that.",
     "The gradient asks instead how a small change of each embedding would change those bits, in one backward pass.",
-    "A negative number, the other colour: the model would have predicted better without that character.",
+    "A negative number, ▾ below the text: the model would have predicted better without that character.",
     "Look at the @ of an @name, an opened quote, a link: how far back does the state of the model reach?",
 )
 _NOTICEABLE_BITS = 0.05

@@ -22,7 +22,7 @@ from engine.protocol.insight import CharPoint
 from tests.fakes import embeddings_mapped
 from tests.strategies import hostile_text
 from tests.tui.conftest import wait_until
-from tests.tui.test_settings import colours_of, contrast
+from tests.tui.test_colours import colours_of, contrast
 from tui.terminal.app import TerminalApp
 from tui.terminal.theme import OWN_THEMES, SIXTEEN_COLOURS_THEME, THEMES
 from tui.text.cells import cell_len, num_cells, plain
@@ -251,7 +251,7 @@ async def test_a_picture_has_a_background_per_shade_and_repaints_changes(monkeyp
 
 
 async def test_text_on_every_shade_is_readable_and_keeps_its_attributes_and_a_cell_is_a_glyph_without_colours() -> None:
-    """A cell of a heat map is blue below 0, dark at 0 and amber above it."""
+    """A cell of a heat map is blue with a minus below 0, dark at 0 and amber above it."""
     app = PictureApp()
     values = [step / NUM_CELL_SHADES for step in range(-NUM_CELL_SHADES, NUM_CELL_SHADES + 1)]
     cells = level_spans(values, UNICODE, is_signed=True)
@@ -273,7 +273,8 @@ async def test_text_on_every_shade_is_readable_and_keeps_its_attributes_and_a_ce
                 assert len({style.bgcolor for style in styles}) == 2 * NUM_SHADES + 1
                 assert len({style.bold for style in styles}) == 1
                 assert min(contrast(*colours_of(style)) for style in styles) >= 4.5, theme.name
-            assert all(text.isspace() for text, _ in drawn(*cells))
+            assert "".join(text for text, _ in drawn(*cells)) == "-" * NUM_CELL_SHADES + " " * (NUM_CELL_SHADES + 1)
+            assert min(contrast(*colours_of(style)) for text, style in drawn(*cells) if text == "-") >= 3
             colours = [Color.from_rich_color(style.bgcolor) for _, style in drawn(*cells)]
             blue, dark, amber = colours[0], colours[NUM_CELL_SHADES], colours[-1]
             assert len(set(colours)) == len(cells)

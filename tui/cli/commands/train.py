@@ -39,8 +39,8 @@ def train(
 ) -> None:
     """Train without a screen.
 
-    Shows a progress bar on a terminal, plain lines elsewhere. The run stops after --max-steps, --epochs or
-    --max-seconds, whichever comes first; without one of them, Ctrl-C saves and stops it.
+    Shows a progress bar on a terminal, plain lines elsewhere and with TERM=dumb, as for a screen reader. The run stops
+    after --max-steps, --epochs or --max-seconds, whichever comes first; without one of them, Ctrl-C saves and stops it.
 
     Examples:
     tweetgen-tui train --max-seconds 120

@@ -32,7 +32,7 @@ NUM_AGES = len(_FIRST_RANKS) + 1
 STEP_BITS = (0.5, 1.5, 3.0, 5.0, 7.5)
 """From this many bits, the next step of surprise: probabilities of about 71, 35, 12, 3 and 0.6 percent."""
 NUM_STEPS = len(STEP_BITS) + 1
-_UNDERLINED = f"surprise-{NUM_STEPS - 1}"
+_UNDERLINED = (f"surprise-{NUM_STEPS - 2}", f"surprise-{NUM_STEPS - 1}")
 
 _ANY = TweetSampled(
     step=0, elapsed_seconds=0.0, text="", temperature=0.0, reached_eos=True, bits_per_char=0.0, novelty="new"
@@ -44,11 +44,11 @@ def with_fewer_styles(line: Iterable[Span]) -> Line:
     """Return the line with blanks joined to the next span, or to the last: over ssh, a change of style costs more."""
     merged: list[Span] = []
     for span in line:
-        if merged and merged[-1].text.isspace() and span.text and _UNDERLINED not in span.style:
+        if merged and merged[-1].text.isspace() and span.text and not span.style.endswith(_UNDERLINED):
             merged.append(Span(merged.pop().text + span.text, span.style))
         elif span.text:
             merged.append(span)
-    if len(merged) > 1 and merged[-1].text.isspace() and _UNDERLINED not in merged[-2].style:
+    if len(merged) > 1 and merged[-1].text.isspace() and not merged[-2].style.endswith(_UNDERLINED):
         blanks = merged.pop().text
         merged[-1] = Span(merged[-1].text + blanks, merged[-1].style)
     return tuple(merged)

@@ -297,8 +297,9 @@ class TweetFeed(LineView, ScrollView, can_focus=True):
         """Return the style of a component class; "marked NAME" is that of a highlighted line."""
         if not name.startswith("marked "):
             return super().style_of(name)
-        over = Style(bgcolor=super().style_of("marked").bgcolor, bold=True)
-        return super().style_of(name.removeprefix("marked ")) + over
+        name = name.removeprefix("marked ")
+        is_bold = None if name.startswith("surprise") else True  # there, it is a step of the scale
+        return super().style_of(name) + Style(bgcolor=super().style_of("marked").bgcolor, bold=is_bold)
 
     def _line(self, y: int, width: int, marked: range) -> Line:
         """Return a line in view, filled to `width` cells."""

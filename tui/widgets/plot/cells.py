@@ -59,7 +59,8 @@ class PlotGlyphs:
     level: str = "⠉⠒⠤⣀"
     """A horizontal line at each height within a cell, from the top."""
     line_sample: str = "⠒⠒"
-    overlay_sample: str = "⠤⠤"
+    overlay_sample: str = "⠉ ⣀"
+    """Dashes, as the curve; those of a level have one height."""
     band_sample: str = "⣿"
     validation: str = "●"
     best: str = "◆"
@@ -90,7 +91,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         val_curve=" •••",
         level="─",
         line_sample="▀▀",
-        overlay_sample="▄▄",
+        overlay_sample="▀ ▄",
         band_sample="█",
         validation="•",
         best="◊",
@@ -100,11 +101,11 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         is_fine=False,
         band=" '.:",
         line=" ===",
-        overlay=" ---",
+        overlay=" ~~~",
         val_curve=" ooo",
         level="-",
         line_sample="==",
-        overlay_sample="--",
+        overlay_sample="~ ~",
         band_sample=":",
         validation="o",
         best="*",

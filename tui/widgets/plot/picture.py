@@ -8,6 +8,7 @@ moves rarely. Heading and cursor are drawn over a copy of the panes, so that mov
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 
@@ -51,6 +52,10 @@ _STEPS_OF_FALL, _FALL = 100, 0.5
 """In the first steps the y axis has room for the fall to this share of the first loss, so that it need not move."""
 _MARKER_CELLS = 3
 """Validation losses closer together than this are drawn as a curve."""
+_CURVE_MARKER_CELLS = 8
+"""That curve has a marker in every so many cells, so that it is not taken for another one."""
+_DASH_CELLS = 2
+"""Length of a dash of the curve of another run, with a gap of a cell behind it."""
 
 
 class Picture:
@@ -178,9 +183,10 @@ def _draw_pane(cells: CellGrid, pane: Pane) -> None:
         val = columns_of([point.step for point in points], [point.val_loss for point in points], *columns)
         _draw_curve(cells, pane, replace(val, is_gap=train.is_gap), "validation")
     _draw_curve(cells, pane, train, "line")
-    markers: list[tuple[EvalFinished, str, StyleName]] = []
-    if not has_val_curve:
-        markers += [(point, glyphs.validation, "validation") for point in points]
+    if has_val_curve:
+        by_place = groupby(points, lambda point: (pane.column_of(point.step) or 0) // _CURVE_MARKER_CELLS)
+        points = [next(near) for _, near in by_place]
+    markers: list[tuple[EvalFinished, str, StyleName]] = [(point, glyphs.validation, "validation") for point in points]
     if best is not None:
         markers.append((best, glyphs.best, "best"))
     for point, marker, style in markers:
@@ -216,6 +222,8 @@ def _draw_curve(cells: CellGrid, pane: Pane, columns: Columns, style: StyleName)
         low = high = columns.smoothed()
     num_rows = glyphs.weights.shape[0] * pane.height
     dots = curve_dots(heights(low), heights(high), columns.is_gap, pane.axis.limits, num_rows)
+    if style == "overlay":
+        dots.reshape(num_rows, pane.width, -1)[:, _DASH_CELLS :: _DASH_CELLS + 1] = False
     if style == "line" and glyphs.is_fine and pane.height >= _ROWS_FOR_THICK_LINE:
         dots[1:] |= dots[:-1]
     chars = {"band": glyphs.band, "overlay": glyphs.overlay, "validation": glyphs.val_curve}.get(style, glyphs.line)

@@ -14,6 +14,8 @@ from tui.text import cells
 from tui.widgets.line_view import LineView
 from tui.xray.drawing import ASCII, NUM_CELL_SHADES, UNICODE, Glyphs, Kind, Picture, Span, share_of
 
+_BRIGHT = 0.4
+"""On a colour brighter than this, black is easier to read than white."""
 NUM_SHADES = 4
 """Steps of a hue below text."""
 _STRONGEST_BELOW_TEXT = 0.4
@@ -49,7 +51,7 @@ class PictureView(LineView):
         if not shade or span.style == "cursor":
             return Segment(span.text, style)
         colour = style.color if span.style == "bar" else self.style_of("text").color
-        return Segment(span.text, style + Style(color=colour) + shade)
+        return Segment(span.text, style + shade + Style(color=colour))
 
     def _shade(self, value: float, num_steps: int, strongest: float) -> Style:
         """Return the background of a value: `strongest` of a hue at -1 and 1, none of it at 0."""
@@ -73,6 +75,7 @@ class LivePicture(PictureView, can_focus=True):
 
 @lru_cache(256)
 def _background(style: Style, share: float) -> Style:
-    """Return the background of a style with a share of its colour in it."""
+    """Return a background with a share of a style's colour in it, and black or white for a sign on it."""
     paper, hue = Color.from_rich_color(style.bgcolor), Color.from_rich_color(style.color)
-    return Style(bgcolor=paper.blend(hue, share).rich_color)
+    shade = paper.blend(hue, share)
+    return Style(color="#000000" if shade.brightness > _BRIGHT else "#ffffff", bgcolor=shade.rich_color)
