@@ -124,26 +124,36 @@ def test_no_widget_screen_or_app_overwrites_a_private_name_of_textual_which_woul
 # Those that are used --------------------------------------------------------------------------------------------------
 
 
+def line_of(owner: Any, name: str) -> str:
+    """Return what is recorded for a name of a module or class; "" if it has none such.
+
+    Methods are read from the source: other tests of this process patch Textual.
+    """
+    if isinstance(owner, ModuleType):
+        value = getattr(owner, name, None)
+        shown = ", ".join(inspect.signature(value).parameters) if callable(value) else ""
+        return f"{owner.__name__}.{name}" + f"({shown})" * callable(value) if hasattr(owner, name) else ""
+    path = f"{owner.__module__}.{owner.__qualname__}.{name}"
+    for each in _node_of(owner).body:
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
+            arguments = [argument.arg for argument in ast.walk(each.args) if isinstance(argument, ast.arg)]
+            return f"{path}({', '.join(arguments)})"
+    return path if name in private_names(owner) else ""
+
+
 def as_it_is(recorded: str) -> str:
     """Return the line that would be recorded for the same name now; "" if there is none."""
-    path = recorded.partition("(")[0]
-    owner, _, name = path.rpartition(".")
+    owner, _, name = recorded.partition("(")[0].rpartition(".")
+    module, _, class_name = owner.rpartition(".")
     try:
-        found: Any = importlib.import_module(owner)
+        found = importlib.import_module(owner)
     except ModuleNotFoundError:
-        module, _, class_name = owner.rpartition(".")
         try:
             found = getattr(importlib.import_module(module), class_name)
         except (ModuleNotFoundError, AttributeError):
             return ""
-    if not hasattr(found, name):
-        is_attribute = "(" not in recorded and not isinstance(found, ModuleType) and name in private_names(found)
-        return path if is_attribute else ""
-    return path + (_parameters(getattr(found, name)) if "(" in recorded else "")
-
-
-def _parameters(function: Any) -> str:
-    return f"({', '.join(inspect.signature(function).parameters)})" if callable(function) else ""
+    line = line_of(found, name)
+    return line if "(" in recorded else line.partition("(")[0]
 
 
 def used_by_subclasses() -> Iterator[tuple[str, str]]:
@@ -155,8 +165,7 @@ def used_by_subclasses() -> Iterator[tuple[str, str]]:
         for name in {each.attr for each in attributes if _is_private(each.attr)} - ours:
             for base in theirs:
                 if name in private_names(base):
-                    path = f"{base.__module__}.{base.__qualname__}.{name}"
-                    yield f"{our_class.__module__.replace('.', '/')}.py", path + _parameters(vars(base).get(name))
+                    yield f"{our_class.__module__.replace('.', '/')}.py", line_of(base, name)
                     break
 
 
