@@ -160,7 +160,7 @@ class Journal:
     def _open(self, how: int) -> None:
         """Open and lock the file, and close the one that was open. Raises `StorageError`."""
         with storage_errors(self.path):
-            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | how, 0o666)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | how, 0o600)
             try:
                 if not try_lock(descriptor):
                     raise in_use_error(self.path)

@@ -58,6 +58,13 @@ def write(path: Path, *events: e.Event) -> None:
     journal.close()
 
 
+def test_only_the_user_can_read_what_a_run_sampled(path: Path) -> None:
+    before = os.umask(0o022)
+    write(path, paused(1))
+    os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 # Writing --------------------------------------------------------------------------------------------------------------
 @given(
     sessions=st.lists(st.lists(strategies.events().filter(lambda each: not is_of_steps(each)), max_size=4), max_size=3)
