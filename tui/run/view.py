@@ -142,6 +142,11 @@ class RunView:
         return self.step == self.finishes_at == self.loaded_step and self.loaded_name == f"{self.name}/best"
 
     @property
+    def ends_at_best(self) -> bool:
+        """Whether the run goes back to its best, and ends, once validation has risen: it does so once."""
+        return self.training is not None and self.training.patience > 0 and self.loaded_name != f"{self.name}/best"
+
+    @property
     def is_overfit(self) -> bool:
         """Whether the model learns a single tweet by heart, as in part (c) of the tutorial."""
         return self.started is not None and self.started.num_train_tweets == 1

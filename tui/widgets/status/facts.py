@@ -109,7 +109,7 @@ def _run_facts(view: RunView) -> Iterator[Fact]:
 def _stop(view: RunView) -> tuple[str, str]:
     """Return when the run stops, as label and value, or the seconds used up; "" for steps, which the step shows."""
     if view.progress is None:
-        return "stops", "when you quit"
+        return "stops", "past its best" if view.ends_at_best else "when you quit"
     if is_spent(view):  # the last evaluation may have exceeded a limit in seconds
         is_in_steps = any(view.step / limit >= SPENT for limit in view.limits_in_steps)
         return "done", "" if is_in_steps else format_duration(min(view.limits_in_seconds))

@@ -139,6 +139,13 @@ def test_a_run_at_the_last_step_of_its_epochs_is_at_its_end_whatever_their_round
     assert of_run == [("step", "418 of 418"), ("epoch", "2.20")]
 
 
+def test_a_run_with_patience_stops_past_its_best_until_it_has_gone_back_there() -> None:
+    view = running(TrainingConfig(patience=4))
+    gone_back = replace(view, loaded_name=f"{view.name}/best")
+    for each, end in ((running(), "when you quit"), (view, "past its best"), (gone_back, "when you quit")):
+        assert [plain((fact.values,)) for fact in facts(each, "bits") if fact.label == "stops"] == [end]
+
+
 def test_two_lines_have_what_fits_and_count_the_rest(snapshot: SnapshotAssertion) -> None:
     views = {"usual": running(), **{name: VIEWS[name] for name in ("speed limit", "filter", "2 ranks")}}
     falling = replace(running(), train_losses=Series.empty().extended(1, range(600, 0, -1)))
