@@ -142,7 +142,7 @@ def line_of(owner: Any, name: str) -> str:
 
 
 def as_it_is(recorded: str) -> str:
-    """Return the line that would be recorded for the same name now; "" if there is none."""
+    """Return what is to be recorded of the same name now; "" if there is none."""
     owner, _, name = recorded.partition("(")[0].rpartition(".")
     module, _, class_name = owner.rpartition(".")
     try:

@@ -146,7 +146,7 @@ def test_a_new_run_begins_with_which_runs_train_in_the_background(cli: Cli, home
             cli()
     assert welcomes == [
         "",
-        "The run 'my cat' trains in the background: tweetgen-tui attach 'my cat' shows it.",
+        'The run "my cat" trains in the background: tweetgen-tui attach "my cat" shows it.',
         "2 runs train in the background: tweetgen-tui runs list shows which.",
     ]
 

@@ -25,9 +25,9 @@ from engine.config.fields import field_help, field_names, option_of
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, TrainingConfig
 from engine.config.sampling import DRAW_FIELDS, FILTER_FIELDS, SamplingConfig
 from engine.errors import ConfigError
-from engine.storage.files import in_use_error, is_locked
+from engine.storage.files import in_use_error
 from engine.storage.folders import find_run, home, list_runs
-from tui.process.torchrun import AUTO, MAX_PROCESSES, restarting_agent
+from tui.process.torchrun import AUTO, MAX_PROCESSES, is_on, restarting_agent
 from tui.text.typed import avoided_words
 
 GivenOptions = dict[str, Any]
@@ -289,7 +289,7 @@ def config_to_train(given: GivenOptions) -> RunConfig:
     corpus = to_corpus_config(given)
     config = RunConfig(settings=settings, corpus=corpus, runtime=runtime, **fields_of(RunConfig, given))
     if config.resume == "last":
-        idle = (run.name for run in list_runs() if not is_locked(run.journal_path))
+        idle = (run.name for run in list_runs() if not is_on(run))
         config = replace(config, resume=next(idle, config.resume))
     if config.resume is not None:
         run = find_run(config.resume)

@@ -32,8 +32,9 @@ from engine.protocol.codec import Count, Number
 from engine.protocol.events import RunFailed, RunFinished
 from engine.protocol.progress import Stage
 from engine.storage.files import is_locked, read_regular, write_atomically
-from engine.storage.folders import RunFolder, find_run, folder_of_run, free_run_name, home
+from engine.storage.folders import RunFolder, find_run, folder_of_run, free_run_name, home, list_runs
 from engine.storage.journal import last_event
+from tui.process.sockets import is_active
 
 AUTO = 0
 """Requests as many processes as there are GPUs, or fewer."""
@@ -138,6 +139,17 @@ def restarting_agent(run: RunFolder) -> Agent | None:
     if agent is None or agent.has_ended or is_locked(run.journal_path) or not agent.is_alive:
         return None
     return None if isinstance(last_event(run.journal_path), RunFinished | RunFailed) else agent
+
+
+def is_on(run: RunFolder) -> bool:
+    """Return whether a run can be attached to: it is active, or its processes are starting again."""
+    return is_active(run) or restarting_agent(run) is not None
+
+
+def runs_that_are_on() -> list[RunFolder]:
+    """Return the runs that can be attached to, the one that started last first."""
+    found = [run for run in list_runs() if is_on(run)]
+    return sorted(found, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
 
 
 @dataclass(frozen=True, kw_only=True)

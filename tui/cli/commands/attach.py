@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.errors import ConfigError, RemoteError
-from engine.storage.folders import RunFolder, find_run, list_runs
+from engine.storage.folders import RunFolder, find_run
 from engine.text import quoted
 from tui.cli.commands.screen import local_runs, require_terminal, show
 from tui.cli.options import complete_run
@@ -18,7 +18,7 @@ from tui.cli.output import report
 from tui.process.job_control import start_job_control
 from tui.process.signals import EXIT_CODES, handle_ending_signals, stop_at_signals
 from tui.process.sockets import is_active
-from tui.process.torchrun import own_module, restarting_agent
+from tui.process.torchrun import is_on, own_module, restarting_agent, runs_that_are_on
 from tui.terminal.capabilities import is_in_browser
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _find_to_show(name: str | None) -> RunFolder:
     """Return the run to attach to. Raises `CheckpointError` without such a run, `RemoteError` without an active one."""
     if name is not None:
         return find_run(name)
-    active = _active_runs()
+    active = runs_that_are_on()
     if not active:
         raise RemoteError(
             "No run is active.",
@@ -91,21 +91,10 @@ def _find_to_show(name: str | None) -> RunFolder:
     return active[0]
 
 
-def _is_on(folder: RunFolder) -> bool:
-    """Return whether a run can be attached to: it is active, or its processes are starting again."""
-    return is_active(folder) or restarting_agent(folder) is not None
-
-
-def _active_runs() -> list[RunFolder]:
-    """Return the runs that can be attached to, the latest first."""
-    active = [run for run in list_runs() if _is_on(run)]
-    return sorted(active, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
-
-
 def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
     """Return the notice shown after attaching: the name of the run, and how to leave it."""
     ways = "Read-only; q leaves." if is_read_only else "d detaches and it continues; q asks whether to stop the run."
-    others = ", ".join(run.name for run in _active_runs() if run != folder)
+    others = ", ".join(run.name for run in runs_that_are_on() if run != folder)
     return f"This is the run {folder.name}. {ways}" + (f" Also active: {others}." if others else "")
 
 
@@ -153,7 +142,7 @@ def serve(
     import asyncio
 
     folder = _find_to_show(run)
-    if not _is_on(folder):
+    if not is_on(folder):
         how = f"Continue it: tweetgen-tui train --detach --resume {quoted(folder.name)}"
         raise RemoteError(f"The run {folder.name} is not active.", how)
     attach = (*own_module("tui"), "attach", folder.name, *(() if control else ("--read-only",)))

@@ -6,7 +6,6 @@ import contextlib
 import gc
 import logging
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -19,7 +18,8 @@ from engine.config.presets import OVERFIT_PACE
 from engine.config.run import RunConfig, Setting
 from engine.errors import ConfigError, DistributedError, InternalError
 from engine.session.startup import preflight
-from engine.storage.folders import find_run, list_runs
+from engine.storage.folders import find_run
+from engine.text import quoted
 from tui.cli.output import report
 from tui.process.job_control import JobControl, start_job_control
 from tui.process.screen_watch import ENDING_SECONDS
@@ -30,8 +30,7 @@ from tui.process.signals import (
     handle_signals_after_screen,
     reason_of,
 )
-from tui.process.sockets import is_active
-from tui.process.torchrun import Processes, Torchrun, may_have_gpu
+from tui.process.torchrun import Processes, Torchrun, may_have_gpu, runs_that_are_on
 from tui.terminal.capabilities import GlyphSet, glyphs_for, is_in_browser, is_utf8
 from tui.terminal.output import print_at_end
 
@@ -91,7 +90,7 @@ def open_screen(
 
 def _runs_in_background() -> str:
     """Return which run trains without this screen, or how many do; empty if none does."""
-    match [shlex.quote(run.name) for run in list_runs() if is_active(run)]:
+    match [quoted(run.name) for run in runs_that_are_on()]:
         case []:
             return ""
         case [name]:

@@ -353,14 +353,13 @@ def test_a_last_save_without_the_report_of_a_rank_happens_without_old_generators
     reports = count(1)  # the first save and `step-6` are answered; the last is not
     target = "engine.session.ranks.worker.Worker._report"
     h.let_fail(monkeypatch, target, error, lambda *_: next(reports) > 2)
-    monkeypatch.setattr(Ranks, "LAST_SECONDS", 0.1 if isinstance(error, RankLostError) else 60.0)
+    monkeypatch.setattr(Ranks, "LAST_SECONDS", 60.0)
     of_leader, _ = outcomes_of(h.tiny_config(corpus, save_every=6, max_steps=9, dropout=0.2))
     assert h.only(of_leader.result(), e.RunFinished).step == 9
-    lost = "the connection to rank 1 failed|No answer from rank 1 within 0.1 s"  # by which of the two is sooner
-    words = lost if isinstance(error, RankLostError) else "Rank 1: ZeroDivisionError: by"
+    words = "the connection to rank 1 failed" if isinstance(error, RankLostError) else "Rank 1: ZeroDivisionError: by"
     [warning] = h.of_type(of_leader.result(), e.Warned)
     assert warning.message.startswith("Not all processes confirmed their weights before the last save. ")
-    assert re.search(words, warning.message)
+    assert words in warning.message
     assert "generator.cpu.1" in h.tensors_of("tiny", "step-6")
     assert h.latest().step == 9
     assert "generator.cpu.1" not in h.tensors_of("tiny")
