@@ -340,6 +340,18 @@ def _no_pause_after_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _timers_rest_while_an_app_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Close an app at the end of `run_test` as one that has exited: else its timers may tick without a screen."""
+    shutdown = App._shutdown
+
+    async def close(app: App[Any]) -> None:
+        app._exit = True
+        await shutdown(app)
+
+    monkeypatch.setattr(App, "_shutdown", close)
+
+
+@pytest.fixture(autouse=True)
 def _every_size_is_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lay out each size at once, not after a timer of Textual's (8.2): tests resize faster than people."""
     on_resize = App._on_resize
